@@ -1,0 +1,1 @@
+"""Builds a release: readers of what Ensembl and others publish, strategies, the build itself."""

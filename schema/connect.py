@@ -1,0 +1,171 @@
+"""Connections to release files, and the schema that is declared in ``schema/sql``.
+
+The DDL is the only declaration of a table: Arrow schemas that loaders check against come from running
+it in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, ReleaseError
+
+#: Storage format of release files: the oldest that DuckDB writes, so that every DuckDB from 1.1 opens them.
+STORAGE_VERSION = "v1.0.0"
+
+#: A release is only read, by SQL that may come from anybody.
+_SAFE = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "lock_configuration": "true",
+}
+
+_CHECK = re.compile(r"^-- check (?P<name>\w+): (?P<says>.+)\n(?P<sql>(?:(?!^-- check ).*\n?)+)", re.MULTILINE)
+
+
+@cache
+def ddl() -> tuple[tuple[int, str], ...]:
+    """Return the numbered DDL files, in order, each with its number."""
+    folder = resources.files("homodb.schema") / "sql"
+    files = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{3}_\w+\.sql", entry.name))
+    return tuple((int(name[:3]), (folder / name).read_text("utf-8")) for name in files)
+
+
+def schema_version() -> int:
+    """Return the number of the newest schema file that this homodb knows."""
+    return ddl()[-1][0]
+
+
+@cache
+def checks() -> tuple[tuple[str, str, str], ...]:
+    """Return the invariants of a release as (name, what it says, SQL that returns no row)."""
+    text = (resources.files("homodb.schema") / "sql" / "checks.sql").read_text("utf-8")
+    return tuple(
+        (found["name"], found["says"], found["sql"].strip().rstrip(";")) for found in _CHECK.finditer(text)
+    )
+
+
+def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Run every invariant on a release and describe those that do not hold.
+
+    Parameters
+    ----------
+    connection
+        A connection whose default database is a release.
+
+    Returns
+    -------
+    list of str
+        One line per broken invariant, with the first rows that break it; empty for a sound release.
+    """
+    broken: list[str] = []
+    for name, says, sql in checks():
+        rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT 3").fetchall()  # noqa: S608 (our own file)
+        if rows:
+            broken.append(f"{name} ({says}) is broken by {rows}")
+    return broken
+
+
+def create(path: Path) -> duckdb.DuckDBPyConnection:
+    """Create an empty release file with all tables, views and macros.
+
+    Parameters
+    ----------
+    path
+        File to create; it must not exist.
+
+    Returns
+    -------
+    duckdb.DuckDBPyConnection
+        A writable connection whose default database is the new file.
+    """
+    connection = duckdb.connect()
+    target = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{target}' AS homodb_release (STORAGE_VERSION '{STORAGE_VERSION}')")
+    connection.execute("USE homodb_release")
+    for _, sql in ddl():
+        connection.execute(sql)
+    return connection
+
+
+@cache
+def arrow_schema(table: str) -> pa.Schema:
+    """Return the Arrow schema of a table, derived from the DDL; NOT NULL columns are not nullable.
+
+    Examples
+    --------
+    >>> arrow_schema("gene_alias").names
+    ['gene', 'alias', 'kind']
+    """
+    connection = duckdb.connect()
+    for _, sql in ddl():
+        connection.execute(sql)
+    schema = connection.sql(f'SELECT * FROM "{table}"').to_arrow_table().schema
+    required = {
+        name
+        for (name,) in connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND NOT is_nullable", [table]
+        ).fetchall()
+    }
+    return pa.schema([field.with_nullable(field.name not in required) for field in schema])
+
+
+def tables() -> tuple[str, ...]:
+    """Return the names of the tables, in the order of their declaration."""
+    return tuple(re.findall(r"^CREATE TABLE (\w+)", "\n".join(sql for _, sql in ddl()), re.MULTILINE))
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a release file, read-only and shut off from files, network, extensions and settings.
+
+    Parameters
+    ----------
+    path
+        The ``.duckdb`` file of a release.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no such file, or it is not a release of homodb.
+    NewerSchemaError
+        If its schema is newer than this homodb knows.
+    """
+    if not path.is_file():
+        raise ReleaseError(f"{path}: there is no such file; give the folder of a release or its .duckdb file")
+    try:
+        connection = duckdb.connect(str(path), read_only=True, config=dict(_SAFE))
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        raise ReleaseError(f"{path}: is not a release file that DuckDB can open ({first})") from error
+    try:
+        version = _version_of(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    if version > schema_version():
+        connection.close()
+        raise NewerSchemaError(
+            f"{path}: has schema {version}, this homodb knows up to {schema_version()}; "
+            "install a newer homodb (pip install -U homodb)"
+        )
+    return connection
+
+
+def _version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    try:
+        rows = connection.execute("SELECT schema_version FROM release").fetchall()
+    except duckdb.CatalogException as error:
+        raise ReleaseError(f"{path}: is a DuckDB file but not a homodb release (it has no table release)") from error
+    except duckdb.Error as error:
+        raise BrokenReleaseError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+    if len(rows) != 1:
+        raise BrokenReleaseError(f"{path}: table release has {len(rows)} rows, wanted 1")
+    return int(rows[0][0])

@@ -1,0 +1,157 @@
+"""Every error that homodb raises for a reason that its caller can do something about.
+
+::
+
+    HomodbError
+    ├── ConfigError               the build config: unknown key, wrong value, missing path
+    ├── InputError                an input file: all its problems at once, with line numbers
+    ├── MixedInputsError          inputs of different Ensembl releases in one build
+    ├── OutputError               the place to write to holds something else, or cannot be written
+    ├── ReleaseError              what was opened is not a usable release
+    │   ├── NewerSchemaError      a release written by a newer homodb
+    │   └── BrokenReleaseError    a file of the release is missing or altered, or an invariant fails
+    ├── UnknownSpeciesError       a name that means no species, or none of the release
+    ├── UnknownStrategyError      a strategy that does not exist
+    ├── UnknownGeneError          no gene behind any of the given names
+    ├── MissingMappingError       the release has no such pair of species, or not that strategy for it
+    ├── QueryError                SQL that is refused or that fails
+    └── TranslationError          an AnnData that cannot be translated as asked
+        ├── UndecidedSpeciesError the names do not tell which species they are from
+        └── CountsError           values that the chosen policy must not add up
+
+A message says what was seen, what was wanted, and what to do next. The command line prints it as one
+line and leaves with :attr:`HomodbError.exit_code`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Of each kind of problem in an input file, so many are listed; the others are counted.
+LISTED_PER_KIND = 20
+
+
+class HomodbError(Exception):
+    """Root of all errors that homodb raises on purpose."""
+
+    exit_code: int = 2
+
+
+class ConfigError(HomodbError):
+    """The build config asks for something that does not exist or contradicts itself."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong with an input file.
+
+    Parameters
+    ----------
+    line
+        1-based line of the (decompressed) file; 0 when it concerns the file as a whole.
+    kind
+        What sort of problem: problems of one kind are listed together.
+    seen
+        What stands there.
+    """
+
+    line: int
+    kind: str
+    seen: str = ""
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.kind}" + (f" ({self.seen})" if self.seen else "")
+
+
+class InputError(HomodbError):
+    """An input file that cannot be used; lists every problem found in it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    problems
+        The problems, in any order. The message lists the first twenty of each kind.
+    totals
+        How many there are of each kind, where `problems` does not hold them all.
+    """
+
+    def __init__(
+        self, path: Path | str, problems: Sequence[Problem], totals: Mapping[str, int] | None = None
+    ) -> None:
+        self.path = Path(path)
+        self.problems = sorted(problems)
+        self.totals = Counter(problem.kind for problem in problems)
+        self.totals.update({kind: total - self.totals[kind] for kind, total in (totals or {}).items()})
+        super().__init__(f"{path}: {self._summary()}")
+
+    def _summary(self) -> str:
+        listed: Counter[str] = Counter()
+        parts: list[str] = []
+        for problem in self.problems:
+            listed[problem.kind] += 1
+            if listed[problem.kind] <= LISTED_PER_KIND:
+                parts.append(str(problem))
+        parts += [
+            f"and {total - LISTED_PER_KIND} more: {kind}"
+            for kind, total in self.totals.items()
+            if total > LISTED_PER_KIND
+        ]
+        total = self.totals.total()
+        return ("" if total == 1 else f"{total} problems: ") + "; ".join(parts)
+
+
+class MixedInputsError(HomodbError):
+    """Proteome, annotation and homologies come from different Ensembl releases."""
+
+
+class OutputError(HomodbError):
+    """The output place holds something else, or cannot be written."""
+
+
+class ReleaseError(HomodbError):
+    """What was given is not a release that can be opened."""
+
+
+class NewerSchemaError(ReleaseError):
+    """The release was written under a newer schema than this homodb knows."""
+
+
+class BrokenReleaseError(ReleaseError):
+    """The release is damaged: a file is missing or altered, or an invariant does not hold."""
+
+
+class UnknownSpeciesError(HomodbError):
+    """The name means no species that homodb (or this release) knows."""
+
+
+class UnknownStrategyError(HomodbError):
+    """There is no such strategy."""
+
+
+class UnknownGeneError(HomodbError):
+    """None of the given names resolves to a gene."""
+
+
+class MissingMappingError(HomodbError):
+    """The release has no mapping for this pair of species, or not by this strategy."""
+
+
+class QueryError(HomodbError):
+    """The SQL is refused, or DuckDB could not run it."""
+
+
+class TranslationError(HomodbError):
+    """The AnnData cannot be translated as asked."""
+
+
+class UndecidedSpeciesError(TranslationError):
+    """The gene names do not tell which species they come from."""
+
+
+class CountsError(TranslationError):
+    """The values must not be aggregated by the chosen policy."""

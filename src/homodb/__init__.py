@@ -1,0 +1,1 @@
+"""homodb: the gene-homology database for cross-species single-cell biology."""
