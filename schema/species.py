@@ -1,0 +1,199 @@
+"""The species that homodb knows, and every name by which people ask for them.
+
+Reads ``species.tsv`` beside this file: number, Ensembl production name, NCBI taxon ID, usual English name,
+other names. Production names and taxon IDs are as Ensembl lists them (its species tables of release 110);
+a species that Ensembl lacks stands there under its scientific name spelled in the same way.
+
+The registry only grows. A species' number is part of the keys of all its genes, so a number is never changed
+and never given away again; a new species is a new last line. A strain or breed with a gene set of its own is
+an entry of its own, below its species: it has its own names, but its taxon ID means the species.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from homodb.schema.errors import UnknownSpeciesError
+
+#: So many gene keys belong to one species.
+KEYS_PER_SPECIES = 2**24
+
+#: For a name that means no species, so many are suggested at most.
+SUGGESTIONS = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Species:
+    """A species, or a strain or breed that has a gene set of its own.
+
+    Parameters
+    ----------
+    number
+        Fixed number, from 1. It never changes, since the keys of genes contain it.
+    name
+        Ensembl production name, for example ``mus_musculus``.
+    taxon_id
+        NCBI taxon ID, as Ensembl gives it. Strains share their species' one.
+    common_name
+        Usual English name in lower case, for example ``mouse``.
+    aliases
+        Further names as people write them, and further taxon IDs; never a taxon ID of another entry.
+    """
+
+    number: int
+    name: str
+    taxon_id: int
+    common_name: str
+    aliases: tuple[str, ...]
+
+
+def find(name: str | int) -> Species:
+    """Find the one species that a name means.
+
+    Parameters
+    ----------
+    name
+        Production name, scientific name, common name, Ensembl's short form (``hsapiens``) or NCBI taxon ID.
+        Case does not matter; space, underscore, dot and hyphen are the same. No part of a name is enough:
+        ``mus_musculus_x`` is not a mouse.
+
+    Returns
+    -------
+    The species.
+
+    Raises
+    ------
+    UnknownSpeciesError
+        When nothing in the registry has this name; the message suggests what comes close.
+
+    Examples
+    --------
+    >>> find("Mice").name
+    'mus_musculus'
+    >>> find(9606) == find("Homo sapiens") == find("hsapiens")
+    True
+    """
+    known = _by_name().get(normalise(str(name)))
+    if known is None:
+        raise UnknownSpeciesError(_unknown(name))
+    return known
+
+
+@cache
+def registry() -> tuple[Species, ...]:
+    """All species, by number.
+
+    Returns
+    -------
+    The species of ``species.tsv``.
+    """
+    text = resources.files("homodb.schema").joinpath("species.tsv").read_text("ascii")
+    rows = (line.split("\t") for line in text.splitlines()[1:])
+    return tuple(
+        sorted(
+            Species(int(number), name, int(taxon_id), common_name, tuple(filter(None, aliases.split("|"))))
+            for number, name, taxon_id, common_name, aliases in rows
+        )
+    )
+
+
+# What normalise does, in SQL: table species_alias is looked up by this.
+# trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')
+def normalise(name: str) -> str:
+    """Bring a name of a species to its one normal form.
+
+    Parameters
+    ----------
+    name
+        A name in any spelling.
+
+    Returns
+    -------
+    The name in lower case, without parentheses, its words joined by one underscore.
+
+    Examples
+    --------
+    >>> normalise("Sheep (texel)"), normalise("D. melanogaster"), normalise("White-tufted-ear  marmoset")
+    ('sheep_texel', 'd_melanogaster', 'white_tufted_ear_marmoset')
+    """
+    return re.sub("[ _.-]+", "_", name.replace("(", "").replace(")", "").lower()).strip("_")
+
+
+def names(species: Species) -> tuple[str, ...]:
+    """List every name that means a species, in normal form: the rows of table ``species_alias``.
+
+    Parameters
+    ----------
+    species
+        A species of the registry.
+
+    Returns
+    -------
+    Its names without repeats, the production name first. Taxon IDs stand among them as bare numbers and as
+    ``ncbitaxon:9606``, as cell atlases write them.
+    """
+    taxon_ids = [alias for alias in species.aliases if alias.isdigit()]
+    if _owners()[species.taxon_id] == species.number:
+        taxon_ids.append(str(species.taxon_id))
+    spellings = [species.name, species.common_name, *species.aliases, *taxon_ids]
+    spellings += [f"ncbitaxon:{taxon_id}" for taxon_id in taxon_ids]
+    return tuple(dict.fromkeys(normalise(spelling) for spelling in spellings))
+
+
+def gene_key(number: int, rank: int) -> int:
+    """Make the integer key of a gene.
+
+    Parameters
+    ----------
+    number
+        Number of its species.
+    rank
+        Rank of its stable ID among those of its species, from 0.
+
+    Returns
+    -------
+    The key, unique among all genes of all species.
+
+    Raises
+    ------
+    ValueError
+        When the rank does not fit a species' share of the keys.
+
+    Examples
+    --------
+    >>> gene_key(find("mouse").number, 5)
+    33554437
+    """
+    if not 0 <= rank < KEYS_PER_SPECIES:
+        raise ValueError(f"rank {rank} of a gene is outside 0 to {KEYS_PER_SPECIES - 1}")
+    return number * KEYS_PER_SPECIES + rank
+
+
+@cache
+def _owners() -> dict[int, int]:
+    """Of entries that share a taxon ID, the first is the species and the others its strains: its number."""
+    return {species.taxon_id: species.number for species in reversed(registry())}
+
+
+@cache
+def _by_name() -> dict[str, Species]:
+    return {name: species for species in registry() for name in names(species)}
+
+
+def _unknown(name: str | int) -> str:
+    wanted = normalise(str(name))
+    # Words only: nobody means the taxon ID beside the one that was given.
+    words = {spelling: species for spelling, species in _by_name().items() if not spelling[-1].isdigit()}
+    near = [word for word in words if f"_{wanted}_" in f"_{word}_" or wanted.startswith(f"{word}_")]
+    near += difflib.get_close_matches(wanted, words, n=SUGGESTIONS, cutoff=0.75)
+    suggested = list(dict.fromkeys(words[word] for word in near))[:SUGGESTIONS]
+    hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggested)
+    return (
+        f"no species is called {str(name)!r}"
+        + (f"; did you mean {hint}?" if hint else ".")
+        + " Give an Ensembl production name, a scientific or common name, or an NCBI taxon ID."
+    )
