@@ -101,6 +101,20 @@ def registry() -> tuple[Species, ...]:
     )
 
 
+def by_number(number: int) -> Species:
+    """Return the species of a fixed number.
+
+    Raises
+    ------
+    UnknownSpeciesError
+        If the registry has no such number.
+    """
+    for species in registry():
+        if species.number == number:
+            return species
+    raise UnknownSpeciesError(f"no species has the number {number}; a newer homodb may know it")
+
+
 # What normalise does, in SQL: table species_alias is looked up by this.
 # trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')
 def normalise(name: str) -> str:

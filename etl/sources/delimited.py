@@ -13,17 +13,20 @@ import hashlib
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from homodb.schema.errors import LISTED_PER_KIND, InputError, Problem
+
+if TYPE_CHECKING:
+    import _csv
 
 #: Texts that mean "no value".
 MISSING = ("", "NA", "N/A", "NULL", "\\N")
@@ -49,9 +52,11 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
             with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
                 yield stream  # type: ignore[misc]
     except EOFError as error:
-        raise InputError(path, [Problem(0, "the gzip stream ends too early: fetch the file again")]) from error
+        seen = "the gzip stream ends too early: fetch the file again"
+        raise InputError(path, [Problem(0, seen)]) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(path, [Problem(0, "the gzip stream is damaged: fetch the file again", str(error))]) from error
+        seen = "the gzip stream is damaged: fetch the file again"
+        raise InputError(path, [Problem(0, seen, str(error))]) from error
     except OSError as error:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
 
@@ -88,9 +93,10 @@ def read_header(path: Path) -> Header:
     try:
         text = first.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise InputError(path, [Problem(1, "is not text in UTF-8", repr(error.object[error.start :][:8]))]) from error
+        seen = repr(error.object[error.start :][:8])
+        raise InputError(path, [Problem(1, "is not text in UTF-8", seen)]) from error
     delimiter = "\t" if "\t" in text else ","
-    names = tuple(name.strip() for name in next(csv.reader([text], **_dialect(delimiter))))
+    names = tuple(name.strip() for name in next(_records([text], delimiter)))
     if len(names) < 2:
         raise InputError(
             path,
@@ -116,6 +122,7 @@ class Findings:
         self._totals: Counter[str] = Counter()
         self._lines: list[Problem] = []
         self._rows: list[tuple[int, str, str]] = []
+        self._records: list[tuple[int, str, str]] = []
 
     def __len__(self) -> int:
         return self._totals.total()
@@ -125,6 +132,12 @@ class Findings:
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
             self._lines.append(Problem(line, kind, str(seen)))
+
+    def add_record(self, kind: str, seen: str, record: int) -> None:
+        """Note one problem of a record: its 0-based number below the header, blank lines left out."""
+        self._totals[kind] += 1
+        if self._totals[kind] <= LISTED_PER_KIND:
+            self._records.append((record, kind, seen))
 
     def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *seen: str) -> None:
         """Note every row of a batch for which an expression is true.
@@ -152,27 +165,33 @@ class Findings:
         """Raise one :class:`InputError` for all that was noted, if anything was."""
         if not self._totals:
             return
-        lines = self._lines_of({row for row, _, _ in self._rows}) if self._rows else {}
-        problems = self._lines + [Problem(lines.get(row, 0), kind, seen) for row, kind, seen in self._rows]
+        of_rows, of_records = self._lines_of(
+            {row for row, _, _ in self._rows}, {at for at, _, _ in self._records}
+        )
+        problems = self._lines + [Problem(of_rows.get(row, 0), kind, seen) for row, kind, seen in self._rows]
+        problems += [Problem(of_records.get(at, 0), kind, seen) for at, kind, seen in self._records]
         raise InputError(self.path, problems, self._totals)
 
-    def _lines_of(self, rows: set[int]) -> dict[int, int]:
-        """Map row numbers (0-based, well-formed data rows only) to 1-based lines."""
-        if self._header is None:
-            return {}
-        found: dict[int, int] = {}
+    def _lines_of(self, rows: set[int], records: set[int]) -> tuple[dict[int, int], dict[int, int]]:
+        """Map to 1-based lines: numbers of well-formed rows, and numbers of records, misshapen ones too."""
+        of_rows: dict[int, int] = {}
+        of_records: dict[int, int] = {}
+        if self._header is None or not (rows or records):
+            return of_rows, of_records
         with open_bytes(self.path) as stream:
             text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
-            reader = csv.reader(text, **_dialect(self._header.delimiter))
+            reader = _records(text, self._header.delimiter)
             next(reader, None)
             row = -1
-            for fields in reader:
+            for record, fields in enumerate(filter(None, reader)):
+                if record in records:
+                    of_records[record] = reader.line_num
                 if len(fields) == len(self._header.names):
                     row += 1
                     if row in rows:
-                        found[row] = reader.line_num
+                        of_rows[row] = reader.line_num
             text.detach()
-        return found
+        return of_rows, of_records
 
 
 def batches(
@@ -194,7 +213,8 @@ def batches(
     Yields
     ------
     polars.DataFrame
-        Text columns named as asked (trimmed; what means "no value" is null), and ``row``: 0-based number of the data row.
+        Text columns named as asked (trimmed; what means "no value" is null), and ``row``: 0-based number
+        of the data row.
 
     Raises
     ------
@@ -203,7 +223,9 @@ def batches(
     """
 
     def misshapen(row: pacsv.InvalidRow) -> str:
-        findings.add(_MISSHAPEN, f"{row.actual_columns}, wanted {row.expected_columns}", row.number or 0)
+        # Arrow numbers records, not lines: the header is 1, blank lines do not count
+        seen = f"{row.actual_columns}, wanted {row.expected_columns}"
+        findings.add_record(_MISSHAPEN, seen, (row.number or 0) - 2)
         return "skip"
 
     names = [f"c{position}" for position in range(len(header.names))]
@@ -247,9 +269,11 @@ def _trimmed(column: str) -> pl.Expr:
     return pl.when(stripped.is_in(MISSING)).then(None).otherwise(stripped)
 
 
-def _dialect(delimiter: str) -> dict[str, object]:
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
-    return {"delimiter": delimiter, "quoting": quoting}
+def _records(lines: Iterable[str], delimiter: str) -> _csv.Reader:
+    """Split lines as Arrow does: quotes mean something between commas, nothing between tabs."""
+    if delimiter == ",":
+        return csv.reader(lines)
+    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
 
 
 def _explain(path: Path, header: Header, findings: Findings, message: str) -> None:

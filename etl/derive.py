@@ -1,0 +1,208 @@
+"""From what the inputs told to the tables of a release."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import polars as pl
+
+from homodb.etl.config import BuildConfig
+from homodb.etl.embedding_evidence import EmbeddingSet, embedding_tables, given_embeddings
+from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
+from homodb.etl.genes import Genes, collect, with_marks, with_primary
+from homodb.etl.homologies import Homologies, key_homologies
+from homodb.etl.inputs import Inputs
+from homodb.etl.isoforms import choose_canonical
+from homodb.etl.runner import Runner
+from homodb.etl.strategies import STRATEGIES
+from homodb.etl.strategies.candidates import COLUMNS
+from homodb.etl.strategies.evidence_class import classified
+from homodb.etl.write import Contents
+from homodb.schema.species import find, names
+from homodb.schema.strategies import ORTHOLOG_TYPES, Strategy
+
+_MAPPING_SCHEMA = {
+    "species_a": pl.Int16,
+    "species_b": pl.Int16,
+    "strategy": pl.String,
+    **COLUMNS,
+    "evidence_class": pl.String,
+    "embedding": pl.Int32,
+}
+
+
+def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
+    """Derive all tables of a release.
+
+    Parameters
+    ----------
+    settings
+        The build config.
+    inputs
+        What its files told.
+    runner
+        Reports the steps.
+    """
+    genes, homologies = runner.run("genes", "of all species", partial(_genes, inputs), lambda got: got[0].table.height)
+    embeddings = given_embeddings(inputs.hits, genes)
+    pairs = _pairs(settings, homologies, embeddings)
+    mapping = [
+        runner.run(
+            "map",
+            " - ".join(entry.species.common_name for entry in settings.species if entry.species.number in pair),
+            partial(_map_pair, pair, genes, homologies, embeddings, settings.parameters),
+            lambda rows: rows.height,
+        )
+        for pair in pairs
+    ]
+    tables = {
+        "provenance": inputs.provenance,
+        "species": _species(settings, inputs),
+        "species_alias": _species_aliases(settings),
+        "gene": genes.table,
+        "gene_alias": _aliases(genes, inputs),
+        "protein": _proteins(genes, inputs),
+        "species_pair": _pair_table(homologies, pairs),
+        "homology": homologies.table,
+        "mapping": pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *mapping]),
+        **embedding_tables(embeddings),
+    }
+    losses = [*inputs.losses, *homologies.losses(), *(loss for found in embeddings for loss in found.losses)]
+    return Contents(
+        {name: table for name, table in tables.items() if table.width},
+        embeddings[0].number if embeddings else None,
+        tuple(losses),
+    )
+
+
+def _genes(inputs: Inputs) -> tuple[Genes, Homologies]:
+    genes = collect(inputs.genes)
+    homologies = key_homologies(inputs.homologies, genes)
+    return with_marks(with_primary(genes, homologies.table), homologies.table), homologies
+
+
+def _pairs(
+    settings: BuildConfig, homologies: Homologies, embeddings: tuple[EmbeddingSet, ...]
+) -> list[tuple[int, int]]:
+    """Return the pairs of species to map: as configured, else those of which anything is known."""
+    numbers = [entry.species.number for entry in settings.species]
+    if settings.pairs == "all":
+        return [(a, b) for a in numbers for b in numbers if a < b]
+    if settings.pairs is not None:
+        return sorted({(min(a.number, b.number), max(a.number, b.number)) for a, b in settings.pairs})
+    known = set(homologies.pairs.select("species_a", "species_b").iter_rows())
+    return sorted(known | {pair for found in embeddings for pair in found.evidence})
+
+
+def _map_pair(
+    pair: tuple[int, int],
+    genes: Genes,
+    homologies: Homologies,
+    embeddings: tuple[EmbeddingSet, ...],
+    parameters: Parameters,
+) -> pl.DataFrame:
+    """Derive all strategies for one pair of species."""
+    a, b = pair
+    primary = genes.table.filter(pl.col("primary_gene") == pl.col("gene"))["gene"].implode()
+    rows = homologies.table.filter(
+        (pl.col("species_a") == a)
+        & (pl.col("species_b") == b)
+        & pl.col("homology_type").is_in([str(kind) for kind in ORTHOLOG_TYPES])
+        & pl.col("gene_a").is_in(primary)
+        & pl.col("gene_b").is_in(primary)
+    ).select(pl.col(name).cast(kind) for name, kind in HOMOLOGY_COLUMNS.items())
+    median = homologies.median_identity(a, b)
+    usual = Evidence(rows, median, next((e.evidence[pair] for e in embeddings[:1] if pair in e.evidence), None))
+    answers = {strategy.name: strategy.function(usual, parameters) for strategy in STRATEGIES}
+    ensembl, lm = answers[Strategy.ENS_M2M], answers[Strategy.LM_O2O]
+    found = [
+        _labelled(answers[s.name], s.name, pair, ensembl, lm, embeddings[0].number if s.embedding else None)
+        for s in STRATEGIES
+        if answers[s.name].height
+    ]
+    for extra in embeddings[1:]:
+        if pair in extra.evidence:
+            evidence = Evidence(rows, median, extra.evidence[pair])
+            more = {s.name: s.function(evidence, parameters) for s in STRATEGIES if s.embedding}
+            found += [
+                _labelled(answer, name, pair, ensembl, more[Strategy.LM_O2O], extra.number)
+                for name, answer in more.items()
+            ]
+    return pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *found])
+
+
+def _labelled(
+    rows: pl.DataFrame,
+    name: Strategy,
+    pair: tuple[int, int],
+    ensembl: pl.DataFrame,
+    lm: pl.DataFrame,
+    embedding: int | None,
+) -> pl.DataFrame:
+    labelled = classified(rows, ensembl, lm).with_columns(
+        species_a=pl.lit(pair[0], pl.Int16),
+        species_b=pl.lit(pair[1], pl.Int16),
+        strategy=pl.lit(str(name)),
+        embedding=pl.lit(embedding, pl.Int32),
+        correlation=pl.col("correlation").clip(-1, 1),
+    )
+    return labelled.select(list(_MAPPING_SCHEMA))
+
+
+def _species(settings: BuildConfig, inputs: Inputs) -> pl.DataFrame:
+    annotated = set(inputs.stable_ids("annotation", "proteome")["species"].unique())
+    return pl.DataFrame(
+        [
+            {
+                "species": entry.species.number,
+                "name": entry.species.name,
+                "taxon_id": entry.species.taxon_id,
+                "common_name": entry.species.common_name,
+                "assembly": entry.assembly,
+                "annotated": entry.species.number in annotated,
+            }
+            for entry in settings.species
+        ],
+        schema_overrides={"assembly": pl.String},
+    )
+
+
+def _species_aliases(settings: BuildConfig) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {"alias": alias, "species": entry.species.number}
+            for entry in settings.species
+            for alias in names(find(entry.species.name))
+        ]
+    )
+
+
+def _aliases(genes: Genes, inputs: Inputs) -> pl.DataFrame:
+    """Aliases of primary genes, the stable IDs and other symbols of their alternate loci among them."""
+    primary = genes.table.select("gene", "primary_gene", "symbol")
+    told = (
+        inputs.aliases.join(
+            genes.by_stable_id, left_on=["species", "gene_id"], right_on=["species", "stable_id"], how="inner"
+        )
+        .join(primary.select("gene", "primary_gene"), on="gene")
+        .select(gene="primary_gene", alias="alias", kind="kind")
+    )
+    loci = genes.table.filter(pl.col("primary_gene") != pl.col("gene")).select(
+        gene="primary_gene", alias="stable_id", kind=pl.lit("alternate_locus")
+    )
+    return pl.concat([told, loci]).unique()
+
+
+def _proteins(genes: Genes, inputs: Inputs) -> pl.DataFrame:
+    chosen = choose_canonical(inputs.proteins.drop("sequence"), inputs.canonical)
+    return chosen.join(
+        genes.by_stable_id, left_on=["species", "gene_id"], right_on=["species", "stable_id"], how="inner"
+    ).drop("species", "gene_id")
+
+
+def _pair_table(homologies: Homologies, pairs: list[tuple[int, int]]) -> pl.DataFrame:
+    wanted = pl.DataFrame(pairs, schema={"species_a": pl.Int16, "species_b": pl.Int16}, orient="row")
+    return (
+        wanted.join(homologies.pairs.drop("ambiguous"), on=["species_a", "species_b"], how="left")
+        .with_columns(pl.col("homologies", "unnamed", "repeated").fill_null(0))
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Ready evidence from embeddings, with gene keys, in the form that strategies read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from homodb.etl.evidence import EmbeddingEvidence
+from homodb.etl.genes import Genes
+from homodb.etl.inputs import Hits
+
+
+@dataclass(frozen=True)
+class EmbeddingSet:
+    """One embedding of a release and what it tells, by pair of species numbers (lower first)."""
+
+    number: int
+    model: str
+    pooling: str
+    origin: str
+    evidence: Mapping[tuple[int, int], EmbeddingEvidence]
+    losses: tuple[dict[str, Any], ...] = field(default=())
+
+
+def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet, ...]:
+    """Key ready evidence; one set per model and pooling, numbered from 1 in the order of the config.
+
+    A name that several genes bear is not guessed: its rows are left out and counted.
+    """
+    models = list(dict.fromkeys((hit.config.model, hit.config.pooling) for hit in hits))
+    sets: list[EmbeddingSet] = []
+    for number, (model, pooling) in enumerate(models, 1):
+        evidence: dict[tuple[int, int], EmbeddingEvidence] = {}
+        losses: list[dict[str, Any]] = []
+        for hit in hits:
+            if (hit.config.model, hit.config.pooling) == (model, pooling):
+                pair = sorted((hit.config.source.number, hit.config.target.number))
+                best, lost = _keyed(hit.best_hits, genes)
+                others, lost_too = _keyed(hit.correlations, genes)
+                known = pl.concat([best, others]).unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
+                evidence[pair[0], pair[1]] = EmbeddingEvidence(
+                    best.with_columns(margin=pl.lit(None, pl.Float64)), known, hit.config.median_correlation
+                )
+                for source, count in ((hit.config.best_hits, lost), (hit.config.correlations, lost_too)):
+                    if source is not None and count:
+                        reason = "correlations of symbols that several genes bear"
+                        losses.append({"where": source.written, "reason": reason, "count": count})
+        sets.append(EmbeddingSet(number, model, pooling, "given", evidence, tuple(losses)))
+    return tuple(sets)
+
+
+def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
+    """Find each named gene, by stable ID or else by symbol; return keyed pairs and the number of those not found."""
+    primary = genes.table.select("gene", "primary_gene")
+    frame = pairs
+    for side in "ab":
+        on = [f"species_{side}", f"name_{side}"]
+        by_id = genes.by_stable_id.rename({"gene": "_by_id"})
+        by_symbol = genes.by_symbol.rename({"gene": "_by_symbol"})
+        frame = (
+            frame.join(by_id, left_on=on, right_on=["species", "stable_id"], how="left", maintain_order="left")
+            .join(by_symbol, left_on=on, right_on=["species", "symbol"], how="left", maintain_order="left")
+            .with_columns(gene=pl.coalesce("_by_id", "_by_symbol"))
+            .join(primary, on="gene", how="left", maintain_order="left")
+            .with_columns(pl.col("primary_gene").alias(f"gene_{side}"))
+            .drop("_by_id", "_by_symbol", "gene", "primary_gene")
+        )
+    found = frame.filter(pl.col("gene_a").is_not_null() & pl.col("gene_b").is_not_null())
+    return found.select("gene_a", "gene_b", "correlation"), frame.height - found.height
+
+
+def embedding_tables(sets: tuple[EmbeddingSet, ...]) -> dict[str, pl.DataFrame]:
+    """Return the release's tables ``embedding`` and ``embedding_pair``."""
+    if not sets:
+        return {}
+    embedding = pl.DataFrame(
+        [{"embedding": s.number, "model": s.model, "pooling": s.pooling, "origin": s.origin} for s in sets]
+    )
+    pairs = [
+        {
+            "embedding": s.number,
+            "species_a": a,
+            "species_b": b,
+            "best_hits": told.best_hits.height,
+            "correlations": told.correlations.height,
+            "median_correlation": told.median,
+        }
+        for s in sets
+        for (a, b), told in s.evidence.items()
+    ]
+    return {"embedding": embedding, "embedding_pair": pl.DataFrame(pairs)}

@@ -1,0 +1,248 @@
+"""The genes of a release: merged from all sources, keyed, primary genes told from alternate loci, marked.
+
+Three steps: :func:`collect` finds out which genes there are and keys them, :func:`with_primary` and
+:func:`with_marks` add what needs the homologies as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from homodb.etl import nomenclature
+from homodb.schema.species import KEYS_PER_SPECIES, find
+from homodb.schema.strategies import HomologyType
+
+#: Sequence regions of haplotypes and patches, as Ensembl names them; unplaced scaffolds are primary.
+_ALTERNATE_REGION = r"^CHR_|_PATCH$|^HSCHR|^HG\d+_|^MMCHR|^MG\d+_|_CTG\d|_HAP\d|^LRG_"
+
+#: Pseudo-autosomal regions as (species, region, first base, last base), human as of GRCh38; Genome Reference Consortium.
+_PSEUDOAUTOSOMAL = (
+    ("homo_sapiens", "X", 10_001, 2_781_479),
+    ("homo_sapiens", "X", 155_701_383, 156_030_895),
+    ("homo_sapiens", "Y", 10_001, 2_781_479),
+    ("homo_sapiens", "Y", 56_887_903, 57_217_415),
+)
+
+_DETAILS = (
+    "version", "symbol", "biotype", "region", "region_start", "region_end", "strand", "description",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Genes:
+    """Genes with their keys, and the names by which other tables point at them.
+
+    Parameters
+    ----------
+    table
+        One row per gene, columns of the release's table ``gene`` (the last ones come with the later steps).
+    by_stable_id
+        ``species, stable_id, gene``.
+    by_symbol
+        ``species, symbol, gene`` for symbols that one gene of the species bears.
+    shared_symbols
+        ``species, symbol`` for symbols that several genes bear.
+    """
+
+    table: pl.DataFrame
+    by_stable_id: pl.DataFrame
+    by_symbol: pl.DataFrame
+    shared_symbols: pl.DataFrame
+
+
+def collect(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
+    """Merge what all sources tell of genes, and give every gene its key.
+
+    Parameters
+    ----------
+    sources
+        Tables of genes (columns of ``records.GENES``), each with the name of its source; of sources that
+        contradict each other the first wins. A gene is known by its stable ID; a symbol without a stable ID
+        means the genes that bear it, and where none does, a gene of its own for which the symbol stands in.
+    """
+    told = pl.concat(
+        [table.with_columns(basis=pl.lit(source), order=pl.lit(place, pl.Int32)) for place, (source, table) in enumerate(sources)]
+    )
+    identified = _merged(told.filter(pl.col("stable_id").is_not_null()))
+    borne = identified.select("species", "symbol").drop_nulls().unique()
+    named = told.filter(pl.col("stable_id").is_null()).join(borne, on=["species", "symbol"], how="anti")
+    stand_ins = _merged(named.with_columns(stable_id=pl.col("symbol")))
+    stand_ins = stand_ins.join(identified, on=["species", "stable_id"], how="anti")
+    everything = pl.concat(
+        [
+            identified.with_columns(symbol_stands_in=pl.lit(value=False)),
+            stand_ins.with_columns(symbol_stands_in=pl.lit(value=True)),
+        ]
+    ).sort("species", "stable_id")
+    rank = pl.int_range(pl.len(), dtype=pl.Int64).over("species")
+    return _indexed(everything.with_columns(gene=pl.col("species").cast(pl.Int64) * KEYS_PER_SPECIES + rank))
+
+
+def _merged(told: pl.DataFrame) -> pl.DataFrame:
+    """One row per species and stable ID: of each detail the first that any source tells."""
+    first = [pl.col(name).drop_nulls().first() for name in _DETAILS]
+    basis = pl.col("basis").filter(pl.col("biotype").is_not_null()).first().alias("biotype_basis")
+    return told.sort("order", maintain_order=True).group_by("species", "stable_id").agg(*first, basis)
+
+
+def _indexed(table: pl.DataFrame) -> Genes:
+    symbols = table.select("species", "symbol", "gene").drop_nulls("symbol")
+    alone = pl.len().over("species", "symbol") == 1
+    return Genes(
+        table,
+        table.select("species", "stable_id", "gene"),
+        symbols.filter(alone),
+        symbols.filter(~alone).select("species", "symbol").unique(),
+    )
+
+
+def keyed(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
+    """Add ``gene_<side>`` to a table of pairs: by stable ID, else by a symbol that one gene bears.
+
+    Parameters
+    ----------
+    frame
+        With columns ``species_<side>``, ``stable_id_<side>``, ``symbol_<side>``.
+    genes
+        The genes.
+    side
+        ``a`` or ``b``.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows in the same order with ``gene_<side>``, null where nothing is found.
+    """
+    species, stable_id, symbol = f"species_{side}", f"stable_id_{side}", f"symbol_{side}"
+    by_id = genes.by_stable_id.rename({"gene": "_by_id"})
+    by_symbol = genes.by_symbol.rename({"gene": "_by_symbol"})
+    return (
+        frame.join(
+            by_id, left_on=[species, stable_id], right_on=["species", "stable_id"], how="left", maintain_order="left"
+        )
+        .join(by_symbol, left_on=[species, symbol], right_on=["species", "symbol"], how="left", maintain_order="left")
+        .with_columns(
+            pl.when(pl.col(stable_id).is_not_null())
+            .then(pl.col("_by_id"))
+            .otherwise(pl.col("_by_symbol"))
+            .alias(f"gene_{side}")
+        )
+        .drop("_by_id", "_by_symbol")
+    )
+
+
+def with_primary(genes: Genes, homologies: pl.DataFrame) -> Genes:
+    """Tell primary genes from alternate loci.
+
+    Parameters
+    ----------
+    genes
+        The genes.
+    homologies
+        Keyed homologies (``gene_a, gene_b``).
+
+    Returns
+    -------
+    Genes
+        With ``primary_gene`` and ``primary_basis``. By region: a gene on a haplotype or patch, and a
+        pseudo-autosomal gene on Y, stands for the gene of its symbol on the primary assembly (without one, the
+        alternate locus with the lowest stable ID is primary). Where a species has no regions at all, by orthology:
+        of the genes of one symbol just one has homologies, as Ensembl computes them for primary genes only.
+    """
+    table = genes.table
+    located = pl.col("region").is_not_null()
+    on_y = (pl.col("region") == "Y") & _pseudoautosomal().fill_null(value=False)
+    par_y = pl.col("stable_id").str.ends_with("_PAR_Y")
+    alternate = (pl.col("region").str.contains(_ALTERNATE_REGION) | on_y | par_y).fill_null(value=False)
+    with_homology = pl.concat([homologies["gene_a"], homologies["gene_b"]]).unique()
+    group = ["species", "symbol"]
+    marked = table.with_columns(
+        _alternate=alternate,
+        _located=located.any().over("species"),
+        _orthologous=pl.col("gene").is_in(with_homology.implode()),
+    )
+    main = pl.when("_located").then(~pl.col("_alternate")).otherwise(pl.col("_orthologous"))
+    marked = marked.with_columns(_main=main)
+    one_main = pl.col("_main").sum().over(group) == 1
+    no_main = pl.col("_main").sum().over(group) == 0
+    of_main = pl.col("gene").filter(pl.col("_main")).first().over(group)
+    lowest = pl.col("gene").min().over(group)
+    several = pl.col("symbol").is_not_null() & (pl.len().over(group) > 1)
+    by_region = (
+        pl.when(~pl.col("_alternate") | ~several).then(pl.col("gene"))
+        .when(one_main).then(of_main)
+        .when(no_main).then(lowest)
+        .otherwise(pl.col("gene"))
+    )  # fmt: skip
+    by_orthology = pl.when(several & one_main).then(of_main).otherwise(pl.col("gene"))
+    resolved = marked.with_columns(
+        primary_gene=pl.when("_located").then(by_region).otherwise(by_orthology),
+        primary_basis=pl.when("_located")
+        .then(pl.lit("region"))
+        .when(several & one_main)
+        .then(pl.lit("orthology"))
+        .otherwise(pl.lit("unknown")),
+    )
+    return _reindexed(resolved.drop("_alternate", "_located", "_orthologous", "_main"))
+
+
+def _reindexed(table: pl.DataFrame) -> Genes:
+    """Index again: a symbol with one primary gene means that gene."""
+    fresh = _indexed(table.filter(pl.col("primary_gene") == pl.col("gene")))
+    return Genes(table, table.select("species", "stable_id", "gene"), fresh.by_symbol, fresh.shared_symbols)
+
+
+def with_marks(genes: Genes, homologies: pl.DataFrame) -> Genes:
+    """Mark genes by what they are: mitochondrial, ribosomal, pseudo-autosomal, and non-coding by their symbol.
+
+    Parameters
+    ----------
+    genes
+        The genes, primary ones told.
+    homologies
+        Keyed homologies: a one-to-one ortholog of a marked gene is marked where its own location is unknown.
+    """
+    symbol = pl.col("symbol")
+    told = pl.when(pl.col("biotype").is_null()).then(nomenclature.non_coding_biotype(symbol))
+    by_region = pl.col("region").str.to_lowercase().is_in(nomenclature.MITOCHONDRIAL_REGIONS)
+    table = genes.table.with_columns(
+        biotype=pl.coalesce("biotype", told),
+        biotype_basis=pl.when(pl.col("biotype").is_null() & told.is_not_null())
+        .then(pl.lit("nomenclature"))
+        .otherwise(pl.col("biotype_basis")),
+        mitochondrial=pl.coalesce(by_region, nomenclature.is_mitochondrial(symbol)),
+        ribosomal=nomenclature.is_ribosomal(symbol),
+        pseudoautosomal=_pseudoautosomal(),
+    )
+    one2one = homologies.filter(pl.col("homology_type") == HomologyType.ONE2ONE).select("gene_a", "gene_b")
+    unplaced = pl.col("region").is_null()
+    table = _spread(table, one2one, "mitochondrial", where=unplaced)
+    table = _spread(table, one2one, "ribosomal", where=symbol.is_null() | unplaced)
+    return Genes(table, genes.by_stable_id, genes.by_symbol, genes.shared_symbols)
+
+
+def _spread(table: pl.DataFrame, one2one: pl.DataFrame, mark: str, where: pl.Expr) -> pl.DataFrame:
+    """Mark the one-to-one orthologs of marked genes, where allowed."""
+    marked = table.filter(pl.col(mark))["gene"].implode()
+    partners = pl.concat(
+        [
+            one2one.filter(pl.col("gene_a").is_in(marked))["gene_b"],
+            one2one.filter(pl.col("gene_b").is_in(marked))["gene_a"],
+        ]
+    )
+    return table.with_columns((pl.col(mark) | (where & pl.col("gene").is_in(partners.implode()))).alias(mark))
+
+
+def _pseudoautosomal() -> pl.Expr:
+    """Whether a gene lies in a pseudo-autosomal region; null where its species or location is not known to tell."""
+    inside = pl.lit(value=False)
+    for name, region, first, last in _PSEUDOAUTOSOMAL:
+        here = (pl.col("species") == find(name).number) & (pl.col("region") == region)
+        inside = inside | (here & pl.col("region_start").is_between(first, last))
+    numbers = sorted({find(name).number for name, *_ in _PSEUDOAUTOSOMAL})
+    known = pl.col("species").is_in(numbers) & pl.col("region_start").is_not_null()
+    on_copy = pl.col("stable_id").str.ends_with("_PAR_Y")
+    return pl.when(on_copy).then(pl.lit(value=True)).when(known).then(inside)

@@ -1,0 +1,192 @@
+"""Reads every input file of a build, each once, and keeps account of what came from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
+from homodb.etl.runner import Runner
+from homodb.etl.sources import annotation, biomart, canonical, compara, hits, proteome, xref
+from homodb.etl.sources.delimited import sha256
+from homodb.etl.sources.records import ALIASES, CANONICAL, GENES, HOMOLOGIES, PROTEINS, Reading, to_arrow
+from homodb.schema.errors import InputError, Problem
+from homodb.schema.species import Species
+
+#: Of sources that contradict each other about a gene, the first wins.
+GENE_SOURCES = ("annotation", "proteome", "compara", "biomart", "hits")
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Ready evidence of one config entry, as its files told it (columns of ``records.HITS``)."""
+
+    config: EvidenceConfig
+    best_hits: pl.DataFrame
+    correlations: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What all input files told.
+
+    Parameters
+    ----------
+    genes
+        Genes by kind of source, in the order in which sources win; columns of ``records.GENES``.
+    homologies, proteins, canonical, aliases
+        Columns of the tables in :mod:`homodb.etl.sources.records`.
+    hits
+        Ready evidence, in the order of the config.
+    provenance
+        Columns of the release's table ``provenance``.
+    losses
+        What was in the files and could not be used: where, why, how many.
+    """
+
+    genes: tuple[tuple[str, pl.DataFrame], ...]
+    homologies: pl.DataFrame
+    proteins: pl.DataFrame
+    canonical: pl.DataFrame
+    aliases: pl.DataFrame
+    hits: tuple[Hits, ...]
+    provenance: pl.DataFrame
+    losses: tuple[dict[str, Any], ...]
+
+    def stable_ids(self, *sources: str) -> pl.DataFrame:
+        """Return ``species, stable_id`` of the genes that these kinds of source name."""
+        frames = [table.select("species", "stable_id") for source, table in self.genes if source in sources]
+        return pl.concat([frame_of(GENES.empty_table()).select("species", "stable_id"), *frames])
+
+
+@dataclass
+class _Account:
+    """Readings so far, by kind of source."""
+
+    runner: Runner
+    readings: list[tuple[str, Reading]] = field(default_factory=list)
+    provenance: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    losses: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, kind: str, source: Source, read: Callable[[Path], Reading]) -> Reading:
+        reading = self.runner.run(f"read {kind}", source.written, partial(read, source.path), lambda r: r.rows)
+        row = self.provenance.setdefault(
+            (kind, source.written),
+            {
+                "source": kind,
+                "path": source.written,
+                "bytes": source.path.stat().st_size,
+                "sha256": sha256(source.path),
+                "row_count": reading.rows,
+                "kept": 0,
+            },
+        )
+        row["kept"] += reading.kept
+        for reason, count in reading.skipped.items():
+            self.losses.append({"where": source.written, "reason": reason, "count": count})
+        self.readings.append((kind, reading))
+        return reading
+
+    def table(self, name: str, schema: pa.Schema) -> pl.DataFrame:
+        return frame_of(pa.concat_tables([schema.empty_table(), *(getattr(r, name) for _, r in self.readings)]))
+
+
+def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
+    """Read every file that the config names.
+
+    Raises
+    ------
+    InputError
+        For the first file that cannot be used, with all that is wrong in it; and for a pair of species of
+        which no file has an ortholog.
+    """
+    account = _Account(runner)
+    for entry in settings.species:
+        for kind, source, reader in _species_files(entry):
+            account.take(kind, source, partial(reader, species=entry.species))
+    _read_homologies(settings.homologies, account)
+    evidence = tuple(_read_hits(entry, account) for entry in settings.evidence)
+    genes = {kind: [frame_of(r.genes) for k, r in account.readings if k == kind] for kind in GENE_SOURCES}
+    genes["hits"] = [_named_by(frame) for hit in evidence for frame in (hit.best_hits, hit.correlations)]
+    return Inputs(
+        genes=tuple((kind, frame) for kind in GENE_SOURCES for frame in genes[kind]),
+        homologies=account.table("homologies", HOMOLOGIES),
+        proteins=account.table("proteins", PROTEINS),
+        canonical=account.table("canonical", CANONICAL),
+        aliases=account.table("aliases", ALIASES),
+        hits=evidence,
+        provenance=pl.DataFrame(list(account.provenance.values())),
+        losses=tuple(account.losses),
+    )
+
+
+def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
+    single = (
+        ("proteome", entry.proteome, proteome.read),
+        ("annotation", entry.annotation, annotation.read),
+        ("canonical", entry.canonical, canonical.read),
+        ("synonyms", entry.synonyms, xref.read_synonyms),
+        ("history", entry.history, xref.read_history),
+    )
+    for kind, source, reader in single:
+        if source is not None:
+            yield kind, source, reader
+    for source in entry.xrefs:
+        yield "xref", source, xref.read
+
+
+def _read_homologies(entries: tuple[HomologyConfig, ...], account: _Account) -> None:
+    """Read BioMart exports pair by pair, and each Compara dump once for all pairs that name it."""
+    found: dict[frozenset[int], int] = {}
+    dumps: dict[Path, tuple[Source, list[tuple[Species, Species]]]] = {}
+    for entry in entries:
+        for source in entry.paths:
+            if entry.format == "compara":
+                dumps.setdefault(source.path, (source, []))[1].append((entry.source, entry.target))
+            else:
+                read = partial(biomart.read, source=entry.source, target=entry.target)
+                _count_pairs(account.take("biomart", source, read), found)
+    for source, pairs in dumps.values():
+        _count_pairs(account.take("compara", source, partial(compara.read, pairs=pairs)), found)
+    for entry in entries:
+        if not found.get(frozenset((entry.source.number, entry.target.number))):
+            files = ", ".join(source.written for source in entry.paths)
+            problem = Problem(0, f"no ortholog between {entry.source.name} and {entry.target.name}")
+            raise InputError(files, [problem])
+
+
+def _count_pairs(reading: Reading, found: dict[frozenset[int], int]) -> None:
+    counted = frame_of(reading.homologies.select(["species_a", "species_b"])).group_by("species_a", "species_b").len()
+    for a, b, count in counted.iter_rows():
+        pair = frozenset((a, b))
+        found[pair] = found.get(pair, 0) + count
+
+
+def _read_hits(entry: EvidenceConfig, account: _Account) -> Hits:
+    read = partial(hits.read, source=entry.source, target=entry.target, unknown=entry.median_correlation)
+    best = frame_of(account.take("hits", entry.best_hits, read).hits)
+    if entry.correlations is None:
+        return Hits(entry, best, best.clear())
+    return Hits(entry, best, frame_of(account.take("hits", entry.correlations, read).hits))
+
+
+def _named_by(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return the genes that a table of pairs names, as if by their symbols; a stable ID is found out later."""
+    genes = pl.concat(
+        [pairs.select(species=f"species_{side}", symbol=f"name_{side}") for side in "ab"]
+    ).unique(maintain_order=True)
+    return frame_of(to_arrow(genes, GENES))
+
+
+def frame_of(table: pa.Table) -> pl.DataFrame:
+    """Return an Arrow table as a polars frame."""
+    frame = pl.from_arrow(table)
+    if not isinstance(frame, pl.DataFrame):
+        raise TypeError(f"wanted a table, got {type(table)}")
+    return frame

@@ -1,0 +1,59 @@
+"""What a symbol alone tells of a gene, for sources that give no biotype and no location.
+
+The rules follow the HGNC's guidelines for gene nomenclature (https://www.genenames.org/about/guidelines/), which the
+vertebrate committees share. They are used only where no annotation was given, and the gene row says so.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+#: Symbols of these forms belong to genes without a protein: (pattern, Ensembl biotype). Case is ignored.
+_NON_CODING = (
+    (r"^mt-t[a-z]\d?$", "Mt_tRNA"),
+    (r"^mt-rnr[12]$", "Mt_rRNA"),
+    (r"^mir(let)?-?\d+[a-z]*(-\d+)?[a-z]?$|^mirlet7[a-z](-\d+)?$", "miRNA"),
+    (r"^snor[ad]\d+[a-z]*(-\d+)?$", "snoRNA"),
+    (r"^scarna\d+[a-z]?$", "scaRNA"),
+    (r"^rnu\d+(atac)?[a-z]?(-\d+)?p?$", "snRNA"),
+    (r"^rn7s[kl]\d*p?$|^rny\d+(p\d+)?$|^vtrna\d.*$|^rmrp$|^rpph1$", "misc_RNA"),
+    (r"^rna(5s|5-8s|18s|28s|45s).*$", "rRNA"),
+    (r"^tr[a-z]{1,2}-[acgtn]{3}\d+-\d+$", "tRNA"),
+    (r"^linc\d+$|-as\d*$|-dt$|-it\d*$|-ot\d*$", "lncRNA"),
+    (
+        r"^(xist|tsix|jpx|ftx|malat1|neat1|meg3|meg8|meg9|h19|hotair|hottip|hotairm1|kcnq1ot1|airn|gas5|pvt1|"
+        r"miat|rian|mirg|snhg\d+|dleu1|dleu2|tug1|norad|firre|crnde|ncrna\d+|peg13|epb41l4a-as1|terc)$",
+        "lncRNA",
+    ),
+)
+
+#: Proteins of the cytosolic ribosome: RPL*, RPS*, RPLP0 to RPLP2, RPSA and the two fusions FAU and UBA52; not the S6 kinases
+#: (RPS6KA1), not the numbered pseudogenes (RPL21P75).
+_RIBOSOMAL = (
+    r"^rp([sl]\d+[axyl]?\d{0,2}|s3a\d?|s4y[12]|s27l|l3l|l7l1|l10l|l22l1|l26l1|l36al|l39l|lp[012]l?|sa)(\.\d)?[ab]?$|^fau$|^uba52$"
+)
+
+#: Symbols of mitochondrial genes, where the nomenclature marks them.
+_MITOCHONDRIAL = r"^(MT|mt)-"
+
+#: Names of the mitochondrial genome as a sequence region, in lower case.
+MITOCHONDRIAL_REGIONS = ("mt", "m", "chrm", "chrmt", "mito", "mtdna", "mitochondrion", "mitochondrion_genome")
+
+
+def non_coding_biotype(symbol: pl.Expr) -> pl.Expr:
+    """Return the biotype that a symbol of a non-coding form tells; null for every other symbol."""
+    lower = symbol.str.to_lowercase()
+    told = pl.lit(None, pl.String)
+    for pattern, biotype in reversed(_NON_CODING):
+        told = pl.when(lower.str.contains(pattern)).then(pl.lit(biotype)).otherwise(told)
+    return told
+
+
+def is_ribosomal(symbol: pl.Expr) -> pl.Expr:
+    """Return whether a symbol names a protein of the cytosolic ribosome; false without a symbol."""
+    return symbol.str.to_lowercase().str.contains(_RIBOSOMAL).fill_null(value=False)
+
+
+def is_mitochondrial(symbol: pl.Expr) -> pl.Expr:
+    """Return whether a symbol is marked as mitochondrial; false without a symbol."""
+    return symbol.str.contains(_MITOCHONDRIAL).fill_null(value=False)

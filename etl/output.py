@@ -1,0 +1,70 @@
+"""Where a build writes: a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from homodb.schema.errors import OutputError, ReleaseError
+from homodb.schema.manifest import read_manifest
+
+
+def check_output(folder: Path, version: str) -> None:
+    """Refuse an output folder that holds anything but an earlier build of the same release.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, holds other files, or holds another release.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; give a folder for the release")
+    if not any(folder.iterdir()):
+        return
+    try:
+        there = read_manifest(folder)
+    except ReleaseError as error:
+        raise OutputError(f"{folder}: holds something else than a release; give a new or empty folder") from error
+    if there.version != version:
+        raise OutputError(
+            f"{folder}: holds release {there.version}, and this build makes {version}; give a new or empty folder"
+        )
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Give a folder to build in; when all went well it takes the place of the output folder.
+
+    A build that fails or is killed leaves the output folder as it was. What a killed one leaves beside it
+    (``.<name>.building-*``) may be deleted.
+
+    Raises
+    ------
+    OutputError
+        If nothing can be written there.
+    """
+    folder = folder.absolute()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    try:
+        staging.chmod(0o755)
+        yield staging
+        if folder.exists():
+            previous = staging / ".previous"
+            folder.rename(previous)
+            staging.rename(folder)
+            shutil.rmtree(folder / ".previous")
+        else:
+            staging.rename(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

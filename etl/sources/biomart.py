@@ -1,0 +1,261 @@
+"""Ensembl BioMart ortholog exports: one species' genes with the orthologs of one or more others.
+
+Exports differ in their attributes, their order, in tab or comma, and in the names of the columns: the web
+page's (``Mouse gene name``), or biomaRt's (``mmusculus_homolog_associated_gene_name``). Columns are found by
+name. See https://www.ensembl.org/biomart and
+https://www.ensembl.org/info/genome/compara/homology_method.html.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from homodb.etl.sources.delimited import (
+    Findings,
+    Header,
+    batches,
+    missing_columns,
+    number,
+    read_header,
+    whole_flag,
+)
+from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
+from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
+from homodb.schema.species import Species, find
+
+ORTHOLOG_TYPES = ("ortholog_one2one", "ortholog_one2many", "ortholog_many2many")
+
+_SOURCE = {
+    "stable_id": r"gene stable id|ensembl gene id|ensembl_gene_id",
+    "versioned_id": r"gene stable id version|ensembl_gene_id_version",
+    "version": r"version \(gene\)|version",
+    "symbol": r"gene name|associated gene name|external_gene_name",
+    "biotype": r"gene type|gene_biotype",
+    "region": r"chromosome/scaffold name|chromosome_name",
+    "region_start": r"gene start \(bp\)|start_position",
+    "region_end": r"gene end \(bp\)|end_position",
+    "strand": r"strand",
+    "description": r"gene description|description",
+}
+_TARGET = {
+    "target_id": r"(?P<label>.+?) gene stable id|(?P<short>\w+)_homolog_ensembl_gene",
+    "target_symbol": r"(?P<label>.+?) gene name|(?P<short>\w+)_homolog_associated_gene_name",
+    "homology_type": r"(?P<label>.+?) homology type|(?P<short>\w+)_homolog_orthology_type",
+    "source_identity": r"%id\. target (?P<label>.+?) gene identical to query gene|(?P<short>\w+)_homolog_perc_id",
+    "target_identity": r"%id\. query gene identical to target (?P<label>.+?) gene|(?P<short>\w+)_homolog_perc_id_r1",
+    "goc": r"(?P<label>.+?) gene-order conservation score|(?P<short>\w+)_homolog_goc_score",
+    "wga": r"(?P<label>.+?) whole-genome alignment coverage|(?P<short>\w+)_homolog_wga_coverage",
+    "confidence": r"(?P<label>.+?) orthology confidence \[0 low, 1 high\]|(?P<short>\w+)_homolog_orthology_confidence",
+    "dn": r"dn with (?P<label>.+)|(?P<short>\w+)_homolog_dn",
+    "ds": r"ds with (?P<label>.+)|(?P<short>\w+)_homolog_ds",
+}
+_NUMBERS = {
+    "source_identity": ("identity", 100.0),
+    "target_identity": ("identity", 100.0),
+    "goc": ("gene-order conservation score", 100.0),
+    "wga": ("whole-genome alignment coverage", 100.0),
+    "dn": ("dN", float("inf")),
+    "ds": ("dS", float("inf")),
+}
+_LOCATION = ("region_start", "region_end", "strand", "version")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    source: dict[str, int]
+    target: dict[str, int]
+
+
+def read(path: Path, source: Species, target: Species) -> Reading:
+    """Read the orthologs between two species, and all genes that the export names.
+
+    Parameters
+    ----------
+    path
+        The export, tab or comma, plain or gzip.
+    source
+        Species of the query genes (first columns of the export).
+    target
+        Species of the orthologs. An export with orthologs of several species is read for this one.
+
+    Returns
+    -------
+    Reading
+        ``genes`` (both species, repeats possible) and ``homologies``. Rows without an ortholog give a gene
+        only. A homology of a gene with neither stable ID nor symbol is kept with both null: the caller counts it.
+
+    Raises
+    ------
+    InputError
+        Lists all problems: missing columns, columns of another species, values out of bounds, unknown
+        homology types, rows with the wrong number of fields, broken gzip, text that is not UTF-8.
+
+    Notes
+    -----
+    The column ``%id. target X gene identical to query gene`` is the share of the *query* protein that is
+    identical (INS-Ins1: 86 residues of 110 are 78.18), so it is the source's identity, and the other one the
+    target's.
+    """
+    header = read_header(path)
+    columns = _find_columns(path, header, source, target)
+    findings = Findings(path, header)
+    homologies: list[pl.DataFrame] = []
+    genes: list[pl.DataFrame] = []
+    rows = 0
+    for batch in batches(path, header, columns.source | columns.target, findings):
+        rows += batch.height
+        frame = _checked(_complete(batch), findings)
+        genes.append(frame.select(_gene_columns(columns.source)).unique(maintain_order=True))
+        homologies.append(frame.filter(pl.col("homology_type").is_not_null()))
+    findings.raise_any()
+    if not homologies:
+        raise InputError(path, [Problem(0, "the file has a header and no rows")])
+    pairs = pl.concat(homologies)
+    queries = pl.concat(genes).unique(maintain_order=True)
+    return Reading(
+        rows=rows,
+        kept=pairs.height,
+        skipped={"genes without an ortholog": rows - pairs.height} if rows > pairs.height else {},
+        genes=to_arrow(pl.concat([_query_genes(queries, source), _target_genes(pairs, target)]), GENES),
+        homologies=to_arrow(_homologies(pairs, source, target), HOMOLOGIES),
+    )
+
+
+def _find_columns(path: Path, header: Header, source: Species, target: Species) -> _Columns:
+    """Find each column by name; among orthologs of several species, those of the target."""
+    own: dict[str, list[int]] = {}
+    others: dict[str, dict[str, list[int]]] = {}
+    for position, name in enumerate(header.names):
+        for column, pattern in _TARGET.items():
+            found = re.fullmatch(pattern, name, re.IGNORECASE)
+            if found:
+                label = found["label"] or found["short"]
+                others.setdefault(label.lower(), {}).setdefault(column, []).append(position)
+                break
+        else:
+            for column, pattern in _SOURCE.items():
+                if re.fullmatch(pattern, name, re.IGNORECASE):
+                    own.setdefault(column, []).append(position)
+                    break
+    label = _label_of(path, others, source, target)
+    theirs = others.get(label, {})
+    repeated = [header.names[places[1]] for places in (*own.values(), *theirs.values()) if len(places) > 1]
+    if repeated:
+        raise InputError(path, [Problem(1, "a column stands twice", name) for name in repeated])
+    shown = label[:1].upper() + label[1:]
+    missing = [] if {"stable_id", "versioned_id", "symbol"} & own.keys() else ["'Gene stable ID' or 'Gene name'"]
+    if not {"target_id", "target_symbol"} & theirs.keys():
+        missing.append(f"'{shown} gene stable ID' or '{shown} gene name'")
+    if "homology_type" not in theirs:
+        missing.append(f"'{shown} homology type'")
+    if missing:
+        raise missing_columns(path, header, missing)
+    return _Columns(
+        {column: places[0] for column, places in own.items()},
+        {column: places[0] for column, places in theirs.items()},
+    )
+
+
+def _label_of(path: Path, others: dict[str, dict[str, list[int]]], source: Species, target: Species) -> str:
+    """Choose the name under which the export speaks of the target species."""
+    means: dict[str, Species | None] = {}
+    for label in others:
+        try:
+            means[label] = find(label)
+        except UnknownSpeciesError:
+            means[label] = None
+    matching = [label for label, species in means.items() if species == target]
+    if matching:
+        return max(matching, key=lambda label: len(others[label]))
+    unknown = [label for label, species in means.items() if species is None]
+    if len(others) == 1 and unknown:
+        return unknown[0]
+    if not others:
+        return target.common_name
+    seen = ", ".join(sorted(others))
+    hint = "; swap source and target in the config" if source in means.values() else ""
+    raise InputError(
+        path,
+        [Problem(1, f"holds no orthologs of {target.name}{hint}", f"its columns are of: {seen}")],
+    )
+
+
+def _complete(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns that this export lacks, as nulls, and take versions off stable IDs."""
+    absent = [
+        name for name in ("stable_id", "symbol", "target_id", "target_symbol", *_NUMBERS, "confidence")
+        if name not in frame.columns
+    ]
+    frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
+    if "versioned_id" in frame.columns:
+        bare = pl.col("versioned_id").str.replace(r"\.\d+$", "")
+        version = pl.col("versioned_id").str.extract(r"\.(\d+)$")
+        frame = frame.with_columns(
+            pl.coalesce("stable_id", bare).alias("stable_id"),
+            (pl.coalesce("version", version) if "version" in frame.columns else version).alias("version"),
+        )
+    return frame
+
+
+def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    kind = pl.col("homology_type")
+    findings.check(frame, kind.is_not_null() & ~kind.is_in(ORTHOLOG_TYPES), "unknown homology type", "homology_type")
+    has_target = pl.col("target_id").is_not_null() | pl.col("target_symbol").is_not_null()
+    findings.check(frame, has_target & kind.is_null(), "an ortholog without a homology type", "target_id", "target_symbol")
+    for column, (what, high) in _NUMBERS.items():
+        frame = number(frame, column, findings, low=0, high=high, what=what)
+    frame = whole_flag(frame, "confidence", findings, "orthology confidence")
+    for column in _LOCATION:
+        if column in frame.columns:
+            low = -1 if column == "strand" else 0
+            frame = number(frame, column, findings, low=low, high=float("inf"), what=column.replace("_", " "))
+    return frame
+
+
+def _gene_columns(source: dict[str, int]) -> list[str]:
+    optional = ["biotype", "region", "description", *_LOCATION]
+    version = {"version"} if "versioned_id" in source else set()
+    return ["stable_id", "symbol", *[name for name in optional if name in source.keys() | version]]
+
+
+def _query_genes(genes: pl.DataFrame, source: Species) -> pl.DataFrame:
+    named = genes.filter(pl.col("stable_id").is_not_null() | pl.col("symbol").is_not_null())
+    return _as_genes(named, source)
+
+
+def _target_genes(pairs: pl.DataFrame, target: Species) -> pl.DataFrame:
+    named = pairs.select(stable_id="target_id", symbol="target_symbol").unique(maintain_order=True)
+    return _as_genes(named.filter(pl.col("stable_id").is_not_null() | pl.col("symbol").is_not_null()), target)
+
+
+def _as_genes(frame: pl.DataFrame, species: Species) -> pl.DataFrame:
+    """Bring genes into the columns of GENES, so that both species' can be put below each other."""
+    arrow = to_arrow(frame.with_columns(species=pl.lit(species.number, pl.Int16)), GENES)
+    result = pl.from_arrow(arrow)
+    assert isinstance(result, pl.DataFrame)  # noqa: S101 (a table stays a frame; for the type checker)
+    return result
+
+
+def _homologies(pairs: pl.DataFrame, source: Species, target: Species) -> pl.DataFrame:
+    return ordered_pair(
+        pairs.select(
+            species_a=pl.lit(source.number, pl.Int16),
+            species_b=pl.lit(target.number, pl.Int16),
+            stable_id_a="stable_id",
+            symbol_a="symbol",
+            stable_id_b="target_id",
+            symbol_b="target_symbol",
+            homology_type="homology_type",
+            identity_a="source_identity",
+            identity_b="target_identity",
+            goc="goc",
+            wga="wga",
+            confidence="confidence",
+            dn="dn",
+            ds="ds",
+        )
+    )

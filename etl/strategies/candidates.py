@@ -1,0 +1,100 @@
+"""What the strategies share: candidates with their evidence, the order of homologies, ties.
+
+Candidates are frames with the columns of :data:`COLUMNS`; a strategy returns them in its order of merit.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from homodb.etl.evidence import Evidence
+from homodb.etl.matching import greedy
+
+#: Columns of a strategy's answer; the build adds species, strategy, evidence class and embedding.
+COLUMNS = {
+    "gene_a": pl.Int64,
+    "gene_b": pl.Int64,
+    "homology_type": pl.String,
+    "identity_a": pl.Float64,
+    "identity_b": pl.Float64,
+    "identity": pl.Float64,
+    "goc": pl.Float64,
+    "wga": pl.Float64,
+    "confidence": pl.Int8,
+    "correlation": pl.Float64,
+    "margin": pl.Float64,
+    "tied": pl.Boolean,
+    "score": pl.Float64,
+    "rank": pl.Int32,
+}
+
+#: The order of homologies: confidence (missing = 0), mean identity, GOC, WGA (missing last), then the genes' stable
+#: IDs, in whose order the keys are.
+HOMOLOGY_ORDER = (
+    (pl.col("confidence").fill_null(0), True),
+    (pl.col("identity"), True),
+    (pl.col("goc"), True),
+    (pl.col("wga"), True),
+    (pl.col("gene_a"), False),
+    (pl.col("gene_b"), False),
+)
+
+
+def ordered(frame: pl.DataFrame, *order: tuple[pl.Expr, bool]) -> pl.DataFrame:
+    """Sort by expressions, each ascending or descending (True), missing values last."""
+    return frame.sort(
+        [expression for expression, _ in order],
+        descending=[down for _, down in order],
+        nulls_last=True,
+        maintain_order=True,
+    )
+
+
+def homologies(evidence: Evidence, *types: str) -> pl.DataFrame:
+    """Return one row per ortholog pair: its best homology (of the given types), best first, with correlation.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns of :data:`COLUMNS` but ``tied`` and ``rank``; ``score`` is the mean identity (percent).
+    """
+    rows = evidence.homologies.with_columns(
+        identity=(pl.col("identity_a") + pl.col("identity_b")) / 2, margin=pl.lit(None, pl.Float64)
+    )
+    if types:
+        rows = rows.filter(pl.col("homology_type").is_in(types))
+    best = ordered(rows, *HOMOLOGY_ORDER).unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
+    return with_correlation(best, evidence).with_columns(score=pl.col("identity"))
+
+
+def with_correlation(frame: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
+    """Add the known correlation of each pair; null where there is none."""
+    if evidence.embedding is None:
+        return frame.with_columns(correlation=pl.lit(None, pl.Float64))
+    return frame.join(
+        evidence.embedding.correlations, on=["gene_a", "gene_b"], how="left", maintain_order="left"
+    )
+
+
+def tied_by(*merit: pl.Expr) -> pl.Expr:
+    """Whether another candidate for either gene has the same merit.
+
+    Parameters
+    ----------
+    merit
+        What candidates are compared by before ties are broken.
+    """
+    same_a = pl.len().over(pl.col("gene_a"), *merit) > 1
+    same_b = pl.len().over(pl.col("gene_b"), *merit) > 1
+    return same_a | same_b
+
+
+def finished(frame: pl.DataFrame) -> pl.DataFrame:
+    """Number the rows from 1 in their order (``rank``) and bring them into :data:`COLUMNS`."""
+    ranked = frame.with_columns(rank=pl.int_range(1, frame.height + 1, dtype=pl.Int32))
+    return ranked.select(pl.col(name).cast(kind) for name, kind in COLUMNS.items())
+
+
+def taken(frame: pl.DataFrame) -> pl.DataFrame:
+    """Keep, of ordered and numbered candidates, those that greedy one-to-one matching takes."""
+    return frame.filter(pl.Series(greedy(frame["gene_a"].to_numpy(), frame["gene_b"].to_numpy())))

@@ -1,0 +1,47 @@
+"""Evidence classes: what stands behind each mapped pair."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from homodb.schema.strategies import EvidenceClass
+
+
+def classified(rows: pl.DataFrame, ensembl: pl.DataFrame, lm: pl.DataFrame) -> pl.DataFrame:
+    """Add the column ``evidence_class``.
+
+    Parameters
+    ----------
+    rows
+        Rows of any mapping of a pair of species (columns ``gene_a``, ``gene_b``).
+    ensembl
+        Rows of ENS_M2M of that pair.
+    lm
+        Rows of LM_O2O of that pair.
+
+    Returns
+    -------
+    polars.DataFrame
+        The rows, in their order: ``both`` (Ensembl has the pair and it is LM_O2O), ``ensembl``, or, where only
+        the language model has it, ``lm_orphan`` (Ensembl has no ortholog in the other species for either gene),
+        ``lm_partial`` (for one of them), ``lm_contradicts`` (it has other partners for both).
+    """
+    pair = ["gene_a", "gene_b"]
+    marked = rows.join(
+        ensembl.select(*pair, _ensembl=pl.lit(value=True)), on=pair, how="left", maintain_order="left"
+    ).join(lm.select(*pair, _lm=pl.lit(value=True)), on=pair, how="left", maintain_order="left")
+    elsewhere = pl.sum_horizontal(
+        pl.col(side).is_in(ensembl[side].unique().implode()).cast(pl.Int8) for side in pair
+    )
+    by_ensembl = pl.col("_ensembl").is_not_null()
+    return marked.with_columns(
+        evidence_class=pl.when(by_ensembl & pl.col("_lm").is_not_null())
+        .then(pl.lit(EvidenceClass.BOTH.value))
+        .when(by_ensembl)
+        .then(pl.lit(EvidenceClass.ENSEMBL.value))
+        .when(elsewhere == 0)
+        .then(pl.lit(EvidenceClass.LM_ORPHAN.value))
+        .when(elsewhere == 1)
+        .then(pl.lit(EvidenceClass.LM_PARTIAL.value))
+        .otherwise(pl.lit(EvidenceClass.LM_CONTRADICTS.value))
+    ).drop("_ensembl", "_lm")

@@ -1,0 +1,157 @@
+"""Writes a release: DuckDB file, invariants, Parquet beside it, manifest last."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from homodb.etl.config import ReleaseConfig
+from homodb.etl.sources.records import to_arrow
+from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
+from homodb.schema.errors import BrokenReleaseError
+from homodb.schema.manifest import MANIFEST, Manifest, describe_file
+
+#: A total order of each table: what is written is sorted by it, so that equal inputs give equal Parquet bytes.
+ORDER = {
+    "release": "version",
+    "provenance": "source, path",
+    "species": "species",
+    "species_alias": "alias",
+    "gene": "gene",
+    "gene_alias": "gene, kind, alias",
+    "protein": "gene, stable_id",
+    "species_pair": "species_a, species_b",
+    "homology": "species_a, species_b, gene_a, gene_b, homology_type, identity_a, identity_b, goc, wga, confidence, dn, ds",
+    "embedding": "embedding",
+    "embedding_pair": "embedding, species_a, species_b",
+    "mapping": "species_a, species_b, strategy, embedding, rank, gene_a, gene_b",
+}
+#: Tables that have one Parquet file per pair of species.
+_BY_PAIR = ("homology", "mapping")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All tables of a release but ``release`` itself, and what the inputs held that it does not.
+
+    Parameters
+    ----------
+    tables
+        Frames by table name, columns by the DDL's names; those left out stay empty.
+    default_embedding
+        Number of the embedding that the views show; None without one.
+    losses
+        One entry a reason: where, why, how many.
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    default_embedding: int | None = None
+    losses: tuple[dict[str, Any], ...] = field(default=())
+
+
+def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> Manifest:
+    """Write all files of a release into an empty folder.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If an invariant does not hold: such a build does not become a release.
+    """
+    database = folder / f"homodb-{release.version}.duckdb"
+    homodb_version = importlib.metadata.version("homodb")
+    row = pl.DataFrame(
+        {
+            "version": [release.version],
+            "title": [release.title],
+            "schema_version": [schema_version()],
+            "homodb_version": [homodb_version],
+            "ensembl": [release.ensembl],
+            "default_embedding": [contents.default_embedding],
+            "licence": [release.licence],
+            "citation": [release.citation],
+        }
+    )
+    connection = create(database)
+    try:
+        rows = _load(connection, {**contents.tables, "release": row})
+        broken = broken_invariants(connection)
+        if broken:
+            raise BrokenReleaseError("this build does not become a release: " + "; ".join(broken))
+        parquet = _export(connection, folder)
+        strategies = connection.execute("SELECT DISTINCT strategy FROM mapping ORDER BY ALL").fetchall()
+        species = connection.execute("SELECT name FROM species ORDER BY species").fetchall()
+        models = connection.execute(
+            "SELECT model || ' ' || pooling FROM embedding ORDER BY embedding IS DISTINCT FROM ?, embedding",
+            [contents.default_embedding],
+        ).fetchall()
+        connection.execute("USE memory")
+        connection.execute("DETACH homodb_release")
+    finally:
+        connection.close()
+    manifest = Manifest(
+        version=release.version,
+        schema_version=schema_version(),
+        homodb_version=homodb_version,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        title=release.title,
+        ensembl=release.ensembl,
+        licence=release.licence,
+        citation=release.citation,
+        species=tuple(name for (name,) in species),
+        strategies=tuple(name for (name,) in strategies),
+        embeddings=tuple(name for (name,) in models),
+        rows=rows,
+        losses=contents.losses,
+        files=(
+            describe_file(folder, database, "duckdb"),
+            *(describe_file(folder, path, "parquet") for path in parquet),
+        ),
+    )
+    (folder / MANIFEST).write_text(manifest.to_json(), "utf-8")
+    return manifest
+
+
+def _load(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    """Insert every table, sorted; return the rows of each."""
+    connection.execute("BEGIN")
+    for name in tables():
+        if name in frames:
+            incoming = to_arrow(frames[name], arrow_schema(name))
+            connection.register("incoming", incoming)
+            connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * FROM incoming ORDER BY {ORDER[name]}')  # noqa: S608
+            connection.unregister("incoming")
+    connection.execute("COMMIT")
+    return {name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0]) for name in tables()}  # noqa: S608
+
+
+def _export(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
+    """Write each table as Parquet, each file by its own ordered COPY."""
+    written: list[Path] = []
+    names = dict(connection.execute("SELECT species, name FROM species").fetchall())
+    for table in tables():
+        place = folder / "parquet" / table
+        place.mkdir(parents=True)
+        if table in _BY_PAIR:
+            found = f'SELECT DISTINCT species_a, species_b FROM "{table}" ORDER BY ALL'  # noqa: S608
+            parts = [
+                (f"{names[a]}.{names[b]}", f"WHERE species_a = {int(a)} AND species_b = {int(b)}")
+                for a, b in connection.execute(found).fetchall()
+            ]
+        else:
+            parts = [(table, "")]
+        for name, where in parts:
+            path = place / f"{name}.parquet"
+            target = str(path).replace("'", "''")
+            connection.execute(
+                f'COPY (SELECT * FROM "{table}" {where} ORDER BY {ORDER[table]}) '  # noqa: S608
+                f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+            written.append(path)
+    return written

@@ -1,0 +1,142 @@
+"""The manifest of a release: every file with its size and checksum, and what the release holds.
+
+``manifest.json`` is written once, last, by the build; times stand only here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from homodb.schema.errors import BrokenReleaseError, ReleaseError
+
+MANIFEST = "manifest.json"
+FORMAT = "homodb-release"
+
+
+@dataclass(frozen=True)
+class ReleaseFile:
+    """A file of a release: path within it (with ``/``), size in bytes, SHA-256, and what it is."""
+
+    path: str
+    bytes: int
+    sha256: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``manifest.json`` says.
+
+    Parameters
+    ----------
+    version, title, ensembl, licence, citation
+        As the build config gives them.
+    schema_version, homodb_version
+        Of the build.
+    created
+        When it was built, ISO 8601, UTC.
+    species
+        Production names.
+    strategies
+        Strategies that give at least one row.
+    embeddings
+        Model and pooling of each embedding, the default one first.
+    rows
+        Rows of each table.
+    losses
+        What of the inputs the release could not keep, one entry a reason, with counts.
+    files
+        Every file but the manifest itself.
+    """
+
+    version: str
+    schema_version: int
+    homodb_version: str
+    created: str
+    title: str | None = None
+    ensembl: str | None = None
+    licence: str | None = None
+    citation: str | None = None
+    species: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = ()
+    rows: dict[str, int] = field(default_factory=dict)
+    losses: tuple[dict[str, Any], ...] = ()
+    files: tuple[ReleaseFile, ...] = ()
+
+    @property
+    def database(self) -> str:
+        """Path of the DuckDB file within the release."""
+        found = [file.path for file in self.files if file.kind == "duckdb"]
+        if len(found) != 1:
+            raise BrokenReleaseError(f"the manifest names {len(found)} DuckDB files, wanted 1")
+        return found[0]
+
+    def to_json(self) -> str:
+        """Return the text of ``manifest.json``."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: Path) -> Self:
+        """Read the text of a manifest.
+
+        Raises
+        ------
+        ReleaseError
+            If it is not a manifest of a homodb release.
+        BrokenReleaseError
+            If an entry points out of the release folder or is malformed.
+        """
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ReleaseError(f"{where}: is not JSON ({error})") from error
+        if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
+            raise ReleaseError(f"{where}: is not the manifest of a homodb release")
+        known = {entry.name for entry in fields(cls)}
+        try:
+            files = tuple(ReleaseFile(**entry) for entry in document.pop("files"))
+            values = {key: value for key, value in document.items() if key in known}
+            lists = ("species", "strategies", "embeddings", "losses")
+            values.update({key: tuple(values[key]) for key in lists if key in values})
+            manifest = cls(files=files, **values)
+        except (TypeError, KeyError) as error:
+            raise BrokenReleaseError(f"{where}: the manifest is malformed ({error})") from error
+        for file in files:
+            _within(file.path, where)
+        return manifest
+
+
+def _within(path: object, where: Path) -> None:
+    pure = PurePosixPath(str(path))
+    if not isinstance(path, str) or pure.is_absolute() or ".." in pure.parts or "\\" in path or not pure.parts:
+        raise BrokenReleaseError(f"{where}: the manifest names a file outside the release: {path!r}")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a release folder.
+
+    Raises
+    ------
+    ReleaseError
+        If there is none or it is not one of homodb.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{folder}: is not a release (it holds no {MANIFEST})") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReleaseError(f"{path}: cannot be read ({error})") from error
+    return Manifest.from_json(text, path)
+
+
+def describe_file(folder: Path, path: Path, kind: str) -> ReleaseFile:
+    """Measure a file of a release that is being built."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return ReleaseFile(path.relative_to(folder).as_posix(), path.stat().st_size, digest, kind)

@@ -1,0 +1,72 @@
+"""Names that both the build and the queries use: strategies, evidence classes, homology types, fates."""
+
+from __future__ import annotations
+
+import difflib
+from enum import StrEnum
+
+from homodb.schema.errors import UnknownStrategyError
+
+
+class Strategy(StrEnum):
+    """The five ways to derive a mapping."""
+
+    ENS_M2M = "ENS_M2M"
+    ENS_O2O = "ENS_O2O"
+    HM_O2O = "HM_O2O"
+    LM_O2O = "LM_O2O"
+    HL_O2O = "HL_O2O"
+
+    @property
+    def one_to_one(self) -> bool:
+        """Whether it uses a gene at most once."""
+        return self is not Strategy.ENS_M2M
+
+
+class EvidenceClass(StrEnum):
+    """What stands behind a mapped pair."""
+
+    BOTH = "both"
+    ENSEMBL = "ensembl"
+    LM_ORPHAN = "lm_orphan"
+    LM_PARTIAL = "lm_partial"
+    LM_CONTRADICTS = "lm_contradicts"
+
+
+class HomologyType(StrEnum):
+    """Ensembl's types of homology that a release keeps."""
+
+    ONE2ONE = "ortholog_one2one"
+    ONE2MANY = "ortholog_one2many"
+    MANY2MANY = "ortholog_many2many"
+    GENE_SPLIT = "gene_split"
+
+
+#: Types of homology that are orthologs.
+ORTHOLOG_TYPES = (HomologyType.ONE2ONE, HomologyType.ONE2MANY, HomologyType.MANY2MANY)
+
+#: Biotypes whose genes code for a protein, by their beginnings; a gene of any other biotype has no protein.
+CODING_BIOTYPES = ("protein_coding", "IG_", "TR_", "nonsense_mediated_decay", "polymorphic_pseudogene")
+
+
+def find_strategy(name: str) -> Strategy:
+    """Return the strategy of this name, in any case, with ``-`` or ``_``.
+
+    Raises
+    ------
+    UnknownStrategyError
+        If there is none; the message lists all five.
+
+    Examples
+    --------
+    >>> find_strategy("hl-o2o")
+    <Strategy.HL_O2O: 'HL_O2O'>
+    """
+    normal = name.strip().upper().replace("-", "_")
+    if normal in Strategy.__members__:
+        return Strategy[normal]
+    close = difflib.get_close_matches(normal, Strategy.__members__, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise UnknownStrategyError(
+        f"there is no strategy {name!r}{hint} (the strategies are {', '.join(Strategy)})"
+    )
