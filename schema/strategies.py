@@ -70,3 +70,16 @@ def find_strategy(name: str) -> Strategy:
     raise UnknownStrategyError(
         f"there is no strategy {name!r}{hint} (the strategies are {', '.join(Strategy)})"
     )
+
+
+def is_coding(biotype: str | None) -> bool:
+    """Whether genes of a biotype code for a protein; an unknown biotype may.
+
+    Examples
+    --------
+    >>> is_coding("lncRNA"), is_coding("IG_V_gene"), is_coding("IG_V_pseudogene"), is_coding(None)
+    (False, True, False, True)
+    """
+    if biotype is None:
+        return True
+    return biotype.startswith(CODING_BIOTYPES) and ("pseudogene" not in biotype or biotype == "polymorphic_pseudogene")

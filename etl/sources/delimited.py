@@ -13,7 +13,7 @@ import hashlib
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MISSING = ("", "NA", "N/A", "NULL", "\\N")
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 21
 _MISSHAPEN = "wrong number of fields"
 
 
@@ -195,7 +195,12 @@ class Findings:
 
 
 def batches(
-    path: Path, header: Header, columns: Mapping[str, int], findings: Findings
+    path: Path,
+    header: Header,
+    columns: Mapping[str, int],
+    findings: Findings,
+    *,
+    trim: Collection[str] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Stream wanted columns as text.
 
@@ -209,6 +214,9 @@ def batches(
         Wanted columns: the name that they shall bear, and their position in the header.
     findings
         Takes note of rows with the wrong number of fields.
+    trim
+        Columns to trim now, where a caller that drops most rows trims the others later by :func:`trimmed`;
+        None means all.
 
     Yields
     ------
@@ -231,6 +239,10 @@ def batches(
     names = [f"c{position}" for position in range(len(header.names))]
     wanted = {name: names[position] for name, position in columns.items()}
     quoting = {"quote_char": '"'} if header.delimiter == "," else {"quote_char": False}
+    texts = [
+        (trimmed(column) if trim is None or name in trim else pl.col(column)).alias(name)
+        for name, column in wanted.items()
+    ]
     done = 0
     with open_bytes(path) as stream:
         try:
@@ -254,7 +266,7 @@ def batches(
                 frame = pl.DataFrame(pa.Table.from_batches([batch]))
                 frame = frame.select(
                     pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"),
-                    *[_trimmed(column).alias(name) for name, column in wanted.items()],
+                    *texts,
                 )
                 done += frame.height
                 yield frame
@@ -264,9 +276,10 @@ def batches(
             _explain(path, header, findings, str(error))
 
 
-def _trimmed(column: str) -> pl.Expr:
+def trimmed(column: str) -> pl.Expr:
+    """Take blanks off both ends of a text column; what then means "no value" becomes null."""
     stripped = pl.col(column).str.strip_chars()
-    return pl.when(stripped.is_in(MISSING)).then(None).otherwise(stripped)
+    return pl.when(stripped.is_in(MISSING)).then(None).otherwise(stripped).alias(column)
 
 
 def _records(lines: Iterable[str], delimiter: str) -> _csv.Reader:

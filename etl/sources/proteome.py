@@ -1,6 +1,6 @@
 """Ensembl ``pep.all`` FASTA: the proteins of a species, and from their headers its genes.
 
-A header names a protein, its location, its gene and its transcript, with versions where Ensembl gave the IDs::
+A header names a protein, its location, its gene and its transcript, versioned where the IDs are Ensembl's::
 
     >ENSP00000451042.1 pep chromosome:GRCh38:14:22438547:22438554:1 gene:ENSG00000223997.1
      transcript:ENST00000415118.1 gene_biotype:TR_D_gene transcript_biotype:TR_D_gene gene_symbol:TRDD1
@@ -26,8 +26,8 @@ from homodb.etl.sources.delimited import Findings, open_bytes
 from homodb.etl.sources.records import GENES, PROTEINS, Reading
 from homodb.schema.species import Species
 
-#: An identifier of a form that carries versions, and its version: Ensembl's, its mouse strains', WormBase's of
-#: genes, RefSeq's. GENCODE adds a mapping version (``.1_2``) and marks genes of Y's pseudo-autosomal regions.
+#: An identifier of a form that carries versions, and its version: Ensembl's, its mouse strains', WormBase's
+#: genes', RefSeq's. GENCODE adds a mapping version (``.1_2``) and marks Y's pseudo-autosomal genes.
 VERSIONED = (
     r"^(ENS[A-Z]*\d{10,}|MGP_[A-Za-z0-9]+_[A-Z]\d{7,}|WBGene\d{8}|[ANWXY][CGMPRTWZ]_\d+)"
     r"\.(\d{1,9})(?:_\d+)?(_PAR_Y)?$"
@@ -38,7 +38,6 @@ _FIELD = re.compile(r"\s(gene|transcript|gene_biotype|transcript_biotype|gene_sy
 _LOCATION = re.compile(r"[^:\s]+:[^:\s]*:(\S+):(\d{1,18}):(\d{1,18}):(-1|0|1)")
 _SOURCE = re.compile(r"\s*\[Source:[^\[\]]*\]\s*$")
 _NOT_PROTEINS = ("cdna", "cds", "ncrna", "dna", "dna_rm", "dna_sm")
-_STOP = ord("*")
 
 #: The twenty amino acids, B, Z, J, U, O, the unknown one and the stop, in either case.
 _LETTERS = b"ACDEFGHIKLMNPQRSTVWYBZJUOX" + b"acdefghiklmnpqrstvwybzjuox" + b"*"
@@ -123,9 +122,7 @@ class GeneCollector:
             strand = location.strand if location.strand == gene.location.strand else 0
             gene.location = Location(location.region, start, end, strand)
 
-    def _contradicts(
-        self, gene: _Gene, line: int, name: str, what: str, here: object, there: object
-    ) -> None:
+    def _contradicts(self, gene: _Gene, line: int, name: str, what: str, here: object, there: object) -> None:
         seen = f"{name}: {what} {here}, on line {gene.line} {there}"
         self.findings.add("contradicts an earlier line on the same gene", seen, line)
 
@@ -160,51 +157,46 @@ def read(path: Path, species: Species) -> Reading:
     -------
     Reading
         ``proteins``, one row per record, and ``genes``, one row per gene, both in the order of the file.
-        A sequence is in upper case, stops taken off its end; stops inside (read-through, frameshifts) stay in
-        it, but are not residues: ``length`` leaves them out. ``unknown_residues`` counts X. A description loses
-        its ``[Source:...]``. A gene's span is that of its protein-coding transcripts.
+        A sequence is in upper case, stops taken off its end; stops inside (read-through, frameshifts) stay
+        in it, but are not residues: ``length`` leaves them out. ``unknown_residues`` counts X. A description
+        loses its ``[Source:...]``. A gene's span is that of its coding transcripts. A record that repeats
+        another exactly is skipped and counted.
 
     Raises
     ------
     InputError
         Lists all problems: an empty file, text before the first header, headers without protein or gene or
-        of other molecules, locations that cannot be read, contradictions about a gene, protein IDs that stand
-        twice, empty sequences, letters that are no amino acids, broken gzip, text that is not UTF-8.
+        of other molecules, locations that cannot be read, contradictions about a gene, protein IDs with two
+        meanings, empty sequences, letters that are no amino acids, broken gzip, text that is not UTF-8.
     """
     findings = Findings(path)
     genes = GeneCollector(findings)
-    first_line: dict[str, int] = {}
-    columns: dict[str, list[object]] = {name: [] for name in PROTEINS.names}
+    proteins: dict[str, tuple[int, tuple[object, ...]]] = {}
     records = 0
     for line, header, sequence in _records(path, findings):
         records += 1
         told = _told(header, line, findings)
-        protein, version = split_version(told["protein"] or "")
-        if protein in first_line:
-            findings.add(
-                "a protein ID that stands twice", f"{protein}, first on line {first_line[protein]}", line
-            )
-        first_line.setdefault(protein, line)
+        name, version = split_version(told["protein"] or "")
         gene, gene_version = split_version(told["gene"] or "")
-        symbol = told["gene_symbol"] if told["gene_symbol"] not in (gene, told["gene"]) else None
-        if gene:
-            genes.add(
-                line,
-                gene,
-                _location(told["location"], line, findings),
-                version=gene_version,
-                symbol=symbol,
-                biotype=told["gene_biotype"],
-                description=told["description"],
-            )
         letters = sequence.upper().rstrip(b"*")
-        length = len(letters) - letters.count(_STOP)
+        length = len(letters) - letters.count(b"*")
         if not length:
-            findings.add("empty sequence", protein, line)
+            findings.add("empty sequence", name, line)
+        if not (name and gene):
+            continue
+        genes.add(
+            line,
+            gene,
+            _location(told["location"], line, findings),
+            version=gene_version,
+            symbol=None if told["gene_symbol"] in (gene, told["gene"]) else told["gene_symbol"],
+            biotype=told["gene_biotype"],
+            description=told["description"],
+        )
         row = (
             species.number,
             gene,
-            protein,
+            name,
             version,
             told["transcript"] and split_version(told["transcript"])[0],
             told["transcript_biotype"],
@@ -213,22 +205,27 @@ def read(path: Path, species: Species) -> Reading:
             hashlib.sha256(letters).hexdigest(),
             letters.decode("latin-1"),
         )
-        for column, value in zip(columns.values(), row, strict=True):
-            column.append(value)
-    if not records and not findings:
-        findings.add("the file holds no protein")
+        first, same = proteins.setdefault(name, (line, row))
+        if same != row:
+            findings.add("a protein ID with two meanings", f"{name}, first on line {first}", line)
+    if not records and not len(findings):
+        findings.add("the file holds no protein: wanted FASTA")
     findings.raise_any()
+    repeats = records - len(proteins)
+    rows = [row for _, row in proteins.values()]
     return Reading(
         rows=records,
-        kept=records,
+        kept=len(proteins),
+        skipped={"records that repeat another exactly": repeats} if repeats else {},
         genes=genes.table(species),
-        proteins=pa.table(columns, schema=PROTEINS),
+        proteins=pa.table(list(zip(*rows, strict=True)), schema=PROTEINS),
     )
 
 
 def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]:
     """Yield line of the header, header less its ``>``, and sequence of each record; note what is no FASTA."""
-    line, header, pieces = 0, "", []
+    line, header = 0, ""
+    pieces: list[bytes] = []
     with open_bytes(path) as stream:
         for number, text in enumerate(stream, 1):
             content = text.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else text.strip()
@@ -237,7 +234,7 @@ def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]
                     yield line, header, b"".join(pieces)
                 line, header, pieces = number, _decoded(content[1:], number, findings), []
             elif content and not line:
-                findings.add("text before the first header", _decoded(content[:40], number, findings), number)
+                findings.add("text before the first header", _decoded(content, number, findings)[:40], number)
             elif content:
                 strange = content.translate(None, _LETTERS)
                 if strange:
@@ -265,8 +262,8 @@ def _told(header: str, line: int, findings: Findings) -> dict[str, str | None]:
         ("protein", "location", "gene", "transcript", "gene_biotype", "transcript_biotype", "gene_symbol")
     )
     for name, value in zip(pairs[::2], pairs[1::2], strict=True):
-        fields[name] = (value.strip() if name == "gene_symbol" else value.split(maxsplit=1)[:1][0]) or None
-    fields["protein"] = words[0] if words and not header[:1].isspace() else None
+        fields[name] = value.strip() or None if name == "gene_symbol" else next(iter(value.split()), None)
+    fields["protein"] = words[0] if words else None
     fields["location"] = next((word for word in words[1:] if word.count(":") > 3), None)
     fields["description"] = _SOURCE.sub("", description).strip() or None
     if fields["protein"] is None:

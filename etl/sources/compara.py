@@ -1,0 +1,262 @@
+"""Ensembl Compara homology dumps: all homologies of one genome, whatever the other one and the type.
+
+They lie under ``pub/release-N/tsv/ensembl-compara/homologies/<species>/`` as
+``Compara.N.protein_default.homologies.tsv[.gz]`` (and ``ncrna_default``), one homology per row, with millions
+of rows of which a build wants a few. So rows are chosen in each batch before any number is read. Columns are
+found by name; the first releases with dumps lack ``is_high_confidence`` and ``homology_id`` (not read). See
+``docs/ftp/README.gene_trees.tsv_dumps.txt`` of https://github.com/Ensembl/ensembl-compara.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from homodb.etl.sources.delimited import (
+    Findings,
+    Header,
+    batches,
+    missing_columns,
+    number,
+    read_header,
+    trimmed,
+    whole_flag,
+)
+from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
+from homodb.schema.errors import InputError, Problem
+from homodb.schema.species import Species
+from homodb.schema.strategies import HomologyType
+
+#: Types of homology that Ensembl has used and that are neither orthologs nor gene splits: skipped, counted.
+OTHER_TYPES = frozenset(
+    {
+        "within_species_paralog",
+        "other_paralog",
+        "between_species_paralog",
+        "alt_allele",
+        "homoeolog_one2one",
+        "homoeolog_one2many",
+        "homoeolog_many2many",
+        # until release 73
+        "apparent_ortholog_one2one",
+        "possible_ortholog",
+        "contiguous_gene_split",
+        "putative_gene_split",
+        "projection_unchanged",
+        "projection_altered",
+        # until about release 60: best reciprocal hits, unique and multiple, and by synteny
+        "UBRH",
+        "BRH",
+        "MBRH",
+        "RHS",
+        # rapid release: best hits
+        "homolog_bbh",
+        "homolog_rbbh",
+    }
+)
+
+#: Why rows of a wanted type are skipped.
+NOT_ASKED = "pair of species not asked for"
+
+_REQUIRED = {
+    "stable_id_a": "gene_stable_id",
+    "protein_a": "protein_stable_id",
+    "name_a": "species",
+    "identity_a": "identity",
+    "homology_type": "homology_type",
+    "stable_id_b": "homology_gene_stable_id",
+    "protein_b": "homology_protein_stable_id",
+    "name_b": "homology_species",
+    "identity_b": "homology_identity",
+}
+_OPTIONAL = {
+    "dn": "dn",
+    "ds": "ds",
+    "goc": "goc_score",
+    "wga": "wga_coverage",
+    "confidence": "is_high_confidence",
+}
+_HIGHEST = {
+    "identity_a": 100.0,
+    "identity_b": 100.0,
+    "goc": 100.0,
+    "wga": 100.0,
+    "dn": float("inf"),
+    "ds": float("inf"),
+}
+_CHOSEN_BY = ("name_a", "name_b", "homology_type")
+_KEPT_TYPES = tuple(str(kind) for kind in HomologyType)
+_KNOWN_TYPES = OTHER_TYPES.union(_KEPT_TYPES)
+_SPLIT = str(HomologyType.GENE_SPLIT)
+
+
+def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
+    """Read the orthologs between pairs of species, and the gene splits within these species.
+
+    Ensembl writes each homology once, into the file of either species and with either gene first. So one
+    species' file may hold no row of a pair at all, and that is no error here: read the files of both species,
+    put them together, and see whether the pair has any.
+
+    Parameters
+    ----------
+    path
+        The dump, plain or gzip.
+    pairs
+        Pairs of species that are asked for, in either order. A strain is a species of its own: it is never
+        read for the species whose name its name begins with.
+
+    Returns
+    -------
+    Reading
+        ``homologies``, in the order of the file, and their ``genes``, each once, by species and stable ID.
+        Rows of types that are not kept are counted by type, whatever their species; rows of other pairs of
+        species under :data:`NOT_ASKED`. The two fragments of a gene split stand by stable ID: told from
+        the other side, the same split is an exact repeat.
+
+    Raises
+    ------
+    InputError
+        Lists all problems: missing columns, rows without species or type and types unknown to homodb (in any
+        row), genes without stable ID and values out of bounds (in rows that are kept), rows with the wrong
+        number of fields, broken gzip, text that is not UTF-8, no row at all.
+
+    Examples
+    --------
+    >>> from homodb.schema.species import find
+    >>> pairs = [(find("human"), find("mouse"))]
+    >>> reading = read(Path("Compara.116.protein_default.homologies.tsv.gz"), pairs)  # doctest: +SKIP
+    >>> reading.skipped  # doctest: +SKIP
+    {'other_paralog': 1204398, 'pair of species not asked for': 3011202, 'within_species_paralog': 35760}
+    """
+    header = read_header(path)
+    columns = _find_columns(path, header)
+    findings = Findings(path, header)
+    promising = _promising(pairs)
+    rows = 0
+    types: Counter[str] = Counter()
+    kept: list[pa.Table] = []
+    for batch in batches(path, header, columns, findings, trim=_CHOSEN_BY):
+        rows += batch.height
+        types.update(_types(batch, findings))
+        chosen = batch.filter(promising)
+        if not chosen.is_empty():
+            # A polars frame of a few rows would hold on to the text of its whole batch.
+            kept.append(chosen.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    homologies = HOMOLOGIES.empty_table()
+    if kept:
+        text = _choose(pl.DataFrame(pa.concat_tables(kept)), pairs)
+        homologies = to_arrow(_in_order(_checked(text, header, columns, findings)), HOMOLOGIES)
+    findings.raise_any()
+    if not rows:
+        raise InputError(path, [Problem(0, "the file has a header and no rows")])
+    skipped = {kind: types[kind] for kind in sorted(OTHER_TYPES & types.keys())}
+    others = rows - homologies.num_rows - sum(skipped.values())
+    if others:
+        skipped[NOT_ASKED] = others
+    return Reading(
+        rows=rows,
+        kept=homologies.num_rows,
+        skipped=skipped,
+        genes=_genes(homologies),
+        homologies=homologies,
+    )
+
+
+def _find_columns(path: Path, header: Header) -> dict[str, int]:
+    """Find the position of every column by its name."""
+    if header.delimiter != "\t":
+        raise InputError(path, [Problem(1, "columns are separated by comma, wanted tab", header.names[0])])
+    missing = [name for name in _REQUIRED.values() if name not in header.names]
+    if missing:
+        raise missing_columns(path, header, [", ".join(repr(name) for name in missing)])
+    places = {column: name for column, name in (_REQUIRED | _OPTIONAL).items() if name in header.names}
+    repeated = [name for name in places.values() if header.names.count(name) > 1]
+    if repeated:
+        raise InputError(path, [Problem(1, "a column stands twice", name) for name in repeated])
+    return {column: header.names.index(name) for column, name in places.items()}
+
+
+def _promising(pairs: Collection[tuple[Species, Species]]) -> pl.Expr:
+    """Tell rows that may be wanted: of a kept type, and both species are asked for, be it in other pairs."""
+    names = sorted({species.name for pair in pairs for species in pair})
+    return pl.all_horizontal(
+        pl.col("homology_type").is_in(_KEPT_TYPES),
+        pl.col("name_a").str.to_lowercase().is_in(names),
+        pl.col("name_b").str.to_lowercase().is_in(names),
+    )
+
+
+def _types(batch: pl.DataFrame, findings: Findings) -> dict[str, int]:
+    """Count the types of a batch; note unknown ones, and rows that lack what they are chosen by."""
+    for column in _CHOSEN_BY:
+        if batch[column].null_count():
+            findings.check(batch, pl.col(column).is_null(), f"no value in column {_REQUIRED[column]!r}")
+    counts: dict[str, int] = dict(batch["homology_type"].drop_nulls().value_counts().iter_rows())
+    if not counts.keys() <= _KNOWN_TYPES:
+        unknown = pl.col("homology_type").is_in(sorted(_KNOWN_TYPES)).not_()
+        findings.check(batch, unknown, "unknown homology type", "homology_type")
+    return counts
+
+
+def _choose(frame: pl.DataFrame, pairs: Collection[tuple[Species, Species]]) -> pl.DataFrame:
+    """Keep the wanted rows, in order, trimmed, and give them the species' numbers."""
+    rows = {(one.name, other.name, False, one.number, other.number) for one, other in pairs if one != other}
+    rows |= {(other, one, split, theirs, own) for one, other, split, own, theirs in rows}
+    rows |= {(one.name, one.name, True, one.number, one.number) for pair in pairs for one in pair}
+    schema = {"name_a": pl.String, "name_b": pl.String, "split": pl.Boolean} | {
+        "species_a": pl.Int16,
+        "species_b": pl.Int16,
+    }
+    wanted = pl.DataFrame(sorted(rows), schema=schema, orient="row")
+    return (
+        frame.with_columns(
+            pl.col("name_a", "name_b").str.to_lowercase(),
+            *[trimmed(column) for column in frame.columns if column not in ("row", *_CHOSEN_BY)],
+            split=pl.col("homology_type") == _SPLIT,
+        )
+        .join(wanted, on=["name_a", "name_b", "split"])
+        .sort("row")
+    )
+
+
+def _checked(
+    frame: pl.DataFrame, header: Header, columns: dict[str, int], findings: Findings
+) -> pl.DataFrame:
+    """Turn text into numbers; note what is missing or out of bounds."""
+    for column in ("stable_id_a", "stable_id_b"):
+        findings.check(frame, pl.col(column).is_null(), f"no value in column {_REQUIRED[column]!r}")
+    for column, high in _HIGHEST.items():
+        if column in columns:
+            name = header.names[columns[column]]
+            frame = number(frame, column, findings, low=0.0, high=high, what=name)
+    if "confidence" in columns:
+        frame = whole_flag(frame, "confidence", findings, _OPTIONAL["confidence"])
+    return frame
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put species in the order of their numbers, and fragments of one gene in that of their stable IDs."""
+    turned = pl.col("split") & (pl.col("stable_id_a") > pl.col("stable_id_b"))
+    return ordered_pair(frame).with_columns(
+        pl.when(turned)
+        .then(pl.col(f"{side}_{this}"))
+        .otherwise(pl.col(f"{side}_{that}"))
+        .alias(f"{side}_{that}")
+        for side in ("stable_id", "protein", "identity")
+        for this, that in ("ab", "ba")
+    )
+
+
+def _genes(homologies: pa.Table) -> pa.Table:
+    """List the genes of homologies, each once, by species and stable ID."""
+    sides = [
+        pl.DataFrame(homologies.select([f"species_{side}", f"stable_id_{side}"])).rename(
+            {f"species_{side}": "species", f"stable_id_{side}": "stable_id"}
+        )
+        for side in "ab"
+    ]
+    return to_arrow(pl.concat(sides).unique().sort("species", "stable_id"), GENES)

@@ -1,0 +1,168 @@
+"""Which gene a name means: every name of a list, by fixed rules, nothing guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from homodb.query.release import Release
+from homodb.schema.species import KEYS_PER_SPECIES, Species
+
+_PAR_Y = re.compile(r"(.+)_PAR_Y")
+_VERSION = re.compile(r"(.+)\.\d+")
+_MAKE_UNIQUE = re.compile(r"(.+)[-.]\d+")
+_GENOME = re.compile(r"(?:(?:GRC[a-z]+\d+|hg\d\d|mm\d\d?)[-_]+|[A-Za-z][A-Za-z0-9.]*_+)(.+)")
+
+_SCHEMA = {
+    "name": pl.String,
+    "gene": pl.Int64,
+    "stable_id": pl.String,
+    "symbol": pl.String,
+    "how": pl.String,
+    "understood_as": pl.String,
+    "candidates": pl.List(pl.String),
+}
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """What a name means: one gene, or several when it is ambiguous, and in which spelling."""
+
+    how: str
+    text: str
+    genes: tuple[int, ...]
+
+
+#: For each text, the genes that bear it, by how they do.
+_Bearers = Mapping[str, Mapping[str, tuple[int, ...]]]
+
+
+def resolve(release: Release, names: Sequence[str], species: Species) -> pl.DataFrame:
+    """Find the gene that each name means in a species.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    names
+        Stable IDs (with or without version), symbols, aliases, mixed.
+    species
+        The species that they are of.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per name, in order: ``name``; ``gene`` (key of the primary gene, null when not found);
+        ``stable_id``, ``symbol``; ``how`` (stable_id, symbol, symbol_case, alias, ambiguous, unknown);
+        ``understood_as`` (what was left of the name when a version, make-unique suffix or genome prefix came
+        off, else the name); ``candidates`` (stable IDs that an ambiguous name may mean).
+
+    Notes
+    -----
+    The rules, first match wins: stable ID; stable ID less its version; symbol of a primary gene; symbol
+    whatever its case where unambiguous; alias where unambiguous. A symbol that several primary genes bear is
+    ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known.
+    """
+    spellings = {name: list(dict.fromkeys(_spellings(name))) for name in dict.fromkeys(names)}
+    exact = _bearers(release, "resolve_exact", (text for texts in spellings.values() for text in texts), species)
+    meanings: dict[str, _Meaning] = {}
+    for name, texts in spellings.items():
+        meaning = _by_id(exact, [name, *_versionless(name)]) or _by_symbol(exact, [name])
+        if meaning is not None:
+            meanings[name] = meaning
+    rest = {name: texts for name, texts in spellings.items() if name not in meanings}
+    loose = _bearers(release, "resolve_loose", (text for texts in rest.values() for text in texts), species)
+    for name, texts in rest.items():
+        less = texts[1:]
+        meanings[name] = (
+            _loosely(loose, [name]) or _by_id(exact, less) or _by_symbol(exact, less) or _loosely(loose, less)
+            or _ambiguous(loose, texts) or _Meaning("unknown", name, ())
+        )  # fmt: skip
+    return _table(release, names, meanings)
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Yield the name as it is, then what is left of it without version, suffix or prefix."""
+    yield name
+    for pattern in (_VERSION, _PAR_Y, _MAKE_UNIQUE, _GENOME):
+        match = pattern.fullmatch(name)
+        if match:
+            yield match[1]
+            inner = _VERSION.fullmatch(match[1])
+            if inner:
+                yield inner[1]
+
+
+def _versionless(name: str) -> list[str]:
+    """Return the name less its version, if it has one."""
+    match = _VERSION.fullmatch(name)
+    return [match[1]] if match else []
+
+
+def _bearers(release: Release, query: str, texts: Iterable[str], species: Species) -> _Bearers:
+    wanted = list(dict.fromkeys(texts))
+    if not wanted:
+        return {}
+    parameters: dict[str, object] = {"texts": wanted}
+    if query == "resolve_loose":
+        first = species.number * KEYS_PER_SPECIES
+        parameters |= {"first": first, "last": first + KEYS_PER_SPECIES - 1}
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for text, how, gene in release.ask(query, parameters | {"species": species.number}).iter_rows():
+        genes = found.setdefault(text, {}).get(how, ())
+        found[text][how] = tuple(sorted({*genes, gene}))
+    return found
+
+
+def _by_id(exact: _Bearers, texts: list[str]) -> _Meaning | None:
+    for text in texts:
+        genes = exact.get(text, {}).get("stable_id", ())
+        if genes:
+            return _Meaning("stable_id", text, genes)
+    return None
+
+
+def _by_symbol(exact: _Bearers, texts: list[str]) -> _Meaning | None:
+    """Return the gene of a symbol; one that several primary genes bear is ambiguous, and that is final."""
+    for text in texts:
+        genes = exact.get(text, {}).get("symbol", ())
+        if genes:
+            return _Meaning("symbol" if len(genes) == 1 else "ambiguous", text, genes)
+    return None
+
+
+def _loosely(loose: _Bearers, texts: list[str]) -> _Meaning | None:
+    """Symbol but for case, then alias, each only where it means one gene."""
+    for text in texts:
+        for how in ("symbol_case", "alias"):
+            genes = loose.get(text, {}).get(how, ())
+            if len(genes) == 1:
+                return _Meaning(how, text, genes)
+    return None
+
+
+def _ambiguous(loose: _Bearers, texts: list[str]) -> _Meaning | None:
+    for text in texts:
+        for genes in loose.get(text, {}).values():
+            return _Meaning("ambiguous", text, genes)
+    return None
+
+
+def _table(release: Release, names: Sequence[str], meanings: Mapping[str, _Meaning]) -> pl.DataFrame:
+    wanted = sorted({gene for meaning in meanings.values() for gene in meaning.genes})
+    labels: dict[int, tuple[str, str | None]] = {}
+    if wanted:
+        labels = {gene: (stable_id, symbol) for gene, stable_id, symbol in release.ask("labels", {"genes": wanted}).iter_rows()}
+    rows = []
+    for name in names:
+        meaning = meanings[name]
+        if len(meaning.genes) == 1:
+            gene = meaning.genes[0]
+            rows.append((name, gene, *labels[gene], meaning.how, meaning.text, []))
+        else:
+            candidates = [labels[gene][0] for gene in meaning.genes]
+            rows.append((name, None, None, None, meaning.how, meaning.text, candidates))
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")

@@ -1,0 +1,209 @@
+"""Opens a release: from a folder, from its DuckDB file, or by its name in the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+import platformdirs
+import polars as pl
+
+from homodb.query.statement import check_statement, first_line
+from homodb.schema.connect import connect
+from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
+from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
+from homodb.schema.species import Species, by_number, find
+
+if TYPE_CHECKING:
+    from homodb.query.explain import Explanation
+    from homodb.schema.strategies import Strategy
+
+#: Environment variable that names the release to use.
+RELEASE_VARIABLE = "HOMODB_RELEASE"
+
+
+def open_release(release: str | Path | None = None) -> Release:
+    """Open a release, read-only.
+
+    Parameters
+    ----------
+    release
+        Folder of a release, its ``.duckdb`` file, or the name of one in the cache; None takes what the
+        environment variable ``HOMODB_RELEASE`` says.
+
+    Raises
+    ------
+    ReleaseError
+        If none is given, or what is given is not a release.
+    NewerSchemaError
+        If it was written under a newer schema.
+
+    Examples
+    --------
+    >>> import homodb
+    >>> release = homodb.open("rel")  # doctest: +SKIP
+    >>> release.orthologs("INS", source="human", target="mouse")  # doctest: +SKIP
+    """
+    wanted = release if release is not None else os.environ.get(RELEASE_VARIABLE)
+    if not wanted:
+        raise ReleaseError(
+            "no release is given: use --release PATH, release=..., or the environment variable "
+            f"{RELEASE_VARIABLE}; `homodb build` makes one"
+        )
+    return Release(_locate(Path(wanted).expanduser()))
+
+
+def releases_folder() -> Path:
+    """Return the folder of the cache that holds releases by name (``HOMODB_CACHE`` overrides the platform's place)."""
+    cache_folder = os.environ.get("HOMODB_CACHE") or platformdirs.user_cache_dir("homodb", appauthor=False)
+    return Path(cache_folder) / "releases"
+
+
+def _locate(path: Path) -> Path:
+    if path.exists():
+        return path
+    named = releases_folder() / path
+    if len(path.parts) == 1 and path.name not in ("", ".", "..") and (named / MANIFEST).is_file():
+        return named
+    raise ReleaseError(f"{path}: there is no such release, neither as a path nor by name in {releases_folder()}")
+
+
+@cache
+def statement(name: str) -> str:
+    """Return the text of a query in ``query/sql``."""
+    return (resources.files("homodb.query") / "sql" / f"{name}.sql").read_text("utf-8")
+
+
+class Release:
+    """An open release.
+
+    Parameters
+    ----------
+    path
+        Its folder, or its ``.duckdb`` file alone.
+
+    Attributes
+    ----------
+    path
+        The DuckDB file.
+    manifest
+        Its manifest; None where only the DuckDB file is at hand.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.manifest: Manifest | None = None
+        self.path = path
+        if path.is_dir():
+            self.manifest = read_manifest(path)
+            self.path = path / self.manifest.database
+            if not self.path.is_file():
+                raise BrokenReleaseError(f"{path}: the manifest names {self.manifest.database}, which is not there")
+        self._connection = connect(self.path)
+        rows = self._connection.execute("SELECT version, ensembl FROM release").fetchall()
+        self.version: str = rows[0][0]
+        self.ensembl: str | None = rows[0][1]
+        numbers = self._connection.execute("SELECT species FROM species ORDER BY species").fetchall()
+        self.species: tuple[Species, ...] = tuple(by_number(number) for (number,) in numbers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<homodb release {self.version}: {', '.join(s.common_name for s in self.species)}>"
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run one of homodb's own queries (a file of ``query/sql``) with bound values."""
+        return _frame(self._connection.cursor(), statement(name), parameters)
+
+    def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Ask one SELECT in SQL.
+
+        Parameters
+        ----------
+        query
+            One SELECT statement (or EXPLAIN of one) over the tables, views and macros of the release.
+        parameters
+            Values for ``?`` or ``$name`` in it.
+
+        Raises
+        ------
+        QueryError
+            If it is anything else, or DuckDB cannot run it.
+        """
+        return _frame(self._connection.cursor(), check_statement(query), parameters)
+
+    def find_species(self, name: str | int | Species) -> Species:
+        """Return a species of this release from any of its names.
+
+        Raises
+        ------
+        UnknownSpeciesError
+            If the name means no species, or one that the release does not hold.
+        """
+        species = name if isinstance(name, Species) else find(name)
+        if species not in self.species:
+            there = ", ".join(s.common_name for s in self.species)
+            raise UnknownSpeciesError(f"release {self.version} does not hold {species.name} (it holds {there})")
+        return species
+
+    def orthologs(
+        self,
+        genes: str | Sequence[str] | None = None,
+        *,
+        source: str | int | Species,
+        target: str | int | Species,
+        strategy: str | Strategy | None = None,
+    ) -> pl.DataFrame:
+        """Return the partners of genes; see :func:`homodb.query.orthologs.orthologs`."""
+        from homodb.query.orthologs import orthologs
+
+        return orthologs(self, genes, source=source, target=target, strategy=strategy)
+
+    def joint_table(
+        self,
+        species: Sequence[str | int | Species],
+        *,
+        strategy: str | Strategy | None = None,
+        via: str | int | Species | None = None,
+    ) -> pl.DataFrame:
+        """Return the joint table of several species; see :func:`homodb.query.joint.joint_table`."""
+        from homodb.query.joint import joint_table
+
+        return joint_table(self, species, strategy=strategy, via=via)
+
+    def explain(self, gene: str, *, source: str | int | Species, target: str | int | Species) -> Explanation:
+        """Tell the whole story of one gene; see :func:`homodb.query.explain.explain`."""
+        from homodb.query.explain import explain
+
+        return explain(self, gene, source=source, target=target)
+
+    def info(self) -> pl.DataFrame:
+        """Return what the release maps: a row per pair of species and strategy, with counts by evidence class."""
+        return self.ask("info")
+
+
+def _frame(
+    cursor: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None
+) -> pl.DataFrame:
+    try:
+        answer = pl.from_arrow(cursor.sql(query, params=parameters).to_arrow_table())
+    except duckdb.Error as error:
+        raise QueryError(first_line(error)) from error
+    if not isinstance(answer, pl.DataFrame):
+        raise TypeError(f"wanted a table, got {type(answer)}")
+    return answer

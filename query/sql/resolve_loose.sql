@@ -1,0 +1,15 @@
+-- One row is a gene that bears one of the given texts as its symbol but for case, or as an alias (see genes.py).
+WITH text AS (
+    SELECT DISTINCT unnest($texts::VARCHAR[]) AS text
+)
+SELECT t.text, 'symbol_case' AS how, g.gene
+FROM text t JOIN gene g ON lower(g.symbol) = lower(t.text)
+WHERE g.species = $species AND g.gene = g.primary_gene
+UNION ALL
+SELECT DISTINCT t.text, 'alias', x.gene
+FROM text t JOIN gene_alias x ON x.alias = t.text
+WHERE x.gene BETWEEN $first AND $last
+UNION ALL
+SELECT DISTINCT t.text, 'alias', x.gene
+FROM text t JOIN gene_alias x ON x.alias = substr(t.text, 4)
+WHERE t.text LIKE 'LOC%' AND x.kind = 'entrez' AND x.gene BETWEEN $first AND $last
