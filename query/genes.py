@@ -64,7 +64,8 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     -----
     The rules, first match wins: stable ID; stable ID less its version; symbol of a primary gene; symbol
     whatever its case where unambiguous; alias where unambiguous. A symbol that several primary genes bear is
-    ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known.
+    ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known, and so
+    is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``).
     """
     spellings = {name: list(dict.fromkeys(_spellings(name))) for name in dict.fromkeys(names)}
     exact = _bearers(release, "resolve_exact", (text for texts in spellings.values() for text in texts), species)
@@ -85,8 +86,9 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """Yield the name as it is, then what is left of it without version, suffix or prefix."""
+    """Yield the name as it is, as it was before R's ``make.names``, and without version, suffix or prefix."""
     yield name
+    yield re.sub(r"^X(?=\d)", "", name).replace(".", "-")
     for pattern in (_VERSION, _PAR_Y, _MAKE_UNIQUE, _GENOME):
         match = pattern.fullmatch(name)
         if match:

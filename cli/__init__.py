@@ -1,0 +1,20 @@
+"""The command line: one file per command, each parses, calls one function, formats."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors that homodb raises become one line and an exit code, here and nowhere else."""
+    from homodb.cli.app import app
+    from homodb.schema.errors import HomodbError
+
+    try:
+        app()
+    except HomodbError as error:
+        print(f"homodb: {error}", file=sys.stderr)  # noqa: T201 (this is the command line)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

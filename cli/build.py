@@ -1,0 +1,52 @@
+"""``homodb build``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homodb.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from homodb.etl.runner import Step
+
+
+def build(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The build config.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the release.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Build a release from a config.
+
+    The folder appears whole or not at all; an earlier build of the same version in it is replaced.
+
+    Example: homodb build release.toml -o rel
+    """
+    from rich.console import Console
+
+    from homodb.etl.build import build as build_release
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    with console.status("starting") as status:
+
+        def report(step: Step) -> None:
+            status.update(f"{step.name} {step.subject}")
+            if step.rows is not None and not as_json:
+                console.print(f"{step.name:<16} {step.subject:<44} {step.rows:>10,} rows {step.seconds:>7.2f} s")
+
+        manifest = build_release(config, output, report=report)
+    if as_json:
+        json.dump({"path": str(output), **json.loads(manifest.to_json())}, sys.stdout)
+        typer.echo()
+        return
+    for loss in manifest.losses:
+        typer.echo(f"lost: {loss['count']:,} {loss['reason']} ({loss['where']})", err=True)
+    size = sum(file.bytes for file in manifest.files) / 1e6
+    typer.echo(
+        f"release {manifest.version}: {len(manifest.species)} species, {manifest.rows['gene']:,} genes, "
+        f"{manifest.rows['mapping']:,} mapping rows by {', '.join(manifest.strategies)}; {size:.1f} MB in {output}"
+    )

@@ -1,0 +1,43 @@
+"""``homodb info``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
+from homodb.cli.output import Format, give
+
+
+def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOption = False) -> None:
+    """Say what a release holds: species, pairs, strategies, evidence, and what its inputs lost.
+
+    Example: homodb info --release rel
+    """
+    with open_chosen(context, release) as opened:
+        mapped = opened.info()
+        species = opened.ask("species_summary")
+        manifest = opened.manifest
+        if as_json:
+            whole: dict[str, Any] = {
+                "version": opened.version,
+                "ensembl": opened.ensembl,
+                "title": manifest.title if manifest else None,
+                "species": species.to_dicts(),
+                "mappings": mapped.to_dicts(),
+                "losses": list(manifest.losses) if manifest else None,
+            }
+            typer.echo(json.dumps(whole, ensure_ascii=False))
+            return
+        typer.echo(f"release {opened.version}, Ensembl {opened.ensembl or 'not told'}, {opened.path}")
+        if manifest:
+            typer.echo(f"{manifest.title or 'untitled'}; built {manifest.created} by homodb {manifest.homodb_version}")
+            typer.echo(f"embeddings: {', '.join(manifest.embeddings) or 'none'}; schema {manifest.schema_version}")
+        typer.echo()
+        give(species, Format.TABLE)
+        typer.echo()
+        give(mapped, Format.TABLE)
+        for loss in manifest.losses if manifest else ():
+            typer.echo(f"lost: {loss['count']:,} {loss['reason']} ({loss['where']})")

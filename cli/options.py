@@ -1,0 +1,33 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from homodb.query.release import Release
+
+ReleaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--release",
+        metavar="PATH|NAME",
+        help="Release to use: its folder, its .duckdb file, or its name in the cache (default: $HOMODB_RELEASE).",
+    ),
+]
+FromOption = Annotated[str, typer.Option("--from", metavar="SPECIES", help="Species of the genes, by any name.")]
+ToOption = Annotated[str, typer.Option("--to", metavar="SPECIES", help="Species to go to, by any name.")]
+StrategyOption = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def open_chosen(context: typer.Context, release: str | None) -> Release:
+    """Open the release named after the command, else the one named before it or by the environment."""
+    from homodb.query.release import open_release
+
+    return open_release(release or context.obj)

@@ -1,0 +1,102 @@
+"""How frames are printed or written: table, csv, json, parquet, arrow."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import typer
+
+from homodb.schema.errors import OutputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: A printed table shows so many rows; other formats give all.
+_SHOWN_ROWS = 50
+
+
+class Format(StrEnum):
+    """Forms in which an answer is given."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
+def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
+    """Print a frame, or write it to a file that appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or a binary format would go to a terminal.
+    """
+    if output is None:
+        if form in (Format.PARQUET, Format.ARROW) and sys.stdout.isatty():
+            raise OutputError(f"{form} is binary: write it to a file (-o FILE) or into a pipe")
+        if form is Format.TABLE:
+            _print_table(frame)
+        else:
+            sys.stdout.flush()
+            _write(frame, form, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        return
+    try:
+        descriptor, partial = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                _write(frame, Format.CSV if form is Format.TABLE else form, stream)
+            Path(partial).chmod(0o644)
+            Path(partial).replace(output)
+        finally:
+            Path(partial).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
+
+
+def _write(frame: pl.DataFrame, form: Format, stream: BinaryIO) -> None:
+    if form is Format.JSON:
+        stream.write((json.dumps(frame.to_dicts(), ensure_ascii=False, default=str) + "\n").encode())
+    elif form is Format.PARQUET:
+        frame.write_parquet(stream)
+    elif form is Format.ARROW:
+        frame.write_ipc_stream(stream)
+    else:
+        _flat(frame).write_csv(stream)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Join lists into text, which CSV can hold."""
+    import polars as pl
+
+    nested = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    return frame.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join(";") for name in nested)
+
+
+def _print_table(frame: pl.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, kind in frame.schema.items():
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
+    for row in _flat(frame).head(_SHOWN_ROWS).iter_rows():
+        table.add_row(*(_cell(value) for value in row))
+    wide = None if sys.stdout.isatty() else 10_000
+    Console(width=wide, highlight=False, markup=False).print(table)
+    if frame.height > _SHOWN_ROWS:
+        typer.echo(f"... {frame.height - _SHOWN_ROWS} more rows (--format csv gives all)", err=True)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,29 @@
+"""``homodb sql``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
+from homodb.cli.output import Format, give
+
+
+def sql(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT statement.")],
+    form: Annotated[Format, typer.Option("--format", help="How to give the answer.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
+    release: ReleaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a release one question in SQL, on a connection that can touch nothing else.
+
+    Tables, views and macros: homodb sql "select table_name, comment from duckdb_tables()"
+
+    Example: homodb sql "from orthologs('human', 'mouse', 'hl_o2o') where source_symbol = 'INS'"
+    """
+    with open_chosen(context, release) as opened:
+        give(opened.sql(query), Format.JSON if as_json else form, output)

@@ -1,0 +1,115 @@
+"""What became of every gene of a file, and why; nothing is lost without a fate."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import polars as pl
+
+from homodb.query.pairs import Pair
+from homodb.query.translate.mapping import GeneMap
+from homodb.schema.strategies import HomologyType, Strategy, is_coding
+
+
+class Fate(StrEnum):
+    """What became of a source gene."""
+
+    MAPPED = "mapped"
+    LOST_TO = "lost_to"
+    NO_ORTHOLOG = "no_ortholog"
+    NO_PROTEIN = "no_protein"
+    FILTERED = "filtered"
+    AMBIGUOUS = "ambiguous"
+    UNKNOWN = "unknown"
+    NOT_A_GENE = "not_a_gene"
+
+
+#: What each fate means, for reports.
+MEANING = {
+    Fate.MAPPED: "carried to a target gene",
+    Fate.LOST_TO: "its partner went to another gene",
+    Fate.NO_ORTHOLOG: "no partner in the other species",
+    Fate.NO_PROTEIN: "not coding for a protein, and no ortholog",
+    Fate.FILTERED: "has partners, but not of the kind that the strategy takes",
+    Fate.AMBIGUOUS: "the name means several genes",
+    Fate.UNKNOWN: "the name means no gene of the source species",
+    Fate.NOT_A_GENE: "not gene expression (feature_types)",
+}
+
+
+def fates(pair: Pair, strategy: Strategy, resolved: pl.DataFrame, genes: GeneMap) -> pl.DataFrame:
+    """Tell the fate of every var row.
+
+    Parameters
+    ----------
+    pair, strategy
+        What was translated by.
+    resolved
+        Answer of :func:`homodb.query.genes.resolve`, with ``place`` and ``is_gene``.
+    genes
+        Where the rows went.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per var row, in order: ``name, stable_id, symbol, how, fate, target_id, target_symbol,
+        evidence_class, detail`` (why, or who took its partner), ``mitochondrial, ribosomal``.
+    """
+    placed = genes.links.join(genes.targets, on="target_gene").select(
+        "place", "target_id", "target_symbol", "evidence_class"
+    )
+    details = pair.release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
+    lost = _lost(pair, strategy)
+    frame = (
+        resolved.join(placed, on="place", how="left")
+        .join(details, on="gene", how="left")
+        .join(lost, on="gene", how="left")
+        .sort("place")
+    )
+    non_coding = pl.col("biotype").map_elements(lambda biotype: not is_coding(biotype), return_dtype=pl.Boolean)
+    kinds: list[tuple[pl.Expr, Fate, pl.Expr]] = [
+        (~pl.col("is_gene"), Fate.NOT_A_GENE, pl.lit(None, pl.String)),
+        (pl.col("how") == "unknown", Fate.UNKNOWN, pl.lit(None, pl.String)),
+        (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, pl.col("candidates").list.join(", ")),
+        (pl.col("target_id").is_not_null(), Fate.MAPPED, pl.lit(None, pl.String)),
+        (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
+        (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
+        (non_coding.fill_null(value=False), Fate.NO_PROTEIN, pl.col("biotype")),
+    ]
+    fate = pl.lit(str(Fate.NO_ORTHOLOG))
+    detail = pl.lit(None, pl.String)
+    for condition, name, why in reversed(kinds):
+        fate = pl.when(condition).then(pl.lit(str(name))).otherwise(fate)
+        detail = pl.when(condition).then(why).otherwise(detail)
+    return frame.with_columns(fate=fate, detail=detail).select(
+        "name", "stable_id", "symbol", "how", "fate", "target_id", "target_symbol", "evidence_class", "detail",
+        pl.col("mitochondrial").fill_null(value=False), pl.col("ribosomal").fill_null(value=False),
+    )  # fmt: skip
+
+
+def _lost(pair: Pair, strategy: Strategy) -> pl.DataFrame:
+    """Of source genes with an Ensembl partner that the strategy does not give them: who took it, and the types.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``gene, taker`` (null where nobody took it), ``kinds`` (homology types, where nobody took it).
+    """
+    if strategy is Strategy.ENS_M2M or Strategy.ENS_M2M not in pair.strategies():
+        return pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
+    chosen = pair.mapping(strategy).select("target_gene", taker_gene="source_gene")
+    wanted = pair.mapping(Strategy.ENS_M2M).select("source_gene", "target_gene", "homology_type")
+    labels = pair.release.ask("labels", {"genes": chosen["taker_gene"].unique().to_list()})
+    taken = (
+        wanted.join(chosen, on="target_gene", how="left", maintain_order="left")
+        .join(labels.rename({"gene": "taker_gene"}), on="taker_gene", how="left", maintain_order="left")
+        .filter(pl.col("taker_gene").is_null() | (pl.col("taker_gene") != pl.col("source_gene")))
+    )
+    if strategy is Strategy.ENS_O2O:
+        taken = taken.filter(pl.col("homology_type") != HomologyType.ONE2ONE.value)
+    named = pl.coalesce("symbol", "stable_id").filter(pl.col("taker_gene").is_not_null())
+    grouped = taken.group_by(gene="source_gene", maintain_order=True).agg(
+        taker=named.first(), kinds=pl.col("homology_type").unique().sort().str.join(", ")
+    )
+    why = pl.lit("not in a pair of mutual best hits") if strategy is Strategy.LM_O2O else pl.col("kinds")
+    return grouped.with_columns(kinds=pl.when(pl.col("taker").is_null()).then(why))

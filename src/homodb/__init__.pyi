@@ -1,0 +1,26 @@
+from homodb.query.explain import Explanation as Explanation
+from homodb.query.release import Release as Release
+from homodb.query.release import open_release as open
+from homodb.query.translate.report import Report as Report
+from homodb.query.translate.translate import translate as translate
+from homodb.query.translate.translate import translate_with_report as translate_with_report
+from homodb.schema.errors import HomodbError as HomodbError
+from homodb.schema.species import Species as Species
+from homodb.schema.strategies import EvidenceClass as EvidenceClass
+from homodb.schema.strategies import Strategy as Strategy
+
+__version__: str
+
+__all__ = [
+    "EvidenceClass",
+    "Explanation",
+    "HomodbError",
+    "Release",
+    "Report",
+    "Species",
+    "Strategy",
+    "__version__",
+    "open",
+    "translate",
+    "translate_with_report",
+]
