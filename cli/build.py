@@ -36,7 +36,8 @@ def build(
         def report(step: Step) -> None:
             status.update(f"{step.name} {step.subject}")
             if step.rows is not None and not as_json:
-                console.print(f"{step.name:<16} {step.subject:<44} {step.rows:>10,} rows {step.seconds:>7.2f} s")
+                line = f"{step.name:<15} {step.subject:<34} {step.rows:>9,} rows {step.seconds:>6.2f} s"
+                console.print(line, soft_wrap=True)
 
         manifest = build_release(config, output, report=report)
     if as_json:

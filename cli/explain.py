@@ -19,7 +19,9 @@ def explain(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell the whole story of one gene: its name, its candidates, what each strategy answers and why.
+    """Tell the whole story of one gene.
+
+    How its name resolved, its candidates, what each strategy answers and why.
 
     Example: homodb explain FCER1A --from human --to mouse
     """

@@ -12,7 +12,7 @@ from homodb.cli.output import Format, give
 
 
 def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOption = False) -> None:
-    """Say what a release holds: species, pairs, strategies, evidence, and what its inputs lost.
+    """Say what a release holds.
 
     Example: homodb info --release rel
     """

@@ -19,7 +19,9 @@ def sql(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a release one question in SQL, on a connection that can touch nothing else.
+    """Ask one question in SQL.
+
+    One SELECT, on a connection that can touch nothing else than the release.
 
     Tables, views and macros: homodb sql "select table_name, comment from duckdb_tables()"
 

@@ -21,7 +21,7 @@ def table(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give the joint table of several species: a row is one gene of each.
+    """Join several species, one gene of each a row.
 
     Example: homodb table human mouse pig --via mouse --strategy hm_o2o -o joint.csv
     """

@@ -25,7 +25,9 @@ def translate(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Translate an AnnData file into another species' genes, and say what became of every gene.
+    """Translate an AnnData into another species' genes.
+
+    Says what became of every gene and of the counts.
 
     Example: homodb translate mouse.h5ad --to human -o human.h5ad
     """

@@ -16,6 +16,7 @@ from homodb.etl.config import ReleaseConfig
 from homodb.etl.sources.records import to_arrow
 from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
 from homodb.schema.errors import BrokenReleaseError
+from homodb.schema.strategies import Strategy
 from homodb.schema.manifest import MANIFEST, Manifest, describe_file
 
 #: A total order of each table: what is written is sorted by it, so that equal inputs give equal Parquet bytes.
@@ -85,7 +86,7 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         if broken:
             raise BrokenReleaseError("this build does not become a release: " + "; ".join(broken))
         parquet = _export(connection, folder)
-        strategies = connection.execute("SELECT DISTINCT strategy FROM mapping ORDER BY ALL").fetchall()
+        mapped = {name for (name,) in connection.execute("SELECT DISTINCT strategy FROM mapping").fetchall()}
         species = connection.execute("SELECT name FROM species ORDER BY species").fetchall()
         models = connection.execute(
             "SELECT model || ' ' || pooling FROM embedding ORDER BY embedding IS DISTINCT FROM ?, embedding",
@@ -105,7 +106,7 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         licence=release.licence,
         citation=release.citation,
         species=tuple(name for (name,) in species),
-        strategies=tuple(name for (name,) in strategies),
+        strategies=tuple(str(strategy) for strategy in Strategy if strategy in mapped),
         embeddings=tuple(name for (name,) in models),
         rows=rows,
         losses=contents.losses,

@@ -96,7 +96,6 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@cache
 def arrow_schema(table: str) -> pa.Schema:
     """Return the Arrow schema of a table, derived from the DDL; NOT NULL columns are not nullable.
 
@@ -105,17 +104,29 @@ def arrow_schema(table: str) -> pa.Schema:
     >>> arrow_schema("gene_alias").names
     ['gene', 'alias', 'kind']
     """
-    connection = duckdb.connect()
-    for _, sql in ddl():
-        connection.execute(sql)
-    schema = connection.sql(f'SELECT * FROM "{table}"').to_arrow_table().schema
-    required = {
-        name
-        for (name,) in connection.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND NOT is_nullable", [table]
-        ).fetchall()
-    }
-    return pa.schema([field.with_nullable(field.name not in required) for field in schema])
+    return _arrow_schemas()[table]
+
+
+@cache
+def _arrow_schemas() -> dict[str, pa.Schema]:
+    """Run the DDL in memory, once, and look at what came of it."""
+    with duckdb.connect() as connection:
+        for _, sql in ddl():
+            connection.execute(sql)
+        required = set(
+            connection.execute(
+                "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT is_nullable"
+            ).fetchall()
+        )
+        return {
+            table: pa.schema(
+                [
+                    field.with_nullable((table, field.name) not in required)
+                    for field in connection.sql(f'SELECT * FROM "{table}"').to_arrow_table().schema  # noqa: S608
+                ]
+            )
+            for table in tables()
+        }
 
 
 def tables() -> tuple[str, ...]:

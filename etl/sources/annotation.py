@@ -9,13 +9,11 @@ https://www.gencodegenes.org/pages/data_format.html.
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import pyarrow as pa
 
@@ -25,8 +23,8 @@ from homodb.etl.sources.records import CANONICAL, Reading
 from homodb.schema.species import Species
 
 _FIELDS = 9
-_BLOCK_BYTES = 1 << 20
-_WHOLE = re.compile(r"0*[0-9]{1,9}")
+_VERSION = re.compile(r"[0-9]{1,9}")
+_PLACE = re.compile(r"[0-9]{1,18}")
 _ATTRIBUTE = re.compile(r'\s*([A-Za-z_]\w*)\s+(?:"([^"]*)"|([^\s;"]+))\s*(?:;|$)')
 _REGION = re.compile(r"chr(\d{1,3}[LR]?|[IVX]+|MT?|[WYZ])")
 _STRANDS = {"+": 1, "-": -1, ".": 0}
@@ -140,14 +138,13 @@ def _features(path: Path, others: Counter[str], findings: Findings) -> Iterator[
     wanted = {b"gene", b"transcript", b"exon"}
     passed: Counter[bytes] = Counter()
     with open_bytes(path) as stream:
-        for number, line in enumerate(io.BufferedReader(cast(io.RawIOBase, stream), _BLOCK_BYTES), 1):
-            if line.count(b"\t") < _FIELDS - 1:
+        for number, line in enumerate(stream, 1):
+            if line.startswith(b"#") or line.count(b"\t") < _FIELDS - 1:
                 _no_feature(line, number, findings)
                 continue
             kind = line.split(b"\t", 3)[2]
             if kind not in wanted:
-                if not line.startswith(b"#"):
-                    passed[kind] += 1
+                passed[kind] += 1
                 continue
             if kind != b"exon":
                 wanted.discard(b"exon")
@@ -187,7 +184,7 @@ def _feature(line: bytes, number: int, findings: Findings) -> _Feature | None:
         return None
     gene, version = split_version(told["gene_id"])
     given = told.get("gene_version")
-    if given and _WHOLE.fullmatch(given):
+    if given and _VERSION.fullmatch(given):
         version = int(given)
     elif given:
         findings.add("gene_version is not a number", given, number)
@@ -212,7 +209,7 @@ def _feature(line: bytes, number: int, findings: Findings) -> _Feature | None:
 def _location(
     region: str, start: str, end: str, strand: str, number: int, findings: Findings
 ) -> Location | None:
-    if not (_WHOLE.fullmatch(start) and _WHOLE.fullmatch(end)):
+    if not (_PLACE.fullmatch(start) and _PLACE.fullmatch(end)):
         findings.add("start or end is not a number", f"{start}, {end}", number)
         return None
     if int(start) > int(end):

@@ -119,7 +119,6 @@ def read(path: Path, source: Species, target: Species) -> Reading:
     return Reading(
         rows=rows,
         kept=pairs.height,
-        skipped={"genes without an ortholog": rows - pairs.height} if rows > pairs.height else {},
         genes=to_arrow(pl.concat([_query_genes(queries, source), _target_genes(pairs, target)]), GENES),
         homologies=to_arrow(_homologies(pairs, source, target), HOMOLOGIES),
     )

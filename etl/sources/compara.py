@@ -88,6 +88,14 @@ _HIGHEST = {
     "dn": float("inf"),
     "ds": float("inf"),
 }
+_NAMES = _REQUIRED | _OPTIONAL
+_ASKED = {
+    "name_a": pl.String,
+    "name_b": pl.String,
+    "split": pl.Boolean,
+    "species_a": pl.Int16,
+    "species_b": pl.Int16,
+}
 _CHOSEN_BY = ("name_a", "name_b", "homology_type")
 _KEPT_TYPES = tuple(str(kind) for kind in HomologyType)
 _KNOWN_TYPES = OTHER_TYPES.union(_KEPT_TYPES)
@@ -149,7 +157,7 @@ def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
     homologies = HOMOLOGIES.empty_table()
     if kept:
         text = _choose(pl.DataFrame(pa.concat_tables(kept)), pairs)
-        homologies = to_arrow(_in_order(_checked(text, header, columns, findings)), HOMOLOGIES)
+        homologies = to_arrow(_in_order(_checked(text, findings)), HOMOLOGIES)
     findings.raise_any()
     if not rows:
         raise InputError(path, [Problem(0, "the file has a header and no rows")])
@@ -173,7 +181,7 @@ def _find_columns(path: Path, header: Header) -> dict[str, int]:
     missing = [name for name in _REQUIRED.values() if name not in header.names]
     if missing:
         raise missing_columns(path, header, [", ".join(repr(name) for name in missing)])
-    places = {column: name for column, name in (_REQUIRED | _OPTIONAL).items() if name in header.names}
+    places = {column: name for column, name in _NAMES.items() if name in header.names}
     repeated = [name for name in places.values() if header.names.count(name) > 1]
     if repeated:
         raise InputError(path, [Problem(1, "a column stands twice", name) for name in repeated])
@@ -194,7 +202,7 @@ def _types(batch: pl.DataFrame, findings: Findings) -> dict[str, int]:
     """Count the types of a batch; note unknown ones, and rows that lack what they are chosen by."""
     for column in _CHOSEN_BY:
         if batch[column].null_count():
-            findings.check(batch, pl.col(column).is_null(), f"no value in column {_REQUIRED[column]!r}")
+            findings.check(batch, pl.col(column).is_null(), f"no value in column {_NAMES[column]!r}")
     counts: dict[str, int] = dict(batch["homology_type"].drop_nulls().value_counts().iter_rows())
     if not counts.keys() <= _KNOWN_TYPES:
         unknown = pl.col("homology_type").is_in(sorted(_KNOWN_TYPES)).not_()
@@ -207,34 +215,27 @@ def _choose(frame: pl.DataFrame, pairs: Collection[tuple[Species, Species]]) -> 
     rows = {(one.name, other.name, False, one.number, other.number) for one, other in pairs if one != other}
     rows |= {(other, one, split, theirs, own) for one, other, split, own, theirs in rows}
     rows |= {(one.name, one.name, True, one.number, one.number) for pair in pairs for one in pair}
-    schema = {"name_a": pl.String, "name_b": pl.String, "split": pl.Boolean} | {
-        "species_a": pl.Int16,
-        "species_b": pl.Int16,
-    }
-    wanted = pl.DataFrame(sorted(rows), schema=schema, orient="row")
+    asked = pl.DataFrame(sorted(rows), schema=_ASKED, orient="row")
     return (
         frame.with_columns(
             pl.col("name_a", "name_b").str.to_lowercase(),
             *[trimmed(column) for column in frame.columns if column not in ("row", *_CHOSEN_BY)],
             split=pl.col("homology_type") == _SPLIT,
         )
-        .join(wanted, on=["name_a", "name_b", "split"])
+        .join(asked, on=["name_a", "name_b", "split"])
         .sort("row")
     )
 
 
-def _checked(
-    frame: pl.DataFrame, header: Header, columns: dict[str, int], findings: Findings
-) -> pl.DataFrame:
+def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Turn text into numbers; note what is missing or out of bounds."""
     for column in ("stable_id_a", "stable_id_b"):
-        findings.check(frame, pl.col(column).is_null(), f"no value in column {_REQUIRED[column]!r}")
+        findings.check(frame, pl.col(column).is_null(), f"no value in column {_NAMES[column]!r}")
     for column, high in _HIGHEST.items():
-        if column in columns:
-            name = header.names[columns[column]]
-            frame = number(frame, column, findings, low=0.0, high=high, what=name)
-    if "confidence" in columns:
-        frame = whole_flag(frame, "confidence", findings, _OPTIONAL["confidence"])
+        if column in frame.columns:
+            frame = number(frame, column, findings, low=0.0, high=high, what=_NAMES[column])
+    if "confidence" in frame.columns:
+        frame = whole_flag(frame, "confidence", findings, _NAMES["confidence"])
     return frame
 
 

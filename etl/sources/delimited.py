@@ -14,7 +14,7 @@ import io
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -96,7 +96,10 @@ def read_header(path: Path) -> Header:
         seen = repr(error.object[error.start :][:8])
         raise InputError(path, [Problem(1, "is not text in UTF-8", seen)]) from error
     delimiter = "\t" if "\t" in text else ","
-    names = tuple(name.strip() for name in next(_records([text], delimiter)))
+    try:
+        names = tuple(name.strip() for name in next(_records([text], delimiter)))
+    except csv.Error as error:
+        raise InputError(path, [Problem(1, "cannot be split into column names", str(error))]) from error
     if len(names) < 2:
         raise InputError(
             path,
@@ -183,13 +186,15 @@ class Findings:
             reader = _records(text, self._header.delimiter)
             next(reader, None)
             row = -1
-            for record, fields in enumerate(filter(None, reader)):
-                if record in records:
-                    of_records[record] = reader.line_num
-                if len(fields) == len(self._header.names):
-                    row += 1
-                    if row in rows:
-                        of_rows[row] = reader.line_num
+            # a field of more than csv's 131 072 characters: what comes after it is told without its line
+            with suppress(csv.Error):
+                for record, fields in enumerate(filter(None, reader)):
+                    if record in records:
+                        of_records[record] = reader.line_num
+                    if len(fields) == len(self._header.names):
+                        row += 1
+                        if row in rows:
+                            of_rows[row] = reader.line_num
             text.detach()
         return of_rows, of_records
 
@@ -271,8 +276,8 @@ def batches(
                 done += frame.height
                 yield frame
         except pa.ArrowInvalid as error:
-            if "Empty CSV file" in str(error):  # a header and nothing below it
-                return
+            if "Empty CSV file" in str(error) or "Could not skip initial 1 rows" in str(error):
+                return  # a header and nothing below it, with or without an end of line
             _explain(path, header, findings, str(error))
 
 
