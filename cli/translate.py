@@ -38,7 +38,9 @@ def translate(
             path, output, target, source=source, strategy=strategy, release=opened, column=column, layer=layer
         )
     if as_json:
-        typer.echo(json.dumps({"output": str(output), **report.totals()}, ensure_ascii=False, allow_nan=False, default=str))
+        typer.echo(
+            json.dumps({"output": str(output), **report.totals()}, ensure_ascii=False, allow_nan=False, default=str)
+        )
         return
     for line in report.lines():
         typer.echo(line)

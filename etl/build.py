@@ -16,9 +16,7 @@ from homodb.etl.write import write_release
 from homodb.schema.manifest import Manifest
 
 
-def build(
-    config: BuildConfig | Path, output: Path, *, report: Callable[[Step], None] = lambda step: None
-) -> Manifest:
+def build(config: BuildConfig | Path, output: Path, *, report: Callable[[Step], None] = lambda step: None) -> Manifest:
     """Build a release: read every input, merge and key the genes, derive the mappings, check, write.
 
     Parameters

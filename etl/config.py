@@ -173,7 +173,10 @@ class _Reader:
             species=self.named(self.needed(table, "name", str, where), where),
             assembly=self.value(table, "assembly", str, where),
             xrefs=self.files(table, "xrefs", where),
-            **{key: self.file(table, key, where) for key in ("proteome", "annotation", "canonical", "synonyms", "history")},
+            **{
+                key: self.file(table, key, where)
+                for key in ("proteome", "annotation", "canonical", "synonyms", "history")
+            },
         )
 
     def homology(self, table: Mapping[str, Any], where: str, listed: list[Species]) -> HomologyConfig:
@@ -292,7 +295,7 @@ class _Reader:
             raise self.fail(f"[[{key}]]", "is not a list of tables: write [[" + key + "]] with double brackets")
         return list(enumerate(entries, 1))
 
-    def value(self, table: Mapping[str, Any], key: str, kind: type, where: str) -> Any:  # noqa: ANN401
+    def value(self, table: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
         value = table.get(key)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
@@ -301,7 +304,7 @@ class _Reader:
             raise self.fail(where, f"{key} is {value!r}, wanted {names[kind]}")
         return value
 
-    def needed(self, table: Mapping[str, Any], key: str, kind: type, where: str) -> Any:  # noqa: ANN401
+    def needed(self, table: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
         value = self.value(table, key, kind, where)
         if value is None:
             raise self.fail(where, f"{key} is missing")

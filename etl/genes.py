@@ -18,7 +18,7 @@ from homodb.schema.strategies import HomologyType
 #: Sequence regions of haplotypes and patches, as Ensembl names them; unplaced scaffolds are primary.
 _ALTERNATE_REGION = r"^CHR_|_PATCH$|^HSCHR|^HG\d+_|^MMCHR|^MG\d+_|_CTG\d|_HAP\d|^LRG_"
 
-#: Pseudo-autosomal regions as (species, region, first base, last base), human as of GRCh38; Genome Reference Consortium.
+#: Pseudo-autosomal regions as (species, region, first base, last base): Genome Reference Consortium, GRCh38.
 _PSEUDOAUTOSOMAL = (
     ("homo_sapiens", "X", 10_001, 2_781_479),
     ("homo_sapiens", "X", 155_701_383, 156_030_895),
@@ -64,7 +64,10 @@ def collect(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
         means the genes that bear it, and where none does, a gene of its own for which the symbol stands in.
     """
     told = pl.concat(
-        [table.with_columns(basis=pl.lit(source), order=pl.lit(place, pl.Int32)) for place, (source, table) in enumerate(sources)]
+        [
+            table.with_columns(basis=pl.lit(source), order=pl.lit(place, pl.Int32))
+            for place, (source, table) in enumerate(sources)
+        ]
     )
     identified = _merged(told.filter(pl.col("stable_id").is_not_null()))
     borne = identified.select("species", "symbol").drop_nulls().unique()

@@ -27,7 +27,7 @@ class Homologies:
     table
         Columns of the release's table ``homology``.
     pairs
-        Columns of table ``species_pair``, and ``ambiguous``: homologies lost because a symbol is borne by several genes.
+        Columns of table ``species_pair``, and ``ambiguous``: homologies lost since several genes bear the symbol.
     """
 
     table: pl.DataFrame
@@ -45,7 +45,11 @@ class Homologies:
             "ambiguous": "homologies of symbols that several genes bear",
         }
         return [
-            {"where": f"{by_number(row['species_a']).name} - {by_number(row['species_b']).name}", "reason": reason, "count": row[column]}
+            {
+                "where": f"{by_number(row['species_a']).name} - {by_number(row['species_b']).name}",
+                "reason": reason,
+                "count": row[column],
+            }
             for row in self.pairs.iter_rows(named=True)
             for column, reason in reasons.items()
             if row[column]
@@ -82,7 +86,9 @@ def key_homologies(raw: pl.DataFrame, genes: Genes) -> Homologies:
             median_identity=pl.col("_identity").median(),
         )
     )
-    kept = table.filter(pl.col("species_a") != pl.col("species_b")).group_by(_PAIR).agg(homologies=pl.len().cast(pl.Int64))
+    kept = (
+        table.filter(pl.col("species_a") != pl.col("species_b")).group_by(_PAIR).agg(homologies=pl.len().cast(pl.Int64))
+    )
     pairs = (
         counts.join(kept, on=_PAIR, how="left")
         .with_columns(pl.col("homologies").fill_null(0))

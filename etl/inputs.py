@@ -178,9 +178,9 @@ def _read_hits(entry: EvidenceConfig, account: _Account) -> Hits:
 
 def _named_by(pairs: pl.DataFrame) -> pl.DataFrame:
     """Return the genes that a table of pairs names, as if by their symbols; a stable ID is found out later."""
-    genes = pl.concat(
-        [pairs.select(species=f"species_{side}", symbol=f"name_{side}") for side in "ab"]
-    ).unique(maintain_order=True)
+    genes = pl.concat([pairs.select(species=f"species_{side}", symbol=f"name_{side}") for side in "ab"]).unique(
+        maintain_order=True
+    )
     return frame_of(to_arrow(genes, GENES))
 
 

@@ -10,7 +10,9 @@ import polars as pl
 from homodb.schema.errors import MixedInputsError
 
 #: Ensembl's release number in the names of its files and folders.
-_RELEASE = re.compile(r"(?:^|/)release-(\d+)/|Compara\.(\d+)\.|\.(\d+)\.(?:chr\.|abinitio\.)?gtf|\.(\d+)\.(?:entrez|uniprot|refseq)\.tsv")
+_RELEASE = re.compile(
+    r"(?:^|/)release-(\d+)/|Compara\.(\d+)\.|\.(\d+)\.(?:chr\.|abinitio\.)?gtf|\.(\d+)\.(?:entrez|uniprot|refseq)\.tsv"
+)
 
 #: A proteome lacks the genes of non-coding RNAs, for which BioMart has orthologs too: up to this share may be unknown.
 _UNKNOWN_SHARE = 0.1
@@ -67,7 +69,7 @@ def check_genes(
         if unknown.height > allowed:
             examples = ", ".join(unknown["stable_id"].sort().head(5))
             raise MixedInputsError(
-                f"{species_names[number]}: {unknown.height} of {named.height} genes in its homologies are unknown to its "
-                f"{'annotation' if whole else 'proteome'} (such as {examples}): the inputs are of different Ensembl "
-                "releases; take all from one, or set allow_mixed in [build]"
+                f"{species_names[number]}: {unknown.height} of {named.height} genes in its homologies are unknown to "
+                f"its {'annotation' if whole else 'proteome'} (such as {examples}): the inputs are of different "
+                "Ensembl releases; take all from one, or set allow_mixed in [build]"
             )

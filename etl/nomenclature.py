@@ -27,10 +27,11 @@ _NON_CODING = (
     ),
 )
 
-#: Proteins of the cytosolic ribosome: RPL*, RPS*, RPLP0 to RPLP2, RPSA and the two fusions FAU and UBA52; not the S6 kinases
-#: (RPS6KA1), not the numbered pseudogenes (RPL21P75).
+#: Proteins of the cytosolic ribosome: RPL*, RPS*, RPLP0 to RPLP2, RPSA and the two fusions FAU and UBA52; not the S6
+#: kinases (RPS6KA1), not the numbered pseudogenes (RPL21P75).
 _RIBOSOMAL = (
-    r"^rp([sl]\d+[axyl]?\d{0,2}|s3a\d?|s4y[12]|s27l|l3l|l7l1|l10l|l22l1|l26l1|l36al|l39l|lp[012]l?|sa)(\.\d)?[ab]?$|^fau$|^uba52$"
+    r"^rp([sl]\d+[axyl]?\d{0,2}|s3a\d?|s4y[12]|s27l|l3l|l7l1|l10l|l22l1|l26l1|l36al|l39l|lp[012]l?|sa)(\.\d)?[ab]?$"
+    r"|^fau$|^uba52$"
 )
 
 #: Symbols of mitochondrial genes, where the nomenclature marks them.

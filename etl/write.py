@@ -16,8 +16,8 @@ from homodb.etl.config import ReleaseConfig
 from homodb.etl.sources.records import to_arrow
 from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
 from homodb.schema.errors import BrokenReleaseError
-from homodb.schema.strategies import Strategy
 from homodb.schema.manifest import MANIFEST, Manifest, describe_file
+from homodb.schema.strategies import Strategy
 
 #: A total order of each table: what is written is sorted by it, so that equal inputs give equal Parquet bytes.
 ORDER = {
@@ -29,7 +29,8 @@ ORDER = {
     "gene_alias": "gene, kind, alias",
     "protein": "gene, stable_id",
     "species_pair": "species_a, species_b",
-    "homology": "species_a, species_b, gene_a, gene_b, homology_type, identity_a, identity_b, goc, wga, confidence, dn, ds",
+    "homology": "species_a, species_b, gene_a, gene_b, homology_type, "
+    "identity_a, identity_b, goc, wga, confidence, dn, ds",
     "embedding": "embedding",
     "embedding_pair": "embedding, species_a, species_b",
     "mapping": "species_a, species_b, strategy, embedding, rank, gene_a, gene_b",

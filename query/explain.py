@@ -16,7 +16,6 @@ from homodb.schema.species import Species
 from homodb.schema.strategies import EvidenceClass, HomologyType, Strategy, is_coding
 
 
-
 @dataclass(frozen=True)
 class Explanation:
     """The story of one gene.
@@ -47,9 +46,7 @@ class Explanation:
         return [{"part": part, **row} for part, frame in parts.items() for row in frame.iter_rows(named=True)]
 
 
-def explain(
-    release: Release, gene: str, *, source: str | int | Species, target: str | int | Species
-) -> Explanation:
+def explain(release: Release, gene: str, *, source: str | int | Species, target: str | int | Species) -> Explanation:
     """Tell the whole story of one gene.
 
     Parameters
@@ -76,12 +73,14 @@ def explain(
     details = release.ask("gene_details", {"gene": key})
     candidates = release.ask(
         "candidates",
-        {"gene": key, "species_a": min(pair.source.number, pair.target.number), "species_b": max(pair.source.number, pair.target.number)},
+        {
+            "gene": key,
+            "species_a": min(pair.source.number, pair.target.number),
+            "species_b": max(pair.source.number, pair.target.number),
+        },
     )
     takers = release.ask("takers", pair.parameters(gene=key, partners=candidates["gene"].to_list()))
-    answers = [
-        row for strategy in pair.strategies() for row in _answers(strategy, candidates, takers, details, pair)
-    ]
+    answers = [row for strategy in pair.strategies() for row in _answers(strategy, candidates, takers, details, pair)]
     return Explanation(
         source=pair.source.name,
         target=pair.target.name,
@@ -134,7 +133,7 @@ def _why_not(
     strategy: Strategy, candidates: pl.DataFrame, takers: pl.DataFrame, details: pl.DataFrame, pair: Pair
 ) -> str:
     orthologs = candidates.filter(pl.col("homology_type").is_not_null())
-    if strategy is Strategy.ENS_M2M and not orthologs.height or not candidates.height:
+    if (strategy is Strategy.ENS_M2M and not orthologs.height) or not candidates.height:
         if not is_coding(details["biotype"].item()):
             return f"no protein: {details['biotype'].item()}, and Ensembl has no ortholog in {pair.target.name}"
         return f"Ensembl has no ortholog in {pair.target.name}"

@@ -16,7 +16,7 @@ _VERSION = re.compile(r"(.+)\.\d+")
 _MAKE_UNIQUE = re.compile(r"(.+)[-.]\d+")
 _GENOME = re.compile(r"(?:(?:GRC[a-z]+\d+|hg\d\d|mm\d\d?)[-_]+|[A-Za-z][A-Za-z0-9.]*_+)(.+)")
 
-_SCHEMA = {
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "name": pl.String,
     "gene": pl.Int64,
     "stable_id": pl.String,
@@ -70,7 +70,7 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     spellings = {name: list(dict.fromkeys(_spellings(name))) for name in dict.fromkeys(names)}
     exact = _bearers(release, "resolve_exact", (text for texts in spellings.values() for text in texts), species)
     meanings: dict[str, _Meaning] = {}
-    for name, texts in spellings.items():
+    for name in spellings:
         meaning = _by_id(exact, [name, *_versionless(name)]) or _by_symbol(exact, [name])
         if meaning is not None:
             meanings[name] = meaning
@@ -157,8 +157,11 @@ def _table(release: Release, names: Sequence[str], meanings: Mapping[str, _Meani
     wanted = sorted({gene for meaning in meanings.values() for gene in meaning.genes})
     labels: dict[int, tuple[str, str | None]] = {}
     if wanted:
-        labels = {gene: (stable_id, symbol) for gene, stable_id, symbol in release.ask("labels", {"genes": wanted}).iter_rows()}
-    rows = []
+        labels = {
+            gene: (stable_id, symbol)
+            for gene, stable_id, symbol in release.ask("labels", {"genes": wanted}).iter_rows()
+        }
+    rows: list[tuple[object, ...]] = []
     for name in names:
         meaning = meanings[name]
         if len(meaning.genes) == 1:

@@ -51,7 +51,9 @@ def joint_table(
         raise MissingMappingError("a joint table needs two or more different species")
     hub = _hub(release, wanted) if via is None else release.find_species(via)
     if hub not in wanted:
-        raise MissingMappingError(f"the hub {hub.name} is none of the species of the table; add it or choose one of them")
+        raise MissingMappingError(
+            f"the hub {hub.name} is none of the species of the table; add it or choose one of them"
+        )
     rows: pl.DataFrame | None = None
     for other in (one for one in wanted if one != hub):
         pair = find_pair(release, hub, other)
@@ -83,7 +85,9 @@ def _labelled(release: Release, rows: pl.DataFrame, wanted: list[Species], hub: 
         {"numbers": [species.number for species in wanted]},
     )
     for species in wanted:
-        names = labels.rename({"gene": species.name, "stable_id": f"{species.name}_id", "symbol": f"{species.name}_symbol"})
+        names = labels.rename(
+            {"gene": species.name, "stable_id": f"{species.name}_id", "symbol": f"{species.name}_symbol"}
+        )
         rows = rows.join(names, on=species.name, how="left")
     ordered = rows.sort(hub.name, *(species.name for species in wanted))
     return ordered.select(column for s in wanted for column in (f"{s.name}_symbol", f"{s.name}_id"))

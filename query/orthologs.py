@@ -65,9 +65,7 @@ def orthologs(
     keys = asked.drop_nulls("gene")
     partners = release.ask(
         "orthologs",
-        pair.parameters(
-            places=keys["place"].to_list(), genes=keys["gene"].to_list(), strategy=str(chosen)
-        ),
+        pair.parameters(places=keys["place"].to_list(), genes=keys["gene"].to_list(), strategy=str(chosen)),
     )
     labels = found.select(source_id="stable_id", source_symbol="symbol").with_row_index("place")
     return (

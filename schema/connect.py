@@ -48,9 +48,7 @@ def schema_version() -> int:
 def checks() -> tuple[tuple[str, str, str], ...]:
     """Return the invariants of a release as (name, what it says, SQL that returns no row)."""
     text = (resources.files("homodb.schema") / "sql" / "checks.sql").read_text("utf-8")
-    return tuple(
-        (found["name"], found["says"], found["sql"].strip().rstrip(";")) for found in _CHECK.finditer(text)
-    )
+    return tuple((found["name"], found["says"], found["sql"].strip().rstrip(";")) for found in _CHECK.finditer(text))
 
 
 def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -114,9 +112,7 @@ def _arrow_schemas() -> dict[str, pa.Schema]:
         for _, sql in ddl():
             connection.execute(sql)
         required = set(
-            connection.execute(
-                "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT is_nullable"
-            ).fetchall()
+            connection.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT is_nullable").fetchall()
         )
         return {
             table: pa.schema(

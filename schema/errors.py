@@ -80,9 +80,7 @@ class InputError(HomodbError):
         How many there are of each kind, where `problems` does not hold them all.
     """
 
-    def __init__(
-        self, path: Path | str, problems: Sequence[Problem], totals: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, path: Path | str, problems: Sequence[Problem], totals: Mapping[str, int] | None = None) -> None:
         self.path = Path(path)
         self.problems = sorted(problems)
         self.totals = Counter(problem.kind for problem in problems)

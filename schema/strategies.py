@@ -67,9 +67,7 @@ def find_strategy(name: str) -> Strategy:
         return Strategy[normal]
     close = difflib.get_close_matches(normal, Strategy.__members__, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    raise UnknownStrategyError(
-        f"there is no strategy {name!r}{hint} (the strategies are {', '.join(Strategy)})"
-    )
+    raise UnknownStrategyError(f"there is no strategy {name!r}{hint} (the strategies are {', '.join(Strategy)})")
 
 
 def is_coding(biotype: str | None) -> bool:

@@ -206,9 +206,7 @@ def _feature(line: bytes, number: int, findings: Findings) -> _Feature | None:
     )
 
 
-def _location(
-    region: str, start: str, end: str, strand: str, number: int, findings: Findings
-) -> Location | None:
+def _location(region: str, start: str, end: str, strand: str, number: int, findings: Findings) -> Location | None:
     if not (_PLACE.fullmatch(start) and _PLACE.fullmatch(end)):
         findings.add("start or end is not a number", f"{start}, {end}", number)
         return None

@@ -186,7 +186,8 @@ def _label_of(path: Path, others: dict[str, dict[str, list[int]]], source: Speci
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the columns that this export lacks, as nulls, and take versions off stable IDs."""
     absent = [
-        name for name in ("stable_id", "symbol", "target_id", "target_symbol", *_NUMBERS, "confidence")
+        name
+        for name in ("stable_id", "symbol", "target_id", "target_symbol", *_NUMBERS, "confidence")
         if name not in frame.columns
     ]
     frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
@@ -204,7 +205,9 @@ def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     kind = pl.col("homology_type")
     findings.check(frame, kind.is_not_null() & ~kind.is_in(ORTHOLOG_TYPES), "unknown homology type", "homology_type")
     has_target = pl.col("target_id").is_not_null() | pl.col("target_symbol").is_not_null()
-    findings.check(frame, has_target & kind.is_null(), "an ortholog without a homology type", "target_id", "target_symbol")
+    findings.check(
+        frame, has_target & kind.is_null(), "an ortholog without a homology type", "target_id", "target_symbol"
+    )
     for column, (what, high) in _NUMBERS.items():
         frame = number(frame, column, findings, low=0, high=high, what=what)
     frame = whole_flag(frame, "confidence", findings, "orthology confidence")

@@ -243,10 +243,7 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
     """Put species in the order of their numbers, and fragments of one gene in that of their stable IDs."""
     turned = pl.col("split") & (pl.col("stable_id_a") > pl.col("stable_id_b"))
     return ordered_pair(frame).with_columns(
-        pl.when(turned)
-        .then(pl.col(f"{side}_{this}"))
-        .otherwise(pl.col(f"{side}_{that}"))
-        .alias(f"{side}_{that}")
+        pl.when(turned).then(pl.col(f"{side}_{this}")).otherwise(pl.col(f"{side}_{that}")).alias(f"{side}_{that}")
         for side in ("stable_id", "protein", "identity")
         for this, that in ("ab", "ba")
     )

@@ -168,9 +168,7 @@ class Findings:
         """Raise one :class:`InputError` for all that was noted, if anything was."""
         if not self._totals:
             return
-        of_rows, of_records = self._lines_of(
-            {row for row, _, _ in self._rows}, {at for at, _, _ in self._records}
-        )
+        of_rows, of_records = self._lines_of({row for row, _, _ in self._rows}, {at for at, _, _ in self._records})
         problems = self._lines + [Problem(of_rows.get(row, 0), kind, seen) for row, kind, seen in self._rows]
         problems += [Problem(of_records.get(at, 0), kind, seen) for at, kind, seen in self._records]
         raise InputError(self.path, problems, self._totals)
@@ -256,9 +254,7 @@ def batches(
                 read_options=pacsv.ReadOptions(
                     use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
                 ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting
-                ),
+                parse_options=pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting),
                 convert_options=pacsv.ConvertOptions(
                     include_columns=sorted(set(wanted.values())),
                     column_types={name: pa.string() for name in names},
@@ -312,9 +308,7 @@ def _explain(path: Path, header: Header, findings: Findings, message: str) -> No
     explained.raise_any()
 
 
-def number(
-    frame: pl.DataFrame, column: str, findings: Findings, *, low: float, high: float, what: str
-) -> pl.DataFrame:
+def number(frame: pl.DataFrame, column: str, findings: Findings, *, low: float, high: float, what: str) -> pl.DataFrame:
     """Turn a text column into floats within bounds; note what is not a number or lies outside.
 
     Examples

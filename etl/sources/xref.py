@@ -205,24 +205,18 @@ def read_history(path: Path, species: Species) -> Reading:
         rows += batch.height
         findings.check(batch, ~pl.col("type").is_in(_TYPES).fill_null(value=False), "unknown type", "type")
         findings.check(batch, old.is_null() & new.is_null(), _NEITHER)
-        genes = batch.filter(pl.col("type") == "gene").with_columns(
-            without_version("old"), without_version("new")
-        )
+        genes = batch.filter(pl.col("type") == "gene").with_columns(without_version("old"), without_version("new"))
         skipped["events of transcripts and proteins"] += batch.height - genes.height
         skipped["new genes"] += genes.filter(old.is_null()).height
         skipped["genes without a successor"] += genes.filter(new.is_null()).height
         skipped["genes that kept their stable ID"] += genes.filter(old == new).height
         edges.append(genes.filter(old != new).select("session", "old", "new"))
-        stayed.append(
-            genes.filter((old == new) & pl.col("session").is_not_null()).select("session", "old").unique()
-        )
+        stayed.append(genes.filter((old == new) & pl.col("session").is_not_null()).select("session", "old").unique())
     findings.raise_any()
     if not rows:
         raise InputError(path, [Problem(0, "the file has a header and no rows")])
     changes = pl.concat(edges)
-    retired = changes.join(
-        pl.concat(stayed).unique(), on=["session", "old"], how="anti", maintain_order="left"
-    )
+    retired = changes.join(pl.concat(stayed).unique(), on=["session", "old"], how="anti", maintain_order="left")
     skipped["genes that live on beside a successor"] = changes.height - retired.height
     return _reading(species, rows, retired.height, skipped, _followed(retired))
 
@@ -280,9 +274,7 @@ def _only(path: Path, header: Header, names: tuple[str, ...], shown: str) -> int
     return places[0]
 
 
-def _reading(
-    species: Species, rows: int, kept: int, skipped: Mapping[str, int], aliases: pl.DataFrame
-) -> Reading:
+def _reading(species: Species, rows: int, kept: int, skipped: Mapping[str, int], aliases: pl.DataFrame) -> Reading:
     """Order the aliases, each once, and count."""
     told = aliases.with_columns(without_version("gene_id"), species=pl.lit(species.number, pl.Int16))
     told = told.unique().sort("gene_id", "kind", "alias")

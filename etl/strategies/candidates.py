@@ -71,9 +71,7 @@ def with_correlation(frame: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
     """Add the known correlation of each pair; null where there is none."""
     if evidence.embedding is None:
         return frame.with_columns(correlation=pl.lit(None, pl.Float64))
-    return frame.join(
-        evidence.embedding.correlations, on=["gene_a", "gene_b"], how="left", maintain_order="left"
-    )
+    return frame.join(evidence.embedding.correlations, on=["gene_a", "gene_b"], how="left", maintain_order="left")
 
 
 def tied_by(*merit: pl.Expr) -> pl.Expr:
@@ -90,7 +88,7 @@ def tied_by(*merit: pl.Expr) -> pl.Expr:
 
 
 def finished(frame: pl.DataFrame) -> pl.DataFrame:
-    """Number the rows from 1 in their order (``rank``) and bring them into :data:`COLUMNS`."""
+    """Return the rows numbered from 1 in their order (``rank``), with the columns of :data:`COLUMNS`."""
     ranked = frame.with_columns(rank=pl.int_range(1, frame.height + 1, dtype=pl.Int32))
     return ranked.select(pl.col(name).cast(kind) for name, kind in COLUMNS.items())
 

@@ -30,9 +30,7 @@ def classified(rows: pl.DataFrame, ensembl: pl.DataFrame, lm: pl.DataFrame) -> p
     marked = rows.join(
         ensembl.select(*pair, _ensembl=pl.lit(value=True)), on=pair, how="left", maintain_order="left"
     ).join(lm.select(*pair, _lm=pl.lit(value=True)), on=pair, how="left", maintain_order="left")
-    elsewhere = pl.sum_horizontal(
-        pl.col(side).is_in(ensembl[side].unique().implode()).cast(pl.Int8) for side in pair
-    )
+    elsewhere = pl.sum_horizontal(pl.col(side).is_in(ensembl[side].unique().implode()).cast(pl.Int8) for side in pair)
     by_ensembl = pl.col("_ensembl").is_not_null()
     return marked.with_columns(
         evidence_class=pl.when(by_ensembl & pl.col("_lm").is_not_null())

@@ -28,5 +28,3 @@ def lm_o2o(evidence: Evidence, parameters: Parameters) -> pl.DataFrame:
         (pl.col("gene_b"), False),
     )
     return taken(finished(candidates))
-
-

@@ -11,7 +11,7 @@ from homodb.query.translate.values import kind_of_values
 from homodb.schema.errors import CountsError
 
 
-def aggregate(matrix: Any, genes: sp.csr_array) -> Any:  # noqa: ANN401 (the same kind of matrix comes back)
+def aggregate(matrix: Any, genes: sp.csr_array) -> Any:
     """Add up the source genes of each target gene.
 
     Parameters
@@ -31,25 +31,27 @@ def aggregate(matrix: Any, genes: sp.csr_array) -> Any:  # noqa: ANN401 (the sam
     CountsError
         If values are NaN, or are logarithms (or negative) where a target really adds up several source genes.
     """
-    values = matrix.data if sp.issparse(matrix) else np.asarray(matrix)
+    sparse = bool(sp.issparse(matrix))
+    values = np.asarray(matrix.data if sparse else matrix)
     if np.issubdtype(values.dtype, np.floating) and np.isnan(values).any():
         raise CountsError("X holds NaN; fill or remove such values before translating")
     several = int((np.asarray(genes.sum(axis=0)).ravel() > 1).sum())
     if several:
         _check_can_add(matrix, several)
     weights = genes.astype(values.dtype)
-    if sp.issparse(matrix):
+    if sparse:
         product = matrix.tocsr() @ weights
         product.sort_indices()
         return sp.csr_matrix(product) if isinstance(matrix, sp.spmatrix) else sp.csr_array(product)
     return np.asarray((weights.T @ np.asarray(matrix).T).T)
 
 
-def _check_can_add(matrix: Any, several: int) -> None:  # noqa: ANN401
+def _check_can_add(matrix: Any, several: int) -> None:
     kind = kind_of_values(matrix)
     if kind in ("log", "scaled"):
         what = "logarithms" if kind == "log" else "scaled values (some are negative)"
         raise CountsError(
             f"X holds {what}, and {several} target genes would add up several source genes each, which is wrong for "
-            "such values; translate a layer of counts (--layer counts), or use a one-to-one strategy (--strategy hm_o2o)"
+            "such values; translate a layer of counts (--layer counts), or use a one-to-one strategy "
+            "(--strategy hm_o2o)"
         )

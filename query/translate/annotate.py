@@ -45,10 +45,10 @@ def target_var(genes: GeneMap, resolved: pl.DataFrame, kind: Names) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        Index: names. ``homodb_id, homodb_symbol`` (of the target gene); ``homodb_source`` (the names that came in, joined by
-        ``;``), ``homodb_sources`` (how many); ``homodb_evidence`` (evidence class; of several rows the best),
-        ``homodb_type, homodb_identity, homodb_confidence, homodb_correlation`` (likewise); ``homodb_mt, homodb_ribo``
-        (mitochondrial, and protein of the cytosolic ribosome, by what the gene is, not by its name).
+        Index: names. ``homodb_id``, ``homodb_symbol``: the target gene. ``homodb_source``: the names that came in,
+        joined by ``;``; ``homodb_sources``: how many. ``homodb_evidence`` (class), ``homodb_type``,
+        ``homodb_identity``, ``homodb_confidence``, ``homodb_correlation``: of the best of its rows. ``homodb_mt``,
+        ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, by what the gene is, not by its name.
     """
     names = resolved.select("place", "name")
     first = ["evidence_class", "homology_type", "identity", "confidence", "correlation"]

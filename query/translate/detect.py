@@ -36,9 +36,7 @@ def detect_species(release: Release, names: Sequence[str]) -> Species:
     enough = best["votes"] >= max(_VOTES, _SHARE_OF_KNOWN * best["known"])
     if enough and best["votes"] >= _SHARE_OF_VOTES * total:
         return find(best["species"])
-    shown = ", ".join(
-        f"{row['species']} {row['votes']} (knows {row['known']})" for row in votes.iter_rows(named=True)
-    )
+    shown = ", ".join(f"{row['species']} {row['votes']} (knows {row['known']})" for row in votes.iter_rows(named=True))
     if not best["known"]:
         seen = ", ".join(repr(name) for name in names[:5])
         raise UndecidedSpeciesError(

@@ -53,19 +53,21 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def by_fate(self) -> pl.DataFrame:
-        """Return ``fate, genes, counts, share``: of each fate the genes, their counts, and their share of all counts."""
+        """Return ``fate, genes, counts, share`` (of all counts), a row per fate."""
         genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
         total = float(genes["counts"].sum())
         order = {str(fate): place for place, fate in enumerate(Fate)}
         return (
             self.fates.group_by("fate")
             .agg(genes=pl.len(), counts=pl.col("counts").sum())
-            .with_columns(share=pl.when(pl.col("fate") != Fate.NOT_A_GENE).then(pl.col("counts") / total if total else 0.0))
+            .with_columns(
+                share=pl.when(pl.col("fate") != Fate.NOT_A_GENE).then(pl.col("counts") / total if total else 0.0)
+            )
             .sort(pl.col("fate").replace_strict(order, return_dtype=pl.Int32))
         )
 
     def carried(self, which: pl.Expr | None = None) -> float:
-        """Return the share of counts that was carried over, of all genes or of those for which an expression is true."""
+        """Return the share of counts carried over, of all genes or of those an expression is true for; NaN of none."""
         genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
         if which is not None:
             genes = genes.filter(which)
@@ -87,10 +89,10 @@ class Report:
             "source_genes": self.fates.height,
             "target_genes": self.targets,
             "summed_genes": self.summed,
-            "carried": self.carried(),
-            "carried_mitochondrial": self.carried(pl.col("mitochondrial")),
-            "carried_ribosomal": self.carried(pl.col("ribosomal")),
-            "carried_other": self.carried(~special),
+            "carried": _or_none(self.carried()),
+            "carried_mitochondrial": _or_none(self.carried(pl.col("mitochondrial"))),
+            "carried_ribosomal": _or_none(self.carried(pl.col("ribosomal"))),
+            "carried_other": _or_none(self.carried(~special)),
             "fates": {row["fate"]: row["genes"] for row in self.by_fate().iter_rows(named=True)},
             "dropped": list(self.dropped),
             "notes": list(self.notes),
@@ -119,11 +121,17 @@ class Report:
         return out + [f"note: {note}" for note in self.notes]
 
     def _largest(self, fate: str) -> str:
-        rows = self.fates.filter((pl.col("fate") == fate) & (pl.col("counts") > 0)).sort("counts", descending=True).head(3)
+        rows = (
+            self.fates.filter((pl.col("fate") == fate) & (pl.col("counts") > 0)).sort("counts", descending=True).head(3)
+        )
         shown = [
             row["name"] + (f" to {row['detail']}" if fate == Fate.LOST_TO else "") for row in rows.iter_rows(named=True)
         ]
         return "; " + ", ".join(shown) if shown else ""
+
+
+def _or_none(share: float) -> float | None:
+    return None if np.isnan(share) else share
 
 
 def _also(what: str, share: float) -> str:
@@ -136,5 +144,9 @@ def with_counts(fates: pl.DataFrame, sums: npt.NDArray[np.float64]) -> pl.DataFr
 
 
 def provenance(report: Report) -> dict[str, Any]:
-    """Return what goes into ``uns["homodb"]``: plain values that h5ad and zarr can hold."""
-    return {key: np.array(value, dtype=str) if isinstance(value, list) else value for key, value in report.totals().items()}
+    """Return what goes into ``uns["homodb"]``: plain values that h5ad and zarr can hold; unknown ones are left out."""
+    return {
+        key: np.array(value, dtype=str) if isinstance(value, list) else value
+        for key, value in report.totals().items()
+        if value is not None
+    }

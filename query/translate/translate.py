@@ -160,7 +160,7 @@ def _is_gene(adata: anndata.AnnData) -> list[bool]:
     return [kind == GENE_EXPRESSION for kind in adata.var["feature_types"]]
 
 
-def _values(adata: anndata.AnnData, layer: str | None) -> Any:  # noqa: ANN401
+def _values(adata: anndata.AnnData, layer: str | None) -> Any:
     if layer is None:
         if adata.X is None:
             raise TranslationError("the object has no X; name a layer (--layer)")

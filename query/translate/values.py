@@ -15,7 +15,7 @@ _TOLERANCE = 0.02
 _LARGEST_LOG = 30.0
 
 
-def kind_of_values(matrix: Any) -> Kind:  # noqa: ANN401 (anything that slices to rows)
+def kind_of_values(matrix: Any) -> Kind:
     """Judge what a matrix of expression values holds.
 
     Parameters
@@ -48,10 +48,12 @@ def kind_of_values(matrix: Any) -> Kind:  # noqa: ANN401 (anything that slices t
     return "log" if undone > 0.5 > as_is else "linear"
 
 
-def _nonzero(sample: Any, row: int) -> npt.NDArray[np.float64]:  # noqa: ANN401
-    values = sample[[row]].data if sp.issparse(sample) else np.asarray(sample[row]).ravel()
-    found = np.asarray(values, dtype=np.float64)
-    return found[found != 0]
+def _nonzero(sample: Any, row: int) -> npt.NDArray[np.float64]:
+    one: Any = sample[[row]]
+    values: npt.NDArray[np.float64] = np.asarray(
+        getattr(one, "data", one) if sp.issparse(sample) else one, dtype=np.float64
+    ).ravel()
+    return np.asarray(values[values != 0])
 
 
 def _multiples(values: npt.NDArray[np.float64]) -> bool:
