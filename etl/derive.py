@@ -55,6 +55,8 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
         )
         for pair in pairs
     ]
+    mapped = pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *mapping])
+    default = embeddings[0].number if embeddings else None
     tables = {
         "provenance": inputs.provenance,
         "species": _species(settings, inputs),
@@ -62,15 +64,15 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
         "gene": genes.table,
         "gene_alias": _aliases(genes, inputs),
         "protein": _proteins(genes, inputs),
-        "species_pair": _pair_table(homologies, pairs),
+        "species_pair": _pair_table(homologies, pairs, mapped, default),
         "homology": homologies.table,
-        "mapping": pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *mapping]),
+        "mapping": mapped,
         **embedding_tables(embeddings),
     }
     losses = [*inputs.losses, *homologies.losses(), *(loss for found in embeddings for loss in found.losses)]
     return Contents(
         {name: table for name, table in tables.items() if table.width},
-        embeddings[0].number if embeddings else None,
+        default,
         tuple(losses),
     )
 
@@ -200,9 +202,18 @@ def _proteins(genes: Genes, inputs: Inputs) -> pl.DataFrame:
     ).drop("species", "gene_id")
 
 
-def _pair_table(homologies: Homologies, pairs: list[tuple[int, int]]) -> pl.DataFrame:
+def _pair_table(
+    homologies: Homologies, pairs: list[tuple[int, int]], mapped: pl.DataFrame, default: int | None
+) -> pl.DataFrame:
+    on = ["species_a", "species_b"]
     wanted = pl.DataFrame(pairs, schema={"species_a": pl.Int16, "species_b": pl.Int16}, orient="row")
+    shown = mapped.filter(pl.col("embedding").is_null() | (pl.col("embedding") == default))
+    strategies = shown.group_by(on).agg(strategies=pl.col("strategy").unique().sort())
     return (
-        wanted.join(homologies.pairs.drop("ambiguous"), on=["species_a", "species_b"], how="left")
-        .with_columns(pl.col("homologies", "unnamed", "repeated").fill_null(0))
-    )  # fmt: skip
+        wanted.join(homologies.pairs.drop("ambiguous"), on=on, how="left")
+        .join(strategies, on=on, how="left")
+        .with_columns(
+            pl.col("homologies", "unnamed", "repeated").fill_null(0),
+            pl.col("strategies").fill_null(pl.lit([], pl.List(pl.String))),
+        )
+    )

@@ -9,7 +9,7 @@ import polars as pl
 
 from homodb.query.genes import resolve
 from homodb.query.orthologs import unknown_message
-from homodb.query.pairs import Pair, find_pair
+from homodb.query.pairs import Pair, choose_strategy, find_pair
 from homodb.query.release import Release
 from homodb.schema.errors import UnknownGeneError
 from homodb.schema.species import Species
@@ -62,24 +62,20 @@ def explain(release: Release, gene: str, *, source: str | int | Species, target:
     ------
     UnknownSpeciesError
         If a name means no species of the release.
+    MissingMappingError
+        If the release has no mapping between them.
     UnknownGeneError
         If the name means no gene, or several.
     """
     pair = find_pair(release, source, target)
+    choose_strategy(pair, None, Strategy.ENS_M2M)
     found = resolve(release, [gene], pair.source)
     key = found["gene"].item()
     if key is None:
         raise UnknownGeneError(unknown_message(found, pair.source))
     details = release.ask("gene_details", {"gene": key})
-    candidates = release.ask(
-        "candidates",
-        {
-            "gene": key,
-            "species_a": min(pair.source.number, pair.target.number),
-            "species_b": max(pair.source.number, pair.target.number),
-        },
-    )
-    takers = release.ask("takers", pair.parameters(gene=key, partners=candidates["gene"].to_list()))
+    candidates = pair.ask("candidates", gene=key)
+    takers = pair.ask("takers", forward=pair.forward, gene=key, partners=candidates["gene"].to_list())
     answers = [row for strategy in pair.strategies() for row in _answers(strategy, candidates, takers, details, pair)]
     return Explanation(
         source=pair.source.name,
@@ -137,14 +133,16 @@ def _why_not(
         if not is_coding(details["biotype"].item()):
             return f"no protein: {details['biotype'].item()}, and Ensembl has no ortholog in {pair.target.name}"
         return f"Ensembl has no ortholog in {pair.target.name}"
+    if strategy in (Strategy.ENS_O2O, Strategy.HM_O2O) and not orthologs.height:
+        return f"Ensembl has no ortholog in {pair.target.name}"
     if strategy is Strategy.ENS_O2O:
         kinds = orthologs["homology_type"].unique().sort().to_list()
-        if not kinds:
-            return f"Ensembl has no ortholog in {pair.target.name}"
         return f"not {HomologyType.ONE2ONE}: {', '.join(kinds)}"
     reasons = []
     labels = {row["gene"]: row["target_symbol"] or row["target_id"] for row in candidates.iter_rows(named=True)}
-    for taker in takers.filter(pl.col("strategy") == str(strategy)).iter_rows(named=True):
+    rivals = orthologs if strategy is Strategy.HM_O2O else candidates
+    lost = (pl.col("strategy") == str(strategy)) & pl.col("partner").is_in(rivals["gene"].implode())
+    for taker in takers.filter(lost).iter_rows(named=True):
         evidence = ", ".join(
             text
             for text, value in (

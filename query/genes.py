@@ -9,12 +9,21 @@ from dataclasses import dataclass
 import polars as pl
 
 from homodb.query.release import Release
-from homodb.schema.species import KEYS_PER_SPECIES, Species
+from homodb.schema.species import KEYS_PER_SPECIES, Species, normalise
+from homodb.schema.species import names as species_names
 
 _PAR_Y = re.compile(r"(.+)_PAR_Y")
 _VERSION = re.compile(r"(.+)\.\d+")
 _MAKE_UNIQUE = re.compile(r"(.+)[-.]\d+")
-_GENOME = re.compile(r"(?:(?:GRC[a-z]+\d+|hg\d\d|mm\d\d?)[-_]+|[A-Za-z][A-Za-z0-9.]*_+)(.+)")
+_GENOME = re.compile(r"([A-Za-z][A-Za-z0-9.]*)_+(.+)")
+_ASSEMBLY = re.compile(r"(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)")
+
+#: Species by how their assemblies are called: in a file of two species, a mouse gene is no human one.
+_ASSEMBLED = {
+    "GRCh": "homo_sapiens", "hg": "homo_sapiens", "GRCm": "mus_musculus", "mm": "mus_musculus",
+    "GRCr": "rattus_norvegicus", "rn": "rattus_norvegicus", "GRCz": "danio_rerio", "danRer": "danio_rerio",
+    "GRCg": "gallus_gallus", "galGal": "gallus_gallus",
+}  # fmt: skip
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "name": pl.String,
@@ -65,9 +74,10 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     The rules, first match wins: stable ID; stable ID less its version; symbol of a primary gene; symbol
     whatever its case where unambiguous; alias where unambiguous. A symbol that several primary genes bear is
     ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known, and so
-    is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``).
+    is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``). A prefix is a genome if it has a digit or names
+    the species, and is not another species' assembly: ``adt_CD4`` is no gene, ``mm10_Gcg`` none of human.
     """
-    spellings = {name: list(dict.fromkeys(_spellings(name))) for name in dict.fromkeys(names)}
+    spellings = {name: list(dict.fromkeys(_spellings(name, species))) for name in dict.fromkeys(names)}
     exact = _bearers(release, "resolve_exact", (text for texts in spellings.values() for text in texts), species)
     meanings: dict[str, _Meaning] = {}
     for name in spellings:
@@ -79,23 +89,34 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     for name, texts in rest.items():
         less = texts[1:]
         meanings[name] = (
-            _loosely(loose, [name]) or _by_id(exact, less) or _by_symbol(exact, less) or _loosely(loose, less)
-            or _ambiguous(loose, texts) or _Meaning("unknown", name, ())
+            _loosely(loose, [name]) or _ambiguous(loose, [name])
+            or _by_id(exact, less) or _by_symbol(exact, less) or _loosely(loose, less) or _ambiguous(loose, less)
+            or _Meaning("unknown", name, ())
         )  # fmt: skip
     return _table(release, names, meanings)
 
 
-def _spellings(name: str) -> Iterator[str]:
+def _spellings(name: str, species: Species) -> Iterator[str]:
     """Yield the name as it is, as it was before R's ``make.names``, and without version, suffix or prefix."""
     yield name
-    yield re.sub(r"^X(?=\d)", "", name).replace(".", "-")
-    for pattern in (_VERSION, _PAR_Y, _MAKE_UNIQUE, _GENOME):
-        match = pattern.fullmatch(name)
-        if match:
-            yield match[1]
-            inner = _VERSION.fullmatch(match[1])
-            if inner:
-                yield inner[1]
+    undone = re.sub(r"^X(?=\d)", "", name).replace(".", "-")
+    rests = [match[1] for match in (form.fullmatch(name) for form in (_VERSION, _PAR_Y, _MAKE_UNIQUE)) if match]
+    for rest in (undone, *rests, *_without_genome(name, species)):
+        yield rest
+        inner = _MAKE_UNIQUE.fullmatch(rest)
+        if inner:
+            yield inner[1]
+
+
+def _without_genome(name: str, species: Species) -> list[str]:
+    """Return the name less the genome that it begins with, if it begins with one that may be the species'."""
+    assembly = _ASSEMBLY.fullmatch(name)
+    if assembly:
+        return [assembly[2]] if _ASSEMBLED[assembly[1]] == species.name else []
+    prefix = _GENOME.fullmatch(name)
+    if prefix and (re.search(r"\d", prefix[1]) or normalise(prefix[1]) in species_names(species)):
+        return [prefix[2]]
+    return []
 
 
 def _versionless(name: str) -> list[str]:

@@ -61,16 +61,11 @@ def orthologs(
     found = resolve(release, names, pair.source)
     if found["gene"].is_null().all():
         raise UnknownGeneError(unknown_message(found, pair.source))
-    asked = found.select("name", "gene", resolved_as="how").with_row_index("place")
-    keys = asked.drop_nulls("gene")
-    partners = release.ask(
-        "orthologs",
-        pair.parameters(places=keys["place"].to_list(), genes=keys["gene"].to_list(), strategy=str(chosen)),
-    )
-    labels = found.select(source_id="stable_id", source_symbol="symbol").with_row_index("place")
+    keys = found["gene"].drop_nulls().unique().to_list()
+    partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(chosen))
     return (
-        asked.join(labels, on="place")
-        .join(partners.with_columns(pl.col("place").cast(pl.UInt32)), on="place", how="left", maintain_order="left")
+        found.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
+        .join(partners, on="gene", how="left", maintain_order="left_right")
         .select(
             "name",
             "resolved_as",
@@ -81,9 +76,7 @@ def orthologs(
             "target_id",
             "target_symbol",
             pl.lit(str(chosen)).alias("strategy"),
-            pl.exclude(
-                "place", "gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"
-            ),
+            pl.exclude("gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"),
         )
     )
 

@@ -33,23 +33,24 @@ class Pair:
         """Whether the source is the first species in the tables."""
         return self.source.number < self.target.number
 
-    def parameters(self, **more: object) -> dict[str, object]:
-        """Return what the queries of ``query/sql`` bind to find the pair."""
+    @property
+    def keys(self) -> dict[str, object]:
+        """The numbers of the two species, as the queries of ``query/sql`` bind them."""
         first, second = sorted((self.source.number, self.target.number))
-        return {"species_a": first, "species_b": second, "forward": self.forward, **more}
+        return {"species_a": first, "species_b": second}
+
+    def ask(self, query: str, **more: object) -> pl.DataFrame:
+        """Run a query of ``query/sql`` over the pair's mappings: binds its species and the default embedding."""
+        return self.release.ask(query, self.keys | {"embedding": self.release.default_embedding} | more)
 
     def strategies(self) -> tuple[Strategy, ...]:
         """Return the strategies that the release has for this pair."""
-        rows = self.release.sql(
-            "SELECT DISTINCT strategy FROM mapping_default WHERE species_a = $a AND species_b = $b",
-            {"a": min(self.source.number, self.target.number), "b": max(self.source.number, self.target.number)},
-        )
-        there = set(rows["strategy"])
+        there = set(self.release.ask("strategies", self.keys)["strategy"])
         return tuple(strategy for strategy in Strategy if strategy in there)
 
     def mapping(self, strategy: Strategy) -> pl.DataFrame:
         """Return a strategy's mapping from the source: ``source_gene, target_gene`` and the evidence, best first."""
-        return self.release.ask("mapping", self.parameters(strategy=str(strategy)))
+        return self.ask("mapping", forward=self.forward, strategy=str(strategy))
 
 
 def find_pair(release: Release, source: str | int | Species, target: str | int | Species) -> Pair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -105,9 +106,10 @@ class Release:
             if not self.path.is_file():
                 raise BrokenReleaseError(f"{path}: the manifest names {self.manifest.database}, which is not there")
         self._connection = connect(self.path)
-        rows = self._connection.execute("SELECT version, ensembl FROM release").fetchall()
+        rows = self._connection.execute("SELECT version, ensembl, default_embedding FROM release").fetchall()
         self.version: str = rows[0][0]
         self.ensembl: str | None = rows[0][1]
+        self.default_embedding: int | None = rows[0][2]
         numbers = self._connection.execute("SELECT species FROM species ORDER BY species").fetchall()
         self.species: tuple[Species, ...] = tuple(by_number(number) for (number,) in numbers)
 
@@ -126,9 +128,15 @@ class Release:
         """Close the file."""
         self._connection.close()
 
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.cursor()
+        except duckdb.ConnectionException as error:
+            raise ReleaseError(f"{self.path}: this release has been closed; open it again") from error
+
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run one of homodb's own queries (a file of ``query/sql``) with bound values."""
-        return _frame(self._connection.cursor(), statement(name), parameters)
+        return _frame(self._cursor(), statement(name), parameters)
 
     def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Ask one SELECT in SQL.
@@ -145,7 +153,7 @@ class Release:
         QueryError
             If it is anything else, or DuckDB cannot run it.
         """
-        return _frame(self._connection.cursor(), check_statement(query), parameters)
+        return _frame(self._cursor(), check_statement(query), parameters)
 
     def find_species(self, name: str | int | Species) -> Species:
         """Return a species of this release from any of its names.
@@ -201,9 +209,22 @@ def _frame(
     cursor: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None
 ) -> pl.DataFrame:
     try:
-        answer = pl.from_arrow(cursor.sql(query, params=parameters).to_arrow_table())
+        table = cursor.sql(query, params=parameters).to_arrow_table()
+        answer = pl.from_arrow(table.rename_columns(_apart(table.column_names)))
     except duckdb.Error as error:
         raise QueryError(first_line(error)) from error
+    except pl.exceptions.PolarsError as error:
+        what = str(error).splitlines()[0]
+        raise QueryError(f"the answer holds a type that a data frame has not: cast it to another ({what})") from error
     if not isinstance(answer, pl.DataFrame):
         raise TypeError(f"wanted a table, got {type(answer)}")
     return answer
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Make column names unique as DuckDB does: ``gene``, ``gene_1``, for a join has the columns of both tables."""
+    apart: list[str] = []
+    for name in names:
+        free = (name if number == 0 else f"{name}_{number}" for number in itertools.count())
+        apart.append(next(one for one in free if one not in apart))
+    return apart

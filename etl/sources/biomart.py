@@ -61,7 +61,8 @@ _NUMBERS = {
     "dn": ("dN", float("inf")),
     "ds": ("dS", float("inf")),
 }
-_LOCATION = ("region_start", "region_end", "strand", "version")
+#: Whole numbers, each with its bounds.
+_LOCATION = {"region_start": (0, 2**53), "region_end": (0, 2**53), "strand": (-1, 1), "version": (0, 2**31 - 1)}
 
 
 @dataclass(frozen=True)
@@ -129,16 +130,17 @@ def _find_columns(path: Path, header: Header, source: Species, target: Species) 
     own: dict[str, list[int]] = {}
     others: dict[str, dict[str, list[int]]] = {}
     for position, name in enumerate(header.names):
-        for column, pattern in _TARGET.items():
-            found = re.fullmatch(pattern, name, re.IGNORECASE)
-            if found:
-                label = found["label"] or found["short"]
-                others.setdefault(label.lower(), {}).setdefault(column, []).append(position)
+        # the source's first: "Associated Gene Name" is no gene name of a species called "Associated"
+        for column, pattern in _SOURCE.items():
+            if re.fullmatch(pattern, name, re.IGNORECASE):
+                own.setdefault(column, []).append(position)
                 break
         else:
-            for column, pattern in _SOURCE.items():
-                if re.fullmatch(pattern, name, re.IGNORECASE):
-                    own.setdefault(column, []).append(position)
+            for column, pattern in _TARGET.items():
+                found = re.fullmatch(pattern, name, re.IGNORECASE)
+                if found:
+                    label = found["label"] or found["short"]
+                    others.setdefault(label.lower(), {}).setdefault(column, []).append(position)
                     break
     label = _label_of(path, others, source, target)
     theirs = others.get(label, {})
@@ -209,12 +211,12 @@ def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         frame, has_target & kind.is_null(), "an ortholog without a homology type", "target_id", "target_symbol"
     )
     for column, (what, high) in _NUMBERS.items():
-        frame = number(frame, column, findings, low=0, high=high, what=what)
+        frame = number(frame, column, findings, low=0, high=high, what=what, whole=column == "goc")
     frame = whole_flag(frame, "confidence", findings, "orthology confidence")
-    for column in _LOCATION:
+    for column, (low, high) in _LOCATION.items():
         if column in frame.columns:
-            low = -1 if column == "strand" else 0
-            frame = number(frame, column, findings, low=low, high=float("inf"), what=column.replace("_", " "))
+            what = column.replace("_", " ")
+            frame = number(frame, column, findings, low=low, high=high, what=what, whole=True)
     return frame
 
 

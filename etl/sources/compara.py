@@ -233,7 +233,8 @@ def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         findings.check(frame, pl.col(column).is_null(), f"no value in column {_NAMES[column]!r}")
     for column, high in _HIGHEST.items():
         if column in frame.columns:
-            frame = number(frame, column, findings, low=0.0, high=high, what=_NAMES[column])
+            whole = column == "goc"
+            frame = number(frame, column, findings, low=0.0, high=high, what=_NAMES[column], whole=whole)
     if "confidence" in frame.columns:
         frame = whole_flag(frame, "confidence", findings, _NAMES["confidence"])
     return frame

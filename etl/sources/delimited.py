@@ -308,8 +308,10 @@ def _explain(path: Path, header: Header, findings: Findings, message: str) -> No
     explained.raise_any()
 
 
-def number(frame: pl.DataFrame, column: str, findings: Findings, *, low: float, high: float, what: str) -> pl.DataFrame:
-    """Turn a text column into floats within bounds; note what is not a number or lies outside.
+def number(
+    frame: pl.DataFrame, column: str, findings: Findings, *, low: float, high: float, what: str, whole: bool = False
+) -> pl.DataFrame:
+    """Turn a text column into floats within bounds; note what is not a number, lies outside, or should be whole.
 
     Examples
     --------
@@ -317,8 +319,10 @@ def number(frame: pl.DataFrame, column: str, findings: Findings, *, low: float, 
     """
     parsed = pl.col(column).cast(pl.Float64, strict=False)
     findings.check(frame, pl.col(column).is_not_null() & parsed.is_null(), f"{what} is not a number", column)
-    outside = parsed.is_nan() | (parsed < low) | (parsed > high)
+    outside = ~parsed.is_finite() | (parsed < low) | (parsed > high)
     findings.check(frame, outside, f"{what} outside {low:g} to {high:g}", column)
+    if whole:
+        findings.check(frame, parsed.is_finite() & (parsed != parsed.floor()), f"{what} is not a whole number", column)
     return frame.with_columns(parsed)
 
 

@@ -39,6 +39,14 @@ HOMOLOGY_ORDER = (
     (pl.col("gene_b"), False),
 )
 
+#: Of several homologies of one pair that are alike in all of that, so that the order of the input decides nothing.
+_WITHIN_PAIR = (
+    (pl.col("confidence"), True),
+    (pl.col("homology_type"), False),
+    (pl.col("identity_a"), True),
+    (pl.col("identity_b"), True),
+)
+
 
 def ordered(frame: pl.DataFrame, *order: tuple[pl.Expr, bool]) -> pl.DataFrame:
     """Sort by expressions, each ascending or descending (True), missing values last."""
@@ -63,7 +71,7 @@ def homologies(evidence: Evidence, *types: str) -> pl.DataFrame:
     )
     if types:
         rows = rows.filter(pl.col("homology_type").is_in(types))
-    best = ordered(rows, *HOMOLOGY_ORDER).unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
+    best = ordered(rows, *HOMOLOGY_ORDER, *_WITHIN_PAIR).unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
     return with_correlation(best, evidence).with_columns(score=pl.col("identity"))
 
 

@@ -1,8 +1,9 @@
 -- One row is a partner that any strategy names for a gene, with its best homology and what the embedding says; best first.
 WITH named AS (
     SELECT m.*, CASE WHEN m.gene_a = $gene THEN m.gene_b ELSE m.gene_a END AS partner, m.gene_a = $gene AS asked_is_a
-    FROM mapping_default m
+    FROM mapping m
     WHERE m.species_a = $species_a AND m.species_b = $species_b AND (m.gene_a = $gene OR m.gene_b = $gene)
+      AND (m.embedding IS NULL OR m.embedding = $embedding)
 ),
 best AS (
     SELECT *, list(strategy) OVER (PARTITION BY partner) AS strategies

@@ -1,3 +1,4 @@
 -- One row is a gene of the given keys, with its names.
 SELECT g.gene, g.stable_id, g.symbol
-FROM (SELECT unnest($genes::BIGINT[]) AS gene) n JOIN gene g USING (gene)
+FROM gene g
+WHERE g.gene IN (SELECT unnest($genes::BIGINT[]))

@@ -139,7 +139,8 @@ CREATE TABLE species_pair (
     homologies BIGINT NOT NULL,
     unnamed BIGINT NOT NULL,
     repeated BIGINT NOT NULL,
-    median_identity DOUBLE
+    median_identity DOUBLE,
+    strategies VARCHAR[] NOT NULL
 );
 COMMENT ON TABLE species_pair IS 'A pair of species for which the release holds mappings.';
 COMMENT ON COLUMN species_pair.species_a IS 'The species with the lower number.';
@@ -148,6 +149,7 @@ COMMENT ON COLUMN species_pair.homologies IS 'Rows of table homology for the pai
 COMMENT ON COLUMN species_pair.unnamed IS 'Homologies in the inputs that are lost because one of their genes had neither stable ID nor symbol.';
 COMMENT ON COLUMN species_pair.repeated IS 'Rows in the inputs that repeated another row exactly.';
 COMMENT ON COLUMN species_pair.median_identity IS 'Median over all homologies of the inputs, unnamed ones too, of the mean of both identities (percent); HL_O2O takes it for an unknown one.';
+COMMENT ON COLUMN species_pair.strategies IS 'Strategies that map the pair, by no embedding or by the default one.';
 
 CREATE TABLE homology (
     species_a SMALLINT NOT NULL,
@@ -250,3 +252,8 @@ COMMENT ON COLUMN mapping.score IS 'What the strategy ranks by within a confiden
 COMMENT ON COLUMN mapping.rank IS 'Place of the pair in the strategy''s order among its candidates, 1 is best.';
 COMMENT ON COLUMN mapping.evidence_class IS 'both, ensembl, lm_orphan, lm_partial, lm_contradicts.';
 COMMENT ON COLUMN mapping.embedding IS 'Embedding that LM_O2O and HL_O2O rest on; NULL for the others.';
+
+-- A name is looked up without a scan of all genes.
+CREATE INDEX gene_by_stable_id ON gene (stable_id);
+CREATE INDEX gene_by_symbol ON gene (symbol);
+CREATE INDEX gene_alias_by_alias ON gene_alias (alias);

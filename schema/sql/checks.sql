@@ -86,6 +86,10 @@ SELECT m.strategy, m.gene_a, m.gene_b FROM mapping m
 ANTI JOIN (SELECT gene_a, gene_b FROM mapping WHERE strategy = 'ENS_M2M') e ON e.gene_a = m.gene_a AND e.gene_b = m.gene_b
 WHERE m.evidence_class IN ('both', 'ensembl');
 
--- check pair_known: mappings and homologies are of species pairs that table species_pair lists
-SELECT species_a, species_b FROM mapping
-EXCEPT SELECT species_a, species_b FROM species_pair;
+-- check pair_known: table species_pair lists every pair of species that is mapped, with the strategies that do
+SELECT species_a, species_b, mapped, listed
+FROM (SELECT species_a, species_b, list(DISTINCT strategy) AS mapped FROM mapping_default GROUP BY ALL)
+FULL JOIN (SELECT species_a, species_b, strategies AS listed FROM species_pair) USING (species_a, species_b)
+WHERE list_sort(coalesce(mapped, [])) IS DISTINCT FROM list_sort(listed)
+UNION ALL
+SELECT species_a, species_b, NULL, NULL FROM mapping ANTI JOIN species_pair USING (species_a, species_b);

@@ -132,20 +132,15 @@ species = st.sampled_from([1, 2])
     ),
     random=st.randoms(),
 )
-def test_a_plain_rewrite_agrees(
-    rows: list[tuple[int, str, int, int]], made: list[Claim], random: object
-) -> None:
+def test_a_plain_rewrite_agrees(rows: list[tuple[int, str, int, int]], made: list[Claim], random: object) -> None:
     table = [
-        (number, gene, f"P{at}", f"T{at}", length, unknown)
-        for at, (number, gene, length, unknown) in enumerate(rows)
+        (number, gene, f"P{at}", f"T{at}", length, unknown) for at, (number, gene, length, unknown) in enumerate(rows)
     ]
     random.shuffle(table)  # type: ignore[attr-defined]
     wanted: dict[tuple[int, str], tuple[str, str]] = {}
     for number, gene in {(row[0], row[1]) for row in table}:
         ranked = []
-        for _, _, protein, transcript, length, unknown in [
-            r for r in table if (r[0], r[1]) == (number, gene)
-        ]:
+        for _, _, protein, transcript, length, unknown in [r for r in table if (r[0], r[1]) == (number, gene)]:
             bases = [BASES.index(basis) for s, g, t, basis in made if (s, g, t) == (number, gene, transcript)]
             ranked.append((min(bases, default=len(BASES) - 1), -length, unknown, protein))
         best = min(ranked)

@@ -21,10 +21,7 @@ from homodb.schema.errors import HomodbError, UnknownSpeciesError
 from homodb.schema.species import KEYS_PER_SPECIES, Species, find, gene_key, names, normalise, registry
 
 # What normalise does, in SQL. It stands in a comment of the module and in a macro of the schema.
-SQL = (
-    "trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), "
-    "'[ _.-]+', '_', 'g'), '_')"
-)
+SQL = "trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')"
 
 # Numbers are in the keys of genes that are out there. Never edit this list; a new species has a new number.
 FIRST = """
@@ -182,16 +179,13 @@ TYPED = {
     "danio_rerio": "zebrafish|Zebra fish|drerio|D. rerio|7955",
     "drosophila_melanogaster": "fly|fruit fly|fruit flies|Drosophila|D. melanogaster|dmelanogaster|7227"
     "|Drosophila melanogaster (Fruit fly)",
-    "caenorhabditis_elegans": "C. elegans|C.elegans|c elegans|worm|celegans"
-    "|Caenorhabditis elegans (PRJNA13758)",
-    "saccharomyces_cerevisiae": "yeast|S. cerevisiae|scerevisiae|baker's yeast|bakers yeast|4932|559292"
-    "|NCBITaxon:4932",
+    "caenorhabditis_elegans": "C. elegans|C.elegans|c elegans|worm|celegans|Caenorhabditis elegans (PRJNA13758)",
+    "saccharomyces_cerevisiae": "yeast|S. cerevisiae|scerevisiae|baker's yeast|bakers yeast|4932|559292|NCBITaxon:4932",
     "pan_troglodytes": "chimp|chimps|chimpanzee|Chimpanzees|ptroglodytes",
     "gorilla_gorilla": "gorilla|gorillas|Gorilla gorilla gorilla|9593|9595",
     "pongo_abelii": "orangutan|orangutans|Sumatran orangutan|orang-utan",
     "macaca_mulatta": "macaque|macaques|rhesus|Rhesus macaque|rhesus monkey|mmulatta|9544",
-    "macaca_fascicularis": "crab-eating macaque|Crab eating macaque|long-tailed macaque"
-    "|cynomolgus monkey|cyno",
+    "macaca_fascicularis": "crab-eating macaque|Crab eating macaque|long-tailed macaque|cynomolgus monkey|cyno",
     "macaca_nemestrina": "pig-tailed macaque|mnemestrina",
     "callithrix_jacchus": "marmoset|common marmoset|White-tufted-ear marmoset|cjacchus",
     "chlorocebus_sabaeus": "vervet|Vervet-AGM|African green monkey|green monkeys",
@@ -226,9 +220,7 @@ TYPED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("typed", "name"), [(t, name) for name, all_ in TYPED.items() for t in all_.split("|")]
-)
+@pytest.mark.parametrize(("typed", "name"), [(t, name) for name, all_ in TYPED.items() for t in all_.split("|")])
 def test_typed(typed: str, name: str) -> None:
     assert find(typed).name == name
 
@@ -307,15 +299,11 @@ def test_unknown_names_give_what_comes_close(typed: str, suggested: str) -> None
         find(typed)
     message = str(caught.value)
     assert message.startswith(f"no species is called {typed!r}; did you mean {suggested}")
-    assert message.endswith(
-        "Give an Ensembl production name, a scientific or common name, or an NCBI taxon ID."
-    )
+    assert message.endswith("Give an Ensembl production name, a scientific or common name, or an NCBI taxon ID.")
     assert "\n" not in message
 
 
-@pytest.mark.parametrize(
-    "typed", ["unicorn", "", "   ", "_", "()", "0", "96061", "9606.5", "qqq", 0, 1, 96061]
-)
+@pytest.mark.parametrize("typed", ["unicorn", "", "   ", "_", "()", "0", "96061", "9606.5", "qqq", 0, 1, 96061])
 def test_unknown_names_with_nothing_close(typed: str | int) -> None:
     with pytest.raises(UnknownSpeciesError) as caught:
         find(typed)

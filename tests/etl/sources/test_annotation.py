@@ -120,9 +120,7 @@ def test_gencode(tmp_path: Path) -> None:
         tmp_path,
         "##description: evidence-based annotation\n"
         + line(gene_id="ENSG00000182378.14", gene_type="protein_coding", gene_name="PLCXD1", region="chrX")
-        + line(
-            gene_id="ENSG00000182378.14_PAR_Y", gene_type="protein_coding", gene_name="PLCXD1", region="chrY"
-        )
+        + line(gene_id="ENSG00000182378.14_PAR_Y", gene_type="protein_coding", gene_name="PLCXD1", region="chrY")
         + line(
             "transcript",
             region="chrY",
@@ -175,8 +173,7 @@ def test_of_appris_only_the_best_level_of_a_gene_claims(tmp_path: Path) -> None:
     reading = read(
         tmp_path,
         "".join(
-            line("transcript", gene_id=gene, transcript_id=transcript, tags=tag)
-            for gene, transcript, tag in tagged
+            line("transcript", gene_id=gene, transcript_id=transcript, tags=tag) for gene, transcript, tag in tagged
         ),
     )
     assert claims(reading) == {
@@ -188,9 +185,7 @@ def test_of_appris_only_the_best_level_of_a_gene_claims(tmp_path: Path) -> None:
 
 
 def test_genes_without_gene_lines_are_told_by_their_exons(tmp_path: Path) -> None:
-    told = (
-        'gene_id "ENSG00000223972"; transcript_id "ENST00000456328"; exon_number "1"; gene_name "DDX11L1"; '
-    )
+    told = 'gene_id "ENSG00000223972"; transcript_id "ENST00000456328"; exon_number "1"; gene_name "DDX11L1"; '
     old = (
         f'1\tpseudogene\texon\t11869\t12227\t.\t+\t.\t {told}gene_biotype "pseudogene"; level 2;\n'
         f'1\tprocessed_transcript\texon\t12613\t12721\t.\t+\t.\t {told}gene_biotype "pseudogene";\n'

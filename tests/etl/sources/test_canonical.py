@@ -50,9 +50,7 @@ def test_selected_transcripts_are_claims(tmp_path: Path) -> None:
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:
-    reading = read(
-        tmp_path, "MANE_status,Ensembl_nuc,Ensembl_Gene\nMANE Select,ENST00000000001.1,ENSG00000000001.1\n"
-    )
+    reading = read(tmp_path, "MANE_status,Ensembl_nuc,Ensembl_Gene\nMANE Select,ENST00000000001.1,ENSG00000000001.1\n")
     assert reading.canonical["transcript"].to_pylist() == ["ENST00000000001"]
 
 

@@ -101,9 +101,7 @@ def test_orthologs_of_each_type_are_kept(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_gene_split_told_from_either_side_is_an_exact_repeat(tmp_path: Path) -> None:
-    split = row(
-        homology_type="gene_split", homology_gene_stable_id="ENSG00000000001", homology_species="homo_sapiens"
-    )
+    split = row(homology_type="gene_split", homology_gene_stable_id="ENSG00000000001", homology_species="homo_sapiens")
     reading = compara.read(file(tmp_path, text([split, turned(split)])), PAIR)
     one, other = reading.homologies.to_pylist()
     assert one == other
@@ -199,9 +197,7 @@ def test_species_are_read_whatever_their_case_and_around_blanks(tmp_path: Path) 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_line_ends_compression_and_a_byte_order_mark_make_no_difference(
-    tmp_path: Path, packed: bool, end: str
-) -> None:
+def test_line_ends_compression_and_a_byte_order_mark_make_no_difference(tmp_path: Path, packed: bool, end: str) -> None:
     expected = compara.read(file(tmp_path, text([INS])), PAIR).homologies
     path = file(tmp_path, "\ufeff" + text([INS], end=end), packed=packed)
     assert compara.read(path, PAIR).homologies.equals(expected)
@@ -469,9 +465,7 @@ def told(reading: Reading) -> list[Homology]:
     return pl.DataFrame(reading.homologies).select(order).rows()
 
 
-@given(
-    data=st.data(), rows=st.lists(ROW, max_size=30), pairs=st.sets(st.integers(0, 2)), packed=st.booleans()
-)
+@given(data=st.data(), rows=st.lists(ROW, max_size=30), pairs=st.sets(st.integers(0, 2)), packed=st.booleans())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_files_read_as_a_naive_reader_does(
     data: st.DataObject, rows: list[dict[str, str]], pairs: set[int], packed: bool
@@ -493,7 +487,5 @@ def test_random_files_read_as_a_naive_reader_does(
             reading = compara.read(path, asked)
         assert told(reading) == expected
         assert (reading.rows, reading.kept, reading.skipped) == (len(chosen), len(expected), skipped)
-        genes = list(
-            zip(*(reading.genes[name].to_pylist() for name in ("species", "stable_id")), strict=True)
-        )
+        genes = list(zip(*(reading.genes[name].to_pylist() for name in ("species", "stable_id")), strict=True))
         assert genes == sorted({gene for found in expected for gene in (found[:2], found[4:6])})

@@ -335,9 +335,7 @@ def naive(text: str) -> tuple[dict[str, tuple[object, ...]], dict[str, str]]:
 
 @settings(deadline=None, max_examples=60)
 @given(text=fasta(), packed=st.booleans())
-def test_what_is_written_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, text: str, packed: bool
-) -> None:
+def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: str, packed: bool) -> None:
     path = tmp_path_factory.mktemp("fasta") / "pep.fa"
     path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
     reading = proteome.read(path, HUMAN)
@@ -357,9 +355,7 @@ def test_what_is_written_is_read_back(
 
 @settings(deadline=None, max_examples=60)
 @given(text=fasta(), data=st.data())
-def test_a_truncated_gzip_never_reads(
-    tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
-) -> None:
+def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject) -> None:
     packed = gzip.compress(text.encode())
     path = tmp_path_factory.mktemp("fasta") / "pep.fa.gz"
     path.write_bytes(packed[: data.draw(st.integers(0, len(packed) - 1))])

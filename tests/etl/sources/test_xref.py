@@ -85,9 +85,7 @@ def test_refseq(tmp_path: Path) -> None:
         row("ENSG00000175899", accession, f"RefSeq_{database}")
         for accession, database in zip(accessions, databases, strict=True)
     )
-    reading = read(
-        xref.read, tmp_path, DUMP + content + row("ENSG00000175899", "NC_000012.12", "RefSeq_genomic")
-    )
+    reading = read(xref.read, tmp_path, DUMP + content + row("ENSG00000175899", "NC_000012.12", "RefSeq_genomic"))
     assert aliases(reading) == [
         ("ENSG00000175899", accession.partition(".")[0], "refseq") for accession in sorted(accessions)
     ]

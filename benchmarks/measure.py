@@ -1,0 +1,64 @@
+"""Runs commands side by side and measures them: wall seconds, and peak resident memory of the process itself."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+PACKAGES = ("homodb", "duckdb", "polars", "pyarrow", "anndata", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished command."""
+
+    seconds: float
+    megabytes: float
+
+
+def run(command: Sequence[str]) -> Run:
+    """Run a command in a process of its own; raise if it fails."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{command} ended with {status}")
+    return Run(time.perf_counter() - start, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def pairs(first: Sequence[str], second: Sequence[str], times: int = 5) -> tuple[list[Run], list[Run]]:
+    """Run two commands in turn, after one warm-up of each, so that a drift of the machine meets both."""
+    run(first), run(second)
+    both = [(run(first), run(second)) for _ in range(times)]
+    return [a for a, _ in both], [b for _, b in both]
+
+
+def table(title: str, first_name: str, first: list[Run], second_name: str, second: list[Run]) -> None:
+    """Print the medians of both and the ratio pair by pair, as Markdown."""
+    ratios = [a.seconds / b.seconds for a, b in zip(first, second, strict=True)]
+    print(f"\n### {title}\n\n| what | seconds, median (min to max) | peak memory |\n| --- | --- | --- |")
+    for name, runs in ((first_name, first), (second_name, second)):
+        seconds = [one.seconds for one in runs]
+        print(
+            f"| {name} | {statistics.median(seconds):.3f} ({min(seconds):.3f} to {max(seconds):.3f}) "
+            f"| {max(one.megabytes for one in runs):.0f} MB |"
+        )
+    print(
+        f"\nratio {first_name} / {second_name}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
+def machine() -> None:
+    """Print where and with what this was measured."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}; {versions}"
+    )

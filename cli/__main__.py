@@ -1,0 +1,5 @@
+"""``python -m homodb.cli``."""
+
+from homodb.cli import main
+
+main()

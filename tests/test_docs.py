@@ -1,0 +1,70 @@
+"""The docs say what the code does: every command stands in them, every link leads somewhere, doctests run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import importlib.util
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import homodb
+from homodb.cli.app import app
+from homodb.schema.strategies import EvidenceClass, Strategy
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "releases").glob("*.md")]
+)
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_an_example_and_a_place_in_the_docs(name: str) -> None:
+    help_text = COMMANDS[name].help or ""
+    assert help_text.split("\n")[0].strip().endswith(".")
+    assert "Example: homodb" in help_text
+    for parameter in COMMANDS[name].params:
+        assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+    assert f"homodb {name}" in (ROOT / "README.md").read_text()
+    assert f"## homodb {name}" in (ROOT / "docs" / "commands.md").read_text()
+
+
+def test_generated_pages_are_those_that_the_sources_give() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec and spec.loader
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    for page, text in generate.PAGES.items():
+        assert (ROOT / "docs" / page).read_text() == text(), f"run python docs/generate.py: {page} is stale"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), target
+
+
+def test_glossary_has_every_name_that_is_stored() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    for word in (*Strategy, *EvidenceClass):
+        assert f"`{word}`" in glossary or f"**{word}**" in glossary, word
+
+
+def test_changelog_has_this_version_or_unreleased() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert "## [Unreleased]" in text or f"## [{homodb.__version__}]" in text
+
+
+def _modules() -> list[str]:
+    return [m.name for m in pkgutil.walk_packages(homodb.__path__, "homodb.") if not m.name.endswith("__main__")]
+
+
+@pytest.mark.parametrize("name", _modules())
+def test_examples_in_docstrings(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

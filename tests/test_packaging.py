@@ -1,0 +1,89 @@
+"""The wheel holds exactly the four folders and the face; heavy packages stay unimported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("cli", "etl", "query", "schema")
+FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/py.typed"}
+
+
+def _tracked(*paths: str) -> set[str]:
+    listed = subprocess.run(["git", "ls-files", "-z", *paths], cwd=ROOT, capture_output=True, check=True, text=True)
+    return {name for name in listed.stdout.split("\0") if name}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(folder.glob("*.whl"))
+
+
+def test_wheel_holds_the_four_folders_and_the_face(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert held == {f"homodb/{name}" for name in _tracked(*FOLDERS)} | FACE
+
+
+def test_source_distribution_builds_the_same_wheel(tmp_path: Path, wheel: Path) -> None:
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, capture_output=True, check=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as ours, zipfile.ZipFile(wheel) as direct:
+        assert sorted(ours.namelist()) == sorted(direct.namelist())
+
+
+def test_everything_in_the_repository_is_of_the_top_level_that_the_design_draws() -> None:
+    top = {name.split("/")[0] for name in _tracked() if "/" in name}
+    assert top == {*FOLDERS, "tests", "releases", "benchmarks", "docs", "src", ".ci"}
+
+
+@pytest.mark.parametrize("heavy", ["torch", "esm", "scanpy", "anndata", "pandas", "polars", "duckdb", "pyarrow"])
+def test_help_and_import_load_no_heavy_package(heavy: str) -> None:
+    code = (
+        "import sys, homodb, homodb.cli.app\n"
+        "from typer.testing import CliRunner\n"
+        "assert CliRunner().invoke(homodb.cli.app.app, ['--help']).exit_code == 0\n"
+        f"assert {heavy!r} not in sys.modules, {heavy!r}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_constraints_pin_every_direct_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    pinned = {
+        line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
+    }
+    wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    names = {name.split(">=")[0].split("[")[0].lower() for name in wanted}
+    assert names <= pinned
+    assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
+
+
+def test_stub_of_the_face_names_what_the_face_gives() -> None:
+    import ast
+
+    import homodb
+
+    stub = ast.parse((ROOT / "src" / "homodb" / "__init__.pyi").read_text())
+    named = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert named | {"__version__"} == set(homodb.__all__)
+    for name in homodb.__all__:
+        assert getattr(homodb, name) is not None
+
+
+def test_no_large_file_and_no_file_of_the_real_data() -> None:
+    for name in _tracked():
+        path = ROOT / name
+        if path.is_file() and not path.is_symlink():
+            assert path.stat().st_size < 1_000_000, name
