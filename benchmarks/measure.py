@@ -15,6 +15,18 @@ from datetime import UTC, datetime
 
 PACKAGES = ("homodb", "duckdb", "polars", "pyarrow", "anndata", "numpy", "scipy")
 
+#: A process inherits the peak memory of the one that starts it, so a small one does.
+_LAUNCHER = """
+import os, sys, time
+start = time.perf_counter()
+pid = os.fork()
+if not pid:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1), os.dup2(1, 2)
+    os.execvp(sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), status)
+"""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -26,12 +38,11 @@ class Run:
 
 def run(command: Sequence[str]) -> Run:
     """Run a command in a process of its own; raise if it fails."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{command} ended with {status}")
-    return Run(time.perf_counter() - start, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3))
+    launched = [sys.executable, "-S", "-c", _LAUNCHER, *command]
+    told = subprocess.run(launched, stdout=subprocess.PIPE, check=True, text=True).stdout.split()
+    if int(told[2]):
+        raise RuntimeError(f"{command} ended with {told[2]}")
+    return Run(float(told[0]), float(told[1]))
 
 
 def pairs(first: Sequence[str], second: Sequence[str], times: int = 5) -> tuple[list[Run], list[Run]]:
@@ -52,7 +63,8 @@ def table(title: str, first_name: str, first: list[Run], second_name: str, secon
             f"| {max(one.megabytes for one in runs):.0f} MB |"
         )
     print(
-        f"\nratio {first_name} / {second_name}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        f"\nratio {first_name} / {second_name}: {statistics.median(ratios):.2f} "
+        f"({min(ratios):.2f} to {max(ratios):.2f})"
     )
 
 
@@ -60,5 +72,6 @@ def machine() -> None:
     """Print where and with what this was measured."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     print(
-        f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}; {versions}"
+        f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; "
+        f"Python {platform.python_version()}; {versions}"
     )

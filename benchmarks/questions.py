@@ -1,7 +1,7 @@
 """Point questions and start-up: ``python benchmarks/questions.py``.
 
-A point question is ``homodb.open`` and ``orthologs`` of one gene in a running Python, beside opening the same file with DuckDB
-and one ``SELECT`` over the view; ``homodb --help`` stands beside a bare start of Python.
+A point question is ``homodb.open`` and ``orthologs`` of one gene in a running Python, beside opening the same
+file with DuckDB and one ``SELECT`` over the view; ``homodb --help`` stands beside a bare start of Python.
 """
 
 from __future__ import annotations
@@ -50,9 +50,8 @@ def main() -> None:
         file = next(folder.glob("*.duckdb"))
         ask_homodb(folder), ask_duckdb(file)
         timed = [(milliseconds(lambda: ask_homodb(folder)), milliseconds(lambda: ask_duckdb(file))) for _ in range(30)]
-    print(
-        "\n### A point question: open and ask (target: under 50 ms)\n\n| what | ms, median (min to max) |\n| --- | --- |"
-    )
+    print("\n### A point question: open and ask (target: under 50 ms)\n")
+    print("| what | ms, median (min to max) |\n| --- | --- |")
     for place, what in enumerate(("homodb.open + orthologs of one gene", "duckdb.connect + one SELECT over the view")):
         values = [row[place] for row in timed]
         print(f"| {what} | {statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f}) |")

@@ -24,10 +24,11 @@ def commands_page() -> str:
     parts = [
         _NOTE,
         "# Commands\n",
-        "`homodb [--release PATH|NAME] COMMAND …`. The release may also be named after the command or by the environment "
-        "variable `HOMODB_RELEASE`. Species go by any name (`human`, `Homo sapiens`, `hsapiens`, `9606`), and so do genes.\n",
-        "Exit codes: 0 when all went well; 2 when homodb explains in one line why not, nothing written; 1 for an error that "
-        "homodb did not foresee (please report it).\n",
+        "`homodb [--release PATH|NAME] COMMAND …`. The release may also be named after the command or by the "
+        "environment variable `HOMODB_RELEASE`. Species go by any name (`human`, `Homo sapiens`, `hsapiens`, `9606`), "
+        "and so do genes.\n",
+        "Exit codes: 0 when all went well; 2 when homodb explains in one line why not, nothing written; 1 for an "
+        "error that homodb did not foresee (please report it).\n",
     ]
     for name, command in root.commands.items():  # type: ignore[attr-defined]
         parts.append(f"## homodb {name}\n")
@@ -75,8 +76,9 @@ def schema_page() -> str:
         parts = [
             _NOTE,
             "# Schema\n",
-            "What a release holds, as its DuckDB file declares it (`COMMENT ON`, readable in SQL through `duckdb_tables()` and "
-            f"`duckdb_columns()`). Schema version {ddl()[-1][0]}. Users mostly need the views and macros.\n",
+            "What a release holds, as its DuckDB file declares it (`COMMENT ON`, readable in SQL through "
+            f"`duckdb_tables()` and `duckdb_columns()`). Schema version {ddl()[-1][0]}. Users mostly need the views and "
+            "macros.\n",
             "## Views\n",
         ]
         parts += [f"- `{name}`: {comment}" for name, comment in views]
@@ -85,7 +87,8 @@ def schema_page() -> str:
         for table, comment in tables:
             parts += [f"### `{table}`\n", f"{comment}\n", "| column | type | what it is |\n| --- | --- | --- |"]
             columns = connection.execute(
-                "SELECT column_name, data_type, is_nullable, comment FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
+                "SELECT column_name, data_type, is_nullable, comment FROM duckdb_columns() "
+                "WHERE table_name = ? ORDER BY column_index",
                 [table],
             ).fetchall()
             parts += [f"| `{n}` | {t}{'' if null else ', not null'} | {c} |" for n, t, null, c in columns]

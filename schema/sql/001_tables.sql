@@ -252,8 +252,3 @@ COMMENT ON COLUMN mapping.score IS 'What the strategy ranks by within a confiden
 COMMENT ON COLUMN mapping.rank IS 'Place of the pair in the strategy''s order among its candidates, 1 is best.';
 COMMENT ON COLUMN mapping.evidence_class IS 'both, ensembl, lm_orphan, lm_partial, lm_contradicts.';
 COMMENT ON COLUMN mapping.embedding IS 'Embedding that LM_O2O and HL_O2O rest on; NULL for the others.';
-
--- A name is looked up without a scan of all genes.
-CREATE INDEX gene_by_stable_id ON gene (stable_id);
-CREATE INDEX gene_by_symbol ON gene (symbol);
-CREATE INDEX gene_alias_by_alias ON gene_alias (alias);

@@ -54,7 +54,8 @@ def main(folder: Path) -> None:
     mouse = toy_cells()
     insulin = int(mouse[:, ["Ins1", "Ins2"]].X.sum())
     print(
-        f"\nIns1 and Ins2 of the mouse cells: {insulin} counts; INS of the translated cells: {int(human[:, 'INS'].X.sum())}"
+        f"\nIns1 and Ins2 of the mouse cells: {insulin} counts; "
+        f"INS of the translated cells: {int(human[:, 'INS'].X.sum())}"
     )
 
 
