@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import sys
-import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import typer
 
 from homodb.schema.errors import OutputError
+from homodb.schema.files import whole_file
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,38 +39,31 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
     OutputError
         If the file cannot be written, or a binary format would go to a terminal.
     """
-    if output is None:
-        if form in (Format.PARQUET, Format.ARROW) and sys.stdout.isatty():
-            raise OutputError(f"{form} is binary: write it to a file (-o FILE) or into a pipe")
-        if form is Format.TABLE:
-            _print_table(frame)
-        else:
-            sys.stdout.flush()
-            _write(frame, form, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-        return
-    try:
-        descriptor, partial = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                _write(frame, Format.CSV if form is Format.TABLE else form, stream)
-            Path(partial).chmod(0o644)
-            Path(partial).replace(output)
-        finally:
-            Path(partial).unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
-
-
-def _write(frame: pl.DataFrame, form: Format, stream: BinaryIO) -> None:
-    if form is Format.JSON:
-        stream.write((json.dumps(frame.to_dicts(), ensure_ascii=False, default=str) + "\n").encode())
-    elif form is Format.PARQUET:
-        frame.write_parquet(stream)
-    elif form is Format.ARROW:
-        frame.write_ipc_stream(stream)
+    if output is not None:
+        with whole_file(output) as partial:
+            partial.write_bytes(_encoded(frame, Format.CSV if form is Format.TABLE else form))
+    elif form is Format.TABLE:
+        _print_table(frame)
+    elif form in (Format.PARQUET, Format.ARROW) and sys.stdout.isatty():
+        raise OutputError(f"{form} is binary: write it to a file (-o FILE) or into a pipe")
     else:
-        _flat(frame).write_csv(stream)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(_encoded(frame, form))
+        sys.stdout.buffer.flush()
+
+
+def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
+    stream = io.BytesIO()
+    match form:
+        case Format.JSON:
+            return (json.dumps(frame.to_dicts(), ensure_ascii=False, default=str) + "\n").encode()
+        case Format.PARQUET:
+            frame.write_parquet(stream)
+        case Format.ARROW:
+            frame.write_ipc_stream(stream)
+        case _:
+            _flat(frame).write_csv(stream)
+    return stream.getvalue()
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:

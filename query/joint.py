@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import polars as pl
 
@@ -54,17 +55,40 @@ def joint_table(
         raise MissingMappingError(
             f"the hub {hub.name} is none of the species of the table; add it or choose one of them"
         )
-    rows: pl.DataFrame | None = None
+    partners: dict[str, pl.DataFrame] = {}
     for other in (one for one in wanted if one != hub):
         pair = find_pair(release, hub, other)
         chosen = choose_strategy(pair, strategy, Strategy.HM_O2O)
-        partners = pair.mapping(chosen).select(
+        partners[other.name] = pair.mapping(chosen).select(
             pl.col("source_gene").alias(hub.name), pl.col("target_gene").alias(other.name)
         )
-        rows = partners if rows is None else rows.join(partners, on=hub.name, how="inner")
-    if rows is None:
-        raise MissingMappingError("a joint table needs two or more different species")
-    return _labelled(release, rows.unique(), wanted, hub)
+    return _labelled(release, chain(partners, hub.name), wanted, hub)
+
+
+def chain(partners: Mapping[str, pl.DataFrame], hub: str) -> pl.DataFrame:
+    """Join the pair tables of a hub: a row lives where the hub's gene has a partner in all other species.
+
+    Parameters
+    ----------
+    partners
+        For each other species the table of its pairs with the hub, columns ``hub`` and the species.
+    hub
+        Name of the hub.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns: the hub, then the others in their order. No row stands twice; a row with a gap is none.
+
+    Examples
+    --------
+    >>> human = pl.DataFrame({"mouse": ["Ins1", "Ins2", "Gulo"], "human": ["INS", "INS", None]})
+    >>> pig = pl.DataFrame({"mouse": ["Ins2", "Gulo"], "pig": ["INS", "GULO"]})
+    >>> chain({"human": human, "pig": pig}, "mouse").rows()
+    [('Ins2', 'INS', 'INS')]
+    """
+    tables = [table.select(hub, other).drop_nulls() for other, table in partners.items()]
+    return reduce(lambda rows, table: rows.join(table, on=hub, how="inner"), tables).unique()
 
 
 def _hub(release: Release, wanted: list[Species]) -> Species:

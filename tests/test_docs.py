@@ -7,6 +7,9 @@ import importlib
 import importlib.util
 import pkgutil
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,30 @@ def test_links_inside_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
         if not re.match(r"[a-z]+:", target):
             assert (page.parent / target).exists(), target
+
+
+def _console_blocks(page: Path) -> list[tuple[str, str]]:
+    """Commands shown after ``$`` in console blocks, each with the output shown below it."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+    shown = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
+    return [(command, output) for command, output in shown]
+
+
+def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "baron_mouse_822.h5ad").symlink_to(shared_data / "cells" / "baron_mouse_822.h5ad")
+    homodb_command = Path(sys.executable).parent / "homodb"
+    blocks = _console_blocks(ROOT / "README.md")
+    assert len(blocks) >= 4
+    for command, shown in blocks:
+        words = shlex.split(command)
+        assert words[0] == "homodb"
+        arguments = [str(shared_data / "pllm" / word) if word == "release.toml" else word for word in words[1:]]
+        done = subprocess.run([homodb_command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert _lines(done.stdout) == _lines(shown), command
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]
 
 
 def test_glossary_has_every_name_that_is_stored() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from homodb.query.release import Release
 from homodb.query.translate.report import Report
 from homodb.query.translate.translate import translate_with_report
 from homodb.schema.errors import OutputError, TranslationError
+from homodb.schema.files import whole_file
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
@@ -46,18 +46,11 @@ def translate_file(
     """
     if output.resolve() == path.resolve():
         raise OutputError(f"{output}: is the input file; name another output")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output}: there is no folder {output.parent}")
-    translated, report = translate_with_report(
-        _read(path), to, source=source, strategy=strategy, release=release, column=column, layer=layer
-    )
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
-            partial = Path(folder) / output.name
-            translated.write_h5ad(partial, compression="gzip")
-            partial.replace(output)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error})") from error
+    with whole_file(output) as partial:
+        translated, report = translate_with_report(
+            _read(path), to, source=source, strategy=strategy, release=release, column=column, layer=layer
+        )
+        translated.write_h5ad(partial, compression="gzip")
     return report
 
 
