@@ -77,8 +77,8 @@ def schema_page() -> str:
             _NOTE,
             "# Schema\n",
             "What a release holds, as its DuckDB file declares it (`COMMENT ON`, readable in SQL through "
-            f"`duckdb_tables()` and `duckdb_columns()`). Schema version {ddl()[-1][0]}. Users mostly need the views and "
-            "macros.\n",
+            f"`duckdb_tables()` and `duckdb_columns()`). Schema version {ddl()[-1][0]}. Users mostly need the views "
+            "and macros.\n",
             "## Views\n",
         ]
         parts += [f"- `{name}`: {comment}" for name, comment in views]

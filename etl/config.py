@@ -161,7 +161,7 @@ class _Reader:
         return ReleaseConfig(
             version,
             self.value(table, "title", str, "[release]"),
-            str(ensembl) if isinstance(ensembl, int) else self.value(table, "ensembl", str, "[release]"),
+            str(ensembl) if type(ensembl) is int else self.value(table, "ensembl", str, "[release]"),
             self.value(table, "licence", str, "[release]"),
             self.value(table, "citation", str, "[release]"),
         )

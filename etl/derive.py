@@ -65,7 +65,7 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
         "gene_alias": _aliases(genes, inputs),
         "protein": _proteins(genes, inputs),
         "species_pair": _pair_table(homologies, pairs, mapped, default),
-        "homology": homologies.table,
+        "homology": _homology_table(homologies, pairs),
         "mapping": mapped,
         **embedding_tables(embeddings),
     }
@@ -78,9 +78,11 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
 
 
 def _genes(inputs: Inputs) -> tuple[Genes, Homologies]:
-    genes = collect(inputs.genes)
+    collected = collect(inputs.genes)
+    genes = with_primary(collected, key_homologies(inputs.homologies, collected).table)
+    # keyed again: a symbol that alternate loci share with one primary gene means that gene
     homologies = key_homologies(inputs.homologies, genes)
-    return with_marks(with_primary(genes, homologies.table), homologies.table), homologies
+    return with_marks(genes, homologies.table), homologies
 
 
 def _pairs(
@@ -200,6 +202,13 @@ def _proteins(genes: Genes, inputs: Inputs) -> pl.DataFrame:
     return chosen.join(
         genes.by_stable_id, left_on=["species", "gene_id"], right_on=["species", "stable_id"], how="inner"
     ).drop("species", "gene_id")
+
+
+def _homology_table(homologies: Homologies, pairs: list[tuple[int, int]]) -> pl.DataFrame:
+    """Homologies of the pairs that the release maps, and the gene splits."""
+    wanted = pl.DataFrame(pairs, schema={"species_a": pl.Int16, "species_b": pl.Int16}, orient="row")
+    splits = homologies.table.filter(pl.col("species_a") == pl.col("species_b"))
+    return pl.concat([splits, homologies.table.join(wanted, on=["species_a", "species_b"], how="semi")])
 
 
 def _pair_table(

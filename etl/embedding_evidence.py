@@ -40,7 +40,8 @@ def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet
                 pair = sorted((hit.config.source.number, hit.config.target.number))
                 best, lost = _keyed(hit.best_hits, genes)
                 others, lost_too = _keyed(hit.correlations, genes)
-                known = pl.concat([best, others]).unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
+                best = _once(best)
+                known = _once(pl.concat([best, _once(others).join(best, on=["gene_a", "gene_b"], how="anti")]))
                 evidence[pair[0], pair[1]] = EmbeddingEvidence(
                     best.with_columns(margin=pl.lit(None, pl.Float64)), known, hit.config.median_correlation
                 )
@@ -70,6 +71,12 @@ def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
         )
     found = frame.filter(pl.col("gene_a").is_not_null() & pl.col("gene_b").is_not_null())
     return found.select("gene_a", "gene_b", "correlation"), frame.height - found.height
+
+
+def _once(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Keep a pair that stands under several names of its genes once, with the highest of its correlations."""
+    best_first = pairs.sort("correlation", descending=True, maintain_order=True)
+    return best_first.unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
 
 
 def embedding_tables(sets: tuple[EmbeddingSet, ...]) -> dict[str, pl.DataFrame]:

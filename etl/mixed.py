@@ -11,7 +11,8 @@ from homodb.schema.errors import MixedInputsError
 
 #: Ensembl's release number in the names of its files and folders.
 _RELEASE = re.compile(
-    r"(?:^|/)release-(\d+)/|Compara\.(\d+)\.|\.(\d+)\.(?:chr\.|abinitio\.)?gtf|\.(\d+)\.(?:entrez|uniprot|refseq)\.tsv"
+    r"(?:^|/)release-(\d+)/|Compara\.(\d+)\.|\.(\d+)\.(?:(?:chr|chr_patch_hapl_scaff|abinitio)\.)?gtf"
+    r"|\.(\d+)\.(?:entrez|uniprot|refseq)\.tsv"
 )
 
 #: A proteome lacks the genes of non-coding RNAs, for which BioMart has orthologs too: up to this share may be unknown.

@@ -12,11 +12,12 @@ import polars as pl
 _NON_CODING = (
     (r"^mt-t[a-z]\d?$", "Mt_tRNA"),
     (r"^mt-rnr[12]$", "Mt_rRNA"),
-    (r"^mir(let)?-?\d+[a-z]*(-\d+)?[a-z]?$|^mirlet7[a-z](-\d+)?$", "miRNA"),
+    (r"^mir(let)?\d+[a-z]*\d?[a-z]?hg$", "lncRNA"),
+    (r"^mir(let)?-?\d+[a-z]*\d?(-\d+)?[a-z]?$|^mirlet7[a-z](-\d+)?$", "miRNA"),
     (r"^snor[ad]\d+[a-z]*(-\d+)?$", "snoRNA"),
     (r"^scarna\d+[a-z]?$", "scaRNA"),
     (r"^rnu\d+(atac)?[a-z]?(-\d+)?p?$", "snRNA"),
-    (r"^rn7s[kl]\d*p?$|^rny\d+(p\d+)?$|^vtrna\d.*$|^rmrp$|^rpph1$", "misc_RNA"),
+    (r"^rn7s[kl](\d*p?|p\d+)$|^rny\d+(p\d+)?$|^vtrna\d.*$|^rmrp$|^rpph1$", "misc_RNA"),
     (r"^rna(5s|5-8s|18s|28s|45s).*$", "rRNA"),
     (r"^tr[a-z]{1,2}-[acgtn]{3}\d+-\d+$", "tRNA"),
     (r"^linc\d+$|-as\d*$|-dt$|-it\d*$|-ot\d*$", "lncRNA"),
@@ -34,8 +35,8 @@ _RIBOSOMAL = (
     r"|^fau$|^uba52$"
 )
 
-#: Symbols of mitochondrial genes, where the nomenclature marks them.
-_MITOCHONDRIAL = r"^(MT|mt)-"
+#: Symbols of mitochondrial genes, where the nomenclature marks them: MT-ND1, mt-Nd1, rat Mt-nd1, fly mt:ND1.
+_MITOCHONDRIAL = r"(?i)^mt[-:]"
 
 #: Names of the mitochondrial genome as a sequence region, in lower case.
 MITOCHONDRIAL_REGIONS = ("mt", "m", "chrm", "chrmt", "mito", "mtdna", "mitochondrion", "mitochondrion_genome")

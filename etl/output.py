@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from homodb.schema.errors import OutputError, ReleaseError
-from homodb.schema.manifest import read_manifest
+from homodb.schema.manifest import MANIFEST, read_manifest
 
 
 def check_output(folder: Path, version: str) -> None:
@@ -34,6 +34,14 @@ def check_output(folder: Path, version: str) -> None:
         raise OutputError(
             f"{folder}: holds release {there.version}, and this build makes {version}; give a new or empty folder"
         )
+    own = {MANIFEST, *(file.path for file in there.files)}
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    foreign = sorted(file for file in files if file not in own)
+    if foreign:
+        raise OutputError(
+            f"{folder}: holds files beside release {version} that a build would delete "
+            f"({', '.join(foreign[:3])}); move them, or give a new or empty folder"
+        )
 
 
 @contextmanager
@@ -48,7 +56,7 @@ def staged(folder: Path) -> Iterator[Path]:
     OutputError
         If nothing can be written there.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
@@ -57,14 +65,23 @@ def staged(folder: Path) -> Iterator[Path]:
     try:
         staging.chmod(0o755)
         yield staging
-        if folder.exists():
-            previous = staging / ".previous"
-            folder.rename(previous)
-            staging.rename(folder)
-            shutil.rmtree(folder / ".previous")
-        else:
-            staging.rename(folder)
+        _put_in_place(staging, folder)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    """Rename a finished release to its place; an earlier build there makes way, and comes back if that fails."""
+    if not folder.exists():
+        staging.rename(folder)
+        return
+    previous = staging.with_name(f"{staging.name}-previous")
+    folder.rename(previous)
+    try:
+        staging.rename(folder)
+    except OSError:
+        previous.rename(folder)
+        raise
+    shutil.rmtree(previous)

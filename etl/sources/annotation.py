@@ -18,8 +18,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from homodb.etl.sources.delimited import Findings, open_bytes
-from homodb.etl.sources.proteome import GeneCollector, Location, split_version
 from homodb.etl.sources.records import CANONICAL, Reading
+from homodb.etl.sources.stable_ids import split_version
+from homodb.etl.sources.told_genes import GeneCollector, Location
 from homodb.schema.species import Species
 
 _FIELDS = 9

@@ -52,16 +52,17 @@ def read(path: Path, source: Species, target: Species, *, unknown: float | None 
     frames: list[pl.DataFrame] = []
     columns = {"name_a": 0, "name_b": 1, "correlation": places[0]}
     for batch in batches(path, header, columns, findings):
-        for side in ("name_a", "name_b"):
-            findings.check(batch, pl.col(side).is_null(), "a row without a gene", "name_a", "name_b")
+        nameless = pl.any_horizontal(pl.col("name_a", "name_b").is_null())
+        findings.check(batch, nameless, "a row without a gene", "name_a", "name_b")
         findings.check(batch, pl.col("correlation").is_null(), "a row without a correlation", "name_a", "name_b")
         frames.append(
             number(batch, "correlation", findings, low=-1 - TOLERANCE, high=1 + TOLERANCE, what="correlation")
         )
     if frames:
         everything = pl.concat(frames)
+        named = everything.drop_nulls(["name_a", "name_b"])
         repeats = pl.struct("name_a", "name_b").is_first_distinct().not_()
-        findings.check(everything, repeats, "a pair that stands twice", "name_a", "name_b")
+        findings.check(named, repeats, "a pair that stands twice", "name_a", "name_b")
     findings.raise_any()
     if not frames:
         raise InputError(path, [Problem(0, "the file has a header and no rows")])

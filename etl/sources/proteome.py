@@ -16,24 +16,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
 
 from homodb.etl.sources.delimited import Findings, open_bytes
-from homodb.etl.sources.records import GENES, PROTEINS, Reading
+from homodb.etl.sources.records import PROTEINS, Reading
+from homodb.etl.sources.stable_ids import split_version
+from homodb.etl.sources.told_genes import GeneCollector, Location
 from homodb.schema.species import Species
 
-#: An identifier of a form that carries versions, and its version: Ensembl's, its mouse strains', WormBase's
-#: genes', RefSeq's. GENCODE adds a mapping version (``.1_2``) and marks Y's pseudo-autosomal genes.
-VERSIONED = (
-    r"^(ENS[A-Z]*\d{10,}|MGP_[A-Za-z0-9]+_[A-Z]\d{7,}|WBGene\d{8}|[ANWXY][CGMPRTWZ]_\d+)"
-    r"\.(\d{1,9})(?:_\d+)?(_PAR_Y)?$"
-)
-
-_VERSIONED = re.compile(VERSIONED)
 _FIELD = re.compile(r"\s(gene|transcript|gene_biotype|transcript_biotype|gene_symbol):")
 _LOCATION = re.compile(r"[^:\s]+:[^:\s]*:(\S+):(\d{1,18}):(\d{1,18}):(-1|0|1)")
 _SOURCE = re.compile(r"\s*\[Source:[^\[\]]*\]\s*$")
@@ -41,106 +33,6 @@ _NOT_PROTEINS = ("cdna", "cds", "ncrna", "dna", "dna_rm", "dna_sm")
 
 #: The twenty amino acids, B, Z, J, U, O, the unknown one and the stop, in either case.
 _LETTERS = b"ACDEFGHIKLMNPQRSTVWYBZJUOX" + b"acdefghiklmnpqrstvwybzjuox" + b"*"
-
-
-def split_version(name: str) -> tuple[str, int | None]:
-    """Take the version off a stable ID, where its form is one that carries versions.
-
-    Parameters
-    ----------
-    name
-        The stable ID. A dot means a version in Ensembl's own forms only: ``F54D5.1`` and ``AT1G01010.1`` are
-        whole names.
-
-    Returns
-    -------
-    The ID, and its version if it has one. ``_PAR_Y`` stays, since it tells two genes apart.
-
-    Examples
-    --------
-    >>> split_version("ENSG00000254647.7"), split_version("F54D5.1")
-    (('ENSG00000254647', 7), ('F54D5.1', None))
-    >>> split_version("ENSG00000002586.20_PAR_Y")
-    ('ENSG00000002586_PAR_Y', 20)
-    """
-    found = _VERSIONED.match(name)
-    if found is None:
-        return name, None
-    return found[1] + (found[3] or ""), int(found[2])
-
-
-def without_version(column: str) -> pl.Expr:
-    """Return a text column of stable IDs less their versions, as :func:`split_version` takes them off."""
-    return pl.col(column).str.replace(VERSIONED, "${1}${3}")
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where something lies: region, first and last base (1-based, inclusive), strand (0: both or unknown)."""
-
-    region: str
-    start: int
-    end: int
-    strand: int
-
-
-@dataclass(slots=True)
-class _Gene:
-    line: int
-    said: dict[str, str | int | None]
-    location: Location | None
-
-
-@dataclass
-class GeneCollector:
-    """Genes that are told piece by piece, in several headers or lines each.
-
-    Version, symbol, biotype and region must agree; of descriptions the first counts. A gene spans all that is
-    told of it. Its strand is unknown where the pieces lie on both: trans-spliced genes do, such as the fly's
-    mod(mdg4).
-    """
-
-    findings: Findings
-    genes: dict[str, _Gene] = field(default_factory=dict)
-
-    def add(self, line: int, name: str, location: Location | None, **said: str | int | None) -> None:
-        """Add what one line says: its location, and ``version``, ``symbol``, ``biotype``, ``description``."""
-        gene = self.genes.setdefault(name, _Gene(line, said, location))
-        if gene.line == line:
-            return
-        for what, value in said.items():
-            if gene.said.get(what) is None:
-                gene.said[what] = value
-            elif value not in (None, gene.said[what]) and what != "description":
-                self._contradicts(gene, line, name, what, value, gene.said[what])
-        if gene.location is None or location is None:
-            gene.location = gene.location or location
-        elif gene.location.region != location.region:
-            self._contradicts(gene, line, name, "region", location.region, gene.location.region)
-        else:
-            start, end = min(gene.location.start, location.start), max(gene.location.end, location.end)
-            strand = location.strand if location.strand == gene.location.strand else 0
-            gene.location = Location(location.region, start, end, strand)
-
-    def _contradicts(self, gene: _Gene, line: int, name: str, what: str, here: object, there: object) -> None:
-        seen = f"{name}: {what} {here}, on line {gene.line} {there}"
-        self.findings.add("contradicts an earlier line on the same gene", seen, line)
-
-    def table(self, species: Species) -> pa.Table:
-        """Return the genes in the schema ``GENES``, in the order in which they were first told."""
-        rows = [
-            {
-                "species": species.number,
-                "stable_id": name,
-                "region": gene.location and gene.location.region,
-                "region_start": gene.location and gene.location.start,
-                "region_end": gene.location and gene.location.end,
-                "strand": (gene.location and gene.location.strand) or None,
-                **gene.said,
-            }
-            for name, gene in self.genes.items()
-        ]
-        return pa.Table.from_pylist(rows, schema=GENES)
 
 
 def read(path: Path, species: Species) -> Reading:

@@ -15,8 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from homodb.etl.sources.delimited import MISSING, Findings, Header, batches, missing_columns, read_header
-from homodb.etl.sources.proteome import without_version
 from homodb.etl.sources.records import ALIASES, Reading, to_arrow
+from homodb.etl.sources.stable_ids import without_version
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 

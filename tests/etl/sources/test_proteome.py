@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import proteome
+from homodb.etl.sources import proteome, stable_ids
 from homodb.etl.sources.records import GENES, PROTEINS, Reading
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
@@ -102,7 +102,7 @@ def test_a_header_tells_the_gene_and_the_protein(tmp_path: Path) -> None:
     ],
 )
 def test_a_version_comes_off_ids_that_carry_versions_only(name: str, bare: str, version: int | None) -> None:
-    assert proteome.split_version(name) == (bare, version)
+    assert stable_ids.split_version(name) == (bare, version)
 
 
 @pytest.mark.parametrize(
