@@ -27,14 +27,17 @@ def build(
     Example: homodb build release.toml -o rel
     """
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from homodb.etl.build import build as build_release
 
     console = Console(stderr=True, highlight=False, markup=False)
-    with console.status("starting") as status:
+    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("reading the config", total=None)
 
         def report(step: Step) -> None:
-            status.update(f"{step.name} {step.subject}")
+            progress.update(bar, description=f"{step.name} {step.subject}", completed=step.done, total=step.total)
             if step.rows is not None and not as_json:
                 line = f"{step.name:<15} {step.subject:<34} {step.rows:>9,} rows {step.seconds:>6.2f} s"
                 console.print(line, soft_wrap=True)

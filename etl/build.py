@@ -41,7 +41,7 @@ def build(config: BuildConfig | Path, output: Path, *, report: Callable[[Step], 
     """
     settings = config if isinstance(config, BuildConfig) else read_config(config)
     check_output(output, settings.release.version)
-    runner = Runner(report)
+    runner = Runner(report, len(set(settings.files())) + len(settings.mapped_pairs()) + 2)
     if not settings.allow_mixed:
         check_file_names(_written(settings), settings.release.ensembl)
     inputs = read_inputs(settings, runner)

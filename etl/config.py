@@ -85,6 +85,38 @@ class BuildConfig:
     pairs: tuple[tuple[Species, Species], ...] | Literal["all"] | None = None
     allow_mixed: bool = False
 
+    def files(self) -> tuple[Source, ...]:
+        """Return every input file, in the order in which it is named."""
+        species = [
+            source
+            for entry in self.species
+            for source in (
+                entry.proteome,
+                entry.annotation,
+                entry.canonical,
+                *entry.xrefs,
+                entry.synonyms,
+                entry.history,
+            )
+        ]
+        homologies = [source for entry in self.homologies for source in entry.paths]
+        evidence = [source for entry in self.evidence for source in (entry.best_hits, entry.correlations)]
+        return tuple(source for source in (*species, *homologies, *evidence) if source is not None)
+
+    def mapped_pairs(self) -> list[tuple[int, int]]:
+        """Return the pairs of species to map, by number, lower first.
+
+        Those that ``[build] pairs`` names; else those with homologies or evidence; with neither, all.
+        """
+        numbers = [entry.species.number for entry in self.species]
+        named = self.pairs
+        if named is None:
+            named = tuple((one.source, one.target) for one in self.homologies)
+            named += tuple((one.source, one.target) for one in self.evidence)
+        if named == "all" or not named:
+            return [(a, b) for a in numbers for b in numbers if a < b]
+        return sorted({(min(a.number, b.number), max(a.number, b.number)) for a, b in named})
+
 
 def read_config(path: Path) -> BuildConfig:
     """Read and check a build config.

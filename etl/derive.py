@@ -45,7 +45,7 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
     """
     genes, homologies = runner.run("genes", "of all species", partial(_genes, inputs), lambda got: got[0].table.height)
     embeddings = given_embeddings(inputs.hits, genes)
-    pairs = _pairs(settings, homologies, embeddings)
+    pairs = settings.mapped_pairs()
     mapping = [
         runner.run(
             "map",
@@ -83,19 +83,6 @@ def _genes(inputs: Inputs) -> tuple[Genes, Homologies]:
     # keyed again: a symbol that alternate loci share with one primary gene means that gene
     homologies = key_homologies(inputs.homologies, genes)
     return with_marks(genes, homologies.table), homologies
-
-
-def _pairs(
-    settings: BuildConfig, homologies: Homologies, embeddings: tuple[EmbeddingSet, ...]
-) -> list[tuple[int, int]]:
-    """Return the pairs of species to map: as configured, else those of which anything is known."""
-    numbers = [entry.species.number for entry in settings.species]
-    if settings.pairs == "all":
-        return [(a, b) for a in numbers for b in numbers if a < b]
-    if settings.pairs is not None:
-        return sorted({(min(a.number, b.number), max(a.number, b.number)) for a, b in settings.pairs})
-    known = set(homologies.pairs.select("species_a", "species_b").iter_rows())
-    return sorted(known | {pair for found in embeddings for pair in found.evidence})
 
 
 def _map_pair(
@@ -216,7 +203,7 @@ def _pair_table(
 ) -> pl.DataFrame:
     on = ["species_a", "species_b"]
     wanted = pl.DataFrame(pairs, schema={"species_a": pl.Int16, "species_b": pl.Int16}, orient="row")
-    shown = mapped.filter(pl.col("embedding").is_null() | (pl.col("embedding") == default))
+    shown = mapped.filter(pl.col("embedding").is_null() | (pl.col("embedding") == pl.lit(default, pl.Int32)))
     strategies = shown.group_by(on).agg(strategies=pl.col("strategy").unique().sort())
     return (
         wanted.join(homologies.pairs.drop("ambiguous"), on=on, how="left")

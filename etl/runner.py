@@ -24,12 +24,16 @@ class Step:
         Rows that came out; None while it is running.
     seconds
         How long it took; 0 while it is running.
+    done, total
+        Steps finished so far, and steps of the whole build.
     """
 
     name: str
     subject: str
     rows: int | None = None
     seconds: float = 0.0
+    done: int = 0
+    total: int = 0
 
 
 class Runner:
@@ -39,10 +43,14 @@ class Runner:
     ----------
     report
         Called with each step when it begins and when it is finished.
+    total
+        Steps of the whole build.
     """
 
-    def __init__(self, report: Callable[[Step], None]) -> None:
+    def __init__(self, report: Callable[[Step], None], total: int = 0) -> None:
         self._report = report
+        self._total = total
+        self._done = 0
 
     def run(self, name: str, subject: str, step: Callable[[], T], rows: Callable[[T], int]) -> T:
         """Run a step and report it.
@@ -56,8 +64,10 @@ class Runner:
         rows
             Counts its result.
         """
-        self._report(Step(name, subject))
+        self._report(Step(name, subject, done=self._done, total=self._total))
         start = time.perf_counter()
         result = step()
-        self._report(Step(name, subject, rows(result), time.perf_counter() - start))
+        self._done += 1
+        seconds = time.perf_counter() - start
+        self._report(Step(name, subject, rows(result), seconds, self._done, max(self._total, self._done)))
         return result

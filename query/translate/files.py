@@ -56,12 +56,13 @@ def translate_file(
 
 def _read(path: Path) -> anndata.AnnData:
     import anndata
+    from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
 
     if not path.is_file():
         raise TranslationError(f"{path}: there is no such file")
     try:
         return anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError, TypeError, anndata.io.IORegistryError) as error:
+    except (OSError, KeyError, ValueError, TypeError, IORegistryError) as error:
         raise TranslationError(f"{path}: is not an AnnData file that can be read ({_first(error)})") from error
 
 
