@@ -172,9 +172,9 @@ def _label_of(path: Path, others: dict[str, dict[str, list[int]]], source: Speci
     matching = [label for label, species in means.items() if species == target]
     if matching:
         return max(matching, key=lambda label: len(others[label]))
-    unknown = [label for label, species in means.items() if species is None]
-    if len(others) == 1 and unknown:
-        return unknown[0]
+    typed = [label for label in others if "homology_type" in others[label]]  # "Source of gene name" is no species
+    if len(typed) == 1 and means[typed[0]] is None:
+        return typed[0]
     if not others:
         return target.common_name
     seen = ", ".join(sorted(others))
