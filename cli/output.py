@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -56,7 +57,8 @@ def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
     stream = io.BytesIO()
     match form:
         case Format.JSON:
-            return (json.dumps(frame.to_dicts(), ensure_ascii=False, default=str) + "\n").encode()
+            rows = [{name: _finite(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+            return (json.dumps(rows, ensure_ascii=False, allow_nan=False, default=str) + "\n").encode()
         case Format.PARQUET:
             frame.write_parquet(stream)
         case Format.ARROW:
@@ -66,12 +68,29 @@ def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
     return stream.getvalue()
 
 
+def _finite(value: object) -> object:
+    """Return null for what JSON has no number for: NaN and the infinities."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list) else value
+
+
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Join lists into text, which CSV can hold."""
+    """Make text, which CSV can hold, of lists (joined by ``;``), of what else is nested (JSON) and of bytes (hex)."""
     import polars as pl
 
-    nested = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    return frame.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join(";") for name in nested)
+    flat = {}
+    for name, kind in frame.schema.items():
+        if isinstance(kind, pl.List) and not kind.inner.is_nested() and kind.inner != pl.Binary:
+            flat[name] = pl.col(name).cast(pl.List(pl.String)).list.join(";")
+        elif kind.is_nested():
+            texts = [None if v is None else json.dumps(_finite(v), default=str) for v in frame[name].to_list()]
+            flat[name] = pl.lit(pl.Series(texts, dtype=pl.String))
+        elif kind == pl.Binary:
+            flat[name] = pl.col(name).bin.encode("hex")
+    return frame.with_columns(**flat)
 
 
 def _print_table(frame: pl.DataFrame) -> None:

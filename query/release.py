@@ -57,7 +57,7 @@ def open_release(release: str | Path | None = None) -> Release:
             "no release is given: use --release PATH, release=..., or the environment variable "
             f"{RELEASE_VARIABLE}; `homodb build` makes one"
         )
-    return Release(_locate(Path(wanted).expanduser()))
+    return Release(_locate(Path(wanted)))
 
 
 def releases_folder() -> Path:
@@ -66,12 +66,16 @@ def releases_folder() -> Path:
     return Path(cache_folder) / "releases"
 
 
-def _locate(path: Path) -> Path:
-    if path.exists():
-        return path
-    named = releases_folder() / path
-    if len(path.parts) == 1 and path.name not in ("", ".", "..") and (named / MANIFEST).is_file():
-        return named
+def _locate(wanted: Path) -> Path:
+    try:
+        path = wanted.expanduser()
+        if path.exists():
+            return path
+        named = releases_folder() / path
+        if len(path.parts) == 1 and path.name not in ("", ".", "..") and (named / MANIFEST).is_file():
+            return named
+    except (OSError, RuntimeError) as error:  # too long, not to be entered, the home of nobody
+        raise ReleaseError(f"{wanted}: cannot be looked up ({error})") from error
     raise ReleaseError(f"{path}: there is no such release, neither as a path nor by name in {releases_folder()}")
 
 

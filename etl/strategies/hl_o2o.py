@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from homodb.etl.evidence import Evidence, Parameters
@@ -37,10 +39,10 @@ def choose(hm: pl.DataFrame, lm: pl.DataFrame, evidence: Evidence, parameters: P
     """
     median_correlation = evidence.embedding.median if evidence.embedding else None
     union = pl.concat([lm, hm]).unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
-    identity = _scaled(pl.col("identity"), evidence.median_identity)
-    correlation = _scaled(pl.col("correlation"), median_correlation)
+    identity = _scaled(union["identity"], evidence.median_identity)
+    correlation = _scaled(union["correlation"], median_correlation)
     scored = union.with_columns(
-        score=parameters.identity_weight * identity + parameters.correlation_weight * correlation
+        score=pl.Series(parameters.identity_weight * identity + parameters.correlation_weight * correlation)
     )
     candidates = ordered(
         scored.with_columns(tied=tied_by(pl.col("confidence").fill_null(0), pl.col("score"))),
@@ -52,8 +54,14 @@ def choose(hm: pl.DataFrame, lm: pl.DataFrame, evidence: Evidence, parameters: P
     return taken(finished(candidates))
 
 
-def _scaled(values: pl.Expr, stand_in: float | None) -> pl.Expr:
-    """Min-max scale with a stand-in for missing values; what is constant, or stays unknown, gives 0.5."""
-    known = pl.coalesce(values, pl.lit(stand_in, pl.Float64))
-    low, high = known.min(), known.max()
-    return pl.when(high > low).then((known - low) / (high - low)).otherwise(0.5).fill_null(0.5)
+def _scaled(values: pl.Series, stand_in: float | None) -> npt.NDArray[np.float64]:
+    """Min-max scale with a stand-in for missing values; what is constant, or stays unknown, gives 0.5.
+
+    By numpy, since polars divides by a constant as if it multiplied by its reciprocal, which is off by a rounding.
+    """
+    known = values.fill_null(np.nan if stand_in is None else stand_in).to_numpy()
+    there = known[~np.isnan(known)]
+    if there.size == 0 or there.min() == there.max():
+        return np.full(known.shape, 0.5)
+    low, high = there.min(), there.max()
+    return np.where(np.isnan(known), 0.5, (known - low) / (high - low))

@@ -62,7 +62,7 @@ def _read(path: Path) -> anndata.AnnData:
         raise TranslationError(f"{path}: there is no such file")
     try:
         return anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError, TypeError, IORegistryError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError, IORegistryError) as error:
         raise TranslationError(f"{path}: is not an AnnData file that can be read ({_first(error)})") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ def translate_with_report(
         pair = find_pair(opened, species, target)
         chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
         resolved = resolve(opened, names, pair.source).with_row_index("place").with_columns(
-            pl.Series("is_gene", is_gene), gene=pl.when(pl.Series(is_gene)).then(pl.col("gene"))
+            pl.Series("is_gene", is_gene, pl.Boolean), gene=pl.when(pl.Series(is_gene, dtype=pl.Boolean)).then("gene")
         )  # fmt: skip
         genes = map_genes(pair, chosen, resolved)
         if not genes.targets.height:
@@ -124,9 +125,9 @@ def translate_with_report(
         X=aggregate(values, genes.matrix),
         obs=adata.obs.copy(),
         var=target_var(genes, resolved, kind_of_names(resolved)),
-        uns={key: value for key, value in adata.uns.items() if key not in _GENE_WISE_UNS},
-        obsm=dict(adata.obsm),
-        obsp=dict(adata.obsp),
+        uns=deepcopy({key: value for key, value in adata.uns.items() if key not in _GENE_WISE_UNS}),
+        obsm={key: value.copy() for key, value in adata.obsm.items()},
+        obsp={key: value.copy() for key, value in adata.obsp.items()},
     )
     report = Report(
         source=pair.source.name,

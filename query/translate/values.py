@@ -14,6 +14,9 @@ _SAMPLE = 200
 _TOLERANCE = 0.02
 _LARGEST_LOG = 30.0
 
+#: Natural logarithms (scanpy, Seurat), binary (Bioconductor) and decimal ones.
+_LOGARITHMS = (1.0, float(np.log(2)), float(np.log(10)))
+
 
 def kind_of_values(matrix: Any) -> Kind:
     """Judge what a matrix of expression values holds.
@@ -41,11 +44,15 @@ def kind_of_values(matrix: Any) -> Kind:
         return "counts"
     if values.max() > _LARGEST_LOG:
         return "linear"
-    judged = [(_multiples(np.expm1(row)), _multiples(row)) for row in dense if np.unique(row).size > 2]
+    judged = [
+        (_multiples(row), *(_multiples(np.expm1(row * scale)) for scale in _LOGARITHMS))
+        for row in dense
+        if np.unique(row).size > 2
+    ]
     if not judged:
         return "linear"
-    undone, as_is = np.mean(judged, axis=0)
-    return "log" if undone > 0.5 > as_is else "linear"
+    as_is, *undone = np.mean(judged, axis=0)
+    return "log" if max(undone) > 0.5 > as_is else "linear"
 
 
 def _nonzero(sample: Any, row: int) -> npt.NDArray[np.float64]:
