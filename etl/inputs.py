@@ -14,7 +14,7 @@ import pyarrow as pa
 from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
 from homodb.etl.runner import Runner
 from homodb.etl.sources import annotation, biomart, canonical, compara, hits, proteome, xref
-from homodb.etl.sources.delimited import sha256
+from homodb.etl.sources.bytestream import sha256
 from homodb.etl.sources.records import ALIASES, CANONICAL, GENES, HOMOLOGIES, PROTEINS, Reading, to_arrow
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species

@@ -14,15 +14,9 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.sources.delimited import (
-    Findings,
-    Header,
-    batches,
-    missing_columns,
-    number,
-    read_header,
-    whole_flag,
-)
+from homodb.etl.sources.delimited import batches, number, whole_flag
+from homodb.etl.sources.findings import Findings, missing_columns
+from homodb.etl.sources.header import Header, read_header
 from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
 from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
 from homodb.schema.species import Species, find

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.sources.delimited import Findings, batches, missing_columns, read_header
+from homodb.etl.sources.delimited import batches
+from homodb.etl.sources.findings import Findings, missing_columns
+from homodb.etl.sources.header import read_header
 from homodb.etl.sources.records import CANONICAL, Reading, to_arrow
 from homodb.etl.sources.stable_ids import without_version
 from homodb.schema.errors import InputError, Problem

@@ -16,16 +16,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from homodb.etl.sources.delimited import (
-    Findings,
-    Header,
-    batches,
-    missing_columns,
-    number,
-    read_header,
-    trimmed,
-    whole_flag,
-)
+from homodb.etl.sources.delimited import batches, number, trimmed, whole_flag
+from homodb.etl.sources.findings import Findings, missing_columns
+from homodb.etl.sources.header import Header, read_header
 from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species

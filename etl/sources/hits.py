@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from homodb.etl.sources.delimited import Findings, batches, missing_columns, number, read_header
+from homodb.etl.sources.delimited import batches, number
+from homodb.etl.sources.findings import Findings, missing_columns
+from homodb.etl.sources.header import read_header
 from homodb.etl.sources.records import HITS, Reading, ordered_pair, to_arrow
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from homodb.etl.sources.delimited import Findings, open_bytes
+from homodb.etl.sources.bytestream import open_bytes
+from homodb.etl.sources.findings import Findings
 from homodb.etl.sources.records import PROTEINS, Reading
 from homodb.etl.sources.stable_ids import split_version
 from homodb.etl.sources.told_genes import GeneCollector, Location

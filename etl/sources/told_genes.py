@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from homodb.etl.sources.delimited import Findings
+from homodb.etl.sources.findings import Findings
 from homodb.etl.sources.records import GENES
 from homodb.schema.species import Species
 

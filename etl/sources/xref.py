@@ -14,7 +14,9 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.sources.delimited import MISSING, Findings, Header, batches, missing_columns, read_header
+from homodb.etl.sources.delimited import MISSING, batches
+from homodb.etl.sources.findings import Findings, missing_columns
+from homodb.etl.sources.header import Header, read_header
 from homodb.etl.sources.records import ALIASES, Reading, to_arrow
 from homodb.etl.sources.stable_ids import without_version
 from homodb.schema.errors import InputError, Problem

@@ -289,7 +289,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             xref.read_history,
             "old\tnew\nA\tB\n",
             [
-                "line 1: there is no column 'new_stable_id' (the columns are 'old', 'new')",
+                "line 1: there is no column 'new_stable_id'",
                 "line 1: there is no column 'old_stable_id' (the columns are 'old', 'new')",
             ],
         ),
