@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
+
 from homodb.query.release import Release
 from homodb.schema.errors import UndecidedSpeciesError
 from homodb.schema.species import Species, find
@@ -12,6 +14,24 @@ from homodb.schema.species import Species, find
 _VOTES = 5
 _SHARE_OF_KNOWN = 0.005
 _SHARE_OF_VOTES = 0.9
+
+
+def other_species_note(release: Release, names: Sequence[str], given: Species) -> list[str]:
+    """Return a note where far more names are known to another species than to the one that was given."""
+    votes = _votes(release, names)
+    best = votes.row(0, named=True)
+    known = votes.filter(pl.col("species") == given.name)["known"].item()
+    if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known:
+        return []
+    return [
+        f"the names look like {best['species']}, which knows {best['known']:,} of them, rather than {given.name}, "
+        f"which knows {known:,}"
+    ]
+
+
+def _votes(release: Release, names: Sequence[str]) -> pl.DataFrame:
+    bare = [name.split(".")[0] if name.startswith("ENS") else name for name in names]
+    return release.ask("species_votes", {"names": bare})
 
 
 def detect_species(release: Release, names: Sequence[str]) -> Species:
@@ -29,8 +49,7 @@ def detect_species(release: Release, names: Sequence[str]) -> Species:
     UndecidedSpeciesError
         If no species has enough votes: close species share nearly all symbols. The message shows the votes.
     """
-    bare = [name.split(".")[0] if name.startswith("ENS") else name for name in names]
-    votes = release.ask("species_votes", {"names": bare})
+    votes = _votes(release, names)
     best = votes.row(0, named=True)
     total = int(votes["votes"].sum())
     enough = best["votes"] >= max(_VOTES, _SHARE_OF_KNOWN * best["known"])

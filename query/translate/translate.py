@@ -15,7 +15,7 @@ from homodb.query.pairs import choose_strategy, find_pair
 from homodb.query.release import Release, open_release
 from homodb.query.translate.aggregate import aggregate
 from homodb.query.translate.annotate import kind_of_names, target_var
-from homodb.query.translate.detect import detect_species
+from homodb.query.translate.detect import detect_species, other_species_note
 from homodb.query.translate.fates import fates
 from homodb.query.translate.mapping import map_genes
 from homodb.query.translate.report import Report, provenance, with_counts
@@ -118,6 +118,9 @@ def translate_with_report(
         if not genes.targets.height:
             raise TranslationError(_nothing(names, pair.source, pair.target, chosen))
         table = fates(pair, chosen, resolved, genes)
+        notes = _notes(strategy, chosen)
+        if source is not None:
+            notes += other_species_note(opened, asked, pair.source)
     values = _values(adata, layer)
     import anndata
 
@@ -140,7 +143,7 @@ def translate_with_report(
         summed=int((np.asarray(genes.matrix.sum(axis=0)).ravel() > 1).sum()),
         fates=with_counts(table, np.asarray(values.sum(axis=0), dtype=np.float64).ravel()),
         dropped=tuple(_dropped(adata, layer)),
-        notes=tuple(_notes(strategy, chosen)),
+        notes=tuple(notes),
     )
     translated.uns["homodb"] = provenance(report)
     return translated, report
