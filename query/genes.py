@@ -73,7 +73,8 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     -----
     The rules, first match wins: stable ID; stable ID less its version; symbol of a primary gene; symbol
     whatever its case where unambiguous; alias where unambiguous. A symbol that several primary genes bear is
-    ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known, and so
+    ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known (``TBCE-1``;
+    not where other symbols begin alike, as those of pig's SLA-1 do), and so
     is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``). A prefix is a genome if it has a digit or names
     the species, and is not another species' assembly: ``adt_CD4`` is no gene, ``mm10_Gcg`` none of human.
     """
@@ -86,8 +87,9 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
             meanings[name] = meaning
     rest = {name: texts for name, texts in spellings.items() if name not in meanings}
     loose = _bearers(release, "resolve_loose", (text for texts in rest.values() for text in texts), species)
+    families = _families(release, rest, species)
     for name, texts in rest.items():
-        less = texts[1:]
+        less = [text for text in texts[1:] if not (text in families and name.startswith(f"{text}-"))]
         meanings[name] = (
             _loosely(loose, [name]) or _ambiguous(loose, [name])
             or _by_id(exact, less) or _by_symbol(exact, less) or _loosely(loose, less) or _ambiguous(loose, less)
@@ -117,6 +119,14 @@ def _without_genome(name: str, species: Species) -> list[str]:
     if prefix and (re.search(r"\d", prefix[1]) or normalise(prefix[1]) in species_names(species)):
         return [prefix[2]]
     return []
+
+
+def _families(release: Release, names: Iterable[str], species: Species) -> set[str]:
+    """Return what begins other symbols too: SLA-1 is a gene like SLA-DRB1, not a second SLA."""
+    bases = {match[1] for match in (re.fullmatch(r"(.+)-\d+", name) for name in names) if match}
+    if not bases:
+        return set()
+    return set(release.ask("resolve_families", {"texts": sorted(bases), "species": species.number})["text"])
 
 
 def _versionless(name: str) -> list[str]:

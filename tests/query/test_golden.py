@@ -473,7 +473,6 @@ def test_the_panel_is_sound() -> None:
     assert sum(len(genes) for genes in PANEL.values()) >= 60
 
 
-@pytest.mark.xfail(strict=True, reason="SLA-1 loses its -1 as if make-unique had put it there, and becomes SLA")
 def test_swine_mhc_is_not_the_adaptor_sla(real: homodb.Release) -> None:
     """SLA-1 is pig's MHC class I. The export lacks it, so it should be unknown; SLA is the Src-like adaptor."""
     rows = real.orthologs(["SLA-1", "INS"], source="pig", target="human")
