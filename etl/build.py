@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from homodb.etl.config import BuildConfig, read_config
+from homodb.etl.config import BuildConfig
+from homodb.etl.config_toml import read_config
 from homodb.etl.derive import derive
 from homodb.etl.inputs import Inputs, read_inputs
 from homodb.etl.mixed import check_file_names, check_genes

@@ -1,0 +1,280 @@
+"""The build config: what each key gives, and an error of one line that names file and place for all that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from homodb.etl.config import Source
+from homodb.etl.config_toml import read_config
+from homodb.etl.evidence import Parameters
+from homodb.schema.errors import ConfigError, UnknownSpeciesError
+from homodb.schema.species import find
+
+HUMAN, MOUSE, PIG = find("human"), find("mouse"), find("pig")
+
+WHOLE = """
+[release]
+version = "2026.1"
+title = "A title"
+ensembl = 115
+licence = "CC0-1.0"
+citation = "Somebody, 2026"
+[[species]]
+name = "mouse"
+[[species]]
+name = "Homo sapiens"
+assembly = "GRCh38"
+proteome = "pep.fa"
+annotation = "sub/genes.gtf"
+canonical = "mane.txt"
+xrefs = ["entrez.tsv", "uniprot.tsv"]
+synonyms = "synonyms.tsv"
+history = "history.tsv"
+[[species]]
+name = "pig"
+[[homology]]
+source = "human"
+target = "mice"
+format = "compara"
+path = ["a.tsv", "b.tsv"]
+[[homology]]
+source = "mouse"
+target = "9823"
+format = "biomart"
+path = "c.txt"
+[[evidence]]
+source = "human"
+target = "mouse"
+model = "esm2_t33_650M_UR50D"
+pooling = "mean"
+best_hits = "hits.csv"
+correlations = "more.csv"
+median_correlation = 0
+[hl_o2o]
+weights = { identity = 2, correlation = 0.5 }
+[build]
+pairs = [["mouse", "human"], ["pig", "mouse"]]
+allow_mixed = true
+"""
+FILES = [
+    "pep.fa", "sub/genes.gtf", "mane.txt", "entrez.tsv", "uniprot.tsv", "synonyms.tsv", "history.tsv", "a.tsv", "b.tsv",
+    "c.txt", "hits.csv", "more.csv",
+]  # fmt: skip
+
+LEAST = '[release]\nversion = "1"\n[[species]]\nname = "human"\n[[species]]\nname = "mouse"\n'
+HOMOLOGY = '[[homology]]\nsource = "human"\ntarget = "mouse"\nformat = "biomart"\npath = "c.txt"\n'
+EVIDENCE = '[[evidence]]\nsource = "human"\ntarget = "mouse"\nmodel = "m"\npooling = "mean"\nbest_hits = "hits.csv"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    for name in FILES:
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    path = folder / "release.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_every_key(folder: Path) -> None:
+    def source(name: str) -> Source:
+        return Source(name, folder / name)
+
+    path = write(folder, WHOLE)
+    config = read_config(path)
+    assert config.path == path
+    release = config.release
+    assert (release.version, release.title, release.ensembl) == ("2026.1", "A title", "115")
+    assert (release.licence, release.citation) == ("CC0-1.0", "Somebody, 2026")
+    assert [entry.species for entry in config.species] == [HUMAN, MOUSE, PIG]  # by number
+    human = config.species[0]
+    assert human.assembly == "GRCh38"
+    assert human.proteome == source("pep.fa")
+    assert human.annotation == source("sub/genes.gtf")
+    assert human.canonical == source("mane.txt")
+    assert human.xrefs == (source("entrez.tsv"), source("uniprot.tsv"))
+    assert human.synonyms == source("synonyms.tsv")
+    assert human.history == source("history.tsv")
+    first, second = config.homologies
+    assert (first.source, first.target, first.format) == (HUMAN, MOUSE, "compara")
+    assert first.paths == (source("a.tsv"), source("b.tsv"))
+    assert (second.source, second.target, second.format, second.paths) == (MOUSE, PIG, "biomart", (source("c.txt"),))
+    (evidence,) = config.evidence
+    assert (evidence.source, evidence.target) == (HUMAN, MOUSE)
+    assert (evidence.model, evidence.pooling) == ("esm2_t33_650M_UR50D", "mean")
+    assert (evidence.best_hits, evidence.correlations) == (source("hits.csv"), source("more.csv"))
+    assert evidence.median_correlation == 0.0
+    assert config.parameters == Parameters(2.0, 0.5)
+    assert config.pairs == ((MOUSE, HUMAN), (PIG, MOUSE))
+    assert config.allow_mixed is True
+
+
+def test_what_is_left_out(folder: Path) -> None:
+    config = read_config(write(folder, LEAST + HOMOLOGY + EVIDENCE))
+    assert config.release.title is None
+    assert config.release.ensembl is None
+    human = config.species[0]
+    assert (human.assembly, human.proteome, human.xrefs, human.history) == (None, None, (), None)
+    assert (config.evidence[0].correlations, config.evidence[0].median_correlation) == (None, None)
+    assert config.parameters == Parameters(1.0, 1.0)
+    assert config.pairs is None
+    assert config.allow_mixed is False
+
+
+def test_all_pairs_and_one_weight(folder: Path) -> None:
+    config = read_config(write(folder, LEAST + '[build]\npairs = "all"\n[hl_o2o.weights]\ncorrelation = 0\n'))
+    assert config.pairs == "all"
+    assert config.parameters == Parameters(1.0, 0.0)
+
+
+def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    text = LEAST + HOMOLOGY.replace('"c.txt"', f'["c.txt", "sub/../c.txt", "{folder}/a.tsv"]')
+    (homology,) = read_config(Path(folder.name) / write(folder, text).name).homologies
+    assert [path.written for path in homology.paths] == ["c.txt", "sub/../c.txt", f"{folder}/a.tsv"]
+    assert all(path.path.is_file() for path in homology.paths)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "wanted"),
+    [
+        # the document
+        ("[release", "", "is not TOML"),
+        (b"\xff\xfe", "", "is not TOML"),
+        ('[release]\nversion = "1"\nversion = "2"', "", "is not TOML"),
+        ("", "[release]", "is missing"),
+        ("release = 1", "[release]", "is not a table"),
+        (LEAST + "[extra]\n", "the config", "unknown key 'extra' (known: release, species"),
+        ("extra = 1\n" + LEAST, "the config", "unknown key 'extra'"),
+        (LEAST + "[[homologies]]\n", "the config", "unknown key 'homologies'; did you mean 'homology'?"),
+        (LEAST + '[embedding]\nmodel = "kmer"\n', "[embedding]", "cannot embed sequences; give ready evidence"),
+        (LEAST + "[ensembl]\nrelease = 115\n", "[ensembl]", "cannot fetch from Ensembl; give paths"),
+        # [release]
+        (LEAST.replace('version = "1"', 'title = "x"'), "[release]", "version is missing"),
+        (LEAST.replace('"1"', "1"), "[release]", "version is 1, wanted text"),
+        (LEAST.replace('"1"', '""'), "[release]", "version '' names files"),
+        (LEAST.replace('"1"', '"a/b"'), "[release]", "version 'a/b' names files"),
+        (LEAST.replace('"1"', '".."'), "[release]", "version '..' names files"),
+        (LEAST.replace('"1"', '"a\\nb"'), "[release]", "version 'a\\nb' names files"),
+        (LEAST.replace('"1"', '"1 0"'), "[release]", "version '1 0' names files"),
+        (LEAST.replace('"1"', '"1"\ntitel = "x"'), "[release]", "unknown key 'titel'; did you mean 'title'?"),
+        (LEAST.replace('"1"', '"1"\ntitle = 1'), "[release]", "title is 1, wanted text"),
+        (LEAST.replace('"1"', '"1"\nensembl = true'), "[release]", "ensembl is True, wanted text"),
+        (LEAST.replace('"1"', '"1"\nensembl = 11.5'), "[release]", "ensembl is 11.5, wanted text"),
+        (LEAST.replace('"1"', '"1"\nlicence = []'), "[release]", "licence is [], wanted text"),
+        (LEAST.replace('"1"', '"1"\ncitation = 2026-01-01'), "[release]", "citation is datetime.date"),
+        # [[species]]
+        ('[release]\nversion = "1"\n', "[[species]]", "is missing"),
+        ('species = []\n[release]\nversion = "1"\n', "[[species]]", "is missing"),
+        ('[release]\nversion = "1"\n[species]\nname = "human"\n', "[[species]]", "write [[species]] with double"),
+        ('species = ["human"]\n[release]\nversion = "1"\n', "[[species]]", "is not a list of tables"),
+        (LEAST + "[[species]]\n", "[[species]] 3", "name is missing"),
+        (LEAST + "[[species]]\nname = 9823\n", "[[species]] 3", "name is 9823, wanted text"),
+        (LEAST + '[[species]]\nname = "Human"\n', "[[species]]", "homo_sapiens stands twice"),
+        (LEAST + '[[species]]\nname = "pig"\nproteom = "pep.fa"\n', "[[species]] 3", "did you mean 'proteome'?"),
+        (LEAST + 'proteome = "absent.fa"\n', "[[species]] 2: proteome", "there is no file"),
+        (LEAST + 'annotation = "sub"\n', "[[species]] 2: annotation", "there is no file"),
+        (LEAST + 'canonical = ""\n', "[[species]] 2: canonical", "there is no file"),
+        (LEAST + "synonyms = 1\n", "[[species]] 2", "synonyms is 1, wanted text"),
+        (LEAST + 'history = ["history.tsv"]\n', "[[species]] 2", "history is ['history.tsv'], wanted text"),
+        (LEAST + "assembly = 38\n", "[[species]] 2", "assembly is 38, wanted text"),
+        (LEAST + "xrefs = 1\n", "[[species]] 2", "xrefs is a path or a list of paths"),
+        (LEAST + 'xrefs = ["entrez.tsv", 1]\n', "[[species]] 2", "xrefs is a path or a list of paths"),
+        (LEAST + 'xrefs = ["entrez.tsv", "absent"]\n', "[[species]] 2: xrefs", "there is no file"),
+        # [[homology]]
+        (LEAST + HOMOLOGY + "[[homology]]\n", "[[homology]] 2", "source is missing"),
+        (LEAST + HOMOLOGY.replace('target = "mouse"', ""), "[[homology]] 1", "target is missing"),
+        (LEAST + HOMOLOGY.replace('format = "biomart"', ""), "[[homology]] 1", "format is missing"),
+        (LEAST + HOMOLOGY.replace('"biomart"', '"BioMart"'), "[[homology]] 1", "format 'BioMart' is unknown, wanted"),
+        (LEAST + HOMOLOGY.replace('path = "c.txt"', ""), "[[homology]] 1", "path is missing"),
+        (LEAST + HOMOLOGY.replace('"c.txt"', "[]"), "[[homology]] 1", "path is missing"),
+        (LEAST + HOMOLOGY.replace('"c.txt"', "{}"), "[[homology]] 1", "path is a path or a list of paths"),
+        (LEAST + HOMOLOGY.replace('"c.txt"', '"absent"'), "[[homology]] 1: path", "there is no file"),
+        (LEAST + HOMOLOGY.replace('"mouse"', '"human"'), "[[homology]] 1", "source and target are both homo_sapiens"),
+        (LEAST + HOMOLOGY.replace('"mouse"', '"pig"'), "[[homology]] 1", "sus_scrofa has no [[species]] entry"),
+        (LEAST + HOMOLOGY + "paths = []\n", "[[homology]] 1", "unknown key 'paths'; did you mean 'path'?"),
+        (LEAST + "[homology]\n", "[[homology]]", "is not a list of tables"),
+        # [[evidence]]
+        (LEAST + EVIDENCE.replace('model = "m"', ""), "[[evidence]] 1", "model is missing"),
+        (LEAST + EVIDENCE.replace('pooling = "mean"', ""), "[[evidence]] 1", "pooling is missing"),
+        (LEAST + EVIDENCE.replace('best_hits = "hits.csv"', ""), "[[evidence]] 1", "best_hits is missing"),
+        (LEAST + EVIDENCE.replace('"hits.csv"', '"absent"'), "[[evidence]] 1: best_hits", "there is no file"),
+        (LEAST + EVIDENCE + 'correlations = "absent"\n', "[[evidence]] 1: correlations", "there is no file"),
+        (LEAST + EVIDENCE + "median_correlation = 1.5\n", "[[evidence]] 1", "1.5 is not within -1 to 1"),
+        (LEAST + EVIDENCE + "median_correlation = nan\n", "[[evidence]] 1", "nan is not within -1 to 1"),
+        (LEAST + EVIDENCE + "median_correlation = true\n", "[[evidence]] 1", "is True, wanted a number"),
+        (LEAST + EVIDENCE + 'median_correlation = "0.5"\n', "[[evidence]] 1", "is '0.5', wanted a number"),
+        (LEAST + EVIDENCE + "layer = 33\n", "[[evidence]] 1", "unknown key 'layer'"),
+        (LEAST + EVIDENCE.replace('"mouse"', '"pig"'), "[[evidence]] 1", "sus_scrofa has no [[species]] entry"),
+        (LEAST + EVIDENCE * 2, "[[evidence]]", "homo_sapiens and mus_musculus stand twice for m, mean"),
+        # [hl_o2o]
+        (LEAST + "[hl_o2o]\nweight = 1\n", "[hl_o2o]", "unknown key 'weight'; did you mean 'weights'?"),
+        (LEAST + "[hl_o2o]\nweights = 1\n", "[weights]", "is not a table"),
+        (LEAST + "[hl_o2o.weights]\ngoc = 1\n", "[hl_o2o] weights", "unknown key 'goc'"),
+        (LEAST + "[hl_o2o.weights]\nidentity = -1\n", "[hl_o2o] weights", "wanted numbers of 0 or more"),
+        (LEAST + "[hl_o2o.weights]\nidentity = nan\n", "[hl_o2o] weights", "wanted numbers of 0 or more"),
+        (LEAST + "[hl_o2o.weights]\ncorrelation = inf\n", "[hl_o2o] weights", "wanted numbers of 0 or more"),
+        (LEAST + "[hl_o2o.weights]\ncorrelation = true\n", "[hl_o2o] weights", "is True, wanted a number"),
+        # [build]
+        (LEAST + "build = 1\n", "[[species]] 2", "unknown key 'build'"),
+        ("build = 1\n" + LEAST, "[build]", "is not a table"),
+        (LEAST + "[build]\nallow_mix = true\n", "[build]", "unknown key 'allow_mix'; did you mean 'allow_mixed'?"),
+        (LEAST + "[build]\nallow_mixed = 1\n", "[build]", "allow_mixed is 1, wanted true or false"),
+        (LEAST + '[build]\npairs = "some"\n', "[build]", "pairs is 'all' or a list of pairs of species"),
+        (LEAST + "[build]\npairs = 1\n", "[build]", "pairs is 'all' or a list of pairs of species"),
+        (LEAST + '[build]\npairs = ["human", "mouse"]\n', "[build]", "pairs is 'all' or a list of pairs of species"),
+        (LEAST + '[build]\npairs = [["human"]]\n', "[build]", "pairs is 'all' or a list of pairs of species"),
+        (LEAST + '[build]\npairs = [["human", 1]]\n', "[build] pairs", "target is 1, wanted text"),
+        (LEAST + '[build]\npairs = [["human", "human"]]\n', "[build] pairs", "are both homo_sapiens"),
+        (LEAST + '[build]\npairs = [["human", "pig"]]\n', "[build] pairs", "sus_scrofa has no [[species]] entry"),
+    ],
+)
+def test_errors(folder: Path, text: str | bytes, place: str, wanted: str) -> None:
+    path = write(folder, text)
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    told = str(caught.value)
+    assert told.startswith(f"{path}: {place}")
+    assert wanted in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (LEAST + '[[species]]\nname = "humna"\n', "[[species]] 3"),
+        (LEAST + HOMOLOGY.replace('"human"', '"humna"'), "[[homology]] 1"),
+        (LEAST + EVIDENCE.replace('"human"', '"humna"'), "[[evidence]] 1"),
+        (LEAST + '[build]\npairs = [["humna", "mouse"]]\n', "[build] pairs"),
+    ],
+)
+def test_unknown_species(folder: Path, text: str, place: str) -> None:
+    path = write(folder, text)
+    with pytest.raises(UnknownSpeciesError) as caught:
+        read_config(path)
+    told = str(caught.value)
+    assert told.startswith(f"{path}: {place}: no species is called 'humna'; did you mean human (homo_sapiens)")
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("name", ["absent.toml", "sub"])
+def test_no_config(folder: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_config(folder / name)
+
+
+def test_ready_evidence_of_several_embeddings_of_one_pair(folder: Path) -> None:
+    """Once per model and pooling, whichever species is the source."""
+    text = LEAST + EVIDENCE + EVIDENCE.replace('"mean"', '"max"') + EVIDENCE.replace('"m"', '"n"')
+    assert [(entry.model, entry.pooling) for entry in read_config(write(folder, text)).evidence] == [
+        ("m", "mean"), ("m", "max"), ("n", "mean"),
+    ]  # fmt: skip
+    turned = EVIDENCE.replace('"human"', '"x"').replace('"mouse"', '"human"').replace('"x"', '"mouse"')
+    with pytest.raises(ConfigError, match="stand twice for m, mean"):
+        read_config(write(folder, LEAST + EVIDENCE + turned))
