@@ -87,9 +87,15 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
             meanings[name] = meaning
     rest = {name: texts for name, texts in spellings.items() if name not in meanings}
     loose = _bearers(release, "resolve_loose", (text for texts in rest.values() for text in texts), species)
-    families = _families(release, rest, species)
+    families = _families(release, (text for texts in rest.values() for text in texts), species)
     for name, texts in rest.items():
-        less = [text for text in texts[1:] if not (text in families and name.startswith(f"{text}-"))]
+        members = [
+            text for text in texts if text.count("-") <= name.count("-")
+        ]  # of H2.K1 not what undoing makes of it
+        less = [
+            text for text in texts[1:]
+            if text not in families or not any(member.startswith(f"{text}-") for member in members)
+        ]  # fmt: skip
         meanings[name] = (
             _loosely(loose, [name]) or _ambiguous(loose, [name])
             or _by_id(exact, less) or _by_symbol(exact, less) or _loosely(loose, less) or _ambiguous(loose, less)
@@ -123,7 +129,7 @@ def _without_genome(name: str, species: Species) -> list[str]:
 
 def _families(release: Release, names: Iterable[str], species: Species) -> set[str]:
     """Return what begins other symbols too: SLA-1 is a gene like SLA-DRB1, not a second SLA."""
-    bases = {match[1] for match in (re.fullmatch(r"(.+)-\d+", name) for name in names) if match}
+    bases = {match[1] for match in (re.fullmatch(r"(.+)-\d+", name) for name in dict.fromkeys(names)) if match}
     if not bases:
         return set()
     return set(release.ask("resolve_families", {"texts": sorted(bases), "species": species.number})["text"])

@@ -6,6 +6,7 @@ gives the Pearson correlation. So are the tables published by the pLLM-cross-spe
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,16 @@ import polars as pl
 
 from homodb.etl.sources.delimited import batches, number
 from homodb.etl.sources.findings import Findings, missing_columns
-from homodb.etl.sources.header import read_header
+from homodb.etl.sources.header import Header, read_header
 from homodb.etl.sources.records import HITS, Reading, ordered_pair, to_arrow
-from homodb.schema.errors import InputError, Problem
-from homodb.schema.species import Species
+from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
+from homodb.schema.species import Species, find
 
 #: Published correlations exceed 1 by the error of 32-bit floats; more than this is not a correlation.
 TOLERANCE = 1e-3
+
+#: A column name that says whose genes are in it: human gene name.
+_GENES_OF = re.compile(r"(?P<species>.+?) gene( name| symbol| stable id)?", re.IGNORECASE)
 
 
 def read(path: Path, source: Species, target: Species, *, unknown: float | None = None) -> Reading:
@@ -43,13 +47,14 @@ def read(path: Path, source: Species, target: Species, *, unknown: float | None 
     Raises
     ------
     InputError
-        Lists all problems: no column ``correlation``, a row without a gene, a correlation that is not a
-        number within [-1, 1], a pair that stands twice.
+        Lists all problems: no column ``correlation``, a column that is named after another species, a row
+        without a gene, a correlation that is not a number within [-1, 1], a pair that stands twice.
     """
     header = read_header(path)
     places = [place for place, name in enumerate(header.names) if name.lower() == "correlation"]
     if len(places) != 1 or places[0] < 2:
         raise missing_columns(path, header, ["'correlation' after two columns of genes"])
+    _check_species(path, header, source, target)
     findings = Findings(path, header)
     frames: list[pl.DataFrame] = []
     columns = {"name_a": 0, "name_b": 1, "correlation": places[0]}
@@ -88,3 +93,19 @@ def read(path: Path, source: Species, target: Species, *, unknown: float | None 
         skipped={"correlations that stand for unknown": lost} if lost else {},
         hits=to_arrow(oriented, HITS),
     )
+
+
+def _check_species(path: Path, header: Header, source: Species, target: Species) -> None:
+    """Refuse columns that say themselves that they hold genes of another species; strains may go by their species."""
+    problems: list[Problem] = []
+    for name, species in zip(header.names[:2], (source, target), strict=True):
+        told = _GENES_OF.fullmatch(name)
+        try:
+            said = find(told["species"]) if told else species
+        except UnknownSpeciesError:
+            continue
+        if said.taxon_id != species.taxon_id:
+            hint = "; swap source and target in the config" if said in (source, target) else ""
+            problems.append(Problem(1, f"a column of {said.name}, wanted genes of {species.name}{hint}", name))
+    if problems:
+        raise InputError(path, problems)

@@ -44,15 +44,15 @@ def kind_of_values(matrix: Any) -> Kind:
         return "counts"
     if values.max() > _LARGEST_LOG:
         return "linear"
-    judged = [
-        (_multiples(row), *(_multiples(np.expm1(row * scale)) for scale in _LOGARITHMS))
-        for row in dense
-        if np.unique(row).size > 2
-    ]
-    if not judged:
-        return "linear"
-    as_is, *undone = np.mean(judged, axis=0)
-    return "log" if max(undone) > 0.5 > as_is else "linear"
+    told = [row for row in dense if row.size]
+    as_is = _share([_multiples(row) for row in told])
+    undone = max(_share([_multiples(np.expm1(row * scale)) for row in told]) for scale in _LOGARITHMS)
+    return "log" if undone > 0.5 > as_is else "linear"
+
+
+def _share(judged: list[bool | None]) -> float:
+    known = [one for one in judged if one is not None]
+    return sum(known) / len(known) if known else 0.0
 
 
 def _nonzero(sample: Any, row: int) -> npt.NDArray[np.float64]:
@@ -63,8 +63,10 @@ def _nonzero(sample: Any, row: int) -> npt.NDArray[np.float64]:
     return np.asarray(values[values != 0])
 
 
-def _multiples(values: npt.NDArray[np.float64]) -> bool:
-    """Whether nine tenths of the values are whole multiples of the smallest, within tolerance."""
+def _multiples(values: npt.NDArray[np.float64]) -> bool | None:
+    """Whether nine tenths of the other values are whole multiples of the smallest, within tolerance; None: unknown."""
     ratio = values / values.min()
-    near = ratio[ratio < 20]
+    near = ratio[(ratio > 1 + _TOLERANCE) & (ratio < 20)]
+    if np.unique(near).size < 2:
+        return None
     return bool(np.mean(np.abs(near - np.round(near)) < _TOLERANCE) > 0.9)

@@ -155,6 +155,10 @@ def test_no_names(release: homodb.Release) -> None:
 
 HEADER = "Gene stable ID\tGene name\tMouse gene stable ID\tMouse gene name\tMouse homology type"
 SPECIAL = [
+    "SLA",
+    "SLA-DRB1",
+    "TWO",
+    "TWO-AS1",
     "F54D5",
     "F54D5.1",
     "YPR161W",
@@ -206,6 +210,17 @@ def test_a_whole_name_is_whole(special: homodb.Release, name: str) -> None:
 )
 def test_what_comes_off_a_name(special: homodb.Release, name: str, means: str, how: str) -> None:
     assert one(special, name, "human") == (f"ENSG{SPECIAL.index(means):011}", how)
+
+
+@pytest.mark.parametrize("name", ["SLA-1", "hg19_SLA-1", "SLA-1.1", "SLA-7", "TWO-1"])
+def test_where_other_symbols_begin_alike_a_suffix_stays(special: homodb.Release, name: str) -> None:
+    """SLA-1 is a gene like SLA-DRB1, not a second SLA."""
+    assert one(special, name, "human") == (None, "unknown")
+
+
+@pytest.mark.parametrize(("name", "means"), [("SLA.1", "SLA"), ("SLA-DRB1-1", "SLA-DRB1"), ("SLA.DRB1", "SLA-DRB1")])
+def test_but_not_every_suffix(special: homodb.Release, name: str, means: str) -> None:
+    assert one(special, name, "human") == (f"ENSG{SPECIAL.index(means):011}", "symbol")
 
 
 @pytest.mark.parametrize("name", ["YPR161W-B", "Abc", "AB.1"])

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homodb.etl.sources import biomart
-from homodb.etl.sources.delimited import MISSING
 from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
@@ -53,6 +52,7 @@ BIOMART_R = {
 }
 OLD = WEB | {"stable_id": "Ensembl Gene ID", "symbol": "Associated Gene Name"}
 KEYS = tuple(WEB)
+MISSING = ("", "NA", "N/A", "NULL", "\\N")
 ORTHOLOGS = ("ortholog_one2one", "ortholog_one2many", "ortholog_many2many")
 
 #: A pair whose sides differ in everything that has sides.
@@ -262,7 +262,7 @@ def naive(text: str, delimiter: str, columns: Mapping[str, str]) -> tuple[list[d
     return homologies, {gene for gene in genes if gene[1:] != (None, None)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_random_exports_are_read_as_a_naive_reader_does(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.one_of(orthologous, alone), min_size=1, max_size=12))

@@ -59,7 +59,7 @@ def test_every_form(tmp_path: Path, delimiter: str, end: str, packed: bool, star
 
 
 def test_species_are_put_in_order(tmp_path: Path) -> None:
-    reading = read(tmp_path, HEADER + "Ins2,INS,0.96\n", source=MOUSE, target=HUMAN)
+    reading = read(tmp_path, "mouse gene,human gene,correlation\nIns2,INS,0.96\n", source=MOUSE, target=HUMAN)
     assert reading.hits.to_pylist() == [
         {"species_a": 1, "species_b": 2, "name_a": "INS", "name_b": "Ins2", "correlation": 0.96}
     ]
@@ -140,6 +140,23 @@ def test_rows_that_cannot_be(tmp_path: Path, row: str, wanted: str) -> None:
 
 def test_the_same_gene_twice_is_no_repeat(tmp_path: Path) -> None:
     assert read(tmp_path, HEADER + "INS,Ins2,0.9\nINS,Ins1,0.9\nGCG,Ins2,0.9\n").kept == 3
+
+
+@pytest.mark.parametrize(
+    "header", ["human gene name,mice gene name", "Homo sapiens gene,M. musculus gene symbol", "a,b"]
+)
+def test_columns_named_after_other_species_are_refused(tmp_path: Path, header: str) -> None:
+    """Swapped columns would make a gene without ortholog of every name."""
+    text = f"{header},correlation\nINS,Ins2,0.96\n"
+    assert read(tmp_path, text).kept == 1
+    if header != "a,b":
+        with pytest.raises(
+            InputError, match="line 1: a column of homo_sapiens, wanted genes of mus_musculus; swap source"
+        ):
+            read(tmp_path, text, source=MOUSE, target=HUMAN)
+        with pytest.raises(InputError, match="line 1: a column of mus_musculus, wanted genes of sus_scrofa"):
+            read(tmp_path, text, target=find("pig"))
+    assert read(tmp_path, text, target=find("mouse balb/cj")).kept == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""What a matrix holds, judged on simulated cells: how many genes are there, and how deep, must not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anndata
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from homodb.query.translate.values import kind_of_values
+
+Matrix = np.ndarray
+
+
+def counts(seed: int, cells: int = 40, genes: int = 150) -> Matrix:
+    """Over-dispersed counts: few genes with many, many with few."""
+    rng = np.random.default_rng(seed)
+    return rng.poisson(rng.gamma(0.5, 2.0, genes), (cells, genes)).astype(float)
+
+
+def per_cell(matrix: Matrix, total: float) -> Matrix:
+    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1) * total
+
+
+def ambient(matrix: Matrix) -> Matrix:
+    """Counts less the share of each gene that ambient RNA explains, as SoupX and CellBender give them."""
+    return np.maximum(matrix - np.random.default_rng(0).uniform(0.05, 0.4, matrix.shape[1]), 0)
+
+
+def scaled(matrix: Matrix) -> Matrix:
+    logarithms = np.log1p(per_cell(matrix, 1e4))
+    return (logarithms - logarithms.mean(axis=0)) / (logarithms.std(axis=0) + 1e-9)
+
+
+FORMS: dict[str, tuple[Callable[[Matrix], Matrix], str]] = {
+    "counts": (lambda m: m, "counts"),
+    "integers": (lambda m: m.astype(np.int32), "counts"),
+    "small integers": (lambda m: np.minimum(m, 200).astype(np.uint8), "counts"),
+    "binary": (lambda m: (m > 0).astype(float), "counts"),
+    "CPM": (lambda m: per_cell(m, 1e6), "linear"),
+    "per ten thousand": (lambda m: per_cell(m, 1e4), "linear"),
+    "per ten": (lambda m: per_cell(m, 10), "linear"),
+    "fractions": (lambda m: per_cell(m, 1), "linear"),
+    "ambient-corrected": (ambient, "linear"),
+    "ambient-corrected, shallow": (lambda m: ambient(np.minimum(m, 20)), "linear"),
+    "halves": (lambda m: m / 2, "linear"),
+    "soft counts": (lambda m: np.round(m * np.random.default_rng(1).uniform(0.9, 1.1, m.shape), 1), "linear"),
+    "dense, shifted": (lambda m: m * 0.93 + 12.137, "linear"),
+    "log1p of ten thousand": (lambda m: np.log1p(per_cell(m, 1e4)), "log"),
+    "log1p of CPM": (lambda m: np.log1p(per_cell(m, 1e6)), "log"),
+    "log1p of the median": (lambda m: np.log1p(per_cell(m, float(np.median(m.sum(axis=1))))), "log"),
+    "log1p of counts": (np.log1p, "log"),
+    "log1p, 32 bits": (lambda m: np.log1p(per_cell(m, 1e4).astype(np.float32)), "log"),
+    "log1p, rounded": (lambda m: np.round(np.log1p(per_cell(m, 1e4)), 4), "log"),
+    "log2": (lambda m: np.log2(1 + per_cell(m, 1e4)), "log"),  # scran and scater
+    "log10": (lambda m: np.log10(1 + per_cell(m, 1e4)), "log"),
+    "scaled": (scaled, "scaled"),
+    "log ratios": (lambda m: np.log1p(m) - np.log1p(m).mean(axis=1, keepdims=True), "scaled"),
+}
+CONTAINERS: dict[str, Callable[[Matrix], object]] = {
+    "dense": np.asarray, "csr": sp.csr_matrix, "csc": sp.csc_matrix, "csr_array": sp.csr_array,
+}  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    form=st.sampled_from(sorted(FORMS)),
+    container=st.sampled_from(sorted(CONTAINERS)),
+    seed=st.integers(0, 1000),
+    cells=st.integers(10, 60),
+    genes=st.integers(40, 200),
+)
+def test_simulated_cells(form: str, container: str, seed: int, cells: int, genes: int) -> None:
+    make, expected = FORMS[form]
+    assert kind_of_values(CONTAINERS[container](make(counts(seed, cells, genes)))) == expected
+
+
+@pytest.mark.parametrize("kept", [15, 50, 400])
+def test_logarithms_are_seen_after_genes_were_selected(kept: int) -> None:
+    """Values are per cell of all genes, and only the most variable genes are left."""
+    logarithms = np.log1p(per_cell(counts(3, 60, 2000), 1e4))
+    variable = np.argsort(-logarithms.var(axis=0))[:kept]
+    assert kind_of_values(logarithms[:, variable]) == "log"
+    assert kind_of_values(per_cell(counts(3, 60, 2000), 1e4)[:, variable]) == "linear"
+
+
+def test_more_rows_than_are_looked_at() -> None:
+    deep = counts(4, cells=1000, genes=40)
+    assert kind_of_values(deep) == "counts"
+    assert kind_of_values(np.log1p(per_cell(deep, 1e4))) == "log"
+    one = deep.copy()
+    one[0, 0] = -1
+    assert kind_of_values(one) == "scaled"
+
+
+@pytest.mark.parametrize(
+    ("matrix", "kind"),
+    [
+        (np.zeros((0, 5)), "counts"),
+        (np.zeros((5, 0)), "counts"),
+        (np.zeros((0, 0)), "counts"),
+        (np.zeros((3, 4)), "counts"),
+        (np.array([[1.0], [2.0], [0.0]]), "counts"),
+        (np.array([[1.5], [2.25], [0.0]]), "linear"),  # one gene tells nothing
+        (np.array([[0.5]]), "linear"),
+        (np.array([[-0.5]]), "scaled"),
+        (np.log1p(np.ones((5, 5))), "linear"),  # one value tells nothing either
+    ],
+)
+def test_little_to_see(matrix: Matrix, kind: str) -> None:
+    for make in CONTAINERS.values():
+        assert kind_of_values(make(matrix)) == kind
+
+
+def test_explicit_zeros_are_zeros() -> None:
+    logarithms = sp.csr_matrix(np.log1p(per_cell(counts(5), 1e4)))
+    logarithms.data[:50] = 0.0
+    assert kind_of_values(logarithms) == "log"
+    assert kind_of_values(sp.csr_matrix((np.zeros(2), [0, 1], [0, 1, 2]), shape=(2, 2))) == "counts"
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["baron_mouse_822", "baron_human_175"])
+def test_real_cells(shared_data, name: str) -> None:  # type: ignore[no-untyped-def]
+    raw = anndata.read_h5ad(shared_data / "cells" / f"{name}.h5ad").X.toarray().astype(float)
+    for form, (make, expected) in FORMS.items():
+        assert kind_of_values(make(raw[:150])) == expected, form

@@ -1,0 +1,148 @@
+"""The manifest: what is written is read again, and nothing in it leads out of its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homodb.schema.errors import BrokenReleaseError, ReleaseError
+from homodb.schema.manifest import MANIFEST, Manifest, ReleaseFile, describe_file, read_manifest
+
+WHERE = Path("there/manifest.json")
+LEAST = {"version": "1", "schema_version": 3, "homodb_version": "0.1.0", "created": "2026-01-01T00:00:00+00:00"}
+DATABASE = {"path": "homodb-1.duckdb", "bytes": 1, "sha256": "00", "kind": "duckdb"}
+
+
+def text(files: Any = (), **values: Any) -> str:
+    return json.dumps({"format": "homodb-release", **LEAST, "files": files, **values})
+
+
+words = st.text(st.characters(blacklist_categories=("Cs",)), max_size=8)
+names = st.lists(words, max_size=3).map(tuple)
+part = st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/\\"), min_size=1, max_size=6)
+path = st.lists(part.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3).map("/".join)
+manifests = st.builds(
+    Manifest,
+    version=words,
+    schema_version=st.integers(0, 99),
+    homodb_version=words,
+    created=words,
+    title=st.none() | words,
+    ensembl=st.none() | words,
+    licence=st.none() | words,
+    citation=st.none() | words,
+    species=names,
+    strategies=names,
+    embeddings=names,
+    rows=st.dictionaries(words, st.integers(0), max_size=3),
+    losses=st.lists(st.fixed_dictionaries({"where": words, "count": st.integers(1)}), max_size=2).map(tuple),
+    files=st.lists(st.builds(ReleaseFile, path, st.integers(0), words, words), max_size=3).map(tuple),
+)  # fmt: skip
+
+
+@given(manifests)
+def test_round_trip(manifest: Manifest) -> None:
+    written = manifest.to_json()
+    assert Manifest.from_json(written, WHERE) == manifest
+    assert written.endswith("}\n")
+    assert json.loads(written)["format"] == "homodb-release"
+
+
+def test_what_a_later_homodb_adds_is_passed_over() -> None:
+    manifest = Manifest.from_json(text([DATABASE], later=["more"]), WHERE)
+    assert (manifest.version, manifest.database) == ("1", "homodb-1.duckdb")
+    assert (manifest.title, manifest.species, manifest.rows) == (None, (), {})
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "/etc/passwd", "//etc/passwd", "..", "../x", "../../x", "a/../../x", "a/..", "a/b/../c", "..\\x", "a\\..\\x",
+        "C:\\x", "\\\\server\\x", "", ".", "./", None, 5, True, ["a"], {"a": "b"},
+    ],
+)  # fmt: skip
+def test_paths_that_lead_elsewhere(hostile: Any) -> None:
+    with pytest.raises(BrokenReleaseError, match="names a file outside the release"):
+        Manifest.from_json(text([DATABASE, DATABASE | {"path": hostile}]), WHERE)
+
+
+@pytest.mark.parametrize("harmless", ["a", "a/b", "..a", "a..b/c", "...", ".hidden", "a b/c:d", "ä"])
+def test_paths_that_only_look_so(harmless: str) -> None:
+    assert Manifest.from_json(text([DATABASE | {"path": harmless}]), WHERE).database == harmless
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '"x"',
+        "5",
+        "{}",
+        '{"format": "other"}',
+        '{"format": null}',
+        json.dumps(LEAST),
+        "\ufeff{}",
+        "NaN",
+    ],
+)
+def test_what_is_no_manifest(document: str) -> None:
+    with pytest.raises(ReleaseError, match=r"^there/manifest\.json: is not ") as caught:
+        Manifest.from_json(document, WHERE)
+    assert not isinstance(caught.value, BrokenReleaseError)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", [*LEAST, "files"])
+def test_what_a_manifest_must_say(missing: str) -> None:
+    document = json.loads(text([DATABASE]))
+    del document[missing]
+    with pytest.raises(BrokenReleaseError, match="the manifest is malformed"):
+        Manifest.from_json(json.dumps(document), WHERE)
+
+
+@pytest.mark.parametrize(
+    "files", [None, 5, "x", ["x"], [5], [None], [[]], [{}], [{"path": "a"}], [DATABASE | {"more": 1}], [DATABASE, "x"]]
+)
+def test_malformed_files(files: Any) -> None:
+    with pytest.raises(BrokenReleaseError, match="the manifest is malformed"):
+        Manifest.from_json(text(files), WHERE)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_release_has_one_database(count: int) -> None:
+    manifest = Manifest.from_json(text([DATABASE] * count + [DATABASE | {"kind": "parquet"}]), WHERE)
+    with pytest.raises(BrokenReleaseError, match=f"names {count} DuckDB files, wanted 1"):
+        _ = manifest.database
+
+
+def test_read_manifest(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match=r"is not a release \(it holds no manifest\.json\)"):
+        read_manifest(tmp_path)
+    with pytest.raises(ReleaseError):
+        read_manifest(tmp_path / "absent")
+    (tmp_path / MANIFEST).write_bytes(b'{"format": "\xff"}')
+    with pytest.raises(ReleaseError, match="cannot be read"):
+        read_manifest(tmp_path)
+    (tmp_path / MANIFEST).write_text(text([DATABASE]))
+    assert read_manifest(tmp_path).files == (ReleaseFile(**DATABASE),)
+    (tmp_path / MANIFEST).unlink()
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(ReleaseError, match="cannot be read"):
+        read_manifest(tmp_path)
+
+
+def test_describe_file(tmp_path: Path) -> None:
+    (tmp_path / "parquet").mkdir()
+    (tmp_path / "parquet" / "a.parquet").write_bytes(b"abc" * 1000)
+    described = describe_file(tmp_path, tmp_path / "parquet" / "a.parquet", "parquet")
+    checksum = hashlib.sha256(b"abc" * 1000).hexdigest()
+    assert described == ReleaseFile("parquet/a.parquet", 3000, checksum, "parquet")
