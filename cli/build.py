@@ -48,7 +48,7 @@ def build(
         typer.echo()
         return
     for loss in manifest.losses:
-        typer.echo(f"lost: {loss['count']:,} {loss['reason']} ({loss['where']})", err=True)
+        typer.echo(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})", err=True)
     size = sum(file.bytes for file in manifest.files) / 1e6
     typer.echo(
         f"release {manifest.version}: {len(manifest.species)} species, {manifest.rows['gene']:,} genes, "

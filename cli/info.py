@@ -40,4 +40,4 @@ def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOpt
         typer.echo()
         give(mapped, Format.TABLE)
         for loss in manifest.losses if manifest else ():
-            typer.echo(f"lost: {loss['count']:,} {loss['reason']} ({loss['where']})")
+            typer.echo(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})")

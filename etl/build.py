@@ -74,5 +74,5 @@ def _check_genes(settings: BuildConfig, inputs: Inputs) -> None:
         {entry.species.number: entry.species.name for entry in settings.species},
         inputs.stable_ids("proteome"),
         inputs.stable_ids("annotation"),
-        inputs.stable_ids("compara", "biomart"),
+        inputs.homology_genes(),
     )

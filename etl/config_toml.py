@@ -170,6 +170,8 @@ class _Reader:
             return "all"
         if not isinstance(written, list) or any(not isinstance(pair, list) or len(pair) != 2 for pair in written):
             raise self.fail("[build]", "pairs is 'all' or a list of pairs of species")
+        if not written:
+            raise self.fail("[build]", "pairs is empty: leave it out, or name a pair")
         return tuple(self.pair({"source": a, "target": b}, "[build] pairs", listed) for a, b in written)
 
     def pair(self, table: Mapping[str, Any], where: str, listed: list[Species]) -> tuple[Species, Species]:

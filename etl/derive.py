@@ -13,6 +13,7 @@ from homodb.etl.genes import Genes, collect, with_marks, with_primary
 from homodb.etl.homologies import Homologies, key_homologies
 from homodb.etl.inputs import Inputs
 from homodb.etl.isoforms import choose_canonical
+from homodb.etl.losses import losses
 from homodb.etl.runner import Runner
 from homodb.etl.strategies import STRATEGIES
 from homodb.etl.strategies.candidates import COLUMNS
@@ -69,11 +70,12 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
         "mapping": mapped,
         **embedding_tables(embeddings),
     }
-    losses = [*inputs.losses, *homologies.losses(), *(loss for found in embeddings for loss in found.losses)]
+    noted = [*inputs.losses, *homologies.losses(), *(loss for found in embeddings for loss in found.losses)]
+    noted += losses(genes, homologies, mapped, inputs.annotated())
     return Contents(
         {name: table for name, table in tables.items() if table.width},
         default,
-        tuple(losses),
+        tuple(noted),
     )
 
 
@@ -141,7 +143,7 @@ def _labelled(
 
 
 def _species(settings: BuildConfig, inputs: Inputs) -> pl.DataFrame:
-    annotated = set(inputs.stable_ids("annotation", "proteome")["species"].unique())
+    annotated = inputs.annotated()
     return pl.DataFrame(
         [
             {

@@ -209,7 +209,8 @@ def with_marks(genes: Genes, homologies: pl.DataFrame) -> Genes:
         Keyed homologies: a one-to-one ortholog of a marked gene is marked where its own location is unknown.
     """
     symbol = pl.col("symbol")
-    told = pl.when(pl.col("biotype").is_null()).then(nomenclature.non_coding_biotype(symbol))
+    speaks = ~pl.col("species").is_in(sorted(nomenclature.OTHER_COMMITTEES))
+    told = pl.when(pl.col("biotype").is_null() & speaks).then(nomenclature.non_coding_biotype(symbol))
     by_region = pl.col("region").str.to_lowercase().is_in(nomenclature.MITOCHONDRIAL_REGIONS)
     table = genes.table.with_columns(
         biotype=pl.coalesce("biotype", told),

@@ -64,6 +64,16 @@ class Inputs:
         frames = [table.select("species", "stable_id") for source, table in self.genes if source in sources]
         return pl.concat([frame_of(GENES.empty_table()).select("species", "stable_id"), *frames])
 
+    def annotated(self) -> set[int]:
+        """Return the numbers of the species whose genes a proteome or an annotation told."""
+        return set(self.stable_ids("annotation", "proteome")["species"].unique())
+
+    def homology_genes(self) -> pl.DataFrame:
+        """Return ``species, stable_id`` of the genes that stand in homologies; null where a symbol stands alone."""
+        return pl.concat(
+            [self.homologies.select(species=f"species_{side}", stable_id=f"stable_id_{side}") for side in "ab"]
+        )
+
 
 @dataclass
 class _Account:

@@ -42,8 +42,13 @@ _MITOCHONDRIAL = r"(?i)^mt[-:]"
 MITOCHONDRIAL_REGIONS = ("mt", "m", "chrm", "chrmt", "mito", "mtdna", "mitochondrion", "mitochondrion_genome")
 
 
+#: Registry numbers of species for whose symbols other committees speak (insects, worms, plants, fungi, ...): yeast's
+#: MIR1 and GAS5 code for proteins.
+OTHER_COMMITTEES = frozenset({5, 6, 7, 177, 178, *range(271, 316)})
+
+
 def non_coding_biotype(symbol: pl.Expr) -> pl.Expr:
-    """Return the biotype that a symbol of a non-coding form tells; null for every other symbol."""
+    """Return the biotype that a vertebrate's symbol of a non-coding form tells; null for every other symbol."""
     lower = symbol.str.to_lowercase()
     told = pl.lit(None, pl.String)
     for pattern, biotype in reversed(_NON_CODING):

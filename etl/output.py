@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
+
 from homodb.schema.errors import OutputError, ReleaseError
 from homodb.schema.manifest import MANIFEST, read_manifest
 
@@ -66,8 +68,8 @@ def staged(folder: Path) -> Iterator[Path]:
         staging.chmod(0o755)
         yield staging
         _put_in_place(staging, folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    except (OSError, duckdb.IOException) as error:
+        raise OutputError(f"{folder}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -66,7 +66,11 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """
     broken: list[str] = []
     for name, says, sql in checks():
-        rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT 3").fetchall()  # noqa: S608 (our own file)
+        try:
+            rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT 3").fetchall()  # noqa: S608 (our own file)
+        except duckdb.Error as error:
+            broken.append(f"{name} ({says}) cannot be checked: {str(error).splitlines()[0]}")
+            continue
         if rows:
             broken.append(f"{name} ({says}) is broken by {rows}")
     return broken
@@ -173,6 +177,7 @@ def _version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         raise ReleaseError(f"{path}: is a DuckDB file but not a homodb release (it has no table release)") from error
     except duckdb.Error as error:
         raise BrokenReleaseError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-    if len(rows) != 1:
-        raise BrokenReleaseError(f"{path}: table release has {len(rows)} rows, wanted 1")
-    return int(rows[0][0])
+    if len(rows) != 1 or not isinstance(rows[0][0], int):
+        seen = f"{len(rows)} rows" if len(rows) != 1 else f"schema version {rows[0][0]!r}"
+        raise BrokenReleaseError(f"{path}: table release has {seen}, wanted one row with the number of its schema")
+    return rows[0][0]

@@ -48,7 +48,7 @@ class Manifest:
     rows
         Rows of each table.
     losses
-        What of the inputs the release could not keep, one entry a reason, with counts.
+        What of the inputs the release does not keep, or keeps in doubt: one entry a place and reason, with counts.
     files
         Every file but the manifest itself.
     """
@@ -93,22 +93,30 @@ class Manifest:
         """
         try:
             document = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ReleaseError(f"{where}: is not JSON ({error})") from error
         if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
             raise ReleaseError(f"{where}: is not the manifest of a homodb release")
         known = {entry.name for entry in fields(cls)}
         try:
-            files = tuple(ReleaseFile(**entry) for entry in document.pop("files"))
+            files = tuple(ReleaseFile(**entry) for entry in _entries(document.pop("files")))
             values = {key: value for key, value in document.items() if key in known}
             lists = ("species", "strategies", "embeddings", "losses")
             values.update({key: tuple(values[key]) for key in lists if key in values})
             manifest = cls(files=files, **values)
+            if not isinstance(manifest.version, str) or not isinstance(manifest.schema_version, int):
+                raise TypeError("version is a text and schema_version a number")
         except (TypeError, KeyError) as error:
             raise BrokenReleaseError(f"{where}: the manifest is malformed ({error})") from error
         for file in files:
             _within(file.path, where)
         return manifest
+
+
+def _entries(files: object) -> list[dict[str, Any]]:
+    if not isinstance(files, list):
+        raise TypeError("files is not a list")
+    return files
 
 
 def _within(path: object, where: Path) -> None:

@@ -18,6 +18,14 @@ WHERE p.gene IS NULL OR p.species <> g.species OR p.primary_gene <> p.gene;
 -- check alias_of_primary: an alias belongs to a primary gene
 SELECT x.gene, x.alias FROM gene_alias x LEFT JOIN gene g USING (gene) WHERE g.gene IS NULL OR g.primary_gene <> g.gene;
 
+-- check species_once: a species stands once, and every gene's species stands
+(SELECT species FROM species GROUP BY species HAVING count(*) > 1) UNION ALL (SELECT species FROM gene EXCEPT SELECT species FROM species);
+
+-- check embedding_once: an embedding stands once, and what tables say of embeddings is of one that stands
+(SELECT embedding FROM embedding GROUP BY embedding HAVING count(*) > 1)
+UNION ALL (SELECT embedding FROM embedding_pair EXCEPT SELECT embedding FROM embedding)
+UNION ALL (SELECT default_embedding FROM release WHERE default_embedding IS NOT NULL EXCEPT SELECT embedding FROM embedding);
+
 -- check species_alias_unambiguous: a name means one species of the release
 SELECT alias FROM species_alias GROUP BY alias HAVING count(*) > 1;
 
@@ -82,9 +90,31 @@ WITH ensembl AS (
 (SELECT * FROM mapped EXCEPT SELECT * FROM ensembl) UNION ALL (SELECT * FROM ensembl EXCEPT SELECT * FROM mapped);
 
 -- check evidence_class: a class says what stands behind the pair
-SELECT m.strategy, m.gene_a, m.gene_b FROM mapping m
-ANTI JOIN (SELECT gene_a, gene_b FROM mapping WHERE strategy = 'ENS_M2M') e ON e.gene_a = m.gene_a AND e.gene_b = m.gene_b
-WHERE m.evidence_class IN ('both', 'ensembl');
+WITH ensembl AS (
+    SELECT species_a, species_b, gene_a, gene_b FROM mapping WHERE strategy = 'ENS_M2M'
+),
+lm AS (
+    SELECT embedding, gene_a, gene_b FROM mapping WHERE strategy = 'LM_O2O'
+),
+told AS (
+    SELECT m.strategy, m.gene_a, m.gene_b, m.evidence_class,
+        e.gene_a IS NOT NULL AS by_ensembl,
+        l.gene_a IS NOT NULL AS by_lm,
+        (m.species_a, m.species_b, m.gene_a) IN (SELECT (species_a, species_b, gene_a) FROM ensembl) AS a_elsewhere,
+        (m.species_a, m.species_b, m.gene_b) IN (SELECT (species_a, species_b, gene_b) FROM ensembl) AS b_elsewhere
+    FROM mapping m
+    LEFT JOIN ensembl e ON e.gene_a = m.gene_a AND e.gene_b = m.gene_b
+    LEFT JOIN lm l ON l.gene_a = m.gene_a AND l.gene_b = m.gene_b
+        AND l.embedding = coalesce(m.embedding, (SELECT default_embedding FROM release))
+)
+SELECT strategy, gene_a, gene_b, evidence_class FROM told
+WHERE evidence_class <> CASE
+    WHEN by_ensembl AND by_lm THEN 'both'
+    WHEN by_ensembl THEN 'ensembl'
+    WHEN a_elsewhere AND b_elsewhere THEN 'lm_contradicts'
+    WHEN a_elsewhere OR b_elsewhere THEN 'lm_partial'
+    ELSE 'lm_orphan'
+END;
 
 -- check pair_known: table species_pair lists every pair of species that is mapped, with the strategies that do
 SELECT species_a, species_b, mapped, listed

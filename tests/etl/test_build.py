@@ -358,7 +358,7 @@ def test_release_numbers_in_file_names(written: str, number: str | None) -> None
 def test_genes_that_the_annotation_does_not_know(inputs: Path, tmp_path: Path) -> None:
     edit(inputs / "human_mouse.txt", "ENSG00000000017\t\t", "ENSG00000000099\t\t")
     with pytest.raises(
-        MixedInputsError, match=r"homo_sapiens: 1 of 22 genes .* its annotation \(such as ENSG00000000099\)"
+        MixedInputsError, match=r"homo_sapiens: 1 of 11 genes .* its annotation \(such as ENSG00000000099\)"
     ):
         build(inputs / "release.toml", tmp_path / "out")
     with (inputs / "release.toml").open("a") as stream:
@@ -366,6 +366,13 @@ def test_genes_that_the_annotation_does_not_know(inputs: Path, tmp_path: Path) -
     build(inputs / "release.toml", tmp_path / "out")
     with homodb.open(tmp_path / "out") as release:
         assert release.sql("SELECT count(*) FROM gene WHERE stable_id = 'ENSG00000000099'").item() == 1
+
+
+def test_a_gene_without_homologies_may_be_unknown_to_the_annotation(inputs: Path, tmp_path: Path) -> None:
+    """A GTF without haplotypes does not know the haplotype genes that a full export lists, without orthologs."""
+    with (inputs / "human_mouse.txt").open("a") as stream:
+        stream.write("ENSG00000000099\tZZZ" + "\t" * 8 + "\n")
+    build(inputs / "release.toml", tmp_path / "out")
 
 
 @pytest.mark.parametrize(("unknown", "mixed"), [(0, False), (10, False), (11, True)])

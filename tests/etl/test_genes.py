@@ -419,3 +419,30 @@ def test_toy_aliases(toy: homodb.Release) -> None:
     assert rows.count(("ENSG00000000003", "7124", "entrez")) == 1
     assert rows.count(("ENSG00000000003", "TNFA", "synonym")) == 1
     assert not [row for row in rows if row[0] == "ENSG00000000018"]
+
+
+def test_nomenclature_speaks_for_vertebrates_only() -> None:
+    from homodb.etl.nomenclature import OTHER_COMMITTEES
+    from homodb.schema.species import find, registry
+
+    for name in (
+        "yeast",
+        "fruit fly",
+        "c. elegans",
+        "arabidopsis_thaliana",
+        "ciona_intestinalis",
+        "tetrahymena_thermophila",
+    ):
+        assert find(name).number in OTHER_COMMITTEES
+    for name in (
+        "human",
+        "mouse",
+        "zebrafish",
+        "chicken",
+        "lamprey",
+        "hagfish",
+        "xenopus_tropicalis",
+        "maylandia_zebra",
+    ):
+        assert find(name).number not in OTHER_COMMITTEES
+    assert {species.number for species in registry()} >= OTHER_COMMITTEES

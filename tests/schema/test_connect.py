@@ -107,8 +107,8 @@ def test_what_is_no_release(tmp_path: Path) -> None:
     ("statements", "wanted"),
     [
         (["CREATE TABLE release (version VARCHAR)"], "cannot be read"),
-        (["CREATE TABLE release (schema_version INTEGER)"], "table release has 0 rows, wanted 1"),
-        (["CREATE TABLE release AS SELECT unnest([1, 2]) AS schema_version"], "table release has 2 rows, wanted 1"),
+        (["CREATE TABLE release (schema_version INTEGER)"], "table release has 0 rows, wanted one row"),
+        (["CREATE TABLE release AS SELECT unnest([1, 2]) AS schema_version"], "table release has 2 rows, wanted one row"),
     ],
 )
 def test_broken_table_release(tmp_path: Path, statements: list[str], wanted: str) -> None:
@@ -232,7 +232,22 @@ BREAKS = {
         f"DELETE FROM mapping WHERE {MAPPED} = 'ENS_M2M'",
         f"UPDATE homology SET gene_b = {INS1 + 2} WHERE gene_a = {INS} AND gene_b = {INS2}",
     ],
-    "evidence_class": ["UPDATE mapping SET evidence_class = 'ensembl' WHERE evidence_class = 'lm_orphan'"],
+    "evidence_class": [
+        "UPDATE mapping SET evidence_class = 'ensembl' WHERE evidence_class = 'lm_orphan'",
+        "UPDATE mapping SET evidence_class = 'both' WHERE evidence_class = 'ensembl'",
+        "UPDATE mapping SET evidence_class = 'lm_orphan' WHERE evidence_class = 'lm_partial'",
+        "UPDATE mapping SET evidence_class = 'lm_partial' WHERE evidence_class = 'lm_contradicts'",
+        "UPDATE mapping SET evidence_class = 'ensembl' WHERE evidence_class = 'both' AND strategy = 'LM_O2O'",
+    ],
+    "species_once": [
+        "INSERT INTO species SELECT * FROM species WHERE species = 1",
+        "DELETE FROM species WHERE species = 61",
+    ],
+    "embedding_once": [
+        "INSERT INTO embedding SELECT * FROM embedding",
+        "UPDATE embedding_pair SET embedding = 7",
+        "UPDATE release SET default_embedding = 7",
+    ],
     "pair_known": ["DELETE FROM species_pair", "DELETE FROM mapping WHERE strategy = 'HL_O2O'"],
 }
 
