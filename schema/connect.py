@@ -25,8 +25,10 @@ _SAFE = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
-    "lock_configuration": "true",
 }
+#: Once the file is open nothing else is needed from disk. Without this, DuckDB 2 lets ``WITH x AS (COPY ...)`` write
+#: over the release itself, read-only or not.
+_LOCK = "SET disabled_filesystems = 'LocalFileSystem'; SET lock_configuration = true"
 
 _CHECK = re.compile(r"^-- check (?P<name>\w+): (?P<says>.+)\n(?P<sql>(?:(?!^-- check ).*\n?)+)", re.MULTILINE)
 
@@ -153,10 +155,16 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         raise ReleaseError(f"{path}: there is no such file; give the folder of a release or its .duckdb file")
     try:
         connection = duckdb.connect(str(path), read_only=True, config=dict(_SAFE))
+    except duckdb.ConnectionException as error:
+        raise ReleaseError(
+            f"{path}: is open in this process already, with other settings; close that connection first"
+        ) from error
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
         raise ReleaseError(f"{path}: is not a release file that DuckDB can open ({first})") from error
     try:
+        if not connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
+            connection.execute(_LOCK)  # a second connection to the file finds it locked
         version = _version_of(connection, path)
     except BaseException:
         connection.close()

@@ -12,7 +12,7 @@ from homodb.query.translate.values import kind_of_values
 from homodb.schema.errors import CountsError
 
 
-def aggregate(matrix: Any, genes: sp.csr_array) -> Any:
+def aggregate(matrix: Any, genes: sp.csr_array, *, logged: bool = False) -> Any:
     """Add up the source genes of each target gene.
 
     Parameters
@@ -21,6 +21,8 @@ def aggregate(matrix: Any, genes: sp.csr_array) -> Any:
         Values, cells x source genes; NumPy array or SciPy sparse matrix (CSR, CSC), any number type.
     genes
         Source genes x target genes, ones where a gene goes to a target.
+    logged
+        Whether the object says that logarithms were taken (scanpy's ``uns["log1p"]``).
 
     Returns
     -------
@@ -43,7 +45,7 @@ def aggregate(matrix: Any, genes: sp.csr_array) -> Any:
     added = np.asarray(genes.sum(axis=0)).ravel()
     several = int((added > 1).sum())
     if several:
-        _check_can_add(matrix, several)
+        _check_can_add(matrix, several, logged)
     weights = genes.astype(_type_of_sums(values, int(added.max(initial=0))))
     if sparse:
         product = matrix.tocsr() @ weights
@@ -71,8 +73,8 @@ def _type_of_sums(values: npt.NDArray[Any], most: int) -> np.dtype[Any]:
     return values.dtype if fits else np.dtype(np.int64)
 
 
-def _check_can_add(matrix: Any, several: int) -> None:
-    kind = kind_of_values(matrix)
+def _check_can_add(matrix: Any, several: int, logged: bool) -> None:
+    kind = kind_of_values(matrix, logged=logged)
     if kind in ("log", "scaled"):
         what = "logarithms" if kind == "log" else "scaled values (some are negative)"
         raise CountsError(

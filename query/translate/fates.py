@@ -111,5 +111,9 @@ def _lost(pair: Pair, strategy: Strategy) -> pl.DataFrame:
     grouped = taken.group_by(gene="source_gene", maintain_order=True).agg(
         taker=named.first(), kinds=pl.col("homology_type").unique().sort().str.join(", ")
     )
-    why = pl.lit("not in a pair of mutual best hits") if strategy is Strategy.LM_O2O else pl.col("kinds")
+    unchosen = {
+        Strategy.LM_O2O: pl.lit("not in a pair of mutual best hits"),
+        Strategy.HL_O2O: pl.lit("neither in HM_O2O nor in LM_O2O, or outbid there"),
+    }
+    why = unchosen.get(strategy, pl.col("kinds"))
     return grouped.with_columns(kinds=pl.when(pl.col("taker").is_null()).then(why))

@@ -125,7 +125,7 @@ def translate_with_report(
     import anndata
 
     translated = anndata.AnnData(
-        X=aggregate(values, genes.matrix),
+        X=aggregate(values, genes.matrix, logged=layer is None and "log1p" in adata.uns),
         obs=adata.obs.copy(),
         var=target_var(genes, resolved, kind_of_names(resolved)),
         uns=deepcopy({key: value for key, value in adata.uns.items() if key not in _GENE_WISE_UNS}),
@@ -141,7 +141,7 @@ def translate_with_report(
         cells=adata.n_obs,
         targets=genes.targets.height,
         summed=int((np.asarray(genes.matrix.sum(axis=0)).ravel() > 1).sum()),
-        fates=with_counts(table, np.asarray(values.sum(axis=0), dtype=np.float64).ravel()),
+        fates=with_counts(table, np.asarray(values.T @ np.ones(adata.n_obs))),  # 64 bits, whatever X has
         dropped=tuple(_dropped(adata, layer)),
         notes=tuple(notes),
     )

@@ -18,13 +18,15 @@ _LARGEST_LOG = 30.0
 _LOGARITHMS = (1.0, float(np.log(2)), float(np.log(10)))
 
 
-def kind_of_values(matrix: Any) -> Kind:
+def kind_of_values(matrix: Any, *, logged: bool = False) -> Kind:
     """Judge what a matrix of expression values holds.
 
     Parameters
     ----------
     matrix
         Cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are looked at.
+    logged
+        Whether the object says that logarithms were taken; believed where the values may be some.
 
     Returns
     -------
@@ -44,6 +46,8 @@ def kind_of_values(matrix: Any) -> Kind:
         return "counts"
     if values.max() > _LARGEST_LOG:
         return "linear"
+    if logged:
+        return "log"
     told = [row for row in dense if row.size]
     as_is = _share([_multiples(row) for row in told])
     undone = max(_share([_multiples(np.expm1(row * scale)) for row in told]) for scale in _LOGARITHMS)

@@ -386,6 +386,7 @@ def spoil(path: Path, how: str) -> None:
                 file["X/indices"][0] = 5000
 
 
+@pytest.mark.filterwarnings("ignore:.*without encoding metadata")
 @pytest.mark.parametrize(
     "how",
     ["text", "empty", "truncated", "garbled", "folder", "bare", "nothing in it", "10x", "encoding", "shape", "index"],
@@ -480,7 +481,7 @@ def test_build_on_a_terminal_and_not(toy_config: Path, tmp_path: Path) -> None:
     )
     assert quiet.stdout.replace(" in off", "") == out.replace(" in on", "")
     assert "\x1b" not in quiet.stderr and "human - mouse" in quiet.stderr
-    assert "lost: 1 homologies" in quiet.stderr
+    assert "1 homologies of genes with neither stable ID nor symbol" in quiet.stderr
 
 
 def test_an_error_on_a_terminal_is_one_line(tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ def release(toy_folder: Path) -> Iterator[homodb.Release]:
 def naive(release: homodb.Release, species: Sequence[str], hub: str, strategy: str) -> Counter[tuple[Any, ...]]:
     """Rows of symbol and stable ID per species: for each gene of the hub every choice of its partners."""
     partners: dict[str, dict[Any, list[Any]]] = {other: defaultdict(list) for other in species if other != hub}
-    for row in release.sql("FROM ortholog").iter_rows(named=True):
-        other = row["target_species"]
-        if row["strategy"] == strategy and row["source_species"] == hub and other in partners:
-            gene = (row["source_symbol"], row["source_id"])
-            partners[other][gene].append((row["target_symbol"], row["target_id"]))
+    columns = "target_species, source_symbol, source_id, target_symbol, target_id"
+    known = release.sql(f"SELECT {columns} FROM ortholog WHERE strategy = ? AND source_species = ?", [strategy, hub])
+    for other, source_symbol, source_id, *partner in known.iter_rows():
+        if other in partners:
+            partners[other][source_symbol, source_id].append(tuple(partner))
     rows = []
     for gene in set.intersection(*(set(mapping) for mapping in partners.values())):
         choices = [[gene] if one == hub else partners[one][gene] for one in species]

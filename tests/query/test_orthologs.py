@@ -27,11 +27,12 @@ def release(toy_folder: Path) -> Iterator[homodb.Release]:
 def naive(release: homodb.Release, source: str, target: str, strategy: str) -> dict[str, list[dict[str, Any]]]:
     """Partners by the stable ID of the source gene, best first, from tables ``mapping`` and ``gene`` alone."""
     a, b = (release.find_species(name).number for name in (source, target))
-    label = {row["gene"]: (row["stable_id"], row["symbol"]) for row in release.sql("FROM gene").iter_rows(named=True)}
+    label = {gene: names for gene, *names in release.sql("SELECT gene, stable_id, symbol FROM gene").iter_rows()}
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in release.sql("FROM mapping").sort("rank").iter_rows(named=True):
-        if row["strategy"] != strategy or (row["species_a"], row["species_b"]) != (min(a, b), max(a, b)):
-            continue
+    rows = release.sql(
+        "FROM mapping WHERE strategy = ? AND species_a = ? AND species_b = ?", [strategy, min(a, b), max(a, b)]
+    )
+    for row in rows.sort("rank").iter_rows(named=True):
         mine, other = ("a", "b") if a < b else ("b", "a")
         target_id, target_symbol = label[row[f"gene_{other}"]]
         found.setdefault(label[row[f"gene_{mine}"]][0], []).append(

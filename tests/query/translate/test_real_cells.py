@@ -34,6 +34,12 @@ def human(shared_data: Path) -> anndata.AnnData:
     return anndata.read_h5ad(shared_data / "cells" / "baron_human_175.h5ad")
 
 
+@pytest.fixture(scope="module")
+def translated(release: homodb.Release, mouse: anndata.AnnData) -> tuple[anndata.AnnData, Report]:
+    """The mouse cells in human genes, by default."""
+    return homodb.translate_with_report(mouse, "human", release=release)
+
+
 def carried_per_cell(adata: anndata.AnnData, report: Report) -> np.ndarray:
     """The share of each cell's counts, unknown genes included, that the translation carries."""
     mapped = (report.fates["fate"] == "mapped").to_numpy()
@@ -60,8 +66,10 @@ def test_share_of_counts_of_beta_cells(release: homodb.Release, mouse: anndata.A
         )  # fmt: skip
 
 
-def test_both_insulins_sum_cell_by_cell(release: homodb.Release, mouse: anndata.AnnData) -> None:
-    result = homodb.translate(mouse, "human", release=release)
+def test_both_insulins_sum_cell_by_cell(
+    release: homodb.Release, mouse: anndata.AnnData, translated: tuple[anndata.AnnData, Report]
+) -> None:
+    result, _ = translated
     both = mouse[:, "Ins1"].X + mouse[:, "Ins2"].X
     assert (both != result[:, "INS"].X).nnz == 0
     assert both.sum() > 0.15 * mouse.X.sum()
@@ -70,9 +78,11 @@ def test_both_insulins_sum_cell_by_cell(release: homodb.Release, mouse: anndata.
     assert (one[:, "INS"].X != mouse[:, "Ins2"].X).nnz == 0
 
 
-def test_every_count_of_a_mapped_gene_arrives(release: homodb.Release, mouse: anndata.AnnData) -> None:
+def test_every_count_of_a_mapped_gene_arrives(
+    mouse: anndata.AnnData, translated: tuple[anndata.AnnData, Report]
+) -> None:
     """Against a loop over the var of the result."""
-    result, report = homodb.translate_with_report(mouse, "human", release=release)
+    result, report = translated
     place = {name: number for number, name in enumerate(mouse.var_names)}
     counts = mouse.X.tocsc()
     for column, names in list(enumerate(result.var["homodb_source"].str.split(";")))[::113]:

@@ -118,7 +118,7 @@ def files(draw: st.DrawFn) -> anndata.AnnData:
     return adata
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(adata=files(), strategy=st.sampled_from(["ENS_M2M", "ENS_O2O", "HM_O2O", "LM_O2O", "HL_O2O"]))
 def test_agrees_with_loops_over_dictionaries(release: homodb.Release, adata: anndata.AnnData, strategy: str) -> None:
     genes, partner = meanings(release), dictionary(release, "mouse", "human", strategy)
@@ -469,6 +469,14 @@ def test_sums_do_not_overflow(release: homodb.Release, form: str, dtype: str, va
     translated = homodb.translate(cells(["Ins1", "Ins2", "Gcg"], matrix), "human", source="mouse", release=release)
     assert dense(translated.X).tolist() == [[2 * value, value]] * 2
     assert translated.X.dtype == result
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_totals_do_not_stall(release: homodb.Release, form: str) -> None:
+    """In 32 bits, adding 1 to 2^24 does nothing."""
+    matrix = FORMS[form](np.array([[2**24], *[[1]] * 1000], dtype=np.float32))
+    _, report = homodb.translate_with_report(cells(["Ins1"], matrix), "human", source="mouse", release=release)
+    assert report.fates["counts"].item() == 2**24 + 1000
 
 
 def test_half_precision(release: homodb.Release) -> None:
