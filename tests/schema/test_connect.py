@@ -108,7 +108,10 @@ def test_what_is_no_release(tmp_path: Path) -> None:
     [
         (["CREATE TABLE release (version VARCHAR)"], "cannot be read"),
         (["CREATE TABLE release (schema_version INTEGER)"], "table release has 0 rows, wanted one row"),
-        (["CREATE TABLE release AS SELECT unnest([1, 2]) AS schema_version"], "table release has 2 rows, wanted one row"),  # noqa: E501
+        (
+            ["CREATE TABLE release AS SELECT unnest([1, 2]) AS schema_version"],
+            "table release has 2 rows, wanted one row",
+        ),
     ],
 )
 def test_broken_table_release(tmp_path: Path, statements: list[str], wanted: str) -> None:
