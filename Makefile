@@ -15,8 +15,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e .
 	touch $@
 
-demo: $(STAMP)   ## build the toy release, ask it, translate toy cells
-	$(BIN)/python tests/toy/demo.py demo
+demo: $(STAMP)   ## simulate three species, build, ask, translate, and see how much of the truth came back
+	$(BIN)/python tests/demo.py demo
 
 test: $(STAMP)   ## all tests; those on real data run where ../shared/data lies beside the checkout
 	$(BIN)/python -m pytest

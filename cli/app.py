@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from homodb.cli.build import build
+from homodb.cli.exam import exam
 from homodb.cli.explain import explain
 from homodb.cli.info import info
 from homodb.cli.orthologs import orthologs
+from homodb.cli.simulate import simulate
 from homodb.cli.sql import sql
 from homodb.cli.table import table
 from homodb.cli.translate import translate
@@ -49,5 +51,5 @@ def options(
     context.obj = release
 
 
-for command in (translate, orthologs, explain, table, sql, info, build):
+for command in (translate, orthologs, explain, table, sql, info, build, simulate, exam):
     app.command(command.__name__, no_args_is_help=command not in (info,))(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import gzip
 import json
 import os
 import pty
@@ -27,7 +28,11 @@ from polars.testing import assert_frame_equal
 import homodb
 from homodb.cli import main
 
-COMMANDS = ("translate", "orthologs", "explain", "table", "sql", "info", "build")
+COMMANDS = ("translate", "orthologs", "explain", "table", "sql", "info", "build", "simulate", "exam")
+TRUTH = """\
+source_species\tsource_id\ttarget_species\ttarget_id\thomology_type
+homo_sapiens\tENSG00000000001\tmus_musculus\tENSMUSG00000000002\tortholog_one2many
+"""
 MOUSE = ["Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "4930451I11Rik", "Rplp0", "Dup1", "Dup2", "Xist", "Nonsense"]
 
 
@@ -109,6 +114,7 @@ def test_the_example_of_the_help_works(
     monkeypatch.setenv("HOMODB_RELEASE", str(toy_folder))
     if command != "build":
         shutil.copytree(toy_folder, tmp_path / "rel")
+    (tmp_path / "truth.tsv.gz").write_bytes(gzip.compress(TRUTH.encode()))
     text = " ".join(run(command, "--help").out.split())
     example = text.split("Example: ")[1].split(" Arguments:")[0].split(" Options:")[0]
     ran = run(*shlex.split(example)[1:])

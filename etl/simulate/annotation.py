@@ -1,0 +1,213 @@
+"""The annotation of every species: its genes with IDs, names and places, and the traits that are planted in them.
+
+Planted traits are what makes real annotations hard: alternate loci, symbols borne twice, aliases that are another
+gene's live symbol, gene models in two parts, retired IDs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from homodb.etl.simulate.families import GeneTrees, Role
+from homodb.etl.simulate.genome import Genome
+from homodb.etl.simulate.histories import Histories
+from homodb.etl.simulate.settings import Settings
+from homodb.etl.simulate.symbols import symbols
+from homodb.etl.simulate.tree import SpeciesTree
+
+#: Numbers in simulated stable IDs begin here, far above any that Ensembl has given.
+FIRST_NUMBER = 90_000_000_000
+
+_BIOTYPES = ("protein_coding", "protein_coding", "protein_coding", "Mt_tRNA", "miRNA", "lncRNA")
+_SYNONYMS, _RETIRED = 0.3, 0.03
+
+
+@dataclass
+class Annotation:
+    """One row per annotated gene: the living genes in the order of the histories, then what is annotated beside them.
+
+    Parameters
+    ----------
+    species, gene, role
+        Index of the species; gene of the histories; role of its family.
+    stable_id, version, symbol, biotype, region, start, end, strand
+        As in the files; a symbol may be missing.
+    primary
+        False for alternate loci.
+    planted
+        Planted traits of each row.
+    synonyms, retired
+        ``(row, alias)``; ``(row, retired stable ID, its version)``.
+    alternates, parts
+        Rows of alternate loci and of second parts of split gene models.
+    """
+
+    species: np.ndarray
+    gene: np.ndarray
+    role: np.ndarray
+    symbol: list[str | None]
+    biotype: list[str]
+    region: list[str]
+    start: np.ndarray
+    end: np.ndarray
+    strand: np.ndarray
+    primary: np.ndarray
+    planted: list[list[str]]
+    stable_id: list[str] = field(default_factory=list)
+    version: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    synonyms: list[tuple[int, str]] = field(default_factory=list)
+    retired: list[tuple[int, str, int]] = field(default_factory=list)
+    alternates: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    parts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def rows(self, species: int) -> np.ndarray:
+        """Return the rows of a species, by place in the genome."""
+        own = np.flatnonzero(self.species == species)
+        return own[np.lexsort((self.start[own], np.array([self.region[row] for row in own])))]
+
+
+def annotate(
+    trees: GeneTrees, tree: SpeciesTree, histories: Histories, genome: Genome, settings: Settings
+) -> Annotation:
+    """Annotate all living genes and plant the traits.
+
+    Parameters
+    ----------
+    trees, tree, histories, genome
+        Gene trees, species tree, living genes and their places.
+    settings
+        The shares of planted traits.
+    """
+    rng = settings.stream("annotation")
+    named, former, drifted = symbols(trees, tree, histories, settings)
+    count = len(named)
+    role = trees.role[histories.family]
+    annotation = Annotation(
+        species=histories.species,
+        gene=np.arange(count),
+        role=role,
+        symbol=named,
+        biotype=[_biotype(role[gene], int(histories.family[gene])) for gene in range(count)],
+        region=list(genome.region),
+        start=genome.start,
+        end=genome.end,
+        strand=genome.strand,
+        primary=np.ones(count, bool),
+        planted=[[] for _ in range(count)],
+    )
+    for gene in range(count):
+        if named[gene] is None:
+            annotation.planted[gene].append("no_symbol")
+        elif drifted[gene]:
+            annotation.planted[gene].append("symbol_drift")
+        if role[gene] in (Role.MITOCHONDRIAL, Role.MT_RNA):
+            annotation.planted[gene].append("mitochondrial")
+        if former[gene] is not None and rng.random() < _SYNONYMS * 2:
+            annotation.synonyms.append((gene, former[gene] or ""))
+    _share_symbols(annotation, settings, rng)
+    _clash(annotation, settings, rng)
+    _alternate(annotation, tree, settings, rng)
+    _split_models(annotation, settings, rng)
+    _identify(annotation, tree, rng)
+    _retire(annotation, tree, rng)
+    return annotation
+
+
+def _biotype(role: int, family: int) -> str:
+    return "snoRNA" if role == Role.SMALL_RNA and family % 2 else _BIOTYPES[role]
+
+
+def _some(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Choose a share of some rows; of a share above 0 at least one."""
+    count = min(len(rows), max(round(share * len(rows)), int(share > 0)))
+    return rng.permutation(rows)[:count]
+
+
+def _named(annotation: Annotation, species: int) -> np.ndarray:
+    """Return coding nuclear genes of a species with a symbol and no trait."""
+    rows = np.flatnonzero((annotation.species == species) & (annotation.role == Role.CODING))
+    plain = [row for row in rows.tolist() if annotation.symbol[row] and not annotation.planted[row]]
+    return np.array(plain, np.int64)
+
+
+def _share_symbols(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
+    for species in np.unique(annotation.species):
+        chosen = _some(_named(annotation, species), settings.shared_symbols, rng)
+        others = rng.permutation(np.setdiff1d(_named(annotation, species), chosen))[: len(chosen)]
+        for row, other in zip(chosen, others, strict=False):
+            annotation.symbol[row] = annotation.symbol[other]
+            annotation.planted[row].append("shared_symbol")
+            annotation.planted[other].append("shared_symbol")
+
+
+def _clash(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
+    for species in np.unique(annotation.species):
+        chosen = _some(_named(annotation, species), settings.alias_clashes, rng)
+        others = rng.permutation(np.setdiff1d(_named(annotation, species), chosen))[: len(chosen)]
+        for row, other in zip(chosen, others, strict=False):
+            annotation.synonyms.append((int(row), annotation.symbol[other] or ""))
+            annotation.planted[row].append("alias_clash")
+        plain = _some(_named(annotation, species), _SYNONYMS, rng)
+        annotation.synonyms += [(int(row), f"{annotation.symbol[row]}-OLD{1 + row % 3}") for row in plain]
+
+
+def _alternate(annotation: Annotation, tree: SpeciesTree, settings: Settings, rng: np.random.Generator) -> None:
+    """Put copies of some genes on haplotypes of their chromosome, with IDs of their own."""
+    chosen = [
+        _some(_named(annotation, index), min(1.0, settings.alternate_loci * member.alternates), rng)
+        for index, member in enumerate(tree.members)
+    ]
+    rows = np.concatenate(chosen)
+    regions = [f"CHR_HSCHR{annotation.region[row]}_{1 + row % 3}_CTG{1 + row % 5}" for row in rows]
+    annotation.alternates = _append(annotation, rows, regions, "alternate_locus", annotation.symbol)
+    annotation.primary[annotation.alternates] = False
+
+
+def _split_models(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
+    """Break the models of some genes in two; the second part is a gene without a symbol."""
+    chosen = [_some(_named(annotation, one), settings.split_models, rng) for one in np.unique(annotation.species)]
+    rows = np.concatenate(chosen)
+    rows = rows[annotation.primary[rows] & ~np.isin(rows, annotation.gene[annotation.alternates])]
+    regions = [annotation.region[row] for row in rows]
+    parts = _append(annotation, rows, regions, "gene_split", [None] * len(annotation.symbol))
+    middle = (annotation.start[rows] + annotation.end[rows]) // 2
+    annotation.end[rows], annotation.start[parts] = middle, middle + 1
+    annotation.parts = parts
+    for row in rows:
+        annotation.planted[row].append("gene_split")
+
+
+def _append(
+    annotation: Annotation, rows: np.ndarray, regions: list[str], trait: str, named: list[str | None]
+) -> np.ndarray:
+    """Add rows that copy others but for region and symbol; return them."""
+    before = len(annotation.symbol)
+    for name in ("species", "gene", "role", "start", "end", "strand", "primary"):
+        column = getattr(annotation, name)
+        setattr(annotation, name, np.concatenate([column, column[rows]]))
+    annotation.symbol = annotation.symbol + [named[row] for row in rows]
+    annotation.biotype += [annotation.biotype[row] for row in rows]
+    annotation.region += regions
+    annotation.planted += [[trait] for _ in rows]
+    return np.arange(before, before + len(rows))
+
+
+def _identify(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
+    """Give stable IDs whose order says nothing of who is whose ortholog."""
+    annotation.version = rng.integers(1, 20, len(annotation.symbol))
+    annotation.stable_id = [""] * len(annotation.symbol)
+    for index, member in enumerate(tree.members):
+        rows = rng.permutation(np.flatnonzero(annotation.species == index))
+        numbers = FIRST_NUMBER + np.cumsum(rng.integers(1, 9, len(rows)))
+        for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+            annotation.stable_id[row] = f"{member.prefix}G{number:011d}"
+
+
+def _retire(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
+    for index, member in enumerate(tree.members):
+        rows = _some(np.flatnonzero((annotation.species == index) & annotation.primary), _RETIRED, rng)
+        for number, row in enumerate(rows.tolist()):
+            old = f"{member.prefix}G{FIRST_NUMBER - 1 - number:011d}"
+            annotation.retired.append((row, old, int(rng.integers(1, 9))))

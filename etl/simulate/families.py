@@ -1,0 +1,212 @@
+"""Gene families along the species tree: genes are born, duplicate and are lost, in the order of time.
+
+A family is a birth-and-death process (Kendall 1948) whose rates differ between families, with bursts in which a family
+grows many times over within one branch, as receptors and zinc fingers do. All lineages of a branch go forward together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+from homodb.etl.simulate.settings import Settings
+from homodb.etl.simulate.tree import SpeciesTree
+
+
+class Kind(IntEnum):
+    """What a node of a gene tree is."""
+
+    ORIGIN = 0
+    SPECIATION = 1
+    DUPLICATION = 2
+    LOSS = 3
+    GENE = 4
+
+
+class Role(IntEnum):
+    """What a family is."""
+
+    CODING = 0
+    RIBOSOMAL = 1
+    MITOCHONDRIAL = 2
+    MT_RNA = 3
+    SMALL_RNA = 4
+    LONG_RNA = 5
+
+
+#: Families of these roles have proteins.
+PROTEINS = (Role.CODING, Role.RIBOSOMAL, Role.MITOCHONDRIAL)
+
+#: Of how many genes a cell has, about: mitochondrial proteins, RNAs of mitochondria, ribosomal proteins.
+_FIXED = {Role.MITOCHONDRIAL: 13, Role.MT_RNA: 4, Role.RIBOSOMAL: 80}
+
+#: Copies that a burst adds are at least this many and fall off as their inverse, up to a most.
+_BURST = (2.0, 45.0)
+_OLD_BURST = (2.0, 8.0)
+
+#: Share of families in which bursts happen at all; the same ones burst in one lineage and in another.
+_PRONE = 0.04
+_SPREAD = 1.0
+_RNA_AGE = 10.0
+
+
+@dataclass(frozen=True)
+class GeneTrees:
+    """The histories of all families, one row a node; a node stands behind its parent.
+
+    Parameters
+    ----------
+    parent
+        Row of the parent; -1 for the origin of a family.
+    family
+        Number of the family, an index into ``role`` and ``pace``.
+    branch
+        Node of the species tree at whose lower end a speciation or gene stands, or in whose branch the event lies.
+    kind
+        :class:`Kind`.
+    age
+        Million years to the present.
+    role
+        :class:`Role` of each family.
+    pace
+        Factor on the rates of duplication and loss of each family.
+    burst
+        Added rate of duplication, nodes of the species tree x families.
+    """
+
+    parent: np.ndarray
+    family: np.ndarray
+    branch: np.ndarray
+    kind: np.ndarray
+    age: np.ndarray
+    role: np.ndarray
+    pace: np.ndarray
+    burst: np.ndarray
+
+
+@dataclass
+class _Forest:
+    """Nodes so far."""
+
+    columns: list[tuple[np.ndarray, ...]] = field(default_factory=list)
+    nodes: int = 0
+
+    def add(self, parent: np.ndarray, family: np.ndarray, branch: int, kind: Kind, age: np.ndarray) -> np.ndarray:
+        count = len(parent)
+        same = np.full(count, branch, np.int32), np.full(count, kind, np.int8)
+        self.columns.append((parent, family, *same, age))
+        self.nodes += count
+        return np.arange(self.nodes - count, self.nodes)
+
+
+def grow(tree: SpeciesTree, settings: Settings) -> GeneTrees:
+    """Simulate the histories of all families.
+
+    Parameters
+    ----------
+    tree
+        The species tree.
+    settings
+        ``genes`` sets how many families begin before the root, ``birth`` how many later.
+    """
+    rng = settings.stream("families")
+    branches = range(len(tree.parent))
+    lengths = np.array([tree.start(node) - tree.age[node] for node in branches])
+    role, born = _families(tree, settings, lengths, rng)
+    pace = np.exp(rng.standard_normal(len(role)) * _SPREAD - _SPREAD**2 / 2)
+    pace *= np.choose(role, [1.0, 0.2, 0.0, 0.0, 0.5, 0.0])
+    prone = (rng.random(len(role)) < _PRONE) & (role == Role.CODING)
+    burst = np.zeros((len(lengths), len(role)))
+    forest = _Forest()
+    ends: dict[int, np.ndarray] = {}
+    families_of = np.empty(0, np.int64)
+    for node in branches:
+        above = ends[tree.parent[node]] if node else np.empty(0, np.int64)
+        families = families_of[above] if node else np.empty(0, np.int64)
+        new = born[node]
+        at = tree.age[node] + rng.random(len(new)) * np.where(role[new] == Role.LONG_RNA, _RNA_AGE, lengths[node])
+        at = np.full(len(new), tree.start(node)) if node == 0 else np.minimum(at, tree.start(node))
+        genes = np.bincount(families, minlength=len(role))
+        burst[node] = _burst(prone, settings.bursts, lengths[node], genes, _BURST if node else _OLD_BURST, rng)
+        origins = forest.add(np.full(len(new), -1), new, node, Kind.ORIGIN, at)
+        tips = _along(
+            forest,
+            node,
+            (np.concatenate([above, origins]), np.concatenate([families, new])),
+            np.concatenate([np.full(len(above), tree.start(node)), at]),
+            tree.age[node],
+            (settings.duplication * pace + burst[node], settings.loss * pace * (node > 0)),
+            rng,
+        )
+        end = Kind.GENE if tree.tip[node] >= 0 else Kind.SPECIATION
+        ends[node] = forest.add(*tips, node, end, np.full(len(tips[0]), tree.age[node]))
+        families_of = np.concatenate([one[1] for one in forest.columns])
+    columns = [np.concatenate(column) for column in zip(*forest.columns, strict=True)]
+    parent, family, branch, kind, age = columns
+    return GeneTrees(parent, family, branch, kind, age, role, pace, burst)
+
+
+def _families(
+    tree: SpeciesTree, settings: Settings, lengths: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the role of each family, and which families begin in each branch."""
+    growth = np.expm1(settings.duplication * lengths[0]) + settings.bursts * lengths[0] * 4
+    fixed = {role: min(count, max(1, settings.genes // (4000 // count))) for role, count in _FIXED.items()}
+    coding = round((settings.genes - fixed[Role.MITOCHONDRIAL] - fixed[Role.RIBOSOMAL]) / (1 + growth))
+    small = round(settings.genes * settings.non_coding / 5)
+    counts = fixed | {Role.CODING: coding, Role.SMALL_RNA: small}
+    roles = [np.full(counts.get(role, 0), role, np.int8) for role in Role]
+    born = [np.arange(sum(counts.values()))]
+    for node in range(1, len(lengths)):
+        new = int(rng.poisson(settings.birth * settings.genes * lengths[node]))
+        long = round(settings.genes * settings.non_coding * 4 / 5) if tree.tip[node] >= 0 else 0
+        first = sum(map(len, roles))
+        roles += [np.full(new, Role.CODING, np.int8), np.full(long, Role.LONG_RNA, np.int8)]
+        born.append(np.arange(first, first + new + long))
+    return np.concatenate(roles), born
+
+
+def _burst(
+    prone: np.ndarray,
+    rate: float,
+    length: float,
+    genes: np.ndarray,
+    copies: tuple[float, float],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return the rate of duplication that bursts add in one branch: a burst adds some copies to the whole family."""
+    bursting = rng.random(len(prone)) < -np.expm1(-rate / _PRONE * length)
+    added = np.minimum(copies[0] / (1 - rng.random(len(prone))), copies[1])
+    return np.where(prone & bursting, np.log1p(added / np.maximum(genes, 1)) / length, 0.0)
+
+
+def _along(
+    forest: _Forest,
+    branch: int,
+    lineages: tuple[np.ndarray, np.ndarray],
+    ages: np.ndarray,
+    end: float,
+    rates: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Let lineages (parent, family) duplicate and end along one branch; return those that reach its end."""
+    parents, families = lineages
+    reached: list[tuple[np.ndarray, np.ndarray]] = [(parents[:0], families[:0])]
+    while len(parents):
+        duplication, loss = (rate[families] for rate in rates)
+        total = duplication + loss
+        with np.errstate(divide="ignore"):
+            at = ages - rng.standard_exponential(len(parents)) / total
+        duplicates = rng.random(len(parents)) * total < duplication
+        through = ~(at > end)
+        reached.append((parents[through], families[through]))
+        lost = ~through & ~duplicates
+        forest.add(parents[lost], families[lost], branch, Kind.LOSS, at[lost])
+        twice = ~through & duplicates
+        nodes = forest.add(parents[twice], families[twice], branch, Kind.DUPLICATION, at[twice])
+        parents, families, ages = (np.repeat(column, 2) for column in (nodes, families[twice], at[twice]))
+    parents, families = (np.concatenate(column) for column in zip(*reached, strict=True))
+    order = np.argsort(families, kind="stable")
+    return parents[order], families[order]

@@ -1,0 +1,160 @@
+"""Writes the proteomes family by family, and measures the identity of all pairs of genes meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+
+from homodb.etl.simulate.annotation import FIRST_NUMBER, Annotation
+from homodb.etl.simulate.families import GeneTrees
+from homodb.etl.simulate.histories import Histories
+from homodb.etl.simulate.isoforms import Isoform, isoforms
+from homodb.etl.simulate.layout import ASSEMBLY, Layout, open_gzip
+from homodb.etl.simulate.pace import plan
+from homodb.etl.simulate.proteins import Block, evolve
+from homodb.etl.simulate.settings import Settings
+from homodb.etl.simulate.tree import SpeciesTree
+
+_LINE = 60
+
+
+@dataclass
+class Transcripts:
+    """The coding transcripts of all species, in the order in which they were made.
+
+    Parameters
+    ----------
+    row
+        Row of the annotation.
+    transcript, protein
+        Stable IDs, without version.
+    biotype, canonical, length
+        Of the transcript; of its protein.
+    canonical_protein
+        By row of the annotation, the protein that stands for the gene.
+    """
+
+    row: list[int] = field(default_factory=list)
+    transcript: list[str] = field(default_factory=list)
+    protein: list[str] = field(default_factory=list)
+    biotype: list[str] = field(default_factory=list)
+    canonical: list[bool] = field(default_factory=list)
+    length: list[int] = field(default_factory=list)
+    canonical_protein: dict[int, str] = field(default_factory=dict)
+
+
+class ProteomeWriter:
+    """Writes ``pep.all`` of every species.
+
+    Parameters
+    ----------
+    trees, tree, histories, annotation
+        Gene trees, species tree, living genes, annotated genes.
+    settings
+        Rates and seed.
+    """
+
+    def __init__(
+        self,
+        trees: GeneTrees,
+        tree: SpeciesTree,
+        histories: Histories,
+        annotation: Annotation,
+        settings: Settings,
+    ) -> None:
+        self.trees, self.tree, self.histories, self.annotation = trees, tree, histories, annotation
+        self.settings = settings
+        self.rng = settings.stream("isoforms")
+        means = np.array([member.isoforms for member in tree.members])[histories.species]
+        self.count = self.rng.geometric(1 / means)
+        self.unknown = self.rng.random(len(means)) < settings.unknown_residues
+        self.beside = {int(annotation.gene[row]): int(row) for row in (*annotation.alternates, *annotation.parts)}
+        self.parts = {int(annotation.gene[row]) for row in annotation.parts}
+        self.length = np.zeros(len(means), np.int64)
+        self.made = Transcripts()
+
+    def write(
+        self, a: np.ndarray, b: np.ndarray, layout: Layout, report: Callable[[int, int], None]
+    ) -> tuple[Transcripts, np.ndarray]:
+        """Write the files, and measure pairs of genes on the way.
+
+        Parameters
+        ----------
+        a, b
+            Genes of the histories whose identity is wanted; both of one family.
+        layout
+            Where files lie.
+        report
+            Called with families done and their number.
+
+        Returns
+        -------
+        tuple
+            The transcripts; and of each pair the identities of both sides in percent, NaN without proteins.
+        """
+        drawn = plan(self.trees, self.settings)
+        total = int((drawn.length > 0).sum())
+        size = np.bincount(self.histories.family, minlength=len(drawn.length))
+        first = np.cumsum(size) - size
+        order = np.argsort(self.histories.family[a], kind="stable")
+        family = self.histories.family[a][order]
+        identity = np.full((2, len(a)), np.nan)
+        done = 0
+        with ExitStack() as stack:
+            files = [stack.enter_context(open_gzip(layout.proteome(one))) for one in range(len(self.tree.species))]
+            for block in evolve(self.trees, drawn, self.settings):
+                for one in block.families:
+                    for gene in range(first[one], first[one] + size[one]):
+                        self._gene(block, gene, files[self.histories.species[gene]])
+                begin, end = np.searchsorted(family, [block.families[0], block.families[-1] + 1])
+                chosen = order[begin:end][drawn.length[family[begin:end]] > 0]
+                same = block.identical(self.histories.node[a[chosen]], self.histories.node[b[chosen]])
+                for side, genes in enumerate((a, b)):
+                    identity[side, chosen] = 100 * same / self.length[genes[chosen]]
+                done += len(block.families)
+                report(done, total)
+        return self.made, identity
+
+    def _gene(self, block: Block, gene: int, stream: BinaryIO) -> None:
+        """Write all proteins of a gene, and those of what is annotated beside it."""
+        node = int(self.histories.node[gene])
+        rest = block.cut(node) if gene in self.parts else None
+        if self.unknown[gene]:
+            block.hide(node, *self.rng.random(2))
+        residues = block.sequence(node)
+        self.length[gene] = len(residues)
+        records = [(gene, one) for one in isoforms(residues, int(self.count[gene]), self.rng)]
+        if gene in self.beside:
+            copy = residues if rest is None else rest
+            records += [(self.beside[gene], one) for one in isoforms(copy, 1, self.rng)]
+        stream.write("".join(self._record(row, one) for row, one in records).encode())
+
+    def _record(self, row: int, isoform: Isoform) -> str:
+        """Return a FASTA record, and take note of its transcript."""
+        annotation, made = self.annotation, self.made
+        prefix = self.tree.members[annotation.species[row]].prefix
+        number = FIRST_NUMBER + len(made.row) + 1
+        made.row.append(row)
+        made.transcript.append(f"{prefix}T{number:011d}")
+        made.protein.append(f"{prefix}P{number:011d}")
+        made.biotype.append(isoform.biotype)
+        made.canonical.append(isoform.canonical)
+        made.length.append(len(isoform.sequence))
+        if isoform.canonical:
+            made.canonical_protein[row] = made.protein[-1]
+        symbol = annotation.symbol[row]
+        head = (
+            f">{made.protein[-1]}.1 pep chromosome:{ASSEMBLY}:{annotation.region[row]}:{annotation.start[row]}:"
+            f"{annotation.end[row]}:{annotation.strand[row]} "
+            f"gene:{annotation.stable_id[row]}.{annotation.version[row]} transcript:{made.transcript[-1]}.1 "
+            f"gene_biotype:{annotation.biotype[row]} "
+            f"transcript_biotype:{isoform.biotype}{f' gene_symbol:{symbol}' if symbol else ''} "
+            f"description:simulated protein [Source:homodb simulate;Acc:{number}]"
+        )
+        letters = isoform.sequence
+        lines = [letters[at : at + _LINE] for at in range(0, len(letters), _LINE)]
+        return "\n".join([head, *lines, ""])

@@ -1,0 +1,135 @@
+"""``homodb simulate``: from a seed to a folder of inputs with their truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from homodb.etl.output import staged
+from homodb.etl.simulate.annotation import Annotation, annotate
+from homodb.etl.simulate.calling import ERRORS, Calls, call
+from homodb.etl.simulate.cells import write_cells
+from homodb.etl.simulate.configs import write_configs
+from homodb.etl.simulate.expression import Expression, express
+from homodb.etl.simulate.families import grow
+from homodb.etl.simulate.files import write_annotation, write_names
+from homodb.etl.simulate.genome import lay_out
+from homodb.etl.simulate.histories import read_histories
+from homodb.etl.simulate.homologies import beside_orthologs, called_table, write_biomart, write_compara
+from homodb.etl.simulate.layout import Layout
+from homodb.etl.simulate.proteome import ProteomeWriter
+from homodb.etl.simulate.settings import Progress, Settings, Summary
+from homodb.etl.simulate.tree import SpeciesTree, species_tree
+from homodb.etl.simulate.truth import write_truth
+from homodb.schema.errors import OutputError
+
+
+def simulate(
+    output: Path, settings: Settings | None = None, *, report: Callable[[Progress], None] = lambda progress: None
+) -> Summary:
+    """Simulate a clade, and write everything that homodb reads of it, with the truth beside it.
+
+    Parameters
+    ----------
+    output
+        Folder to make: absent or empty. It appears whole or not at all.
+    settings
+        Sizes, rates, seed.
+    report
+        Called as the work goes on.
+
+    Returns
+    -------
+    Summary
+        What was made.
+
+    Raises
+    ------
+    ConfigError
+        For impossible sizes and rates.
+    OutputError
+        If the folder is in use or cannot be written.
+
+    Notes
+    -----
+    The same settings give the same files. Families (birth and death: Kendall 1948), gene order, proteins (LG: Le and
+    Gascuel 2008), names, errors and cells draw from streams of their own.
+    """
+    asked = settings or Settings()
+    asked.check()
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise OutputError(f"{output}: is in use; give a new or empty folder")
+    with staged(output) as folder:
+        return _Simulation(folder, asked, report).run(output)
+
+
+class _Simulation:
+    """One run."""
+
+    def __init__(self, folder: Path, settings: Settings, report: Callable[[Progress], None]) -> None:
+        self.settings, self.report = settings, report
+        self.tree: SpeciesTree = species_tree(settings.species)
+        self.layout = Layout(folder, self.tree.species)
+
+    def run(self, output: Path) -> Summary:
+        settings, tree, layout = self.settings, self.tree, self.layout
+        self.report(Progress("families", 0, 1))
+        trees = grow(tree, settings)
+        histories = read_histories(trees, tree)
+        genome = lay_out(trees, tree, histories, settings)
+        annotation = annotate(trees, tree, histories, genome, settings)
+        calls = call(trees, histories, settings)
+        self.report(Progress("families", 1, 1))
+        paralogs = histories.paralogs
+        writer = ProteomeWriter(trees, tree, histories, annotation, settings)
+        transcripts, identity = writer.write(
+            np.concatenate([calls.a, paralogs["a"]]),
+            np.concatenate([calls.b, paralogs["b"]]),
+            layout,
+            lambda done, total: self.report(Progress("proteins", done, total)),
+        )
+        of_calls, of_paralogs = identity[:, : len(calls.a)], identity[:, len(calls.a) :]
+        called = called_table(calls, of_calls, histories, tree, genome, annotation, settings)
+        homologies = pl.concat([called, beside_orthologs(histories, annotation, of_paralogs, called)])
+        write_compara(homologies, tree, annotation, transcripts, layout, settings)
+        write_biomart(called, tree, annotation, layout)
+        for index in range(len(tree.species)):
+            self.report(Progress("annotation", index, len(tree.species)))
+            write_annotation(index, annotation, transcripts, layout)
+            write_names(index, annotation, transcripts, layout, settings)
+        expression = express(trees, tree, histories, settings)
+        write_truth(calls, of_calls, histories, annotation, tree, expression.expressed_as, layout)
+        write_configs(layout, tree, settings)
+        cells = self._cells(annotation, expression) if settings.cells else 0
+        return self._summary(output, annotation, len(transcripts.row), calls, homologies.height, cells)
+
+    def _cells(self, annotation: Annotation, expression: Expression) -> int:
+        done = 0
+        for index in range(len(self.tree.species)):
+
+            def report(cells: int, before: int = done) -> None:
+                self.report(Progress("cells", before + cells, self.settings.cells))
+
+            done += write_cells(index, self.tree, annotation, expression, self.layout, self.settings, report)
+        return done
+
+    def _summary(
+        self, output: Path, annotation: Annotation, proteins: int, calls: Calls, homologies: int, cells: int
+    ) -> Summary:
+        errors = np.bincount(calls.error, minlength=len(ERRORS))
+        return Summary(
+            path=output,
+            config=output / "release.toml",
+            species=tuple(one.name for one in self.tree.species),
+            genes=len(annotation.symbol),
+            proteins=proteins,
+            orthologs=int((calls.true_type >= 0).sum()),
+            homologies=homologies,
+            cells=cells,
+            errors={name: int(errors[number]) for number, name in enumerate(ERRORS) if name},
+            planted=dict(sorted(Counter(trait for traits in annotation.planted for trait in traits).items())),
+        )

@@ -1,0 +1,99 @@
+"""The species tree: who is related to whom, and how many million years ago they parted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from homodb.etl.simulate.clade import MEMBERS, Member
+from homodb.schema.species import Species, find
+
+#: Million years before the root in which ancestral families had time to duplicate.
+STEM = 100.0
+
+
+@dataclass(frozen=True)
+class SpeciesTree:
+    """A rooted binary tree with ages, its nodes from the root down: a node stands behind its parent.
+
+    Parameters
+    ----------
+    species, members
+        The species in the order of their numbers, and what the clade knows of each.
+    parent
+        Parent of each node; -1 for the root, node 0.
+    age
+        Million years from each node to the present.
+    tip
+        Index of the species for a tip, -1 for other nodes.
+    """
+
+    species: tuple[Species, ...]
+    members: tuple[Member, ...]
+    parent: tuple[int, ...]
+    age: tuple[float, ...]
+    tip: tuple[int, ...]
+
+    def start(self, node: int) -> float:
+        """Return the age at which the branch above a node begins; that of the root is the stem."""
+        return self.age[self.parent[node]] if node else self.age[0] + STEM
+
+    def children(self, node: int) -> list[int]:
+        """Return the nodes below a node."""
+        return [child for child, parent in enumerate(self.parent) if parent == node]
+
+    def divergence(self) -> np.ndarray:
+        """Return million years to the last common ancestor, species x species."""
+        ages = np.zeros((len(self.species), len(self.species)))
+        for one in range(len(self.parent)):
+            for other in range(len(self.parent)):
+                if self.tip[one] >= 0 and self.tip[other] >= 0 and one != other:
+                    shared = set(self.lineage(one)) & set(self.lineage(other))
+                    ages[self.tip[one], self.tip[other]] = min(self.age[node] for node in shared)
+        return ages
+
+    def lineage(self, node: int) -> list[int]:
+        """Return a node and all above it."""
+        return [node] if node == 0 else [node, *self.lineage(self.parent[node])]
+
+    def newick(self, node: int = 0) -> str:
+        """Return the tree as text, with branch lengths in million years."""
+        below = ",".join(self.newick(child) for child in self.children(node))
+        name = self.species[self.tip[node]].name if self.tip[node] >= 0 else f"({below})"
+        return f"{name}:{self.start(node) - self.age[node]:g}" if node else f"{name};"
+
+
+def species_tree(count: int) -> SpeciesTree:
+    """Make the tree of the first members of the clade.
+
+    Parameters
+    ----------
+    count
+        Number of species.
+
+    Examples
+    --------
+    >>> species_tree(3).newick()
+    '(sus_scrofa:94,(homo_sapiens:87,mus_musculus:87):7);'
+    """
+    members = sorted(MEMBERS[:count], key=lambda member: find(member.name).number)
+    groups = {member.name: index for index, member in enumerate(members)}
+    below: list[tuple[int, int]] = []
+    ages = [0.0] * count
+    for member in sorted((one for one in members if one.joins), key=lambda member: member.age):
+        own, other = groups[member.name], groups[member.joins]
+        below.append((min(own, other), max(own, other)))
+        ages.append(member.age)
+        merged = count + len(below) - 1
+        groups = {name: merged if group in (own, other) else group for name, group in groups.items()}
+    parent, tip, age = [-1], [-1], [ages[-1]]
+    waiting = [(len(ages) - 1, 0)]
+    while waiting:
+        group, node = waiting.pop(0)
+        for child in below[group - count] if group >= count else ():
+            parent.append(node)
+            age.append(ages[child])
+            tip.append(child if child < count else -1)
+            waiting.append((child, len(parent) - 1))
+    return SpeciesTree(tuple(find(one.name) for one in members), tuple(members), tuple(parent), tuple(age), tuple(tip))

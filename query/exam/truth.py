@@ -1,0 +1,176 @@
+"""Reads a truth: the true ortholog pairs of a clade, and optionally all its genes, tab separated, plain or gzip.
+
+Columns are found by name. Everything that is wrong with a file is raised as one error with line numbers.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from homodb.schema.errors import LISTED_PER_KIND, InputError, Problem, UnknownSpeciesError
+from homodb.schema.species import find
+from homodb.schema.strategies import ORTHOLOG_TYPES, HomologyType
+
+_PAIR = ("source_species", "source_id", "target_species", "target_id", "homology_type")
+_GENE = ("species", "stable_id")
+_MISSING = ("", "NA")
+
+
+def read_truth(path: Path) -> pl.DataFrame:
+    """Read the true ortholog pairs.
+
+    Parameters
+    ----------
+    path
+        The file, with columns ``source_species, source_id, target_species, target_id, homology_type`` and, where
+        told, ``family_size`` (genes of the family) and ``divergence`` (of the two species, any unit).
+
+    Returns
+    -------
+    polars.DataFrame
+        ``species_a, id_a, species_b, id_b`` (numbers of the species, lower first), ``one2one`` (1 where the
+        pair is of type ``ortholog_one2one``, else 0), ``family_size, divergence`` (null where not told).
+
+    Raises
+    ------
+    InputError
+        Lists all problems: a missing column, rows with the wrong number of fields, unknown species or homology
+        types, genes without an ID, a pair within one species, a pair that stands twice, values out of bounds.
+    """
+    file = _File(path, _PAIR, ("family_size", "divergence"))
+    for column in _PAIR:
+        file.check(pl.col(column).is_null(), f"no {column}", "line_text")
+    kind = pl.col("homology_type")
+    file.check(~kind.is_in([str(one) for one in ORTHOLOG_TYPES]), "unknown homology type", "homology_type")
+    file.species("source_species", "target_species")
+    file.check(pl.col("source_species_number") == pl.col("target_species_number"), "a pair within one species",
+               "source_id", "target_id")  # fmt: skip
+    size, divergence = pl.col("family_size"), pl.col("divergence")
+    whole, real = size.cast(pl.Int64, strict=False), divergence.cast(pl.Float64, strict=False)
+    file.check(size.is_not_null() & ~(whole >= 1).fill_null(False), "family_size is no whole number of genes",
+               "family_size")  # fmt: skip
+    file.check(divergence.is_not_null() & ~(real.is_finite() & (real >= 0)).fill_null(False),
+               "divergence is no number of 0 or more", "divergence")  # fmt: skip
+    in_order = pl.col("source_species_number") < pl.col("target_species_number")
+    file.frame = file.frame.with_columns(
+        pl.when(in_order).then("source_species_number").otherwise("target_species_number").alias("species_a"),
+        pl.when(in_order).then("source_id").otherwise("target_id").alias("id_a"),
+        pl.when(in_order).then("target_species_number").otherwise("source_species_number").alias("species_b"),
+        pl.when(in_order).then("target_id").otherwise("source_id").alias("id_b"),
+        one2one=(kind == str(HomologyType.ONE2ONE)).cast(pl.Int8),
+        family_size=whole,
+        divergence=real,
+    )
+    pair = ["species_a", "id_a", "species_b", "id_b"]
+    again = ~pl.struct(pair).is_first_distinct() & pl.all_horizontal(pl.col(pair).is_not_null())
+    file.check(again, "a pair stands twice", "id_a", "id_b")
+    return file.checked().select(*pair, "one2one", "family_size", "divergence")
+
+
+def read_genes(path: Path) -> pl.DataFrame:
+    """Read which genes exist: ``species`` (number) and ``stable_id``.
+
+    Raises
+    ------
+    InputError
+        Lists all problems: a missing column, rows with the wrong number of fields, unknown species, genes
+        without an ID.
+    """
+    file = _File(path, _GENE)
+    for column in _GENE:
+        file.check(pl.col(column).is_null(), f"no {column}", "line_text")
+    file.species("species")
+    return file.checked().select(pl.col("species_number").alias("species"), "stable_id").unique()
+
+
+class _File:
+    """The rows of a file as text columns, and the problems found in them."""
+
+    def __init__(self, path: Path, wanted: Sequence[str], optional: Sequence[str] = ()) -> None:
+        self.path = path
+        self._problems: list[Problem] = []
+        self._totals: Counter[str] = Counter()
+        lines = pl.DataFrame({"line_text": [_text(path)]}).select(pl.col("line_text").str.split("\n").explode())
+        lines = lines.with_row_index("line", offset=1)
+        names = [name.strip() for name in lines["line_text"][0].split("\t")]
+        problems = [
+            Problem(1, f"there is no column {name!r}", f"the columns are {', '.join(map(repr, names))}"[:400])
+            for name in wanted
+            if name not in names
+        ]
+        problems += [
+            Problem(1, "a column stands twice", name) for name in (*wanted, *optional) if names.count(name) > 1
+        ]
+        if problems:
+            raise InputError(path, problems)
+        self.frame = lines.slice(1).filter(pl.col("line_text").str.strip_chars() != "")
+        if self.frame.is_empty():
+            raise InputError(path, [Problem(0, "the file has a header and no rows")])
+        fields = pl.col("line_text").str.count_matches("\t", literal=True) + 1
+        self.check(fields != len(names), f"wrong number of fields, wanted {len(names)}", "line_text")
+        self.frame = self.frame.filter(fields == len(names))
+        split = self.frame["line_text"].str.split_exact("\t", len(names) - 1)
+        self.frame = self.frame.with_columns(
+            _value(split.struct.field(f"field_{names.index(name)}").str.strip_chars().alias(name))
+            if name in names
+            else pl.lit(None, pl.String).alias(name)
+            for name in (*wanted, *optional)
+        )
+
+    def check(self, bad: pl.Expr, kind: str, *seen: str) -> None:
+        """Note every row for which an expression is true; null counts as false."""
+        rows = self.frame.filter(bad)
+        self._totals[kind] += rows.height
+        for line, *values in rows.head(LISTED_PER_KIND).select("line", *seen).iter_rows():
+            self._problems.append(Problem(line, kind, ", ".join(str(value)[:80] for value in values)))
+
+    def species(self, *columns: str) -> None:
+        """Add the number of the species that each column names, as ``<column>_number``."""
+        spelled = {name for column in columns for name in self.frame[column].drop_nulls().unique()}
+        numbers = {name: number for name in spelled if (number := _number(name)) is not None}
+        for column in columns:
+            keyed = pl.col(column).replace_strict(numbers, default=None, return_dtype=pl.Int16)
+            self.frame = self.frame.with_columns(keyed.alias(f"{column}_number"))
+            unknown = pl.col(column).is_not_null() & pl.col(f"{column}_number").is_null()
+            self.check(unknown, "unknown species", column)
+
+    def checked(self) -> pl.DataFrame:
+        """Return the rows, or raise all problems."""
+        if self._problems:
+            raise InputError(self.path, self._problems, {kind: n for kind, n in self._totals.items() if n})
+        return self.frame
+
+
+def _value(column: pl.Series) -> pl.Series:
+    return column.set(column.is_in(_MISSING), None)
+
+
+def _number(name: str) -> int | None:
+    try:
+        return find(name).number
+    except UnknownSpeciesError:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(path, [Problem(0, "the gzip stream is damaged or ends too early", str(error))]) from error
+    except OSError as error:
+        raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
+    if not data.strip():
+        raise InputError(path, [Problem(0, "the file is empty, wanted a line of column names")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line, seen = data[: error.start].count(b"\n") + 1, repr(data[error.start :][:8])
+        raise InputError(path, [Problem(line, "is not text in UTF-8", seen)]) from error

@@ -1,0 +1,152 @@
+"""Errors of calling happen at their rates, are what they are called, and the scores follow from gene order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from homodb.etl.simulate import Settings
+from homodb.etl.simulate.calling import FALSE_PAIR, MISSED, RETYPED, SPLIT, WRONG_TYPE, Calls, call, confident
+from homodb.etl.simulate.families import GeneTrees, Role, grow
+from homodb.etl.simulate.genome import Genome, conserved_order, lay_out
+from homodb.etl.simulate.histories import Histories, read_histories
+from homodb.etl.simulate.tree import species_tree
+
+SETTINGS = Settings(
+    species=4, genes=1_500, seed=4, duplication=0.001, missed=0.1, split=0.4, wrong_type=0.05, false_pairs=0.03
+)
+Clade = tuple[GeneTrees, Histories, Calls]
+
+
+@pytest.fixture(scope="module")
+def clade() -> Clade:
+    tree = species_tree(4)
+    trees = grow(tree, SETTINGS)
+    histories = read_histories(trees, tree)
+    return trees, histories, call(trees, histories, SETTINGS)
+
+
+def near(seen: int, trials: int, chance: float) -> bool:
+    return abs(seen - trials * chance) < 4 * np.sqrt(trials * chance * (1 - chance))
+
+
+def test_errors_happen_at_their_rates(clade: Clade) -> None:
+    trees, histories, calls = clade
+    coding = np.isin(trees.role[histories.family[calls.a]], [Role.CODING, Role.RIBOSOMAL]) & (calls.true_type >= 0)
+    errors = Counter(calls.error.tolist())
+    left = int(coding.sum()) - errors[SPLIT]
+    assert near(errors[MISSED], left, SETTINGS.missed)
+    assert not near(errors[MISSED], left, SETTINGS.missed * 1.3)
+    assert near(errors[WRONG_TYPE], left - errors[MISSED], SETTINGS.wrong_type)
+    assert errors[FALSE_PAIR] == round(SETTINGS.false_pairs * int((calls.true_type >= 0).sum()))
+    true = calls.true_type >= 0
+    group = histories.orthologs["group"]
+    several = np.unique(group[(calls.true_type[true] > 0) & coding[true]])
+    torn = np.unique(group[calls.error[true] == SPLIT])
+    assert set(torn) <= set(several)
+    # a group of one and two genes is torn like any other: every torn group has lost a pair
+    assert near(len(torn), len(several), SETTINGS.split)
+
+
+def test_errors_are_what_they_are_called(clade: Clade) -> None:
+    _, histories, calls = clade
+    lost = np.isin(calls.error, [MISSED, SPLIT])
+    assert np.all(calls.called_type[lost] == -1) and np.all(calls.called_type[~lost] >= 0)
+    assert np.all(calls.called_type[calls.error == WRONG_TYPE] > 0)
+    false = calls.error == FALSE_PAIR
+    assert np.all(calls.true_type[false] == -1)
+    pairs = set(zip(histories.orthologs["a"].tolist(), histories.orthologs["b"].tolist(), strict=True))
+    assert not pairs & set(zip(calls.a[false].tolist(), calls.b[false].tolist(), strict=True))
+    assert np.all(histories.family[calls.a] == histories.family[calls.b])
+    assert np.all(histories.species[calls.a] < histories.species[calls.b])
+
+
+def test_no_gene_has_two_one_to_one_orthologs_in_a_species(clade: Clade) -> None:
+    _, histories, calls = clade
+    one = calls.called_type == 0
+    for gene, other in ((calls.a, calls.b), (calls.b, calls.a)):
+        assert max(Counter(zip(gene[one], histories.species[other[one]], strict=True)).values()) == 1
+
+
+def test_types_of_what_is_left_of_a_torn_group_follow_its_parts(clade: Clade) -> None:
+    _, histories, calls = clade
+    right = np.isin(calls.error, [0, RETYPED])
+    true = calls.true_type >= 0
+    group = histories.orthologs["group"]
+    torn = set(group[calls.error[true] == SPLIT].tolist())
+    whole = ~np.isin(group, list(torn))
+    called = calls.called_type[true]
+    there = right[true] & (called >= 0)
+    assert np.array_equal(called[there & whole], calls.true_type[true][there & whole])
+    retyped = calls.error[true] == RETYPED
+    assert np.array_equal(retyped[there], (called != calls.true_type[true])[there]) and retyped.any()
+    assert np.all(called[retyped] < calls.true_type[true][retyped])
+
+
+def test_without_errors_the_truth_is_called() -> None:
+    tree = species_tree(3)
+    settings = replace(SETTINGS, species=3, genes=100, missed=0.0, split=0.0, wrong_type=0.0, false_pairs=0.0)
+    trees = grow(tree, settings)
+    calls = call(trees, read_histories(trees, tree), settings)
+    assert np.array_equal(calls.true_type, calls.called_type) and not calls.error.any()
+
+
+def slow_goc(a: int, b: int, orders: dict[int, list[int]], called: set[tuple[int, int]], species: np.ndarray) -> int:
+    """Look at the two neighbours on each side of both genes, one by one."""
+
+    def beside(gene: int) -> list[int | None]:
+        order = orders[species[gene]]
+        at = order.index(gene)
+        return [order[at + step] if 0 <= at + step < len(order) else None for step in (-2, -1, 1, 2)]
+
+    of_a, of_b = beside(a), beside(b)
+    there = sum(any((x, y) in called for y in of_b) for x in of_a if x is not None)
+    back = sum(any((x, y) in called for x in of_a) for y in of_b if y is not None)
+    return 25 * max(there, back)
+
+
+def test_conserved_order_by_a_slow_count() -> None:
+    """One chromosome; genes that have no ortholog at all are no neighbours."""
+    rng = np.random.default_rng(1)
+    genes = 60
+    species = np.repeat([0, 1], genes)
+    rank = np.concatenate([np.arange(genes), np.arange(genes)])
+    partner = np.concatenate([10 * block + rng.permutation(10) for block in rng.permutation(genes // 10)])
+    chosen = np.sort(rng.permutation(genes)[:45])
+    a, b = chosen, genes + partner[chosen]
+    histories = Histories(*[species] * 6, {}, {})
+    genome = Genome(species, rank, rank, rank, rank)
+    orders = {0: chosen.tolist(), 1: sorted(b.tolist())}
+    called = set(zip(a.tolist(), b.tolist(), strict=True))
+    expected = [slow_goc(x, y, orders, called, species) for x, y in zip(a.tolist(), b.tolist(), strict=True)]
+    assert conserved_order(a, b, histories, genome).tolist() == expected
+    assert sum(expected) > 0
+
+
+def test_near_species_keep_more_of_their_order() -> None:
+    settings = Settings(species=8, genes=1_000, seed=2)
+    tree = species_tree(8)
+    trees = grow(tree, settings)
+    histories = read_histories(trees, tree)
+    genome = lay_out(trees, tree, histories, settings)
+    coding = trees.role[histories.family[histories.orthologs["a"]]] == Role.CODING
+    a, b = histories.orthologs["a"][coding], histories.orthologs["b"][coding]
+    goc = conserved_order(a, b, histories, genome)
+    place = {one.name: index for index, one in enumerate(tree.species)}
+    means = []
+    for other in ("pan_troglodytes", "mus_musculus", "danio_rerio"):
+        pair = (histories.species[a] == place["homo_sapiens"]) & (histories.species[b] == place[other])
+        means.append(goc[pair].mean())
+    assert means[0] > 90 and means[0] > means[1] > means[2]
+
+
+def test_confidence_needs_identity_and_conserved_order() -> None:
+    divergence = np.array([87.0, 87, 87, 6, 6, 420, 430])
+    identity = np.array([60.0, 40, 60, 79, 81, 30, 30])
+    goc = np.array([75, 100, 50, 100, 100, -1, -1])
+    wga = np.array([0.0, 100, 70, 100, 100, -1, -1])
+    assert confident(divergence, identity, goc, wga).tolist() == [True, False, False, False, True, True, True]
+    assert not confident(np.array([87.0]), np.array([np.nan]), np.array([100]), np.array([100.0]))[0]
