@@ -98,7 +98,8 @@ class _Account:
             },
         )
         row["kept"] += reading.kept
-        for reason, count in reading.skipped.items():
+        told = {} if kind == "annotation" else reading.skipped  # a build has no use for exons
+        for reason, count in told.items():
             self.losses.append({"where": source.written, "reason": reason, "count": count})
         self.readings.append((kind, reading))
         return reading

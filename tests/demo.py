@@ -1,4 +1,4 @@
-"""What ``make demo`` runs: a simulated clade to a release, its answers, translated cells, and the share of truth recovered."""
+"""What ``make demo`` runs: from a simulated clade to a release, answers, translated cells, and the truth recovered."""
 
 from __future__ import annotations
 

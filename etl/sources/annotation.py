@@ -126,6 +126,7 @@ def read(path: Path, species: Species) -> Reading:
     return Reading(
         rows=features.total() + kept,
         kept=kept,
+        skipped={f"feature {kind}": count for kind, count in sorted(features.items())},
         genes=pa.concat_tables([stated.table(species), derived.table(species)]),
         canonical=claims.table(species),
     )

@@ -289,7 +289,7 @@ def test_everything_has_a_comment(database: Path) -> None:
         }
         found = {kind: connection.execute(query).fetchall() for kind, query in named.items()}
     assert sorted(name for name, _ in found["table"]) == sorted(tables())
-    assert {name for name, _ in found["macro"]} == {"species_name", "orthologs"}
+    assert {name for name, _ in found["macro"]} == {"species_name", "strategy_name", "orthologs"}
     assert len(found["column"]) > 100
     for kind, rows in found.items():
         assert [name for name, comment in rows if not comment or len(comment) < 5] == [], kind
