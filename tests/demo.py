@@ -23,7 +23,7 @@ def main(folder: Path) -> None:
         shutil.rmtree(made, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     print("All data here are simulated: they show how homodb is used, and say nothing about biology.")
-    show("simulate three species with known truth", f"homodb simulate -o {sim} --species 3 --genes 2000 --cells 1500")
+    show("simulate three species with known truth", f"homodb simulate -o {sim} --genes 2000 --cells 1500")
     show(
         "build a release from their proteomes, annotation and homologies",
         f"homodb build {sim}/release.toml -o {release}",
@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
     show(
         "one question in SQL: the surest ortholog pairs",
         f'homodb --release {release} sql "select source_symbol, target_symbol, homology_type, identity '
-        "from orthologs('human', 'mouse', 'ens_m2m') where not starts_with(source_symbol, 'MT-') order by rank limit 5\"",
+        "from orthologs('human', 'mouse', 'ens_m2m') where rank <= 5 order by rank\"",
     )
     show("one gene, the whole story", f"homodb --release {release} explain MT-ND1 --from human --to mouse")
     show(
