@@ -59,7 +59,7 @@ def test_every_file_reads_back(simulated: Any, genes: pl.DataFrame) -> None:
         coding = own.filter(pl.col("biotype") == "protein_coding")
         assert set(told.genes["stable_id"].to_pylist()) == set(coding["stable_id"])
         annotated = annotation.read(entry.annotation.path, entry.species)
-        assert set(annotated.skipped) == {"feature exon"}
+        assert set(annotated.skipped) <= {"feature exon"}
         assert set(annotated.genes["stable_id"].to_pylist()) == set(own["stable_id"])
         assert annotated.canonical.num_rows == own.height
         agreed = pl.DataFrame(annotated.genes).join(pl.DataFrame(told.genes), on="stable_id", suffix="_p")
