@@ -32,6 +32,7 @@ ORDER = {
     "homology": "species_a, species_b, gene_a, gene_b, homology_type, "
     "identity_a, identity_b, goc, wga, confidence, dn, ds",
     "embedding": "embedding",
+    "gene_embedding": "embedding, gene",
     "embedding_pair": "embedding, species_a, species_b",
     "mapping": "species_a, species_b, strategy, embedding, rank, gene_a, gene_b",
 }

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import platformdirs
 import polars as pl
 
 from homodb.query.statement import check_statement, first_line
+from homodb.schema.cache import cache_folder
 from homodb.schema.connect import connect
 from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
 from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
@@ -62,8 +62,7 @@ def open_release(release: str | Path | None = None) -> Release:
 
 def releases_folder() -> Path:
     """Return the folder of the cache that holds releases by name (``HOMODB_CACHE`` overrides the platform's place)."""
-    cache_folder = os.environ.get("HOMODB_CACHE") or platformdirs.user_cache_dir("homodb", appauthor=False)
-    return Path(cache_folder) / "releases"
+    return cache_folder() / "releases"
 
 
 def _locate(wanted: Path) -> Path:

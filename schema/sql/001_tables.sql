@@ -185,6 +185,11 @@ CREATE TABLE embedding (
     layer INTEGER,
     pooling VARCHAR NOT NULL,
     dimensions INTEGER,
+    long_sequences VARCHAR,
+    precision VARCHAR,
+    weights_sha256 VARCHAR,
+    min_length INTEGER,
+    biotypes VARCHAR[],
     origin VARCHAR NOT NULL
 );
 COMMENT ON TABLE embedding IS 'An embedding set: gene vectors of one model, layer and pooling, or ready evidence from one.';
@@ -193,7 +198,24 @@ COMMENT ON COLUMN embedding.model IS 'Model, for example esm2_t48_15B_UR50D.';
 COMMENT ON COLUMN embedding.layer IS 'Layer that the vectors come from; NULL when unknown.';
 COMMENT ON COLUMN embedding.pooling IS 'How isoforms make a gene vector: mean, max, canonical.';
 COMMENT ON COLUMN embedding.dimensions IS 'Length of a vector; NULL when the vectors are not in the release.';
+COMMENT ON COLUMN embedding.long_sequences IS 'What was done with proteins longer than the model reads: whole (it reads any), truncate, window; NULL when unknown.';
+COMMENT ON COLUMN embedding.precision IS 'Arithmetic of the model: float32, bfloat16, float16; NULL when unknown.';
+COMMENT ON COLUMN embedding.weights_sha256 IS 'SHA-256 of the model''s weights, hexadecimal; NULL for a model without weights, or when unknown.';
+COMMENT ON COLUMN embedding.min_length IS 'Shortest protein, in residues, that enters a gene''s vector; NULL when unknown.';
+COMMENT ON COLUMN embedding.biotypes IS 'Biotypes of transcripts whose proteins enter; NULL for all, or when unknown.';
 COMMENT ON COLUMN embedding.origin IS 'given: best hits and correlations came ready; computed: vectors were computed by homodb.';
+
+CREATE TABLE gene_embedding (
+    embedding INTEGER NOT NULL,
+    gene BIGINT NOT NULL,
+    n_isoforms INTEGER NOT NULL,
+    n_nmd INTEGER NOT NULL
+);
+COMMENT ON TABLE gene_embedding IS 'A gene that has a vector in an embedding; the vectors lie in Parquet files beside the database.';
+COMMENT ON COLUMN gene_embedding.embedding IS 'The embedding.';
+COMMENT ON COLUMN gene_embedding.gene IS 'The gene; always a primary gene.';
+COMMENT ON COLUMN gene_embedding.n_isoforms IS 'Proteins that entered the gene''s vector.';
+COMMENT ON COLUMN gene_embedding.n_nmd IS 'Of these, proteins of transcripts that decay (nonsense_mediated_decay).';
 
 CREATE TABLE embedding_pair (
     embedding INTEGER NOT NULL,

@@ -24,7 +24,13 @@ SELECT x.gene, x.alias FROM gene_alias x LEFT JOIN gene g USING (gene) WHERE g.g
 -- check embedding_once: an embedding stands once, and what tables say of embeddings is of one that stands
 (SELECT embedding FROM embedding GROUP BY embedding HAVING count(*) > 1)
 UNION ALL (SELECT embedding FROM embedding_pair EXCEPT SELECT embedding FROM embedding)
+UNION ALL (SELECT embedding FROM gene_embedding EXCEPT SELECT embedding FROM embedding)
 UNION ALL (SELECT default_embedding FROM release WHERE default_embedding IS NOT NULL EXCEPT SELECT embedding FROM embedding);
+
+-- check gene_embedding: a gene with a vector is primary and stands once per embedding, with at least one protein
+SELECT e.embedding, e.gene FROM gene_embedding e LEFT JOIN gene g USING (gene)
+GROUP BY ALL HAVING count(*) > 1 OR bool_or(g.gene IS NULL OR g.primary_gene <> g.gene
+   OR e.n_isoforms < 1 OR e.n_nmd NOT BETWEEN 0 AND e.n_isoforms);
 
 -- check species_alias_unambiguous: a name means one species of the release
 SELECT alias FROM species_alias GROUP BY alias HAVING count(*) > 1;

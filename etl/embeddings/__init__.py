@@ -1,0 +1,1 @@
+"""From protein sequences to vectors: models, the store of what was computed, pooling of isoforms to genes."""

@@ -1,0 +1,100 @@
+"""Vectors of genes as a release keeps them: one Parquet file per species and embedding, rows by gene key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from homodb.schema.errors import BrokenReleaseError
+
+#: Folder of a release that holds vectors and indexes.
+FOLDER = "embeddings"
+
+
+@dataclass(frozen=True)
+class GeneVectors:
+    """Vectors of one species' genes by one embedding.
+
+    Parameters
+    ----------
+    genes
+        Gene keys, ascending, shape (genes,), int64.
+    vectors
+        Shape (genes, dimensions), float32.
+    """
+
+    genes: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+
+
+def vectors_file(species: str, model: str, pooling: str) -> str:
+    """Return the path of a vectors file within a release.
+
+    Examples
+    --------
+    >>> vectors_file("homo_sapiens", "kmer", "mean")
+    'embeddings/homo_sapiens.kmer-mean.parquet'
+    """
+    return f"{FOLDER}/{species}.{model}-{pooling}.parquet"
+
+
+def index_file(species: str, model: str, pooling: str) -> str:
+    """Return the path of a vector index within a release.
+
+    Examples
+    --------
+    >>> index_file("homo_sapiens", "kmer", "mean")
+    'embeddings/homo_sapiens.kmer-mean.usearch'
+    """
+    return f"{FOLDER}/{species}.{model}-{pooling}.usearch"
+
+
+def write_vectors(path: Path, vectors: GeneVectors) -> None:
+    """Write vectors as Parquet: columns ``gene`` and ``vector`` (a list of fixed size)."""
+    rows, dimensions = vectors.vectors.shape
+    flat = pa.array(np.ascontiguousarray(vectors.vectors, np.float32).reshape(-1))
+    column = pa.FixedSizeListArray.from_arrays(flat, dimensions)
+    table = pa.table({"gene": pa.array(vectors.genes, pa.int64()), "vector": column})
+    # noise does not compress: no dictionary, no codec, so that reading costs next to nothing
+    pq.write_table(table, path, compression="none", use_dictionary=False, row_group_size=max(1, min(rows, 4096)))
+
+
+def read_vectors(path: Path) -> GeneVectors:
+    """Read vectors.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If the file is missing or holds something else.
+    """
+    try:
+        table = pq.read_table(path, columns=["gene", "vector"]).combine_chunks()
+        column = table["vector"].combine_chunks() if table.num_rows else None
+        if not pa.types.is_fixed_size_list(table.schema.field("vector").type):
+            raise BrokenReleaseError(f"{path}: its vectors are no lists of one size")
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise BrokenReleaseError(f"{path}: cannot be read as vectors of genes ({error})") from error
+    dimensions = table.schema.field("vector").type.list_size
+    flat = np.zeros(0, np.float32) if column is None else column.flatten().to_numpy(zero_copy_only=False)
+    return GeneVectors(table["gene"].to_numpy(), flat.astype(np.float32, copy=False).reshape(-1, dimensions))
+
+
+def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return vectors less their own mean, at unit length: their inner product is Pearson's correlation.
+
+    A vector that is constant, which correlates with nothing, becomes zero.
+    """
+    centred = vectors.astype(np.float32, copy=True)
+    centred -= centred.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+    length = np.sqrt(np.einsum("ij,ij->i", centred, centred, dtype=np.float64))
+    scale = np.abs(vectors).max(axis=1, initial=0.0)
+    constant = length <= 1e-6 * scale * np.sqrt(vectors.shape[1])
+    length[constant] = 1.0
+    centred /= length[:, None].astype(np.float32)
+    centred[constant] = 0.0
+    return centred
