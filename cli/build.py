@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from homodb.cli.options import JsonOption
+from homodb.cli.output import pace_of
 
 if TYPE_CHECKING:
     from homodb.etl.runner import Step
@@ -35,9 +37,14 @@ def build(
     columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("reading the config", total=None)
+        begun = time.perf_counter()
 
         def report(step: Step) -> None:
-            progress.update(bar, description=f"{step.name} {step.subject}", completed=step.done, total=step.total)
+            nonlocal begun
+            begun = begun if step.part and step.part[0] else time.perf_counter()
+            pace = pace_of(step.part, time.perf_counter() - begun) if step.part else ""
+            described = f"{step.name} {step.subject}{pace}"
+            progress.update(bar, description=described, completed=step.done, total=step.total)
             if step.rows is not None and not as_json:
                 line = f"{step.name:<15} {step.subject:<34} {step.rows:>9,} rows {step.seconds:>6.2f} s"
                 console.print(line, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import math
@@ -51,6 +52,28 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(_encoded(frame, form))
         sys.stdout.buffer.flush()
+
+
+def pace_of(part: tuple[int, int], seconds: float) -> str:
+    """Return how fast a step goes and how long it will take, for a progress bar.
+
+    Parameters
+    ----------
+    part
+        Tokens done, and tokens in all.
+    seconds
+        Since it began.
+
+    Examples
+    --------
+    >>> pace_of((1_000, 10_000), 2.0)
+    ': 10 %, 500 tokens/s, 0:00:18 left'
+    """
+    done, total = part
+    if not done or not total or seconds <= 0:
+        return ""
+    left = datetime.timedelta(seconds=round((total - done) * seconds / done))
+    return f": {done / total:.0%}, {done / seconds:,.0f} tokens/s, {left} left".replace("%", " %", 1)
 
 
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:

@@ -48,8 +48,8 @@ def build(config: BuildConfig | Path, output: Path, *, report: Callable[[Step], 
     inputs = read_inputs(settings, runner)
     if not settings.allow_mixed:
         _check_genes(settings, inputs)
-    contents = derive(settings, inputs, runner)
     with staged(output) as folder:
+        contents = derive(settings, inputs, folder, runner)
         return runner.run(
             "write",
             str(output),

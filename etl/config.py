@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from homodb.etl.embeddings.model import Long
+from homodb.etl.embeddings.pooling import Pooling
 from homodb.etl.evidence import Parameters
 from homodb.schema.species import Species
 
@@ -67,6 +69,42 @@ class EvidenceConfig:
 
 
 @dataclass(frozen=True)
+class EmbeddingConfig:
+    """``[embedding]``: how proteomes are embedded.
+
+    Parameters
+    ----------
+    model
+        ``kmer``, or an ESM2 checkpoint's name.
+    weights
+        The checkpoint; None fetches it into the cache.
+    layer
+        Layer to take; None for the last.
+    pooling
+        How isoforms make a gene; the first is the release's default embedding.
+    long
+        What is done with proteins longer than the model reads.
+    device, precision
+        Where and how it computes.
+    min_length, biotypes
+        Which proteins enter genes' vectors.
+    store
+        Folder of computed vectors; None for the cache.
+    """
+
+    model: str
+    weights: Source | None = None
+    layer: int | None = None
+    pooling: tuple[Pooling, ...] = (Pooling.MEAN,)
+    long: Long = Long.TRUNCATE
+    device: str = "auto"
+    precision: str = "float32"
+    min_length: int = 1
+    biotypes: tuple[str, ...] | None = None
+    store: Path | None = None
+
+
+@dataclass(frozen=True)
 class BuildConfig:
     """A whole build config."""
 
@@ -76,6 +114,7 @@ class BuildConfig:
     homologies: tuple[HomologyConfig, ...]
     evidence: tuple[EvidenceConfig, ...]
     parameters: Parameters
+    embedding: EmbeddingConfig | None = None
     pairs: tuple[tuple[Species, Species], ...] | Literal["all"] | None = None
     allow_mixed: bool = False
 
@@ -100,13 +139,32 @@ class BuildConfig:
     def mapped_pairs(self) -> list[tuple[int, int]]:
         """Return the pairs of species to map, by number, lower first.
 
-        Those that ``[build] pairs`` names; else those with homologies or evidence; with neither, all.
+        Those that ``[build] pairs`` names; else those with homologies or evidence, and with ``[embedding]`` also
+        those of two proteomes one of which stands in no homology or evidence; with none of these, all.
         """
         numbers = [entry.species.number for entry in self.species]
         named = self.pairs
+        if named == "all":
+            return _all_pairs(numbers)
         if named is None:
-            named = tuple((one.source, one.target) for one in self.homologies)
-            named += tuple((one.source, one.target) for one in self.evidence)
-        if named == "all" or not named:
-            return [(a, b) for a in numbers for b in numbers if a < b]
-        return sorted({(min(a.number, b.number), max(a.number, b.number)) for a, b in named})
+            told = ((one.source, one.target) for one in (*self.homologies, *self.evidence))
+            found = {_in_order(a.number, b.number) for a, b in told}
+            return sorted(found | self._embedded_only({number for pair in found for number in pair})) or _all_pairs(
+                numbers
+            )
+        return sorted({_in_order(a.number, b.number) for a, b in named})
+
+    def _embedded_only(self, told: set[int]) -> set[tuple[int, int]]:
+        """Pairs of proteomes of which one species stands in no homology or evidence."""
+        if self.embedding is None:
+            return set()
+        read = [entry.species.number for entry in self.species if entry.proteome is not None]
+        return {(a, b) for a, b in _all_pairs(read) if a not in told or b not in told}
+
+
+def _in_order(a: int, b: int) -> tuple[int, int]:
+    return min(a, b), max(a, b)
+
+
+def _all_pairs(numbers: list[int]) -> list[tuple[int, int]]:
+    return [(a, b) for a in numbers for b in numbers if a < b]

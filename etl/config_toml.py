@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, ReleaseConfig, Source, SpeciesConfig
+from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, ReleaseConfig, SpeciesConfig
+from homodb.etl.config_embedding import read_embedding
 from homodb.etl.evidence import Parameters
+from homodb.etl.toml_tables import Tables
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.species import Species, find
 
@@ -35,24 +36,15 @@ def read_config(path: Path) -> BuildConfig:
     return _Reader(path).whole(document)
 
 
-class _Reader:
-    """Reads tables of one document, with messages that say where."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def fail(self, where: str, what: str) -> ConfigError:
-        return ConfigError(f"{self.path}: {where}: {what}")
+class _Reader(Tables):
+    """Reads a whole config."""
 
     def whole(self, document: Mapping[str, Any]) -> BuildConfig:
-        known = ("release", "species", "homology", "evidence", "hl_o2o", "build")
-        later = {
-            "embedding": "this homodb cannot embed sequences; give ready evidence in [[evidence]]",
-            "ensembl": "this homodb cannot fetch from Ensembl; give paths in [[species]] and [[homology]]",
-        }
-        for key, instead in later.items():
-            if key in document:
-                raise self.fail(f"[{key}]", instead)
+        known = ("release", "species", "homology", "evidence", "embedding", "hl_o2o", "build")
+        if "ensembl" in document:
+            raise self.fail(
+                "[ensembl]", "this homodb cannot fetch from Ensembl; give paths in [[species]] and [[homology]]"
+            )
         self.keys(document, known, "the config")
         release = self.release(self.table(document, "release", required=True))
         species = tuple(self.species(entry, f"[[species]] {n}") for n, entry in self.entries(document, "species"))
@@ -69,6 +61,9 @@ class _Reader:
             self.evidence(entry, f"[[evidence]] {n}", listed) for n, entry in self.entries(document, "evidence")
         )
         self.one_model(evidence)
+        embedding = read_embedding(self, document) if "embedding" in document else None
+        if embedding and not any(entry.proteome for entry in species):
+            raise self.fail("[embedding]", 'no species has a proteome: add proteome = "….pep.all.fa.gz" to [[species]]')
         build = self.table(document, "build")
         self.keys(build, ("pairs", "allow_mixed"), "[build]")
         return BuildConfig(
@@ -77,6 +72,7 @@ class _Reader:
             species=tuple(sorted(species, key=lambda entry: entry.species.number)),
             homologies=homologies,
             evidence=evidence,
+            embedding=embedding,
             parameters=self.parameters(self.table(document, "hl_o2o")),
             pairs=self.pairs(build.get("pairs"), listed),
             allow_mixed=self.value(build, "allow_mixed", bool, "[build]") or False,
@@ -188,56 +184,3 @@ class _Reader:
             return find(name)
         except UnknownSpeciesError as error:
             raise UnknownSpeciesError(f"{self.path}: {where}: {error}") from error
-
-    def file(self, table: Mapping[str, Any], key: str, where: str) -> Source | None:
-        written = self.value(table, key, str, where)
-        return None if written is None else self.source(written, f"{where}: {key}")
-
-    def files(self, table: Mapping[str, Any], key: str, where: str) -> tuple[Source, ...]:
-        written = table.get(key, [])
-        several = [written] if isinstance(written, str) else written
-        if not isinstance(several, list) or not all(isinstance(entry, str) for entry in several):
-            raise self.fail(where, f"{key} is a path or a list of paths")
-        return tuple(self.source(entry, f"{where}: {key}") for entry in several)
-
-    def source(self, written: str, where: str) -> Source:
-        path = self.path.parent / written
-        if not path.is_file():
-            raise self.fail(where, f"there is no file {path}")
-        return Source(written, path)
-
-    def keys(self, table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-        for key in table:
-            if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise self.fail(where, f"unknown key {key!r}{hint} (known: {', '.join(known)})")
-
-    def table(self, document: Mapping[str, Any], key: str, *, required: bool = False) -> Mapping[str, Any]:
-        table = document.get(key, {})
-        if not isinstance(table, dict):
-            raise self.fail(f"[{key}]", "is not a table")
-        if required and not table:
-            raise self.fail(f"[{key}]", "is missing")
-        return table
-
-    def entries(self, document: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:
-        entries = document.get(key, [])
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise self.fail(f"[[{key}]]", "is not a list of tables: write [[" + key + "]] with double brackets")
-        return list(enumerate(entries, 1))
-
-    def value(self, table: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
-        value = table.get(key)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if value is not None and not isinstance(value, kind):
-            names = {str: "text", float: "a number", bool: "true or false"}
-            raise self.fail(where, f"{key} is {value!r}, wanted {names[kind]}")
-        return value
-
-    def needed(self, table: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
-        value = self.value(table, key, kind, where)
-        if value is None:
-            raise self.fail(where, f"{key} is missing")
-        return value

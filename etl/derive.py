@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
@@ -32,8 +33,8 @@ _MAPPING_SCHEMA = {
 }
 
 
-def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
-    """Derive all tables of a release.
+def derive(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) -> Contents:
+    """Derive all tables of a release, and write the vectors of its genes and their indexes.
 
     Parameters
     ----------
@@ -41,12 +42,20 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
         The build config.
     inputs
         What its files told.
+    folder
+        Folder of the release that is being built, for the vectors.
     runner
         Reports the steps.
     """
     genes, homologies = runner.run("genes", "of all species", partial(_genes, inputs), lambda got: got[0].table.height)
-    embeddings = given_embeddings(inputs.hits, genes)
+    proteins = _proteins(genes, inputs)
     pairs = settings.mapped_pairs()
+    embeddings = given_embeddings(inputs.hits, genes)
+    if settings.embedding is not None:
+        from homodb.etl.computed_embedding import computed_embeddings
+
+        wanted = homologies.table.select("species_a", "species_b", "gene_a", "gene_b").unique(maintain_order=True)
+        embeddings = (*computed_embeddings(settings, proteins, wanted, folder, runner), *embeddings)
     mapping = [
         runner.run(
             "map",
@@ -57,21 +66,21 @@ def derive(settings: BuildConfig, inputs: Inputs, runner: Runner) -> Contents:
         for pair in pairs
     ]
     mapped = pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *mapping])
-    default = embeddings[0].number if embeddings else None
+    default = 1 if embeddings else None
     tables = {
         "provenance": inputs.provenance,
         "species": _species(settings, inputs),
         "species_alias": _species_aliases(settings),
         "gene": genes.table,
         "gene_alias": _aliases(genes, inputs),
-        "protein": _proteins(genes, inputs),
+        "protein": proteins.drop("species", "sequence", "primary_gene"),
         "species_pair": _pair_table(homologies, pairs, mapped, default),
         "homology": _homology_table(homologies, pairs),
         "mapping": mapped,
         **embedding_tables(embeddings),
     }
     noted = [*inputs.losses, *homologies.losses(), *(loss for found in embeddings for loss in found.losses)]
-    noted += losses(genes, homologies, mapped, inputs.annotated())
+    noted += losses(genes, homologies, mapped, inputs.annotated(), pairs)
     return Contents(
         {name: table for name, table in tables.items() if table.width},
         default,
@@ -109,17 +118,16 @@ def _map_pair(
     answers = {strategy.name: strategy.function(usual, parameters) for strategy in STRATEGIES}
     ensembl, lm = answers[Strategy.ENS_M2M], answers[Strategy.LM_O2O]
     found = [
-        _labelled(answers[s.name], s.name, pair, ensembl, lm, embeddings[0].number if s.embedding else None)
+        _labelled(answers[s.name], s.name, pair, ensembl, lm, 1 if s.embedding else None)
         for s in STRATEGIES
         if answers[s.name].height
     ]
-    for extra in embeddings[1:]:
+    for number, extra in enumerate(embeddings[1:], 2):
         if pair in extra.evidence:
             evidence = Evidence(rows, median, extra.evidence[pair])
             more = {s.name: s.function(evidence, parameters) for s in STRATEGIES if s.embedding}
             found += [
-                _labelled(answer, name, pair, ensembl, more[Strategy.LM_O2O], extra.number)
-                for name, answer in more.items()
+                _labelled(answer, name, pair, ensembl, more[Strategy.LM_O2O], number) for name, answer in more.items()
             ]
     return pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *found])
 
@@ -187,10 +195,14 @@ def _aliases(genes: Genes, inputs: Inputs) -> pl.DataFrame:
 
 
 def _proteins(genes: Genes, inputs: Inputs) -> pl.DataFrame:
-    chosen = choose_canonical(inputs.proteins.drop("sequence"), inputs.canonical)
-    return chosen.join(
-        genes.by_stable_id, left_on=["species", "gene_id"], right_on=["species", "stable_id"], how="inner"
-    ).drop("species", "gene_id")
+    """Proteins by the keys of their genes, canonical isoforms told."""
+    primary = genes.table.select("gene", "primary_gene")
+    return (
+        choose_canonical(inputs.proteins, inputs.canonical)
+        .join(genes.by_stable_id, left_on=["species", "gene_id"], right_on=["species", "stable_id"], how="inner")
+        .join(primary, on="gene", how="left", maintain_order="left")
+        .drop("gene_id")
+    )
 
 
 def _homology_table(homologies: Homologies, pairs: list[tuple[int, int]]) -> pl.DataFrame:

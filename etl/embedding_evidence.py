@@ -15,24 +15,58 @@ from homodb.etl.inputs import Hits
 
 @dataclass(frozen=True)
 class EmbeddingSet:
-    """One embedding of a release and what it tells, by pair of species numbers (lower first)."""
+    """One embedding of a release and what it tells.
 
-    number: int
+    Parameters
+    ----------
+    model, pooling, origin
+        As in the release's table ``embedding``.
+    evidence
+        By pair of species numbers, lower first.
+    losses
+        What could not be used.
+    details
+        Further columns of ``embedding``.
+    genes
+        ``gene, n_isoforms, n_nmd`` of the genes whose vectors the release holds; empty for ready evidence.
+    """
+
     model: str
     pooling: str
     origin: str
     evidence: Mapping[tuple[int, int], EmbeddingEvidence]
     losses: tuple[dict[str, Any], ...] = field(default=())
+    details: Mapping[str, Any] = field(default_factory=dict)
+    genes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GENE_COLUMNS))
+
+
+#: Columns of :attr:`EmbeddingSet.genes`.
+GENE_COLUMNS = {"gene": pl.Int64, "n_isoforms": pl.Int32, "n_nmd": pl.Int32}
+
+#: Columns of the release's table ``embedding``, whose order of rows numbers them from 1.
+_EMBEDDING_COLUMNS = {
+    "embedding": pl.Int32,
+    "model": pl.String,
+    "layer": pl.Int32,
+    "pooling": pl.String,
+    "dimensions": pl.Int32,
+    "long_sequences": pl.String,
+    "precision": pl.String,
+    "weights_sha256": pl.String,
+    "min_length": pl.Int32,
+    "biotypes": pl.List(pl.String),
+    "origin": pl.String,
+}
 
 
 def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet, ...]:
-    """Key ready evidence; one set per model and pooling, numbered from 1 in the order of the config.
+    """Key ready evidence; one set per model and pooling, in the order of the config.
 
     A name that several genes bear is not guessed: its rows are left out and counted.
     """
     models = list(dict.fromkeys((hit.config.model, hit.config.pooling) for hit in hits))
     sets: list[EmbeddingSet] = []
-    for number, (model, pooling) in enumerate(models, 1):
+    for model, pooling in models:
         evidence: dict[tuple[int, int], EmbeddingEvidence] = {}
         losses: list[dict[str, Any]] = []
         for hit in hits:
@@ -49,7 +83,7 @@ def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet
                     if source is not None and count:
                         reason = "correlations of symbols that several genes bear"
                         losses.append({"where": source.written, "reason": reason, "count": count})
-        sets.append(EmbeddingSet(number, model, pooling, "given", evidence, tuple(losses)))
+        sets.append(EmbeddingSet(model, pooling, "given", evidence, tuple(losses)))
     return tuple(sets)
 
 
@@ -80,22 +114,29 @@ def _once(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def embedding_tables(sets: tuple[EmbeddingSet, ...]) -> dict[str, pl.DataFrame]:
-    """Return the release's tables ``embedding`` and ``embedding_pair``."""
+    """Return the release's tables ``embedding``, ``gene_embedding`` and ``embedding_pair``."""
     if not sets:
         return {}
-    embedding = pl.DataFrame(
-        [{"embedding": s.number, "model": s.model, "pooling": s.pooling, "origin": s.origin} for s in sets]
-    )
+    numbered = list(enumerate(sets, 1))
+    embedding = [
+        {"embedding": number, "model": s.model, "pooling": s.pooling, "origin": s.origin, **s.details}
+        for number, s in numbered
+    ]
     pairs = [
         {
-            "embedding": s.number,
+            "embedding": number,
             "species_a": a,
             "species_b": b,
             "best_hits": told.best_hits.height,
             "correlations": told.correlations.height,
             "median_correlation": told.median,
         }
-        for s in sets
+        for number, s in numbered
         for (a, b), told in s.evidence.items()
     ]
-    return {"embedding": embedding, "embedding_pair": pl.DataFrame(pairs)}
+    genes = [s.genes.with_columns(embedding=pl.lit(number, pl.Int32)) for number, s in numbered]
+    return {
+        "embedding": pl.DataFrame(embedding, schema=_EMBEDDING_COLUMNS),
+        "gene_embedding": pl.concat(genes),
+        "embedding_pair": pl.DataFrame(pairs, schema_overrides={"median_correlation": pl.Float64}),
+    }

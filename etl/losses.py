@@ -14,7 +14,9 @@ from homodb.schema.strategies import Strategy
 _PAIR = ["species_a", "species_b"]
 
 
-def losses(genes: Genes, homologies: Homologies, mapped: pl.DataFrame, annotated: set[int]) -> list[dict[str, Any]]:
+def losses(
+    genes: Genes, homologies: Homologies, mapped: pl.DataFrame, annotated: set[int], pairs: list[tuple[int, int]]
+) -> list[dict[str, Any]]:
     """Return one entry a place and reason, with counts.
 
     Parameters
@@ -23,8 +25,15 @@ def losses(genes: Genes, homologies: Homologies, mapped: pl.DataFrame, annotated
         The derived tables.
     annotated
         Numbers of the species whose genes a proteome or an annotation told.
+    pairs
+        Pairs of species that the release maps.
     """
-    return [*_strangers(genes, annotated), *_of_alternate_loci(genes, homologies, mapped), *_repeats(genes, mapped)]
+    return [
+        *_strangers(genes, annotated),
+        *_of_alternate_loci(genes, homologies, mapped),
+        *_repeats(genes, mapped),
+        *_not_given(mapped, pairs),
+    ]
 
 
 def _strangers(genes: Genes, annotated: set[int]) -> list[dict[str, Any]]:
@@ -64,3 +73,23 @@ def _by_pair(rows: pl.DataFrame, reason: str) -> list[dict[str, Any]]:
         {"where": f"{by_number(a).name} - {by_number(b).name}", "reason": reason, "count": count}
         for a, b, count in counted
     ]
+
+
+def _not_given(mapped: pl.DataFrame, pairs: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Strategies that a pair of species cannot have, for want of homologies, or of vectors of both species."""
+    given: dict[tuple[int, int], set[str]] = {pair: set() for pair in pairs}
+    for a, b, strategy in mapped.select(*_PAIR, "strategy").unique().iter_rows():
+        given[a, b].add(strategy)
+    embedded = any(str(Strategy.LM_O2O) in strategies for strategies in given.values())
+    noted = []
+    for (a, b), strategies in given.items():
+        missing = [str(strategy) for strategy in Strategy if strategy not in strategies]
+        if str(Strategy.ENS_M2M) in missing:
+            why = "for want of Ensembl homologies"
+        elif embedded and str(Strategy.LM_O2O) in missing:
+            why = "for want of embeddings of both species"
+        else:
+            continue
+        reason = f"strategies that cannot be given {why}: {', '.join(missing)}"
+        noted.append({"where": f"{by_number(a).name} - {by_number(b).name}", "reason": reason, "count": len(missing)})
+    return noted

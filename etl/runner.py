@@ -26,6 +26,8 @@ class Step:
         How long it took; 0 while it is running.
     done, total
         Steps finished so far, and steps of the whole build.
+    part
+        How much of how much of a running step is done, for steps that can tell.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Step:
     seconds: float = 0.0
     done: int = 0
     total: int = 0
+    part: tuple[int, int] | None = None
 
 
 class Runner:
@@ -51,6 +54,7 @@ class Runner:
         self._report = report
         self._total = total
         self._done = 0
+        self._running = ("", "")
 
     def run(self, name: str, subject: str, step: Callable[[], T], rows: Callable[[T], int]) -> T:
         """Run a step and report it.
@@ -64,6 +68,7 @@ class Runner:
         rows
             Counts its result.
         """
+        self._running = (name, subject)
         self._report(Step(name, subject, done=self._done, total=self._total))
         start = time.perf_counter()
         result = step()
@@ -71,3 +76,14 @@ class Runner:
         seconds = time.perf_counter() - start
         self._report(Step(name, subject, rows(result), seconds, self._done, max(self._total, self._done)))
         return result
+
+    def part(self, done: int, total: int) -> None:
+        """Report how much of the running step is done.
+
+        Parameters
+        ----------
+        done, total
+            In whatever unit the step counts.
+        """
+        name, subject = self._running
+        self._report(Step(name, subject, done=self._done, total=self._total, part=(done, total)))

@@ -18,6 +18,7 @@ from homodb.schema.connect import arrow_schema, broken_invariants, create, schem
 from homodb.schema.errors import BrokenReleaseError
 from homodb.schema.manifest import MANIFEST, Manifest, describe_file
 from homodb.schema.strategies import Strategy
+from homodb.schema.vectors import FOLDER as VECTORS
 
 #: A total order of each table: what is written is sorted by it, so that equal inputs give equal Parquet bytes.
 ORDER = {
@@ -38,6 +39,8 @@ ORDER = {
 }
 #: Tables that have one Parquet file per pair of species.
 _BY_PAIR = ("homology", "mapping")
+#: What the files are that lie among the vectors, by suffix.
+_VECTOR_KINDS = {".parquet": "vectors", ".usearch": "index"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Contents:
 
 
 def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> Manifest:
-    """Write all files of a release into an empty folder.
+    """Write all files of a release into a folder that holds at most the vectors of its genes.
 
     Raises
     ------
@@ -115,6 +118,7 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         files=(
             describe_file(folder, database, "duckdb"),
             *(describe_file(folder, path, "parquet") for path in parquet),
+            *(describe_file(folder, path, _VECTOR_KINDS[path.suffix]) for path in sorted(folder.glob(f"{VECTORS}/*"))),
         ),
     )
     (folder / MANIFEST).write_text(manifest.to_json(), "utf-8")

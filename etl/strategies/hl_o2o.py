@@ -18,9 +18,10 @@ def hl_o2o(evidence: Evidence, parameters: Parameters) -> pl.DataFrame:
     Identity and correlation are min-max scaled over the candidates, weighted and added; greedy by confidence
     (missing = 0), then by that sum, then by stable IDs. A missing identity counts as the median over all
     homologies of the two species, a missing correlation as the median of all their correlations: the reference's
-    rule, with its traps (an imputed identity can outbid a real one). Without an embedding the answer is empty.
+    rule, with its traps (an imputed identity can outbid a real one). Without an embedding, or without any
+    homology, the answer is empty.
     """
-    if evidence.embedding is None:
+    if evidence.embedding is None or evidence.homologies.is_empty():
         return pl.DataFrame(schema=COLUMNS)
     return choose(hm_o2o(evidence, parameters), lm_o2o(evidence, parameters), evidence, parameters)
 

@@ -400,7 +400,7 @@ def test_a_proteome_may_lack_a_tenth(unknown: int, mixed: bool) -> None:
 @pytest.fixture(scope="module")
 def contents(toy_config: Path) -> Contents:
     settings, runner = read_config(toy_config), Runner(lambda step: None)
-    return derive(settings, read_inputs(settings, runner), runner)
+    return derive(settings, read_inputs(settings, runner), Path("unused"), runner)
 
 
 #: Of each of some invariants (all of them: tests/schema/test_connect.py) a table that breaks it.

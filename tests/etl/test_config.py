@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from homodb.etl.config import Source
+from homodb.etl.config import EmbeddingConfig, Source
 from homodb.etl.config_toml import read_config
+from homodb.etl.embeddings.model import Long
+from homodb.etl.embeddings.pooling import Pooling
 from homodb.etl.evidence import Parameters
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.species import find
@@ -66,6 +68,7 @@ FILES = [
 LEAST = '[release]\nversion = "1"\n[[species]]\nname = "human"\n[[species]]\nname = "mouse"\n'
 HOMOLOGY = '[[homology]]\nsource = "human"\ntarget = "mouse"\nformat = "biomart"\npath = "c.txt"\n'
 EVIDENCE = '[[evidence]]\nsource = "human"\ntarget = "mouse"\nmodel = "m"\npooling = "mean"\nbest_hits = "hits.csv"\n'
+EMBEDDED = LEAST + 'proteome = "pep.fa"\n[embedding]\n'
 
 
 @pytest.fixture
@@ -133,6 +136,43 @@ def test_all_pairs_and_one_weight(folder: Path) -> None:
     assert config.parameters == Parameters(1.0, 0.0)
 
 
+def test_embedding(folder: Path) -> None:
+    usual = read_config(write(folder, EMBEDDED + 'model = "kmer"\n')).embedding
+    assert usual == EmbeddingConfig("kmer")
+    text = (
+        'model = "esm2_t6_8M_UR50D"\nweights = "a.tsv"\nlayer = 3\npooling = ["max", "canonical"]\nlong = "window"\n'
+        'device = "cpu"\nprecision = "bfloat16"\nmin_length = 20\nbiotypes = "protein_coding"\nstore = "sub/store"\n'
+    )
+    assert read_config(write(folder, EMBEDDED + text)).embedding == EmbeddingConfig(
+        model="esm2_t6_8M_UR50D",
+        weights=Source("a.tsv", folder / "a.tsv"),
+        layer=3,
+        pooling=(Pooling.MAX, Pooling.CANONICAL),
+        long=Long.WINDOW,
+        device="cpu",
+        precision="bfloat16",
+        min_length=20,
+        biotypes=("protein_coding",),
+        store=folder / "sub/store",
+    )
+
+
+def test_pairs_by_default(folder: Path) -> None:
+    """Those with homologies; with proteomes to embed also those of a species that stands in none; else all."""
+    pig = '[[species]]\nname = "pig"\nproteome = "pep.fa"\n'
+    two = LEAST.replace("[[species]]", '[[species]]\nproteome = "pep.fa"')
+    embedding = '[embedding]\nmodel = "kmer"\n'
+    h, m, p = HUMAN.number, MOUSE.number, PIG.number
+    for text, wanted in (
+        (two + pig + HOMOLOGY, {(h, m)}),
+        (two + pig + HOMOLOGY + embedding, {(h, m), (h, p), (m, p)}),
+        (two + pig.replace("proteome", "#") + HOMOLOGY + embedding, {(h, m)}),
+        (two + pig, {(h, m), (h, p), (m, p)}),
+        (two + pig + HOMOLOGY + embedding + '[build]\npairs = [["human", "mouse"]]\n', {(h, m)}),
+    ):
+        assert read_config(write(folder, text)).mapped_pairs() == sorted((min(x), max(x)) for x in wanted)
+
+
 def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     text = LEAST + HOMOLOGY.replace('"c.txt"', f'["c.txt", "sub/../c.txt", "{folder}/a.tsv"]')
@@ -153,7 +193,25 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
         (LEAST + "[extra]\n", "the config", "unknown key 'extra' (known: release, species"),
         ("extra = 1\n" + LEAST, "the config", "unknown key 'extra'"),
         (LEAST + "[[homologies]]\n", "the config", "unknown key 'homologies'; did you mean 'homology'?"),
-        (LEAST + '[embedding]\nmodel = "kmer"\n', "[embedding]", "cannot embed sequences; give ready evidence"),
+        (LEAST + '[embedding]\nmodel = "kmer"\n', "[embedding]", "no species has a proteome"),
+        (EMBEDDED + 'model = "esm2"\n', "[embedding]", "model 'esm2' is unknown (known: kmer, esm2_t6_8M_UR50D,"),
+        (EMBEDDED, "[embedding]", "model is missing"),
+        (EMBEDDED + 'model = "kmer"\nlayer = 2\n', "[embedding]", "layer means nothing for model 'kmer'"),
+        (EMBEDDED + 'model = "kmer"\nlong = "window"\n', "[embedding]", "long means nothing for model 'kmer'"),
+        (EMBEDDED + 'model = "kmer"\npooling = "median"\n', "[embedding]", "pooling 'median' is unknown (known: mean,"),
+        (EMBEDDED + 'model = "kmer"\npooling = []\n', "[embedding]", "pooling is a word or a list of words"),
+        (EMBEDDED + 'model = "kmer"\npooling = ["max", "max"]\n', "[embedding]", "pooling holds 'max' twice"),
+        (EMBEDDED + 'model = "kmer"\nmin_length = 0\n', "[embedding]", "min_length is 0, wanted 1 or more"),
+        (EMBEDDED + 'model = "kmer"\nmin_length = true\n', "[embedding]", "min_length is True, wanted a whole number"),
+        (EMBEDDED + 'model = "kmer"\nmodle = "x"\n', "[embedding]", "did you mean 'model'?"),
+        (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nlayer = 7\n', "[embedding]", "has layers 0 to 6"),
+        (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nweights = "no.pt"\n', "[embedding]: weights", "there is no file"),
+        (
+            EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nlong = "cut"\n',
+            "[embedding]",
+            "long 'cut' is unknown (known:",
+        ),
+        (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\ndevice = "gpu"\n', "[embedding]", "device 'gpu' is unknown"),
         (LEAST + "[ensembl]\nrelease = 115\n", "[ensembl]", "cannot fetch from Ensembl; give paths"),
         # [release]
         (LEAST.replace('version = "1"', 'title = "x"'), "[release]", "version is missing"),

@@ -246,9 +246,17 @@ BREAKS = {
         "INSERT INTO species SELECT * FROM species WHERE species = 1",
         "DELETE FROM species WHERE species = 61",
     ],
+    "gene_embedding": [
+        "INSERT INTO gene_embedding SELECT 1, gene, 1, 0 FROM gene WHERE primary_gene <> gene LIMIT 1",
+        "INSERT INTO gene_embedding SELECT 1, primary_gene, 1, 0 FROM (SELECT * FROM gene LIMIT 1), range(2)",
+        "INSERT INTO gene_embedding SELECT 1, primary_gene, 0, 0 FROM gene LIMIT 1",
+        "INSERT INTO gene_embedding SELECT 1, primary_gene, 1, 2 FROM gene LIMIT 1",
+        "INSERT INTO gene_embedding VALUES (1, 5, 1, 0)",
+    ],
     "embedding_once": [
         "INSERT INTO embedding SELECT * FROM embedding",
         "UPDATE embedding_pair SET embedding = 7",
+        "INSERT INTO gene_embedding SELECT 7, gene, 1, 0 FROM gene LIMIT 1",
         "UPDATE release SET default_embedding = 7",
     ],
     "pair_known": ["DELETE FROM species_pair", "DELETE FROM mapping WHERE strategy = 'HL_O2O'"],
@@ -336,7 +344,9 @@ def test_views_show_both_directions(copy: duckdb.DuckDBPyConnection) -> None:
 
 def test_views_show_the_default_embedding_only(copy: duckdb.DuckDBPyConnection) -> None:
     before = copy.execute("SELECT strategy, count(*) FROM ortholog GROUP BY ALL ORDER BY ALL").fetchall()
-    copy.execute("INSERT INTO embedding SELECT 2, 'other', 33, 'mean', NULL, 'given'")
+    copy.execute(
+        "INSERT INTO embedding (embedding, model, layer, pooling, origin) VALUES (2, 'other', 33, 'mean', 'given')"
+    )
     copy.execute("INSERT INTO mapping SELECT * REPLACE (2 AS embedding) FROM mapping WHERE embedding = 1")
     assert broken_invariants(copy) == []
     assert copy.execute("SELECT strategy, count(*) FROM ortholog GROUP BY ALL ORDER BY ALL").fetchall() == before
