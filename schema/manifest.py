@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
 
 MANIFEST = "manifest.json"
 FORMAT = "homodb-release"
+#: Record of a partial download beside the manifest.
+SELECTION = "downloaded.json"
+
+#: Paths as builds write them: words of plain characters, none beginning with a dot, joined by ``/``.
+_WORD = r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,199}"
+_PATH = re.compile(rf"{_WORD}(/{_WORD}){{0,7}}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,7 @@ class Manifest:
                 raise TypeError("version is a text and schema_version a number")
         except (TypeError, KeyError) as error:
             raise BrokenReleaseError(f"{where}: the manifest is malformed ({error})") from error
-        for file in files:
-            _within(file.path, where)
+        _check_files(files, where)
         return manifest
 
 
@@ -119,10 +126,21 @@ def _entries(files: object) -> list[dict[str, Any]]:
     return files
 
 
-def _within(path: object, where: Path) -> None:
-    pure = PurePosixPath(str(path))
-    if not isinstance(path, str) or pure.is_absolute() or ".." in pure.parts or "\\" in path or not pure.parts:
-        raise BrokenReleaseError(f"{where}: the manifest names a file outside the release: {path!r}")
+def _check_files(files: tuple[ReleaseFile, ...], where: Path) -> None:
+    """Refuse paths that lead out of the release or that some system reads differently, sizes and sums that are none."""
+    seen: set[str] = {MANIFEST, SELECTION}
+    for file in files:
+        if not isinstance(file.path, str) or not _PATH.fullmatch(file.path):
+            raise BrokenReleaseError(f"{where}: the manifest names a file outside the release: {file.path!r}")
+        if file.path.casefold() in seen:
+            raise BrokenReleaseError(f"{where}: the manifest names the file {file.path!r} twice")
+        seen.add(file.path.casefold())
+        if not isinstance(file.bytes, int) or isinstance(file.bytes, bool) or file.bytes < 0:
+            raise BrokenReleaseError(f"{where}: {file.path}: {file.bytes!r} is no size in bytes")
+        if not isinstance(file.sha256, str) or not _SHA256.fullmatch(file.sha256):
+            raise BrokenReleaseError(f"{where}: {file.path}: {file.sha256!r} is no SHA-256")
+        if not isinstance(file.kind, str):
+            raise BrokenReleaseError(f"{where}: {file.path}: {file.kind!r} is no kind of file")
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -16,7 +16,7 @@ from homodb.schema.manifest import MANIFEST, Manifest, ReleaseFile, describe_fil
 
 WHERE = Path("there/manifest.json")
 LEAST = {"version": "1", "schema_version": 3, "homodb_version": "0.1.0", "created": "2026-01-01T00:00:00+00:00"}
-DATABASE = {"path": "homodb-1.duckdb", "bytes": 1, "sha256": "00", "kind": "duckdb"}
+DATABASE = {"path": "homodb-1.duckdb", "bytes": 1, "sha256": "0" * 64, "kind": "duckdb"}
 
 
 def text(files: Any = (), **values: Any) -> str:
@@ -25,8 +25,12 @@ def text(files: Any = (), **values: Any) -> str:
 
 words = st.text(st.characters(blacklist_categories=("Cs",)), max_size=8)
 names = st.lists(words, max_size=3).map(tuple)
-part = st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/\\"), min_size=1, max_size=6)
-path = st.lists(part.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3).map("/".join)
+part = st.from_regex(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,5}", fullmatch=True)
+path = st.lists(part, min_size=1, max_size=3).map("/".join)
+sums = st.text("0123456789abcdef", min_size=64, max_size=64)
+files = st.lists(
+    st.builds(ReleaseFile, path, st.integers(0), sums, words), max_size=3, unique_by=lambda file: file.path.casefold()
+)
 manifests = st.builds(
     Manifest,
     version=words,
@@ -42,7 +46,7 @@ manifests = st.builds(
     embeddings=names,
     rows=st.dictionaries(words, st.integers(0), max_size=3),
     losses=st.lists(st.fixed_dictionaries({"where": words, "count": st.integers(1)}), max_size=2).map(tuple),
-    files=st.lists(st.builds(ReleaseFile, path, st.integers(0), words, words), max_size=3).map(tuple),
+    files=files.map(tuple),
 )  # fmt: skip
 
 
@@ -64,7 +68,8 @@ def test_what_a_later_homodb_adds_is_passed_over() -> None:
     "hostile",
     [
         "/etc/passwd", "//etc/passwd", "..", "../x", "../../x", "a/../../x", "a/..", "a/b/../c", "..\\x", "a\\..\\x",
-        "C:\\x", "\\\\server\\x", "", ".", "./", None, 5, True, ["a"], {"a": "b"},
+        "C:\\x", "\\\\server\\x", "", ".", "./", None, 5, True, ["a"], {"a": "b"}, "..a", "...", ".hidden", "a/.b",
+        "a//b",        "a b", "c:d", "ä", "a\n", "a\0", "~", "$HOME", "a/b/c/d/e/f/g/h/i", "x" * 201,
     ],
 )  # fmt: skip
 def test_paths_that_lead_elsewhere(hostile: Any) -> None:
@@ -72,7 +77,7 @@ def test_paths_that_lead_elsewhere(hostile: Any) -> None:
         Manifest.from_json(text([DATABASE, DATABASE | {"path": hostile}]), WHERE)
 
 
-@pytest.mark.parametrize("harmless", ["a", "a/b", "..a", "a..b/c", "...", ".hidden", "a b/c:d", "ä"])
+@pytest.mark.parametrize("harmless", ["a", "a/b", "a..b/c", "a.", "-a", "a+b_c-d.e", "a/b/c/d/e/f/g/h"])
 def test_paths_that_only_look_so(harmless: str) -> None:
     assert Manifest.from_json(text([DATABASE | {"path": harmless}]), WHERE).database == harmless
 
@@ -117,9 +122,31 @@ def test_malformed_files(files: Any) -> None:
         Manifest.from_json(text(files), WHERE)
 
 
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"bytes": -1}, "no size in bytes"),
+        ({"bytes": 1.5}, "no size in bytes"),
+        ({"bytes": True}, "no size in bytes"),
+        ({"bytes": "1"}, "no size in bytes"),
+        ({"sha256": "0" * 63}, "is no SHA-256"),
+        ({"sha256": "G" * 64}, "is no SHA-256"),
+        ({"sha256": None}, "is no SHA-256"),
+        ({"kind": 5}, "no kind of file"),
+        ({"path": "HOMODB-1.duckdb"}, "twice"),
+        ({"path": "manifest.json"}, "twice"),
+        ({"path": "Downloaded.json"}, "twice"),
+    ],
+)
+def test_files_that_cannot_be(change: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(BrokenReleaseError, match=wanted):
+        Manifest.from_json(text([DATABASE, DATABASE | {"path": "other"} | change]), WHERE)
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_release_has_one_database(count: int) -> None:
-    manifest = Manifest.from_json(text([DATABASE] * count + [DATABASE | {"kind": "parquet"}]), WHERE)
+    databases = [DATABASE | {"path": f"{place}.duckdb"} for place in range(count)]
+    manifest = Manifest.from_json(text([*databases, DATABASE | {"kind": "parquet"}]), WHERE)
     with pytest.raises(BrokenReleaseError, match=f"names {count} DuckDB files, wanted 1"):
         _ = manifest.database
 

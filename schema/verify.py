@@ -1,0 +1,121 @@
+"""Holds a release against its manifest: a bad byte anywhere is found, and named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from homodb.schema.errors import BrokenReleaseError
+from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ReleaseFile, read_manifest
+from homodb.schema.selection import read_selection
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was verified.
+
+    Parameters
+    ----------
+    manifest
+        The manifest.
+    manifest_sha256
+        Its own checksum, hexadecimal: the one that stands in a catalog.
+    files, bytes
+        Files that are there and right, and their size.
+    left_out
+        Paths of files that were not downloaded, as the release's own record says.
+    foreign
+        Paths of files that the manifest does not name.
+    """
+
+    manifest: Manifest
+    manifest_sha256: str
+    files: int
+    bytes: int
+    left_out: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+
+def verify(folder: Path, *, report: Callable[[int, int], None] = lambda done, total: None) -> Verified:
+    """Check size and SHA-256 of every file of a release.
+
+    Parameters
+    ----------
+    folder
+        The release.
+    report
+        Called with bytes checked and bytes in all.
+
+    Raises
+    ------
+    ReleaseError
+        If it holds no manifest.
+    BrokenReleaseError
+        Names every file that is missing or altered, and links that lead out of the release.
+    """
+    manifest = read_manifest(folder)
+    chosen, left_out = _chosen(folder, manifest)
+    total, done, bad = sum(file.bytes for file in chosen), 0, []
+    for file in chosen:
+        why = _wrong(folder, file, lambda count, before=done: report(before + count, total))  # type: ignore[misc]
+        done += file.bytes
+        report(done, total)
+        if why:
+            bad.append(f"{file.path} {why}")
+    if bad:
+        told = "; ".join(bad)
+        raise BrokenReleaseError(f"{folder}: {len(bad)} of {len(chosen)} files are not what they were: {told}")
+    known = {MANIFEST, SELECTION, *(file.path for file in manifest.files)}
+    there = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return Verified(
+        manifest,
+        sha256_of(folder / MANIFEST),
+        len(chosen),
+        total,
+        tuple(file.path for file in left_out),
+        tuple(sorted(set(there) - known)),
+    )
+
+
+def _chosen(folder: Path, manifest: Manifest) -> tuple[list[ReleaseFile], list[ReleaseFile]]:
+    """Part the files into those that should be there, and those that were left out of the download."""
+    selection = read_selection(folder)
+    chosen = [file for file in manifest.files if selection is None or file.path in selection]
+    return chosen, [file for file in manifest.files if file not in chosen]
+
+
+def _wrong(folder: Path, file: ReleaseFile, report: Callable[[int], None]) -> str | None:
+    path = folder / file.path
+    if not path.is_file():
+        return "is missing"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return "is a link that leads out of the release"
+    size = path.stat().st_size
+    if size != file.bytes:
+        return f"has {size:,} bytes instead of {file.bytes:,}"
+    found = sha256_of(path, report=report)
+    return None if found == file.sha256 else f"has SHA-256 {found[:12]}… instead of {file.sha256[:12]}…"
+
+
+def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None) -> str:
+    """Return the SHA-256 of a file, hexadecimal.
+
+    Parameters
+    ----------
+    path
+        The file.
+    report
+        Called with the bytes read so far.
+    """
+    digest = hashlib.sha256()
+    done = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            report(done)
+    return digest.hexdigest()
