@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from homodb.cli.build import build
+from homodb.cli.embed import embed
 from homodb.cli.exam import exam
 from homodb.cli.explain import explain
+from homodb.cli.export import export
 from homodb.cli.info import info
+from homodb.cli.inspect import inspect
+from homodb.cli.neighbors import neighbors
 from homodb.cli.orthologs import orthologs
 from homodb.cli.simulate import simulate
 from homodb.cli.sql import sql
@@ -51,5 +55,6 @@ def options(
     context.obj = release
 
 
-for command in (translate, orthologs, explain, table, sql, info, build, simulate, exam):
+for command in (translate, inspect, orthologs, explain, neighbors, table, sql, info, build, embed, simulate, exam):
     app.command(command.__name__, no_args_is_help=command not in (info,))(command)
+app.add_typer(export, name="export")

@@ -23,6 +23,10 @@ StrategyOption = Annotated[
     str | None,
     typer.Option("--strategy", metavar="NAME", help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o."),
 ]
+EmbeddingOption = Annotated[
+    str | None,
+    typer.Option("--embedding", metavar="NAME", help="Embedding, such as kmer-mean. Default: the release's default."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

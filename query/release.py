@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from homodb.query.statement import check_statement, first_line
-from homodb.schema.cache import cache_folder
+from homodb.schema.cache import releases_folder
 from homodb.schema.connect import connect
 from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
 from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
@@ -60,11 +60,6 @@ def open_release(release: str | Path | None = None) -> Release:
     return Release(_locate(Path(wanted)))
 
 
-def releases_folder() -> Path:
-    """Return the folder of the cache that holds releases by name (``HOMODB_CACHE`` overrides the platform's place)."""
-    return cache_folder() / "releases"
-
-
 def _locate(wanted: Path) -> Path:
     try:
         path = wanted.expanduser()
@@ -96,14 +91,16 @@ class Release:
     ----------
     path
         The DuckDB file.
-    manifest
-        Its manifest; None where only the DuckDB file is at hand.
+    folder, manifest
+        Its folder and manifest; None where only the DuckDB file is at hand.
     """
 
     def __init__(self, path: Path) -> None:
         self.manifest: Manifest | None = None
+        self.folder: Path | None = None
         self.path = path
         if path.is_dir():
+            self.folder = path.absolute()
             self.manifest = read_manifest(path)
             self.path = path / self.manifest.database
             if not self.path.is_file():
@@ -202,6 +199,20 @@ class Release:
         from homodb.query.explain import explain
 
         return explain(self, gene, source=source, target=target)
+
+    def neighbors(
+        self,
+        genes: str | Sequence[str],
+        *,
+        source: str | int | Species,
+        target: str | int | Species,
+        k: int = 10,
+        embedding: str | None = None,
+    ) -> pl.DataFrame:
+        """Return the nearest genes by their vectors; see :func:`homodb.query.neighbors.neighbors`."""
+        from homodb.query.neighbors import neighbors
+
+        return neighbors(self, genes, source=source, target=target, k=k, embedding=embedding)
 
     def info(self) -> pl.DataFrame:
         """Return what the release maps: a row per pair of species and strategy, with counts by evidence class."""

@@ -10,10 +10,18 @@
     ├── ReleaseError              what was opened is not a usable release
     │   ├── NewerSchemaError      a release written by a newer homodb
     │   └── BrokenReleaseError    a file of the release is missing or altered, or an invariant fails
+    ├── CatalogError              a catalog that cannot be read, or lacks the release that was asked for
+    ├── TransferError             a download that fails, or does not give what was asked for
     ├── UnknownSpeciesError       a name that means no species, or none of the release
     ├── UnknownStrategyError      a strategy that does not exist
     ├── UnknownGeneError          no gene behind any of the given names
     ├── MissingMappingError       the release has no such pair of species, or not that strategy for it
+    ├── MissingEmbeddingError     the release has no vectors of genes, or not of that embedding, species or gene
+    ├── MissingPackageError       a package that a plain install does not bring
+    ├── VectorsError              vectors of genes that cannot be compared: not finite, or of different dimensions
+    ├── StoreError                a store of vectors: of other weights, damaged, or not to be written
+    ├── WorkerError               a worker process died before its work was done; what was finished is kept
+    ├── StoppedError              stopped by the user half-way; what was finished is kept
     ├── QueryError                SQL that is refused or that fails
     └── TranslationError          an AnnData that cannot be translated as asked
         ├── UndecidedSpeciesError the names do not tell which species they are from
@@ -87,6 +95,10 @@ class InputError(HomodbError):
         self.totals.update({kind: total - self.totals[kind] for kind, total in (totals or {}).items()})
         super().__init__(f"{path}: {self._summary()}")
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[Path, list[Problem], Counter[str]]]:
+        """Pickle what it was made of, so that it comes whole out of a worker process."""
+        return type(self), (self.path, self.problems, self.totals)
+
     def _summary(self) -> str:
         listed: Counter[str] = Counter()
         parts: list[str] = []
@@ -123,6 +135,14 @@ class BrokenReleaseError(ReleaseError):
     """The release is damaged: a file is missing or altered, or an invariant does not hold."""
 
 
+class CatalogError(HomodbError):
+    """A catalog of releases cannot be read, or has no such release."""
+
+
+class TransferError(HomodbError):
+    """A file could not be fetched whole and as it should be; nothing stands under its name."""
+
+
 class UnknownSpeciesError(HomodbError):
     """The name means no species that homodb (or this release) knows."""
 
@@ -137,6 +157,32 @@ class UnknownGeneError(HomodbError):
 
 class MissingMappingError(HomodbError):
     """The release has no mapping for this pair of species, or not by this strategy."""
+
+
+class MissingEmbeddingError(HomodbError):
+    """The release has no vectors of genes, or none of this embedding, this species or these genes."""
+
+
+class MissingPackageError(HomodbError):
+    """What was asked needs a package that is not installed."""
+
+
+class VectorsError(HomodbError):
+    """Vectors of genes cannot be compared: their numbers are not finite, or they differ in their dimensions."""
+
+
+class StoreError(HomodbError):
+    """A store of vectors is of other weights, is damaged, lacks what was asked for, or cannot be written."""
+
+
+class WorkerError(HomodbError):
+    """A worker process died before its work was done; what was finished is kept."""
+
+
+class StoppedError(HomodbError):
+    """The user stopped the work half-way (Ctrl-C); what was finished is kept."""
+
+    exit_code = 130
 
 
 class QueryError(HomodbError):

@@ -14,6 +14,8 @@ from homodb.schema.errors import BrokenReleaseError
 
 #: Folder of a release that holds vectors and indexes.
 FOLDER = "embeddings"
+#: Rows that are read together: a look-up reads a few groups, not the file.
+ROWS_PER_GROUP = 64
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,15 @@ def index_file(species: str, model: str, pooling: str) -> str:
 
 def write_vectors(path: Path, vectors: GeneVectors) -> None:
     """Write vectors as Parquet: columns ``gene`` and ``vector`` (a list of fixed size)."""
-    rows, dimensions = vectors.vectors.shape
+    dimensions = vectors.vectors.shape[1]
     flat = pa.array(np.ascontiguousarray(vectors.vectors, np.float32).reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(flat, dimensions)
     table = pa.table({"gene": pa.array(vectors.genes, pa.int64()), "vector": column})
-    # noise does not compress: no dictionary, no codec, so that reading costs next to nothing
-    pq.write_table(table, path, compression="none", use_dictionary=False, row_group_size=max(1, min(rows, 4096)))
+    # noise does not compress: no dictionary, no codec, so that reading costs next to nothing; small groups of rows,
+    # each with its checksums, so that a few genes can be read without the rest
+    pq.write_table(
+        table, path, compression="none", use_dictionary=False, write_page_checksum=True, row_group_size=ROWS_PER_GROUP
+    )
 
 
 def read_vectors(path: Path) -> GeneVectors:
@@ -73,7 +78,7 @@ def read_vectors(path: Path) -> GeneVectors:
         If the file is missing or holds something else.
     """
     try:
-        table = pq.read_table(path, columns=["gene", "vector"]).combine_chunks()
+        table = pq.read_table(path, columns=["gene", "vector"], page_checksum_verification=True).combine_chunks()
         column = table["vector"].combine_chunks() if table.num_rows else None
         if not pa.types.is_fixed_size_list(table.schema.field("vector").type):
             raise BrokenReleaseError(f"{path}: its vectors are no lists of one size")
@@ -82,6 +87,36 @@ def read_vectors(path: Path) -> GeneVectors:
     dimensions = table.schema.field("vector").type.list_size
     flat = np.zeros(0, np.float32) if column is None else column.flatten().to_numpy(zero_copy_only=False)
     return GeneVectors(table["gene"].to_numpy(), flat.astype(np.float32, copy=False).reshape(-1, dimensions))
+
+
+def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
+    """Read the vectors of some genes, without the rest of the file.
+
+    Parameters
+    ----------
+    path
+        A file of vectors.
+    genes
+        Gene keys, in any order; those that the file does not hold are left out.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If the file is missing, holds something else, or was altered where it is read.
+    """
+    try:
+        with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
+            there = file.read(columns=["gene"])["gene"].to_numpy()
+            rows = np.flatnonzero(np.isin(there, genes))
+            sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+            group_of = np.repeat(np.arange(len(sizes)), sizes)
+            groups = np.unique(group_of[rows])
+            column = file.read_row_groups(groups.tolist(), columns=["vector"])["vector"].combine_chunks()
+            dimensions = column.type.list_size
+    except (OSError, pa.ArrowException, KeyError, AttributeError) as error:
+        raise BrokenReleaseError(f"{path}: cannot be read as vectors of genes ({error})") from error
+    read = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False).reshape(-1, dimensions)
+    return GeneVectors(there[rows], read[np.isin(np.flatnonzero(np.isin(group_of, groups)), rows)])
 
 
 def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

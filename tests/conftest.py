@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+import polars as pl
 import pytest
 
 import homodb
 from homodb.etl.build import build
+from homodb.etl.config import ReleaseConfig
+from homodb.etl.index import write_index
+from homodb.etl.write import Contents, write_release
+from homodb.schema.vectors import FOLDER, GeneVectors, index_file, vectors_file, write_vectors
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+#: Vectors of a release: by (model, pooling), by species.
+Vectors = Mapping[tuple[str, str], Mapping[str, GeneVectors]]
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +60,81 @@ def real_folder(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> 
 def real(real_folder: Path) -> Iterator[homodb.Release]:
     with homodb.open(real_folder) as release:
         yield release
+
+
+class ReleaseWith(Protocol):
+    def __call__(self, folder: Path, vectors: Vectors, *, graph_from: int = 50_000) -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def release_with(toy_folder: Path) -> ReleaseWith:
+    """Writes a release that has everything of the toy one, and the given vectors beside its embedding.
+
+    The first of the given embeddings maps what the toy release's own one maps.
+    """
+
+    def write(folder: Path, vectors: Vectors, *, graph_from: int = 50_000) -> Path:
+        folder.mkdir()
+        (folder / FOLDER).mkdir()
+        with homodb.open(toy_folder) as release:
+            names = release.sql("SELECT table_name FROM duckdb_tables() WHERE NOT internal")["table_name"]
+            tables = {name: release.sql(f'SELECT * FROM "{name}"') for name in names if name != "release"}
+            version, ensembl = release.version, release.ensembl
+        base = tables["embedding"].height
+        rows, counts = [], []
+        for number, ((model, pooling), by_species) in enumerate(vectors.items(), base + 1):
+            dimensions = next(iter(by_species.values())).vectors.shape[1]
+            rows.append(
+                {
+                    "embedding": number,
+                    "model": model,
+                    "pooling": pooling,
+                    "dimensions": dimensions,
+                    "origin": "computed",
+                }
+            )
+            for species, told in by_species.items():
+                write_vectors(folder / vectors_file(species, model, pooling), told)
+                write_index(folder / index_file(species, model, pooling), told, graph_from=graph_from)
+                n = np.arange(len(told.genes))
+                counts.append(
+                    pl.DataFrame({"embedding": number, "gene": told.genes, "n_isoforms": n % 5 + 1, "n_nmd": n % 2})
+                )
+        tables["embedding"] = pl.concat([tables["embedding"], pl.DataFrame(rows)], how="diagonal_relaxed")
+        tables["gene_embedding"] = pl.concat(counts)
+        mapped = tables["mapping"].filter(pl.col("embedding") == 1)
+        same = mapped.with_columns(embedding=pl.lit(base + 1, mapped.schema["embedding"]))
+        tables["mapping"] = pl.concat([tables["mapping"], same])
+        contents = Contents(tables, default_embedding=1)
+        write_release(folder, ReleaseConfig(version=version, ensembl=ensembl), contents)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def coding(toy_folder: Path) -> Mapping[str, np.ndarray]:
+    """Keys of the toy release's primary genes that may have a protein, ascending, by species."""
+    with homodb.open(toy_folder) as release:
+        rows = release.sql(
+            "SELECT s.name, list(gene ORDER BY gene) FROM gene JOIN species s USING (species) "
+            "WHERE gene = primary_gene AND coalesce(biotype, 'protein_coding') = 'protein_coding' GROUP BY ALL"
+        )
+    return {name: np.array(genes, np.int64) for name, genes in rows.iter_rows()}
+
+
+@pytest.fixture(scope="session")
+def vectors_folder(
+    tmp_path_factory: pytest.TempPathFactory, release_with: ReleaseWith, coding: Mapping[str, np.ndarray]
+) -> Path:
+    """The toy release with made-up vectors: of all three species by ``kmer-mean``, of two by ``kmer-max``."""
+    rng = np.random.default_rng(4)
+
+    def made(species: str, dimensions: int) -> GeneVectors:
+        genes = coding[species]
+        return GeneVectors(genes, rng.standard_normal((len(genes), dimensions)).astype(np.float32))
+
+    by_mean = {species: made(species, 24) for species in coding}
+    by_max = {species: made(species, 24) for species in ("homo_sapiens", "mus_musculus")}
+    vectors = {("kmer", "mean"): by_mean, ("kmer", "max"): by_max}
+    return release_with(tmp_path_factory.mktemp("vectors") / "release", vectors)

@@ -3,8 +3,10 @@
 Everything public is here, loaded when it is first used:
 
 - :func:`open`: open a release, then ask ``release.orthologs``, ``release.sql``, ``release.joint_table``,
-  ``release.explain``;
+  ``release.explain``, ``release.neighbors``;
 - :func:`translate`, :func:`translate_with_report`: an AnnData into another species' genes;
+- :func:`translate_genes`: names of genes into those of their partners;
+- :func:`inspect`: what the gene names of an AnnData are;
 - :class:`Release`, :class:`Strategy`, and the errors, :class:`HomodbError` at their root.
 """
 
@@ -14,11 +16,14 @@ _WHERE = {
     "EvidenceClass": "homodb.schema.strategies",
     "Explanation": "homodb.query.explain",
     "HomodbError": "homodb.schema.errors",
+    "Inspection": "homodb.query.inspect",
     "Release": "homodb.query.release",
     "Report": "homodb.query.translate.report",
     "Species": "homodb.schema.species",
     "Strategy": "homodb.schema.strategies",
+    "inspect": "homodb.query.inspect",
     "translate": "homodb.query.translate.translate",
+    "translate_genes": "homodb.query.lists.genes",
     "translate_with_report": "homodb.query.translate.translate",
 }
 

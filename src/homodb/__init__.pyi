@@ -1,4 +1,7 @@
 from homodb.query.explain import Explanation as Explanation
+from homodb.query.inspect import Inspection as Inspection
+from homodb.query.inspect import inspect as inspect
+from homodb.query.lists.genes import translate_genes as translate_genes
 from homodb.query.release import Release as Release
 from homodb.query.release import open_release as open
 from homodb.query.translate.report import Report as Report
@@ -15,12 +18,15 @@ __all__ = [
     "EvidenceClass",
     "Explanation",
     "HomodbError",
+    "Inspection",
     "Release",
     "Report",
     "Species",
     "Strategy",
     "__version__",
+    "inspect",
     "open",
     "translate",
+    "translate_genes",
     "translate_with_report",
 ]
