@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from typer.main import get_command
@@ -30,15 +32,23 @@ def commands_page() -> str:
         "Exit codes: 0 when all went well; 2 when homodb explains in one line why not, nothing written; 1 for an "
         "error that homodb did not foresee (please report it).\n",
     ]
-    for name, command in root.commands.items():  # type: ignore[attr-defined]
+    for name, command in _commands(root):
         parts.append(f"## homodb {name}\n")
         parts.append(_paragraphs(command.help or ""))
-        parts.append("| argument or option | what it is |\n| --- | --- |")
-        for parameter in command.params:
-            if parameter.name != "help":
-                parts.append(f"| {_spelled(parameter)} | {parameter.help}{_default(parameter)} |")
-        parts.append("")
+        shown = [parameter for parameter in command.params if parameter.name != "help"]
+        if shown:
+            parts.append("| argument or option | what it is |\n| --- | --- |")
+            parts += [f"| {_spelled(parameter)} | {parameter.help}{_default(parameter)} |" for parameter in shown]
+            parts.append("")
     return "\n".join(parts)
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each command by its whole name, those of groups (``export graph``) after their group."""
+    for name, command in group.commands.items():
+        yield before + name, command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
 
 
 def _paragraphs(text: str) -> str:
