@@ -1,0 +1,91 @@
+"""``homodb embed``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homodb.cli.options import JsonOption
+from homodb.schema.errors import StoppedError
+
+if TYPE_CHECKING:
+    from homodb.etl.embeddings.embed import Progress
+
+
+class LongWay(StrEnum):
+    """What is done with proteins longer than the model reads."""
+
+    TRUNCATE = "truncate"
+    WINDOW = "window"
+
+
+def embed(
+    proteomes: Annotated[list[Path], typer.Argument(metavar="PROTEOME.fa.gz...", help="Ensembl pep.all FASTA files.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="Folder of vectors; it may exist.")],
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="kmer, or an ESM2 checkpoint.")] = "kmer",
+    weights: Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="The checkpoint's file.")] = None,
+    layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Layer. Default: the last.")] = None,
+    long: Annotated[LongWay | None, typer.Option("--long", help="Over 1022 residues. Default: truncate.")] = None,
+    device: Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Default: auto.")] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", metavar="float32|bfloat16|float16", help="Default: float32.")
+    ] = "float32",
+    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes. Default: 1.")] = 1,
+    species: Annotated[
+        list[str] | None, typer.Option("--species", metavar="NAME", help="Default: as the file's name begins.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Embed proteomes into a store of vectors, by sequence; only what is not there yet.
+
+    Stopped at any moment, the same command goes on where it was, and the result is the same.
+
+    Example: homodb embed Homo_sapiens.GRCh38.pep.all.fa.gz -o vectors --model esm2_t6_8M_UR50D
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    from homodb.etl.embeddings.model import Long
+    from homodb.etl.embeddings.proteomes import embed_proteomes
+    from homodb.etl.embeddings.tasks import ModelSpec
+
+    spec = ModelSpec(model, weights, layer, None if long is None else Long(long.value), device, precision)
+    console = Console(stderr=True, highlight=False, markup=False)
+    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
+    begun, last, seconds = time.perf_counter(), "nothing", 0.0
+    try:
+        with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+            bar = bars.add_task(f"loading {model}", total=None)
+
+            def report(now: Progress) -> None:
+                nonlocal begun, last, seconds
+                begun = begun if now.tokens else time.perf_counter()
+                seconds = time.perf_counter() - begun
+                last = f"{now.done:,} of {now.total:,} sequences"
+                rate = f", {now.tokens / seconds:,.0f} tokens/s" if now.tokens else ""
+                bars.update(bar, description=last + rate, completed=now.tokens, total=now.total_tokens)
+
+            told = embed_proteomes(proteomes, output, spec, species=species or (), workers=workers, report=report)
+    except KeyboardInterrupt:
+        raise StoppedError(f"stopped; {last} embedded and kept in {output}: the same command goes on there") from None
+    if as_json:
+        json.dump(asdict(told) | {"seconds": seconds}, sys.stdout, default=str)
+        typer.echo()
+        return
+    counts = told.counts
+    for reason, count in told.dropped.items():
+        typer.echo(f"noted: {count:,} {reason}", err=True)
+    rate = f", {counts.tokens:,} tokens at {counts.tokens / seconds:,.0f}/s" if counts.embedded else ""
+    others = f", {counts.elsewhere:,} by another process" if counts.elsewhere else ""
+    typer.echo(
+        f"embedded by {told.identity.model}: {counts.embedded:,} of {counts.wanted:,} different sequences of "
+        f"{told.proteins:,} proteins{rate}{others}; {counts.there:,} were there; {told.store}"
+    )
