@@ -18,6 +18,7 @@ from homodb.etl.evidence import EmbeddingEvidence
 from homodb.etl.index import write_index
 from homodb.etl.matching import correlate
 from homodb.etl.runner import Runner
+from homodb.schema.errors import ConfigError
 from homodb.schema.species import by_number
 from homodb.schema.vectors import FOLDER, index_file, read_vectors, vectors_file, write_vectors
 
@@ -39,6 +40,11 @@ def computed_embeddings(
         Vectors and indexes are written into its ``embeddings``.
     runner
         Reports the steps.
+
+    Raises
+    ------
+    ConfigError
+        If no protein is left to embed.
     """
     config = settings.embedding or EmbeddingConfig("kmer")
     (folder / FOLDER).mkdir(exist_ok=True)
@@ -93,7 +99,11 @@ def _entering(proteins: pl.DataFrame, config: EmbeddingConfig) -> tuple[pl.DataF
         where = by_number(number).name
         losses += [{"where": where, "reason": why, "count": count} for why, count in reasons.items() if count]
         kept.append(entered)
-    return pl.concat(kept), tuple(losses)
+    proteins = pl.concat(kept)
+    if proteins.is_empty():
+        told = "; ".join(f"{loss['where']}: {loss['count']:,} {loss['reason']}" for loss in losses)
+        raise ConfigError(f"[embedding]: no protein is left to embed ({told or 'the proteomes have none'})")
+    return proteins, tuple(losses)
 
 
 def _pool_species(

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import polars as pl
 
+from homodb.query.hints import hints
+from homodb.query.readings import VERSION, readings
 from homodb.query.release import Release
-from homodb.schema.species import KEYS_PER_SPECIES, Species, normalise
-from homodb.schema.species import names as species_names
-
-_PAR_Y = re.compile(r"(.+)_PAR_Y")
-_VERSION = re.compile(r"(.+)\.\d+")
-_MAKE_UNIQUE = re.compile(r"(.+)[-.]\d+")
-_GENOME = re.compile(r"([A-Za-z][A-Za-z0-9.]*)_+(.+)")
-_ASSEMBLY = re.compile(r"(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)")
-
-#: Species by how their assemblies are called: in a file of two species, a mouse gene is no human one.
-_ASSEMBLED = {
-    "GRCh": "homo_sapiens", "hg": "homo_sapiens", "GRCm": "mus_musculus", "mm": "mus_musculus",
-    "GRCr": "rattus_norvegicus", "rn": "rattus_norvegicus", "GRCz": "danio_rerio", "danRer": "danio_rerio",
-    "GRCg": "gallus_gallus", "galGal": "gallus_gallus",
-}  # fmt: skip
+from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "name": pl.String,
@@ -33,20 +19,18 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "how": pl.String,
     "understood_as": pl.String,
     "candidates": pl.List(pl.String),
+    "hint": pl.String,
+}
+_MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
+    "name": pl.String,
+    "how": pl.String,
+    "text": pl.String,
+    "genes": pl.List(pl.Int64),
+    "hint": pl.String,
 }
 
-
-@dataclass(frozen=True)
-class _Meaning:
-    """What a name means: one gene, or several when it is ambiguous, and in which spelling."""
-
-    how: str
-    text: str
-    genes: tuple[int, ...]
-
-
-#: For each text, the genes that bear it, by how they do.
-_Bearers = Mapping[str, Mapping[str, tuple[int, ...]]]
+#: Later readings of a name stand so far apart in the order of rules.
+_STAGE = 1000
 
 
 def resolve(release: Release, names: Sequence[str], species: Species) -> pl.DataFrame:
@@ -65,9 +49,10 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     -------
     polars.DataFrame
         One row per name, in order: ``name``; ``gene`` (key of the primary gene, null when not found);
-        ``stable_id``, ``symbol``; ``how`` (stable_id, symbol, symbol_case, alias, ambiguous, unknown);
+        ``stable_id``, ``symbol``; ``how`` (stable_id, symbol, symbol_case, alias, date, ambiguous, retired, unknown);
         ``understood_as`` (what was left of the name when a version, make-unique suffix or genome prefix came
-        off, else the name); ``candidates`` (stable IDs that an ambiguous name may mean).
+        off, else the name); ``candidates`` (stable IDs that an ambiguous name may mean); ``hint`` (for a name that
+        means no gene: what it looks like, where that can be told).
 
     Notes
     -----
@@ -75,136 +60,98 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     whatever its case where unambiguous; alias where unambiguous. A symbol that several primary genes bear is
     ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known (``TBCE-1``;
     not where other symbols begin alike, as those of pig's SLA-1 do), and so
-    is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``). A prefix is a genome if it has a digit or names
-    the species, and is not another species' assembly: ``adt_CD4`` is no gene, ``mm10_Gcg`` none of human.
+    is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``) and Seurat (``C4B-2`` for ``C4B_2``). A prefix is a
+    genome if it has a digit or names the species, and is no symbol and not another species' assembly: ``adt_CD4`` is no
+    gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
     """
-    spellings = {name: list(dict.fromkeys(_spellings(name, species))) for name in dict.fromkeys(names)}
-    exact = _bearers(release, "resolve_exact", (text for texts in spellings.values() for text in texts), species)
-    meanings: dict[str, _Meaning] = {}
-    for name in spellings:
-        meaning = _by_id(exact, [name, *_versionless(name)]) or _by_symbol(exact, [name])
-        if meaning is not None:
-            meanings[name] = meaning
-    rest = {name: texts for name, texts in spellings.items() if name not in meanings}
-    loose = _bearers(release, "resolve_loose", (text for texts in rest.values() for text in texts), species)
-    families = _families(release, (text for texts in rest.values() for text in texts), species)
-    for name, texts in rest.items():
-        members = [
-            text for text in texts if text.count("-") <= name.count("-")
-        ]  # of H2.K1 not what undoing makes of it
-        less = [
-            text for text in texts[1:]
-            if text not in families or not any(member.startswith(f"{text}-") for member in members)
-        ]  # fmt: skip
-        meanings[name] = (
-            _loosely(loose, [name]) or _ambiguous(loose, [name])
-            or _by_id(exact, less) or _by_symbol(exact, less) or _loosely(loose, less) or _ambiguous(loose, less)
-            or _Meaning("unknown", name, ())
-        )  # fmt: skip
-    return _table(release, names, meanings)
+    asked = pl.DataFrame({"name": pl.Series(names, dtype=pl.String)})
+    different = asked["name"].unique(maintain_order=True)
+    known = _by_exact_name(release, different, species)
+    rest = _without(different, known)
+    if rest.len():
+        known = pl.concat([known, _by_reading(release, rest, species)])
+        rest = _without(rest, known)
+        known = pl.concat([known, hints(release, rest, species).select(*_MEANING)]) if rest.len() else known
+    return _labelled(release, asked.join(known, on="name", how="left", maintain_order="left"))
 
 
-def _spellings(name: str, species: Species) -> Iterator[str]:
-    """Yield the name as it is, as it was before R's ``make.names``, and without version, suffix or prefix."""
-    yield name
-    undone = re.sub(r"^X(?=\d)", "", name).replace(".", "-")
-    rests = [match[1] for match in (form.fullmatch(name) for form in (_VERSION, _PAR_Y, _MAKE_UNIQUE)) if match]
-    for rest in (undone, *rests, *_without_genome(name, species)):
-        yield rest
-        inner = _MAKE_UNIQUE.fullmatch(rest)
-        if inner:
-            yield inner[1]
+def _by_exact_name(release: Release, names: pl.Series, species: Species) -> pl.DataFrame:
+    """Resolve stable IDs, with version or without, and symbols as they stand."""
+    versionless = names.str.extract(VERSION, 1)
+    read = pl.DataFrame({
+        "name": pl.concat([names, names]),
+        "text": pl.concat([names, versionless]),
+        "place": pl.repeat(0, names.len(), eager=True).append(pl.repeat(1, names.len(), eager=True)),
+    }).drop_nulls("text")  # fmt: skip
+    is_id = pl.col("how") == "stable_id"
+    claims = _claims(release, "resolve_exact", read, species).filter(is_id | (pl.col("place") == 0))
+    return _first(claims.with_columns(rank=pl.when(is_id).then("place").otherwise(2)))
 
 
-def _without_genome(name: str, species: Species) -> list[str]:
-    """Return the name less the genome that it begins with, if it begins with one that may be the species'."""
-    assembly = _ASSEMBLY.fullmatch(name)
-    if assembly:
-        return [assembly[2]] if _ASSEMBLED[assembly[1]] == species.name else []
-    prefix = _GENOME.fullmatch(name)
-    if prefix and (re.search(r"\d", prefix[1]) or normalise(prefix[1]) in species_names(species)):
-        return [prefix[2]]
-    return []
+def _by_reading(release: Release, names: pl.Series, species: Species) -> pl.DataFrame:
+    """Resolve names that are neither: by case or alias as they stand, then by what a tool has left of them."""
+    as_is = pl.DataFrame({"name": names, "text": names}).with_columns(place=pl.lit(0))
+    found = [_loosely(release, as_is, species)]
+    read = readings(release, _without(names, found[-1]), species).filter(pl.col("place") > 0)
+    exact = _claims(release, "resolve_exact", read, species)
+    ids_first = pl.when(pl.col("how") == "stable_id").then(0).otherwise(_STAGE)
+    found.append(_first(exact.with_columns(rank=ids_first + pl.col("place"))))
+    found.append(_loosely(release, read.join(found[-1], on="name", how="anti"), species))
+    return pl.concat(found)
 
 
-def _families(release: Release, names: Iterable[str], species: Species) -> set[str]:
-    """Return what begins other symbols too: SLA-1 is a gene like SLA-DRB1, not a second SLA."""
-    bases = {match[1] for match in (re.fullmatch(r"(.+)-\d+", name) for name in dict.fromkeys(names)) if match}
-    if not bases:
-        return set()
-    return set(release.ask("resolve_families", {"texts": sorted(bases), "species": species.number})["text"])
+def _without(names: pl.Series, found: pl.DataFrame) -> pl.Series:
+    return names.filter(~names.is_in(found["name"].implode()))
 
 
-def _versionless(name: str) -> list[str]:
-    """Return the name less its version, if it has one."""
-    match = _VERSION.fullmatch(name)
-    return [match[1]] if match else []
+def _loosely(release: Release, read: pl.DataFrame, species: Species) -> pl.DataFrame:
+    """Resolve by symbol but for case, then by alias; where no reading means one gene, it is ambiguous."""
+    claims = _claims(release, "resolve_loose", read, species)
+    several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
+    by_alias = pl.when(pl.col("how") == "symbol_case").then(0).otherwise(1)
+    return _first(claims.with_columns(rank=several + pl.col("place") * 2 + by_alias))
 
 
-def _bearers(release: Release, query: str, texts: Iterable[str], species: Species) -> _Bearers:
-    wanted = list(dict.fromkeys(texts))
-    if not wanted:
-        return {}
-    parameters: dict[str, object] = {"texts": wanted}
+def _claims(release: Release, query: str, read: pl.DataFrame, species: Species) -> pl.DataFrame:
+    """Return the genes that bear a reading of a name: ``name, text, place, how, genes``, a row per kind of bearing."""
+    parameters: dict[str, object] = {"texts": read["text"].unique().to_list(), "species": species.number}
+    if not read.height:
+        return pl.DataFrame(schema={**read.schema, "place": pl.Int32, "how": pl.String, "genes": pl.List(pl.Int64)})
     if query == "resolve_loose":
         first = species.number * KEYS_PER_SPECIES
         parameters |= {"first": first, "last": first + KEYS_PER_SPECIES - 1}
-    found: dict[str, dict[str, tuple[int, ...]]] = {}
-    for text, how, gene in release.ask(query, parameters | {"species": species.number}).iter_rows():
-        genes = found.setdefault(text, {}).get(how, ())
-        found[text][how] = tuple(sorted({*genes, gene}))
-    return found
+    found = release.ask(query, parameters).group_by("text", "how").agg(genes=pl.col("gene").unique().sort())
+    return read.join(found, on="text").select("name", "text", pl.col("place").cast(pl.Int32), "how", "genes")
 
 
-def _by_id(exact: _Bearers, texts: list[str]) -> _Meaning | None:
-    for text in texts:
-        genes = exact.get(text, {}).get("stable_id", ())
-        if genes:
-            return _Meaning("stable_id", text, genes)
-    return None
+def _first(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Keep each name's claim of the lowest rank; one by several genes is ambiguous."""
+    several = pl.col("genes").list.len() > 1
+    return (
+        ranked.sort("rank")
+        .unique("name", keep="first", maintain_order=True)
+        .with_columns(
+            how=pl.when(several).then(pl.lit("ambiguous")).otherwise("how"), hint=pl.lit(None, pl.String)
+        )
+        .select(*_MEANING)
+    )  # fmt: skip
 
 
-def _by_symbol(exact: _Bearers, texts: list[str]) -> _Meaning | None:
-    """Return the gene of a symbol; one that several primary genes bear is ambiguous, and that is final."""
-    for text in texts:
-        genes = exact.get(text, {}).get("symbol", ())
-        if genes:
-            return _Meaning("symbol" if len(genes) == 1 else "ambiguous", text, genes)
-    return None
-
-
-def _loosely(loose: _Bearers, texts: list[str]) -> _Meaning | None:
-    """Symbol but for case, then alias, each only where it means one gene."""
-    for text in texts:
-        for how in ("symbol_case", "alias"):
-            genes = loose.get(text, {}).get(how, ())
-            if len(genes) == 1:
-                return _Meaning(how, text, genes)
-    return None
-
-
-def _ambiguous(loose: _Bearers, texts: list[str]) -> _Meaning | None:
-    for text in texts:
-        for genes in loose.get(text, {}).values():
-            return _Meaning("ambiguous", text, genes)
-    return None
-
-
-def _table(release: Release, names: Sequence[str], meanings: Mapping[str, _Meaning]) -> pl.DataFrame:
-    wanted = sorted({gene for meaning in meanings.values() for gene in meaning.genes})
-    labels: dict[int, tuple[str, str | None]] = {}
-    if wanted:
-        labels = {
-            gene: (stable_id, symbol)
-            for gene, stable_id, symbol in release.ask("labels", {"genes": wanted}).iter_rows()
-        }
-    rows: list[tuple[object, ...]] = []
-    for name in names:
-        meaning = meanings[name]
-        if len(meaning.genes) == 1:
-            gene = meaning.genes[0]
-            rows.append((name, gene, *labels[gene], meaning.how, meaning.text, []))
-        else:
-            candidates = [labels[gene][0] for gene in meaning.genes]
-            rows.append((name, None, None, None, meaning.how, meaning.text, candidates))
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+def _labelled(release: Release, meanings: pl.DataFrame) -> pl.DataFrame:
+    """Name the genes."""
+    wanted = meanings["genes"].explode().drop_nulls().unique().sort()
+    labels = release.ask("labels", {"genes": wanted.to_list()})
+    of_many = meanings.filter(pl.col("how") == "ambiguous").unique("name").explode("genes").rename({"genes": "gene"})
+    candidates = (
+        of_many.join(labels, on="gene", maintain_order="left")
+        .group_by("name", maintain_order=True)
+        .agg(candidates="stable_id")
+    )
+    one = pl.when(~pl.col("how").is_in(["ambiguous", "unknown", "retired"])).then(pl.col("genes").list.first())
+    return (
+        meanings.with_columns(gene=one, understood_as="text")
+        .join(labels, on="gene", how="left", maintain_order="left")
+        .join(candidates, on="name", how="left", maintain_order="left")
+        .with_columns(pl.col("candidates").fill_null([]))
+        .select(pl.col(name).cast(kind) for name, kind in _SCHEMA.items())
+    )

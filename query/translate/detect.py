@@ -6,19 +6,25 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from homodb.query.readings import ASSEMBLED, VERSION
 from homodb.query.release import Release
 from homodb.schema.errors import UndecidedSpeciesError
-from homodb.schema.species import Species, find
+from homodb.schema.species import KEYS_PER_SPECIES, Species, find
 
-#: The winner needs so many telling names, this share of what is known, and this share of all votes.
+#: The winner needs so many telling names by default, this share of what is known, and this share of all votes.
 _VOTES = 5
 _SHARE_OF_KNOWN = 0.005
 _SHARE_OF_VOTES = 0.9
 
+#: Where fewer of the names than this share are known as stable IDs or symbols, accessions vote too.
+_FEW = 0.1
+
+_ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
+
 
 def other_species_note(release: Release, names: Sequence[str], given: Species) -> list[str]:
     """Return a note where far more names are known to another species than to the one that was given."""
-    votes = _votes(release, names)
+    votes = species_votes(release, names)
     best = votes.row(0, named=True)
     known = votes.filter(pl.col("species") == given.name)["known"].item()
     if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known:
@@ -29,12 +35,54 @@ def other_species_note(release: Release, names: Sequence[str], given: Species) -
     ]
 
 
-def _votes(release: Release, names: Sequence[str]) -> pl.DataFrame:
-    bare = [name.split(".")[0] if name.startswith("ENS") else name for name in names]
-    return release.ask("species_votes", {"names": bare})
+def species_votes(release: Release, names: Sequence[str]) -> pl.DataFrame:
+    """Count for each species of a release the names that its genes bear.
+
+    Parameters
+    ----------
+    release
+        An open release; only its species are considered.
+    names
+        Names of genes, of any kind; a version and the name of an assembly (``mm10___Ins2``: mouse) come off. Accessions
+        (NCBI Gene, UniProt, RefSeq, retired stable IDs) count where hardly any name is a stable ID or a symbol.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``species``, ``votes`` (names that genes of this species alone bear), ``known`` (names that its genes bear);
+        most votes first.
+    """
+    different = pl.DataFrame({"name": pl.Series(names, dtype=pl.String).unique(maintain_order=True)})
+    name = pl.col("name")
+    owner = name.str.extract(_ASSEMBLY, 1).replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
+    bare = different.select("name", text=pl.coalesce(name.str.extract(_ASSEMBLY, 2), name), owner=owner)
+    versionless = bare.with_columns(pl.col("text").str.extract(VERSION, 1)).drop_nulls("text")
+    numbered = bare.with_columns(pl.col("text").str.extract(r"^LOC(\d+)$", 1)).drop_nulls("text")
+    read = pl.concat([bare, versionless, numbered])
+    parameters: dict[str, object] = {
+        "names": read["name"].to_list(),
+        "texts": read["text"].to_list(),
+        "owners": read["owner"].to_list(),
+        "keys_per_species": KEYS_PER_SPECIES,
+    }
+    votes = release.ask("species_votes", parameters | {"by_alias": False})
+    if votes["known"].max() >= _FEW * different.height or are_positions(names):  # type: ignore[operator]
+        return votes
+    return release.ask("species_votes", parameters | {"by_alias": True})
 
 
-def detect_species(release: Release, names: Sequence[str]) -> Species:
+def are_positions(names: Sequence[str]) -> bool:
+    """Whether the names count from 0 or 1: then they number the rows, and are no NCBI Gene numbers.
+
+    Examples
+    --------
+    >>> are_positions(["0", "1", "2"]), are_positions(["3630", "2641"])
+    (True, False)
+    """
+    return bool(names) and names[0] in ("0", "1") and list(names) == [str(int(names[0]) + i) for i in range(len(names))]
+
+
+def detect_species(release: Release, names: Sequence[str], *, few: bool = False) -> Species:
     """Return the species that the names come from.
 
     Parameters
@@ -42,17 +90,21 @@ def detect_species(release: Release, names: Sequence[str]) -> Species:
     release
         An open release; only its species are considered.
     names
-        Stable IDs or symbols, spelled as in their species. A name that genes of exactly one species bear is a vote.
+        Stable IDs or symbols, spelled as in their species, or accessions. A name that genes of exactly one species bear
+        is a vote.
+    few
+        Whether there may be few names, as in a list of genes: then half of those that are known are votes enough.
 
     Raises
     ------
     UndecidedSpeciesError
         If no species has enough votes: close species share nearly all symbols. The message shows the votes.
     """
-    votes = _votes(release, names)
+    votes = species_votes(release, names)
     best = votes.row(0, named=True)
     total = int(votes["votes"].sum())
-    enough = best["votes"] >= max(_VOTES, _SHARE_OF_KNOWN * best["known"])
+    least = max(1, min(_VOTES, (best["known"] + 1) // 2)) if few else _VOTES
+    enough = best["votes"] >= max(least, _SHARE_OF_KNOWN * best["known"])
     if enough and best["votes"] >= _SHARE_OF_VOTES * total:
         return find(best["species"])
     shown = ", ".join(f"{row['species']} {row['votes']} (knows {row['known']})" for row in votes.iter_rows(named=True))

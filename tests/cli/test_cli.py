@@ -28,7 +28,7 @@ from polars.testing import assert_frame_equal
 import homodb
 from homodb.cli import main
 
-COMMANDS = ("translate", "orthologs", "explain", "table", "sql", "info", "build", "simulate", "exam")
+COMMANDS = ("translate", "inspect", "orthologs", "explain", "table", "sql", "info", "build", "simulate", "exam")
 TRUTH = """\
 source_species\tsource_id\ttarget_species\ttarget_id\thomology_type
 homo_sapiens\tENSG00000000001\tmus_musculus\tENSMUSG00000000002\tortholog_one2many

@@ -373,7 +373,8 @@ def test_order_and_repeats_are_kept(release: homodb.Release, names: list[str], s
         ("human", "c1orf112", "C1orf112", "symbol_case"),
         ("human", "ccl2", "CCL2", "symbol_case"),
         ("human", "mm10_Ccl2", None, "unknown"),
-        ("human", "1-Mar", None, "unknown"),
+        ("human", "1-Mar", None, "ambiguous"),  # MARCH1 and MARC1
+        ("human", "2-Sep", "SEPTIN2", "date"),
     ],
 )
 def test_real_names(real: homodb.Release, species: str, name: str, symbol: str | None, how: str) -> None:

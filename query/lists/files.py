@@ -1,0 +1,148 @@
+"""Translates files of genes: lists, tables, gene sets; written whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from homodb.query.lists.partners import Naming, OneToMany, Wish
+from homodb.query.lists.plain import translate_list, translate_sets
+from homodb.query.lists.report import ListReport, Translated, list_report
+from homodb.query.lists.rows import translate_table
+from homodb.query.lists.table import find_separator
+from homodb.query.release import Release, open_release
+from homodb.schema.errors import OutputError, TranslationError
+from homodb.schema.files import whole_file
+from homodb.schema.species import Species
+from homodb.schema.strategies import Strategy
+
+Kind = Literal["list", "table", "gmt"]
+
+#: Endings of files of genes, before a ``.gz``.
+_ENDINGS = (".txt", ".list", ".lst", ".csv", ".tsv", ".tab", ".gmt")
+
+_GZIP = b"\x1f\x8b"
+
+
+def is_list_file(path: Path) -> bool:
+    """Whether a file's name says that it holds a list of genes, a table or gene sets.
+
+    Examples
+    --------
+    >>> is_list_file(Path("markers.csv.gz")), is_list_file(Path("cells.h5ad"))
+    (True, False)
+    """
+    return path.name.lower().removesuffix(".gz").endswith(_ENDINGS)
+
+
+def translate_list_file(
+    path: Path,
+    output: Path,
+    to: str | int | Species,
+    *,
+    source: str | int | Species | None = None,
+    strategy: str | Strategy | None = None,
+    release: str | Path | Release | None = None,
+    column: str | None = None,
+    one_to_many: OneToMany = "best",
+    names: Naming = "keep",
+    kind: Kind | None = None,
+) -> ListReport:
+    """Translate a file of genes; parameters that are not here as in :func:`homodb.translate_genes`.
+
+    Parameters
+    ----------
+    path
+        A list of one gene per line, a table (CSV, TSV; markers, ligands and receptors), or gene sets (GMT); plain or
+        gzip.
+    output
+        The file to write, of the same form; gzip where it ends in ``.gz``. What is there is replaced when the new one
+        is whole.
+    column
+        Of a table: names (or numbers from 1) of the columns of genes, parted by commas; by default found by their names
+        and cells.
+    kind
+        What the file is; by default told by its name and content.
+
+    Raises
+    ------
+    InputError
+        If the rows of a table differ in length.
+    TranslationError
+        If the file is not text, holds no genes, a column is not there, or not a single gene can be carried.
+    OutputError
+        If the output is the input, or cannot be written.
+    """
+    if output.resolve() == path.resolve():
+        raise OutputError(f"{output}: is the input file; name another output")
+    text = _text(path)
+    with ExitStack() as stack:
+        opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+        given = opened.find_species(source) if source is not None else None
+        wish = Wish(opened, opened.find_species(to), given, strategy, one_to_many, names)
+        translated = _translated(path, text, wish, column, kind)
+        version = opened.version
+    report = list_report(translated, source_given=source is not None, release=version)
+    if not translated.partners.targets:
+        raise TranslationError(_nothing(path, report))
+    with whole_file(output) as partial:
+        content = translated.text.encode()
+        partial.write_bytes(gzip.compress(content, mtime=0) if output.name.endswith(".gz") else content)
+    return report
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise TranslationError(f"{path}: there is no such file")
+    try:
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        text = content.decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise TranslationError(f"{path}: cannot be read as text, plain or gzip ({error})") from error
+    if "\0" in text:
+        raise TranslationError(f"{path}: is not text; save it as CSV or TSV first")
+    if not text.strip():
+        raise TranslationError(f"{path}: is empty; wanted genes")
+    return text
+
+
+def _translated(path: Path, text: str, wish: Wish, column: str | None, kind: Kind | None) -> Translated:
+    separator = find_separator(text)
+    kind = kind or _kind(path, text, separator)
+    if kind not in ("list", "table", "gmt"):
+        raise TranslationError(f"there is no kind of file {kind!r}; there are list, table and gmt")
+    if kind != "table" and column is not None:
+        raise TranslationError(
+            f"{path}: is a {'list' if kind == 'list' else 'file of gene sets'} and has no columns; leave out --column"
+        )
+    if kind == "table":
+        return translate_table(path, text, separator or ("\t" if ".tsv" in path.name else ","), wish, column)
+    return translate_sets(text, wish) if kind == "gmt" else translate_list(text, wish)
+
+
+def _kind(path: Path, text: str, separator: str | None) -> Kind:
+    """Tell by the name, then by the lines: gene sets have lines of many lengths, with tabs."""
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending == ".gmt":
+        return "gmt"
+    if ending in (".csv", ".tsv", ".tab"):
+        return "table"
+    widths = [line.rstrip().count("\t") for line in text.splitlines() if line.strip()]
+    if min(widths) >= 2 and len(set(widths)) > 1:
+        return "gmt"
+    return "list" if separator is None else "table"
+
+
+def _nothing(path: Path, report: ListReport) -> str:
+    seen = ", ".join(
+        f"{name!r} ({fate}{': ' + detail if detail else ''})"
+        for name, fate, detail in report.fates.select("name", "fate", "detail").head(5).iter_rows()
+    )
+    return (
+        f"{path}: none of the {report.fates.height:,} genes is carried from {report.source} to {report.target}"
+        f"{': ' + seen if seen else ''}; check --from and --column"
+    )

@@ -1,0 +1,373 @@
+"""Files of genes: same form out as in, nothing lost without being told, written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import homodb
+from homodb.query.lists import is_list_file, translate_list_file
+from homodb.query.lists.complexes import read
+from homodb.query.lists.report import ListReport
+from homodb.query.lists.table import find_separator
+from homodb.schema.errors import HomodbError, InputError, OutputError, TranslationError, UndecidedSpeciesError
+
+Translate = Callable[..., tuple[str, ListReport]]
+
+
+@pytest.fixture(scope="module")
+def release(toy_folder: Path) -> Iterator[homodb.Release]:
+    with homodb.open(toy_folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def translate(release: homodb.Release, tmp_path: Path) -> Translate:
+    def translate_(name: str, text: str, to: str = "human", **options: object) -> tuple[str, ListReport]:
+        path, output = tmp_path / name, tmp_path / f"out_{name}"
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        report = translate_list_file(path, output, to, release=release, **options)  # type: ignore[arg-type]
+        content = output.read_bytes()
+        return (gzip.decompress(content) if name.endswith(".gz") else content).decode(), report
+
+    return translate_
+
+
+def lost(report: ListReport) -> list[tuple[int, str, str]]:
+    return report.lost.rows()
+
+
+# Plain lists
+
+
+def test_a_list(translate: Translate) -> None:
+    text, report = translate("genes.txt", "# mine\r\nGcg\nIns1\n\n 'Ins2' \nXist\nFoo\nGcg\n")
+    assert text == "# mine\nGCG\nINS\n\n"
+    assert lost(report) == [(6, "Xist", "no_protein: lncRNA"), (7, "Foo", "unknown")]
+    assert (report.came, report.left, report.kind) == (6, 2, "list of genes")
+    assert "4 genes are carried to 2" in " ".join(report.notes)
+    assert dict(report.fates.select("name", "places").iter_rows())["Gcg"] == 2
+    assert report.totals()["fates"] == {"mapped": 3, "no_protein": 1, "unknown": 1}
+
+
+def test_a_list_to_all_partners(translate: Translate) -> None:
+    text, _ = translate("genes.txt", "INS\nGCG\n", "mouse", source="human", one_to_many="all")
+    assert text.split() == ["Ins2", "Ins1", "Gcg"]
+
+
+def test_a_list_with_a_mark_of_byte_order_and_gzip(translate: Translate) -> None:
+    assert translate("genes.txt.gz", "\ufeffIns1\nGcg\n")[0] == "INS\nGCG\n"
+
+
+# Gene sets
+
+
+def test_gene_sets(translate: Translate) -> None:
+    text, report = translate("sets.gmt", "beta\thttp://x\tIns1\tIns2\tFoo\t\nnone\t\tXist\tFoo\nalpha\t\tGcg\n")
+    assert text == "beta\thttp://x\tINS\nalpha\t\tGCG\n"
+    assert report.sets is not None
+    assert report.sets.rows() == [("beta", 3, 2, 1), ("none", 2, 0, 0), ("alpha", 1, 1, 1)]
+    assert lost(report) == [
+        (1, "Foo of beta", "unknown"),
+        (2, "Xist of none", "no_protein: lncRNA"),
+        (2, "Foo of none", "unknown"),
+    ]
+    assert "left out, since none of its genes is carried: none" in report.notes
+
+
+def test_gene_sets_told_by_their_lines_and_their_weights(translate: Translate) -> None:
+    text, report = translate("library.txt", "beta\t\tIns1,1.0\tGcg,2\nalpha\t\tGcg,0.5\tFoo,1\tVwf,3\n")
+    assert report.kind == "gene sets"
+    assert text == "beta\t\tINS,1.0\tGCG,2\nalpha\t\tGCG,0.5\tVWF,3\n"
+
+
+# Marker tables
+
+
+SEURAT = """\
+"","p_val","cluster","gene"
+"Ins1",0.1,"beta, 1","Ins1"
+"Ins2",1e-300,"beta","Ins2"
+"Ins1.1",0,"b","Ins1"
+"Foo",1,"b","Foo"
+"""
+
+
+def test_a_table_of_seurat(translate: Translate) -> None:
+    text, report = translate("markers.csv", SEURAT)
+    assert list(csv.reader(io.StringIO(text))) == [
+        ["", "p_val", "cluster", "gene"],
+        ["INS", "0.1", "beta, 1", "INS"],
+        ["INS.1", "1e-300", "beta", "INS"],
+        ["INS.2", "0", "b", "INS"],
+    ]
+    assert report.columns == ("unnamed", "gene")
+    assert lost(report) == [(5, "Foo", "unknown")]
+
+
+def test_a_table_of_scanpy(translate: Translate) -> None:
+    text, report = translate("markers.tsv", "group\tnames\tscores\nT\tGcg\t1\nB\tIns2\t2.50\n")
+    assert text == "group\tnames\tscores\nT\tGCG\t1\nB\tINS\t2.50\n"
+    assert report.columns == ("names",)
+
+
+def test_a_table_with_a_column_for_each_group(translate: Translate) -> None:
+    text, report = translate("wide.csv", ",beta,alpha,other\n0,Ins1,Gcg,Vwf\n1,Ins2,Foo,Rplp0\n2,Fcer1a,Tnf,Xist\n")
+    assert text == ",beta,alpha,other\n0,INS,GCG,VWF\n1,INS,,RPLP0\n2,FCER1A,TNF,\n"
+    assert lost(report) == [(3, "Foo of alpha", "unknown"), (4, "Xist of other", "no_protein: lncRNA")]
+
+
+def test_stable_ids_and_symbols_side_by_side_stay_side_by_side(translate: Translate) -> None:
+    text, _ = translate("m.csv", "gene_id,score,gene_name\nENSMUSG00000000002,1,Ins2\nENSMUSG00000000099,2,Gcg\n")
+    gcg = translate("g.txt", "Gcg\n", names="id")[0].strip()
+    assert text == f"gene_id,score,gene_name\nENSG00000000001,1,INS\n{gcg},2,GCG\n"
+
+
+def test_all_partners_repeat_rows(translate: Translate) -> None:
+    text, report = translate("m.csv", "gene,x\nINS,1\nGCG,2\n", "mouse", source="human", one_to_many="all")
+    assert text == "gene,x\nIns2,1\nIns1,1\nGcg,2\n"
+    assert (report.came, report.left) == (2, 3)
+
+
+@pytest.mark.parametrize("column", ["b", "2"])
+def test_a_named_column(translate: Translate, column: str) -> None:
+    text, report = translate("m.csv", "gene,b\nGcg,Ins1\nFoo,Vwf\n", column=column)
+    assert text == "gene,b\nGcg,INS\nFoo,VWF\n"
+    assert report.columns == ("b",)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
+def test_separators_ends_of_lines_quotes_and_comments_stay(translate: Translate, separator: str, end: str) -> None:
+    lines = ["# made by me", separator.join(["gene", "note"]), separator.join(["Ins1", f'"a{separator} ""b"""'])]
+    text, _ = translate("table.csv", end.join(lines) + end)
+    assert text == (end.join(lines) + end).replace("Ins1", "INS")
+
+
+def test_a_table_of_r_without_a_name_for_its_rows(translate: Translate) -> None:
+    text, _ = translate("m.txt", "p\tq\nIns1\t1\t2\nGcg\t3\t4\n")
+    assert text == "p\tq\nINS\t1\t2\nGCG\t3\t4\n"
+
+
+def test_a_table_without_header(translate: Translate) -> None:
+    text, report = translate("pairs.tsv", "Ins1\tTnf\nGcg\tVwf\n")
+    assert text == "INS\tTNF\nGCG\tVWF\n"
+    assert report.columns == ("1", "2")
+
+
+# Ligands and receptors
+
+
+@pytest.mark.parametrize("separator", ["_", "&", "+", ":", ", ", ";", "|", "/"])
+def test_a_complex_is_carried_where_all_its_parts_are(translate: Translate, separator: str) -> None:
+    rows = [
+        ["ligand", "receptor", "n"],
+        ["Gcg", f"Vwf{separator}Tnf", "1"],
+        ["Gcg", f"Vwf{separator}Xist", "2"],
+        ["Gcg", "Tnf", "3"],
+    ]
+    source = "".join("\t".join(row) + "\n" for row in rows)
+    text, report = translate("lr.tsv", source)
+    assert text == f"ligand\treceptor\tn\nGCG\tVWF{separator}TNF\t1\nGCG\tTNF\t3\n"
+    assert lost(report) == [(3, f"Gcg, Vwf{separator}Xist", "Xist no_protein: lncRNA")]
+
+
+def test_a_row_needs_its_ligand_and_its_receptor(translate: Translate) -> None:
+    text, report = translate(
+        "lr.csv", "source_genesymbol,target_genesymbol\nGcg,COMPLEX:Vwf_Tnf\nFoo,Tnf\nGcg,Foo\nTnf,Vwf\n"
+    )
+    assert text == "source_genesymbol,target_genesymbol\nGCG,COMPLEX:VWF_TNF\nTNF,VWF\n"
+    assert [line for line, _, _ in lost(report)] == [3, 4]
+
+
+def test_all_partners_of_a_pair_are_all_pairs_and_one_gene_is_one_choice(translate: Translate) -> None:
+    text, _ = translate("lr.csv", "ligand,receptor\nINS,GCG\nINS,INS_GCG\n", "mouse", source="human", one_to_many="all")
+    assert text.splitlines()[1:] == ["Ins2,Gcg", "Ins1,Gcg", "Ins2,Ins2_Gcg", "Ins1,Ins1_Gcg"]
+
+
+def test_parts_that_come_to_one_gene_stand_once(translate: Translate) -> None:
+    assert translate("lr.csv", "ligand,receptor\nGcg,Ins1_Ins2\nTnf,Vwf\n")[0].splitlines()[1] == "GCG,INS"
+
+
+def test_subunits_in_columns_of_their_own(translate: Translate) -> None:
+    text, report = translate(
+        "complexes.csv", "complex_name,subunit_1,subunit_2,subunit_3\nx,Gcg,Tnf,\ny,Gcg,Xist,Vwf\nz,Vwf,Tnf,Gcg\n"
+    )
+    assert text == "complex_name,subunit_1,subunit_2,subunit_3\nx,GCG,TNF,\nz,VWF,TNF,GCG\n"
+    assert lost(report) == [(3, "Gcg, Xist, Vwf", "Xist no_protein: lncRNA")]
+
+
+def test_names_of_complexes_stay_where_their_genes_stand_beside(translate: Translate) -> None:
+    source = (
+        "interaction_name\tligand\treceptor\treceptor.symbol\n"
+        "GCG_VWF_TNF\tGcg\tVWr_T2\tVwf, Tnf\nGCG_RPLP0\tGcg\tRplp0\tRplp0\nTNF_VWF\tTnf\tVwf\tVwf\nA_B\tVwf\tGcg\tGcg\n"
+    )
+    text, report = translate("cellchat.tsv", source, source="mouse", column="ligand,receptor,receptor.symbol")
+    assert text.splitlines()[1] == "GCG_VWF_TNF\tGCG\tVWr_T2\tVWF, TNF"
+    assert any("name a complex" in note for note in report.notes)
+
+
+def test_reading_of_complexes() -> None:
+    known = {"ITGA2", "ITGB1", "C4B_2", "C4B", "HLA-A"}
+    assert read("C4B_2", known, known).parts == ("C4B_2",)
+    assert read("ITGA2_ITGB1", known, {*known, "ITGA2_ITGB1"}).parts == ("ITGA2", "ITGB1")
+    assert read("HLA-A", known, known).parts == ("HLA-A",)
+    assert read("FOO_BAR", known, known).parts == ("FOO_BAR",)
+    assert read("ITGA2_BAR", known, known).parts == ("ITGA2", "BAR")
+    assert read("GRCh38_ITGB1", known, {*known, "GRCh38_ITGB1"}).parts == ("GRCh38_ITGB1",)
+    assert read("", known, known).parts == ()
+
+
+# Against an independent reading
+
+
+CELLS = st.sampled_from(["Ins1", "Ins2", "Gcg", "Tnf", "Vwf", "Rplp0", "Xist", "Foo", "Dup1"])
+OTHER = st.text(st.sampled_from('abc,"\t ;x1'), max_size=6)
+
+
+@settings(deadline=None, max_examples=12)
+@given(rows=st.lists(st.tuples(CELLS, OTHER), min_size=1, max_size=15), separator=st.sampled_from(",\t"))
+def test_rows_are_kept_whole_or_told(
+    release: homodb.Release, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], separator: str
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    with (folder / "in.csv").open("w", newline="") as stream:
+        csv.writer(stream, delimiter=separator).writerows([("gene", "note"), *rows])
+    single = homodb.translate_genes([gene for gene, _ in rows], to="human", source="mouse", release=release)
+    partner = dict(single.select("name", "target").iter_rows())
+    wanted = [[partner[gene], note] for gene, note in rows if partner[gene]]
+    try:
+        report = translate_list_file(
+            folder / "in.csv", folder / "out.csv", "human", source="mouse", release=release, column="gene", kind="table"
+        )
+    except TranslationError:
+        assert not wanted and not (folder / "out.csv").exists()
+        return
+    with (folder / "out.csv").open(newline="") as stream:
+        assert list(csv.reader(stream, delimiter=separator)) == [["gene", "note"], *wanted]
+    assert len(wanted) + report.lost.height == len(rows) == report.came
+
+
+# Errors: one line, nothing written
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "error", "says"),
+    [
+        ("a.txt", "", {}, TranslationError, "is empty"),
+        ("a.txt", "\0\1\2", {}, TranslationError, "not text"),
+        ("a.txt", "Foo\nBar\n", {}, UndecidedSpeciesError, "look like 'Foo', 'Bar'"),
+        (
+            "a.txt",
+            "Foo\nBar\n",
+            {"source": "mouse"},
+            TranslationError,
+            "none of the 2 genes is carried .*'Foo' .unknown",
+        ),
+        ("a.txt", "Ins1\n", {"column": "gene"}, TranslationError, "has no columns"),
+        ("a.csv", "gene,x\nIns1,1\nGcg\nTnf,1,2\n", {}, InputError, "2 problems: line 3: .*1 cells.*line 4"),
+        (
+            "a.csv",
+            "gene,x\nIns1,1\n",
+            {"column": "genes"},
+            TranslationError,
+            "no column 'genes'; its columns are: 'gene', 'x'",
+        ),
+        (
+            "a.csv",
+            "gene,x\nFoo,bar\n",
+            {"source": "mouse"},
+            TranslationError,
+            "no column holds genes .*'gene' 0%.*'x' 0%",
+        ),
+        ("a.csv", "# only\n", {"source": "mouse"}, InputError, "holds no row"),
+        ("a.gmt", "beta\t\tFoo\n", {"source": "mouse"}, TranslationError, "none of the 1 genes"),
+        ("a.txt", "Ins1\n", {"one_to_many": "split"}, TranslationError, "one of best, all"),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_nothing_is_written(
+    translate: Translate,
+    tmp_path: Path,
+    name: str,
+    text: str,
+    options: dict[str, str],
+    error: type[HomodbError],
+    says: str,
+) -> None:
+    with pytest.raises(error, match=says):
+        translate(name, text, **options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_bad_places(release: homodb.Release, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with pytest.raises(TranslationError, match="no such file"):
+        translate_list_file(path, tmp_path / "b.txt", "human", release=release)
+    path.write_text("Ins1\n")
+    with pytest.raises(OutputError, match="input file"):
+        translate_list_file(path, tmp_path / "." / "a.txt", "human", source="mouse", release=release)
+    with pytest.raises(OutputError, match="no folder"):
+        translate_list_file(path, tmp_path / "no" / "b.txt", "human", source="mouse", release=release)
+    path.write_bytes(gzip.compress(b"Ins1\n" * 1000)[:-10])
+    with pytest.raises(TranslationError, match="cannot be read"):
+        translate_list_file(path, tmp_path / "b.txt", "human", source="mouse", release=release)
+    path.write_bytes(b"Ins1\xff\xfe\n")
+    with pytest.raises(TranslationError, match="cannot be read as text"):
+        translate_list_file(path, tmp_path / "b.txt", "human", source="mouse", release=release)
+
+
+def test_the_report_fits_a_screen(translate: Translate) -> None:
+    _, report = translate("genes.txt", "".join(f"Foo{i}\n" for i in range(500)) + "Ins1\nGcg\n", source="mouse")
+    lines = report.lines()
+    assert len(lines) < 20 and "and 497 more" in "\n".join(lines)
+    assert report.lost.height == 500
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("a.txt", True),
+        ("a.CSV", True),
+        ("a.tsv.gz", True),
+        ("a.gmt", True),
+        ("a.h5ad", False),
+        ("a.zarr", False),
+        ("txt", False),
+        ("a.gz", False),
+    ],
+)
+def test_files_by_name(name: str, answer: bool) -> None:
+    assert is_list_file(Path(name)) is answer
+
+
+def test_separators_are_found() -> None:
+    assert find_separator("a,b;c\n1,2;3\n") == ","
+    assert find_separator("a;b\n1;2\n") == ";"
+    assert find_separator("one\ntwo\n") is None
+
+
+# Real data
+
+
+@pytest.mark.shared
+def test_the_published_tables_go_through(real: homodb.Release, shared_data: Path, tmp_path: Path) -> None:
+    """The published human-mouse pairs, as a table, human to human: nothing changes but what is not one gene."""
+    source = shared_data / "pllm" / "hm_o2o" / "human_mice.csv.gz"
+    text = gzip.decompress(source.read_bytes()).decode()
+    (tmp_path / "in.csv").write_text("\n".join(text.splitlines()[:3000]) + "\n")
+    column = next(csv.reader(io.StringIO(text)))[0]
+    report = translate_list_file(
+        tmp_path / "in.csv", tmp_path / "out.csv", "human", source="human", release=real, column=column
+    )
+    rows = (tmp_path / "in.csv").read_text().splitlines()
+    kept = (tmp_path / "out.csv").read_text().splitlines()
+    missing = set(report.lost["line"])
+    assert kept == [row for line, row in enumerate(rows, start=1) if line not in missing]
+    assert len(kept) > 2900

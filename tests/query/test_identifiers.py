@@ -1,0 +1,301 @@
+"""Real names of real genes, of every kind: the special cases of the design, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import homodb
+from homodb.etl.build import build
+from homodb.query.genes import resolve
+from homodb.query.translate.detect import are_positions, detect_species, species_votes
+from homodb.schema.errors import UndecidedSpeciesError
+
+HUMAN = {
+    "INS": "ENSG00000254647",
+    "MCM2": "ENSG00000073111",
+    "MCM7": "ENSG00000166508",
+    "SEPTIN2": "ENSG00000168385",
+    "MARCHF1": "ENSG00000145416",
+    "MTARC1": "ENSG00000186205",
+    "MARCHF5": "ENSG00000198060",
+    "SELENOF": "ENSG00000183291",
+    "DELEC1": "ENSG00000173077",
+    "BHLHE40": "ENSG00000134107",
+    "C4B": "ENSG00000224389",
+    "C4B_2": "ENSG00000233312",
+    "ITGA2": "ENSG00000164171",
+    "ITGB1": "ENSG00000150093",
+    "TBCE": "ENSG00000284770",
+    "RP11-34P13.7": "ENSG00000238009",
+    "PLCXD1": "ENSG00000182378",
+    "HLA-A": "ENSG00000206503",
+    "POU2F1": "ENSG00000143190",
+    "TNF": "ENSG00000232810",
+}
+MOUSE = {
+    "Ins2": "ENSMUSG00000000215",
+    "Septin2": "ENSMUSG00000026276",
+    "Marchf1": "ENSMUSG00000036469",
+    "H2-K1": "ENSMUSG00000061232",
+    "4930451I11Rik": "ENSMUSG00000046854",
+    "Itgb1": "ENSMUSG00000025809",
+    "Xkr4": "ENSMUSG00000051951",
+}
+SYNONYMS = [
+    ("MCM7", "MCM2"),
+    ("MCM7", "CDC47"),
+    ("SELENOF", "SEP15"),
+    ("BHLHE40", "DEC1"),
+    ("POU2F1", "OCT1"),
+    ("TNF", "TNFA"),
+]
+XREFS = [
+    ("INS", "3630", "EntrezGene"), ("INS", "P01308", "Uniprot/SWISSPROT"), ("INS", "NM_000207", "RefSeq_mRNA"),
+    ("INS", "NP_000198", "RefSeq_peptide"), ("TNF", "7124", "EntrezGene"), ("TNF", "P01375", "Uniprot/SWISSPROT"),
+]  # fmt: skip
+#: TNF's old ID; one that split in two; one whose successor is retired too.
+HISTORY = [
+    ("ENSG00000111956", "ENSG00000232810"),
+    ("ENSG00000001111", "ENSG00000224389"),
+    ("ENSG00000001111", "ENSG00000233312"),
+    ("ENSG00000002222", "ENSG00000003333"),
+    ("ENSG00000003333", "ENSG00000254647"),
+]
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[homodb.Release]:
+    folder = tmp_path_factory.mktemp("identifiers")
+    (folder / "genes.gtf").write_text(
+        "".join(
+            f'1\tensembl\tgene\t{place}00\t{place}99\t.\t+\t.\tgene_id "{stable_id}"; gene_version "7"; '
+            f'gene_name "{symbol}"; gene_biotype "protein_coding";\n'
+            for place, (symbol, stable_id) in enumerate(HUMAN.items(), start=1)
+        )
+    )
+    write(folder / "synonyms.tsv", "Gene stable ID\tGene Synonym", [(HUMAN[s], alias) for s, alias in SYNONYMS])
+    header = "gene_stable_id\ttranscript_stable_id\tprotein_stable_id\txref\tdb_name\tinfo_type"
+    write(folder / "xrefs.tsv", header, [(HUMAN[s], "-", "-", x, db, "DEPENDENT") for s, x, db in XREFS])
+    write(folder / "history.tsv", "old_stable_id\tnew_stable_id", HISTORY)
+    pairs = zip(HUMAN.items(), MOUSE.items(), strict=False)
+    write(
+        folder / "pairs.txt",
+        "Gene stable ID\tGene name\tMouse gene stable ID\tMouse gene name\tMouse homology type",
+        [(a, b, c, d, "ortholog_one2one") for (b, a), (d, c) in pairs],
+    )
+    (folder / "release.toml").write_text(
+        '[release]\nversion = "identifiers"\nensembl = "110"\n[[species]]\nname = "human"\nannotation = "genes.gtf"\n'
+        'synonyms = "synonyms.tsv"\nxrefs = ["xrefs.tsv"]\nhistory = "history.tsv"\n[[species]]\nname = "mouse"\n'
+        '[[homology]]\nsource = "human"\ntarget = "mouse"\nformat = "biomart"\npath = "pairs.txt"\n'
+    )
+    build(folder / "release.toml", folder / "rel")
+    with homodb.open(folder / "rel") as opened:
+        yield opened
+
+
+def write(path: Path, header: str, rows: list[tuple[str, ...]]) -> None:
+    path.write_text("\n".join([header, *("\t".join(row) for row in rows)]) + "\n")
+
+
+def row(release: homodb.Release, name: str, species: str = "human") -> dict[str, object]:
+    return resolve(release, [name], release.find_species(species)).row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "how"),
+    [
+        ("ENSG00000254647", "INS", "stable_id"),
+        ("ENSG00000254647.7", "INS", "stable_id"),
+        ("ENSG00000254647.2", "INS", "stable_id"),  # whatever the version
+        ("ENSG00000182378.15_PAR_Y", "PLCXD1", "stable_id"),
+        ("ENSG00000182378_PAR_Y", "PLCXD1", "stable_id"),
+        ("ENSG00000182378.15-PAR-Y", "PLCXD1", "stable_id"),  # after Seurat
+        ("ENSGR0000182378.10", "PLCXD1", "stable_id"),  # as GENCODE wrote it up to version 24
+        ("GRCh38_ENSG00000254647", "INS", "stable_id"),
+        ("INS", "INS", "symbol"),
+        ("MCM2", "MCM2", "symbol"),  # a synonym of MCM7 too: an approved symbol beats any alias
+        ("mcm2", "MCM2", "symbol_case"),
+        ("CDC47", "MCM7", "alias"),
+        ("TNFA", "TNF", "alias"),
+        ("3630", "INS", "alias"),
+        ("LOC3630", "INS", "alias"),
+        ("P01308", "INS", "alias"),
+        ("P01308-1", "INS", "alias"),  # an isoform
+        ("NM_000207", "INS", "alias"),
+        ("NM_000207.3", "INS", "alias"),
+        ("NP_000198.1", "INS", "alias"),
+        ("GRCh38_INS", "INS", "symbol"),
+        ("GRCh38______INS", "INS", "symbol"),
+        ("GRCh38-INS", "INS", "symbol"),
+        ("hg19_HLA-A", "HLA-A", "symbol"),
+        ("TBCE-1", "TBCE", "symbol"),
+        ("TBCE.1", "TBCE", "symbol"),
+        ("RP11-34P13.7", "RP11-34P13.7", "symbol"),
+        ("RP11.34P13.7", "RP11-34P13.7", "symbol"),  # after R's make.names: one symbol gives this
+        ("HLA.A", "HLA-A", "symbol"),
+        ("C4B_2", "C4B_2", "symbol"),
+        ("C4B-2", "C4B_2", "symbol"),  # after Seurat, and no second C4B
+        ("C4B-1", "C4B", "symbol"),
+        ("2-Sep", "SEPTIN2", "date"),
+        ("Sep-02", "SEPTIN2", "date"),
+        ("02-Sep-24", "SEPTIN2", "date"),
+        ("X2.Sep", "SEPTIN2", "date"),
+        ("2024-09-02 00:00:00", "SEPTIN2", "date"),
+        ("2024-09-02", "SEPTIN2", "date"),
+        ("15-Sep", "SELENOF", "date"),
+        ("5-Mar", "MARCHF5", "date"),
+        ("1-Dec", "DELEC1", "date"),  # DEC1 was its approved symbol; it is but a synonym of BHLHE40
+        ("ENSG00000111956", "TNF", "alias"),  # retired
+        ("ENSG00000111956.12", "TNF", "alias"),
+        ("ENSG00000002222", "INS", "alias"),  # two steps back
+    ],
+)
+def test_what_human_names_mean(release: homodb.Release, name: str, symbol: str, how: str) -> None:
+    found = row(release, name)
+    assert (found["symbol"], found["stable_id"], found["how"]) == (symbol, HUMAN[symbol], how)
+    assert found["hint"] is None and found["candidates"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "how"),
+    [
+        ("mm10___Ins2", "Ins2", "symbol"),
+        ("mm10---Ins2", "Ins2", "symbol"),
+        ("GRCm39_H2-K1", "H2-K1", "symbol"),
+        ("H2.K1", "H2-K1", "symbol"),
+        ("X4930451I11Rik", "4930451I11Rik", "symbol"),
+        ("2-Sep", "Septin2", "date"),
+        ("ENSMUSG00000000215.11", "Ins2", "stable_id"),
+    ],
+)
+def test_what_mouse_names_mean(release: homodb.Release, name: str, symbol: str, how: str) -> None:
+    found = row(release, name, "mouse")
+    assert (found["symbol"], found["how"]) == (symbol, how)
+
+
+@pytest.mark.parametrize(
+    ("name", "symbols", "hint"),
+    [
+        ("1-Mar", ["MARCHF1", "MTARC1"], "MARCHF1 (once MARCH1) or MTARC1 (once MARC1)"),
+        ("2001-03-01", ["MARCHF1", "MTARC1"], "a date"),
+        ("ENSG00000001111", ["C4B", "C4B_2"], None),  # retired, split in two
+    ],
+)
+def test_what_is_ambiguous(release: homodb.Release, name: str, symbols: list[str], hint: str | None) -> None:
+    found = row(release, name)
+    assert found["how"] == "ambiguous" and found["gene"] is None
+    assert found["candidates"] == sorted(HUMAN[symbol] for symbol in symbols)
+    assert found["hint"] is None if hint is None else hint in str(found["hint"])
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "hint"),
+    [
+        ("ENSG00000000001", "retired", "the release does not have"),
+        ("ENSG00000000001.4", "retired", "the release does not have"),
+        ("ENSG00000999999", "unknown", "newer than all"),
+        ("ENSMUSG00000000001", "unknown", "a stable ID of mus_musculus"),
+        ("ENST00000381330", "unknown", "of a transcript"),
+        ("ENSP00000250971.3", "unknown", "of a protein"),
+        ("ERCC-00002", "unknown", "spike-in"),
+        ("__no_feature", "unknown", "tally"),
+        ("CD4_TotalSeqB", "unknown", "antibody"),
+        ("mm10___Ins2", "unknown", "genome of mus_musculus"),
+        ("chr1:100-200", "unknown", "region"),
+        ("3-Mar", "unknown", "MARCHF3"),  # not in this release
+        ("5-Oct", "unknown", "a date"),
+        ("99-Sep", "unknown", "a date"),
+        ("nan", "unknown", "no name"),
+        ("", "unknown", "no name"),
+        ("INS ", "unknown", "blanks"),
+        ("999999", "unknown", "NCBI Gene"),
+        ("Q9H2S6", "unknown", "UniProt"),
+        ("SEPSECS-1", "unknown", None),  # begins like a month, and is no date
+        ("sep-2", "unknown", None),  # a form of worm's names
+        ("2-Separase", "unknown", None),
+        ("ITGA2_ITGB1", "unknown", None),  # a pair of genes, and not ITGB1 of a genome ITGA2
+        ("Foo", "unknown", None),
+    ],
+)
+def test_what_means_nothing_and_why(release: homodb.Release, name: str, how: str, hint: str | None) -> None:
+    found = row(release, name)
+    assert (found["how"], found["gene"], found["candidates"]) == (how, None, [])
+    assert found["hint"] is None if hint is None else hint in str(found["hint"])
+
+
+def test_an_id_that_a_species_without_annotation_lacks_is_not_called_retired(release: homodb.Release) -> None:
+    found = row(release, "ENSMUSG00000000001", "mouse")
+    assert found["how"] == "unknown" and "was not given" in str(found["hint"])
+
+
+def test_a_mixture_in_one_call_is_as_one_by_one(release: homodb.Release) -> None:
+    names = [
+        "INS",
+        "ENSG00000254647.7",
+        "1-Mar",
+        "2-Sep",
+        "Foo",
+        "INS",
+        "",
+        "C4B-2",
+        "ENSG00000000001",
+        "mm10_Ins2",
+    ] * 3
+    together = resolve(release, names, release.find_species("human"))
+    assert together.rows() == [resolve(release, [name], release.find_species("human")).row(0) for name in names]
+    assert together.height == 30
+
+
+# Which species
+
+
+def test_votes_count_what_is_left_of_names(release: homodb.Release) -> None:
+    votes = species_votes(release, ["INS", "mm10___Ins2", "GRCh38_TNF", "Foo", "ENSG00000254647.7"])
+    assert votes.rows() == [("homo_sapiens", 3, 3), ("mus_musculus", 1, 1)]
+
+
+def test_an_assembly_tells_the_species_whatever_the_symbol(release: homodb.Release) -> None:
+    assert species_votes(release, ["mm10_INS"])["known"].to_list() == [0, 0]
+
+
+def test_accessions_vote_where_hardly_any_symbol_is_known(release: homodb.Release) -> None:
+    names = ["3630", "7124", "P01308", "P01375", "NM_000207.3", "LOC7124", "999"]
+    assert detect_species(release, names).name == "homo_sapiens"
+    assert detect_species(release, ["ENSG00000111956", "ENSG00000002222"], few=True).name == "homo_sapiens"
+
+
+def test_numbers_of_rows_are_no_gene_numbers(release: homodb.Release) -> None:
+    with pytest.raises(UndecidedSpeciesError, match="--column"):
+        detect_species(release, [str(i) for i in range(8000)])
+
+
+@pytest.mark.parametrize(
+    ("names", "answer"),
+    [(["0", "1"], True), (["1", "2"], True), (["1", "3"], False), (["INS"], False), ([], False), (["2", "3"], False)],
+)
+def test_positions(names: list[str], answer: bool) -> None:
+    assert are_positions(names) is answer
+
+
+@pytest.mark.shared
+def test_every_name_of_the_real_cells_keeps_its_meaning_when_a_tool_changes_it(
+    real: homodb.Release, shared_data: Path
+) -> None:
+    """Names as Cell Ranger, Seurat and R change them mean what they meant, or nothing; never another gene."""
+    mouse = real.find_species("mouse")
+    symbols = real.sql(
+        "SELECT symbol FROM gene WHERE species = 2 AND symbol IS NOT NULL ORDER BY hash(symbol) LIMIT 6000"
+    )["symbol"]
+    changes = {
+        "genome": "mm10___" + symbols,
+        "seurat": symbols.str.replace_all("_", "-", literal=True),
+        "make.names": symbols.str.replace(r"^(\d)", "X${1}").str.replace_all(r"[^A-Za-z0-9._]", "."),
+    }
+    for change, changed in changes.items():
+        found = resolve(real, changed.to_list(), mouse)
+        kept = found["symbol"].eq_missing(symbols)
+        assert found.filter(~kept)["symbol"].is_null().all(), change
+        assert kept.mean() > 0.99, change
