@@ -11,6 +11,7 @@
     │   ├── NewerSchemaError      a release written by a newer homodb
     │   └── BrokenReleaseError    a file of the release is missing or altered, or an invariant fails
     ├── CatalogError              a catalog that cannot be read, or lacks the release that was asked for
+    ├── CacheError                what the cache does not hold, or what cannot be deleted from it
     ├── TransferError             a download that fails, or does not give what was asked for
     ├── UnknownSpeciesError       a name that means no species, or none of the release
     ├── UnknownStrategyError      a strategy that does not exist
@@ -23,6 +24,7 @@
     ├── WorkerError               a worker process died before its work was done; what was finished is kept
     ├── StoppedError              stopped by the user half-way; what was finished is kept
     ├── QueryError                SQL that is refused or that fails
+    ├── JoinError                 AnnDatas that cannot be put together as asked
     └── TranslationError          an AnnData that cannot be translated as asked
         ├── UndecidedSpeciesError the names do not tell which species they are from
         └── CountsError           values that the chosen policy must not add up
@@ -139,6 +141,10 @@ class CatalogError(HomodbError):
     """A catalog of releases cannot be read, or has no such release."""
 
 
+class CacheError(HomodbError):
+    """The cache of this machine cannot be read, lacks what was named, or does not let go of it."""
+
+
 class TransferError(HomodbError):
     """A file could not be fetched whole and as it should be; nothing stands under its name."""
 
@@ -187,6 +193,10 @@ class StoppedError(HomodbError):
 
 class QueryError(HomodbError):
     """The SQL is refused, or DuckDB could not run it."""
+
+
+class JoinError(HomodbError):
+    """AnnDatas cannot be put together as asked: nothing that they share, or choices that contradict each other."""
 
 
 class TranslationError(HomodbError):

@@ -1,0 +1,180 @@
+"""The file that a download grows in, hidden beside its target: what it holds, and of which version of the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a server says of the file that it sends.
+
+    Parameters
+    ----------
+    url
+        Address that was asked for.
+    validator
+        Strong ``ETag``, or a ``Last-Modified`` that cannot change within its second; None where the server gives
+        neither, and a download cannot go on.
+    total
+        Length of the file in bytes, where the server tells.
+    """
+
+    url: str
+    validator: str | None
+    total: int | None
+
+
+class Partial:
+    """A growing file; see :func:`claim`.
+
+    Attributes
+    ----------
+    version
+        What it holds a beginning of; None where it is empty.
+    held
+        Bytes that it holds.
+    finished
+        It has become the target.
+    """
+
+    def __init__(self, target: Path, stream: IO[bytes]) -> None:
+        self._target = target
+        self._stream = stream
+        self._note = _note_of(target)
+        self._digest = hashlib.sha256()
+        self.held = 0
+        self.finished = False
+        self.version = self._noted()
+        if self.version is None:
+            self.restart(None)
+        while block := self._stream.read(_BLOCK):
+            self._digest.update(block)
+            self.held += len(block)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what it holds, hexadecimal."""
+        return self._digest.hexdigest()
+
+    def restart(self, version: Version | None) -> None:
+        """Empty it; what is written from now on is of this version."""
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._digest = hashlib.sha256()
+        self.held = 0
+        self.version = version
+        if version is None:
+            self._note.unlink(missing_ok=True)
+            return
+        written = self._note.with_name(self._note.name + ".new")
+        written.write_text(json.dumps(asdict(version)), "utf-8")
+        written.replace(self._note)
+
+    def write(self, data: bytes) -> None:
+        """Add to its end."""
+        self._stream.write(data)
+        self._digest.update(data)
+        self.held += len(data)
+
+    def head(self, count: int) -> bytes:
+        """Return its first bytes."""
+        self._stream.seek(0)
+        first = self._stream.read(count)
+        self._stream.seek(0, os.SEEK_END)
+        return first
+
+    def finish(self) -> None:
+        """Give it the target's name, in place of what was there."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        if sys.platform == "win32":
+            self._stream.close()
+        _partial_of(self._target).replace(self._target)
+        self._note.unlink(missing_ok=True)
+        self.finished = True
+
+    def _noted(self) -> Version | None:
+        try:
+            noted = json.loads(self._note.read_text("utf-8"))
+            version = Version(str(noted["url"]), noted["validator"], noted["total"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return version if isinstance(version.validator, str) else None
+
+
+@contextmanager
+def claim(target: Path, wait: Callable[[], None]) -> Iterator[Partial]:
+    """Hold the partial file of a target, alone.
+
+    Parameters
+    ----------
+    target
+        The file to be, in a folder that exists.
+    wait
+        Called again and again while another process (or thread) holds it. A holder that dies lets go.
+
+    Yields
+    ------
+    Partial
+        With what an earlier, broken-off download left in it.
+    """
+    path = _partial_of(target)
+    while True:
+        # in this form, and not "a+b", because a file that is there is kept and yet can be emptied
+        stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+        try:
+            if not _locked(stream):
+                wait()
+            elif _still_named(stream, path):
+                partial = Partial(target, stream)
+                try:
+                    yield partial
+                finally:
+                    going_on = partial.held and partial.version and partial.version.validator
+                    if not (partial.finished or going_on):
+                        _note_of(target).unlink(missing_ok=True)
+                        path.unlink(missing_ok=True)
+                return
+        finally:
+            stream.close()
+
+
+def _partial_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.partial")
+
+
+def _note_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.partial.json")
+
+
+def _locked(stream: IO[bytes]) -> bool:
+    if sys.platform == "win32":
+        return True
+    import errno
+    import fcntl
+
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # a file system without locks: grant it
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
+
+
+def _still_named(stream: IO[bytes], path: Path) -> bool:
+    """Tell whether the file that is open still has this name, and was not finished or deleted meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,288 @@
+"""Vectors against fair-esm's own forward pass; files that are no checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from homodb.etl.embeddings.checkpoints import CHECKPOINTS
+from homodb.etl.embeddings.encoder import Encoder
+from homodb.etl.embeddings.esm2 import Esm2, load
+from homodb.etl.embeddings.model import Identity, Long
+from homodb.etl.embeddings.pieces import LIMIT, OVERLAP, batches, cut, encode, window_starts
+from homodb.etl.embeddings.weights import LETTERS
+from homodb.schema.errors import ConfigError, InputError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from checkpoint_files import fair_esm, mean_of, residues, save
+
+torch = pytest.importorskip("torch", reason="torch is an extra")
+esm = pytest.importorskip("esm", reason="fair-esm, which results are compared with, is not installed")
+
+NAME = "esm2_t6_8M_UR50D"
+RANDOM = random.Random(7)  # noqa: S311
+
+
+def protein(length: int, letters: str = "ACDEFGHIKLMNPQRSTVWY") -> str:
+    return "".join(RANDOM.choices(letters, k=length))
+
+
+@pytest.fixture(scope="module")
+def module() -> Any:
+    return fair_esm(NAME)
+
+
+@pytest.fixture(scope="module")
+def weights(module: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(module, tmp_path_factory.mktemp("weights") / f"{NAME}.pt")
+
+
+@pytest.fixture(scope="module")
+def model(weights: Path) -> Esm2:
+    return load(NAME, weights=weights, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def wanted(module: Any) -> Any:
+    """What fair-esm gives for MIXED, shape (layers + 1, sequences, dimensions)."""
+    return np.stack([residues(module, sequence).mean(1) for sequence in MIXED], 1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other crawl where other tests keep the cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+MIXED = [protein(length) for length in (1, 2, 3, 30, 30, 31, 97, 256, 30)] + ["XBUZO" * 5, "M" * 40]
+
+
+def test_alphabet_is_fair_esms() -> None:
+    alphabet = esm.data.Alphabet.from_architecture("ESM-1b")
+    assert {letter: alphabet.get_idx(letter) for letter in LETTERS} == LETTERS
+    assert len(alphabet) == 33
+    assert set(LETTERS) == {one for one in alphabet.standard_toks if one.isalpha()}
+
+
+@pytest.mark.parametrize("layer", range(7))
+def test_every_layer_is_fair_esms(wanted: Any, weights: Path, layer: int) -> None:
+    found = load(NAME, weights=weights, layer=layer, device="cpu").embed(MIXED)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted[layer], atol=1e-5, rtol=1e-5)
+
+
+def test_the_last_layer_is_the_default(model: Esm2, wanted: Any) -> None:
+    assert model.identity == Identity(NAME, 6, Long.TRUNCATE, "float32", model.identity.weights, 320)
+    np.testing.assert_allclose(model.embed(MIXED), wanted[6], atol=1e-5)
+
+
+def test_long_proteins_are_truncated(model: Esm2, module: Any) -> None:
+    long = protein(1100)
+    found = model.embed([long, long[:1022], "MKV", long[:1022] + "W"])
+    np.testing.assert_allclose(found[[1, 2]], mean_of(module, [long[:1022], "MKV"]), atol=1e-5)
+    assert np.array_equal(found[[0, 0]], found[[1, 3]])
+
+
+def test_windows_count_every_residue_once(module: Any, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homodb.etl.embeddings.pieces.LIMIT", 100)
+    monkeypatch.setattr("homodb.etl.embeddings.pieces.OVERLAP", 25)
+    windowed = load(NAME, weights=weights, long=Long.WINDOW, device="cpu")
+    sequences = [protein(217), protein(50), protein(100), protein(101)]
+    wanted = []
+    for sequence, starts in zip(sequences, ([0, 58, 117], [0], [0], [0, 1]), strict=True):
+        total, seen = np.zeros((len(sequence), 320)), np.zeros(len(sequence))
+        for start in starts:
+            total[start : start + 100] += residues(module, sequence[start : start + 100])[-1]
+            seen[start : start + 100] += 1
+        assert seen.min() == 1
+        wanted.append((total / seen[:, None]).mean(0))
+    np.testing.assert_allclose(windowed.embed(sequences), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [*range(1, 40), *range(1020, 1030), 1278, 1279, 1788, 1789, 2000, 5000, 35000])
+def test_windows_cover_a_protein_with_enough_overlap(length: int) -> None:
+    starts = window_starts(length)
+    assert starts[0] == 0
+    assert starts[-1] + LIMIT >= length
+    assert all(LIMIT - (b - a) >= OVERLAP for a, b in itertools.pairwise(starts))
+    for long in (Long.TRUNCATE, Long.WINDOW):
+        pieces = cut([np.full(length, 4, np.uint8)], long)
+        assert sum(float(piece.weights.sum()) for piece in pieces) == pytest.approx(1.0, abs=1e-4)
+        assert all(len(piece.codes) == min(length, LIMIT) for piece in pieces)
+
+
+def test_pieces_fill_batches_without_loss() -> None:
+    pieces = cut(encode([protein(RANDOM.randint(1, 90)) for _ in range(200)]), Long.TRUNCATE)
+    made = list(batches(pieces, 256))
+    assert sorted(number for batch in made for number in batch.proteins) == list(range(200))
+    for batch in made:
+        assert len(batch.tokens) <= 256
+        assert sum(count * length for count, length in batch.groups) == len(batch.tokens) == len(batch.positions)
+        assert len({length for _, length in batch.groups}) == len(batch.groups)
+
+
+def test_a_vector_depends_on_no_other_sequence(model: Esm2, weights: Path) -> None:
+    together = model.embed(MIXED)
+    order = RANDOM.sample(range(len(MIXED)), len(MIXED))
+    np.testing.assert_allclose(model.embed([MIXED[i] for i in order]), together[order], atol=1e-5)
+    for budget in (1, 64, 500):
+        found = load(NAME, weights=weights, device="cpu", batch_tokens=budget).embed(MIXED)
+        np.testing.assert_allclose(found, together, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([model.embed([one]) for one in MIXED]), together, atol=1e-5)
+
+
+def test_equal_sequences_are_computed_once_and_nothing_gives_nothing(model: Esm2) -> None:
+    found = model.embed(["MKV", "MK", "MKV", "MKV"])
+    assert np.array_equal(found[[0, 0]], found[[2, 3]])
+    assert not np.allclose(found[0], found[1], atol=1e-3)
+    assert model.embed([]).shape == (0, 320)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_points_the_same_way(module: Any, weights: Path, precision: str) -> None:
+    sequences = [protein(length) for length in (1, 5, 60, 150)]
+    for layer in (3, 6):
+        wanted = mean_of(module, sequences, layer)
+        found = load(NAME, weights=weights, layer=layer, device="cpu", precision=precision).embed(sequences)
+        cosine = (found * wanted).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(wanted, axis=1)
+        assert cosine.min() > 0.999
+
+
+def test_rotation_without_complex_numbers_is_the_same(model: Esm2) -> None:
+    encoder = model._encoder
+    turned = []
+    for as_complex in (True, False):
+        encoder._complex = as_complex
+        turned.append(model.embed(MIXED[:6]))
+    encoder._complex = True
+    np.testing.assert_allclose(*turned, atol=1e-6)
+
+
+def test_files_in_half_precision_and_of_other_settings(wanted: Any, tmp_path: Path) -> None:
+    """Large published files keep float16, the rotary frequencies too: fair-esm computes with these rounded ones."""
+    halved = fair_esm(NAME).half()
+    path = save(halved, tmp_path / "half.pt")
+    np.testing.assert_allclose(
+        load(NAME, weights=path, device="cpu").embed(MIXED[:8]), mean_of(halved.float(), MIXED[:8]), atol=1e-5
+    )
+    whole = fair_esm(NAME)
+    whole.token_dropout = False
+    path = save(whole, tmp_path / "nodropout.pt")
+    found = load(NAME, weights=path, device="cpu").embed(MIXED[:5])
+    np.testing.assert_allclose(found, mean_of(whole, MIXED[:5]), atol=1e-5)
+    assert not np.allclose(found, wanted[6, :5], atol=1e-3)
+
+
+def test_fair_esms_own_loader_takes_the_file_that_tests_make(module: Any, weights: Path) -> None:
+    import argparse
+
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        data = torch.load(weights, weights_only=True)
+    with pytest.warns(UserWarning, match="Regression weights"):
+        loaded, _ = esm.pretrained.load_model_and_alphabet_core(NAME, data, None)
+    assert np.array_equal(mean_of(loaded.eval(), ["MKV"]), mean_of(module, ["MKV"]))
+
+
+def test_identity_knows_the_weights(model: Esm2, weights: Path, tmp_path: Path) -> None:
+    assert model.identity.weights == hashlib.sha256(weights.read_bytes()).hexdigest()
+    other = load(NAME, weights=save(fair_esm(NAME, seed=1), tmp_path / "other.pt"), device="cpu")
+    assert other.identity.weights != model.identity.weights
+    assert dataclasses.replace(other.identity, weights=model.identity.weights) == model.identity
+
+
+def test_overflow_is_an_error_and_no_vector(model: Esm2, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Encoder, "__call__", lambda self, batch: torch.full((len(batch.proteins), 320), torch.inf))
+    with pytest.raises(ConfigError, match="not finite in float32"):
+        model.embed(["MKV"])
+
+
+@pytest.mark.parametrize(
+    ("sequence", "seen"),
+    [("", "empty sequence"), ("MK*V", r"'\*'"), ("MKv", "'v'"), ("MK-V", "'-'"), ("MKÄ", "'Ä'"), ("M K", "' '")],
+)
+def test_what_is_no_protein_is_refused(model: Esm2, sequence: str, seen: str) -> None:
+    with pytest.raises(InputError, match=f"{seen}.*number 1"):
+        model.embed(["MKV", sequence])
+
+
+def test_j_is_read_as_unknown(model: Esm2) -> None:
+    assert np.array_equal(*model.embed(["MJK", "MXK"]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"model": "esm2"}, "is no ESM2 checkpoint"),
+        ({"layer": 7}, "has layers 0 to 6, not 7"),
+        ({"layer": -1}, "not -1"),
+        ({"long": Long.WHOLE}, "truncate or window"),
+        ({"precision": "int8"}, "precision 'int8'"),
+        ({"device": "gpu"}, "device 'gpu'"),
+        ({"device": "cuda:7"}, "torch finds"),
+        ({"device": "cpu:x"}, "device 'cpu:x'"),
+        ({"batch_tokens": 0}, "batch_tokens is 0"),
+        ({"weights": Path("no.pt")}, "no such file"),
+    ],
+)
+def test_settings_that_do_not_exist(weights: Path, settings: dict[str, Any], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        load(**{"model": NAME, "weights": weights, "device": "cpu"} | settings)
+
+
+class TestFilesThatAreNoCheckpoint:
+    @pytest.mark.parametrize("share", [0.001, 0.5, 0.999, 1 - 1e-6])
+    def test_cut(self, weights: Path, tmp_path: Path, share: float) -> None:
+        content = weights.read_bytes()
+        path = tmp_path / "cut.pt"
+        path.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(InputError, match="cut short"):
+            load(NAME, weights=path)
+
+    @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x80\x02}q\x00." * 9])
+    def test_something_else(self, tmp_path: Path, content: bytes) -> None:
+        path = tmp_path / "else.pt"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="is not a checkpoint of torch"):
+            load(NAME, weights=path)
+
+    def test_another_zip(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "a.npz", x=np.zeros(3))
+        with pytest.raises(InputError, match="not a checkpoint"):
+            load(NAME, weights=tmp_path / "a.npz")
+
+    def test_code(self, tmp_path: Path) -> None:
+        torch.save({"cfg": Path("x"), "model": {}}, tmp_path / "code.pt")
+        with pytest.raises(InputError, match="not loaded.*Path"):
+            load(NAME, weights=tmp_path / "code.pt")
+
+    @pytest.mark.parametrize("document", [{"a": 1}, [1], {"cfg": {"model": {}}, "model": {}}, {"cfg": 1, "model": 2}])
+    def test_other_things_of_torch(self, tmp_path: Path, document: object) -> None:
+        torch.save(document, tmp_path / "other.pt")
+        with pytest.raises(InputError, match="no checkpoint of ESM2"):
+            load(NAME, weights=tmp_path / "other.pt")
+
+    def test_another_model(self, weights: Path) -> None:
+        for name in CHECKPOINTS:
+            if name != NAME:
+                with pytest.raises(InputError, match=f"is not {name} .has 6 layers of 320 dimensions and 20 heads"):
+                    load(name, weights=weights)
+
+    def test_settings_and_tensors_that_disagree(self, module: Any, tmp_path: Path) -> None:
+        path = save(module, tmp_path / "liar.pt", encoder_layers=12, encoder_embed_dim=480)
+        with pytest.raises(
+            InputError, match=r"embed_tokens.weight: \(33, 320\) where \(33, 480\) was wanted"
+        ) as caught:
+            load("esm2_t12_35M_UR50D", weights=path)
+        assert caught.value.totals["a tensor is missing"] == 16 * 6
