@@ -101,8 +101,8 @@ def _entering(proteins: pl.DataFrame, config: EmbeddingConfig) -> tuple[pl.DataF
         kept.append(entered)
     proteins = pl.concat(kept)
     if proteins.is_empty():
-        told = "; ".join(f"{loss['where']}: {loss['count']:,} {loss['reason']}" for loss in losses)
-        raise ConfigError(f"[embedding]: no protein is left to embed ({told or 'the proteomes have none'})")
+        why = "; ".join(f"{loss['where']}: {loss['count']:,} {loss['reason']}" for loss in losses)
+        raise ConfigError(f"[embedding]: no protein is left to embed ({why or 'the proteomes have none'})")
     return proteins, tuple(losses)
 
 

@@ -14,10 +14,22 @@ from homodb.schema.species import Species
 
 @dataclass(frozen=True)
 class Source:
-    """One input file: its path as the config writes it, and where it lies."""
+    """One input file.
+
+    Parameters
+    ----------
+    written
+        Its path as the config writes it.
+    path
+        Where it lies.
+    url, sha256
+        Whence it was fetched, and its checksum then; None for a file that was not.
+    """
 
     written: str
     path: Path
+    url: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,7 @@ class SpeciesConfig:
     xrefs: tuple[Source, ...] = ()
     synonyms: Source | None = None
     history: Source | None = None
+    core: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,28 @@ class EmbeddingConfig:
 
 
 @dataclass(frozen=True)
+class EnsemblConfig:
+    """``[ensembl]``: inputs over the network.
+
+    Parameters
+    ----------
+    release
+        Ensembl's release.
+    division
+        Which of Ensembl's divisions.
+    base
+        Address of the folder that holds the releases; None for the division's own.
+    folder
+        Where the files are kept; None for the cache.
+    """
+
+    release: int
+    division: str = "vertebrates"
+    base: str | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class BuildConfig:
     """A whole build config."""
 
@@ -115,6 +150,7 @@ class BuildConfig:
     evidence: tuple[EvidenceConfig, ...]
     parameters: Parameters
     embedding: EmbeddingConfig | None = None
+    ensembl: EnsemblConfig | None = None
     pairs: tuple[tuple[Species, Species], ...] | Literal["all"] | None = None
     allow_mixed: bool = False
 
@@ -130,6 +166,7 @@ class BuildConfig:
                 *entry.xrefs,
                 entry.synonyms,
                 entry.history,
+                *entry.core,
             )
         ]
         homologies = [source for entry in self.homologies for source in entry.paths]
@@ -147,11 +184,11 @@ class BuildConfig:
         if named == "all":
             return _all_pairs(numbers)
         if named is None:
-            told = ((one.source, one.target) for one in (*self.homologies, *self.evidence))
+            told = [(one.source, one.target) for one in self.homologies]
+            told += [(one.source, one.target) for one in self.evidence]
             found = {_in_order(a.number, b.number) for a, b in told}
-            return sorted(found | self._embedded_only({number for pair in found for number in pair})) or _all_pairs(
-                numbers
-            )
+            found |= self._embedded_only({number for pair in found for number in pair})
+            return sorted(found) or _all_pairs(numbers)
         return sorted({_in_order(a.number, b.number) for a, b in named})
 
     def _embedded_only(self, told: set[int]) -> set[tuple[int, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from homodb.etl.computed_embedding import computed_embeddings
 from homodb.etl.config import BuildConfig
 from homodb.etl.embedding_evidence import EmbeddingSet, embedding_tables, given_embeddings
 from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
@@ -52,8 +53,6 @@ def derive(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) 
     pairs = settings.mapped_pairs()
     embeddings = given_embeddings(inputs.hits, genes)
     if settings.embedding is not None:
-        from homodb.etl.computed_embedding import computed_embeddings
-
         wanted = homologies.table.select("species_a", "species_b", "gene_a", "gene_b").unique(maintain_order=True)
         embeddings = (*computed_embeddings(settings, proteins, wanted, folder, runner), *embeddings)
     mapping = [

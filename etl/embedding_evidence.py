@@ -12,6 +12,9 @@ from homodb.etl.evidence import EmbeddingEvidence
 from homodb.etl.genes import Genes
 from homodb.etl.inputs import Hits
 
+#: Columns of :attr:`EmbeddingSet.genes`.
+GENE_COLUMNS = {"gene": pl.Int64, "n_isoforms": pl.Int32, "n_nmd": pl.Int32}
+
 
 @dataclass(frozen=True)
 class EmbeddingSet:
@@ -40,11 +43,8 @@ class EmbeddingSet:
     genes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GENE_COLUMNS))
 
 
-#: Columns of :attr:`EmbeddingSet.genes`.
-GENE_COLUMNS = {"gene": pl.Int64, "n_isoforms": pl.Int32, "n_nmd": pl.Int32}
-
 #: Columns of the release's table ``embedding``, whose order of rows numbers them from 1.
-_EMBEDDING_COLUMNS = {
+_EMBEDDING_COLUMNS: dict[str, Any] = {
     "embedding": pl.Int32,
     "model": pl.String,
     "layer": pl.Int32,

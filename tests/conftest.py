@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 import homodb
 from homodb.etl.build import build
@@ -16,6 +17,10 @@ from homodb.etl.config import ReleaseConfig
 from homodb.etl.index import write_index
 from homodb.etl.write import Contents, write_release
 from homodb.schema.vectors import FOLDER, GeneVectors, index_file, vectors_file, write_vectors
+
+#: A property that takes long on a loaded machine has not failed: nothing here is judged by the clock.
+settings.register_profile("homodb", deadline=None)
+settings.load_profile("homodb")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -78,9 +78,10 @@ def entering(proteins: pl.DataFrame, entry: Entry) -> tuple[pl.DataFrame, dict[s
     short = pl.col("length") < entry.min_length
     other = ~pl.col("biotype").is_in(list(entry.biotypes or ())) & (entry.biotypes is not None)
     told = proteins.with_columns(_short=short, _other=other.fill_null(value=False))
+    others = told.filter(~pl.col("_short") & pl.col("_other")).height
     counts = {
-        f"proteins of fewer than {entry.min_length} residues, not embedded": int(told["_short"].sum()),
-        "proteins of biotypes that were not asked for, not embedded": told.filter(~pl.col("_short"))["_other"].sum(),
+        f"proteins of fewer than {entry.min_length} residues, not embedded": told.filter("_short").height,
+        "proteins of biotypes that were not asked for, not embedded": others,
     }
     kept = told.filter(~pl.col("_short") & ~pl.col("_other")).drop("_short", "_other")
     return kept, {reason: count for reason, count in counts.items() if count}
@@ -151,9 +152,12 @@ def _pooled(
     found: npt.NDArray[np.float32], starts: npt.NDArray[np.intp], block: pl.DataFrame, pooling: Pooling
 ) -> npt.NDArray[np.float32]:
     if pooling is Pooling.MAX:
-        return np.maximum.reduceat(found, starts, axis=0)
+        largest: npt.NDArray[np.float32] = np.maximum.reduceat(found, starts, axis=0)
+        return largest
     if pooling is Pooling.CANONICAL:
-        return found[_chosen(block)["_row"].to_numpy()]
+        rows = _chosen(block)["_row"].to_numpy()
+        chosen: npt.NDArray[np.float32] = found[rows]
+        return chosen
     sizes = np.diff([*starts, block.height])
     sums = np.add.reduceat(found, starts, axis=0, dtype=np.float64)
     return (sums / sizes[:, None]).astype(np.float32)
