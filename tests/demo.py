@@ -36,6 +36,10 @@ def main(folder: Path) -> None:
     )
     show("one gene, the whole story", f"homodb --release {release} explain MT-ND1 --from human --to mouse")
     show(
+        "the nearest pig genes of a human gene, by the k-mer profiles of their proteins",
+        f"homodb --release {release} neighbors MT-ND1 --from human --to pig -k 3",
+    )
+    show(
         "translate mouse cells into human genes",
         f"homodb --release {release} translate {sim}/cells/mus_musculus.h5ad --to human -o {folder}/human.h5ad",
     )

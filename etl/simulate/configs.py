@@ -16,7 +16,7 @@ these files as they read real ones; the assembly is called `{assembly}`, and num
 
 | file | what |
 | --- | --- |
-| `release.toml` | config for `homodb build`: proteomes, annotation, cross-references, synonyms, Compara dumps |
+| `release.toml` | config for `homodb build`: proteomes (embedded as k-mer profiles), annotation, cross-references, synonyms, Compara dumps |
 | `biomart.toml` | config for `homodb build` from the BioMart exports alone |
 | `release-*/` | FASTA, GTF, TSV and Compara files as Ensembl lays them out |
 | `biomart/` | BioMart exports of every pair of species, and synonyms |
@@ -72,6 +72,7 @@ def write_configs(layout: Layout, tree: SpeciesTree, settings: Settings) -> None
         head = ["[[homology]]", f'source = "{names[a]}"', f'target = "{names[b]}"']
         compara += [*head, 'format = "compara"', "path = [" + ", ".join(there) + "]"]
         biomart += [*head, 'format = "biomart"', f'path = "{layout.written(layout.biomart(a, b))}"']
+    compara += ["[embedding]", 'model = "kmer"']
     for name, lines in (("release.toml", compara), ("biomart.toml", biomart)):
         layout.folder.joinpath(name).write_text("\n".join([*lines, ""]), "utf-8")
     rows = "\n".join(f"| {key} | {value} |" for key, value in asdict(settings).items())

@@ -40,9 +40,9 @@ def clade(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(clade: Path, name: str, embedding: str, *, without: str = r"(?!)") -> Path:
-    """A config over the clade's files, less the tables whose text matches."""
+    """A config over the clade's files, less its own embedding and the tables whose text matches."""
     text = (clade / "release.toml").read_text("utf-8")
-    tables = [part for part in re.split(r"(?m)^(?=\[)", text) if not re.search(without, part)]
+    tables = [part for part in re.split(r"(?m)^(?=\[)", text) if not re.search(rf"\A\[embedding|{without}", part)]
     path = clade / f"{name}.toml"
     path.write_text("".join(tables) + embedding, "utf-8")
     return path
