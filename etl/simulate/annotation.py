@@ -211,3 +211,4 @@ def _retire(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator)
         for number, row in enumerate(rows.tolist()):
             old = f"{member.prefix}G{FIRST_NUMBER - 1 - number:011d}"
             annotation.retired.append((row, old, int(rng.integers(1, 9))))
+            annotation.planted[row].append("retired_id")

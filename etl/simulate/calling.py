@@ -35,6 +35,8 @@ class Calls:
         An index into ``histories.TYPES``; -1 where the pair is no ortholog, or not called.
     error
         An index into :data:`ERRORS`.
+    group
+        A number for pairs of two species that are called descendants of one ancestral gene.
     """
 
     a: np.ndarray
@@ -42,6 +44,7 @@ class Calls:
     true_type: np.ndarray
     called_type: np.ndarray
     error: np.ndarray
+    group: np.ndarray
 
 
 def call(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
@@ -68,7 +71,8 @@ def call(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
     torn = (rng.random(groups) < settings.split)[group] & (kind > 0) & coding
     half_a, half_b = _half(group, a), _half(group, b)
     error[torn & (half_a != half_b)] = SPLIT
-    called = np.where(error == SPLIT, -1, _types(np.where(torn, group * 2 + half_a, group * 2), a, b, error == 0))
+    part = np.where(torn, group * 2 + half_a, group * 2)
+    called = np.where(error == SPLIT, -1, _types(part, a, b, error == 0))
     error[coding & (error == 0) & (rng.random(len(a)) < settings.missed)] = MISSED
     called[error == MISSED] = -1
     wrong = coding & (error == 0) & (rng.random(len(a)) < settings.wrong_type)
@@ -87,6 +91,7 @@ def call(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
         np.concatenate([kind, np.full(len(false_a), -1, np.int8)]),
         np.concatenate([called, np.where(free, 0, 1)]).astype(np.int8),
         np.concatenate([error, np.full(len(false_a), FALSE_PAIR, np.int8)]),
+        np.concatenate([part, 2 * groups + np.arange(len(false_a))]),
     )
 
 

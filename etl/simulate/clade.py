@@ -50,7 +50,7 @@ class Member:
 
 #: The first N make a clade of N species.
 MEMBERS = (
-    Member("homo_sapiens", "ENS", "", 0, no_symbol=0.005, isoforms=3.2, chromosomes=22, alternates=6),
+    Member("homo_sapiens", "ENS", "", 0, no_symbol=0.005, isoforms=3.2, chromosomes=22, alternates=9),
     Member("mus_musculus", "ENSMUS", "homo_sapiens", 87, "title", 0.002, 2.4, 19),
     Member("sus_scrofa", "ENSSSC", "homo_sapiens", 94, chromosomes=18),
     Member("macaca_mulatta", "ENSMMU", "homo_sapiens", 29),

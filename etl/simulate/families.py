@@ -13,6 +13,7 @@ import numpy as np
 
 from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.tree import SpeciesTree
+from homodb.schema.errors import ConfigError
 
 
 class Kind(IntEnum):
@@ -42,13 +43,19 @@ PROTEINS = (Role.CODING, Role.RIBOSOMAL, Role.MITOCHONDRIAL)
 #: Of how many genes a cell has, about: mitochondrial proteins, RNAs of mitochondria, ribosomal proteins.
 _FIXED = {Role.MITOCHONDRIAL: 13, Role.MT_RNA: 4, Role.RIBOSOMAL: 80}
 
-#: Copies that a burst adds are at least this many and fall off as their inverse, up to a most.
-_BURST = (2.0, 45.0)
-_OLD_BURST = (2.0, 8.0)
+#: Copies that bursts of a family add are at least this many and fall off as a power, up to a most (before the root,
+#: to a lower one).
+_FEWEST_COPIES, _COPIES_FALL, _MOST_COPIES, _MOST_OLD_COPIES = 2.0, 1.0, 28.0, 8.0
 
-#: Share of families in which bursts happen at all; the same ones burst in one lineage and in another.
-_PRONE = 0.04
-_SPREAD = 1.0
+#: Share of families in which bursts happen at all; the same ones burst, as much, in one lineage and in another.
+_PRONE = 0.02
+
+#: Spread of the pace of families (standard deviation of the logarithm), and the most it can be, times the mean.
+_SPREAD, _FASTEST = 1.3, 10.0
+
+#: Duplications less losses of an average gene from the first age to the present, at most: the fastest families would
+#: have some thousands of genes.
+_MOST_GROWTH = 0.8
 _RNA_AGE = 10.0
 
 
@@ -110,14 +117,21 @@ def grow(tree: SpeciesTree, settings: Settings) -> GeneTrees:
         The species tree.
     settings
         ``genes`` sets how many families begin before the root, ``birth`` how many later.
+
+    Raises
+    ------
+    ConfigError
+        If families would grow without bound.
     """
+    _check_growth(tree, settings)
     rng = settings.stream("families")
     branches = range(len(tree.parent))
     lengths = np.array([tree.start(node) - tree.age[node] for node in branches])
     role, born = _families(tree, settings, lengths, rng)
-    pace = np.exp(rng.standard_normal(len(role)) * _SPREAD - _SPREAD**2 / 2)
+    pace = np.minimum(np.exp(rng.standard_normal(len(role)) * _SPREAD - _SPREAD**2 / 2), _FASTEST)
     pace *= np.choose(role, [1.0, 0.2, 0.0, 0.0, 0.5, 0.0])
     prone = (rng.random(len(role)) < _PRONE) & (role == Role.CODING)
+    copies = _FEWEST_COPIES / (1 - rng.random(len(role))) ** (1 / _COPIES_FALL)
     burst = np.zeros((len(lengths), len(role)))
     forest = _Forest()
     ends: dict[int, np.ndarray] = {}
@@ -129,7 +143,8 @@ def grow(tree: SpeciesTree, settings: Settings) -> GeneTrees:
         at = tree.age[node] + rng.random(len(new)) * np.where(role[new] == Role.LONG_RNA, _RNA_AGE, lengths[node])
         at = np.full(len(new), tree.start(node)) if node == 0 else np.minimum(at, tree.start(node))
         genes = np.bincount(families, minlength=len(role))
-        burst[node] = _burst(prone, settings.bursts, lengths[node], genes, _BURST if node else _OLD_BURST, rng)
+        most = np.minimum(copies, _MOST_COPIES if node else _MOST_OLD_COPIES)
+        burst[node] = _burst(prone, settings.bursts, lengths[node], genes, most, rng)
         origins = forest.add(np.full(len(new), -1), new, node, Kind.ORIGIN, at)
         tips = _along(
             forest,
@@ -146,6 +161,16 @@ def grow(tree: SpeciesTree, settings: Settings) -> GeneTrees:
     columns = [np.concatenate(column) for column in zip(*forest.columns, strict=True)]
     parent, family, branch, kind, age = columns
     return GeneTrees(parent, family, branch, kind, age, role, pace, burst)
+
+
+def _check_growth(tree: SpeciesTree, settings: Settings) -> None:
+    lost = settings.loss * tree.age[0]
+    if settings.duplication * tree.start(0) - lost > _MOST_GROWTH:
+        raise ConfigError(
+            f"duplication is {settings.duplication!r}, with which families would grow without bound over "
+            f"{tree.start(0):g} million years; wanted {(_MOST_GROWTH + lost) / tree.start(0):.2g} or less, "
+            "or a higher loss"
+        )
 
 
 def _families(
@@ -173,13 +198,12 @@ def _burst(
     rate: float,
     length: float,
     genes: np.ndarray,
-    copies: tuple[float, float],
+    copies: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the rate of duplication that bursts add in one branch: a burst adds some copies to the whole family."""
+    """Return the rate of duplication that bursts add in one branch: a burst adds its copies to the whole family."""
     bursting = rng.random(len(prone)) < -np.expm1(-rate / _PRONE * length)
-    added = np.minimum(copies[0] / (1 - rng.random(len(prone))), copies[1])
-    return np.where(prone & bursting, np.log1p(added / np.maximum(genes, 1)) / length, 0.0)
+    return np.where(prone & bursting, np.log1p(copies / np.maximum(genes, 1)) / length, 0.0)
 
 
 def _along(

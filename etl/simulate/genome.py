@@ -1,9 +1,7 @@
-"""Where genes lie: gene order evolves along the species tree, and conserved order gives GOC and WGA.
+"""Where genes lie: gene order and strands evolve along the species tree.
 
-New copies stay beside their original or go elsewhere; segments are turned round or moved. Scores follow Ensembl's
-(https://www.ensembl.org/info/genome/compara/Ortholog_qc_manual.html): GOC is the share of the two genes on each side
-whose orthologs lie as near to the ortholog, the better of both directions; WGA the share of a gene that lies in an
-alignment of both genomes, which the simulation lets follow from the same blocks.
+New copies stay beside their original, on its strand, or go elsewhere; segments are turned round or moved, and single
+genes jump.
 """
 
 from __future__ import annotations
@@ -17,9 +15,12 @@ from homodb.etl.simulate.histories import Histories
 from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.tree import SpeciesTree
 
-#: Rearrangements per thousand genes and million years; share of new copies that stay beside the old one.
-_REARRANGEMENTS = 0.08
-_TANDEM = 0.55
+#: Segments turned or moved, and single genes that jump, per thousand genes and million years; mean length of a segment
+#: beyond two genes.
+_REARRANGEMENTS, _JUMPS, _SEGMENT = 0.05, 0.06, 40
+
+#: Share of new copies that stay beside the old one.
+_TANDEM = 0.53
 
 #: Chromosomes begin and end inside this, clear of human's pseudo-autosomal regions.
 _FIRST_BASE, _LAST_BASE = 3_000_000, 145_000_000
@@ -27,7 +28,7 @@ _FIRST_BASE, _LAST_BASE = 3_000_000, 145_000_000
 #: Pairs of species further apart (million years) have neither GOC nor WGA.
 DISTANT = 250.0
 _GENES_PER_CHROMOSOME = 40
-_CHROMOSOME = 1 << 20
+CHROMOSOME = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def lay_out(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings:
     coding = np.isin(trees.role[histories.family], [Role.CODING, Role.RIBOSOMAL])
     region = np.full(genes, "MT", dtype=object)
     start, end, rank = np.zeros(genes, np.int64), np.zeros(genes, np.int64), np.full(genes, -1)
-    for node, order in _orders(trees, tree, rng).items():
+    orders, turned = _orders(trees, tree, rng)
+    for node, order in orders.items():
         if tree.tip[node] < 0:
             continue
         placed = gene_of[order]
@@ -80,22 +82,24 @@ def lay_out(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings:
         span = np.minimum(spacing[chromosome] * 0.8, np.exp(rng.standard_normal(len(placed)) * 1.2 + 10))
         end[placed] = start[placed] + np.maximum(span.astype(np.int64), 300)
         is_coding = coding[placed]
-        rank[placed[is_coding]] = np.arange(is_coding.sum()) + _CHROMOSOME * chromosome[is_coding]
+        rank[placed[is_coding]] = np.arange(is_coding.sum()) + CHROMOSOME * chromosome[is_coding]
         circle = np.flatnonzero(mitochondrial & (histories.species == tree.tip[node]))
         start[circle] = 1_000 * np.arange(len(circle)) + 1
         end[circle] = start[circle] + 899
-    return Genome(region, start, end, np.where(rng.random(genes) < 0.5, 1, -1), rank)
+    return Genome(region, start, end, np.where(turned[histories.node], -1, 1), rank)
 
 
-def _orders(trees: GeneTrees, tree: SpeciesTree, rng: np.random.Generator) -> dict[int, np.ndarray]:
-    """Return the nodes of the gene trees that end each branch, in the order of the genome there."""
+def _orders(trees: GeneTrees, tree: SpeciesTree, rng: np.random.Generator) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """Return the nodes of the gene trees that end each branch, in the order of the genome there, and their strands."""
     ends = (trees.kind == Kind.SPECIATION) | (trees.kind == Kind.GENE)
     above = _above(trees, ends)
     place = np.full(len(trees.parent), -1.0)
+    turned = (rng.random(len(trees.role)) < 0.5)[trees.family]
     orders: dict[int, np.ndarray] = {}
     for branch in range(len(tree.parent)):
         here = np.flatnonzero(ends & (trees.branch == branch))
         source = above[here]
+        turned[here] = np.where(source >= 0, turned[source], turned[here])
         key = np.where(source >= 0, place[source], rng.random(len(here)) * max(len(here), 1))
         if branch == 0:  # families lie anywhere, and copies of one another together or not
             key = (rng.random(len(trees.role)) * len(here))[trees.family[here]]
@@ -104,13 +108,15 @@ def _orders(trees: GeneTrees, tree: SpeciesTree, rng: np.random.Generator) -> di
         copy = np.zeros(len(here), bool)
         copy[order[1:]] = (source[order[1:]] == source[order[:-1]]) & (source[order[1:]] >= 0)
         apart = copy & (rng.random(len(here)) >= _TANDEM)
+        turned[here] ^= apart & (rng.random(len(here)) < 0.5)
         key = np.where(apart, rng.random(len(here)) * max(len(here), 1), key + copy * rng.random(len(here)) * 0.9)
         ranked = here[np.argsort(key, kind="stable")]
-        length = tree.start(branch) - tree.age[branch]
-        _rearrange(ranked, int(rng.poisson(_REARRANGEMENTS * length * len(here) / 1000)) if branch else 0, rng)
+        lived = (tree.start(branch) - tree.age[branch]) * len(here) / 1000 if branch else 0.0
+        _jump(ranked, turned, int(rng.poisson(_JUMPS * lived)), rng)
+        _rearrange(ranked, turned, int(rng.poisson(_REARRANGEMENTS * lived)), rng)
         place[ranked] = np.arange(len(ranked))
         orders[branch] = ranked
-    return orders
+    return orders, turned
 
 
 def _above(trees: GeneTrees, ends: np.ndarray) -> np.ndarray:
@@ -123,63 +129,24 @@ def _above(trees: GeneTrees, ends: np.ndarray) -> np.ndarray:
         above[on_the_way] = trees.parent[above[on_the_way]]
 
 
-def _rearrange(order: np.ndarray, events: int, rng: np.random.Generator) -> None:
+def _jump(order: np.ndarray, turned: np.ndarray, events: int, rng: np.random.Generator) -> None:
+    """Move single genes anywhere."""
+    key = np.arange(len(order)) + 0.0
+    moved = rng.integers(0, max(len(order), 1), events)
+    key[moved] = rng.random(events) * len(order)
+    turned[order[moved]] = rng.random(events) < 0.5
+    order[:] = order[np.argsort(key, kind="stable")]
+
+
+def _rearrange(order: np.ndarray, turned: np.ndarray, events: int, rng: np.random.Generator) -> None:
     """Turn round or move segments, short ones mostly."""
     for _ in range(events):
-        length = int(min(len(order), 2 + rng.standard_exponential() * 20))
+        length = int(min(len(order), 2 + rng.standard_exponential() * _SEGMENT))
         first = int(rng.integers(0, len(order) - length + 1))
+        segment = order[first : first + length].copy()
         if rng.random() < 0.7:
-            order[first : first + length] = order[first : first + length][::-1]
+            order[first : first + length] = segment[::-1]
+            turned[segment] ^= True
         else:
-            segment = order[first : first + length].copy()
             rest = np.delete(order, np.s_[first : first + length])
             order[:] = np.insert(rest, int(rng.integers(0, len(rest) + 1)), segment)
-
-
-def conserved_order(a: np.ndarray, b: np.ndarray, histories: Histories, genome: Genome) -> np.ndarray:
-    """Return the gene-order conservation score of called orthologs.
-
-    Parameters
-    ----------
-    a, b
-        Genes of the called pairs, of any two species each, that of the lower species first.
-    histories, genome
-        Species, and ranks along the genome.
-
-    Returns
-    -------
-    numpy.ndarray
-        0, 25, 50, 75 or 100.
-    """
-    score = np.zeros(len(a), np.int64)
-    pair = histories.species[a] * (int(histories.species.max(initial=0)) + 1) + histories.species[b]
-    for one in np.unique(pair):
-        rows = np.flatnonzero(pair == one)
-        score[rows] = _conserved(genome.rank, a[rows], b[rows])
-    return score
-
-
-def _conserved(rank: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the score of the called pairs of two species; genes without a called ortholog are no neighbours."""
-    places, seats = [], []
-    for side in (a, b):
-        own = np.unique(side[rank[side] >= 0])
-        own = own[np.argsort(rank[own])]
-        place = np.full(len(rank), 0)
-        place[own] = np.arange(len(own)) + 10 * (rank[own] // _CHROMOSOME) + 2
-        seat = np.full(int(place.max(initial=0)) + 5, -1)
-        seat[place[own]] = own
-        places.append(place)
-        seats.append(seat)
-    called = np.sort(a * len(rank) + b)
-    found = np.zeros((4, 4, len(a)), bool)
-    steps = (-2, -1, 1, 2)
-    for i, step in enumerate(steps):
-        beside_a = seats[0][np.maximum(places[0][a] + step, 0)]
-        for j, other in enumerate(steps):
-            beside_b = seats[1][np.maximum(places[1][b] + other, 0)]
-            key = beside_a * len(rank) + beside_b
-            at = np.minimum(np.searchsorted(called, key), len(called) - 1)
-            found[i, j] = (called[at] == key) & (beside_a >= 0) & (beside_b >= 0)
-    known = (rank[a] >= 0) & (rank[b] >= 0)
-    return np.where(known, 25 * np.maximum(found.any(1).sum(0), found.any(0).sum(0)), 0)

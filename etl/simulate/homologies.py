@@ -10,7 +10,8 @@ import polars as pl
 from homodb.etl.simulate.annotation import Annotation
 from homodb.etl.simulate.calling import Calls, confident
 from homodb.etl.simulate.families import Role
-from homodb.etl.simulate.genome import DISTANT, Genome, conserved_order
+from homodb.etl.simulate.gene_order import conserved_order, in_alignment
+from homodb.etl.simulate.genome import DISTANT, Genome
 from homodb.etl.simulate.histories import TYPES, Histories
 from homodb.etl.simulate.layout import RELEASE, Layout, write_table
 from homodb.etl.simulate.proteome import Transcripts
@@ -22,9 +23,6 @@ _COMPARA = (
     *_SIDES, "homology_type", *[f"homology_{name}" for name in _SIDES],
     "dn", "ds", "goc_score", "wga_coverage", "is_high_confidence", "homology_id",
 )  # fmt: skip
-
-#: Of genes outside any conserved order, so many lie in an alignment of both genomes all the same.
-_ALIGNED_ALONE = 0.15
 
 
 def called_table(
@@ -60,11 +58,11 @@ def called_table(
     rna = annotation.role[a] >= Role.MT_RNA
     scored = ~rna & (genome.rank[a] >= 0) & (genome.rank[b] >= 0) & (divergence < DISTANT)
     goc = np.full(len(a), -1)
-    goc[scored] = conserved_order(a[scored], b[scored], histories, genome)
-    backed = (goc > 0) | (rng.random(len(a)) < _ALIGNED_ALONE)
-    gaps = np.minimum(rng.standard_exponential(len(a)) ** 2 * divergence * 0.02, 100)
-    wga = np.where(scored, np.where(backed, 100 - gaps, 0), -1)
+    goc[scored] = conserved_order(a[scored], b[scored], calls.group[chosen][scored], histories, genome)
     lower = np.minimum(identity[0, chosen], identity[1, chosen])
+    aligned = in_alignment(a, b, lower, goc, histories, rng)
+    gaps = np.minimum(rng.standard_exponential(len(a)) ** 2 * divergence * 0.02, 100)
+    wga = np.where(scored, np.where(aligned, 100 - gaps, 0), -1)
     return pl.DataFrame(
         {
             "a": a,

@@ -16,10 +16,10 @@ from homodb.etl.simulate.settings import Settings
 _LENGTH, _LENGTH_SPREAD, _SHORTEST, _LONGEST = 400.0, 0.8, 40, 5_000
 
 #: Spread of pace between families and between branches.
-_FAMILY_SPREAD, _BRANCH_SPREAD = 0.95, 0.3
+_FAMILY_SPREAD, _BRANCH_SPREAD = 0.9, 0.3
 
 #: Factors on the pace of hurried copies, of families with bursts, of ribosomal proteins.
-_COPY_PACE, _BURST_PACE, _RIBOSOMAL_PACE = 4.0, 2.5, 0.1
+_COPY_PACE, _BURST_PACE, _RIBOSOMAL_PACE = 4.0, 4.0, 0.1
 
 #: Families that duplicate fast change fast: the exponent by which one follows the other.
 _LINKED = 0.6

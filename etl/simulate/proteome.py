@@ -80,7 +80,7 @@ class ProteomeWriter:
     def write(
         self, a: np.ndarray, b: np.ndarray, layout: Layout, report: Callable[[int, int], None]
     ) -> tuple[Transcripts, np.ndarray]:
-        """Write the files, and measure pairs of genes on the way.
+        """Write the files, mark genes with unknown residues as planted, and measure pairs of genes on the way.
 
         Parameters
         ----------
@@ -125,6 +125,7 @@ class ProteomeWriter:
         rest = block.cut(node) if gene in self.parts else None
         if self.unknown[gene]:
             block.hide(node, *self.rng.random(2))
+            self.annotation.planted[gene].append("unknown_residues")
         residues = block.sequence(node)
         self.length[gene] = len(residues)
         records = [(gene, one) for one in isoforms(residues, int(self.count[gene]), self.rng)]

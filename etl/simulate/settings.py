@@ -66,7 +66,7 @@ class Settings:
     wrong_type
         Share of called pairs whose type is called wrongly.
     false_pairs
-        Pairs of paralogs called orthologs, as a share of the true ortholog pairs.
+        Pairs of paralogs called orthologs, as a share of the true ortholog pairs; fewer where paralogs do not suffice.
     symbol_drift, shared_symbols, alias_clashes, alternate_loci, split_models
         Shares of genes whose symbol is another one than their ancestor's, that bear another gene's symbol, that
         have another gene's live symbol as an alias, that have an alternate locus, whose gene model is in two parts.
@@ -93,13 +93,13 @@ class Settings:
     duplication: float = 0.0002
     loss: float = 0.00035
     birth: float = 0.00007
-    bursts: float = 0.00012
-    substitution: float = 0.0012
+    bursts: float = 0.00016
+    substitution: float = 0.0014
     indels: float = 0.06
     missed: float = 0.03
     split: float = 0.1
     wrong_type: float = 0.01
-    false_pairs: float = 0.01
+    false_pairs: float = 0.005
     symbol_drift: float = 0.04
     shared_symbols: float = 0.003
     alias_clashes: float = 0.005

@@ -11,7 +11,6 @@ import pytest
 from homodb.etl.simulate import Settings
 from homodb.etl.simulate.calling import FALSE_PAIR, MISSED, RETYPED, SPLIT, WRONG_TYPE, Calls, call, confident
 from homodb.etl.simulate.families import GeneTrees, Role, grow
-from homodb.etl.simulate.genome import Genome, conserved_order, lay_out
 from homodb.etl.simulate.histories import Histories, read_histories
 from homodb.etl.simulate.tree import species_tree
 
@@ -92,55 +91,6 @@ def test_without_errors_the_truth_is_called() -> None:
     trees = grow(tree, settings)
     calls = call(trees, read_histories(trees, tree), settings)
     assert np.array_equal(calls.true_type, calls.called_type) and not calls.error.any()
-
-
-def slow_goc(a: int, b: int, orders: dict[int, list[int]], called: set[tuple[int, int]], species: np.ndarray) -> int:
-    """Look at the two neighbours on each side of both genes, one by one."""
-
-    def beside(gene: int) -> list[int | None]:
-        order = orders[species[gene]]
-        at = order.index(gene)
-        return [order[at + step] if 0 <= at + step < len(order) else None for step in (-2, -1, 1, 2)]
-
-    of_a, of_b = beside(a), beside(b)
-    there = sum(any((x, y) in called for y in of_b) for x in of_a if x is not None)
-    back = sum(any((x, y) in called for x in of_a) for y in of_b if y is not None)
-    return 25 * max(there, back)
-
-
-def test_conserved_order_by_a_slow_count() -> None:
-    """One chromosome; genes that have no ortholog at all are no neighbours."""
-    rng = np.random.default_rng(1)
-    genes = 60
-    species = np.repeat([0, 1], genes)
-    rank = np.concatenate([np.arange(genes), np.arange(genes)])
-    partner = np.concatenate([10 * block + rng.permutation(10) for block in rng.permutation(genes // 10)])
-    chosen = np.sort(rng.permutation(genes)[:45])
-    a, b = chosen, genes + partner[chosen]
-    histories = Histories(*[species] * 6, {}, {})
-    genome = Genome(species, rank, rank, rank, rank)
-    orders = {0: chosen.tolist(), 1: sorted(b.tolist())}
-    called = set(zip(a.tolist(), b.tolist(), strict=True))
-    expected = [slow_goc(x, y, orders, called, species) for x, y in zip(a.tolist(), b.tolist(), strict=True)]
-    assert conserved_order(a, b, histories, genome).tolist() == expected
-    assert sum(expected) > 0
-
-
-def test_near_species_keep_more_of_their_order() -> None:
-    settings = Settings(species=8, genes=1_000, seed=2)
-    tree = species_tree(8)
-    trees = grow(tree, settings)
-    histories = read_histories(trees, tree)
-    genome = lay_out(trees, tree, histories, settings)
-    coding = trees.role[histories.family[histories.orthologs["a"]]] == Role.CODING
-    a, b = histories.orthologs["a"][coding], histories.orthologs["b"][coding]
-    goc = conserved_order(a, b, histories, genome)
-    place = {one.name: index for index, one in enumerate(tree.species)}
-    means = []
-    for other in ("pan_troglodytes", "mus_musculus", "danio_rerio"):
-        pair = (histories.species[a] == place["homo_sapiens"]) & (histories.species[b] == place[other])
-        means.append(goc[pair].mean())
-    assert means[0] > 90 and means[0] > means[1] > means[2]
 
 
 def test_confidence_needs_identity_and_conserved_order() -> None:

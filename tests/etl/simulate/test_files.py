@@ -191,8 +191,39 @@ def test_planted_traits_are_found_in_the_release(simulated_release: Path, genes:
             "JOIN gene b ON b.gene = h.gene_b WHERE h.homology_type = 'gene_split'"
         )
         assert {gene for row in split.rows() for gene in row} == set(planted(genes, "gene_split")["stable_id"])
-        retired = release.sql("SELECT count(*) FROM gene_alias WHERE kind = 'retired'").item()
-        assert retired > 10
+        retired = release.sql("SELECT DISTINCT stable_id FROM gene_alias JOIN gene USING (gene) WHERE kind = 'retired'")
+        assert set(retired["stable_id"]) == set(planted(genes, "retired_id")["stable_id"]) and retired.height > 10
+        unknown = release.sql(
+            "SELECT DISTINCT g.stable_id FROM protein p JOIN gene g USING (gene) "
+            "WHERE p.unknown_residues > 0 AND g.gene = g.primary_gene"
+        )
+        beside = set(planted(genes, "gene_split")["stable_id"])  # the second part may have got the run of X
+        hidden = set(planted(genes, "unknown_residues")["stable_id"])
+        assert set(unknown["stable_id"]) - beside == hidden - beside and len(hidden) > 5
+
+
+def test_symbols_drift_where_it_is_said_and_nowhere_else(
+    simulated_release: Path, truth: pl.DataFrame, genes: pl.DataFrame
+) -> None:
+    """Of true one-to-one pairs of ancestral genes without copies, those have two symbols of which a gene drifted."""
+    alone = genes.filter(
+        (pl.len().over("species", "ancestral_gene") == 1)
+        & (pl.col("biotype") == "protein_coding")
+        & ~pl.col("planted").fill_null("").str.contains("shared_symbol|mitochondrial")
+        & pl.col("symbol").is_not_null()
+    ).select("stable_id", drift=pl.col("planted").fill_null("").str.contains("symbol_drift"))
+    with homodb.open(simulated_release) as release:
+        told = release.sql("SELECT stable_id, upper(symbol) AS symbol FROM gene WHERE symbol IS NOT NULL")
+    own = alone.join(told, on="stable_id")
+    pairs = (
+        truth.filter(pl.col("homology_type") == "ortholog_one2one")
+        .select("source_id", "target_id")
+        .join(own, left_on="source_id", right_on="stable_id")
+        .join(own, left_on="target_id", right_on="stable_id", suffix="_target")
+    )
+    differs = pairs["symbol"] != pairs["symbol_target"]
+    assert pairs.height > 200 and differs.any()
+    assert differs.equals(pairs["drift"] | pairs["drift_target"])
 
 
 def test_truth_stands_in_the_order_and_form_that_an_exam_reads(truth: pl.DataFrame, genes: pl.DataFrame) -> None:

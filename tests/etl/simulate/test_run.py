@@ -89,6 +89,7 @@ def test_everything_says_that_it_is_simulated(simulated: Any) -> None:
         ({"missed": 1.5}, "missed is 1.5, wanted a number from 0 to 1"),
         ({"birth": float("inf")}, "birth is inf"),
         ({"donors": 0}, "donors is 0"),
+        ({"duplication": 0.05}, "duplication is 0.05, with which families would grow without bound"),
     ],
 )
 def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
