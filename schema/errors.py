@@ -24,6 +24,7 @@
     ├── WorkerError               a worker process died before its work was done; what was finished is kept
     ├── StoppedError              stopped by the user half-way; what was finished is kept
     ├── QueryError                SQL that is refused or that fails
+    ├── IntegrationError          a joint object whose species cannot be integrated as asked
     ├── JoinError                 AnnDatas that cannot be put together as asked
     └── TranslationError          an AnnData that cannot be translated as asked
         ├── UndecidedSpeciesError the names do not tell which species they are from
@@ -197,6 +198,10 @@ class QueryError(HomodbError):
 
 class JoinError(HomodbError):
     """AnnDatas cannot be put together as asked: nothing that they share, or choices that contradict each other."""
+
+
+class IntegrationError(HomodbError):
+    """The joint object cannot be integrated as asked: its species, cells, features or values do not allow it."""
 
 
 class TranslationError(HomodbError):
