@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: all demo test check format docs-check clean bench help
+.PHONY: all demo test check format kills faults clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -32,9 +32,21 @@ format: $(STAMP) ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+kills: $(STAMP)  ## end builds, downloads and the rest by kill -9, twenty-five times each, and see that they go on
+	HOMODB_KILLS=25 $(BIN)/python -m pytest -q tests -k "kill or killed"
+
+faults: $(STAMP) ## 200 random sequences of a bad network's faults
+	HOMODB_FAULTS=200 $(BIN)/python -m pytest -q tests/etl/test_fetch.py tests/query/test_download.py -k "fault or Fault"
+
 bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/build.py
 	$(BIN)/python benchmarks/questions.py
+	$(BIN)/python benchmarks/simulate.py
+	$(BIN)/python benchmarks/orthobench.py
+	$(BIN)/python benchmarks/matching.py
+	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/esm2.py
+	$(BIN)/python benchmarks/translate.py
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ these files as they read real ones; the assembly is called `{assembly}`, and num
 
 | file | what |
 | --- | --- |
-| `release.toml` | config for `homodb build`: proteomes (k-mer profiles), annotation, cross-references, synonyms, Compara |
+| `release.toml` | config for `homodb build`: proteomes, embedded; annotation, cross-references, synonyms, Compara |
 | `biomart.toml` | config for `homodb build` from the BioMart exports alone |
 | `release-*/` | FASTA, GTF, TSV and Compara files as Ensembl lays them out |
 | `biomart/` | BioMart exports of every pair of species, and synonyms |
