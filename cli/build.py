@@ -10,29 +10,48 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homodb.cli.options import JsonOption
+from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOption
 from homodb.cli.output import pace_of
+from homodb.schema.errors import ConfigError
 
 if TYPE_CHECKING:
     from homodb.etl.runner import Step
 
 
 def build(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The build config.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the release.")],
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG.toml", help="The build config.")] = None,
+    ensembl: Annotated[
+        int | None, typer.Option("--ensembl", metavar="N", help="Without a config: fetch from this Ensembl release.")
+    ] = None,
+    species: Annotated[
+        str | None, typer.Option("--species", metavar="NAMES", help="With --ensembl: species, separated by commas.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="With --ensembl: embed by kmer or an ESM2 checkpoint.")
+    ] = None,
+    base: BaseOption = None,
+    division: DivisionOption = "vertebrates",
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a release from a config.
+    """Build a release from a config, or straight from Ensembl.
 
     The folder appears whole or not at all; an earlier build of the same version in it is replaced.
 
     Example: homodb build release.toml -o rel
+    Example: homodb build --ensembl 113 --species human,mouse,pig --model kmer -o rel
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from homodb.etl.build import build as build_release
+    from homodb.etl.config import EnsemblConfig
+    from homodb.etl.fetch.inputs import config_of
 
+    chosen = config if ensembl is None else config_of(EnsemblConfig(ensembl, division, base), species, model)
+    if chosen is None or (config is not None and (ensembl is not None or species or model or base)):
+        raise ConfigError("give a config, or --ensembl N and --species NAMES; a config says the rest in [ensembl]")
     console = Console(stderr=True, highlight=False, markup=False)
     columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -42,14 +61,15 @@ def build(
         def report(step: Step) -> None:
             nonlocal begun
             begun = begun if step.part and step.part[0] else time.perf_counter()
-            pace = pace_of(step.part, time.perf_counter() - begun) if step.part else ""
+            unit = "bytes" if step.name == "fetch" else "tokens"
+            pace = pace_of(step.part, time.perf_counter() - begun, unit) if step.part else ""
             described = f"{step.name} {step.subject}{pace}"
             progress.update(bar, description=described, completed=step.done, total=step.total)
             if step.rows is not None and not as_json:
                 line = f"{step.name:<15} {step.subject:<34} {step.rows:>9,} rows {step.seconds:>6.2f} s"
                 console.print(line, soft_wrap=True)
 
-        manifest = build_release(config, output, report=report)
+        manifest = build_release(chosen, output, offline=offline, report=report)
     if as_json:
         json.dump({"path": str(output), **json.loads(manifest.to_json())}, sys.stdout)
         typer.echo()

@@ -14,7 +14,8 @@ ReleaseOption = Annotated[
     typer.Option(
         "--release",
         metavar="PATH|NAME",
-        help="Release to use: its folder, its .duckdb file, or its name in the cache (default: $HOMODB_RELEASE).",
+        help="Release to use: its folder, its .duckdb file, or its name in the cache. "
+        "Default: $HOMODB_RELEASE, else the newest in the cache.",
     ),
 ]
 FromOption = Annotated[str, typer.Option("--from", metavar="SPECIES", help="Species of the genes, by any name.")]
@@ -27,11 +28,35 @@ EmbeddingOption = Annotated[
     str | None,
     typer.Option("--embedding", metavar="NAME", help="Embedding, such as kmer-mean. Default: the release's default."),
 ]
+EnsemblOption = Annotated[int, typer.Option("--ensembl", metavar="N", help="Ensembl release to fetch from.")]
+SpeciesListOption = Annotated[
+    str, typer.Option("--species", metavar="NAMES", help="Species, by any names, separated by commas.")
+]
+BaseOption = Annotated[
+    str | None,
+    typer.Option("--base", metavar="URL", help="Folder of the releases, for mirrors. Default: Ensembl's."),
+]
+DivisionOption = Annotated[
+    str, typer.Option("--division", metavar="NAME", help="vertebrates (default), plants, metazoa, fungi or protists.")
+]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask for nothing: take what was fetched before.")]
+CatalogOption = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        metavar="FOLDER|URL",
+        help="Where releases come from. Default: $HOMODB_CATALOG, else the configuration file.",
+    ),
+]
+AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="HOST", help="Host that the catalog's server may redirect to. Repeatable."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-def open_chosen(context: typer.Context, release: str | None) -> Release:
+def open_chosen(context: typer.Context, release: str | None, **settings: float) -> Release:
     """Open the release named after the command, else the one named before it or by the environment."""
     from homodb.query.release import open_release
 
-    return open_release(release or context.obj)
+    return open_release(release or context.obj, **settings)

@@ -54,15 +54,17 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
         sys.stdout.buffer.flush()
 
 
-def pace_of(part: tuple[int, int], seconds: float) -> str:
+def pace_of(part: tuple[int, int], seconds: float, unit: str = "tokens") -> str:
     """Return how fast a step goes and how long it will take, for a progress bar.
 
     Parameters
     ----------
     part
-        Tokens done, and tokens in all.
+        Done, and in all.
     seconds
         Since it began.
+    unit
+        What is counted.
 
     Examples
     --------
@@ -73,7 +75,18 @@ def pace_of(part: tuple[int, int], seconds: float) -> str:
     if not done or not total or seconds <= 0:
         return ""
     left = datetime.timedelta(seconds=round((total - done) * seconds / done))
-    return f": {done / total:.0%}, {done / seconds:,.0f} tokens/s, {left} left".replace("%", " %", 1)
+    return f": {done / total:.0%}, {done / seconds:,.0f} {unit}/s, {left} left".replace("%", " %", 1)
+
+
+def megabytes(count: int) -> str:
+    """Return a size in MB.
+
+    Examples
+    --------
+    >>> megabytes(12_345_678), megabytes(1_200)
+    ('12.3 MB', '0.0 MB')
+    """
+    return f"{count / 1e6:,.1f} MB"
 
 
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,19 @@ from homodb.etl.output import check_output, staged
 from homodb.etl.runner import Runner, Step
 from homodb.etl.write import write_release
 from homodb.schema.manifest import Manifest
+from homodb.schema.patience import Patience
+
+_LOG = logging.getLogger(__name__)
 
 
-def build(config: BuildConfig | Path, output: Path, *, report: Callable[[Step], None] = lambda step: None) -> Manifest:
+def build(
+    config: BuildConfig | Path,
+    output: Path,
+    *,
+    offline: bool = False,
+    patience: Patience | None = None,
+    report: Callable[[Step], None] = lambda step: None,
+) -> Manifest:
     """Build a release: read every input, merge and key the genes, derive the mappings, check, write.
 
     Parameters
@@ -27,6 +38,10 @@ def build(config: BuildConfig | Path, output: Path, *, report: Callable[[Step], 
     output
         Folder for the release: absent, empty, or holding an earlier build of the same version. It appears
         whole or not at all.
+    offline
+        With ``[ensembl]``: ask for nothing, take what was fetched before.
+    patience
+        With ``[ensembl]``: with the server; None takes the usual one.
     report
         Called when a step begins and when it is finished.
 
@@ -37,11 +52,13 @@ def build(config: BuildConfig | Path, output: Path, *, report: Callable[[Step], 
 
     Raises
     ------
-    ConfigError, InputError, MixedInputsError, OutputError, BrokenReleaseError
+    ConfigError, InputError, MixedInputsError, OutputError, BrokenReleaseError, TransferError
         Nothing is written then.
     """
     settings = config if isinstance(config, BuildConfig) else read_config(config)
     check_output(output, settings.release.version)
+    if settings.ensembl is not None:
+        settings = _fetched(settings, offline, patience, Runner(report, 1))
     runner = Runner(report, len(set(settings.files())) + len(settings.mapped_pairs()) + 2)
     if not settings.allow_mixed:
         check_file_names(_written(settings), settings.release.ensembl)
@@ -56,6 +73,32 @@ def build(config: BuildConfig | Path, output: Path, *, report: Callable[[Step], 
             partial(write_release, folder, settings.release, contents),
             lambda manifest: sum(manifest.rows.values()),
         )
+
+
+def _fetched(settings: BuildConfig, offline: bool, patience: Patience | None, runner: Runner) -> BuildConfig:
+    """Fetch what ``[ensembl]`` names, and add it to the config."""
+    from homodb.etl.fetch.inputs import fetched_species, with_inputs
+    from homodb.etl.fetch.progress import Progress
+    from homodb.etl.fetch.run import Fetch, fetch
+
+    wanted = settings.ensembl
+    species = [entry.species for entry in fetched_species(settings)]
+    if wanted is None or not species:
+        return settings
+
+    def report(now: Progress) -> None:
+        if now.all_bytes and now.bytes <= now.all_bytes:
+            runner.part(now.bytes, now.all_bytes)
+
+    found: Fetch = runner.run(
+        "fetch",
+        f"Ensembl {wanted.release}",
+        lambda: fetch(wanted, species, offline=offline, patience=patience, report=report),
+        lambda done: len(done.missing),
+    )
+    for note in found.notes:
+        _LOG.warning("%s", note)
+    return with_inputs(settings, found.record, found.folder)
 
 
 def _written(settings: BuildConfig) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, ReleaseConfig, SpeciesConfig
+from homodb.etl.config import BuildConfig, EnsemblConfig, EvidenceConfig, HomologyConfig, ReleaseConfig, SpeciesConfig
 from homodb.etl.config_embedding import read_embedding
 from homodb.etl.evidence import Parameters
+from homodb.etl.sources.ensembl_layout import DIVISIONS
 from homodb.etl.toml_tables import Tables
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.species import Species, find
@@ -40,11 +41,7 @@ class _Reader(Tables):
     """Reads a whole config."""
 
     def whole(self, document: Mapping[str, Any]) -> BuildConfig:
-        known = ("release", "species", "homology", "evidence", "embedding", "hl_o2o", "build")
-        if "ensembl" in document:
-            raise self.fail(
-                "[ensembl]", "this homodb cannot fetch from Ensembl; give paths in [[species]] and [[homology]]"
-            )
+        known = ("release", "species", "homology", "evidence", "embedding", "hl_o2o", "ensembl", "build")
         self.keys(document, known, "the config")
         release = self.release(self.table(document, "release", required=True))
         species = tuple(self.species(entry, f"[[species]] {n}") for n, entry in self.entries(document, "species"))
@@ -62,7 +59,8 @@ class _Reader(Tables):
         )
         self.one_model(evidence)
         embedding = read_embedding(self, document) if "embedding" in document else None
-        if embedding and not any(entry.proteome for entry in species):
+        ensembl = self.ensembl(self.table(document, "ensembl")) if "ensembl" in document else None
+        if embedding and not ensembl and not any(entry.proteome for entry in species):
             raise self.fail("[embedding]", 'no species has a proteome: add proteome = "….pep.all.fa.gz" to [[species]]')
         build = self.table(document, "build")
         self.keys(build, ("pairs", "allow_mixed"), "[build]")
@@ -73,6 +71,7 @@ class _Reader(Tables):
             homologies=homologies,
             evidence=evidence,
             embedding=embedding,
+            ensembl=ensembl,
             parameters=self.parameters(self.table(document, "hl_o2o")),
             pairs=self.pairs(build.get("pairs"), listed),
             allow_mixed=self.value(build, "allow_mixed", bool, "[build]") or False,
@@ -93,17 +92,30 @@ class _Reader(Tables):
         )
 
     def species(self, table: Mapping[str, Any], where: str) -> SpeciesConfig:
-        known = ("name", "assembly", "proteome", "annotation", "canonical", "xrefs", "synonyms", "history")
+        known = ("name", "assembly", "proteome", "annotation", "canonical", "xrefs", "synonyms", "history", "core")
         self.keys(table, known, where)
         return SpeciesConfig(
             species=self.named(self.needed(table, "name", str, where), where),
             assembly=self.value(table, "assembly", str, where),
             xrefs=self.files(table, "xrefs", where),
+            core=self.files(table, "core", where),
             **{
                 key: self.file(table, key, where)
                 for key in ("proteome", "annotation", "canonical", "synonyms", "history")
             },
         )
+
+    def ensembl(self, table: Mapping[str, Any]) -> EnsemblConfig:
+        self.keys(table, ("release", "division", "base", "folder"), "[ensembl]")
+        release = self.needed(table, "release", int, "[ensembl]")
+        division = self.value(table, "division", str, "[ensembl]") or EnsemblConfig.division
+        if division not in DIVISIONS:
+            raise self.fail("[ensembl]", f"division {division!r} is unknown (known: {', '.join(DIVISIONS)})")
+        if release < 1:
+            raise self.fail("[ensembl]", f"release is {release}, wanted the number of an Ensembl release")
+        folder = self.value(table, "folder", str, "[ensembl]")
+        base = self.value(table, "base", str, "[ensembl]")
+        return EnsemblConfig(release, division, base, None if folder is None else self.path.parent / folder)
 
     def homology(self, table: Mapping[str, Any], where: str, listed: list[Species]) -> HomologyConfig:
         self.keys(table, ("source", "target", "format", "path"), where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
 from homodb.etl.runner import Runner
-from homodb.etl.sources import annotation, biomart, canonical, compara, hits, proteome, xref
+from homodb.etl.sources import annotation, biomart, canonical, compara, core, hits, proteome, xref
 from homodb.etl.sources.bytestream import sha256
 from homodb.etl.sources.records import ALIASES, CANONICAL, GENES, HOMOLOGIES, PROTEINS, Reading, to_arrow
 from homodb.schema.errors import InputError, Problem
@@ -86,13 +86,27 @@ class _Account:
 
     def take(self, kind: str, source: Source, read: Callable[[Path], Reading]) -> Reading:
         reading = self.runner.run(f"read {kind}", source.written, partial(read, source.path), lambda r: r.rows)
+        self.note(kind, source, reading)
+        return reading
+
+    def take_core(self, sources: tuple[Source, ...], species: Species) -> None:
+        """Read dumps of a core database, which mean something together only."""
+        paths = {source.path: source for source in sources}
+        read = partial(core.read, list(paths), species)
+        readings = self.runner.run("read core", sources[0].written, read, _rows_of_all)
+        for path, reading in readings.items():
+            self.note("core", paths[path], reading)
+
+    def note(self, kind: str, source: Source, reading: Reading) -> None:
+        """Keep what was read, with where it came from: whence it was fetched, if it is still what came."""
+        digest = sha256(source.path)
         row = self.provenance.setdefault(
             (kind, source.written),
             {
                 "source": kind,
-                "path": source.written,
+                "path": source.url if source.url is not None and source.sha256 == digest else source.written,
                 "bytes": source.path.stat().st_size,
-                "sha256": sha256(source.path),
+                "sha256": digest,
                 "row_count": reading.rows,
                 "kept": 0,
             },
@@ -102,7 +116,6 @@ class _Account:
         for reason, count in told.items():
             self.losses.append({"where": source.written, "reason": reason, "count": count})
         self.readings.append((kind, reading))
-        return reading
 
     def table(self, name: str, schema: pa.Schema) -> pl.DataFrame:
         return frame_of(pa.concat_tables([schema.empty_table(), *(getattr(r, name) for _, r in self.readings)]))
@@ -121,6 +134,8 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
     for entry in settings.species:
         for kind, source, reader in _species_files(entry):
             account.take(kind, source, partial(reader, species=entry.species))
+        if entry.core:
+            account.take_core(entry.core, entry.species)
     _read_homologies(settings.homologies, account)
     evidence = tuple(_read_hits(entry, account) for entry in settings.evidence)
     genes = {kind: [frame_of(r.genes) for k, r in account.readings if k == kind] for kind in GENE_SOURCES}
@@ -135,6 +150,10 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
         provenance=pl.DataFrame(list(account.provenance.values())),
         losses=tuple(account.losses),
     )
+
+
+def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
+    return sum(reading.rows for reading in readings.values())
 
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:

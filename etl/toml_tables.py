@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from homodb.etl.config import Source
+from homodb.etl.fetch.record import read_record
 from homodb.schema.errors import ConfigError
 
 
@@ -16,6 +18,7 @@ class Tables:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._record = read_record(path.parent)
 
     def fail(self, where: str, what: str) -> ConfigError:
         """Return the error that says what is wrong, and where."""
@@ -39,7 +42,8 @@ class Tables:
         path = self.path.parent / written
         if not path.is_file():
             raise self.fail(where, f"there is no file {path}")
-        return Source(written, path)
+        known = self._record.files.get(posixpath.normpath(written)) if self._record is not None else None
+        return Source(written, path, known.url, known.sha256) if known is not None else Source(written, path)
 
     def keys(self, table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
         """Refuse unknown keys."""

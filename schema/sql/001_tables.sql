@@ -28,7 +28,7 @@ CREATE TABLE provenance (
     kept BIGINT NOT NULL
 );
 COMMENT ON TABLE provenance IS 'One input file of the build.';
-COMMENT ON COLUMN provenance.source IS 'The reader that read it: biomart, compara, proteome, annotation, canonical, xref, synonyms, history, hits.';
+COMMENT ON COLUMN provenance.source IS 'The reader that read it: biomart, compara, proteome, annotation, canonical, xref, synonyms, history, core, hits.';
 COMMENT ON COLUMN provenance.path IS 'Path as the config writes it, or URL.';
 COMMENT ON COLUMN provenance.bytes IS 'Size of the file in bytes.';
 COMMENT ON COLUMN provenance.sha256 IS 'SHA-256 of the file, hexadecimal.';

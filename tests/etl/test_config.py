@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from homodb.etl.config import EmbeddingConfig, Source
+from homodb.etl.config import EmbeddingConfig, EnsemblConfig, Source
 from homodb.etl.config_toml import read_config
 from homodb.etl.embeddings.model import Long
 from homodb.etl.embeddings.pooling import Pooling
 from homodb.etl.evidence import Parameters
+from homodb.etl.sources.ensembl_layout import LAYOUT
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.species import find
 
@@ -212,7 +214,15 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
             "long 'cut' is unknown (known:",
         ),
         (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\ndevice = "gpu"\n', "[embedding]", "device 'gpu' is unknown"),
-        (LEAST + "[ensembl]\nrelease = 115\n", "[ensembl]", "cannot fetch from Ensembl; give paths"),
+        (LEAST + "[ensembl]\n", "[ensembl]", "release is missing"),
+        (LEAST + "ensembl = 115\n", "[[species]] 2", "unknown key 'ensembl'"),
+        ("ensembl = 115\n" + LEAST, "[ensembl]", "is not a table"),
+        (LEAST + '[ensembl]\nrelease = "115"\n', "[ensembl]", "release is '115', wanted a whole number"),
+        (LEAST + "[ensembl]\nrelease = 0\n", "[ensembl]", "release is 0, wanted the number of an Ensembl release"),
+        (LEAST + '[ensembl]\nrelease = 1\ndivision = "fish"\n', "[ensembl]", "division 'fish' is unknown"),
+        (LEAST + "[ensembl]\nrelease = 1\nurl = 1\n", "[ensembl]", "unknown key 'url'"),
+        (LEAST + "[ensembl]\nrelease = 1\nbase = 1\n", "[ensembl]", "base is 1, wanted text"),
+        (LEAST + 'core = ["absent"]\n', "[[species]] 2: core", "there is no file"),
         # [release]
         (LEAST.replace('version = "1"', 'title = "x"'), "[release]", "version is missing"),
         (LEAST.replace('"1"', "1"), "[release]", "version is 1, wanted text"),
@@ -325,6 +335,27 @@ def test_unknown_species(folder: Path, text: str, place: str) -> None:
 def test_no_config(folder: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_config(folder / name)
+
+
+def test_ensembl(folder: Path) -> None:
+    text = LEAST + '[ensembl]\nrelease = 60\ndivision = "plants"\nbase = "https://x.org/pub"\nfolder = "sub"\n'
+    config = read_config(write(folder, text + '[embedding]\nmodel = "kmer"\n'))  # its proteomes are fetched
+    assert config.ensembl == EnsemblConfig(60, "plants", "https://x.org/pub", folder / "sub")
+    assert config.embedding == EmbeddingConfig("kmer")
+    assert read_config(write(folder, LEAST + "[ensembl]\nrelease = 115\n")).ensembl == EnsemblConfig(115)
+    assert read_config(write(folder, LEAST)).ensembl is None
+
+
+def test_files_that_were_fetched_are_known_by_their_address(folder: Path) -> None:
+    document = {"layout": LAYOUT, "base": "b", "release": 1, "division": "vertebrates", "config_sha256": None}
+    document |= {"species": {}, "files": {"sub/genes.gtf": {"url": "https://x.org/g", "bytes": 1, "sha256": "0a"}}}
+    (folder / "fetched.json").write_text(json.dumps(document))
+    text = LEAST + 'annotation = "sub/../sub/genes.gtf"\nproteome = "pep.fa"\ncore = ["sub/genes.gtf"]\n'
+    (_, mouse) = read_config(write(folder, text)).species
+    assert mouse.proteome == Source("pep.fa", folder / "pep.fa")
+    assert mouse.core == (Source("sub/genes.gtf", folder / "sub/genes.gtf", "https://x.org/g", "0a"),)
+    assert mouse.annotation is not None
+    assert mouse.annotation.url == "https://x.org/g"
 
 
 def test_ready_evidence_of_several_embeddings_of_one_pair(folder: Path) -> None:

@@ -1,0 +1,186 @@
+r"""Synonyms of genes from dumps of an Ensembl core database: a gene's are those of the name that it is displayed by.
+
+Two tables tell them: ``gene`` (which has the stable ID and ``display_xref_id``) and ``external_synonym`` (``xref_id``,
+``synonym``). The dumps are MySQL's: text without a header, separated by tabs, a backslash before what would end a field
+or a line, ``\N`` for no value. Which column is which, the database's own definition tells: ``<database>.sql``, beside
+them under ``mysql/<database>/``. Columns have come and gone between releases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from homodb.etl.sources.bytestream import open_bytes
+from homodb.etl.sources.findings import Findings
+from homodb.etl.sources.records import ALIASES, Reading, to_arrow
+from homodb.etl.sources.stable_ids import without_version
+from homodb.schema.errors import InputError, Problem
+from homodb.schema.species import Species
+
+_TABLE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?`?(\w+)`?\s*\((.*?)^\)", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+_COLUMN = re.compile(r"\s*`(\w+)`\s")
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_MEANT = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
+_FIELD = re.compile(rb"(?:[^\t\\]|\\.)*", re.DOTALL)
+_NULL = rb"\N"
+_NEEDED = {"gene": ("stable_id", "display_xref_id"), "external_synonym": ("xref_id", "synonym")}
+#: A record that goes on over more lines is no record.
+_LONGEST = 1 << 20
+
+
+def read(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
+    """Read synonyms.
+
+    Parameters
+    ----------
+    paths
+        The definition (``….sql``) and the dumps of both tables (``gene.txt``, ``external_synonym.txt``), plain or gzip.
+    species
+        The species of the genes.
+
+    Returns
+    -------
+    dict
+        A reading of each file. That of ``external_synonym`` has the ``aliases`` of kind ``synonym``, each once per
+        gene; synonyms of anything but a gene's display name are not kept, and are no loss. Those without text, and
+        those that are not UTF-8, are skipped and counted.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or its gzip stream broken, or the definition lacks a table or column; with line numbers
+        where a record has another number of fields or a gene no stable ID.
+    """
+    definition, tables = _files(paths)
+    columns = _columns(definition)
+    genes, displayed = _genes(tables["gene"], columns["gene"])
+    rows, pairs, skipped = _synonyms(tables["external_synonym"], columns["external_synonym"], displayed)
+    told = pl.DataFrame(pairs, schema={"gene_id": pl.String, "alias": pl.String}, orient="row").with_columns(
+        without_version("gene_id"), kind=pl.lit("synonym"), species=pl.lit(species.number, pl.Int16)
+    )
+    aliases = to_arrow(told.unique().sort("gene_id", "kind", "alias"), ALIASES)
+    return {
+        definition: Reading(rows=len(columns), kept=len(_NEEDED)),
+        tables["gene"]: Reading(rows=genes, kept=sum(map(len, displayed.values()))),
+        tables["external_synonym"]: Reading(rows, len(pairs), skipped, aliases=aliases),
+    }
+
+
+def _files(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
+    """Tell by their names which file is which."""
+    by_name = {path.name.removesuffix(".gz"): path for path in paths}
+    definition = [path for name, path in by_name.items() if name.endswith(".sql")]
+    absent = [name for name in _NEEDED if f"{name}.txt" not in by_name]
+    if len(definition) != 1 or absent:
+        wanted = "wanted the database's .sql, gene.txt and external_synonym.txt, each once"
+        raise InputError(", ".join(map(str, paths)), [Problem(0, wanted)])
+    return definition[0], {name: by_name[f"{name}.txt"] for name in _NEEDED}
+
+
+def _columns(path: Path) -> dict[str, list[str]]:
+    """Read which columns the tables of a database have, in order."""
+    with open_bytes(path) as stream:
+        text = stream.read().decode("utf-8", "replace")
+    tables = {}
+    for name, body in _TABLE.findall(text):
+        tables[name] = [found[1] for line in body.splitlines() if (found := _COLUMN.match(line))]
+    problems = [
+        Problem(0, f"defines no column {name}.{column}")
+        for name, needed in _NEEDED.items()
+        for column in needed
+        if column not in tables.get(name, [])
+    ]
+    if problems:
+        raise InputError(path, problems)
+    return tables
+
+
+def _genes(path: Path, columns: list[str]) -> tuple[int, dict[bytes, list[str]]]:
+    """Read the stable IDs of genes by the key of their display name, and how many rows there are."""
+    findings = Findings(path)
+    place, name_place = columns.index("stable_id"), columns.index("display_xref_id")
+    displayed: dict[bytes, list[str]] = {}
+    rows = 0
+    for line, fields in _records(path, len(columns), findings):
+        rows += 1
+        stable_id = _text(fields[place])
+        if not stable_id:
+            findings.add("a gene without stable ID", line=line)
+        elif fields[name_place] != _NULL:
+            displayed.setdefault(fields[name_place], []).append(stable_id)
+    findings.raise_any()
+    if not rows:
+        raise InputError(path, [Problem(0, "holds no gene")])
+    return rows, displayed
+
+
+def _synonyms(
+    path: Path, columns: list[str], displayed: dict[bytes, list[str]]
+) -> tuple[int, list[tuple[str, str]], dict[str, int]]:
+    """Read (gene, synonym), how many rows there are, and what was skipped."""
+    findings = Findings(path)
+    key_place, place = columns.index("xref_id"), columns.index("synonym")
+    pairs: list[tuple[str, str]] = []
+    skipped: Counter[str] = Counter()
+    rows = 0
+    for _, fields in _records(path, len(columns), findings):
+        rows += 1
+        genes = displayed.get(fields[key_place])
+        if genes is None:
+            continue
+        synonym = _text(fields[place])
+        if synonym is None or not synonym.strip():
+            skipped["synonyms that are no text in UTF-8" if synonym is None else "synonyms without text"] += 1
+        else:
+            pairs += [(gene, synonym.strip()) for gene in genes]
+    findings.raise_any()
+    return rows, pairs, dict(sorted(skipped.items()))
+
+
+def _records(path: Path, width: int, findings: Findings) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the fields of each record, still escaped, with its first line; note records of another width."""
+    with open_bytes(path) as stream:
+        begun, record = 1, b""
+        for number, line in enumerate(stream, 1):
+            record += line
+            bare = record.removesuffix(b"\n")
+            if bare != record and (len(bare) - len(bare.rstrip(b"\\"))) % 2 and len(record) < _LONGEST:
+                continue
+            fields = bare.split(b"\t") if b"\\" not in bare else _split(bare)
+            if len(fields) == width:
+                yield begun, fields
+            else:
+                findings.add("wrong number of fields", f"{len(fields)}, wanted {width}", begun)
+            begun, record = number + 1, b""
+        if record:
+            findings.add("ends within a record", line=begun)
+
+
+def _split(record: bytes) -> list[bytes]:
+    """Split at tabs that no backslash precedes."""
+    fields, at = [], 0
+    while True:
+        found = _FIELD.match(record, at)
+        end = found.end() if found else at
+        # a lone backslash at the end belongs to the last field
+        end = end if end >= len(record) or record[end : end + 1] == b"\t" else len(record)
+        fields.append(record[at:end])
+        if end >= len(record):
+            return fields
+        at = end + 1
+
+
+def _text(field: bytes) -> str | None:
+    """Return the text of a field: empty for no value, None where it is not UTF-8."""
+    if field == _NULL:
+        return ""
+    plain = _ESCAPED.sub(lambda found: _MEANT.get(found[1], found[1]), field) if b"\\" in field else field
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
