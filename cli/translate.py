@@ -3,45 +3,161 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from homodb.cli import translate_options as own
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
+
+if TYPE_CHECKING:
+    from homodb.query.translate.carry import Progress
 
 
 def translate(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="IN.h5ad", help="The cells to translate.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.h5ad", help="File to write.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="IN", help="Cells (.h5ad, .zarr), or genes: a list, a table, gene sets (.gmt).")
+    ],
+    output: own.OutputOption,
     target: ToOption,
-    source: Annotated[
-        str | None, typer.Option("--from", metavar="SPECIES", help="Species of the genes; by default found out.")
-    ] = None,
+    source: own.SourceOption = None,
     strategy: StrategyOption = None,
-    column: Annotated[str | None, typer.Option("--column", help="Column of var that holds the gene names.")] = None,
-    layer: Annotated[str | None, typer.Option("--layer", help="Layer to translate in place of X.")] = None,
+    column: own.ColumnOption = None,
+    layer: own.LayerOption = None,
+    many_to_one: own.ManyToOneOption = "sum",
+    one_to_many: own.OneToManyOption = "best",
+    slots: own.SlotOption = None,
+    min_confidence: own.ConfidenceOption = None,
+    min_identity: own.IdentityOption = None,
+    min_correlation: own.CorrelationOption = None,
+    missing: own.MissingOption = "keep",
+    evidence: own.EvidenceOption = None,
+    measured: own.MeasuredOption = False,
+    via: own.ViaOption = None,
+    keep_unmapped: own.KeepOption = False,
+    names: own.NamesOption = "keep",
+    genes: own.GenesOption = None,
+    by: own.ByOption = None,
+    markers: own.MarkersOption = None,
+    report_file: own.ReportOption = None,
+    block: own.BlockOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
-) -> None:
-    """Translate an AnnData into another species' genes.
+) -> None:  # fmt: skip
+    """Translate cells, or lists, tables and sets of genes, into another species' genes.
 
     Says what became of every gene and of the counts.
 
-    Example: homodb translate mouse.h5ad --to human -o human.h5ad
+    Example: homodb translate mouse.h5ad --to human -o human.h5ad --by cell_type --report fates.html
     """
-    from homodb.query.translate.files import translate_file
+    from homodb.query.lists import is_list_file
 
+    asked: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
     with open_chosen(context, release) as opened:
-        report = translate_file(
-            path, output, target, source=source, strategy=strategy, release=opened, column=column, layer=layer
-        )
+        asked["release"] = opened
+        if is_list_file(path):
+            _refuse_for_lists(context)
+            report: Any = _translate_list(path, output, target, one_to_many=one_to_many, names=names, **asked)
+        else:
+            choices = {
+                "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": own.read_slots(slots),
+                "min_confidence": min_confidence, "min_identity": min_identity, "min_correlation": min_correlation,
+                "missing": missing, "evidence": evidence, "measured": measured, "via": via,
+                "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "by": by or (), "markers": markers,
+            }  # fmt: skip
+            report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **asked, **choices)
     if as_json:
-        typer.echo(
-            json.dumps({"output": str(output), **report.totals()}, ensure_ascii=False, allow_nan=False, default=str)
-        )
+        told = {"output": str(output), **report.totals()}
+        typer.echo(json.dumps(told, ensure_ascii=False, allow_nan=False, default=str))
         return
     for line in report.lines():
         typer.echo(line)
-    typer.echo(f"\nwritten: {output}")
+    typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+
+
+def _translate_list(path: Path, output: Path, target: str, **asked: Any) -> Any:
+    from homodb.query.lists import translate_list_file
+
+    return translate_list_file(path, output, target, **asked)
+
+
+def _refuse_for_lists(context: typer.Context) -> None:
+    """Refuse options that mean nothing for a list of genes."""
+    from homodb.schema.errors import TranslationError
+
+    fit = {
+        "context",
+        "path",
+        "output",
+        "target",
+        "source",
+        "strategy",
+        "column",
+        "one_to_many",
+        "names",
+        "release",
+        "as_json",
+    }
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name not in fit and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
+            raise TranslationError(
+                f"{parameter.opts[-1]} is for files of cells; {context.params['path']} is a list of genes"
+            )
+
+
+def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
+    from homodb.query.translate.files import translate_file
+    from homodb.query.translate.report_file import check_report, write_report
+
+    if report_file is not None:
+        check_report(report_file, path, output)
+    with _bar() as show:
+        report = translate_file(path, output, target, report=show, **asked)
+    if report_file is not None:
+        write_report(report, report_file)
+    return report
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    """Show, on a terminal, how far the cells are, how many go by in a second, and the time left.
+
+    An interrupt that Python swallows (in a callback of its own) is raised again with the next cells.
+    """
+    import signal
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    interrupted: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    speed = TextColumn("cells  {task.fields[speed]}", markup=False)
+    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), MofNCompleteColumn(), speed)
+    with Bars(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        bar = bars.add_task("reading", total=None, speed="")
+
+        def show(progress: Progress) -> None:
+            per_second = bars.tasks[0].speed
+            speed = f"{per_second:,.0f} cells/s" if per_second else ""
+            if interrupted:
+                raise KeyboardInterrupt
+            bars.update(bar, description=progress.slot, completed=progress.done, total=progress.total, speed=speed)
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield show
+        finally:
+            signal.signal(signal.SIGINT, before)

@@ -7,7 +7,6 @@ from enum import StrEnum
 import polars as pl
 
 from homodb.query.pairs import Pair
-from homodb.query.translate.mapping import GeneMap
 from homodb.schema.strategies import HomologyType, Strategy, is_coding
 
 
@@ -21,6 +20,7 @@ class Fate(StrEnum):
     FILTERED = "filtered"
     AMBIGUOUS = "ambiguous"
     UNKNOWN = "unknown"
+    RETIRED = "retired"
     NOT_A_GENE = "not_a_gene"
 
 
@@ -30,24 +30,27 @@ MEANING = {
     Fate.LOST_TO: "its partner went to another gene",
     Fate.NO_ORTHOLOG: "no partner in the other species",
     Fate.NO_PROTEIN: "not coding for a protein, and no ortholog",
-    Fate.FILTERED: "has partners, but not of the kind that the strategy takes",
+    Fate.FILTERED: "has partners, but none of the kind that is taken",
     Fate.AMBIGUOUS: "the name means several genes",
     Fate.UNKNOWN: "the name means no gene of the source species",
+    Fate.RETIRED: "a stable ID that the release does not have, or no longer",
     Fate.NOT_A_GENE: "not gene expression (feature_types)",
 }
 
 
-def fates(pair: Pair, strategy: Strategy, resolved: pl.DataFrame, genes: GeneMap) -> pl.DataFrame:
+def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
     """Tell the fate of every var row.
 
     Parameters
     ----------
-    pair, strategy
-        What was translated by.
     resolved
-        Answer of :func:`homodb.query.genes.resolve`, with ``place`` and ``is_gene``.
-    genes
-        Where the rows went.
+        The rows of var, see :class:`homodb.query.translate.plan.Plan`.
+    placed
+        Where rows went: ``place, target_id, target_symbol, evidence_class``, several targets joined by ``;``.
+    refused
+        ``gene, why``: genes whose partners are all filtered out.
+    lost
+        Answer of :func:`lost`.
 
     Returns
     -------
@@ -55,23 +58,21 @@ def fates(pair: Pair, strategy: Strategy, resolved: pl.DataFrame, genes: GeneMap
         One row per var row, in order: ``name, stable_id, symbol, how, fate, target_id, target_symbol,
         evidence_class, detail`` (why, or who took its partner), ``mitochondrial, ribosomal``.
     """
-    placed = genes.links.join(genes.targets, on="target_gene").select(
-        "place", "target_id", "target_symbol", "evidence_class"
-    )
-    details = pair.release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
-    lost = _lost(pair, strategy)
     frame = (
         resolved.join(placed, on="place", how="left")
-        .join(details, on="gene", how="left")
+        .join(refused, on="gene", how="left")
         .join(lost, on="gene", how="left")
         .sort("place")
     )
+    hint = pl.col("hint") if "hint" in frame.columns else pl.lit(None, pl.String)
     non_coding = pl.col("biotype").map_elements(lambda biotype: not is_coding(biotype), return_dtype=pl.Boolean)
     kinds: list[tuple[pl.Expr, Fate, pl.Expr]] = [
-        (~pl.col("is_gene"), Fate.NOT_A_GENE, pl.lit(None, pl.String)),
-        (pl.col("how") == "unknown", Fate.UNKNOWN, pl.lit(None, pl.String)),
+        (~pl.col("is_gene"), Fate.NOT_A_GENE, pl.col("feature")),
+        (pl.col("how") == "retired", Fate.RETIRED, hint),
         (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, pl.col("candidates").list.join(", ")),
+        (pl.col("gene").is_null(), Fate.UNKNOWN, hint),
         (pl.col("target_id").is_not_null(), Fate.MAPPED, pl.lit(None, pl.String)),
+        (pl.col("why").is_not_null(), Fate.FILTERED, pl.col("why")),
         (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
         (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
         (non_coding.fill_null(value=False), Fate.NO_PROTEIN, pl.col("biotype")),
@@ -83,12 +84,19 @@ def fates(pair: Pair, strategy: Strategy, resolved: pl.DataFrame, genes: GeneMap
         detail = pl.when(condition).then(why).otherwise(detail)
     return frame.with_columns(fate=fate, detail=detail).select(
         "name", "stable_id", "symbol", "how", "fate", "target_id", "target_symbol", "evidence_class", "detail",
-        pl.col("mitochondrial").fill_null(value=False), pl.col("ribosomal").fill_null(value=False),
+        "mitochondrial", "ribosomal",
     )  # fmt: skip
 
 
-def _lost(pair: Pair, strategy: Strategy) -> pl.DataFrame:
+def lost(pair: Pair, strategy: Strategy, chosen: pl.DataFrame | None = None) -> pl.DataFrame:
     """Of source genes with an Ensembl partner that the strategy does not give them: who took it, and the types.
+
+    Parameters
+    ----------
+    pair, strategy
+        What was translated by.
+    chosen
+        ``source_gene, target_gene`` that the strategy chose; by default its rows in the release.
 
     Returns
     -------
@@ -97,11 +105,12 @@ def _lost(pair: Pair, strategy: Strategy) -> pl.DataFrame:
     """
     if strategy is Strategy.ENS_M2M or Strategy.ENS_M2M not in pair.strategies():
         return pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
-    chosen = pair.mapping(strategy).select("target_gene", taker_gene="source_gene")
+    taken_rows = pair.mapping(strategy) if chosen is None else chosen
+    takers = taken_rows.select("target_gene", taker_gene="source_gene")
     wanted = pair.mapping(Strategy.ENS_M2M).select("source_gene", "target_gene", "homology_type")
-    labels = pair.release.ask("labels", {"genes": chosen["taker_gene"].unique().to_list()})
+    labels = pair.release.ask("labels", {"genes": takers["taker_gene"].unique().to_list()})
     taken = (
-        wanted.join(chosen, on="target_gene", how="left", maintain_order="left")
+        wanted.join(takers, on="target_gene", how="left", maintain_order="left")
         .join(labels.rename({"gene": "taker_gene"}), on="taker_gene", how="left", maintain_order="left")
         .filter(pl.col("taker_gene").is_null() | (pl.col("taker_gene") != pl.col("source_gene")))
     )

@@ -1,20 +1,36 @@
-"""Translating files: read, translate, write whole or not at all."""
+"""Translating files, h5ad and zarr: in runs of rows, so that memory is set by the run and not by the file."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
-from homodb.query.release import Release
-from homodb.query.translate.report import Report
+from homodb.query.release import Release, open_release
+from homodb.query.translate import stores
+from homodb.query.translate.carry import Progress, Sink
+from homodb.query.translate.leftovers import gene_wise_uns
+from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, Rows
+from homodb.query.translate.options import Choices, Options, read_options
+from homodb.query.translate.outcome import Outcome, groups_of
+from homodb.query.translate.places import check_apart, whole
+from homodb.query.translate.plan import Plan
+from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
+from homodb.query.translate.report import Report, provenance
+from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
 from homodb.query.translate.translate import translate_with_report
-from homodb.schema.errors import OutputError, TranslationError
-from homodb.schema.files import whole_file
+from homodb.query.translate.transpose import TurnedOnDisk
+from homodb.query.translate.writers import DenseSink, SparseSink
+from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
     import anndata
+
+_RAW = {"encoding-type": "raw", "encoding-version": "0.1.0"}
 
 
 def translate_file(
@@ -27,15 +43,23 @@ def translate_file(
     release: str | Path | Release | None = None,
     column: str | None = None,
     layer: str | None = None,
+    block: int | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+    **choices: Unpack[Choices],
 ) -> Report:
-    """Translate an h5ad file; parameters as in :func:`homodb.translate`.
+    """Translate an h5ad file or a zarr store; other parameters as in :func:`homodb.translate`.
 
     Parameters
     ----------
     path
         The file to read.
     output
-        The file to write; what is there is replaced when the new one is whole.
+        The file to write, a zarr store where it ends with ``.zarr``; what is there is replaced when the new one is
+        whole. Compression is that of the source.
+    block
+        Cells to hold in memory at a time; by default so many that they have about four million values.
+    report
+        Called with how far it is.
 
     Raises
     ------
@@ -44,27 +68,181 @@ def translate_file(
     OutputError
         If the output is the input, or cannot be written.
     """
-    if output.resolve() == path.resolve():
-        raise OutputError(f"{output}: is the input file; name another output")
-    with whole_file(output) as partial:
-        translated, report = translate_with_report(
-            _read(path), to, source=source, strategy=strategy, release=release, column=column, layer=layer
-        )
-        translated.write_h5ad(partial, compression="gzip")
-    return report
+    options = read_options(choices)
+    check_apart(path, output)
+    if block is not None and block < 1:
+        raise TranslationError(f"a block has {block} cells; it needs at least one")
+    with ExitStack() as stack:
+        opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+        root = stack.enter_context(stores.opened(path))
+        partial = stack.enter_context(whole(output))
+        if stores.is_anndata(root):
+            work = _Work(path, root, partial, column, layer, block, report)
+            return work.run(opened, to, source, strategy, options)
+        told: dict[str, Any] = {
+            "source": source,
+            "strategy": strategy,
+            "release": opened,
+            "column": column,
+            "layer": layer,
+        }
+        translated, made = translate_with_report(_read_old(path), to, **told, **choices)
+        with stores.writing():
+            translated.write_zarr(partial) if partial.suffix == ".zarr" else translated.write_h5ad(partial)
+        return made
 
 
-def _read(path: Path) -> anndata.AnnData:
+def _read_old(path: Path) -> anndata.AnnData:
+    """Read a file of before anndata 0.8 whole: it does not say how its parts are encoded."""
     import anndata
     from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
 
-    if not path.is_file():
-        raise TranslationError(f"{path}: there is no such file")
     try:
-        return anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError, IORegistryError) as error:
-        raise TranslationError(f"{path}: is not an AnnData file that can be read ({_first(error)})") from error
+        return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        MemoryError,
+        IORegistryError,
+    ) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TranslationError(f"{path}: is not an AnnData file that can be read ({first})") from error
 
 
-def _first(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+class _Work:
+    """One file on its way into another."""
+
+    def __init__(
+        self, path: Path, root: Any, partial: Path, column: str | None, layer: str | None, block: int | None,
+        progress: Callable[[Progress], None],
+    ) -> None:  # fmt: skip
+        self.path, self.root, self.partial = path, root, partial
+        self.column, self.block, self.progress = column, block, progress
+        for part in ("obs", "var"):
+            if part not in root:
+                raise TranslationError(f"{path}: is not an AnnData file: it has no {part}")
+        self.layers = list(root["layers"]) if "layers" in root else []
+        self.raw = root["raw"] if "raw" in root and "X" in root["raw"] else None
+        self.main = main_slot(layer, has_x="X" in root, layers=self.layers, has_raw=self.raw is not None)
+        self.cells = stores.height(root["obs"])
+        self.var = stores.read(root, "var")
+        self.raw_var = None if self.raw is None else stores.read(self.raw, "var")
+        self.uns = stores.peek(root["uns"]) if "uns" in root else {}
+
+    def run(
+        self, release: Release, to: str | int | Species, source: str | int | Species | None,
+        strategy: str | Strategy | None, options: Options,
+    ) -> Report:  # fmt: skip
+        elements = self._elements()
+        check_slots(list(elements), options)
+        groups = groups_of(stores.read_columns(self.root["obs"], options.by), options.by)
+        var: Any = self.raw_var if self.main.label == "raw" else self.var
+        plan = prepare(release, var, to, source=source, strategy=strategy, column=self.column, options=options)
+        outcome = Outcome(plan, options, source is not None, Logged(*self._logged()), groups)
+        with stores.created(self.partial, self.root) as (out, self.check):
+            stores.make_group(out, "layers")
+            for number, (slot, element) in enumerate(elements.items()):
+                self._carry(out, slot, element, outcome, number, len(elements))
+            gene_wise = gene_wise_uns(self.uns, self.var.index.astype(str))
+            for part in ("obs", "obsm", "obsp"):
+                stores.copy(self.root, out, part)
+                self.check()
+            stores.copy(self.root, out, "uns", leave=frozenset([*gene_wise, "homodb"]))
+            for part in ("varm", "varp"):
+                stores.make_group(out, part)
+            stores.write(out, "var", plan.var)
+            made = outcome.report(self.cells, self._leftovers(gene_wise))
+            stores.write(out["uns"], "homodb", provenance(made))
+        return made
+
+    def _elements(self) -> dict[Slot, Any]:
+        """Return the matrices to translate, the main one first."""
+        if self.main.label == "raw":
+            return {self.main: self.raw["X"]}  # type: ignore[index]
+        elements = {self.main: self.root["X"] if self.main.label == "X" else self.root["layers"][self.main.name]}
+        layers = (name for name in self.layers if layer_slot(name).label != self.main.label)
+        elements |= {layer_slot(name): self.root["layers"][name] for name in layers}
+        return elements if self.raw is None else elements | {Slot("raw", "raw"): self.raw["X"]}
+
+    def _carry(self, out: Any, slot: Slot, element: Any, outcome: Outcome, number: int, slots: int) -> None:
+        """Translate a matrix into its place in the output."""
+        plan, parent, key = outcome.plan, out, "X"
+        var = self.raw_var if slot.label == "raw" else self.var
+        if slot.label == "raw" and not slot.main:
+            try:
+                plan = outcome.raw = prepare_raw(plan, self.raw_var, self.var, self.column)  # type: ignore[arg-type]
+            except TranslationError as error:
+                outcome.drop(slot, Refused(str(error)))
+                return
+            parent = stores.make_group(out, "raw", _RAW)
+        elif not slot.main:
+            parent, key = out["layers"], slot.name
+        folder = self.partial.parent / f"turned-{number}"
+        rows, like = self._rows(slot, element, (self.cells, len(var)), folder)  # type: ignore[arg-type]
+        sink: Sink = (
+            SparseSink(parent, key, plan.links.shape[1], like)
+            if rows.sparse
+            else DenseSink(parent, key, (self.cells, plan.links.shape[1]), like)
+        )
+        done, total = number * self.cells, slots * self.cells
+
+        def step(row: int) -> None:
+            self.check()
+            self.progress(Progress(slot.label, done + row, total))
+
+        step(0)
+        outcome.translate(slot, rows, plan, sink, block=self.block, step=step)
+        shutil.rmtree(folder, ignore_errors=True)
+        if slot.label == "raw" and not slot.main:
+            self._finish_raw(out, plan)
+
+    def _finish_raw(self, out: Any, plan: Plan) -> None:
+        if "X" not in out["raw"]:  # its values forbade it
+            del out["raw"]
+            return
+        stores.write(out["raw"], "var", plan.var)
+        stores.make_group(out["raw"], "varm")
+
+    def _rows(self, slot: Slot, element: Any, shape: tuple[int, int], folder: Path) -> tuple[Rows, Any]:
+        """Return a matrix as runs of rows, and the array whose compression the result gets."""
+        kind = stores.encoding(element)
+        if kind in ("csr_matrix", "csc_matrix"):
+            told = tuple(int(one) for one in element.attrs.get("shape", ()))
+        elif kind == "array" and len(getattr(element, "shape", ())) == 2:
+            told = tuple(element.shape)
+        else:
+            raise TranslationError(
+                f"{self.path}: {slot.label} is no matrix that is known (encoding {kind or 'not said'!r})"
+            )
+        if told != shape:
+            raise TranslationError(
+                f"{self.path}: {slot.label} is {told}, but obs and var are {shape}; the file is damaged"
+            )
+        if kind == "array":
+            return DenseOnDisk(element), element
+        if kind == "csr_matrix":
+            return CsrOnDisk(element, shape), element["data"]
+        folder.mkdir()
+        return TurnedOnDisk(element, shape, folder, self.block), element["data"]
+
+    def _logged(self) -> tuple[bool, float | None]:
+        told = self.uns.get("log1p")
+        base = stores.read(self.root["uns"]["log1p"], "base") if isinstance(told, dict) and "base" in told else None
+        return logged_of({"log1p": {"base": base}} if "log1p" in self.uns else {})
+
+    def _leftovers(self, gene_wise: list[str]) -> list[str]:
+        """List what no longer holds, but for matrices that their values forbid to add up."""
+        root = self.root
+        parts = [f"var[{name!r}]" for name in self.var.columns]
+        parts += [f"{part}[{name!r}]" for part in ("varm", "varp") if part in root for name in root[part]]
+        parts += [f"uns[{key!r}]" for key in gene_wise]
+        if self.raw is not None and self.raw_var is not None:
+            parts += [f"raw.var[{name!r}]" for name in self.raw_var.columns]
+            parts += [f"raw.varm[{name!r}]" for name in self.raw.get("varm", ())]
+        if self.main.label != "X" and "X" in root:
+            parts.append("X")
+        return parts + ([f"layers[{name!r}]" for name in self.layers] if self.main.label == "raw" else [])

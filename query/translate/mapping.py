@@ -1,39 +1,49 @@
-"""From resolved names to a sparse matrix that takes the file's genes to target genes."""
+"""From source genes to target genes: the rows of a strategy, filtered, added to, chosen among."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
-import scipy.sparse as sp
 
 from homodb.query.pairs import Pair
-from homodb.schema.strategies import Strategy
+from homodb.query.translate.measured import GREEDY, chosen_anew
+from homodb.query.translate.options import Missing, OneToMany, Options
+from homodb.schema.strategies import EvidenceClass, Strategy
+
+#: Columns of a mapping that translating uses.
+COLUMNS = (
+    "source_gene", "target_gene", "homology_type", "identity", "confidence", "correlation", "rank", "evidence_class",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class GeneMap:
-    """What becomes of the genes of a file.
+class Mapped:
+    """Where source genes go.
 
     Parameters
     ----------
-    links
-        A row per var row of the file and target gene: ``place`` (row of var, from 0), ``source_gene``,
-        ``target_gene`` and the evidence; one-to-many already settled.
-    targets
-        A row per target gene, sorted by key: ``target_gene, target_id, target_symbol, mitochondrial, ribosomal``.
-    matrix
-        Rows of var x targets, ones where a row goes to a target, shape (n_var, n_targets), CSR.
+    rows
+        A row per pair that is used, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's
+        values that goes there.
+    refused
+        ``gene, why``: of source genes that have partners but none that is used, what stands against the best one.
+    chosen
+        ``source_gene, target_gene`` of the strategy, before it was filtered: who took whose partner.
+    notes
+        What a user should know.
     """
 
-    links: pl.DataFrame
-    targets: pl.DataFrame
-    matrix: sp.csr_array
+    rows: pl.DataFrame
+    refused: pl.DataFrame
+    chosen: pl.DataFrame
+    notes: tuple[str, ...] = ()
 
 
-def map_genes(pair: Pair, strategy: Strategy, resolved: pl.DataFrame) -> GeneMap:
-    """Map resolved var rows to target genes; of several partners a gene goes to its best one, by HM_O2O's order.
+def map_genes(
+    pair: Pair, strategy: Strategy, options: Options, present: list[int], wanted: frozenset[int] | None = None
+) -> Mapped:
+    """Choose the target genes of source genes.
 
     Parameters
     ----------
@@ -41,21 +51,139 @@ def map_genes(pair: Pair, strategy: Strategy, resolved: pl.DataFrame) -> GeneMap
         Source and target species of a release.
     strategy
         One of the pair's strategies.
-    resolved
-        Answer of :func:`homodb.query.genes.resolve` for the var rows, with their ``place``.
+    options
+        Filters, classes to add, what a gene with several targets does.
+    present
+        Source genes that the file has.
+    wanted
+        Target genes to translate to; None for all.
     """
-    mapping = pair.mapping(strategy)
-    best = mapping.unique("source_gene", keep="first", maintain_order=True)
-    links = (
-        resolved.select("place", source_gene="gene")
-        .drop_nulls("source_gene")
-        .join(best, on="source_gene", how="inner", maintain_order="left")
+    here = pl.DataFrame({"source_gene": present}, schema={"source_gene": pl.Int64})
+    rows, chosen, notes = _rows(pair, strategy, options, here, wanted)
+    rows, more = _with_added(pair, strategy, rows, options, here)
+    return settled(rows, options, wanted, chosen, [*notes, *more])
+
+
+def settled(
+    rows: pl.DataFrame,
+    options: Options,
+    wanted: frozenset[int] | None,
+    chosen: pl.DataFrame,
+    notes: list[str],
+) -> Mapped:
+    """Filter rows, choose among a gene's several targets, and say what stands against the genes left out.
+
+    Parameters
+    ----------
+    rows
+        :data:`COLUMNS`, best first, of genes that are there.
+    """
+    judged = _judged(rows, options)
+    notes = [*notes, *_kept_without(judged, options)]
+    if options.measured:
+        judged = _only_wanted(judged, wanted)
+    passing = judged.filter(pl.col("refused").is_null())
+    if options.one_to_many is OneToMany.BEST:
+        passing = passing.unique("source_gene", keep="first", maintain_order=True)
+    share = 1 / pl.len().over("source_gene") if options.one_to_many is OneToMany.SPLIT else pl.lit(1.0)
+    weighted = _only_wanted(passing.with_columns(weight=share.cast(pl.Float64)), wanted)
+    used = weighted.filter(pl.col("refused").is_null()).drop("refused")
+    refused = (
+        pl.concat([weighted.drop("weight"), judged])
+        .filter(pl.col("refused").is_not_null())
+        .join(used, on="source_gene", how="anti", maintain_order="left")
+        .unique("source_gene", keep="first", maintain_order=True)
+        .select(gene="source_gene", why="refused")
     )
-    targets = pair.release.ask("target_genes", {"genes": links["target_gene"].unique().sort().to_list()})
-    column = dict(zip(targets["target_gene"].to_list(), range(targets.height), strict=True))
-    places = links["place"].to_numpy()
-    columns = np.array([column[gene] for gene in links["target_gene"].to_list()], dtype=np.int64)
-    matrix = sp.csr_array(
-        (np.ones(len(places), dtype=np.int8), (places, columns)), shape=(resolved.height, targets.height)
+    return Mapped(used, refused, chosen, tuple(notes))
+
+
+def _rows(
+    pair: Pair, strategy: Strategy, options: Options, here: pl.DataFrame, wanted: frozenset[int] | None
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Return the strategy's rows of the genes that are there, and all that it chose."""
+    if not options.measured or strategy not in GREEDY:
+        rows = pair.mapping(strategy)
+        return _of(rows, here), rows.select("source_gene", "target_gene"), []
+    ensembl, lm = (_left(pair.mapping(one), here, options, wanted) for one in (Strategy.ENS_M2M, Strategy.LM_O2O))
+    anew = chosen_anew(pair, strategy, ensembl, lm)
+    notes = [f"{strategy} was chosen anew among the genes that are there"]
+    if strategy is not Strategy.HM_O2O:
+        notes[0] += "; mutual best hits are still those of the whole proteomes"
+    return anew.select(COLUMNS), anew.select("source_gene", "target_gene"), notes
+
+
+def _left(rows: pl.DataFrame, here: pl.DataFrame, options: Options, wanted: frozenset[int] | None) -> pl.DataFrame:
+    """Return the rows of genes that are there and wanted, and that pass the filters."""
+    there = rows.join(here, on="source_gene", how="semi", maintain_order="left")
+    return _only_wanted(_judged(there, options), wanted).filter(pl.col("refused").is_null()).drop("refused")
+
+
+def _of(rows: pl.DataFrame, here: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(COLUMNS).join(here, on="source_gene", how="semi", maintain_order="left")
+
+
+def _with_added(
+    pair: Pair, strategy: Strategy, rows: pl.DataFrame, options: Options, here: pl.DataFrame
+) -> tuple[pl.DataFrame, list[str]]:
+    """Add, after all others, rows of LM_O2O (or HL_O2O) of the classes asked for; one-to-one stays one-to-one."""
+    if not options.added:
+        return rows, []
+    more = [one for one in (Strategy.LM_O2O, Strategy.HL_O2O) if one in pair.strategies()]
+    if not more:
+        return rows, [f"nothing to add of {', '.join(options.added)}: the release has no LM_O2O for this pair"]
+    new = _of(pair.mapping(more[0]), here).filter(pl.col("evidence_class").is_in([str(one) for one in options.added]))
+    taken = ["source_gene", "target_gene"]
+    for keys in taken if strategy.one_to_one else [taken]:
+        new = new.join(rows, on=keys, how="anti", maintain_order="left")
+    new = new.with_columns(rank=(pl.col("rank") + pl.lit(rows["rank"].max() or 0)).cast(pl.Int32))
+    return pl.concat([rows, new]), [f"{new.height:,} pairs of {', '.join(options.added)} were added from {more[0]}"]
+
+
+def _judged(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Add ``refused``: the first reason against a row, null where there is none."""
+    refused = pl.lit(None, pl.String)
+    for name, least in reversed(list(options.least.items())):
+        low = pl.format(f"{name} {{}}, wanted {least:g}", pl.col(name).cast(pl.Float64).round(2))
+        refused = pl.when(pl.col(name) < least).then(low).otherwise(refused)
+        if options.missing is Missing.DROP:
+            refused = pl.when(pl.col(name).is_null()).then(pl.lit(f"{name} is not known")).otherwise(refused)
+    if options.evidence is not None:
+        classes = [str(one) for one in EvidenceClass if one in options.evidence or one in options.added]
+        refused = (
+            pl.when(pl.col("evidence_class").is_in(classes)).then(refused)
+            .otherwise(pl.format("evidence is {}", pl.col("evidence_class")))
+        )  # fmt: skip
+    return rows.with_columns(refused=refused)
+
+
+def _only_wanted(rows: pl.DataFrame, wanted: frozenset[int] | None) -> pl.DataFrame:
+    if wanted is None:
+        return rows
+    inside = pl.col("target_gene").is_in(list(wanted))
+    outside = pl.lit("its partner is not among the wanted genes")
+    return rows.with_columns(
+        refused=pl.when(inside | pl.col("refused").is_not_null()).then("refused").otherwise(outside)
     )
-    return GeneMap(links, targets, matrix)
+
+
+def _kept_without(judged: pl.DataFrame, options: Options) -> list[str]:
+    """Say how many pairs passed a filter only because their value is not known."""
+    if options.missing is Missing.DROP:
+        return []
+    lacking = {name: judged[name].null_count() for name in options.least}
+    return [
+        f"{number:,} pairs whose {name} is not known were kept (--missing drop leaves them out)"
+        for name, number in lacking.items()
+        if number
+    ]
+
+
+def identity_rows(present: list[int]) -> pl.DataFrame:
+    """Return rows that take each gene to itself."""
+    genes = pl.Series(present, dtype=pl.Int64)
+    return pl.DataFrame({"source_gene": genes, "target_gene": genes}).with_columns(
+        homology_type=pl.lit(None, pl.String), identity=pl.lit(None, pl.Float32), confidence=pl.lit(None, pl.Int8),
+        correlation=pl.lit(None, pl.Float32), rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
+        evidence_class=pl.lit(None, pl.String),
+    )  # fmt: skip

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.translate.fates import MEANING, Fate
+from homodb.query.translate.fates import Fate
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,24 @@ class Report:
     summed
         Of these, genes that add up several source genes.
     fates
-        One row per var row, see :func:`homodb.query.translate.fates.fates`, with ``counts``: the sum of its values.
+        One row per var row, see :func:`homodb.query.translate.fates.fates`, with ``counts``: the sum of its values
+        (of what they are logarithms of, where they are; null where X was not computed).
     dropped
         Parts of the object that no longer hold.
     notes
         What else a user should know.
+    many_to_one, one_to_many
+        The policies.
+    slots
+        What was done with each matrix.
+    kept
+        Source genes without a target that stay in the result.
+    groups
+        For columns of obs that were asked for: shares of counts carried per group of cells.
+    markers
+        The fate of the markers that were asked for.
+    vocabulary
+        What became of each wanted gene, where a list of them was given.
     """
 
     source: str
@@ -51,18 +65,25 @@ class Report:
     fates: pl.DataFrame
     dropped: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    many_to_one: str = "sum"
+    one_to_many: str = "best"
+    slots: Mapping[str, str] = field(default_factory=dict)
+    kept: int = 0
+    groups: pl.DataFrame = field(default_factory=pl.DataFrame)
+    markers: pl.DataFrame = field(default_factory=pl.DataFrame)
+    vocabulary: pl.DataFrame | None = None
 
     def by_fate(self) -> pl.DataFrame:
         """Return ``fate, genes, counts, share`` (of all counts), a row per fate."""
         genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
         total = float(genes["counts"].sum())
+        known = self.fates["counts"].null_count() == 0
         order = {str(fate): place for place, fate in enumerate(Fate)}
+        share = pl.lit(None, pl.Float64) if not known else pl.col("counts") / total if total else pl.lit(0.0)
         return (
             self.fates.group_by("fate")
             .agg(genes=pl.len(), counts=pl.col("counts").sum())
-            .with_columns(
-                share=pl.when(pl.col("fate") != Fate.NOT_A_GENE).then(pl.col("counts") / total if total else 0.0)
-            )
+            .with_columns(share=pl.when(pl.col("fate") != Fate.NOT_A_GENE).then(share))
             .sort(pl.col("fate").replace_strict(order, return_dtype=pl.Int32))
         )
 
@@ -78,17 +99,19 @@ class Report:
     def totals(self) -> dict[str, Any]:
         """Return the totals as plain values, as they stand in ``uns["homodb"]`` and in ``--json``."""
         special = pl.col("mitochondrial") | pl.col("ribosomal")
-        return {
+        told: dict[str, Any] = {
             "source": self.source,
             "target": self.target,
             "strategy": self.strategy,
             "release": self.release,
-            "many_to_one": "sum",
-            "one_to_many": "best",
+            "many_to_one": self.many_to_one,
+            "one_to_many": self.one_to_many,
+            "slots": [f"{slot}={policy}" for slot, policy in self.slots.items()],
             "cells": self.cells,
             "source_genes": self.fates.height,
             "target_genes": self.targets,
             "summed_genes": self.summed,
+            "kept_genes": self.kept,
             "carried": _or_none(self.carried()),
             "carried_mitochondrial": _or_none(self.carried(pl.col("mitochondrial"))),
             "carried_ribosomal": _or_none(self.carried(pl.col("ribosomal"))),
@@ -97,49 +120,25 @@ class Report:
             "dropped": list(self.dropped),
             "notes": list(self.notes),
         }
+        if self.vocabulary is not None:
+            told["wanted"] = dict(self.vocabulary.group_by("state", maintain_order=True).len().iter_rows())
+        return told
 
     def lines(self) -> list[str]:
         """Return the report as text, for a screen."""
-        how = "" if self.source_given else " (by their names)"
-        out = [
-            f"{self.cells:,} cells, {self.fates.height:,} genes of {self.source}{how} -> {self.targets:,} genes of "
-            f"{self.target}, by {self.strategy} of release {self.release}",
-            f"carried {self.carried():.1%} of the counts"
-            + _also("mitochondrial", self.carried(pl.col("mitochondrial")))
-            + _also("ribosomal", self.carried(pl.col("ribosomal")))
-            + _also("all others", self.carried(~(pl.col("mitochondrial") | pl.col("ribosomal"))))
-            + f"; {self.summed:,} {'gene adds' if self.summed == 1 else 'genes add'} up several",
-            "",
-            f"{'fate':<12} {'genes':>7} {'of counts':>10}  meaning; the largest",
-        ]
-        for row in self.by_fate().iter_rows(named=True):
-            share = "-" if row["share"] is None else f"{row['share']:.1%}"
-            largest = "" if row["fate"] == Fate.MAPPED else self._largest(row["fate"])
-            out.append(f"{row['fate']:<12} {row['genes']:>7,} {share:>10}  {MEANING[Fate(row['fate'])]}{largest}")
-        if self.dropped:
-            out += ["", "dropped, since it no longer holds: " + ", ".join(self.dropped)]
-        return out + [f"note: {note}" for note in self.notes]
+        from homodb.query.translate.report_text import lines
 
-    def _largest(self, fate: str) -> str:
-        rows = (
-            self.fates.filter((pl.col("fate") == fate) & (pl.col("counts") > 0)).sort("counts", descending=True).head(3)
-        )
-        shown = [
-            row["name"] + (f" to {row['detail']}" if fate == Fate.LOST_TO else "") for row in rows.iter_rows(named=True)
-        ]
-        return "; " + ", ".join(shown) if shown else ""
+        return lines(self)
 
 
 def _or_none(share: float) -> float | None:
     return None if np.isnan(share) else share
 
 
-def _also(what: str, share: float) -> str:
-    return "" if np.isnan(share) else f"; {what} {share:.1%}"
-
-
-def with_counts(fates: pl.DataFrame, sums: npt.NDArray[np.float64]) -> pl.DataFrame:
-    """Add each var row's sum over all cells as ``counts``."""
+def with_counts(fates: pl.DataFrame, sums: npt.NDArray[np.float64] | None) -> pl.DataFrame:
+    """Add each var row's sum over all cells as ``counts``; null where they are not known."""
+    if sums is None:
+        return fates.with_columns(counts=pl.lit(None, pl.Float64))
     return fates.with_columns(counts=pl.Series(np.asarray(sums, dtype=np.float64)))
 
 

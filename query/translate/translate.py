@@ -5,32 +5,25 @@ from __future__ import annotations
 from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
-import polars as pl
-
-from homodb.query.genes import resolve
-from homodb.query.pairs import choose_strategy, find_pair
 from homodb.query.release import Release, open_release
-from homodb.query.translate.aggregate import aggregate
-from homodb.query.translate.annotate import kind_of_names, target_var
-from homodb.query.translate.detect import detect_species, other_species_note
-from homodb.query.translate.fates import fates
-from homodb.query.translate.mapping import map_genes
-from homodb.query.translate.report import Report, provenance, with_counts
+from homodb.query.translate.carry import MemorySink
+from homodb.query.translate.lazy import is_lazy, lazily
+from homodb.query.translate.leftovers import gene_wise_uns
+from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.options import Choices, read_options
+from homodb.query.translate.outcome import Outcome, groups_of
+from homodb.query.translate.plan import Plan
+from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
+from homodb.query.translate.report import Report, provenance
+from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
     import anndata
-
-#: The value of var's ``feature_types`` that is translated; an antibody CD4 is not the gene CD4.
-GENE_EXPRESSION = "Gene Expression"
-
-#: Entries of uns that speak of genes that are no longer there.
-_GENE_WISE_UNS = ("hvg", "rank_genes_groups", "pca")
 
 
 def translate(
@@ -42,15 +35,16 @@ def translate(
     release: str | Path | Release | None = None,
     column: str | None = None,
     layer: str | None = None,
+    **choices: Unpack[Choices],
 ) -> anndata.AnnData:
     """Translate an AnnData into another species' genes.
 
     Parameters
     ----------
     adata
-        Cells x genes. It is not changed.
+        Cells x genes. It is not changed. Matrices backed by Dask stay lazy.
     to
-        The species to translate to, by any name.
+        The species to translate to, by any name; the source species itself brings old symbols up to date.
     source
         The species that the genes are of; by default found out by a vote over their names.
     strategy
@@ -60,14 +54,17 @@ def translate(
     column
         Column of var that holds the gene names; by default var's index.
     layer
-        Layer to translate in place of X.
+        Layer to translate in place of X; ``raw`` for raw.
+    **choices
+        Policies, filters and names: see :class:`homodb.query.translate.options.Choices`.
 
     Returns
     -------
     anndata.AnnData
-        A new object. X: for each target gene the sum of its source genes; a source gene with several
-        partners goes to its best one. var says where each gene came from, ``uns["homodb"]`` what was done. obs,
-        obsm, obsp and uns stay; varm, varp, var's old columns, layers, raw and gene-wise entries of uns are dropped
+        A new object. X, all layers and raw: for each target gene the sum of its source genes; a source gene with
+        several partners goes to its best one. var says where each gene came from, ``uns["homodb"]`` what was done.
+        obs, obsm, obsp and uns stay; varm, varp, var's old columns and gene-wise entries of uns are dropped, and so are
+        layers and raw that hold scaled values, or logarithms that would have to be added up
         (:func:`translate_with_report` lists them).
 
     Raises
@@ -77,9 +74,9 @@ def translate(
     UndecidedSpeciesError
         If the names do not tell the species.
     CountsError
-        If X holds NaN, or logarithms that would have to be added up.
+        If X holds NaN, or logarithms or negative values that would have to be added up.
     TranslationError
-        If no gene at all can be translated, or a column or layer is not there.
+        If no gene at all can be translated, a column or layer is not there, or a choice is none.
 
     Examples
     --------
@@ -87,7 +84,7 @@ def translate(
     >>> human = homodb.translate(mouse_cells, to="human", release="rel")  # doctest: +SKIP
     """
     return translate_with_report(
-        adata, to, source=source, strategy=strategy, release=release, column=column, layer=layer
+        adata, to, source=source, strategy=strategy, release=release, column=column, layer=layer, **choices
     )[0]
 
 
@@ -100,99 +97,95 @@ def translate_with_report(
     release: str | Path | Release | None = None,
     column: str | None = None,
     layer: str | None = None,
+    **choices: Unpack[Choices],
 ) -> tuple[anndata.AnnData, Report]:
     """Translate an AnnData as :func:`translate` does, and return the report of fates beside it."""
+    options = read_options(choices)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
-        target = opened.find_species(to)
-        names = _names(adata, column)
-        is_gene = _is_gene(adata)
-        asked = [name for name, gene in zip(names, is_gene, strict=True) if gene]
-        species = opened.find_species(source) if source is not None else detect_species(opened, asked)
-        pair = find_pair(opened, species, target)
-        chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
-        resolved = resolve(opened, names, pair.source).with_row_index("place").with_columns(
-            pl.Series("is_gene", is_gene, pl.Boolean), gene=pl.when(pl.Series(is_gene, dtype=pl.Boolean)).then("gene")
-        )  # fmt: skip
-        genes = map_genes(pair, chosen, resolved)
-        if not genes.targets.height:
-            raise TranslationError(_nothing(names, pair.source, pair.target, chosen))
-        table = fates(pair, chosen, resolved, genes)
-        notes = _notes(strategy, chosen)
-        if source is not None:
-            notes += other_species_note(opened, asked, pair.source)
-    values = _values(adata, layer)
+        main = main_slot(layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None)
+        matrices = _matrices(adata, main)
+        check_slots(list(matrices), options)
+        var = adata.raw.var if main.name == "raw" and main.label == "raw" else adata.var
+        plan = prepare(opened, var, to, source=source, strategy=strategy, column=column, options=options)
+        outcome = Outcome(
+            plan, options, source is not None, Logged(*logged_of(adata.uns)), groups_of(adata.obs, options.by)
+        )
+        made = {slot: _made(slot, matrix, adata, outcome, column) for slot, matrix in matrices.items()}
+        report = outcome.report(adata.n_obs, _leftovers(adata, main))
+    return _put_together(adata, main, made, outcome, report), report
+
+
+def _matrices(adata: anndata.AnnData, main: Slot) -> dict[Slot, Any]:
+    """Return the matrices to translate, the main one first; raw in place of X has a var of its own, so it is alone."""
+    if main.label == "raw":
+        return {main: adata.raw.X}
+    matrices = {main: adata.X if main.label == "X" else adata.layers[main.name]}
+    matrices |= {layer_slot(name): adata.layers[name] for name in adata.layers if layer_slot(name).label != main.label}
+    return matrices if adata.raw is None else matrices | {Slot("raw", "raw"): adata.raw.X}
+
+
+def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: Outcome, column: str | None) -> Any:
+    """Return the translated matrix; None where it is dropped."""
+    plan: Plan = outcome.plan
+    if slot.label == "raw" and not slot.main:
+        try:
+            plan = outcome.raw = prepare_raw(plan, adata.raw.var, adata.var, column)
+        except TranslationError as error:
+            outcome.drop(slot, Refused(str(error)))
+            return None
+    if not is_lazy(matrix):
+        return outcome.translate(slot, _rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
+    made = lazily(matrix, slot, plan.links, outcome.options, outcome.said_of(slot))
+    if isinstance(made, Refused):
+        outcome.drop(slot, made)
+        return None
+    outcome.slots[slot.label] = str(outcome.options.slots.get(slot.name) or outcome.options.many_to_one)
+    return made
+
+
+def _rows(matrix: Any) -> Rows:
+    """Return a matrix as runs of rows; one that is backed by a file is not read at once."""
+    group = getattr(matrix, "group", None)
+    if group is not None:
+        return CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())
+    on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
+    return DenseOnDisk(matrix) if on_disk else InMemory(matrix)
+
+
+def _put_together(
+    adata: anndata.AnnData, main: Slot, made: dict[Slot, Any], outcome: Outcome, report: Report
+) -> anndata.AnnData:
     import anndata
 
-    translated = anndata.AnnData(
-        X=aggregate(values, genes.matrix, logged=layer is None and "log1p" in adata.uns),
+    gene_wise = gene_wise_uns(adata.uns, adata.var_names)
+    result = anndata.AnnData(
+        X=made[main],
         obs=adata.obs.copy(),
-        var=target_var(genes, resolved, kind_of_names(resolved)),
-        uns=deepcopy({key: value for key, value in adata.uns.items() if key not in _GENE_WISE_UNS}),
+        var=outcome.plan.var,
+        uns=deepcopy({key: value for key, value in adata.uns.items() if key not in gene_wise}),
         obsm={key: value.copy() for key, value in adata.obsm.items()},
         obsp={key: value.copy() for key, value in adata.obsp.items()},
     )
-    report = Report(
-        source=pair.source.name,
-        target=pair.target.name,
-        source_given=source is not None,
-        strategy=str(chosen),
-        release=opened.version,
-        cells=adata.n_obs,
-        targets=genes.targets.height,
-        summed=int((np.asarray(genes.matrix.sum(axis=0)).ravel() > 1).sum()),
-        fates=with_counts(table, np.asarray(values.T @ np.ones(adata.n_obs))),  # 64 bits, whatever X has
-        dropped=tuple(_dropped(adata, layer)),
-        notes=tuple(notes),
-    )
-    translated.uns["homodb"] = provenance(report)
-    return translated, report
+    for slot, matrix in made.items():
+        if slot.main or matrix is None:
+            continue
+        if slot.label == "raw" and outcome.raw is not None:
+            result.raw = anndata.AnnData(X=matrix, obs=adata.obs[[]].copy(), var=outcome.raw.var)
+        else:
+            result.layers[slot.name] = matrix
+    result.uns["homodb"] = provenance(report)
+    return result
 
 
-def _names(adata: anndata.AnnData, column: str | None) -> list[str]:
-    if column is None:
-        return [str(name) for name in adata.var_names]
-    if column not in adata.var:
-        there = ", ".join(map(repr, adata.var.columns)) or "none"
-        raise TranslationError(f"var has no column {column!r}; its columns are: {there}")
-    return [str(name) for name in adata.var[column]]
-
-
-def _is_gene(adata: anndata.AnnData) -> list[bool]:
-    if "feature_types" not in adata.var:
-        return [True] * adata.n_vars
-    return [kind == GENE_EXPRESSION for kind in adata.var["feature_types"]]
-
-
-def _values(adata: anndata.AnnData, layer: str | None) -> Any:
-    if layer is None:
-        if adata.X is None:
-            raise TranslationError("the object has no X; name a layer (--layer)")
-        return adata.X
-    if layer not in adata.layers:
-        there = ", ".join(map(repr, adata.layers)) or "none"
-        raise TranslationError(f"there is no layer {layer!r}; the layers are: {there}")
-    return adata.layers[layer]
-
-
-def _dropped(adata: anndata.AnnData, layer: str | None) -> list[str]:
+def _leftovers(adata: anndata.AnnData, main: Slot) -> list[str]:
+    """List what no longer holds, but for matrices that their values forbid to add up."""
     parts = [f"var[{name!r}]" for name in adata.var.columns]
     parts += [f"varm[{name!r}]" for name in adata.varm] + [f"varp[{name!r}]" for name in adata.varp]
-    parts += [f"uns[{name!r}]" for name in _GENE_WISE_UNS if name in adata.uns]
-    parts += [f"layers[{name!r}]" for name in adata.layers if name != layer]
-    parts += ["X"] if layer is not None and adata.X is not None else []
-    return parts + (["raw"] if adata.raw is not None else [])
-
-
-def _notes(wanted: str | Strategy | None, chosen: Strategy) -> list[str]:
-    if wanted is None and chosen is Strategy.LM_O2O:
-        return ["Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used"]
-    return []
-
-
-def _nothing(names: list[str], source: Species, target: Species, strategy: Strategy) -> str:
-    seen = ", ".join(repr(name) for name in names[:5])
-    return (
-        f"none of the {len(names)} genes could be translated from {source.common_name} to {target.common_name} by "
-        f"{strategy}; the names look like {seen}. Check --from, or name the column of var that holds them (--column)"
-    )
+    parts += [f"uns[{name!r}]" for name in gene_wise_uns(adata.uns, adata.var_names)]
+    if adata.raw is not None:
+        parts += [f"raw.var[{name!r}]" for name in adata.raw.var.columns]
+        parts += [f"raw.varm[{name!r}]" for name in adata.raw.varm]
+    if main.label != "X":
+        parts += ["X"] if adata.X is not None else []
+    return parts + ([f"layers[{name!r}]" for name in adata.layers] if main.label == "raw" else [])

@@ -1,0 +1,169 @@
+"""The columns of the result, and which rows of var go to each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from homodb.query.release import Release
+from homodb.query.translate.aggregate import Links
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The columns of the result.
+
+    Parameters
+    ----------
+    columns
+        A row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a source gene
+        that was kept), ``mitochondrial, ribosomal``, ``kept`` (the name of a source gene that was kept without a
+        target, else null), ``wanted`` (the name in the list of wanted genes, where there is one).
+    told
+        A row per link, best first: ``place``, ``column``, and the evidence of the pair.
+    placed
+        A row per var row that was mapped: ``place, target_id, target_symbol, evidence_class``.
+    links
+        The links as numbers.
+    vocabulary
+        What became of each wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``,
+        ``ambiguous``, ``repeated``); None where none were given.
+    """
+
+    columns: pl.DataFrame
+    told: pl.DataFrame
+    placed: pl.DataFrame
+    links: Links
+    vocabulary: pl.DataFrame | None
+
+    @property
+    def translated(self) -> int:
+        """How many columns hold a target gene with a source."""
+        return int(self.told["target_id"].drop_nulls().n_unique())
+
+
+_EVIDENCE = ("homology_type", "identity", "confidence", "correlation", "rank", "evidence_class", "weight")
+
+
+def lay_out(
+    release: Release, resolved: pl.DataFrame, rows: pl.DataFrame, wanted: pl.DataFrame | None, *, keep: bool, same: bool
+) -> Targets:
+    """Lay out the columns of the result: wanted genes in their order, else target genes by key, then genes kept.
+
+    Parameters
+    ----------
+    release
+        The release.
+    resolved
+        The rows of var, resolved.
+    rows
+        The pairs of genes that are used, see :class:`homodb.query.translate.mapping.Mapped`.
+    wanted
+        Wanted target genes, resolved; None for all that there are.
+    keep
+        Whether source genes without a target stay.
+    same
+        Whether source and target are one species: columns then stay in the order of var.
+    """
+    told = (
+        resolved.select("place", source_gene="gene")
+        .drop_nulls("source_gene")
+        .join(rows, on="source_gene", how="inner", maintain_order="left_right")
+    )
+    kept = _kept(resolved, told) if keep else told.clear().select("place", kept=pl.lit(None, pl.String))
+    if wanted is not None:
+        keys, vocabulary = _wanted(wanted, told)
+        if same:
+            names = wanted.filter(pl.col("gene").is_null()).select(kept="name")
+            kept = _kept(resolved, told).join(names, on="kept", how="semi", maintain_order="left")
+            keys = keys.with_columns(kept=pl.when(pl.col("wanted").is_in(kept["kept"].to_list())).then("wanted"))
+    else:
+        vocabulary = None
+        keys = _found(told, kept, in_order=same)
+    columns = keys.with_row_index("column").with_columns(pl.col("column").cast(pl.Int64))
+    details = release.ask("target_genes", {"genes": keys["target_gene"].drop_nulls().unique().sort().to_list()})
+    columns = columns.join(details, on="target_gene", how="left", maintain_order="left").with_columns(
+        pl.col("mitochondrial", "ribosomal").fill_null(value=False)
+    )
+    by_gene = columns.drop_nulls("target_gene").select("column", "target_gene", "target_id", "target_symbol")
+    told = told.join(by_gene, on="target_gene", how="inner", maintain_order="left")
+    kept = kept.join(columns.drop_nulls("kept").select("column", "kept"), on="kept", how="inner", maintain_order="left")
+    units = resolved.select("place", gene_number=pl.coalesce(pl.col("gene"), -1 - pl.col("place")))
+    both = pl.concat(
+        [told.select("place", "column", "weight"), kept.select("place", "column", weight=pl.lit(1.0))]
+    ).join(units, on="place", how="left", maintain_order="left")  # fmt: skip
+    links = Links(
+        both["place"].to_numpy().astype(np.int64), both["column"].to_numpy().astype(np.int64),
+        both["weight"].to_numpy().astype(np.float64), _numbers(both, kept), (resolved.height, columns.height),
+    )  # fmt: skip
+    told = pl.concat([told, kept.select("place", "column")], how="diagonal")
+    return Targets(columns, told, _placed(told), links, vocabulary)
+
+
+def _numbers(both: pl.DataFrame, kept: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Give each source gene a number; unresolved rows that are kept under one name are one gene."""
+    numbers = both["gene_number"].to_numpy().astype(np.int64)
+    start = both.height - kept.height
+    unresolved = np.flatnonzero(numbers[start:] < 0) + start
+    numbers = numbers.copy()
+    numbers[unresolved] = -1 - both["column"].to_numpy()[unresolved]
+    return numbers
+
+
+def _kept(resolved: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Return ``place, kept``: rows without a target; those of one gene, or of one unknown name, bear one name."""
+    left = resolved.filter("is_gene").join(told, on="place", how="anti", maintain_order="left")
+    unit = (
+        pl.when(pl.col("gene").is_not_null()).then(pl.format("gene {}", "gene")).otherwise(pl.format("name {}", "name"))
+    )
+    names = left.with_columns(unit=unit, kept=pl.coalesce("symbol", "stable_id", "name"))
+    names = names.with_columns(kept=pl.col("kept").first().over("unit"))
+    apart = pl.col("unit").n_unique().over("kept") > 1
+    return names.select("place", kept=pl.when(apart).then(pl.coalesce("stable_id", "name")).otherwise("kept"))
+
+
+def _found(told: pl.DataFrame, kept: pl.DataFrame, *, in_order: bool) -> pl.DataFrame:
+    """Return a row per column: ``target_gene``, ``kept``, ``wanted`` (null)."""
+    genes = told.group_by("target_gene").agg(place=pl.col("place").min()).with_columns(kept=pl.lit(None, pl.String))
+    others = kept.group_by("kept").agg(place=pl.col("place").min()).with_columns(target_gene=pl.lit(None, pl.Int64))
+    both = (
+        pl.concat([genes, others], how="diagonal").sort("place")
+        if in_order
+        else pl.concat([genes.sort("target_gene"), others.sort("place")], how="diagonal")
+    )
+    return both.select("target_gene", "kept", wanted=pl.lit(None, pl.String))
+
+
+def _wanted(wanted: pl.DataFrame, told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return a row per wanted gene, as :func:`_found` does, and what became of each."""
+    first = pl.col("gene").is_first_distinct() | pl.col("gene").is_null()
+    keys = wanted.select(target_gene=pl.when(first).then("gene"), kept=pl.lit(None, pl.String), wanted="name")
+    filled = pl.col("gene").is_in(told["target_gene"].unique().to_list())
+    state = (
+        pl.when(pl.col("how") == "ambiguous").then("how")
+        .when(pl.col("gene").is_null()).then(pl.lit("unknown"))
+        .when(~first).then(pl.lit("repeated"))
+        .when(filled).then(pl.lit("filled"))
+        .otherwise(pl.lit("no source gene"))
+    )  # fmt: skip
+    return keys, wanted.select("name", "stable_id", state=state)
+
+
+def _placed(told: pl.DataFrame) -> pl.DataFrame:
+    return (
+        told.drop_nulls("target_id").sort("place", "rank", nulls_last=True, maintain_order=True)
+        .group_by("place", maintain_order=True)
+        .agg(
+            pl.col("target_id").str.join(";"),
+            pl.coalesce("target_symbol", "target_id").str.join(";").alias("labels"),
+            pl.col("target_symbol").first(),
+            pl.col("evidence_class").first(),
+            several=pl.len() > 1,
+        )
+        .select(
+            "place", "target_id",
+            pl.when("several").then("labels").otherwise("target_symbol").alias("target_symbol"), "evidence_class",
+        )
+    )  # fmt: skip
