@@ -7,18 +7,26 @@ from typing import Annotated
 import typer
 
 from homodb.cli.build import build
+from homodb.cli.cache import cache
+from homodb.cli.download import download
 from homodb.cli.embed import embed
 from homodb.cli.exam import exam
 from homodb.cli.explain import explain
 from homodb.cli.export import export
+from homodb.cli.fetch import fetch
 from homodb.cli.info import info
 from homodb.cli.inspect import inspect
+from homodb.cli.integrate import integrate
+from homodb.cli.join import join
 from homodb.cli.neighbors import neighbors
 from homodb.cli.orthologs import orthologs
+from homodb.cli.publish import publish
+from homodb.cli.releases import releases
 from homodb.cli.simulate import simulate
 from homodb.cli.sql import sql
 from homodb.cli.table import table
 from homodb.cli.translate import translate
+from homodb.cli.verify import verify
 
 app = typer.Typer(
     name="homodb",
@@ -55,6 +63,27 @@ def options(
     context.obj = release
 
 
-for command in (translate, inspect, orthologs, explain, neighbors, table, sql, info, build, embed, simulate, exam):
-    app.command(command.__name__, no_args_is_help=command not in (info,))(command)
+for command in (
+    translate,
+    join,
+    integrate,
+    inspect,
+    orthologs,
+    explain,
+    neighbors,
+    table,
+    sql,
+    info,
+    releases,
+    download,
+    verify,
+    build,
+    publish,
+    fetch,
+    embed,
+    simulate,
+    exam,
+):
+    app.command(command.__name__, no_args_is_help=command not in (info, releases, download, verify))(command)
 app.add_typer(export, name="export")
+app.add_typer(cache, name="cache")

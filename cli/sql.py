@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli.bounds import bounded
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
 from homodb.cli.output import Format, give
 
@@ -16,6 +17,10 @@ def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT statement.")],
     form: Annotated[Format, typer.Option("--format", help="How to give the answer.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Time that it may take.")
+    ] = 300,
+    memory: Annotated[float, typer.Option("--memory", metavar="GB", min=0.01, help="Memory that it may take.")] = 4,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -27,5 +32,5 @@ def sql(
 
     Example: homodb sql "from orthologs('human', 'mouse', 'hl_o2o') where source_symbol = 'INS'"
     """
-    with open_chosen(context, release) as opened:
-        give(opened.sql(query), Format.JSON if as_json else form, output)
+    with open_chosen(context, release, memory=memory) as opened, bounded(timeout, memory):
+        give(opened.sql(query, timeout=timeout), Format.JSON if as_json else form, output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
+from homodb.query.cached import newest_release
+from homodb.query.limits import MEMORY, TIMEOUT, answer
 from homodb.query.statement import check_statement, first_line
 from homodb.schema.cache import releases_folder
 from homodb.schema.connect import connect
 from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
 from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
+from homodb.schema.selection import read_selection
 from homodb.schema.species import Species, by_number, find
 
 if TYPE_CHECKING:
@@ -29,19 +34,21 @@ if TYPE_CHECKING:
 RELEASE_VARIABLE = "HOMODB_RELEASE"
 
 
-def open_release(release: str | Path | None = None) -> Release:
+def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -> Release:
     """Open a release, read-only.
 
     Parameters
     ----------
     release
         Folder of a release, its ``.duckdb`` file, or the name of one in the cache; None takes what the
-        environment variable ``HOMODB_RELEASE`` says.
+        environment variable ``HOMODB_RELEASE`` says, else the newest in the cache.
+    memory
+        Gigabytes that questions to it may take. In one process a release is open with one such limit at a time.
 
     Raises
     ------
     ReleaseError
-        If none is given, or what is given is not a release.
+        If none is given and the cache has none, or what is given is not a release.
     NewerSchemaError
         If it was written under a newer schema.
 
@@ -51,16 +58,29 @@ def open_release(release: str | Path | None = None) -> Release:
     >>> release = homodb.open("rel")  # doctest: +SKIP
     >>> release.orthologs("INS", source="human", target="mouse")  # doctest: +SKIP
     """
+    return Release(locate(release), memory=memory)
+
+
+def locate(release: str | Path | None = None) -> Path:
+    """Return where a release lies, its folder or its ``.duckdb`` file; see :func:`open_release`.
+
+    Raises
+    ------
+    ReleaseError
+        If none is given and the cache has none, or there is no such release.
+    """
     wanted = release if release is not None else os.environ.get(RELEASE_VARIABLE)
-    if not wanted:
+    path = _found(Path(wanted)) if wanted else newest_release()
+    if path is None:
         raise ReleaseError(
-            "no release is given: use --release PATH, release=..., or the environment variable "
-            f"{RELEASE_VARIABLE}; `homodb build` makes one"
+            f"no release is given, and none is in the cache ({releases_folder()}): `homodb build` makes one, "
+            "`homodb download` brings one from a catalog; then use --release PATH, release=..., or the environment "
+            f"variable {RELEASE_VARIABLE}"
         )
-    return Release(_locate(Path(wanted)))
+    return path
 
 
-def _locate(wanted: Path) -> Path:
+def _found(wanted: Path) -> Path:
     try:
         path = wanted.expanduser()
         if path.exists():
@@ -86,6 +106,8 @@ class Release:
     ----------
     path
         Its folder, or its ``.duckdb`` file alone.
+    memory
+        Gigabytes that questions may take.
 
     Attributes
     ----------
@@ -95,7 +117,8 @@ class Release:
         Its folder and manifest; None where only the DuckDB file is at hand.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, memory: float = MEMORY) -> None:
+        self._memory = memory
         self.manifest: Manifest | None = None
         self.folder: Path | None = None
         self.path = path
@@ -104,8 +127,8 @@ class Release:
             self.manifest = read_manifest(path)
             self.path = path / self.manifest.database
             if not self.path.is_file():
-                raise BrokenReleaseError(f"{path}: the manifest names {self.manifest.database}, which is not there")
-        self._connection = connect(self.path)
+                raise BrokenReleaseError(_lacks(path, self.manifest))
+        self._connection = connect(self.path, memory=memory)
         rows = self._connection.execute("SELECT version, ensembl, default_embedding FROM release").fetchall()
         self.version: str = rows[0][0]
         self.ensembl: str | None = rows[0][1]
@@ -136,9 +159,18 @@ class Release:
 
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run one of homodb's own queries (a file of ``query/sql``) with bound values."""
-        return _frame(self._cursor(), statement(name), parameters)
+        try:
+            return _frame(self._cursor().sql(statement(name), params=parameters).to_arrow_table())
+        except duckdb.Error as error:
+            raise QueryError(first_line(error)) from error
 
-    def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+    def sql(
+        self,
+        query: str,
+        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        timeout: float = TIMEOUT,
+    ) -> pl.DataFrame:
         """Ask one SELECT in SQL.
 
         Parameters
@@ -147,13 +179,20 @@ class Release:
             One SELECT statement (or EXPLAIN of one) over the tables, views and macros of the release.
         parameters
             Values for ``?`` or ``$name`` in it.
+        timeout
+            Seconds that it may take.
 
         Raises
         ------
         QueryError
-            If it is anything else, or DuckDB cannot run it.
+            If it is anything else, DuckDB cannot run it, or it takes more time or memory than it may.
         """
-        return _frame(self._cursor(), check_statement(query), parameters)
+        checked = check_statement(query)
+        try:
+            with closing(self._cursor()) as cursor:
+                return _frame(answer(cursor, checked, parameters, timeout=timeout, memory=self._memory))
+        except duckdb.Error as error:
+            raise QueryError(first_line(error)) from error
 
     def find_species(self, name: str | int | Species) -> Species:
         """Return a species of this release from any of its names.
@@ -219,20 +258,22 @@ class Release:
         return self.ask("info")
 
 
-def _frame(
-    cursor: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None
-) -> pl.DataFrame:
+def _lacks(path: Path, manifest: Manifest) -> str:
+    chosen = read_selection(path)
+    if chosen is None or manifest.database in chosen:
+        return f"{path}: the manifest names {manifest.database}, which is not there"
+    return f"{path}: was downloaded without its database; `homodb download {manifest.version} --only duckdb` adds it"
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
     try:
-        table = cursor.sql(query, params=parameters).to_arrow_table()
-        answer = pl.from_arrow(table.rename_columns(_apart(table.column_names)))
-    except duckdb.Error as error:
-        raise QueryError(first_line(error)) from error
+        frame = pl.from_arrow(table.rename_columns(_apart(table.column_names)))
     except pl.exceptions.PolarsError as error:
         what = str(error).splitlines()[0]
         raise QueryError(f"the answer holds a type that a data frame has not: cast it to another ({what})") from error
-    if not isinstance(answer, pl.DataFrame):
-        raise TypeError(f"wanted a table, got {type(answer)}")
-    return answer
+    if not isinstance(frame, pl.DataFrame):
+        raise TypeError(f"wanted a table, got {type(frame)}")
+    return frame
 
 
 def _apart(names: Sequence[str]) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import cache
 
 import duckdb
 
 from homodb.schema.errors import QueryError
 
-#: DuckDB 2 lets a SELECT hold ``WITH x AS (COPY ... TO ...)``, which writes.
-_COPY = re.compile(r"\bcopy\b", re.IGNORECASE)
+#: What a question may be made of. DuckDB 2 lets a SELECT hold ``WITH x AS (COPY ... TO ...)``, whose node is another.
+_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 
 
 def check_statement(sql: str) -> str:
@@ -30,10 +32,12 @@ def check_statement(sql: str) -> str:
     if len(statements) != 1:
         raise QueryError(f"wanted one SELECT statement, got {len(statements)} statements")
     query, kind = statements[0].query, _kind(statements[0])
-    if kind != "SELECT" and not (kind == "EXPLAIN" and _plain_explain(query)):
+    select = query if kind == "SELECT" else _explained(query) if kind == "EXPLAIN" else None
+    if select is None:
         raise QueryError(f"a release answers one SELECT (or EXPLAIN SELECT); this is {kind}")
-    if _COPY.search(query):
-        raise QueryError("a release answers no query with the word COPY in it; bind a text that has it as a parameter")
+    for node in _nodes(select) - _NODES:
+        what = node.removesuffix("_NODE").removesuffix("_QUERY")
+        raise QueryError(f"a release answers one SELECT (or EXPLAIN SELECT); this one holds {what}")
     return query
 
 
@@ -44,19 +48,50 @@ def _kind(statement: duckdb.Statement) -> str:
         return "of another kind"
 
 
-def _plain_explain(query: str) -> bool:
-    """Whether an EXPLAIN asks for the plan of a SELECT and runs nothing: what follows the word is a SELECT by itself.
+def _explained(query: str) -> str | None:
+    """Return the SELECT whose plan an EXPLAIN asks for: what follows the word is one by itself, else it is None.
 
     Comments are left to DuckDB's parser, since they nest (``/* /* */ SELECT 1 -- */ ANALYZE COPY ...``).
     """
     rest = re.fullmatch(r"\s*explain\s+(?P<rest>.+)", query, re.IGNORECASE | re.DOTALL)
     if rest is None:
-        return False
+        return None
     try:
         inner = duckdb.extract_statements(rest["rest"])
     except duckdb.Error:
-        return False
-    return len(inner) == 1 and _kind(inner[0]) == "SELECT"
+        return None
+    return inner[0].query if len(inner) == 1 and _kind(inner[0]) == "SELECT" else None
+
+
+def _nodes(select: str) -> set[str]:
+    """Return the kinds of all queries that a SELECT consists of, as DuckDB's parser names them."""
+    try:
+        rows = _parser().cursor().execute("SELECT json_serialize_sql($1)", [select]).fetchall()
+        parsed = json.loads(rows[0][0])
+    except duckdb.Error as error:
+        raise QueryError(first_line(error)) from error
+    except RecursionError as error:
+        raise QueryError("the query is nested too deeply") from error
+    if parsed["error"]:
+        raise QueryError(f"a release cannot judge this query: {parsed.get('error_message', 'it is not parsed')}")
+    found: set[str] = set()
+    left: list[object] = [parsed]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left.extend(one.values())
+            if "cte_map" in one or str(one.get("type", "")).endswith("_NODE"):
+                found.add(str(one.get("type")))
+        elif isinstance(one, list):
+            left.extend(one)
+    return found
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Return a connection to nothing, for its parser."""
+    config: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": "false", "threads": "1"}
+    return duckdb.connect(config=config)
 
 
 def first_line(error: duckdb.Error) -> str:

@@ -56,7 +56,7 @@ class Entry:
 
     @classmethod
     def of(cls, manifest: Manifest, sha256: str, size: int) -> Self:
-        """Return the entry of a release, from its manifest, that file's checksum and its bytes."""
+        """Return the entry of a release, from its manifest, that file's checksum and its bytes; texts on one line."""
         return cls(
             name=manifest.version,
             manifest_sha256=sha256,
@@ -67,9 +67,9 @@ class Entry:
             species=manifest.species,
             strategies=manifest.strategies,
             embeddings=manifest.embeddings,
-            title=manifest.title,
-            ensembl=manifest.ensembl,
-            licence=manifest.licence,
+            title=_line(manifest.title),
+            ensembl=_line(manifest.ensembl),
+            licence=_line(manifest.licence),
         )
 
 
@@ -98,9 +98,9 @@ class Catalog:
         return sorted(self.entries, key=lambda entry: (entry.created, entry.name), reverse=True)
 
     def with_entry(self, entry: Entry) -> Catalog:
-        """Return the catalog with an entry more, in the place of one of the same name."""
+        """Return the catalog with an entry more, or in the place of one of the same name, in order of their names."""
         others = [one for one in self.entries if one.name != entry.name]
-        return Catalog((*others, entry))
+        return Catalog(tuple(sorted((*others, entry), key=lambda one: one.name)))
 
     def to_json(self) -> str:
         """Return the text of ``index.json``."""
@@ -140,6 +140,25 @@ class Catalog:
         return cls(entries)
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a release may bear this name: it is that of a folder beside the catalog on every system.
+
+    Examples
+    --------
+    >>> is_name("2026.1"), is_name("../x"), is_name("index.json")
+    (True, False, False)
+    """
+    return bool(NAME.fullmatch(name)) and not name.casefold().endswith((".json", ".lock", "."))
+
+
+def _line(text: str | None) -> str | None:
+    return text and "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
 def _entry(told: object, where: str) -> Entry:
     if not isinstance(told, Mapping):
         raise CatalogError(f"{where}: is not a table of values")
@@ -160,7 +179,11 @@ def _entry(told: object, where: str) -> Entry:
     for key in ("title", "ensembl", "licence"):
         if values.get(key) is not None and not isinstance(values[key], str):
             raise CatalogError(f"{where}: {key} is no text")
-    if not NAME.fullmatch(values["name"]):
+    for key, value in values.items():
+        # they are printed: no word of a catalog speaks to the terminal
+        if not all(word.isprintable() for word in ([value] if isinstance(value, str) else _words(value))):
+            raise CatalogError(f"{where}: {key} has characters that cannot be printed")
+    if not is_name(values["name"]):
         raise CatalogError(f"{where}: the name {values['name']!r} cannot be one of a folder")
     if not _SHA256.fullmatch(values["manifest_sha256"]):
         raise CatalogError(f"{where}: manifest_sha256 is no SHA-256")

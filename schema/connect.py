@@ -25,6 +25,8 @@ _SAFE = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
+    # none: what does not fit into memory is refused, for the disk is shut
+    "temp_directory": "",
 }
 #: Once the file is open nothing else is needed from disk. Without this, DuckDB 2 lets ``WITH x AS (COPY ...)`` write
 #: over the release itself, read-only or not.
@@ -136,13 +138,15 @@ def tables() -> tuple[str, ...]:
     return tuple(re.findall(r"^CREATE TABLE (\w+)", "\n".join(sql for _, sql in ddl()), re.MULTILINE))
 
 
-def connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnection:
     """Open a release file, read-only and shut off from files, network, extensions and settings.
 
     Parameters
     ----------
     path
         The ``.duckdb`` file of a release.
+    memory
+        Gigabytes that queries may take; None leaves it to DuckDB (most of what the machine has).
 
     Raises
     ------
@@ -153,8 +157,11 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """
     if not path.is_file():
         raise ReleaseError(f"{path}: there is no such file; give the folder of a release or its .duckdb file")
+    config: dict[str, str | bool | int | float | list[str]] = dict(_SAFE)
+    if memory is not None:
+        config["memory_limit"] = f"{max(1, round(memory * 1000))}MB"
     try:
-        connection = duckdb.connect(str(path), read_only=True, config=dict(_SAFE))
+        connection = duckdb.connect(str(path), read_only=True, config=config)
     except duckdb.ConnectionException as error:
         raise ReleaseError(
             f"{path}: is open in this process already, with other settings; close that connection first"

@@ -112,9 +112,8 @@ class Manifest:
             lists = ("species", "strategies", "embeddings", "losses")
             values.update({key: tuple(values[key]) for key in lists if key in values})
             manifest = cls(files=files, **values)
-            if not isinstance(manifest.version, str) or not isinstance(manifest.schema_version, int):
-                raise TypeError("version is a text and schema_version a number")
-        except (TypeError, KeyError) as error:
+            _check_values(manifest)
+        except (TypeError, KeyError, AttributeError) as error:
             raise BrokenReleaseError(f"{where}: the manifest is malformed ({error})") from error
         _check_files(files, where)
         return manifest
@@ -124,6 +123,24 @@ def _entries(files: object) -> list[dict[str, Any]]:
     if not isinstance(files, list):
         raise TypeError("files is not a list")
     return files
+
+
+def _check_values(manifest: Manifest) -> None:
+    """Refuse values of other types than declared, which would break whoever sorts, adds or prints them."""
+    for name in ("version", "homodb_version", "created"):
+        if not isinstance(getattr(manifest, name), str):
+            raise TypeError(f"{name} is a text")
+    for name in ("title", "ensembl", "licence", "citation"):
+        if not isinstance(getattr(manifest, name), str | None):
+            raise TypeError(f"{name} is a text")
+    for name in ("species", "strategies", "embeddings"):
+        if not all(isinstance(word, str) for word in getattr(manifest, name)):
+            raise TypeError(f"{name} is a list of texts")
+    if not all(isinstance(loss, dict) for loss in manifest.losses):
+        raise TypeError("losses is a list of tables")
+    numbers = [manifest.schema_version, *manifest.rows.values()]
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+        raise TypeError("schema_version and rows are whole numbers")
 
 
 def _check_files(files: tuple[ReleaseFile, ...], where: Path) -> None:

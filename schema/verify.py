@@ -1,8 +1,9 @@
-"""Holds a release against its manifest: a bad byte anywhere is found, and named."""
+"""Holds a release against its manifest: a bad byte anywhere is found, and named. Copies files so that none slips in."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class Verified:
     foreign: tuple[str, ...]
 
 
-def verify(folder: Path, *, report: Callable[[int, int], None] = lambda done, total: None) -> Verified:
+def verify(folder: str | Path, *, report: Callable[[int, int], None] = lambda done, total: None) -> Verified:
     """Check size and SHA-256 of every file of a release.
 
     Parameters
@@ -57,6 +58,7 @@ def verify(folder: Path, *, report: Callable[[int, int], None] = lambda done, to
     BrokenReleaseError
         Names every file that is missing or altered, and links that lead out of the release.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     chosen, left_out = _chosen(folder, manifest)
     total, done, bad = sum(file.bytes for file in chosen), 0, []
@@ -70,7 +72,8 @@ def verify(folder: Path, *, report: Callable[[int, int], None] = lambda done, to
         told = "; ".join(bad)
         raise BrokenReleaseError(f"{folder}: {len(bad)} of {len(chosen)} files are not what they were: {told}")
     known = {MANIFEST, SELECTION, *(file.path for file in manifest.files)}
-    there = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    there = (path.relative_to(folder).as_posix() for path in found)
     return Verified(
         manifest,
         sha256_of(folder / MANIFEST),
@@ -82,22 +85,29 @@ def verify(folder: Path, *, report: Callable[[int, int], None] = lambda done, to
 
 
 def _chosen(folder: Path, manifest: Manifest) -> tuple[list[ReleaseFile], list[ReleaseFile]]:
-    """Part the files into those that should be there, and those that were left out of the download."""
+    """Part the files into those that should be there, or are, and those that were left out of the download."""
     selection = read_selection(folder)
-    chosen = [file for file in manifest.files if selection is None or file.path in selection]
-    return chosen, [file for file in manifest.files if file not in chosen]
+    chosen: list[ReleaseFile] = []
+    left_out: list[ReleaseFile] = []
+    for file in manifest.files:
+        here = selection is None or file.path in selection or os.path.lexists(folder / file.path)
+        (chosen if here else left_out).append(file)
+    return chosen, left_out
 
 
 def _wrong(folder: Path, file: ReleaseFile, report: Callable[[int], None]) -> str | None:
     path = folder / file.path
-    if not path.is_file():
-        return "is missing"
-    if not path.resolve().is_relative_to(folder.resolve()):
-        return "is a link that leads out of the release"
-    size = path.stat().st_size
-    if size != file.bytes:
-        return f"has {size:,} bytes instead of {file.bytes:,}"
-    found = sha256_of(path, report=report)
+    try:
+        if not path.is_file():
+            return "is missing" if not os.path.lexists(path) else "is no file"
+        if not path.resolve().is_relative_to(folder.resolve()):
+            return "is a link that leads out of the release"
+        size = path.stat().st_size
+        if size != file.bytes:
+            return f"has {size:,} bytes instead of {file.bytes:,}"
+        found = sha256_of(path, report=report)
+    except (OSError, RuntimeError) as error:  # not to be read, a link to itself
+        return f"cannot be read ({error})"
     return None if found == file.sha256 else f"has SHA-256 {found[:12]}… instead of {file.sha256[:12]}…"
 
 
@@ -119,3 +129,39 @@ def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None)
             done += len(chunk)
             report(done)
     return digest.hexdigest()
+
+
+def copy_verified(
+    source: Path, target: Path, size: int, sha256: str, *, report: Callable[[int], None] = lambda count: None
+) -> bool:
+    """Copy a file, reading it once; what arrives is what was hashed.
+
+    Parameters
+    ----------
+    source, target
+        The file, and the one to be; what stands there is replaced.
+    size, sha256
+        What the file has to be.
+    report
+        Called with the bytes copied so far.
+
+    Returns
+    -------
+    bool
+        Whether it is that file. If not, the copy is deleted; it never grows beyond `size`.
+    """
+    digest, done = hashlib.sha256(), 0
+    with source.open("rb") as reading, target.open("wb") as writing:
+        while chunk := reading.read(min(_CHUNK, size - done + 1)):
+            digest.update(chunk)
+            done += len(chunk)
+            if done > size:
+                break
+            writing.write(chunk)
+            report(done)
+        writing.flush()
+        os.fsync(writing.fileno())
+    if done == size and digest.hexdigest() == sha256:
+        return True
+    target.unlink()
+    return False

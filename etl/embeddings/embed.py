@@ -12,13 +12,13 @@ from typing import Any
 
 import polars as pl
 
-from homodb.etl.embeddings.locks import Lock, take
 from homodb.etl.embeddings.model import Identity, Long
 from homodb.etl.embeddings.plan import LOCK, Task, forget_finished, plan
 from homodb.etl.embeddings.shard import keys_of, shard_name
 from homodb.etl.embeddings.store import Store
 from homodb.etl.embeddings.tasks import Done, ModelSpec, identify, run, unload
 from homodb.schema.errors import StoreError, WorkerError
+from homodb.schema.locks import Lock, take
 
 __all__ = ["Counts", "ModelSpec", "Progress", "embed", "open_store"]
 

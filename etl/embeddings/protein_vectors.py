@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from homodb.etl.embeddings.kmer import Kmer
 
 from homodb.etl.config import EmbeddingConfig
 from homodb.etl.embeddings.embed import ModelSpec, embed, open_store
+from homodb.etl.embeddings.kmer import Kmer
 from homodb.etl.embeddings.model import Identity, Model
 from homodb.etl.embeddings.pooling import Lookup
 from homodb.etl.embeddings.sequences import unique_sequences

@@ -1,6 +1,11 @@
+from homodb.query.download import download as download
 from homodb.query.explain import Explanation as Explanation
 from homodb.query.inspect import Inspection as Inspection
 from homodb.query.inspect import inspect as inspect
+from homodb.query.integrate.integrate import integrate as integrate
+from homodb.query.join.join import join as join
+from homodb.query.join.join import join_with_report as join_with_report
+from homodb.query.join.report import JoinReport as JoinReport
 from homodb.query.lists.genes import translate_genes as translate_genes
 from homodb.query.release import Release as Release
 from homodb.query.release import open_release as open
@@ -11,6 +16,7 @@ from homodb.schema.errors import HomodbError as HomodbError
 from homodb.schema.species import Species as Species
 from homodb.schema.strategies import EvidenceClass as EvidenceClass
 from homodb.schema.strategies import Strategy as Strategy
+from homodb.schema.verify import verify as verify
 
 __version__: str
 
@@ -19,14 +25,20 @@ __all__ = [
     "Explanation",
     "HomodbError",
     "Inspection",
+    "JoinReport",
     "Release",
     "Report",
     "Species",
     "Strategy",
     "__version__",
+    "download",
     "inspect",
+    "integrate",
+    "join",
+    "join_with_report",
     "open",
     "translate",
     "translate_genes",
     "translate_with_report",
+    "verify",
 ]

@@ -98,6 +98,9 @@ def test_home_folder_is_expanded(toy_folder: Path, tmp_path: Path, monkeypatch: 
 def test_none_given(cache: Path, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
     if value is not None:
         monkeypatch.setenv("HOMODB_RELEASE", value)
+    with homodb.open(value) as release:
+        assert release.folder == cache / "releases" / "named"
+    shutil.rmtree(cache / "releases" / "named")
     with pytest.raises(ReleaseError, match=r"--release.*HOMODB_RELEASE"):
         homodb.open(value)
 

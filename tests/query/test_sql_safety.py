@@ -49,6 +49,12 @@ REFUSED = [
     "WITH x AS (/* /* */ */ CoPy/**/(SELECT 1) TO '{file}.wal' (USE_TMP_FILE false)) FROM x",
     "WITH x AS MATERIALIZED (COPY gene TO '{file}' (USE_TMP_FILE false)) SELECT 1",
     "EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x",
+    "EXPLAIN WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x",
+    "SELECT (WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x)",
+    "FROM (WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x)",
+    "SELECT 1 UNION ALL (WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x)",
+    "WITH y AS (WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x) FROM y",
+    "SELECT 1 WHERE EXISTS (WITH x AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) FROM x)",
     "FROM query('WITH x AS (COPY (SELECT 1) TO ''{file}'' (USE_TMP_FILE false)) FROM x')",
     "FROM query('WITH x AS (CO' || 'PY (SELECT 1) TO ''{file}'' (USE_TMP_FILE false)) FROM x')",
     "WITH x AS (INSERT INTO gene FROM gene RETURNING *) FROM x",
@@ -138,6 +144,9 @@ HARMLESS = [
     "SELECT 1 -- ; DROP TABLE gene",
     "SELECT 1 /* ; DROP TABLE gene */",
     "SELECT '; DROP TABLE gene'",
+    # the word alone is no danger
+    "SELECT 'COPY (SELECT 1) TO x' AS copy",
+    "SELECT 1 AS copy /* COPY */ -- COPY",
 ]
 
 
@@ -272,6 +281,28 @@ def test_columns_of_one_name_are_told_apart(release: homodb.Release) -> None:
 def test_a_type_that_a_frame_has_not_is_an_error_of_homodb(release: homodb.Release) -> None:
     with pytest.raises(QueryError, match="cast"):
         release.sql("SELECT union_value(a := 1)")
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("COPY (SELECT 1) TO 'x'", "this is COPY"),
+        ("EXPLAIN ANALYZE COPY (SELECT 1) TO 'x'", "this is EXPLAIN"),
+        ("SET threads = 1", "this is (VARIABLE_)?SET"),
+        ("SELECT 1; SELECT 2", "got 2 statements"),
+        ("SELECT " + "(" * 5000 + "1" + ")" * 5000, "."),
+    ],
+)
+def test_a_refusal_says_what_it_saw(release: homodb.Release, sql: str, told: str) -> None:
+    with pytest.raises(QueryError, match=told):
+        release.sql(sql)
+
+
+@pytest.mark.skipif(duckdb.__version__ < "2", reason="an older DuckDB does not parse it")
+@pytest.mark.parametrize("what", ["COPY (SELECT 1) TO 'x'", "INSERT INTO gene FROM gene RETURNING *"])
+def test_a_part_that_writes_is_named(release: homodb.Release, what: str) -> None:
+    with pytest.raises(QueryError, match=f"this one holds {what.split()[0]}"):
+        release.sql(f"WITH x AS ({what}) FROM x")
 
 
 def test_errors_are_one_line(release: homodb.Release) -> None:

@@ -24,11 +24,11 @@ sys.path.append(str(HERE))  # workers import it too
 from fake_model import IDENTITY, Fake, FakeSpec, SmallTasks, content, frame, sequences  # noqa: E402
 
 from homodb.etl.embeddings.embed import Counts, ModelSpec, Progress, embed, open_store  # noqa: E402
-from homodb.etl.embeddings.locks import take  # noqa: E402
 from homodb.etl.embeddings.plan import plan  # noqa: E402
 from homodb.etl.embeddings.store import Store  # noqa: E402
 from homodb.etl.embeddings.tasks import worker_pool  # noqa: E402
 from homodb.schema.errors import ConfigError, StoreError, WorkerError  # noqa: E402
+from homodb.schema.locks import take  # noqa: E402
 
 COUNT = 200
 
@@ -301,7 +301,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
 def test_a_lock_is_free_when_its_holder_is_dead_although_a_fork_of_it_lives(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, time\nfrom pathlib import Path\n"
-        "from homodb.etl.embeddings.locks import take\n"
+        "from homodb.schema.locks import take\n"
         "lock = take(Path(sys.argv[1]))\n"
         "child = os.fork()\n"
         "if not child:\n    time.sleep(30); os._exit(0)\n"

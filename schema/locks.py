@@ -1,4 +1,4 @@
-"""Locks by which processes share out work: one is free again as soon as its holder is dead.
+"""Locks by which processes take turns or share out work: one is free again as soon as its holder is dead.
 
 POSIX record locks, because the system drops them with the process that took them, and a forked child (a worker
 that outlives a killed parent) does not inherit them. On Windows there are none here: every lock is granted, so two
@@ -7,13 +7,20 @@ processes may do one piece of work twice.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from homodb.schema.errors import StoreError
+from homodb.schema.errors import OutputError
 
+_LOG = logging.getLogger(__name__)
+#: Seconds between two looks at a lock that another holds.
+_LOOK = 0.1
 #: Record locks do not tell threads of one process apart; this does. Path to the process that holds it.
 _HELD: dict[str, int] = {}
 _GUARD = threading.Lock()
@@ -32,10 +39,10 @@ class Lock:
         Parameters
         ----------
         finished
-            The work is done and can be seen to be done, so that nobody needs the lock's file any more.
+            Nobody needs the lock's file any more.
         """
         with _GUARD:
-            if finished:
+            if finished and sys.platform != "win32":
                 self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
             _HELD.pop(str(self._path), None)
@@ -43,8 +50,6 @@ class Lock:
 
 def take(path: Path) -> Lock | None:
     """Take a lock if it is free; never wait.
-
-    Whoever gets it looks whether the work has been done meanwhile, then does it.
 
     Parameters
     ----------
@@ -58,7 +63,7 @@ def take(path: Path) -> Lock | None:
 
     Raises
     ------
-    StoreError
+    OutputError
         If its file cannot be made.
     """
     path = path.absolute()
@@ -68,12 +73,46 @@ def take(path: Path) -> Lock | None:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise StoreError(f"{path}: cannot be made ({error.strerror}); what was finished before stays") from error
-        if not _locked(descriptor):
+            raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
+        if not (_locked(descriptor) and _still_named(descriptor, path)):
             os.close(descriptor)
             return None
         _HELD[str(path)] = os.getpid()
         return Lock(path, descriptor)
+
+
+@contextmanager
+def waited(path: Path, *, longest: float = 600.0) -> Iterator[None]:
+    """Hold a lock, after waiting for whoever else holds it.
+
+    Parameters
+    ----------
+    path
+        The lock's file, in a folder that exists; it is gone afterwards.
+    longest
+        Seconds to wait at most.
+
+    Raises
+    ------
+    OutputError
+        If another process holds it for longer, or its file cannot be made.
+    """
+    begun = time.monotonic()
+    told = False
+    while (lock := take(path)) is None:
+        spent = time.monotonic() - begun
+        if spent >= longest:
+            raise OutputError(
+                f"{path}: another process is at work here, and was so for {spent:.0f} s; try again when it is done"
+            )
+        if spent >= 1.0 and not told:
+            told = True
+            _LOG.warning("another process is at work here (%s): waiting for it", path)
+        time.sleep(_LOOK)
+    try:
+        yield
+    finally:
+        lock.release(finished=True)
 
 
 def _locked(descriptor: int) -> bool:
@@ -88,3 +127,11 @@ def _locked(descriptor: int) -> bool:
         # a file system without locks: grant it
         return error.errno not in (errno.EACCES, errno.EAGAIN)
     return True
+
+
+def _still_named(descriptor: int, path: Path) -> bool:
+    """Tell whether the file that is open still has this name, and was not deleted by the one that held it before."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,91 @@
+"""``homodb cache``: its two commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homodb.cli.options import JsonOption
+from homodb.cli.output import Format, give, megabytes
+
+if TYPE_CHECKING:
+    from homodb.query.cached import Cached
+
+cache = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="See and clear what homodb keeps on this machine.\n\nExample: homodb cache list",
+)
+
+
+@cache.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List releases, broken-off downloads, weights and stores of vectors, with their sizes.
+
+    Example: homodb cache list
+    """
+    from homodb.query.cached import cached
+    from homodb.schema.cache import cache_folder
+
+    there = cached()
+    if as_json:
+        typer.echo(json.dumps({"folder": str(cache_folder()), "entries": _told(there)}))
+        return
+    _show(there)
+    typer.echo(f"{len(there)} entries, {megabytes(sum(one.bytes for one in there))}, in {cache_folder()}")
+
+
+@cache.command("prune")
+def prune(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...",
+            help="As homodb cache list shows them. Default: broken-off downloads and all releases but the newest.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete from the cache; on a terminal it asks, elsewhere it needs --yes.
+
+    Example: homodb cache prune --dry-run
+    """
+    from homodb.query.cached import prune as prune_cache
+    from homodb.schema.errors import CacheError
+
+    chosen = prune_cache(names or (), dry_run=True)
+    if not as_json:
+        _show(chosen)
+    if chosen and not (dry_run or yes):
+        if as_json or not sys.stdin.isatty():
+            raise CacheError(f"{len(chosen)} entries would be deleted; say --yes to do so, or --dry-run to see them")
+        typer.confirm(f"delete these {len(chosen)}?", abort=True, err=True)
+    if chosen and not dry_run:
+        prune_cache([one.name for one in chosen])
+    size = megabytes(sum(one.bytes for one in chosen))
+    if as_json:
+        typer.echo(json.dumps({"dry_run": dry_run, "deleted": _told(chosen)}))
+    else:
+        typer.echo(f"{len(chosen)} entries, {size}, {'would be' if dry_run else 'were'} deleted")
+
+
+def _told(entries: list[Cached]) -> list[dict[str, object]]:
+    return [
+        {"name": one.name, "kind": one.kind, "path": str(one.path), "bytes": one.bytes, "created": one.created}
+        for one in entries
+    ]
+
+
+def _show(entries: list[Cached]) -> None:
+    import polars as pl
+
+    if entries:
+        rows = [
+            {"name": one.name, "what": one.kind, "built": one.created, "size": megabytes(one.bytes)} for one in entries
+        ]
+        give(pl.DataFrame(rows), Format.TABLE)

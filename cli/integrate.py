@@ -1,0 +1,77 @@
+"""``homodb integrate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption
+
+_SETTING = "Any setting of homodb.query.integrate.settings, such as k_weight=50 or clustering=leiden; may be repeated."
+
+
+def integrate(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="IN...", help="One joint file, or one of each species (joined first).")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="File to write.")],
+    method: Annotated[
+        str, typer.Option("--method", metavar="NAME", help="none, cca, harmony or scvi. Default: cca.")
+    ] = "cca",
+    species: Annotated[
+        str | None,
+        typer.Option("--species", metavar="A,B,...", help="Species of each file, or of a joint file."),
+    ] = None,
+    species_key: Annotated[
+        str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
+    ] = "species",
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types, noted for scoring.")
+    ] = None,
+    strategy: StrategyOption = None,
+    layer: Annotated[str | None, typer.Option("--layer", help="Layer that holds the counts, in place of X.")] = None,
+    size_factors: Annotated[
+        str, typer.Option("--size-factors", metavar="WORD", help="shared (joint features) or full (all genes).")
+    ] = "shared",
+    umap: Annotated[bool, typer.Option("--umap", help="Lay the cells out on a plane, for looking only.")] = False,
+    key: Annotated[str | None, typer.Option("--key", help="What results are called. Default: the method.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
+    release: ReleaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Integrate cells of several species: one embedding in which like cells lie together.
+
+    Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
+    """
+    from rich.console import Console
+
+    from homodb.query.integrate.files import integrate_files
+    from homodb.query.integrate.settings import read_settings
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    named = None if species is None else [one.strip() for one in species.split(",")]
+    with console.status("reading") as status:
+        told = integrate_files(
+            paths, output, method=method, species=named, species_key=species_key, label=label, strategy=strategy,
+            layer=layer, size_factors=size_factors, umap=umap, key=key, release=release or context.obj,
+            report=status.update, **read_settings(setting or []),
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"output": str(output), **told, "features": list(told["features"])}, default=_plain))
+        return
+    typer.echo(f"{told['n_cells']} cells: " + ", ".join(f"{n} {name}" for name, n in told["cells"].items()))
+    typer.echo(f"{len(told['features'])} variable of {told['n_joint_features']} joint features")
+    for pair, anchors in told.get("anchors", {}).items():
+        typer.echo(f"{anchors} anchors {pair}")
+    typer.echo("".join(f"{one}\n" for one in told.get("merged", [])), nl=False)
+    if "clusters" in told:
+        typer.echo(f"{told['clusters']} clusters: obs[{told['key'] + '_cluster'!r}]")
+    typer.echo(f"embedding: obsm[{'X_' + told['key']!r}]\nwritten: {output}")
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,88 @@
+"""``homodb join``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
+from homodb.cli.translate import _bar
+from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
+
+_EACH = "one for all files, or one for each, comma-separated (- for none)"
+
+
+def join(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="IN...", help="Two or more files of cells (.h5ad, .zarr).")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
+    ],
+    species: Annotated[
+        str | None, typer.Option("--species", metavar="A,B,...", help="Species of each file; by default found out.")
+    ] = None,
+    strategy: StrategyOption = None,
+    via: Annotated[
+        str | None, typer.Option("--via", metavar="SPECIES", help="The hub that all are joined to; needs no file.")
+    ] = None,
+    features: Annotated[
+        str, typer.Option("--features", metavar="KIND", help="Under ens_m2m: group (orthologs added up) or copy.")
+    ] = "group",
+    largest: Annotated[int, typer.Option("--largest", metavar="N", help="Most genes of a group.")] = 20,
+    too_large: Annotated[
+        str, typer.Option("--too-large", metavar="WORD", help="Groups with more genes: leave (out) or refuse.")
+    ] = "leave",
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="Only rows that every direct pair of species confirms.")
+    ] = False,
+    measured: MeasuredOption = False,
+    shared_types: Annotated[
+        str | None,
+        typer.Option("--shared-types", metavar="COLUMN", help="Only cells whose value there all species have."),
+    ] = None,
+    column: Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {_EACH}.")] = None,
+    layer: Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {_EACH}.")] = None,
+    names: NamesOption = "keep",
+    report_file: ReportOption = None,
+    block: BlockOption = None,
+    release: ReleaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put cells of several species into one file over a joint gene table.
+
+    Says what became of the genes and of the counts of every file.
+
+    Example: homodb join human.h5ad mouse.h5ad pig.h5ad --species human,mouse,pig --via mouse -o joint.h5ad
+    """
+    from homodb.query.join import join_to_file
+    from homodb.query.join.report_file import check_join_report, write_join_report
+
+    if report_file is not None:
+        check_join_report(report_file, output, *paths)
+    with open_chosen(context, release) as opened, _bar() as show:
+        report = join_to_file(
+            paths, output, species=_listed(species), strategy=strategy, release=opened, via=via, features=features,
+            largest=largest, too_large=too_large, consistent=consistent, measured=measured, shared_types=shared_types,
+            column=_each(column), layer=_each(layer), names=names, block=block, report=show,
+        )  # fmt: skip
+    if report_file is not None:
+        write_join_report(report, report_file)
+    if as_json:
+        typer.echo(
+            json.dumps({"output": str(output), **report.totals()}, ensure_ascii=False, allow_nan=False, default=str)
+        )
+        return
+    for line in report.lines():
+        typer.echo(line)
+    typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+
+
+def _listed(given: str | None) -> list[str] | None:
+    return None if given is None else [one.strip() for one in given.split(",")]
+
+
+def _each(given: str | None) -> list[str | None] | None:
+    return None if given is None else [None if one in ("-", "") else one for one in _listed(given) or ()]

@@ -1,0 +1,38 @@
+"""``homodb publish``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homodb.cli.bytes_bar import bytes_bar
+from homodb.cli.options import JsonOption
+from homodb.cli.output import megabytes
+
+
+def publish(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A release, as homodb build made it.")],
+    target: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Folder of releases, to be served as it is.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Put a build among the releases of a folder, and into its catalog.
+
+    Every file and invariant is checked first. The same release may be published again; another of its name may not.
+    Any static web server, bucket or disk can serve the folder.
+
+    Example: homodb publish rel --to releases
+    """
+    from homodb.etl.publish import publish as publish_release
+
+    with bytes_bar(f"publishing {folder}") as report:
+        entry = publish_release(folder, target, report=report)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(target / entry.name), **asdict(entry)}, ensure_ascii=False))
+        return
+    typer.echo(
+        f"published {entry.name} ({megabytes(entry.bytes)}) in {target}; sha256 of its manifest {entry.manifest_sha256}"
+    )

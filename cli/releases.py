@@ -1,0 +1,45 @@
+"""``homodb releases``."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from homodb.cli.options import AllowHostOption, CatalogOption, JsonOption
+from homodb.cli.output import Format, give, megabytes
+
+
+def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_json: JsonOption = False) -> None:
+    """List the releases of a catalog, the newest first, and which of them are in the cache.
+
+    No catalog of homodb is public yet: homodb build and homodb publish make one.
+
+    Example: homodb releases --catalog releases
+    """
+    import polars as pl
+
+    from homodb.query.catalogs import releases as list_releases
+
+    found = list_releases(catalog, hosts=hosts or ())
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    rows = [
+        {
+            "release": one["name"],
+            "built": str(one["created"])[:10],
+            "ensembl": one["ensembl"],
+            "species": len(one["species"]),
+            "strategies": ", ".join(one["strategies"]),
+            "embeddings": ", ".join(one["embeddings"]),
+            "size": megabytes(one["bytes"]),
+            "here": "yes" if one["here"] else "",
+            "title": one["title"],
+        }
+        for one in found
+    ]
+    if rows:
+        give(pl.DataFrame(rows), Format.TABLE)
+    else:
+        typer.echo("the catalog holds no release yet")

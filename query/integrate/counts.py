@@ -1,0 +1,187 @@
+"""Reads the counts and the species of a joint AnnData, and refuses what cannot be integrated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from homodb.query.integrate.settings import Settings
+from homodb.query.translate.values import kind_of_values
+from homodb.schema.errors import CountsError, IntegrationError
+
+if TYPE_CHECKING:
+    import anndata
+
+#: Column of obs that holds a cell's total over all genes of its species, as ``homodb join`` leaves it.
+TOTAL = "homodb_total"
+
+
+@dataclass(frozen=True)
+class Joint:
+    """What an integration starts from.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x features.
+    features
+        Names of features.
+    species
+        Names of species, in the order in which they first appear.
+    code
+        Which species each cell is of, shape (cells,).
+    totals
+        Each cell's total, which normalising divides by.
+    """
+
+    counts: sp.csr_matrix
+    features: list[str]
+    species: tuple[str, ...]
+    code: npt.NDArray[np.int64]
+    totals: npt.NDArray[np.float64]
+
+    def rows(self, species: int) -> npt.NDArray[np.int64]:
+        """Return the cells of a species."""
+        return np.flatnonzero(self.code == species)
+
+
+def read_joint(
+    adata: anndata.AnnData,
+    settings: Settings,
+    *,
+    species_key: str,
+    species: Sequence[str] | None,
+    layer: str | None,
+    size_factors: str,
+) -> Joint:
+    """Read a joint object.
+
+    Parameters
+    ----------
+    adata
+        Cells of several species over joint features.
+    settings
+        Its neighbourhoods say how many cells a species must have.
+    species_key
+        Column of obs.
+    species
+        Which species must be there; None for those that are.
+    layer
+        Layer that holds the counts; None for X.
+    size_factors
+        ``shared``: totals are those of the joint features; ``full``: those that `TOTAL` holds.
+
+    Raises
+    ------
+    IntegrationError
+        If a column, layer or species is missing, there is only one species, one has too few cells, or no feature has
+        counts in all of them.
+    CountsError
+        If the values are not counts: NaN, negative, or logarithms.
+    """
+    names, code = _species(adata, species_key, species)
+    _enough_cells(names, code, settings)
+    counts = _counts(adata, layer)
+    _shared_features(counts, names, code)
+    totals = _totals(adata, counts, size_factors)
+    return Joint(counts, [str(name) for name in adata.var_names], names, code, totals)
+
+
+def _species(
+    adata: anndata.AnnData, key: str, wanted: Sequence[str] | None
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    if key not in adata.obs:
+        columns = ", ".join(map(str, adata.obs.columns)) or "no column"
+        raise IntegrationError(f"obs has no column {key!r} that tells the species; it has {columns} (--species-key)")
+    column = adata.obs[key]
+    if column.isna().any():
+        raise IntegrationError(f"obs[{key!r}] is empty for {int(column.isna().sum())} cells; name every cell's species")
+    values = column.astype(str).to_numpy()
+    names = tuple(dict.fromkeys(values.tolist()))
+    if wanted is not None and set(wanted) != set(names):
+        missing, more = [one for one in wanted if one not in names], [one for one in names if one not in wanted]
+        parts = [f"no cell of {', '.join(missing)}"] if missing else []
+        parts += [f"cells of {', '.join(more)}, which was not asked for"] if more else []
+        raise IntegrationError(f"obs[{key!r}] has {'; and '.join(parts)}; it has {', '.join(names)}")
+    if len(names) < 2:
+        raise IntegrationError(
+            f"obs[{key!r}] has one value, {', '.join(names) or 'none'}; an integration needs two species or more"
+        )
+    numbers = {name: number for number, name in enumerate(names)}
+    return names, np.array([numbers[value] for value in values], np.int64)
+
+
+def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings: Settings) -> None:
+    asked = {"k_anchor": settings.k_anchor, "k_score": settings.k_score, "k_neighbors": settings.k_neighbors}
+    asked |= {"dims": settings.dims}
+    most = max(asked, key=lambda name: asked[name])
+    for name, cells in zip(names, np.bincount(code, minlength=len(names)), strict=True):
+        if cells <= asked[most]:
+            raise IntegrationError(
+                f"{name} has {cells} cells, and {most} is {asked[most]}; give it more cells than that, or lower the"
+                f" setting ({most}={max(1, int(cells) - 1)})"
+            )
+
+
+def _counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
+    if layer is not None and layer not in adata.layers:
+        there = ", ".join(adata.layers) or "none"
+        raise IntegrationError(f"there is no layer {layer!r}; there are: {there}")
+    where = "X" if layer is None else f"layers[{layer!r}]"
+    matrix: Any = adata.X if layer is None else adata.layers[layer]
+    if matrix is None:
+        raise IntegrationError("X is empty; name the layer that holds the counts (--layer)")
+    if hasattr(matrix, "to_memory"):
+        matrix = matrix.to_memory()
+    if hasattr(matrix, "compute"):
+        matrix = matrix.compute()
+    counts = sp.csr_matrix(matrix)
+    others = "; ".join(f"--layer {name}" for name in adata.layers if name != layer) or "give raw counts"
+    if not np.isfinite(counts.data).all():
+        raise CountsError(f"{where} holds NaN or infinite values; an integration needs counts ({others})")
+    if counts.data.size and counts.data.min() < 0:
+        raise CountsError(f"{where} holds negative values, as scaled data do; an integration needs counts ({others})")
+    if kind_of_values(counts, logged="log1p" in adata.uns) == "log":
+        raise CountsError(f"{where} holds logarithms; an integration takes them itself and needs counts ({others})")
+    return counts if counts.has_canonical_format else _canonical(counts)
+
+
+def _canonical(counts: sp.csr_matrix) -> sp.csr_matrix:
+    copied = counts.copy()
+    copied.sum_duplicates()
+    return copied
+
+
+def _shared_features(counts: sp.csr_matrix, names: tuple[str, ...], code: npt.NDArray[np.int64]) -> None:
+    features = counts.shape[1]
+    owners = np.repeat(code, np.diff(counts.indptr))
+    seen = np.zeros((len(names), features), np.bool_)
+    seen[owners[counts.data != 0], counts.indices[counts.data != 0]] = True
+    shared = int(seen.all(axis=0).sum())
+    if shared < 2:
+        each = ", ".join(f"{int(one.sum())} have counts in {name}" for name, one in zip(names, seen, strict=True))
+        raise IntegrationError(
+            f"the species share no genes: of {features} features {each}, {shared} in all; integrate a joint object,"
+            " whose features every species has (homodb join)"
+        )
+
+
+def _totals(adata: anndata.AnnData, counts: sp.csr_matrix, size_factors: str) -> npt.NDArray[np.float64]:
+    if size_factors == "shared":
+        return np.asarray(counts.sum(axis=1), np.float64).ravel()
+    if size_factors != "full":
+        raise IntegrationError(f"there are no size factors {size_factors!r}; there are shared, full")
+    if TOTAL not in adata.obs:
+        raise IntegrationError(
+            f"size factors from the full matrices need obs[{TOTAL!r}], each cell's total over all genes of its species;"
+            " homodb join leaves it there"
+        )
+    totals: npt.NDArray[np.float64] = adata.obs[TOTAL].to_numpy(np.float64)
+    if not (np.isfinite(totals) & (totals >= 0)).all():
+        raise CountsError(f"obs[{TOTAL!r}] holds NaN or negative values; it must be each cell's total count")
+    return totals

@@ -1,0 +1,177 @@
+"""``homodb.integrate``: a joint AnnData in, the same with an embedding in which its species meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from homodb.query.integrate.counts import read_joint
+from homodb.query.integrate.graph import shared_neighbors
+from homodb.query.integrate.methods import Integrated, Method, method_named
+from homodb.query.integrate.prepare import prepare
+from homodb.query.integrate.settings import Choices, Settings
+from homodb.schema.errors import IntegrationError
+
+if TYPE_CHECKING:
+    import anndata
+
+#: Entry of uns that tells of every integration by its key.
+UNS = "homodb_integration"
+
+
+def integrate(
+    adata: anndata.AnnData,
+    *,
+    method: str = "cca",
+    species_key: str = "species",
+    species: Sequence[str] | None = None,
+    label: str | None = None,
+    layer: str | None = None,
+    size_factors: str = "shared",
+    umap: bool = False,
+    key: str | None = None,
+    **choices: Unpack[Choices],
+) -> anndata.AnnData:
+    """Integrate the species of a joint AnnData.
+
+    Parameters
+    ----------
+    adata
+        Cells of several species x joint features, with raw counts. It is not changed.
+    method
+        ``none`` (principal components, the baseline), ``cca`` (as Seurat does it), ``harmony`` or ``scvi``.
+    species_key
+        Column of obs that tells the species.
+    species
+        The species that must be there, neither fewer nor more; by default those that are.
+    label
+        Column of obs with cell types. It does not enter the integration: it is checked and noted for scoring.
+    layer
+        Layer that holds the counts; by default X.
+    size_factors
+        ``shared``: a cell is normalised by its total over the joint features; ``full``: by its total over all genes of
+        its species, which ``homodb join`` leaves in ``obs["homodb_total"]``.
+    umap
+        Also lay the cells out on a plane, for looking only.
+    key
+        What results are called; by default the method's name (``pca`` for ``none``).
+    **choices
+        See :class:`homodb.query.integrate.settings.Settings`.
+
+    Returns
+    -------
+    anndata.AnnData
+        A copy with, for a key of ``cca``: ``obsm["X_cca"]``, the embedding; ``uns["cca_neighbors"]``,
+        ``obsp["cca_neighbors_distances"]`` and ``obsp["cca_neighbors_connectivities"]``, neighbours and the graph of
+        shared ones as scanpy keeps them; ``obs["cca_cluster"]``; ``obsm["X_cca_umap"]`` where asked; and
+        ``uns["homodb_integration"]["cca"]``, what was done. Nothing else is touched.
+
+    Raises
+    ------
+    IntegrationError
+        If a species, column, layer, method or setting is missing or wrong, a species has too few cells, or
+        the species share no genes.
+    CountsError
+        If the values are not counts.
+    MissingPackageError
+        If a package is missing that the method needs.
+
+    Examples
+    --------
+    >>> import homodb
+    >>> joined = homodb.integrate(cells, method="cca", k_weight=50)  # doctest: +SKIP
+    """
+    copied = adata.to_memory() if adata.isbacked else adata.copy()
+    add_integration(
+        copied, method=method, species_key=species_key, species=species, label=label, layer=layer,
+        size_factors=size_factors, umap=umap, key=key, **choices,
+    )  # fmt: skip
+    return copied
+
+
+def add_integration(
+    adata: anndata.AnnData,
+    *,
+    method: str,
+    species_key: str = "species",
+    species: Sequence[str] | None = None,
+    label: str | None = None,
+    layer: str | None = None,
+    size_factors: str = "shared",
+    umap: bool = False,
+    key: str | None = None,
+    report: Callable[[str], None] = lambda step: None,
+    **choices: Unpack[Choices],
+) -> dict[str, Any]:
+    """Integrate in place, and return what was done; parameters are those of :func:`integrate`.
+
+    Parameters
+    ----------
+    report
+        Called with the name of each step as it begins.
+    """
+    unknown = set(choices) - set(Choices.__annotations__)
+    if unknown:
+        raise TypeError(f"integrate() got an unexpected keyword argument {sorted(unknown)[0]!r}")
+    chosen, settings = method_named(method), Settings(**choices)
+    if label is not None and label not in adata.obs:
+        raise IntegrationError(f"obs has no column {label!r}; it has {', '.join(map(str, adata.obs.columns))}")
+    report("reading counts")
+    joint = read_joint(
+        adata, settings, species_key=species_key, species=species, layer=layer, size_factors=size_factors
+    )
+    report("variable features and components")
+    prepared = prepare(joint, settings)
+    report(chosen.summary)
+    found = chosen.function(prepared, settings)
+    told: dict[str, Any] = {
+        "method": chosen.name, "key": key or chosen.key, "species_key": species_key,
+        "label": label or "", "layer": layer or "X",
+        "size_factors": size_factors, "cells": dict(zip(joint.species, np.bincount(joint.code).tolist(), strict=True)),
+        "features": np.array([joint.features[one] for one in prepared.chosen], dtype=object),
+        "settings": asdict(settings), **found.told,
+    }  # fmt: skip
+    report("neighbours and clusters")
+    told |= _write(adata, key or chosen.key, chosen, found, settings, umap=umap)
+    adata.uns[UNS] = {**adata.uns.get(UNS, {}), key or chosen.key: told}
+    return told
+
+
+def _write(
+    adata: anndata.AnnData, key: str, method: Method, found: Integrated, settings: Settings, *, umap: bool
+) -> dict[str, Any]:
+    """Put the results into the object once all of them are there."""
+    import pandas as pd
+
+    from homodb.query.integrate.clusters import clusters
+    from homodb.query.integrate.clusters import umap as lay_out
+
+    used = found.embedding[:, : settings.dims]
+    graph = shared_neighbors(used, k=settings.k_neighbors, prune=settings.prune)
+    member = None
+    if settings.clustering != "none":
+        member = clusters(
+            graph.connectivities, algorithm=settings.clustering, resolution=settings.resolution,
+            n_starts=settings.n_starts, seed=settings.seed,
+        )  # fmt: skip
+    plane = lay_out(used, seed=settings.seed) if umap else None
+    near = f"{key}_neighbors"
+    adata.obsm[f"X_{key}"] = found.embedding
+    adata.obsp[f"{near}_distances"] = graph.distances
+    adata.obsp[f"{near}_connectivities"] = graph.connectivities
+    adata.uns[near] = {
+        "connectivities_key": f"{near}_connectivities",
+        "distances_key": f"{near}_distances",
+        "params": {
+            "n_neighbors": settings.k_neighbors, "method": "shared_neighbors", "metric": "euclidean",
+            "use_rep": f"X_{key}", "n_pcs": used.shape[1], "random_state": settings.seed,
+        },
+    }  # fmt: skip
+    if member is not None:
+        adata.obs[f"{key}_cluster"] = pd.Categorical(member.astype(str), [str(one) for one in range(member.max() + 1)])
+    if plane is not None:
+        adata.obsm[f"X_{key}_umap"] = plane
+    return {} if member is None else {"clusters": int(member.max()) + 1}

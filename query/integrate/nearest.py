@@ -1,0 +1,82 @@
+"""Exact nearest neighbours by Euclidean distance, in blocks: memory grows with cells and not with their square."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+#: Distances that are held at once.
+_HELD = 1_000_000
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest of a set of points to each query.
+
+    Parameters
+    ----------
+    indices
+        Shape (queries, k), int64: rows of the searched points, nearest first.
+    distances
+        Shape (queries, k), float64: Euclidean.
+    """
+
+    indices: npt.NDArray[np.int64]
+    distances: npt.NDArray[np.float64]
+
+
+def nearest(points: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Nearest:
+    """Find the `k` nearest points of each query.
+
+    Parameters
+    ----------
+    points
+        Shape (n, dimensions). A query that is one of them finds itself.
+    queries
+        Shape (queries, dimensions).
+    k
+        How many; at most n.
+
+    Returns
+    -------
+    Nearest
+        Sorted by distance, then by index.
+
+    Raises
+    ------
+    ValueError
+        If `k` exceeds the number of points.
+
+    Examples
+    --------
+    >>> nearest([[0.0], [1.0], [5.0]], [[0.2]], 2).indices
+    array([[0, 1]])
+    """
+    searched, asked = np.asarray(points, np.float64), np.asarray(queries, np.float64)
+    if not 0 < k <= len(searched):
+        raise ValueError(f"wanted {k} neighbours among {len(searched)} points")
+    squares = np.einsum("ij,ij->i", searched, searched)
+    found = np.empty((len(asked), k), np.int64)
+    rows = max(1, _HELD // len(searched))
+    for start in range(0, len(asked), rows):
+        block = asked[start : start + rows]
+        # |x - y|^2 less |x|^2, which is the same for all points of a row
+        ranked = block @ searched.T
+        ranked *= -2.0
+        ranked += squares
+        found[start : start + rows] = np.argpartition(ranked, k - 1, axis=1)[:, :k]
+    return _sorted(searched, asked, found)
+
+
+def _sorted(searched: npt.NDArray[np.float64], asked: npt.NDArray[np.float64], found: npt.NDArray[np.int64]) -> Nearest:
+    """Compute the distances of what was found without cancellation, and put it in order."""
+    distances = np.empty(found.shape)
+    rows = max(1, _HELD // (found.shape[1] * searched.shape[1]))
+    for start in range(0, len(asked), rows):
+        part = slice(start, start + rows)
+        apart = searched[found[part]] - asked[part, None, :]
+        distances[part] = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
+    order = np.lexsort((found, distances), axis=1)
+    return Nearest(np.take_along_axis(found, order, 1), np.take_along_axis(distances, order, 1))

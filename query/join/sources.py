@@ -1,0 +1,209 @@
+"""The objects that are joined, in memory or in files: their tables, and their matrices as runs of rows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from homodb.query.translate import stores
+from homodb.query.translate.files import _read_old as read_old
+from homodb.query.translate.lazy import is_lazy
+from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.prepare import logged_of
+from homodb.query.translate.slots import Slot, layer_slot, main_slot
+from homodb.query.translate.transpose import TurnedOnDisk
+from homodb.schema.errors import JoinError, TranslationError
+
+if TYPE_CHECKING:
+    import anndata
+
+#: Parts of an object that hold cells or genes, and that a join leaves behind.
+_PARTS = ("obsm", "obsp", "varm", "varp", "uns")
+
+
+class Source(Protocol):
+    """One object to join.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    obs, var
+        Its cells, and the genes of its main matrix.
+    main
+        Its main matrix: X, a layer, or raw.
+    layers
+        Names of its other layers.
+    logged
+        Whether it says that X holds logarithms, and to which base.
+    parts
+        What it has that a join leaves behind.
+    """
+
+    name: str
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    main: Slot
+    layers: tuple[str, ...]
+    logged: tuple[bool, float | None]
+    parts: tuple[str, ...]
+
+    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:
+        """Return a matrix as runs of rows, and the array whose compression the result gets."""
+        ...
+
+
+class MemorySource:
+    """An AnnData."""
+
+    def __init__(self, name: str, adata: anndata.AnnData, layer: str | None) -> None:
+        self.name, self._adata = name, adata
+        self.main = _main(
+            name, layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None
+        )
+        self.obs, self.var = adata.obs, adata.raw.var if self.main.label == "raw" else adata.var
+        self.layers = _layers(self.main, list(adata.layers))
+        self.logged = logged_of(adata.uns)
+        parts = [f"{part}[{key!r}]" for part in _PARTS for key in getattr(adata, part)]
+        self.parts = (*parts, *_unused(self.main, has_x=adata.X is not None, has_raw=adata.raw is not None))
+
+    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
+        matrix = (
+            self._adata.X
+            if slot.label == "X"
+            else self._adata.raw.X
+            if slot.label == "raw"
+            else self._adata.layers[slot.name]
+        )
+        if is_lazy(matrix):
+            matrix = matrix.compute()
+        group = getattr(matrix, "group", None)
+        if group is not None:
+            return (CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())), None
+        on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
+        return (DenseOnDisk(matrix) if on_disk else InMemory(matrix)), None
+
+
+class FileSource:
+    """An h5ad file or a zarr store that is open."""
+
+    def __init__(self, name: str, path: Path, root: Any, layer: str | None) -> None:
+        for part in ("obs", "var"):
+            if part not in root:
+                raise TranslationError(f"{path}: is not an AnnData file: it has no {part}")
+        self.name, self.path, self.root = name, path, root
+        layers = list(root["layers"]) if "layers" in root else []
+        has_raw = "raw" in root and "X" in root["raw"]
+        self.main = _main(name, layer, has_x="X" in root, layers=layers, has_raw=has_raw)
+        self.obs = stores.read(root, "obs")
+        self.var = stores.read(root["raw"] if self.main.label == "raw" else root, "var")
+        self.layers = _layers(self.main, layers)
+        self.logged = self._logged()
+        parts = [f"{part}[{key!r}]" for part in _PARTS if part in root for key in root[part]]
+        self.parts = (*parts, *_unused(self.main, has_x="X" in root, has_raw=has_raw))
+
+    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
+        root, shape = self.root, (len(self.obs), len(self.var))
+        element = (
+            root["X"] if slot.label == "X" else root["raw"]["X"] if slot.label == "raw" else root["layers"][slot.name]
+        )
+        kind = stores.encoding(element)
+        if kind in ("csr_matrix", "csc_matrix"):
+            told = tuple(int(one) for one in element.attrs.get("shape", ()))
+        elif kind == "array" and len(getattr(element, "shape", ())) == 2:
+            told = tuple(element.shape)
+        else:
+            raise TranslationError(
+                f"{self.path}: {slot.label} is no matrix that is known (encoding {kind or 'not said'!r})"
+            )
+        if told != shape:
+            raise TranslationError(
+                f"{self.path}: {slot.label} is {told}, but obs and var are {shape}; the file is damaged"
+            )
+        if kind == "array":
+            return DenseOnDisk(element), element
+        if kind == "csr_matrix":
+            return CsrOnDisk(element, shape), element["data"]
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return TurnedOnDisk(element, shape, folder, block), element["data"]
+
+    def _logged(self) -> tuple[bool, float | None]:
+        uns = self.root.get("uns", {})
+        if "log1p" not in uns:
+            return False, None
+        told = uns["log1p"]
+        base = stores.read(told, "base") if stores.encoding(told) == "dict" and "base" in told else None
+        return logged_of({"log1p": {"base": base}})
+
+
+@contextmanager
+def opened_sources(
+    given: Sequence[Path | anndata.AnnData], names: Sequence[str], layers: Sequence[str | None]
+) -> Iterator[list[Source]]:
+    """Open what is joined.
+
+    Parameters
+    ----------
+    given
+        Files, stores, or AnnDatas.
+    names
+        What they are called.
+    layers
+        Layer of each in place of X.
+
+    Raises
+    ------
+    TranslationError
+        If a file is not there, or is not an AnnData.
+    JoinError
+        If a layer is not there.
+    """
+    with ExitStack() as stack:
+        sources: list[Source] = []
+        for one, name, layer in zip(given, names, layers, strict=True):
+            if not isinstance(one, Path):
+                sources.append(MemorySource(name, one, layer))
+                continue
+            root = stack.enter_context(stores.opened(one))
+            if stores.is_anndata(root):
+                sources.append(FileSource(name, one, root, layer))
+            else:
+                sources.append(MemorySource(name, read_old(one), layer))
+        yield sources
+
+
+def _main(name: str, layer: str | None, *, has_x: bool, layers: list[str], has_raw: bool) -> Slot:
+    try:
+        return main_slot(layer, has_x=has_x, layers=layers, has_raw=has_raw)
+    except TranslationError as error:
+        raise JoinError(f"{name}: {error}") from error
+
+
+def _layers(main: Slot, layers: list[str]) -> tuple[str, ...]:
+    """Return the other layers; raw has genes of its own, so none go with it."""
+    return () if main.label == "raw" else tuple(one for one in layers if layer_slot(one).label != main.label)
+
+
+def _unused(main: Slot, *, has_x: bool, has_raw: bool) -> list[str]:
+    return [one for one, there in (("X", has_x), ("raw", has_raw)) if there and main.label != one]
+
+
+def called(given: Sequence[Any]) -> list[str]:
+    """Return what objects are called: files by their names, by their paths where names repeat, others by number.
+
+    Examples
+    --------
+    >>> called([Path("a/x.h5ad"), Path("b/x.h5ad")]), called([Path("a/x.h5ad"), object()])
+    (['a/x.h5ad', 'b/x.h5ad'], ['x.h5ad', '2'])
+    """
+    short = [one.name if isinstance(one, Path) else str(number) for number, one in enumerate(given, 1)]
+    if len(set(short)) == len(short):
+        return short
+    long = [str(one) if isinstance(one, Path) else str(number) for number, one in enumerate(given, 1)]
+    return long if len(set(long)) == len(long) else [f"{name}#{number}" for number, name in enumerate(long, 1)]

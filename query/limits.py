@@ -1,0 +1,106 @@
+"""Answers a question within bounds of time and memory: SQL may come from anybody, and may ask for everything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from homodb.schema.errors import QueryError
+
+#: Seconds that a question may take, and gigabytes, unless the caller says otherwise.
+TIMEOUT = 300.0
+MEMORY = 4.0
+_GIGABYTE = 1e9
+#: Seconds between two interrupts, since one that comes before DuckDB has begun is lost.
+_AGAIN = 0.05
+
+
+def answer(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Sequence[Any] | Mapping[str, Any] | None,
+    *,
+    timeout: float,
+    memory: float,
+) -> pa.Table:
+    """Run a query and return its answer.
+
+    DuckDB itself keeps to the memory limit of its connection; its answer is taken batch by batch and held to the
+    same limit. It looks for interrupts between blocks of rows: one function of one huge value is not cut short.
+
+    Parameters
+    ----------
+    cursor
+        Of a connection with that memory limit.
+    query, parameters
+        The SQL and what is bound in it.
+    timeout
+        Seconds.
+    memory
+        Gigabytes.
+
+    Raises
+    ------
+    QueryError
+        If it takes longer or more.
+    """
+    room = memory * _GIGABYTE
+    batches: list[pa.RecordBatch] = []
+    with _interrupted(cursor, timeout) as late:
+        try:
+            # closed in any case: DuckDB waits for it when the same file is opened anew
+            with pa.RecordBatchReader.from_stream(cursor.sql(query, params=parameters)) as reader:
+                for batch in reader:
+                    batches.append(batch)
+                    room -= batch.nbytes
+                    if room < 0:
+                        raise QueryError(_too_much("the answer is", memory))
+                    if late.is_set():
+                        raise QueryError(_too_late(timeout))
+                return pa.Table.from_batches(batches, reader.schema)
+        except (duckdb.InterruptException, pa.ArrowException, OSError) as error:
+            if late.is_set():
+                raise QueryError(_too_late(timeout)) from error
+            raise QueryError(" ".join(str(error).split())) from error
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            raise QueryError(_too_much("the query needs", memory)) from error
+
+
+@contextmanager
+def _interrupted(cursor: duckdb.DuckDBPyConnection, timeout: float) -> Iterator[threading.Event]:
+    """Interrupt what the cursor does when the time is up, until it has stopped."""
+    done, late = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if done.wait(timeout):
+            return
+        late.set()
+        while not done.wait(_AGAIN):
+            cursor.interrupt()
+
+    watching = threading.Thread(target=watch, name="homodb-timeout", daemon=True)
+    watching.start()
+    try:
+        yield late
+    finally:
+        done.set()
+        watching.join()
+
+
+def _too_late(timeout: float) -> str:
+    return (
+        f"the query took longer than {timeout:g} s and was stopped: narrow it, or allow more time "
+        "(--timeout, release.sql(..., timeout=...))"
+    )
+
+
+def _too_much(what: str, memory: float) -> str:
+    return (
+        f"{what} more than the {memory:g} GB that a question may take: narrow it, or allow more "
+        "(--memory, homodb.open(..., memory=...))"
+    )

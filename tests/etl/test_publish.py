@@ -1,0 +1,241 @@
+"""Publishing: what is not sound is not published, what is published never changes, and a kill leaves nothing half."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from homodb.etl.publish import publish
+from homodb.schema.catalog import CATALOG, Catalog
+from homodb.schema.errors import BrokenReleaseError, CatalogError, OutputError, ReleaseError
+from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest
+from homodb.schema.selection import write_selection
+from homodb.schema.verify import verify
+
+KILLS = int(os.environ.get("HOMODB_KILLS", "3"))
+CODE = "import sys; from pathlib import Path; from homodb.etl.publish import publish; publish(*map(Path, sys.argv[1:]))"
+
+
+@pytest.fixture
+def build(toy_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(toy_folder, tmp_path / "build"))
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "some" / "releases"
+
+
+def state(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def rewrite(folder: Path, **values: Any) -> None:
+    """Let the manifest say something else, and be right about the files as they are now."""
+    manifest = read_manifest(folder)
+    files = [describe_file(folder, folder / file.path, file.kind) for file in manifest.files]
+    document = json.loads(manifest.to_json()) | {"files": [vars(file) for file in files]} | values
+    (folder / MANIFEST).write_text(json.dumps(document))
+
+
+def test_published(build: Path, target: Path) -> None:
+    told: list[tuple[int, int]] = []
+    entry = publish(build, target, report=lambda *both: told.append(both))
+    assert told == sorted(told) and told[-1] == (2 * entry.bytes, 2 * entry.bytes)
+    assert {path.name for path in target.iterdir()} == {CATALOG, "toy-1", "toy-1.datapackage.json"}
+    assert state(target / "toy-1") == state(build)
+    catalog = Catalog.from_json((target / CATALOG).read_bytes(), "there")
+    assert catalog.entries == (entry,)
+    assert entry.manifest_sha256 == hashlib.sha256((target / "toy-1" / MANIFEST).read_bytes()).hexdigest()
+    assert entry.manifest_bytes == (target / "toy-1" / MANIFEST).stat().st_size
+    assert entry.bytes == sum(path.stat().st_size for path in build.rglob("*") if path.is_file()) - entry.manifest_bytes
+
+
+def test_again_changes_nothing(build: Path, target: Path) -> None:
+    entry = publish(build, target)
+    before = state(target)
+    times = {path: path.stat().st_mtime_ns for path in target.rglob("*") if path.is_file()}
+    assert publish(build, target) == entry
+    assert state(target) == before
+    assert times == {path: path.stat().st_mtime_ns for path in target.rglob("*") if path.is_file()}
+
+
+def test_several_releases(build: Path, target: Path) -> None:
+    for version in ("b", "a"):
+        with duckdb.connect(str(build / read_manifest(build).database)) as connection:
+            connection.execute("UPDATE release SET version = ?", [version])
+        rewrite(build, version=version)
+        publish(build, target)
+    catalog = Catalog.from_json((target / CATALOG).read_bytes(), "there")
+    assert [entry.name for entry in catalog.entries] == ["a", "b"]
+    assert verify(target / "a").manifest.version == "a" and verify(target / "b").manifest.version == "b"
+
+
+def test_a_release_never_changes(build: Path, target: Path) -> None:
+    publish(build, target)
+    before = state(target)
+    rewrite(build, title="another")
+    with pytest.raises(OutputError, match="another release toy-1 is published there, and a release never changes"):
+        publish(build, target)
+    assert state(target) == before
+    (target / "toy-1" / "parquet" / "gene" / "gene.parquet").write_bytes(b"damaged")
+    rewrite(build, title=read_manifest(target / "toy-1").title)
+    with pytest.raises(BrokenReleaseError, match="gene.parquet has 7 bytes"):
+        publish(build, target)
+
+
+def refused(build: Path, target: Path, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        publish(build, target)
+    assert not target.exists() or not list(target.iterdir())
+
+
+def test_what_is_damaged(build: Path, target: Path) -> None:
+    path = build / "parquet" / "gene" / "gene.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    refused(build, target, BrokenReleaseError, "gene.parquet has SHA-256")
+    path.unlink()
+    refused(build, target, BrokenReleaseError, "gene.parquet is missing")
+
+
+def test_what_holds_more_than_it_says(build: Path, target: Path) -> None:
+    (build / "notes.txt").write_text("private")
+    refused(build, target, BrokenReleaseError, "does not name .notes.txt.; move them away")
+
+
+def test_a_link_is_not_followed_out(build: Path, target: Path, tmp_path: Path) -> None:
+    path = build / "parquet" / "gene" / "gene.parquet"
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    refused(build, target, BrokenReleaseError, "link that leads out")
+
+
+def test_a_part_of_a_release(build: Path, target: Path) -> None:
+    write_selection(build, [read_manifest(build).database])
+    shutil.rmtree(build / "parquet")
+    refused(build, target, BrokenReleaseError, "is a part of a release .15 files were not downloaded")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE mapping SET gene_a = (SELECT max(gene_a) FROM mapping) WHERE strategy = 'ENS_O2O'",
+        "DELETE FROM gene WHERE symbol = 'INS'",
+    ],
+)
+def test_broken_invariants(build: Path, target: Path, sql: str) -> None:
+    with duckdb.connect(str(build / read_manifest(build).database)) as connection:
+        connection.execute(sql)
+    rewrite(build)
+    refused(build, target, BrokenReleaseError, "is broken by|cannot be checked")
+
+
+def test_manifest_and_database_of_other_versions(build: Path, target: Path) -> None:
+    rewrite(build, version="toy-2")
+    refused(build, target, BrokenReleaseError, "the manifest says version 'toy-2', the database 'toy-1'")
+
+
+@pytest.mark.parametrize("version", ["../x", "a/b", ".x", "index.json", "a b", ""])
+def test_versions_that_are_no_names(build: Path, target: Path, version: str) -> None:
+    rewrite(build, version=version)
+    refused(build, target, BrokenReleaseError, "cannot be the name of a folder")
+
+
+def test_no_catalog_that_cannot_be_read_is_written(build: Path, target: Path) -> None:
+    rewrite(build, species=["homo_sapiens\x1b[2J"])
+    with pytest.raises(CatalogError, match="cannot be printed"):
+        publish(build, target)
+    assert not (target / CATALOG).exists() and not (target / "toy-1").exists()
+
+
+def test_a_catalog_that_is_none_stays(build: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    (target / CATALOG).write_text("<html>")
+    with pytest.raises(CatalogError, match="is not JSON"):
+        publish(build, target)
+    assert state(target) == {CATALOG: hashlib.sha256(b"<html>").hexdigest()}
+
+
+def test_no_release(tmp_path: Path, target: Path) -> None:
+    refused(tmp_path, target, ReleaseError, "is not a release")
+
+
+def test_a_target_that_is_a_file(build: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot be written"):
+        publish(build, tmp_path / "file")
+
+
+def test_the_description_for_other_programs(build: Path, target: Path) -> None:
+    """What the Frictionless specification asks of a data package; its validator was run on one by hand."""
+    publish(build, target)
+    package = json.loads((target / "toy-1.datapackage.json").read_text())
+    assert package["name"] == "homodb-toy-1" and package["licenses"][0]["name"] == "CC0-1.0"
+    names = [resource["name"] for resource in package["resources"]]
+    assert len(set(names)) == len(names) == len(read_manifest(build).files)
+    for resource in package["resources"]:
+        path = target / resource["path"]
+        assert path.stat().st_size == resource["bytes"]
+        assert f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" == resource["hash"]
+        assert set(resource["name"]) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-_")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
+def test_killed_publishing_ends_in_the_same_bytes(build: Path, target: Path, tmp_path: Path) -> None:
+    """At each moment the catalog is whole, and names only what is whole."""
+    command = [sys.executable, "-c", CODE, str(build)]
+    begin = time.monotonic()
+    subprocess.run([*command, str(tmp_path / "once")], check=True)
+    seconds = time.monotonic() - begin
+    chance = random.Random(6)  # noqa: S311
+    killed = 0
+    while killed < KILLS:
+        begin = time.monotonic()
+        process = subprocess.Popen([*command, str(target)], stderr=subprocess.DEVNULL)
+        try:
+            process.wait(chance.uniform(0.3, 1.0) * seconds)
+            seconds = min(seconds, time.monotonic() - begin)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+        if (target / CATALOG).exists():
+            for entry in Catalog.from_json((target / CATALOG).read_bytes(), "there").entries:
+                assert verify(target / entry.name).manifest_sha256 == entry.manifest_sha256
+            shutil.rmtree(target)
+    subprocess.run([*command, str(target)], check=True)
+    assert state(target) == state(tmp_path / "once")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_two_publishers_at_once(build: Path, target: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(build, tmp_path / "other"))
+    with duckdb.connect(str(other / read_manifest(other).database)) as connection:
+        connection.execute("UPDATE release SET version = 'toy-2'")
+    rewrite(other, version="toy-2")
+    processes = [
+        subprocess.Popen([sys.executable, "-c", CODE, str(folder), str(target)]) for folder in (build, other, build)
+    ]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    catalog = Catalog.from_json((target / CATALOG).read_bytes(), "there")
+    assert [entry.name for entry in catalog.entries] == ["toy-1", "toy-2"]
+    assert {path.name for path in target.iterdir() if path.name.startswith(".")} == set()
+    assert Manifest.from_json((target / "toy-2" / MANIFEST).read_text(), target).version == "toy-2"

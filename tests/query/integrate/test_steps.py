@@ -1,0 +1,258 @@
+"""Each step against a plain implementation of what it says."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from homodb.query.integrate.anchors import Anchors, find_anchors
+from homodb.query.integrate.correct import correct, weights
+from homodb.query.integrate.graph import shared_neighbors
+from homodb.query.integrate.merge import Step, merge, merge_order
+from homodb.query.integrate.nearest import nearest
+from homodb.query.integrate.principal import canonical_vectors, principal_components, unit_rows
+from homodb.query.integrate.scaled import log_normalized, scaled, standardized_cells, varying
+from homodb.query.integrate.variable import consensus, vst
+from homodb.schema.errors import IntegrationError
+
+FEW = settings(max_examples=15, deadline=None)
+
+
+def counts_of(cells: int, features: int, seed: int = 0) -> sp.csr_matrix:
+    rng = np.random.default_rng(seed)
+    depth = rng.gamma(4, 0.25, (cells, 1))
+    made = rng.poisson(depth * rng.gamma(0.4, 3, (1, features)))
+    made[:, 0] = 0  # a feature that no cell has
+    made[:, 1] = 1  # and one that is constant
+    return sp.csr_matrix(made.astype(np.float32))
+
+
+def dense_scaled(logs: np.ndarray, top: float = 10.0) -> np.ndarray:
+    deviation = logs.std(axis=0, ddof=1)
+    centred = logs - logs.mean(axis=0)
+    return np.minimum(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-12), top)
+
+
+@FEW
+@given(st.integers(0, 10_000), st.integers(1, 40))
+def test_nearest(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    points, queries = rng.standard_normal((40, 3)), rng.standard_normal((17, 3))
+    apart = np.linalg.norm(queries[:, None] - points[None], axis=2)
+    found = nearest(points, queries, k)
+    np.testing.assert_array_equal(found.indices, np.argsort(apart, axis=1)[:, :k])
+    np.testing.assert_allclose(found.distances, np.sort(apart, axis=1)[:, :k])
+
+
+def test_nearest_refuses_more_than_there_are() -> None:
+    with pytest.raises(ValueError, match="4 neighbours among 3"):
+        nearest(np.zeros((3, 2)), np.zeros((1, 2)), 4)
+
+
+def test_vst_by_hand() -> None:
+    pytest.importorskip("skmisc")
+    from skmisc.loess import loess
+
+    sparse = counts_of(70, 200, 3)
+    counts = sparse.toarray().astype(float)
+    mean, variance = counts.mean(axis=0), counts.var(axis=0, ddof=1)
+    some = variance > 0
+    fit = loess(np.log10(mean[some]), np.log10(variance[some]), span=0.3, degree=2)
+    fit.fit()
+    wanted = np.zeros(200)
+    z = (counts[:, some] - mean[some]) / np.sqrt(10**fit.outputs.fitted_values)
+    wanted[some] = (np.minimum(z, np.sqrt(70)) ** 2).sum(axis=0) / 69
+    found = vst(sparse)
+    np.testing.assert_allclose(found.variance, variance, atol=1e-12)
+    np.testing.assert_allclose(found.standardized, wanted, rtol=1e-9)
+    assert 0 not in found.order() and 1 in found.order()
+
+
+def test_vst_of_too_few_features() -> None:
+    pytest.importorskip("skmisc")
+    with pytest.raises(IntegrationError, match="loess cannot be fitted to the"):
+        vst(counts_of(30, 5))
+
+
+@FEW
+@given(st.integers(0, 10_000), st.integers(1, 12))
+def test_consensus(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = [f"g{one}" for one in rng.permutation(12)]
+    ranked = [rng.permutation(12)[:6] for _ in range(3)]
+    rows = []
+    for feature, name in enumerate(names):
+        ranks = [one.tolist().index(feature) for one in ranked if feature in one]
+        if ranks:
+            rows.append((-len(ranks), np.median(ranks), name, feature))
+    assert consensus(ranked, names, n).tolist() == [row[-1] for row in sorted(rows)][:n]
+
+
+def test_scaling_is_that_of_dense_data() -> None:
+    counts = counts_of(60, 50)
+    totals = np.asarray(counts.sum(axis=1)).ravel()
+    logs = log_normalized(counts, totals)
+    dense = np.log1p(counts.toarray() / totals[:, None] * 1e4)
+    np.testing.assert_allclose(logs.toarray(), dense, rtol=1e-6)
+    for top in (10.0, 1.5):  # the second clips many
+        ours, wanted = scaled(logs, scale_max=top), dense_scaled(logs.toarray(), top)
+        np.testing.assert_allclose(ours.dense(), wanted, atol=1e-10)
+        wanted_cells = (wanted - wanted.mean(axis=1, keepdims=True)) / wanted.std(axis=1, ddof=1, keepdims=True)
+        np.testing.assert_allclose(standardized_cells(ours).dense(), wanted_cells, atol=1e-9)
+        vector, back = np.random.default_rng(1).standard_normal(50), np.random.default_rng(2).standard_normal(60)
+        np.testing.assert_allclose(ours.times(vector), wanted @ vector, atol=1e-9)
+        np.testing.assert_allclose(ours.transposed_times(back), wanted.T @ back, atol=1e-9)
+    # a feature without counts does not vary
+    assert not varying(ours)[0] and varying(ours)[2:].any()
+
+
+def test_cell_without_counts_stays_finite() -> None:
+    counts = sp.csr_matrix(np.vstack([counts_of(40, 30).toarray(), np.zeros((1, 30))]))
+    logs = log_normalized(counts, np.asarray(counts.sum(axis=1)).ravel())
+    assert np.isfinite(standardized_cells(scaled(logs)).dense()).all() and logs[40].nnz == 0
+
+
+def test_components_and_canonical_vectors_are_plain_decompositions() -> None:
+    one, two = (
+        log_normalized(x, np.asarray(x.sum(axis=1)).ravel()) for x in (counts_of(50, 90, 1), counts_of(70, 90, 2))
+    )
+    left, values, _ = np.linalg.svd(dense_scaled(one.toarray()), full_matrices=False)
+    cells = principal_components(scaled(one), 6).cells
+    np.testing.assert_allclose(np.abs(cells), np.abs(left * values)[:, :6], atol=1e-8)
+    a, b = scaled(one), scaled(two)
+    both = varying(a) & varying(b)
+    first, second = (dense_scaled(x.toarray())[:, both] for x in (one, two))
+    first, second = ((x - x.mean(axis=1)[:, None]) / x.std(axis=1, ddof=1)[:, None] for x in (first, second))
+    u, _, vt = np.linalg.svd(first @ second.T)
+    ours = canonical_vectors(a, b, 5)
+    np.testing.assert_allclose(np.abs(ours[0]), np.abs(u[:, :5]), atol=1e-7)
+    np.testing.assert_allclose(np.abs(ours[1]), np.abs(vt[:5].T), atol=1e-7)
+    assert (ours[0][0] >= 0).all() and np.array_equal(canonical_vectors(a, b, 5)[0], ours[0])
+
+
+@FEW
+@given(st.integers(0, 10_000))
+def test_anchors_by_hand(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, two = unit_rows(rng.standard_normal((25, 4))), unit_rows(rng.standard_normal((31, 4)))
+    found = find_anchors(one, two, k_anchor=3, k_score=8)
+
+    def near(x: np.ndarray, points: np.ndarray, k: int) -> list[int]:
+        return np.argsort(np.linalg.norm(points - x, axis=1))[:k].tolist()
+
+    pairs, shared = [], []
+    for i, x in enumerate(one):
+        for j in near(x, two, 3):
+            if i in near(two[j], one, 3):
+                pairs.append((i, j))
+                left = {("a", n) for n in near(x, one, 8)} | {("b", n) for n in near(x, two, 8)}
+                right = {("a", n) for n in near(two[j], one, 8)} | {("b", n) for n in near(two[j], two, 8)}
+                shared.append(len(left & right))
+    low, high = np.quantile(shared, [0.01, 0.9])
+    assert list(zip(found.first.tolist(), found.second.tolist(), strict=True)) == pairs
+    np.testing.assert_allclose(found.score, np.clip((np.array(shared) - low) / (high - low), 0, 1) if high > low else 1)
+
+
+@FEW
+@given(st.integers(0, 10_000), st.integers(2, 30))
+def test_correction_by_hand(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    reference, query = rng.standard_normal((20, 3)), rng.standard_normal((30, 3))
+    pairs = sorted({(int(a), int(b)) for a, b in zip(rng.integers(0, 20, 40), rng.integers(0, 30, 40), strict=True)})
+    anchors = Anchors(*np.array(pairs).T, rng.uniform(0.1, 1, len(pairs)))
+    cells = sorted({b for _, b in pairs})
+    wanted = []
+    for x in query:
+        near = sorted(cells, key=lambda cell: np.linalg.norm(query[cell] - x))[:k]
+        farthest = np.linalg.norm(query[near[-1]] - x)
+        taken = [(n, cell) for cell in near for n, (_, b) in enumerate(pairs) if b == cell][:k]
+        raw = [
+            1 - np.exp(-(1 - np.linalg.norm(query[cell] - x) / farthest) * anchors.score[n] / 4) for n, cell in taken
+        ]
+        vectors = [query[pairs[n][1]] - reference[pairs[n][0]] for n, _ in taken]
+        total = sum(raw)
+        wanted.append(x - sum(w / total * v for w, v in zip(raw, vectors, strict=True)) if total > 0 else x)
+    np.testing.assert_allclose(correct(reference, query, anchors, k_weight=k), wanted, atol=1e-9)
+    sums = np.asarray(weights(query, anchors, k_weight=k, sd_weight=1.0).sum(axis=1)).ravel()
+    assert ((np.abs(sums - 1) < 1e-9) | (sums == 0)).all()
+
+
+def test_a_shift_is_undone() -> None:
+    rng = np.random.default_rng(5)
+    reference = rng.standard_normal((200, 4))
+    shift = np.array([4.0, -2.0, 1.0, 0.0])
+    anchors = Anchors(np.arange(200), np.arange(200), np.ones(200))
+    np.testing.assert_allclose(correct(reference, reference + shift, anchors), reference, atol=1e-9)
+
+
+def _linked(numbers: dict[tuple[int, int], int], offset: list[int]) -> dict[tuple[int, int], Anchors]:
+    return {
+        (a, b): Anchors(offset[a] + np.arange(n), offset[b] + np.arange(n), np.ones(n)) for (a, b), n in numbers.items()
+    }
+
+
+def test_order_of_merging() -> None:
+    # 2 and 1 have the most anchors per cell of the smaller: 2 (smaller) goes onto 1, then 0 (smaller) onto both
+    pairs = _linked({(0, 1): 5, (0, 2): 4, (1, 2): 18}, [0, 30, 80])
+    assert merge_order(pairs, np.array([30, 50, 20])) == [Step((1,), (2,)), Step((1, 2), (0,))]
+
+
+def test_groups_without_anchors_are_refused() -> None:
+    pairs = _linked({(0, 1): 6, (0, 2): 0, (1, 2): 0}, [0, 10, 20])
+    cells, code = np.random.default_rng(0).standard_normal((30, 3)), np.repeat([0, 1, 2], 10)
+    with pytest.raises(IntegrationError, match="no anchor between pig and"):
+        merge(cells, code, pairs, ("human", "mouse", "pig"), k_weight=5, sd_weight=1.0)
+
+
+def test_three_shifted_species_meet() -> None:
+    rng = np.random.default_rng(1)
+    base = rng.standard_normal((60, 3))
+    sizes = [60, 40, 25]
+    shifts = [np.zeros(3), np.array([5.0, 0, 0]), np.array([0, -7.0, 2.0])]
+    cells = np.vstack([base[:n] + shift for n, shift in zip(sizes, shifts, strict=True)])
+    pairs = {}
+    for a, b in itertools.combinations(range(3), 2):
+        n, starts = min(sizes[a], sizes[b]), np.cumsum([0, *sizes])
+        pairs[a, b] = Anchors(starts[a] + np.arange(n), starts[b] + np.arange(n), np.ones(n))
+    merged, steps = merge(cells, np.repeat([0, 1, 2], sizes), pairs, ("a", "b", "c"), k_weight=100, sd_weight=1.0)
+    assert len(steps) == 2
+    np.testing.assert_allclose(merged, np.vstack([base[:n] for n in sizes]), atol=1e-9)
+
+
+@FEW
+@given(st.integers(0, 10_000))
+def test_shared_neighbors_by_hand(seed: int) -> None:
+    cells = np.random.default_rng(seed).standard_normal((30, 3))
+    graph = shared_neighbors(cells, k=6, prune=0.2)
+    near = [set(np.argsort(np.linalg.norm(cells - x, axis=1))[:6].tolist()) for x in cells]
+    wanted = np.zeros((30, 30))
+    for i, j in itertools.permutations(range(30), 2):
+        share = len(near[i] & near[j]) / len(near[i] | near[j])
+        wanted[i, j] = share if share >= 0.2 else 0
+    np.testing.assert_allclose(graph.connectivities.toarray(), wanted)
+    assert [set(graph.distances[i].indices.tolist()) for i in range(30)] == [n - {i} for i, n in enumerate(near)]
+
+
+def test_identical_cells_have_neighbors() -> None:
+    graph = shared_neighbors(np.zeros((40, 2)), k=5)
+    assert (np.diff(graph.distances.indptr) == 4).all()
+    assert (graph.distances.tocoo().row != graph.distances.tocoo().col).all()
+
+
+def test_memory_stays_below_cells_by_cells() -> None:
+    cells = np.random.default_rng(0).standard_normal((4000, 10))
+    matrix = scaled(sp.random(4000, 60, 0.1, "csr", rng=np.random.default_rng(1)))
+    tracemalloc.start()
+    try:
+        find_anchors(cells, cells[::-1])
+        canonical_vectors(matrix, matrix, 5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4000 * 4000 * 8 / 2

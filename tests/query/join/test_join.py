@@ -1,0 +1,363 @@
+"""Joins of the toy release's species, worked out by hand (tests/toy/README.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+import homodb
+from homodb.query.join import join, join_files, join_to_file, join_with_report
+from homodb.schema.errors import (
+    CountsError,
+    HomodbError,
+    JoinError,
+    MissingMappingError,
+    OutputError,
+    TranslationError,
+    UnknownSpeciesError,
+    UnknownStrategyError,
+)
+
+HUMAN = ["INS", "GCG", "TNF", "FCER1A", "FCGR1B", "VWF", "MT-ND1", "RPLP0", "DUPA", "DUPB", "MALAT1", "CXCL8", "TBCE"]
+MOUSE = ["Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "mt-Nd1", "Rplp0", "Dup1", "Dup2", "Xist", "Nonsense"]
+PIG = ["INS", "GCG", "TNF", "ND1", "RPLP0", "VWF"]
+
+
+def cells(names: list[str], number: int, seed: int, **obs: Any) -> anndata.AnnData:
+    counts = np.random.default_rng(seed).poisson(2.0, (number, len(names))).astype(np.int32)
+    table = pd.DataFrame(obs, index=[f"c{i}" for i in range(number)])
+    return anndata.AnnData(sp.csr_matrix(counts), obs=table, var=pd.DataFrame(index=names))
+
+
+@pytest.fixture(scope="module")
+def release(toy_folder: Path) -> Iterator[homodb.Release]:
+    with homodb.open(toy_folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def three() -> list[anndata.AnnData]:
+    return [cells(HUMAN, 4, 0), cells(MOUSE, 5, 1), cells(PIG, 3, 2)]
+
+
+def of(adata: anndata.AnnData, species: str) -> dict[str, str]:
+    """The names that came in of a species, by feature."""
+    return dict(zip(adata.var_names, adata.var[f"homodb_{species}"], strict=True))
+
+
+def dense(matrix: Any) -> np.ndarray:
+    return np.asarray(matrix.todense() if sp.issparse(matrix) else matrix)
+
+
+SPECIES = ["human", "mouse", "pig"]
+
+
+def test_rows_of_the_joint_table(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    """HM_O2O via mouse, the only hub: INS - Ins2 - INS and the one-to-one genes; DUPA - Dup2 has no pig gene."""
+    joint, report = join_with_report(three, species=SPECIES, release=release)
+    assert of(joint, "mus_musculus") == {
+        "INS": "Ins2", "GCG": "Gcg", "TNF": "Tnf", "VWF": "Vwf", "MT-ND1": "mt-Nd1", "RPLP0": "Rplp0",
+    }  # fmt: skip
+    assert of(joint, "sus_scrofa")["MT-ND1"] == "ND1"
+    assert joint.shape == (12, 6) and joint.X.dtype == np.int32
+    expected = np.vstack([
+        dense(three[0][:, list(joint.var_names)].X),
+        dense(three[1][:, list(joint.var["homodb_mus_musculus"])].X),
+        dense(three[2][:, list(joint.var["homodb_sus_scrofa"])].X),
+    ])  # fmt: skip
+    assert (dense(joint.X) == expected).all()
+    assert joint.obs["species"].tolist() == ["human"] * 4 + ["mouse"] * 5 + ["pig"] * 3
+    assert joint.obs["source_file"].tolist() == ["1"] * 4 + ["2"] * 5 + ["3"] * 3
+    whole = np.concatenate([dense(one.X).sum(axis=1) for one in three])
+    assert (joint.obs["homodb_total"] == whole).all()
+    assert joint.var.loc["MT-ND1", "homodb_mt"] and joint.var.loc["RPLP0", "homodb_ribo"]
+    assert report.hub == "mus_musculus" and report.features == "row"
+    assert joint.uns["homodb"]["strategy"] == "HM_O2O" and joint.uns["homodb"]["species"].tolist()[2] == "sus_scrofa"
+
+
+def test_fates(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    _, report = join_with_report(three, species=SPECIES, release=release)
+    told = {(row["file"], row["name"]): (row["fate"], row["detail"]) for row in report.fates.iter_rows(named=True)}
+    assert told["1", "INS"] == ("mapped", None)
+    assert told["2", "Ins1"] == ("lost_to", "Ins2")
+    assert told["1", "DUPA"][0] == "no_ortholog" and "none in pig" in told["1", "DUPA"][1]
+    assert told["1", "FCER1A"][0] == "no_ortholog" and "via mouse" in told["1", "FCER1A"][1]
+    assert told["1", "MALAT1"] == ("no_protein", "lncRNA")
+    assert told["1", "CXCL8"][0] == "no_ortholog" and told["1", "TBCE"][0] == "ambiguous"
+    assert told["2", "Nonsense"][0] == "unknown" and told["3", "VWF"][0] == "mapped"
+    for name, adata in zip("123", three, strict=True):
+        rows = report.fates.filter(report.fates["file"] == name)
+        assert rows["counts"].to_list() == dense(adata.X).sum(axis=0).tolist()
+        mapped = rows.filter(rows["fate"] == "mapped")["counts"].sum()
+        carried = report.files.filter(report.files["file"] == name)["carried"].item()
+        assert carried == pytest.approx(mapped / adata.X.sum())
+    text = "\n".join(report.lines())
+    assert "Ins1 to Ins2" in text and len(report.lines()) < 60
+
+
+def test_groups_add_up(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    """INS is one feature with Ins1 + Ins2 in mouse; DUPA, DUPB, Dup1, Dup2 hang together, but no pig gene is known."""
+    joint, report = join_with_report(three, species=SPECIES, strategy="ens_m2m", release=release)
+    assert of(joint, "mus_musculus")["INS"] == "Ins1;Ins2"
+    mouse = three[1]
+    assert (dense(joint[4:9, "INS"].X).ravel() == dense(mouse[:, ["Ins1", "Ins2"]].X).sum(axis=1)).all()
+    assert set(joint.var_names) == {"INS", "GCG", "TNF", "VWF", "MT-ND1", "RPLP0"}
+    assert report.features == "group" and report.summed == 1 and report.hub is None
+    two = join(three[:2], species=SPECIES[:2], strategy="ens_m2m", release=release)
+    assert of(two, "mus_musculus")["DUPA+DUPB"] == "Dup1;Dup2"
+    assert two.var.loc["DUPA+DUPB", "homodb_homo_sapiens_genes"] == 2
+    total = dense(three[0][:, ["DUPA", "DUPB"]].X).sum(axis=1)
+    assert (dense(two[:4, "DUPA+DUPB"].X).ravel() == total).all()
+
+
+def test_too_large_groups(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    joint, report = join_with_report(three[:2], species=SPECIES[:2], strategy="ens_m2m", largest=3, release=release)
+    assert "DUPA+DUPB" not in joint.var_names and "INS" in joint.var_names
+    assert report.left_out.select("genes", "names").rows() == [(4, "DUPA;DUPB;Dup1;Dup2")]
+    lost = {row["name"]: row["detail"] for row in report.fates.filter(report.fates["fate"] == "filtered").to_dicts()}
+    assert lost["DUPA"] == "its group of orthologs has 4 genes, more than 3"
+    with pytest.raises(JoinError, match="1 groups of orthologs have more than 3 genes, the largest 4"):
+        join(three[:2], species=SPECIES[:2], strategy="ens_m2m", largest=3, too_large="refuse", release=release)
+
+
+def test_copied_features(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    """A row each: INS with Ins1 and with Ins2; all four pairs of the DUPs."""
+    joint = join(three[:2], species=SPECIES[:2], strategy="ens_m2m", features="copy", release=release)
+    pairs = sorted(zip(joint.var["homodb_homo_sapiens"], joint.var["homodb_mus_musculus"], strict=True))
+    assert [pair for pair in pairs if pair[0] in ("INS", "DUPA", "DUPB")] == [
+        ("DUPA", "Dup1"), ("DUPA", "Dup2"), ("DUPB", "Dup1"), ("DUPB", "Dup2"), ("INS", "Ins1"), ("INS", "Ins2"),
+    ]  # fmt: skip
+    assert "ins" in joint.var_names and "ins-1" in joint.var_names
+    for place, (human, mouse) in enumerate(
+        zip(joint.var["homodb_homo_sapiens"], joint.var["homodb_mus_musculus"], strict=True)
+    ):
+        column = dense(joint.X)[:, place]
+        assert (column == np.concatenate([dense(three[0][:, human].X), dense(three[1][:, mouse].X)]).ravel()).all()
+
+
+def test_measured_partners(release: homodb.Release) -> None:
+    """Without Ins2 in the file, INS goes with Ins1, but only where partners are chosen anew."""
+    human, mouse = cells(["INS", "GCG", "TNF", "VWF"], 3, 0), cells(["Ins1", "Gcg", "Tnf", "Vwf"], 3, 1)
+    plain, report = join_with_report([human, mouse], species=["human", "mouse"], release=release)
+    assert "INS" not in plain.var_names
+    told = {row["name"]: (row["fate"], row["detail"]) for row in report.fates.to_dicts()}
+    assert told["INS"] == ("filtered", "its partner in mouse is not measured") and told["Ins1"] == ("lost_to", "Ins2")
+    anew = join([human, mouse], species=["human", "mouse"], measured=True, release=release)
+    assert of(anew, "mus_musculus")["INS"] == "Ins1"
+
+
+def test_through_a_species_without_cells(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    with pytest.raises(MissingMappingError, match=r"no way between human, pig.*Go through mouse \(--via\)"):
+        join([three[0], three[2]], species=["human", "pig"], release=release)
+    for strategy in ("hm_o2o", "ens_m2m"):
+        joint = join([three[0], three[2]], species=["human", "pig"], via="mouse", strategy=strategy, release=release)
+        assert set(joint.var_names) == {"INS", "GCG", "TNF", "VWF", "MT-ND1", "RPLP0"}
+        assert joint.var.loc["INS", "homodb_sus_scrofa"] == "INS"
+
+
+def test_two_objects_of_one_species(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    """They are joined by gene: what one of them lacks is in no feature."""
+    few = cells(["Ins2", "Gcg", "Tnf", "Vwf"], 2, 5)
+    joint, report = join_with_report([three[0], three[1], few], species=["human", "mouse", "mouse"], release=release)
+    assert set(joint.var_names) == {"INS", "GCG", "TNF", "VWF"}
+    assert any("of mouse: joined by gene" in note for note in report.notes)
+    rows = report.fates.filter((report.fates["file"] == "2") & (report.fates["name"] == "Rplp0"))
+    assert rows["detail"].item() == "another object of its species does not have it"
+    same, told = join_with_report([three[1], few], species=["mouse", "mouse"], release=release)
+    assert sorted(same.var_names) == ["Gcg", "Ins2", "Tnf", "Vwf"] and told.features == "gene"
+    assert (dense(same[5:, "Ins2"].X) == dense(few[:, "Ins2"].X)).all()
+
+
+def test_obs(release: homodb.Release) -> None:
+    """Columns of either kind stay, the join's own names are made free, cells that are called alike get numbers."""
+    human = cells(HUMAN, 3, 0, species=["x", "y", "z"], n=[1, 2, 3], ok=[True, False, True], kind=["a", "b", "c"])
+    mouse = cells(
+        MOUSE, 2, 1, species=["m", "m"], n=[1.5, 2.5], kind=["b", None], homodb_total=[7, 8], species_given=[1, 2]
+    )
+    human.obs["kind"] = human.obs["kind"].astype("category")
+    joint, report = join_with_report([human, mouse], species=["human", "mouse"], release=release)
+    obs = joint.obs
+    assert obs.index.tolist() == ["c0-1", "c1-1", "c2-1", "c0-2", "c1-2"]
+    assert obs["homodb_cell"].tolist() == ["c0", "c1", "c2", "c0", "c1"]
+    assert obs["species_given_1"].tolist() == ["x", "y", "z", "m", "m"] and obs["species"].tolist()[0] == "human"
+    assert obs["homodb_total_given"].isna().tolist() == [True] * 3 + [False] * 2
+    assert obs["n"].tolist() == [1, 2, 3, 1.5, 2.5] and obs["ok"].isna().tolist() == [False] * 3 + [True] * 2
+    assert obs["kind"].tolist()[:4] == ["a", "b", "c", "b"] and pd.isna(obs["kind"].iloc[4])
+    notes = " ".join(report.notes)
+    assert "'species' is now 'species_given_1'" in notes and "made unique" in notes and "not all objects have" in notes
+
+
+def test_shared_types(release: homodb.Release) -> None:
+    human = cells(HUMAN, 4, 0, kind=["a", "b", "c", None])
+    mouse = cells(MOUSE, 3, 1, kind=["b", "d", "a"])
+    joint, report = join_with_report([human, mouse], species=["human", "mouse"], shared_types="kind", release=release)
+    assert joint.obs["kind"].tolist() == ["a", "b", "b", "a"]
+    assert (dense(joint[:2, "GCG"].X) == dense(human[:2, "GCG"].X)).all()
+    assert (dense(joint[2:, "GCG"].X).ravel() == dense(mouse[[0, 2], "Gcg"].X).ravel()).all()
+    assert report.cells == 4 and any("4 of 7 cells stay" in note for note in report.notes)
+    with pytest.raises(JoinError, match="no value of 'kind' is in all species"):
+        join([human, mouse[1:2]], species=["human", "mouse"], shared_types="kind", release=release)
+    with pytest.raises(JoinError, match="2: obs has no column 'kind'"):
+        join([human, cells(MOUSE, 2, 1)], species=["human", "mouse"], shared_types="kind", release=release)
+
+
+def test_layers_and_types(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    """Layers that all have stay, scaled ones not; a wider type holds what both held; dense and sparse become sparse."""
+    human, mouse, _ = three
+    human.layers["counts"], mouse.layers["counts"] = human.X.copy(), dense(mouse.X).astype(np.int64)
+    human.layers["only"] = human.X.copy()
+    human.layers["scaled"], mouse.layers["scaled"] = dense(human.X) - 1.0, dense(mouse.X) - 1.0
+    human.obsm["X_pca"] = np.zeros((4, 2))
+    joint, report = join_with_report([human, mouse], species=["human", "mouse"], release=release)
+    assert set(joint.layers) == {"counts"} and joint.layers["counts"].dtype == np.int64
+    assert sp.issparse(joint.layers["counts"]) and (dense(joint.layers["counts"]) == dense(joint.X)).all()
+    assert {"layers['only']", "layers['scaled']", "obsm['X_pca']"} <= set(report.dropped)
+    by_layer = join([human, mouse], species=["human", "mouse"], layer=["counts", None], release=release)
+    assert (dense(by_layer.X) == dense(joint.X)).all()
+
+
+def test_sums_that_do_not_fit_widen(release: homodb.Release) -> None:
+    human = anndata.AnnData(np.full((1, 2), 200, np.uint8), var=pd.DataFrame(index=["INS", "GCG"]))
+    mouse = anndata.AnnData(np.full((1, 3), 200, np.uint8), var=pd.DataFrame(index=["Ins1", "Ins2", "Gcg"]))
+    joint = join([human, mouse], species=["human", "mouse"], strategy="ens_m2m", release=release)
+    assert joint.to_df()["INS"].tolist() == [200, 400] and np.issubdtype(joint.X.dtype, np.integer)
+
+
+def logged(adata: anndata.AnnData) -> anndata.AnnData:
+    counts = dense(adata.X).astype(np.float64) + 1
+    changed = adata.copy()
+    changed.X = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
+    changed.uns["log1p"] = {"base": None}
+    return changed
+
+
+def test_values_that_do_not_go_together(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    human, mouse, _ = three
+    asked: dict[str, Any] = {"species": ["human", "mouse"], "release": release}
+    with pytest.raises(CountsError, match=r"X of 2 holds logarithms, that of 1 counts; join like with like"):
+        join([human, logged(mouse)], **asked)
+    with pytest.raises(CountsError, match=r"X of \d holds logarithms, and \d features add up several genes"):
+        join([logged(human), logged(mouse)], strategy="ens_m2m", **asked)
+    joint = join([logged(human), logged(mouse)], **asked)
+    assert joint.obs["homodb_total"].to_numpy() == pytest.approx(np.full(9, 1e4))
+    broken = mouse.copy()
+    broken.X = dense(mouse.X).astype(float)
+    broken.X[1, 2] = np.nan
+    with pytest.raises(CountsError, match="X of 2 holds NaN"):
+        join([human, broken], **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "says"),
+    [
+        ({"species": ["human"]}, JoinError, "2 objects and 1 species are named"),
+        ({"species": "human,mouse,pig"}, JoinError, "2 objects and 3 species"),
+        ({"species": ["human", "martian"]}, UnknownSpeciesError, "martian"),
+        ({"species": ["human", "rat"]}, UnknownSpeciesError, "rattus_norvegicus"),
+        ({"strategy": "best"}, UnknownStrategyError, "best"),
+        ({"via": "rat"}, UnknownSpeciesError, "rattus"),
+        ({"features": "sum"}, JoinError, "no kind of features 'sum'"),
+        ({"too_large": "x"}, JoinError, "leave, refuse"),
+        ({"largest": 1}, JoinError, "at least two"),
+        ({"layer": "counts"}, JoinError, "1: there is no layer 'counts'"),
+        ({"layer": ["a", "b", "c"]}, JoinError, "3 layers are named for 2 objects"),
+        ({"column": "symbol"}, TranslationError, "1: var has no column 'symbol'"),
+        ({"block": 0}, JoinError, "0 cells"),
+    ],
+)
+def test_errors(
+    release: homodb.Release, three: list[anndata.AnnData], asked: dict[str, Any], error: type[HomodbError], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        join(three[:2], **{"species": ["human", "mouse"], "release": release, **asked})
+
+
+def test_nothing_shared_says_what_each_step_left(release: homodb.Release) -> None:
+    human, mouse = cells(["INS", "CXCL8"], 2, 0), cells(["Gcg", "Tnf"], 2, 1)
+    with pytest.raises(JoinError) as caught:
+        join([human, mouse], species=["human", "mouse"], release=release)
+    text = str(caught.value)
+    assert "genes of 1 (human): 2; genes of 2 (mouse): 2; rows of the joint table by HM_O2O" in text
+    assert "measured in every species: 0" in text
+    with pytest.raises(JoinError, match="1: none of its 2 names is a gene of human; they look like 'nothing', 'x'"):
+        join([cells(["nothing", "x"], 2, 0), mouse], species=["human", "mouse"], release=release)
+    with pytest.raises(JoinError, match="1 object cannot be joined"):
+        join([human], release=release)
+
+
+def test_unknown_word(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wat'"):
+        join(three, species=SPECIES, release=release, wat=1)  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def paths(three: list[anndata.AnnData], tmp_path: Path) -> list[Path]:
+    human, mouse, pig = three
+    mouse.X = sp.csc_matrix(mouse.X)
+    pig.X = dense(pig.X)
+    for one in three:
+        one.layers["counts"] = one.X.copy()
+    human.write_h5ad(tmp_path / "human.h5ad", compression="gzip")
+    mouse.write_h5ad(tmp_path / "mouse.h5ad")
+    pig.write_zarr(tmp_path / "pig.zarr")
+    return [tmp_path / "human.h5ad", tmp_path / "mouse.h5ad", tmp_path / "pig.zarr"]
+
+
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+@pytest.mark.parametrize("block", [1, 2, None])
+def test_files_as_in_memory(
+    release: homodb.Release,
+    three: list[anndata.AnnData],
+    paths: list[Path],
+    tmp_path: Path,
+    suffix: str,
+    block: int | None,
+) -> None:
+    output = tmp_path / f"out{suffix}"
+    seen: list[Any] = []
+    report = join_to_file(
+        paths, output, species=SPECIES, strategy="ens_m2m", release=release, block=block, report=seen.append
+    )
+    read = anndata.read_zarr(output) if suffix == ".zarr" else anndata.read_h5ad(output)
+    memory = join(three, species=SPECIES, strategy="ens_m2m", release=release)
+    assert (dense(read.X) == dense(memory.X)).all() and read.X.dtype == memory.X.dtype
+    assert (dense(read.layers["counts"]) == dense(memory.X)).all()
+    assert read.var.astype(str).equals(memory.var.astype(str))
+    assert read.obs["source_file"].astype(str).tolist() == ["human.h5ad"] * 4 + ["mouse.h5ad"] * 5 + ["pig.zarr"] * 3
+    assert (read.obs["homodb_total"] == memory.obs["homodb_total"]).all()
+    assert read.uns["homodb"]["release"] == "toy-1" and report.cells == 12
+    assert seen[-1].done == seen[-1].total
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(
+        ["human.h5ad", "mouse.h5ad", "pig.zarr", output.name]
+    )
+    in_memory = join_files(paths, species=SPECIES, strategy="ens_m2m", release=release)
+    assert (dense(in_memory.X) == dense(memory.X)).all()
+
+
+def test_output_is_whole_or_not_there(release: homodb.Release, paths: list[Path], tmp_path: Path) -> None:
+    for path in paths:
+        with pytest.raises(OutputError, match="is the input file"):
+            join_to_file(paths, path, species=SPECIES, release=release)
+    output = tmp_path / "out.h5ad"
+    output.write_text("before")
+
+    def stop(progress: Any) -> None:
+        if progress.done > 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        join_to_file(paths, output, species=SPECIES, release=release, report=stop)
+    assert output.read_text() == "before" and len(list(tmp_path.iterdir())) == 4
+    with pytest.raises(TranslationError, match="there is no such file"):
+        join_to_file([paths[0], tmp_path / "none.h5ad"], output, release=release)
+    (tmp_path / "text.h5ad").write_text("no")
+    with pytest.raises(TranslationError, match="is not an AnnData file"):
+        join_to_file([paths[0], tmp_path / "text.h5ad"], output, release=release)
+    assert output.read_text() == "before"
