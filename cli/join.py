@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
-from homodb.cli.translate import _bar
+from homodb.cli.cells_bar import cells_bar
 from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
 
 _EACH = "one for all files, or one for each, comma-separated (- for none)"
@@ -62,7 +62,7 @@ def join(
 
     if report_file is not None:
         check_join_report(report_file, output, *paths)
-    with open_chosen(context, release) as opened, _bar() as show:
+    with open_chosen(context, release) as opened, cells_bar() as show:
         report = join_to_file(
             paths, output, species=_listed(species), strategy=strategy, release=opened, via=via, features=features,
             largest=largest, too_large=too_large, consistent=consistent, measured=measured, shared_types=shared_types,

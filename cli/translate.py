@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from homodb.cli import translate_options as own
+from homodb.cli.cells_bar import cells_bar
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
-
-if TYPE_CHECKING:
-    from homodb.query.translate.carry import Progress
 
 
 def translate(
@@ -52,7 +48,7 @@ def translate(
 
     Says what became of every gene and of the counts.
 
-    Example: homodb translate mouse.h5ad --to human -o human.h5ad --by cell_type --report fates.html
+    Example: homodb translate mouse.h5ad --to human -o human.h5ad --report fates.html
     """
     from homodb.query.lists import is_list_file
 
@@ -116,48 +112,8 @@ def _translate_cells(path: Path, output: Path, target: str, report_file: Path | 
 
     if report_file is not None:
         check_report(report_file, path, output)
-    with _bar() as show:
+    with cells_bar() as show:
         report = translate_file(path, output, target, report=show, **asked)
     if report_file is not None:
         write_report(report, report_file)
     return report
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[Progress], None]]:
-    """Show, on a terminal, how far the cells are, how many go by in a second, and the time left.
-
-    An interrupt that Python swallows (in a callback of its own) is raised again with the next cells.
-    """
-    import signal
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    interrupted: list[int] = []
-
-    def interrupt(number: int, frame: object) -> None:
-        interrupted.append(number)
-        raise KeyboardInterrupt
-
-    console = Console(stderr=True, highlight=False, markup=False)
-    speed = TextColumn("cells  {task.fields[speed]}", markup=False)
-    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), MofNCompleteColumn(), speed)
-    with Bars(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
-        bar = bars.add_task("reading", total=None, speed="")
-
-        def show(progress: Progress) -> None:
-            per_second = bars.tasks[0].speed
-            speed = f"{per_second:,.0f} cells/s" if per_second else ""
-            if interrupted:
-                raise KeyboardInterrupt
-            bars.update(bar, description=progress.slot, completed=progress.done, total=progress.total, speed=speed)
-
-        before = signal.signal(signal.SIGINT, interrupt)
-        try:
-            yield show
-        finally:
-            signal.signal(signal.SIGINT, before)

@@ -44,6 +44,11 @@ def main(folder: Path) -> None:
         f"homodb --release {release} translate {sim}/cells/mus_musculus.h5ad --to human -o {folder}/human.h5ad",
     )
     show(
+        "human and mouse cells in one embedding",
+        f"homodb --release {release} integrate {sim}/cells/homo_sapiens.h5ad {sim}/cells/mus_musculus.h5ad "
+        f"--species human,mouse --method cca -o {folder}/joint.h5ad",
+    )
+    show(
         "how much of the truth came back",
         f"homodb exam {release} --truth {sim}/truth.tsv.gz --genes {sim}/truth_genes.tsv.gz --by strategy",
     )

@@ -108,6 +108,8 @@ def target_var(
 
 def _apart(names: list[str]) -> list[str]:
     """Tell names that still repeat (a kept gene that is called like a target gene) apart by numbers."""
+    if len(set(names)) == len(names):
+        return names
     seen: set[str] = set()
     apart = []
     for name in names:

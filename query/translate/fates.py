@@ -65,7 +65,7 @@ def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, l
         .sort("place")
     )
     hint = pl.col("hint") if "hint" in frame.columns else pl.lit(None, pl.String)
-    non_coding = pl.col("biotype").map_elements(lambda biotype: not is_coding(biotype), return_dtype=pl.Boolean)
+    silent = [biotype for biotype in resolved["biotype"].drop_nulls().unique() if not is_coding(biotype)]
     kinds: list[tuple[pl.Expr, Fate, pl.Expr]] = [
         (~pl.col("is_gene"), Fate.NOT_A_GENE, pl.col("feature")),
         (pl.col("how") == "retired", Fate.RETIRED, hint),
@@ -75,7 +75,7 @@ def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, l
         (pl.col("why").is_not_null(), Fate.FILTERED, pl.col("why")),
         (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
         (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
-        (non_coding.fill_null(value=False), Fate.NO_PROTEIN, pl.col("biotype")),
+        (pl.col("biotype").is_in(silent), Fate.NO_PROTEIN, pl.col("biotype")),
     ]
     fate = pl.lit(str(Fate.NO_ORTHOLOG))
     detail = pl.lit(None, pl.String)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import typer
 
 from homodb.cli import main
 from homodb.schema.manifest import read_manifest
@@ -126,7 +127,12 @@ def test_prune_asks_on_a_terminal(run: Run, toy_folder: Path, monkeypatch: pytes
     shutil.copytree(toy_folder, place)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     for answer, there in ((False, True), (True, False)):
-        monkeypatch.setattr("typer.confirm", lambda *_, answer=answer, **__: answer or exec("raise __import__('typer').Abort"))  # noqa: E501, S102
+
+        def confirm(text: str, *, abort: bool, err: bool, answer: bool = answer) -> None:
+            if not answer:
+                raise typer.Abort
+
+        monkeypatch.setattr("typer.confirm", confirm)
         ran = run("cache", "prune", "toy-1")
         assert place.exists() == there and ran.code == int(there)
 
