@@ -158,7 +158,9 @@ def test_what_duckdb_does_not_stop_is_stopped(toy_folder: Path, tmp_path: Path) 
     code = "import homodb.cli.bounds as b; b._GRACE = 0.2; from homodb.cli import main; main()"
     sql = "SELECT levenshtein(repeat('a', 300000), repeat('b', 300000))"
     words = ["sql", "--release", str(toy_folder), "--timeout", "0.2", sql]
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment, timeout=120
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "homodb: the query took longer than 0.2 s and did not stop: narrow it, or allow more time (--timeout)"

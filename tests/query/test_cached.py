@@ -75,7 +75,9 @@ def test_the_newest_that_can_be_opened(cache: Path) -> None:
     shutil.rmtree(cache / "releases" / "new")
     assert newest_release() == cache / "releases" / "old"
     prune(["old"])
-    with pytest.raises(ReleaseError, match=r"none is in the cache .*`homodb build` makes one, `homodb download` brings"):
+    with pytest.raises(
+        ReleaseError, match=r"none is in the cache .*`homodb build` makes one, `homodb download` brings"
+    ):
         homodb.open()
 
 

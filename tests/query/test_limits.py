@@ -68,9 +68,9 @@ def test_memory(toy_folder: Path, sql: str, told: str) -> None:
 
 
 def test_one_limit_at_a_time(toy_folder: Path) -> None:
-    with homodb.open(toy_folder, memory=0.5), homodb.open(toy_folder, memory=0.5):
-        with pytest.raises(ReleaseError, match="with other settings"):
-            homodb.open(toy_folder, memory=0.6)
+    first, second = (homodb.open(toy_folder, memory=0.5) for _ in range(2))
+    with first, second, pytest.raises(ReleaseError, match="with other settings"):
+        homodb.open(toy_folder, memory=0.6)
 
 
 def test_types_of_an_empty_answer_stay(toy: homodb.Release) -> None:

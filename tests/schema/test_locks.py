@@ -39,8 +39,9 @@ for _ in range(20):
 def test_one_at_a_time(tmp_path: Path) -> None:
     with waited(tmp_path / "lock"):
         assert take(tmp_path / "lock") is None
-        with pytest.raises(OutputError, match="another process is at work here, and was so for 0 s"), waited(
-            tmp_path / "lock", longest=0.2
+        with (
+            pytest.raises(OutputError, match="another process is at work here, and was so for 0 s"),
+            waited(tmp_path / "lock", longest=0.2),
         ):
             pass
     assert not list(tmp_path.iterdir())
