@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
 from homodb.cli.cells_bar import cells_bar
+from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
 from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
 
 _EACH = "one for all files, or one for each, comma-separated (- for none)"

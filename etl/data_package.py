@@ -44,6 +44,7 @@ def data_package(manifest: Manifest, folder: str) -> str:
         {
             "name": _slug(file.path),
             "path": f"{folder}/{file.path}",
+            "type": "file",  # whose bytes are checked; the validator cannot read Parquet's lists as tables
             "format": PurePosixPath(file.path).suffix.removeprefix("."),
             "mediatype": _MEDIA_TYPES.get(PurePosixPath(file.path).suffix, "application/octet-stream"),
             "bytes": file.bytes,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 #: Rows are taken so many values at a time: what is made of them then stays in the processor's cache.
-_VALUES = 1 << 19
+_VALUES = 1 << 17
 
 _Ints = npt.NDArray[np.int64]
 
@@ -37,13 +37,13 @@ def product(block: Any, columns: int, place: _Ints, column: _Ints, weight: npt.N
         weights = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
         return np.ascontiguousarray((weights.T @ block.T).T)
     whole = np.unique(place).size == place.size and bool((weight == 1).all())
-    if whole:
+    if not whole:
+        weights = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
+        parts = [sp.csr_array(block[start:stop] @ weights).tocsc().tocsr() for start, stop in _cuts(block.indptr)]
+    else:
         goes = np.full(block.shape[1], -1, dtype=np.int32)
         goes[place] = column
         parts = [_moved(block, start, stop, goes, columns) for start, stop in _cuts(block.indptr)]
-    else:
-        weights = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
-        parts = [sp.csr_array(block[start:stop] @ weights).tocsc().tocsr() for start, stop in _cuts(block.indptr)]
     return _stacked(parts, (block.shape[0], columns), kind, array=isinstance(block, sp.sparray))
 
 
@@ -78,9 +78,7 @@ def _stacked(parts: list[Any], shape: tuple[int, int], kind: np.dtype[Any], *, a
     sizes = [part.nnz for part in parts]
     index = np.int32 if sum(sizes) < np.iinfo(np.int32).max else np.int64
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    indptr = np.concatenate(
-        [[0], *(part.indptr[1:].astype(index) + at for part, at in zip(parts, starts, strict=False))]
-    )
+    indptr = np.concatenate([[0], *(part.indptr[1:] + at for part, at in zip(parts, starts, strict=False))])
     stacked = form(
         (
             np.concatenate([part.data for part in parts]),

@@ -102,23 +102,29 @@ class _Growing:
         self._chunk = max(1, min(size, like.shape[0] if like is not None and len(like.shape) == 1 else size))
         self._array = _made(group, name, (0,), dtype, (self._chunk,), like, growing=True)
         self._waiting: list[npt.NDArray[Any]] = []
-        self._size = 0
+        self._held = self._size = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
-        """Take the next rows."""
-        self._waiting.append(values)
-        there = sum(len(one) for one in self._waiting)
-        if there >= self._chunk:
-            together = np.concatenate(self._waiting) if len(self._waiting) > 1 else values
-            whole = there - there % self._chunk
-            self._write(together[:whole])
-            self._waiting = [together[whole:].copy()]
+        """Take the next values: write whole chunks, keep the rest."""
+        lacking = (self._chunk - self._held) % self._chunk if self._held else 0
+        if self._held:
+            self._waiting.append(values[:lacking])
+            self._held += len(values[:lacking])
+            if self._held == self._chunk:
+                self._write(np.concatenate(self._waiting))
+                self._waiting, self._held = [], 0
+        rest = values[lacking:]
+        whole = len(rest) - len(rest) % self._chunk
+        if whole:
+            self._write(rest[:whole])
+        if len(rest) > whole:
+            self._waiting.append(rest[whole:].copy())
+            self._held += len(rest) - whole
 
     def end(self) -> None:
-        """Finish."""
-        rest = np.concatenate(self._waiting) if self._waiting else np.empty(0)
-        if rest.size:
-            self._write(rest)
+        """Write what waits."""
+        if self._held:
+            self._write(np.concatenate(self._waiting))
 
     def _write(self, values: npt.NDArray[Any]) -> None:
         self._array.resize((self._size + len(values),))

@@ -222,6 +222,7 @@ def test_killed_publishing_ends_in_the_same_bytes(build: Path, target: Path, tmp
                 assert verify(target / entry.name).manifest_sha256 == entry.manifest_sha256
             shutil.rmtree(target)
     subprocess.run([*command, str(target)], check=True)
+    print(f"publications killed: {killed}")
     assert state(target) == state(tmp_path / "once")
 
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from homodb.schema.verify import verify
 from tests.ensembl_site import FAULTS, Site, Waits, serving
 
 KILLS = int(os.environ.get("HOMODB_KILLS", "3"))
+TALLY: Counter[str] = Counter()
 #: To read them takes longer than most of these tests.
 CERTIFICATES = httpx.create_ssl_context()
 DATABASE = "homodb-toy-1.duckdb"
@@ -323,14 +325,20 @@ def test_sequences_of_faults(site: Site, published: Path, cache: Path, sequence:
     site.reset()
     for place, name in sequence:
         site.faults.setdefault(place, []).append(FAULTS[name])
-    for _ in range(len(sequence) + 1):
+    for attempt in range(len(sequence) + 1):
         told = failure(site)
         if told is None:
+            TALLY["right bytes" if attempt == 0 else "one error, then right bytes"] += 1
+            TALLY["faults met"] += site.met
             break
         assert "\n" not in told
         assert not cache.exists()
     assert state(cache) == state(published / "toy-1")
     assert [path.name for path in cache.parent.iterdir()] == ["toy-1"]
+
+
+def test_tally_of_the_sequences() -> None:
+    print(dict(TALLY))
 
 
 def test_redirects_elsewhere(site: Site, cache: Path) -> None:
@@ -369,6 +377,7 @@ def test_killed_downloads_end_in_the_same_bytes(site: Site, published: Path, cac
                 assert state(cache) == state(published / "toy-1")
                 shutil.rmtree(cache)
     subprocess.run(command, check=True)
+    print(f"downloads killed: {killed}")
     assert state(cache) == state(published / "toy-1")
     assert {path.name for path in cache.parent.iterdir()} <= {"toy-1"}
 
