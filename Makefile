@@ -19,7 +19,7 @@ demo: $(STAMP)   ## simulate three species, build, ask, translate, and see how m
 	$(BIN)/python tests/demo.py demo
 
 test: $(STAMP)   ## all tests; those on real data run where ../shared/data lies beside the checkout
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)  ## lint, format, types, import rules, docs
 	$(BIN)/ruff check .
