@@ -36,7 +36,7 @@ kills: $(STAMP)  ## end builds, downloads and the rest by kill -9, twenty-five t
 	HOMODB_KILLS=25 $(BIN)/python -m pytest -q tests -k "kill or killed"
 
 faults: $(STAMP) ## 200 random sequences of a bad network's faults
-	HOMODB_FAULTS=200 $(BIN)/python -m pytest -q tests/etl/test_fetch.py tests/query/test_download.py -k "fault or Fault"
+	HOMODB_FAULTS=200 $(BIN)/python -m pytest -q -s tests/etl/test_fetch.py tests/query/test_download.py -k "sequences or Faults or tally"
 
 bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/build.py
@@ -47,6 +47,8 @@ bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/index.py
 	$(BIN)/python benchmarks/esm2.py
 	$(BIN)/python benchmarks/translate.py
+	$(BIN)/python benchmarks/transfer.py
+	$(BIN)/python benchmarks/integrate.py
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
