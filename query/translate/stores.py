@@ -41,7 +41,8 @@ def opened(path: Path) -> Iterator[Any]:
         return
     try:
         file = h5py.File(path, "r")
-    except OSError as error:
+        dict(file.attrs)  # a file whose beginning is damaged opens, but tells nothing
+    except (OSError, KeyError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise TranslationError(f"{path}: is not an AnnData file that can be read ({first})") from error
     with file:
