@@ -197,4 +197,6 @@ def test_toy_pairs(toy: homodb.Release) -> None:
     # mouse and pig: 50, 74, 75, 76.5, 80, 80, 88, 96
     assert rows == [("human", "mouse", 14, 0, 0, 72.5), ("mouse", "pig", 7, 1, 0, 78.25)]
     assert toy.manifest is not None
-    assert [(loss["where"], loss["count"]) for loss in toy.manifest.losses] == [("mus_musculus - sus_scrofa", 1)]
+    pair = "mus_musculus - sus_scrofa"
+    assert [(loss["where"], loss["count"]) for loss in toy.manifest.losses] == [(pair, 1), (pair, 2)]
+    assert toy.manifest.losses[1]["reason"].endswith("for want of embeddings of both species: LM_O2O, HL_O2O")

@@ -172,7 +172,7 @@ def scaled(values: list[float | None], stand_in: float | None) -> list[float]:
 
 
 def slow_hl_o2o(told: Evidence, given: Parameters) -> list[Row]:
-    if told.embedding is None:
+    if told.embedding is None or not len(told.homologies):
         return []
     found = {(row["gene_a"], row["gene_b"]): row for row in (*slow_hm_o2o(told, given), *slow_lm_o2o(told, given))}
     rows = list(found.values())
