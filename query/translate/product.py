@@ -9,7 +9,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 #: Rows are taken so many values at a time: what is made of them then stays in the processor's cache.
-_VALUES = 1 << 17
+_VALUES = 1 << 18
+
+#: Where more than this share of links keep the order of the genes, values need not be sorted.
+_IN_ORDER = 0.9
 
 _Ints = npt.NDArray[np.int64]
 
@@ -34,17 +37,38 @@ def product(block: Any, columns: int, place: _Ints, column: _Ints, weight: npt.N
     kind = block.dtype
     sparse = bool(sp.issparse(block))
     if not sparse:
-        weights = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
-        return np.ascontiguousarray((weights.T @ block.T).T)
-    whole = np.unique(place).size == place.size and bool((weight == 1).all())
-    if not whole:
+        links = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
+        return np.ascontiguousarray((links.T @ block.T).T)
+    goes, ordered = _goes(block.shape[1], place, column)
+    if goes is None or not bool((weight == 1).all()):
         weights = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
         parts = [sp.csr_array(block[start:stop] @ weights).tocsc().tocsr() for start, stop in _cuts(block.indptr)]
-    else:
-        goes = np.full(block.shape[1], -1, dtype=np.int32)
-        goes[place] = column
-        parts = [_moved(block, start, stop, goes, columns) for start, stop in _cuts(block.indptr)]
+        return _stacked(parts, (block.shape[0], columns), kind, array=isinstance(block, sp.sparray))
+    if ordered and not block.has_canonical_format:
+        block = block.copy()
+        block.sum_duplicates()
+    move = _kept_in_order if ordered else _moved
+    parts = [move(block, start, stop, goes, columns) for start, stop in _cuts(block.indptr)]
     return _stacked(parts, (block.shape[0], columns), kind, array=isinstance(block, sp.sparray))
+
+
+def _goes(genes: int, place: _Ints, column: _Ints) -> tuple[npt.NDArray[np.int32] | None, bool]:
+    """Return where each gene goes (-1: nowhere), None if one goes to several columns; and whether most stay in order.
+
+    Where they do, those that do not are marked: -2 less their column.
+    """
+    if np.unique(place).size < place.size:
+        return None, False
+    order = np.argsort(place)
+    before = np.concatenate([[-1], np.maximum.accumulate(column[order])[:-1]])
+    in_order = column[order] > before
+    goes = np.full(genes, -1, dtype=np.int32)
+    goes[place] = column
+    if in_order.sum() < _IN_ORDER * place.size:
+        return goes, False
+    behind = place[order][~in_order]
+    goes[behind] = -2 - goes[behind]
+    return goes, True
 
 
 def _cuts(indptr: npt.NDArray[Any]) -> list[tuple[int, int]]:
@@ -55,17 +79,42 @@ def _cuts(indptr: npt.NDArray[Any]) -> list[tuple[int, int]]:
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def _moved(block: Any, start: int, stop: int, goes: npt.NDArray[np.int32], columns: int) -> sp.csr_array:
-    """Move values to other columns and add up those that meet.
+def _kept_in_order(block: Any, start: int, stop: int, goes: npt.NDArray[np.int32], columns: int) -> sp.csr_array:
+    """Keep values whose columns stay in order, which needs no sorting, and add the few others to them."""
+    low, high = int(block.indptr[start]), int(block.indptr[stop])
+    indptr = block.indptr[start : stop + 1] - low
+    column, data, shape = goes[block.indices[low:high]], block.data[low:high], (stop - start, columns)
+    there, behind = np.flatnonzero(column >= 0), np.flatnonzero(column < -1)
+    kept = sp.csr_array(shape, dtype=data.dtype)
+    kept.data, kept.indices = data.take(there), column.take(there)
+    kept.indptr = np.searchsorted(there, indptr).astype(np.int32)
+    if not behind.size:
+        return kept
+    others = sp.csr_array(
+        (data.take(behind), -2 - column.take(behind), np.searchsorted(behind, indptr).astype(np.int32)), shape=shape
+    )
+    both: sp.csr_array = kept + _sorted(others)
+    return both
 
-    Going through columns and back to rows sorts in linear time, which SciPy's product and sort do not.
-    """
+
+def _moved(block: Any, start: int, stop: int, goes: npt.NDArray[np.int32], columns: int) -> sp.csr_array:
+    """Move values to other columns and add up those that meet; what goes nowhere goes behind them and is cut off."""
     low, high = int(block.indptr[start]), int(block.indptr[stop])
     column = goes[block.indices[low:high]]
-    there = np.flatnonzero(column >= 0)
-    indptr = np.searchsorted(there, block.indptr[start : stop + 1] - low).astype(np.int32)
-    moved = sp.csr_array((block.data[low:high].take(there), column.take(there), indptr), shape=(stop - start, columns))
-    by_row = moved.tocsc().tocsr()
+    column[column < 0] = columns
+    indptr = (block.indptr[start : stop + 1] - low).astype(np.int32)
+    moved = sp.csr_array((block.data[low:high], column, indptr), shape=(stop - start, columns + 1))
+    return _sorted(moved, columns)
+
+
+def _sorted(matrix: sp.csr_array, columns: int | None = None) -> sp.csr_array:
+    """Sort rows and add up what meets, of the first columns: to columns and back to rows, which takes linear time."""
+    by_column = matrix.tocsc()
+    if columns is not None:
+        end = int(by_column.indptr[columns])
+        there = (by_column.data[:end], by_column.indices[:end], by_column.indptr[: columns + 1])
+        by_column = sp.csc_array(there, shape=(matrix.shape[0], columns))
+    by_row = by_column.tocsr()
     by_row.has_sorted_indices = True
     by_row.sum_duplicates()
     return by_row

@@ -50,7 +50,7 @@ _EVIDENCE = ("homology_type", "identity", "confidence", "correlation", "rank", "
 def lay_out(
     release: Release, resolved: pl.DataFrame, rows: pl.DataFrame, wanted: pl.DataFrame | None, *, keep: bool, same: bool
 ) -> Targets:
-    """Lay out the columns of the result: wanted genes in their order, else target genes by key, then genes kept.
+    """Lay out the columns of the result: wanted genes in their order, else all in the order of var.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def lay_out(
     keep
         Whether source genes without a target stay.
     same
-        Whether source and target are one species: columns then stay in the order of var.
+        Whether source and target are one species: a wanted gene that is unknown is then found by its name.
     """
     told = (
         resolved.select("place", source_gene="gene")
@@ -81,7 +81,7 @@ def lay_out(
             keys = keys.with_columns(kept=pl.when(pl.col("wanted").is_in(kept["kept"].to_list())).then("wanted"))
     else:
         vocabulary = None
-        keys = _found(told, kept, in_order=same)
+        keys = _found(told, kept)
     columns = keys.with_row_index("column").with_columns(pl.col("column").cast(pl.Int64))
     details = release.ask("target_genes", {"genes": keys["target_gene"].drop_nulls().unique().sort().to_list()})
     columns = columns.join(details, on="target_gene", how="left", maintain_order="left").with_columns(
@@ -124,15 +124,11 @@ def _kept(resolved: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     return names.select("place", kept=pl.when(apart).then(pl.coalesce("stable_id", "name")).otherwise("kept"))
 
 
-def _found(told: pl.DataFrame, kept: pl.DataFrame, *, in_order: bool) -> pl.DataFrame:
-    """Return a row per column: ``target_gene``, ``kept``, ``wanted`` (null)."""
+def _found(told: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """Return a row per column, in the order of the first rows of var: ``target_gene``, ``kept``, ``wanted`` (null)."""
     genes = told.group_by("target_gene").agg(place=pl.col("place").min()).with_columns(kept=pl.lit(None, pl.String))
     others = kept.group_by("kept").agg(place=pl.col("place").min()).with_columns(target_gene=pl.lit(None, pl.Int64))
-    both = (
-        pl.concat([genes, others], how="diagonal").sort("place")
-        if in_order
-        else pl.concat([genes.sort("target_gene"), others.sort("place")], how="diagonal")
-    )
+    both = pl.concat([genes, others], how="diagonal").sort("place", "target_gene")
     return both.select("target_gene", "kept", wanted=pl.lit(None, pl.String))
 
 

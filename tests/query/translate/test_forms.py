@@ -65,7 +65,12 @@ def naive(
                 goes[target].append(value / len(targets) if one_to_many == "split" else value)
         fold = {"sum": math.fsum, "max": max, "mean": lambda values: math.fsum(values) / len(values)}[many_to_one]
         cells.append({target: fold(values) for target, values in goes.items()})
-    for target in sorted({target for name in names for target in partners.get(SAME.get(name, name), [])}):
+    first: dict[str, int] = {}
+    for place, name in enumerate(names):
+        targets = partners.get(SAME.get(name, name), [])
+        for target in targets[:1] if one_to_many == "best" else targets:
+            first.setdefault(target, place)
+    for target in sorted(first, key=lambda target: (first[target], target)):
         if cells and target in cells[0]:
             columns[target] = [cell[target] for cell in cells]
     return columns
