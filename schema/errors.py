@@ -25,6 +25,8 @@
     ├── StoppedError              stopped by the user half-way; what was finished is kept
     ├── QueryError                SQL that is refused or that fails
     ├── IntegrationError          a joint object whose species cannot be integrated as asked
+    ├── ScoreError                an embedding, labels or cells that cannot be scored, compared or reported as asked
+    ├── AnnotationError           a reference or query between which cell types cannot be carried as asked
     ├── JoinError                 AnnDatas that cannot be put together as asked
     └── TranslationError          an AnnData that cannot be translated as asked
         ├── UndecidedSpeciesError the names do not tell which species they are from
@@ -202,6 +204,14 @@ class JoinError(HomodbError):
 
 class IntegrationError(HomodbError):
     """The joint object cannot be integrated as asked: its species, cells, features or values do not allow it."""
+
+
+class ScoreError(HomodbError):
+    """Cells cannot be scored, compared or reported as asked: their embedding, labels or species do not allow it."""
+
+
+class AnnotationError(HomodbError):
+    """Cell types cannot be carried as asked: the reference, the query or what they share does not allow it."""
 
 
 class TranslationError(HomodbError):

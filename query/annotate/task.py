@@ -1,0 +1,149 @@
+"""What every method of annotation takes, and what it gives: one signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import scipy.sparse as sp
+
+from homodb.schema.species import Species
+
+
+@dataclass(frozen=True)
+class Side:
+    """The cells of one side, over genes of its own species.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x genes, float64, canonical: raw counts. Rows of one gene were added up; names that are no gene of
+        the release are left out.
+    genes
+        Gene keys of the columns, shape (genes,), int64, ascending.
+    symbols
+        Symbol of each gene, its stable ID where it has none.
+    housekeeping
+        Shape (genes,), bool: ribosomal or mitochondrial.
+    species
+        Whose genes they are.
+    cells
+        Names of cells, as in obs.
+    label
+        Which of :attr:`Task.labels` each cell has, -1 for none, shape (cells,), int64. On the query's side -1
+        everywhere, unless ``--query-label`` names a column.
+    donor
+        Number of each cell's donor; None where no column was named.
+    place
+        Coordinates, shape (cells, 2 or 3); None where there are none.
+    phrases
+        Columns of obs for cell sentences: by name, a text or None per cell.
+    """
+
+    counts: sp.csr_matrix
+    genes: npt.NDArray[np.int64]
+    symbols: tuple[str, ...]
+    housekeeping: npt.NDArray[np.bool_]
+    species: Species
+    cells: tuple[str, ...]
+    label: npt.NDArray[np.int64]
+    donor: npt.NDArray[np.int64] | None = None
+    place: npt.NDArray[np.float64] | None = None
+    phrases: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return int(self.counts.shape[0])
+
+
+@dataclass(frozen=True)
+class Links:
+    """The orthology graph between the two sides, over genes that are measured.
+
+    Parameters
+    ----------
+    query, reference
+        Columns of the query's and of the reference's counts that each pair links, shape (pairs,), int64.
+    weight
+        Share of the query gene's counts that goes to the reference gene, shape (pairs,), float64.
+    evidence
+        Evidence class of each pair.
+    strategy
+        What the mapping is called.
+    """
+
+    query: npt.NDArray[np.int64]
+    reference: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
+    evidence: tuple[str, ...]
+    strategy: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done: the types of the reference's cells are to be carried to the query's.
+
+    Parameters
+    ----------
+    reference, query
+        The two sides.
+    best
+        Pairs by which counts are translated: a query gene goes to its best reference gene (weights 1).
+    all_pairs
+        Every pair of the strategy.
+    labels
+        Names of cell types.
+    parameters
+        What was chosen for the method, by name.
+    seed
+        Of everything random.
+    vectors
+        Returns gene vectors of a side's species: ``(found, matrix)``, found being columns of the side's counts and
+        matrix their vectors, float32; for the methods that work in protein space.
+    report
+        Called with the name of each step as it begins.
+    """
+
+    reference: Side
+    query: Side
+    best: Links
+    all_pairs: Links
+    labels: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 42
+    vectors: Callable[[Side], tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] | None = None
+    report: Callable[[str], None] = lambda step: None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a method gives for the cells of the query.
+
+    Parameters
+    ----------
+    label
+        Which of :attr:`Task.labels`, -1 for unknown, shape (query cells,), int64.
+    confidence
+        Share of evidence for that label, 0 to 1, shape (query cells,), float64; NaN for unknown cells.
+    distance
+        How far the cell is from the reference, in the method's own units; NaN where it cannot be told.
+    told
+        What is worth keeping in uns.
+    tables
+        Longer results, by name.
+    reference_embedding, query_embedding
+        Where cells lie, if the method has a space, shape (cells, dimensions), float32.
+    """
+
+    label: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
+    distance: npt.NDArray[np.float64]
+    told: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    reference_embedding: npt.NDArray[np.float32] | None = None
+    query_embedding: npt.NDArray[np.float32] | None = None

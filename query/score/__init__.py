@@ -1,0 +1,1 @@
+"""How good an integration is: scores of several profiles over one embedding."""
