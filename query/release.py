@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -25,6 +24,7 @@ from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, U
 from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
 from homodb.schema.selection import read_selection
 from homodb.schema.species import Species, by_number, find
+from homodb.schema.unique import numbered
 
 if TYPE_CHECKING:
     from homodb.query.explain import Explanation
@@ -267,19 +267,10 @@ def _lacks(path: Path, manifest: Manifest) -> str:
 
 def _frame(table: pa.Table) -> pl.DataFrame:
     try:
-        frame = pl.from_arrow(table.rename_columns(_apart(table.column_names)))
+        frame = pl.from_arrow(table.rename_columns(numbered(table.column_names, "_")))
     except pl.exceptions.PolarsError as error:
         what = str(error).splitlines()[0]
         raise QueryError(f"the answer holds a type that a data frame has not: cast it to another ({what})") from error
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"wanted a table, got {type(frame)}")
     return frame
-
-
-def _apart(names: Sequence[str]) -> list[str]:
-    """Make column names unique as DuckDB does: ``gene``, ``gene_1``, for a join has the columns of both tables."""
-    apart: list[str] = []
-    for name in names:
-        free = (name if number == 0 else f"{name}_{number}" for number in itertools.count())
-        apart.append(next(one for one in free if one not in apart))
-    return apart

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,8 +86,8 @@ def read_vectors(path: Path) -> GeneVectors:
     except (OSError, pa.ArrowException, KeyError) as error:
         raise BrokenReleaseError(f"{path}: cannot be read as vectors of genes ({error})") from error
     dimensions = table.schema.field("vector").type.list_size
-    flat = np.zeros(0, np.float32) if column is None else column.flatten().to_numpy(zero_copy_only=False)
-    return GeneVectors(table["gene"].to_numpy(), flat.astype(np.float32, copy=False).reshape(-1, dimensions))
+    flat = np.zeros(0, np.float32) if column is None else _numbers(column.flatten())
+    return GeneVectors(_numbers(table["gene"]), flat.astype(np.float32, copy=False).reshape(-1, dimensions))
 
 
 def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
@@ -106,7 +107,7 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
     """
     try:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
-            there = file.read(columns=["gene"])["gene"].to_numpy()
+            there = _numbers(file.read(columns=["gene"])["gene"])
             rows = np.flatnonzero(np.isin(there, genes))
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
             group_of = np.repeat(np.arange(len(sizes)), sizes)
@@ -115,8 +116,14 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
             dimensions = column.type.list_size
     except (OSError, pa.ArrowException, KeyError, AttributeError) as error:
         raise BrokenReleaseError(f"{path}: cannot be read as vectors of genes ({error})") from error
-    read = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False).reshape(-1, dimensions)
+    read = _numbers(column.flatten()).astype(np.float32, copy=False).reshape(-1, dimensions)
     return GeneVectors(there[rows], read[np.isin(np.flatnonzero(np.isin(group_of, groups)), rows)])
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Return a column without gaps as numbers; ``to_numpy`` would import pandas, which outlasts a look-up."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.from_dlpack(whole)
 
 
 def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -13,6 +13,7 @@ from homodb.query.join.way import Way
 from homodb.query.translate.aggregate import Links
 from homodb.query.translate.annotate import kind_of_names
 from homodb.query.translate.options import Names
+from homodb.schema.unique import numbered
 
 #: Of a group's genes so many give it its name; of more it is said how many there are.
 _NAMING = 3
@@ -125,17 +126,4 @@ def _names(known: pl.DataFrame, species: int, kind: str, *, lower: bool) -> list
     repeated = set(frame["name"].filter(frame["name"].is_duplicated()).to_list())
     if not lower:
         names = [one if one not in repeated else identifier for one, identifier in zip(names, identifiers, strict=True)]
-    return _apart(names)
-
-
-def _apart(names: list[str]) -> list[str]:
-    """Return names that repeat with a number behind."""
-    seen: set[str] = set()
-    apart = []
-    for name in names:
-        free, number = name, 1
-        while free in seen:
-            free, number = f"{name}-{number}", number + 1
-        seen.add(free)
-        apart.append(free)
-    return apart
+    return numbered(names)

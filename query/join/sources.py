@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from homodb.query.translate import stores
-from homodb.query.translate.files import _read_old as read_old
+from homodb.query.translate.elements import rows_of
 from homodb.query.translate.lazy import is_lazy
 from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
 from homodb.query.translate.prepare import logged_of
 from homodb.query.translate.slots import Slot, layer_slot, main_slot
-from homodb.query.translate.transpose import TurnedOnDisk
 from homodb.schema.errors import JoinError, TranslationError
 
 if TYPE_CHECKING:
@@ -112,26 +110,7 @@ class FileSource:
         element = (
             root["X"] if slot.label == "X" else root["raw"]["X"] if slot.label == "raw" else root["layers"][slot.name]
         )
-        kind = stores.encoding(element)
-        if kind in ("csr_matrix", "csc_matrix"):
-            told = tuple(int(one) for one in element.attrs.get("shape", ()))
-        elif kind == "array" and len(getattr(element, "shape", ())) == 2:
-            told = tuple(element.shape)
-        else:
-            raise TranslationError(
-                f"{self.path}: {slot.label} is no matrix that is known (encoding {kind or 'not said'!r})"
-            )
-        if told != shape:
-            raise TranslationError(
-                f"{self.path}: {slot.label} is {told}, but obs and var are {shape}; the file is damaged"
-            )
-        if kind == "array":
-            return DenseOnDisk(element), element
-        if kind == "csr_matrix":
-            return CsrOnDisk(element, shape), element["data"]
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return TurnedOnDisk(element, shape, folder, block), element["data"]
+        return rows_of(element, shape, f"{self.path}: {slot.label}", folder, block)
 
     def _logged(self) -> tuple[bool, float | None]:
         uns = self.root.get("uns", {})
@@ -174,7 +153,7 @@ def opened_sources(
             if stores.is_anndata(root):
                 sources.append(FileSource(name, one, root, layer))
             else:
-                sources.append(MemorySource(name, read_old(one), layer))
+                sources.append(MemorySource(name, stores.read_old(one), layer))
         yield sources
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from homodb.query.translate.targets import Targets
+from homodb.schema.unique import numbered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def target_names(columns: pl.DataFrame, kind: str, mark: str | None = None) -> l
         if not repeated.any() or names.filter(repeated).equals(identifiers.filter(repeated)):
             break
         names = pl.select(pl.when(repeated).then(identifiers).otherwise(names)).to_series()
-    return _apart(names.to_list())
+    return numbered(names.to_list())
 
 
 def target_var(
@@ -104,18 +105,3 @@ def target_var(
         if var[column].isna().any():
             var[column] = var[column].astype("category")
     return var
-
-
-def _apart(names: list[str]) -> list[str]:
-    """Tell names that still repeat (a kept gene that is called like a target gene) apart by numbers."""
-    if len(set(names)) == len(names):
-        return names
-    seen: set[str] = set()
-    apart = []
-    for name in names:
-        free, number = name, 1
-        while free in seen:
-            free, number = f"{name}-{number}", number + 1
-        seen.add(free)
-        apart.append(free)
-    return apart

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from homodb.query.release import Release, open_release
 from homodb.query.translate import stores
 from homodb.query.translate.carry import Progress, Sink
+from homodb.query.translate.elements import rows_of
 from homodb.query.translate.leftovers import gene_wise_uns
-from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, Rows
 from homodb.query.translate.options import Choices, Options, read_options
 from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.places import check_apart, whole
@@ -21,14 +21,13 @@ from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
 from homodb.query.translate.report import Report, provenance
 from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
 from homodb.query.translate.translate import translate_with_report
-from homodb.query.translate.transpose import TurnedOnDisk
 from homodb.query.translate.writers import DenseSink, SparseSink
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
-    import anndata
+    pass
 
 _RAW = {"encoding-type": "raw", "encoding-version": "0.1.0"}
 
@@ -86,31 +85,10 @@ def translate_file(
             "column": column,
             "layer": layer,
         }
-        translated, made = translate_with_report(_read_old(path), to, **told, **choices)
+        translated, made = translate_with_report(stores.read_old(path), to, **told, **choices)
         with stores.writing():
             translated.write_zarr(partial) if partial.suffix == ".zarr" else translated.write_h5ad(partial)
         return made
-
-
-def _read_old(path: Path) -> anndata.AnnData:
-    """Read a file of before anndata 0.8 whole: it does not say how its parts are encoded."""
-    import anndata
-    from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
-
-    try:
-        return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        MemoryError,
-        IORegistryError,
-    ) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"{path}: is not an AnnData file that can be read ({first})") from error
 
 
 class _Work:
@@ -182,7 +160,7 @@ class _Work:
         elif not slot.main:
             parent, key = out["layers"], slot.name
         folder = self.partial.parent / f"turned-{number}"
-        rows, like = self._rows(slot, element, (self.cells, len(var)), folder)  # type: ignore[arg-type]
+        rows, like = rows_of(element, (self.cells, len(var)), f"{self.path}: {slot.label}", folder, self.block)  # type: ignore[arg-type]
         sink: Sink = (
             SparseSink(parent, key, plan.links.shape[1], like)
             if rows.sparse
@@ -206,28 +184,6 @@ class _Work:
             return
         stores.write(out["raw"], "var", plan.var)
         stores.make_group(out["raw"], "varm")
-
-    def _rows(self, slot: Slot, element: Any, shape: tuple[int, int], folder: Path) -> tuple[Rows, Any]:
-        """Return a matrix as runs of rows, and the array whose compression the result gets."""
-        kind = stores.encoding(element)
-        if kind in ("csr_matrix", "csc_matrix"):
-            told = tuple(int(one) for one in element.attrs.get("shape", ()))
-        elif kind == "array" and len(getattr(element, "shape", ())) == 2:
-            told = tuple(element.shape)
-        else:
-            raise TranslationError(
-                f"{self.path}: {slot.label} is no matrix that is known (encoding {kind or 'not said'!r})"
-            )
-        if told != shape:
-            raise TranslationError(
-                f"{self.path}: {slot.label} is {told}, but obs and var are {shape}; the file is damaged"
-            )
-        if kind == "array":
-            return DenseOnDisk(element), element
-        if kind == "csr_matrix":
-            return CsrOnDisk(element, shape), element["data"]
-        folder.mkdir()
-        return TurnedOnDisk(element, shape, folder, self.block), element["data"]
 
     def _logged(self) -> tuple[bool, float | None]:
         told = self.uns.get("log1p")

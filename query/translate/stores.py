@@ -13,6 +13,7 @@ from homodb.query.translate.shelter import ShelteredFile
 from homodb.schema.errors import OutputError, TranslationError
 
 if TYPE_CHECKING:
+    import anndata
     import pandas as pd
 
 _DICT = {"encoding-type": "dict", "encoding-version": "0.1.0"}
@@ -105,6 +106,33 @@ def writing() -> Iterator[None]:
     except (OSError, RuntimeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise OutputError(f"the output cannot be written, is the disk full? ({first})") from error
+
+
+def read_old(path: Path) -> anndata.AnnData:
+    """Read a file of before anndata 0.8 whole: it does not say how its parts are encoded.
+
+    Raises
+    ------
+    TranslationError
+        If it is no AnnData after all.
+    """
+    import anndata
+    from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
+
+    try:
+        return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        MemoryError,
+        IORegistryError,
+    ) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TranslationError(f"{path}: is not an AnnData file that can be read ({first})") from error
 
 
 def is_anndata(root: Any) -> bool:
