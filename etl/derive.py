@@ -89,7 +89,7 @@ def derive(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) 
 
 def _genes(inputs: Inputs) -> tuple[Genes, Homologies]:
     collected = collect(inputs.genes)
-    genes = with_primary(collected, key_homologies(inputs.homologies, collected).table)
+    genes = with_primary(collected, key_homologies(inputs.homologies, collected).table, inputs.alternates)
     # keyed again: a symbol that alternate loci share with one primary gene means that gene
     homologies = key_homologies(inputs.homologies, genes)
     return with_marks(genes, homologies.table), homologies

@@ -15,7 +15,16 @@ from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Sourc
 from homodb.etl.runner import Runner
 from homodb.etl.sources import annotation, biomart, canonical, compara, core, hits, proteome, xref
 from homodb.etl.sources.bytestream import sha256
-from homodb.etl.sources.records import ALIASES, CANONICAL, GENES, HOMOLOGIES, PROTEINS, Reading, to_arrow
+from homodb.etl.sources.records import (
+    ALIASES,
+    ALTERNATES,
+    CANONICAL,
+    GENES,
+    HOMOLOGIES,
+    PROTEINS,
+    Reading,
+    to_arrow,
+)
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -40,7 +49,7 @@ class Inputs:
     ----------
     genes
         Genes by kind of source, in the order in which sources win; columns of ``records.GENES``.
-    homologies, proteins, canonical, aliases
+    homologies, proteins, canonical, aliases, alternates
         Columns of the tables in :mod:`homodb.etl.sources.records`.
     hits
         Ready evidence, in the order of the config.
@@ -55,6 +64,7 @@ class Inputs:
     proteins: pl.DataFrame
     canonical: pl.DataFrame
     aliases: pl.DataFrame
+    alternates: pl.DataFrame
     hits: tuple[Hits, ...]
     provenance: pl.DataFrame
     losses: tuple[dict[str, Any], ...]
@@ -146,6 +156,7 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
         proteins=account.table("proteins", PROTEINS),
         canonical=account.table("canonical", CANONICAL),
         aliases=account.table("aliases", ALIASES),
+        alternates=account.table("alternates", ALTERNATES),
         hits=evidence,
         provenance=pl.DataFrame(list(account.provenance.values())),
         losses=tuple(account.losses),

@@ -34,6 +34,13 @@ CREATE TABLE `external_synonym` (
   PRIMARY KEY (`xref_id`,`synonym`),
   KEY `name_index` (`synonym`)
 ) ENGINE=MyISAM DEFAULT CHARSET=latin1;
+CREATE TABLE `alt_allele` (
+  `alt_allele_id` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `alt_allele_group_id` int(10) unsigned NOT NULL,
+  `gene_id` int(10) unsigned NOT NULL,
+  PRIMARY KEY (`alt_allele_id`),
+  UNIQUE KEY `gene_idx` (`gene_id`)
+) ENGINE=MyISAM DEFAULT CHARSET=latin1;
 CREATE TABLE `gene` (
   `gene_id` int(10) unsigned NOT NULL AUTO_INCREMENT,
   `biotype` varchar(40) NOT NULL,
@@ -119,6 +126,7 @@ def _core(folder: Path, synonyms: Path) -> None:
         (f"{folder.name}.sql.gz", SQL),
         ("gene.txt.gz", "".join(gene_lines)),
         ("external_synonym.txt.gz", "".join(synonym_lines)),
+        ("alt_allele.txt.gz", "1\t1\t1\n2\t1\t2\n"),
         ("xref.txt.gz", "not read"),
     ):
         (folder / name).write_bytes(gzip.compress(text.encode(), mtime=0))

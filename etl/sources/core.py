@@ -1,9 +1,12 @@
-r"""Synonyms of genes from dumps of an Ensembl core database: a gene's are those of the name that it is displayed by.
+r"""Synonyms and alternate alleles of genes, from dumps of an Ensembl core database.
 
-Two tables tell them: ``gene`` (which has the stable ID and ``display_xref_id``) and ``external_synonym`` (``xref_id``,
-``synonym``). The dumps are MySQL's: text without a header, separated by tabs, a backslash before what would end a field
-or a line, ``\N`` for no value. Which column is which, the database's own definition tells: ``<database>.sql``, beside
-them under ``mysql/<database>/``. Columns have come and gone between releases.
+A gene's synonyms are those of the name that it is displayed by: ``gene`` has the stable ID and ``display_xref_id``,
+``external_synonym`` has ``xref_id`` and ``synonym``. Genes of one ``alt_allele_group_id`` in ``alt_allele`` are one
+gene on the primary assembly and on haplotypes and patches.
+
+The dumps are MySQL's: text without a header, separated by tabs, a backslash before what would end a field or a line,
+``\N`` for no value. Which column is which, the database's own definition tells: ``<database>.sql``, beside them under
+``mysql/<database>/``. Columns have come and gone between releases.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import polars as pl
 
 from homodb.etl.sources.bytestream import open_bytes
 from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.records import ALIASES, Reading, to_arrow
+from homodb.etl.sources.records import ALIASES, ALTERNATES, Reading, to_arrow
 from homodb.etl.sources.stable_ids import without_version
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
@@ -29,17 +32,20 @@ _MEANT = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z":
 _FIELD = re.compile(rb"(?:[^\t\\]|\\.)*", re.DOTALL)
 _NULL = rb"\N"
 _NEEDED = {"gene": ("stable_id", "display_xref_id"), "external_synonym": ("xref_id", "synonym")}
+#: What is read besides where its dump is given.
+_ALLELES = {"gene": ("gene_id",), "alt_allele": ("alt_allele_group_id", "gene_id")}
 #: A record that goes on over more lines is no record.
 _LONGEST = 1 << 20
 
 
 def read(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
-    """Read synonyms.
+    """Read synonyms, and alternate alleles where their dump is given.
 
     Parameters
     ----------
     paths
-        The definition (``….sql``) and the dumps of both tables (``gene.txt``, ``external_synonym.txt``), plain or gzip.
+        The definition (``….sql``) and the dumps of ``gene.txt`` and ``external_synonym.txt``, and of ``alt_allele.txt``
+        if there is one, plain or gzip.
     species
         The species of the genes.
 
@@ -48,7 +54,8 @@ def read(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
     dict
         A reading of each file. That of ``external_synonym`` has the ``aliases`` of kind ``synonym``, each once per
         gene; synonyms of anything but a gene's display name are not kept, and are no loss. Those without text, and
-        those that are not UTF-8, are skipped and counted.
+        those that are not UTF-8, are skipped and counted. That of ``alt_allele`` has the ``alternates``; genes that are
+        not in ``gene``, and groups of one, are skipped and counted.
 
     Raises
     ------
@@ -57,18 +64,21 @@ def read(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
         where a record has another number of fields or a gene no stable ID.
     """
     definition, tables = _files(paths)
-    columns = _columns(definition)
-    genes, displayed = _genes(tables["gene"], columns["gene"])
+    columns = _columns(definition, with_alleles="alt_allele" in tables)
+    genes, displayed, numbers = _genes(tables["gene"], columns["gene"])
     rows, pairs, skipped = _synonyms(tables["external_synonym"], columns["external_synonym"], displayed)
     told = pl.DataFrame(pairs, schema={"gene_id": pl.String, "alias": pl.String}, orient="row").with_columns(
         without_version("gene_id"), kind=pl.lit("synonym"), species=pl.lit(species.number, pl.Int16)
     )
     aliases = to_arrow(told.unique().sort("gene_id", "kind", "alias"), ALIASES)
-    return {
-        definition: Reading(rows=len(columns), kept=len(_NEEDED)),
+    readings = {
+        definition: Reading(rows=len(columns), kept=len(tables)),
         tables["gene"]: Reading(rows=genes, kept=sum(map(len, displayed.values()))),
         tables["external_synonym"]: Reading(rows, len(pairs), skipped, aliases=aliases),
     }
+    if "alt_allele" in tables:
+        readings[tables["alt_allele"]] = _alternates(tables["alt_allele"], columns["alt_allele"], numbers, species)
+    return readings
 
 
 def _files(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
@@ -79,10 +89,10 @@ def _files(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
     if len(definition) != 1 or absent:
         wanted = "wanted the database's .sql, gene.txt and external_synonym.txt, each once"
         raise InputError(", ".join(map(str, paths)), [Problem(0, wanted)])
-    return definition[0], {name: by_name[f"{name}.txt"] for name in _NEEDED}
+    return definition[0], {name: by_name[f"{name}.txt"] for name in (*_NEEDED, *_ALLELES) if f"{name}.txt" in by_name}
 
 
-def _columns(path: Path) -> dict[str, list[str]]:
+def _columns(path: Path, *, with_alleles: bool) -> dict[str, list[str]]:
     """Read which columns the tables of a database have, in order."""
     with open_bytes(path) as stream:
         text = stream.read().decode("utf-8", "replace")
@@ -91,7 +101,7 @@ def _columns(path: Path) -> dict[str, list[str]]:
         tables[name] = [found[1] for line in body.splitlines() if (found := _COLUMN.match(line))]
     problems = [
         Problem(0, f"defines no column {name}.{column}")
-        for name, needed in _NEEDED.items()
+        for name, needed in [*_NEEDED.items(), *(_ALLELES.items() if with_alleles else ())]
         for column in needed
         if column not in tables.get(name, [])
     ]
@@ -100,23 +110,28 @@ def _columns(path: Path) -> dict[str, list[str]]:
     return tables
 
 
-def _genes(path: Path, columns: list[str]) -> tuple[int, dict[bytes, list[str]]]:
-    """Read the stable IDs of genes by the key of their display name, and how many rows there are."""
+def _genes(path: Path, columns: list[str]) -> tuple[int, dict[bytes, list[str]], dict[bytes, str]]:
+    """Read how many genes there are, and their stable IDs by the key of their display name, and by their own key."""
     findings = Findings(path)
     place, name_place = columns.index("stable_id"), columns.index("display_xref_id")
+    key_place = columns.index("gene_id") if "gene_id" in columns else None
     displayed: dict[bytes, list[str]] = {}
+    numbers: dict[bytes, str] = {}
     rows = 0
     for line, fields in _records(path, len(columns), findings):
         rows += 1
         stable_id = _text(fields[place])
         if not stable_id:
             findings.add("a gene without stable ID", line=line)
-        elif fields[name_place] != _NULL:
+            continue
+        if key_place is not None:
+            numbers[fields[key_place]] = stable_id
+        if fields[name_place] != _NULL:
             displayed.setdefault(fields[name_place], []).append(stable_id)
     findings.raise_any()
     if not rows:
         raise InputError(path, [Problem(0, "holds no gene")])
-    return rows, displayed
+    return rows, displayed, numbers
 
 
 def _synonyms(
@@ -140,6 +155,32 @@ def _synonyms(
             pairs += [(gene, synonym.strip()) for gene in genes]
     findings.raise_any()
     return rows, pairs, dict(sorted(skipped.items()))
+
+
+def _alternates(path: Path, columns: list[str], numbers: dict[bytes, str], species: Species) -> Reading:
+    """Read which genes are alleles of one another."""
+    findings = Findings(path)
+    group_place, key_place = columns.index("alt_allele_group_id"), columns.index("gene_id")
+    groups: dict[bytes, set[str]] = {}
+    skipped: Counter[str] = Counter()
+    rows = 0
+    for _, fields in _records(path, len(columns), findings):
+        rows += 1
+        gene = numbers.get(fields[key_place])
+        if gene is None:
+            skipped["alternate alleles of genes that the dump of genes lacks"] += 1
+        else:
+            groups.setdefault(fields[group_place], set()).add(gene)
+    findings.raise_any()
+    alone = sum(len(genes) == 1 for genes in groups.values())
+    if alone:
+        skipped["alternate alleles that are alone in their group"] = alone
+    told = [(gene, min(genes)) for genes in groups.values() if len(genes) > 1 for gene in genes]
+    frame = pl.DataFrame(told, schema={"gene_id": pl.String, "allele_group": pl.String}, orient="row").with_columns(
+        without_version("gene_id"), without_version("allele_group"), species=pl.lit(species.number, pl.Int16)
+    )
+    alternates = to_arrow(frame.unique().sort("gene_id", "allele_group"), ALTERNATES)
+    return Reading(rows, len(told), dict(sorted(skipped.items())), alternates=alternates)
 
 
 def _records(path: Path, width: int, findings: Findings) -> Iterator[tuple[int, list[bytes]]]:

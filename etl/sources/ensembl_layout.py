@@ -8,7 +8,8 @@ is for the divisions that Ensembl Genomes hosts::
                        gtf/<species>/<Species>.<assembly>.<N>.gtf.gz
                        tsv/<species>/<Species>.<assembly>.<N>.{entrez,uniprot,refseq}.tsv.gz
                        tsv/ensembl-compara/homologies/<species>/Compara.<N>.{protein,ncrna}_default.homologies.tsv[.gz]
-                       mysql/<core database>/{<core database>.sql,gene.txt,external_synonym.txt,stable_id_event.txt}.gz
+                       mysql/<core database>/<core database>.sql.gz
+                       mysql/<core database>/{gene,external_synonym,alt_allele,stable_id_event}.txt.gz
 
 Names are patterns, to be looked for in listings. See https://ftp.ensembl.org/pub/README and
 https://www.ensembl.org/info/data/ftp/index.html.
@@ -69,7 +70,7 @@ GROUPS = (
     Group("proteome", "fasta/{species}/pep", r"{stem}\.[\w.+-]+\.pep\.all\.fa", needed=True),
     Group("annotation", "gtf/{species}", r"{stem}\.[\w.+-]+\.{release}\.gtf"),
     Group("xrefs", "tsv/{species}", r"{stem}\.[\w.+-]+\.{release}\.(?P<each>entrez|uniprot|refseq)\.tsv"),
-    Group("core", "mysql/{core}", r"(?P<each>{core}\.sql|gene\.txt|external_synonym\.txt)"),
+    Group("core", "mysql/{core}", r"(?P<each>{core}\.sql|(?:gene|external_synonym|alt_allele)\.txt)"),
     Group("history", "mysql/{core}", r"stable_id_event\.txt"),
     Group(
         "compara",

@@ -85,6 +85,15 @@ ALIASES = pa.schema(
     ]
 )
 
+#: A gene that is one of several alleles of a gene: those of one group have the same lowest stable ID.
+ALTERNATES = pa.schema(
+    [
+        pa.field("species", pa.int16(), nullable=False),
+        pa.field("gene_id", pa.string(), nullable=False),
+        pa.field("allele_group", pa.string(), nullable=False),
+    ]
+)
+
 #: A known correlation of two genes, named by stable ID or symbol; NULL where the source gives the stand-in for unknown.
 HITS = pa.schema(
     [
@@ -109,7 +118,7 @@ class Reading:
         Of these, rows that told something that was asked for.
     skipped
         The others, counted by reason.
-    genes, homologies, proteins, canonical, aliases, hits
+    genes, homologies, proteins, canonical, aliases, alternates, hits
         Tables of the schemas above; empty where the source has none.
     """
 
@@ -121,6 +130,7 @@ class Reading:
     proteins: pa.Table = field(default_factory=PROTEINS.empty_table)
     canonical: pa.Table = field(default_factory=CANONICAL.empty_table)
     aliases: pa.Table = field(default_factory=ALIASES.empty_table)
+    alternates: pa.Table = field(default_factory=ALTERNATES.empty_table)
     hits: pa.Table = field(default_factory=HITS.empty_table)
 
 

@@ -97,7 +97,7 @@ COMMENT ON COLUMN gene.mitochondrial IS 'On the mitochondrial genome, by locatio
 COMMENT ON COLUMN gene.ribosomal IS 'Codes for a protein of the cytosolic ribosome, by symbol or by a one-to-one ortholog that does.';
 COMMENT ON COLUMN gene.pseudoautosomal IS 'Lies in a pseudo-autosomal region; NULL where the location is unknown.';
 COMMENT ON COLUMN gene.primary_gene IS 'The gene on the primary assembly for which this one (haplotype, patch) stands; itself when it is primary.';
-COMMENT ON COLUMN gene.primary_basis IS 'What told the primary gene: region, orthology (of the genes of one symbol only one has homologies), or unknown.';
+COMMENT ON COLUMN gene.primary_basis IS 'What told the primary gene: region, alternate allele (Ensembl groups them), orthology (of the genes of one symbol only one has homologies), or unknown.';
 
 CREATE TABLE gene_alias (
     gene BIGINT NOT NULL,

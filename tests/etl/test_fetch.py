@@ -165,7 +165,8 @@ class TestWhatIsFetched:
                 *(
                     f"mysql/{one}_core_{RELEASE}_1/{table}.gz"
                     for table in (
-                        "gene.txt", "external_synonym.txt", "stable_id_event.txt", f"{one}_core_{RELEASE}_1.sql",
+                        "gene.txt", "external_synonym.txt", "alt_allele.txt", "stable_id_event.txt",
+                        f"{one}_core_{RELEASE}_1.sql",
                     )
                 ),
                 *(
@@ -496,6 +497,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "entrez.tsv.gz": (),
     "protein_default": (),
     "external_synonym": (),
+    "alt_allele": (),
     "CHECKSUMS": (),
     "MD5SUM": (),
     "species_": ("wrong bytes", "changed, and lied about"),

@@ -37,11 +37,15 @@ def by_id(genes: Genes) -> dict[str, dict[str, Any]]:
     return {row["stable_id"]: row for row in genes.table.iter_rows(named=True)}
 
 
-def primary(*rows: dict[str, Any], orthologous: tuple[str, ...] = ()) -> dict[str, tuple[str, str]]:
+def primary(
+    *rows: dict[str, Any], orthologous: tuple[str, ...] = (), alleles: tuple[tuple[str, str], ...] = ()
+) -> dict[str, tuple[str, str]]:
     """Of each gene the primary gene's stable ID, and what told it."""
     genes = collect([("annotation", table(*rows))])
     keys = {stable_id: row["gene"] for stable_id, row in by_id(genes).items()}
-    done = with_primary(genes, homologies(*((keys[stable_id], gene_key(MOUSE, 0)) for stable_id in orthologous)))
+    known = homologies(*((keys[stable_id], gene_key(MOUSE, 0)) for stable_id in orthologous))
+    schema = {"species": pl.Int16, "gene_id": pl.String, "allele_group": pl.String}
+    done = with_primary(genes, known, pl.DataFrame([(HUMAN, *one) for one in alleles], schema=schema, orient="row"))
     names = {key: stable_id for stable_id, key in keys.items()}
     return {stable_id: (names[row["primary_gene"]], row["primary_basis"]) for stable_id, row in by_id(done).items()}
 
@@ -234,6 +238,39 @@ def test_each_species_is_told_by_what_it_has() -> None:
     }  # fmt: skip
     assert done["M2"]["primary_gene"] == keys["M1"]
     assert done["E2"]["primary_gene"] == keys["E2"]
+
+
+def test_alternate_alleles_are_told_by_ensembl_before_symbols() -> None:
+    loci = (
+        gene("E1", "A", region="6"), gene("E2", "B", region="7"),
+        gene("E3", None, region="HSCHR6_MHC"), gene("E4", "A", region="HG1_PATCH"), gene("E5", "A", region="HG2_PATCH"),
+    )  # fmt: skip
+    assert primary(*loci) == {
+        "E1": ("E1", "region"), "E2": ("E2", "region"), "E3": ("E3", "region"), "E4": ("E1", "region"),
+        "E5": ("E1", "region"),
+    }  # fmt: skip
+    told = primary(*loci, alleles=(("E1", "E1"), ("E3", "E1"), ("E2", "E2"), ("E4", "E2")))
+    assert told == {
+        "E1": ("E1", "region"), "E2": ("E2", "region"), "E3": ("E1", "alternate allele"),
+        "E4": ("E2", "alternate allele"), "E5": ("E1", "region"),
+    }  # fmt: skip
+
+
+def test_two_genes_of_the_primary_assembly_stay_apart_whatever_their_alleles() -> None:
+    loci = (gene("E1", "A", region="6"), gene("E2", "B", region="7"), gene("E3", None, region="HG1_PATCH"))
+    alleles = (("E1", "E1"), ("E2", "E1"), ("E3", "E1"))
+    assert {one: to for one, (to, _) in primary(*loci, alleles=alleles).items()} == {"E1": "E1", "E2": "E2", "E3": "E3"}
+
+
+def test_a_locus_that_others_stand_for_may_be_an_allele_itself() -> None:
+    loci = (gene("E1", "A", region="6"), gene("E2", "X", region="HG1_PATCH"), gene("E3", "X", region="HG2_PATCH"))
+    told = primary(*loci, alleles=(("E1", "E1"), ("E2", "E1")))
+    assert {one: to for one, (to, _) in told.items()} == {"E1": "E1", "E2": "E1", "E3": "E1"}
+
+
+def test_without_regions_alleles_tell_of_which_one_is_orthologous() -> None:
+    told = primary(gene("E1", "A"), gene("E2", "B"), orthologous=("E2",), alleles=(("E1", "E1"), ("E2", "E1")))
+    assert {one: to for one, (to, _) in told.items()} == {"E1": "E2", "E2": "E2"}
 
 
 def test_a_symbol_of_one_primary_gene_means_it() -> None:

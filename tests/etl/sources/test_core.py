@@ -79,6 +79,47 @@ def test_labels_that_are_no_text_are_counted(tmp_path: Path) -> None:
     }
 
 
+ALLELES_SQL = (
+    SQL
+    + """
+CREATE TABLE `alt_allele` (
+  `alt_allele_id` int(10) unsigned NOT NULL,
+  `alt_allele_group_id` int(10) unsigned NOT NULL,
+  `gene_id` int(10) unsigned NOT NULL,
+  PRIMARY KEY (`alt_allele_id`)
+) ENGINE=MyISAM;
+"""
+)
+
+
+def with_alleles(folder: Path, alleles: bytes, sql: str = ALLELES_SQL) -> list[Path]:
+    paths = [*write(folder, sql), folder / "alt_allele.txt.gz"]
+    paths[3].write_bytes(gzip.compress(alleles))
+    return paths
+
+
+def test_genes_of_one_group_are_alternate_alleles(tmp_path: Path) -> None:
+    paths = with_alleles(tmp_path, b"1\t7\t3\n2\t7\t1\n3\t8\t2\n4\t9\t99\n5\t9\t4\n")
+    reading = core.read(paths, HUMAN)[paths[3]]
+    assert reading.alternates.to_pylist() == [
+        {"species": HUMAN.number, "gene_id": gene, "allele_group": "ENSG1"} for gene in ("ENSG1", "ENSG3")
+    ]
+    assert (reading.rows, reading.kept) == (5, 2)
+    assert reading.skipped == {
+        "alternate alleles of genes that the dump of genes lacks": 1,
+        "alternate alleles that are alone in their group": 2,
+    }
+    assert told(paths) == told(write(tmp_path))
+
+
+def test_alternate_alleles_that_are_broken(tmp_path: Path) -> None:
+    paths = with_alleles(tmp_path, b"1\t7\n")
+    with pytest.raises(InputError, match=r"alt_allele.txt.gz: .*line 1: wrong number of fields \(2, wanted 3\)"):
+        core.read(paths, HUMAN)
+    with pytest.raises(InputError, match=r"defines no column alt_allele\.alt_allele_group_id"):
+        core.read(with_alleles(tmp_path, b"", SQL), HUMAN)
+
+
 def test_no_synonyms_at_all(tmp_path: Path) -> None:
     assert told(write(tmp_path, synonyms=b"")) == []
 
