@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: all demo test check format kills faults clean bench help
+.PHONY: all demo test check format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -37,6 +37,10 @@ kills: $(STAMP)  ## end builds, downloads and the rest by kill -9, twenty-five t
 
 faults: $(STAMP) ## 200 random sequences of a bad network's faults
 	HOMODB_FAULTS=200 $(BIN)/python -m pytest -q -s tests/etl/test_fetch.py tests/query/test_download.py -k "sequences or Faults or tally"
+
+fuzz: $(STAMP)   ## a minute of atheris for each reader of files from outside (HOMODB_FUZZ=600: ten)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "atheris>=2.3"
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(HOMODB_FUZZ),60)
 
 bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/build.py
