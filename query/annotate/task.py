@@ -42,6 +42,8 @@ class Side:
         Coordinates, shape (cells, 2 or 3); None where there are none.
     phrases
         Columns of obs for cell sentences: by name, a text or None per cell.
+    stable_ids
+        Stable ID of each gene; empty where nobody asked for them, and symbols stand for genes.
     """
 
     counts: sp.csr_matrix
@@ -54,6 +56,7 @@ class Side:
     donor: npt.NDArray[np.int64] | None = None
     place: npt.NDArray[np.float64] | None = None
     phrases: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    stable_ids: tuple[str, ...] = ()
 
     @property
     def n_cells(self) -> int:
@@ -136,6 +139,9 @@ class Labelled:
         What is worth keeping in uns.
     tables
         Longer results, by name.
+    seen
+        Query cells that were learned from, or of a donor that was: they must not be evaluated; shape (query cells,).
+        None: all whose label was given.
     reference_embedding, query_embedding
         Where cells lie, if the method has a space, shape (cells, dimensions), float32.
     """
@@ -147,3 +153,4 @@ class Labelled:
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     reference_embedding: npt.NDArray[np.float32] | None = None
     query_embedding: npt.NDArray[np.float32] | None = None
+    seen: npt.NDArray[np.bool_] | None = None

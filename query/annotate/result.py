@@ -1,0 +1,134 @@
+"""What an annotation did: for a screen, for machines, and for uns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What was done.
+
+    Parameters
+    ----------
+    label, key
+        The column of the reference, and what results are called: ``obs["<label>_<key>"]``.
+    method, strategy, release
+        How.
+    source, target
+        Species of the query and of the reference.
+    parameters
+        Of the method.
+    settings
+        What else was chosen: evidence, query_label, ...
+    cells
+        Cells of the query.
+    empty
+        Of these, cells without any count of a known gene.
+    unknown
+        Cells without a label, the empty ones among them.
+    reference_labels
+        The reference's labels, and how many cells of it had each.
+    found
+        ``label, cells, confidence, distance`` (means), a row per label that was given, most cells first.
+    only
+        Labels that one side alone has; None where those of the query were not read.
+    told
+        What the method tells.
+    tables
+        Longer results, by name.
+    versions
+        Of homodb and of packages that count.
+    notes
+        What a user should know.
+    """
+
+    label: str
+    key: str
+    method: str
+    strategy: str
+    release: str
+    source: str
+    target: str
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    cells: int
+    empty: int
+    unknown: int
+    reference_labels: Mapping[str, int]
+    found: pl.DataFrame
+    only: pl.DataFrame | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """Column of obs that holds the labels."""
+        return f"{self.label}_{self.key}"
+
+    def totals(self) -> dict[str, Any]:
+        """Return all but the tables as plain values, as ``--json`` prints them."""
+        return {
+            "column": self.column, "label": self.label, "method": self.method, "strategy": self.strategy,
+            "release": self.release, "source": self.source, "target": self.target,
+            "parameters": dict(self.parameters), "settings": dict(self.settings), "cells": self.cells,
+            "empty": self.empty, "unknown": self.unknown, "reference_labels": dict(self.reference_labels),
+            "found": self.found.to_dicts(), "only": [] if self.only is None else self.only.to_dicts(),
+            "told": dict(self.told), "versions": dict(self.versions), "notes": list(self.notes),
+        }  # fmt: skip
+
+    def uns(self) -> dict[str, Any]:
+        """Return what stands in uns: values that h5ad and zarr can hold, and tables but for those of cells."""
+        told = {
+            name: value for name, value in self.totals().items() if name not in ("found", "only", "reference_labels")
+        }
+        told["reference_labels"] = list(self.reference_labels)
+        told["reference_cells"] = np.array(list(self.reference_labels.values()), np.int64)
+        held: dict[str, Any] = storable(told)
+        kept = {name: table.to_pandas() for name, table in self.tables.items() if "cell" not in table.columns}
+        if kept:
+            held["tables"] = kept
+        return held
+
+    def lines(self) -> list[str]:
+        """Return the report as text, for a screen."""
+        by = f"{self.method}" + ("" if self.strategy == "none" else f", {self.strategy}")
+        lines = [f"{self.cells:,} cells of {self.source} labelled from {self.target} by {by}"]
+        for row in self.found.iter_rows(named=True):
+            lines.append(f"  {row['label']:<30} {row['cells']:>8,}   mean confidence {row['confidence']:.2f}")
+        if self.unknown:
+            why = f", {self.empty:,} of them without any count" if self.empty else ""
+            lines.append(f"  {'unknown':<30} {self.unknown:>8,}{why}")
+        for row in [] if self.only is None else self.only.iter_rows(named=True):
+            like = f"; is it {row['alike']!r}?" if row["alike"] else ""
+            lines.append(f"label of the {row['side']} only: {row['label']} ({row['cells']:,} cells{like})")
+        return [*lines, *(f"note: {note}" for note in self.notes)]
+
+
+def storable(value: Any) -> Any:
+    """Return a value as AnnData can write it: lists as arrays, None and empty dicts left out, others as text.
+
+    Examples
+    --------
+    >>> storable({"k": 5, "none": None, "named": {"a/b": 1.0}})
+    {'k': 5, 'named': {'a|b': 1.0}}
+    """
+    if isinstance(value, Mapping):
+        held = {str(name).replace("/", "|"): storable(one) for name, one in value.items() if one is not None}
+        return {name: one for name, one in held.items() if not (isinstance(one, dict) and not one)}
+    if isinstance(value, list | tuple | set | frozenset):
+        plain = list(value)
+        numbers = bool(plain) and all(isinstance(one, int | float) for one in plain)
+        return np.array(plain) if numbers else np.array([str(one) for one in plain], dtype=str)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return value.astype(str)
+    if isinstance(value, bool | int | float | str | np.ndarray | np.generic):
+        return value
+    return str(value)

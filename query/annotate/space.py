@@ -1,0 +1,169 @@
+"""One space for both sides: the query's counts translated by best pairs, and principal components of the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from homodb.query.annotate.task import Task
+from homodb.query.integrate.counts import Joint
+from homodb.query.integrate.methods import method_named
+from homodb.query.integrate.prepare import prepare
+from homodb.query.integrate.principal import principal_components
+from homodb.query.integrate.scaled import log_normalized, scaled
+from homodb.query.integrate.settings import Settings
+from homodb.query.integrate.shifted import Shifted
+from homodb.query.translate.product import product
+from homodb.schema.errors import AnnotationError
+
+Array = npt.NDArray[np.float64]
+
+SCALES = ("none", "centre", "each", "reference")
+#: Largest scaled value, as in an integration.
+_SCALE_MAX = 10.0
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Counts of both sides over the genes that they share, in the reference's genes.
+
+    Parameters
+    ----------
+    reference, query
+        CSR, cells x shared genes.
+    columns
+        Columns of the reference that are shared, ascending.
+    """
+
+    reference: sp.csr_matrix
+    query: sp.csr_matrix
+    columns: npt.NDArray[np.int64]
+
+
+def shared_counts(task: Task) -> Shared:
+    """Translate the query's counts to the reference genes that some query gene is linked to, by best pairs."""
+    columns, goes = np.unique(task.best.reference, return_inverse=True)
+    moved = product(task.query.counts, len(columns), task.best.query, goes, task.best.weight)
+    return Shared(sp.csr_matrix(task.reference.counts[:, columns]), sp.csr_matrix(moved), columns)
+
+
+def components(task: Task, *, features: int, dims: int, scale: str) -> tuple[Array, Array, dict[str, Any]]:
+    """Lay both sides' cells out along the reference's principal components.
+
+    Parameters
+    ----------
+    task
+        What is to be annotated.
+    features
+        Shared genes to use: those whose logarithms vary most over the reference's cells, among the genes that have
+        counts on both sides.
+    dims
+        Principal components.
+    scale
+        What is done to the logarithms of each gene first. ``none``: nothing; the cosine then compares profiles, and
+        does not depend on which types the other cells are of. ``centre``: each side's mean is taken off, which also
+        takes off what shifts a whole species, if the sides have like shares of types. ``each``: each side is brought
+        to mean 0 and deviation 1. ``reference``: both sides are scaled as the reference is.
+
+    Returns
+    -------
+    tuple
+        The reference's cells, the query's cells (a row of zeros for one without counts of shared genes), and what is
+        worth telling.
+
+    Raises
+    ------
+    AnnotationError
+        If the sides share too few genes for the components, or the scale is none.
+    """
+    if scale not in SCALES:
+        raise AnnotationError(f"there is no scale {scale!r}; there are {', '.join(SCALES)}")
+    shared = shared_counts(task)
+    logs = [log_normalized(one, _totals(one)) for one in (shared.reference, shared.query)]
+    chosen = _varying(logs[0], logs[1], features)
+    reference, query = (sp.csr_matrix(one[:, chosen]) for one in logs)
+    k = min(dims, len(chosen) - 1, task.reference.n_cells - 1)
+    if k < 1:
+        raise AnnotationError(
+            f"{len(chosen)} shared genes vary over the {task.reference.n_cells} cells of the reference and have counts"
+            " in the query; too few to tell cells apart"
+        )
+    found = principal_components(_scaled(reference, reference, scale), k, seed=task.seed)
+    projected = _scaled(query, reference, scale).times(found.loadings)
+    for cells, counts in ((found.cells, shared.reference), (projected, shared.query)):
+        cells[_totals(counts) == 0] = 0.0
+    told = {"shared_genes": len(shared.columns), "used_genes": len(chosen), "dims": k}
+    return found.cells, projected, told
+
+
+def integrated(task: Task, *, integration: str, features: int, dims: int) -> tuple[Array, Array, dict[str, Any]]:
+    """Lay both sides' cells out by a method of ``homodb integrate``, each side being one of its species.
+
+    Raises
+    ------
+    AnnotationError
+        If a cell has no counts of shared genes.
+    IntegrationError
+        If the method does not exist, or there are too few cells or genes for it.
+    MissingPackageError
+        If it needs a package that is not installed.
+    """
+    method = method_named(integration)
+    shared = shared_counts(task)
+    counts = sp.csr_matrix(sp.vstack([shared.reference, shared.query]))
+    kept = np.flatnonzero(_totals(counts) > 0)
+    sizes = [task.reference.n_cells, task.query.n_cells]
+    code = np.repeat(np.arange(2), sizes)[kept]
+    names = (task.reference.species.common_name, task.query.species.common_name)
+    least = int(np.bincount(code, minlength=2).min()) - 1
+    plain = Settings()
+    settings = Settings(
+        n_features=features, dims=min(dims, least),
+        n_components=max(min(plain.n_components, len(kept) - 1), min(dims, least)),
+        k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), seed=task.seed,
+    )  # fmt: skip
+    labels = tuple(task.reference.symbols[column] for column in shared.columns.tolist())
+    species = names if names[0] != names[1] else ("reference", "query")
+    joint = Joint(sp.csr_matrix(counts[kept]), list(labels), species, code, _totals(counts)[kept])
+    found = method.function(prepare(joint, settings), settings)
+    points = np.zeros((sum(sizes), settings.dims))
+    points[kept] = found.embedding[:, : settings.dims]
+    told = {"shared_genes": len(shared.columns), "dims": settings.dims, "integration": method.name, **found.told}
+    return points[: sizes[0]], points[sizes[0] :], told
+
+
+def _totals(counts: sp.csr_matrix) -> Array:
+    return np.asarray(counts.sum(axis=1), np.float64).ravel()
+
+
+def _varying(reference: sp.csr_matrix, query: sp.csr_matrix, features: int) -> npt.NDArray[np.int64]:
+    """Return the genes that vary most over the reference, ascending; ties fall to the first."""
+    mean = np.asarray(reference.mean(axis=0)).ravel()
+    squares = np.asarray(reference.multiply(reference).mean(axis=0)).ravel()
+    variance = squares - mean**2
+    variance[np.asarray(query.sum(axis=0)).ravel() == 0] = 0.0
+    variance[variance < 1e-12 * (1 + squares)] = 0.0
+    order = np.argsort(-variance, kind="stable")[:features]
+    return np.sort(order[variance[order] > 0])
+
+
+def _scaled(logs: sp.csr_matrix, reference: sp.csr_matrix, scale: str) -> Shifted:
+    """Return the scaled logarithms of a side, clipped from above."""
+    cells, genes = logs.shape
+    if scale == "none":
+        return Shifted(logs, np.zeros((cells, 1)), np.zeros((genes, 1)))
+    if scale == "centre":
+        return Shifted(logs, np.ones((cells, 1)), np.asarray(logs.mean(axis=0)).reshape(-1, 1))
+    if scale == "each" and cells > 1:
+        return scaled(logs, scale_max=_SCALE_MAX)
+    mean = np.asarray(reference.mean(axis=0)).ravel()
+    squares = np.asarray(reference.multiply(reference).mean(axis=0)).ravel()
+    deviation = np.sqrt((squares - mean**2) * reference.shape[0] / (reference.shape[0] - 1))
+    shift = mean / deviation
+    data = np.minimum(logs.data / deviation[logs.indices], (_SCALE_MAX + shift)[logs.indices])
+    values = sp.csr_matrix((data, logs.indices, logs.indptr), logs.shape)
+    return Shifted(values, np.ones((cells, 1)), shift[:, None])

