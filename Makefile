@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: all demo test check format kills faults fuzz clean bench help
+.PHONY: all demo test check docs format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -15,8 +15,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e ".[etl,cells,scale]"
 	touch $@
 
-demo: $(STAMP)   ## simulate three species, build, ask, translate, and see how much of the truth came back
-	$(BIN)/python tests/demo.py demo
+demo: $(STAMP)   ## everything on simulated species, from nothing to a report; under three minutes
+	$(BIN)/homodb demo -o demo
 
 test: $(STAMP)   ## all tests; those on real data run where ../shared/data lies beside the checkout
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -27,6 +27,11 @@ check: $(STAMP)  ## lint, format, types, import rules, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_packaging.py
+	$(MAKE) docs
+
+docs: $(STAMP)   ## the site of the documentation, in site/; any warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html, or: $(BIN)/mkdocs serve"
 
 format: $(STAMP) ## put the code into its form
 	$(BIN)/ruff check --fix .
@@ -55,4 +60,4 @@ bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/integrate.py
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -15,6 +15,7 @@ def main() -> None:
     except HomodbError as error:
         print(f"homodb: {error}", file=sys.stderr)  # noqa: T201 (this is the command line)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except SystemExit as leaving:
+        if leaving.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":  # typer's: the reader went away
+            sys.exit(141)
+        raise

@@ -6,10 +6,15 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli.annotate import annotate
 from homodb.cli.build import build
 from homodb.cli.cache import cache
+from homodb.cli.compare import compare
+from homodb.cli.demo import demo
+from homodb.cli.doctor import doctor
 from homodb.cli.download import download
 from homodb.cli.embed import embed
+from homodb.cli.evaluate import evaluate
 from homodb.cli.exam import exam
 from homodb.cli.explain import explain
 from homodb.cli.export import export
@@ -18,10 +23,13 @@ from homodb.cli.info import info
 from homodb.cli.inspect import inspect
 from homodb.cli.integrate import integrate
 from homodb.cli.join import join
+from homodb.cli.markers import markers
 from homodb.cli.neighbors import neighbors
 from homodb.cli.orthologs import orthologs
 from homodb.cli.publish import publish
 from homodb.cli.releases import releases
+from homodb.cli.report import report
+from homodb.cli.score import score
 from homodb.cli.simulate import simulate
 from homodb.cli.sql import sql
 from homodb.cli.table import table
@@ -37,11 +45,20 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _version(context: typer.Context, wanted: bool) -> None:
+    """Print the version of homodb and its schema, and, on a line of its own, the release that would be asked."""
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"homodb {version('homodb')}")
+        from homodb.query.doctor import release_in_use
+        from homodb.schema.connect import schema_version
+        from homodb.schema.errors import ReleaseError
+
+        typer.echo(f"homodb {version('homodb')}, schema {schema_version()}")
+        try:
+            typer.echo(f"release {release_in_use(context.params.get('release'))}")
+        except ReleaseError as error:
+            typer.echo(f"no release: {error}", err=True)
         raise typer.Exit
 
 
@@ -51,12 +68,12 @@ def options(
     release: Annotated[
         str | None,
         typer.Option(
-            "--release", metavar="PATH|NAME", envvar="HOMODB_RELEASE",
+            "--release", metavar="PATH|NAME", envvar="HOMODB_RELEASE", is_eager=True,
             help="Release to use: its folder, its .duckdb file, or its name in the cache. Also after the command.",
         ),
     ] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print versions and leave.")
     ] = False,
 ) -> None:  # fmt: skip
     """Gene homology for cross-species single-cell biology: build releases, ask them, translate AnnData."""
@@ -67,6 +84,12 @@ for command in (
     translate,
     join,
     integrate,
+    score,
+    compare,
+    annotate,
+    evaluate,
+    markers,
+    report,
     inspect,
     orthologs,
     explain,
@@ -83,7 +106,10 @@ for command in (
     embed,
     simulate,
     exam,
+    demo,
+    doctor,
 ):
-    app.command(command.__name__, no_args_is_help=command not in (info, releases, download, verify))(command)
+    ask_nothing = command in (info, releases, download, verify, demo, doctor)
+    app.command(command.__name__, no_args_is_help=not ask_nothing)(command)
 app.add_typer(export, name="export")
 app.add_typer(cache, name="cache")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
 from homodb.cli.output import Format, give
 
@@ -19,7 +20,13 @@ def inspect(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="An h5ad file or a zarr store.")],
     source: Annotated[
-        str | None, typer.Option("--from", metavar="SPECIES", help="Species of the genes; by default found out.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SPECIES",
+            help="Species of the genes; by default found out.",
+            autocompletion=complete.species,
+        ),
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="Column of var that holds the gene names.")] = None,
     release: ReleaseOption = None,

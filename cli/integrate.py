@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption
 
 _SETTING = "Any setting of homodb.query.integrate.settings, such as k_weight=50 or clustering=leiden; may be repeated."
@@ -20,11 +21,22 @@ def integrate(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="File to write.")],
     method: Annotated[
-        str, typer.Option("--method", metavar="NAME", help="none, cca, harmony or scvi. Default: cca.")
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="none, cca, harmony, scvi, protein or cellama. Default: cca.",
+            autocompletion=complete.integration_methods,
+        ),
     ] = "cca",
     species: Annotated[
         str | None,
-        typer.Option("--species", metavar="A,B,...", help="Species of each file, or of a joint file."),
+        typer.Option(
+            "--species",
+            metavar="A,B,...",
+            help="Species of each file, or of a joint file.",
+            autocompletion=complete.several_species,
+        ),
     ] = None,
     species_key: Annotated[
         str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")

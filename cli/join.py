@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.cells_bar import cells_bar
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
 from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
 
-_EACH = "one for all files, or one for each, comma-separated (- for none)"
+EACH = "one for all files, or one for each, comma-separated (- for none)"
 
 
 def join(
@@ -22,11 +23,23 @@ def join(
         Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
     ],
     species: Annotated[
-        str | None, typer.Option("--species", metavar="A,B,...", help="Species of each file; by default found out.")
+        str | None,
+        typer.Option(
+            "--species",
+            metavar="A,B,...",
+            help="Species of each file; by default found out.",
+            autocompletion=complete.several_species,
+        ),
     ] = None,
     strategy: StrategyOption = None,
     via: Annotated[
-        str | None, typer.Option("--via", metavar="SPECIES", help="The hub that all are joined to; needs no file.")
+        str | None,
+        typer.Option(
+            "--via",
+            metavar="SPECIES",
+            help="The hub that all are joined to; needs no file.",
+            autocompletion=complete.species,
+        ),
     ] = None,
     features: Annotated[
         str, typer.Option("--features", metavar="KIND", help="Under ens_m2m: group (orthologs added up) or copy.")
@@ -43,8 +56,8 @@ def join(
         str | None,
         typer.Option("--shared-types", metavar="COLUMN", help="Only cells whose value there all species have."),
     ] = None,
-    column: Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {_EACH}.")] = None,
-    layer: Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {_EACH}.")] = None,
+    column: Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {EACH}.")] = None,
+    layer: Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {EACH}.")] = None,
     names: NamesOption = "keep",
     report_file: ReportOption = None,
     block: BlockOption = None,
@@ -64,9 +77,9 @@ def join(
         check_join_report(report_file, output, *paths)
     with open_chosen(context, release) as opened, cells_bar() as show:
         report = join_to_file(
-            paths, output, species=_listed(species), strategy=strategy, release=opened, via=via, features=features,
+            paths, output, species=listed(species), strategy=strategy, release=opened, via=via, features=features,
             largest=largest, too_large=too_large, consistent=consistent, measured=measured, shared_types=shared_types,
-            column=_each(column), layer=_each(layer), names=names, block=block, report=show,
+            column=each(column), layer=each(layer), names=names, block=block, report=show,
         )  # fmt: skip
     if report_file is not None:
         write_join_report(report, report_file)
@@ -80,9 +93,11 @@ def join(
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
 
 
-def _listed(given: str | None) -> list[str] | None:
+def listed(given: str | None) -> list[str] | None:
+    """Return the parts of a list with commas."""
     return None if given is None else [one.strip() for one in given.split(",")]
 
 
-def _each(given: str | None) -> list[str | None] | None:
-    return None if given is None else [None if one in ("-", "") else one for one in _listed(given) or ()]
+def each(given: str | None) -> list[str | None] | None:
+    """Return what is named for each file; None where it is ``-``."""
+    return None if given is None else [None if one in ("-", "") else one for one in listed(given) or ()]

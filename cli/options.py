@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homodb.cli import complete
+
 if TYPE_CHECKING:
     from homodb.query.release import Release
 
@@ -18,11 +20,23 @@ ReleaseOption = Annotated[
         "Default: $HOMODB_RELEASE, else the newest in the cache.",
     ),
 ]
-FromOption = Annotated[str, typer.Option("--from", metavar="SPECIES", help="Species of the genes, by any name.")]
-ToOption = Annotated[str, typer.Option("--to", metavar="SPECIES", help="Species to go to, by any name.")]
+FromOption = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="SPECIES", help="Species of the genes, by any name.", autocompletion=complete.species
+    ),
+]
+ToOption = Annotated[
+    str, typer.Option("--to", metavar="SPECIES", help="Species to go to, by any name.", autocompletion=complete.species)
+]
 StrategyOption = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="NAME", help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o."),
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o.",
+        autocompletion=complete.strategies,
+    ),
 ]
 EmbeddingOption = Annotated[
     str | None,
@@ -30,7 +44,13 @@ EmbeddingOption = Annotated[
 ]
 EnsemblOption = Annotated[int, typer.Option("--ensembl", metavar="N", help="Ensembl release to fetch from.")]
 SpeciesListOption = Annotated[
-    str, typer.Option("--species", metavar="NAMES", help="Species, by any names, separated by commas.")
+    str,
+    typer.Option(
+        "--species",
+        metavar="NAMES",
+        help="Species, by any names, separated by commas.",
+        autocompletion=complete.several_species,
+    ),
 ]
 BaseOption = Annotated[
     str | None,

@@ -50,7 +50,9 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
         raise OutputError(f"{form} is binary: write it to a file (-o FILE) or into a pipe")
     else:
         sys.stdout.flush()
-        sys.stdout.buffer.write(_encoded(frame, form))
+        left = memoryview(_encoded(frame, form))
+        while left:  # unbuffered (PYTHONUNBUFFERED), a write may end before all is written
+            left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
 
 
@@ -138,8 +140,12 @@ def _print_table(frame: pl.DataFrame) -> None:
         table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in _flat(frame).head(_SHOWN_ROWS).iter_rows():
         table.add_row(*(_cell(value) for value in row))
-    wide = None if sys.stdout.isatty() else 10_000
-    Console(width=wide, highlight=False, markup=False).print(table)
+    if sys.stdout.isatty():
+        Console(highlight=False, markup=False).print(table)
+    else:  # as wide as it need be, without colours, and without blanks at the ends of lines
+        drawn = io.StringIO()
+        Console(file=drawn, width=10_000, color_system=None, highlight=False, markup=False).print(table)
+        typer.echo("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
     if frame.height > _SHOWN_ROWS:
         typer.echo(f"... {frame.height - _SHOWN_ROWS} more rows (--format csv gives all)", err=True)
 

@@ -7,14 +7,23 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
 from homodb.cli.output import Format, give
 
 
 def table(
     context: typer.Context,
-    species: Annotated[list[str], typer.Argument(metavar="SPECIES...", help="Two or more species, by any name.")],
-    via: Annotated[str | None, typer.Option("--via", metavar="SPECIES", help="The hub that all are joined to.")] = None,
+    species: Annotated[
+        list[str],
+        typer.Argument(metavar="SPECIES...", help="Two or more species, by any name.", autocompletion=complete.species),
+    ],
+    via: Annotated[
+        str | None,
+        typer.Option(
+            "--via", metavar="SPECIES", help="The hub that all are joined to.", autocompletion=complete.species
+        ),
+    ] = None,
     strategy: StrategyOption = None,
     form: Annotated[Format, typer.Option("--format", help="How to give the answer.")] = Format.CSV,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.schema.errors import TranslationError
 
 OutputOption = Annotated[
     Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
 ]
 SourceOption = Annotated[
-    str | None, typer.Option("--from", metavar="SPECIES", help="Species of the genes; by default found out.")
+    str | None,
+    typer.Option(
+        "--from", metavar="SPECIES", help="Species of the genes; by default found out.", autocompletion=complete.species
+    ),
 ]
 ColumnOption = Annotated[
     str | None, typer.Option("--column", help="Column that holds the gene names: of var, or of a table.")
@@ -57,7 +61,13 @@ MeasuredOption = Annotated[
     bool, typer.Option("--measured", help="Choose partners anew among the genes that the file has.")
 ]
 ViaOption = Annotated[
-    str | None, typer.Option("--via", metavar="SPECIES", help="Go through a third species; only when asked for.")
+    str | None,
+    typer.Option(
+        "--via",
+        metavar="SPECIES",
+        help="Go through a third species; only when asked for.",
+        autocompletion=complete.species,
+    ),
 ]
 KeepOption = Annotated[
     bool, typer.Option("--keep-unmapped", help="Keep source genes without a target, marked (mouse:Xist).")

@@ -1,22 +1,45 @@
-"""Writes ``docs/commands.md`` from the commands' help and ``docs/schema.md`` from the DDL's comments.
+"""Writes the pages that the sources give, and the answers of the cookbook's queries.
 
-``python docs/generate.py`` writes them; a test compares them with what it would write.
+``commands.md`` comes from the commands' help, ``schema.md`` from the DDL's comments, ``api.md`` from the list of what
+is public, and in ``cookbook.md`` each query's answer by the toy release is put below it. ``python docs/generate.py``
+writes them; a test compares them with what it would write.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 from typer.main import get_command
 
+import homodb
 from homodb.cli.app import app
+from homodb.cli.output import Format, give
+from homodb.etl.build import build
 from homodb.schema.connect import checks, ddl
 
 DOCS = Path(__file__).resolve().parent
+#: A query of the cookbook and the answer below it.
+_ANSWERED = re.compile(r"```sql\n(?P<sql>(?:(?!```).*\n)+)```\n\n```text\n(?:(?!```).*\n)*```\n")
+#: Where each public name stands on the page of the Python API.
+_API = {
+    "Releases": ("open", "Release", "Explanation", "download", "verify"),
+    "Cells": (
+        "inspect", "Inspection", "translate", "translate_with_report", "Report", "join", "join_with_report",
+        "JoinReport", "integrate",
+    ),
+    "Lists of genes": ("translate_genes",),
+    "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
+    "Annotation": ("annotate", "annotate_with_report", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
+}  # fmt: skip
 _NOTE = "<!-- Written by docs/generate.py: edit the sources, not this page. -->\n"
 
 
@@ -29,8 +52,21 @@ def commands_page() -> str:
         "`homodb [--release PATH|NAME] COMMAND …`. The release may also be named after the command or by the "
         "environment variable `HOMODB_RELEASE`. Species go by any name (`human`, `Homo sapiens`, `hsapiens`, `9606`), "
         "and so do genes.\n",
-        "Exit codes: 0 when all went well; 2 when homodb explains in one line why not, nothing written; 1 for an "
-        "error that homodb did not foresee (please report it).\n",
+        "`homodb --version` says which version and schema this is, and which release a question would go to; "
+        "`homodb doctor` what is installed, cached and missing.\n",
+        "## Exit codes\n",
+        "| code | when |\n| --- | --- |",
+        "| 0 | all went well |",
+        "| 1 | an error that homodb did not foresee (please report it), or a question answered with no |",
+        "| 2 | homodb explains in one line why not, and nothing was written; or the command was not understood |",
+        "| 130 | stopped by Ctrl-C; what can be gone on with is kept |",
+        "| 141 | the program that read the output went away, as `head` does |\n",
+        "## On terminals, in pipes, in logs\n",
+        "Answers go to the output stream; progress, notes (`noted: …`) and errors to the error stream. Progress bars "
+        "are drawn on terminals only. Tables are coloured on terminals only, and not where `NO_COLOR` is set; in a "
+        "pipe they are plain and as wide as they need be. For programs there is `--json`.\n",
+        "`homodb --install-completion` teaches your shell the commands, options, and names of species, strategies and "
+        "methods; `--show-completion` prints what it would install.\n",
     ]
     for name, command in _commands(root):
         parts.append(f"## homodb {name}\n")
@@ -110,7 +146,48 @@ def schema_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-PAGES = {"commands.md": commands_page, "schema.md": schema_page}
+def api_page() -> str:
+    """Return the page of the Python API: a directive for each public name, which mkdocstrings fills in."""
+    parts = [
+        _NOTE,
+        "# Python\n",
+        "Everything public is `homodb.NAME`, loaded when it is first used: `import homodb` takes a moment, whatever is "
+        "installed. Errors are subclasses of `homodb.HomodbError`: [what they mean](troubleshoot.md).\n",
+    ]
+    for title, names in _API.items():
+        parts.append(f"## {title}\n")
+        for name in names:
+            where = homodb._WHERE.get(name)
+            path = f"{where}.{name}" if where else "homodb.query.release.open_release"
+            options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 3}
+            parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
+    left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__"}
+    if left:
+        raise SystemExit(f"docs/generate.py: _API has no place for {', '.join(sorted(left))}")
+    return "\n".join(parts)
+
+
+def cookbook_page() -> str:
+    """Return the cookbook with each query's answer below it: what stands in ``text`` blocks is written anew."""
+    page = (DOCS / "cookbook.md").read_text("utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        build(DOCS.parent / "tests" / "toy" / "release.toml", Path(folder) / "toy")
+        with homodb.open(Path(folder) / "toy") as release:
+
+            def answered(found: re.Match[str]) -> str:
+                return f"```sql\n{found['sql']}```\n\n```text\n{printed(release.sql(found['sql']))}```\n"
+
+            return _ANSWERED.sub(answered, page)
+
+
+def printed(frame: pl.DataFrame) -> str:
+    """Return what ``homodb sql`` prints of a frame."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        give(frame, Format.TABLE)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+PAGES = {"commands.md": commands_page, "schema.md": schema_page, "api.md": api_page, "cookbook.md": cookbook_page}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

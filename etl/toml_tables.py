@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from homodb.etl.config import Source
 from homodb.etl.fetch.record import read_record
 from homodb.schema.errors import ConfigError
+from homodb.schema.near import did_you_mean
 
 
 class Tables:
@@ -49,9 +49,7 @@ class Tables:
         """Refuse unknown keys."""
         for key in table:
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise self.fail(where, f"unknown key {key!r}{hint} (known: {', '.join(known)})")
+                raise self.fail(where, f"unknown key {key!r}{did_you_mean(key, known)} (known: {', '.join(known)})")
 
     def table(self, document: Mapping[str, Any], key: str, *, required: bool = False) -> Mapping[str, Any]:
         """Return a table of a document; an empty one where it is missing."""

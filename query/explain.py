@@ -72,7 +72,7 @@ def explain(release: Release, gene: str, *, source: str | int | Species, target:
     found = resolve(release, [gene], pair.source)
     key = found["gene"].item()
     if key is None:
-        raise UnknownGeneError(unknown_message(found, pair.source))
+        raise UnknownGeneError(unknown_message(release, found, pair.source))
     details = release.ask("gene_details", {"gene": key})
     candidates = pair.ask("candidates", gene=key)
     takers = pair.ask("takers", forward=pair.forward, gene=key, partners=candidates["gene"].to_list())

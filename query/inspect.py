@@ -17,6 +17,7 @@ from homodb.query.slots import open_stored, read_part, slot_table, slots
 from homodb.query.translate.detect import are_positions, detect_species, species_votes
 from homodb.query.understood import forms, kinds, unresolved
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
+from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
 
 #: A column of var is worth naming where this share of its values is known to one species.
@@ -127,7 +128,8 @@ def inspect(
         var = read_part(path, stored, "var")
         if column is not None and column not in var:
             there = ", ".join(map(repr, var.columns)) or "none"
-            raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {there}")
+            close = did_you_mean(column, map(str, var))
+            raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {there}{close}")
         names = [str(name) for name in (var.index if column is None else var[column])]
         votes = species_votes(opened, names)
         notes: list[str] = []

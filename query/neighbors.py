@@ -82,7 +82,7 @@ def neighbors(
     names = [genes] if isinstance(genes, str) else list(genes)
     resolved = resolve(release, names, here)
     if resolved["gene"].is_null().all():
-        raise UnknownGeneError(unknown_message(resolved, here))
+        raise UnknownGeneError(unknown_message(release, resolved, here))
     keys = resolved["gene"].drop_nulls().unique().sort().to_numpy()
     queries = read_rows(vectors_place(release, chosen.vectors(here)), keys)
     reasons = _reasons(release, np.setdiff1d(keys, queries.genes).tolist())

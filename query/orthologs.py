@@ -60,7 +60,7 @@ def orthologs(
     names = [genes] if isinstance(genes, str) else list(genes)
     found = resolve(release, names, pair.source)
     if found["gene"].is_null().all():
-        raise UnknownGeneError(unknown_message(found, pair.source))
+        raise UnknownGeneError(unknown_message(release, found, pair.source))
     keys = found["gene"].drop_nulls().unique().to_list()
     partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(chosen))
     return (
@@ -81,11 +81,16 @@ def orthologs(
     )
 
 
-def unknown_message(found: pl.DataFrame, species: Species) -> str:
-    """Say which names mean no gene, and why."""
+def unknown_message(release: Release, found: pl.DataFrame, species: Species) -> str:
+    """Say which names mean no gene, and why; of one that is unknown, which symbols come close."""
     shown = [
         f"{name} ({'ambiguous: ' + ', '.join(candidates) if how == 'ambiguous' else 'unknown'})"
         for name, how, candidates in found.select("name", "how", "candidates").head(5).iter_rows()
     ]
     more = f" and {found.height - 5} more" if found.height > 5 else ""
-    return f"no gene of {species.name} is meant by {', '.join(shown)}{more}; check the spelling and --from"
+    unknown = found.filter(pl.col("how") != "ambiguous")["name"].head(1)
+    asked = [{"species": species.number, "text": name} for name in unknown]
+    close = [symbol for bound in asked for symbol in release.ask("near_symbols", bound)["symbol"]]
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    told = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
+    return f"{told}{hint or '; check the spelling and --from'}"

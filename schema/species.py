@@ -11,13 +11,13 @@ an entry of its own, below its species: it has its own names, but its taxon ID m
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from homodb.schema.errors import UnknownSpeciesError
+from homodb.schema.near import near
 
 #: So many gene keys belong to one species.
 KEYS_PER_SPECIES = 2**24
@@ -202,9 +202,9 @@ def _unknown(name: str | int) -> str:
     wanted = normalise(str(name))
     # Words only: nobody means the taxon ID beside the one that was given.
     words = {spelling: species for spelling, species in _by_name().items() if not spelling[-1].isdigit()}
-    near = [word for word in words if f"_{wanted}_" in f"_{word}_" or wanted.startswith(f"{word}_")]
-    near += difflib.get_close_matches(wanted, words, n=SUGGESTIONS, cutoff=0.75)
-    suggested = list(dict.fromkeys(words[word] for word in near))[:SUGGESTIONS]
+    close = [word for word in words if f"_{wanted}_" in f"_{word}_" or wanted.startswith(f"{word}_")]
+    close += near(wanted, words, most=SUGGESTIONS, cutoff=0.75)
+    suggested = list(dict.fromkeys(words[word] for word in close))[:SUGGESTIONS]
     hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggested)
     return (
         f"no species is called {str(name)!r}"

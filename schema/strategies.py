@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from enum import StrEnum
 
 from homodb.schema.errors import UnknownStrategyError
+from homodb.schema.near import did_you_mean
 
 
 class Strategy(StrEnum):
@@ -65,9 +65,8 @@ def find_strategy(name: str) -> Strategy:
     normal = name.strip().upper().replace("-", "_")
     if normal in Strategy.__members__:
         return Strategy[normal]
-    close = difflib.get_close_matches(normal, Strategy.__members__, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise UnknownStrategyError(f"there is no strategy {name!r}{hint} (the strategies are {', '.join(Strategy)})")
+    told = f"there is no strategy {name!r}; there are {', '.join(Strategy)}"
+    raise UnknownStrategyError(told + did_you_mean(name, Strategy))
 
 
 def is_coding(biotype: str | None) -> bool:

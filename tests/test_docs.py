@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.main import get_command
@@ -37,12 +38,17 @@ def test_every_command_has_help_an_example_and_a_place_in_the_docs(name: str) ->
     assert f"## homodb {name}" in (ROOT / "docs" / "commands.md").read_text()
 
 
-def test_generated_pages_are_those_that_the_sources_give() -> None:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def _loaded(name: str) -> ModuleType:
+    """Return a module of the folder docs."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec and spec.loader
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    for page, text in generate.PAGES.items():
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_those_that_the_sources_give() -> None:
+    for page, text in _loaded("generate").PAGES.items():
         assert (ROOT / "docs" / page).read_text() == text(), f"run python docs/generate.py: {page} is stale"
 
 
@@ -51,6 +57,33 @@ def test_links_inside_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
         if not re.match(r"[a-z]+:", target):
             assert (page.parent / target).exists(), target
+
+
+def test_every_page_has_its_place_in_the_site() -> None:
+    hooks = _loaded("hooks")
+    nav = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
+    listed = re.findall(r"[\w/-]+\.md", nav)
+    pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
+    assert sorted(listed) == sorted([*pages, *hooks.OUTSIDE.values()])
+
+
+def test_links_are_rewritten_for_the_site() -> None:
+    rewritten = _loaded("hooks").rewritten
+    assert rewritten("[a](../benchmarks/RESULTS.md#x)", "translate.md") == "[a](results.md#x)"
+    assert rewritten("[a](docs/build.md) ![b](docs/images/dial.svg)", "changelog.md") == (
+        "[a](build.md) ![b](images/dial.svg)"
+    )
+    assert rewritten("[a](../evidence.md)", "decisions/README.md") == "[a](../evidence.md)"
+    assert rewritten("[`x`](../schema/near.py), [y](https://z.org), [w](#v)", "build.md") == (
+        "`x`, [y](https://z.org), [w](#v)"
+    )
+
+
+def test_the_site_loads_nothing_from_elsewhere() -> None:
+    config = (ROOT / "mkdocs.yml").read_text()
+    assert "font: false" in config and not re.search(r"https?://", config)
+    for style in (ROOT / "docs" / "stylesheets").iterdir():
+        assert "url(" not in style.read_text() and "@import" not in style.read_text()
 
 
 def _console_blocks(page: Path) -> list[tuple[str, str]]:

@@ -202,7 +202,8 @@ def _compute(tasks: Sequence[Task], work: _Work, spec: ModelSpec, executor: Exec
                 else:
                     begun[_submitted(task, work, spec, executor, lock)] = task, lock
             if not begun:
-                time.sleep(_LOOK if waiting else 0)
+                if waiting:
+                    time.sleep(_LOOK)
                 continue
             finished, _ = wait(begun, timeout=_LOOK if waiting else None, return_when=FIRST_COMPLETED)
             for future in finished:

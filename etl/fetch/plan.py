@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from homodb.etl.sources.checksums import NAMES, read_checksums
 from homodb.etl.sources.listing import Listed, read_listing
 from homodb.schema import transfer
 from homodb.schema.errors import ConfigError, InputError, TransferError, UnknownSpeciesError
+from homodb.schema.near import near as near_names
 from homodb.schema.patience import Patience
 from homodb.schema.species import Species
 
@@ -165,7 +165,7 @@ def _unlisted(species: Species, genomes: dict[str, layout.Genome], record: Recor
     """Say that a release lacks a species, and which come close."""
     near = [name for name in genomes if name.split("_")[:2] == species.name.split("_")[:2]]
     near += [one.name for one in genomes.values() if one.shown.lower() == species.common_name]
-    near += difflib.get_close_matches(species.name, genomes, n=_SHOWN, cutoff=0.6)
+    near += near_names(species.name, genomes, most=_SHOWN)
     names = ", ".join(f"{name} ({genomes[name].shown})" for name in dict.fromkeys(near[:_SHOWN]))
     hint = f"; it has {names}" if names else ""
     return (

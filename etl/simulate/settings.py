@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import zlib
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 from homodb.etl.simulate.clade import MEMBERS
 from homodb.schema.errors import ConfigError
+from homodb.schema.near import did_you_mean
 
 #: Sizes as (least, most).
 SIZES = {
@@ -141,8 +141,7 @@ class Settings:
         for text in written:
             name, _, value = text.partition("=")
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                raise ConfigError(f"there is no setting {name!r}{f'; did you mean {close[0]!r}?' if close else ''}")
+                raise ConfigError(f"there is no setting {name!r}{did_you_mean(name, known)}")
             try:
                 values[name] = int(value) if name in SIZES else float(value)
             except ValueError as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import scipy.sparse as sp
 
 from homodb.query.integrate.settings import Settings
 from homodb.query.translate.values import kind_of_values
-from homodb.schema.errors import CountsError, IntegrationError
+from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
+from homodb.schema.near import did_you_mean
+from homodb.schema.species import find
 
 if TYPE_CHECKING:
     import anndata
@@ -37,6 +39,10 @@ class Joint:
         Which species each cell is of, shape (cells,).
     totals
         Each cell's total, which normalising divides by.
+    genes
+        By species: the stable IDs of each feature's genes there, joined by ``;``, where var tells them.
+    housekeeping
+        Which features are ribosomal or mitochondrial, where var tells.
     """
 
     counts: sp.csr_matrix
@@ -44,6 +50,8 @@ class Joint:
     species: tuple[str, ...]
     code: npt.NDArray[np.int64]
     totals: npt.NDArray[np.float64]
+    genes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    housekeeping: npt.NDArray[np.bool_] | bool = False
 
     def rows(self, species: int) -> npt.NDArray[np.int64]:
         """Return the cells of a species."""
@@ -89,7 +97,30 @@ def read_joint(
     counts = _counts(adata, layer)
     _shared_features(counts, names, code)
     totals = _totals(adata, counts, size_factors)
-    return Joint(counts, [str(name) for name in adata.var_names], names, code, totals)
+    features = [str(name) for name in adata.var_names]
+    return Joint(counts, features, names, code, totals, _genes(adata, names), _housekeeping(adata))
+
+
+def _genes(adata: anndata.AnnData, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the genes of features, of the species for which ``homodb join`` left them."""
+    found = {}
+    for name in names:
+        try:
+            column = f"homodb_{find(name).name}_id"
+        except UnknownSpeciesError:  # species of somebody's own: no release has genes of theirs
+            continue
+        if column in adata.var:
+            texts, empty = adata.var[column].astype(str), adata.var[column].isna()
+            found[name] = tuple("" if gone else text for text, gone in zip(texts, empty, strict=True))
+    return found
+
+
+def _housekeeping(adata: anndata.AnnData) -> npt.NDArray[np.bool_]:
+    marked = np.zeros(adata.n_vars, np.bool_)
+    for name in ("homodb_mt", "homodb_ribo"):
+        if name in adata.var:
+            marked |= adata.var[name].to_numpy(np.bool_)
+    return marked
 
 
 def _species(
@@ -97,7 +128,10 @@ def _species(
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
     if key not in adata.obs:
         columns = ", ".join(map(str, adata.obs.columns)) or "no column"
-        raise IntegrationError(f"obs has no column {key!r} that tells the species; it has {columns} (--species-key)")
+        raise IntegrationError(
+            f"obs has no column {key!r} that tells the species; it has {columns} (--species-key)"
+            + did_you_mean(key, map(str, adata.obs))
+        )
     column = adata.obs[key]
     if column.isna().any():
         raise IntegrationError(f"obs[{key!r}] is empty for {int(column.isna().sum())} cells; name every cell's species")
@@ -131,7 +165,7 @@ def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings:
 def _counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
     if layer is not None and layer not in adata.layers:
         there = ", ".join(adata.layers) or "none"
-        raise IntegrationError(f"there is no layer {layer!r}; there are: {there}")
+        raise IntegrationError(f"there is no layer {layer!r}; there are: {there}{did_you_mean(layer, adata.layers)}")
     where = "X" if layer is None else f"layers[{layer!r}]"
     matrix: Any = adata.X if layer is None else adata.layers[layer]
     if matrix is None:

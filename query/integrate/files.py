@@ -46,7 +46,7 @@ def integrate_files(
     species
         Of several files, the species of each; of a joint file, the species that must be there.
     strategy, release
-        What several files are joined by; see :func:`homodb.join`. Not used with a joint file.
+        What several files are joined by; see :func:`homodb.join`. With a joint file only ``protein`` needs the release.
     method, species_key, label, layer, size_factors, umap, key, **choices
         See :func:`homodb.integrate`. With several files the layer is what is joined in place of X.
     report
@@ -80,7 +80,7 @@ def integrate_files(
         species_key, wanted, layer = "species", None, None
     told = add_integration(
         adata, method=method, species_key=species_key, species=wanted, label=label, layer=layer,
-        size_factors=size_factors, umap=umap, key=key, report=report, **choices,
+        size_factors=size_factors, umap=umap, key=key, release=release, report=report, **choices,
     )  # fmt: skip
     report("writing")
     with whole(target) as partial:

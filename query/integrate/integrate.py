@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -11,12 +12,15 @@ import numpy as np
 from homodb.query.integrate.counts import read_joint
 from homodb.query.integrate.graph import shared_neighbors
 from homodb.query.integrate.methods import Integrated, Method, method_named
-from homodb.query.integrate.prepare import prepare
+from homodb.query.integrate.prepare import Prepared, prepare
 from homodb.query.integrate.settings import Choices, Settings
 from homodb.schema.errors import IntegrationError
+from homodb.schema.near import did_you_mean
 
 if TYPE_CHECKING:
     import anndata
+
+    from homodb.query.release import Release
 
 #: Entry of uns that tells of every integration by its key.
 UNS = "homodb_integration"
@@ -33,6 +37,7 @@ def integrate(
     size_factors: str = "shared",
     umap: bool = False,
     key: str | None = None,
+    release: str | Path | Release | None = None,
     **choices: Unpack[Choices],
 ) -> anndata.AnnData:
     """Integrate the species of a joint AnnData.
@@ -42,7 +47,8 @@ def integrate(
     adata
         Cells of several species x joint features, with raw counts. It is not changed.
     method
-        ``none`` (principal components, the baseline), ``cca`` (as Seurat does it), ``harmony`` or ``scvi``.
+        ``none`` (principal components, the baseline), ``cca`` (as Seurat does it), ``harmony``, ``scvi``, ``protein``
+        or ``cellama``.
     species_key
         Column of obs that tells the species.
     species
@@ -58,6 +64,8 @@ def integrate(
         Also lay the cells out on a plane, for looking only.
     key
         What results are called; by default the method's name (``pca`` for ``none``).
+    release
+        For ``protein``: the release whose vectors of genes are used, open or what :func:`homodb.open` takes.
     **choices
         See :class:`homodb.query.integrate.settings.Settings`.
 
@@ -87,7 +95,7 @@ def integrate(
     copied = adata.to_memory() if adata.isbacked else adata.copy()
     add_integration(
         copied, method=method, species_key=species_key, species=species, label=label, layer=layer,
-        size_factors=size_factors, umap=umap, key=key, **choices,
+        size_factors=size_factors, umap=umap, key=key, release=release, **choices,
     )  # fmt: skip
     return copied
 
@@ -103,6 +111,7 @@ def add_integration(
     size_factors: str = "shared",
     umap: bool = False,
     key: str | None = None,
+    release: str | Path | Release | None = None,
     report: Callable[[str], None] = lambda step: None,
     **choices: Unpack[Choices],
 ) -> dict[str, Any]:
@@ -118,13 +127,29 @@ def add_integration(
         raise TypeError(f"integrate() got an unexpected keyword argument {sorted(unknown)[0]!r}")
     chosen, settings = method_named(method), Settings(**choices)
     if label is not None and label not in adata.obs:
-        raise IntegrationError(f"obs has no column {label!r}; it has {', '.join(map(str, adata.obs.columns))}")
+        columns = ", ".join(map(str, adata.obs.columns))
+        raise IntegrationError(
+            f"obs has no column {label!r}; it has {columns}{did_you_mean(label, map(str, adata.obs))}"
+        )
     report("reading counts")
     joint = read_joint(
         adata, settings, species_key=species_key, species=species, layer=layer, size_factors=size_factors
     )
     report("variable features and components")
-    prepared = prepare(joint, settings)
+    prepared = replace(prepare(joint, settings), release=release)
+    return add_prepared(
+        adata, prepared, chosen, settings, species_key=species_key, label=label, layer=layer,
+        size_factors=size_factors, umap=umap, key=key, report=report,
+    )  # fmt: skip
+
+
+def add_prepared(
+    adata: anndata.AnnData, prepared: Prepared, chosen: Method, settings: Settings, *, species_key: str = "species",
+    label: str | None = None, layer: str | None = None, size_factors: str = "shared", umap: bool = False,
+    key: str | None = None, report: Callable[[str], None] = lambda step: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Integrate in place what was prepared before, by one method; parameters are those of :func:`integrate`."""
+    joint = prepared.joint
     report(chosen.summary)
     found = chosen.function(prepared, settings)
     told: dict[str, Any] = {

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from homodb.query.integrate.prepare import Prepared
 from homodb.query.integrate.settings import Settings
 from homodb.schema.errors import IntegrationError
+from homodb.schema.near import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,25 @@ def _scvi(prepared: Prepared, settings: Settings) -> Integrated:
     return Integrated(*scvi(prepared, settings))
 
 
+def _protein(prepared: Prepared, settings: Settings) -> Integrated:
+    from homodb.query.integrate.proteins import proteins
+
+    return Integrated(*proteins(prepared, settings))
+
+
+def _cellama(prepared: Prepared, settings: Settings) -> Integrated:
+    from homodb.query.integrate.sentences import embedded_sentences
+
+    return Integrated(*embedded_sentences(prepared, settings))
+
+
 METHODS = (
     Method("none", "principal components as they are: the baseline", "", "pca", _none),
     Method("cca", "canonical correlation and anchors, as Seurat does it", "10.1016/j.cell.2019.05.031", "cca", _cca),
     Method("harmony", "Harmony, by harmonypy", "10.1038/s41592-019-0619-0", "harmony", _harmony),
     Method("scvi", "scVI, by scvi-tools", "10.1038/s41592-018-0229-2", "scvi", _scvi),
+    Method("protein", "cells as weighted means of their genes' protein embeddings", "", "protein", _protein),
+    Method("cellama", "cells as sentences, by a language model", "10.1002/advs.202513210", "cellama", _cellama),
 )
 
 
@@ -87,4 +102,5 @@ def method_named(name: str) -> Method:
     for method in METHODS:
         if method.name == name.lower():
             return method
-    raise IntegrationError(f"there is no method {name!r}; there are {', '.join(one.name for one in METHODS)}")
+    names = [method.name for method in METHODS]
+    raise IntegrationError(f"there is no method {name!r}; there are {', '.join(names)}{did_you_mean(name, names)}")

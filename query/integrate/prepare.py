@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,9 @@ from homodb.query.integrate.scaled import log_normalized, scaled
 from homodb.query.integrate.settings import Settings
 from homodb.query.integrate.variable import consensus, vst
 from homodb.schema.errors import IntegrationError
+
+if TYPE_CHECKING:
+    from homodb.query.release import Release
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,15 @@ class Prepared:
         Their normalised logarithms, cells x chosen features.
     components
         Principal components of these, scaled over all cells.
+    release
+        A release, open or where it lies, for methods that need vectors of genes.
     """
 
     joint: Joint
     chosen: npt.NDArray[np.int64]
     logs: sp.csr_matrix
     components: Components
+    release: Release | str | Path | None = None
 
 
 def prepare(joint: Joint, settings: Settings) -> Prepared:

@@ -42,6 +42,13 @@ def principal_components(matrix: Shifted, k: int, *, seed: int = 0) -> Component
     return Components(left * values * signs, right * signs, values**2 / (matrix.shape[0] - 1))
 
 
+def leading_directions(points: Array, k: int) -> Array:
+    """Turn points, shape (cells, dimensions), so that most of their spread lies in the first `k` dimensions, kept."""
+    left, values, _ = np.linalg.svd(points, full_matrices=False)
+    kept = min(k, len(values))
+    return np.ascontiguousarray(left[:, :kept] * values[:kept])
+
+
 def canonical_vectors(first: Shifted, second: Shifted, k: int, *, seed: int = 0) -> tuple[Array, Array]:
     """Compute the `k` leading canonical vectors of two species, as Seurat's ``RunCCA`` does.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
 from homodb.schema.errors import IntegrationError
+from homodb.schema.near import did_you_mean
 
 
 class Choices(TypedDict, total=False):
@@ -27,6 +28,7 @@ class Choices(TypedDict, total=False):
     resolution: float
     n_starts: int
     seed: int
+    model: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Settings:
         Of so many random starts the one of best modularity is kept (``n.start``).
     seed
         Of everything random (``seed.use``).
+    model
+        Sentence model of ``cellama``: a folder or a name.
 
     Raises
     ------
@@ -90,6 +94,7 @@ class Settings:
     resolution: float = 0.8
     n_starts: int = 10
     seed: int = 42
+    model: str = "all-MiniLM-L12-v2"
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -126,7 +131,10 @@ def read_settings(texts: list[str]) -> Choices:
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
         if name not in kinds:
-            raise IntegrationError(f"there is no setting {name!r}; there are {', '.join(kinds)} (write NAME=VALUE)")
+            raise IntegrationError(
+                f"there is no setting {name!r}; there are {', '.join(kinds)} (write NAME=VALUE)"
+                + did_you_mean(name, kinds)
+            )
         try:
             read[name] = kinds[name](value)
         except ValueError:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from homodb.schema.errors import JoinError
+from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
 
 #: Columns that a join adds.
@@ -92,7 +93,8 @@ def _shared(
     for table, name in zip(tables, names, strict=True):
         if column not in table:
             there = ", ".join(map(repr, table.columns)) or "none"
-            raise JoinError(f"{name}: obs has no column {column!r} (--shared-types); its columns are: {there}")
+            close = did_you_mean(column, map(str, table))
+            raise JoinError(f"{name}: obs has no column {column!r} (--shared-types); its columns are: {there}{close}")
         values.append([None if pd.isna(one) else str(one) for one in table[column].tolist()])
     types: dict[Species, set[str]] = {}
     for one, told in zip(species, values, strict=True):

@@ -96,20 +96,24 @@ def join_with_report(
     **choices: Unpack[JoinChoices],
 ) -> tuple[anndata.AnnData, JoinReport]:
     """Join as :func:`join` does, and return the report of fates beside it."""
-    import anndata
-
-    given, options = _checked(objects, species, choices, block)
+    given, options = check_objects(objects, species, choices, block)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-join-")))
         sources = stack.enter_context(opened_sources(given, called(given), options.layers))
-        work = Work(opened, sources, species, strategy, options, folder, block, report)
-        made = {slot: work.carry(slot, lambda *_: MemorySink()) for slot in work.slots()}
-        told = work.report()
-        (_, x), *layers = made.items()
-        layered = {slot.name: matrix for slot, matrix in layers if matrix is not None}
-        result = anndata.AnnData(X=x, obs=work.obs(), var=work.plan.var, layers=layered)
-        result.uns["homodb"] = provenance(told)
+        return joined(Work(opened, sources, species, strategy, options, folder, block, report))
+
+
+def joined(work: Work) -> tuple[anndata.AnnData, JoinReport]:
+    """Do the work in memory."""
+    import anndata
+
+    made = {slot: work.carry(slot, lambda *_: MemorySink()) for slot in work.slots()}
+    told = work.report()
+    (_, x), *layers = made.items()
+    layered = {slot.name: matrix for slot, matrix in layers if matrix is not None}
+    result = anndata.AnnData(X=x, obs=work.obs(), var=work.plan.var, layers=layered)
+    result.uns["homodb"] = provenance(told)
     return result, told
 
 
@@ -154,7 +158,7 @@ def join_to_file(
     OutputError
         If the output is one of the inputs, or cannot be written.
     """
-    given, options = _checked(paths, species, choices, block)
+    given, options = check_objects(paths, species, choices, block)
     for path in given:
         check_apart(path, output)
     with ExitStack() as stack:
@@ -184,7 +188,7 @@ def join_to_file(
     return told
 
 
-def _checked(
+def check_objects(
     objects: Sequence[Any], species: Sequence[Any] | None, choices: JoinChoices, block: int | None
 ) -> tuple[list[Any], JoinOptions]:
     """Check what can be checked before anything is read."""

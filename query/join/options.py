@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from homodb.query.translate.options import Names
 from homodb.schema.errors import JoinError
+from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
 
 #: A group of orthologs with more genes than this is no feature, by default.
@@ -111,7 +112,7 @@ def read_join_options(choices: JoinChoices, objects: int) -> JoinOptions:
 
 def _word(words: Sequence[str], word: str, what: str) -> str:
     if word not in words:
-        raise JoinError(f"there is no {what} {word!r}; there are {', '.join(words)}")
+        raise JoinError(f"there is no {what} {word!r}; there are {', '.join(words)}{did_you_mean(word, words)}")
     return word
 
 

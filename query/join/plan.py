@@ -49,6 +49,8 @@ class JoinPlan:
         Groups that are too large.
     notes
         What a user should know.
+    title
+        What the mapping is called, where it is none of the five strategies.
     """
 
     way: Way
@@ -61,6 +63,12 @@ class JoinPlan:
     told: pl.DataFrame
     left_out: pl.DataFrame
     notes: tuple[str, ...]
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """What the mapping is called."""
+        return self.title or str(self.way.strategy)
 
     @property
     def copies(self) -> bool:

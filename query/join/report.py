@@ -138,7 +138,21 @@ def provenance(report: JoinReport) -> dict[str, Any]:
     told["genes"] = files["genes"].to_numpy()
     if not files["carried"].null_count():
         told["carried"] = files["carried"].to_numpy()
+    told |= _fates(report)
     for key, texts in (("dropped", report.dropped), ("notes", report.notes)):
         if texts:
             told[key] = np.array(list(texts), dtype=str)
     return told
+
+
+def _fates(report: JoinReport) -> dict[str, Any]:
+    """Return ``fates``, ``fate_genes`` (files x fates) and, where counts are known, ``fate_shares`` of them."""
+    rows = report.by_fate()
+    fates = [str(fate) for fate in Fate if str(fate) in set(rows["fate"])]
+    files = report.files["file"].to_list()
+    genes, shares = np.zeros((len(files), len(fates)), np.int64), np.zeros((len(files), len(fates)))
+    for row in rows.iter_rows(named=True):
+        at = files.index(row["file"]), fates.index(row["fate"])
+        genes[at], shares[at] = row["genes"], np.nan if row["share"] is None else row["share"]
+    told: dict[str, Any] = {"fates": np.array(fates, dtype=str), "fate_genes": genes}
+    return told if report.files["carried"].null_count() else told | {"fate_shares": shares}

@@ -13,9 +13,9 @@ import polars as pl
 from homodb.query.join.cells import TOTAL, put_together
 from homodb.query.join.direct import CONFIRMED, SILENT, count_verdicts
 from homodb.query.join.options import JoinOptions
-from homodb.query.join.plan import make_plan
+from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport
-from homodb.query.join.sides import read_side
+from homodb.query.join.sides import Side, read_side
 from homodb.query.join.sources import Source
 from homodb.query.join.stack import Part, judged, objection, stack
 from homodb.query.release import Release
@@ -28,6 +28,18 @@ from homodb.schema.species import Species
 from homodb.schema.strategies import EvidenceClass, Strategy
 
 _MAIN = Slot("X", "X", main=True)
+
+
+def read_sides(
+    release: Release, sources: Sequence[Source], species: Sequence[str | int | Species | None] | None,
+    options: JoinOptions,
+) -> list[Side]:  # fmt: skip
+    """Find the genes of every object; errors as of :func:`homodb.query.join.sides.read_side`."""
+    asked = [None] * len(sources) if species is None else list(species)
+    return [
+        read_side(release, source.name, source.var, one, column)
+        for source, one, column in zip(sources, asked, options.columns, strict=True)
+    ]
 
 
 class Work:
@@ -47,24 +59,22 @@ class Work:
         Cells of a run.
     report
         Called with how far it is.
+    plan
+        A plan that was made before, of the same objects; by default it is made here.
     """
 
     def __init__(
         self, release: Release, sources: Sequence[Source], species: Sequence[str | int | Species | None] | None,
         strategy: str | Strategy | None, options: JoinOptions, folder: Path, block: int | None,
-        report: Callable[[Progress], None],
+        report: Callable[[Progress], None], plan: JoinPlan | None = None,
     ) -> None:  # fmt: skip
         self._sources, self._folder, self._block, self._progress = sources, folder, block, report
-        asked = [None] * len(sources) if species is None else list(species)
-        sides = [
-            read_side(release, source.name, source.var, one, column)
-            for source, one, column in zip(sources, asked, options.columns, strict=True)
-        ]
+        sides = read_sides(release, sources, species, options) if plan is None else plan.sides
         self._cells = put_together(
             [source.obs for source in sources], [source.name for source in sources], [side.species for side in sides],
             options.shared_types,
         )  # fmt: skip
-        self.plan = make_plan(release, sides, strategy, options)
+        self.plan = make_plan(release, sides, strategy, options) if plan is None else plan
         self._notes: list[str] = []
         self._dropped: list[str] = []
         self._made: dict[str, str] = {}
@@ -146,7 +156,7 @@ class Work:
         if self._main[0].sums is None:
             notes.append("no counts were added up, so there are no totals and no shares of counts (values are scaled)")
         return JoinReport(
-            release=plan.way.release.version, strategy=str(plan.way.strategy), features=kind,
+            release=plan.way.release.version, strategy=plan.called, features=kind,
             hub=self._hub(), files=self._files(fates),
             feature_count=plan.links[0].shape[1], summed=plan.several, fates=pl.concat(fates), steps=plan.steps,
             verdicts=count_verdicts(plan.told), conflicts=self._conflicts(), left_out=self._left_out(),

@@ -13,6 +13,7 @@ from homodb.query.lists.complexes import Cell, read, readings
 from homodb.query.lists.partners import Wish, find_source
 from homodb.query.lists.table import Table
 from homodb.schema.errors import TranslationError
+from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
 
 #: How columns of genes are called: in marker tables of scanpy and Seurat, and in the tables of ligands and receptors of
@@ -146,7 +147,8 @@ def _asked_for(table: Table, wanted: str) -> list[int]:
             places.append(int(name) - 1)
         else:
             there = ", ".join(map(repr, table.header))
-            raise TranslationError(f"the table has no column {name!r}; its columns are: {there}")
+            close = did_you_mean(name, table.header)
+            raise TranslationError(f"the table has no column {name!r}; its columns are: {there}{close}")
     return list(dict.fromkeys(places))
 
 

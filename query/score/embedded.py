@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.schema.errors import ScoreError
+from homodb.schema.near import did_you_mean
 
 if TYPE_CHECKING:
     import anndata
@@ -18,6 +19,9 @@ DIMENSIONS = 30
 
 #: Entry of uns in which an integration notes what it did, by key.
 _UNS = "homodb_integration"
+
+#: Key of what method ``none`` gives; it is meant only where it is named or alone.
+_BASELINE = "pca"
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def read_embedded(
         Cells of several species, with an embedding in obsm.
     key
         Which integration: ``obsm["X_<key>"]``, or an entry of obsm by its own name; by default the only one that
-        ``homodb integrate`` left.
+        ``homodb integrate`` left, the ``none`` baseline apart.
     label, species_key, donor_key
         Columns of obs. Every cell must have a label, a species and, where a column of donors is named, a donor.
 
@@ -117,6 +121,7 @@ def read_embedded(
 def _embedding(adata: anndata.AnnData, key: str | None) -> tuple[str, npt.NDArray[np.float64]]:
     there = integrations(adata)
     if key is None:
+        there = [one for one in there if one != _BASELINE] or there
         if len(there) != 1:
             seen = ", ".join(there) if there else "none that homodb integrate left"
             raise ScoreError(f"which embedding is meant? There are: {seen}; name one (--key), or integrate first")
@@ -134,7 +139,10 @@ def _embedding(adata: anndata.AnnData, key: str | None) -> tuple[str, npt.NDArra
 def _column(adata: anndata.AnnData, name: str, option: str, what: str) -> Coded:
     if name not in adata.obs:
         there = ", ".join(map(str, adata.obs.columns)) or "no column"
-        raise ScoreError(f"obs has no column {name!r} that tells {what}; it has {there} ({option})")
+        raise ScoreError(
+            f"obs has no column {name!r} that tells {what}; it has {there} ({option})"
+            + did_you_mean(name, map(str, adata.obs))
+        )
     column = adata.obs[name]
     if column.isna().any():
         raise ScoreError(f"obs[{name!r}] is empty for {int(column.isna().sum()):,} cells; leave them out, or name them")

@@ -20,12 +20,15 @@ class Number:
         Interval of 95 %; None where none was asked for.
     better
         1 where higher is better, -1 where lower is, 0 where neither.
+    baseline
+        The same score of the ``none`` baseline; None where there is none.
     """
 
     value: float
     low: float | None = None
     high: float | None = None
     better: int = 1
+    baseline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,13 @@ class Score:
     notes: tuple[str, ...] = ()
 
     def flat(self) -> dict[str, float | None]:
-        """Return all numbers in one object: ``pllm_ari``, ``pllm_ari_low``, ``pllm_ari_high``, ..."""
+        """Return all numbers in one object: ``pllm_ari``, its ``pllm_ari_low``, ``_high`` and ``_baseline``, ..."""
         found: dict[str, float | None] = {}
         for profile, part in self.parts.items():
             for name, number in part.numbers.items():
                 found[f"{profile}_{name}"] = number.value
                 if number.low is not None and number.high is not None:
                     found |= {f"{profile}_{name}_low": number.low, f"{profile}_{name}_high": number.high}
+                if number.baseline is not None:
+                    found[f"{profile}_{name}_baseline"] = number.baseline
         return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypedDict, TypeVar
 
 from homodb.schema.errors import TranslationError
+from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
 from homodb.schema.strategies import EvidenceClass
 
@@ -183,7 +184,8 @@ def _word(words: type[_Word], word: str, what: str) -> _Word:
     try:
         return words(word)
     except ValueError:
-        raise TranslationError(f"there is no {what} {word!r}; there are {', '.join(words)}") from None
+        close = did_you_mean(word, words)
+        raise TranslationError(f"there is no {what} {word!r}; there are {', '.join(words)}{close}") from None
 
 
 def _least(choices: Choices) -> dict[str, float]:

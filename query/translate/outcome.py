@@ -15,6 +15,7 @@ from homodb.query.translate.report import Report, with_counts
 from homodb.query.translate.slots import Logged, Refused, Slot, decide
 from homodb.query.translate.tally import Tally
 from homodb.schema.errors import TranslationError
+from homodb.schema.near import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,5 +120,6 @@ def groups_of(obs: pd.DataFrame, by: tuple[str, ...]) -> dict[str, pd.Series]:
     for column in by:
         if column not in obs:
             there = ", ".join(map(repr, obs.columns)) or "none"
-            raise TranslationError(f"obs has no column {column!r}; its columns are: {there}")
+            close = did_you_mean(column, map(str, obs))
+            raise TranslationError(f"obs has no column {column!r}; its columns are: {there}{close}")
     return {column: obs[column] for column in by}

@@ -11,6 +11,7 @@ from homodb.query.translate.detect import detect_species, other_species_note
 from homodb.query.translate.options import Options
 from homodb.query.translate.plan import GENE_EXPRESSION, Plan, find_route, make_plan
 from homodb.schema.errors import TranslationError
+from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
@@ -84,7 +85,8 @@ def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
         return [str(name) for name in var.index]
     if column not in var:
         there = ", ".join(map(repr, var.columns)) or "none"
-        raise TranslationError(f"var has no column {column!r}; its columns are: {there}")
+        close = did_you_mean(column, map(str, var))
+        raise TranslationError(f"var has no column {column!r}; its columns are: {there}{close}")
     return [str(name) for name in var[column]]
 
 

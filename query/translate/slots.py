@@ -10,6 +10,7 @@ from homodb.query.translate.matrices import Rows
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.values import Values, judge
 from homodb.schema.errors import CountsError, TranslationError
+from homodb.schema.near import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def main_slot(layer: str | None, *, has_x: bool, layers: Sequence[str], has_raw:
     if layer == "raw" and has_raw:
         return Slot("raw", "raw", main=True)
     there = ", ".join([*map(repr, layers), *(["raw"] if has_raw else [])]) or "none"
-    raise TranslationError(f"there is no layer {layer!r}; the layers are: {there}")
+    raise TranslationError(f"there is no layer {layer!r}; the layers are: {there}{did_you_mean(layer, layers)}")
 
 
 def check_slots(slots: Sequence[Slot], options: Options) -> None:

@@ -7,7 +7,13 @@ Everything public is here, loaded when it is first used:
 - :func:`translate`, :func:`translate_with_report`: an AnnData into another species' genes;
 - :func:`join`, :func:`join_with_report`: several species in one AnnData, over shared features;
 - :func:`integrate`: the species of such an AnnData in one embedding;
+- :func:`score`: how good that embedding is, beside no integration at all;
+- :func:`compare`: mappings and methods of integration, on the same cells;
+- :func:`markers`: marker genes of each cell type, and which of them the species share;
+- :func:`report`: all of this on one page;
+- :func:`annotate`, :func:`evaluate`: cell types carried from a reference of another species, and how right they are;
 - :func:`translate_genes`: names of genes into those of their partners;
+- :class:`OrthologyLayer`: a layer for PyTorch, from one species' genes to another's;
 - :func:`inspect`: what the gene names of an AnnData are;
 - :func:`download`, :func:`verify`: a release into the cache, and whether it is still what it was;
 - :class:`Release`, :class:`Strategy`, and the errors, :class:`HomodbError` at their root.
@@ -16,20 +22,33 @@ Everything public is here, loaded when it is first used:
 import importlib
 
 _WHERE = {
+    "Annotation": "homodb.query.annotate.result",
+    "Evaluation": "homodb.query.annotate.evaluate.result",
+    "Comparison": "homodb.query.compare.result",
     "EvidenceClass": "homodb.schema.strategies",
     "Explanation": "homodb.query.explain",
     "HomodbError": "homodb.schema.errors",
     "Inspection": "homodb.query.inspect",
     "JoinReport": "homodb.query.join.report",
+    "Markers": "homodb.query.markers.result",
+    "OrthologyLayer": "homodb.query.annotate.tron.layer",
     "Release": "homodb.query.release",
     "Report": "homodb.query.translate.report",
+    "Score": "homodb.query.score.result",
     "Species": "homodb.schema.species",
     "Strategy": "homodb.schema.strategies",
+    "compare": "homodb.query.compare.compare",
+    "annotate": "homodb.query.annotate.annotate",
+    "annotate_with_report": "homodb.query.annotate.annotate",
     "download": "homodb.query.download",
+    "evaluate": "homodb.query.annotate.evaluate.evaluate",
     "inspect": "homodb.query.inspect",
     "integrate": "homodb.query.integrate.integrate",
     "join": "homodb.query.join.join",
     "join_with_report": "homodb.query.join.join",
+    "markers": "homodb.query.markers.markers",
+    "report": "homodb.query.report.report",
+    "score": "homodb.query.score.score",
     "translate": "homodb.query.translate.translate",
     "translate_genes": "homodb.query.lists.genes",
     "translate_with_report": "homodb.query.translate.translate",

@@ -1,3 +1,11 @@
+from homodb.query.annotate.annotate import annotate as annotate
+from homodb.query.annotate.annotate import annotate_with_report as annotate_with_report
+from homodb.query.annotate.evaluate.evaluate import evaluate as evaluate
+from homodb.query.annotate.evaluate.result import Evaluation as Evaluation
+from homodb.query.annotate.result import Annotation as Annotation
+from homodb.query.annotate.tron.layer import OrthologyLayer as OrthologyLayer
+from homodb.query.compare.compare import compare as compare
+from homodb.query.compare.result import Comparison as Comparison
 from homodb.query.download import download as download
 from homodb.query.explain import Explanation as Explanation
 from homodb.query.inspect import Inspection as Inspection
@@ -7,8 +15,13 @@ from homodb.query.join.join import join as join
 from homodb.query.join.join import join_with_report as join_with_report
 from homodb.query.join.report import JoinReport as JoinReport
 from homodb.query.lists.genes import translate_genes as translate_genes
+from homodb.query.markers.markers import markers as markers
+from homodb.query.markers.result import Markers as Markers
 from homodb.query.release import Release as Release
 from homodb.query.release import open_release as open
+from homodb.query.report.report import report as report
+from homodb.query.score.result import Score as Score
+from homodb.query.score.score import score as score
 from homodb.query.translate.report import Report as Report
 from homodb.query.translate.translate import translate as translate
 from homodb.query.translate.translate import translate_with_report as translate_with_report
@@ -21,22 +34,35 @@ from homodb.schema.verify import verify as verify
 __version__: str
 
 __all__ = [
+    "Annotation",
+    "Comparison",
+    "Evaluation",
     "EvidenceClass",
     "Explanation",
     "HomodbError",
     "Inspection",
     "JoinReport",
+    "Markers",
+    "OrthologyLayer",
     "Release",
     "Report",
+    "Score",
     "Species",
     "Strategy",
     "__version__",
+    "annotate",
+    "annotate_with_report",
+    "compare",
     "download",
+    "evaluate",
     "inspect",
     "integrate",
     "join",
     "join_with_report",
+    "markers",
     "open",
+    "report",
+    "score",
     "translate",
     "translate_genes",
     "translate_with_report",

@@ -27,6 +27,7 @@ from polars.testing import assert_frame_equal
 
 import homodb
 from homodb.cli import main
+from homodb.schema.connect import schema_version
 
 COMMANDS = ("translate", "inspect", "orthologs", "explain", "table", "sql", "info", "build", "simulate", "exam")
 TRUTH = """\
@@ -123,7 +124,19 @@ def test_the_example_of_the_help_works(
 
 
 def test_version(run: Run) -> None:
-    assert run("--version") == (0, f"homodb {homodb.__version__}\n".encode(), "")
+    ran = run("--version")
+    assert ran.code == 0 and ran.out == f"homodb {homodb.__version__}, schema {schema_version()}\n"
+    assert ran.err.startswith("no release: ")
+
+
+def test_version_tells_which_release_would_be_asked(
+    run: Run, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = f"release toy-1, schema {schema_version()}, {toy_folder}\n"
+    assert run("--release", toy_folder, "--version").out.endswith(named)
+    monkeypatch.setenv("HOMODB_RELEASE", str(toy_folder))
+    assert run("--version").out.endswith(named)
+    assert run("--release", "nothing", "--version").err.startswith("no release: nothing")
 
 
 def test_all_commands_are_listed(run: Run) -> None:

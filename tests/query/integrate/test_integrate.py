@@ -241,9 +241,9 @@ def test_leiden_and_none(cells: anndata.AnnData) -> None:
 
 
 def test_methods_and_settings() -> None:
-    assert [one.name for one in METHODS] == ["none", "cca", "harmony", "scvi"] and method_named(
-        "Harmony"
-    ).key == "harmony"
+    names = [one.name for one in METHODS]
+    assert names == ["none", "cca", "harmony", "scvi", "protein", "cellama"]
+    assert method_named("Harmony").key == "harmony"
     assert Settings(**read_settings(["k_weight = 7", "prune=0"])).k_weight == 7
     for text, words in (
         ("k=1", "no setting 'k'"),

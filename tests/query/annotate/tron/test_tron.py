@@ -84,13 +84,15 @@ def test_labels_cells_without_any_query_label() -> None:
     assert found.told["tuned"] == "nothing" and found.seen is not None and not found.seen.any()
     assert found.told["edges"] == 80 and found.told["reference_genes"] == 40 and found.told["query_genes"] == 80
     weights = found.tables["weights"]
-    assert weights.height == 80 and not weights["change"].any() and not weights["spread"].any()
+    assert weights.height == 80 and (weights["change"] == 0).all() and (weights["spread"] == 0).all()
     assert steps and all(step.startswith("tron: ") for step in steps)
     assert found.query_embedding is not None and found.reference_embedding is not None
     assert found.query_embedding.shape == (90, 32) and found.query_embedding.dtype == np.float32
     # the distance is what the embeddings say, computed in another way
-    units = [one / np.linalg.norm(one, axis=1, keepdims=True)
-             for one in (found.reference_embedding.astype(float), found.query_embedding[placed].astype(float))]  # fmt: skip
+    units = [
+        one / np.linalg.norm(one.astype(float), axis=1, keepdims=True)
+        for one in (found.reference_embedding, found.query_embedding[placed])
+    ]
     np.testing.assert_allclose(found.distance[placed], 1 - (units[1] @ units[0].T).max(axis=1), atol=1e-6)
 
 
@@ -165,7 +167,7 @@ def test_options(chosen: dict[str, Any]) -> None:
     assert found.told["held_out_by"] == ("nothing" if "validation" in chosen else "donors")
     assert weights["spread"].is_null().all() == (chosen.get("seeds") == 1)
     if chosen.get("tune") == "nothing":
-        assert not weights["change"].any() and found.seen is not None and not found.seen.any()
+        assert (weights["change"] == 0).all() and found.seen is not None and not found.seen.any()
 
 
 def test_the_table_of_weights_says_what_the_layer_holds() -> None:
@@ -231,7 +233,7 @@ def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
     slope = rng.normal(0, 0.02, 30)
     made = {name: rng.poisson(np.exp(1.5 + np.outer(values - 50, slope))).astype(float) for name, values in age.items()}
     order = rng.permutation(30)
-    changed = made["target"][:, order] * rng.integers(1, 6, 30)  # another level of each gene
+    changed = made["target"][:, order] * np.ceil(rng.lognormal(1, 1.2, 30))  # another level of each gene
     shown = np.where(np.arange(200) < 120, age["target"], np.nan)
     genes = tuple(map(str, range(30)))
     edges = Edges(genes, genes, np.arange(30), order, np.ones(30), ("",) * 30)
@@ -287,7 +289,7 @@ def _benchmark() -> ModuleType:
 
 def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     bench = _benchmark()
-    size = bench.Size(genes=120, types=4, source_cells=300, tuning_cells=100, judged_cells=200)
+    size = bench.Size(genes=60, types=6, source_cells=300, tuning_cells=400, judged_cells=200)
     chosen = replace(bench.PARAMETERS, hidden=16, epochs=30, tuning_epochs=40)
     found = {
         variant: bench.measure(variant, 0.2, 1, size, chosen)

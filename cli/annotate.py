@@ -1,0 +1,80 @@
+"""``homodb annotate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homodb.cli import annotate_options as own
+from homodb.cli.options import EmbeddingOption, JsonOption, ReleaseOption, open_chosen
+from homodb.cli.translate_options import ColumnOption, EvidenceOption, LayerOption, OutputOption, SourceOption
+
+_StrategyOption = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o; + joins several."),
+]
+
+
+def annotate(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="QUERY", help="Cells to label (.h5ad, .zarr).")],
+    reference: own.ReferenceOption,
+    label: own.LabelOption,
+    output: OutputOption,
+    method: own.MethodOption = "knn",
+    strategy: _StrategyOption = None,
+    evidence: EvidenceOption = None,
+    source: SourceOption = None,
+    reference_species: own.AtlasSpeciesOption = None,
+    integration: own.IntegrationOption = None,
+    setting: own.SettingOption = None,
+    labels: own.LabelsOption = None,
+    unknown_below: own.UnknownOption = None,
+    query_label: own.QueryLabelOption = None,
+    query_donors: own.QueryDonorsOption = None,
+    donor_key: own.DonorOption = None,
+    layer: LayerOption = None,
+    reference_layer: own.AtlasLayerOption = None,
+    column: ColumnOption = None,
+    reference_column: own.AtlasColumnOption = None,
+    vectors: own.VectorsOption = None,
+    embedding: EmbeddingOption = None,
+    phrase: own.PhraseOption = None,
+    spatial: own.SpatialOption = None,
+    key: own.KeyOption = "homodb",
+    seed: own.SeedOption = 42,
+    tables: own.TablesOption = None,
+    release: ReleaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry the cell types of a reference to the cells of another species.
+
+    Example: homodb annotate mouse.h5ad --reference human.h5ad --label cell_type --method knn -o out.h5ad
+    """
+    from rich.console import Console
+
+    from homodb.query.annotate.files import annotate_files
+    from homodb.query.annotate.methods import split_parameters
+
+    given = split_parameters([*(setting or []), *([f"integration={integration}"] if integration else [])])
+    donors = None if query_donors is None else [one.strip() for one in query_donors.split(",")]
+    console = Console(stderr=True, highlight=False, markup=False)
+    with open_chosen(context, release) as opened, console.status("reading") as status:
+        told = annotate_files(
+            path, reference, output, label=label, method=method, strategy=strategy, evidence=evidence, source=source,
+            reference_species=reference_species, labels=labels, unknown_below=unknown_below, query_label=query_label,
+            query_donors=donors, donor_key=donor_key, layer=layer, reference_layer=reference_layer, column=column,
+            reference_column=reference_column, vectors=vectors or (), embedding=embedding, phrases=phrase or (),
+            spatial=spatial, key=key, seed=seed, tables=tables, release=opened, report=status.update, parameters=given,
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"output": str(output), **told.totals()}, ensure_ascii=False, default=_plain))
+        return
+    typer.echo("\n".join([*told.lines(), f"labels: obs[{told.column!r}]", f"written: {output}"]))
+
+
+def _plain(value: object) -> object:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

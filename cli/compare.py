@@ -1,0 +1,91 @@
+"""``homodb compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homodb.cli.join import EACH, each, listed
+from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
+
+if TYPE_CHECKING:
+    from homodb.query.compare.grid import Progress
+
+_SETTING = "A setting of homodb.query.integrate.settings, such as k_weight=50; may be repeated."
+
+
+def compare(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="IN...", help="Two or more files of cells (.h5ad, .zarr).")],
+    species: Annotated[
+        str | None, typer.Option("--species", metavar="A,B,...", help="Species of each file; by default found out.")
+    ] = None,
+    strategies: Annotated[
+        str, typer.Option("--strategies", metavar="A,B,...", help="all that the species have (default), or names.")
+    ] = "all",
+    methods: Annotated[
+        str, typer.Option("--methods", metavar="A,B,...", help="Of integration. Default: none,cca,harmony.")
+    ] = "none,cca,harmony",
+    label: Annotated[
+        str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")
+    ] = "cell_type",
+    donor_key: Annotated[
+        str | None, typer.Option("--donor-key", metavar="COLUMN", help="Column of obs with donors, for intervals.")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="NAME", help="cross-species (default), pllm, scib or all.")
+    ] = "cross-species",
+    resamples: Annotated[int, typer.Option("--resamples", metavar="N", min=0, help="Draws of the intervals.")] = 200,
+    column: Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {EACH}.")] = None,
+    layer: Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {EACH}.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", metavar="FOLDER", help="Keep the integrated objects: a file per mapping.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the table: .csv or .parquet.")
+    ] = None,
+    release: ReleaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare mappings and methods of integration on the same cells, beside matching symbols and random pairing.
+
+    Marks nothing whose interval overlaps the best one's; with one donor of a species, nothing at all.
+
+    Example: homodb compare human.h5ad mouse.h5ad --species human,mouse --donor-key donor -o table.csv
+    """
+    from rich.console import Console
+
+    from homodb.cli.output import Format, give
+    from homodb.query.compare.compare import compare as compare_all
+    from homodb.query.compare.text import shown
+    from homodb.query.integrate.settings import read_settings
+    from homodb.schema.errors import OutputError
+
+    if output is not None and output.suffix not in (".csv", ".parquet"):
+        raise OutputError(f"{output}: name a file that ends with .csv or .parquet")
+    console = Console(stderr=True, highlight=False, markup=False)
+    with open_chosen(context, release) as opened, console.status("reading") as status:
+
+        def show(at: Progress) -> None:
+            status.update(f"{at.done + 1}/{at.total} {at.pairing}: {at.step}")
+
+        found = compare_all(
+            paths, species=listed(species), strategies=strategies, methods=methods, label=label, donor_key=donor_key,
+            profile=profile, resamples=resamples, release=opened, column=each(column), layer=each(layer),
+            keep=keep, report=show, **read_settings(setting or []),
+        )  # fmt: skip
+    if output is not None:
+        give(found.table, Format(output.suffix[1:]), output)
+    if as_json:
+        typer.echo(json.dumps(found.totals(), ensure_ascii=False, allow_nan=False))
+        return
+    first, *rest = found.lines()
+    typer.echo(f"{first}\n")
+    give(shown(found), Format.TABLE)
+    typer.echo("\n" + "\n".join(rest))
+    if output is not None or keep is not None:
+        typer.echo(f"\nwritten: {', '.join(str(one) for one in (output, keep) if one is not None)}")

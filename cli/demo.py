@@ -1,0 +1,94 @@
+"""``homodb demo``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homodb.cli.demo_steps import ORPHAN, Step, first_steps, next_steps
+from homodb.schema.errors import OutputError
+
+_SAID = "All data here are simulated: they show how homodb is used, and say nothing about biology."
+
+
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")] = Path("demo"),
+    genes: Annotated[int, typer.Option("--genes", metavar="N", min=300, help="Genes of the common ancestor.")] = 1000,
+    cells: Annotated[int, typer.Option("--cells", metavar="N", min=900, help="Cells of all species.")] = 1500,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="ESM2 checkpoint, in place of k-mer profiles.")
+    ] = None,
+) -> None:
+    """Show everything on simulated species, from nothing to a report, and how much of the known truth comes back.
+
+    Each step is a command: it is shown with a line or two of its answer. All that was answered is in DIR/log.txt.
+
+    Example: homodb demo -o demo
+    """
+    log, sim = output / "log.txt", output / "sim"
+    if output.is_dir() and any(output.iterdir()) and not log.exists():
+        raise OutputError(f"{output}: holds something else than a demo; name another folder (-o)")
+    began = time.perf_counter()
+    output.mkdir(parents=True, exist_ok=True)
+    _clear(output)
+    typer.echo(_SAID)
+    with log.open("w", encoding="utf-8") as stream:
+        stream.write(f"{_SAID}\n")
+        config = sim / ("release.toml" if weights is None else "release_esm2.toml")
+        for step in first_steps(output, genes=genes, cells=cells, config=config):
+            _run(step, stream.write)
+            if weights is not None and not config.exists():
+                _with_weights(sim / "release.toml", config, weights)
+        found = json.loads(_answer(("--release", str(output / "release"), "sql", "--json", ORPHAN)))
+        orphan = found[0]["symbol"] if found else "MT-ND1"
+        for step in next_steps(output, orphan):
+            _run(step, stream.write)
+    typer.echo(
+        f"\nDone in {time.perf_counter() - began:.0f} s. The report: {output / 'report.html'}; all answers: {log}"
+    )
+    typer.echo("With your own files: homodb translate cells.h5ad --to human (README, docs).")
+
+
+def _clear(output: Path) -> None:
+    """Remove what an earlier demo left and a step would not replace."""
+    import shutil
+
+    for made in ("sim", "release", "markers"):
+        shutil.rmtree(output / made, ignore_errors=True)
+
+
+def _with_weights(config: Path, changed: Path, weights: Path) -> None:
+    """Write the build config with an ESM2 checkpoint, which is called as its file, in place of the k-mer profile."""
+    text = config.read_text("utf-8")
+    model = f"model = {json.dumps(weights.stem)}\nweights = {json.dumps(str(weights.resolve()))}"
+    changed.write_text(text.replace('model = "kmer"', model), "utf-8")
+
+
+def _run(step: Step, log: Callable[[str], object]) -> None:
+    """Run a step, show the command and some lines of its answer, and keep all of it."""
+    shown = f"\n== {step.title}\n$ {shlex.join(('homodb', *step.command))}"
+    typer.echo(shown)
+    lines = _answer(step.command).splitlines()
+    log("\n".join([shown, *lines, ""]))
+    if isinstance(step.shown, int):
+        chosen = [line for line in lines if line.strip()][: step.shown]
+    else:
+        chosen = [line for line in lines if any(text in line for text in step.shown)]
+    for line in chosen:
+        typer.echo(f"  {line.rstrip()}")
+
+
+def _answer(command: Sequence[str]) -> str:
+    """Run a command as a user would; end as it ends where it fails."""
+    done = subprocess.run([sys.executable, "-m", "homodb.cli", *command], stdout=subprocess.PIPE, text=True)  # noqa: S603
+    if done.returncode:
+        raise typer.Exit(done.returncode)
+    return done.stdout

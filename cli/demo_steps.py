@@ -1,0 +1,128 @@
+"""What ``homodb demo`` does, step by step: each a command that a user could type, and which of its lines are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+#: A human gene of which Ensembl knows no mouse ortholog, nor its nearest mouse gene a human one.
+ORPHAN = (
+    "select source_symbol as symbol from orthologs('human', 'mouse', 'lm_o2o') "
+    "where evidence_class = 'lm_orphan' and source_symbol is not null order by correlation desc, source_id limit 1"
+)
+_PAIRS = (
+    "select source_symbol, target_symbol, homology_type, round(identity, 1) as identity "
+    "from orthologs('human', 'mouse', 'ens_m2m') where rank <= 3 order by rank"
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    Parameters
+    ----------
+    title
+        What it is for.
+    command
+        The words after ``homodb``.
+    shown
+        Lines of its answer that are shown: those that hold one of these texts, or the first so many.
+    """
+
+    title: str
+    command: tuple[str, ...]
+    shown: tuple[str, ...] | int
+
+
+def first_steps(folder: Path, *, genes: int, cells: int, config: Path) -> Iterator[Step]:
+    """Yield the steps from nothing to a release.
+
+    Parameters
+    ----------
+    folder
+        Of the demo.
+    genes, cells
+        Of the ancestor, and of all species.
+    config
+        What the release is built from; it is there after the first step.
+    """
+    simulated = ("-o", str(folder / "sim"), "--genes", str(genes), "--cells", str(cells))
+    yield Step("three species, simulated with known truth", ("simulate", *simulated), 1)
+    yield Step("a release from their files", ("build", str(config), "-o", str(folder / "release")), 2)
+
+
+def next_steps(folder: Path, orphan: str) -> Iterator[Step]:
+    """Yield the steps from a release to a report.
+
+    Parameters
+    ----------
+    folder
+        Of the demo.
+    orphan
+        Symbol of a human gene without ortholog in mouse.
+    """
+    release = ("--release", str(folder / "release"))
+    human, mouse = (str(folder / "sim" / "cells" / f"{name}.h5ad") for name in ("homo_sapiens", "mus_musculus"))
+    pair, joint, out = ("--species", "human,mouse"), str(folder / "joint.h5ad"), str(folder / "integrated.h5ad")
+    yield Step("what is in it", (*release, "info"), ("release ", "embeddings:", "homo_sapiens  mus_musculus"))
+    yield Step("one question in SQL: the surest ortholog pairs", (*release, "sql", _PAIRS), 4)
+    yield Step(
+        "one gene, the whole story",
+        (*release, "explain", "MT-ND1", "--from", "human", "--to", "mouse"),
+        ("found by", "HM_O2O", "LM_O2O"),
+    )
+    yield Step(
+        f"Ensembl has no ortholog of {orphan}: which mouse proteins are most alike?",
+        (*release, "neighbors", orphan, "--from", "human", "--to", "mouse", "-k", "2"),
+        3,
+    )
+    yield Step(
+        "mouse cells in human genes",
+        (*release, "translate", mouse, "--to", "human", "-o", str(folder / "mouse_in_human_genes.h5ad")),
+        3,
+    )
+    yield Step("both species over shared features", (*release, "join", human, mouse, *pair, "-o", joint), 3)
+    yield Step(
+        "in one embedding, as Seurat does it",
+        ("integrate", joint, "--method", "cca", "--label", "cell_type", "--umap", "-o", out),
+        ("anchors", "clusters"),
+    )
+    yield from _judged(folder, release, (human, mouse), out)
+
+
+def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out: str) -> Iterator[Step]:
+    human, mouse = files
+    sim, annotated, donors = folder / "sim", str(folder / "annotated.h5ad"), ("--donor-key", "donor")
+    yield Step(
+        "was it any good?",
+        ("score", out, "--label", "cell_type", *donors, "--profile", "cross-species"),
+        ("mixing", "balanced_accuracy", "over_merg", "intervals"),
+    )
+    yield Step(
+        "markers of both species, and of one alone",
+        (*release, "markers", *files, "--species", "human,mouse", *donors, "-o", str(folder / "markers")),
+        4,
+    )
+    yield Step(
+        "what are the mouse cells, given the human ones?",
+        (*release, "annotate", mouse, "--reference", human, "--label", "cell_type", "-o", annotated),
+        4,
+    )
+    yield Step(
+        "and was that right?",
+        ("evaluate", annotated, "--truth", "cell_type"),
+        ("balanced_accuracy", "kappa", "majority"),
+    )
+    yield Step(
+        "all of it on one page",
+        ("report", out, "--label", "cell_type", *donors, "-o", str(folder / "report.html")),
+        ("written", "report"),
+    )
+    truth = ("--truth", str(sim / "truth.tsv.gz"), "--genes", str(sim / "truth_genes.tsv.gz"))
+    yield Step(
+        "how much of the planted truth came back",
+        ("exam", str(folder / "release"), *truth, "--by", "strategy"),
+        ("strategy  ", "all             all"),
+    )

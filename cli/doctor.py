@@ -1,0 +1,36 @@
+"""``homodb doctor``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from homodb.cli.options import JsonOption
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what is installed, cached and missing on this machine, and how to get it.
+
+    Asks nothing of the network and changes nothing.
+
+    Example: homodb doctor
+    """
+    from homodb.query.doctor import State
+    from homodb.query.doctor import doctor as examine
+
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in findings], ensure_ascii=False))
+        return
+    area = ""
+    for one in findings:
+        if one.area != area:
+            typer.echo(f"{chr(10) if area else ''}{one.area}")
+            area = one.area
+        typer.echo(f"  {one.state:<8} {one.name}: {one.found}")
+        if one.remedy:
+            typer.echo(f"  {'':<8}   -> {one.remedy}")
+    counts = {state: sum(one.state is state for one in findings) for state in State}
+    typer.echo(f"\n{counts[State.OK]} ok, {counts[State.MISSING]} missing, {counts[State.BROKEN]} broken")

@@ -1,0 +1,59 @@
+"""``homodb evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homodb.cli.annotate_options import DonorOption, LabelsOption
+from homodb.cli.options import JsonOption, ReleaseOption
+from homodb.cli.output import Format, give
+
+
+def evaluate(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="IN", help="Cells that homodb annotate has labelled.")],
+    truth: Annotated[str, typer.Option("--truth", metavar="COLUMN", help="Column of obs with the true types.")],
+    predicted: Annotated[
+        str | None, typer.Option("--predicted", metavar="COLUMN", help="Column with the labels; by default found.")
+    ] = None,
+    donor_key: DonorOption = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="FILE", help="The reference: leave each type out of it in turn."),
+    ] = None,
+    labels: LabelsOption = None,
+    resamples: Annotated[int, typer.Option("--resamples", metavar="N", help="Draws for intervals; 0: none.")] = 200,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="FOLDER", help="Draw confusion and calibration there (.svg).")
+    ] = None,
+    release: ReleaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare labels with the truth: measures with intervals, per type, calibration, and what the reference lacks.
+
+    Example: homodb evaluate out.h5ad --truth cell_type --donor-key donor --figures figures
+    """
+    from rich.console import Console
+
+    from homodb.query.annotate.evaluate.files import evaluate_file
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    with console.status("reading") as status:
+        told = evaluate_file(
+            path, truth=truth, predicted=predicted, donor_key=donor_key, reference=reference, labels=labels,
+            resamples=resamples, figures=figures, release=release or context.obj, report=status.update,
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"input": str(path), **told.flat()}, ensure_ascii=False, allow_nan=False))
+        return
+    typer.echo("\n".join(told.lines()))
+    for title, table in (("", told.rows), ("", told.types), ("each type left out of the reference:", told.left_out)):
+        if table is not None:
+            typer.echo(f"\n{title}" if title else "")
+            give(table, Format.TABLE)
+    if figures is not None:
+        typer.echo(f"\ndrawn: {figures}")

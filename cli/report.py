@@ -1,0 +1,63 @@
+"""``homodb report``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homodb.cli.options import JsonOption, ReleaseOption
+
+
+def report(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="IN", help="An integrated file, as homodb integrate writes it.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The page to write: .html.")],
+    key: Annotated[str | None, typer.Option("--key", help="Which integration. Default: the only one.")] = None,
+    label: Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of obs: cell types.")] = "cell_type",
+    species_key: Annotated[
+        str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs: species.")
+    ] = "species",
+    donor_key: Annotated[
+        str | None,
+        typer.Option("--donor-key", metavar="COLUMN", help="Column of obs: donors, for intervals."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="NAME", help="Scores: pllm, scib, cross-species or all (default).")
+    ] = "all",
+    cells: Annotated[
+        list[Path] | None,
+        typer.Option("--cells", metavar="FILE", help="File of one species, so that all kinds of markers are told."),
+    ] = None,
+    species: Annotated[
+        str | None, typer.Option("--species", metavar="A,B,...", help="Species of each --cells; by default found out.")
+    ] = None,
+    layer: Annotated[str | None, typer.Option("--layer", help="Layer that holds the counts, in place of X.")] = None,
+    top: Annotated[int, typer.Option("--top", metavar="N", help="Conserved markers drawn of each type.")] = 3,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="FOLDER", help="Write the drawings there as SVG, too.")
+    ] = None,
+    release: ReleaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one page about an integration: cells, clusters, label transfer, scores, markers, and how it was made.
+
+    Example: homodb report out.h5ad -o report.html --donor-key donor
+    """
+    from rich.console import Console
+
+    from homodb.query.report.report import report as write
+
+    named = None if species is None else [one.strip() for one in species.split(",")]
+    with Console(stderr=True, highlight=False, markup=False).status("reading") as status:
+        written = write(
+            path, output, key=key, label=label, species_key=species_key, donor_key=donor_key, layer=layer,
+            profile=profile, cells=cells or [], species=named, release=release or context.obj, top=top, figures=figures,
+            report=status.update,
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"output": str(output), "figures": [str(one) for one in written[1:]]}))
+        return
+    typer.echo("\n".join(f"written: {one}" for one in written))

@@ -1,0 +1,66 @@
+"""``homodb score``."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from homodb.cli.options import JsonOption
+
+
+def score(
+    path: Annotated[Path, typer.Argument(metavar="IN", help="Integrated file (.h5ad, .zarr).")],
+    label: Annotated[
+        str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")
+    ] = "cell_type",
+    species_key: Annotated[
+        str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
+    ] = "species",
+    donor_key: Annotated[
+        str | None, typer.Option("--donor-key", metavar="COLUMN", help="Column of obs with donors, for intervals.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Which embedding: cca for obsm['X_cca']. Default: the only one.")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="NAME", help="pllm, scib, cross-species, or all (default).")
+    ] = "all",
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="KEY", help="The none baseline; - for none. Default: pca.")
+    ] = None,
+    resamples: Annotated[int, typer.Option("--resamples", metavar="N", min=0, help="Draws of the intervals.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")] = 42,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here what would be printed.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score an integration: cell types kept, species mixed, types over-merged, beside no integration at all.
+
+    Example: homodb score out.h5ad --label cell_type --species-key species --donor-key donor --profile pllm
+    """
+    from rich.console import Console
+
+    from homodb.query.score.files import score_file
+    from homodb.query.score.text import lines
+    from homodb.schema.files import whole_file
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    beside: str | Literal[False] | None = False if baseline == "-" else baseline
+    with console.status("reading") as status:
+        found = score_file(
+            path, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile,
+            baseline=beside, resamples=resamples, seed=seed, report=status.update,
+        )  # fmt: skip
+    flat = {name: one if one is not None and math.isfinite(one) else None for name, one in found.flat().items()}
+    text = json.dumps(flat, allow_nan=False) if as_json else "\n".join(lines(found))
+    if output is None:
+        typer.echo(text)
+        return
+    with whole_file(output) as partial:
+        partial.write_text(f"{text}\n")
+    typer.echo(f"written: {output}", err=True)

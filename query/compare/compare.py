@@ -1,0 +1,196 @@
+"""``homodb.compare``: which mapping and which method serve some cells, as far as these can tell."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+
+import numpy as np
+
+from homodb.query.compare.grid import Line, Progress, run_grid
+from homodb.query.compare.pairings import Pairing, pairings, read_strategies
+from homodb.query.compare.result import Comparison, said
+from homodb.query.compare.sources import HeldSource, check_cells
+from homodb.query.integrate.methods import Method, method_named
+from homodb.query.integrate.settings import Choices, Settings
+from homodb.query.join.join import check_objects
+from homodb.query.join.options import JoinChoices
+from homodb.query.join.sides import Side
+from homodb.query.join.sources import Source, called, opened_sources
+from homodb.query.join.work import read_sides
+from homodb.query.release import Release, open_release
+from homodb.query.score.profiles import profiles_named
+from homodb.schema.errors import IntegrationError, OutputError
+from homodb.schema.species import Species
+from homodb.schema.strategies import Strategy
+
+if TYPE_CHECKING:
+    import anndata
+
+    Comparable: TypeAlias = anndata.AnnData | str | Path
+
+#: Methods that are compared by default.
+METHODS = ("none", "cca", "harmony")
+
+
+def compare(
+    objects: Sequence[Comparable],
+    *,
+    species: Sequence[str | int | Species | None] | None = None,
+    strategies: str | Sequence[str | Strategy] = "all",
+    methods: str | Sequence[str] = METHODS,
+    label: str = "cell_type",
+    donor_key: str | None = None,
+    profile: str = "cross-species",
+    resamples: int = 200,
+    release: str | Path | Release | None = None,
+    column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None,
+    keep: str | Path | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+    **choices: Unpack[Choices],
+) -> Comparison:
+    """Compare mappings and methods of integration on the same cells.
+
+    Every mapping is joined once and prepared once (variable features, components); every method works on that; every
+    result is scored on all cells. Beside the strategies two rows are always there: genes whose symbols are equal
+    ignoring case, and random pairing: the features of HM_O2O (LM_O2O where Ensembl has nothing) with partners permuted.
+
+    Parameters
+    ----------
+    objects
+        AnnDatas, or paths of h5ad files or zarr stores, of two species or more, with raw counts. They are not changed.
+    species
+        The species of each, by any name; by default found by a vote over the names of genes.
+    strategies
+        ``all`` that the species have, or names.
+    methods
+        Names of methods of integration.
+    label
+        Column of obs with cell types.
+    donor_key
+        Column of obs with donors, over which intervals resample. Without it, and where a species has one donor, nothing
+        is told apart.
+    profile
+        Which scores: ``cross-species``, ``pllm``, ``scib``, several with commas between them, or ``all``.
+    resamples
+        Draws of the intervals.
+    release
+        An open release, or what :func:`homodb.open` takes.
+    column, layer
+        Column of var with the gene names, layer in place of X; one for all objects, or one for each.
+    keep
+        Folder for the joint objects with all embeddings: a file per mapping.
+    report
+        Called as each step begins.
+    **choices
+        See :class:`homodb.query.integrate.settings.Settings`; ``seed`` is that of everything random. Cells
+        are not clustered unless the objects are kept.
+
+    Returns
+    -------
+    Comparison
+        ``.table`` marks what the intervals tell apart; ``.rows`` have all scores; ``.left_out`` says which mappings
+        could not be used.
+
+    Raises
+    ------
+    UnknownSpeciesError, UnknownStrategyError, MissingMappingError
+        If the release lacks what is asked by name.
+    ScoreError
+        If all cells are of one species, or a column of obs is missing or has gaps.
+    IntegrationError
+        If there is no such method or setting, a species has too few cells, or no method could integrate any mapping.
+    JoinError, CountsError
+        If the objects cannot be joined.
+    OutputError
+        If the folder to keep objects in cannot be written.
+
+    Examples
+    --------
+    >>> import homodb
+    >>> found = homodb.compare([human, mouse], species=["human", "mouse"], donor_key="donor")  # doctest: +SKIP
+    >>> found.table  # doctest: +SKIP
+    """
+    wanted, named = read_strategies(strategies)
+    chosen = _methods(methods)
+    settings = _settings(choices, keep)
+    profiles_named(profile)
+    join_choices: JoinChoices = {"column": column, "layer": layer}
+    given, options = check_objects(objects, species, join_choices, None)
+    with ExitStack() as stack:
+        opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-compare-")))
+        read = stack.enter_context(opened_sources(given, called(given), options.layers))
+        sources: list[Source] = [HeldSource(one) for one in read]
+        sides = read_sides(opened, sources, species, options)
+        check_cells(sources, sides, label, donor_key)
+        kept = None if keep is None else _folder(Path(keep))
+        scoring = {"label": label, "donor_key": donor_key, "profile": profile, "resamples": resamples,
+                   "seed": settings.seed}  # fmt: skip
+        line = Line(opened, sources, options, chosen, settings, scoring, folder, kept)
+        seen: list[Pairing] = []
+
+        def noted() -> Any:
+            for one in pairings(opened, sides, options, wanted, named=named, seed=settings.seed):
+                seen.append(one)
+                yield one
+
+        rows = tuple(run_grid(line, noted(), len(wanted) + 2, report))
+        version = opened.version
+    if not any(row.score for row in rows):
+        raise IntegrationError(f"no method could integrate any mapping; {rows[0].strategy}: {rows[0].why}"
+                               if rows else "no mapping could be used")  # fmt: skip
+    notes = dict.fromkeys(note for one in seen for note in one.notes)
+    each = [said(row.score) for row in rows if row.score is not None]
+    notes |= dict.fromkeys(note for note in each[0] if all(note in one for one in each))
+    return Comparison(
+        version, *_cells(sources, sides, donor_key), rows, {one.name: one.why for one in seen if one.plan is None},
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _methods(methods: str | Sequence[str]) -> tuple[Method, ...]:
+    names = methods.split(",") if isinstance(methods, str) else methods
+    found = dict.fromkeys(method_named(name.strip()) for name in names)
+    if not found:
+        raise IntegrationError("no method is named; name one, such as none or cca")
+    return tuple(sorted(found, key=lambda method: method.name != "none"))
+
+
+def _settings(choices: Choices, keep: str | Path | None) -> Settings:
+    unknown = set(choices) - set(Choices.__annotations__)
+    if unknown:
+        raise TypeError(f"compare() got an unexpected keyword argument {sorted(unknown)[0]!r}")
+    asked: Choices = choices if keep is not None else {"clustering": "none", **choices}
+    return Settings(**asked)
+
+
+def _folder(keep: Path) -> Path:
+    try:
+        keep.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{keep}: is no folder that can be written to ({error.strerror or error})") from error
+    return keep
+
+
+def _cells(
+    sources: Sequence[Source], sides: Sequence[Side], donor_key: str | None
+) -> tuple[dict[str, int], dict[str, int | None]]:
+    """Return how many cells and donors each species has."""
+    names = list(dict.fromkeys(side.species.common_name for side in sides))
+    of = {
+        name: [(source.name, source.obs) for source, side in zip(sources, sides, strict=True)
+               if side.species.common_name == name]
+        for name in names
+    }  # fmt: skip
+    cells = {name: sum(len(obs) for _, obs in tables) for name, tables in of.items()}
+    donors: dict[str, int | None] = dict.fromkeys(names)
+    if donor_key is not None:
+        for name, tables in of.items():
+            found = [obs[donor_key].astype(str).to_numpy() if donor_key in obs else [file] for file, obs in tables]
+            donors[name] = len(np.unique(np.concatenate(found)))
+    return cells, donors

@@ -1,0 +1,158 @@
+"""The line that every mapping runs through: joined, prepared once, integrated by every method, scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from homodb.query.compare.pairings import Pairing
+from homodb.query.compare.result import Row
+from homodb.query.integrate.counts import read_joint
+from homodb.query.integrate.integrate import add_prepared
+from homodb.query.integrate.methods import Method
+from homodb.query.integrate.prepare import prepare
+from homodb.query.integrate.settings import Settings
+from homodb.query.join.join import joined
+from homodb.query.join.options import JoinOptions
+from homodb.query.join.report import JoinReport
+from homodb.query.join.sources import Source
+from homodb.query.join.work import Work
+from homodb.query.release import Release
+from homodb.query.score.score import score
+from homodb.query.translate.fates import Fate
+from homodb.query.translate.places import whole
+from homodb.schema.errors import IntegrationError
+
+if TYPE_CHECKING:
+    import anndata
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a comparison is.
+
+    Parameters
+    ----------
+    pairing, step
+        What is at work.
+    done, total
+        Cells of the grid: mappings by methods.
+    """
+
+    pairing: str
+    step: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """What every mapping runs through.
+
+    Parameters
+    ----------
+    release, sources, options
+        What is joined, and how.
+    methods, settings
+        What it is integrated by.
+    scoring
+        Keyword arguments of the score: label, donor_key, profile, seed.
+    folder
+        Where there is room.
+    keep
+        Folder for the joint objects, or None.
+    """
+
+    release: Release
+    sources: Sequence[Source]
+    options: JoinOptions
+    methods: Sequence[Method]
+    settings: Settings
+    scoring: Mapping[str, Any]
+    folder: Path
+    keep: Path | None = None
+
+
+def run_grid(
+    line: Line, pairings: Iterator[Pairing], total: int, report: Callable[[Progress], None]
+) -> Iterator[Row]:  # fmt: skip
+    """Give a row for each mapping and method, one after another.
+
+    Parameters
+    ----------
+    line
+        What every mapping runs through.
+    pairings
+        The mappings; those without a plan are passed over.
+    total
+        How many mappings.
+    report
+        Called as each step begins.
+    """
+    cells = total * len(line.methods)
+    for number, pairing in enumerate(pairings):
+        if pairing.plan is not None:
+            done = number * len(line.methods)
+            yield from _rows(
+                line, pairing, lambda step, more=0, name=pairing.name, done=done: report(
+                    Progress(name, step, done + more, cells)
+                ),
+            )  # fmt: skip
+
+
+def _rows(line: Line, pairing: Pairing, report: Callable[..., None]) -> Iterator[Row]:
+    """Run one mapping; a method that cannot integrate it gives a row that says why."""
+    report("joining")
+    work = Work(
+        line.release, line.sources, None, None, line.options, line.folder, None, lambda progress: None, pairing.plan
+    )
+    adata, told = joined(work)
+    about = carried(told)
+    report("preparing")
+    joint = read_joint(
+        adata, line.settings, species_key="species", species=None, layer=None, size_factors="shared"
+    )  # fmt: skip
+    prepared = prepare(joint, line.settings)
+    for number, method in enumerate(line.methods):
+        report(method.name, number)
+        try:
+            add_prepared(adata, prepared, method, line.settings, label=line.scoring["label"])
+        except IntegrationError as error:
+            yield Row(pairing.name, method.name, told.feature_count, about, None, str(error))
+            continue
+        report(f"{method.name}, scores", number)
+        found = score(adata, key=method.key, baseline=_baseline(line, method), species_key="species", **line.scoring)
+        yield Row(pairing.name, method.name, told.feature_count, about, found)
+    if line.keep is not None:
+        _keep(adata, line.keep / f"{pairing.name.lower().replace(' ', '_')}.h5ad")
+
+
+def _baseline(line: Line, method: Method) -> str | Literal[False]:
+    """Return the key of the same mapping without integration where a score needs it; it comes before other methods."""
+    there = method.name != "none" and any(one.name == "none" for one in line.methods)
+    return "pca" if there and line.scoring["profile"] != "pllm" else False
+
+
+def carried(report: JoinReport) -> pl.DataFrame:
+    """Return ``species, genes, carried``: how many genes are in a feature, and their share of the species' counts."""
+    genes = pl.col("fate") != Fate.NOT_A_GENE
+    mapped = pl.col("fate") == Fate.MAPPED
+    name = pl.coalesce("stable_id", "name")
+    common = report.files.select("species", "common_name").unique("species")
+    told = report.fates.filter(genes).group_by("species", maintain_order=True).agg(
+        genes=name.filter(mapped).n_unique().cast(pl.Int64),
+        part=pl.col("counts").filter(mapped).sum(), whole=pl.col("counts").sum(),
+    )  # fmt: skip
+    share = pl.when(pl.col("whole") > 0).then(pl.col("part") / pl.col("whole"))
+    return told.join(common, on="species", how="left", maintain_order="left").select(
+        species="common_name", genes="genes", carried=share
+    )
+
+
+def _keep(adata: anndata.AnnData, path: Path) -> None:
+    with whole(path) as partial:
+        adata.write_h5ad(partial)

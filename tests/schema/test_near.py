@@ -1,0 +1,59 @@
+"""What messages suggest: the names that come close."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homodb.query.integrate.methods import method_named
+from homodb.query.translate.outcome import groups_of
+from homodb.query.translate.prepare import names_of
+from homodb.schema.errors import HomodbError, UnknownStrategyError
+from homodb.schema.near import did_you_mean, near
+from homodb.schema.strategies import Strategy, find_strategy
+
+NAMES = st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=12), max_size=8)
+
+
+@given(name=st.text(max_size=12), known=NAMES, most=st.integers(1, 4))
+def test_only_known_names_are_suggested_each_once(name: str, known: list[str], most: int) -> None:
+    found = near(name, known, most=most)
+    assert set(found) <= set(known) and len(found) == len(set(found)) <= most
+
+
+@given(known=NAMES.filter(bool))
+def test_case_and_separators_do_not_matter(known: list[str]) -> None:
+    assert near(known[0].swapcase(), known)[0].casefold() == known[0].casefold()
+    assert near("cell type", ["Cell-Type", *known]) == ["Cell-Type"]
+
+
+@pytest.mark.parametrize("name", ["", "   ", "zzzzzzzz", "\0"])
+def test_nothing_is_suggested_where_nothing_is_close(name: str) -> None:
+    assert near(name, ["donor", "species"]) == [] and did_you_mean(name, ["donor", "species"]) == ""
+
+
+@pytest.mark.parametrize("name", ["hm_o20", "HMO2O", "hm-o2", "HM O2O x"])
+def test_strategies(name: str) -> None:
+    with pytest.raises(UnknownStrategyError, match=r"did you mean 'HM_O2O'\?"):
+        find_strategy(name)
+
+
+def test_strategies_without_likeness_are_listed() -> None:
+    with pytest.raises(UnknownStrategyError) as caught:
+        find_strategy("blast")
+    assert "did you mean" not in str(caught.value) and all(one in str(caught.value) for one in Strategy)
+
+
+def test_columns_and_methods() -> None:
+    obs = pd.DataFrame({"cell_type": ["a"], "donor": ["b"]})
+    cells = anndata.AnnData(X=np.ones((1, 1)), obs=obs, var=pd.DataFrame({"gene_ids": ["x"]}, index=["y"]))
+    with pytest.raises(HomodbError, match=r"did you mean 'cell_type'\?"):
+        groups_of(cells.obs, ("celltype",))
+    with pytest.raises(HomodbError, match=r"did you mean 'gene_ids'\?"):
+        names_of(cells.var, "gene_id")
+    with pytest.raises(HomodbError, match=r"did you mean 'harmony'\?"):
+        method_named("harmny")

@@ -1,0 +1,69 @@
+"""The pages for users of R and of DuckDB's command line, run where these are installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+#: Blocks of R, and what they print.
+R = re.findall(
+    r"```r\n((?:(?!```).*\n)+)```\n\n```text\n((?:(?!```).*\n)*)```", (DOCS / "from_r.md").read_text("utf-8")
+)
+SHELL = [
+    (command, shown)
+    for block in re.findall(r"```console\n(.*?)```", (DOCS / "from_duckdb.md").read_text("utf-8"), re.DOTALL)
+    for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+]
+
+
+@pytest.fixture
+def beside(tmp_path: Path, toy_folder: Path) -> Path:
+    """A folder that holds the toy release under the name that the pages use."""
+    (tmp_path / "toy").symlink_to(toy_folder)
+    return tmp_path
+
+
+def test_the_pages_show_something() -> None:
+    assert len(R) >= 3 and len(SHELL) >= 3
+
+
+@pytest.mark.parametrize("number", range(len(R)))
+def test_r_prints_what_is_shown(number: int, beside: Path) -> None:
+    code, shown = R[number]
+    if shutil.which("Rscript") is None:
+        pytest.skip("R is not installed")
+    package = re.match(r"library\((\w+)\)", code)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    if package:
+        there = subprocess.run(["Rscript", "-e", f"library({package[1]})"], capture_output=True, check=False)
+        if there.returncode:
+            pytest.skip(f"R has no package {package[1]}")
+    done = subprocess.run(
+        ["Rscript", "-e", code], cwd=beside, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert _lines(done.stdout) == _lines(shown)
+
+
+@pytest.mark.parametrize("number", range(len(SHELL)))
+def test_duckdb_prints_what_is_shown(number: int, beside: Path) -> None:
+    command, shown = SHELL[number]
+    duckdb_command = shutil.which("duckdb")
+    if duckdb_command is None:
+        pytest.skip("DuckDB's command line is not installed")
+    words = shlex.split(command)
+    assert words[0] == "duckdb"
+    done = subprocess.run([duckdb_command, *words[1:]], cwd=beside, capture_output=True, text=True, check=True)
+    assert _lines(done.stdout) == _lines(shown)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
