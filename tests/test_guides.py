@@ -28,23 +28,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def go_through(page: str, folder: Path) -> None:
+def run(command: str, folder: Path, release: Path | None) -> str:
+    """Run a command as it stands on a page; give what it prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOMODB_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = kept | {"PATH": path, "HOMODB_CACHE": str(folder / "cache")}
+    environment |= {"HOMODB_RELEASE": str(release)} if release else {}
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 141), done.stderr  # 141: head had read enough
+    return done.stdout
+
+
+def go_through(page: str, folder: Path, release: Path | None = None) -> None:
     shown = commands(page)
     assert shown
     for command, expected in shown:
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", command],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode in (0, 141), done.stderr  # 141: head had read enough
-        assert lines(done.stdout) == lines(expected), command
+        assert lines(run(command, folder, release)) == lines(expected), command
 
 
 def lines(text: str) -> list[str]:
@@ -71,3 +77,19 @@ def test_a_species_that_ensembl_lacks(folder: Path) -> None:
     (config,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     (folder / "mine.toml").write_text(config)
     go_through("no_ensembl.md", folder)
+
+
+#: Pages that show real cells, each gone through in an empty folder; comparing goes through a grid, which takes minutes.
+REAL = ["identifiers", "integrate", "score", "markers", "report", "annotate"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("page", [*REAL, *(["compare"] if "HOMODB_LONG" in os.environ else [])])
+def test_pages_with_real_cells(page: str, real_folder: Path, shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "rel").symlink_to(real_folder)
+    for cells in (shared_data / "cells").glob("*.h5ad"):
+        (tmp_path / cells.name).symlink_to(cells)
+    if page == "report":  # it goes on from what another page made
+        shown = [command for command, _ in commands("integrate.md")][:1]
+        run(shown[0], tmp_path, real_folder)
+    go_through(f"{page}.md", tmp_path, real_folder)
