@@ -2,9 +2,9 @@
 
 ``python benchmarks/annotate_islets.py RELEASE [METHODS [HUMAN MOUSE]]``; RELEASE is built from
 ``../shared/data/pllm/release.toml``, METHODS are names separated by commas (``all`` for all), HUMAN and MOUSE are other
-files of cells, such as a simulation's with its release. Labels of the query are used for judging only. Columns: balanced
-accuracy, accuracy and kappa over cells whose type the reference has, and the chance that a cell of a type that it lacks
-has less confidence, or lies farther, than the others.
+files of cells, such as a simulation's with its release. Labels of the query are used for judging only. Balanced
+accuracy, accuracy and kappa are over cells whose type the reference has; AUROC is the chance that a cell of a type that
+it lacks has less confidence, or lies farther, than the others.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import polars as pl
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margin:1.2rem 0 .3rem}
-table{border-collapse:collapse;font-size:.9rem}.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:.9rem}.wide{overflow-x:auto;margin:.6rem 0}
 th,td{text-align:left;padding:.2rem .7rem;border-bottom:1px solid #ddd;vertical-align:top}
 th{background:#f4f4f4;position:sticky;top:0}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .bar{background:#dfe7ef;width:12rem;height:.8rem}.bar i{display:block;height:100%;background:#3b6ea5}

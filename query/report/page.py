@@ -158,18 +158,25 @@ def _carried(adata: anndata.AnnData) -> Iterator[str]:
         yield html.paragraph("The object does not say how its genes were joined (uns has no 'homodb').")
         return
     if files.height:
-        yield html.table(files)
+        yield html.table(_percent(files, "of counts carried"))
     if fates.height:
         told = {str(fate): MEANING[fate] for fate in Fate}
         meaning = pl.col("fate").replace_strict(told, default="", return_dtype=pl.String)
         if not fates["share"].count():
             fates = fates.drop("share")
         else:
-            shown = pl.format("{} %", (pl.col("share") * 100).round(2)).alias("of counts")
-            fates = fates.with_columns(shown).drop("share")
+            fates = _percent(fates.rename({"share": "of counts"}), "of counts")
         yield html.table(fates.with_columns(meaning=meaning))
     for note in origin.notes(adata):
         yield html.paragraph(f"note: {note}")
+
+
+def _percent(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return the frame with a column of shares written as percentages."""
+    if name not in frame.columns:
+        return frame
+    shown = [None if one is None else f"{one:.2%}".replace("%", " %") for one in frame[name].to_list()]
+    return frame.with_columns(pl.Series(name, shown, dtype=pl.String))
 
 
 def _origin(adata: anndata.AnnData, key: str) -> Iterator[str]:

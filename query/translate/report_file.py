@@ -19,6 +19,7 @@ from homodb.schema.files import whole_file
 #: Forms of a report, by the suffix of its file.
 _FORMS = (".tsv", ".json", ".html")
 
+
 def check_report(path: Path, *others: Path) -> None:
     """Check, before any work is done, that a report can be written.
 

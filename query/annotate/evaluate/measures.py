@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 Table = npt.NDArray[np.float64]
 
+#: Shares that differ by less are the same.
+_ROUNDING = 1e-12
+
 #: Names of the measures, in the order in which :meth:`Measures.values` gives them.
 NAMES = ("balanced_accuracy", "kappa", "accuracy", "macro_precision", "macro_recall", "macro_f1")
 
@@ -66,7 +69,8 @@ def measures(table: Table) -> Measures:
     if not total:
         return Measures(float("nan"), float("nan"), precision, recall, f1)
     accuracy, chance = float(right.sum() / total), float((size * called).sum() / total**2)
-    kappa = (accuracy - chance) / (1 - chance) if chance < 1 else float("nan")
+    beyond = 0.0 if abs(accuracy - chance) < _ROUNDING else accuracy - chance
+    kappa = beyond / (1 - chance) if chance < 1 else float("nan")
     return Measures(accuracy, kappa, precision, recall, f1)
 
 

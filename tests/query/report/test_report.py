@@ -101,7 +101,7 @@ def test_everything_stands_there(tmp_path: Path) -> None:
         "AnnData: human, mouse by cca", "120: 60 human, 60 mouse", "human: 3, mouse: 3", "toy-1", "HM_O2O",
         "cells only", "0.700", "0.600 to 0.800", "0.300", "not told", "by <type>: 3 rows", "few donors", "a note",
         "h.h5ad", "leaning: of the species-specific ones",
-        "no partner in the other species", "90.0 %", "settings: dims", "30 values", "a & b", "beta & <b>", "$delta$",
+        "no partner in the other species", "90.00 %", "settings: dims", "30 values", "a & b", "beta & <b>", "$delta$",
         "conserved: its ortholog is a marker of the same type", "a joint object holds only features", "homodb",
     ):  # fmt: skip
         assert wanted in page.text, wanted

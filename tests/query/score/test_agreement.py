@@ -22,7 +22,7 @@ def divisions(draw: st.DrawFn, types: int = 4, clusters: int = 6) -> Divisions:
     return np.unique(first, return_inverse=True)[1], np.unique(second, return_inverse=True)[1]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(divisions())
 def test_nmi_and_ari_are_those_of_scikit_learn(both: Divisions) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
@@ -34,7 +34,7 @@ def test_nmi_and_ari_are_those_of_scikit_learn(both: Divisions) -> None:
     assert nmi(table.T) == pytest.approx(nmi(table), abs=1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(divisions(), st.data())
 def test_weights_count_cells_as_often(both: Divisions, data: st.DataObject) -> None:
     times = np.array(data.draw(st.lists(st.integers(1, 4), min_size=len(both[0]), max_size=len(both[0]))))
@@ -65,7 +65,7 @@ def naive_f1(first: np.ndarray, second: np.ndarray, cluster: list[int]) -> dict[
     return found
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(divisions())
 def test_f1_is_what_the_reference_computes(both: Divisions) -> None:
     table = cross_table(*both)
@@ -76,7 +76,7 @@ def test_f1_is_what_the_reference_computes(both: Divisions) -> None:
         assert getattr(found, name) == pytest.approx(value, abs=1e-12, nan_ok=True), name
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(divisions(3, 4))
 def test_no_other_assignment_matches_more_cells(both: Divisions) -> None:
     table = cross_table(*both)
