@@ -3,59 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from homodb.query.annotate.cellama.settings import Settings
+from homodb.query.annotate.parameter import Parameter, fields_of
 from homodb.query.annotate.task import Labelled, Task
 from homodb.query.annotate.tron.parameters import TronParameters
 from homodb.schema.errors import AnnotationError
 from homodb.schema.near import did_you_mean
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a method.
-
-    Parameters
-    ----------
-    name
-        Its name, as ``--set NAME=VALUE`` has it.
-    default
-        Its value unless another is given.
-    summary
-        What it does.
-    kind
-        Its type, where the default (None) does not tell.
-    """
-
-    name: str
-    default: Any
-    summary: str
-    kind: type | None = None
-
-    def read(self, value: Any) -> Any:
-        """Return a value, or a text that was written for one, as the type that the parameter has.
-
-        Raises
-        ------
-        AnnotationError
-            If it is none of this type.
-        """
-        kind = self.kind or type(self.default)
-        if value is None and self.default is None:
-            return None
-        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        if kind is bool and str(value).lower() in words:
-            return words[str(value).lower()]
-        try:
-            read = kind(value) if kind is not bool else None
-        except (TypeError, ValueError):
-            read = None
-        if read is None or (kind is int and not isinstance(value, str) and read != value):
-            wanted = {int: "a whole number", float: "a number", bool: "yes or no"}.get(kind, f"a {kind.__name__}")
-            raise AnnotationError(f"{self.name} is {value!r}; wanted {wanted}")
-        return read
 
 
 @dataclass(frozen=True)
@@ -116,18 +72,6 @@ def _consensus(task: Task) -> Labelled:
     return consensus(task)
 
 
-def _fields(settings: type, summaries: Mapping[str, str] | None = None) -> tuple[Parameter, ...]:
-    """Return the fields of a class of settings as parameters."""
-    kinds = {"bool": bool, "float": float, "int": int, "str": str}
-    return tuple(
-        Parameter(
-            one.name, one.default, (summaries or {}).get(one.name) or one.metadata.get("summary", ""),
-            kinds[str(one.type).split(" ", 1)[0]],
-        )
-        for one in fields(settings)
-    )  # fmt: skip
-
-
 _VOTES = (
     Parameter("k", 5, "neighbours that vote"),
     Parameter("weights", "distance", "distance (near ones weigh more) or uniform"),
@@ -158,11 +102,11 @@ METHODS = (
     ),
     Method(
         "tron", "a network of the reference's species behind a layer that orthology masks", "arXiv (TRON)", _tron,
-        _fields(TronParameters),
+        fields_of(TronParameters),
     ),
     Method(
         "cellama", "cells as sentences of their strongest genes, embedded by a language model",
-        "10.1002/advs.202513210", _cellama, _fields(Settings, _SENTENCES),
+        "10.1002/advs.202513210", _cellama, fields_of(Settings, _SENTENCES),
     ),
     Method(
         "protein", "cells as weighted means of their genes' protein embeddings; needs no orthology", "", _protein,

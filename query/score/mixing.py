@@ -70,7 +70,8 @@ class _Within:
         p = ratio(p, p.sum(axis=1, keepdims=True))
         lisi = _balanced_lisi(self.species, weight, self.near, p)
         chance = [_by_species(_balanced_lisi(one, weight, self.near, p), one, weight) for one in self.shuffled]
-        seen, by_chance = _by_species(lisi, self.species, weight), float(np.nanmean(chance))
+        told = [one for one in chance if np.isfinite(one)]
+        seen, by_chance = _by_species(lisi, self.species, weight), float(np.mean(told)) if told else np.nan
         return np.array([
             _by_species(share, self.species, weight) / _by_species(expected, self.species, weight),
             (seen - 1) / (by_chance - 1) if by_chance > 1 else np.nan,
