@@ -65,7 +65,7 @@ def kind_of_values(matrix: Any, *, logged: bool = False) -> Kind:
 def _judged(matrix: Any, *, logged: bool) -> tuple[Kind, float]:
     rows = min(_SAMPLE, matrix.shape[0])
     step = max(1, matrix.shape[0] // max(rows, 1))
-    sample = matrix[::step][:rows]
+    sample = matrix[np.arange(rows) * step]
     dense = _rows_of(sample)
     values = np.concatenate(dense) if dense else np.empty(0)
     if np.isnan(values).any():

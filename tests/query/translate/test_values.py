@@ -138,3 +138,10 @@ def test_an_object_that_says_so_is_believed_where_it_may_be() -> None:
     assert kind_of_values(logs, logged=True) == "log"
     assert kind_of_values(np.round(corrected), logged=True) == "counts"
     assert kind_of_values(corrected * 1e3, logged=True) == "linear"
+
+
+def test_indices_of_two_widths_as_files_may_hold_them() -> None:
+    matrix = sp.random_array((1000, 20), density=0.1, format="csr", rng=np.random.default_rng(0))
+    matrix.data = np.ceil(matrix.data * 10)
+    matrix.indptr, matrix.indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+    assert kind_of_values(matrix) == "counts"
