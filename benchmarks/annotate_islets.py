@@ -124,8 +124,12 @@ def _by_links(
 
 def _ingest(query: anndata.AnnData, reference: anndata.AnnData, release: homodb.Release) -> anndata.AnnData:
     """Label by scanpy's ingest, with its defaults, over the genes that ENS_M2M carries; it gives no confidence."""
+    import pynndescent.rp_trees as trees
     import scanpy as sc
 
+    # scanpy 1.11 passes on a number of trees that pynndescent 0.7 no longer sets
+    make = trees.make_forest
+    trees.make_forest = lambda data, near, count, *rest, **more: make(data, near, count or 8, *rest, **more)
     task = _task(query, reference, release)
     shared = shared_counts(task)
     sides = [anndata.AnnData(sp.csr_matrix(one)) for one in (shared.reference, shared.query)]
@@ -140,6 +144,7 @@ def _ingest(query: anndata.AnnData, reference: anndata.AnnData, release: homodb.
     sc.pp.neighbors(atlas)
     sc.tl.umap(atlas)
     sc.tl.ingest(cells, atlas, obs="type")
+    trees.make_forest = make
     nothing = np.full(cells.n_obs, np.nan)
     return _labelled(query, task, cells.obs["type"].astype(str).to_numpy(), nothing, nothing)
 

@@ -27,9 +27,7 @@ def main() -> None:
     parser.add_argument("cells", nargs="*", type=int, default=[1000, 10_000, 50_000])
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--write", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--seurat", type=int, default=10_000, help="most cells that Seurat gets (default 10000)"
-    )
+    parser.add_argument("--seurat", type=int, default=10_000, help="most cells that Seurat gets (default 10000)")
     parser.add_argument("--method", default="cca")
     asked = parser.parse_args()
     if asked.one:

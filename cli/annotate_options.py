@@ -19,9 +19,7 @@ MethodOption = Annotated[
 ]
 SettingOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="NAME=VALUE", help="Parameter of the method (docs/annotate.md); may be repeated."
-    ),
+    typer.Option("--set", metavar="NAME=VALUE", help="Parameter of the method (docs/annotate.md); may be repeated."),
 ]
 AtlasSpeciesOption = Annotated[
     str | None,

@@ -22,7 +22,7 @@ _SAID = "All data here are simulated: they show how homodb is used, and say noth
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")] = Path("demo"),
     genes: Annotated[int, typer.Option("--genes", metavar="N", min=300, help="Genes of the common ancestor.")] = 1000,
-    cells: Annotated[int, typer.Option("--cells", metavar="N", min=900, help="Cells of all species.")] = 1500,
+    cells: Annotated[int, typer.Option("--cells", metavar="N", min=900, help="Cells of all species.")] = 1200,
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="ESM2 checkpoint, in place of k-mer profiles.")
     ] = None,
@@ -76,6 +76,7 @@ def _run(step: Step, log: Callable[[str], object]) -> None:
     """Run a step, show the command and some lines of its answer, and keep all of it."""
     shown = f"\n== {step.title}\n$ {shlex.join(('homodb', *step.command))}"
     typer.echo(shown)
+    began = time.perf_counter()
     lines = _answer(step.command).splitlines()
     log("\n".join([shown, *lines, ""]))
     if isinstance(step.shown, int):
@@ -84,11 +85,13 @@ def _run(step: Step, log: Callable[[str], object]) -> None:
         chosen = [line for line in lines if any(text in line for text in step.shown)]
     for line in chosen:
         typer.echo(f"  {line.rstrip()}")
+    typer.echo(f"  ({time.perf_counter() - began:.0f} s)")
 
 
 def _answer(command: Sequence[str]) -> str:
-    """Run a command as a user would; end as it ends where it fails."""
-    done = subprocess.run([sys.executable, "-m", "homodb.cli", *command], stdout=subprocess.PIPE, text=True)  # noqa: S603
+    """Run a command as a user would; where it fails, say what it said, and end as it ended."""
+    done = subprocess.run([sys.executable, "-m", "homodb.cli", *command], capture_output=True, text=True)  # noqa: S603
     if done.returncode:
+        typer.echo(done.stderr, err=True, nl=False)
         raise typer.Exit(done.returncode)
     return done.stdout

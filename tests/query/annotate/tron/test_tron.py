@@ -237,7 +237,7 @@ def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
     shown = np.where(np.arange(200) < 120, age["target"], np.nan)
     genes = tuple(map(str, range(30)))
     edges = Edges(genes, genes, np.arange(30), order, np.ones(30), ("",) * 30)
-    chosen = TronParameters(**{**QUICK, "epochs": 60, "tuning_epochs": 40})
+    chosen = TronParameters(**{**QUICK, "epochs": 40, "tuning_epochs": 25, "seeds": 1})
     apart = {}
     for tune in ("nothing", "layer"):
         found = transfer(
@@ -293,7 +293,7 @@ def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     chosen = replace(bench.PARAMETERS, hidden=16, epochs=30, tuning_epochs=40)
     found = {
         variant: bench.measure(variant, 0.2, 1, size, chosen)
-        for variant in ("TRON", "no fine-tuning", "one-to-one mask", "random mask")
+        for variant in ("TRON", "no fine-tuning", "random mask")
     }
     accuracy = {variant: scores[0] for variant, scores in found.items()}
     assert accuracy["TRON"] > max(accuracy["no fine-tuning"], accuracy["random mask"] + 0.3)
