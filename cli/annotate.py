@@ -30,6 +30,7 @@ def annotate(
     source: SourceOption = None,
     reference_species: own.AtlasSpeciesOption = None,
     integration: own.IntegrationOption = None,
+    model: own.ModelOption = None,
     setting: own.SettingOption = None,
     labels: own.LabelsOption = None,
     unknown_below: own.UnknownOption = None,
@@ -59,7 +60,10 @@ def annotate(
     from homodb.query.annotate.files import annotate_files
     from homodb.query.annotate.methods import split_parameters
 
-    given = split_parameters([*(setting or []), *([f"integration={integration}"] if integration else [])])
+    named = [f"integration={integration}"] if integration else []
+    if model:
+        named.append(f"{'cellama.' if method == 'consensus' else ''}model={model}")
+    given = split_parameters([*(setting or []), *named])
     donors = None if query_donors is None else [one.strip() for one in query_donors.split(",")]
     console = Console(stderr=True, highlight=False, markup=False)
     with open_chosen(context, release) as opened, console.status("reading") as status:

@@ -21,6 +21,9 @@ SettingOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Parameter of the method (docs/annotate.md); may be repeated."),
 ]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="NAME|FOLDER", help="With cellama and consensus: the sentence model.")
+]
 AtlasSpeciesOption = Annotated[
     str | None,
     typer.Option("--reference-species", metavar="SPECIES", help="Species of the reference; by default found out."),

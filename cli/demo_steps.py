@@ -113,7 +113,7 @@ def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out:
         (*release, "markers", *files, "--species", "human,mouse", *donors, "--top", "3", "-o", str(folder / "markers")),
         ("markers of ", "conserved, those", " / "),
     )
-    chosen = ("--method", "consensus", "--set", "tron.seeds=1", "--set", f"cellama.model={_MODEL}")
+    chosen = ("--method", "consensus", "--set", "tron.seeds=1", "--model", _MODEL)
     yield Step(
         "what are the mouse cells, given the human ones? Four methods, and what most of them say",
         (*release, "annotate", mouse, "--reference", human, "--label", "cell_type", *chosen, "-o", annotated),
