@@ -47,7 +47,7 @@ def integration_methods(incomplete: str) -> list[str]:
 
     Examples
     --------
-    >>> integration_methods("c")
+    >>> integration_methods("cc")
     ['cca']
     """
     from homodb.query.integrate.methods import METHODS

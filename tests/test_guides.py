@@ -80,7 +80,7 @@ def test_a_species_that_ensembl_lacks(folder: Path) -> None:
 
 
 #: Pages that show real cells, each gone through in an empty folder; comparing goes through a grid, which takes minutes.
-REAL = ["identifiers", "integrate", "score", "markers", "report", "annotate"]
+REAL = ["identifiers", "integrate", "markers", "report", "annotate"]
 
 
 @pytest.mark.shared

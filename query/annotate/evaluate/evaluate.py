@@ -140,7 +140,7 @@ def _setting(entry: Mapping[str, Any], name: str) -> str | None:
 def _values(told: Judged, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the measures, and how well unsureness and distance tell cells of types that the reference lacks."""
     known = told.cells_judged | told.outside
-    # of cells without a label nothing is surer than that they are unsure; where no cell has a confidence nothing is told
+    # cells without a confidence are the least sure ones; where no cell has any, nothing is told
     unsure = 1 - np.where(np.isfinite(told.confidence), told.confidence, 0.0)
     unsure = unsure if np.isfinite(told.confidence).any() else told.confidence
     apart = [auroc(score[known], told.outside[known], weight[known]) for score in (unsure, told.distance)]

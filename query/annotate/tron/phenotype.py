@@ -44,8 +44,8 @@ class Phenotype:
 
         Examples
         --------
-        >>> Phenotype(np.array([0, 0, 0, 1]), 2).weights(np.arange(4)).round(3).tolist()
-        [0.667, 2.0]
+        >>> Phenotype(np.array([0, 0, 1]), 2).weights(np.arange(3)).tolist()
+        [0.75, 1.5]
         """
         if not self.categories:
             return np.ones(1, np.float32)
