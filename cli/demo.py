@@ -22,7 +22,7 @@ _SAID = "All data here are simulated: they show how homodb is used, and say noth
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")] = Path("demo"),
     genes: Annotated[int, typer.Option("--genes", metavar="N", min=300, help="Genes of the common ancestor.")] = 1000,
-    cells: Annotated[int, typer.Option("--cells", metavar="N", min=900, help="Cells of all species.")] = 1200,
+    cells: Annotated[int, typer.Option("--cells", metavar="N", min=900, help="Cells of all species.")] = 900,
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="ESM2 checkpoint, in place of k-mer profiles.")
     ] = None,
