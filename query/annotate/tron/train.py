@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -112,7 +111,7 @@ def train(
         return total + (float(penalty().detach()) if penalty else 0.0)
 
     losses = [decide()]
-    best, kept = 0, copy.deepcopy(model.state_dict())
+    best, kept = 0, _learned(model)
     for epoch in range(1, schedule.epochs + 1):
         for part in learning:
             part.train()
@@ -125,10 +124,12 @@ def train(
                 after_step()
         losses.append(decide())
         if losses[-1] < losses[best]:
-            best, kept = epoch, copy.deepcopy(model.state_dict())
+            best, kept = epoch, _learned(model)
         if epoch - best >= schedule.patience:
             break
-    model.load_state_dict(kept)
+    with torch.no_grad():
+        for value, best_value in zip(_learned(model, copy=False), kept, strict=True):
+            value.copy_(best_value)
     model.eval()
     return Trained(len(losses) - 1, best, tuple(losses))
 
@@ -145,6 +146,12 @@ def predict(model: Callable[[Tensor], Tensor], cells: sp.csr_matrix, device: tor
 def dense(cells: sp.csr_matrix, device: torch.device | None) -> Tensor:
     """Return cells as a dense tensor."""
     return torch.from_numpy(cells.toarray()).to(device=device, dtype=torch.get_default_dtype())
+
+
+def _learned(model: nn.Module, *, copy: bool = True) -> list[Tensor]:
+    """Return the parameters that learn, as they are now or (without a copy) as they will be."""
+    learned = [one.detach() for one in model.parameters() if one.requires_grad]
+    return [one.clone() for one in learned] if copy else learned
 
 
 def _batches(

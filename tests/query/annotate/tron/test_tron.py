@@ -292,8 +292,7 @@ def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     size = bench.Size(genes=60, types=6, source_cells=300, tuning_cells=400, judged_cells=200)
     chosen = replace(bench.PARAMETERS, hidden=16, epochs=30, tuning_epochs=40)
     found = {
-        variant: bench.measure(variant, 0.2, 1, size, chosen)
-        for variant in ("TRON", "no fine-tuning", "random mask")
+        variant: bench.measure(variant, 0.2, 1, size, chosen) for variant in ("TRON", "no fine-tuning", "random mask")
     }
     accuracy = {variant: scores[0] for variant, scores in found.items()}
     assert accuracy["TRON"] > max(accuracy["no fine-tuning"], accuracy["random mask"] + 0.3)
