@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.join import EACH, each, listed
-from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
+from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ReleaseOption, open_chosen
 
 if TYPE_CHECKING:
     from homodb.query.compare.grid import Progress
@@ -29,12 +29,8 @@ def compare(
     methods: Annotated[
         str, typer.Option("--methods", metavar="A,B,...", help="Of integration. Default: none,cca,harmony.")
     ] = "none,cca,harmony",
-    label: Annotated[
-        str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")
-    ] = "cell_type",
-    donor_key: Annotated[
-        str | None, typer.Option("--donor-key", metavar="COLUMN", help="Column of obs with donors, for intervals.")
-    ] = None,
+    label: LabelOption = "cell_type",
+    donor_key: DonorKeyOption = None,
     profile: Annotated[
         str, typer.Option("--profile", metavar="NAME", help="cross-species (default), pllm, scib or all.")
     ] = "cross-species",

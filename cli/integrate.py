@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from homodb.cli import complete
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption
+from homodb.cli.options import JsonOption, ReleaseOption, SpeciesKeyOption, StrategyOption
 
 _SETTING = "Any setting of homodb.query.integrate.settings, such as k_weight=50 or clustering=leiden; may be repeated."
 
@@ -38,9 +38,7 @@ def integrate(
             autocompletion=complete.several_species,
         ),
     ] = None,
-    species_key: Annotated[
-        str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
-    ] = "species",
+    species_key: SpeciesKeyOption = "species",
     label: Annotated[
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types, noted for scoring.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption
+from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ReleaseOption, SpeciesKeyOption, StrategyOption
 
 
 def markers(
@@ -16,16 +16,12 @@ def markers(
     paths: Annotated[
         list[Path], typer.Argument(metavar="IN...", help="One joint file, or one of each species (for all kinds).")
     ],
-    label: Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of obs: cell types.")] = "cell_type",
+    label: LabelOption = "cell_type",
     species: Annotated[
         str | None, typer.Option("--species", metavar="A,B,...", help="Species of each file; by default found out.")
     ] = None,
-    species_key: Annotated[
-        str, typer.Option("--species-key", metavar="COLUMN", help="Of a joint file, column of obs: species.")
-    ] = "species",
-    donor_key: Annotated[
-        str | None, typer.Option("--donor-key", metavar="COLUMN", help="Column of obs: donors, which are tested.")
-    ] = None,
+    species_key: SpeciesKeyOption = "species",
+    donor_key: DonorKeyOption = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for tables and the dot plot.")
     ] = None,

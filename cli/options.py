@@ -72,6 +72,14 @@ AllowHostOption = Annotated[
     list[str] | None,
     typer.Option("--allow-host", metavar="HOST", help="Host that the catalog's server may redirect to. Repeatable."),
 ]
+LabelOption = Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")]
+SpeciesKeyOption = Annotated[
+    str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
+]
+DonorKeyOption = Annotated[
+    str | None,
+    typer.Option("--donor-key", metavar="COLUMN", help="Column of obs with donors, for tests and intervals."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.options import JsonOption, ReleaseOption
+from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ReleaseOption, SpeciesKeyOption
 
 
 def report(
@@ -16,14 +16,9 @@ def report(
     path: Annotated[Path, typer.Argument(metavar="IN", help="An integrated file, as homodb integrate writes it.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The page to write: .html.")],
     key: Annotated[str | None, typer.Option("--key", help="Which integration. Default: the only one.")] = None,
-    label: Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of obs: cell types.")] = "cell_type",
-    species_key: Annotated[
-        str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs: species.")
-    ] = "species",
-    donor_key: Annotated[
-        str | None,
-        typer.Option("--donor-key", metavar="COLUMN", help="Column of obs: donors, for intervals."),
-    ] = None,
+    label: LabelOption = "cell_type",
+    species_key: SpeciesKeyOption = "species",
+    donor_key: DonorKeyOption = None,
     profile: Annotated[
         str, typer.Option("--profile", metavar="NAME", help="Scores: pllm, scib, cross-species or all (default).")
     ] = "all",

@@ -9,20 +9,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from homodb.cli.options import JsonOption
+from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, SpeciesKeyOption
 
 
 def score(
     path: Annotated[Path, typer.Argument(metavar="IN", help="Integrated file (.h5ad, .zarr).")],
-    label: Annotated[
-        str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")
-    ] = "cell_type",
-    species_key: Annotated[
-        str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
-    ] = "species",
-    donor_key: Annotated[
-        str | None, typer.Option("--donor-key", metavar="COLUMN", help="Column of obs with donors, for intervals.")
-    ] = None,
+    label: LabelOption = "cell_type",
+    species_key: SpeciesKeyOption = "species",
+    donor_key: DonorKeyOption = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Which embedding: cca for obsm['X_cca']. Default: the only one.")
     ] = None,
