@@ -71,10 +71,11 @@ def join(
     Example: homodb join human.h5ad mouse.h5ad pig.h5ad --species human,mouse,pig --via mouse -o joint.h5ad
     """
     from homodb.query.join import join_to_file
-    from homodb.query.join.report_file import check_join_report, write_join_report
+    from homodb.query.join.report_file import write_join_report
+    from homodb.query.translate.report_file import check_report
 
     if report_file is not None:
-        check_join_report(report_file, output, *paths)
+        check_report(report_file, output, *paths)
     with open_chosen(context, release) as opened, cells_bar() as show:
         report = join_to_file(
             paths, output, species=listed(species), strategy=strategy, release=opened, via=via, features=features,

@@ -10,19 +10,7 @@ import polars as pl
 from homodb.query.join.report import JoinReport
 from homodb.query.page import folded, heading, page, paragraph, table
 from homodb.query.translate.fates import MEANING, Fate
-from homodb.query.translate.report_file import check_report
-from homodb.schema.files import whole_file
-
-
-def check_join_report(path: Path, *others: Path) -> None:
-    """Check, before any work is done, that a report can be written.
-
-    Raises
-    ------
-    OutputError
-        If the file has no suffix of a form that a report has, its folder is not there, or it is one of the others.
-    """
-    check_report(path, *others)
+from homodb.query.translate.report_file import write_form
 
 
 def write_join_report(report: JoinReport, path: Path) -> None:
@@ -40,10 +28,7 @@ def write_join_report(report: JoinReport, path: Path) -> None:
     OutputError
         If it cannot be written.
     """
-    check_report(path)
-    texts = {".tsv": _tsv, ".json": _json, ".html": _html}
-    with whole_file(path) as partial:
-        partial.write_text(texts[path.suffix](report), "utf-8")
+    write_form(path, {".tsv": lambda: _tsv(report), ".json": lambda: _json(report), ".html": lambda: _html(report)})
 
 
 def _tsv(report: JoinReport) -> str:

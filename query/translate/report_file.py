@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,20 @@ def write_report(report: Report, path: Path) -> None:
     OutputError
         If it cannot be written.
     """
+    write_form(path, {".tsv": lambda: _tsv(report), ".json": lambda: _json(report), ".html": lambda: _html(report)})
+
+
+def write_form(path: Path, forms: Mapping[str, Callable[[], str]]) -> None:
+    """Write the form that a file's suffix asks for, to a file that appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     check_report(path)
-    texts = {".tsv": _tsv, ".json": _json, ".html": _html}
     with whole_file(path) as partial:
-        partial.write_text(texts[path.suffix](report), "utf-8")
+        partial.write_text(forms[path.suffix](), "utf-8")
 
 
 def _tsv(report: Report) -> str:
