@@ -89,7 +89,7 @@ def annotate(
         gene=np.arange(count),
         role=role,
         symbol=named,
-        biotype=[_biotype(role[gene], int(histories.family[gene])) for gene in range(count)],
+        biotype=_biotypes(role, histories.family),
         region=list(genome.region),
         start=genome.start,
         end=genome.end,
@@ -97,12 +97,13 @@ def annotate(
         primary=np.ones(count, bool),
         planted=[[] for _ in range(count)],
     )
+    mitochondrial = np.isin(role, [Role.MITOCHONDRIAL, Role.MT_RNA])
     for gene in range(count):
         if named[gene] is None:
             annotation.planted[gene].append("no_symbol")
         elif drifted[gene]:
             annotation.planted[gene].append("symbol_drift")
-        if role[gene] in (Role.MITOCHONDRIAL, Role.MT_RNA):
+        if mitochondrial[gene]:
             annotation.planted[gene].append("mitochondrial")
         if former[gene] is not None and rng.random() < _SYNONYMS * 2:
             annotation.synonyms.append((gene, former[gene] or ""))
@@ -115,8 +116,9 @@ def annotate(
     return annotation
 
 
-def _biotype(role: int, family: int) -> str:
-    return "snoRNA" if role == Role.SMALL_RNA and family % 2 else _BIOTYPES[role]
+def _biotypes(role: np.ndarray, family: np.ndarray) -> list[str]:
+    odd_small = (role == Role.SMALL_RNA) & (family % 2 == 1)
+    return ["snoRNA" if odd else _BIOTYPES[one] for one, odd in zip(role, odd_small, strict=True)]
 
 
 def _some(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -69,26 +69,30 @@ def symbols(
     within = _within(trees)
     given: list[str | None] = []
     former: list[str | None] = []
+    # Asked before the loop: Python 3.11 loses a Ctrl-C that comes while it looks up a member of an enumeration.
+    is_coding, is_ribosomal, is_small = role == Role.CODING, role == Role.RIBOSOMAL, role == Role.SMALL_RNA
+    is_mitochondrial, is_mt_rna = role == Role.MITOCHONDRIAL, role == Role.MT_RNA
+    unnamed &= ~(is_ribosomal | is_mitochondrial | is_mt_rna)
     for gene in range(genes):
         member = tree.members[histories.species[gene]]
         family, copy = int(histories.family[gene]), suffixes[gene]
         old = None
-        match role[gene]:
-            case Role.CODING:
-                name: str | None = spell(f"{stem(family)}{numbers[gene]}{copy}", member)
-                if drifted[gene]:
-                    old, name = name, spell(f"{stem(len(trees.role) + int(serial[gene]))}{1 + gene % 9}", member)
-            case Role.RIBOSOMAL:
-                name = spell(f"RP{'LS'[family % 2]}{within[family] // 2 + 1}{copy}", member)
-            case Role.MITOCHONDRIAL:
-                name = _mitochondrial(_MT_PROTEINS[within[family]], member)
-            case Role.MT_RNA:
-                name = _mitochondrial(_MT_RNAS[within[family]], member)
-            case Role.SMALL_RNA:
-                name = spell(f"{('MIR', 'SNORD')[family % 2]}{9000 + within[family]}{copy}", member)
-            case _:
-                name = spell(f"LINC{serial[gene]:06d}", member)
-        if unnamed[gene] and role[gene] not in (Role.MITOCHONDRIAL, Role.RIBOSOMAL, Role.MT_RNA):
+        name: str | None
+        if is_coding[gene]:
+            name = spell(f"{stem(family)}{numbers[gene]}{copy}", member)
+            if drifted[gene]:
+                old, name = name, spell(f"{stem(len(trees.role) + int(serial[gene]))}{1 + gene % 9}", member)
+        elif is_ribosomal[gene]:
+            name = spell(f"RP{'LS'[family % 2]}{within[family] // 2 + 1}{copy}", member)
+        elif is_mitochondrial[gene]:
+            name = _mitochondrial(_MT_PROTEINS[within[family]], member)
+        elif is_mt_rna[gene]:
+            name = _mitochondrial(_MT_RNAS[within[family]], member)
+        elif is_small[gene]:
+            name = spell(f"{('MIR', 'SNORD')[family % 2]}{9000 + within[family]}{copy}", member)
+        else:
+            name = spell(f"LINC{serial[gene]:06d}", member)
+        if unnamed[gene]:
             name = None
         given.append(name)
         former.append(old)
