@@ -26,7 +26,7 @@ def correlate(
     *,
     wanted: pl.DataFrame,
     device: str = "auto",
-    block: int = 4096,
+    block: int | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> EmbeddingEvidence:
     """Correlate all genes of one species with all of another, exactly, without holding all correlations.
@@ -45,7 +45,7 @@ def correlate(
         Where the product is made: a device of torch, ``numpy`` for the processor without torch, or ``auto``: a GPU
         where there is one, else the processor. Without torch, ``auto`` and ``cpu`` mean ``numpy``.
     block
-        Rows and columns of the tiles of the product.
+        Rows and columns of the tiles of the product. Default: what goes well on the device.
     report
         Called with finished and all correlations, tile by tile.
 

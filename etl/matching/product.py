@@ -6,16 +6,19 @@ histogram of all entries.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from queue import SimpleQueue
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from homodb.etl.matching.arrays import Arrays, arrays_on
-from homodb.etl.matching.side import Floats, Ints, Side, in_threads
+from homodb.etl.matching.side import Floats, Ints, Side, slices
 
 #: Entries of a line that are looked at together: first their maximum, then, where it matters, each.
 _CHUNK = 64
@@ -64,7 +67,7 @@ def tolerance(dimensions: int) -> float:
     return float(2.0**-24 * (32 + 8 * np.sqrt(dimensions)))
 
 
-def product(a: Side, b: Side, *, device: str, block: int, report: Callable[[int, int], None]) -> Product:
+def product(a: Side, b: Side, *, device: str, block: int | None, report: Callable[[int, int], None]) -> Product:
     """Multiply all groups of one side with all of the other.
 
     Parameters
@@ -74,37 +77,115 @@ def product(a: Side, b: Side, *, device: str, block: int, report: Callable[[int,
     device
         A device of torch; ``numpy`` for the processor without torch; ``auto`` for the best at hand.
     block
-        Rows and columns of a tile.
+        Rows and columns of a tile; None for what goes well on the device.
     report
         Called with finished and all entries.
     """
     arrays = arrays_on(device)
-    rows, columns = a.rows.size, b.rows.size
-    slack = 2 * tolerance(a.vectors.shape[1])
-    histogram = np.zeros(2 * CELLS + 1)
-    seek_rows, seek_columns = _Seeker(arrays, rows, slack), _Seeker(arrays, columns, slack)
-    right = arrays.put(b.normalised(0, columns))
-    whole = arrays.put(np.full((_padded(min(block, rows)), _padded(min(block, columns))), _NONE, np.float32))
-    for top in range(0, rows, block):
-        left = arrays.put(a.normalised(top, top + block))
-        for start in range(0, columns, block):
-            part = right[start : start + block]
-            high, wide = left.shape[0], part.shape[0]
+    entries = a.rows.size * b.rows.size
+    tiles = _Tiles(arrays, a, b, block or arrays.block(a.rows.size, b.rows.size))
+    workers = [_Worker(arrays, tiles) for _ in range(arrays.workers)]
+    done = 0
+
+    def finished(some: int) -> None:
+        nonlocal done
+        done += some
+        report(done, entries)
+
+    with arrays.settings():
+        _together(workers, finished)
+    of_rows = _found([worker.seek_rows for worker in workers])
+    lines, others, values = _found([worker.seek_columns for worker in workers])
+    histogram: Floats = np.sum([worker.histogram for worker in workers], axis=0)
+    return Product(Entries(*of_rows), Entries(others, lines, values), histogram)
+
+
+def _together(workers: list[_Worker], finished: Callable[[int], None]) -> None:
+    """Let workers take tile after tile, each in a thread; tell, in this thread, how many entries each tile had."""
+    told, stopped = SimpleQueue[int | None](), Event()
+
+    def run(worker: _Worker) -> None:
+        try:
+            for entries in worker.work():
+                told.put(entries)
+                if stopped.is_set():
+                    break
+        except BaseException:
+            stopped.set()
+            raise
+        finally:
+            told.put(None)
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        running = [pool.submit(run, worker) for worker in workers]
+        try:
+            for _ in running:
+                for entries in iter(told.get, None):
+                    finished(entries)
+        finally:
+            stopped.set()
+    for one in running:
+        one.result()
+
+
+class _Tiles:
+    """The tiles of the product, strip by strip, each given to one worker."""
+
+    def __init__(self, arrays: Arrays, a: Side, b: Side, block: int) -> None:
+        self.arrays, self.a, self.b, self.block = arrays, a, b, block
+        self.right = arrays.put(b.normalised(0, b.rows.size))
+        self.left: Any = None
+        self._places = ((top, start) for top in range(0, a.rows.size, block) for start in range(0, b.rows.size, block))
+        self._taking = Lock()
+
+    def __iter__(self) -> Iterator[tuple[int, int, Any, Any]]:
+        """Yield a tile's first row and column, and the vectors of its rows and columns."""
+        while True:
+            with self._taking:
+                place = next(self._places, None)
+                if place is None:
+                    return
+                top, start = place
+                if start == 0:
+                    self.left = None  # before the next ones are made
+                    self.left = self.arrays.put(self.a.normalised(top, top + self.block))
+                left = self.left
+            yield top, start, left, self.right[start : start + self.block]
+            del left
+
+
+class _Worker:
+    """Goes through tiles, and keeps what is wanted of them."""
+
+    def __init__(self, arrays: Arrays, tiles: _Tiles) -> None:
+        self.arrays, self.tiles = arrays, tiles
+        self.rows, self.columns = tiles.a.rows.size, tiles.b.rows.size
+        slack = 2 * tolerance(tiles.a.vectors.shape[1])
+        self.seek_rows, self.seek_columns = _Seeker(arrays, self.rows, slack), _Seeker(arrays, self.columns, slack)
+        self.histogram: Floats = np.zeros(2 * CELLS + 1)
+
+    def work(self) -> Iterator[int]:
+        """Take tiles until none is left; yield how many entries each had."""
+        self.arrays.to_one_core()
+        shape = tuple(_padded(min(self.tiles.block, size)) for size in (self.rows, self.columns))
+        whole = self.arrays.put(np.full(shape, _NONE, np.float32))
+        for top, start, left, right in self.tiles:
+            high, wide = left.shape[0], right.shape[0]
             tile = whole[: _padded(high), : _padded(wide)]
             tile[high:] = _NONE
             tile[:, wide:] = _NONE
-            arrays.multiply(left, part, tile[:high, :wide])
-            of_rows, of_columns = _maxima(arrays, tile)
-            by_row, by_column = _chunks(tile)
-            seek_rows.look(of_rows[:high], partial(_of_rows, by_row), top, start)
-            seek_columns.look(of_columns[:wide], partial(_of_columns, by_column), start, top)
-            counts = a.counts[top : top + high], b.counts[start : start + wide]
-            histogram += _histogram(arrays, tile[:high, :wide], *counts)
-            report(top * columns + high * (start + wide), rows * columns)
-        # before the next ones are made
-        del left
-    lines, others, values = seek_columns.found()
-    return Product(Entries(*seek_rows.found()), Entries(others, lines, values), histogram)
+            self.arrays.multiply(left, right, tile[:high, :wide])
+            del left
+            self._look(tile, high, wide, top, start)
+            yield high * wide
+
+    def _look(self, tile: Any, high: int, wide: int, top: int, start: int) -> None:
+        of_rows, of_columns = _maxima(self.arrays, tile)
+        by_row, by_column = _chunks(tile)
+        self.seek_rows.look(of_rows[:high], partial(_of_rows, by_row), top, start)
+        self.seek_columns.look(of_columns[:wide], partial(_of_columns, by_column), start, top)
+        counts = self.tiles.a.counts[top : top + high], self.tiles.b.counts[start : start + wide]
+        self.histogram += _histogram(self.arrays, tile[:high, :wide], *counts)
 
 
 @dataclass
@@ -149,16 +230,20 @@ class _Seeker:
         which, offset = xp.where(values >= bar[line][:, None])
         self.kept.append((line[which] + start, chunk[which] * _CHUNK + offset + others, values[which, offset]))
 
-    def found(self) -> tuple[Ints, Ints, npt.NDArray[np.float32]]:
-        """Return lines, what their entries stand for, and values; only what reaches the line's final bar."""
-        arrays: list[list[npt.NDArray[Any]]] = [[np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []]
-        arrays[2].append(np.zeros(0, np.float32))
-        for kept in self.kept:
-            for array, one in zip(arrays, kept, strict=True):
-                array.append(self.arrays.fetch(one))
-        lines, others, values = (np.concatenate(one) for one in arrays)
-        good = values >= (self.arrays.fetch(self.second) - np.float32(self.slack))[lines]
-        return lines[good], others[good], values[good]
+
+def _found(seekers: list[_Seeker]) -> tuple[Ints, Ints, npt.NDArray[np.float32]]:
+    """Return lines, what their entries stand for, and values; only what reaches the line's final bar."""
+    arrays = seekers[0].arrays
+    bounds = np.stack([arrays.fetch(bound) for one in seekers for bound in (one.first, one.second)])
+    bar = np.partition(bounds, -2, axis=0)[-2] - np.float32(seekers[0].slack)
+    kept: list[list[npt.NDArray[Any]]] = [[np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]]
+    for seeker in seekers:
+        for found in seeker.kept:
+            for array, one in zip(kept, found, strict=True):
+                array.append(arrays.fetch(one))
+    lines, others, values = (np.concatenate(one) for one in kept)
+    good = values >= bar[lines]
+    return lines[good], others[good], values[good]
 
 
 def _padded(size: int) -> int:
@@ -178,13 +263,10 @@ def _maxima(arrays: Arrays, tile: Any) -> tuple[Any, Any]:
     if not arrays.on_processor:
         return xp.amax(by_row, axis=2), xp.amax(by_column, axis=1).T
     of_rows, of_columns = np.empty(by_row.shape[:2], np.float32), np.empty(by_column.shape[::2], np.float32)
-
-    def fill(some: slice, _: Floats) -> None:
+    for some in slices(by_column.shape[0], _CHUNK * tile.shape[1]):
         rows = slice(some.start * _CHUNK, some.stop * _CHUNK)
         np.amax(by_row[rows], axis=2, out=of_rows[rows])
         np.amax(by_column[some], axis=1, out=of_columns[some])
-
-    in_threads(fill, by_column.shape[0], _CHUNK * tile.shape[1])
     return of_rows, of_columns.T
 
 
@@ -200,22 +282,15 @@ def _histogram(arrays: Arrays, tile: Any, counts_a: Ints, counts_b: Ints) -> Flo
     """Count the pairs of genes in each cell; the tile is used up."""
     xp = arrays.module
     one_each = counts_a.max() == 1 == counts_b.max()
-    found: list[npt.NDArray[Any]] = []
-
-    def count(some: slice, _: Floats) -> None:
+    total: Floats = np.zeros(2 * CELLS + 1)
+    for some in slices(*tile.shape) if arrays.on_processor else [slice(0, tile.shape[0])]:
         strip = tile[some]
         xp.add(strip, _SHIFT, out=strip)
         cells = strip.view(xp.int32)
         cells -= _BITS
         if one_each:
-            found.append(arrays.fetch(xp.bincount(cells.reshape(-1), minlength=2 * CELLS + 1)))
+            total += arrays.fetch(xp.bincount(cells.reshape(-1), minlength=total.size))
         else:
             weights = np.multiply.outer(counts_a[some], counts_b).reshape(-1)
-            found.append(np.bincount(arrays.fetch(cells).reshape(-1), weights, 2 * CELLS + 1))
-
-    if arrays.on_processor:
-        in_threads(count, *tile.shape)
-    else:
-        count(slice(0, tile.shape[0]), np.zeros(0))
-    total: Floats = np.sum(found, axis=0, dtype=np.float64)
+            total += np.bincount(arrays.fetch(cells).reshape(-1), weights, total.size)
     return total

@@ -149,7 +149,7 @@ def correlations(a: Side, b: Side, rows_a: Ints, rows_b: Ints) -> Floats:
     return np.clip(np.round(out, DECIMALS), -1.0, 1.0) + 0.0
 
 
-def in_threads(work: Callable[[slice, Floats], None], count: int, width: int, *, scratch: int = 0) -> None:
+def in_threads(work: Callable[[slice, Floats], None], count: int, width: int, *, scratch: int) -> None:
     """Do work on slices of rows that stay in a core's cache, in threads.
 
     Parameters
@@ -162,20 +162,31 @@ def in_threads(work: Callable[[slice, Floats], None], count: int, width: int, *,
     scratch
         Scratch arrays wanted.
     """
-    step = max(1, _AT_ONCE // max(1, width))
-    slices = [slice(start, min(start + step, count)) for start in range(0, count, step)]
+    parts = slices(count, width)
 
     def some_of_them(mine: list[slice]) -> None:
-        room = np.empty((scratch, min(step, count), width))
+        room = np.empty((scratch, max((some.stop - some.start for some in mine), default=0), width))
         for some in mine:
             work(some, room[:, : some.stop - some.start])
 
-    if len(slices) < 2 * _THREADS:
-        some_of_them(slices)
+    if len(parts) < 2 * _THREADS:
+        some_of_them(parts)
         return
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(some_of_them, [slices[first::_THREADS] for first in range(_THREADS)]):
+        for _ in pool.map(some_of_them, [parts[first::_THREADS] for first in range(_THREADS)]):
             pass
+
+
+def slices(count: int, width: int) -> list[slice]:
+    """Cut rows into slices that stay in a core's cache.
+
+    Parameters
+    ----------
+    count, width
+        Rows, and numbers in a row.
+    """
+    step = max(1, _AT_ONCE // max(1, width))
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def _grouped(vectors: npt.NDArray[np.float32], means: Floats, lengths: Floats) -> tuple[Ints, Ints, Ints]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -159,10 +162,47 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with patch.object(side, "_THREADS", threads), patch.object(side, "_AT_ONCE", 170):
-            same(correlate(a, b, wanted=every, block=128), reference)
+        with (
+            patch.object(side, "_THREADS", threads),
+            patch.object(side, "_AT_ONCE", 170),
+            patch.object(arrays.os, "cpu_count", lambda: threads),
+        ):
+            for device in ("cpu", "numpy"):
+                same(correlate(a, b, wanted=every, device=device, block=9), reference)
+        assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("device", ["cpu", "numpy"])
+def test_an_interrupted_product_ends_at_once_and_leaves_threads_as_they_were(device: str) -> None:
+    import torch
+
+    a, b = species(random(1, 400, 16)), species(random(2, 300, 16))
+    tiles = 0
+
+    def interrupt(done: int, total: int) -> None:
+        nonlocal tiles
+        tiles += 1
+        raise KeyboardInterrupt
+
+    before = torch.get_num_threads(), threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        correlate(a, b, wanted=NOTHING, device=device, block=4, report=interrupt)
+    assert tiles == 1 and (torch.get_num_threads(), threading.active_count()) == before
+
+
+def test_the_failure_of_one_worker_is_raised() -> None:
+    a, b = species(random(1, 400, 16)), species(random(2, 300, 16))
+    at = itertools.count()
+
+    def look(*given: Any) -> None:
+        if next(at) == 20:
+            raise MemoryError("one tile too many")
+
+    with patch.object(product._Worker, "_look", look), pytest.raises(MemoryError, match="one tile"):
+        correlate(a, b, wanted=NOTHING, block=4)
+    assert next(at) < 1000  # of 7500 tiles
 
 
 def test_neighbours_closer_than_float32_can_tell() -> None:
@@ -337,7 +377,12 @@ def test_all_on_torch() -> None:
     import torch
 
     def on_torch(device: str) -> arrays.Arrays:
-        return arrays.Arrays(torch, torch.from_numpy, lambda one, two, out: torch.mm(one, two.T, out=out))
+        def multiply(one: Any, two: Any, out: Any) -> None:
+            torch.mm(one, two.T, out=out)
+
+        return arrays.Arrays(
+            torch, torch.from_numpy, multiply, lambda *_: 64, 1, contextlib.nullcontext, arrays._nothing
+        )
 
     a, b = species(awkward(1, 200, 30)), species(awkward(2, 150, 30))
     reference = correlate(a, b, wanted=NOTHING, device="numpy", block=70)
