@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: all demo test check docs format kills faults fuzz clean bench help
+.PHONY: all demo test coverage check docs format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -20,6 +20,9 @@ demo: $(STAMP)   ## everything on simulated species, from nothing to a report; u
 
 test: $(STAMP)   ## all tests; those on real data run where ../shared/data lies beside the checkout
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: $(STAMP) ## all tests, and which lines they leave out; half as long again as test
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 check: $(STAMP)  ## lint, format, types, import rules, docs
 	$(BIN)/ruff check .

