@@ -56,7 +56,7 @@ def test_r_prints_what_is_shown(number: int, beside: Path) -> None:
 @pytest.mark.parametrize("number", range(len(SHELL)))
 def test_duckdb_prints_what_is_shown(number: int, beside: Path) -> None:
     command, shown = SHELL[number]
-    duckdb_command = shutil.which("duckdb")
+    duckdb_command = shutil.which("duckdb", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if duckdb_command is None:
         pytest.skip("DuckDB's command line is not installed")
     words = shlex.split(command)
