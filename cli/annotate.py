@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from homodb.cli import annotate_options as own
-from homodb.cli.options import EmbeddingOption, JsonOption, ReleaseOption, open_chosen
+from homodb.cli.options import DonorKeyOption, EmbeddingOption, JsonOption, ReleaseOption, listed, open_chosen
+from homodb.cli.output import plain
+from homodb.cli.progress import status
 from homodb.cli.translate_options import ColumnOption, EvidenceOption, LayerOption, OutputOption, SourceOption
 
 _StrategyOption = Annotated[
@@ -36,7 +38,7 @@ def annotate(
     unknown_below: own.UnknownOption = None,
     query_label: own.QueryLabelOption = None,
     query_donors: own.QueryDonorsOption = None,
-    donor_key: own.DonorOption = None,
+    donor_key: DonorKeyOption = None,
     layer: LayerOption = None,
     reference_layer: own.AtlasLayerOption = None,
     column: ColumnOption = None,
@@ -55,8 +57,6 @@ def annotate(
 
     Example: homodb annotate mouse.h5ad --reference human.h5ad --label cell_type --method knn -o out.h5ad
     """
-    from rich.console import Console
-
     from homodb.query.annotate.files import annotate_files
     from homodb.query.annotate.methods import split_parameters
 
@@ -64,21 +64,16 @@ def annotate(
     if model:
         named.append(f"{'cellama.' if method == 'consensus' else ''}model={model}")
     given = split_parameters([*(setting or []), *named])
-    donors = None if query_donors is None else [one.strip() for one in query_donors.split(",")]
-    console = Console(stderr=True, highlight=False, markup=False)
-    with open_chosen(context, release) as opened, console.status("reading") as status:
+    with open_chosen(context, release) as opened, status() as show:
         told = annotate_files(
             path, reference, output, label=label, method=method, strategy=strategy, evidence=evidence, source=source,
             reference_species=reference_species, labels=labels, unknown_below=unknown_below, query_label=query_label,
-            query_donors=donors, donor_key=donor_key, layer=layer, reference_layer=reference_layer, column=column,
-            reference_column=reference_column, vectors=vectors or (), embedding=embedding, phrases=phrase or (),
-            spatial=spatial, key=key, seed=seed, tables=tables, release=opened, report=status.update, parameters=given,
+            query_donors=listed(query_donors), donor_key=donor_key, layer=layer, reference_layer=reference_layer,
+            column=column, reference_column=reference_column, vectors=vectors or (), embedding=embedding,
+            phrases=phrase or (), spatial=spatial, key=key, seed=seed, tables=tables, release=opened, report=show,
+            parameters=given,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps({"output": str(output), **told.totals()}, ensure_ascii=False, default=_plain))
+        typer.echo(json.dumps({"output": str(output), **told.totals()}, ensure_ascii=False, default=plain))
         return
     typer.echo("\n".join([*told.lines(), f"labels: obs[{told.column!r}]", f"written: {output}"]))
-
-
-def _plain(value: object) -> object:
-    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -38,7 +38,6 @@ QueryLabelOption = Annotated[
 QueryDonorsOption = Annotated[
     str | None, typer.Option("--query-donors", metavar="A,B,...", help="Donors whose labels it may learn from.")
 ]
-DonorOption = Annotated[str | None, typer.Option("--donor-key", metavar="COLUMN", help="Column of obs with donors.")]
 LabelsOption = Annotated[
     Path | None,
     typer.Option("--labels", metavar="FILE", help="Table of which labels mean the same (.tsv)."),

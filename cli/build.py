@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOption
-from homodb.cli.output import pace_of
+from homodb.cli.progress import bars, pace_of
 from homodb.schema.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def build(
     Example: homodb build release.toml -o rel
     Example: homodb build --ensembl 113 --species human,mouse,pig --model kmer -o rel
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeElapsedColumn
 
     from homodb.etl.build import build as build_release
     from homodb.etl.config import EnsemblConfig
@@ -52,9 +51,7 @@ def build(
     chosen = config if ensembl is None else config_of(EnsemblConfig(ensembl, division, base), species, model)
     if chosen is None or (config is not None and (ensembl is not None or species or model or base)):
         raise ConfigError("give a config, or --ensembl N and --species NAMES; a config says the rest in [ensembl]")
-    console = Console(stderr=True, highlight=False, markup=False)
-    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bars(TimeElapsedColumn()) as progress:
         bar = progress.add_task("reading the config", total=None)
         begun = time.perf_counter()
 
@@ -67,7 +64,7 @@ def build(
             progress.update(bar, description=described, completed=step.done, total=step.total)
             if step.rows is not None and not as_json:
                 line = f"{step.name:<15} {step.subject:<34} {step.rows:>9,} rows {step.seconds:>6.2f} s"
-                console.print(line, soft_wrap=True)
+                progress.console.print(line, soft_wrap=True)
 
         manifest = build_release(chosen, output, offline=offline, report=report)
     if as_json:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from homodb.cli.join import EACH, each, listed
-from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ReleaseOption, open_chosen
-
-if TYPE_CHECKING:
-    from homodb.query.compare.grid import Progress
+from homodb.cli.options import (
+    DonorKeyOption,
+    EachColumnOption,
+    EachLayerOption,
+    EachSpeciesOption,
+    JsonOption,
+    LabelOption,
+    ReleaseOption,
+    each,
+    listed,
+    open_chosen,
+)
+from homodb.cli.output import Format, give
+from homodb.cli.progress import status
 
 _SETTING = "A setting of homodb.query.integrate.settings, such as k_weight=50; may be repeated."
 
@@ -20,9 +29,7 @@ _SETTING = "A setting of homodb.query.integrate.settings, such as k_weight=50; m
 def compare(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="IN...", help="Two or more files of cells (.h5ad, .zarr).")],
-    species: Annotated[
-        str | None, typer.Option("--species", metavar="A,B,...", help="Species of each file; by default found out.")
-    ] = None,
+    species: EachSpeciesOption = None,
     strategies: Annotated[
         str, typer.Option("--strategies", metavar="A,B,...", help="all that the species have (default), or names.")
     ] = "all",
@@ -35,8 +42,8 @@ def compare(
         str, typer.Option("--profile", metavar="NAME", help="cross-species (default), pllm, scib or all.")
     ] = "cross-species",
     resamples: Annotated[int, typer.Option("--resamples", metavar="N", min=0, help="Draws of the intervals.")] = 200,
-    column: Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {EACH}.")] = None,
-    layer: Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {EACH}.")] = None,
+    column: EachColumnOption = None,
+    layer: EachLayerOption = None,
     setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", metavar="FOLDER", help="Keep the integrated objects: a file per mapping.")
@@ -53,9 +60,6 @@ def compare(
 
     Example: homodb compare human.h5ad mouse.h5ad --species human,mouse --donor-key donor -o table.csv
     """
-    from rich.console import Console
-
-    from homodb.cli.output import Format, give
     from homodb.query.compare.compare import compare as compare_all
     from homodb.query.compare.text import shown
     from homodb.query.integrate.settings import read_settings
@@ -63,16 +67,12 @@ def compare(
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise OutputError(f"{output}: name a file that ends with .csv or .parquet")
-    console = Console(stderr=True, highlight=False, markup=False)
-    with open_chosen(context, release) as opened, console.status("reading") as status:
-
-        def show(at: Progress) -> None:
-            status.update(f"{at.done + 1}/{at.total} {at.pairing}: {at.step}")
-
+    with open_chosen(context, release) as opened, status() as show:
         found = compare_all(
             paths, species=listed(species), strategies=strategies, methods=methods, label=label, donor_key=donor_key,
             profile=profile, resamples=resamples, release=opened, column=each(column), layer=each(layer),
-            keep=keep, report=show, **read_settings(setting or []),
+            keep=keep, report=lambda at: show(f"{at.done + 1}/{at.total} {at.pairing}: {at.step}"),
+            **read_settings(setting or []),
         )  # fmt: skip
     if output is not None:
         give(found.table, Format(output.suffix[1:]), output)

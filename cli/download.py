@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.bytes_bar import bytes_bar
 from homodb.cli.options import AllowHostOption, CatalogOption, JsonOption
 from homodb.cli.output import megabytes
+from homodb.cli.progress import bytes_bar
 
 
 class Only(StrEnum):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import JsonOption
+from homodb.cli.progress import steps_bar
 from homodb.schema.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -49,21 +50,16 @@ def embed(
 
     Example: homodb embed Homo_sapiens.GRCh38.pep.all.fa.gz -o vectors --model esm2_t6_8M_UR50D
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+    from rich.progress import TimeRemainingColumn
 
     from homodb.etl.embeddings.model import Long
     from homodb.etl.embeddings.proteomes import embed_proteomes
     from homodb.etl.embeddings.tasks import ModelSpec
 
     spec = ModelSpec(model, weights, layer, None if long is None else Long(long.value), device, precision)
-    console = Console(stderr=True, highlight=False, markup=False)
-    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
     begun, last, seconds = time.perf_counter(), "nothing", 0.0
     try:
-        with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-            bar = bars.add_task(f"loading {model}", total=None)
+        with steps_bar(f"loading {model}", TimeRemainingColumn()) as show:
 
             def report(now: Progress) -> None:
                 nonlocal begun, last, seconds
@@ -71,7 +67,7 @@ def embed(
                 seconds = time.perf_counter() - begun
                 last = f"{now.done:,} of {now.total:,} sequences"
                 rate = f", {now.tokens / seconds:,.0f} tokens/s" if now.tokens else ""
-                bars.update(bar, description=last + rate, completed=now.tokens, total=now.total_tokens)
+                show(last + rate, now.tokens, now.total_tokens)
 
             told = embed_proteomes(proteomes, output, spec, species=species or (), workers=workers, report=report)
     except KeyboardInterrupt:

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.annotate_options import DonorOption, LabelsOption
-from homodb.cli.options import JsonOption, ReleaseOption
+from homodb.cli.annotate_options import LabelsOption
+from homodb.cli.options import DonorKeyOption, JsonOption, ReleaseOption
 from homodb.cli.output import Format, give
+from homodb.cli.progress import status
 
 
 def evaluate(
@@ -20,7 +21,7 @@ def evaluate(
     predicted: Annotated[
         str | None, typer.Option("--predicted", metavar="COLUMN", help="Column with the labels; by default found.")
     ] = None,
-    donor_key: DonorOption = None,
+    donor_key: DonorKeyOption = None,
     reference: Annotated[
         Path | None,
         typer.Option("--reference", metavar="FILE", help="The reference: leave each type out of it in turn."),
@@ -37,15 +38,12 @@ def evaluate(
 
     Example: homodb evaluate out.h5ad --truth cell_type --donor-key donor --figures figures
     """
-    from rich.console import Console
-
     from homodb.query.annotate.evaluate.files import evaluate_file
 
-    console = Console(stderr=True, highlight=False, markup=False)
-    with console.status("reading") as status:
+    with status() as show:
         told = evaluate_file(
             path, truth=truth, predicted=predicted, donor_key=donor_key, reference=reference, labels=labels,
-            resamples=resamples, figures=figures, release=release or context.obj, report=status.update,
+            resamples=resamples, figures=figures, release=release or context.obj, report=show,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps({"input": str(path), **told.flat()}, ensure_ascii=False, allow_nan=False))

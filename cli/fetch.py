@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from homodb.cli.options import BaseOption, DivisionOption, EnsemblOption, JsonOption, OfflineOption, SpeciesListOption
 from homodb.cli.output import megabytes
+from homodb.cli.progress import steps_bar
 
 if TYPE_CHECKING:
     from homodb.etl.fetch.progress import Progress
@@ -36,20 +36,13 @@ def fetch(
 
     Example: homodb fetch --ensembl 113 --species human,mouse,pig -o inputs
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bars
-
     from homodb.etl.config import EnsemblConfig
     from homodb.etl.fetch.inputs import named
     from homodb.etl.fetch.run import fetch as fetch_files
     from homodb.etl.fetch.run import plan
 
     wanted, asked = EnsemblConfig(ensembl, division, base, output), named(species)
-    console = Console(stderr=True, highlight=False, markup=False)
-    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task("asking", total=None)
+    with steps_bar("asking") as show:
 
         def report(now: Progress) -> None:
             told = (
@@ -57,7 +50,7 @@ def fetch(
                 if now.all_files
                 else now.step
             )
-            bars.update(bar, description=told, completed=now.bytes, total=now.all_bytes)
+            show(told, now.bytes, now.all_bytes)
 
         if dry_run:
             found = plan(wanted, asked, offline=offline, report=report)
@@ -68,11 +61,7 @@ def fetch(
     for note in found.notes:
         typer.echo(f"noted: {note}", err=True)
     if as_json:
-        missing = {file.path for file in found.missing}
-        files = [{"path": file.path, "url": file.url, "bytes": file.bytes, "sha256": file.sha256,
-                  "about_bytes": file.high, "missing": file.path in missing} for file in found.files]  # fmt: skip
-        json.dump({"folder": str(found.folder), "config": str(found.config), "files": files}, sys.stdout)
-        typer.echo()
+        typer.echo(json.dumps(found.totals()))
         return
     if dry_run:
         for file in found.missing:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from homodb.cli import complete
-from homodb.cli.options import JsonOption, ReleaseOption, SpeciesKeyOption, StrategyOption
+from homodb.cli.options import (
+    CountsLayerOption,
+    JsonOption,
+    ReleaseOption,
+    SpeciesKeyOption,
+    StrategyOption,
+    listed,
+)
+from homodb.cli.output import plain
+from homodb.cli.progress import status
 
 _SETTING = "Any setting of homodb.query.integrate.settings, such as k_weight=50 or clustering=leiden; may be repeated."
 
@@ -43,7 +52,7 @@ def integrate(
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types, noted for scoring.")
     ] = None,
     strategy: StrategyOption = None,
-    layer: Annotated[str | None, typer.Option("--layer", help="Layer that holds the counts, in place of X.")] = None,
+    layer: CountsLayerOption = None,
     size_factors: Annotated[
         str, typer.Option("--size-factors", metavar="WORD", help="shared (joint features) or full (all genes).")
     ] = "shared",
@@ -57,21 +66,17 @@ def integrate(
 
     Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
     """
-    from rich.console import Console
-
     from homodb.query.integrate.files import integrate_files
     from homodb.query.integrate.settings import read_settings
 
-    console = Console(stderr=True, highlight=False, markup=False)
-    named = None if species is None else [one.strip() for one in species.split(",")]
-    with console.status("reading") as status:
+    with status() as show:
         told = integrate_files(
-            paths, output, method=method, species=named, species_key=species_key, label=label, strategy=strategy,
-            layer=layer, size_factors=size_factors, umap=umap, key=key, release=release or context.obj,
-            report=status.update, **read_settings(setting or []),
+            paths, output, method=method, species=listed(species), species_key=species_key, label=label,
+            strategy=strategy, layer=layer, size_factors=size_factors, umap=umap, key=key,
+            release=release or context.obj, report=show, **read_settings(setting or []),
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps({"output": str(output), **told, "features": list(told["features"])}, default=_plain))
+        typer.echo(json.dumps({"output": str(output), **told, "features": list(told["features"])}, default=plain))
         return
     typer.echo(f"{told['n_cells']} cells: " + ", ".join(f"{n} {name}" for name, n in told["cells"].items()))
     typer.echo(f"{len(told['features'])} variable of {told['n_joint_features']} joint features")
@@ -81,7 +86,3 @@ def integrate(
     if "clusters" in told:
         typer.echo(f"{told['clusters']} clusters: obs[{told['key'] + '_cluster'!r}]")
     typer.echo(f"embedding: obsm[{'X_' + told['key']!r}]\nwritten: {output}")
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -9,11 +9,19 @@ from typing import Annotated
 import typer
 
 from homodb.cli import complete
-from homodb.cli.cells_bar import cells_bar
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
+from homodb.cli.options import (
+    EachColumnOption,
+    EachLayerOption,
+    EachSpeciesOption,
+    JsonOption,
+    ReleaseOption,
+    StrategyOption,
+    each,
+    listed,
+    open_chosen,
+)
+from homodb.cli.progress import cells_bar
 from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
-
-EACH = "one for all files, or one for each, comma-separated (- for none)"
 
 
 def join(
@@ -22,15 +30,7 @@ def join(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
     ],
-    species: Annotated[
-        str | None,
-        typer.Option(
-            "--species",
-            metavar="A,B,...",
-            help="Species of each file; by default found out.",
-            autocompletion=complete.several_species,
-        ),
-    ] = None,
+    species: EachSpeciesOption = None,
     strategy: StrategyOption = None,
     via: Annotated[
         str | None,
@@ -56,8 +56,8 @@ def join(
         str | None,
         typer.Option("--shared-types", metavar="COLUMN", help="Only cells whose value there all species have."),
     ] = None,
-    column: Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {EACH}.")] = None,
-    layer: Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {EACH}.")] = None,
+    column: EachColumnOption = None,
+    layer: EachLayerOption = None,
     names: NamesOption = "keep",
     report_file: ReportOption = None,
     block: BlockOption = None,
@@ -92,13 +92,3 @@ def join(
     for line in report.lines():
         typer.echo(line)
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
-
-
-def listed(given: str | None) -> list[str] | None:
-    """Return the parts of a list with commas."""
-    return None if given is None else [one.strip() for one in given.split(",")]
-
-
-def each(given: str | None) -> list[str | None] | None:
-    """Return what is named for each file; None where it is ``-``."""
-    return None if given is None else [None if one in ("-", "") else one for one in listed(given) or ()]

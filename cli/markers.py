@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ReleaseOption, SpeciesKeyOption, StrategyOption
+from homodb.cli.options import (
+    CountsLayerOption,
+    DonorKeyOption,
+    EachSpeciesOption,
+    JsonOption,
+    LabelOption,
+    ReleaseOption,
+    SpeciesKeyOption,
+    StrategyOption,
+    listed,
+)
+from homodb.cli.progress import status
 
 
 def markers(
@@ -17,9 +28,7 @@ def markers(
         list[Path], typer.Argument(metavar="IN...", help="One joint file, or one of each species (for all kinds).")
     ],
     label: LabelOption = "cell_type",
-    species: Annotated[
-        str | None, typer.Option("--species", metavar="A,B,...", help="Species of each file; by default found out.")
-    ] = None,
+    species: EachSpeciesOption = None,
     species_key: SpeciesKeyOption = "species",
     donor_key: DonorKeyOption = None,
     output: Annotated[
@@ -34,7 +43,7 @@ def markers(
     min_share: Annotated[
         float, typer.Option("--min-share", metavar="SHARE", help="Least share of the type's cells with the gene.")
     ] = 0.1,
-    layer: Annotated[str | None, typer.Option("--layer", help="Layer that holds the counts, in place of X.")] = None,
+    layer: CountsLayerOption = None,
     column: Annotated[str | None, typer.Option("--column", help="Column of var with the gene names.")] = None,
     strategy: StrategyOption = None,
     release: ReleaseOption = None,
@@ -46,16 +55,13 @@ def markers(
 
     Example: homodb markers human.h5ad mouse.h5ad --species human,mouse --donor-key donor -o markers
     """
-    from rich.console import Console
-
     from homodb.query.markers import markers as find
 
-    named = None if species is None else [one.strip() for one in species.split(",")]
-    with Console(stderr=True, highlight=False, markup=False).status("reading") as status:
+    with status() as show:
         found = find(
-            paths, label=label, species=named, species_key=species_key, donor_key=donor_key, layer=layer, column=column,
-            strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr, min_log2fc=min_log2fc,
-            min_share=min_share, report=status.update,
+            paths, label=label, species=listed(species), species_key=species_key, donor_key=donor_key, layer=layer,
+            column=column, strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr,
+            min_log2fc=min_log2fc, min_share=min_share, report=show,
         )  # fmt: skip
         written = [] if output is None else found.write(output, top)
     if as_json:

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands have, and how what they are given is read."""
 
 from __future__ import annotations
 
@@ -76,9 +76,26 @@ LabelOption = Annotated[str, typer.Option("--label", metavar="COLUMN", help="Col
 SpeciesKeyOption = Annotated[
     str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
 ]
+EachSpeciesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--species",
+        metavar="A,B,...",
+        help="Species of each file; by default found out.",
+        autocompletion=complete.several_species,
+    ),
+]
+_EACH = "one for all files, or one for each, comma-separated (- for none)"
+EachColumnOption = Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {_EACH}.")]
+EachLayerOption = Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {_EACH}.")]
+CountsLayerOption = Annotated[str | None, typer.Option("--layer", help="Layer that holds the counts, in place of X.")]
 DonorKeyOption = Annotated[
     str | None,
-    typer.Option("--donor-key", metavar="COLUMN", help="Column of obs with donors, for tests and intervals."),
+    typer.Option(
+        "--donor-key",
+        metavar="COLUMN",
+        help="Column of obs with donors: the units of tests, intervals and held-out cells.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -88,3 +105,13 @@ def open_chosen(context: typer.Context, release: str | None, **settings: float) 
     from homodb.query.release import open_release
 
     return open_release(release or context.obj, **settings)
+
+
+def listed(given: str | None) -> list[str] | None:
+    """Return the parts of a list with commas."""
+    return None if given is None else [one.strip() for one in given.split(",")]
+
+
+def each(given: str | None) -> list[str | None] | None:
+    """Return what is named for each file; None where it is ``-``."""
+    return None if given is None else [None if one in ("-", "") else one for one in listed(given) or ()]

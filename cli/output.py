@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import io
 import json
 import math
@@ -56,30 +55,6 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
         sys.stdout.buffer.flush()
 
 
-def pace_of(part: tuple[int, int], seconds: float, unit: str = "tokens") -> str:
-    """Return how fast a step goes and how long it will take, for a progress bar.
-
-    Parameters
-    ----------
-    part
-        Done, and in all.
-    seconds
-        Since it began.
-    unit
-        What is counted.
-
-    Examples
-    --------
-    >>> pace_of((1_000, 10_000), 2.0)
-    ': 10 %, 500 tokens/s, 0:00:18 left'
-    """
-    done, total = part
-    if not done or not total or seconds <= 0:
-        return ""
-    left = datetime.timedelta(seconds=round((total - done) * seconds / done))
-    return f": {done / total:.0%}, {done / seconds:,.0f} {unit}/s, {left} left".replace("%", " %", 1)
-
-
 def megabytes(count: int) -> str:
     """Return a size in MB.
 
@@ -89,6 +64,11 @@ def megabytes(count: int) -> str:
     ('12.3 MB', '0.0 MB')
     """
     return f"{count / 1e6:,.1f} MB"
+
+
+def plain(value: object) -> object:
+    """Return what JSON has no form for as what it has: arrays as lists, all else as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ReleaseOption, SpeciesKeyOption
+from homodb.cli.options import (
+    CountsLayerOption,
+    DonorKeyOption,
+    JsonOption,
+    LabelOption,
+    ReleaseOption,
+    SpeciesKeyOption,
+    listed,
+)
+from homodb.cli.progress import status
 
 
 def report(
@@ -29,7 +38,7 @@ def report(
     species: Annotated[
         str | None, typer.Option("--species", metavar="A,B,...", help="Species of each --cells; by default found out.")
     ] = None,
-    layer: Annotated[str | None, typer.Option("--layer", help="Layer that holds the counts, in place of X.")] = None,
+    layer: CountsLayerOption = None,
     top: Annotated[int, typer.Option("--top", metavar="N", help="Conserved markers drawn of each type.")] = 3,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="FOLDER", help="Write the drawings there as SVG, too.")
@@ -41,16 +50,13 @@ def report(
 
     Example: homodb report out.h5ad -o report.html --donor-key donor
     """
-    from rich.console import Console
-
     from homodb.query.report.report import report as write
 
-    named = None if species is None else [one.strip() for one in species.split(",")]
-    with Console(stderr=True, highlight=False, markup=False).status("reading") as status:
+    with status() as show:
         written = write(
             path, output, key=key, label=label, species_key=species_key, donor_key=donor_key, layer=layer,
-            profile=profile, cells=cells or [], species=named, release=release or context.obj, top=top, figures=figures,
-            report=status.update,
+            profile=profile, cells=cells or [], species=listed(species), release=release or context.obj, top=top,
+            figures=figures, report=show,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps({"output": str(output), "figures": [str(one) for one in written[1:]]}))

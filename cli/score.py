@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, SpeciesKeyOption
+from homodb.cli.progress import status
 
 
 def score(
@@ -37,18 +38,15 @@ def score(
 
     Example: homodb score out.h5ad --label cell_type --species-key species --donor-key donor --profile pllm
     """
-    from rich.console import Console
-
     from homodb.query.score.files import score_file
     from homodb.query.score.text import lines
     from homodb.schema.files import whole_file
 
-    console = Console(stderr=True, highlight=False, markup=False)
     beside: str | Literal[False] | None = False if baseline == "-" else baseline
-    with console.status("reading") as status:
+    with status() as show:
         found = score_file(
             path, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile,
-            baseline=beside, resamples=resamples, seed=seed, report=status.update,
+            baseline=beside, resamples=resamples, seed=seed, report=show,
         )  # fmt: skip
     flat = {name: one if one is not None and math.isfinite(one) else None for name, one in found.flat().items()}
     text = json.dumps(flat, allow_nan=False) if as_json else "\n".join(lines(found))

@@ -6,14 +6,12 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from homodb.cli.options import JsonOption
-
-if TYPE_CHECKING:
-    from homodb.etl.simulate.settings import Progress
+from homodb.cli.progress import steps_bar
 
 
 def simulate(
@@ -34,23 +32,12 @@ def simulate(
 
     Example: homodb simulate -o sim --species 3 --genes 2000
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bars
-
     from homodb.etl.simulate import Settings
     from homodb.etl.simulate import simulate as simulate_clade
 
     settings = Settings.read(rates or [], species=species, genes=genes, cells=cells, seed=seed)
-    console = Console(stderr=True, highlight=False, markup=False)
-    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task("families", total=None)
-
-        def report(progress: Progress) -> None:
-            bars.update(bar, description=progress.step, completed=progress.done, total=progress.total)
-
-        summary = simulate_clade(output, settings, report=report)
+    with steps_bar("families") as show:
+        summary = simulate_clade(output, settings, report=lambda at: show(at.step, at.done, at.total))
     if as_json:
         json.dump(asdict(summary), sys.stdout, default=str)
         typer.echo()

@@ -9,8 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from homodb.cli import translate_options as own
-from homodb.cli.cells_bar import cells_bar
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
+from homodb.cli.progress import cells_bar
+
+#: What means something for a list of genes too.
+_OF_LISTS = frozenset({
+    "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "release", "as_json",
+})  # fmt: skip
 
 
 def translate(
@@ -85,22 +90,9 @@ def _refuse_for_lists(context: typer.Context) -> None:
     """Refuse options that mean nothing for a list of genes."""
     from homodb.schema.errors import TranslationError
 
-    fit = {
-        "context",
-        "path",
-        "output",
-        "target",
-        "source",
-        "strategy",
-        "column",
-        "one_to_many",
-        "names",
-        "release",
-        "as_json",
-    }
     for parameter in context.command.params:
         name = parameter.name or ""
-        if name not in fit and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
+        if name not in _OF_LISTS and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
             raise TranslationError(
                 f"{parameter.opts[-1]} is for files of cells; {context.params['path']} is a list of genes"
             )

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.bytes_bar import bytes_bar
 from homodb.cli.options import JsonOption
 from homodb.cli.output import megabytes
+from homodb.cli.progress import bytes_bar
 
 
 def verify(
@@ -26,7 +26,7 @@ def verify(
 
     Example: homodb verify rel
     """
-    from homodb.query.release import locate
+    from homodb.query.location import locate
     from homodb.schema.verify import verify as verify_release
 
     path = locate(release or context.obj)

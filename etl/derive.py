@@ -11,11 +11,13 @@ from homodb.etl.computed_embedding import computed_embeddings
 from homodb.etl.config import BuildConfig
 from homodb.etl.embedding_evidence import EmbeddingSet, embedding_tables, given_embeddings
 from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
-from homodb.etl.genes import Genes, collect, with_marks, with_primary
+from homodb.etl.genes import Genes, collect
 from homodb.etl.homologies import Homologies, key_homologies
 from homodb.etl.inputs import Inputs
 from homodb.etl.isoforms import choose_canonical
 from homodb.etl.losses import losses
+from homodb.etl.marks import with_marks
+from homodb.etl.primary import with_primary
 from homodb.etl.runner import Runner
 from homodb.etl.strategies import STRATEGIES
 from homodb.etl.strategies.candidates import COLUMNS

@@ -1,7 +1,7 @@
-"""The genes of a release: merged from all sources, keyed, primary genes told from alternate loci, marked.
+"""The genes of a release: merged from all sources, and keyed.
 
-Three steps: :func:`collect` finds out which genes there are and keys them, :func:`with_primary` and
-:func:`with_marks` add what needs the homologies as well.
+What needs the homologies as well is added by :func:`homodb.etl.primary.with_primary`, which tells primary genes from
+alternate loci, and then by :func:`homodb.etl.marks.with_marks`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from homodb.etl import nomenclature
-from homodb.schema.species import KEYS_PER_SPECIES, find
-from homodb.schema.strategies import HomologyType
-
-#: Sequence regions of haplotypes and patches, as Ensembl names them; unplaced scaffolds are primary.
-_ALTERNATE_REGION = r"^CHR_|_PATCH$|^HSCHR|^HG\d+_|^MMCHR|^MG\d+_|_CTG\d|_HAP\d|^LRG_"
-
-#: Pseudo-autosomal regions as (species, region, first base, last base): Genome Reference Consortium, GRCh38.
-_PSEUDOAUTOSOMAL = (
-    ("homo_sapiens", "X", 10_001, 2_781_479),
-    ("homo_sapiens", "X", 155_701_383, 156_030_895),
-    ("homo_sapiens", "Y", 10_001, 2_781_479),
-    ("homo_sapiens", "Y", 56_887_903, 57_217_415),
-)
+from homodb.schema.species import KEYS_PER_SPECIES
 
 _DETAILS = (
     "version", "symbol", "biotype", "region", "region_start", "region_end", "strand", "description",
@@ -81,7 +68,7 @@ def collect(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
         ]
     ).sort("species", "stable_id")
     rank = pl.int_range(pl.len(), dtype=pl.Int64).over("species")
-    return _indexed(everything.with_columns(gene=pl.col("species").cast(pl.Int64) * KEYS_PER_SPECIES + rank))
+    return indexed(everything.with_columns(gene=pl.col("species").cast(pl.Int64) * KEYS_PER_SPECIES + rank))
 
 
 def _merged(told: pl.DataFrame) -> pl.DataFrame:
@@ -91,7 +78,8 @@ def _merged(told: pl.DataFrame) -> pl.DataFrame:
     return told.sort("order", maintain_order=True).group_by("species", "stable_id").agg(*first, basis)
 
 
-def _indexed(table: pl.DataFrame) -> Genes:
+def indexed(table: pl.DataFrame) -> Genes:
+    """Index genes by stable ID and by symbol, where one gene alone bears it."""
     symbols = table.select("species", "symbol", "gene").drop_nulls("symbol")
     alone = pl.len().over("species", "symbol") == 1
     return Genes(
@@ -135,140 +123,3 @@ def keyed(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
         )
         .drop("_by_id", "_by_symbol")
     )
-
-
-def with_primary(genes: Genes, homologies: pl.DataFrame, alternates: pl.DataFrame | None = None) -> Genes:
-    """Tell primary genes from alternate loci.
-
-    Parameters
-    ----------
-    genes
-        The genes.
-    homologies
-        Keyed homologies (``gene_a, gene_b``).
-    alternates
-        Ensembl's alternate alleles (columns of ``records.ALTERNATES``), where the inputs have them.
-
-    Returns
-    -------
-    Genes
-        With ``primary_gene`` and ``primary_basis``. By region: a gene on a haplotype or patch, and a
-        pseudo-autosomal gene on Y, stands for the gene on the primary assembly that Ensembl groups it with as an
-        alternate allele, else for that of its symbol (without one, the alternate locus with the lowest stable ID is
-        primary). Where a species has no regions at all, by orthology: of the genes of one symbol just one has
-        homologies, as Ensembl computes them for primary genes only.
-    """
-    table = genes.table
-    located = pl.col("region").is_not_null()
-    on_y = (pl.col("region") == "Y") & _pseudoautosomal().fill_null(value=False)
-    par_y = pl.col("stable_id").str.ends_with("_PAR_Y")
-    alternate = (pl.col("region").str.contains(_ALTERNATE_REGION) | on_y | par_y).fill_null(value=False)
-    with_homology = pl.concat([homologies["gene_a"], homologies["gene_b"]]).unique()
-    marked = _with_alleles(table, alternates).with_columns(
-        _alternate=alternate,
-        _located=located.any().over("species"),
-        _orthologous=pl.col("gene").is_in(with_homology.implode()),
-    )
-    marked = marked.with_columns(_main=pl.when("_located").then(~pl.col("_alternate")).otherwise("_orthologous"))
-    by_symbol, one_of_symbol = _stands_for("symbol")
-    by_allele, one_of_alleles = _stands_for("_allele")
-    stands = pl.col("_alternate") | ~pl.col("_located")
-    resolved = marked.with_columns(
-        primary_gene=pl.when(stands & one_of_alleles).then(by_allele)
-        .when(stands & (one_of_symbol | pl.col("_located"))).then(by_symbol)
-        .otherwise(pl.col("gene")),
-        primary_basis=pl.when(stands & one_of_alleles).then(pl.lit("alternate allele"))
-        .when("_located").then(pl.lit("region"))
-        .when(one_of_symbol).then(pl.lit("orthology"))
-        .otherwise(pl.lit("unknown")),
-    )  # fmt: skip
-    # a locus that others stand for by their symbol may itself be the allele of another gene
-    ends = resolved.select(primary_gene="gene", _end="primary_gene")
-    resolved = resolved.join(ends, on="primary_gene", how="left", maintain_order="left").with_columns(
-        primary_gene="_end"
-    )
-    return _reindexed(resolved.drop("_allele", "_alternate", "_located", "_orthologous", "_main", "_end"))
-
-
-def _with_alleles(table: pl.DataFrame, alternates: pl.DataFrame | None) -> pl.DataFrame:
-    """Add ``_allele``: the group of alternate alleles that a gene is in."""
-    if alternates is None or alternates.is_empty():
-        return table.with_columns(_allele=pl.lit(None, pl.String))
-    told = alternates.unique(["species", "gene_id"], keep="first", maintain_order=True)
-    told = told.select("species", stable_id="gene_id", _allele="allele_group")
-    return table.join(told, on=["species", "stable_id"], how="left", maintain_order="left")
-
-
-def _stands_for(group: str) -> tuple[pl.Expr, pl.Expr]:
-    """Return the gene that a gene stands for within its group, and whether the group has several and one main gene."""
-    within = ["species", group]
-    several = pl.col(group).is_not_null() & (pl.len().over(within) > 1)
-    mains = pl.col("_main").sum().over(within)
-    of_main = pl.col("gene").filter(pl.col("_main")).first().over(within)
-    lowest = pl.col("gene").min().over(within)
-    stands = (
-        pl.when(several & (mains == 1)).then(of_main)
-        .when(several & (mains == 0) & pl.col("_located")).then(lowest)
-        .otherwise(pl.col("gene"))
-    )  # fmt: skip
-    return stands, several & (mains == 1)
-
-
-def _reindexed(table: pl.DataFrame) -> Genes:
-    """Index again: a symbol with one primary gene means that gene."""
-    fresh = _indexed(table.filter(pl.col("primary_gene") == pl.col("gene")))
-    return Genes(table, table.select("species", "stable_id", "gene"), fresh.by_symbol, fresh.shared_symbols)
-
-
-def with_marks(genes: Genes, homologies: pl.DataFrame) -> Genes:
-    """Mark genes by what they are: mitochondrial, ribosomal, pseudo-autosomal, and non-coding by their symbol.
-
-    Parameters
-    ----------
-    genes
-        The genes, primary ones told.
-    homologies
-        Keyed homologies: a one-to-one ortholog of a marked gene is marked where its own location is unknown.
-    """
-    symbol = pl.col("symbol")
-    speaks = ~pl.col("species").is_in(sorted(nomenclature.OTHER_COMMITTEES))
-    told = pl.when(pl.col("biotype").is_null() & speaks).then(nomenclature.non_coding_biotype(symbol))
-    by_region = pl.col("region").str.to_lowercase().is_in(nomenclature.MITOCHONDRIAL_REGIONS)
-    table = genes.table.with_columns(
-        biotype=pl.coalesce("biotype", told),
-        biotype_basis=pl.when(pl.col("biotype").is_null() & told.is_not_null())
-        .then(pl.lit("nomenclature"))
-        .otherwise(pl.col("biotype_basis")),
-        mitochondrial=pl.coalesce(by_region, nomenclature.is_mitochondrial(symbol)),
-        ribosomal=nomenclature.is_ribosomal(symbol),
-        pseudoautosomal=_pseudoautosomal(),
-    )
-    one2one = homologies.filter(pl.col("homology_type") == HomologyType.ONE2ONE).select("gene_a", "gene_b")
-    unplaced = pl.col("region").is_null()
-    table = _spread(table, one2one, "mitochondrial", where=unplaced)
-    table = _spread(table, one2one, "ribosomal", where=symbol.is_null() | unplaced)
-    return Genes(table, genes.by_stable_id, genes.by_symbol, genes.shared_symbols)
-
-
-def _spread(table: pl.DataFrame, one2one: pl.DataFrame, mark: str, where: pl.Expr) -> pl.DataFrame:
-    """Mark the one-to-one orthologs of marked genes, where allowed."""
-    marked = table.filter(pl.col(mark))["gene"].implode()
-    partners = pl.concat(
-        [
-            one2one.filter(pl.col("gene_a").is_in(marked))["gene_b"],
-            one2one.filter(pl.col("gene_b").is_in(marked))["gene_a"],
-        ]
-    )
-    return table.with_columns((pl.col(mark) | (where & pl.col("gene").is_in(partners.implode()))).alias(mark))
-
-
-def _pseudoautosomal() -> pl.Expr:
-    """Whether a gene lies in a pseudo-autosomal region; null where its species or location is not known to tell."""
-    inside = pl.lit(value=False)
-    for name, region, first, last in _PSEUDOAUTOSOMAL:
-        here = (pl.col("species") == find(name).number) & (pl.col("region") == region)
-        inside = inside | (here & pl.col("region_start").is_between(first, last))
-    numbers = sorted({find(name).number for name, *_ in _PSEUDOAUTOSOMAL})
-    known = pl.col("species").is_in(numbers) & pl.col("region_start").is_not_null()
-    on_copy = pl.col("stable_id").str.ends_with("_PAR_Y")
-    return pl.when(on_copy).then(pl.lit(value=True)).when(known).then(inside)

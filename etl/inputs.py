@@ -13,7 +13,18 @@ import pyarrow as pa
 
 from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
 from homodb.etl.runner import Runner
-from homodb.etl.sources import annotation, biomart, canonical, compara, core, hits, proteome, xref
+from homodb.etl.sources import (
+    annotation,
+    biomart,
+    canonical,
+    compara,
+    core,
+    history,
+    hits,
+    proteome,
+    synonyms,
+    xref,
+)
 from homodb.etl.sources.bytestream import sha256
 from homodb.etl.sources.records import (
     ALIASES,
@@ -172,8 +183,8 @@ def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable
         ("proteome", entry.proteome, proteome.read),
         ("annotation", entry.annotation, annotation.read),
         ("canonical", entry.canonical, canonical.read),
-        ("synonyms", entry.synonyms, xref.read_synonyms),
-        ("history", entry.history, xref.read_history),
+        ("synonyms", entry.synonyms, synonyms.read),
+        ("history", entry.history, history.read),
     )
     for kind, source, reader in single:
         if source is not None:

@@ -38,10 +38,6 @@ _RIBOSOMAL = (
 #: Symbols of mitochondrial genes, where the nomenclature marks them: MT-ND1, mt-Nd1, rat Mt-nd1, fly mt:ND1.
 _MITOCHONDRIAL = r"(?i)^mt[-:]"
 
-#: Names of the mitochondrial genome as a sequence region, in lower case.
-MITOCHONDRIAL_REGIONS = ("mt", "m", "chrm", "chrmt", "mito", "mtdna", "mitochondrion", "mitochondrion_genome")
-
-
 #: Registry numbers of species for whose symbols other committees speak (insects, worms, plants, fungi, ...): yeast's
 #: MIR1 and GAS5 code for proteins.
 OTHER_COMMITTEES = frozenset({5, 6, 7, 177, 178, *range(271, 316)})

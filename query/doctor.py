@@ -14,7 +14,7 @@ from pathlib import Path
 
 from homodb.query.cached import Cached, Kind, cached
 from homodb.query.catalogs import CATALOG_VARIABLE, configuration, place_of
-from homodb.query.release import RELEASE_VARIABLE, locate
+from homodb.query.location import RELEASE_VARIABLE, locate
 from homodb.schema.cache import CACHE_VARIABLE, cache_folder
 from homodb.schema.connect import schema_version
 from homodb.schema.errors import CacheError, HomodbError, ReleaseError

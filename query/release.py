@@ -1,8 +1,7 @@
-"""Opens a release: from a folder, from its DuckDB file, or by its name in the cache."""
+"""Opens a release, read-only, and asks it questions."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cache
@@ -15,13 +14,12 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from homodb.query.cached import newest_release
 from homodb.query.limits import MEMORY, TIMEOUT, answer
+from homodb.query.location import locate
 from homodb.query.statement import check_statement, first_line
-from homodb.schema.cache import releases_folder
 from homodb.schema.connect import connect
 from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
-from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
+from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.selection import read_selection
 from homodb.schema.species import Species, by_number, find
 from homodb.schema.unique import numbered
@@ -29,9 +27,6 @@ from homodb.schema.unique import numbered
 if TYPE_CHECKING:
     from homodb.query.explain import Explanation
     from homodb.schema.strategies import Strategy
-
-#: Environment variable that names the release to use.
-RELEASE_VARIABLE = "HOMODB_RELEASE"
 
 
 def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -> Release:
@@ -59,38 +54,6 @@ def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -
     >>> release.orthologs("INS", source="human", target="mouse")  # doctest: +SKIP
     """
     return Release(locate(release), memory=memory)
-
-
-def locate(release: str | Path | None = None) -> Path:
-    """Return where a release lies, its folder or its ``.duckdb`` file; see :func:`open_release`.
-
-    Raises
-    ------
-    ReleaseError
-        If none is given and the cache has none, or there is no such release.
-    """
-    wanted = release if release is not None else os.environ.get(RELEASE_VARIABLE)
-    path = _found(Path(wanted)) if wanted else newest_release()
-    if path is None:
-        raise ReleaseError(
-            f"no release is given, and none is in the cache ({releases_folder()}): `homodb build` makes one, "
-            "`homodb download` brings one from a catalog; then use --release PATH, release=..., or the environment "
-            f"variable {RELEASE_VARIABLE}"
-        )
-    return path
-
-
-def _found(wanted: Path) -> Path:
-    try:
-        path = wanted.expanduser()
-        if path.exists():
-            return path
-        named = releases_folder() / path
-        if len(path.parts) == 1 and path.name not in ("", ".", "..") and (named / MANIFEST).is_file():
-            return named
-    except (OSError, RuntimeError) as error:  # too long, not to be entered, the home of nobody
-        raise ReleaseError(f"{wanted}: cannot be looked up ({error})") from error
-    raise ReleaseError(f"{path}: there is no such release, neither as a path nor by name in {releases_folder()}")
 
 
 @cache

@@ -60,7 +60,7 @@ def open_stored(path: Path) -> Iterator[Any]:
     TranslationError
         If it is not there, or not an AnnData.
     """
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     if not path.exists():
         raise TranslationError(f"{path}: there is no such file")

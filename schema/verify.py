@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from homodb.schema.errors import BrokenReleaseError
@@ -63,7 +64,7 @@ def verify(folder: str | Path, *, report: Callable[[int, int], None] = lambda do
     chosen, left_out = _chosen(folder, manifest)
     total, done, bad = sum(file.bytes for file in chosen), 0, []
     for file in chosen:
-        why = _wrong(folder, file, lambda count, before=done: report(before + count, total))  # type: ignore[misc]
+        why = _wrong(folder, file, partial(_further, report, done, total))
         done += file.bytes
         report(done, total)
         if why:
@@ -93,6 +94,10 @@ def _chosen(folder: Path, manifest: Manifest) -> tuple[list[ReleaseFile], list[R
         here = selection is None or file.path in selection or os.path.lexists(folder / file.path)
         (chosen if here else left_out).append(file)
     return chosen, left_out
+
+
+def _further(report: Callable[[int, int], None], before: int, total: int, count: int) -> None:
+    report(before + count, total)
 
 
 def _wrong(folder: Path, file: ReleaseFile, report: Callable[[int], None]) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -19,16 +18,12 @@ from homodb.etl.sources.bytestream import open_bytes
 from homodb.etl.sources.checksums import agrees
 from homodb.schema import transfer
 from homodb.schema.errors import InputError, OutputError, StoppedError, TransferError
-from homodb.schema.patience import Patience
+from homodb.schema.patience import HaltedError, Patience
 from homodb.schema.transfer import Fetched
 
 #: Where a listing does not tell a file's size: no input of a build is larger.
 _LARGEST = 1 << 37
 _BLOCK = 1 << 20
-
-
-class _HaltedError(Exception):
-    """Another file's failure, or the user, ended the work."""
 
 
 @contextmanager
@@ -92,13 +87,13 @@ def bring(
         When the user stops it; likewise.
     """
     halt = threading.Event()
-    waiting = replace(patience, sleep=lambda seconds: _sleep(patience, seconds, halt))
+    waiting = replace(patience, halt=halt)
     with polite_client(most) as (client, told), ThreadPoolExecutor(most, "homodb-fetch") as pool:
 
         def work(file: File) -> File:
             def moved(count: int) -> None:
                 if halt.is_set():
-                    raise _HaltedError
+                    raise HaltedError
                 report(file.path, count)
 
             return _one(file, folder, client, told, waiting, moved, checksums=checksums)
@@ -118,15 +113,6 @@ def bring(
             halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _sleep(patience: Patience, seconds: float, halt: threading.Event) -> None:
-    if patience.sleep is time.sleep:
-        halt.wait(seconds)
-    else:
-        patience.sleep(seconds)
-    if halt.is_set():
-        raise _HaltedError
 
 
 def _one(

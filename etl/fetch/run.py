@@ -62,6 +62,18 @@ class Fetch:
         """About how many bytes the missing files have; None where a listing does not tell of one."""
         return about(self.missing)
 
+    def totals(self) -> dict[str, object]:
+        """Return folder, config and files as JSON can hold them; ``about_bytes`` is what a listing says."""
+        missing = {file.path for file in self.missing}
+        files = [
+            {
+                "path": file.path, "url": file.url, "bytes": file.bytes, "sha256": file.sha256,
+                "about_bytes": file.high, "missing": file.path in missing,
+            }
+            for file in self.files
+        ]  # fmt: skip
+        return {"folder": str(self.folder), "config": str(self.config), "files": files}
+
 
 def fetch(
     wanted: EnsemblConfig,

@@ -20,7 +20,7 @@ from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.tree import SpeciesTree
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 #: Median reads of a cell and their spread; spread of genes between donors (standard deviations of logarithms).
 _DEPTH, _DEPTH_SPREAD, _DONOR_SPREAD = 4_000.0, 0.55, 0.15

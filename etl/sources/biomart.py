@@ -1,52 +1,24 @@
 """Ensembl BioMart ortholog exports: one species' genes with the orthologs of one or more others.
 
-Exports differ in their attributes, their order, in tab or comma, and in the names of the columns: the web
-page's (``Mouse gene name``), or biomaRt's (``mmusculus_homolog_associated_gene_name``). Columns are found by
-name. See https://www.ensembl.org/biomart and
-https://www.ensembl.org/info/genome/compara/homology_method.html.
+Exports differ in their attributes, in the order and names of their columns (:mod:`.biomart_columns`), in tab or comma.
+See https://www.ensembl.org/biomart and https://www.ensembl.org/info/genome/compara/homology_method.html.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from homodb.etl.sources.biomart_columns import find_columns
 from homodb.etl.sources.delimited import batches, number, whole_flag
-from homodb.etl.sources.findings import Findings, missing_columns
-from homodb.etl.sources.header import Header, read_header
+from homodb.etl.sources.findings import Findings
+from homodb.etl.sources.header import read_header
+from homodb.etl.sources.homology_types import ORTHOLOGS
 from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
-from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
-from homodb.schema.species import Species, find
+from homodb.schema.errors import InputError, Problem
+from homodb.schema.species import Species
 
-ORTHOLOG_TYPES = ("ortholog_one2one", "ortholog_one2many", "ortholog_many2many")
-
-_SOURCE = {
-    "stable_id": r"gene stable id|ensembl gene id|ensembl_gene_id",
-    "versioned_id": r"gene stable id version|ensembl_gene_id_version",
-    "version": r"version \(gene\)|version",
-    "symbol": r"gene name|associated gene name|external_gene_name",
-    "biotype": r"gene type|gene_biotype",
-    "region": r"chromosome/scaffold name|chromosome_name",
-    "region_start": r"gene start \(bp\)|start_position",
-    "region_end": r"gene end \(bp\)|end_position",
-    "strand": r"strand",
-    "description": r"gene description|description",
-}
-_TARGET = {
-    "target_id": r"(?P<label>.+?) gene stable id|(?P<short>\w+)_homolog_ensembl_gene",
-    "target_symbol": r"(?P<label>.+?) gene name|(?P<short>\w+)_homolog_associated_gene_name",
-    "homology_type": r"(?P<label>.+?) homology type|(?P<short>\w+)_homolog_orthology_type",
-    "source_identity": r"%id\. target (?P<label>.+?) gene identical to query gene|(?P<short>\w+)_homolog_perc_id",
-    "target_identity": r"%id\. query gene identical to target (?P<label>.+?) gene|(?P<short>\w+)_homolog_perc_id_r1",
-    "goc": r"(?P<label>.+?) gene-order conservation score|(?P<short>\w+)_homolog_goc_score",
-    "wga": r"(?P<label>.+?) whole-genome alignment coverage|(?P<short>\w+)_homolog_wga_coverage",
-    "confidence": r"(?P<label>.+?) orthology confidence \[0 low, 1 high\]|(?P<short>\w+)_homolog_orthology_confidence",
-    "dn": r"dn with (?P<label>.+)|(?P<short>\w+)_homolog_dn",
-    "ds": r"ds with (?P<label>.+)|(?P<short>\w+)_homolog_ds",
-}
 _NUMBERS = {
     "source_identity": ("identity", 100.0),
     "target_identity": ("identity", 100.0),
@@ -57,12 +29,6 @@ _NUMBERS = {
 }
 #: Whole numbers, each with its bounds.
 _LOCATION = {"region_start": (0, 2**53), "region_end": (0, 2**53), "strand": (-1, 1), "version": (0, 2**31 - 1)}
-
-
-@dataclass(frozen=True)
-class _Columns:
-    source: dict[str, int]
-    target: dict[str, int]
 
 
 def read(path: Path, source: Species, target: Species) -> Reading:
@@ -96,7 +62,7 @@ def read(path: Path, source: Species, target: Species) -> Reading:
     target's.
     """
     header = read_header(path)
-    columns = _find_columns(path, header, source, target)
+    columns = find_columns(path, header, source, target)
     findings = Findings(path, header)
     homologies: list[pl.DataFrame] = []
     genes: list[pl.DataFrame] = []
@@ -116,66 +82,6 @@ def read(path: Path, source: Species, target: Species) -> Reading:
         kept=pairs.height,
         genes=to_arrow(pl.concat([_query_genes(queries, source), _target_genes(pairs, target)]), GENES),
         homologies=to_arrow(_homologies(pairs, source, target), HOMOLOGIES),
-    )
-
-
-def _find_columns(path: Path, header: Header, source: Species, target: Species) -> _Columns:
-    """Find each column by name; among orthologs of several species, those of the target."""
-    own: dict[str, list[int]] = {}
-    others: dict[str, dict[str, list[int]]] = {}
-    for position, name in enumerate(header.names):
-        # the source's first: "Associated Gene Name" is no gene name of a species called "Associated"
-        for column, pattern in _SOURCE.items():
-            if re.fullmatch(pattern, name, re.IGNORECASE):
-                own.setdefault(column, []).append(position)
-                break
-        else:
-            for column, pattern in _TARGET.items():
-                found = re.fullmatch(pattern, name, re.IGNORECASE)
-                if found:
-                    label = found["label"] or found["short"]
-                    others.setdefault(label.lower(), {}).setdefault(column, []).append(position)
-                    break
-    label = _label_of(path, others, source, target)
-    theirs = others.get(label, {})
-    repeated = [header.names[places[1]] for places in (*own.values(), *theirs.values()) if len(places) > 1]
-    if repeated:
-        raise InputError(path, [Problem(1, "a column stands twice", name) for name in repeated])
-    shown = label[:1].upper() + label[1:]
-    missing = [] if {"stable_id", "versioned_id", "symbol"} & own.keys() else ["'Gene stable ID' or 'Gene name'"]
-    if not {"target_id", "target_symbol"} & theirs.keys():
-        missing.append(f"'{shown} gene stable ID' or '{shown} gene name'")
-    if "homology_type" not in theirs:
-        missing.append(f"'{shown} homology type'")
-    if missing:
-        raise missing_columns(path, header, missing)
-    return _Columns(
-        {column: places[0] for column, places in own.items()},
-        {column: places[0] for column, places in theirs.items()},
-    )
-
-
-def _label_of(path: Path, others: dict[str, dict[str, list[int]]], source: Species, target: Species) -> str:
-    """Choose the name under which the export speaks of the target species."""
-    means: dict[str, Species | None] = {}
-    for label in others:
-        try:
-            means[label] = find(label)
-        except UnknownSpeciesError:
-            means[label] = None
-    matching = [label for label, species in means.items() if species == target]
-    if matching:
-        return max(matching, key=lambda label: len(others[label]))
-    typed = [label for label in others if "homology_type" in others[label]]  # "Source of gene name" is no species
-    if len(typed) == 1 and means[typed[0]] is None:
-        return typed[0]
-    if not others:
-        return target.common_name
-    seen = ", ".join(sorted(others))
-    hint = "; swap source and target in the config" if source in means.values() else ""
-    raise InputError(
-        path,
-        [Problem(1, f"holds no orthologs of {target.name}{hint}", f"its columns are of: {seen}")],
     )
 
 
@@ -199,7 +105,7 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     kind = pl.col("homology_type")
-    findings.check(frame, kind.is_not_null() & ~kind.is_in(ORTHOLOG_TYPES), "unknown homology type", "homology_type")
+    findings.check(frame, kind.is_not_null() & ~kind.is_in(ORTHOLOGS), "unknown homology type", "homology_type")
     has_target = pl.col("target_id").is_not_null() | pl.col("target_symbol").is_not_null()
     findings.check(
         frame, has_target & kind.is_null(), "an ortholog without a homology type", "target_id", "target_symbol"

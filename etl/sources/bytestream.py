@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from homodb.schema.errors import InputError, Problem
 
@@ -18,7 +17,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+def open_bytes(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
     """Open a plain or gzip file for reading bytes, told apart by content, never by its name.
 
     Raises
@@ -31,7 +30,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
             packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
-                yield stream  # type: ignore[misc]
+                yield stream
     except EOFError as error:
         seen = "the gzip stream ends too early: fetch the file again"
         raise InputError(path, [Problem(0, seen)]) from error
@@ -54,7 +53,7 @@ def sha256(path: Path) -> str:
 class Utf8Stream(io.RawIOBase):
     """Hands on the bytes of a stream as they are read, and raises UnicodeDecodeError where they are not UTF-8."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: io.BufferedReader | gzip.GzipFile) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 

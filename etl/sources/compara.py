@@ -19,38 +19,11 @@ import pyarrow as pa
 from homodb.etl.sources.delimited import batches, number, trimmed, whole_flag
 from homodb.etl.sources.findings import Findings, missing_columns
 from homodb.etl.sources.header import Header, read_header
+from homodb.etl.sources.homology_types import KEPT_TYPES, KNOWN_TYPES, OTHER_TYPES
 from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 from homodb.schema.strategies import HomologyType
-
-#: Types of homology that Ensembl has used and that are neither orthologs nor gene splits: skipped, counted.
-OTHER_TYPES = frozenset(
-    {
-        "within_species_paralog",
-        "other_paralog",
-        "between_species_paralog",
-        "alt_allele",
-        "homoeolog_one2one",
-        "homoeolog_one2many",
-        "homoeolog_many2many",
-        # until release 73
-        "apparent_ortholog_one2one",
-        "possible_ortholog",
-        "contiguous_gene_split",
-        "putative_gene_split",
-        "projection_unchanged",
-        "projection_altered",
-        # until about release 60: best reciprocal hits, unique and multiple, and by synteny
-        "UBRH",
-        "BRH",
-        "MBRH",
-        "RHS",
-        # rapid release: best hits
-        "homolog_bbh",
-        "homolog_rbbh",
-    }
-)
 
 #: Why rows of a wanted type are skipped.
 NOT_ASKED = "pair of species not asked for"
@@ -90,9 +63,6 @@ _ASKED = {
     "species_b": pl.Int16,
 }
 _CHOSEN_BY = ("name_a", "name_b", "homology_type")
-_KEPT_TYPES = tuple(str(kind) for kind in HomologyType)
-_KNOWN_TYPES = OTHER_TYPES.union(_KEPT_TYPES)
-_SPLIT = str(HomologyType.GENE_SPLIT)
 
 
 def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
@@ -185,7 +155,7 @@ def _promising(pairs: Collection[tuple[Species, Species]]) -> pl.Expr:
     """Tell rows that may be wanted: of a kept type, and both species are asked for, be it in other pairs."""
     names = sorted({species.name for pair in pairs for species in pair})
     return pl.all_horizontal(
-        pl.col("homology_type").is_in(_KEPT_TYPES),
+        pl.col("homology_type").is_in(KEPT_TYPES),
         pl.col("name_a").str.to_lowercase().is_in(names),
         pl.col("name_b").str.to_lowercase().is_in(names),
     )
@@ -197,8 +167,8 @@ def _types(batch: pl.DataFrame, findings: Findings) -> dict[str, int]:
         if batch[column].null_count():
             findings.check(batch, pl.col(column).is_null(), f"no value in column {_NAMES[column]!r}")
     counts: dict[str, int] = dict(batch["homology_type"].drop_nulls().value_counts().iter_rows())
-    if not counts.keys() <= _KNOWN_TYPES:
-        unknown = pl.col("homology_type").is_in(sorted(_KNOWN_TYPES)).not_()
+    if not counts.keys() <= KNOWN_TYPES:
+        unknown = pl.col("homology_type").is_in(sorted(KNOWN_TYPES)).not_()
         findings.check(batch, unknown, "unknown homology type", "homology_type")
     return counts
 
@@ -213,7 +183,7 @@ def _choose(frame: pl.DataFrame, pairs: Collection[tuple[Species, Species]]) -> 
         frame.with_columns(
             pl.col("name_a", "name_b").str.to_lowercase(),
             *[trimmed(column) for column in frame.columns if column not in ("row", *_CHOSEN_BY)],
-            split=pl.col("homology_type") == _SPLIT,
+            split=pl.col("homology_type") == str(HomologyType.GENE_SPLIT),
         )
         .join(asked, on=["name_a", "name_b", "split"])
         .sort("row")

@@ -20,8 +20,9 @@ import polars as pl
 
 from homodb.etl.sources.bytestream import open_bytes
 from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.records import ALIASES, ALTERNATES, Reading, to_arrow
+from homodb.etl.sources.records import ALTERNATES, Reading, to_arrow
 from homodb.etl.sources.stable_ids import without_version
+from homodb.etl.sources.told_aliases import alias_table
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -67,10 +68,8 @@ def read(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
     columns = _columns(definition, with_alleles="alt_allele" in tables)
     genes, displayed, numbers = _genes(tables["gene"], columns["gene"])
     rows, pairs, skipped = _synonyms(tables["external_synonym"], columns["external_synonym"], displayed)
-    told = pl.DataFrame(pairs, schema={"gene_id": pl.String, "alias": pl.String}, orient="row").with_columns(
-        without_version("gene_id"), kind=pl.lit("synonym"), species=pl.lit(species.number, pl.Int16)
-    )
-    aliases = to_arrow(told.unique().sort("gene_id", "kind", "alias"), ALIASES)
+    told = pl.DataFrame(pairs, schema={"gene_id": pl.String, "alias": pl.String}, orient="row")
+    aliases = alias_table(told.with_columns(kind=pl.lit("synonym")), species)
     readings = {
         definition: Reading(rows=len(columns), kept=len(tables)),
         tables["gene"]: Reading(rows=genes, kept=sum(map(len, displayed.values()))),

@@ -60,7 +60,8 @@ def fields_of(settings: type, summaries: Mapping[str, str] | None = None) -> tup
     Parameters
     ----------
     settings
-        A dataclass whose fields have defaults; metadata ``summary`` says what each does.
+        A dataclass whose fields have defaults; metadata ``summary`` says what each does. A field's kind is that of its
+        annotation, and of a ``Literal`` that of its default.
     summaries
         What they do, by name, where metadata do not say it.
     """
@@ -68,7 +69,7 @@ def fields_of(settings: type, summaries: Mapping[str, str] | None = None) -> tup
     return tuple(
         Parameter(
             one.name, one.default, (summaries or {}).get(one.name) or one.metadata.get("summary", ""),
-            kinds[str(one.type).split(" ", 1)[0]],
+            kinds.get(str(one.type).split(" ", 1)[0], type(one.default)),
         )
         for one in fields(settings)
     )  # fmt: skip

@@ -84,7 +84,7 @@ def leading(
 
     operator: Any = LinearOperator(shape, matvec=times, rmatvec=transposed_times, dtype=np.float64)
     start = np.random.default_rng(seed).standard_normal(min(shape))
-    found: tuple[Array, Array, Array] = svds(operator, k=k, v0=start, solver="arpack")  # type: ignore[assignment]
+    found: tuple[Any, Any, Any] = svds(operator, k=k, v0=start, solver="arpack")
     left, values, right = found
     order = np.argsort(-values, kind="stable")
     return left[:, order], values[order], right[order].T

@@ -70,7 +70,7 @@ def ask_direct(way: Way, rows: pl.DataFrame | None) -> pl.DataFrame:
                 direct_second=pl.when(confirmed).then("second_gene").otherwise("direct_second"),
                 direct_first=pl.when(confirmed).then("first_gene").otherwise("direct_first"),
                 verdict=verdict,
-            ).select(list(_SCHEMA)).cast(_SCHEMA)  # type: ignore[arg-type]
+            ).select(pl.col(name).cast(kind) for name, kind in _SCHEMA.items())
         )  # fmt: skip
     return pl.concat(frames)
 

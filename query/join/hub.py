@@ -10,7 +10,7 @@ import polars as pl
 from homodb.query.join.direct import CONTRADICTED, HALF, ask_direct
 from homodb.query.join.options import JoinOptions
 from homodb.query.join.table import chained_rows
-from homodb.query.join.way import Way, possible_ways
+from homodb.query.join.way import HubWay, Way, possible_ways
 from homodb.query.release import Release
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
@@ -29,22 +29,21 @@ def find_way(
         longer table has more rows that are not.
     """
     ways = possible_ways(release, genes, strategy, options)
+    if isinstance(ways, Way):
+        return ways
     if len(ways) == 1:
         return ways[0]
     told = [_judged(way) for way in ways]
     best = min(range(len(ways)), key=lambda place: (told[place][0] / max(told[place][1], 1), -told[place][1]))
     others = ", ".join(
-        f"{way.hub.common_name} {against:,} of {rows:,}"
-        for way, (against, rows) in zip(ways, told, strict=True)
-        if way.hub is not None
+        f"{way.hub.common_name} {against:,} of {rows:,}" for way, (against, rows) in zip(ways, told, strict=True)
     )
-    hub = ways[best].hub
-    name = "" if hub is None else hub.common_name
-    note = f"joined via {name}, by which direct pairs of species contradict the fewest rows ({others})"
-    return replace(ways[best], notes=(*ways[best].notes, note))
+    way = ways[best]
+    note = f"joined via {way.hub.common_name}, by which direct pairs of species contradict the fewest rows ({others})"
+    return replace(way, notes=(*way.notes, note))
 
 
-def _judged(way: Way) -> tuple[int, int]:
+def _judged(way: HubWay) -> tuple[int, int]:
     """Return how many rows direct pairs contradict, and how many there are."""
     rows = chained_rows(way).with_row_index("feature")
     against = ask_direct(way, rows).filter(pl.col("verdict").is_in([CONTRADICTED, HALF]))

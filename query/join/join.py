@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from homodb.query.release import Release, open_release
 from homodb.query.translate import stores
 from homodb.query.translate.carry import MemorySink, Progress
 from homodb.query.translate.places import check_apart, whole
-from homodb.query.translate.writers import DenseSink, SparseSink
+from homodb.query.translate.writers import file_sink
 from homodb.schema.errors import JoinError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
@@ -176,9 +177,7 @@ def join_to_file(
             stores.make_group(out, "layers")
             for slot in work.slots():
                 parent, key = (out, "X") if slot.main else (out["layers"], slot.name)
-                work.carry(slot, lambda shape, sparse, like, parent=parent, key=key: (  # type: ignore[misc]
-                    SparseSink(parent, key, shape[1], like) if sparse else DenseSink(parent, key, shape, like)
-                ))  # fmt: skip
+                work.carry(slot, functools.partial(file_sink, parent, key))
             told = work.report()
             for part in ("obsm", "obsp", "varm", "varp", "uns"):
                 stores.make_group(out, part)

@@ -9,7 +9,7 @@ import polars as pl
 
 from homodb.query.join.sides import Side
 from homodb.query.join.table import Table, number_of
-from homodb.query.join.way import Way
+from homodb.query.join.way import HubWay, Way
 from homodb.query.pairs import Pair, find_pair
 from homodb.query.translate.fates import Fate, lost
 from homodb.schema.species import Species
@@ -104,7 +104,7 @@ def _with_partners(
 
 def _without_partners(way: Way, species: Species, table: Table) -> list[pl.DataFrame]:
     """Return genes that lack a partner in some species: whom they lost it to, or where there is none."""
-    if way.hub is None or table.rows is None:
+    if not isinstance(way, HubWay) or table.rows is None:
         return _outside_groups(way, species, table)
     found = _unmeasured(way, species)
     strategies = {pair.target: strategy for pair, strategy in way.legs}
@@ -134,17 +134,19 @@ def _without_partners(way: Way, species: Species, table: Table) -> list[pl.DataF
 
 def _unmeasured(way: Way, species: Species) -> list[pl.DataFrame]:
     """Where partners were chosen among measured genes: return the genes all of whose orthologs in a species are not."""
+    genes = way.genes or {}
     found = []
-    for pair, _ in way.legs if way.genes is not None else ():
+    for pair, _ in way.legs if genes else ():
         there = pair if pair.source == species else find_pair(way.release, pair.target, pair.source)
-        if there.source != species or there.target not in (way.genes or {}):
+        known = genes.get(there.target)
+        if there.source != species or known is None:
             continue
         rows = (
             there.mapping(Strategy.ENS_M2M)
             if Strategy.ENS_M2M in there.strategies()
             else pl.DataFrame(schema={"source_gene": pl.Int64, "target_gene": pl.Int64})
         )
-        measured = rows.filter(pl.col("target_gene").is_in(way.genes[there.target].implode()))  # type: ignore[index]
+        measured = rows.filter(pl.col("target_gene").is_in(known.implode()))
         lacks = rows.join(measured, on="source_gene", how="anti").select(gene="source_gene").unique()
         found.append(
             _because(lacks, Fate.FILTERED, pl.lit(f"its partner in {there.target.common_name} is not measured"))

@@ -16,7 +16,7 @@ from homodb.query.join.losses import side_fates
 from homodb.query.join.options import Features, JoinOptions
 from homodb.query.join.sides import Side, measured_genes
 from homodb.query.join.table import Table, build_table, number_of, rows_table
-from homodb.query.join.way import Way
+from homodb.query.join.way import HubWay, Way
 from homodb.query.release import Release
 from homodb.query.translate.aggregate import Links
 from homodb.schema.errors import JoinError
@@ -118,7 +118,7 @@ def make_plan(
     if len(way.species) > 1:
         steps.append((f"{kind} by {way.strategy} in the release", table.members["feature"].n_unique()))
     told = ask_direct(way, table.rows)
-    if options.consistent and table.rows is not None and way.direct:
+    if options.consistent and table.rows is not None and isinstance(way, HubWay) and way.direct:
         against = told.filter(pl.col("verdict") != CONFIRMED)
         kept = table.rows.join(against, on="feature", how="anti", maintain_order="left")
         steps.append(("that every direct pair confirms", kept.height))

@@ -61,7 +61,7 @@ def ready_plan(
             raise JoinError(f"{side.name}: the table {title!r} has features that none of its {one.height:,} rows is of")
     links = tuple(_links(side, one, count) for side, one in zip(sides, rows, strict=True))
     species = tuple(dict.fromkeys(side.species for side in sides))
-    way = Way(release, species, Strategy.HM_O2O, None, ())
+    way = Way(release, species, Strategy.HM_O2O, ())
     table = Table(pl.DataFrame(), pl.DataFrame())
     steps = [(f"genes of {side.name} ({side.species.common_name})", side.genes.len()) for side in sides]
     return JoinPlan(

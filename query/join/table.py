@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from homodb.query.join.options import Features, JoinOptions, TooLarge
-from homodb.query.join.way import Way
+from homodb.query.join.way import HubWay, Way
 from homodb.schema.errors import JoinError
 from homodb.schema.species import KEYS_PER_SPECIES
 from homodb.schema.strategies import EvidenceClass, Strategy
@@ -72,21 +73,24 @@ def build_table(way: Way, genes: pl.Series, options: JoinOptions) -> Table:
             {"feature": np.arange(genes.len()), "gene": genes}, schema_overrides={"feature": pl.Int64}
         )
         return Table(members, pl.DataFrame(schema={"feature": pl.Int64, **_PAIRS}))
-    if way.strategy is Strategy.ENS_M2M and options.features is Features.GROUP:
-        return _groups(way, options)
-    return rows_table(way, chained_rows(way))
+    grouped = way.strategy is Strategy.ENS_M2M and options.features is Features.GROUP
+    if isinstance(way, HubWay) and not grouped:
+        return rows_table(way, chained_rows(way))
+    return _groups(way, options)
 
 
-def rows_table(way: Way, rows: pl.DataFrame) -> Table:
+def rows_table(way: HubWay, rows: pl.DataFrame) -> Table:
     """Return the table whose features are rows.
 
     Parameters
     ----------
+    way
+        The legs from the hub.
     rows
         A column of genes per species, ``evidence_<species>`` for each leg.
     """
     rows = rows.drop("feature", strict=False).with_row_index("feature").with_columns(pl.col("feature").cast(pl.Int64))
-    hub = way.hub.name  # type: ignore[union-attr]
+    hub = way.hub.name
     others = [pair.target.name for pair, _ in way.legs]
     members = pl.concat([rows.select("feature", gene=name) for name in (hub, *others)])
     pairs = pl.concat(
@@ -99,20 +103,20 @@ def rows_table(way: Way, rows: pl.DataFrame) -> Table:
     return Table(members, pairs, rows, notes=notes)
 
 
-def chained_rows(way: Way) -> pl.DataFrame:
+def chained_rows(way: HubWay) -> pl.DataFrame:
     """Return the rows of the joint table in order: a column per species, ``evidence_<species>`` for each leg."""
-    hub = way.hub.name  # type: ignore[union-attr]
-    rows: pl.DataFrame | None = None
-    for pair, strategy in way.legs:
-        name = pair.target.name
-        leg = way.mapping(pair, strategy).select(
-            pl.col("source_gene").alias(hub), pl.col("target_gene").alias(name),
-            pl.col("evidence_class").alias(f"evidence_{name}"),
-        )  # fmt: skip
-        rows = leg if rows is None else rows.join(leg, on=hub, how="inner")
+    hub = way.hub.name
+    legs = [
+        way.mapping(pair, strategy).select(
+            pl.col("source_gene").alias(hub), pl.col("target_gene").alias(pair.target.name),
+            pl.col("evidence_class").alias(f"evidence_{pair.target.name}"),
+        )
+        for pair, strategy in way.legs
+    ]  # fmt: skip
+    rows = reduce(lambda joined, leg: joined.join(leg, on=hub, how="inner"), legs)
     order = [species.name for species in way.species]
     columns = [*order, *([hub] if hub not in order else [])]
-    return rows.unique(columns, keep="first").sort(columns)  # type: ignore[union-attr]
+    return rows.unique(columns, keep="first").sort(columns)
 
 
 def _groups(way: Way, options: JoinOptions) -> Table:

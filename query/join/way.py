@@ -29,10 +29,9 @@ class Way:
         The species of the objects, each once, in their order.
     strategy
         What was asked for, else the default.
-    hub
-        The species that the others are joined to; None where all pairs are used, or there is one species only.
     legs
-        The pairs that are used, each with its strategy; from the hub where there is one.
+        The pairs that are used, each with its strategy: all that there are, or those from the hub (:class:`HubWay`);
+        none where there is one species only.
     direct
         With a hub: the pairs of other species that the release maps directly.
     genes
@@ -44,7 +43,6 @@ class Way:
     release: Release
     species: tuple[Species, ...]
     strategy: Strategy
-    hub: Species | None
     legs: tuple[tuple[Pair, Strategy], ...]
     direct: tuple[tuple[Pair, Strategy], ...] = ()
     genes: Mapping[Species, pl.Series] | None = None
@@ -76,10 +74,23 @@ class Way:
         return rows
 
 
+@dataclass(frozen=True, kw_only=True)
+class HubWay(Way):
+    """A way whose legs all begin at one species.
+
+    Parameters
+    ----------
+    hub
+        The species that the others are joined to.
+    """
+
+    hub: Species
+
+
 def possible_ways(
     release: Release, genes: Mapping[Species, pl.Series], strategy: str | Strategy | None, options: JoinOptions
-) -> list[Way]:
-    """Find the pairs of species to go through: one way, or one for each species that may be the hub.
+) -> Way | list[HubWay]:
+    """Find the pairs of species to go through: the way without a hub, or one for each species that may be it.
 
     Parameters
     ----------
@@ -105,13 +116,13 @@ def possible_ways(
     hub = None if options.via is None else release.find_species(options.via)
     if len(species) == 1:
         note = f"all objects are of {species[0].common_name}: joined by gene"
-        return [Way(release, species, chosen, None, (), notes=(note,))]
+        return Way(release, species, chosen, (), notes=(note,))
     measured = genes if options.measured else None
-    if chosen is Strategy.ENS_M2M and options.features is Features.GROUP and hub is None:
-        return [Way(release, species, chosen, None, _all_pairs(release, species, chosen), genes=measured)]
+    grouped = chosen is Strategy.ENS_M2M and options.features is Features.GROUP
+    if grouped and hub is None:
+        return Way(release, species, chosen, _all_pairs(release, species, chosen), genes=measured)
     hubs = [hub] if hub else _hubs(release, species, wanted)
     ways = [_through(release, species, one, wanted, measured) for one in hubs]
-    grouped = chosen is Strategy.ENS_M2M and options.features is Features.GROUP
     return [replace(way, direct=()) for way in ways] if grouped else ways
 
 
@@ -133,7 +144,7 @@ def _has(pair: Pair, wanted: Strategy | None) -> bool:
 def _through(
     release: Release, species: Sequence[Species], hub: Species, wanted: Strategy | None,
     genes: Mapping[Species, pl.Series] | None,
-) -> Way:  # fmt: skip
+) -> HubWay:  # fmt: skip
     pairs = [find_pair(release, hub, other) for other in species if other != hub]
     legs = tuple((pair, choose_strategy(pair, wanted, Strategy.HM_O2O)) for pair in pairs)
     others = [one for one in species if one != hub]
@@ -150,7 +161,7 @@ def _through(
     )
     if hub not in species:
         notes = (f"joined via {hub.common_name}, of which there are no cells: its genes need not be measured", *notes)
-    return Way(release, tuple(species), wanted or Strategy.HM_O2O, hub, legs, direct, genes, notes)
+    return HubWay(release, tuple(species), wanted or Strategy.HM_O2O, legs, direct, genes, notes, hub=hub)
 
 
 def _all_pairs(

@@ -18,6 +18,7 @@ from homodb.query.join.report import JoinReport
 from homodb.query.join.sides import Side, read_side
 from homodb.query.join.sources import Source
 from homodb.query.join.stack import Part, judged, objection, stack
+from homodb.query.join.way import HubWay
 from homodb.query.release import Release
 from homodb.query.translate.carry import Progress, Sink
 from homodb.query.translate.fates import Fate
@@ -167,8 +168,9 @@ class Work:
     def _hub(self) -> str | None:
         """Return the hub, where it says more than which two species are joined."""
         way = self.plan.way
-        plain = way.hub is None or (len(way.species) == 2 and way.hub in way.species)
-        return None if plain or way.hub is None else way.hub.name
+        if not isinstance(way, HubWay) or (len(way.species) == 2 and way.hub in way.species):
+            return None
+        return way.hub.name
 
     def _files(self, fates: Sequence[pl.DataFrame]) -> pl.DataFrame:
         rows = []

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from homodb.query.release import Release, open_release
 from homodb.query.translate import stores
-from homodb.query.translate.carry import Progress, Sink
+from homodb.query.translate.carry import Progress
 from homodb.query.translate.elements import rows_of
 from homodb.query.translate.leftovers import gene_wise_uns
 from homodb.query.translate.options import Choices, Options, read_options
@@ -21,13 +21,13 @@ from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
 from homodb.query.translate.report import Report, provenance
 from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
 from homodb.query.translate.translate import translate_with_report
-from homodb.query.translate.writers import DenseSink, SparseSink
+from homodb.query.translate.writers import file_sink
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 _RAW = {"encoding-type": "raw", "encoding-version": "0.1.0"}
 
@@ -91,6 +91,13 @@ def translate_file(
         return made
 
 
+class _Raw(NamedTuple):
+    """What an object has as its raw: the group in the file, and its var."""
+
+    group: Any
+    var: pd.DataFrame
+
+
 class _Work:
     """One file on its way into another."""
 
@@ -104,11 +111,10 @@ class _Work:
             if part not in root:
                 raise TranslationError(f"{path}: is not an AnnData file: it has no {part}")
         self.layers = list(root["layers"]) if "layers" in root else []
-        self.raw = root["raw"] if "raw" in root and "X" in root["raw"] else None
+        self.raw = _Raw(root["raw"], stores.read(root["raw"], "var")) if "raw" in root and "X" in root["raw"] else None
         self.main = main_slot(layer, has_x="X" in root, layers=self.layers, has_raw=self.raw is not None)
         self.cells = stores.height(root["obs"])
         self.var = stores.read(root, "var")
-        self.raw_var = None if self.raw is None else stores.read(self.raw, "var")
         self.uns = stores.peek(root["uns"]) if "uns" in root else {}
 
     def run(
@@ -118,8 +124,9 @@ class _Work:
         elements = self._elements()
         check_slots(list(elements), options)
         groups = groups_of(stores.read_columns(self.root["obs"], options.by), options.by)
-        var: Any = self.raw_var if self.main.label == "raw" else self.var
-        plan = prepare(release, var, to, source=source, strategy=strategy, column=self.column, options=options)
+        plan = prepare(
+            release, self._var_of(self.main), to, source=source, strategy=strategy, column=self.column, options=options
+        )
         outcome = Outcome(plan, options, source is not None, Logged(*self._logged()), groups)
         with stores.created(self.partial, self.root) as (out, self.check):
             stores.make_group(out, "layers")
@@ -139,20 +146,23 @@ class _Work:
 
     def _elements(self) -> dict[Slot, Any]:
         """Return the matrices to translate, the main one first."""
-        if self.main.label == "raw":
-            return {self.main: self.raw["X"]}  # type: ignore[index]
+        if self.raw is not None and self.main.label == "raw":
+            return {self.main: self.raw.group["X"]}
         elements = {self.main: self.root["X"] if self.main.label == "X" else self.root["layers"][self.main.name]}
         layers = (name for name in self.layers if layer_slot(name).label != self.main.label)
         elements |= {layer_slot(name): self.root["layers"][name] for name in layers}
-        return elements if self.raw is None else elements | {Slot("raw", "raw"): self.raw["X"]}
+        return elements if self.raw is None else elements | {Slot("raw", "raw"): self.raw.group["X"]}
+
+    def _var_of(self, slot: Slot) -> pd.DataFrame:
+        return self.raw.var if self.raw is not None and slot.label == "raw" else self.var
 
     def _carry(self, out: Any, slot: Slot, element: Any, outcome: Outcome, number: int, slots: int) -> None:
         """Translate a matrix into its place in the output."""
         plan, parent, key = outcome.plan, out, "X"
-        var = self.raw_var if slot.label == "raw" else self.var
+        var = self._var_of(slot)
         if slot.label == "raw" and not slot.main:
             try:
-                plan = outcome.raw = prepare_raw(plan, self.raw_var, self.var, self.column)  # type: ignore[arg-type]
+                plan = outcome.raw = prepare_raw(plan, var, self.var, self.column)
             except TranslationError as error:
                 outcome.drop(slot, Refused(str(error)))
                 return
@@ -160,12 +170,8 @@ class _Work:
         elif not slot.main:
             parent, key = out["layers"], slot.name
         folder = self.partial.parent / f"turned-{number}"
-        rows, like = rows_of(element, (self.cells, len(var)), f"{self.path}: {slot.label}", folder, self.block)  # type: ignore[arg-type]
-        sink: Sink = (
-            SparseSink(parent, key, plan.links.shape[1], like)
-            if rows.sparse
-            else DenseSink(parent, key, (self.cells, plan.links.shape[1]), like)
-        )
+        rows, like = rows_of(element, (self.cells, len(var)), f"{self.path}: {slot.label}", folder, self.block)
+        sink = file_sink(parent, key, (self.cells, plan.links.shape[1]), rows.sparse, like)
         done, total = number * self.cells, slots * self.cells
 
         def step(row: int) -> None:
@@ -196,9 +202,9 @@ class _Work:
         parts = [f"var[{name!r}]" for name in self.var.columns]
         parts += [f"{part}[{name!r}]" for part in ("varm", "varp") if part in root for name in root[part]]
         parts += [f"uns[{key!r}]" for key in gene_wise]
-        if self.raw is not None and self.raw_var is not None:
-            parts += [f"raw.var[{name!r}]" for name in self.raw_var.columns]
-            parts += [f"raw.varm[{name!r}]" for name in self.raw.get("varm", ())]
+        if self.raw is not None:
+            parts += [f"raw.var[{name!r}]" for name in self.raw.var.columns]
+            parts += [f"raw.varm[{name!r}]" for name in self.raw.group.get("varm", ())]
         if self.main.label != "X" and "X" in root:
             parts.append("X")
         return parts + ([f"layers[{name!r}]" for name in self.layers] if self.main.label == "raw" else [])

@@ -128,7 +128,7 @@ def find_route(
             )
         return Route(release, source, target, None, None, options)
     if options.via is not None:
-        return _via(release, source, target, strategy, options)
+        return _via(release, source, target, options.via, strategy, options)
     chosen = choose_strategy(find_pair(release, source, target), strategy, Strategy.ENS_M2M)
     notes: tuple[str, ...] = ()
     if strategy is None and chosen is Strategy.LM_O2O:
@@ -137,11 +137,16 @@ def find_route(
 
 
 def _via(
-    release: Release, source: Species, target: Species, strategy: str | Strategy | None, options: Options
+    release: Release,
+    source: Species,
+    target: Species,
+    via: str | int | Species,
+    strategy: str | Strategy | None,
+    options: Options,
 ) -> Route:
     if options.measured:
         raise TranslationError("--measured chooses among the rows of one pair of species; it does not go with --via")
-    between = release.find_species(options.via)  # type: ignore[arg-type]
+    between = release.find_species(via)
     first = choose_strategy(find_pair(release, source, between), strategy, Strategy.ENS_M2M)
     second = choose_strategy(find_pair(release, between, target), strategy or first, Strategy.ENS_M2M)
     notes = (f"went through {between.name}: a pair holds where {first} has both steps",)

@@ -33,7 +33,7 @@ def opened(path: Path) -> Iterator[Any]:
     TranslationError
         If it is not there, or is neither.
     """
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     if not path.exists():
         raise TranslationError(f"{path}: there is no such file")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.translate.carry import Sink
 from homodb.query.translate.stores import make_group
 
 #: Values in a chunk of a sparse matrix.
@@ -17,7 +18,26 @@ _CHUNK_ZARR = 1 << 19
 _CHUNK_DENSE = 1 << 17
 
 
-class SparseSink:
+def file_sink(parent: Any, key: str, shape: tuple[int, int], sparse: bool, like: Any) -> Sink:
+    """Return a sink that writes a matrix into a file.
+
+    Parameters
+    ----------
+    parent
+        The group to write into.
+    key
+        The name of the matrix in it.
+    shape
+        Of the matrix; of a sparse one only the columns have to be known.
+    sparse
+        Whether it is written as CSR.
+    like
+        The array whose compression it gets; None for none.
+    """
+    return _SparseSink(parent, key, shape[1], like) if sparse else _DenseSink(parent, key, shape, like)
+
+
+class _SparseSink:
     """Writes CSR.
 
     Parameters
@@ -58,7 +78,7 @@ class SparseSink:
         self._group.attrs["shape"] = _shape(self._group, (len(indptr) - 1, self._columns))
 
 
-class DenseSink:
+class _DenseSink:
     """Writes a dense matrix.
 
     Parameters

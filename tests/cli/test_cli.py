@@ -11,9 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import anndata
 import h5py
@@ -26,8 +24,8 @@ import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
 import homodb
-from homodb.cli import main
 from homodb.schema.connect import schema_version
+from tests.cli.conftest import Run, one_error
 
 COMMANDS = ("translate", "inspect", "orthologs", "explain", "table", "sql", "info", "build", "simulate", "exam")
 TRUTH = """\
@@ -37,54 +35,12 @@ homo_sapiens\tENSG00000000001\tmus_musculus\tENSMUSG00000000002\tortholog_one2ma
 MOUSE = ["Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "4930451I11Rik", "Rplp0", "Dup1", "Dup2", "Xist", "Nonsense"]
 
 
-class Ran(NamedTuple):
-    code: int
-    raw: bytes
-    err: str
-
-    @property
-    def out(self) -> str:
-        return self.raw.decode()
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
-    """Run homodb in this process, in an empty folder, without a release in the environment."""
-    monkeypatch.delenv("HOMODB_RELEASE", raising=False)
-    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-    def homodb_(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["homodb", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
-        caught = capsysbinary.readouterr()
-        return Ran(code, caught.out, caught.err.decode())
-
-    return homodb_
-
-
 @pytest.fixture
 def cells(tmp_path: Path) -> Path:
     path = tmp_path / "cells.h5ad"
     matrix = np.random.default_rng(0).poisson(3.0, (6, len(MOUSE))).astype(np.int32)
     anndata.AnnData(X=sp.csr_matrix(matrix), var=pd.DataFrame(index=MOUSE)).write_h5ad(path)
     return path
-
-
-def one_error(ran: Ran, *words: str) -> None:
-    """Exit code 2, nothing on stdout, one line on stderr that says what is wrong."""
-    assert (ran.code, ran.raw) == (2, b""), ran
-    lines = ran.err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("homodb: "), ran.err
-    for word in words:
-        assert word in lines[0]
 
 
 # Help

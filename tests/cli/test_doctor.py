@@ -5,27 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from homodb.cli import main
 from homodb.query import doctor as module
 from homodb.query.doctor import Finding, State, doctor
 from homodb.schema import cache
+from tests.cli.conftest import Run
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def _nobodys(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which nobody has used homodb yet."""
-    for name in ("HOMODB_RELEASE", "HOMODB_CATALOG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
+    monkeypatch.setenv("HOME", str(bare))
 
 
 def found(area: str, name: str) -> Finding:
@@ -115,16 +109,13 @@ def test_weights_in_the_cache() -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
-def test_command(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["homodb", "doctor", *words])
-    with pytest.raises(SystemExit) as leaving:
-        main()
-    caught = capsys.readouterr()
-    assert (leaving.value.code, caught.err) == (0, "")
+def test_command(run: Run, words: list[str]) -> None:
+    ran = run("doctor", *words)
+    assert (ran.code, ran.err) == (0, "")
     if words:
-        rows = json.loads(caught.out)
+        rows = json.loads(ran.out)
         assert [row["name"] for row in rows] == [one.name for one in doctor()]
         assert set(rows[0]) == {"area", "name", "state", "found", "remedy"}
     else:
-        assert caught.out.startswith(f"homodb{os.linesep}  ok ")
-        assert " missing, 0 broken\n" in caught.out
+        assert ran.out.startswith(f"homodb{os.linesep}  ok ")
+        assert " missing, 0 broken\n" in ran.out

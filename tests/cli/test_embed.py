@@ -10,12 +10,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from homodb.cli import main
 from homodb.etl.embeddings.embed import Counts, Progress
+from tests.cli.conftest import Run
 
 HEADER = "pep chromosome:GRCh38:1:100:400:1 gene:ENSG0000000000{0}.1 transcript:ENST0000000000{0}.1"
 PROTEINS = {"1": "MKVLAAGGSTWYRRNDEQ", "2": "MKVLAAGGSTWYRRNDEQ", "3": "MSTNPKPQRKTK", "4": "MK*LV"}
@@ -25,35 +24,15 @@ def fasta(proteins: dict[str, str]) -> str:
     return "".join(f">ENSP0000000000{n}.1 {HEADER.format(n)}\n{text}\n" for n, text in proteins.items())
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
+HUMAN = "Homo_sapiens.GRCh38.pep.all.fa.gz"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(run: Run) -> Run:
     """Run homodb in this process, in a folder with one proteome."""
-    monkeypatch.chdir(tmp_path)
-    with gzip.open("Homo_sapiens.GRCh38.pep.all.fa.gz", "wt") as stream:
+    with gzip.open(HUMAN, "wt") as stream:
         stream.write(fasta(PROTEINS))
-
-    def homodb(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["homodb", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Ran(code, *capsys.readouterr())
-
-    return homodb
-
-
-HUMAN = "Homo_sapiens.GRCh38.pep.all.fa.gz"
+    return run
 
 
 def files(folder: Path) -> dict[Path, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import anndata
@@ -18,12 +19,8 @@ from tests.ensembl_site import RELEASE, make_site, serving
 
 
 @pytest.fixture
-def type_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Run homodb in a process of its own, in an empty folder, and return what it prints."""
-    for name in ("HOMODB_RELEASE", "HOMODB_CATALOG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
+def type_in(bare: Path) -> Callable[..., str]:
+    """Run homodb in a process of its own, and return what it prints."""
 
     def homodb_(*words: object) -> str:
         command = [sys.executable, "-m", "homodb.cli", *map(str, words)]
@@ -34,7 +31,7 @@ def type_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no
     return homodb_
 
 
-def test_from_nothing_to_a_translated_file(type_in, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_from_nothing_to_a_translated_file(type_in: Callable[..., str], tmp_path: Path) -> None:
     with serving(make_site(tmp_path / "site", species=2, genes=40)) as ensembl:
         type_in("fetch", "--ensembl", RELEASE, "--species", "human,mouse", "--base", ensembl.base, "-o", "inputs")
     type_in("build", "inputs/release.toml", "-o", "rel")

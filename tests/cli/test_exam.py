@@ -5,20 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 import pytest
-import typer
 
 import homodb
-from homodb.cli import app, main
-from homodb.cli.exam import exam as command
 from homodb.query.exam import By, exam
 from homodb.query.exam.result import CAVEATS, COLUMNS
+from tests.cli.conftest import Run, one_error
 
 HUMAN, MOUSE = "homo_sapiens", "mus_musculus"
 ROWS = [
@@ -35,51 +30,11 @@ TRUTH = "".join("\t".join(row) + "\n" for row in ROWS)
 COUNTS = ["mapped", "right", "wrong", "unjudged"]
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run homodb in this process, in an empty folder, without a release in the environment."""
-    with_exam = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    with_exam.callback()(app.options)
-    with_exam.command("exam")(command)
-    monkeypatch.setattr(app, "app", with_exam)
-    monkeypatch.delenv("HOMODB_RELEASE", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def homodb_(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["homodb", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-        caught = capsys.readouterr()
-        return Ran(code, caught.out, caught.err)
-
-    return homodb_
-
-
 @pytest.fixture
 def truth(tmp_path: Path) -> Path:
     path = tmp_path / "truth.tsv.gz"
     path.write_bytes(gzip.compress(TRUTH.encode()))
     return path
-
-
-def one_error(ran: Ran, *words: str) -> None:
-    """Exit code 2, nothing on stdout, one line on stderr that says what is wrong."""
-    assert (ran.code, ran.out) == (2, ""), ran
-    assert len(ran.err.splitlines()) == 1 and ran.err.startswith("homodb: "), ran.err
-    for word in words:
-        assert word in ran.err
 
 
 def test_tables_of_all_questions_and_what_is_not_claimed(run: Run, toy_folder: Path, truth: Path) -> None:

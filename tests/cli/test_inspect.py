@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import anndata
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from homodb.cli import main
+from tests.cli.conftest import Run
 
 
 @pytest.fixture
@@ -22,21 +21,8 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["homodb", *map(str, words)])
-    code = 0
-    try:
-        main()
-    except SystemExit as leaving:
-        code = int(leaving.code or 0)
-    caught = capsys.readouterr()
-    return code, caught.out, caught.err
-
-
-def test_it_says_what_is_there(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy_folder: Path, path: Path
-) -> None:
-    code, out, err = run(monkeypatch, capsys, "inspect", path, "--release", toy_folder)
+def test_it_says_what_is_there(run: Run, toy_folder: Path, path: Path) -> None:
+    code, out, err = run("inspect", path, "--release", toy_folder)
     assert (code, err) == (0, "")
     assert "cells.h5ad: 4 cells, 7 genes; names from var's index" in out
     assert "species: mus_musculus; 85.7% of the names mean one gene" in out
@@ -44,10 +30,8 @@ def test_it_says_what_is_there(
     assert len(out.splitlines()) < 40
 
 
-def test_it_says_so_in_json(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy_folder: Path, path: Path
-) -> None:
-    code, out, _ = run(monkeypatch, capsys, "inspect", path, "--json", "--from", "mouse", "--release", toy_folder)
+def test_it_says_so_in_json(run: Run, toy_folder: Path, path: Path) -> None:
+    code, out, _ = run("inspect", path, "--json", "--from", "mouse", "--release", toy_folder)
     told = json.loads(out)
     assert code == 0 and told["species"] == "mus_musculus" and told["genes"] == 7
     assert told["kinds"][0] == {"how": "symbol", "names": 6, "share": 6 / 7, "examples": ["Ins1", "Ins2", "Gcg", "Tnf"]}
@@ -63,14 +47,13 @@ def test_it_says_so_in_json(
     ],
 )
 def test_errors_are_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Run,
     toy_folder: Path,
     path: Path,
     words: list[str],
     says: str,
 ) -> None:
     filled = [word.format(path=path) for word in words]
-    code, out, err = run(monkeypatch, capsys, "inspect", *filled, "--release", toy_folder)
+    code, out, err = run("inspect", *filled, "--release", toy_folder)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1 and says in err

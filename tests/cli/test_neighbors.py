@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -13,31 +11,14 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.cli import main
-
-Run = Callable[..., tuple[int, str, str]]
+from tests.cli.conftest import Run
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, vectors_folder: Path
-) -> Run:
-    """Run homodb in this process, in an empty folder; the release with vectors is the one in the environment."""
+def run(run: Run, monkeypatch: pytest.MonkeyPatch, vectors_folder: Path) -> Run:
+    """Run homodb in this process; the release with vectors is the one in the environment."""
     monkeypatch.setenv("HOMODB_RELEASE", str(vectors_folder))
-    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-    def homodb_(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["homodb", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        caught = capsys.readouterr()
-        return code, caught.out, caught.err
-
-    return homodb_
+    return run
 
 
 def test_neighbors_prints_a_table_json_or_csv(run: Run, vectors_folder: Path) -> None:

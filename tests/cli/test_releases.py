@@ -7,56 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import typer
 
-from homodb.cli import main
 from homodb.schema.manifest import read_manifest
+from tests.cli.conftest import Run, one_error
 from tests.ensembl_site import serving
 
 HOMODB = [sys.executable, "-m", "homodb.cli"]
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run homodb in this process, in a folder of its own, with an empty cache."""
-    for name in ("HOMODB_RELEASE", "HOMODB_CATALOG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
-
-    def homodb_(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["homodb", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
-        caught = capsys.readouterr()
-        return Ran(code, caught.out, caught.err)
-
-    return homodb_
-
-
-def one_error(ran: Ran, *told: str) -> None:
-    assert (ran.code, ran.out) == (2, ""), ran
-    assert len(ran.err.splitlines()) == 1 and ran.err.startswith("homodb: "), ran.err
-    for words in told:
-        assert words in ran.err
 
 
 def test_from_a_build_to_an_answer(run: Run, toy_folder: Path, tmp_path: Path) -> None:

@@ -10,15 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
-from homodb.cli import main
 from homodb.cli.app import app
 from homodb.schema import errors
+from tests.cli.conftest import Run
 
 HOMODB = str(Path(sys.executable).parent / "homodb")
 ESCAPE = b"\x1b"
@@ -81,30 +80,6 @@ def test_no_color_is_respected_on_a_terminal(tmp_path: Path, toy_folder: Path) -
     assert ESCAPE not in on_a_terminal(tmp_path, *words, TERM="dumb")
 
 
-@pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Run homodb in this process."""
-    monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HOMODB_RELEASE", raising=False)
-
-    def run(*words: str, **more: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["homodb", *words])
-        for name, value in more.items():
-            monkeypatch.setenv(name, value)
-        code: object = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        caught = capfd.readouterr()
-        assert isinstance(code, int)
-        return code, caught.out, caught.err
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -119,16 +94,16 @@ def here(
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_is_misspelt_is_answered_with_what_comes_close(
-    here: Callable[..., tuple[int, str, str]], toy_folder: Path, words: list[str], told: str
+    run: Run, toy_folder: Path, words: list[str], told: str
 ) -> None:
-    code, _, err = here(*words, HOMODB_RELEASE=str(toy_folder))
+    code, _, err = run(*words, HOMODB_RELEASE=str(toy_folder))
     assert code == 2 and told in err, err
 
 
-def test_exit_codes(here: Callable[..., tuple[int, str, str]], toy_folder: Path) -> None:
-    assert here("info")[0] == 2  # no release
-    assert here("info", "--nonsense")[0] == 2
-    assert here("info", HOMODB_RELEASE=str(toy_folder))[0] == 0
+def test_exit_codes(run: Run, toy_folder: Path) -> None:
+    assert run("info")[0] == 2  # no release
+    assert run("info", "--nonsense")[0] == 2
+    assert run("info", HOMODB_RELEASE=str(toy_folder))[0] == 0
 
 
 def test_exit_codes_are_documented() -> None:
@@ -186,8 +161,8 @@ def test_shells_complete(
     assert leaving.value.code == 0 and completed in capfd.readouterr().out.split()
 
 
-def test_completion_can_be_installed(here: Callable[..., tuple[int, str, str]]) -> None:
-    _, told, _ = here("--help")
+def test_completion_can_be_installed(run: Run) -> None:
+    _, told, _ = run("--help")
     assert "--install-completion" in told and "--show-completion" in told
 
 
@@ -197,8 +172,6 @@ def test_an_answer_is_whole_where_output_is_not_buffered(tmp_path: Path, toy_fol
     assert len(piped(tmp_path, *words, PYTHONUNBUFFERED="1").stdout) == 2 + 1001 * 1000
 
 
-def test_tables_in_pipes_have_no_blanks_at_the_ends_of_lines(
-    here: Callable[..., tuple[int, str, str]], toy_folder: Path
-) -> None:
-    _, out, _ = here("sql", "from species", HOMODB_RELEASE=str(toy_folder))
+def test_tables_in_pipes_have_no_blanks_at_the_ends_of_lines(run: Run, toy_folder: Path) -> None:
+    _, out, _ = run("sql", "from species", HOMODB_RELEASE=str(toy_folder))
     assert out and all(line == line.rstrip() for line in out.splitlines())

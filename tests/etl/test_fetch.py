@@ -389,6 +389,19 @@ class TestErrors:
         bring_in(site, tmp_path)
         assert contents(tmp_path) == whole
 
+    def test_what_waits_ends_when_another_file_fails(self, site: Site, tmp_path: Path) -> None:
+        found = plan(EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), named(NAMES), patience=patience())
+        site.reset()
+        site.faults[PEP] = [FAULTS["503 with Retry-After"]] * 9
+        site.faults["gtf.gz"] = [FAULTS["404"]]
+        hour = Patience(first=3600.0, longest=3600.0, chance=lambda: 1.0)
+        with pytest.raises(TransferError, match="404"):
+            bring.bring(
+                found.missing, tmp_path, most=len(found.missing), checksums=True, patience=hour,
+                report=lambda *_: None, done=lambda file: None,
+            )  # fmt: skip
+        assert sum(PEP in one.path for one in site.asked) <= 1
+
 
 HEAD = b"#name\tspecies\tassembly\tcore_db\n"
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import homodb
 from homodb.etl import nomenclature
-from homodb.etl.genes import Genes, collect, keyed, with_marks, with_primary
+from homodb.etl.genes import Genes, collect, keyed
+from homodb.etl.marks import with_marks
+from homodb.etl.primary import with_primary
 from homodb.etl.sources.records import GENES
 from homodb.schema.species import find, gene_key
 

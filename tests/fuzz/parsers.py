@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homodb.etl.config_toml import read_config
-from homodb.etl.sources import annotation, biomart, canonical, compara, core, hits, proteome, xref
+from homodb.etl.sources import (
+    annotation,
+    biomart,
+    canonical,
+    compara,
+    core,
+    history,
+    hits,
+    proteome,
+    synonyms,
+    xref,
+)
 from homodb.etl.sources.checksums import read_checksums
 from homodb.etl.sources.ensembl_layout import read_species_list
 from homodb.etl.sources.listing import read_listing
@@ -120,10 +131,10 @@ PARSERS: dict[str, Parser] = {
         "Homo_sapiens.x.1.entrez.tsv",
     ),
     "synonyms": Parser(
-        lambda path: xref.read_synonyms(path, HUMAN), (b"Gene stable ID\tGene Synonym\nENSG1\tA1\n",), "synonyms.tsv"
+        lambda path: synonyms.read(path, HUMAN), (b"Gene stable ID\tGene Synonym\nENSG1\tA1\n",), "synonyms.tsv"
     ),
     "history": Parser(
-        lambda path: xref.read_history(path, HUMAN), (b"ENSG1\t1\tENSG2\t1\t5\tgene\t0.9\n",), "stable_id_event.txt"
+        lambda path: history.read(path, HUMAN), (b"ENSG1\t1\tENSG2\t1\t5\tgene\t0.9\n",), "stable_id_event.txt"
     ),
     "core": Parser(_core, (b"\0" + _SQL, b"\x01" + b"1\t10\tENSG1\n", b"\x02" + b"10\tA\\\tb\n", b"\x03" + b"1\t1\n")),
     "species list": Parser(

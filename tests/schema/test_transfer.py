@@ -370,11 +370,6 @@ class TestBusyServers:
         assert len(server.requests) == 1
         assert left(target) == set()
 
-    def test_waits_grow_and_are_spread(self) -> None:
-        patience = Patience(first=1, longest=60, chance=lambda: 0.0)
-        assert [patience.wait(failures, None) for failures in (1, 2, 3, 7, 99)] == [0.5, 1, 2, 30, 30]
-        assert patience.wait(1, 20.0) == 20.0
-
 
 class TestWrongFiles:
     def test_checksum(self, server: Server, target: Path) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from homodb.query.annotate.task import Links
 from homodb.query.annotate.tron.edges import Edges
 from homodb.query.annotate.tron.start import Start, starting_weights
-from homodb.query.annotate.tron.state import refuse_other
+from homodb.query.annotate.tron.state import edges_of, extra_state, options_of, refuse_other
 from homodb.query.release import Release
 from homodb.schema.errors import AnnotationError, MissingPackageError
 from homodb.schema.species import Species
@@ -168,14 +168,7 @@ class OrthologyLayer(torch.nn.Module):
             If it is not that of such a layer.
         """
         try:
-            told = state["_extra_state"]
-            edges = Edges(
-                tuple(told["target_genes"]), tuple(told["source_genes"]),
-                state["target_index"].cpu().numpy(), state["source_index"].cpu().numpy(),
-                np.ones(len(state["weight"])), tuple(told["evidence"]),
-            )  # fmt: skip
-            bias = state["bias"].cpu() if "bias" in state else None
-            layer = cls(edges, bias=bias, non_negative=told["non_negative"])
+            layer = cls(edges_of(state), **options_of(state))
         except (KeyError, TypeError) as error:
             raise AnnotationError(f"this is no state of an OrthologyLayer: it lacks {error}") from error
         layer.to(state["weight"].dtype).load_state_dict(dict(state))
@@ -241,10 +234,7 @@ class OrthologyLayer(torch.nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """Return what belongs to the state beside tensors."""
-        return {
-            "target_genes": list(self.target_genes), "source_genes": list(self.source_genes),
-            "evidence": list(self.evidence), "non_negative": self.non_negative,
-        }  # fmt: skip
+        return extra_state(self)
 
     def set_extra_state(self, state: Any) -> None:
         """Take over what was loaded; genes were compared before."""

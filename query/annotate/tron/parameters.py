@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from homodb.schema.errors import AnnotationError
 
@@ -52,7 +52,9 @@ class TronParameters:
     seeds: int = _field(5, "networks and layers, each from another seed: their mean decides, their spread is told")
     min_cells: int = _field(3, "reference genes seen in fewer reference cells are left out")
     links: str = _field("all", "all pairs of the strategy, or the best of each query gene")
-    start: str = _field("rows", "first weights of the layer: rows, columns, links or random")
+    start: Literal["rows", "columns", "links", "random"] = _field(
+        "rows", "first weights of the layer: rows, columns, links or random"
+    )
     weights: str = _field("non_negative", "non_negative, or any")
     unreached: str = _field("leave_out", "reference genes that no query gene reaches: leave_out, or mean (as a bias)")
     tune: str = _field("layer", "what learns from labelled query cells: layer, whole (the network too), or nothing")

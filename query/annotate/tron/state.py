@@ -1,14 +1,41 @@
-"""Whether a saved state belongs to a conversion layer: it must be of the same genes and edges."""
+"""The saved state of a conversion layer: what it holds, and whether it is of the same genes and edges as a layer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from homodb.query.annotate.tron.edges import Edges
 from homodb.schema.errors import AnnotationError
 
 if TYPE_CHECKING:
     from homodb.query.annotate.tron.layer import OrthologyLayer
+
+
+def extra_state(layer: OrthologyLayer) -> dict[str, Any]:
+    """Return what belongs to the state of a layer beside tensors."""
+    return {
+        "target_genes": list(layer.target_genes), "source_genes": list(layer.source_genes),
+        "evidence": list(layer.evidence), "non_negative": layer.non_negative,
+    }  # fmt: skip
+
+
+def edges_of(state: Mapping[str, Any]) -> Edges:
+    """Return the edges of a saved state, without their weights; KeyError or TypeError where it is another thing's."""
+    told = state["_extra_state"]
+    return Edges(
+        tuple(told["target_genes"]), tuple(told["source_genes"]),
+        state["target_index"].cpu().numpy(), state["source_index"].cpu().numpy(),
+        np.ones(len(state["weight"])), tuple(told["evidence"]),
+    )  # fmt: skip
+
+
+def options_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the other arguments that make the layer of a saved state; errors as of :func:`edges_of`."""
+    bias = state["bias"].cpu() if "bias" in state else None
+    return {"bias": bias, "non_negative": state["_extra_state"]["non_negative"]}
 
 
 def refuse_other(layer: OrthologyLayer, state: Mapping[str, Any]) -> None:

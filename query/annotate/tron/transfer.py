@@ -22,7 +22,6 @@ from homodb.query.annotate.tron.network import FeedForward
 from homodb.query.annotate.tron.parameters import TronParameters
 from homodb.query.annotate.tron.phenotype import Phenotype
 from homodb.query.annotate.tron.splits import Tuning, choose_tuning, hold_out
-from homodb.query.annotate.tron.start import Start
 from homodb.query.annotate.tron.train import Schedule, Trained, predict, train
 
 
@@ -143,7 +142,7 @@ def transfer(
         with seeded(int(rng.integers(2**31)), device):
             network, told = _learn_source(network_cells, source.phenotype, known, held, chosen, rng, device)
             layer = OrthologyLayer(
-                edges, start=_start(chosen), bias=missing if missing.any() else None,
+                edges, start=chosen.start, bias=missing if missing.any() else None,
                 non_negative=chosen.weights == "non_negative", seed=int(rng.integers(2**31)),
             ).to(device)  # fmt: skip
             first = layer.weight.detach().cpu().numpy().astype(np.float64)
@@ -233,8 +232,3 @@ def _codes(phenotype: Phenotype) -> npt.NDArray[np.int64]:
 
 def _some(donor: npt.NDArray[np.int64] | None, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
     return None if donor is None else donor[rows]
-
-
-def _start(chosen: TronParameters) -> Start:
-    start: Start = chosen.start  # type: ignore[assignment]
-    return start

@@ -11,7 +11,7 @@ import pytest
 import homodb
 from homodb.etl.build import build
 from homodb.etl.config_toml import read_config
-from homodb.etl.sources import annotation, biomart, compara, proteome, xref
+from homodb.etl.sources import annotation, biomart, compara, history, proteome, synonyms, xref
 from homodb.schema.species import find
 
 
@@ -67,8 +67,8 @@ def test_every_file_reads_back(simulated: Any, genes: pl.DataFrame) -> None:
             assert agreed[column].equals(agreed[f"{column}_p"], null_equal=True), column
         for source in entry.xrefs:
             assert xref.read(source.path, entry.species).skipped == {}
-        assert xref.read_synonyms(entry.synonyms.path, entry.species).skipped == {}
-        assert xref.read_history(entry.history.path, entry.species).skipped == {}
+        assert synonyms.read(entry.synonyms.path, entry.species).skipped == {}
+        assert history.read(entry.history.path, entry.species).skipped == {}
     assert proteins == simulated.summary.proteins
 
 

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homodb.etl.sources import compara
+from homodb.etl.sources.homology_types import OTHER_TYPES
 from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species
@@ -124,12 +125,12 @@ def test_rows_that_are_not_kept_are_counted_by_reason(tmp_path: Path) -> None:
         row(homology_type="gene_split"),
         row(homology_type="gene_split", species="rattus_norvegicus", **rat),
         row(homology_species="homo_sapiens"),
-        *(row(homology_type=kind, **rat) for kind in sorted(compara.OTHER_TYPES)),
+        *(row(homology_type=kind, **rat) for kind in sorted(OTHER_TYPES)),
         row(homology_type="other_paralog", species="pan_paniscus", identity="x"),
     ]
     reading = compara.read(file(tmp_path, text(rows)), PAIR)
     assert (reading.rows, reading.kept) == (len(rows), 1)
-    counts = dict.fromkeys(sorted(compara.OTHER_TYPES), 1) | {"other_paralog": 2, compara.NOT_ASKED: 6}
+    counts = dict.fromkeys(sorted(OTHER_TYPES), 1) | {"other_paralog": 2, compara.NOT_ASKED: 6}
     assert reading.skipped == counts
 
 
@@ -141,7 +142,7 @@ def test_types_that_ensembl_has_used_are_known() -> None:
         apparent_ortholog_one2one putative_gene_split contiguous_gene_split possible_ortholog
         UBRH BRH MBRH RHS projection_unchanged projection_altered
     """
-    assert set(ensembl.split()) <= compara.OTHER_TYPES | {*ORTHOLOGS, "gene_split"}
+    assert set(ensembl.split()) <= OTHER_TYPES | {*ORTHOLOGS, "gene_split"}
 
 
 def test_a_file_without_a_row_of_the_pair_is_fine(tmp_path: Path) -> None:

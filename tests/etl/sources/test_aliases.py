@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import xref
+from homodb.etl.sources import history, synonyms, xref
 from homodb.etl.sources.records import ALIASES, Reading
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
@@ -110,7 +110,7 @@ def test_names_of_genes_with_dots_stay_whole(tmp_path: Path) -> None:
 def test_synonyms(tmp_path: Path, header: tuple[str, str], delimiter: str) -> None:
     rows = [("x", *header), ("1", "ENSG00000223972.5", "DDX11"), ("2", "ENSG00000223972", "WASH9P")]
     rows += [("3", "ENSG00000223972", "DDX11"), ("4", "ENSG00000000003", ""), ("5", "Y74C9A.2", "nlp-40")]
-    reading = read(xref.read_synonyms, tmp_path, "".join(delimiter.join(fields) + "\n" for fields in rows))
+    reading = read(synonyms.read, tmp_path, "".join(delimiter.join(fields) + "\n" for fields in rows))
     assert aliases(reading) == [
         ("ENSG00000223972", "DDX11", "synonym"),
         ("ENSG00000223972", "WASH9P", "synonym"),
@@ -120,7 +120,7 @@ def test_synonyms(tmp_path: Path, header: tuple[str, str], delimiter: str) -> No
 
 
 def test_a_quoted_synonym_may_hold_a_comma(tmp_path: Path) -> None:
-    reading = read(xref.read_synonyms, tmp_path, 'Gene stable ID,Gene Synonym\nG1,"beta-1,4"\n')
+    reading = read(synonyms.read, tmp_path, 'Gene stable ID,Gene Synonym\nG1,"beta-1,4"\n')
     assert aliases(reading) == [("G1", "beta-1,4", "synonym")]
 
 
@@ -132,7 +132,7 @@ def event(old: str, new: str, session: int, kind: str = "gene") -> str:
 def test_history_without_header(tmp_path: Path) -> None:
     # A became B, B became C and D; E lives on beside F; G went; H came; I only has a new version
     reading = read(
-        xref.read_history,
+        history.read,
         tmp_path,
         event("A", "B", 1)
         + event("B", "C", 2)
@@ -167,20 +167,20 @@ def test_history_without_header(tmp_path: Path) -> None:
     [event("\\N", "G1", 1), event("G1", "\\N", 1), event("G1", "G1", 1), event("T", "T", 1, "transcript")],
 )
 def test_the_first_line_of_a_file_without_header_counts(tmp_path: Path, first: str) -> None:
-    reading = read(xref.read_history, tmp_path, first + event("A", "B", 1))
+    reading = read(history.read, tmp_path, first + event("A", "B", 1))
     assert (reading.rows, reading.kept) == (2, 1)
-    alone = read(xref.read_history, tmp_path, event("A", "B", 1))
+    alone = read(history.read, tmp_path, event("A", "B", 1))
     assert aliases(alone) == aliases(reading) == [("B", "A", "retired")]
 
 
 def test_a_dump_from_before_scores(tmp_path: Path) -> None:
-    reading = read(xref.read_history, tmp_path, "A\t1\tB\t1\t1\tgene\nB\t1\tC\t1\t2\tgene\n")
+    reading = read(history.read, tmp_path, "A\t1\tB\t1\t1\tgene\nB\t1\tC\t1\t2\tgene\n")
     assert aliases(reading) == [("B", "A", "retired"), ("C", "A", "retired"), ("C", "B", "retired")]
 
 
 def test_history_with_header(tmp_path: Path) -> None:
     reading = read(
-        xref.read_history,
+        history.read,
         tmp_path,
         "new_stable_id,old_stable_id\nENSG00000000002.1,ENSG00000000001.4\nENSG00000000001,ENSG00000000002\n"
         "ENSG00000000001,ENSG00000000001\n",
@@ -198,7 +198,7 @@ def test_ensembls_own_test_database(tmp_path: Path) -> None:
         ("\\N", "G1", 2), ("G2", "G2", 2), ("G2", "G3", 2), ("G3", "G3", 2), ("G4", "\\N", 2),
         ("G1", "G1", 3), ("G2", "G1", 3), ("G2", "G2", 3), ("G3", "\\N", 3),
     ]  # fmt: skip
-    reading = read(xref.read_history, tmp_path, "".join(event(*entry) for entry in events))
+    reading = read(history.read, tmp_path, "".join(event(*entry) for entry in events))
     assert aliases(reading) == []
     assert reading.skipped["genes that live on beside a successor"] == 2
 
@@ -209,7 +209,7 @@ def test_what_is_followed_is_what_can_be_reached(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[int, int]]
 ) -> None:
     content = "old_stable_id\tnew_stable_id\n" + "".join(f"N{old}\tN{new}\n" for old, new in pairs)
-    reading = read(xref.read_history, tmp_path_factory.mktemp("history"), content)
+    reading = read(history.read, tmp_path_factory.mktemp("history"), content)
     reached = {pair for pair in pairs if pair[0] != pair[1]}
     while True:
         further = {(old, new) for old, mid in reached for start, new in reached if mid == start}
@@ -269,24 +269,24 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             [r"line 3: is not text in UTF-8 (b'\xff\n')"],
         ),
         (
-            xref.read_synonyms,
+            synonyms.read,
             "Gene name\tGene Synonym\nA\tB\n",
             ["line 1: there is no column 'Gene stable ID' (the columns are 'Gene name', 'Gene Synonym')"],
         ),
         (
-            xref.read_synonyms,
+            synonyms.read,
             "Gene stable ID\tGene name\nA\tB\n",
             ["line 1: there is no column 'Gene Synonym' (the columns are 'Gene stable ID', 'Gene name')"],
         ),
         (
-            xref.read_synonyms,
+            synonyms.read,
             "stable_id\tsynonym\tSynonym\nA\tB\tC\n",
             ["line 1: a column stands twice (Synonym)"],
         ),
-        (xref.read_synonyms, SYNONYMS + "G\tA\n\tB\n", ["line 3: a synonym without a gene (B)"]),
-        (xref.read_synonyms, SYNONYMS, ["the file has a header and no rows"]),
+        (synonyms.read, SYNONYMS + "G\tA\n\tB\n", ["line 3: a synonym without a gene (B)"]),
+        (synonyms.read, SYNONYMS, ["the file has a header and no rows"]),
         (
-            xref.read_history,
+            history.read,
             "old\tnew\nA\tB\n",
             [
                 "line 1: there is no column 'new_stable_id'",
@@ -294,7 +294,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             ],
         ),
         (
-            xref.read_history,
+            history.read,
             HISTORY + "A\tB\tgene\n\n\\N\t\\N\tgene\nC\tD\texon\nE\tF\t\n",
             [
                 "line 4: neither an old nor a new stable ID",
@@ -303,7 +303,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             ],
         ),
         (
-            xref.read_history,
+            history.read,
             event("\\N", "\\N", 1) + event("A", "B", 1) + event("\\N", "\\N", 2) + event("A", "B", 2, "exon"),
             [
                 "line 1: neither an old nor a new stable ID",
@@ -311,7 +311,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
                 "line 4: unknown type (exon)",
             ],
         ),
-        (xref.read_history, HISTORY, ["the file has a header and no rows"]),
+        (history.read, HISTORY, ["the file has a header and no rows"]),
     ],
 )
 def test_problems(tmp_path: Path, reader: Reader, content: str | bytes, wanted: list[str]) -> None:
@@ -323,7 +323,7 @@ def test_problems(tmp_path: Path, reader: Reader, content: str | bytes, wanted: 
 
 def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read(xref.read_synonyms, tmp_path, SYNONYMS + "\tB\n" * 25)
+        read(synonyms.read, tmp_path, SYNONYMS + "\tB\n" * 25)
     message = str(caught.value)
     assert message.count("a synonym without a gene (") == 20
     assert "and 5 more: a synonym without a gene" in message
@@ -337,8 +337,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     ("reader", "content"),
     [
         (xref.read, DUMP + row("G", "1", "EntrezGene") * 3),
-        (xref.read_synonyms, SYNONYMS + "G\tA\n" * 3),
-        (xref.read_history, event("A", "B", 1) * 3),
+        (synonyms.read, SYNONYMS + "G\tA\n" * 3),
+        (history.read, event("A", "B", 1) * 3),
     ],
 )
 def test_a_truncated_gzip_never_reads(

@@ -1,0 +1,141 @@
+"""How far a command is: a word that changes, and bars over steps, bytes and cells; shown on a terminal only."""
+
+from __future__ import annotations
+
+import datetime
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import ProgressColumn
+
+    from homodb.query.translate.carry import Progress
+
+
+@contextmanager
+def status() -> Iterator[Callable[[str], None]]:
+    """Show what is being done.
+
+    Yields
+    ------
+    callable
+        To be called with a word or two.
+    """
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False, markup=False).status("reading") as shown:
+        yield shown.update
+
+
+@contextmanager
+def bars(*columns: ProgressColumn) -> Iterator[Bars]:
+    """Open what bars are drawn in: each a bar, its description, and more columns of rich."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    first = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
+    with Bars(*first, *columns, console=console, transient=True, disable=not console.is_terminal) as opened:
+        yield opened
+
+
+@contextmanager
+def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show which step something is at, and how far.
+
+    Parameters
+    ----------
+    first
+        What is done first.
+    columns
+        More columns of rich.
+
+    Yields
+    ------
+    callable
+        To be called with what is done, how much of it, and how much there is in all, where that is known.
+    """
+    with bars(*columns) as opened:
+        bar = opened.add_task(first, total=None)
+        yield lambda what, done, total: opened.update(bar, description=what, completed=done, total=total)
+
+
+@contextmanager
+def bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many bytes are done, how fast it goes, and the time left.
+
+    Parameters
+    ----------
+    what
+        What is done.
+
+    Yields
+    ------
+    callable
+        To be called with bytes done and bytes in all.
+    """
+    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    with bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as opened:
+        bar = opened.add_task(what, total=None)
+        yield lambda done, total: opened.update(bar, completed=done, total=total)
+
+
+@contextmanager
+def cells_bar() -> Iterator[Callable[[Progress], None]]:
+    """Show how far the cells are, how many go by in a second, and the time left.
+
+    An interrupt that Python swallows (in a callback of its own) is raised again with the next cells.
+    """
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    interrupted: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    speed = TextColumn("cells  {task.fields[speed]}", markup=False)
+    with bars(MofNCompleteColumn(), speed, TimeRemainingColumn()) as opened:
+        bar = opened.add_task("reading", total=None, speed="")
+
+        def show(progress: Progress) -> None:
+            per_second = opened.tasks[0].speed
+            speed = f"{per_second:,.0f} cells/s" if per_second else ""
+            if interrupted:
+                raise KeyboardInterrupt
+            opened.update(bar, description=progress.slot, completed=progress.done, total=progress.total, speed=speed)
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield show
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def pace_of(part: tuple[int, int], seconds: float, unit: str = "tokens") -> str:
+    """Return how fast a step goes and how long it will take, for a progress bar.
+
+    Parameters
+    ----------
+    part
+        Done, and in all.
+    seconds
+        Since it began.
+    unit
+        What is counted.
+
+    Examples
+    --------
+    >>> pace_of((1_000, 10_000), 2.0)
+    ': 10 %, 500 tokens/s, 0:00:18 left'
+    """
+    done, total = part
+    if not done or not total or seconds <= 0:
+        return ""
+    left = datetime.timedelta(seconds=round((total - done) * seconds / done))
+    return f": {done / total:.0%}, {done / seconds:,.0f} {unit}/s, {left} left".replace("%", " %", 1)

@@ -1,0 +1,46 @@
+"""Where a release lies: as a path, by its name in the cache, by the environment, or the newest one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from homodb.query.cached import newest_release
+from homodb.schema.cache import releases_folder
+from homodb.schema.errors import ReleaseError
+from homodb.schema.manifest import MANIFEST
+
+#: Environment variable that names the release to use.
+RELEASE_VARIABLE = "HOMODB_RELEASE"
+
+
+def locate(release: str | Path | None = None) -> Path:
+    """Return where a release lies, its folder or its ``.duckdb`` file; see :func:`homodb.query.release.open_release`.
+
+    Raises
+    ------
+    ReleaseError
+        If none is given and the cache has none, or there is no such release.
+    """
+    wanted = release if release is not None else os.environ.get(RELEASE_VARIABLE)
+    path = _found(Path(wanted)) if wanted else newest_release()
+    if path is None:
+        raise ReleaseError(
+            f"no release is given, and none is in the cache ({releases_folder()}): `homodb build` makes one, "
+            "`homodb download` brings one from a catalog; then use --release PATH, release=..., or the environment "
+            f"variable {RELEASE_VARIABLE}"
+        )
+    return path
+
+
+def _found(wanted: Path) -> Path:
+    try:
+        path = wanted.expanduser()
+        if path.exists():
+            return path
+        named = releases_folder() / path
+        if len(path.parts) == 1 and path.name not in ("", ".", "..") and (named / MANIFEST).is_file():
+            return named
+    except (OSError, RuntimeError) as error:  # too long, not to be entered, the home of nobody
+        raise ReleaseError(f"{wanted}: cannot be looked up ({error})") from error
+    raise ReleaseError(f"{path}: there is no such release, neither as a path nor by name in {releases_folder()}")
