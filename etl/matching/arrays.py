@@ -7,6 +7,7 @@ no core waits for another between a product and what is read off it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -138,7 +139,8 @@ def _on_processor(
 
 def _block(workers: int, rows: int, columns: int) -> int:
     """Return a tile's rows and columns on the processor: so that no worker is long without one at the end."""
-    return min(_ON_PROCESSOR, 64 * max(1, round((rows * columns / (16 * workers)) ** 0.5 / 64)))
+    side = math.sqrt(rows * columns / (16 * workers))
+    return min(_ON_PROCESSOR, 64 * max(1, round(side / 64)))
 
 
 def _nothing() -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.matching.product import Entries, Product, tolerance
+from homodb.etl.matching.product import Product
+from homodb.etl.matching.seek import Entries, tolerance
 from homodb.etl.matching.side import DECIMALS, Floats, Ints, Side, correlations
 
 

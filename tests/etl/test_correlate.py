@@ -27,7 +27,7 @@ from homodb.etl.evidence import (
     Evidence,
     Parameters,
 )
-from homodb.etl.matching import arrays, correlate, pair, product, side, ties
+from homodb.etl.matching import arrays, correlate, pair, product, seek, side, ties
 from homodb.etl.strategies.lm_o2o import lm_o2o
 from homodb.schema.errors import MissingPackageError, VectorsError
 from homodb.schema.vectors import GeneVectors
@@ -93,7 +93,7 @@ def same(one: EmbeddingEvidence, two: EmbeddingEvidence) -> None:
 
 @pytest.fixture(params=[2, 64])
 def chunk(request: pytest.FixtureRequest) -> Iterator[int]:
-    with patch.object(product, "_CHUNK", request.param):
+    with patch.object(seek, "_CHUNK", request.param):
         yield request.param
 
 
@@ -146,7 +146,7 @@ def test_like_all_pairs_of_odd_numbers(
     # where a correlation lies on the edge of the last decimal, ties are not defined
     matrix = naive(a, b)
     assume(np.all(np.abs(np.abs(matrix[~np.isnan(matrix)]) * 1e12 % 1 - 0.5) > 1e-2))
-    with patch.object(product, "_CHUNK", size):
+    with patch.object(seek, "_CHUNK", size):
         told = correlate(a, b, wanted=NOTHING, device=device, block=block)
         check(told, a, b)
         same(told, correlate(a, b, wanted=NOTHING))
@@ -419,7 +419,7 @@ def test_the_product_stays_within_the_tolerance() -> None:
         import torch
 
         for found in (numbers @ numbers.T, torch.mm(torch.from_numpy(numbers), torch.from_numpy(numbers).T).numpy()):
-            assert np.abs(found.reshape(-1) - exact).max() < product.tolerance(dimensions) / 4
+            assert np.abs(found.reshape(-1) - exact).max() < seek.tolerance(dimensions) / 4
 
 
 def test_progress_is_told() -> None:
