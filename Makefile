@@ -10,12 +10,13 @@ help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo "installing the development tools into $(VENV), once: some 3 GB"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e ".[etl,cells,scale]"
 	touch $@
 
-demo: $(STAMP)   ## everything on simulated species, from nothing to a report; under three minutes
+demo: $(STAMP)   ## everything on simulated species, from nothing to a report; under three minutes once installed
 	$(BIN)/homodb demo -o demo
 
 test: $(STAMP)   ## all tests; those on real data run where ../shared/data lies beside the checkout

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.demo_steps import ORPHAN, Step, first_steps, next_steps
-from homodb.schema.errors import OutputError
+from homodb.schema.errors import MissingPackageError, OutputError
 
 _SAID = "All data here are simulated: they show how homodb is used, and say nothing about biology."
 
@@ -33,9 +33,13 @@ def demo(
 
     Example: homodb demo -o demo
     """
+    from homodb.query.doctor import lacking
+
     log, sim = output / "log.txt", output / "sim"
     if output.is_dir() and any(output.iterdir()) and not log.exists():
         raise OutputError(f"{output}: holds something else than a demo; name another folder (-o)")
+    if missing := lacking("cells"):
+        raise MissingPackageError.of("the demo", ", ".join(missing), "cells")
     began = time.perf_counter()
     output.mkdir(parents=True, exist_ok=True)
     _clear(output)
@@ -54,7 +58,10 @@ def demo(
     typer.echo(
         f"\nDone in {time.perf_counter() - began:.0f} s. The report: {output / 'report.html'}; all answers: {log}"
     )
-    typer.echo("With your own files: homodb translate cells.h5ad --to human (README, docs).")
+    typer.echo(
+        "With your own cells: this release holds made-up genes, so make one of real genes (docs/build.md), then:\n"
+        "homodb --release rel translate cells.h5ad --to human -o in_human_genes.h5ad"
+    )
 
 
 def _clear(output: Path) -> None:

@@ -105,6 +105,11 @@ def release_in_use(release: str | None = None) -> str:
     return str(path)
 
 
+def lacking(extra: str) -> list[str]:
+    """Return the packages of an extra that are not installed."""
+    return [name for name in _required()[extra] if _version(name) is None]
+
+
 def _itself() -> Iterator[Finding]:
     yield Finding("homodb", "homodb", State.OK, f"{metadata.version('homodb')}, schema {schema_version()}")
     yield Finding(
@@ -114,7 +119,7 @@ def _itself() -> Iterator[Finding]:
 
 def _packages() -> Iterator[Finding]:
     for extra, packages in _required().items():
-        missing = {name: version for name in packages if (version := _version(name)) is None}
+        missing = lacking(extra)
         there = ", ".join(f"{name} {_version(name)}" for name in packages if name not in missing)
         if extra == "":
             remedy = "pip install homodb" if missing else ""

@@ -90,6 +90,8 @@ def explain(release: Release, gene: str, *, source: str | int | Species, target:
     )
 
 
+#: Ensembl itself, of this day or another, may have one.
+_NO_ORTHOLOG = "the release's Ensembl data have no ortholog"
 _Answer = tuple[str, str | None, str | None, str]
 
 
@@ -131,10 +133,10 @@ def _why_not(
     orthologs = candidates.filter(pl.col("homology_type").is_not_null())
     if (strategy is Strategy.ENS_M2M and not orthologs.height) or not candidates.height:
         if not is_coding(details["biotype"].item()):
-            return f"no protein: {details['biotype'].item()}, and Ensembl has no ortholog in {pair.target.name}"
-        return f"Ensembl has no ortholog in {pair.target.name}"
+            return f"no protein: {details['biotype'].item()}, and {_NO_ORTHOLOG} in {pair.target.name}"
+        return f"{_NO_ORTHOLOG} in {pair.target.name}"
     if strategy in (Strategy.ENS_O2O, Strategy.HM_O2O) and not orthologs.height:
-        return f"Ensembl has no ortholog in {pair.target.name}"
+        return f"{_NO_ORTHOLOG} in {pair.target.name}"
     if strategy is Strategy.ENS_O2O:
         kinds = orthologs["homology_type"].unique().sort().to_list()
         return f"not {HomologyType.ONE2ONE}: {', '.join(kinds)}"

@@ -175,6 +175,18 @@ class MissingEmbeddingError(HomodbError):
 class MissingPackageError(HomodbError):
     """What was asked needs a package that is not installed."""
 
+    @classmethod
+    def of(cls, what: str, package: str, extra: str, instead: str = "") -> MissingPackageError:
+        """Return the error of a package that one of homodb's extras brings.
+
+        Examples
+        --------
+        >>> MissingPackageError.of("UMAP", "umap-learn", "cells")
+        MissingPackageError("UMAP needs umap-learn, which a plain install does not bring: pip install 'homodb[cells]'")
+        """
+        remedy = f"pip install 'homodb[{extra}]'{instead}"
+        return cls(f"{what} needs {package}, which a plain install does not bring: {remedy}")
+
 
 class VectorsError(HomodbError):
     """Vectors of genes cannot be compared: their numbers are not finite, or they differ in their dimensions."""

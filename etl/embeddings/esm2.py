@@ -143,7 +143,7 @@ def _checked_device(device: str) -> str:
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise MissingPackageError("ESM2 needs torch: pip install 'homodb[etl]'") from error
+        raise MissingPackageError.of("ESM2", "torch", "etl") from error
 
     kind, _, number = device.partition(":")
     there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}

@@ -88,9 +88,7 @@ def arrays_on(device: str) -> Arrays:
     except ModuleNotFoundError as error:
         if device in ("auto", "cpu"):
             return _numpy()
-        raise MissingPackageError(
-            f"device {device!r} needs torch, which is not installed: pip install 'homodb[etl]', or take 'cpu'"
-        ) from error
+        raise MissingPackageError.of(f"device {device!r}", "torch", "etl", ", or take 'cpu'") from error
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 

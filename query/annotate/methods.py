@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from homodb.query.annotate.cellama.settings import Settings
 from homodb.query.annotate.parameter import Parameter, fields_of
 from homodb.query.annotate.task import Labelled, Task
 from homodb.query.annotate.tron.parameters import TronParameters
-from homodb.schema.errors import AnnotationError
+from homodb.schema.errors import AnnotationError, MissingPackageError
 from homodb.schema.near import did_you_mean
 
 
@@ -55,6 +56,8 @@ def _protein(task: Task) -> Labelled:
 
 
 def _tron(task: Task) -> Labelled:
+    if importlib.util.find_spec("torch") is None:
+        raise MissingPackageError.of("method tron", "torch", "annotate")
     from homodb.query.annotate.tron.method import tron
 
     return tron(task)

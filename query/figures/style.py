@@ -12,9 +12,11 @@ from homodb.schema.errors import MissingPackageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Ten colours (Okabe and Ito's seven, and three of Tol's), then the same with other marks.
+#: Sixteen colours: six of Okabe and Ito's, one of Tol's, then each as far as can be from those before it, also as
+#: people without one kind of cones see them. Further things have the same with other marks.
 COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#332288", "#B8A800", "#882255", "#777777",
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#332288", "#780000", "#78F0D2", "#0000E1",
+    "#FFD200", "#A569FF", "#96C396", "#695A5A", "#C3000F", "#4B003C",
 )  # fmt: skip
 MARKS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
@@ -44,9 +46,7 @@ def new_figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingPackageError(
-            "drawings need matplotlib, which a plain install does not bring: pip install 'homodb[cells]'"
-        ) from error
+        raise MissingPackageError.of("drawing", "matplotlib", "cells") from error
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -96,7 +96,7 @@ def look(number: int) -> tuple[str, str]:
 
     Examples
     --------
-    >>> look(0), look(11)
+    >>> look(0), look(17)
     (('#0072B2', 'o'), ('#E69F00', '^'))
     """
     return COLOURS[number % len(COLOURS)], MARKS[number // len(COLOURS) % len(MARKS)]

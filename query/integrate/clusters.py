@@ -42,10 +42,7 @@ def clusters(
     try:
         import igraph
     except ImportError as error:
-        raise MissingPackageError(
-            "clusters need igraph, which a plain install does not bring: pip install 'homodb[cells]',"
-            " or do without (clustering=none)"
-        ) from error
+        raise MissingPackageError.of("clustering", "igraph", "cells", ", or do without (clustering=none)") from error
     upper = sp.coo_matrix(sp.triu(graph, 1))
     network = igraph.Graph(n=graph.shape[0], edges=np.column_stack([upper.row, upper.col]))
     best: npt.NDArray[np.int64] | None = None
@@ -86,9 +83,7 @@ def umap(embedding: npt.NDArray[np.float64], *, seed: int = 42) -> npt.NDArray[n
     try:
         from umap import UMAP
     except ImportError as error:
-        raise MissingPackageError(
-            "UMAP needs umap-learn, which a plain install does not bring: pip install 'homodb[cells]'"
-        ) from error
+        raise MissingPackageError.of("UMAP", "umap-learn", "cells") from error
     near = min(30, len(embedding) - 1)
     made = UMAP(n_neighbors=near, min_dist=0.3, metric="cosine", random_state=seed, n_jobs=1).fit_transform(embedding)
     return np.asarray(made, np.float32)

@@ -31,9 +31,7 @@ def harmony(prepared: Prepared, settings: Settings) -> tuple[npt.NDArray[np.floa
     try:
         from harmonypy import run_harmony
     except ImportError as error:
-        raise MissingPackageError(
-            "method harmony needs harmonypy, which a plain install does not bring: pip install 'homodb[integrate]'"
-        ) from error
+        raise MissingPackageError.of("method harmony", "harmonypy", "integrate") from error
     from importlib.metadata import version
 
     import pandas as pd

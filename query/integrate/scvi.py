@@ -34,9 +34,7 @@ def scvi(prepared: Prepared, settings: Settings) -> tuple[npt.NDArray[np.float64
     try:
         import scvi as tools
     except ImportError as error:
-        raise MissingPackageError(
-            "method scvi needs scvi-tools, which a plain install does not bring: pip install 'homodb[integrate]'"
-        ) from error
+        raise MissingPackageError.of("method scvi", "scvi-tools", "integrate") from error
     import anndata
     import pandas as pd
 

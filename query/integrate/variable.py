@@ -120,9 +120,7 @@ def _expected(mean: npt.NDArray[np.float64], variance: npt.NDArray[np.float64], 
     try:
         from skmisc.loess import loess
     except ImportError as error:
-        raise MissingPackageError(
-            "variable features need scikit-misc, which a plain install does not bring: pip install 'homodb[cells]'"
-        ) from error
+        raise MissingPackageError.of("the choice of variable features", "scikit-misc", "cells") from error
     varies = variance > 0
     expected = np.zeros(len(mean))
     points = int(np.count_nonzero(varies))

@@ -16,6 +16,9 @@ from homodb.query.translate.prepare import features_of, names_of
 from homodb.schema.errors import JoinError, TranslationError
 from homodb.schema.species import Species
 
+#: A column of var that a translation leaves.
+_TRANSLATED = "homodb_source"
+
 
 @dataclass(frozen=True)
 class Side:
@@ -100,8 +103,13 @@ def read_side(
             f"{name}: none of its {len(names):,} names is a gene of {found.common_name}; they look like {seen}. Check "
             "--species, or name the column of var that holds the names (--column)"
         )
-    notes = () if given is None else tuple(f"{name}: {note}" for note in other_species_note(release, asked, given))
-    return Side(name, found, resolved, given is not None, notes)
+    notes = [] if given is None else [f"{name}: {note}" for note in other_species_note(release, asked, given)]
+    if _TRANSLATED in var.columns:
+        notes.append(
+            f"{name}: its genes were translated to {found.common_name} (var has {_TRANSLATED}), so its cells are "
+            "likely of another species; give the file as it was before"
+        )
+    return Side(name, found, resolved, given is not None, tuple(notes))
 
 
 def measured_genes(sides: Sequence[Side]) -> Mapping[Species, pl.Series]:

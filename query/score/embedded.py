@@ -122,9 +122,12 @@ def _embedding(adata: anndata.AnnData, key: str | None) -> tuple[str, npt.NDArra
     there = integrations(adata)
     if key is None:
         there = [one for one in there if one != _BASELINE] or there
-        if len(there) != 1:
-            seen = ", ".join(there) if there else "none that homodb integrate left"
-            raise ScoreError(f"which embedding is meant? There are: {seen}; name one (--key), or integrate first")
+        if not there:
+            raise ScoreError(
+                "homodb integrate left no embedding in this file; give the file that it wrote, or name one (--key)"
+            )
+        if len(there) > 1:
+            raise ScoreError(f"which embedding is meant? There are: {', '.join(there)}; name one (--key)")
         key = there[0]
     slot = f"X_{key}" if f"X_{key}" in adata.obsm else key
     if slot not in adata.obsm:

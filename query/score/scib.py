@@ -54,9 +54,7 @@ def scib(
     try:
         import scib_metrics
     except ImportError as error:
-        raise MissingPackageError(
-            "the profile scib needs scib-metrics, which a plain install does not bring: pip install 'homodb[score]'"
-        ) from error
+        raise MissingPackageError.of("the profile scib", "scib-metrics", "score") from error
     if embedded.n_cells <= _NEIGHBORS[0]:
         raise ScoreError(
             f"scib-metrics looks at {_NEIGHBORS[0]} neighbours, but there are {embedded.n_cells} cells; give more, or"

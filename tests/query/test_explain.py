@@ -84,7 +84,7 @@ def test_fcgr1b_takes_it_without_an_ortholog(release: homodb.Release) -> None:
     }
     assert story.candidates["evidence_class"].to_list() == ["lm_partial"]
     for strategy in ("ENS_M2M", "ENS_O2O", "HM_O2O"):  # HM_O2O never considered the pair, so nobody took it there
-        assert why(story, strategy) == "Ensembl has no ortholog in mus_musculus"
+        assert why(story, strategy) == "the release's Ensembl data have no ortholog in mus_musculus"
     assert "Ensembl has another partner for one of the two genes" in why(story, "LM_O2O")
 
 
@@ -124,13 +124,13 @@ def test_cxcl8_codes_but_has_no_ortholog(release: homodb.Release) -> None:
         "LOC3576",
         "CXCL8",
     )
-    assert set(story.answers["why"]) == {"Ensembl has no ortholog in mus_musculus"}
+    assert set(story.answers["why"]) == {"the release's Ensembl data have no ortholog in mus_musculus"}
 
 
 def test_orph1_is_the_models_alone(release: homodb.Release) -> None:
     story = to_mouse(release, "ORPH1")
     assert answers(story)["LM_O2O"] == answers(story)["HL_O2O"] == ["Orph9"]
-    assert why(story, "HM_O2O") == "Ensembl has no ortholog in mus_musculus"
+    assert why(story, "HM_O2O") == "the release's Ensembl data have no ortholog in mus_musculus"
     assert story.candidates["evidence_class"].to_list() == ["lm_orphan"]
 
 

@@ -55,10 +55,7 @@ def load_model(name: str = DEFAULT, *, download: bool = False, device: str | Non
         If the model cannot be had, or its files are not safe to load.
     """
     if importlib.util.find_spec("sentence_transformers") is None:
-        raise MissingPackageError(
-            "method cellama needs sentence-transformers, which a plain install does not bring: "
-            "pip install 'homodb[annotate]'"
-        )
+        raise MissingPackageError.of("method cellama", "sentence-transformers", "annotate")
     folder = find_model(name, download=download)
     _check(folder)
     from safetensors import SafetensorError

@@ -125,9 +125,15 @@ def _column(adata: anndata.AnnData, predicted: str | None) -> tuple[str, Mapping
     told = annotated_columns(adata)
     if predicted is None:
         there = [one for one in told if one in adata.obs]
-        if len(there) != 1:
-            seen = ", ".join(there) or "none that homodb annotate left"
-            raise AnnotationError(f"which labels are meant? There are: {seen}; name their column (--predicted)")
+        if not there:
+            raise AnnotationError(
+                "homodb annotate left no labels in this file; give the file that it wrote, or name their column "
+                "(--predicted)"
+            )
+        if len(there) > 1:
+            raise AnnotationError(
+                f"which labels are meant? There are: {', '.join(there)}; name their column (--predicted)"
+            )
         predicted = there[0]
     return predicted, told.get(predicted, {})
 

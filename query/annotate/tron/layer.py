@@ -27,7 +27,7 @@ try:
     from torch import Tensor
     from torch.nn import functional
 except ImportError as error:
-    raise MissingPackageError("TRON needs torch, which is not installed: pip install 'homodb[annotate]'") from error
+    raise MissingPackageError.of("OrthologyLayer", "torch", "annotate") from error
 
 
 class OrthologyLayer(torch.nn.Module):

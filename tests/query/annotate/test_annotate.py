@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ import homodb
 from homodb.query.annotate.annotate import annotate_with_report
 from homodb.query.annotate.files import annotate_files
 from homodb.query.annotate.options import choices_of
-from homodb.schema.errors import AnnotationError, InputError, MissingEmbeddingError, OutputError
+from homodb.schema.errors import (
+    AnnotationError,
+    InputError,
+    MissingEmbeddingError,
+    MissingPackageError,
+    OutputError,
+)
 
 COLUMNS = ["cell_type_homodb", "cell_type_homodb_confidence", "cell_type_homodb_distance"]
 
@@ -129,6 +136,16 @@ def test_labels_to_learn_from_are_marked(clade: Any) -> None:
     assert told.tables["weights"].height > 0
     held = made.uns["homodb"]["annotation"]["cell_type_homodb"]["tables"]["weights"]
     assert len(held) == told.tables["weights"].height
+
+
+def test_without_torch_consensus_does_without_tron(clade: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "torch" else find(name, *more))
+    cells = {"label": "cell_type", "release": clade.release}
+    with pytest.raises(MissingPackageError, match=r"method tron needs torch.*homodb\[annotate\]"):
+        annotate_with_report(clade.mouse, clade.human, method="tron", **cells)
+    _, told = annotate_with_report(clade.mouse, clade.human, method="consensus", **cells)
+    assert any(line.startswith("tron: ") and "needs torch" in line for line in told.told["not_run"])
 
 
 def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:

@@ -292,6 +292,15 @@ def test_nothing_shared_says_what_each_step_left(release: homodb.Release) -> Non
         join([human], release=release)
 
 
+def test_cells_that_were_translated_are_told(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    mouse = homodb.translate(three[1], to="human", release=release)
+    notes = homodb.join([three[0], mouse], species=["human", "human"], release=release).uns["homodb"]["notes"]
+    assert [note for note in notes if "likely of another species" in note] == [
+        "2: its genes were translated to human (var has homodb_source), so its cells are likely of another "
+        "species; give the file as it was before"
+    ]
+
+
 def test_unknown_word(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'wat'"):
         join(three, species=SPECIES, release=release, wat=1)  # type: ignore[call-arg]

@@ -165,7 +165,7 @@ def _flat(adata: anndata.AnnData) -> None:
         (lambda a: None, {"species_key": "organism"}, "no column 'organism'.*--species-key"),
         (lambda a: None, {"donor_key": "patient"}, "no column 'patient'.*--donor-key"),
         (lambda a: None, {"key": "harmony"}, "no embedding 'harmony'; obsm has: X_cca, X_pca"),
-        (lambda a: None, {"key": None}, "which embedding is meant"),
+        (lambda a: None, {"key": None}, "integrate left no embedding in this file"),
         (_flat, {}, "holds NaN"),
         (lambda a: None, {"profile": "plm"}, "no profile 'plm'; there are pllm, scib, cross-species, all.*'pllm'"),
     ],

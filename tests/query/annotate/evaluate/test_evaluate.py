@@ -94,7 +94,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(AnnotationError, match="no cell can be judged: of 2, 0 have no true type"):
         homodb.evaluate(made("yz", "ab"), truth="truth")
     del given.uns["homodb"]
-    with pytest.raises(AnnotationError, match="which labels are meant"):
+    with pytest.raises(AnnotationError, match="annotate left no labels in this file"):
         homodb.evaluate(given, truth="truth")
 
 
