@@ -9,9 +9,10 @@ from html import escape
 import polars as pl
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
+body{font:15px/1.5 system-ui,sans-serif;max-width:112rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margin:1.2rem 0 .3rem}
 table{border-collapse:collapse;font-size:.9rem}.wide{overflow-x:auto;margin:.6rem 0}
+p,ul,h1,details,.wide{max-width:76rem}
 th,td{text-align:left;padding:.2rem .7rem;border-bottom:1px solid #ddd;vertical-align:top}
 th{background:#f4f4f4;position:sticky;top:0}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .bar{background:#dfe7ef;width:12rem;height:.8rem}.bar i{display:block;height:100%;background:#3b6ea5}
@@ -19,6 +20,8 @@ details{margin:.5rem 0}summary{cursor:pointer}
 .warn{background:#fff3cd;border-left:.3rem solid #c58a00;color:#4d3800;padding:.6rem 1rem}
 .drawings{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;background:#fff;padding:.4rem;border-radius:.3rem;
 max-width:100%;overflow-x:auto}figure svg{display:block;max-width:100%;height:auto}
+.even{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,33rem),1fr))}
+.even svg{width:100%;max-width:42rem}
 figcaption{color:#444;font-size:.85rem;padding:.2rem .4rem;max-width:34rem}
 @media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}th{background:#2a2a2a}td,th{border-color:#444}
 .bar{background:#39424c}}
@@ -98,9 +101,9 @@ def drawing(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def drawings(parts: Iterable[str]) -> str:
-    """Return drawings side by side, as many as the window has room for."""
-    return f"<div class=drawings>{''.join(parts)}</div>"
+def drawings(parts: Iterable[str], *, even: bool = False) -> str:
+    """Return drawings side by side, as many as the window has room for; all of one width where that is asked for."""
+    return f'<div class="drawings{" even" if even else ""}">{"".join(parts)}</div>'
 
 
 def _cell(value: object) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from homodb.etl.matching.arrays import Arrays, arrays_on
 from homodb.etl.matching.seek import NONE, Entries, Search, found, padded
-from homodb.etl.matching.side import Floats, Ints, Side, slices
+from homodb.etl.matching.side import Floats, Ints, Side
 
 #: Cells of the histogram to a unit of correlation; their centres are its multiples.
 CELLS = 8192
@@ -71,7 +71,7 @@ def product(a: Side, b: Side, *, device: str, block: int | None, report: Callabl
 
     with arrays.settings():
         _together(workers, finished)
-    histogram: Floats = np.sum([worker.histogram for worker in workers], axis=0)
+    histogram: Floats = np.sum([worker.histogram.counts for worker in workers], axis=0)
     return Product(*found([worker.search for worker in workers]), histogram)
 
 
@@ -136,7 +136,7 @@ class _Worker:
         self.arrays, self.tiles = arrays, tiles
         self.rows, self.columns = tiles.a.rows.size, tiles.b.rows.size
         self.search = Search(arrays, self.rows, self.columns, tiles.a.vectors.shape[1])
-        self.histogram: Floats = np.zeros(2 * CELLS + 1)
+        self.histogram = _Histogram(arrays)
 
     def work(self) -> Iterator[int]:
         """Take tiles until none is left; yield how many entries each had."""
@@ -154,24 +154,34 @@ class _Worker:
             yield high * wide
 
     def _look(self, tile: Any, high: int, wide: int, top: int, start: int) -> None:
-        self.search.look(tile, high, wide, top, start)
-        counts = self.tiles.a.counts[top : top + high], self.tiles.b.counts[start : start + wide]
-        self.histogram += _histogram(self.arrays, tile[:high, :wide], *counts)
+        counts_a, counts_b = self.tiles.a.counts[top : top + high], self.tiles.b.counts[start : start + wide]
+
+        def seen(rows: slice) -> None:
+            self.histogram.add(tile[rows][: max(0, high - rows.start), :wide], counts_a[rows], counts_b)
+
+        self.search.look(tile, high, wide, top, start, seen)
 
 
-def _histogram(arrays: Arrays, tile: Any, counts_a: Ints, counts_b: Ints) -> Floats:
-    """Count the pairs of genes in each cell; the tile is used up."""
-    xp = arrays.module
-    one_each = counts_a.max() == 1 == counts_b.max()
-    total: Floats = np.zeros(2 * CELLS + 1)
-    for some in slices(*tile.shape) if arrays.on_processor else [slice(0, tile.shape[0])]:
-        strip = tile[some]
-        xp.add(strip, _SHIFT, out=strip)
-        cells = strip.view(xp.int32)
+class _Histogram:
+    """Counts the pairs of genes in each cell."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.arrays = arrays
+        self.counts: Floats = np.zeros(2 * CELLS + 1)
+        self.room: Any = None
+
+    def add(self, entries: Any, counts_a: Ints, counts_b: Ints) -> None:
+        """Count entries of the product between groups of so many genes."""
+        if not counts_a.size:
+            return
+        xp = self.arrays.module
+        if self.room is None or self.room.shape != entries.shape:
+            self.room = xp.empty_like(entries)
+        cells = xp.add(entries, _SHIFT, out=self.room).view(xp.int32)
         cells -= _BITS
-        if one_each:
-            total += arrays.fetch(xp.bincount(cells.reshape(-1), minlength=total.size))
+        if counts_a.max() == 1 == counts_b.max():
+            found = xp.bincount(cells.reshape(-1), minlength=self.counts.size)
+            self.counts += self.arrays.fetch(found)
         else:
-            weights = np.multiply.outer(counts_a[some], counts_b).reshape(-1)
-            total += np.bincount(arrays.fetch(cells).reshape(-1), weights, total.size)
-    return total
+            weights = np.multiply.outer(counts_a, counts_b).reshape(-1)
+            self.counts += np.bincount(self.arrays.fetch(cells).reshape(-1), weights, self.counts.size)

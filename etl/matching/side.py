@@ -84,7 +84,7 @@ class Side:
 
         def fill(some: slice, scratch: Floats) -> None:
             centred = self._centred(rows[some], scratch[0], scratch[1])
-            centred /= self.lengths[rows[some], None]
+            centred *= (1 / self.lengths[rows[some]])[:, None]
             out[some] = centred
 
         in_threads(fill, rows.size, self.vectors.shape[1], scratch=2)
@@ -92,9 +92,12 @@ class Side:
 
     def _centred(self, rows: Ints, into: Floats, spare: Floats) -> Floats:
         """Write vectors less their mean into an array, by way of another."""
-        taken = spare.reshape(-1).view(np.float32)[: into.size].reshape(into.shape)
-        np.take(self.vectors, rows, axis=0, out=taken, mode="clip")
-        np.copyto(into, taken)
+        if rows.size and rows[-1] - rows[0] + 1 == rows.size and (rows.size == 1 or (np.diff(rows) == 1).all()):
+            np.copyto(into, self.vectors[rows[0] : rows[-1] + 1])
+        else:
+            taken = spare.reshape(-1).view(np.float32)[: into.size].reshape(into.shape)
+            np.take(self.vectors, rows, axis=0, out=taken, mode="clip")
+            np.copyto(into, taken)
         into -= self.means[rows, None]
         return into
 

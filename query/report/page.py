@@ -14,8 +14,11 @@ from homodb.query.figures.style import inline
 from homodb.query.markers.sort import LEANING, Kind
 from homodb.query.markers.sort import MEANING as KIND_MEANING
 from homodb.query.report import origin
+from homodb.query.report.conclusions import conclusions
 from homodb.query.report.draw import Drawing
 from homodb.query.report.gather import Gathered
+from homodb.query.report.meanings import INTERVALS, meaning, method_meaning, said, strategy_meaning
+from homodb.query.score.profiles import PROFILES
 from homodb.query.score.result import Part
 from homodb.query.translate.fates import MEANING, Fate
 
@@ -47,7 +50,8 @@ def write_page(adata: anndata.AnnData, gathered: Gathered, drawings: Sequence[Dr
     parts = [html.heading(title, 1)]
     if origin.simulated(adata):
         parts.append(html.paragraph(_SIMULATED, warning=True))
-    parts += [html.table(_facts(adata, gathered)), *(html.paragraph(f"note: {note}") for note in gathered.notes)]
+    parts += [html.table(_facts(adata, gathered)), *_said(gathered)]
+    parts += [html.paragraph(f"note: {note}") for note in gathered.notes]
     drawn = {one.section: [each for each in drawings if each.section == one.section] for one in drawings}
     for section, heading, more in (
         ("cells", "Cells", []),
@@ -58,14 +62,22 @@ def write_page(adata: anndata.AnnData, gathered: Gathered, drawings: Sequence[Dr
     ):
         figures = [html.drawing(inline(one.svg, one.caption), one.caption) for one in drawn.get(section, [])]
         if figures or more:
-            parts += [html.heading(heading), *([html.drawings(figures)] if figures else []), *more]
+            beside = [html.drawings(figures, even=section == "cells")] if figures else []
+            parts += [html.heading(heading), *beside, *more]
     parts += [*_carried(adata), *_origin(adata, embedded.key)]
     return html.page(title, parts)
 
 
+def _said(gathered: Gathered) -> Iterator[str]:
+    yield html.heading("What the numbers say")
+    yield html.bullets(conclusions(gathered.score, dict(_donors(gathered))))
+    yield html.paragraph("Made by fixed rules from the scores below; no sentence goes beyond them.")
+
+
 _TRANSFER = html.paragraph(
     "Each cell is called by the votes of its 15 nearest cells of the other species. Rows add up to 1; types that the "
-    "other species lacks stand below."
+    "other species lacks stand below. Types are in the order of their cells, most first; a frame marks the field of "
+    "right calls, and a 0 in it says that no cell was called right."
 )
 
 
@@ -73,52 +85,56 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
     embedded = gathered.embedded
     cells = np.bincount(embedded.species.code, minlength=len(embedded.species.names)).tolist()
     each = ", ".join(f"{number:,} {name}" for name, number in zip(embedded.species.names, cells, strict=True))
+    donors = ", ".join(f"{name}: {number}" for name, number in _donors(gathered))
+    intervals = INTERVALS.get(gathered.score.intervals, gathered.score.intervals) if gathered.score else "no scores"
     rows = [
         ("cells", f"{embedded.n_cells:,}: {each}"),
         ("features", f"{adata.n_vars:,}"),
         ("cell types", f"{len(embedded.label.names)}"),
-        ("donors", "no column was named" if embedded.donor is None else ", ".join(_donors(gathered))),
+        ("donors", "no column was named" if embedded.donor is None else donors),
         ("clusters", "none" if gathered.cluster is None else f"{len(gathered.cluster.names)}"),
-        ("integrated by", origin.fact(adata, embedded.key, "method")),
-        ("genes joined by", origin.fact(adata, embedded.key, "strategy")),
-        ("release", origin.fact(adata, embedded.key, "release")),
-        ("intervals of scores", gathered.score.intervals if gathered.score else "no scores"),
+        ("integrated by (method)", method_meaning(origin.fact(adata, embedded.key, "method"))),
+        ("genes joined by (strategy)", strategy_meaning(origin.fact(adata, embedded.key, "strategy"))),
+        ("release (data on genes)", origin.fact(adata, embedded.key, "release")),
+        ("intervals of scores", intervals),
     ]  # fmt: skip
     return pl.DataFrame(rows, ["what", "here"], orient="row")
 
 
-def _donors(gathered: Gathered) -> Iterator[str]:
+def _donors(gathered: Gathered) -> Iterator[tuple[str, int]]:
+    """Give each species with its number of donors, 0 where no column was named."""
     embedded = gathered.embedded
     for at, name in enumerate(embedded.species.names):
-        if embedded.donor is not None:
-            yield f"{name}: {len(np.unique(embedded.donor.code[embedded.species.code == at]))}"
+        there = () if embedded.donor is None else np.unique(embedded.donor.code[embedded.species.code == at])
+        yield name, len(there)
 
 
 def _scores(gathered: Gathered) -> Iterator[str]:
     if gathered.score is None:
         return
     for note in gathered.score.notes:
-        yield html.paragraph(f"note: {note}")
+        yield html.paragraph(f"note: {said(note)}")
+    about = {one.key: f": {one.summary}" for one in PROFILES}
     for profile, part in gathered.score.parts.items():
-        yield html.heading(profile.replace("_", "-"), 3)
-        yield html.table(_numbers(part))
+        yield html.heading(f"{profile.replace('_', '-')}{about.get(profile, '')}", 3)
+        yield html.table(_numbers(profile, part))
         for note in part.notes:
             yield html.paragraph(f"note: {note}")
         for title, frame in part.tables.items():
             yield html.folded(frame, title)
 
 
-def _numbers(part: Part) -> pl.DataFrame:
+def _numbers(profile: str, part: Part) -> pl.DataFrame:
     rows = [
         (
             name.replace("_", " "), _shown(number.value),
             "" if number.low is None or number.high is None else f"{_shown(number.low)} to {_shown(number.high)}",
             "" if number.baseline is None else _shown(number.baseline),
-            {1: "higher", -1: "lower"}.get(number.better, ""),
+            {1: "higher", -1: "lower"}.get(number.better, ""), meaning(profile, name),
         )
         for name, number in part.numbers.items()
     ]  # fmt: skip
-    names = ["score", "value", "95 % interval", "without integration", "better"]
+    names = ["score", "value", "95 % interval", "without integration", "better", "meaning"]
     return pl.DataFrame(rows, dict.fromkeys(names, pl.String), orient="row")
 
 
@@ -132,7 +148,7 @@ def _markers(gathered: Gathered, top: int) -> Iterator[str]:
     found = gathered.markers
     if found is None:
         return
-    counts = found.counts()
+    counts = _tested(found.counts())
     yield html.paragraph(
         f"Genes correspond by {found.how}. Each type is compared with the mean of: {', '.join(found.background)}."
     )
@@ -149,6 +165,13 @@ def _markers(gathered: Gathered, top: int) -> Iterator[str]:
             best = rows.filter(pl.int_range(pl.len()).over("type", "species") < 10 * top).drop("kind")
             title = f"{kind}: {KIND_MEANING[kind]} (of each type and species the {10 * top} best rows)"
             yield html.folded(best, title)
+
+
+def _tested(counts: pl.DataFrame) -> pl.DataFrame:
+    """Say by what types were tested; where not by donors, their number is a dash."""
+    by = {"donors": "by donors", "cells": "by cells", "none": "too few cells"}
+    donors = pl.when(pl.col("test") == "donors").then(pl.col("donors").cast(pl.String)).otherwise(pl.lit("–"))
+    return counts.with_columns(donors.alias("donors"), pl.col("test").replace(by))
 
 
 def _carried(adata: anndata.AnnData) -> Iterator[str]:

@@ -14,7 +14,8 @@ import pytest
 
 from homodb.query.figures.dots import dots
 from homodb.query.figures.heat import heat
-from homodb.query.figures.intervals import Line, intervals
+from homodb.query.figures.intervals import Line, beyond, intervals
+from homodb.query.figures.labels import place_labels
 from homodb.query.figures.scatter import RASTER_FROM, scatter
 from homodb.query.figures.style import COLOURS, MARKS, inline, look
 from homodb.query.page import page
@@ -80,6 +81,75 @@ def test_many_points_are_a_picture() -> None:
 def test_looks_are_apart() -> None:
     number = len(COLOURS) * len(MARKS)
     assert len({look(one) for one in range(number)}) == number
+
+
+#: How people without one kind of cones see linear red, green and blue (Machado and others, 2009).
+BLIND = {
+    "none": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("kind", BLIND)
+def test_colours_are_apart_to_everybody(kind: str) -> None:
+    from matplotlib.colors import to_rgb
+
+    given = np.array([to_rgb(one) for one in COLOURS])
+    linear = np.where(given <= 0.04045, given / 12.92, ((given + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(BLIND[kind]).T, 0, 1)
+    # Ottosson's OKLab, in which distances are about as they look
+    cones = seen @ np.array([[0.41222147, 0.2119035, 0.0883025], [0.53633254, 0.6806995, 0.28171884],
+                             [0.05144599, 0.10739696, 0.62997870]])  # fmt: skip
+    place = np.cbrt(cones) @ np.array([[0.21045426, 1.9779985, 0.02590404], [0.79361779, -2.4285922, 0.78277177],
+                                       [-0.00407205, 0.4505937, -0.80867577]])  # fmt: skip
+    apart = np.linalg.norm(place[:, None] - place[None], axis=-1)[np.triu_indices(len(COLOURS), 1)]
+    assert apart.min() > 0.055 and place[:, 0].max() < 0.92, apart.min()
+
+
+def test_all_planes_have_their_panel_at_the_same_place() -> None:
+    def panel(number: int) -> tuple[str, str]:
+        names = [f"a long name of a type {one}" for one in range(number)]
+        svg = scatter(points(99)[0], np.arange(99) % number, names, "x", labels=True)
+        frame = re.search(r'<g id="patch_2">\s*<path d="([^"]*)"', svg)
+        assert frame
+        return re.findall(r'<svg [^>]*?width="([^"]*)"', svg)[0], frame[1]
+
+    assert panel(2) == panel(13) == panel(22) and panel(40)[0] == panel(2)[0]
+
+
+def test_names_stand_among_cells_and_never_over_each_other() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"type {one}" for one in range(12)]
+    code = np.repeat(np.arange(12), 30)
+    spots = rng.uniform(size=(12, 2))[code] + rng.normal(scale=0.01, size=(360, 2))
+    found = list(place_labels(spots, code, names, wide=0.02, high=0.04))
+    assert len(found) > 6
+    for at, (_, x, y) in enumerate(found):
+        assert 0 <= x <= 1 and 0 <= y <= 1
+        assert all(abs(y - b) >= 0.04 or abs(x - a) >= 0.02 * 6 for _, a, b in found[:at])
+    rare = np.array([0] * 500 + [1] * 2)
+    there = [one for one, _, _ in place_labels(rng.uniform(size=(502, 2)), rare, ["a", "b", "c"], wide=0.02, high=0.04)]
+    assert there == [0], "neither the rare type nor the one without cells"
+    told = texts(scatter(spots, code, names, "cells", labels=True))
+    assert told.count("type 0") == 1 and "type 0 (30)" in told
+
+
+def test_values_beyond_0_and_1_are_drawn() -> None:
+    lines = [Line("above", 1.031, 0.901, 1.031), Line("below", -0.4), Line("far", 37.5, baseline=-9.25)]
+    drawn = intervals(lines, "scores")
+    assert beyond(lines) == ["far"]
+    told = texts(drawn)
+    assert {"above →", "below →", "far →", "37.5", "-9.25", "beyond the axis"} <= set(told)
+    assert "beyond the axis" not in texts(intervals(lines[:2], "scores")) and beyond(lines[:2]) == []
+    assert intervals([Line("none", float("nan"))], "scores")
+
+
+def test_no_right_call_is_a_framed_0() -> None:
+    told = texts(heat([[1.0, 0.0], [1.0, 0.0]], ["a", "b"], ["a", "b"], "t", across="x", down="y", row_cells=[5, 1200]))
+    assert told.count("0") == 1 and told.count("1") == 2 and {"a (5)", "b (1,200)"} <= set(told)
+    assert "0" not in texts(heat([[np.nan]], ["a"], ["a"], "t", across="x", down="y"))
 
 
 def test_several_stand_in_one_page() -> None:

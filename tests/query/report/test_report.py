@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,9 @@ def test_everything_stands_there(tmp_path: Path) -> None:
     assert all(one.startswith(("#", "data:")) for one in page.fetched), page.fetched
     for wanted in (
         "AnnData: human, mouse by cca", "120: 60 human, 60 mouse", "human: 3, mouse: 3", "toy-1", "HM_O2O",
-        "cells only", "0.700", "0.600 to 0.800", "0.300", "not told", "by <type>: 3 rows", "few donors", "a note",
+        "cells only: they say nothing of other donors", "What the numbers say", "HM_O2O: of Ensembl's ortholog pairs",
+        "cca: canonical correlation", "Nothing can be said of how the species meet",
+        "0.700", "0.600 to 0.800", "0.300", "not told", "by <type>: 3 rows", "few donors", "a note",
         "h.h5ad", "leaning: of the species-specific ones",
         "no partner in the other species", "90.00 %", "settings: dims", "30 values", "a & b", "beta & <b>", "$delta$",
         "conserved: its ortholog is a marker of the same type", "a joint object holds only features", "homodb",
@@ -112,8 +115,53 @@ def test_everything_stands_there(tmp_path: Path) -> None:
         "transfer-2.svg", "scores-cross_species.svg", "conserved-markers.svg",
     }  # fmt: skip
     clusters = text[text.index("cell_type by cluster") :]
-    order = [int(one) for one in re.findall(r">(9|10|11)</text>", clusters)[:3]]
+    order = [int(one) for one in re.findall(r">(9|10|11) \(\d+\)</text>", clusters)[:3]]
     assert order == [9, 10, 11], "clusters are in the order of their numbers"
+
+
+def test_all_types_of_the_reference_have_a_column_and_the_largest_come_first(tmp_path: Path) -> None:
+    adata = cells_of()
+    kinds = np.array(adata.obs["cell_type"].astype(str), dtype=object)
+    human = (adata.obs["species"] == "human").to_numpy()
+    kinds[human & (kinds == "$delta$")] = "alpha"
+    kinds[np.flatnonzero(human)[:2]] = "lone"
+    adata.obs["cell_type"] = kinds
+    written(tmp_path, adata, figures=tmp_path / "figures")
+    svg = (tmp_path / "figures" / "transfer-2.svg").read_text()
+    assert "human called by mouse" in svg
+    names = re.findall(r">([^<>]* \(\d+\))</text>", svg)
+    own = adata.obs[~human].groupby("cell_type", observed=True).size()
+    asked = adata.obs[human].groupby("cell_type", observed=True).size()
+    columns, rows = names[: len(own)], names[len(own) :]
+    assert set(map(unescape, columns)) == {f"{one} ({own[one]})" for one in own.index}
+    assert len(rows) == len(asked) and rows[-1] == "lone (2)" and columns[-1].startswith("$delta$")
+    whole = adata.obs["cell_type"].value_counts()
+    shared = [one for one in whole.index if one in own.index and one in asked.index]
+    assert [whole[one] for one in shared] == sorted(whole[shared], reverse=True)
+    assert [one.split(" (")[0][:4] for one in rows[:-1]] == [one[:4] for one in shared]
+
+
+def test_values_above_1_and_what_is_not_told_are_on_the_drawing(tmp_path: Path) -> None:
+    numbers = {"mixing_neighbours": Number(1.031, 0.901, 1.031), "alcs": Number(np.nan, better=-1)}
+    numbers |= {"self_projection": Number(0.9, baseline=40.0), "transfer_kappa": Number(-1.5, -1.6, -1.4)}
+    score = Score("cca", {"cross_species": Part(numbers)}, "donors", ("none baseline: pca",))
+    text, page = written(tmp_path, score=score)
+    for wanted in (
+        "mixing neighbours →", "not told: alcs", "partly beyond the axis: self projection, transfer kappa", "1.031",
+        "another species is among the nearest cells 1.03 times", "1 as by chance, 0 never", "higher",
+        "'without integration' is the same score of obsm['X_pca']", "donors are drawn anew",
+        "(human 3, mouse 3), so they tell of other donors, but so few",
+    ):  # fmt: skip
+        assert wanted in page.text, wanted
+    assert "none baseline" not in page.text and 'class="drawings even"' in text
+
+
+def test_tests_by_cells_tell_of_no_donors(tmp_path: Path) -> None:
+    adata = cells_of()
+    adata.obs.loc[adata.obs["species"] == "mouse", "donor"] = "one"
+    text, _ = written(tmp_path, adata)
+    assert "<td>mouse<td class=n>22<td>by cells<td>–<td" in re.sub(r"n>\d+<td>by", "n>22<td>by", text)
+    assert re.search(r"<td>human<td class=n>\d+<td>by donors<td>3<td", text) and "<td>by cells<td class=n>0" not in text
 
 
 def test_the_same_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,200 @@
+"""What the scores across species say, as plain sentences: by fixed rules, from the numbers alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from homodb.query.score.result import Part, Score
+
+#: Below the first, species are apart within types; from the second on they are as mixed as by chance.
+_APART, _MIXED = 0.2, 0.8
+
+#: A type fails where a smaller share of its cells is called right.
+_FAILS = 0.5
+
+#: Intervals over fewer donors are rough.
+_FEW_DONORS = 5
+
+#: So many directions and types are named; the others are counted.
+_NAMED = 6
+
+_Row = Mapping[str, Any]
+
+
+def conclusions(score: Score | None, donors: Mapping[str, int]) -> list[str]:
+    """Say what the scores across species say.
+
+    Parameters
+    ----------
+    score
+        The scores; None where there are none.
+    donors
+        How many each species has; 0 where they are not known.
+
+    Returns
+    -------
+    list of str
+        Mixing within types, label transfer by direction, types that fail, over-merging, and what can be claimed. What
+        cannot be told is named; a single sentence where that is all of it.
+    """
+    part = None if score is None else score.parts.get("cross_species")
+    if score is None or part is None:
+        return [
+            "Nothing can be said of how the species meet: there are no scores across species (profile cross-species)."
+        ]
+    told = {
+        "mixing": _mixing(part), "label transfer": _transfer(part), "which types fail": _failing(part),
+        "over-merging": _over_merging(part),
+    }  # fmt: skip
+    found = [one for one in told.values() if one]
+    missing = ", ".join(name for name, one in told.items() if not one)
+    if not found:
+        return [f"Nothing can be said of how the species meet: {missing} could not be told. The notes say why."]
+    return [*found, _claims(score.intervals, donors), *([f"Not told: {missing}."] if missing else [])]
+
+
+def _mixing(part: Part) -> str:
+    number = part.numbers.get("mixing_neighbours")
+    if number is None or not math.isfinite(number.value):
+        return ""
+    word = (
+        "species are apart" if number.value < _APART
+        else "species are partly mixed" if number.value < _MIXED
+        else "species are about as mixed as their numbers allow"
+    )  # fmt: skip
+    sure = "" if number.low is None or number.high is None else f"interval {number.low:.2f} to {number.high:.2f}"
+    beside = "" if not _known(number.baseline) else f"without integration {number.baseline:.2f}"
+    more = "; ".join(one for one in (sure, beside) if one)
+    rows = _rows(part, "mixing", "neighbours")
+    least = min(rows, key=lambda row: float(row["neighbours"]), default=None)
+    named = f"; least in {least['cell_type']} ({least['neighbours']:.2f})" if least and len(rows) > 1 else ""
+    return (
+        f"Mixing: within a cell type, another species is among the nearest cells {number.value:.2f} times as often as "
+        f"if species were mixed at random{f' ({more})' if more else ''}: {word}{named}."
+    )
+
+
+def _transfer(part: Part) -> str:
+    rows = _rows(part, "label transfer", "balanced_accuracy")
+    by_way = {(row["reference"], row["query"], row["called_by"]): row for row in rows}
+    ours = sorted((row for row in rows if row["called_by"] == "neighbours"), key=lambda row: row["balanced_accuracy"])
+    if not ours:
+        return ""
+    said = []
+    for row in ours[:_NAMED]:
+        common = by_way.get((row["reference"], row["query"], "majority class"))
+        compared = []
+        if common:
+            compared.append(f"{_against(row, common['balanced_accuracy'])} of calling all the commonest type")
+        if _known(row.get("balanced_accuracy_baseline")):
+            compared.append(f"{_against(row, row['balanced_accuracy_baseline'])} without integration")
+        low = bool(common and _known(row["accuracy"]) and row["accuracy"] <= common["accuracy"])
+        plain = f", but plain accuracy {row['accuracy']:.2f} is not above its {common['accuracy']:.2f}" if low else ""
+        said.append(
+            f"{row['reference']} to {row['query']} ({row['cells']:,} cells) {row['balanced_accuracy']:.2f}"
+            + (f", {' and '.join(compared)}" if compared else "") + plain
+        )  # fmt: skip
+    return f"Label transfer, balanced accuracy: {'; '.join(said)}{_more(ours)}."
+
+
+def _against(row: _Row, other: float) -> str:
+    """Compare the balanced accuracy of a row with another, by the row's interval."""
+    low, high = row.get("balanced_accuracy_low"), row.get("balanced_accuracy_high")
+    value = float(row["balanced_accuracy"])
+    least, most = (float(low), float(high)) if _known(low) and _known(high) else (value, value)
+    word = "above" if least > other else "below" if most < other else "not clearly apart from"
+    return f"{word} the {other:.2f}"
+
+
+def _failing(part: Part) -> str:
+    rows = sorted(_rows(part, "label transfer by cell type", "recall"), key=lambda row: row["recall"])
+    if not rows:
+        return ""
+    bad = [row for row in rows if row["recall"] < _FAILS]
+    named = [_recall(row) for row in (bad or rows[:1])[:_NAMED]]
+    if not bad:
+        return f"No type fails: at least half of the cells of each are called right; fewest of {named[0]}."
+    return f"Types that fail (less than half of their cells called right): {'; '.join(named)}{_more(bad)}."
+
+
+def _recall(row: _Row) -> str:
+    before = row.get("recall_baseline")
+    beside = f", {_percent(before)} without integration" if _known(before) else ""
+    direction = f"{row['reference']} to {row['query']}"
+    return f"{row['cell_type']}, {direction}, {_percent(row['recall'])} of {row['cells']:,}{beside}"
+
+
+def _over_merging(part: Part) -> str:
+    if "over-merging" not in part.tables:
+        return ""
+    rows = _rows(part, "over-merging", "confident")
+    if not rows:
+        return "Over-merging: no cell type that a species lacks could be looked at, so nothing tells of it."
+    cells = sum(row["cells"] for row in rows)
+    wrong = {name: sum(row["cells"] * (row.get(name) or 0.0) for row in rows) / cells
+             for name in ("confident", "confident_near", "confident_baseline")}  # fmt: skip
+    before = ""
+    if all(_known(row.get("confident_baseline")) for row in rows):
+        before = f" ({_percent(wrong['confident_baseline'])} without integration)"
+    worst = max(rows, key=lambda row: row["cells"] * row["confident"])
+    most = (
+        f", most of them {worst['cell_type']} of {worst['species']} ({_percent(worst['confident'])} of "
+        f"{worst['cells']:,}, mostly called {worst['called']})" if worst["confident"] > 0 else ""
+    )  # fmt: skip
+    pairs = {(row["species"], row["cell_type"]) for row in rows}
+    twice = ", counted for each species that lacks the type" if len(pairs) < len(rows) else ""
+    return (
+        f"Over-merging: of {cells:,} cells of {len(pairs)} types that another species lacks{twice}, "
+        f"{_percent(wrong['confident'])}{before} are confidently, by at least 80 % of the votes, called something "
+        f"else, which is always wrong{most}; {_percent(wrong['confident_near'])} also lie among that species' cells."
+    )
+
+
+def _claims(intervals: str, donors: Mapping[str, int]) -> str:
+    have = ", ".join(f"{name} {number or 'not known'}" for name, number in donors.items())
+    if intervals == "donors":
+        few = ", but so few give rough ones" if min(donors.values(), default=0) < _FEW_DONORS else ""
+        return (
+            f"What can be claimed: intervals draw donors anew ({have}), so they tell of other donors{few}; two "
+            "integrations differ only where their intervals do not overlap."
+        )
+    if intervals == "cells only":
+        return (
+            "What can be claimed: all of this holds for these cells, and nothing for other donors. Intervals draw "
+            f"cells where a species has one donor or none known (donors: {have}), and no integration can be called "
+            "better than another."
+        )
+    return "What can be claimed: there are no intervals, so nothing tells how sure any of these numbers is."
+
+
+def _rows(part: Part, title: str, known: str) -> list[dict[str, Any]]:
+    """Return the rows of a table in which something is known, without that of the means."""
+    table = part.tables.get(title)
+    if table is None or known not in table.columns or "cells" not in table.columns:
+        return []
+    return table.filter(pl.col("cells").is_not_null(), pl.col(known).is_not_null()).to_dicts()
+
+
+def _known(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _percent(share: float) -> str:
+    """Write a share so that only none is 0 and only all is 100.
+
+    Examples
+    --------
+    >>> _percent(0.0), _percent(0.001), _percent(0.06), _percent(0.999), _percent(1.0)
+    ('0 %', 'under 1 %', '6 %', 'over 99 %', '100 %')
+    """
+    if 0 < share < 0.005:
+        return "under 1 %"
+    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
+def _more(rows: list[_Row]) -> str:
+    return f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
