@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -58,14 +59,15 @@ def intervals(lines: Sequence[Line], title: str) -> str:
         for place, line in enumerate(lines):
             if line.low is not None and line.high is not None and np.isfinite([line.low, line.high]).all():
                 panel.plot([line.low, line.high], [place, place], color=COLOURS[0], linewidth=2.4, alpha=0.4)
-            for value, own, size, look in (
-                (line.baseline, "D", 4.5, {"color": "#777777", "fillstyle": "none"}),
-                (line.value, "o", 5.0, {"color": COLOURS[0]}),
-            ):
+            looks: tuple[tuple[float | None, str, float, str, Literal["none", "full"]], ...] = (
+                (line.baseline, "D", 4.5, "#777777", "none"),
+                (line.value, "o", 5.0, COLOURS[0], "full"),
+            )
+            for value, own, size, colour, fill in looks:
                 if value is None or not np.isfinite(value):
                     continue
                 at, mark = _spot(value, own)
-                panel.plot([at], [place], mark, markersize=size, clip_on=False, **look)
+                panel.plot([at], [place], mark, markersize=size, clip_on=False, color=colour, fillstyle=fill)
                 if mark != own:
                     shift, side = (-0.05, "right") if at > 0 else (0.05, "left")
                     panel.text(at + shift, place - 0.28, f"{value:.3g}", ha=side, va="center", fontsize=7)

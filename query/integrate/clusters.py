@@ -11,58 +11,71 @@ import scipy.sparse as sp
 from homodb.schema.errors import MissingPackageError
 
 
-def clusters(
-    graph: sp.csr_matrix, *, algorithm: str = "louvain", resolution: float = 0.8, n_starts: int = 10, seed: int = 42
-) -> npt.NDArray[np.int64]:
-    """Cluster the cells of a graph by modularity.
+class Network:
+    """Cells and the weights between them, as igraph holds them; made once for several resolutions.
 
     Parameters
     ----------
     graph
         Symmetric weights, cells x cells.
-    algorithm
-        ``louvain`` or ``leiden``.
-    resolution
-        Higher gives more clusters.
-    n_starts
-        Of so many random starts the one of best modularity is kept.
-    seed
-        Of the random starts.
-
-    Returns
-    -------
-    numpy.ndarray
-        The cluster of each cell, the largest being 0.
 
     Raises
     ------
     MissingPackageError
         If igraph is not installed.
     """
-    try:
-        import igraph
-    except ImportError as error:
-        raise MissingPackageError.of("clustering", "igraph", "cells", ", or do without (clustering=none)") from error
-    upper = sp.coo_matrix(sp.triu(graph, 1))
-    network = igraph.Graph(n=graph.shape[0], edges=np.column_stack([upper.row, upper.col]))
-    best: npt.NDArray[np.int64] | None = None
-    quality = -np.inf
-    igraph.set_random_number_generator(random.Random(seed))  # noqa: S311
-    try:
-        for _ in range(n_starts):
-            if algorithm == "leiden":
-                found = network.community_leiden(
-                    "modularity", weights=upper.data, resolution=resolution, n_iterations=10
-                )
-            else:
-                found = network.community_multilevel(weights=upper.data, resolution=resolution)
-            member = np.array(found.membership, np.int64)
-            reached = network.modularity(found.membership, weights=upper.data, resolution=resolution)
-            if best is None or reached > quality + 1e-12:
-                best, quality = member, reached
-    finally:
-        igraph.set_random_number_generator(random)
-    return _by_size(best if best is not None else np.zeros(graph.shape[0], np.int64))
+
+    def __init__(self, graph: sp.csr_matrix) -> None:
+        try:
+            import igraph
+        except ImportError as error:
+            raise MissingPackageError.of(
+                "clustering", "igraph", "cells", ", or do without (clustering=none)"
+            ) from error
+        upper = sp.coo_matrix(sp.triu(graph, 1))
+        self._igraph, self._weights = igraph, upper.data
+        self._network = igraph.Graph(n=graph.shape[0], edges=np.column_stack([upper.row, upper.col]))
+
+    def clusters(
+        self, *, algorithm: str = "louvain", resolution: float = 0.8, n_starts: int = 10, seed: int = 42
+    ) -> npt.NDArray[np.int64]:
+        """Cluster the cells by modularity.
+
+        Parameters
+        ----------
+        algorithm
+            ``louvain`` or ``leiden``.
+        resolution
+            Higher gives more clusters.
+        n_starts
+            Of so many random starts the one of best modularity is kept.
+        seed
+            Of the random starts.
+
+        Returns
+        -------
+        numpy.ndarray
+            The cluster of each cell, the largest being 0.
+        """
+        network, weights = self._network, self._weights
+        best: npt.NDArray[np.int64] | None = None
+        quality = -np.inf
+        self._igraph.set_random_number_generator(random.Random(seed))  # noqa: S311
+        try:
+            for _ in range(n_starts):
+                if algorithm == "leiden":
+                    found = network.community_leiden(
+                        "modularity", weights=weights, resolution=resolution, n_iterations=10
+                    )
+                else:
+                    found = network.community_multilevel(weights=weights, resolution=resolution)
+                member = np.array(found.membership, np.int64)
+                reached = network.modularity(found.membership, weights=weights, resolution=resolution)
+                if best is None or reached > quality + 1e-12:
+                    best, quality = member, reached
+        finally:
+            self._igraph.set_random_number_generator(random)
+        return _by_size(best if best is not None else np.zeros(network.vcount(), np.int64))
 
 
 def umap(embedding: npt.NDArray[np.float64], *, seed: int = 42) -> npt.NDArray[np.float32]:

@@ -171,16 +171,16 @@ def _write(
     """Put the results into the object once all of them are there."""
     import pandas as pd
 
-    from homodb.query.integrate.clusters import clusters
+    from homodb.query.integrate.clusters import Network
     from homodb.query.integrate.clusters import umap as lay_out
 
     used = found.embedding[:, : settings.dims]
     graph = shared_neighbors(used, k=settings.k_neighbors, prune=settings.prune)
     member = None
     if settings.clustering != "none":
-        member = clusters(
-            graph.connectivities, algorithm=settings.clustering, resolution=settings.resolution,
-            n_starts=settings.n_starts, seed=settings.seed,
+        member = Network(graph.connectivities).clusters(
+            algorithm=settings.clustering, resolution=settings.resolution, n_starts=settings.n_starts,
+            seed=settings.seed,
         )  # fmt: skip
     plane = lay_out(used, seed=settings.seed) if umap else None
     near = f"{key}_neighbors"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
 
 import polars as pl
 
@@ -70,8 +70,8 @@ def _mixing(part: Part) -> str:
     beside = "" if not _known(number.baseline) else f"without integration {number.baseline:.2f}"
     more = "; ".join(one for one in (sure, beside) if one)
     rows = _rows(part, "mixing", "neighbours")
-    least = min(rows, key=lambda row: float(row["neighbours"]), default=None)
-    named = f"; least in {least['cell_type']} ({least['neighbours']:.2f})" if least and len(rows) > 1 else ""
+    least = sorted(rows, key=lambda row: float(row["neighbours"]))[:1] if len(rows) > 1 else []
+    named = "".join(f"; least in {row['cell_type']} ({row['neighbours']:.2f})" for row in least)
     return (
         f"Mixing: within a cell type, another species is among the nearest cells {number.value:.2f} times as often as "
         f"if species were mixed at random{f' ({more})' if more else ''}: {word}{named}."
@@ -92,8 +92,9 @@ def _transfer(part: Part) -> str:
             compared.append(f"{_against(row, common['balanced_accuracy'])} of calling all the commonest type")
         if _known(row.get("balanced_accuracy_baseline")):
             compared.append(f"{_against(row, row['balanced_accuracy_baseline'])} without integration")
-        low = bool(common and _known(row["accuracy"]) and row["accuracy"] <= common["accuracy"])
-        plain = f", but plain accuracy {row['accuracy']:.2f} is not above its {common['accuracy']:.2f}" if low else ""
+        plain = ""
+        if common and _known(row["accuracy"]) and row["accuracy"] <= common["accuracy"]:
+            plain = f", but plain accuracy {row['accuracy']:.2f} is not above its {common['accuracy']:.2f}"
         said.append(
             f"{row['reference']} to {row['query']} ({row['cells']:,} cells) {row['balanced_accuracy']:.2f}"
             + (f", {' and '.join(compared)}" if compared else "") + plain
@@ -179,7 +180,7 @@ def _rows(part: Part, title: str, known: str) -> list[dict[str, Any]]:
     return table.filter(pl.col("cells").is_not_null(), pl.col(known).is_not_null()).to_dicts()
 
 
-def _known(value: object) -> bool:
+def _known(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
@@ -196,5 +197,5 @@ def _percent(share: float) -> str:
     return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
-def _more(rows: list[_Row]) -> str:
+def _more(rows: Sequence[_Row]) -> str:
     return f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""

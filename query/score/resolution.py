@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.integrate.clusters import clusters
+from homodb.query.integrate.clusters import Network
 from homodb.query.integrate.graph import shared_neighbors
 from homodb.schema.errors import ScoreError
 
@@ -82,10 +82,11 @@ def cluster_to_count(
             f" {len(points)} cells; give more, or leave this profile out (--profile)"
         )
     graph = shared_neighbors(points, k=_NEIGHBORS)
+    network = Network(graph.connectivities)
     starts = max(1, min(_STARTS, _STARTED_CELLS // len(points)))
 
     def at(resolution: float) -> Clustered:
-        found = clusters(graph.connectivities, resolution=resolution, n_starts=starts, seed=seed)
+        found = network.clusters(resolution=resolution, n_starts=starts, seed=seed)
         code = join_singles(found, graph.connectivities, graph.distances)
         report(f"resolution {resolution:.6g}: {code.max() + 1} clusters, wanted {wanted}")
         return Clustered(code, resolution, int(code.max()) + 1)
