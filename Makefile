@@ -22,7 +22,7 @@ demo: $(STAMP)   ## everything on simulated species, from nothing to a report; u
 test: $(STAMP)   ## all tests; those on real data run where ../shared/data lies beside the checkout
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-coverage: $(STAMP) ## all tests, and which lines they leave out; half as long again as test
+coverage: $(STAMP) ## all tests, and which lines they leave out in their own processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 check: $(STAMP)  ## lint, format, types, import rules, docs
