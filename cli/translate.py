@@ -53,7 +53,7 @@ def translate(
 
     Says what became of every gene and of the counts.
 
-    Example: homodb translate mouse.h5ad --to human -o human.h5ad --report fates.html
+    Example: homodb translate mouse.h5ad --to human -o in_human_genes.h5ad --report fates.html
     """
     from homodb.query.lists import is_list_file
 

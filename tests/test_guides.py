@@ -58,7 +58,7 @@ def lines(text: str) -> list[str]:
 
 
 def test_five_minute_start(folder: Path) -> None:
-    assert (folder / "human.h5ad").is_file()
+    assert (folder / "in_human_genes.h5ad").is_file()
 
 
 def test_five_minute_start_in_python(folder: Path) -> None:
