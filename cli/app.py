@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -80,36 +81,38 @@ def options(
     context.obj = release
 
 
-for command in (
-    translate,
-    join,
-    integrate,
-    score,
-    compare,
-    annotate,
-    evaluate,
-    markers,
-    report,
-    inspect,
-    orthologs,
-    explain,
-    neighbors,
-    table,
-    sql,
-    info,
-    releases,
-    download,
-    verify,
-    build,
-    publish,
-    fetch,
-    embed,
-    simulate,
-    exam,
-    demo,
-    doctor,
-):
+#: What each command does, in the length that a terminal of 80 columns shows.
+SUMMARIES: dict[Callable[..., None], str] = {
+    translate: "Carry an AnnData, or gene lists, into another species' genes.",
+    join: "Put cells of several species over shared features.",
+    integrate: "Lay cells of several species out in one embedding.",
+    score: "Score an integration: types kept, species mixed.",
+    compare: "Compare mappings and methods on the same cells.",
+    annotate: "Carry cell types from a reference to other cells.",
+    evaluate: "Compare labels with the truth.",
+    markers: "Find marker genes, and which are conserved.",
+    report: "Write one page about an integration.",
+    inspect: "Say what the gene names of an AnnData are.",
+    orthologs: "Name the partners of genes in another species.",
+    explain: "Tell the whole story of one gene.",
+    neighbors: "Name the nearest genes by protein embedding.",
+    table: "Put several species side by side, a gene of each a row.",
+    sql: "Ask one question in SQL.",
+    info: "Say what a release holds.",
+    releases: "List the releases of a catalog.",
+    download: "Bring a release into the cache, verified.",
+    verify: "Check every byte of a release.",
+    build: "Build a release from a config, or from Ensembl.",
+    publish: "Put a build into a folder of releases.",
+    fetch: "Fetch Ensembl's files of some species, verified.",
+    embed: "Embed proteomes into a store of vectors.",
+    simulate: "Simulate species with known truth.",
+    exam: "Score the strategies against a known truth.",
+    demo: "Show everything on simulated species.",
+    doctor: "Say what is installed, cached and missing.",
+}
+for command, summary in SUMMARIES.items():
     ask_nothing = command in (info, releases, download, verify, demo, doctor)
-    app.command(command.__name__, no_args_is_help=not ask_nothing)(command)
-app.add_typer(export, name="export")
-app.add_typer(cache, name="cache")
+    app.command(command.__name__, no_args_is_help=not ask_nothing, short_help=summary)(command)
+app.add_typer(export, name="export", short_help="Write what other tools load: vectors, mappings.")
+app.add_typer(cache, name="cache", short_help="See and clear what homodb keeps on this machine.")

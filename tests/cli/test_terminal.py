@@ -166,6 +166,11 @@ def test_completion_can_be_installed(run: Run) -> None:
     assert "--install-completion" in told and "--show-completion" in told
 
 
+def test_summaries_are_not_cut_off(here: Callable[..., tuple[int, str, str]]) -> None:
+    _, told, _ = here("--help", COLUMNS="80")
+    assert len(re.findall(r"^  [a-z]+ +[A-Z]", told, re.MULTILINE)) >= 29 and "..." not in told
+
+
 def test_an_answer_is_whole_where_output_is_not_buffered(tmp_path: Path, toy_folder: Path) -> None:
     query = "select repeat('x', 1000) as x from range(1000)"
     words = ("--release", str(toy_folder), "sql", query, "--format", "csv")
