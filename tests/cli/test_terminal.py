@@ -166,8 +166,8 @@ def test_completion_can_be_installed(run: Run) -> None:
     assert "--install-completion" in told and "--show-completion" in told
 
 
-def test_summaries_are_not_cut_off(here: Callable[..., tuple[int, str, str]]) -> None:
-    _, told, _ = here("--help", COLUMNS="80")
+def test_summaries_are_not_cut_off(run: Run) -> None:
+    _, told, _ = run("--help", COLUMNS="80")
     assert len(re.findall(r"^  [a-z]+ +[A-Z]", told, re.MULTILINE)) >= 29 and "..." not in told
 
 
