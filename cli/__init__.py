@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 
@@ -15,6 +17,12 @@ def main() -> None:
     except HomodbError as error:
         print(f"homodb: {error}", file=sys.stderr)  # noqa: T201 (this is the command line)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"homodb: the output cannot be written ({error.strerror})", file=sys.stderr)  # noqa: T201
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to be flushed has nowhere to go
+        sys.exit(2)
     except SystemExit as leaving:
         if leaving.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":  # typer's: the reader went away
             sys.exit(141)

@@ -70,7 +70,7 @@ PhraseOption = Annotated[
     list[str] | None, typer.Option("--phrase", metavar="COLUMN", help="Column of obs for cell sentences; repeatable.")
 ]
 KeyOption = Annotated[str, typer.Option("--key", help="What results are called: <label>_<key>.")]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Of everything random.")]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of everything random.")]
 TablesOption = Annotated[
     Path | None, typer.Option("--tables", metavar="FOLDER", help="Write longer results of the method there (.tsv).")
 ]

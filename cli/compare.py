@@ -64,9 +64,12 @@ def compare(
     from homodb.query.compare.text import shown
     from homodb.query.integrate.settings import read_settings
     from homodb.schema.errors import OutputError
+    from homodb.schema.files import check_output
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise OutputError(f"{output}: name a file that ends with .csv or .parquet")
+    if output is not None:
+        check_output(output, *paths)
     with open_chosen(context, release) as opened, status() as show:
         found = compare_all(
             paths, species=listed(species), strategies=strategies, methods=methods, label=label, donor_key=donor_key,

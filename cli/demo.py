@@ -41,7 +41,10 @@ def demo(
     if missing := lacking("cells"):
         raise MissingPackageError.of("the demo", ", ".join(missing), "cells")
     began = time.perf_counter()
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: no folder can be made there ({error.strerror or error})") from error
     _clear(output)
     typer.echo(_SAID)
     with log.open("w", encoding="utf-8") as stream:

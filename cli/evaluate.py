@@ -27,7 +27,7 @@ def evaluate(
         typer.Option("--reference", metavar="FILE", help="The reference: leave each type out of it in turn."),
     ] = None,
     labels: LabelsOption = None,
-    resamples: Annotated[int, typer.Option("--resamples", metavar="N", help="Draws for intervals; 0: none.")] = 200,
+    resamples: Annotated[int, typer.Option("--resamples", metavar="N", min=0, help="Draws of intervals; 0: no.")] = 200,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="FOLDER", help="Draw confusion and calibration there (.svg).")
     ] = None,

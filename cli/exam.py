@@ -31,6 +31,10 @@ def exam(
 
     Example: homodb exam rel --truth truth.tsv.gz --by strategy
     """
+    from homodb.schema.files import check_output
+
+    if output is not None:
+        check_output(output, truth, genes)
     with open_chosen(context, path or release) as opened:
         found = examine(opened, truth, genes=genes)
     chosen = Format.JSON if as_json else form

@@ -29,6 +29,10 @@ def orthologs(
 
     Example: homodb orthologs INS GCG --from human --to mouse --strategy hl_o2o
     """
+    from homodb.schema.files import check_output
+
+    if output is not None:
+        check_output(output, file)
     names = [*(genes or []), *(_lines(file) if file else [])]
     if not names and not every:
         raise UnknownGeneError("no gene is named: give genes, --file FILE, or --all for the whole mapping")

@@ -40,8 +40,10 @@ def score(
     """
     from homodb.query.score.files import score_file
     from homodb.query.score.text import lines
-    from homodb.schema.files import whole_file
+    from homodb.schema.files import check_output, whole_file
 
+    if output is not None:
+        check_output(output, path)
     beside: str | Literal[False] | None = False if baseline == "-" else baseline
     with status() as show:
         found = score_file(

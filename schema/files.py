@@ -10,6 +10,35 @@ from pathlib import Path
 from homodb.schema.errors import OutputError
 
 
+def check_output(output: Path, *inputs: Path | None) -> None:
+    """Refuse, before any work is done, a file that could not be written or would take the place of an input.
+
+    Raises
+    ------
+    OutputError
+        If its folder is not there, it is a folder or a device, or one of the inputs.
+    """
+    if not output.parent.is_dir():
+        raise OutputError(f"{output}: there is no folder {output.parent}")
+    if output.is_dir():
+        raise OutputError(f"{output}: is a folder; name a file")
+    if _is_device(output):
+        raise OutputError(f"{output}: is no regular file; name a file")
+    not_an_input(output, *inputs)
+
+
+def not_an_input(output: Path, *inputs: Path | None) -> None:
+    """Refuse an output that would take the place of an input.
+
+    Raises
+    ------
+    OutputError
+        If it is one of the inputs, under whatever name.
+    """
+    if output.exists() and any(one is not None and one.exists() and one.samefile(output) for one in inputs):
+        raise OutputError(f"{output}: is the input file; name another output")
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a place to write to; when all went well, the file written there takes the place of `path`.
@@ -23,6 +52,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}")
+    if _is_device(path):
+        raise OutputError(f"{path}: is no regular file; name a file")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             partial = Path(folder) / path.name
@@ -30,3 +61,9 @@ def whole_file(path: Path) -> Iterator[Path]:
             partial.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _is_device(path: Path) -> bool:
+    """Whether a path is a device, a pipe, or a name such as /dev/stdout, whose place a file must not take."""
+    special = path.exists() and not path.is_file() and not path.is_dir()
+    return special or path.absolute().parts[1:2] in (("dev",), ("proc",))

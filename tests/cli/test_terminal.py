@@ -166,6 +166,34 @@ def test_completion_can_be_installed(run: Run) -> None:
     assert "--install-completion" in told and "--show-completion" in told
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(tmp_path: Path, toy_folder: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [HOMODB, "--release", str(toy_folder), "info"], cwd=tmp_path, env=environment(tmp_path), stdout=full,
+            stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        2, b"homodb: the output cannot be written (No space left on device)\n",
+    )  # fmt: skip
+
+
+def test_no_command_writes_over_what_it_reads(run: Run, tmp_path: Path, toy_folder: Path) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("INS\n")
+    release = ("--release", toy_folder)
+    for words in (
+        ("orthologs", "--file", given, "--from", "human", "--to", "mouse", *release, "-o", given),
+        ("exam", toy_folder, "--truth", given, "-o", given),
+        ("score", given, "-o", given),
+        ("report", given, "-o", given),
+        ("translate", "absent.h5ad", "--to", "human", "--genes", given, *release, "-o", given),
+    ):
+        code, _, told = run(*words)
+        assert code == 2 and "is the input file" in told, words
+    assert given.read_text() == "INS\n"
+
+
 def test_summaries_are_not_cut_off(run: Run) -> None:
     _, told, _ = run("--help", COLUMNS="80")
     assert len(re.findall(r"^  [a-z]+ +[A-Z]", told, re.MULTILINE)) >= 29
