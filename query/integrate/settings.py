@@ -104,6 +104,8 @@ class Settings:
             low, included = (0, True) if one.name in ("seed", "prune", "resolution") else (0, False)
             if not (value > low or (included and value == low)):
                 raise IntegrationError(f"{one.name} is {value}; it must be {'at least' if included else 'above'} {low}")
+        if self.span > 1:
+            raise IntegrationError(f"span is {self.span}; it is a share of the features, so at most 1")
         if self.clustering not in ("louvain", "leiden", "none"):
             raise IntegrationError(f"there is no clustering {self.clustering!r}; there are louvain, leiden, none")
         if self.dims > self.n_components:

@@ -12,6 +12,7 @@ from homodb.query.release import Release
 from homodb.query.report.draw import draw
 from homodb.query.report.gather import gather
 from homodb.query.report.page import write_page
+from homodb.query.score.profiles import profiles_named
 from homodb.query.score.result import Score
 from homodb.schema.errors import OutputError
 from homodb.schema.files import whole_file
@@ -91,6 +92,7 @@ def report(
         raise OutputError(f"{target}: a page ends with .html; end its name so (-o report.html)")
     if not target.parent.is_dir():
         raise OutputError(f"{target}: there is no folder {target.parent}")
+    profiles_named(profile)  # a misspelt one is an error; what cannot be scored is a note on the page
     name = Path(adata).name if isinstance(adata, str | Path) else "AnnData"
     if folder is not None:
         _make(folder)

@@ -252,6 +252,8 @@ def test_methods_and_settings() -> None:
     ):
         with pytest.raises(IntegrationError, match=words):
             read_settings([text])
+    with pytest.raises(IntegrationError, match="span is .*it is a share"):
+        Settings(**read_settings(["span=1e9"]))
 
 
 def test_files(cells: anndata.AnnData, done: anndata.AnnData, tmp_path: Path) -> None:

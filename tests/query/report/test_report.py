@@ -264,6 +264,7 @@ def test_many_cells_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     [
         ({"label": "type"}, ScoreError, "no column 'type'"),
         ({"key": "harmony"}, ScoreError, "no embedding 'harmony'"),
+        ({"profile": "scb"}, ScoreError, "no profile .scb.*did you mean"),
         ({"donor_key": "subject"}, ScoreError, "no column 'subject'"),
         ({"species_key": "organism"}, ScoreError, "no column 'organism'"),
         ({"cells": ["nowhere.h5ad", "nor.h5ad"]}, HomodbError, "."),
