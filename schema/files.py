@@ -20,10 +20,10 @@ def check_output(output: Path, *inputs: Path | None) -> None:
     """
     if not output.parent.is_dir():
         raise OutputError(f"{output}: there is no folder {output.parent}")
-    if output.is_dir():
-        raise OutputError(f"{output}: is a folder; name a file")
     if _is_device(output):
         raise OutputError(f"{output}: is no regular file; name a file")
+    if output.is_dir():
+        raise OutputError(f"{output}: is a folder; name a file")
     not_an_input(output, *inputs)
 
 
@@ -35,7 +35,8 @@ def not_an_input(output: Path, *inputs: Path | None) -> None:
     OutputError
         If it is one of the inputs, under whatever name.
     """
-    if output.exists() and any(one is not None and one.exists() and one.samefile(output) for one in inputs):
+    there = [one for one in inputs if one is not None and one.exists()]
+    if there and output.exists() and any(one.samefile(output) for one in there):
         raise OutputError(f"{output}: is the input file; name another output")
 
 
@@ -65,5 +66,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def _is_device(path: Path) -> bool:
     """Whether a path is a device, a pipe, or a name such as /dev/stdout, whose place a file must not take."""
-    special = path.exists() and not path.is_file() and not path.is_dir()
+    try:
+        special = path.exists() and not path.is_file() and not path.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     return special or path.absolute().parts[1:2] in (("dev",), ("proc",))

@@ -38,3 +38,11 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="is no regular file"), whole_file(device):
             raise AssertionError("nothing is written")
     assert pipe.is_fifo()
+
+
+def test_a_name_that_is_too_long_is_one_error(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 300)
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_output(long)
+    with pytest.raises(OutputError, match="cannot be written"), whole_file(long):
+        raise AssertionError("nothing is written")
