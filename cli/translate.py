@@ -101,10 +101,11 @@ def _refuse_for_lists(context: typer.Context) -> None:
 def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
     from homodb.query.translate.files import translate_file
     from homodb.query.translate.report_file import check_report, write_report
-    from homodb.schema.files import not_an_input
+    from homodb.schema.files import check_apart
 
     lists = [one for one in (asked["genes"], asked["markers"]) if one is not None]
-    not_an_input(output, *lists)
+    for one in lists:
+        check_apart(one, output)
     if report_file is not None:
         check_report(report_file, path, output, *lists)
     with cells_bar() as show:

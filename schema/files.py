@@ -16,7 +16,7 @@ def check_output(output: Path, *inputs: Path | None) -> None:
     Raises
     ------
     OutputError
-        If its folder is not there, it is a folder or a device, or one of the inputs.
+        If its folder is not there, or it is a folder, a device, one of the inputs, or lies in one.
     """
     if not output.parent.is_dir():
         raise OutputError(f"{output}: there is no folder {output.parent}")
@@ -24,20 +24,24 @@ def check_output(output: Path, *inputs: Path | None) -> None:
         raise OutputError(f"{output}: is no regular file; name a file")
     if output.is_dir():
         raise OutputError(f"{output}: is a folder; name a file")
-    not_an_input(output, *inputs)
+    for one in inputs:
+        if one is not None:
+            check_apart(one, output)
 
 
-def not_an_input(output: Path, *inputs: Path | None) -> None:
-    """Refuse an output that would take the place of an input.
+def check_apart(path: Path, output: Path) -> None:
+    """Refuse an output that is the input, by any name or link, or lies in it.
 
     Raises
     ------
     OutputError
-        If it is one of the inputs, under whatever name.
+        If it is or does.
     """
-    there = [one for one in inputs if one is not None and one.exists()]
-    if there and output.exists() and any(one.samefile(output) for one in there):
+    same = output.exists() and path.exists() and output.samefile(path)
+    if same or output.resolve() == path.resolve():
         raise OutputError(f"{output}: is the input file; name another output")
+    if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
+        raise OutputError(f"{output}: lies in the input; name another output")
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from homodb.query.annotate.annotate import annotate_with_report
 from homodb.query.annotate.result import Annotation
-from homodb.query.translate.places import check_apart, whole
+from homodb.query.translate.places import whole
 from homodb.query.translate.stores import is_zarr, opened
 from homodb.schema.errors import OutputError
+from homodb.schema.files import check_apart
 
 if TYPE_CHECKING:
     import anndata

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from homodb.query.integrate.integrate import add_integration
 from homodb.query.integrate.settings import Choices
-from homodb.query.translate.places import check_apart, whole
+from homodb.query.translate.places import whole
 from homodb.query.translate.stores import is_zarr, opened
 from homodb.schema.errors import IntegrationError
+from homodb.schema.files import check_apart
 
 if TYPE_CHECKING:
     import anndata

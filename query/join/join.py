@@ -16,9 +16,10 @@ from homodb.query.join.work import Work
 from homodb.query.release import Release, open_release
 from homodb.query.translate import stores
 from homodb.query.translate.carry import MemorySink, Progress
-from homodb.query.translate.places import check_apart, whole
+from homodb.query.translate.places import whole
 from homodb.query.translate.writers import file_sink
 from homodb.schema.errors import JoinError
+from homodb.schema.files import check_apart
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 

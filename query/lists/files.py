@@ -13,8 +13,8 @@ from homodb.query.lists.report import ListReport, Translated, list_report
 from homodb.query.lists.rows import translate_table
 from homodb.query.lists.table import find_separator
 from homodb.query.release import Release, open_release
-from homodb.schema.errors import OutputError, TranslationError
-from homodb.schema.files import whole_file
+from homodb.schema.errors import TranslationError
+from homodb.schema.files import check_apart, whole_file
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
@@ -75,8 +75,7 @@ def translate_list_file(
     OutputError
         If the output is the input, or cannot be written.
     """
-    if output.resolve() == path.resolve():
-        raise OutputError(f"{output}: is the input file; name another output")
+    check_apart(path, output)
     text = _text(path)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))

@@ -15,7 +15,7 @@ from homodb.query.translate.elements import rows_of
 from homodb.query.translate.leftovers import gene_wise_uns
 from homodb.query.translate.options import Choices, Options, read_options
 from homodb.query.translate.outcome import Outcome, groups_of
-from homodb.query.translate.places import check_apart, whole
+from homodb.query.translate.places import whole
 from homodb.query.translate.plan import Plan
 from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
 from homodb.query.translate.report import Report, provenance
@@ -23,6 +23,7 @@ from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, lay
 from homodb.query.translate.translate import translate_with_report
 from homodb.query.translate.writers import file_sink
 from homodb.schema.errors import TranslationError
+from homodb.schema.files import check_apart
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 

@@ -16,21 +16,6 @@ from homodb.schema.files import whole_file
 _STORE = ("zarr.json", ".zgroup", ".zmetadata")
 
 
-def check_apart(path: Path, output: Path) -> None:
-    """Refuse an output that is the input, by any name or link, or lies in it.
-
-    Raises
-    ------
-    OutputError
-        If it is or does.
-    """
-    same = output.exists() and path.exists() and output.samefile(path)
-    if same or output.resolve() == path.resolve():
-        raise OutputError(f"{output}: is the input file; name another output")
-    if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
-        raise OutputError(f"{output}: lies in the input; name another output")
-
-
 @contextmanager
 def whole(output: Path) -> Iterator[Path]:
     """Give a place to write a file, or a zarr store, to; when all went well it takes the place of the output.

@@ -46,3 +46,10 @@ def test_a_name_that_is_too_long_is_one_error(tmp_path: Path) -> None:
         check_output(long)
     with pytest.raises(OutputError, match="cannot be written"), whole_file(long):
         raise AssertionError("nothing is written")
+
+
+def test_an_output_inside_a_store_that_is_read_is_refused(tmp_path: Path) -> None:
+    store = tmp_path / "cells.zarr"
+    store.mkdir()
+    with pytest.raises(OutputError, match="lies in the input"):
+        check_output(store / "scores.txt", store)
