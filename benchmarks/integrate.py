@@ -45,8 +45,11 @@ def main() -> None:
         if seurat and cells <= asked.seurat:
             with tempfile.TemporaryDirectory() as folder:
                 subprocess.run([sys.executable, __file__, "--one", str(cells), "--write", folder], check=True)
-                theirs = _run(["Rscript", str(SEURAT), folder, str(FEATURES)])
-            line += f" {theirs[0]:>9.1f} {theirs[1]:>7.0f} {theirs[0] / ours[0]:>6.1f}"
+                try:
+                    theirs = _run(["Rscript", str(SEURAT), folder, str(FEATURES)])
+                    line += f" {theirs[0]:>9.1f} {theirs[1]:>7.0f} {theirs[0] / ours[0]:>6.1f}"
+                except RuntimeError as error:
+                    line += f" {error}"
         print(line, flush=True)
 
 
@@ -56,11 +59,13 @@ def _has_seurat() -> bool:
 
 def _run(command: list[str]) -> tuple[float, float]:
     """Run a program that prints seconds; give them, and the peak memory of its process in MB."""
-    with tempfile.TemporaryFile("w+") as out:
-        running = subprocess.Popen(command, stdout=out)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
+        running = subprocess.Popen(command, stdout=out, stderr=told)
         _, status, used = os.wait4(running.pid, 0)
         if status:
-            raise SystemExit(f"{command[0]} failed")
+            told.seek(0)
+            last = " ".join(told.read().splitlines()[-3:])
+            raise RuntimeError(f"{command[0]} failed with {used.ru_maxrss / 1024:,.0f} MB: {last}")
         out.seek(0)
         return float(out.read().split()[-1]), used.ru_maxrss / 1024
 

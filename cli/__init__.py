@@ -9,6 +9,7 @@ import sys
 
 def main() -> None:
     """Run the command line; errors that homodb raises become one line and an exit code, here and nowhere else."""
+    _open_closed_streams()
     from homodb.cli.app import app
     from homodb.schema.errors import HomodbError
 
@@ -27,3 +28,14 @@ def main() -> None:
         if leaving.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":  # typer's: the reader went away
             sys.exit(141)
         raise
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started without standard streams (``>&-``) empty ones: else files get their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))

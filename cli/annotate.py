@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from homodb.cli import annotate_options as own
-from homodb.cli.options import DonorKeyOption, EmbeddingOption, JsonOption, ReleaseOption, listed, open_chosen
-from homodb.cli.output import plain
+from homodb.cli.options import (
+    CellsOption,
+    DonorKeyOption,
+    EmbeddingOption,
+    JsonOption,
+    ReleaseOption,
+    SeedOption,
+    listed,
+    open_chosen,
+)
+from homodb.cli.output import give_json
 from homodb.cli.progress import status
-from homodb.cli.translate_options import ColumnOption, EvidenceOption, LayerOption, OutputOption, SourceOption
+from homodb.cli.translate_options import ColumnOption, EvidenceOption, LayerOption, SourceOption
 
 _StrategyOption = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="NAME", help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o; + joins several."),
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o; + joins several. "
+        "Default: ens_m2m; lm_o2o where Ensembl has nothing.",
+    ),
 ]
 
 
@@ -25,7 +38,7 @@ def annotate(
     path: Annotated[Path, typer.Argument(metavar="QUERY", help="Cells to label (.h5ad, .zarr).")],
     reference: own.ReferenceOption,
     label: own.LabelOption,
-    output: OutputOption,
+    output: CellsOption,
     method: own.MethodOption = "knn",
     strategy: _StrategyOption = None,
     evidence: EvidenceOption = None,
@@ -47,18 +60,21 @@ def annotate(
     embedding: EmbeddingOption = None,
     phrase: own.PhraseOption = None,
     spatial: own.SpatialOption = None,
+    numeric: own.NumericOption = False,
     key: own.KeyOption = "homodb",
-    seed: own.SeedOption = 42,
+    seed: SeedOption = 42,
     tables: own.TablesOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Carry the cell types of a reference to the cells of another species.
+    """Carry cell types from a reference to other cells.
+
+    Of the same or of another species.
 
     Example: homodb annotate mouse.h5ad --reference human.h5ad --label cell_type --method knn -o out.h5ad
     """
     from homodb.query.annotate.files import annotate_files
-    from homodb.query.annotate.methods import split_parameters
+    from homodb.query.annotate.given import split_parameters
 
     named = [f"integration={integration}"] if integration else []
     if model:
@@ -70,10 +86,10 @@ def annotate(
             reference_species=reference_species, labels=labels, unknown_below=unknown_below, query_label=query_label,
             query_donors=listed(query_donors), donor_key=donor_key, layer=layer, reference_layer=reference_layer,
             column=column, reference_column=reference_column, vectors=vectors or (), embedding=embedding,
-            phrases=phrase or (), spatial=spatial, key=key, seed=seed, tables=tables, release=opened, report=show,
-            parameters=given,
+            phrases=phrase or (), spatial=spatial, numeric=numeric, key=key, seed=seed, tables=tables, release=opened,
+            report=show, parameters=given,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps({"output": str(output), **told.totals()}, ensure_ascii=False, default=plain))
+        give_json({"output": str(output), **told.totals()})
         return
     typer.echo("\n".join([*told.lines(), f"labels: obs[{told.column!r}]", f"written: {output}"]))

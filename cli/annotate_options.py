@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli.values import number
+
 ReferenceOption = Annotated[
     Path,
     typer.Option("--reference", metavar="FILE", help="The atlas: labelled cells of any species."),
@@ -14,8 +16,11 @@ ReferenceOption = Annotated[
 LabelOption = Annotated[
     str, typer.Option("--label", metavar="COLUMN", help="Column of the reference's obs with cell types.")
 ]
+NumericOption = Annotated[
+    bool, typer.Option("--numeric", help="The column holds numbers, such as an age: carry them as such.")
+]
 MethodOption = Annotated[
-    str, typer.Option("--method", metavar="NAME", help="knn, tron, cellama, protein or consensus. Default: knn.")
+    str, typer.Option("--method", metavar="NAME", help="knn, tron, cellama, protein or consensus.")
 ]
 SettingOption = Annotated[
     list[str] | None,
@@ -44,7 +49,13 @@ LabelsOption = Annotated[
 ]
 UnknownOption = Annotated[
     float | None,
-    typer.Option("--unknown-below", metavar="X", help="Leave cells of less confidence without a label. Default: off."),
+    number(
+        "--unknown-below",
+        low=0,
+        high=1,
+        metavar="X",
+        help="Leave cells of less confidence without a label. Default: off.",
+    ),
 ]
 AtlasLayerOption = Annotated[
     str | None, typer.Option("--reference-layer", metavar="NAME", help="Layer of the reference with the counts.")
@@ -69,8 +80,7 @@ SpatialOption = Annotated[
 PhraseOption = Annotated[
     list[str] | None, typer.Option("--phrase", metavar="COLUMN", help="Column of obs for cell sentences; repeatable.")
 ]
-KeyOption = Annotated[str, typer.Option("--key", help="What results are called: <label>_<key>.")]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of everything random.")]
+KeyOption = Annotated[str, typer.Option("--key", metavar="NAME", help="What results are called: <label>_<key>.")]
 TablesOption = Annotated[
     Path | None, typer.Option("--tables", metavar="FOLDER", help="Write longer results of the method there (.tsv).")
 ]

@@ -10,6 +10,7 @@ import typer
 from homodb.cli.annotate import annotate
 from homodb.cli.build import build
 from homodb.cli.cache import cache
+from homodb.cli.command import Command
 from homodb.cli.compare import compare
 from homodb.cli.demo import demo
 from homodb.cli.doctor import doctor
@@ -81,38 +82,14 @@ def options(
     context.obj = release
 
 
-#: What each command does, in the length that a terminal of 80 columns shows.
-SUMMARIES: dict[Callable[..., None], str] = {
-    translate: "Carry an AnnData, or gene lists, into another species' genes.",
-    join: "Put cells of several species over shared features.",
-    integrate: "Lay cells of several species out in one embedding.",
-    score: "Score an integration: types kept, species mixed.",
-    compare: "Compare mappings and methods on the same cells.",
-    annotate: "Carry cell types from a reference to other cells.",
-    evaluate: "Compare labels with the truth.",
-    markers: "Find marker genes, and which are conserved.",
-    report: "Write one page about an integration.",
-    inspect: "Say what the gene names of an AnnData are.",
-    orthologs: "Name the partners of genes in another species.",
-    explain: "Tell the whole story of one gene.",
-    neighbors: "Name the nearest genes by protein embedding.",
-    table: "Put several species side by side, a gene of each a row.",
-    sql: "Ask one question in SQL.",
-    info: "Say what a release holds.",
-    releases: "List the releases of a catalog.",
-    download: "Bring a release into the cache, verified.",
-    verify: "Check every byte of a release.",
-    build: "Build a release from a config, or from Ensembl.",
-    publish: "Put a build into a folder of releases.",
-    fetch: "Fetch Ensembl's files of some species, verified.",
-    embed: "Embed proteomes into a store of vectors.",
-    simulate: "Simulate species with known truth.",
-    exam: "Score the strategies against a known truth.",
-    demo: "Show everything on simulated species.",
-    doctor: "Say what is installed, cached and missing.",
-}
-for command, summary in SUMMARIES.items():
+#: In the order of the help, which shows the first line of each one's docstring.
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    translate, join, integrate, score, compare, annotate, evaluate, markers, report, inspect,
+    orthologs, explain, neighbors, table, sql, info, releases, download, verify,
+    build, publish, fetch, embed, simulate, exam, demo, doctor,
+)  # fmt: skip
+for command in _COMMANDS:
     ask_nothing = command in (info, releases, download, verify, demo, doctor)
-    app.command(command.__name__, no_args_is_help=not ask_nothing, short_help=summary)(command)
-app.add_typer(export, name="export", short_help="Write what other tools load: vectors, mappings.")
-app.add_typer(cache, name="cache", short_help="See and clear what homodb keeps on this machine.")
+    app.command(command.__name__, cls=Command, no_args_is_help=not ask_nothing)(command)
+app.add_typer(export, name="export")
+app.add_typer(cache, name="cache")

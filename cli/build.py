@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,18 +10,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOption
+from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bars, pace_of
-from homodb.schema.errors import ConfigError
+from homodb.cli.together import refuse
+from homodb.cli.values import whole
+from homodb.schema.counted import counted
+from homodb.schema.errors import OptionsError
 
 if TYPE_CHECKING:
     from homodb.etl.runner import Step
 
 
+#: What a config says itself.
+_OF_ENSEMBL = ("ensembl", "species", "model", "base", "division")
+
+
 def build(
+    context: typer.Context,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the release.")],
     config: Annotated[Path | None, typer.Argument(metavar="CONFIG.toml", help="The build config.")] = None,
     ensembl: Annotated[
-        int | None, typer.Option("--ensembl", metavar="N", help="Without a config: fetch from this Ensembl release.")
+        int | None, whole("--ensembl", low=1, help="Without a config: fetch from this Ensembl release.")
     ] = None,
     species: Annotated[
         str | None, typer.Option("--species", metavar="NAMES", help="With --ensembl: species, separated by commas.")
@@ -35,22 +43,27 @@ def build(
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a release from a config, or straight from Ensembl.
+    """Build a release from a config, or from Ensembl.
 
     The folder appears whole or not at all; an earlier build of the same version in it is replaced.
 
     Example: homodb build release.toml -o rel
+
     Example: homodb build --ensembl 113 --species human,mouse,pig --model kmer -o rel
     """
     from rich.progress import TimeElapsedColumn
 
     from homodb.etl.build import build as build_release
-    from homodb.etl.config import EnsemblConfig
+    from homodb.etl.config import BuildConfig, EnsemblConfig
     from homodb.etl.fetch.inputs import config_of
 
-    chosen = config if ensembl is None else config_of(EnsemblConfig(ensembl, division, base), species, model)
-    if chosen is None or (config is not None and (ensembl is not None or species or model or base)):
-        raise ConfigError("give a config, or --ensembl N and --species NAMES; a config says the rest in [ensembl]")
+    if config is not None:
+        refuse(context, _OF_ENSEMBL, f"is for a build without a config: {config} says it in [ensembl] or [embedding]")
+        chosen: Path | BuildConfig = config
+    elif ensembl is not None:
+        chosen = config_of(EnsemblConfig(ensembl, division, base), species, model)
+    else:
+        raise OptionsError("there is nothing to build from: give a config, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:
         bar = progress.add_task("reading the config", total=None)
         begun = time.perf_counter()
@@ -68,13 +81,11 @@ def build(
 
         manifest = build_release(chosen, output, offline=offline, report=report)
     if as_json:
-        json.dump({"path": str(output), **json.loads(manifest.to_json())}, sys.stdout)
-        typer.echo()
+        give_json({"path": str(output), **json.loads(manifest.to_json())})
         return
     for loss in manifest.losses:
         typer.echo(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})", err=True)
-    size = sum(file.bytes for file in manifest.files) / 1e6
-    typer.echo(
-        f"release {manifest.version}: {len(manifest.species)} species, {manifest.rows['gene']:,} genes, "
-        f"{manifest.rows['mapping']:,} mapping rows by {', '.join(manifest.strategies)}; {size:.1f} MB in {output}"
-    )
+    size = megabytes(sum(file.bytes for file in manifest.files))
+    genes, rows = counted(manifest.rows["gene"], "gene"), counted(manifest.rows["mapping"], "mapping row")
+    by = f" by {', '.join(manifest.strategies)}" if manifest.strategies else ""
+    typer.echo(f"release {manifest.version}: {len(manifest.species)} species, {genes}, {rows}{by}; {size} in {output}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homodb.cli.command import Command
 from homodb.cli.options import JsonOption
-from homodb.cli.output import Format, give, megabytes
+from homodb.cli.output import Format, give, give_json, megabytes
+from homodb.schema.counted import counted
 
 if TYPE_CHECKING:
     from homodb.query.cached import Cached
@@ -21,9 +22,11 @@ cache = typer.Typer(
 )
 
 
-@cache.command("list")
+@cache.command("list", cls=Command)
 def list_(as_json: JsonOption = False) -> None:
-    """List releases, broken-off downloads, weights and stores of vectors, with their sizes.
+    """List what is in the cache, with sizes.
+
+    Releases, broken-off downloads, weights and stores of vectors.
 
     Example: homodb cache list
     """
@@ -32,13 +35,13 @@ def list_(as_json: JsonOption = False) -> None:
 
     there = cached()
     if as_json:
-        typer.echo(json.dumps({"folder": str(cache_folder()), "entries": _told(there)}))
+        give_json({"folder": str(cache_folder()), "entries": _told(there)})
         return
     _show(there)
-    typer.echo(f"{len(there)} entries, {megabytes(sum(one.bytes for one in there))}, in {cache_folder()}")
+    typer.echo(f"{_entries(there)}, {megabytes(sum(one.bytes for one in there))}, in {cache_folder()}")
 
 
-@cache.command("prune")
+@cache.command("prune", cls=Command)
 def prune(
     names: Annotated[
         list[str] | None,
@@ -51,7 +54,9 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete from the cache; on a terminal it asks, elsewhere it needs --yes.
+    """Delete from the cache.
+
+    On a terminal it asks, elsewhere it needs --yes.
 
     Example: homodb cache prune --dry-run
     """
@@ -63,15 +68,19 @@ def prune(
         _show(chosen)
     if chosen and not (dry_run or yes):
         if as_json or not sys.stdin.isatty():
-            raise CacheError(f"{len(chosen)} entries would be deleted; say --yes to do so, or --dry-run to see them")
-        typer.confirm(f"delete these {len(chosen)}?", abort=True, err=True)
+            raise CacheError(f"{_entries(chosen)} would be deleted; say --yes to do so, or --dry-run to see them")
+        typer.confirm(f"delete {_entries(chosen)}?", abort=True, err=True)
     if chosen and not dry_run:
         prune_cache([one.name for one in chosen])
     size = megabytes(sum(one.bytes for one in chosen))
     if as_json:
-        typer.echo(json.dumps({"dry_run": dry_run, "deleted": _told(chosen)}))
+        give_json({"dry_run": dry_run, "deleted": _told(chosen)})
     else:
-        typer.echo(f"{len(chosen)} entries, {size}, {'would be' if dry_run else 'were'} deleted")
+        typer.echo(f"{_entries(chosen)}, {size}, {'would be' if dry_run else 'were'} deleted")
+
+
+def _entries(entries: list[Cached]) -> str:
+    return counted(len(entries), "entry", "entries")
 
 
 def _told(entries: list[Cached]) -> list[dict[str, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +12,16 @@ from homodb.cli.options import (
     EachColumnOption,
     EachLayerOption,
     EachSpeciesOption,
+    FileOption,
     JsonOption,
     LabelOption,
     ReleaseOption,
+    ResamplesOption,
     each,
     listed,
     open_chosen,
 )
-from homodb.cli.output import Format, give
+from homodb.cli.output import Format, chosen, give, give_json
 from homodb.cli.progress import status
 
 _SETTING = "A setting of homodb.query.integrate.settings, such as k_weight=50; may be repeated."
@@ -31,45 +32,42 @@ def compare(
     paths: Annotated[list[Path], typer.Argument(metavar="IN...", help="Two or more files of cells (.h5ad, .zarr).")],
     species: EachSpeciesOption = None,
     strategies: Annotated[
-        str, typer.Option("--strategies", metavar="A,B,...", help="all that the species have (default), or names.")
+        str, typer.Option("--strategies", metavar="A,B,...", help="all that the species have, or names.")
     ] = "all",
     methods: Annotated[
-        str, typer.Option("--methods", metavar="A,B,...", help="Of integration. Default: none,cca,harmony.")
+        str, typer.Option("--methods", metavar="A,B,...", help="Methods of integration.")
     ] = "none,cca,harmony",
     label: LabelOption = "cell_type",
     donor_key: DonorKeyOption = None,
     profile: Annotated[
-        str, typer.Option("--profile", metavar="NAME", help="cross-species (default), pllm, scib or all.")
+        str, typer.Option("--profile", metavar="NAME", help="cross-species, pllm, scib or all.")
     ] = "cross-species",
-    resamples: Annotated[int, typer.Option("--resamples", metavar="N", min=0, help="Draws of the intervals.")] = 200,
+    resamples: ResamplesOption = 200,
     column: EachColumnOption = None,
     layer: EachLayerOption = None,
     setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", metavar="FOLDER", help="Keep the integrated objects: a file per mapping.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the table: .csv or .parquet.")
-    ] = None,
+    output: FileOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare mappings and methods of integration on the same cells, beside matching symbols and random pairing.
+    """Compare mappings and methods on the same cells.
 
-    Marks nothing whose interval overlaps the best one's; with one donor of a species, nothing at all.
+    Beside matching symbols and random pairing. Marks nothing whose interval overlaps the best one's; with one donor of
+    a species, nothing at all.
 
     Example: homodb compare human.h5ad mouse.h5ad --species human,mouse --donor-key donor -o table.csv
     """
     from homodb.query.compare.compare import compare as compare_all
     from homodb.query.compare.text import shown
     from homodb.query.integrate.settings import read_settings
-    from homodb.schema.errors import OutputError
-    from homodb.schema.files import check_output
+    from homodb.schema.files import check_folder
 
-    if output is not None and output.suffix not in (".csv", ".parquet"):
-        raise OutputError(f"{output}: name a file that ends with .csv or .parquet")
-    if output is not None:
-        check_output(output, *paths)
+    form = chosen(None, False, output, *paths)
+    if keep is not None:
+        check_folder(keep)
     with open_chosen(context, release) as opened, status() as show:
         found = compare_all(
             paths, species=listed(species), strategies=strategies, methods=methods, label=label, donor_key=donor_key,
@@ -78,9 +76,9 @@ def compare(
             **read_settings(setting or []),
         )  # fmt: skip
     if output is not None:
-        give(found.table, Format(output.suffix[1:]), output)
+        give(found.table, form, output)
     if as_json:
-        typer.echo(json.dumps(found.totals(), ensure_ascii=False, allow_nan=False))
+        give_json(found.totals())
         return
     first, *rest = found.lines()
     typer.echo(f"{first}\n")

@@ -14,37 +14,43 @@ from typing import Annotated
 import typer
 
 from homodb.cli.demo_steps import ORPHAN, Step, first_steps, next_steps
+from homodb.cli.values import whole
 from homodb.schema.errors import MissingPackageError, OutputError
+from homodb.schema.files import check_folder, check_there, make_folder
 
 _SAID = "All data here are simulated: they show how homodb is used, and say nothing about biology."
 
 
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")] = Path("demo"),
-    genes: Annotated[int, typer.Option("--genes", metavar="N", min=300, help="Genes of the common ancestor.")] = 1000,
-    cells: Annotated[int, typer.Option("--cells", metavar="N", min=900, help="Cells of all species.")] = 900,
+    genes: Annotated[int, whole("--genes", low=300, high=60_000, help="Genes of the common ancestor.")] = 1000,
+    cells: Annotated[int, whole("--cells", low=900, high=1_000_000, help="Cells of all species.")] = 900,
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="ESM2 checkpoint, in place of k-mer profiles.")
     ] = None,
 ) -> None:
-    """Show everything on simulated species, from nothing to a report, and how much of the known truth comes back.
+    """Show everything on simulated species.
 
-    Each step is a command: it is shown with a line or two of its answer. All that was answered is in DIR/log.txt.
+    From nothing to a report, and how much of the known truth comes back. Each step is a command: it is shown
+    with a line or two of its answer. All that was answered is in DIR/log.txt.
 
     Example: homodb demo -o demo
     """
+    from homodb.etl.embeddings.checkpoints import check_whole, find_checkpoint
     from homodb.query.doctor import lacking
 
+    if weights is not None:
+        check_there(weights)
+        find_checkpoint(weights.stem)
+        check_whole(weights)
+    check_folder(output)
     log, sim = output / "log.txt", output / "sim"
     if output.is_dir() and any(output.iterdir()) and not log.exists():
         raise OutputError(f"{output}: holds something else than a demo; name another folder (-o)")
     if missing := lacking("cells"):
         raise MissingPackageError.of("the demo", ", ".join(missing), "cells")
     began = time.perf_counter()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output}: no folder can be made there ({error.strerror or error})") from error
+    make_folder(output)
     _clear(output)
     typer.echo(_SAID)
     with log.open("w", encoding="utf-8") as stream:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import typer
 
 from homodb.cli.options import JsonOption
+from homodb.cli.output import give_json
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what is installed, cached and missing on this machine, and how to get it.
+    """Say what is installed, cached and missing.
 
-    Asks nothing of the network and changes nothing.
+    On this machine, and how to get it. Asks nothing of the network and changes nothing.
 
     Example: homodb doctor
     """
@@ -22,7 +22,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
     findings = examine()
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in findings], ensure_ascii=False))
+        give_json([asdict(one) for one in findings])
         return
     area = ""
     for one in findings:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from dataclasses import asdict
 from enum import StrEnum
@@ -13,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import JsonOption
+from homodb.cli.output import give_json
 from homodb.cli.progress import steps_bar
+from homodb.cli.values import whole, word
+from homodb.schema.counted import counted
 from homodb.schema.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -32,21 +33,29 @@ def embed(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="Folder of vectors; it may exist.")],
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="kmer, or an ESM2 checkpoint.")] = "kmer",
     weights: Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="The checkpoint's file.")] = None,
-    layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Layer. Default: the last.")] = None,
-    long: Annotated[LongWay | None, typer.Option("--long", help="Over 1022 residues. Default: truncate.")] = None,
-    device: Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Default: auto.")] = "auto",
+    layer: Annotated[int | None, whole("--layer", help="Layer of the model. Default: the last.")] = None,
+    long: Annotated[
+        LongWay | None, word("--long", kind=LongWay, help="Proteins of over 1022 residues; by default truncated")
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="Where to compute: auto, cpu, cuda, cuda:1 or mps.")
+    ] = "auto",
     precision: Annotated[
-        str, typer.Option("--precision", metavar="float32|bfloat16|float16", help="Default: float32.")
+        str, typer.Option("--precision", metavar="NAME", help="Of the numbers: float32, bfloat16 or float16.")
     ] = "float32",
-    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes. Default: 1.")] = 1,
+    workers: Annotated[int, whole("--workers", low=1, high=1024, help="Processes that compute.")] = 1,
     species: Annotated[
-        list[str] | None, typer.Option("--species", metavar="NAME", help="Default: as the file's name begins.")
+        list[str] | None,
+        typer.Option(
+            "--species", metavar="NAME", help="Of all files, or repeated, of each. Default: as the file's name begins."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Embed proteomes into a store of vectors, by sequence; only what is not there yet.
+    """Embed proteomes into a store of vectors.
 
-    Stopped at any moment, the same command goes on where it was, and the result is the same.
+    By sequence, and only what is not there yet. Stopped at any moment, the same command goes on where it was, and the
+    result is the same.
 
     Example: homodb embed Homo_sapiens.GRCh38.pep.all.fa.gz -o vectors --model esm2_t6_8M_UR50D
     """
@@ -65,7 +74,7 @@ def embed(
                 nonlocal begun, last, seconds
                 begun = begun if now.tokens else time.perf_counter()
                 seconds = time.perf_counter() - begun
-                last = f"{now.done:,} of {now.total:,} sequences"
+                last = f"{now.done:,} of {counted(now.total, 'sequence')}"
                 rate = f", {now.tokens / seconds:,.0f} tokens/s" if now.tokens else ""
                 show(last + rate, now.tokens, now.total_tokens)
 
@@ -73,8 +82,7 @@ def embed(
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {last} embedded and kept in {output}: the same command goes on there") from None
     if as_json:
-        json.dump(asdict(told) | {"seconds": seconds}, sys.stdout, default=str)
-        typer.echo()
+        give_json(asdict(told) | {"seconds": seconds})
         return
     counts = told.counts
     for reason, count in told.dropped.items():
@@ -82,6 +90,6 @@ def embed(
     rate = f", {counts.tokens:,} tokens at {counts.tokens / seconds:,.0f}/s" if counts.embedded else ""
     others = f", {counts.elsewhere:,} by another process" if counts.elsewhere else ""
     typer.echo(
-        f"embedded by {told.identity.model}: {counts.embedded:,} of {counts.wanted:,} different sequences of "
-        f"{told.proteins:,} proteins{rate}{others}; {counts.there:,} were there; {told.store}"
+        f"embedded by {told.identity.model}: {counts.embedded:,} of {counted(counts.wanted, 'different sequence')} of "
+        f"{counted(told.proteins, 'protein')}{rate}{others}; {counts.there:,} were there; {told.store}"
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from homodb.cli.annotate_options import LabelsOption
-from homodb.cli.options import DonorKeyOption, JsonOption, ReleaseOption
-from homodb.cli.output import Format, give
+from homodb.cli.options import DonorKeyOption, JsonOption, ReleaseOption, ResamplesOption
+from homodb.cli.output import Format, give, give_json
 from homodb.cli.progress import status
 
 
@@ -27,14 +26,19 @@ def evaluate(
         typer.Option("--reference", metavar="FILE", help="The reference: leave each type out of it in turn."),
     ] = None,
     labels: LabelsOption = None,
-    resamples: Annotated[int, typer.Option("--resamples", metavar="N", min=0, help="Draws of intervals; 0: no.")] = 200,
+    numeric: Annotated[
+        bool, typer.Option("--numeric", help="The columns hold numbers. Found, where homodb annotate made them.")
+    ] = False,
+    resamples: ResamplesOption = 200,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="FOLDER", help="Draw confusion and calibration there (.svg).")
     ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare labels with the truth: measures with intervals, per type, calibration, and what the reference lacks.
+    """Compare labels with the truth.
+
+    Measures with intervals, per type, calibration, and what the reference lacks.
 
     Example: homodb evaluate out.h5ad --truth cell_type --donor-key donor --figures figures
     """
@@ -43,14 +47,15 @@ def evaluate(
     with status() as show:
         told = evaluate_file(
             path, truth=truth, predicted=predicted, donor_key=donor_key, reference=reference, labels=labels,
+            numeric=numeric or None,
             resamples=resamples, figures=figures, release=release or context.obj, report=show,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps({"input": str(path), **told.flat()}, ensure_ascii=False, allow_nan=False))
+        give_json({"input": str(path), **told.flat()})
         return
     typer.echo("\n".join(told.lines()))
     for title, table in (("", told.rows), ("", told.types), ("each type left out of the reference:", told.left_out)):
-        if table is not None:
+        if table is not None and table.height:
             typer.echo(f"\n{title}" if title else "")
             give(table, Format.TABLE)
     if figures is not None:

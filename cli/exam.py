@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, give
+from homodb.cli.options import FileOption, FormatOption, JsonOption, ReleaseOption, open_chosen
+from homodb.cli.output import Format, chosen, give
+from homodb.cli.together import apart
+from homodb.cli.values import word
 from homodb.query.exam import By
 from homodb.query.exam import exam as examine
+from homodb.schema.files import check_there
 
 
 def exam(
@@ -18,28 +21,27 @@ def exam(
     truth: Annotated[Path, typer.Option("--truth", metavar="FILE", help="All true ortholog pairs, tab separated.")],
     path: Annotated[str | None, typer.Argument(metavar="RELEASE", help="The release; also by --release.")] = None,
     genes: Annotated[Path | None, typer.Option("--genes", metavar="FILE", help="All genes that exist.")] = None,
-    by: Annotated[By | None, typer.Option("--by", help="One question alone; by default all.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to give the answer.")] = Format.TABLE,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
+    by: Annotated[By | None, word("--by", kind=By, help="One question alone; by default all")] = None,
+    form: FormatOption = None,
+    output: FileOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score every strategy of a release against a known truth.
+    """Score the strategies against a known truth.
 
     Precision, recall and F1 over ortholog pairs and over one-to-one families; by evidence class, divergence and
     family size.
 
     Example: homodb exam rel --truth truth.tsv.gz --by strategy
     """
-    from homodb.schema.files import check_output
-
-    if output is not None:
-        check_output(output, truth, genes)
+    if path and release:
+        raise apart("RELEASE", "--release")
+    form = chosen(form, as_json, output, truth, genes)
+    check_there(truth, genes)
     with open_chosen(context, path or release) as opened:
         found = examine(opened, truth, genes=genes)
-    chosen = Format.JSON if as_json else form
-    if chosen is not Format.TABLE or output is not None:
-        give(found.rows(by), chosen, output)
+    if form is not Format.TABLE:
+        give(found.rows(by), form, output)
         return
     for line in found.heading:
         typer.echo(line)

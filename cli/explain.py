@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from homodb.cli.options import FromOption, JsonOption, ReleaseOption, ToOption, open_chosen
-from homodb.cli.output import Format, give
+from homodb.cli.output import Format, give, give_json
 
 
 def explain(
@@ -28,14 +27,15 @@ def explain(
     with open_chosen(context, release) as opened:
         story = opened.explain(gene, source=source, target=target)
     if as_json:
-        typer.echo(json.dumps(story.rows(), ensure_ascii=False))
+        give_json(story.rows())
         return
     row = story.gene.row(0, named=True)
     kind = row["biotype"] or "biotype not told"
     marks = [mark for mark in ("mitochondrial", "ribosomal", "pseudoautosomal") if row[mark]]
     how = row["how"] if row["understood_as"] == gene else f"{row['how']} {row['understood_as']}"
-    own_id = "no stable ID in the sources" if row["symbol_stands_in"] else row["stable_id"]
-    typer.echo(f"{gene} is {row['symbol'] or row['stable_id']} of {story.source} ({own_id}), found by {how}")
+    typer.echo(
+        f"{gene} is {row['symbol'] or 'a gene without symbol'} of {story.source}{_beside(row, gene)}, found by {how}"
+    )
     typer.echo(", ".join([kind, *marks, *([row["description"]] if row["description"] else [])]))
     if row["aliases"]:
         typer.echo("aliases: " + ", ".join(row["aliases"]))
@@ -47,3 +47,10 @@ def explain(
         typer.echo("none")
     typer.echo("\nwhat each strategy answers:")
     give(story.answers, Format.TABLE)
+
+
+def _beside(row: dict[str, Any], gene: str) -> str:
+    """Return the stable ID in parentheses, unless it is what was asked for."""
+    if row["symbol_stands_in"]:
+        return " (no stable ID in the sources)"
+    return "" if row["stable_id"] == gene else f" ({row['stable_id']})"

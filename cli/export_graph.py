@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from homodb.cli.options import FromOption, JsonOption, ReleaseOption, StrategyOption, open_chosen
+from homodb.cli.output import give_json
+from homodb.cli.together import apart
+from homodb.cli.values import word
+from homodb.schema.counted import counted
+from homodb.schema.errors import OptionsError
 from homodb.schema.exports import GeneNames, GraphForm, Weight
 
 
@@ -19,32 +23,50 @@ def graph(
         list[str], typer.Option("--to", metavar="SPECIES", help="Species, by any name; samap may have several.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write, .npz.")],
-    form: Annotated[GraphForm, typer.Option("--format", help="Form of the file.")],
+    form: Annotated[GraphForm, word("--format", kind=GraphForm, help="Form of the file")],
     strategy: StrategyOption = None,
     weight: Annotated[
-        Weight | None, typer.Option("--weight", help="Weight of edges. Default: by strategy; 1 for biadjacency.")
+        Weight | None,
+        word("--weight", kind=Weight, help="Weight of edges; by default by strategy, for biadjacency equal"),
     ] = None,
-    names: Annotated[GeneNames, typer.Option("--names", help="What samap calls genes.")] = GeneNames.SYMBOL,
+    names: Annotated[
+        GeneNames | None, word("--names", kind=GeneNames, help="What samap calls genes; by default symbol")
+    ] = None,
     ids: Annotated[
         list[str] | None, typer.Option("--id", metavar="SPECIES=ID", help="ID of a species in SAMap; may be repeated.")
     ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a mapping as SAMap's gene graph, in place of BLAST's, or as a matrix of source by target genes.
+    """Write a mapping as a graph.
+
+    As SAMap's gene graph, in place of BLAST's, or as a matrix of source by target genes.
 
     Example: homodb export graph --from human --to mouse --format samap -o gnnm.npz
     """
     from homodb.query.export import export_graph
 
+    called = _read_ids(ids or [])
     with open_chosen(context, release) as opened:
         done = export_graph(
             opened, output, form=form, species=[source, *target], strategy=strategy, weight=weight,
-            names=names, ids=dict(one.partition("=")[::2] for one in ids or []),
+            names=names, ids=called,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(done))
+        give_json(done)
         return
-    typer.echo(f"{done['pairs']:,} pairs of {done['genes']:,} genes in {output}")
+    typer.echo(f"{counted(done['pairs'], 'pair')} of {counted(done['genes'], 'gene')} in {output}")
     if done["unlinked"]:
         typer.echo(f"no mapping, so no pairs: {', '.join(done['unlinked'])}")
+
+
+def _read_ids(given: list[str]) -> dict[str, str]:
+    """Return the ID that each species goes by."""
+    ids: dict[str, str] = {}
+    for one in given:
+        species, _, called = (part.strip() for part in one.partition("="))
+        if not (species and called):
+            raise OptionsError(f"--id {one}: wanted SPECIES=ID, such as human=hs")
+        if ids.setdefault(species, called) != called:
+            raise apart(f"--id {species}={ids[species]}", f"--id {one}")
+    return ids

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from homodb.cli.options import BaseOption, DivisionOption, EnsemblOption, JsonOption, OfflineOption, SpeciesListOption
-from homodb.cli.output import megabytes
+from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import steps_bar
+from homodb.cli.values import whole
+from homodb.schema.counted import counted
 
 if TYPE_CHECKING:
     from homodb.etl.fetch.progress import Progress
@@ -27,12 +28,12 @@ def fetch(
     checksums: Annotated[
         bool, typer.Option("--checksums/--no-checksums", help="Whether Ensembl's checksums have to hold.")
     ] = True,
-    connections: Annotated[int, typer.Option("--connections", metavar="N", help="At a time. Default: 3.")] = 3,
+    connections: Annotated[int, whole("--connections", low=1, high=8, help="Connections at a time, 8 at most.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch Ensembl's files of some species, verified, and write a config over them for homodb build.
+    """Fetch Ensembl's files of some species, verified.
 
-    Stopped at any moment, the same command goes on where it was.
+    And write a config over them for homodb build. Stopped at any moment, the same command goes on where it was.
 
     Example: homodb fetch --ensembl 113 --species human,mouse,pig -o inputs
     """
@@ -45,11 +46,10 @@ def fetch(
     with steps_bar("asking") as show:
 
         def report(now: Progress) -> None:
-            told = (
-                f"{now.step}: {now.files} of {now.all_files} files, {megabytes(now.bytes)}"
-                if now.all_files
-                else now.step
+            files = (
+                f": {now.files} of {counted(now.all_files, 'file')}, {megabytes(now.bytes)}" if now.all_files else ""
             )
+            told = f"{now.step}{files}"
             show(told, now.bytes, now.all_bytes)
 
         if dry_run:
@@ -61,14 +61,14 @@ def fetch(
     for note in found.notes:
         typer.echo(f"noted: {note}", err=True)
     if as_json:
-        typer.echo(json.dumps(found.totals()))
+        give_json(found.totals())
         return
     if dry_run:
         for file in found.missing:
             typer.echo(f"{'' if file.high is None else megabytes(file.high):>12}  {file.url}")
         size = "of unknown size" if found.missing_bytes is None else f"about {megabytes(found.missing_bytes)}"
-        typer.echo(f"{len(found.missing)} of {len(found.files)} files to fetch, {size}")
+        typer.echo(f"{len(found.missing):,} of {counted(len(found.files), 'file')} to fetch, {size}")
         return
     size = megabytes(sum(file.bytes or 0 for file in found.files))
-    typer.echo(f"{len(found.files)} files, {size}, {len(found.missing)} of them fetched now")
+    typer.echo(f"{counted(len(found.files), 'file')}, {size}, {len(found.missing)} of them fetched now")
     typer.echo(f"next: homodb build {found.config} -o rel")

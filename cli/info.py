@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import typer
 
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, give
+from homodb.cli.output import Format, give, give_json
 
 
 def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOption = False) -> None:
@@ -29,7 +28,7 @@ def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOpt
                 "mappings": mapped.to_dicts(),
                 "losses": list(manifest.losses) if manifest else None,
             }
-            typer.echo(json.dumps(whole, ensure_ascii=False))
+            give_json(whole)
             return
         typer.echo(f"release {opened.version}, Ensembl {opened.ensembl or 'not told'}, {opened.path}")
         if manifest:

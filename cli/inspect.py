@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from homodb.cli import complete
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, give
+from homodb.cli.output import Format, give, give_json
+from homodb.schema.counted import counted
 
 if TYPE_CHECKING:
     from homodb.query.inspect import Inspection
@@ -28,7 +28,9 @@ def inspect(
             autocompletion=complete.species,
         ),
     ] = None,
-    column: Annotated[str | None, typer.Option("--column", help="Column of var that holds the gene names.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="Column of var that holds the gene names.")
+    ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,14 +45,15 @@ def inspect(
     with open_chosen(context, release) as opened:
         found = look(path, release=opened, source=source, column=column)
     if as_json:
-        typer.echo(json.dumps(found.totals(), ensure_ascii=False, default=str))
+        give_json(found.totals())
         return
     _print(found)
 
 
 def _print(found: Inspection) -> None:
     where = "index" if found.column is None else f"column {found.column!r}"
-    typer.echo(f"{found.path.name}: {found.cells:,} cells, {found.genes:,} genes; names from var's {where}")
+    cells, genes = counted(found.cells, "cell"), counted(found.genes, "gene")
+    typer.echo(f"{found.path.name}: {cells}, {genes}; names from var's {where}")
     told = f"{found.species}; {found.resolved:.1%} of the names mean one gene" if found.species else "undecided"
     typer.echo(f"species: {told}\n")
     for title, frame in (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +9,17 @@ import typer
 
 from homodb.cli import complete
 from homodb.cli.options import (
+    CellsOption,
     CountsLayerOption,
     JsonOption,
+    OneToOneOption,
     ReleaseOption,
     SpeciesKeyOption,
-    StrategyOption,
     listed,
 )
-from homodb.cli.output import plain
+from homodb.cli.output import give_json
 from homodb.cli.progress import status
+from homodb.schema.counted import counted
 
 _SETTING = "Any setting of homodb.query.integrate.settings, such as k_weight=50 or clustering=leiden; may be repeated."
 
@@ -28,13 +29,13 @@ def integrate(
     paths: Annotated[
         list[Path], typer.Argument(metavar="IN...", help="One joint file, or one of each species (joined first).")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="File to write.")],
+    output: CellsOption,
     method: Annotated[
         str,
         typer.Option(
             "--method",
             metavar="NAME",
-            help="none, cca, harmony, scvi, protein or cellama. Default: cca.",
+            help="none, cca, harmony, scvi, protein or cellama.",
             autocompletion=complete.integration_methods,
         ),
     ] = "cca",
@@ -51,18 +52,22 @@ def integrate(
     label: Annotated[
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types, noted for scoring.")
     ] = None,
-    strategy: StrategyOption = None,
+    strategy: OneToOneOption = None,
     layer: CountsLayerOption = None,
     size_factors: Annotated[
         str, typer.Option("--size-factors", metavar="WORD", help="shared (joint features) or full (all genes).")
     ] = "shared",
     umap: Annotated[bool, typer.Option("--umap", help="Lay the cells out on a plane, for looking only.")] = False,
-    key: Annotated[str | None, typer.Option("--key", help="What results are called. Default: the method.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="NAME", help="What results are called. Default: the method.")
+    ] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Integrate cells of several species: one embedding in which like cells lie together.
+    """Lay cells of several species out in one embedding.
+
+    Like cells lie together in it.
 
     Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
     """
@@ -76,13 +81,15 @@ def integrate(
             release=release or context.obj, report=show, **read_settings(setting or []),
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps({"output": str(output), **told, "features": list(told["features"])}, default=plain))
+        give_json({"output": str(output), **told, "features": list(told["features"])})
         return
-    typer.echo(f"{told['n_cells']} cells: " + ", ".join(f"{n} {name}" for name, n in told["cells"].items()))
-    typer.echo(f"{len(told['features'])} variable of {told['n_joint_features']} joint features")
+    typer.echo(
+        f"{counted(told['n_cells'], 'cell')}: " + ", ".join(f"{n:,} {name}" for name, n in told["cells"].items())
+    )
+    typer.echo(f"{len(told['features']):,} variable of {counted(told['n_joint_features'], 'joint feature')}")
     for pair, anchors in told.get("anchors", {}).items():
-        typer.echo(f"{anchors} anchors {pair}")
+        typer.echo(f"{counted(anchors, 'anchor')} {pair}")
     typer.echo("".join(f"{one}\n" for one in told.get("merged", [])), nl=False)
     if "clusters" in told:
-        typer.echo(f"{told['clusters']} clusters: obs[{told['key'] + '_cluster'!r}]")
+        typer.echo(f"{counted(told['clusters'], 'cluster')}: obs[{told['key'] + '_cluster'!r}]")
     typer.echo(f"embedding: obsm[{'X_' + told['key']!r}]\nwritten: {output}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,28 +9,30 @@ import typer
 
 from homodb.cli import complete
 from homodb.cli.options import (
+    CellsOption,
     EachColumnOption,
     EachLayerOption,
     EachSpeciesOption,
     JsonOption,
+    OneToOneOption,
     ReleaseOption,
-    StrategyOption,
     each,
     listed,
     open_chosen,
 )
+from homodb.cli.output import give_json
 from homodb.cli.progress import cells_bar
+from homodb.cli.together import refuse
 from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
+from homodb.cli.values import whole
 
 
 def join(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="IN...", help="Two or more files of cells (.h5ad, .zarr).")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
-    ],
+    output: CellsOption,
     species: EachSpeciesOption = None,
-    strategy: StrategyOption = None,
+    strategy: OneToOneOption = None,
     via: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +45,7 @@ def join(
     features: Annotated[
         str, typer.Option("--features", metavar="KIND", help="Under ens_m2m: group (orthologs added up) or copy.")
     ] = "group",
-    largest: Annotated[int, typer.Option("--largest", metavar="N", help="Most genes of a group.")] = 20,
+    largest: Annotated[int, whole("--largest", low=2, help="Most genes of a group.")] = 20,
     too_large: Annotated[
         str, typer.Option("--too-large", metavar="WORD", help="Groups with more genes: leave (out) or refuse.")
     ] = "leave",
@@ -64,18 +65,21 @@ def join(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put cells of several species into one file over a joint gene table.
+    """Put cells of several species over shared features.
 
-    Says what became of the genes and of the counts of every file.
+    Into one file, over a joint gene table. Says what became of the genes and of the counts of every file.
 
     Example: homodb join human.h5ad mouse.h5ad pig.h5ad --species human,mouse,pig --via mouse -o joint.h5ad
     """
     from homodb.query.join import join_to_file
     from homodb.query.join.report_file import write_join_report
     from homodb.query.translate.report_file import check_report
+    from homodb.schema.strategies import Strategy, find_strategy
 
     if report_file is not None:
         check_report(report_file, output, *paths)
+    if find_strategy(strategy or Strategy.HM_O2O) is not Strategy.ENS_M2M:
+        refuse(context, ("features", "largest", "too_large"), "is for --strategy ens_m2m, whose genes may form groups")
     with open_chosen(context, release) as opened, cells_bar() as show:
         report = join_to_file(
             paths, output, species=listed(species), strategy=strategy, release=opened, via=via, features=features,
@@ -85,9 +89,7 @@ def join(
     if report_file is not None:
         write_join_report(report, report_file)
     if as_json:
-        typer.echo(
-            json.dumps({"output": str(output), **report.totals()}, ensure_ascii=False, allow_nan=False, default=str)
-        )
+        give_json({"output": str(output), **report.totals()})
         return
     for line in report.lines():
         typer.echo(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +18,10 @@ from homodb.cli.options import (
     StrategyOption,
     listed,
 )
+from homodb.cli.output import give_json
 from homodb.cli.progress import status
+from homodb.cli.values import number, whole
+from homodb.schema.files import check_folder
 
 
 def markers(
@@ -34,29 +36,40 @@ def markers(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for tables and the dot plot.")
     ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="Conserved markers shown of each type.")] = 5,
+    top: Annotated[int, whole("--top", low=1, help="Conserved markers shown of each type.")] = 5,
     rest: Annotated[
-        str, typer.Option("--rest", metavar="WORD", help="Compare with shared types (default), or all of the species.")
+        str, typer.Option("--rest", metavar="WORD", help="Compare with shared types, or all of the species.")
     ] = "shared",
-    fdr: Annotated[float, typer.Option("--fdr", metavar="RATE", help="Most false discovery rate.")] = 0.05,
-    min_log2fc: Annotated[float, typer.Option("--min-log2fc", metavar="X", help="Least log2 fold change.")] = 1.0,
+    fdr: Annotated[
+        float, number("--fdr", low=0, high=1, metavar="RATE", help="Most false discovery rate, 0 to 1.")
+    ] = 0.05,
+    min_log2fc: Annotated[
+        float, number("--min-log2fc", low=0, high=100, metavar="X", help="Least log2 fold change.")
+    ] = 1.0,
     min_share: Annotated[
-        float, typer.Option("--min-share", metavar="SHARE", help="Least share of the type's cells with the gene.")
+        float,
+        number(
+            "--min-share", low=0, high=1, metavar="SHARE", help="Least share of the type's cells with the gene, 0 to 1."
+        ),
     ] = 0.1,
     layer: CountsLayerOption = None,
-    column: Annotated[str | None, typer.Option("--column", help="Column of var with the gene names.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="Column of var with the gene names.")
+    ] = None,
     strategy: StrategyOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the marker genes of each cell type, and say which of them other species share.
+    """Find marker genes, and which are conserved.
 
-    Conserved, species-specific, without ortholog, and not measured are kept apart.
+    Of each cell type: conserved, species-specific, without ortholog, and not measured are kept apart.
 
     Example: homodb markers human.h5ad mouse.h5ad --species human,mouse --donor-key donor -o markers
     """
     from homodb.query.markers import markers as find
 
+    if output is not None:
+        check_folder(output)
     with status() as show:
         found = find(
             paths, label=label, species=listed(species), species_key=species_key, donor_key=donor_key, layer=layer,
@@ -66,7 +79,7 @@ def markers(
         written = [] if output is None else found.write(output, top)
     if as_json:
         told = {**found.totals(top), "files": [str(path) for path in written]}
-        typer.echo(json.dumps(told, ensure_ascii=False, allow_nan=False))
+        give_json(told)
         return
     for line in found.lines(top):
         typer.echo(line)

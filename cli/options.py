@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from homodb.cli import complete
+from homodb.cli.output import Format
+from homodb.cli.values import whole, word
+from homodb.schema.errors import OptionsError
 
 if TYPE_CHECKING:
     from homodb.query.release import Release
+
+
+def _cells_output(output: Path | None) -> Path | None:
+    """Refuse, before any work is done, a file of cells that could not be written, or ends as another kind of file."""
+    if output is not None:
+        from homodb.query.stored import check_cells_output
+
+        check_cells_output(output)
+    return output
+
+
+def _located(release: str | None) -> str | None:
+    """Refuse a release that is not there, also where a command would not need it."""
+    if release == "":
+        raise OptionsError("--release is empty: name a release, or leave it out")
+    if release is not None:
+        from homodb.query.location import locate
+
+        locate(release)
+    return release
+
 
 ReleaseOption = Annotated[
     str | None,
     typer.Option(
         "--release",
         metavar="PATH|NAME",
+        callback=_located,
         help="Release to use: its folder, its .duckdb file, or its name in the cache. "
         "Default: $HOMODB_RELEASE, else the newest in the cache.",
+    ),
+]
+CellsOption = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", metavar="OUT", callback=_cells_output, help="File to write; .zarr for a zarr store."
     ),
 ]
 FromOption = Annotated[
@@ -29,20 +61,28 @@ FromOption = Annotated[
 ToOption = Annotated[
     str, typer.Option("--to", metavar="SPECIES", help="Species to go to, by any name.", autocompletion=complete.species)
 ]
+_FIVE = "ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o. Default: {}; lm_o2o where Ensembl has nothing."
 StrategyOption = Annotated[
     str | None,
-    typer.Option(
-        "--strategy",
-        metavar="NAME",
-        help="ens_m2m, ens_o2o, hm_o2o, lm_o2o or hl_o2o.",
-        autocompletion=complete.strategies,
-    ),
+    typer.Option("--strategy", metavar="NAME", help=_FIVE.format("ens_m2m"), autocompletion=complete.strategies),
+]
+OneToOneOption = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help=_FIVE.format("hm_o2o"), autocompletion=complete.strategies),
+]
+FormatOption = Annotated[
+    Format | None,
+    word("--format", kind=Format, help="How to give the answer; by default as FILE ends, else table"),
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="File to write: .csv, .tsv, .json, .parquet, .arrow."),
 ]
 EmbeddingOption = Annotated[
     str | None,
-    typer.Option("--embedding", metavar="NAME", help="Embedding, such as kmer-mean. Default: the release's default."),
+    typer.Option("--embedding", metavar="NAME", help="Embedding, such as kmer-mean. Default: the release's own."),
 ]
-EnsemblOption = Annotated[int, typer.Option("--ensembl", metavar="N", help="Ensembl release to fetch from.")]
+EnsemblOption = Annotated[int, whole("--ensembl", low=1, help="Ensembl release to fetch from.")]
 SpeciesListOption = Annotated[
     str,
     typer.Option(
@@ -57,7 +97,7 @@ BaseOption = Annotated[
     typer.Option("--base", metavar="URL", help="Folder of the releases, for mirrors. Default: Ensembl's."),
 ]
 DivisionOption = Annotated[
-    str, typer.Option("--division", metavar="NAME", help="vertebrates (default), plants, metazoa, fungi or protists.")
+    str, typer.Option("--division", metavar="NAME", help="vertebrates, plants, metazoa, fungi or protists.")
 ]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask for nothing: take what was fetched before.")]
 CatalogOption = Annotated[
@@ -86,9 +126,15 @@ EachSpeciesOption = Annotated[
     ),
 ]
 _EACH = "one for all files, or one for each, comma-separated (- for none)"
-EachColumnOption = Annotated[str | None, typer.Option("--column", help=f"Column of var with gene names: {_EACH}.")]
-EachLayerOption = Annotated[str | None, typer.Option("--layer", help=f"Layer in place of X, or raw: {_EACH}.")]
-CountsLayerOption = Annotated[str | None, typer.Option("--layer", help="Layer that holds the counts, in place of X.")]
+EachColumnOption = Annotated[
+    str | None, typer.Option("--column", metavar="NAME", help=f"Column of var with gene names: {_EACH}.")
+]
+EachLayerOption = Annotated[
+    str | None, typer.Option("--layer", metavar="NAME", help=f"Layer in place of X, or raw: {_EACH}.")
+]
+CountsLayerOption = Annotated[
+    str | None, typer.Option("--layer", metavar="NAME", help="Layer that holds the counts, in place of X.")
+]
 DonorKeyOption = Annotated[
     str | None,
     typer.Option(
@@ -97,6 +143,8 @@ DonorKeyOption = Annotated[
         help="Column of obs with donors: the units of tests, intervals and held-out cells.",
     ),
 ]
+SeedOption = Annotated[int, whole("--seed", high=2**32 - 1, help="Of everything random.")]
+ResamplesOption = Annotated[int, whole("--resamples", high=1_000_000, help="Draws of the intervals; 0: none.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

@@ -1,9 +1,15 @@
-"""How far a command is: a word that changes, and bars over steps, bytes and cells; shown on a terminal only."""
+"""How far a command is: a word that changes, and bars over steps, bytes and cells.
+
+They are drawn on a terminal; in a log, what takes long is told from time to time by a plain line of the error stream.
+"""
 
 from __future__ import annotations
 
 import datetime
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +19,9 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
     from homodb.query.translate.carry import Progress
+
+#: Seconds until a log is told what is being done, and until it is told again.
+_FIRST, _AGAIN = 15.0, 30.0
 
 
 @contextmanager
@@ -26,8 +35,42 @@ def status() -> Iterator[Callable[[str], None]]:
     """
     from rich.console import Console
 
-    with Console(stderr=True, highlight=False, markup=False).status("reading") as shown:
-        yield shown.update
+    console = Console(stderr=True, highlight=False, markup=False)
+    if console.is_terminal:
+        with console.status("reading") as shown:
+            yield shown.update
+        return
+    step = "reading"
+
+    def begin(word: str) -> None:
+        nonlocal step
+        step = word
+
+    with _told(lambda: step):
+        yield begin
+
+
+@contextmanager
+def _told(doing: Callable[[], str]) -> Iterator[None]:
+    """Tell a log what is being done, where that takes long: what is quick leaves nothing there."""
+    done, begun = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        pause, before = _FIRST, ""
+        while not done.wait(pause):
+            now, pause = doing(), _AGAIN
+            if now != before:
+                sys.stderr.write(f"working: {now} ({time.monotonic() - begun:,.0f} s)\n")
+                sys.stderr.flush()
+            before = now
+
+    telling = threading.Thread(target=tell, name="homodb-progress", daemon=True)
+    telling.start()
+    try:
+        yield
+    finally:
+        done.set()
+        telling.join()
 
 
 @contextmanager
@@ -40,7 +83,19 @@ def bars(*columns: ProgressColumn) -> Iterator[Bars]:
     console = Console(stderr=True, highlight=False, markup=False)
     first = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
     with Bars(*first, *columns, console=console, transient=True, disable=not console.is_terminal) as opened:
-        yield opened
+        if console.is_terminal:
+            yield opened
+            return
+        with _told(lambda: _line(opened)):
+            yield opened
+
+
+def _line(bars: Bars) -> str:
+    """Return in words what the first bar shows."""
+    bar = next(iter(bars.tasks), None)
+    if bar is None:
+        return "beginning"
+    return f"{bar.description}, {bar.completed / bar.total:.0%}".replace("%", " %") if bar.total else bar.description
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import JsonOption
-from homodb.cli.output import megabytes
+from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bytes_bar
 
 
@@ -19,10 +18,10 @@ def publish(
     target: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Folder of releases, to be served as it is.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Put a build among the releases of a folder, and into its catalog.
+    """Put a build into a folder of releases.
 
-    Every file and invariant is checked first. The same release may be published again; another of its name may not.
-    Any static web server, bucket or disk can serve the folder.
+    And into its catalog. Every file and invariant is checked first. The same release may be published again; another of
+    its name may not. Any static web server, bucket or disk can serve the folder.
 
     Example: homodb publish rel --to releases
     """
@@ -31,7 +30,7 @@ def publish(
     with bytes_bar(f"publishing {folder}") as report:
         entry = publish_release(folder, target, report=report)
     if as_json:
-        typer.echo(json.dumps({"folder": str(target / entry.name), **asdict(entry)}, ensure_ascii=False))
+        give_json({"folder": str(target / entry.name), **asdict(entry)})
         return
     typer.echo(
         f"published {entry.name} ({megabytes(entry.bytes)}) in {target}; sha256 of its manifest {entry.manifest_sha256}"

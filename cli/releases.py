@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 
 from homodb.cli.options import AllowHostOption, CatalogOption, JsonOption
-from homodb.cli.output import Format, give, megabytes
+from homodb.cli.output import Format, give, give_json, megabytes
 
 
 def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_json: JsonOption = False) -> None:
-    """List the releases of a catalog, the newest first, and which of them are in the cache.
+    """List the releases of a catalog.
 
-    No catalog of homodb is public yet: homodb build and homodb publish make one.
+    The newest first, and which of them are in the cache. No catalog of homodb is public yet: homodb build and homodb
+    publish make one.
 
     Example: homodb releases --catalog releases
     """
@@ -23,7 +22,7 @@ def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_js
 
     found = list_releases(catalog, hosts=hosts or ())
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        give_json(found)
         return
     rows = [
         {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,19 +16,23 @@ from homodb.cli.options import (
     SpeciesKeyOption,
     listed,
 )
+from homodb.cli.output import give_json
 from homodb.cli.progress import status
+from homodb.cli.values import whole
 
 
 def report(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="IN", help="An integrated file, as homodb integrate writes it.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The page to write: .html.")],
-    key: Annotated[str | None, typer.Option("--key", help="Which integration. Default: the only one.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="NAME", help="Which integration. Default: the only one.")
+    ] = None,
     label: LabelOption = "cell_type",
     species_key: SpeciesKeyOption = "species",
     donor_key: DonorKeyOption = None,
     profile: Annotated[
-        str, typer.Option("--profile", metavar="NAME", help="Scores: pllm, scib, cross-species or all (default).")
+        str, typer.Option("--profile", metavar="NAME", help="Scores: pllm, scib, cross-species or all.")
     ] = "all",
     cells: Annotated[
         list[Path] | None,
@@ -39,14 +42,16 @@ def report(
         str | None, typer.Option("--species", metavar="A,B,...", help="Species of each --cells; by default found out.")
     ] = None,
     layer: CountsLayerOption = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="Conserved markers drawn of each type.")] = 3,
+    top: Annotated[int, whole("--top", low=1, help="Conserved markers drawn of each type.")] = 3,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="FOLDER", help="Write the drawings there as SVG, too.")
     ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one page about an integration: cells, clusters, label transfer, scores, markers, and how it was made.
+    """Write one page about an integration.
+
+    Cells, clusters, label transfer, scores, markers, and how it was made.
 
     Example: homodb report out.h5ad -o report.html --donor-key donor
     """
@@ -61,6 +66,6 @@ def report(
             figures=figures, report=show,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps({"output": str(output), "figures": [str(one) for one in written[1:]]}))
+        give_json({"output": str(output), "figures": [str(one) for one in written[1:]]})
         return
     typer.echo("\n".join(f"written: {one}" for one in written))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, SpeciesKeyOption
+from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ResamplesOption, SeedOption, SpeciesKeyOption
 from homodb.cli.progress import status
 
 
@@ -19,31 +19,39 @@ def score(
     species_key: SpeciesKeyOption = "species",
     donor_key: DonorKeyOption = None,
     key: Annotated[
-        str | None, typer.Option("--key", help="Which embedding: cca for obsm['X_cca']. Default: the only one.")
+        str | None,
+        typer.Option("--key", metavar="NAME", help="Which embedding: cca for obsm['X_cca']. Default: the only one."),
     ] = None,
     profile: Annotated[
-        str, typer.Option("--profile", metavar="NAME", help="pllm, scib, cross-species, or all (default).")
+        str, typer.Option("--profile", metavar="NAME", help="pllm, scib, cross-species, or all.")
     ] = "all",
     baseline: Annotated[
-        str | None, typer.Option("--baseline", metavar="KEY", help="The none baseline; - for none. Default: pca.")
+        str | None,
+        typer.Option("--baseline", metavar="KEY", help="The baseline without integration; - for none. Default: pca."),
     ] = None,
-    resamples: Annotated[int, typer.Option("--resamples", metavar="N", min=0, help="Draws of the intervals.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")] = 42,
+    resamples: ResamplesOption = 200,
+    seed: SeedOption = 42,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here what would be printed.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write here what would be printed; .json: JSON."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score an integration: cell types kept, species mixed, types over-merged, beside no integration at all.
+    """Score an integration: types kept, species mixed.
+
+    And types over-merged; all of it beside no integration at all.
 
     Example: homodb score out.h5ad --label cell_type --species-key species --donor-key donor --profile pllm
     """
     from homodb.query.score.files import score_file
     from homodb.query.score.text import lines
+    from homodb.schema.endings import check_ending, ending_of
     from homodb.schema.files import check_output, whole_file
 
     if output is not None:
         check_output(output, path)
+        check_ending(output, "scores", ".json", ".txt")
+        as_json = as_json or ending_of(output) == ".json"
     beside: str | Literal[False] | None = False if baseline == "-" else baseline
     with status() as show:
         found = score_file(

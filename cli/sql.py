@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from homodb.cli.bounds import bounded
-from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, give
+from homodb.cli.options import FileOption, FormatOption, JsonOption, ReleaseOption, open_chosen
+from homodb.cli.output import chosen, give
+from homodb.cli.values import number
 
 
 def sql(
     context: typer.Context,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT statement.")],
-    form: Annotated[Format, typer.Option("--format", help="How to give the answer.")] = Format.TABLE,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
+    form: FormatOption = None,
+    output: FileOption = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Time that it may take.")
+        float, number("--timeout", low=0.001, high=1_000_000, metavar="SECONDS", help="Time that it may take.")
     ] = 300,
-    memory: Annotated[float, typer.Option("--memory", metavar="GB", min=0.01, help="Memory that it may take.")] = 4,
+    memory: Annotated[
+        float, number("--memory", low=0.01, high=1_000_000, metavar="GB", help="Memory that it may take.")
+    ] = 4,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,5 +34,6 @@ def sql(
 
     Example: homodb sql "from orthologs('human', 'mouse', 'hl_o2o') where source_symbol = 'INS'"
     """
+    form = chosen(form, as_json, output)
     with open_chosen(context, release, memory=memory) as opened, bounded(timeout, memory):
-        give(opened.sql(query, timeout=timeout), Format.JSON if as_json else form, output)
+        give(opened.sql(query, timeout=timeout), form, output)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from homodb.cli import complete
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, open_chosen
-from homodb.cli.output import Format, give
+from homodb.cli.options import FileOption, JsonOption, OneToOneOption, ReleaseOption, open_chosen
+from homodb.cli.output import Format, chosen, give
+from homodb.cli.values import word
+from homodb.schema.counted import counted
 
 
 def table(
@@ -24,18 +25,21 @@ def table(
             "--via", metavar="SPECIES", help="The hub that all are joined to.", autocompletion=complete.species
         ),
     ] = None,
-    strategy: StrategyOption = None,
-    form: Annotated[Format, typer.Option("--format", help="How to give the answer.")] = Format.CSV,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
+    strategy: OneToOneOption = None,
+    form: Annotated[
+        Format | None, word("--format", kind=Format, help="How to give it; by default as FILE ends, else csv")
+    ] = None,
+    output: FileOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Join several species, one gene of each a row.
+    """Put several species side by side, a gene of each a row.
 
     Example: homodb table human mouse pig --via mouse --strategy hm_o2o -o joint.csv
     """
+    form = chosen(form, as_json, output, usual=Format.CSV)
     with open_chosen(context, release) as opened:
         frame = opened.joint_table(species, strategy=strategy, via=via)
-    give(frame, Format.JSON if as_json else form, output)
+    give(frame, form, output)
     if output is not None:
-        typer.echo(f"{frame.height:,} rows of {len(species)} species in {output}", err=True)
+        typer.echo(f"{counted(frame.height, 'row')} of {len(species)} species in {output}", err=True)

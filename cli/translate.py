@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,11 +9,16 @@ import typer
 
 from homodb.cli import translate_options as own
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
+from homodb.cli.output import give_json
 from homodb.cli.progress import cells_bar
+from homodb.cli.together import refuse
+from homodb.schema.errors import TranslationError
+from homodb.schema.files import check_apart
 
 #: What means something for a list of genes too.
 _OF_LISTS = frozenset({
-    "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "release", "as_json",
+    "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
+    "release", "as_json",
 })  # fmt: skip
 
 
@@ -49,20 +53,23 @@ def translate(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Translate cells, or lists, tables and sets of genes, into another species' genes.
+    """Carry an AnnData, or gene lists, into another species' genes.
 
-    Says what became of every gene and of the counts.
+    Lists are plain ones, tables, and sets of genes. Says what became of every gene and of the counts.
 
     Example: homodb translate mouse.h5ad --to human -o in_human_genes.h5ad --report fates.html
     """
     from homodb.query.lists import is_list_file
 
     asked: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
+    is_list = is_list_file(path)
+    if is_list:
+        _refuse_for_lists(context)
     with open_chosen(context, release) as opened:
         asked["release"] = opened
-        if is_list_file(path):
-            _refuse_for_lists(context)
-            report: Any = _translate_list(path, output, target, one_to_many=one_to_many, names=names, **asked)
+        if is_list:
+            asked |= {"one_to_many": one_to_many, "names": names}
+            report: Any = _translate_list(path, output, target, report_file, **asked)
         else:
             choices = {
                 "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": own.read_slots(slots),
@@ -73,35 +80,35 @@ def translate(
             report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **asked, **choices)
     if as_json:
         told = {"output": str(output), **report.totals()}
-        typer.echo(json.dumps(told, ensure_ascii=False, allow_nan=False, default=str))
+        give_json(told)
         return
     for line in report.lines():
         typer.echo(line)
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
 
 
-def _translate_list(path: Path, output: Path, target: str, **asked: Any) -> Any:
-    from homodb.query.lists import translate_list_file
+def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
+    from homodb.query.lists import translate_list_file, write_list_report
+    from homodb.query.translate.report_file import check_report
 
-    return translate_list_file(path, output, target, **asked)
+    if report_file is not None:
+        check_report(report_file, path, output)
+    report = translate_list_file(path, output, target, **asked)
+    if report_file is not None:
+        write_list_report(report, report_file)
+    return report
 
 
 def _refuse_for_lists(context: typer.Context) -> None:
     """Refuse options that mean nothing for a list of genes."""
-    from homodb.schema.errors import TranslationError
-
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        if name not in _OF_LISTS and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
-            raise TranslationError(
-                f"{parameter.opts[-1]} is for files of cells; {context.params['path']} is a list of genes"
-            )
+    names = (parameter.name or "" for parameter in context.command.params)
+    why = f"is for files of cells; {context.params['path']} is a list of genes"
+    refuse(context, (name for name in names if name not in _OF_LISTS), why, error=TranslationError)
 
 
 def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
     from homodb.query.translate.files import translate_file
     from homodb.query.translate.report_file import check_report, write_report
-    from homodb.schema.files import check_apart
 
     lists = [one for one in (asked["genes"], asked["markers"]) if one is not None]
     for one in lists:

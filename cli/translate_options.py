@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from homodb.cli import complete
+from homodb.cli.together import apart
+from homodb.cli.values import number, whole
 from homodb.schema.errors import TranslationError
 
 OutputOption = Annotated[
@@ -20,17 +22,18 @@ SourceOption = Annotated[
     ),
 ]
 ColumnOption = Annotated[
-    str | None, typer.Option("--column", help="Column that holds the gene names: of var, or of a table.")
+    str | None,
+    typer.Option("--column", metavar="NAME", help="Column that holds the gene names: of var, or of a table."),
 ]
-LayerOption = Annotated[str | None, typer.Option("--layer", help="Layer to translate in place of X; raw for raw.")]
+LayerOption = Annotated[
+    str | None, typer.Option("--layer", metavar="NAME", help="Layer to translate in place of X; raw for raw.")
+]
 ManyToOneOption = Annotated[
-    str, typer.Option("--many-to-one", metavar="POLICY", help="sum, mean or max of several source genes. Default: sum.")
+    str, typer.Option("--many-to-one", metavar="POLICY", help="sum, mean or max of several source genes.")
 ]
 OneToManyOption = Annotated[
     str,
-    typer.Option(
-        "--one-to-many", metavar="POLICY", help="A gene with several targets: best, split or all. Default: best."
-    ),
+    typer.Option("--one-to-many", metavar="POLICY", help="A gene with several targets: best, split or all."),
 ]
 SlotOption = Annotated[
     list[str] | None,
@@ -40,16 +43,19 @@ SlotOption = Annotated[
     ),
 ]  # fmt: skip
 ConfidenceOption = Annotated[
-    float | None, typer.Option("--min-confidence", metavar="N", help="Least confidence of a pair, 0 or 1.")
+    float | None,
+    number("--min-confidence", low=0, high=1, metavar="N", help="Least confidence of a pair, 0 or 1."),
 ]
 IdentityOption = Annotated[
-    float | None, typer.Option("--min-identity", metavar="PERCENT", help="Least mean identity of a pair.")
+    float | None,
+    number("--min-identity", low=0, high=100, metavar="PERCENT", help="Least mean identity of a pair, 0 to 100."),
 ]
 CorrelationOption = Annotated[
-    float | None, typer.Option("--min-correlation", metavar="R", help="Least correlation of a pair.")
+    float | None,
+    number("--min-correlation", low=-1, high=1, metavar="R", help="Least correlation of a pair, -1 to 1."),
 ]
 MissingOption = Annotated[
-    str, typer.Option("--missing", metavar="WORD", help="Pairs that lack such a value: keep or drop. Default: keep.")
+    str, typer.Option("--missing", metavar="WORD", help="Pairs that lack such a value: keep or drop.")
 ]
 EvidenceOption = Annotated[
     str | None,
@@ -91,7 +97,7 @@ ReportOption = Annotated[
 ]
 BlockOption = Annotated[
     int | None,
-    typer.Option("--block", metavar="CELLS", help="Cells to hold in memory at a time; by default worked out."),
+    whole("--block", low=1, metavar="CELLS", help="Cells to hold in memory at a time; by default worked out."),
 ]
 
 
@@ -102,11 +108,14 @@ def read_slots(given: list[str] | None) -> dict[str, str]:
     ------
     TranslationError
         If one is not of the form NAME=POLICY.
+    OptionsError
+        If one slot has two policies.
     """
     slots: dict[str, str] = {}
     for text in (part for one in given or [] for part in one.split(",")):
         name, sign, policy = text.rpartition("=")
         if not sign or not name:
-            raise TranslationError(f"--slot {text}: wanted NAME=POLICY, such as counts=sum")
-        slots[name.strip()] = policy.strip()
+            raise TranslationError(f"--slot {text}: wanted NAME=POLICY, such as X=sum or counts=drop")
+        if slots.setdefault(name.strip(), policy.strip()) != policy.strip():
+            raise apart(f"--slot {name.strip()}={slots[name.strip()]}", f"--slot {name.strip()}={policy.strip()}")
     return slots

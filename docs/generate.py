@@ -63,7 +63,8 @@ def commands_page() -> str:
         "| 141 | the program that read the output went away, as `head` does |\n",
         "## On terminals, in pipes, in logs\n",
         "Answers go to the output stream; progress, notes (`noted: …`) and errors to the error stream. Progress bars "
-        "are drawn on terminals only. Tables are coloured on terminals only, and not where `NO_COLOR` is set; in a "
+        "are drawn on terminals only; in a log a line (`working: …`) says from time to time what takes long. "
+        "Tables are coloured on terminals only, and not where `NO_COLOR` is set; in a "
         "pipe they are plain and as wide as they need be. For programs there is `--json`.\n",
         "`homodb --install-completion` teaches your shell the commands, options, and names of species, strategies and "
         "methods; `--show-completion` prints what it would install.\n",
@@ -102,7 +103,8 @@ def _spelled(parameter: object) -> str:
 
 def _default(parameter: object) -> str:
     default = getattr(parameter, "default", None)
-    return f" Default: {default.value}." if hasattr(default, "value") else ""
+    shown = getattr(default, "value", default)
+    return "" if shown is None or isinstance(shown, bool) else f" Default: {shown}."
 
 
 def schema_page() -> str:

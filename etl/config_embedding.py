@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from homodb.etl.config import EmbeddingConfig
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS
-from homodb.etl.embeddings.model import Long
+from homodb.etl.embeddings.checkpoints import CHECKPOINTS, MODELS
+from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Long
 from homodb.etl.embeddings.pooling import Pooling
 from homodb.etl.toml_tables import Tables
 from homodb.schema.errors import ConfigError
+from homodb.schema.near import there_are
 
 _WHERE = "[embedding]"
 _KEYS = ("model", "weights", "layer", "pooling", "long", "device", "precision", "min_length", "biotypes", "store")
 _ONLY_WITH_WEIGHTS = ("weights", "layer", "long", "device", "precision", "store")
-_DEVICES = ("auto", "cpu", "cuda", "mps")
-_PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 def read_embedding(tables: Tables, document: Mapping[str, Any]) -> EmbeddingConfig:
@@ -30,8 +29,8 @@ def read_embedding(tables: Tables, document: Mapping[str, Any]) -> EmbeddingConf
     table = tables.table(document, "embedding")
     tables.keys(table, _KEYS, _WHERE)
     model = tables.needed(table, "model", str, _WHERE)
-    if model != "kmer" and model not in CHECKPOINTS:
-        raise tables.fail(_WHERE, f"model {model!r} is unknown (known: kmer, {', '.join(CHECKPOINTS)})")
+    if model not in MODELS:
+        raise tables.fail(_WHERE, f"there is no model {model!r}" + there_are(model, MODELS))
     if model == "kmer":
         for key in _ONLY_WITH_WEIGHTS:
             if key in table:
@@ -49,8 +48,8 @@ def read_embedding(tables: Tables, document: Mapping[str, Any]) -> EmbeddingConf
         layer=layer,
         pooling=tuple(Pooling(word) for word in _words(tables, table, "pooling", tuple(Pooling)) or (Pooling.MEAN,)),
         long=Long(_word(tables, table, "long", (Long.TRUNCATE, Long.WINDOW))),
-        device=_word(tables, table, "device", _DEVICES),
-        precision=_word(tables, table, "precision", _PRECISIONS),
+        device=_word(tables, table, "device", DEVICES),
+        precision=_word(tables, table, "precision", PRECISIONS),
         min_length=1 if min_length is None else min_length,
         biotypes=_words(tables, table, "biotypes", None) or None,
         store=None if store is None else tables.path.parent / store,
@@ -78,4 +77,4 @@ def _words(tables: Tables, table: Mapping[str, Any], key: str, known: tuple[str,
 
 
 def _unknown(tables: Tables, key: str, word: str, known: tuple[str, ...]) -> ConfigError:
-    return tables.fail(_WHERE, f"{key} {word!r} is unknown (known: {', '.join(known)})")
+    return tables.fail(_WHERE, f"there is no {key} {word!r}" + there_are(word, known))

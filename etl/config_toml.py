@@ -13,6 +13,7 @@ from homodb.etl.evidence import Parameters
 from homodb.etl.sources.ensembl_layout import DIVISIONS
 from homodb.etl.toml_tables import Tables
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
+from homodb.schema.near import there_are
 from homodb.schema.species import Species, find
 
 _VERSION_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+")
@@ -30,9 +31,13 @@ def read_config(path: Path) -> BuildConfig:
     try:
         with path.open("rb") as stream:
             document = tomllib.load(stream)
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: is a folder; name the config, such as {path / 'release.toml'}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML (it is no text in UTF-8)") from error
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML ({error})") from error
     return _Reader(path).whole(document)
 
@@ -110,7 +115,7 @@ class _Reader(Tables):
         release = self.needed(table, "release", int, "[ensembl]")
         division = self.value(table, "division", str, "[ensembl]") or EnsemblConfig.division
         if division not in DIVISIONS:
-            raise self.fail("[ensembl]", f"division {division!r} is unknown (known: {', '.join(DIVISIONS)})")
+            raise self.fail("[ensembl]", f"there is no division {division!r}" + there_are(division, DIVISIONS))
         if release < 1:
             raise self.fail("[ensembl]", f"release is {release}, wanted the number of an Ensembl release")
         folder = self.value(table, "folder", str, "[ensembl]")
@@ -122,7 +127,7 @@ class _Reader(Tables):
         source, target = self.pair(table, where, listed)
         form = self.needed(table, "format", str, where)
         if form not in ("biomart", "compara"):
-            raise self.fail(where, f"format {form!r} is unknown, wanted 'biomart' or 'compara'")
+            raise self.fail(where, f"there is no format {form!r}" + there_are(form, ("biomart", "compara")))
         paths = self.files(table, "path", where)
         if not paths:
             raise self.fail(where, "path is missing")

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from homodb.schema.errors import OutputError, ReleaseError
+from homodb.schema.files import check_folder
 from homodb.schema.manifest import MANIFEST, read_manifest
 
 
@@ -20,12 +21,11 @@ def check_output(folder: Path, version: str) -> None:
     Raises
     ------
     OutputError
-        If it is a file, holds other files, or holds another release.
+        If it is a file, cannot be written, holds other files, or holds another release.
     """
+    check_folder(folder)
     if not folder.exists():
         return
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; give a folder for the release")
     if not any(folder.iterdir()):
         return
     try:

@@ -11,6 +11,7 @@ from homodb.etl.data_package import data_package
 from homodb.schema.catalog import CATALOG, Catalog, Entry, is_name
 from homodb.schema.connect import broken_invariants, connect
 from homodb.schema.errors import BrokenReleaseError, OutputError
+from homodb.schema.files import check_folder, make_folder
 from homodb.schema.locks import waited
 from homodb.schema.manifest import MANIFEST
 from homodb.schema.verify import Verified, copy_verified, sha256_of, verify
@@ -47,12 +48,15 @@ def publish(folder: Path, target: Path, *, report: Callable[[int, int], None] = 
     CatalogError
         If the catalog there cannot be read.
     """
+    if (folder / MANIFEST).is_file() and target.resolve().is_relative_to(folder.resolve()):
+        raise OutputError(f"{target}: is the release itself, or lies in it; name the folder of releases (--to)")
+    check_folder(target)
     checked = verify(folder, report=lambda done, total: report(done, 2 * total))
     _check_whole(folder, checked)
     manifest = checked.manifest
     entry = Entry.of(manifest, checked.manifest_sha256, (folder / MANIFEST).stat().st_size)
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
         with waited(target / _LOCK, longest=_PATIENCE):
             place = target / entry.name
             catalog = _with(entry, target / CATALOG)

@@ -10,7 +10,7 @@ from typing import Any
 from homodb.etl.config import Source
 from homodb.etl.fetch.record import read_record
 from homodb.schema.errors import ConfigError
-from homodb.schema.near import did_you_mean
+from homodb.schema.near import there_are
 
 
 class Tables:
@@ -49,7 +49,7 @@ class Tables:
         """Refuse unknown keys."""
         for key in table:
             if key not in known:
-                raise self.fail(where, f"unknown key {key!r}{did_you_mean(key, known)} (known: {', '.join(known)})")
+                raise self.fail(where, f"unknown key {key!r}" + there_are(key, known))
 
     def table(self, document: Mapping[str, Any], key: str, *, required: bool = False) -> Mapping[str, Any]:
         """Return a table of a document; an empty one where it is missing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -13,11 +12,12 @@ from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
-import platformdirs
 
+from homodb.query.configuration import configuration, configured_catalog
 from homodb.schema.cache import releases_folder
 from homodb.schema.catalog import CATALOG, Catalog
-from homodb.schema.errors import BrokenReleaseError, CatalogError, ConfigError, TransferError
+from homodb.schema.errors import BrokenReleaseError, CatalogError, TransferError
+from homodb.schema.files import reason
 from homodb.schema.manifest import MANIFEST
 from homodb.schema.patience import Patience
 from homodb.schema.transfer import fetch
@@ -72,7 +72,7 @@ class Folder:
             with path.open("rb") as stream:
                 return stream.read(LARGEST_INDEX + 1)
         except OSError as error:
-            raise CatalogError(f"{path}: cannot be read ({error.strerror or error})") from error
+            raise CatalogError(f"{path}: cannot be read ({reason(error)})") from error
 
     def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
         """Copy a file."""
@@ -92,7 +92,7 @@ class Folder:
             if source.resolve().is_relative_to(self.path.resolve()):
                 return source
         except (OSError, RuntimeError) as error:
-            raise CatalogError(f"{source}: cannot be read ({error})") from error
+            raise CatalogError(f"{source}: cannot be read ({reason(error)})") from error
         raise CatalogError(f"{source}: is a link that leads out of the folder of releases")
 
 
@@ -161,9 +161,9 @@ def place_of(
     CatalogError
         If none is given, or its form is not one of these.
     ConfigError
-        If the configuration file cannot be read.
+        If the configuration file cannot be read, or has an unknown key.
     """
-    wanted = str(catalog or os.environ.get(CATALOG_VARIABLE) or _configured() or "")
+    wanted = str(catalog or os.environ.get(CATALOG_VARIABLE) or configured_catalog() or "")
     if not wanted:
         raise CatalogError(
             "no catalog is given, and none is public yet: use --catalog FOLDER|URL, the environment variable "
@@ -211,25 +211,6 @@ def releases(
     with closing(place_of(catalog, hosts=hosts, patience=patience)) as place:
         found = read_catalog(place).newest_first()
     return [asdict(entry) | {"here": (releases_folder() / entry.name / MANIFEST).is_file()} for entry in found]
-
-
-def configuration() -> Path:
-    """Return the user's configuration file; it need not be there."""
-    return Path(platformdirs.user_config_dir("homodb", appauthor=False)) / "config.toml"
-
-
-def _configured() -> str | None:
-    path = configuration()
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    catalog = document.get("catalog")
-    if catalog is not None and not isinstance(catalog, str):
-        raise ConfigError(f"{path}: catalog is {catalog!r}, wanted text")
-    return catalog
 
 
 def read_catalog(place: Place) -> Catalog:

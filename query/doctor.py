@@ -13,7 +13,8 @@ from importlib import metadata, util
 from pathlib import Path
 
 from homodb.query.cached import Cached, Kind, cached
-from homodb.query.catalogs import CATALOG_VARIABLE, configuration, place_of
+from homodb.query.catalogs import CATALOG_VARIABLE, place_of
+from homodb.query.configuration import configuration
 from homodb.query.location import RELEASE_VARIABLE, locate
 from homodb.schema.cache import CACHE_VARIABLE, cache_folder
 from homodb.schema.connect import schema_version
@@ -126,7 +127,8 @@ def _packages() -> Iterator[Finding]:
             yield Finding("packages", "plain install", State.BROKEN if missing else State.OK, there, remedy)
             continue
         state = State.MISSING if missing else State.OK
-        told = [EXTRAS.get(extra, ""), f"lacks {', '.join(missing)}" if missing else "", there]
+        has = f"has {there}" if missing and there else there
+        told = [EXTRAS.get(extra, ""), f"lacks {', '.join(missing)}" if missing else "", has]
         remedy = f"pip install 'homodb[{extra}]'" if missing else ""
         yield Finding("packages", extra, state, "; ".join(filter(None, told)), remedy)
 

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from homodb.query.catalogs import LARGEST_INDEX, Place, place_of, read_catalog
@@ -23,21 +22,12 @@ from homodb.schema.errors import (
 from homodb.schema.locks import waited
 from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ReleaseFile, read_manifest
 from homodb.schema.patience import Patience
-from homodb.schema.selection import read_selection, write_selection
+from homodb.schema.selection import Part, read_selection, write_selection
 from homodb.schema.species import find
 from homodb.schema.verify import sha256_of
 
 #: Seconds to wait for another process that brings the same release.
 _PATIENCE = 6 * 3600.0
-
-
-class Part(StrEnum):
-    """A part of a release that may be brought down alone."""
-
-    DUCKDB = "duckdb"
-    PARQUET = "parquet"
-    INDEX = "index"
-    EMBEDDINGS = "embeddings"
 
 
 #: Part that a file belongs to, by its kind in the manifest; files of other kinds always come.
@@ -102,6 +92,8 @@ def download(
 
     Raises
     ------
+    UnknownSpeciesError
+        If the release does not hold one of the species.
     CatalogError, TransferError, BrokenReleaseError, NewerSchemaError, OutputError
         Nothing half-written is left under the release's name. The same call goes on where it was.
     """
@@ -109,6 +101,7 @@ def download(
     folder = releases_folder()
     with closing(place_of(catalog, hosts=hosts, patience=patience)) as place:
         entry = _entry(name, place)
+        _check_species(entry, wanted.species)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with waited(folder / f".{entry.name}.lock", longest=_PATIENCE):
@@ -130,6 +123,13 @@ def _entry(name: str | None, place: Place) -> Entry:
     if entry.manifest_bytes > LARGEST_INDEX:
         raise CatalogError(f"{place.where}: {entry.name}: a manifest of {entry.manifest_bytes:,} bytes is none")
     return entry
+
+
+def _check_species(entry: Entry, wanted: frozenset[str]) -> None:
+    absent = sorted(wanted - set(entry.species))
+    if absent:
+        there = ", ".join(entry.species)
+        raise UnknownSpeciesError(f"release {entry.name} does not hold {', '.join(absent)} (it holds {there})")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import polars as pl
 
 from homodb.query.readings import VERSION
 from homodb.query.release import Release
+from homodb.schema.counted import counted
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 
@@ -42,7 +43,8 @@ def _versions(release: Release, found: pl.DataFrame) -> list[str]:
     known = release.ask("gene_versions", {"genes": given["gene"].unique().to_list()})
     both = given.join(known.select("gene", "version"), on="gene")
     if not both.height:
-        return [f"{given.height:,} stable IDs have a version; the release has none to compare with"]
+        having = counted(given.height, "stable ID has", "stable IDs have")
+        return [f"{having} a version; the release has none to compare with"]
     same = both.filter(pl.col("given") == pl.col("version")).height
     lower = both.filter(pl.col("given") < pl.col("version")).height
     higher = both.height - same - lower
@@ -56,8 +58,8 @@ def _versions(release: Release, found: pl.DataFrame) -> list[str]:
         else "older and newer at once: from another annotation or a mixture"
     )
     return [
-        f"of {both.height:,} stable IDs with a version, {same:,} have the release's version, {lower:,} a lower and "
-        f"{higher:,} a higher one: {verdict}"
+        f"of {counted(both.height, 'stable ID')} with a version, {same:,} have the release's version, {lower:,} a "
+        f"lower and {higher:,} a higher one: {verdict}"
     ]
 
 
@@ -66,10 +68,12 @@ def _absent(found: pl.DataFrame, species: Species) -> list[str]:
     own = found.filter(pl.col("hint").str.contains(f"stable ID of {species.name}", literal=True))
     newer = own.filter(pl.col("hint").str.contains("newer than all", literal=True)).height
     if newer:
-        said.append(f"{newer:,} stable IDs are newer than all in the release: the names are from a newer Ensembl")
+        which = counted(newer, "stable ID is", "stable IDs are")
+        said.append(f"{which} newer than all in the release: the names are from a newer Ensembl")
     if own.height > newer:
         said.append(
-            f"{own.height - newer:,} stable IDs are not in the release: retired, or of genes that it does not cover"
+            f"{counted(own.height - newer, 'stable ID is', 'stable IDs are')} not in the release: retired, or of genes "
+            "that it does not cover"
         )
     return said
 
@@ -84,8 +88,9 @@ def _aliases(release: Release, found: pl.DataFrame, species: Species) -> list[st
     said = []
     if kinds.get("retired"):
         said.append(
-            f"{kinds['retired']:,} stable IDs are retired and have a successor: the names are from an older Ensembl"
+            f"{counted(kinds['retired'], 'stable ID')} retired, with a successor: the names are from an older Ensembl"
         )
     if kinds.get("synonym"):
-        said.append(f"{kinds['synonym']:,} names are synonyms or old symbols of genes")
+        which = counted(kinds["synonym"], "name is a synonym or old symbol", "names are synonyms or old symbols")
+        said.append(f"{which} of genes")
     return said

@@ -102,6 +102,37 @@ def hints(release: Release, names: pl.Series, species: Species) -> pl.DataFrame:
     )
 
 
+def about_synonyms(release: Release, found: Sequence[tuple[pl.DataFrame, Species]]) -> list[str]:
+    """Say of which species the release has no synonyms, where names are unknown that may be old symbols.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    found
+        Answers of :func:`homodb.query.genes.resolve`, each with its species; where one has ``is_gene``, only such rows
+        count.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none.
+    """
+    names = dict.fromkeys(species.common_name for table, species in found if _old_may_be_there(release, table, species))
+    if not names:
+        return []
+    return [f"the release has no synonyms of {' and '.join(names)}: symbols that genes once had are unknown to it"]
+
+
+def _old_may_be_there(release: Release, found: pl.DataFrame, species: Species) -> bool:
+    unknown = pl.col("how") == "unknown"
+    if "is_gene" in found.columns:
+        unknown &= pl.col("is_gene")
+    first = species.number * KEYS_PER_SPECIES
+    bounds = {"first": first, "last": first + KEYS_PER_SPECIES - 1}
+    return bool(found.filter(unknown).height) and not release.ask("synonyms", bounds).height
+
+
 def _dates(release: Release, names: Sequence[str], species: Species, told: _Hints) -> None:
     """Undo what a spreadsheet does to SEPT2 and its like, where that can mean one gene only."""
     wanted = {name: _symbols_of_date(name) for name in names}

@@ -12,10 +12,13 @@ import polars as pl
 
 from homodb.query.era import era
 from homodb.query.genes import resolve
+from homodb.query.hints import about_synonyms
 from homodb.query.release import Release, open_release
-from homodb.query.slots import open_stored, read_part, slot_table, slots
+from homodb.query.slots import read_part, slot_table, slots
+from homodb.query.stored import opened as open_stored
 from homodb.query.translate.detect import are_positions, detect_species, species_votes
 from homodb.query.understood import forms, kinds, unresolved
+from homodb.schema.counted import counted
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
 from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
@@ -137,6 +140,7 @@ def inspect(
         found = resolve(opened, names if species else [], species or opened.species[0])
         columns = _columns(opened, var)
         notes += _about_names(names, column, columns)
+        notes += about_synonyms(opened, [(found, species)]) if species else []
         obs, told = _obs(path, stored)
         return Inspection(
             path=path,
@@ -187,7 +191,7 @@ def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame
     notes = []
     repeated = len(names) - len(set(names))
     if repeated:
-        notes.append(f"{repeated:,} names stand there more than once")
+        notes.append(f"{counted(repeated, 'name stands', 'names stand')} there more than once")
     if are_positions(names):
         better = columns["column"][0] if columns.height else None
         notes.append(

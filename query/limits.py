@@ -10,14 +10,29 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from homodb.query.ranges import Range
 from homodb.schema.errors import QueryError
 
 #: Seconds that a question may take, and gigabytes, unless the caller says otherwise.
 TIMEOUT = 300.0
 MEMORY = 4.0
 _GIGABYTE = 1e9
+#: What may be allowed: seconds and gigabytes that a clock can wait for and DuckDB can count.
+_TIMEOUTS, _MEMORIES = Range(0.001, 1_000_000), Range(0.01, 1_000_000)
 #: Seconds between two interrupts, since one that comes before DuckDB has begun is lost.
 _AGAIN = 0.05
+
+
+def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
+    """Refuse limits of a question that are no seconds or gigabytes that can be allowed.
+
+    Raises
+    ------
+    QueryError
+        If one lies outside of its range, or is NaN.
+    """
+    _TIMEOUTS.check("timeout", timeout, QueryError)
+    _MEMORIES.check("memory", memory, QueryError)
 
 
 def answer(
@@ -49,6 +64,7 @@ def answer(
     QueryError
         If it takes longer or more.
     """
+    check_limits(timeout=timeout)
     room = memory * _GIGABYTE
     batches: list[pa.RecordBatch] = []
     with _interrupted(cursor, timeout) as late:

@@ -8,6 +8,7 @@ from pathlib import Path
 from homodb.query.cached import newest_release
 from homodb.schema.cache import releases_folder
 from homodb.schema.errors import ReleaseError
+from homodb.schema.files import reason
 from homodb.schema.manifest import MANIFEST
 
 #: Environment variable that names the release to use.
@@ -33,14 +34,31 @@ def locate(release: str | Path | None = None) -> Path:
     return path
 
 
+def folder_of(path: Path) -> Path:
+    """Return the folder of a release from its folder or its ``.duckdb`` file.
+
+    Raises
+    ------
+    ReleaseError
+        If it is another file, or lies in no release.
+    """
+    if path.is_dir():
+        return path
+    if path.suffix != ".duckdb" or not (path.parent / MANIFEST).is_file():
+        raise ReleaseError(f"{path}: is not a release with its manifest; give the folder of one")
+    return path.parent
+
+
 def _found(wanted: Path) -> Path:
     try:
         path = wanted.expanduser()
         if path.exists():
+            if path.name == MANIFEST:
+                raise ReleaseError(f"{path}: is the manifest of a release; give its folder, {path.parent}")
             return path
         named = releases_folder() / path
         if len(path.parts) == 1 and path.name not in ("", ".", "..") and (named / MANIFEST).is_file():
             return named
     except (OSError, RuntimeError) as error:  # too long, not to be entered, the home of nobody
-        raise ReleaseError(f"{wanted}: cannot be looked up ({error})") from error
+        raise ReleaseError(f"{wanted}: cannot be looked up ({reason(error)})") from error
     raise ReleaseError(f"{path}: there is no such release, neither as a path nor by name in {releases_folder()}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from homodb.query.genes import resolve
+from homodb.query.hints import about_synonyms
 from homodb.query.pairs import choose_strategy, find_pair
 from homodb.query.release import Release
 from homodb.schema.errors import UnknownGeneError
@@ -84,13 +85,14 @@ def orthologs(
 def unknown_message(release: Release, found: pl.DataFrame, species: Species) -> str:
     """Say which names mean no gene, and why; of one that is unknown, which symbols come close."""
     shown = [
-        f"{name} ({'ambiguous: ' + ', '.join(candidates) if how == 'ambiguous' else 'unknown'})"
+        f"{name if name.strip() else repr(name)} "
+        f"({'ambiguous: ' + ', '.join(candidates) if how == 'ambiguous' else 'unknown'})"
         for name, how, candidates in found.select("name", "how", "candidates").head(5).iter_rows()
     ]
     more = f" and {found.height - 5} more" if found.height > 5 else ""
     unknown = found.filter(pl.col("how") != "ambiguous")["name"].head(1)
     asked = [{"species": species.number, "text": name} for name in unknown]
     close = [symbol for bound in asked for symbol in release.ask("near_symbols", bound)["symbol"]]
-    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and --from"
     told = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
-    return f"{told}{hint or '; check the spelling and --from'}"
+    return told + hint + "".join(f" ({said})" for said in about_synonyms(release, [(found, species)]))

@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from homodb.query.limits import MEMORY, TIMEOUT, answer
+from homodb.query.limits import MEMORY, TIMEOUT, answer, check_limits
 from homodb.query.location import locate
 from homodb.query.statement import check_statement, first_line
 from homodb.schema.connect import connect
@@ -46,6 +46,8 @@ def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -
         If none is given and the cache has none, or what is given is not a release.
     NewerSchemaError
         If it was written under a newer schema.
+    QueryError
+        If the memory is no amount that can be allowed.
 
     Examples
     --------
@@ -81,6 +83,7 @@ class Release:
     """
 
     def __init__(self, path: Path, *, memory: float = MEMORY) -> None:
+        check_limits(memory=memory)
         self._memory = memory
         self.manifest: Manifest | None = None
         self.folder: Path | None = None
@@ -165,11 +168,18 @@ class Release:
         UnknownSpeciesError
             If the name means no species, or one that the release does not hold.
         """
-        species = name if isinstance(name, Species) else find(name)
+        try:
+            species = name if isinstance(name, Species) else find(name)
+        except UnknownSpeciesError as error:
+            raise UnknownSpeciesError(f"{error} Release {self.version} holds {self._held()}.") from error
         if species not in self.species:
-            there = ", ".join(s.common_name for s in self.species)
-            raise UnknownSpeciesError(f"release {self.version} does not hold {species.name} (it holds {there})")
+            raise UnknownSpeciesError(f"release {self.version} does not hold {species.name} (it holds {self._held()})")
         return species
+
+    def _held(self) -> str:
+        """Name the first twenty species that it holds."""
+        names = [one.common_name for one in self.species]
+        return ", ".join(names[:20]) + (f" and {len(names) - 20} more, see homodb info" if len(names) > 20 else "")
 
     def orthologs(
         self,

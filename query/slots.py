@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,45 +47,6 @@ class Slot:
     dtype: str
     filled: float
     kind: str
-
-
-@contextmanager
-def open_stored(path: Path) -> Iterator[Any]:
-    """Open an h5ad file or a zarr store for reading.
-
-    Raises
-    ------
-    TranslationError
-        If it is not there, or not an AnnData.
-    """
-    import h5py
-
-    if not path.exists():
-        raise TranslationError(f"{path}: there is no such file")
-    if path.is_file() and not h5py.is_hdf5(path):
-        raise TranslationError(f"{path}: is not an AnnData: neither an h5ad file nor a zarr store")
-    try:
-        group = h5py.File(path, "r") if path.is_file() else _zarr(path)
-    except OSError as error:
-        raise TranslationError(f"{path}: cannot be opened ({error})") from error
-    try:
-        if not {"obs", "var"} <= set(group):
-            there = ", ".join(sorted(group)[:8]) or "nothing"
-            raise TranslationError(f"{path}: is not an AnnData: it has no obs and var (it holds {there})")
-        yield group
-    finally:
-        if path.is_file():
-            group.close()
-
-
-def _zarr(path: Path) -> Any:
-    import zarr
-    from zarr.errors import GroupNotFoundError
-
-    try:
-        return zarr.open_group(str(path), mode="r")
-    except (GroupNotFoundError, ValueError, KeyError) as error:
-        raise TranslationError(f"{path}: is a folder, and not a zarr store of an AnnData") from error
 
 
 def read_part(path: Path, group: Any, part: str) -> Any:

@@ -157,6 +157,10 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
     """
     if not path.is_file():
         raise ReleaseError(f"{path}: there is no such file; give the folder of a release or its .duckdb file")
+    if not _is_database(path):
+        raise ReleaseError(
+            f"{path}: is not a release file that DuckDB can open; give the folder of a release or its .duckdb file"
+        )
     config: dict[str, str | bool | int | float | list[str]] = dict(_SAFE)
     if memory is not None:
         config["memory_limit"] = f"{max(1, round(memory * 1000))}MB"
@@ -183,6 +187,15 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
             "install a newer homodb (pip install -U homodb)"
         )
     return connection
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file begins as DuckDB's do; one that cannot be read may."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(12)[8:] == b"DUCK"
+    except OSError:
+        return True
 
 
 def _version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:

@@ -4,6 +4,7 @@
 
     HomodbError
     ├── ConfigError               the build config: unknown key, wrong value, missing path
+    ├── OptionsError              options that do not go together, or a value that one does not take
     ├── InputError                an input file: all its problems at once, with line numbers
     ├── MixedInputsError          inputs of different Ensembl releases in one build
     ├── OutputError               the place to write to holds something else, or cannot be written
@@ -45,6 +46,7 @@ from pathlib import Path
 
 #: Of each kind of problem in an input file, so many are listed; the others are counted.
 LISTED_PER_KIND = 20
+_LONGEST = 400
 
 
 class HomodbError(Exception):
@@ -55,6 +57,10 @@ class HomodbError(Exception):
 
 class ConfigError(HomodbError):
     """The build config asks for something that does not exist or contradicts itself."""
+
+
+class OptionsError(HomodbError):
+    """Options contradict each other, or one has a value that it does not take."""
 
 
 @dataclass(frozen=True, order=True)
@@ -77,7 +83,13 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({self.seen})" if self.seen else "")
+        return f"{where}{self.kind}" + (f" ({_shown(self.seen)})" if self.seen else "")
+
+
+def _shown(seen: str) -> str:
+    """Return the beginning of what stands in a file, on one line and with nothing that a terminal would obey."""
+    cut = seen[:_LONGEST] + ("…" if len(seen) > _LONGEST else "")
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in cut)
 
 
 class InputError(HomodbError):

@@ -1,28 +1,40 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders; what could not be written is refused before any work is done."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from homodb.schema.errors import OutputError
+from homodb.schema.errors import HomodbError, OptionsError, OutputError
 
 
-def check_output(output: Path, *inputs: Path | None) -> None:
+def check_output(output: Path, *inputs: Path | None, store: bool = False) -> None:
     """Refuse, before any work is done, a file that could not be written or would take the place of an input.
+
+    Parameters
+    ----------
+    output
+        The file to write.
+    *inputs
+        What is read; None for nothing.
+    store
+        Whether a folder, a zarr store, is written.
 
     Raises
     ------
     OutputError
         If its folder is not there, or it is a folder, a device, one of the inputs, or lies in one.
     """
+    if str(output) == "-":
+        raise OutputError("-: is no file; name one (an answer is printed where -o is left out)")
     if not output.parent.is_dir():
         raise OutputError(f"{output}: there is no folder {output.parent}")
     if _is_device(output):
         raise OutputError(f"{output}: is no regular file; name a file")
-    if output.is_dir():
+    if output.is_dir() and not store:
         raise OutputError(f"{output}: is a folder; name a file")
     for one in inputs:
         if one is not None:
@@ -42,6 +54,71 @@ def check_apart(path: Path, output: Path) -> None:
         raise OutputError(f"{output}: is the input file; name another output")
     if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
         raise OutputError(f"{output}: lies in the input; name another output")
+
+
+def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) -> None:
+    """Refuse, before any work is done, an input that is not there.
+
+    Parameters
+    ----------
+    *paths
+        Files, or stores; None for none.
+    error
+        What is raised, where readers of a kind of file have an error of their own.
+
+    Raises
+    ------
+    OptionsError
+        Names the first such path.
+    """
+    for path in paths:
+        if path is not None and not os.path.exists(path):  # noqa: PTH110 (a name that is too long is not there)
+            raise error(f"{path}: there is no such file")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse, before any work is done, a folder that is a file, or that nothing could be written to.
+
+    Raises
+    ------
+    OutputError
+        If it is one, or lies below a file, or the folder (or the one that it would be made in) cannot be written.
+    """
+    try:
+        place = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(one))
+        if not place.is_dir():
+            raise OutputError(f"{folder}: cannot be made, since {place} is a file; name another folder")
+        with tempfile.TemporaryDirectory(prefix=".homodb-", dir=place):
+            return
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({reason(error)})") from error
+
+
+def reason(error: Exception) -> str:
+    """Return why something failed, of the system's errors without number and path, which messages tell themselves.
+
+    Examples
+    --------
+    >>> reason(FileNotFoundError(2, "No such file or directory", "a.txt")), reason(ValueError("no TOML"))
+    ('No such file or directory', 'no TOML')
+    """
+    return getattr(error, "strerror", None) or str(error)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made, or a file is there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{folder}: cannot be made, since a file is there; name another folder") from error
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({reason(error)}); name another folder") from error
 
 
 @contextmanager
@@ -65,7 +142,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             yield partial
             partial.replace(path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
 
 
 def _is_device(path: Path) -> bool:
@@ -73,5 +150,5 @@ def _is_device(path: Path) -> bool:
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()
     except OSError as error:  # such as a name that is too long
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
     return special or path.absolute().parts[1:2] in (("dev",), ("proc",))

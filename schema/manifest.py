@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
+from homodb.schema.files import reason
 
 MANIFEST = "manifest.json"
 FORMAT = "homodb-release"
@@ -171,10 +172,10 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         text = path.read_text("utf-8")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ReleaseError(f"{folder}: is not a release (it holds no {MANIFEST})") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ReleaseError(f"{path}: cannot be read ({error})") from error
+        raise ReleaseError(f"{path}: cannot be read ({reason(error)})") from error
     return Manifest.from_json(text, path)
 
 

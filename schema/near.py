@@ -50,5 +50,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {str(close[0])!r}?" if close else ""
 
 
+def there_are(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message that there is no such thing: which there are, and what comes close.
+
+    Examples
+    --------
+    >>> "there is no device 'cud'" + there_are("cud", ["auto", "cpu", "cuda"])
+    "there is no device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
+    """
+    names = [str(one) for one in known]
+    return f"; there are {', '.join(names)}{did_you_mean(name, names)}"
+
+
 def _folded(name: str) -> str:
     return re.sub(r"[-_. ]+", "_", name.strip()).casefold()

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 
 from homodb.schema.errors import BrokenReleaseError
-from homodb.schema.files import whole_file
+from homodb.schema.files import reason, whole_file
 from homodb.schema.manifest import SELECTION
 
 _FORMAT = "homodb-selection"
+
+
+class Part(StrEnum):
+    """A part of a release that may be brought down alone."""
+
+    DUCKDB = "duckdb"
+    PARQUET = "parquet"
+    INDEX = "index"
+    EMBEDDINGS = "embeddings"
 
 
 def read_selection(folder: Path) -> frozenset[str] | None:
@@ -31,7 +41,7 @@ def read_selection(folder: Path) -> frozenset[str] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise BrokenReleaseError(f"{path}: cannot be read ({error}); download the release again") from error
+        raise BrokenReleaseError(f"{path}: cannot be read ({reason(error)}); download the release again") from error
     files = document.get("files") if isinstance(document, dict) else None
     if not isinstance(files, list) or document.get("format") != _FORMAT:
         raise BrokenReleaseError(f"{path}: is not a record of what was downloaded; download the release again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from homodb.schema.errors import UnknownStrategyError
-from homodb.schema.near import did_you_mean
+from homodb.schema.near import there_are
 
 
 class Strategy(StrEnum):
@@ -65,8 +65,7 @@ def find_strategy(name: str) -> Strategy:
     normal = name.strip().upper().replace("-", "_")
     if normal in Strategy.__members__:
         return Strategy[normal]
-    told = f"there is no strategy {name!r}; there are {', '.join(Strategy)}"
-    raise UnknownStrategyError(told + did_you_mean(name, Strategy))
+    raise UnknownStrategyError(f"there is no strategy {name!r}" + there_are(name, Strategy))
 
 
 def is_coding(biotype: str | None) -> bool:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from homodb.schema.errors import BrokenReleaseError
+from homodb.schema.files import reason
 from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ReleaseFile, read_manifest
 from homodb.schema.selection import read_selection
 
@@ -112,7 +113,7 @@ def _wrong(folder: Path, file: ReleaseFile, report: Callable[[int], None]) -> st
             return f"has {size:,} bytes instead of {file.bytes:,}"
         found = sha256_of(path, report=report)
     except (OSError, RuntimeError) as error:  # not to be read, a link to itself
-        return f"cannot be read ({error})"
+        return f"cannot be read ({reason(error)})"
     return None if found == file.sha256 else f"has SHA-256 {found[:12]}… instead of {file.sha256[:12]}…"
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homodb.schema.cache import cache_folder
-from homodb.schema.errors import ConfigError, InputError, OutputError, Problem
-from homodb.schema.files import whole_file
+from homodb.schema.errors import ConfigError, InputError, Problem
+from homodb.schema.files import make_folder, whole_file
+from homodb.schema.near import there_are
 
 if TYPE_CHECKING:
     import httpx
@@ -50,6 +51,9 @@ CHECKPOINTS = {
     )
 }
 
+#: What sequences can be embedded by.
+MODELS = ("kmer", *CHECKPOINTS)
+
 
 def find_checkpoint(model: str) -> Checkpoint:
     """Return a checkpoint by its name.
@@ -65,7 +69,7 @@ def find_checkpoint(model: str) -> Checkpoint:
     1280
     """
     if model not in CHECKPOINTS:
-        raise ConfigError(f"model {model!r} is no ESM2 checkpoint (known: {', '.join(CHECKPOINTS)})")
+        raise ConfigError(f"there is no ESM2 checkpoint {model!r}" + there_are(model, CHECKPOINTS))
     return CHECKPOINTS[model]
 
 
@@ -110,10 +114,7 @@ def locate(
         return path
     from homodb.schema.transfer import fetch
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path.parent}: cannot be made ({error.strerror or error})") from error
+    make_folder(path.parent)
     fetched = fetch(checkpoint.url, path, keep=True, client=client, patience=patience, report=report)
     try:
         check_whole(path)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from homodb.etl.embeddings.checkpoints import Checkpoint, checksum, find_checkpoint, locate
 from homodb.etl.embeddings.encoder import Encoder
-from homodb.etl.embeddings.model import Identity, Long
+from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long
 from homodb.etl.embeddings.pieces import LIMIT, batches, cut, encode
 from homodb.etl.embeddings.weights import read_weights
 from homodb.schema.errors import ConfigError, MissingPackageError
+from homodb.schema.near import there_are
 
-PRECISIONS = ("float32", "bfloat16", "float16")
 #: Tokens of a batch, by kind of device: as many as keep it busy.
 _BUDGETS = {"cpu": 4096, "mps": 8192, "cuda": 32768}
 
@@ -121,7 +121,7 @@ def load(
     if long not in (Long.TRUNCATE, Long.WINDOW):
         raise ConfigError(f"{model} reads {LIMIT} residues at most: long is truncate or window, not {long}")
     if precision not in PRECISIONS:
-        raise ConfigError(f"precision {precision!r} is unknown (known: {', '.join(PRECISIONS)})")
+        raise ConfigError(f"there is no precision {precision!r}" + there_are(precision, PRECISIONS))
     if batch_tokens is not None and batch_tokens < 1:
         raise ConfigError(f"batch_tokens is {batch_tokens}, wanted at least 1")
     device = _checked_device(device)
@@ -150,7 +150,7 @@ def _checked_device(device: str) -> str:
     if kind == "auto":
         return next(name for name, count in there.items() if count)
     if kind not in there or (number and not number.isdecimal()):
-        raise ConfigError(f"device {device!r} is unknown (known: auto, {', '.join(there)})")
+        raise ConfigError(f"there is no device {device!r}" + there_are(device, DEVICES))
     if int(number or 0) >= there[kind]:
         raise ConfigError(f"device {device}: torch finds {there[kind]} of kind {kind} here; use auto or cpu")
     return device

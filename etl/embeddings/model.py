@@ -10,6 +10,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+#: Where a model computes; ``auto`` is the fastest that is there.
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
 
 class Long(StrEnum):
     """What is done with proteins that are longer than a model reads at once."""

@@ -16,6 +16,7 @@ from homodb.etl.embeddings.sequences import unique_sequences, usable
 from homodb.etl.embeddings.tasks import worker_pool
 from homodb.etl.sources.proteome import read
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
+from homodb.schema.files import check_folder, check_there
 from homodb.schema.species import Species, find
 
 
@@ -72,9 +73,12 @@ def embed_proteomes(
 
     Raises
     ------
-    ConfigError, UnknownSpeciesError, InputError, StoreError, WorkerError
+    OptionsError, ConfigError, UnknownSpeciesError, InputError, OutputError, StoreError, WorkerError
         Before anything is computed, unless a worker dies or the disk is full; what was finished stays then.
     """
+    spec.check()
+    check_there(*proteomes, spec.weights)
+    check_folder(root)
     if workers < 1:
         raise ConfigError(f"{workers} workers: wanted one or more")
     read_proteins = [_read(path, whose) for path, whose in zip(proteomes, _species(proteomes, species), strict=True)]

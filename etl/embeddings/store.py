@@ -25,6 +25,7 @@ from homodb.etl.embeddings.durable import sweep, write_once
 from homodb.etl.embeddings.model import Identity
 from homodb.etl.embeddings.shard import Keys, keys_of, map_vectors, read_keys, shard_name, write_shard
 from homodb.schema.errors import StoreError
+from homodb.schema.files import reason
 
 _IDENTITY = "store.json"
 _FORMAT = 1
@@ -54,7 +55,7 @@ class Store:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"{self.folder}: cannot be made ({error.strerror or error}); give a folder that can be written to"
+                f"{self.folder}: cannot be made ({reason(error)}); give a folder that can be written to"
             ) from error
         self._shards = self.folder / "shards"
         self._check_identity()
@@ -184,7 +185,7 @@ class Store:
         try:
             there = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: cannot be read ({error}); give another folder for the store") from error
+            raise StoreError(f"{path}: cannot be read ({reason(error)}); give another folder for the store") from error
         if there != wanted:
             seen = there if isinstance(there, dict) else {}
             differences = "; ".join(

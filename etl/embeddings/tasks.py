@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS
-from homodb.etl.embeddings.model import Identity, Long, Model
+from homodb.etl.embeddings.checkpoints import CHECKPOINTS, MODELS
+from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long, Model
 from homodb.schema.errors import ConfigError
+from homodb.schema.near import there_are
 
 #: A task of a checkpoint is about so many floating-point operations: some seconds' work.
 _TASK_OPERATIONS = {"cpu": 1e12, "mps": 1e13, "cuda": 2e15}
@@ -56,6 +57,26 @@ class ModelSpec:
     device: str = "auto"
     precision: str = "float32"
 
+    def check(self) -> None:
+        """Refuse what no machine could load, before anything is read.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such model or device, or the model has no such setting.
+        """
+        if self.model not in MODELS:
+            raise ConfigError(f"there is no model {self.model!r}" + there_are(self.model, MODELS))
+        if self.device.partition(":")[0] not in DEVICES:
+            raise ConfigError(f"there is no device {self.device!r}" + there_are(self.device, DEVICES))
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"there is no precision {self.precision!r}" + there_are(self.precision, PRECISIONS))
+        if self.model == "kmer":
+            if self != ModelSpec(device=self.device):
+                raise ConfigError("model kmer has no weights, layers, long-policy or precision: leave these out")
+            if self.device not in ("auto", "cpu"):
+                raise ConfigError(f"model kmer computes on the cpu: leave out the device {self.device!r} (--device)")
+
     def load(self) -> Model:
         """Make the model ready.
 
@@ -64,14 +85,11 @@ class ModelSpec:
         ConfigError
             If there is no such model, or it has no such setting.
         """
+        self.check()
         if self.model == "kmer":
-            if self != ModelSpec(device=self.device):
-                raise ConfigError("model kmer has no weights, layers, long-policy or precision: leave these out")
             from homodb.etl.embeddings.kmer import Kmer
 
             return Kmer()
-        if self.model not in CHECKPOINTS:
-            raise ConfigError(f"model {self.model!r} is unknown (known: kmer, {', '.join(CHECKPOINTS)})")
         from homodb.etl.embeddings.esm2 import load
 
         return load(

@@ -17,7 +17,8 @@ from homodb.etl.fetch.record import File
 from homodb.etl.sources.bytestream import open_bytes
 from homodb.etl.sources.checksums import agrees
 from homodb.schema import transfer
-from homodb.schema.errors import InputError, OutputError, StoppedError, TransferError
+from homodb.schema.errors import InputError, StoppedError, TransferError
+from homodb.schema.files import make_folder
 from homodb.schema.patience import HaltedError, Patience
 from homodb.schema.transfer import Fetched
 
@@ -127,10 +128,7 @@ def _one(
 ) -> File:
     """Bring one file; what is wrong is brought once again, from its beginning."""
     target = folder / file.path
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: cannot be made ({error.strerror or error})") from error
+    make_folder(target.parent)
     limit = file.high if checksums and file.high is not None else _LARGEST
     before: str | None = None
     while True:

@@ -17,12 +17,13 @@ from homodb.etl.config import (
     Source,
     SpeciesConfig,
 )
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS
+from homodb.etl.embeddings.checkpoints import MODELS
 from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.record import Holding, Record
 from homodb.etl.sources.bytestream import open_bytes
 from homodb.schema.errors import ConfigError
 from homodb.schema.files import whole_file
+from homodb.schema.near import there_are
 from homodb.schema.species import Species, find
 
 _LICENCE = "Ensembl imposes no restrictions; see https://www.ensembl.org/info/about/legal/disclaimer.html"
@@ -122,8 +123,8 @@ def config_of(wanted: EnsemblConfig, names: str | None, model: str | None = None
         For unknown species and models.
     """
     species = named(names)
-    if model is not None and model != "kmer" and model not in CHECKPOINTS:
-        raise ConfigError(f"model {model!r} is unknown (known: kmer, {', '.join(CHECKPOINTS)})")
+    if model is not None and model not in MODELS:
+        raise ConfigError(f"there is no model {model!r}" + there_are(model, MODELS))
     return BuildConfig(
         path=Path(f"ensembl-{wanted.release}.toml"),
         release=ReleaseConfig(_version(wanted.release), _title(wanted.release, species), str(wanted.release), _LICENCE),

@@ -120,7 +120,7 @@ def read_record(folder: Path) -> Record | None:
         told = (document["base"], int(document["release"]), document["division"])
         record = Record(*told, species, files, document["config_sha256"])
         record.of(list(species))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"

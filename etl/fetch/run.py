@@ -16,8 +16,11 @@ from homodb.etl.fetch.progress import Progress, Tally, about
 from homodb.etl.fetch.record import RECORD, File, Record, forgotten, is_there, read_record
 from homodb.etl.sources.ensembl_layout import DIVISIONS
 from homodb.schema.cache import cache_folder
-from homodb.schema.errors import ConfigError, OutputError, TransferError
+from homodb.schema.counted import counted
+from homodb.schema.errors import ConfigError, TransferError
+from homodb.schema.files import check_folder, make_folder
 from homodb.schema.locks import waited
+from homodb.schema.near import there_are
 from homodb.schema.patience import Patience
 from homodb.schema.species import Species
 
@@ -123,7 +126,10 @@ def fetch(
     if not 1 <= connections <= _MOST_CONNECTIONS:
         raise ConfigError(f"{connections} connections at a time, wanted 1 to {_MOST_CONNECTIONS}")
     folder = folder_of(wanted)
-    _make(folder)
+    check_folder(folder)
+    if offline and not folder.is_dir():
+        plan(wanted, species, offline=True)  # raises: there is nothing
+    make_folder(folder)
     with waited(folder / _LOCK, longest=_TURN):
         _sweep(folder)
         found = plan(wanted, species, offline=offline, patience=patience, report=report)
@@ -202,14 +208,17 @@ def folder_of(wanted: EnsemblConfig) -> Path:
 def base_of(wanted: EnsemblConfig) -> str:
     """Return the address of the folder that holds the releases."""
     if wanted.division not in DIVISIONS:
-        raise ConfigError(f"division {wanted.division!r} is unknown (known: {', '.join(DIVISIONS)})")
+        raise ConfigError(f"there is no division {wanted.division!r}" + there_are(wanted.division, DIVISIONS))
+    if wanted.release < 1:
+        raise ConfigError(f"release {wanted.release} of Ensembl: wanted its number, 1 or more (--ensembl 113)")
     return (wanted.base or DIVISIONS[wanted.division][0]).rstrip("/")
 
 
 def _offline(folder: Path, missing: Sequence[File]) -> str:
     listed = ", ".join(file.path for file in missing[:_LISTED])
     more = f", and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
-    return f"{folder}: offline, and {len(missing)} files are missing or altered: {listed}{more}; fetch them on-line"
+    lacks = counted(len(missing), "file is", "files are")
+    return f"{folder}: offline, and {lacks} missing or altered: {listed}{more}; fetch on-line"
 
 
 def _sweep(folder: Path) -> None:
@@ -217,10 +226,3 @@ def _sweep(folder: Path) -> None:
     for name in (RECORD, CONFIG):
         for left in folder.glob(f".{name}.*"):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror or error})") from error

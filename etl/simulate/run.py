@@ -26,6 +26,7 @@ from homodb.etl.simulate.settings import Progress, Settings, Summary
 from homodb.etl.simulate.tree import SpeciesTree, species_tree
 from homodb.etl.simulate.truth import write_truth
 from homodb.schema.errors import OutputError
+from homodb.schema.files import check_folder
 
 
 def simulate(
@@ -61,7 +62,8 @@ def simulate(
     """
     asked = settings or Settings()
     asked.check()
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    check_folder(output)
+    if output.exists() and any(output.iterdir()):
         raise OutputError(f"{output}: is in use; give a new or empty folder")
     with staged(output) as folder:
         return _Simulation(folder, asked, report).run(output)

@@ -13,7 +13,7 @@ import numpy as np
 
 from homodb.etl.simulate.clade import MEMBERS
 from homodb.schema.errors import ConfigError
-from homodb.schema.near import did_you_mean
+from homodb.schema.near import there_are
 
 #: Sizes as (least, most).
 SIZES = {
@@ -141,7 +141,7 @@ class Settings:
         for text in written:
             name, _, value = text.partition("=")
             if name not in known:
-                raise ConfigError(f"there is no setting {name!r}{did_you_mean(name, known)}")
+                raise ConfigError(f"there is no setting {name!r}" + there_are(name, known))
             try:
                 values[name] = int(value) if name in SIZES else float(value)
             except ValueError as error:

@@ -1,4 +1,4 @@
-"""Input files as bytes: plain or gzip told apart by content, broken streams told in one error."""
+"""Input files of text as bytes: plain or gzip told apart by content, broken streams told in one error."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ from pathlib import Path
 from homodb.schema.errors import InputError, Problem
 
 _GZIP_MAGIC = b"\x1f\x8b"
+#: A zero among the first so many bytes means that the file is no text.
+_LOOKED_AT = 512
 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
-    """Open a plain or gzip file for reading bytes, told apart by content, never by its name.
+    """Open a plain or gzip file of text for reading bytes, told apart by content, never by its name.
 
     Raises
     ------
     InputError
-        If the file is missing or cannot be read, or its gzip stream is truncated or damaged.
+        If the file is missing or cannot be read, begins as no text does, or its gzip stream is truncated or damaged.
     """
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
+                begins = stream.peek(_LOOKED_AT)[:_LOOKED_AT]
+                if b"\0" in begins:
+                    raise InputError(path, [Problem(1, "is not text in UTF-8", repr(begins[:8]))])
                 yield stream
     except EOFError as error:
         seen = "the gzip stream ends too early: fetch the file again"

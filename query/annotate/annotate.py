@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import polars as pl
-
-from homodb.query.annotate.labels import one_side_only
-from homodb.query.annotate.methods import method_named, read_parameters
-from homodb.query.annotate.options import Choices
-from homodb.query.annotate.read import Prepared, prepare
+from homodb.query.annotate.options import read_choices
+from homodb.query.annotate.outcome import account, with_results
+from homodb.query.annotate.read import prepare
 from homodb.query.annotate.result import Annotation
-from homodb.query.annotate.task import Labelled
-from homodb.query.annotate.unknown import UNKNOWN, below
+from homodb.query.annotate.unknown import below
 from homodb.query.release import Release, open_release
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
     import anndata
-
-#: Entry of ``uns["homodb"]`` that tells of annotations, by the column that they made.
-ENTRY = "annotation"
-
-_PACKAGES = ("homodb", "anndata", "numpy", "scipy")
 
 
 def annotate(
@@ -102,6 +91,7 @@ def annotate_with_report(
     phrases: Sequence[str] = (),
     vectors: str | Sequence[str] = (),
     embedding: str | None = None,
+    numeric: bool = False,
     release: str | Path | Release | None = None,
     key: str = "homodb",
     seed: int = 42,
@@ -134,6 +124,10 @@ def annotate_with_report(
     vectors, embedding
         Tables of gene vectors in place of the release's, ``FILE`` or ``SPECIES=FILE`` each (see
         :mod:`homodb.query.annotate.vectors`), or which of its embeddings.
+    numeric
+        Whether the column holds numbers (an age, a pseudotime), to be carried as such; methods ``knn``, ``tron`` and
+        ``protein`` do. ``obs`` then gets ``<label>_homodb_spread``, the standard deviation among the neighbours or
+        networks that it was made of, in place of a confidence.
     release
         An open release, or what :func:`homodb.open` takes.
     key
@@ -145,83 +139,16 @@ def annotate_with_report(
     parameters, **more
         Of the method.
     """
-    choices = Choices(
-        label=label, method=method_named(method).name, strategy=None if strategy is None else str(strategy),
-        evidence=evidence, source=_species_name(source), reference_species=_species_name(reference_species),
-        query_label=query_label, query_donors=None if query_donors is None else tuple(query_donors),
-        donor_key=donor_key,
-        labels=None if labels is None else str(labels), unknown_below=unknown_below, layer=layer,
-        reference_layer=reference_layer, column=column, reference_column=reference_column, spatial=spatial,
-        phrases=tuple(phrases), vectors=(vectors,) if isinstance(vectors, str) else tuple(vectors), embedding=embedding,
-        key=key, seed=seed, parameters=read_parameters(method_named(method), {**(parameters or {}), **more}),
-    )  # fmt: skip
+    choices = read_choices(label, method, {
+        "strategy": strategy, "evidence": evidence, "source": source, "reference_species": reference_species,
+        "query_label": query_label, "query_donors": query_donors, "donor_key": donor_key, "labels": labels,
+        "unknown_below": unknown_below, "layer": layer, "reference_layer": reference_layer, "column": column,
+        "reference_column": reference_column, "spatial": spatial, "phrases": phrases, "vectors": vectors,
+        "embedding": embedding, "numeric": numeric, "key": key, "seed": seed, "parameters": parameters, **more,
+    })  # fmt: skip
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
         prepared = prepare(opened, query, reference, choices, report)
         found = below(choices.chosen.run(prepared.task), unknown_below)
-        told = _told(prepared, found, choices, opened.version)
-    return _written(query, prepared, found, told), told
-
-
-def _species_name(species: str | int | Species | None) -> str | None:
-    return None if species is None else species.name if isinstance(species, Species) else str(species)
-
-
-def _told(prepared: Prepared, found: Labelled, choices: Choices, release: str) -> Annotation:
-    from importlib.metadata import version
-
-    task = prepared.task
-    names = np.array([*task.labels, None], object)
-    given = pl.DataFrame({
-        "label": pl.Series(names[found.label].tolist(), dtype=pl.String),
-        "confidence": np.asarray(found.confidence, np.float64), "distance": np.asarray(found.distance, np.float64),
-    })  # fmt: skip
-    table = (
-        given.drop_nulls("label").group_by("label")
-        .agg(cells=pl.len(), confidence=pl.col("confidence").mean(), distance=pl.col("distance").mean())
-        .sort("cells", "label", descending=[True, False])
-    )  # fmt: skip
-    empty = int((~prepared.used).sum())
-    notes = list(prepared.notes)
-    if empty:
-        notes.append(f"{empty:,} cells of the query have no count of a known gene: they are labelled {UNKNOWN}")
-    lost = int((found.label < 0).sum())
-    size = np.bincount(task.reference.label, minlength=len(task.labels))
-    only = None if prepared.query_named is None else one_side_only(prepared.query_named, prepared.reference_named)
-    return Annotation(
-        label=choices.label, key=choices.key, method=choices.method, strategy=task.all_pairs.strategy, release=release,
-        source=task.query.species.common_name, target=task.reference.species.common_name,
-        parameters=dict(choices.parameters), settings=choices.told(), cells=len(prepared.used), empty=empty,
-        unknown=empty + lost,
-        reference_labels={name: int(cells) for name, cells in zip(task.labels, size.tolist(), strict=True) if cells},
-        found=table, only=only, told=found.told, tables=found.tables,
-        versions={one: version(one) for one in _PACKAGES}, notes=tuple(notes),
-    )  # fmt: skip
-
-
-def _written(query: anndata.AnnData, prepared: Prepared, found: Labelled, told: Annotation) -> anndata.AnnData:
-    """Return a copy of the query with the results."""
-    import pandas as pd
-
-    result = query.to_memory() if query.isbacked else query.copy()
-    rows = np.flatnonzero(prepared.used)
-    cells = len(prepared.used)
-    label = np.full(cells, -1, np.int64)
-    label[rows] = found.label
-    names = [name for code, name in enumerate(prepared.task.labels) if (label == code).any()]
-    text = np.array([*prepared.task.labels, UNKNOWN], object)[label]
-    result.obs[told.column] = pd.Categorical(
-        text, categories=[*names, *([UNKNOWN] if (label < 0).any() and UNKNOWN not in names else [])]
-    )
-    for name, values in (("confidence", found.confidence), ("distance", found.distance)):
-        spread = np.full(cells, np.nan)
-        spread[rows] = values
-        result.obs[f"{told.column}_{name}"] = spread
-    if prepared.query_named is not None:
-        seen = np.zeros(cells, np.bool_)
-        seen[rows] = prepared.task.query.label >= 0 if found.seen is None else found.seen
-        result.obs[f"{told.column}_seen"] = seen
-    own = deepcopy(result.uns.get("homodb", {}))
-    own[ENTRY] = {**own.get(ENTRY, {}), told.column: told.uns()}
-    result.uns["homodb"] = own
-    return result
+        told = account(prepared, found, choices, opened.version)
+    return with_results(query, prepared, found, told), told

@@ -62,15 +62,13 @@ def consensus(task: Task) -> Labelled:
 
 def _run(task: Task) -> tuple[dict[str, Labelled], dict[str, str]]:
     """Run the methods, and return why those that were not named could not be run."""
-    from homodb.query.annotate.methods import METHODS, method_named, read_parameters
+    from homodb.query.annotate.given import read_parameters
+    from homodb.query.annotate.methods import members
 
-    asked = str(task.parameters.get("methods") or "")
-    chosen = [method_named(name.strip()) for name in asked.split(",") if name.strip()]
-    if any(one.function is None or one.name == "consensus" for one in chosen):
-        raise AnnotationError(f"a consensus is of other methods than itself; methods is {asked!r}")
+    named = bool(task.parameters.get("methods"))
     found: dict[str, Labelled] = {}
     failed: dict[str, str] = {}
-    for method in chosen or [one for one in METHODS if one.name != "consensus"]:
+    for method in members(task.parameters):
         own = {
             name.removeprefix(f"{method.name}."): value
             for name, value in task.parameters.items()
@@ -83,7 +81,7 @@ def _run(task: Task) -> tuple[dict[str, Labelled], dict[str, str]]:
         try:
             found[method.name] = method.run(replace(task, parameters=read_parameters(method, own)))
         except HomodbError as error:
-            if chosen:
+            if named:
                 raise
             failed[method.name] = str(error)
     return found, failed

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homodb.query.annotate.annotate import annotate_with_report
+from homodb.query.annotate.options import read_choices
 from homodb.query.annotate.result import Annotation
+from homodb.query.annotate.vectors import read_vector_options
+from homodb.query.stored import check_cells_output, is_zarr, read_whole
 from homodb.query.translate.places import whole
-from homodb.query.translate.stores import is_zarr, opened
-from homodb.schema.errors import OutputError
-from homodb.schema.files import check_apart
+from homodb.schema.errors import AnnotationError, OutputError, VectorsError
+from homodb.schema.files import check_folder, check_there, make_folder
 
-if TYPE_CHECKING:
-    import anndata
+#: What is no choice of how to annotate.
+_APART = ("method", "release", "report")
 
 
 def annotate_files(
@@ -49,13 +51,23 @@ def annotate_files(
     ------
     OutputError
         If the output is one of the files, or cannot be written.
+    VectorsError
+        If a table of vectors is not there.
+    TranslationError
+        If a file is not there, or is no AnnData.
     AnnotationError
-        As :func:`homodb.annotate` raises it.
+        As :func:`homodb.annotate` raises it; what was chosen is checked before anything is read.
     """
     target = Path(output)
-    for path in (Path(query), Path(reference)):
-        check_apart(path, target)
-    result, told = annotate_with_report(read_cells(Path(query)), read_cells(Path(reference)), label=label, **choices)
+    check_cells_output(target, Path(query), Path(reference))
+    chosen = read_choices(
+        label, choices.get("method", "knn"), {name: value for name, value in choices.items() if name not in _APART}
+    )
+    check_there(None if chosen.labels is None else Path(chosen.labels), error=AnnotationError)
+    check_there(*read_vector_options(chosen.vectors).values(), error=VectorsError)
+    if tables is not None:
+        check_folder(tables)
+    result, told = annotate_with_report(read_whole(Path(query)), read_whole(Path(reference)), label=label, **choices)
     choices.get("report", lambda step: None)("writing")
     with whole(target) as partial:
         (result.write_zarr if is_zarr(target) else result.write_h5ad)(partial)
@@ -72,23 +84,9 @@ def write_tables(told: Annotation, folder: Path) -> None:
     OutputError
         If they cannot be written.
     """
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, table in told.tables.items():
             table.write_csv(folder / f"{name.replace(' ', '_')}.tsv", separator="\t")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
-
-
-def read_cells(path: Path) -> anndata.AnnData:
-    """Read a file of cells whole.
-
-    Raises
-    ------
-    TranslationError
-        If it is not there, or is none.
-    """
-    import anndata
-
-    with opened(path):
-        return anndata.read_zarr(path) if is_zarr(path) else anndata.read_h5ad(path)

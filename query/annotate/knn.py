@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from homodb.query.annotate.neighbors import vote
+from homodb.query.annotate.nearest_cells import labelled_by_nearest
 from homodb.query.annotate.space import components, integrated
 from homodb.query.annotate.task import Labelled, Task
 
@@ -15,14 +13,15 @@ def knn(task: Task) -> Labelled:
     Parameters
     ----------
     task
-        Its parameters are ``k``, ``weights``, ``balanced`` (see :func:`homodb.query.annotate.neighbors.vote`),
-        ``features``, ``dims``, ``scale`` (see :func:`homodb.query.annotate.space.components`) and ``integration``:
-        ``none``, or a method of ``homodb integrate``.
+        Its parameters are ``k``, ``weights``, ``balanced`` (see
+        :func:`homodb.query.annotate.nearest_cells.labelled_by_nearest`), ``features``, ``dims``, ``scale`` (see
+        :func:`homodb.query.annotate.space.components`) and ``integration``: ``none``, or a method of
+        ``homodb integrate``.
 
     Returns
     -------
     Labelled
-        The confidence is the share of votes, the distance the cosine distance to the nearest reference cell.
+        As :func:`homodb.query.annotate.nearest_cells.labelled_by_nearest` gives it.
 
     Raises
     ------
@@ -40,12 +39,4 @@ def knn(task: Task) -> Labelled:
     else:
         task.report(f"integrating by {integration}")
         reference, query, told = integrated(task, integration=integration, features=features, dims=dims)
-    task.report("nearest cells")
-    votes = vote(
-        reference, task.reference.label, query, len(task.labels), k=int(chosen.get("k", 5)),
-        weights=str(chosen.get("weights", "distance")), balanced=bool(chosen.get("balanced", False)),
-    )  # fmt: skip
-    return Labelled(
-        votes.label, votes.confidence, votes.distance, told,
-        reference_embedding=reference.astype(np.float32), query_embedding=query.astype(np.float32),
-    )  # fmt: skip
+    return labelled_by_nearest(task, reference, query, told)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.schema.errors import InputError, Problem
+from homodb.query.text_files import lines_of
+from homodb.schema.errors import AnnotationError, InputError, Problem
 from homodb.schema.near import near
 
 #: Header of the file, and the sides that its third column may name.
@@ -49,13 +50,12 @@ def read_labels(path: Path | str) -> LabelMap:
 
     Raises
     ------
+    AnnotationError
+        If the file cannot be read.
     InputError
-        If the file cannot be read, has no such header, or says two things of one label; lists every such line.
+        If it has no such header, or says two things of one label; lists every such line.
     """
-    try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, [Problem(0, f"cannot be read as a label map ({error})")]) from error
+    lines = lines_of(Path(path), "a label map", AnnotationError)
     told = [(at, line.split("\t")) for at, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     header = [cell.strip() for cell in told[0][1]] if told else []
     if header not in (list(COLUMNS), list(COLUMNS[:2])):

@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from homodb.query.annotate.cellama.settings import RANGES as SENTENCE_RANGES
 from homodb.query.annotate.cellama.settings import Settings
+from homodb.query.annotate.neighbors import NEIGHBORS, WEIGHTS
 from homodb.query.annotate.parameter import Parameter, fields_of
+from homodb.query.annotate.space import SCALES
 from homodb.query.annotate.task import Labelled, Task
+from homodb.query.annotate.tron.parameters import RANGES as NETWORK_RANGES
 from homodb.query.annotate.tron.parameters import TronParameters
+from homodb.query.ranges import Range
 from homodb.schema.errors import AnnotationError, MissingPackageError
-from homodb.schema.near import did_you_mean
+from homodb.schema.near import there_are
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,11 @@ class Method:
         What can be chosen.
     orthology
         Whether it needs pairs of orthologous genes.
+    uses
+        Of what may be chosen beside parameters and is not for every method, what this one uses: names of
+        :class:`homodb.query.annotate.options.Choices`.
+    check
+        Looks at all parameters together before anything is read.
     """
 
     name: str
@@ -37,6 +47,8 @@ class Method:
     function: Callable[[Task], Labelled]
     parameters: tuple[Parameter, ...]
     orthology: bool = True
+    uses: frozenset[str] = frozenset()
+    check: Callable[[Mapping[str, Any]], object] | None = None
 
     def run(self, task: Task) -> Labelled:
         """Run it."""
@@ -76,8 +88,8 @@ def _consensus(task: Task) -> Labelled:
 
 
 _VOTES = (
-    Parameter("k", 5, "neighbours that vote"),
-    Parameter("weights", "distance", "distance (near ones weigh more) or uniform"),
+    Parameter("k", 5, "neighbours that vote", allowed=NEIGHBORS),
+    Parameter("weights", "distance", "distance (near ones weigh more) or uniform", words=WEIGHTS),
     Parameter("balanced", default=False, summary="divide each vote by the number of reference cells of its label"),
 )
 
@@ -91,35 +103,43 @@ _SENTENCES = {
     "tuned": "folder that keeps the fine-tuned model",
 }  # fmt: skip
 
+_ORTHOLOGY = frozenset({"strategy", "evidence"})
+
 METHODS = (
     Method(
         "knn", "cosine nearest neighbours among translated principal components, or in an integration: the baseline",
         "", _knn,
         (
             *_VOTES,
-            Parameter("features", 2000, "shared genes to use, by their variance over the reference"),
-            Parameter("dims", 30, "principal components, or dimensions of the integration"),
-            Parameter("scale", "none", "none, centre, each (side by its own cells) or reference (both by its cells)"),
-            Parameter("integration", "none", "none, cca, harmony or scvi"),
+            Parameter("features", 2000, "shared genes to use, by their variance over the reference",
+                      allowed=Range(2, 1_000_000)),
+            Parameter("dims", 30, "principal components, or dimensions of the integration", allowed=Range(1, 1_000)),
+            Parameter("scale", "none", "none, centre, each (side by its own cells) or reference (both by its cells)",
+                      words=SCALES),
+            Parameter("integration", "none", "none, cca, harmony or scvi", words=("none", "cca", "harmony", "scvi")),
         ),
+        uses=_ORTHOLOGY | {"numeric"},
     ),
     Method(
         "tron", "a network of the reference's species behind a layer that orthology masks", "arXiv (TRON)", _tron,
-        fields_of(TronParameters),
+        fields_of(TronParameters, NETWORK_RANGES), uses=_ORTHOLOGY | {"query_label", "numeric"},
+        check=TronParameters.read,
     ),
     Method(
         "cellama", "cells as sentences of their strongest genes, embedded by a language model",
-        "10.1002/advs.202513210", _cellama, fields_of(Settings, _SENTENCES),
+        "10.1002/advs.202513210", _cellama, fields_of(Settings, SENTENCE_RANGES, _SENTENCES),
+        uses=_ORTHOLOGY | {"phrases", "spatial"}, check=Settings.read,
     ),
     Method(
         "protein", "cells as weighted means of their genes' protein embeddings; needs no orthology", "", _protein,
         (
             *_VOTES,
-            Parameter("top", 100, "genes of a cell that count, by their expression; 0 for all"),
+            Parameter("top", 100, "genes of a cell that count, by their expression; 0 for all",
+                      allowed=Range(0, 1_000_000)),
             Parameter("centre", default=True, summary="take off the mean over each side's cells"),
             Parameter("housekeeping", default=False, summary="count ribosomal and mitochondrial genes too"),
         ),
-        orthology=False,
+        orthology=False, uses=frozenset({"vectors", "embedding", "numeric"}),
     ),
     Method(
         "consensus", "the label on which most of several methods agree", "", _consensus,
@@ -145,64 +165,32 @@ def method_named(name: str) -> Method:
     for method in METHODS:
         if method.name == name.lower():
             return method
-    names = [one.name for one in METHODS]
-    raise AnnotationError(f"there is no method {name!r}; there are {', '.join(names)}{did_you_mean(name, names)}")
+    raise AnnotationError(f"there is no method {name!r}" + there_are(name, [one.name for one in METHODS]))
 
 
-def read_parameters(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all parameters of a method, with what was given in place of the defaults.
-
-    Parameters
-    ----------
-    method
-        Which.
-    given
-        Values, or texts, by name. Consensus also takes those of its methods: ``knn.k``.
+def members(parameters: Mapping[str, Any]) -> list[Method]:
+    """Return the methods of a consensus: those that its parameter ``methods`` names, or all.
 
     Raises
     ------
     AnnotationError
-        If the method has no such parameter, or a value is none of its type.
+        If there is no such method, or it is consensus itself.
 
     Examples
     --------
-    >>> read_parameters(method_named("knn"), {"k": "5"})["k"]
-    5
+    >>> [one.name for one in members({"methods": "knn, protein"})]
+    ['knn', 'protein']
     """
-    known = {one.name: one for one in method.parameters}
-    read = {name: one.default for name, one in known.items()}
-    for name, value in given.items():
-        owner, dot, own = name.partition(".")
-        if method.name == "consensus" and dot:
-            member = method_named(owner)
-            read[name] = read_parameters(member, {own: value})[own]
-        elif name not in known:
-            there = ", ".join(known) or "none"
-            raise AnnotationError(
-                f"method {method.name} has no parameter {name!r}; it has {there}{did_you_mean(name, known)}"
-            )
-        else:
-            read[name] = known[name].read(value)
-    return read
+    asked = str(parameters.get("methods") or "")
+    names = dict.fromkeys(name.strip().lower() for name in asked.split(",") if name.strip())
+    chosen = [method_named(name) for name in names]
+    if any(one.name == "consensus" for one in chosen):
+        raise AnnotationError(f"a consensus is of other methods than itself; methods is {asked!r}")
+    return chosen or [one for one in METHODS if one.name != "consensus"]
 
 
-def split_parameters(texts: list[str]) -> dict[str, str]:
-    """Read parameters that were written as ``name=value``.
-
-    Raises
-    ------
-    AnnotationError
-        If one is not of this form.
-
-    Examples
-    --------
-    >>> split_parameters(["k=5", "scale=each"])
-    {'k': '5', 'scale': 'each'}
-    """
-    read = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name.strip():
-            raise AnnotationError(f"--set {text}: wanted NAME=VALUE, such as k=5")
-        read[name.strip()] = value.strip()
-    return read
+def used_by(method: Method, parameters: Mapping[str, Any]) -> frozenset[str]:
+    """Return what a method uses of what is not for every method; a consensus, that votes, uses what its methods use."""
+    if method.name != "consensus":
+        return method.uses
+    return frozenset(name for one in members(parameters) for name in one.uses) - {"numeric"}

@@ -1,4 +1,4 @@
-"""The nearest reference cells by cosine distance, and what they vote."""
+"""The nearest reference cells by cosine distance, and what they say: votes for labels, or a mean of numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from homodb.query.integrate.nearest import Nearest, nearest
 from homodb.query.integrate.principal import unit_rows
+from homodb.query.ranges import Range
 from homodb.schema.errors import AnnotationError
 
 #: Up to so many reference cells all are compared; beyond, an index finds candidates.
@@ -18,6 +19,9 @@ _CANDIDATES = 4
 _ROWS = 4096
 
 WEIGHTS = ("distance", "uniform")
+
+#: How many neighbours may vote.
+NEIGHBORS = Range(1, 10_000)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,23 @@ class Votes:
 
     label: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float64]
+    distance: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the neighbours say where each has a number.
+
+    Parameters
+    ----------
+    number, spread
+        Their weighted mean and standard deviation, shape (cells,), float64; NaN for a cell that lies nowhere.
+    distance
+        As that of :class:`Votes`.
+    """
+
+    number: npt.NDArray[np.float64]
+    spread: npt.NDArray[np.float64]
     distance: npt.NDArray[np.float64]
 
 
@@ -86,6 +107,73 @@ def vote(
     >>> vote([[1.0, 0.0], [0.0, 1.0]], np.array([0, 1]), [[2.0, 0.1]], 2, k=1).label
     array([0])
     """
+    near = _neighbors(points, queries, k, weights, exact)
+    said, votes = label[near.rows], near.weights
+    if balanced:
+        votes = votes / np.bincount(label[near.there], minlength=n_labels)[said]
+    cell = np.arange(len(said))[:, None] * n_labels
+    total = np.bincount((cell + said).ravel(), votes.ravel(), minlength=len(said) * n_labels)
+    share = total.reshape(len(said), n_labels)
+    label = np.full(near.n_queries, -1, np.int64)
+    label[near.placed] = share.argmax(axis=1)
+    return Votes(label, near.spread_out(share.max(axis=1) / share.sum(axis=1)), near.spread_out(near.nearest))
+
+
+def average(
+    points: npt.ArrayLike,
+    number: npt.NDArray[np.float64],
+    queries: npt.ArrayLike,
+    *,
+    k: int = 5,
+    weights: str = "distance",
+    exact: int = EXACT,
+) -> Means:
+    """Give cells the mean of their nearest reference cells' numbers.
+
+    Parameters
+    ----------
+    number
+        Of each reference cell, shape (cells,), finite.
+    points, queries, k, weights, exact
+        As :func:`vote` takes them.
+
+    Raises
+    ------
+    AnnotationError
+        As :func:`vote` raises it.
+
+    Examples
+    --------
+    >>> points, queries = [[1.0, 0.0], [0.0, 1.0]], [[3.0, 3.0]]
+    >>> average(points, np.array([2.0, 4.0]), queries, k=2).number.tolist()
+    [3.0]
+    """
+    near = _neighbors(points, queries, k, weights, exact)
+    said, share = number[near.rows], near.weights / near.weights.sum(axis=1, keepdims=True)
+    mean = (said * share).sum(axis=1)
+    spread = np.sqrt((share * (said - mean[:, None]) ** 2).sum(axis=1))
+    return Means(near.spread_out(mean), near.spread_out(spread), near.spread_out(near.nearest))
+
+
+@dataclass(frozen=True)
+class _Near:
+    """The neighbours that count: `rows` of the reference and their `weights`, shape (placed cells, k)."""
+
+    rows: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+    nearest: npt.NDArray[np.float64]
+    there: npt.NDArray[np.int64]
+    placed: npt.NDArray[np.int64]
+    n_queries: int
+
+    def spread_out(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return values of the placed cells as those of all, NaN for cells that lie nowhere."""
+        every = np.full(self.n_queries, np.nan)
+        every[self.placed] = values
+        return every
+
+
+def _neighbors(points: npt.ArrayLike, queries: npt.ArrayLike, k: int, weights: str, exact: int) -> _Near:
     if weights not in WEIGHTS:
         raise AnnotationError(f"there are no weights {weights!r}; there are {', '.join(WEIGHTS)}")
     if k < 1:
@@ -95,21 +183,11 @@ def vote(
     if not len(there):
         raise AnnotationError("no cell of the reference has counts of the genes that the method uses")
     found = cosine_nearest(searched[there], asked[placed], min(k, len(there)), exact=exact)
-    votes = np.ones(found.distances.shape)
+    weighed = np.ones(found.distances.shape)
     if weights == "distance":
         farthest = found.distances[:, -1:]
-        votes = np.exp(-(np.divide(found.distances, farthest, out=np.zeros_like(votes), where=farthest > 0) ** 2))
-    said = label[there[found.indices]]
-    if balanced:
-        votes = votes / np.bincount(label[there], minlength=n_labels)[said]
-    cell = np.arange(len(placed))[:, None] * n_labels
-    total = np.bincount((cell + said).ravel(), votes.ravel(), minlength=len(placed) * n_labels)
-    share = total.reshape(len(placed), n_labels)
-    result = Votes(np.full(len(asked), -1, np.int64), np.full(len(asked), np.nan), np.full(len(asked), np.nan))
-    result.label[placed] = share.argmax(axis=1)
-    result.confidence[placed] = share.max(axis=1) / share.sum(axis=1)
-    result.distance[placed] = found.distances[:, 0]
-    return result
+        weighed = np.exp(-(np.divide(found.distances, farthest, out=np.zeros_like(weighed), where=farthest > 0) ** 2))
+    return _Near(there[found.indices], weighed, found.distances[:, 0], there, placed, len(asked))
 
 
 def cosine_nearest(

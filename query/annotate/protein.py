@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.annotate.neighbors import vote
+from homodb.query.annotate.nearest_cells import labelled_by_nearest
 from homodb.query.annotate.task import Labelled, Task
 from homodb.query.integrate.scaled import log_normalized
 from homodb.schema.errors import MissingEmbeddingError
@@ -22,12 +22,12 @@ def protein(task: Task) -> Labelled:
     task
         Its parameters are ``top`` and ``centre`` (see :func:`weighted_means`), ``housekeeping`` (whether ribosomal and
         mitochondrial genes count), ``k``, ``weights`` and ``balanced`` (see
-        :func:`homodb.query.annotate.neighbors.vote`).
+        :func:`homodb.query.annotate.nearest_cells.labelled_by_nearest`).
 
     Returns
     -------
     Labelled
-        The confidence is the share of votes, the distance the cosine distance to the nearest reference cell.
+        As :func:`homodb.query.annotate.nearest_cells.labelled_by_nearest` gives it.
 
     Raises
     ------
@@ -50,15 +50,7 @@ def protein(task: Task) -> Labelled:
         top, centre = int(chosen.get("top", 100)), bool(chosen.get("centre", True))
         points.append(weighted_means(side.counts, found, vectors, top=top, centre=centre))
     reference, query = points
-    task.report("nearest cells")
-    votes = vote(
-        reference, task.reference.label, query, len(task.labels), k=int(chosen.get("k", 5)),
-        weights=str(chosen.get("weights", "distance")), balanced=bool(chosen.get("balanced", False)),
-    )  # fmt: skip
-    return Labelled(
-        votes.label, votes.confidence, votes.distance, {**told, "dims": reference.shape[1]},
-        reference_embedding=reference.astype(np.float32), query_embedding=query.astype(np.float32),
-    )  # fmt: skip
+    return labelled_by_nearest(task, reference, query, {**told, "dims": reference.shape[1]})
 
 
 def weighted_means(

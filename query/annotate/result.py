@@ -36,6 +36,9 @@ class Annotation:
         The reference's labels, and how many cells of it had each.
     found
         ``label, cells, confidence, distance`` (means), a row per label that was given, most cells first.
+    numbers
+        Where a number was carried, how it is spread: ``side, cells, least, lower_quartile, median, upper_quartile,
+        greatest``, a row for the query and one for the reference. None where cell types were.
     only
         Labels that one side alone has; None where those of the query were not read.
     told
@@ -62,6 +65,7 @@ class Annotation:
     unknown: int
     reference_labels: Mapping[str, int]
     found: pl.DataFrame
+    numbers: pl.DataFrame | None = None
     only: pl.DataFrame | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
@@ -80,14 +84,17 @@ class Annotation:
             "release": self.release, "source": self.source, "target": self.target,
             "parameters": dict(self.parameters), "settings": dict(self.settings), "cells": self.cells,
             "empty": self.empty, "unknown": self.unknown, "reference_labels": dict(self.reference_labels),
-            "found": self.found.to_dicts(), "only": [] if self.only is None else self.only.to_dicts(),
+            "found": self.found.to_dicts(), "numbers": [] if self.numbers is None else self.numbers.to_dicts(),
+            "only": [] if self.only is None else self.only.to_dicts(),
             "told": dict(self.told), "versions": dict(self.versions), "notes": list(self.notes),
         }  # fmt: skip
 
     def uns(self) -> dict[str, Any]:
         """Return what stands in uns: values that h5ad and zarr can hold, and tables but for those of cells."""
         told = {
-            name: value for name, value in self.totals().items() if name not in ("found", "only", "reference_labels")
+            name: value
+            for name, value in self.totals().items()
+            if name not in ("found", "numbers", "only", "reference_labels")
         }
         told["reference_labels"] = list(self.reference_labels)
         told["reference_cells"] = np.array(list(self.reference_labels.values()), np.int64)
@@ -100,7 +107,11 @@ class Annotation:
     def lines(self) -> list[str]:
         """Return the report as text, for a screen."""
         by = f"{self.method}" + ("" if self.strategy == "none" else f", {self.strategy}")
-        lines = [f"{self.cells:,} cells of {self.source} labelled from {self.target} by {by}"]
+        done = "labelled" if self.numbers is None else f"given {self.label}"
+        lines = [f"{self.cells:,} cells of {self.source} {done} from {self.target} by {by}"]
+        for row in [] if self.numbers is None else self.numbers.iter_rows(named=True):
+            told = "  ".join(f"{name.replace('_', ' ')} {row[name]:.4g}" for name in list(row)[2:])
+            lines.append(f"  {row['side']:<10} {row['cells']:>8,} cells   {told}")
         for row in self.found.iter_rows(named=True):
             lines.append(f"  {row['label']:<30} {row['cells']:>8,}   mean confidence {row['confidence']:.2f}")
         if self.unknown:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
+from homodb.query.annotate.columns import numbered, numbers_of, texts_of
 from homodb.query.annotate.task import Side
 from homodb.query.join.sides import read_side as read_genes
 from homodb.query.release import Release
@@ -18,7 +19,6 @@ from homodb.query.translate.product import product
 from homodb.query.translate.slots import main_slot
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.errors import AnnotationError, JoinError, TranslationError
-from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Asked:
         Layer with the counts, or ``raw``; None for X.
     label, donor
         Columns of obs with cell types and donors; None: they are not read.
+    numeric
+        Whether the column of cell types holds numbers.
     spatial
         Entry of obsm with coordinates; None for ``spatial`` where there is such an entry.
     phrases
@@ -59,6 +61,7 @@ class Asked:
     donor: str | None = None
     spatial: str | None = None
     phrases: tuple[str, ...] = ()
+    numeric: bool = False
 
     @property
     def option(self) -> str:
@@ -120,7 +123,7 @@ def read_side(release: Release, adata: anndata.AnnData, asked: Asked) -> Read:
     column = np.searchsorted(keys, genes["gene"].to_numpy())
     summed = sp.csr_matrix(product(counts, len(keys), place, column, np.ones(len(place))))
     summed.sum_duplicates()
-    donor, donors = _numbered(adata, asked.donor, asked)
+    donor, donors = numbered(adata, asked.donor, asked.side)
     side = Side(
         counts=summed,
         genes=keys,
@@ -133,8 +136,9 @@ def read_side(release: Release, adata: anndata.AnnData, asked: Asked) -> Read:
         place=_place(adata, asked),
         phrases={name: texts_of(adata, name, asked.side) for name in asked.phrases},
         stable_ids=tuple(distinct["stable_id"].to_list()),
+        number=_numbers(adata, asked) if asked.numeric else None,
     )
-    named = None if asked.label is None else texts_of(adata, asked.label, asked.side)
+    named = None if asked.label is None or asked.numeric else texts_of(adata, asked.label, asked.side)
     return Read(side, named, donors, told.notes)
 
 
@@ -151,27 +155,13 @@ def some_cells(side: Side, rows: npt.NDArray[Any]) -> Side:
         label=side.label[rows],
         donor=None if side.donor is None else side.donor[rows],
         place=None if side.place is None else side.place[rows],
+        number=None if side.number is None else side.number[rows],
         phrases=phrases,
     )
 
 
-def texts_of(adata: anndata.AnnData, name: str, side: str) -> tuple[str | None, ...]:
-    """Return the values of a column of obs as text, None for those that are missing or blank.
-
-    Raises
-    ------
-    AnnotationError
-        If there is no such column.
-    """
-    if name not in adata.obs:
-        there = ", ".join(map(str, adata.obs.columns)) or "no column"
-        raise AnnotationError(
-            f"obs of the {side} has no column {name!r}; it has {there}{did_you_mean(name, map(str, adata.obs))}"
-        )
-    column = adata.obs[name]
-    empty = column.isna().to_numpy()
-    texts = (str(value).strip() for value in column)
-    return tuple(None if gone or not text else text for text, gone in zip(texts, empty, strict=True))
+def _numbers(adata: anndata.AnnData, asked: Asked) -> npt.NDArray[np.float64]:
+    return np.full(adata.n_obs, np.nan) if asked.label is None else numbers_of(adata, asked.label, asked.side)
 
 
 def _option(asked: Asked, name: str) -> str:
@@ -209,18 +199,6 @@ def _counts(matrix: Any, asked: Asked, where: str, *, logged: bool) -> sp.csr_ma
         counts = counts.copy()
         counts.sum_duplicates()
     return counts
-
-
-def _numbered(
-    adata: anndata.AnnData, name: str | None, asked: Asked
-) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return a column of obs as numbers, -1 for none, and what they mean."""
-    if name is None:
-        return None, ()
-    texts = texts_of(adata, name, asked.side)
-    names = tuple(sorted({text for text in texts if text is not None}))
-    number = {text: code for code, text in enumerate(names)}
-    return np.array([-1 if text is None else number[text] for text in texts], np.int64), names
 
 
 def _place(adata: anndata.AnnData, asked: Asked) -> npt.NDArray[np.float64] | None:

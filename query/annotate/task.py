@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,9 @@ class Side:
         Columns of obs for cell sentences: by name, a text or None per cell.
     stable_ids
         Stable ID of each gene; empty where nobody asked for them, and symbols stand for genes.
+    number
+        Where a number is carried and no cell type: that of each cell, NaN for none, shape (cells,), float64; on the
+        query's side NaN everywhere, unless ``--query-label`` names a column. None where cell types are carried.
     """
 
     counts: sp.csr_matrix
@@ -57,6 +60,7 @@ class Side:
     place: npt.NDArray[np.float64] | None = None
     phrases: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     stable_ids: tuple[str, ...] = ()
+    number: npt.NDArray[np.float64] | None = None
 
     @property
     def n_cells(self) -> int:
@@ -100,7 +104,7 @@ class Task:
     all_pairs
         Every pair of the strategy.
     labels
-        Names of cell types.
+        Names of cell types; empty where a number is carried.
     parameters
         What was chosen for the method, by name.
     seed
@@ -130,9 +134,10 @@ class Labelled:
     Parameters
     ----------
     label
-        Which of :attr:`Task.labels`, -1 for unknown, shape (query cells,), int64.
+        Which of :attr:`Task.labels`, -1 for unknown, shape (query cells,), int64; -1 everywhere where a number is
+        carried.
     confidence
-        Share of evidence for that label, 0 to 1, shape (query cells,), float64; NaN for unknown cells.
+        Share of evidence for that label, 0 to 1, shape (query cells,), float64; NaN for unknown cells, and for numbers.
     distance
         How far the cell is from the reference, in the method's own units; NaN where it cannot be told.
     told
@@ -144,6 +149,9 @@ class Labelled:
         None: all whose label was given.
     reference_embedding, query_embedding
         Where cells lie, if the method has a space, shape (cells, dimensions), float32.
+    number, spread
+        Where a number is carried: what it is, and the standard deviation of what it was made of (neighbours, or
+        networks), both in the unit of the reference's column, NaN for unknown, shape (query cells,). None otherwise.
     """
 
     label: npt.NDArray[np.int64]
@@ -154,3 +162,25 @@ class Labelled:
     reference_embedding: npt.NDArray[np.float32] | None = None
     query_embedding: npt.NDArray[np.float32] | None = None
     seen: npt.NDArray[np.bool_] | None = None
+    number: npt.NDArray[np.float64] | None = None
+    spread: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def of_numbers(
+        cls,
+        number: npt.NDArray[np.float64],
+        spread: npt.NDArray[np.float64],
+        distance: npt.NDArray[np.float64],
+        told: Mapping[str, Any],
+        **more: Any,
+    ) -> Self:
+        """Return what a method gives that carries a number: no labels, and no confidence."""
+        cells = len(number)
+        return cls(
+            np.full(cells, -1, np.int64), np.full(cells, np.nan), distance, told, number=number, spread=spread, **more
+        )
+
+    @property
+    def unknown(self) -> npt.NDArray[np.bool_]:
+        """Query cells that got nothing, shape (query cells,)."""
+        return self.label < 0 if self.number is None else np.isnan(self.number)

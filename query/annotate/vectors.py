@@ -14,6 +14,7 @@ from homodb.query.genes import resolve
 from homodb.query.release import Release
 from homodb.query.vector_files import checked_file, find_embedding
 from homodb.schema.errors import MissingEmbeddingError, VectorsError
+from homodb.schema.files import check_there
 from homodb.schema.species import Species
 from homodb.schema.vectors import GeneVectors, read_vectors
 
@@ -112,6 +113,7 @@ def _from_table(
 
 def _table(path: Path) -> pl.DataFrame:
     """Return ``name`` (text, or a gene's key) and ``vector`` (a list) of each row."""
+    check_there(path, error=VectorsError)
     try:
         if path.suffix in (".parquet", ".pq"):
             table = pl.read_parquet(path)

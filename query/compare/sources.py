@@ -11,6 +11,7 @@ from homodb.query.join.sides import Side
 from homodb.query.join.sources import Source
 from homodb.query.translate.matrices import InMemory, Rows
 from homodb.query.translate.slots import Slot
+from homodb.schema.counted import counted
 from homodb.schema.errors import ScoreError
 from homodb.schema.near import did_you_mean
 
@@ -67,4 +68,6 @@ def _check_column(sources: Sequence[Source], name: str, what: str, option: str) 
             )
         empty = int(source.obs[name].isna().sum())
         if empty:
-            raise ScoreError(f"{source.name}: obs[{name!r}] is empty for {empty:,} cells; leave them out, or name them")
+            raise ScoreError(
+                f"{source.name}: obs[{name!r}] is empty for {counted(empty, 'cell')}; leave them out, or name them"
+            )

@@ -12,6 +12,7 @@ from homodb.query.exam.questions import score
 from homodb.query.exam.result import CAVEATS, Exam
 from homodb.query.exam.truth import read_genes, read_truth
 from homodb.query.release import Release
+from homodb.schema.counted import counted
 from homodb.schema.errors import MissingMappingError, UnknownGeneError
 from homodb.schema.species import by_number
 from homodb.schema.strategies import EvidenceClass, Strategy
@@ -90,8 +91,9 @@ def _keyed(release: Release, told: pl.DataFrame, genes: pl.DataFrame | None) -> 
 
 def _strangers(release: Release, pairs: pl.DataFrame, path: Path) -> UnknownGeneError:
     return UnknownGeneError(
-        f"{path}: none of its {pairs.height:,} pairs between species that release {release.version} maps has both "
-        f"genes in the release ({pairs['id_a'][0]} - {pairs['id_b'][0]} for one); wanted stable IDs without version, "
+        f"{path}: none of its {counted(pairs.height, 'pair')} between species that release {release.version} maps has "
+        "both genes in the release "
+        f"({pairs['id_a'][0]} - {pairs['id_b'][0]} for one); wanted stable IDs without version, "
         "of the inputs that the release was built from"
     )
 
@@ -105,8 +107,8 @@ def _heading(
     pairs = examined.select(_PAIR).n_unique()
     model = release.sql("SELECT model, pooling FROM embedding JOIN release ON embedding = default_embedding").rows()
     lines = [
-        f"release {release.version} against {path.name}: {pairs:,} {'pair' if pairs == 1 else 'pairs'} of species, "
-        f"{truth.height:,} true ortholog pairs, {truth['one2one'].sum():,} of them one-to-one",
+        f"release {release.version} against {path.name}: {counted(pairs, 'pair')} of species, "
+        f"{counted(truth.height, 'true ortholog pair')}, {truth['one2one'].sum():,} of them one-to-one",
         f"strategies: {', '.join(strategies)}; embedding: {' '.join(model[0]) if model else 'none'}",
     ]
     for strategy in strategies:

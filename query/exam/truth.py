@@ -99,11 +99,9 @@ class _File:
         lines = pl.DataFrame({"line_text": [_text(path)]}).select(pl.col("line_text").str.split("\n").explode())
         lines = lines.with_row_index("line", offset=1)
         names = [name.strip() for name in lines["line_text"][0].split("\t")]
-        problems = [
-            Problem(1, f"there is no column {name!r}", f"the columns are {', '.join(map(repr, names))}"[:400])
-            for name in wanted
-            if name not in names
-        ]
+        missing = [name for name in wanted if name not in names]
+        there = f"the columns are {', '.join(map(repr, names))}"
+        problems = [Problem(1, f"there is no column {', '.join(map(repr, missing))}", there)] if missing else []
         problems += [
             Problem(1, "a column stands twice", name) for name in (*wanted, *optional) if names.count(name) > 1
         ]

@@ -15,8 +15,9 @@ from homodb.query.export.forms import write_h5, write_parquet, write_symbol_dict
 from homodb.query.export.uce import locate, write_chromosomes, write_species_list
 from homodb.query.release import Release
 from homodb.query.vector_files import Embedding, checked_file, find_embedding
-from homodb.schema.errors import BrokenReleaseError, OutputError
+from homodb.schema.errors import BrokenReleaseError
 from homodb.schema.exports import VectorForm
+from homodb.schema.files import make_folder
 from homodb.schema.species import Species
 from homodb.schema.strategies import is_coding
 from homodb.schema.vectors import read_vectors
@@ -104,10 +105,7 @@ def export_embeddings(
     """
     chosen, form = find_embedding(release, embedding), VectorForm(form)
     wanted = [release.find_species(one) for one in species] if species else _embedded(release, chosen)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror})") from error
+    make_folder(folder)
     places = {one: checked_file(release, chosen.vectors(one)) for one in wanted}
     exported = []
     for one, place in places.items():

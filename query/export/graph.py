@@ -206,6 +206,10 @@ def _prefixes(release: Release, species: Sequence[Species], wanted: Mapping[str,
     if len(set(species)) < 2 or len(set(species)) < len(species):
         raise UnknownSpeciesError("a graph needs two or more different species")
     given = {release.find_species(name): text for name, text in wanted.items()}
+    for one in given:
+        if one not in species:
+            there = ", ".join(two.common_name for two in species)
+            raise UnknownSpeciesError(f"an ID is given for {one.common_name}, and the graph is of {there}")
     short = {one: "".join(word[0] for word in one.name.split("_")[:2]) for one in species}
     long = {one: one.name[0] + one.name.split("_")[-1] for one in species}
     clash = {one for one in species if list(short.values()).count(short[one]) > 1}
@@ -213,5 +217,7 @@ def _prefixes(release: Release, species: Sequence[Species], wanted: Mapping[str,
     wrong = [text for text in chosen.values() if not re.fullmatch(r"[^_\s]+", text)]
     if wrong or len(set(chosen.values())) < len(chosen):
         seen = ", ".join(f"{one.name}={text}" for one, text in chosen.items())
-        raise UnknownSpeciesError(f"species in SAMap go by different IDs without _ or spaces; these are {seen}")
+        raise UnknownSpeciesError(
+            f"species in SAMap go by different IDs without _ or spaces; these are {seen}: give others (--id SPECIES=ID)"
+        )
     return chosen

@@ -12,9 +12,9 @@ import numpy as np
 
 from homodb.query.export.graph import Biadjacency, SamapGraph, biadjacency, samap_graph
 from homodb.query.release import Release
-from homodb.schema.errors import InputError, OutputError, Problem, UnknownSpeciesError
+from homodb.schema.errors import InputError, OptionsError, OutputError, Problem, UnknownSpeciesError
 from homodb.schema.exports import GeneNames, GraphForm, Weight
-from homodb.schema.files import whole_file
+from homodb.schema.files import check_output, whole_file
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
@@ -30,7 +30,7 @@ def export_graph(
     species: Sequence[str | int | Species],
     strategy: str | Strategy | None = None,
     weight: Weight | str | None = None,
-    names: GeneNames | str = GeneNames.SYMBOL,
+    names: GeneNames | str | None = None,
     ids: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write a mapping as a graph; see :func:`samap_graph` and :func:`biadjacency`.
@@ -48,7 +48,7 @@ def export_graph(
     strategy, weight
         As both take them.
     names, ids
-        As a graph for SAMap takes them.
+        As a graph for SAMap takes them, and no other: genes by symbol unless `names` says otherwise.
 
     Returns
     -------
@@ -59,11 +59,15 @@ def export_graph(
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
         If the release lacks what is asked.
+    OptionsError
+        If names or IDs are given for a biadjacency matrix, which holds both.
     OutputError
         If the file cannot be written, or its name does not end in ``.npz``.
     """
+    _check_name(path)
     if GraphForm(form) is GraphForm.SAMAP:
-        graph = samap_graph(release, species, strategy=strategy, weight=weight, names=names, ids=ids)
+        called = GeneNames.SYMBOL if names is None else names
+        graph = samap_graph(release, species, strategy=strategy, weight=weight, names=called, ids=ids)
         write_samap_graph(path, graph)
         pairs, genes = graph[0].nnz // 2, len(graph[1])
         owner = np.repeat(np.arange(len(graph[2])), [len(names) for names in graph[2].values()])
@@ -73,6 +77,9 @@ def export_graph(
         ]
     else:
         unlinked = []
+        if names is not None or ids:
+            option = "--names" if names is not None else "--id"
+            raise OptionsError(f"{option} is for the form samap; a biadjacency matrix holds stable IDs and symbols")
         if len(species) != 2:
             raise UnknownSpeciesError(f"a biadjacency matrix has two species, source and target; got {len(species)}")
         source, target = species
@@ -145,8 +152,7 @@ def write_biadjacency(path: Path, told: Biadjacency) -> None:
 
 def _write(path: Path, matrix: sp.csr_matrix, **more: Any) -> None:
     """Write a matrix under the names of ``scipy.sparse.save_npz``, and more beside it."""
-    if path.suffix != ".npz":
-        raise OutputError(f"{path}: a graph is written as .npz; give the file a name that ends so")
+    _check_name(path)
     parts: dict[str, Any] = {
         "format": np.array(b"csr"),
         "shape": np.array(matrix.shape),
@@ -156,3 +162,9 @@ def _write(path: Path, matrix: sp.csr_matrix, **more: Any) -> None:
     }
     with whole_file(path) as partial:
         np.savez_compressed(partial, **(parts | more))
+
+
+def _check_name(path: Path) -> None:
+    if path.suffix != ".npz":
+        raise OutputError(f"{path}: a graph is written as .npz; give the file a name that ends so")
+    check_output(path)

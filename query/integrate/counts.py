@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from homodb.query.integrate.settings import Settings
 from homodb.query.translate.values import kind_of_values
+from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
 from homodb.schema.near import did_you_mean
 from homodb.schema.species import find
@@ -134,7 +135,8 @@ def _species(
         )
     column = adata.obs[key]
     if column.isna().any():
-        raise IntegrationError(f"obs[{key!r}] is empty for {int(column.isna().sum())} cells; name every cell's species")
+        empty = counted(int(column.isna().sum()), "cell")
+        raise IntegrationError(f"obs[{key!r}] is empty for {empty}; name every cell's species")
     values = column.astype(str).to_numpy()
     names = tuple(dict.fromkeys(values.tolist()))
     if wanted is not None and set(wanted) != set(names):
@@ -157,7 +159,8 @@ def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings:
     for name, cells in zip(names, np.bincount(code, minlength=len(names)), strict=True):
         if cells <= asked[most]:
             raise IntegrationError(
-                f"{name} has {cells} cells, and {most} is {asked[most]}; give it more cells than that, or lower the"
+                f"{name} has {counted(int(cells), 'cell')}, and {most} is {asked[most]};"
+                " give it more cells than that, or lower the"
                 f" setting ({most}={max(1, int(cells) - 1)})"
             )
 

@@ -6,16 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from homodb.query.integrate.integrate import add_integration
+from homodb.query.integrate.integrate import add_integration, read_choices
 from homodb.query.integrate.settings import Choices
+from homodb.query.stored import check_cells_output, is_zarr, read_whole
 from homodb.query.translate.places import whole
-from homodb.query.translate.stores import is_zarr, opened
 from homodb.schema.errors import IntegrationError
-from homodb.schema.files import check_apart
 
 if TYPE_CHECKING:
-    import anndata
-
     from homodb.query.release import Release
 
 
@@ -61,17 +58,19 @@ def integrate_files(
     Raises
     ------
     IntegrationError
-        If no file is named, or as :func:`homodb.integrate` raises it.
+        If no file is named, or as :func:`homodb.integrate` raises it; settings are checked before anything is read.
+    TranslationError
+        If a file is not there, or is no AnnData.
     OutputError
         If the output is one of the files, or cannot be written.
     """
     files, target = [Path(path) for path in paths], Path(output)
     if not files:
         raise IntegrationError("no file is named; name one joint file, or one of each species")
-    for path in files:
-        check_apart(path, target)
+    read_choices(method, choices)
+    check_cells_output(target, *files)
     if len(files) == 1:
-        adata = _read(files[0])
+        adata = read_whole(files[0])
         wanted = None if species is None else list(species)
     else:
         from homodb.query.join import join_files
@@ -87,11 +86,3 @@ def integrate_files(
     with whole(target) as partial:
         (adata.write_zarr if is_zarr(target) else adata.write_h5ad)(partial)
     return {"n_cells": adata.n_obs, "n_joint_features": adata.n_vars, **told}
-
-
-def _read(path: Path) -> anndata.AnnData:
-    """Read a joint object whole."""
-    import anndata
-
-    with opened(path):
-        return anndata.read_zarr(path) if is_zarr(path) else anndata.read_h5ad(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -122,10 +122,7 @@ def add_integration(
     report
         Called with the name of each step as it begins.
     """
-    unknown = set(choices) - set(Choices.__annotations__)
-    if unknown:
-        raise TypeError(f"integrate() got an unexpected keyword argument {sorted(unknown)[0]!r}")
-    chosen, settings = method_named(method), Settings(**choices)
+    chosen, settings = read_choices(method, choices)
     if label is not None and label not in adata.obs:
         columns = ", ".join(map(str, adata.obs.columns))
         raise IntegrationError(
@@ -143,6 +140,23 @@ def add_integration(
     )  # fmt: skip
 
 
+def read_choices(method: str, choices: Choices) -> tuple[Method, Settings]:
+    """Check what was chosen, before anything is read.
+
+    Raises
+    ------
+    IntegrationError
+        If there is no such method, or a setting will not do.
+    """
+    unknown = set(choices) - set(Choices.__annotations__)
+    if unknown:
+        raise TypeError(f"integrate() got an unexpected keyword argument {sorted(unknown)[0]!r}")
+    chosen, settings = method_named(method), Settings(**choices)
+    if "model" in choices and "model" not in chosen.own:
+        raise IntegrationError(f"method {chosen.name} uses no sentence model; leave model out, or choose cellama")
+    return chosen, settings
+
+
 def add_prepared(
     adata: anndata.AnnData, prepared: Prepared, chosen: Method, settings: Settings, *, species_key: str = "species",
     label: str | None = None, layer: str | None = None, size_factors: str = "shared", umap: bool = False,
@@ -157,7 +171,7 @@ def add_prepared(
         "label": label or "", "layer": layer or "X",
         "size_factors": size_factors, "cells": dict(zip(joint.species, np.bincount(joint.code).tolist(), strict=True)),
         "features": np.array([joint.features[one] for one in prepared.chosen], dtype=object),
-        "settings": asdict(settings), **found.told,
+        "settings": chosen.settings(settings), **found.told,
     }  # fmt: skip
     report("neighbours and clusters")
     told |= _write(adata, key or chosen.key, chosen, found, settings, umap=umap)

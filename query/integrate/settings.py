@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, TypedDict
 
+from homodb.query.ranges import Range, whole_number
 from homodb.schema.errors import IntegrationError
-from homodb.schema.near import did_you_mean
+from homodb.schema.near import did_you_mean, there_are
+
+CLUSTERINGS = ("louvain", "leiden", "none")
+
+#: Where the numbers may lie.
+RANGES = {
+    "n_features": Range(1, 1_000_000), "span": Range(0, 1, above=True), "scale_factor": Range(0, 1e12, above=True),
+    "scale_max": Range(0, 1e6, above=True), "n_components": Range(1, 1_000), "dims": Range(1, 1_000),
+    "k_anchor": Range(1, 10_000), "k_score": Range(1, 10_000), "k_weight": Range(1, 10_000),
+    "sd_weight": Range(0, 1e6, above=True), "k_neighbors": Range(1, 10_000), "prune": Range(0, 1),
+    "resolution": Range(0, 1_000), "n_starts": Range(1, 10_000), "seed": Range(0, 2**32 - 1),
+}  # fmt: skip
 
 
 class Choices(TypedDict, total=False):
@@ -97,17 +110,15 @@ class Settings:
     model: str = "all-MiniLM-L12-v2"
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if isinstance(value, str):
-                continue
-            low, included = (0, True) if one.name in ("seed", "prune", "resolution") else (0, False)
-            if not (value > low or (included and value == low)):
-                raise IntegrationError(f"{one.name} is {value}; it must be {'at least' if included else 'above'} {low}")
-        if self.span > 1:
-            raise IntegrationError(f"span is {self.span}; it is a share of the features, so at most 1")
-        if self.clustering not in ("louvain", "leiden", "none"):
-            raise IntegrationError(f"there is no clustering {self.clustering!r}; there are louvain, leiden, none")
+        for name, allowed in RANGES.items():
+            value = getattr(self, name)
+            is_number = isinstance(value, Real) and not isinstance(value, bool)
+            if not is_number:
+                raise IntegrationError(f"{name} is {value!r}; wanted a number")
+            allowed.check(name, value, IntegrationError)
+        if self.clustering not in CLUSTERINGS:
+            there = there_are(self.clustering, CLUSTERINGS)
+            raise IntegrationError(f"there is no clustering {self.clustering!r}{there}")
         if self.dims > self.n_components:
             raise IntegrationError(
                 f"neighbours are wanted in {self.dims} dimensions (dims), but there are {self.n_components}"
@@ -138,8 +149,8 @@ def read_settings(texts: list[str]) -> Choices:
                 + did_you_mean(name, kinds)
             )
         try:
-            read[name] = kinds[name](value)
-        except ValueError:
+            read[name] = whole_number(value) if kinds[name] is int else kinds[name](value)
+        except (ValueError, OverflowError):
             kind = "a whole number" if kinds[name] is int else "a number"
             raise IntegrationError(f"{name} is {value!r}; wanted {kind}") from None
     choices: Choices = read

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from homodb.schema.counted import counted
 from homodb.schema.errors import JoinError
 from homodb.schema.near import did_you_mean
 from homodb.schema.species import Species
@@ -109,7 +110,8 @@ def _shared(
     before, after = sum(len(told) for told in values), sum(int(mask.sum()) for mask in masks if mask is not None)
     alone = sorted(set.union(*types.values()) - shared)
     left = f" (left out: {', '.join(alone[:8])}{', ...' if len(alone) > 8 else ''})" if alone else ""
-    return masks, [f"{len(shared)} values of {column!r} are in all species: {after:,} of {before:,} cells stay{left}"]
+    which = counted(len(shared), f"value of {column!r} is", f"values of {column!r} are")
+    return masks, [f"{which} in all species: {after:,} of {before:,} cells stay{left}"]
 
 
 def _index(tables: Sequence[pd.DataFrame], notes: list[str]) -> pd.Index:

@@ -14,12 +14,13 @@ from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.sources import called, opened_sources
 from homodb.query.join.work import Work
 from homodb.query.release import Release, open_release
+from homodb.query.stored import check_cells_output
 from homodb.query.translate import stores
 from homodb.query.translate.carry import MemorySink, Progress
 from homodb.query.translate.places import whole
 from homodb.query.translate.writers import file_sink
+from homodb.schema.counted import counted
 from homodb.schema.errors import JoinError
-from homodb.schema.files import check_apart
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
@@ -161,8 +162,7 @@ def join_to_file(
         If the output is one of the inputs, or cannot be written.
     """
     given, options = check_objects(paths, species, choices, block)
-    for path in given:
-        check_apart(path, output)
+    check_cells_output(output, *given)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
         sources = stack.enter_context(opened_sources(given, called(given), options.layers))
@@ -195,15 +195,19 @@ def check_objects(
     if isinstance(objects, str | Path):
         raise JoinError(f"one object, {objects}, cannot be joined with itself; name two or more")
     if len(objects) < 2:
-        raise JoinError(f"{len(objects)} object{'' if len(objects) == 1 else 's'} cannot be joined; name two or more")
+        raise JoinError(f"{counted(len(objects), 'object')} cannot be joined; name two or more")
+    places = [Path(one).resolve() for one in objects if isinstance(one, str | Path)]
+    twice = next((path for path in places if places.count(path) > 1), None)
+    if twice is not None:
+        raise JoinError(f"{twice.name} is named twice, and its cells would be there twice; name each file once")
     if species is not None and (isinstance(species, str) or len(species) != len(objects)):
         number = len(species.split(",")) if isinstance(species, str) else len(species)
         raise JoinError(
-            f"{len(objects)} objects and {number} species are named; name one species for each object, in the same "
-            "order (two of one species: name it twice)"
+            f"{counted(len(objects), 'object')} and {number} species are named; "
+            "name one species for each object, in the same order (two of one species: name it twice)"
         )
     if block is not None and block < 1:
-        raise JoinError(f"a block has {block} cells; it needs at least one")
+        raise JoinError(f"a block has {counted(block, 'cell')}; it needs at least one")
     return [Path(one) if isinstance(one, str | Path) else one for one in objects], read_join_options(
         choices, len(objects)
     )

@@ -19,6 +19,7 @@ from homodb.query.join.table import Table, build_table, number_of, rows_table
 from homodb.query.join.way import HubWay, Way
 from homodb.query.release import Release
 from homodb.query.translate.aggregate import Links
+from homodb.schema.counted import counted
 from homodb.schema.errors import JoinError
 from homodb.schema.strategies import Strategy
 
@@ -123,7 +124,9 @@ def make_plan(
         kept = table.rows.join(against, on="feature", how="anti", maintain_order="left")
         steps.append(("that every direct pair confirms", kept.height))
         dropped = table.rows.height - kept.height
-        way = replace(way, notes=(*way.notes, f"{dropped:,} rows that not every direct pair confirms were left out"))
+        what = "that not every direct pair confirms"
+        note = f"{counted(dropped, f'row {what} was', f'rows {what} were')} left out"
+        way = replace(way, notes=(*way.notes, note))
         renumbered = kept.select(feature="feature").with_row_index("new")
         told = told.join(renumbered, on="feature", how="left", maintain_order="left").with_columns(
             feature=pl.col("new").cast(pl.Int64)

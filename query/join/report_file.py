@@ -11,6 +11,7 @@ from homodb.query.join.report import JoinReport
 from homodb.query.page import folded, heading, page, paragraph, table
 from homodb.query.translate.fates import MEANING, Fate
 from homodb.query.translate.report_file import write_form
+from homodb.schema.counted import counted
 
 
 def write_join_report(report: JoinReport, path: Path) -> None:
@@ -64,5 +65,5 @@ def _html(report: JoinReport) -> str:
     for fate in Fate:
         rows = report.fates.filter(pl.col("fate") == fate).sort("counts", descending=True, nulls_last=True).drop("fate")
         if rows.height:
-            parts += [heading(f"{fate}: {MEANING[fate]} ({rows.height:,} genes)"), folded(rows)]
+            parts += [heading(f"{fate}: {MEANING[fate]} ({counted(rows.height, 'gene')})"), folded(rows)]
     return page("homodb join", parts)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from homodb.query.translate.fates import MEANING, Fate
+from homodb.schema.counted import counted
 
 if TYPE_CHECKING:
     from homodb.query.join.report import JoinReport
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 _COLUMNS = 4
 _SHOWN = 5
 _SHOWN_PARTS = 10
+
+#: So many characters are shown of the name of an object above its column.
+_WIDTH = 17
 
 _MEANING = {**MEANING, Fate.MAPPED: "in a feature", Fate.FILTERED: "its partners are not measured, or not taken"}
 
@@ -34,16 +38,20 @@ def lines(report: JoinReport) -> list[str]:
     )
     hub = "" if report.hub is None else f", via {report.hub}"
     out = [
-        f"{report.cells:,} cells of {report.files.height} objects, {report.feature_count:,} features "
-        f"({what[report.features]}), {how}{hub}; {report.summed:,} add up several genes",
+        f"{counted(report.cells, 'cell')} of {report.files.height} objects, {counted(report.feature_count, 'feature')} "
+        f"({what[report.features]}), {how}{hub}; {report.summed:,} {'adds' if report.summed == 1 else 'add'} up several"
+        " genes",
         "",
         f"{'file':<28} {'species':<14} {'cells':>9} {'genes':>8} {'carried':>8}",
     ]
     for row in report.files.iter_rows(named=True):
         carried = "-" if row["carried"] is None else f"{row['carried']:.1%}"
-        by_names = "" if row["given"] else " (by its names)"
-        numbers = f"{row['cells']:>9,} {row['genes']:>8,} {carried:>8}{by_names}"
+        numbers = f"{row['cells']:>9,} {row['genes']:>8,} {carried:>8}"
         out.append(f"{row['file']:<28.28} {row['common_name']:<14.14} {numbers}")
+    found = report.files.filter(~pl.col("given"))["file"].to_list()
+    if found:
+        which = "" if len(found) == report.files.height else f": {', '.join(found)}"
+        out.append(f"species found by the names of genes{which}")
     out += _fates(report)
     if report.evidence:
         out += [
@@ -64,7 +72,7 @@ def lines(report: JoinReport) -> list[str]:
 def _fates(report: JoinReport) -> list[str]:
     """Return genes and shares of counts by fate, objects side by side."""
     names = report.files["file"].to_list()[:_COLUMNS]
-    out = ["", f"{'fate':<12} " + "  ".join(f"{name:>17.17}" for name in names) + "  meaning; the largest"]
+    out = ["", f"{'fate':<12} " + "  ".join(f"{_short(name):>17}" for name in names) + "  meaning; the largest"]
     table = report.by_fate()
     for fate in table["fate"].unique(maintain_order=True).to_list():
         cells = []
@@ -75,8 +83,14 @@ def _fates(report: JoinReport) -> list[str]:
         largest = "" if fate == Fate.MAPPED else _largest(report, fate)
         out.append(f"{fate:<12} " + "  ".join(cells) + f"  {_MEANING[Fate(fate)]}{largest}")
     if report.files.height > _COLUMNS:
-        out.append(f"and {report.files.height - _COLUMNS} objects more (--report FILE has all)")
+        out.append(f"and {counted(report.files.height - _COLUMNS, 'object')} more (--report FILE has all)")
     return out
+
+
+def _short(name: str) -> str:
+    """Return the name of an object as a column has room for it, its end above all."""
+    stem = name if len(name) <= _WIDTH else name.removesuffix(".h5ad").removesuffix(".zarr")
+    return stem if len(stem) <= _WIDTH else f"…{stem[1 - _WIDTH :]}"
 
 
 def _largest(report: JoinReport, fate: str) -> str:
@@ -106,11 +120,8 @@ def _direct(report: JoinReport) -> list[str]:
             f"{row['direct_second_name']}, {row['direct_first_name']} - {row['second_name']}"
         )
     more = report.conflicts.height - first.height
-    return out + (
-        [f"  and {more:,} rows more that are contradicted, wholly or by half (--report FILE has all)"]
-        if more > 0
-        else []
-    )
+    rows = counted(more, "row more that is", "rows more that are")
+    return out + ([f"  and {rows} contradicted, wholly or by half (--report FILE has all)"] if more > 0 else [])
 
 
 def _left_out(report: JoinReport) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
+from homodb.query.stored import opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.elements import rows_of
 from homodb.query.translate.lazy import is_lazy
@@ -91,9 +92,6 @@ class FileSource:
     """An h5ad file or a zarr store that is open."""
 
     def __init__(self, name: str, path: Path, root: Any, layer: str | None) -> None:
-        for part in ("obs", "var"):
-            if part not in root:
-                raise TranslationError(f"{path}: is not an AnnData file: it has no {part}")
         self.name, self.path, self.root = name, path, root
         layers = list(root["layers"]) if "layers" in root else []
         has_raw = "raw" in root and "X" in root["raw"]
@@ -149,11 +147,11 @@ def opened_sources(
             if not isinstance(one, Path):
                 sources.append(MemorySource(name, one, layer))
                 continue
-            root = stack.enter_context(stores.opened(one))
+            root = stack.enter_context(opened(one))
             if stores.is_anndata(root):
                 sources.append(FileSource(name, one, root, layer))
             else:
-                sources.append(MemorySource(name, stores.read_old(one), layer))
+                sources.append(MemorySource(name, read_whole(one), layer))
         yield sources
 
 

@@ -16,6 +16,7 @@ from homodb.query.translate.matrices import Rows
 from homodb.query.translate.options import SlotPolicy
 from homodb.query.translate.slots import Slot
 from homodb.query.translate.values import Values, judge
+from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError
 
 _WHAT = {
@@ -78,9 +79,9 @@ def objection(slot: Slot, parts: Sequence[Part]) -> str | None:
             return f"{slot.label} of {part.name} holds NaN; fill or remove such values before joining"
         if kind in ("log", "scaled") and part.links.several:
             return (
-                f"{slot.label} of {part.name} holds {_WHAT[kind]}, and {part.links.several:,} features add up several "
-                "genes of it, which is wrong for such values; join counts (--layer counts, --layer raw), or use a "
-                "one-to-one strategy"
+                f"{slot.label} of {part.name} holds {_WHAT[kind]}, and "
+                f"{counted(part.links.several, 'feature adds', 'features add')} up several genes of it, which is wrong "
+                "for such values; join counts (--layer counts, --layer raw), or use a one-to-one strategy"
             )
     kinds = {part.holds.kind: part.name for part in parts}
     for odd in ("log", "scaled"):

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from homodb.query.join.options import Features, JoinOptions, TooLarge
 from homodb.query.join.way import HubWay, Way
+from homodb.schema.counted import counted
 from homodb.schema.errors import JoinError
 from homodb.schema.species import KEYS_PER_SPECIES
 from homodb.schema.strategies import EvidenceClass, Strategy
@@ -99,7 +100,8 @@ def rows_table(way: HubWay, rows: pl.DataFrame) -> Table:
     shared = members.drop_nulls().group_by("gene").len().filter(pl.col("len") > 1).height
     notes: tuple[str, ...] = ()
     if shared:
-        notes = (f"{shared:,} genes stand in several rows of the table: their counts are copied into each",)
+        which = counted(shared, "gene stands", "genes stand")
+        notes = (f"{which} in several rows of the table: counts are copied into each",)
     return Table(members, pairs, rows, notes=notes)
 
 
@@ -145,9 +147,10 @@ def _groups(way: Way, options: JoinOptions) -> Table:
     )
     notes: tuple[str, ...] = ()
     if large.height:
+        what = f"of orthologs with more than {options.largest} genes"
         notes = (
-            f"{large.height:,} groups of orthologs with more than {options.largest} genes were left out "
-            f"({refused.height:,} genes, the largest group has {large['genes'][0]:,})",
+            f"{counted(large.height, f'group {what} was', f'groups {what} were')} left out "
+            f"({refused.height:,} genes; the largest has {large['genes'][0]:,})",
         )
     kept = members.join(large, on="feature", how="anti", maintain_order="left")
     return Table(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from homodb.query.hints import about_synonyms
 from homodb.query.join.cells import TOTAL, put_together
 from homodb.query.join.direct import CONFIRMED, SILENT, count_verdicts
 from homodb.query.join.options import JoinOptions
@@ -153,7 +154,8 @@ class Work:
         if not one_species and not plan.copies and plan.way.strategy is Strategy.ENS_M2M:
             kind = "group"
         evidence = plan.var["homodb_evidence"].value_counts()
-        notes = [*plan.notes, *self._cells.notes, *self._notes]
+        named = [(side.resolved, side.species) for side in plan.sides]
+        notes = [*plan.notes, *self._cells.notes, *self._notes, *about_synonyms(plan.way.release, named)]
         if self._main[0].sums is None:
             notes.append("no counts were added up, so there are no totals and no shares of counts (values are scaled)")
         return JoinReport(

@@ -13,8 +13,9 @@ from homodb.query.lists.report import ListReport, Translated, list_report
 from homodb.query.lists.rows import translate_table
 from homodb.query.lists.table import find_separator
 from homodb.query.release import Release, open_release
+from homodb.schema.endings import check_ending, ending_of
 from homodb.schema.errors import TranslationError
-from homodb.schema.files import check_apart, whole_file
+from homodb.schema.files import check_output, check_there, whole_file
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
@@ -75,7 +76,10 @@ def translate_list_file(
     OutputError
         If the output is the input, or cannot be written.
     """
-    check_apart(path, output)
+    check_there(path, error=TranslationError)
+    check_output(output, path)
+    form, wanted = (one.with_suffix("") if ending_of(one) == ".gz" else one for one in (path, output))
+    check_ending(wanted, f"genes of {path.name}", ending_of(form), ".txt")
     text = _text(path)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
@@ -93,15 +97,16 @@ def translate_list_file(
 
 
 def _text(path: Path) -> str:
-    if not path.is_file():
-        raise TranslationError(f"{path}: there is no such file")
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
         text = content.decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise TranslationError(f"{path}: cannot be read as text, plain or gzip ({error})") from error
+    except UnicodeDecodeError as error:
+        raise TranslationError(f"{path}: cannot be read as text, plain or gzip (it is not in UTF-8)") from error
+    except (OSError, EOFError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise TranslationError(f"{path}: cannot be read as text, plain or gzip ({why})") from error
     if "\0" in text:
         raise TranslationError(f"{path}: is not text; save it as CSV or TSV first")
     if not text.strip():
@@ -141,7 +146,9 @@ def _nothing(path: Path, report: ListReport) -> str:
         f"{name!r} ({fate}{': ' + detail if detail else ''})"
         for name, fate, detail in report.fates.select("name", "fate", "detail").head(5).iter_rows()
     )
+    genes = report.fates.height
+    which = "its one gene is not" if genes == 1 else f"none of the {genes:,} genes is"
     return (
-        f"{path}: none of the {report.fates.height:,} genes is carried from {report.source} to {report.target}"
+        f"{path}: {which} carried from {report.source} to {report.target}"
         f"{': ' + seen if seen else ''}; check --from and --column"
     )

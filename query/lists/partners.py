@@ -10,11 +10,13 @@ from typing import Literal
 import polars as pl
 
 from homodb.query.genes import resolve
+from homodb.query.hints import about_synonyms
 from homodb.query.pairs import Pair, choose_strategy, find_pair
 from homodb.query.release import Release
 from homodb.query.translate.detect import detect_species, other_species_note
 from homodb.query.translate.fates import Fate, lost
 from homodb.schema.errors import TranslationError
+from homodb.schema.near import there_are
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy, is_coding
 
@@ -54,10 +56,11 @@ class Wish:
 
     def __post_init__(self) -> None:
         for what, seen, known in (
-            ("one_to_many", self.one_to_many, ("best", "all")), ("names", self.naming, ("keep", "id", "symbol")),
+            ("one-to-many policy", self.one_to_many, ("best", "all")),
+            ("kind of names", self.naming, ("keep", "id", "symbol")),
         ):  # fmt: skip
             if seen not in known:
-                raise TranslationError(f"{what} is {seen!r}; for lists of genes it is one of {', '.join(known)}")
+                raise TranslationError(f"there is no {what} {seen!r} for lists of genes{there_are(seen, known)}")
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,7 @@ def find_partners(wish: Wish, names: Sequence[str], source: Species, resolved: p
         if wish.strategy is None and chosen is Strategy.LM_O2O:
             notes.append("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used")
         strategy, links, losers = str(chosen), _links(pair, chosen, wish.one_to_many), lost(pair, chosen)
+    notes += about_synonyms(wish.release, [(resolved, source)])
     return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, losers), tuple(notes))
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from homodb.query.lists.partners import Partners, Wish, find_partners, find_source
 from homodb.query.lists.report import Loss, Translated
+from homodb.schema.counted import counted
 
 #: Enrichr's libraries give genes a weight: ``INS,1.0``.
 _WEIGHTED = re.compile(r"(.+),(-?\d+(?:\.\d+)?)")
@@ -137,4 +138,5 @@ def _fresh(names: Iterable[str], there: set[str]) -> list[str]:
 def _merged(carried: int, left: int, several: bool) -> list[str]:
     if several or carried <= left:
         return []
-    return [f"{carried:,} genes are carried to {left:,}: several have one partner, or stood there more than once"]
+    genes = counted(carried, "gene is", "genes are")
+    return [f"{genes} carried to {left:,}: several have one partner, or stood there more than once"]

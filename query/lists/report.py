@@ -10,6 +10,7 @@ import polars as pl
 
 from homodb.query.lists.partners import Partners
 from homodb.query.translate.fates import MEANING, Fate
+from homodb.schema.counted import counted
 
 #: Of what is lost, and of genes of a fate, the printed report shows so many; ``fates`` and ``lost`` hold all.
 _SHOWN = 3
@@ -120,8 +121,8 @@ class ListReport:
     def by_fate(self) -> pl.DataFrame:
         """Return ``fate``, ``genes`` (different names) and ``places`` (where they stand), a row per fate."""
         order = {str(fate): place for place, fate in enumerate(Fate)}
-        counted = self.fates.group_by("fate").agg(genes=pl.len(), places=pl.col("places").sum())
-        return counted.sort(pl.col("fate").replace_strict(order, return_dtype=pl.Int32))
+        fates = self.fates.group_by("fate").agg(genes=pl.len(), places=pl.col("places").sum())
+        return fates.sort(pl.col("fate").replace_strict(order, return_dtype=pl.Int32))
 
     def totals(self) -> dict[str, Any]:
         """Return the totals as plain values, as ``--json`` prints them."""
@@ -143,12 +144,12 @@ class ListReport:
 
     def lines(self) -> list[str]:
         """Return the report as text, for a screen."""
-        units = {"list of genes": "genes", "table": "rows", "gene sets": "sets"}[self.kind]
+        unit = {"list of genes": "gene", "table": "row", "gene sets": "set"}[self.kind]
         how = "" if self.source_given else " (by their names)"
         by = f"by {self.strategy} of release {self.release}" if self.strategy else f"by release {self.release}"
         out = [
-            f"{self.kind}: {self.came:,} {units} of {self.source}{how} -> {self.left:,} {units} of {self.target}, {by}"
-            + (f"; columns translated: {', '.join(self.columns)}" if self.columns else ""),
+            f"{self.kind}: {counted(self.came, unit)} of {self.source}{how} -> {counted(self.left, unit)} of "
+            f"{self.target}, {by}" + (f"; columns translated: {', '.join(self.columns)}" if self.columns else ""),
             "",
             f"{'fate':<12} {'names':>7} {'places':>8}  meaning; the first",
         ]
@@ -156,10 +157,10 @@ class ListReport:
             first = "" if fate == Fate.MAPPED else self._first(fate)
             out.append(f"{fate:<12} {genes:>7,} {places:>8,}  {MEANING[Fate(fate)]}{first}")
         if self.lost.height:
-            what = "genes" if self.kind == "gene sets" else units
+            what = "gene" if self.kind == "gene sets" else unit
             shown = [f"line {line} {text} ({why})" for line, text, why in self.lost.head(_SHOWN).iter_rows()]
             more = f", and {self.lost.height - _SHOWN:,} more" if self.lost.height > _SHOWN else ""
-            out += ["", f"not carried, {self.lost.height:,} {what}: {'; '.join(shown)}{more}"]
+            out += ["", f"not carried, {counted(self.lost.height, what)}: {'; '.join(shown)}{more}"]
         return out + [f"note: {note}" for note in self.notes]
 
     def _first(self, fate: str) -> str:

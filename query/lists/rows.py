@@ -12,6 +12,7 @@ from homodb.query.lists.complexes import Cell
 from homodb.query.lists.partners import Naming, Partners, Target, Wish, find_partners
 from homodb.query.lists.report import Loss, Translated
 from homodb.query.lists.table import Table, read_table
+from homodb.schema.counted import counted
 
 
 def translate_table(path: Path, text: str, separator: str, wish: Wish, column: str | None = None) -> Translated:
@@ -64,8 +65,15 @@ def translate_table(path: Path, text: str, separator: str, wish: Wish, column: s
         places=Counter(names),
         lost=lost,
         columns=[table.header[one.place] or "unnamed" for one in columns.columns],
-        notes=[f"{stay:,} cells that name a complex, not its genes, stay as they were"] if stay else [],
+        notes=_about_complexes(stay),
     )
+
+
+def _about_complexes(stay: int) -> list[str]:
+    if not stay:
+        return []
+    one, several = ("cell that names a complex, not its genes, stays", "cells that name a complex, not its genes, stay")
+    return [f"{counted(stay, one, several)} as before"]
 
 
 #: New rows, what is not carried, and how many cells stay since they name a complex.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.translate.values import kind_of_values
+from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, ScoreError, UnknownSpeciesError
 from homodb.schema.near import did_you_mean
 from homodb.schema.species import find
@@ -140,9 +141,22 @@ def column(obs: pd.DataFrame, name: str, what: str, option: str) -> tuple[tuple[
             + did_you_mean(name, map(str, obs.columns))
         )
     if obs[name].isna().any():
-        raise ScoreError(f"obs[{name!r}] is empty for {int(obs[name].isna().sum()):,} cells; leave them out")
+        raise ScoreError(f"obs[{name!r}] is empty for {counted(int(obs[name].isna().sum()), 'cell')}; leave them out")
     values, code = np.unique(obs[name].astype(str).to_numpy().astype(str), return_inverse=True)
     return tuple(values.tolist()), code.astype(np.int64)
+
+
+def check_layer(adata: anndata.AnnData, layer: str | None) -> None:
+    """Refuse a layer that is not there.
+
+    Raises
+    ------
+    ScoreError
+        Lists those that there are.
+    """
+    if layer is not None and layer not in adata.layers:
+        there = f"there are: {', '.join(adata.layers) or 'none'}{did_you_mean(layer, adata.layers)}"
+        raise ScoreError(f"there is no layer {layer!r}; {there} (--layer)")
 
 
 def read_counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
@@ -155,8 +169,7 @@ def read_counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
     CountsError
         If the values are no counts: NaN, negative, or logarithms.
     """
-    if layer is not None and layer not in adata.layers:
-        raise ScoreError(f"there is no layer {layer!r}; there are: {', '.join(adata.layers) or 'none'}")
+    check_layer(adata, layer)
     where = "X" if layer is None else f"layers[{layer!r}]"
     matrix: Any = adata.X if layer is None else adata.layers[layer]
     if matrix is None:

@@ -13,8 +13,8 @@ from homodb.query.join.sides import read_side
 from homodb.query.join.sources import called
 from homodb.query.markers.cells import Side, read_alone
 from homodb.query.release import Release
-from homodb.query.translate.stores import is_zarr, opened
-from homodb.schema.errors import ScoreError
+from homodb.query.stored import read_whole
+from homodb.schema.errors import CountsError, ScoreError
 
 if TYPE_CHECKING:
     import anndata
@@ -28,13 +28,7 @@ def read_object(given: anndata.AnnData | str | Path) -> anndata.AnnData:
     TranslationError
         If it is not there, or is no AnnData.
     """
-    if not isinstance(given, str | Path):
-        return given
-    import anndata
-
-    path = Path(given)
-    with opened(path):
-        return anndata.read_zarr(path) if is_zarr(path) else anndata.read_h5ad(path)
+    return read_whole(Path(given)) if isinstance(given, str | Path) else given
 
 
 def read_species(
@@ -54,6 +48,8 @@ def read_species(
 
     Raises
     ------
+    UnknownSpeciesError
+        If the release does not hold a species; all are looked up before anything is read.
     ScoreError
         If two objects are of one species, or not as many species as objects are named.
     """
@@ -62,6 +58,9 @@ def read_species(
         raise ScoreError(
             f"{len(objects)} files and {len(asked)} species are named; name one species for each file (--species)"
         )
+    for one in asked:
+        if one is not None:
+            release.find_species(one)
     names = called([Path(one) if isinstance(one, str | Path) else one for one in objects])
     sides: list[Side] = []
     found: list[str] = []
@@ -74,11 +73,13 @@ def read_species(
         genes, keys, place = _columns(side.resolved)
         notes += side.notes
         found.append(side.species.name)
-        sides.append(
-            read_alone(
+        try:
+            own = read_alone(
                 adata, side.species.common_name, genes, keys, place, label=label, donor_key=donor_key, layer=layer
             )
-        )
+        except (ScoreError, CountsError) as error:
+            raise type(error)(f"{name}: {error}") from error
+        sides.append(own)
     return sides, found, notes
 
 

@@ -16,7 +16,9 @@ from homodb.query.markers.partners import orthologs, same_features
 from homodb.query.markers.result import Markers
 from homodb.query.markers.sort import conserved_table, sort_markers
 from homodb.query.release import Release, open_release
-from homodb.schema.errors import ScoreError
+from homodb.schema.counted import counted
+from homodb.schema.errors import ScoreError, TranslationError
+from homodb.schema.files import check_there
 from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ def markers(
     several = list(objects) if isinstance(objects, Sequence) and not isinstance(objects, str | Path) else [objects]
     if not several:
         raise ScoreError("no object is named; name a joint one, or one of each species")
+    check_there(*(Path(one) for one in several if isinstance(one, str | Path)), error=TranslationError)
     report("reading cells")
     with ExitStack() as stack:
         if len(several) == 1:
@@ -143,7 +146,7 @@ def _background(sides: Sequence[Side], rest: str) -> tuple[tuple[str, ...], list
     if len(shared) > 1:
         return shared, []
     own = "; ".join(f"{side.species}: {', '.join(side.types)}" for side in sides)
-    return everything, [f"the species share {len(shared)} type{'' if len(shared) == 1 else 's'}, so each was compared "
+    return everything, [f"the species share {counted(len(shared), 'type')}, so each was compared "
                         f"with all types of its own species ({own})"]  # fmt: skip
 
 

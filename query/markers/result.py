@@ -9,8 +9,7 @@ from typing import Any
 import polars as pl
 
 from homodb.query.markers.sort import MEANING, Kind
-from homodb.schema.errors import OutputError
-from homodb.schema.files import whole_file
+from homodb.schema.files import make_folder, whole_file
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,7 @@ class Markers:
         OutputError
             If the folder cannot be written.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be made ({error.strerror or error}); name a folder (-o)") from error
+        make_folder(folder)
         tables = {"markers.tsv": self.table, "conserved.tsv": self.conserved, "types.tsv": self.counts()}
         written = []
         for name, frame in tables.items():

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from homodb.query.markers.cells import check_layer
 from homodb.query.markers.markers import markers as find_markers
 from homodb.query.markers.result import Markers
 from homodb.query.score.embedded import Coded, Embedded, read_embedded
@@ -84,6 +85,11 @@ def gather(
     embedded = read_embedded(adata, key=key, label=label, species_key=species_key, donor_key=donor_key)
     notes: list[str] = []
     asked = {"label": label, "species_key": species_key, "donor_key": donor_key}
+    if not cells:
+        check_layer(adata, layer)
+    elif markers is None:  # before the long steps, since files and species may not be what they should be
+        report("markers")
+        markers = _markers(adata, asked, layer, cells, species, release, notes)
     report("laying cells out")
     plane, axes = _plane(adata, embedded, notes)
     cluster = _cluster(adata, embedded.key, notes)

@@ -14,8 +14,8 @@ from homodb.query.report.gather import gather
 from homodb.query.report.page import write_page
 from homodb.query.score.profiles import profiles_named
 from homodb.query.score.result import Score
-from homodb.schema.errors import OutputError
-from homodb.schema.files import whole_file
+from homodb.schema.errors import OutputError, ScoreError, TranslationError
+from homodb.schema.files import check_there, make_folder, whole_file
 
 if TYPE_CHECKING:
     import anndata
@@ -76,7 +76,10 @@ def report(
     Raises
     ------
     ScoreError
-        If the embedding or a column is missing, or there is one species only.
+        If the embedding, a column or the layer is missing, there is one species only, or species are named without
+        `cells`.
+    TranslationError
+        If a file is not there, or is no AnnData.
     OutputError
         If the page does not end with ``.html``, is the object's own file, or cannot be written.
     MissingPackageError
@@ -92,10 +95,13 @@ def report(
         raise OutputError(f"{target}: a page ends with .html; end its name so (-o report.html)")
     if not target.parent.is_dir():
         raise OutputError(f"{target}: there is no folder {target.parent}")
+    if species is not None and not cells:
+        raise ScoreError("species are named, and files of one species are not; name the files, too (--cells)")
+    check_there(*(Path(one) for one in (adata, *cells) if isinstance(one, str | Path)), error=TranslationError)
     profiles_named(profile)  # a misspelt one is an error; what cannot be scored is a note on the page
     name = Path(adata).name if isinstance(adata, str | Path) else "AnnData"
     if folder is not None:
-        _make(folder)
+        make_folder(folder)
     report("reading")
     given = read_object(adata)
     gathered = gather(
@@ -110,10 +116,3 @@ def report(
         with whole_file(path) as partial:
             partial.write_text(text, "utf-8")
     return list(texts)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror or error}); name a folder (--figures)") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from homodb.schema.counted import counted
 from homodb.schema.errors import ScoreError
 from homodb.schema.near import did_you_mean
 
@@ -148,7 +149,8 @@ def _column(adata: anndata.AnnData, name: str, option: str, what: str) -> Coded:
         )
     column = adata.obs[name]
     if column.isna().any():
-        raise ScoreError(f"obs[{name!r}] is empty for {int(column.isna().sum()):,} cells; leave them out, or name them")
+        empty = counted(int(column.isna().sum()), "cell")
+        raise ScoreError(f"obs[{name!r}] is empty for {empty}; leave them out, or name them")
     names, code = np.unique(column.astype(str).to_numpy().astype(str), return_inverse=True)
     return Coded(code.astype(np.int64), tuple(names.tolist()))
 

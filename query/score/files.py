@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from homodb.query.score.baseline import KEY
 from homodb.query.score.result import Score
 from homodb.query.score.score import score
-from homodb.query.translate.stores import is_zarr, opened
+from homodb.query.stored import opened, read_whole
 
 if TYPE_CHECKING:
     import anndata
@@ -55,4 +55,4 @@ def _read(path: Path, *, whole: bool) -> anndata.AnnData:
         if len(there) == 3 and (not whole or f"X_{KEY}" in root["obsm"]):
             parts: dict[str, Any] = {name: read_elem(root[name]) for name in there}
             return anndata.AnnData(**parts)
-    return anndata.read_zarr(path) if is_zarr(path) else anndata.read_h5ad(path)
+    return read_whole(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from homodb.query.release import Release, open_release
+from homodb.query.stored import check_cells_output, opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.carry import Progress
 from homodb.query.translate.elements import rows_of
@@ -23,7 +24,6 @@ from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, lay
 from homodb.query.translate.translate import translate_with_report
 from homodb.query.translate.writers import file_sink
 from homodb.schema.errors import TranslationError
-from homodb.schema.files import check_apart
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
 
@@ -69,24 +69,24 @@ def translate_file(
         If the output is the input, or cannot be written.
     """
     options = read_options(choices)
-    check_apart(path, output)
+    check_cells_output(output, path)
     if block is not None and block < 1:
         raise TranslationError(f"a block has {block} cells; it needs at least one")
     with ExitStack() as stack:
-        opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
-        root = stack.enter_context(stores.opened(path))
+        known = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+        root = stack.enter_context(opened(path))
         partial = stack.enter_context(whole(output))
         if stores.is_anndata(root):
             work = _Work(path, root, partial, column, layer, block, report)
-            return work.run(opened, to, source, strategy, options)
+            return work.run(known, to, source, strategy, options)
         told: dict[str, Any] = {
             "source": source,
             "strategy": strategy,
-            "release": opened,
+            "release": known,
             "column": column,
             "layer": layer,
         }
-        translated, made = translate_with_report(stores.read_old(path), to, **told, **choices)
+        translated, made = translate_with_report(read_whole(path), to, **told, **choices)
         with stores.writing():
             translated.write_zarr(partial) if partial.suffix == ".zarr" else translated.write_h5ad(partial)
         return made
@@ -108,9 +108,6 @@ class _Work:
     ) -> None:  # fmt: skip
         self.path, self.root, self.partial = path, root, partial
         self.column, self.block, self.progress = column, block, progress
-        for part in ("obs", "var"):
-            if part not in root:
-                raise TranslationError(f"{path}: is not an AnnData file: it has no {part}")
         self.layers = list(root["layers"]) if "layers" in root else []
         self.raw = _Raw(root["raw"], stores.read(root["raw"], "var")) if "raw" in root and "X" in root["raw"] else None
         self.main = main_slot(layer, has_x="X" in root, layers=self.layers, has_raw=self.raw is not None)
@@ -124,7 +121,8 @@ class _Work:
     ) -> Report:  # fmt: skip
         elements = self._elements()
         check_slots(list(elements), options)
-        groups = groups_of(stores.read_columns(self.root["obs"], options.by), options.by)
+        obs = self.root["obs"]
+        groups = groups_of(stores.read_columns(obs, options.by), options.by, stores.columns_of(obs))
         plan = prepare(
             release, self._var_of(self.main), to, source=source, strategy=strategy, column=self.column, options=options
         )
@@ -142,7 +140,8 @@ class _Work:
                 stores.make_group(out, part)
             stores.write(out, "var", plan.var)
             made = outcome.report(self.cells, self._leftovers(gene_wise))
-            stores.write(out["uns"], "homodb", provenance(made))
+            earlier = stores.read(self.root["uns"], "homodb") if "homodb" in self.uns else None
+            stores.write(out["uns"], "homodb", provenance(made, earlier))
         return made
 
     def _elements(self) -> dict[Slot, Any]:

@@ -9,6 +9,7 @@ import polars as pl
 from homodb.query.pairs import Pair
 from homodb.query.translate.measured import GREEDY, chosen_anew
 from homodb.query.translate.options import Missing, OneToMany, Options
+from homodb.schema.counted import counted
 from homodb.schema.strategies import EvidenceClass, Strategy
 
 #: Columns of a mapping that translating uses.
@@ -137,7 +138,12 @@ def _with_added(
     for keys in taken if strategy.one_to_one else [taken]:
         new = new.join(rows, on=keys, how="anti", maintain_order="left")
     new = new.with_columns(rank=(pl.col("rank") + pl.lit(rows["rank"].max() or 0)).cast(pl.Int32))
-    return pl.concat([rows, new]), [f"{new.height:,} pairs of {', '.join(options.added)} were added from {more[0]}"]
+    return pl.concat([rows, new]), [_added(new.height, options, more[0])]
+
+
+def _added(pairs: int, options: Options, source: Strategy) -> str:
+    classes = ", ".join(options.added)
+    return f"{counted(pairs, f'pair of {classes} was', f'pairs of {classes} were')} added from {source}"
 
 
 def _judged(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -173,7 +179,8 @@ def _kept_without(judged: pl.DataFrame, options: Options) -> list[str]:
         return []
     lacking = {name: judged[name].null_count() for name in options.least}
     return [
-        f"{number:,} pairs whose {name} is not known were kept (--missing drop leaves them out)"
+        f"{counted(number, f'pair whose {name} is not known was', f'pairs whose {name} is not known were')} kept"
+        " (--missing drop leaves them out)"
         for name, number in lacking.items()
         if number
     ]

@@ -9,8 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
+from homodb.query.text_files import lines_of
 from homodb.schema.errors import TranslationError
-from homodb.schema.near import did_you_mean
+from homodb.schema.near import there_are
 from homodb.schema.species import Species
 from homodb.schema.strategies import EvidenceClass
 
@@ -131,7 +132,7 @@ def read_options(choices: Choices) -> Options:
         many_to_one=_word(ManyToOne, choices.get("many_to_one", "sum"), "many-to-one policy"),
         one_to_many=_word(OneToMany, choices.get("one_to_many", "best"), "one-to-many policy"),
         slots={
-            slot: _word(SlotPolicy, policy, f"policy for slot {slot!r}")
+            slot: _word(SlotPolicy, policy, "policy", f" for slot {slot!r}")
             for slot, policy in choices.get("slots", {}).items()
         },
         least=_least(choices),
@@ -166,10 +167,7 @@ def gene_list(genes: Sequence[str] | Path) -> list[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TranslationError(f"{path}: cannot be read as a list of genes ({error})") from error
+    lines = lines_of(path, "a list of genes", TranslationError)
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -180,12 +178,11 @@ def _once(names: list[str]) -> list[str]:
     return names
 
 
-def _word(words: type[_Word], word: str, what: str) -> _Word:
+def _word(words: type[_Word], word: str, what: str, of: str = "") -> _Word:
     try:
         return words(word)
     except ValueError:
-        close = did_you_mean(word, words)
-        raise TranslationError(f"there is no {what} {word!r}; there are {', '.join(words)}{close}") from None
+        raise TranslationError(f"there is no {what} {word!r}{of}{there_are(word, words)}") from None
 
 
 def _least(choices: Choices) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,17 +109,28 @@ class Outcome:
         )
 
 
-def groups_of(obs: pd.DataFrame, by: tuple[str, ...]) -> dict[str, pd.Series]:
+def groups_of(obs: pd.DataFrame, by: tuple[str, ...], columns: Sequence[str] | None = None) -> dict[str, pd.Series]:
     """Return the columns of obs that shares are told by.
+
+    Parameters
+    ----------
+    obs
+        The cells; of a file, only the columns that are asked for.
+    by
+        Which columns.
+    columns
+        Names of all columns that there are; None for those of `obs`.
 
     Raises
     ------
     TranslationError
         If one is not there.
     """
+    there = list(map(str, obs.columns)) if columns is None else list(columns)
     for column in by:
         if column not in obs:
-            there = ", ".join(map(repr, obs.columns)) or "none"
-            close = did_you_mean(column, map(str, obs))
-            raise TranslationError(f"obs has no column {column!r}; its columns are: {there}{close}")
+            raise TranslationError(
+                f"obs has no column {column!r}; its columns are: {', '.join(map(repr, there)) or 'none'}"
+                f"{did_you_mean(column, there)} (--by)"
+            )
     return {column: obs[column] for column in by}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from homodb.query.translate.stores import is_zarr
+from homodb.query.stored import is_zarr
 from homodb.schema.errors import OutputError
 from homodb.schema.files import whole_file
 

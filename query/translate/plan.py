@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from homodb.query.genes import resolve
+from homodb.query.hints import about_synonyms
 from homodb.query.pairs import Pair, choose_strategy, find_pair
 from homodb.query.release import Release
 from homodb.query.translate.aggregate import Links
@@ -19,6 +20,7 @@ from homodb.query.translate.mapping import Mapped, identity_rows, map_genes, set
 from homodb.query.translate.options import OneToMany, Options
 from homodb.query.translate.targets import Targets, lay_out
 from homodb.query.translate.via import rows_via
+from homodb.schema.counted import counted
 from homodb.schema.errors import MissingMappingError, TranslationError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
@@ -193,9 +195,8 @@ def make_plan(route: Route, names: list[str], features: list[str | None] | None 
     kind = kind_of_names(resolved) if options.names == "keep" else options.names.value
     asked = wanted is not None and options.names == "keep"
     var = target_var(targets, resolved, kind, as_asked=asked, mark=None if route.same else route.source.common_name)
-    return Plan(
-        route, resolved, targets, table, var, (*route.notes, *mapped.notes, *_notes(targets, resolved, options))
-    )
+    notes = (*_notes(targets, resolved, options), *about_synonyms(release, [(resolved, route.source)]))
+    return Plan(route, resolved, targets, table, var, (*route.notes, *mapped.notes, *notes))
 
 
 def _keep(route: Route) -> bool:
@@ -222,20 +223,20 @@ def _mapped(route: Route, resolved: pl.DataFrame, wanted: pl.DataFrame | None) -
 def _notes(targets: Targets, resolved: pl.DataFrame, options: Options) -> list[str]:
     notes = []
     if targets.links.splits:
-        notes.append(
-            f"{targets.links.splits:,} genes were split over several targets: totals hold, counts are no longer whole"
-        )
+        split = counted(targets.links.splits, "gene was", "genes were")
+        notes.append(f"{split} split over several targets: totals hold, counts are no longer whole")
     if options.one_to_many is OneToMany.ALL:
         many = int((np.bincount(targets.links.place) > 1).sum()) if targets.links.place.size else 0
         if many:
             notes.append(
-                f"{many:,} genes went whole to each of several targets: their counts stand there several times"
+                f"{counted(many, 'gene')} went whole to each of several targets: the counts stand there several times"
             )
     others = resolved.filter(~pl.col("is_gene"))
     if others.height:
         kinds = others.group_by(pl.col("feature").fill_null("none given"), maintain_order=True).len()
         shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
-        notes.append(f"{others.height:,} rows of var are not gene expression and were left out: {shown}")
+        rows = counted(others.height, "row of var is", "rows of var are")
+        notes.append(f"{rows} not gene expression, and left out: {shown}")
     return notes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.translate.fates import Fate
+
+#: Entries of ``uns["homodb"]`` that hold whatever the genes are.
+_ABOUT_CELLS = ("annotation",)
 
 
 @dataclass(frozen=True)
@@ -142,10 +146,23 @@ def with_counts(fates: pl.DataFrame, sums: npt.NDArray[np.float64] | None) -> pl
     return fates.with_columns(counts=pl.Series(np.asarray(sums, dtype=np.float64)))
 
 
-def provenance(report: Report) -> dict[str, Any]:
-    """Return what goes into ``uns["homodb"]``: plain values that h5ad and zarr can hold; unknown ones are left out."""
-    return {
+def provenance(report: Report, earlier: object = None) -> dict[str, Any]:
+    """Return what goes into ``uns["homodb"]``: plain values that h5ad and zarr can hold; unknown ones are left out.
+
+    Parameters
+    ----------
+    report
+        The report.
+    earlier
+        What stood there: the entry ``annotation``, which is about cells, stays; the rest is kept as ``before``.
+    """
+    told = {
         key: np.array(value, dtype=str) if isinstance(value, list) else value
         for key, value in report.totals().items()
         if value is not None
     }
+    if not isinstance(earlier, Mapping):
+        return told
+    kept = {key: deepcopy(value) for key, value in earlier.items()}
+    cells = {key: kept.pop(key) for key in _ABOUT_CELLS if key in kept}
+    return told | cells | ({"before": kept} if kept else {})

@@ -14,6 +14,7 @@ import polars as pl
 from homodb.query.page import bar, bullets, folded, heading, page, paragraph, table
 from homodb.query.translate.fates import MEANING, Fate
 from homodb.query.translate.report import Report
+from homodb.schema.counted import counted
 from homodb.schema.errors import OutputError
 from homodb.schema.files import whole_file
 
@@ -118,7 +119,7 @@ def _html(report: Report) -> str:
     for fate in Fate:
         rows = report.fates.filter(pl.col("fate") == fate).sort("counts", descending=True, nulls_last=True).drop("fate")
         if rows.height:
-            parts += [heading(f"{fate}: {MEANING[fate]} ({rows.height:,} genes)"), folded(rows)]
+            parts += [heading(f"{fate}: {MEANING[fate]} ({counted(rows.height, 'gene')})"), folded(rows)]
     return page(title, parts)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from homodb.query.translate.fates import MEANING, Fate
+from homodb.schema.counted import counted
 
 if TYPE_CHECKING:
     from homodb.query.translate.report import Report
@@ -21,9 +22,9 @@ def lines(report: Report) -> list[str]:
     """Return the lines of a report."""
     how = "" if report.source_given else " (by their names)"
     out = [
-        f"{report.cells:,} cells, {report.fates.height:,} genes of {report.source}{how} -> {report.targets:,} genes of "
-        f"{report.target}, by {report.strategy} of release {report.release}",
-        f"{_carried(report)}; {report.summed:,} {'gene adds' if report.summed == 1 else 'genes add'} up several",
+        f"{counted(report.cells, 'cell')}, {counted(report.fates.height, 'gene')} of {report.source}{how} -> "
+        f"{counted(report.targets, 'gene')} of {report.target}, by {report.strategy} of release {report.release}",
+        f"{_carried(report)}; {counted(report.summed, 'gene adds', 'genes add')} up several",
         "",
         f"{'fate':<12} {'genes':>7} {'of counts':>10}  meaning; the largest",
     ]
@@ -62,7 +63,7 @@ def _groups(report: Report) -> list[str]:
             shown = " ".join(f"{'-' if one is None else f'{one:.1%}':>7}" for one in shares)
             out.append(f"{row['group']:<24.24} {row['cells']:>9,}  {shown}")
         if frame.height > _SHOWN:
-            out.append(f"and {frame.height - _SHOWN:,} groups more (--report FILE has all)")
+            out.append(f"and {counted(frame.height - _SHOWN, 'group')} more (--report FILE has all)")
     return out
 
 

@@ -9,6 +9,7 @@ from homodb.query.translate.aggregate import Aggregation, Links
 from homodb.query.translate.matrices import Rows
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.values import Values, judge
+from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, TranslationError
 from homodb.schema.near import did_you_mean
 
@@ -90,8 +91,8 @@ def check_slots(slots: Sequence[Slot], options: Options) -> None:
     names = [slot.name for slot in slots]
     for name, policy in options.slots.items():
         if name not in names:
-            there = ", ".join(map(repr, names)) or "none"
-            raise TranslationError(f"there is no slot {name!r} to be {policy}; the slots are: {there}")
+            there = f"the slots are: {', '.join(map(repr, names)) or 'none'}{did_you_mean(name, names)}"
+            raise TranslationError(f"there is no slot {name!r}; {there} (--slot {name}={policy})")
         if policy is SlotPolicy.DROP and any(slot.main for slot in slots if slot.name == name):
             raise TranslationError(f"{name} is what is translated and cannot be dropped; --layer names another matrix")
 
@@ -140,10 +141,9 @@ def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links) -> st
     if holds.kind not in ("log", "scaled"):
         return None
     if policy is SlotPolicy.SUM and links.several:
-        noun = "target gene" if links.several == 1 else "target genes"
-        why = f"{links.several} {noun} would add up several source genes each"
+        why = f"{counted(links.several, 'target gene')} would add up several source genes each"
     elif links.splits and (holds.kind == "log" or policy is SlotPolicy.SUM):
-        why = f"{links.splits} source genes would be split over several targets"
+        why = f"{counted(links.splits, 'source gene')} would be split over several targets"
     elif holds.kind == "scaled" and links.repeated and policy is not SlotPolicy.SUM:
         why = "some source genes stand in several rows, which would add up"
     else:

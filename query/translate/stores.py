@@ -1,4 +1,4 @@
-"""AnnData files, h5ad and zarr alike: opened for reading element by element, and for writing."""
+"""AnnData files, h5ad and zarr alike: read element by element, and written."""
 
 from __future__ import annotations
 
@@ -10,54 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from homodb.query.translate.matrices import reading
 from homodb.query.translate.shelter import ShelteredFile
-from homodb.schema.errors import OutputError, TranslationError
+from homodb.schema.errors import OutputError
 
 if TYPE_CHECKING:
-    import anndata
     import pandas as pd
 
 _DICT = {"encoding-type": "dict", "encoding-version": "0.1.0"}
-
-
-def is_zarr(path: Path) -> bool:
-    """Whether a path is, or by its suffix shall be, a zarr store."""
-    return path.is_dir() or path.suffix == ".zarr"
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open an h5ad file or a zarr store for reading; gives its root group.
-
-    Raises
-    ------
-    TranslationError
-        If it is not there, or is neither.
-    """
-    import h5py
-
-    if not path.exists():
-        raise TranslationError(f"{path}: there is no such file")
-    if path.is_dir():
-        yield _zarr(path)
-        return
-    try:
-        file = h5py.File(path, "r")
-        dict(file.attrs)  # a file whose beginning is damaged opens, but tells nothing
-    except (OSError, KeyError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise TranslationError(f"{path}: is not an AnnData file that can be read ({first})") from error
-    with file:
-        yield file
-
-
-def _zarr(path: Path) -> Any:
-    import zarr
-
-    try:
-        return zarr.open_group(path, mode="r", use_consolidated=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"{path}: is not an AnnData store that can be read ({first})") from error
 
 
 @contextmanager
@@ -106,33 +64,6 @@ def writing() -> Iterator[None]:
     except (OSError, RuntimeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise OutputError(f"the output cannot be written, is the disk full? ({first})") from error
-
-
-def read_old(path: Path) -> anndata.AnnData:
-    """Read a file of before anndata 0.8 whole: it does not say how its parts are encoded.
-
-    Raises
-    ------
-    TranslationError
-        If it is no AnnData after all.
-    """
-    import anndata
-    from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
-
-    try:
-        return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        MemoryError,
-        IORegistryError,
-    ) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"{path}: is not an AnnData file that can be read ({first})") from error
 
 
 def is_anndata(root: Any) -> bool:
@@ -237,3 +168,9 @@ def read_columns(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
 
     there = [column for column in columns if column in table]
     return pd.DataFrame({column: pd.Series(read(table, column)) for column in there})
+
+
+def columns_of(table: Any) -> list[str]:
+    """Return the names of the columns of a table in a file."""
+    with reading():
+        return [str(name) for name in table.attrs["column-order"]]

@@ -174,7 +174,7 @@ def _put_together(
             result.raw = anndata.AnnData(X=matrix, obs=adata.obs[[]].copy(), var=outcome.raw.var)
         else:
             result.layers[slot.name] = matrix
-    result.uns["homodb"] = provenance(report)
+    result.uns["homodb"] = provenance(report, adata.uns.get("homodb"))
     return result
 
 

@@ -101,7 +101,7 @@ def test_all_commands_are_listed(run: Run) -> None:
     assert "exit code 2" in ran.out
 
 
-@pytest.mark.parametrize("words", [["bogus"], ["info", "--bogus"], ["table"], ["sql", "SELECT 1", "--format", "xml"]])
+@pytest.mark.parametrize("words", [["bogus"], ["info", "--bogus"], ["table"]])
 def test_misuse_is_explained(run: Run, words: list[str]) -> None:
     ran = run(*words)
     assert ran.code == 2 and "Usage:" in ran.err + ran.out and "Traceback" not in ran.err

@@ -116,5 +116,5 @@ def test_files_and_json(asked: dict[str, Any], tmp_path: Path) -> None:
 
 def test_an_output_of_no_known_form_is_refused_first(asked: dict[str, Any], tmp_path: Path) -> None:
     said = CliRunner().invoke(app, ["compare", "a.h5ad", "b.h5ad", "-o", str(tmp_path / "table.xlsx")])
-    assert said.exit_code != 0 and "ends with .csv or .parquet" in str(said.exception)
+    assert said.exit_code != 0 and "are written as .csv, .tsv, .json, .parquet or .arrow" in str(said.exception)
     assert not asked

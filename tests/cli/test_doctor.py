@@ -90,7 +90,7 @@ def test_catalog_by_environment_and_by_configuration(bare: Path, monkeypatch: py
     monkeypatch.delenv("HOMODB_CATALOG")
     configuration = bare / "config.toml"
     monkeypatch.setattr(module, "configuration", lambda: configuration)
-    monkeypatch.setattr("homodb.query.catalogs.configuration", lambda: configuration)
+    monkeypatch.setattr("homodb.query.configuration.configuration", lambda: configuration)
     configuration.write_text("catalog = ")
     assert found("catalog", "catalog").state is State.BROKEN
 

@@ -89,9 +89,9 @@ def test_bad_proteomes_are_one_line_and_nothing_is_made(run: Run, tmp_path: Path
         (["proteins.fa"], "say whose it is by --species"),
         ([HUMAN, "--species", "unicorn"], "no species is called 'unicorn'"),
         ([HUMAN, "--species", "pig", "--species", "cow"], "2 species for 1 proteomes"),
-        ([HUMAN, "--model", "esm3"], "model 'esm3' is unknown (known: kmer, esm2_t6_8M_UR50D"),
+        ([HUMAN, "--model", "esm3"], "there is no model 'esm3'; there are kmer, esm2_t6_8M_UR50D"),
         ([HUMAN, "--layer", "3"], "kmer has no weights, layers"),
-        ([HUMAN, "--workers", "0"], "wanted one or more"),
+        ([HUMAN, "--workers", "0"], "--workers is 0; it must be at least 1"),
         (["Homo_sapiens.none.fa"], "Homo_sapiens.none.fa"),
     ],
 )

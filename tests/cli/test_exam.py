@@ -99,7 +99,7 @@ def test_genes_that_exist(run: Run, toy_folder: Path, truth: Path) -> None:
 
 
 def test_what_cannot_be_examined_is_one_line(run: Run, toy_folder: Path, truth: Path, toy_config: Path) -> None:
-    one_error(run("exam", toy_folder, "--truth", "nothing.tsv"), "nothing.tsv", "cannot be read")
+    one_error(run("exam", toy_folder, "--truth", "nothing.tsv"), "nothing.tsv", "there is no such file")
     one_error(run("exam", toy_folder, "--truth", toy_config), "release.toml", "there is no column 'source_species'")
     Path("short.tsv").write_text(TRUTH.splitlines()[0] + "\nhomo_sapiens\tA\n")
     one_error(run("exam", toy_folder, "--truth", "short.tsv"), "line 2: wrong number of fields")

@@ -42,7 +42,7 @@ def run(toy_folder: Path, *arguments: str) -> str:
 def test_a_report_and_a_file(toy_folder: Path, files: list[str], tmp_path: Path) -> None:
     output = tmp_path / "joint.h5ad"
     told = run(toy_folder, *files, "--species", "human,mouse,pig", "--strategy", "ens_m2m", "-o", str(output))
-    assert "9 cells of 3 objects, 4 features (groups of orthologs), by ENS_M2M of release toy-1; 1 add up" in told
+    assert "9 cells of 3 objects, 4 features (groups of orthologs), by ENS_M2M of release toy-1; 1 adds up" in told
     assert "names of cells repeat" in told and f"written: {output}" in told
     joint = anndata.read_h5ad(output)
     assert joint.shape == (9, 4) and joint.obs["source_file"].nunique() == 3

@@ -28,7 +28,7 @@ def test_from_a_build_to_an_answer(run: Run, toy_folder: Path, tmp_path: Path) -
     ran = run("releases", "--catalog", "releases")
     assert ran.code == 0 and "toy-1" in ran.out and "yes" not in ran.out
     ran = run("download", "--catalog", "releases", "--only", "duckdb")
-    assert ran.code == 0 and ran.out.startswith("release toy-1: 1 files brought (") and "left out" in ran.out
+    assert ran.code == 0 and ran.out.startswith("release toy-1: 1 file brought (") and "left out" in ran.out
     ran = run("verify")
     assert (ran.code, ran.out.split()[-1]) == (0, sha256) and "were not downloaded" in ran.out
     assert run("sql", "SELECT 6 * 7 AS x").out.split() == ["x", "42"]
@@ -44,7 +44,7 @@ def test_from_a_build_to_an_answer(run: Run, toy_folder: Path, tmp_path: Path) -
     assert run("cache", "prune", "--dry-run").out.startswith("0 entries")
     one_error(run("cache", "prune", "toy-1", "--json"), "say --yes")
     assert (tmp_path / "cache" / "releases" / "toy-1").exists()
-    assert "1 entries" in run("cache", "prune", "toy-1", "--yes").out
+    assert "1 entry" in run("cache", "prune", "toy-1", "--yes").out
     assert run("cache", "list").out.startswith("0 entries")
     one_error(run("sql", "SELECT 1"), "homodb build", "homodb download")
 

@@ -41,6 +41,7 @@ from homodb.schema.errors import (
     ConfigError,
     HomodbError,
     InputError,
+    OptionsError,
     OutputError,
     StoppedError,
     TransferError,
@@ -273,7 +274,7 @@ class TestErrors:
     def test_a_release_without_a_list(self, site: Site, tmp_path: Path) -> None:
         assert "holds no list of species (species_EnsemblVertebrates.txt)" in self.wrong(site, tmp_path, release=9998)
         assert "(species_EnsemblPlants.txt)" in self.wrong(site, tmp_path, division="plants")
-        assert "division 'fish' is unknown (known: vertebrates, plants" in self.wrong(site, tmp_path, division="fish")
+        assert "there is no division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
 
     def test_species_that_the_release_lacks(self, site: Site, tmp_path: Path) -> None:
         told = self.wrong(site, tmp_path, "human,dog,rat")
@@ -730,13 +731,13 @@ class TestCommandLine:
     @pytest.mark.parametrize(
         ("arguments", "error", "why"),
         [
-            ((), ConfigError, "give a config, or --ensembl"),
-            (("c.toml", "--ensembl", "113", "--species", "human"), ConfigError, "give a config, or"),
-            (("c.toml", "--species", "human"), ConfigError, "give a config, or"),
+            ((), OptionsError, "give a config, or --ensembl"),
+            (("c.toml", "--ensembl", "113", "--species", "human"), OptionsError, "--ensembl is for a build without a"),
+            (("c.toml", "--species", "human"), OptionsError, "--species is for a build without a config: c.toml says"),
             (("--ensembl", "113"), ConfigError, "no species"),
             (("--ensembl", "113", "--species", "humna"), UnknownSpeciesError, "did you mean human"),
-            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "model 'esm3' is unknown"),
-            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "division 'x' is unknown"),
+            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "there is no model 'esm3'"),
+            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "there is no division 'x'"),
         ],
     )
     def test_what_does_not_fit_together(

@@ -77,7 +77,7 @@ def site(served: Site) -> Site:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and nothing else that could name a catalog or a release; returns the place of the release."""
     monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(catalogs, "configuration", lambda: tmp_path / "config.toml")
+    monkeypatch.setattr("homodb.query.configuration.configuration", lambda: tmp_path / "config.toml")
     monkeypatch.setattr(catalogs.httpx, "Client", functools.partial(httpx.Client, verify=CERTIFICATES))
     for name in ("HOMODB_CATALOG", "HOMODB_RELEASE"):
         monkeypatch.delenv(name, raising=False)
@@ -230,7 +230,7 @@ def test_by_environment_and_by_configuration(published: Path, tmp_path: Path, mo
     assert place_of(published).where == str(published / CATALOG)
 
 
-@pytest.mark.parametrize("text", ["catalog = 5", "catalog =", "\xff"])
+@pytest.mark.parametrize("text", ["catalog = 5", "catalog =", "\xff", "catalogue = 'x'"])
 def test_a_configuration_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match="config.toml"):

@@ -46,7 +46,8 @@ def test_symbols(release: homodb.Release, tmp_path: Path) -> None:
         ("X", 40, 12, "CSR", "float32", "counts")
     ]
     assert found.parts.rows() == [("obs", "donor (2)")]
-    assert found.forms.height == 0 and found.era == () and found.notes == ()
+    assert found.forms.height == 0 and found.era == ()
+    assert found.notes == ("the release has no synonyms of mouse: symbols that genes once had are unknown to it",)
 
 
 @pytest.mark.parametrize("form", ["h5ad", "zarr"])
@@ -97,9 +98,9 @@ def test_versions_prefixes_and_suffixes(release: homodb.Release, tmp_path: Path)
     assert hows == {"retired": 1, "unknown": 2, "ambiguous": 1}
     era = " ".join(found.era)
     assert "of 5 stable IDs with a version" in era
-    assert "1 stable IDs are newer than all in the release" in era
-    assert "1 stable IDs are not in the release" in era
-    assert "synonyms or old symbols" in era
+    assert "1 stable ID is newer than all in the release" in era
+    assert "1 stable ID is not in the release" in era
+    assert "1 name is a synonym or old symbol of genes" in era
 
 
 def test_names_that_count_rows_name_the_column_that_holds_genes(release: homodb.Release, tmp_path: Path) -> None:
@@ -170,10 +171,10 @@ def test_what_is_no_anndata(release: homodb.Release, tmp_path: Path) -> None:
         inspect(path, release=release)
     with h5py.File(path, "w") as file:
         file["x"] = [1]
-    with pytest.raises(TranslationError, match="it has no obs and var .it holds x."):
+    with pytest.raises(TranslationError, match="it has no obs and var; it holds x"):
         inspect(path, release=release)
     (tmp_path / "folder.zarr").mkdir()
-    with pytest.raises(TranslationError, match="not a zarr store"):
+    with pytest.raises(TranslationError, match="nor a zarr store .it is a folder of something else."):
         inspect(tmp_path / "folder.zarr", release=release)
     cells(MOUSE).write_h5ad(path)
     content = path.read_bytes()

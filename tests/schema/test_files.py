@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from homodb.schema.errors import OutputError
-from homodb.schema.files import check_output, whole_file
+from homodb.schema.endings import check_ending
+from homodb.schema.errors import HomodbError, OptionsError, OutputError
+from homodb.schema.files import check_folder, check_output, check_there, make_folder, whole_file
 
 
 def test_an_input_is_refused_under_any_name(tmp_path: Path) -> None:
@@ -53,3 +54,46 @@ def test_an_output_inside_a_store_that_is_read_is_refused(tmp_path: Path) -> Non
     store.mkdir()
     with pytest.raises(OutputError, match="lies in the input"):
         check_output(store / "scores.txt", store)
+
+
+def test_a_folder_is_tried_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match="cannot be made, since .*file is a file"):
+            check_folder(folder)
+        with pytest.raises(OutputError, match="cannot be made, since a file is there"):
+            make_folder(folder)
+    for folder in (Path("/proc/x"), tmp_path / ("x" * 300)):
+        with pytest.raises(OutputError, match="cannot be (written|made)"):
+            make_folder(folder)
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_folder(Path("/proc/x/y"))
+    check_folder(tmp_path / "new" / "below")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]  # a trial leaves nothing
+    make_folder(tmp_path / "new" / "below")
+    check_folder(tmp_path / "new")
+    assert (tmp_path / "new" / "below").is_dir()
+
+
+def test_inputs_are_looked_for(tmp_path: Path) -> None:
+    check_there(None, tmp_path)
+    for absent in (tmp_path / "absent", tmp_path / ("x" * 300), tmp_path / "a" / "b"):
+        with pytest.raises(OptionsError, match="there is no such file"):
+            check_there(tmp_path, absent)
+    with pytest.raises(InputGone, match="there is no such file"):
+        check_there(tmp_path / "absent", error=InputGone)
+
+
+class InputGone(HomodbError):
+    pass
+
+
+@pytest.mark.parametrize("name", ["cells.h5ad", "cells.H5AD", "cells.zarr", "cells", "cells.v2", "cells.h5"])
+def test_endings_of_what_is_written_and_of_nothing_are_free(name: str) -> None:
+    check_ending(Path(name), "cells", ".h5ad", ".zarr")
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "cells.h5ad.gz", "cells.CSV", ".parquet.json", "a.b.html"])
+def test_endings_of_other_formats_are_refused(name: str) -> None:
+    with pytest.raises(OutputError, match=r"cells are written as \.h5ad or \.zarr, and \.\w+ is another format"):
+        check_ending(Path(name), "cells", ".h5ad", ".zarr")

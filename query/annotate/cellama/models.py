@@ -45,17 +45,21 @@ def load_model(name: str = DEFAULT, *, download: bool = False, device: str | Non
     download
         Whether files that the cache lacks may be fetched.
     device
-        Where it computes (``cpu``, ``cuda``); by default a GPU where there is one.
+        Where it computes (``cpu``, ``cuda``, ``mps``); by default, and by ``auto``, a GPU where there is one.
 
     Raises
     ------
     MissingPackageError
         If sentence-transformers, or the package with the model, is not installed.
     AnnotationError
-        If the model cannot be had, or its files are not safe to load.
+        If the model cannot be had, its files are not safe to load, or there is no such device.
     """
     if importlib.util.find_spec("sentence_transformers") is None:
         raise MissingPackageError.of("method cellama", "sentence-transformers", "annotate")
+    if device is not None and device != "mps":
+        from homodb.query.annotate.tron.device import find_device
+
+        device = str(find_device(device))
     folder = find_model(name, download=download)
     _check(folder)
     from safetensors import SafetensorError

@@ -7,9 +7,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from homodb.query.annotate.cellama.models import DEFAULT
+from homodb.query.annotate.neighbors import NEIGHBORS
+from homodb.query.ranges import Range
 from homodb.schema.errors import AnnotationError
 
-_LEAST = {"top": 1, "k": 1, "spatial": 0, "tune": 0, "batch": 1}
+#: Where the numbers may lie.
+RANGES = {
+    "top": Range(1, 1_000), "k": NEIGHBORS, "spatial": Range(0, 1_000), "tune": Range(0, 1_000_000),
+    "batch": Range(1, 10_000),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,10 +65,11 @@ class Settings:
     tuned: str | None = None
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
+        for name, allowed in RANGES.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise AnnotationError(f"{name} is {value!r}; wanted a whole number of at least {least}")
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise AnnotationError(f"{name} is {value!r}; wanted a whole number")
+            allowed.check(name, value, AnnotationError)
         for name in ("download", "balanced", "housekeeping"):
             value = getattr(self, name)
             if not isinstance(value, bool) and not (name == "housekeeping" and value is None):

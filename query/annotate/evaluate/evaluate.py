@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.annotate.annotate import ENTRY
 from homodb.query.annotate.evaluate.calibration import calibration
 from homodb.query.annotate.evaluate.judged import Judged, judge
 from homodb.query.annotate.evaluate.left_out import leave_out
 from homodb.query.annotate.evaluate.measures import NAMES, auroc, majority_table, measures, random_table
+from homodb.query.annotate.evaluate.numbers import evaluate_numbers
 from homodb.query.annotate.evaluate.result import Evaluation
 from homodb.query.annotate.labels import LabelMap, mapped, read_labels
 from homodb.query.annotate.options import choices_of
+from homodb.query.annotate.outcome import ENTRY
 from homodb.query.annotate.read import prepare
 from homodb.query.release import Release, open_release
 from homodb.query.score.donors import Draws, resampled
@@ -39,6 +40,7 @@ def evaluate(
     reference: anndata.AnnData | None = None,
     labels: str | Path | None = None,
     release: str | Path | Release | None = None,
+    numeric: bool | None = None,
     resamples: int = 200,
     seed: int = 42,
     report: Callable[[str], None] = lambda step: None,
@@ -62,6 +64,9 @@ def evaluate(
         File that says what labels mean; by default the one that was used to annotate.
     release
         Used with a reference: an open release, or what :func:`homodb.open` takes.
+    numeric
+        Whether the columns hold numbers; by default what uns tells of the annotation. Then see
+        :func:`homodb.query.annotate.evaluate.numbers.evaluate_numbers` for what is measured.
     resamples
         Draws for intervals; 0 for none.
     seed
@@ -87,6 +92,11 @@ def evaluate(
     >>> homodb.evaluate(labelled, truth="cell_type").numbers["kappa"]  # doctest: +SKIP
     """
     column, entry = _column(adata, predicted)
+    if numeric or (numeric is None and _setting(entry, "numeric") is not None):
+        if reference is not None or labels is not None:
+            option = "--labels" if reference is None else "--reference"
+            raise AnnotationError(f"{option} is about cell types, and obs[{column!r}] holds numbers; leave it out")
+        return evaluate_numbers(adata, truth=truth, column=column, donor_key=donor_key, resamples=resamples, seed=seed)
     path = labels if labels is not None else _setting(entry, "labels")
     meaning = LabelMap() if path is None else read_labels(path)
     # an annotation that used a map has left labels that are mapped already

@@ -8,6 +8,7 @@ import numpy as np
 
 from homodb.query.annotate.evaluate.result import Evaluation
 from homodb.query.annotate.unknown import UNKNOWN
+from homodb.query.figures.against import against
 from homodb.query.figures.calibration import curve
 from homodb.query.figures.heat import heat
 from homodb.schema.errors import OutputError
@@ -21,6 +22,10 @@ def figures(told: Evaluation) -> dict[str, str]:
     MissingPackageError
         If matplotlib is not installed.
     """
+    if told.pairs is not None:
+        title = f"{told.column} against {told.truth}"
+        true, given = told.pairs["truth"].to_numpy(), told.pairs["predicted"].to_numpy()
+        return {"predicted.svg": against(true, given, title, across=told.truth, up=told.column)}
     made = {"confusion.svg": _confusion(told)}
     if told.calibration.height:
         table = told.calibration

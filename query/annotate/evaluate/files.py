@@ -8,7 +8,9 @@ from typing import Any
 from homodb.query.annotate.evaluate.evaluate import evaluate
 from homodb.query.annotate.evaluate.figures import write_figures
 from homodb.query.annotate.evaluate.result import Evaluation
-from homodb.query.annotate.files import read_cells
+from homodb.query.stored import read_whole
+from homodb.schema.errors import TranslationError
+from homodb.schema.files import check_folder, check_there
 
 
 def evaluate_file(
@@ -31,11 +33,16 @@ def evaluate_file(
 
     Raises
     ------
+    TranslationError
+        If a file is not there, or is no AnnData.
     AnnotationError, OutputError
         As :func:`homodb.evaluate` raises it, or if drawings cannot be written.
     """
-    atlas = None if reference is None else read_cells(Path(reference))
-    told = evaluate(read_cells(Path(path)), truth=truth, reference=atlas, **choices)
+    check_there(Path(path), None if reference is None else Path(reference), error=TranslationError)
+    if figures is not None:
+        check_folder(figures)
+    atlas = None if reference is None else read_whole(Path(reference))
+    told = evaluate(read_whole(Path(path)), truth=truth, reference=atlas, **choices)
     if figures is not None:
         write_figures(told, figures)
     return told

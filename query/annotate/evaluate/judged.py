@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.annotate.columns import texts_of
 from homodb.query.annotate.labels import LabelMap, mapped
-from homodb.query.annotate.sides import texts_of
 from homodb.query.annotate.unknown import UNKNOWN
 from homodb.query.score.embedded import Coded
 from homodb.schema.errors import AnnotationError

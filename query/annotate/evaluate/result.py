@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -31,6 +31,9 @@ class Evaluation:
         ``auroc_confidence``, ``auroc_distance`` (cells of types that the reference lacks against the others).
     rows
         The measures beside those of no thought: ``row`` (this annotation, majority class, random), and the measures.
+    pairs
+        Where a number was carried: ``truth, predicted`` of each judged cell; the tables of types are empty then. None
+        where cell types were.
     types
         ``type, cells, predicted, precision, recall, f1``, a row per true type.
     confusion
@@ -53,9 +56,10 @@ class Evaluation:
     untold: int
     numbers: Mapping[str, Number]
     rows: pl.DataFrame
-    types: pl.DataFrame
-    confusion: pl.DataFrame
-    calibration: pl.DataFrame
+    types: pl.DataFrame = field(default_factory=pl.DataFrame)
+    confusion: pl.DataFrame = field(default_factory=pl.DataFrame)
+    calibration: pl.DataFrame = field(default_factory=pl.DataFrame)
+    pairs: pl.DataFrame | None = None
     left_out: pl.DataFrame | None = None
     intervals: str = "none"
     notes: tuple[str, ...] = ()

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from homodb.query.annotate.neighbors import cosine_nearest
 from homodb.query.annotate.task import Labelled, Links, Side, Task
 from homodb.query.annotate.tron.edges import Edges
+from homodb.query.annotate.tron.learned import learn
 from homodb.query.annotate.tron.parameters import TronParameters
-from homodb.query.annotate.tron.phenotype import Phenotype
 from homodb.query.annotate.tron.transfer import Cells, Transferred, transfer
 from homodb.query.annotate.tron.weights_table import weights_table
 from homodb.query.integrate.principal import unit_rows
@@ -31,7 +31,8 @@ def tron(task: Task) -> Labelled:
     Returns
     -------
     Labelled
-        Confidence: the label's share by softmax, mean of the seeds. Distance: cosine distance in the last hidden
+        Confidence: the label's share by softmax, mean of the seeds. A number is the mean of the seeds, its spread their
+        standard deviation. Distance: cosine distance in the last hidden
         layer to the nearest reference cell, mean of the seeds. ``seen``: all cells of donors that were learned
         from, which must not be judged. ``tables["weights"]``: what the layer learned. Cells without counts in linked
         genes are unknown.
@@ -48,36 +49,35 @@ def tron(task: Task) -> Labelled:
     edges = _edges(task, links, query_at, reference_at)
     reference, query = task.reference.counts[:, reference_at], task.query.counts[:, query_at]
     there, placed = _with_counts(reference), _with_counts(query)
-    classes, codes = _classes(task, there)
     if not len(placed):
         raise AnnotationError("no cell of the query has counts of a gene that is linked to the reference")
-    number = np.array([-2] * len(task.labels) + [-1])  # -2: a label that the reference lacks; the last: none
-    number[classes] = np.arange(len(classes))
-    known = Phenotype(number[task.query.label[placed]], len(classes))
+    learned = learn(task, there, placed)
     found = transfer(
-        Cells(sp.csr_matrix(reference[there]), Phenotype(codes, len(classes)), _some(task.reference.donor, there)),
-        Cells(sp.csr_matrix(query[placed]), known, _some(task.query.donor, placed)),
+        Cells(sp.csr_matrix(reference[there]), learned.reference, _some(task.reference.donor, there)),
+        Cells(sp.csr_matrix(query[placed]), learned.query, _some(task.query.donor, placed)),
         edges, chosen, seed=task.seed, report=task.report,
     )  # fmt: skip
     task.report("tron: distances to the reference")
-    shares = found.predicted
     seen = np.isin(np.arange(task.query.n_cells), placed[found.tuning.seen])
     if task.query.donor is not None and found.tuning.by == "donors":
         seen = np.isin(task.query.donor, task.query.donor[seen])
-    result = Labelled(
-        label=np.full(task.query.n_cells, -1, np.int64),
-        confidence=np.full(task.query.n_cells, np.nan),
-        distance=np.full(task.query.n_cells, np.nan),
-        told=_told(task, chosen, links, edges, found, placed),
-        tables={"weights": _table(task, found, edges, query_at, reference_at)},
-        reference_embedding=_embedding(found, "source", task.reference.n_cells, there),
-        query_embedding=_embedding(found, "target", task.query.n_cells, placed),
-        seen=seen,
-    )
-    result.label[placed] = classes[shares.argmax(axis=1)]
-    result.confidence[placed] = shares.max(axis=1)
-    result.distance[placed] = _distance(result, there, placed)
-    return result
+    where = _embedding(found, "source", task.reference.n_cells, there)
+    lies = _embedding(found, "target", task.query.n_cells, placed)
+    cells = task.query.n_cells
+    more: dict[str, Any] = {
+        "told": _told(task, chosen, links, edges, found, placed), "reference_embedding": where, "query_embedding": lies,
+        "tables": {"weights": _table(task, found, edges, query_at, reference_at)}, "seen": seen,
+        "distance": _among(cells, placed, _distance(where[there], lies[placed])),
+    }  # fmt: skip
+    if learned.classes is None:
+        runs = np.stack([run.predicted[:, 0] for run in found.runs])
+        return Labelled.of_numbers(
+            number=_among(cells, placed, runs.mean(axis=0)), spread=_among(cells, placed, runs.std(axis=0)), **more
+        )
+    shares = found.predicted
+    label = np.full(task.query.n_cells, -1, np.int64)
+    label[placed] = learned.classes[shares.argmax(axis=1)]
+    return Labelled(label=label, confidence=_among(cells, placed, shares.max(axis=1)), **more)
 
 
 def _usable(task: Task, links: Links, chosen: TronParameters) -> Links:
@@ -127,16 +127,11 @@ def _with_counts(counts: sp.csr_matrix) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)
 
 
-def _classes(task: Task, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the labels that the reference has, and which of these each of its cells has."""
-    label = task.reference.label[rows]
-    classes = np.unique(label[label >= 0])
-    if len(classes) < 2:
-        seen = f"only {task.labels[int(classes[0])]!r}" if len(classes) else "none"
-        raise AnnotationError(
-            f"the reference has {seen} as label of cells with counts; a network needs two labels to tell apart"
-        )
-    return classes, np.where(label >= 0, np.searchsorted(classes, label), -1)
+def _among(n_cells: int, rows: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return values of some cells as those of all, NaN for the others."""
+    spread_out = np.full(n_cells, np.nan)
+    spread_out[rows] = values
+    return spread_out
 
 
 def _some(donor: npt.NDArray[np.int64] | None, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
@@ -151,11 +146,9 @@ def _embedding(found: Transferred, side: str, n_cells: int, rows: npt.NDArray[np
     return embedding
 
 
-def _distance(result: Labelled, there: npt.NDArray[np.int64], placed: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    if result.reference_embedding is None or result.query_embedding is None:
-        raise TypeError("no embedding")
-    points = unit_rows(result.reference_embedding[there].astype(np.float64))
-    return cosine_nearest(points, unit_rows(result.query_embedding[placed].astype(np.float64)), 1).distances[:, 0]
+def _distance(points: npt.NDArray[np.float32], queries: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    searched, asked = (unit_rows(one.astype(np.float64)) for one in (points, queries))
+    return cosine_nearest(searched, asked, 1).distances[:, 0]
 
 
 def _table(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self
 
+from homodb.query.ranges import Range
 from homodb.schema.errors import AnnotationError
 
 #: Values of the parameters that are words.
@@ -16,13 +17,14 @@ _WORDS = {
     "unreached": ("leave_out", "mean"),
     "links": ("all", "best"),
 }
-#: The least value of each number, and the largest; values are above, or at least, the least.
-_AT_LEAST = {
-    "hidden": (1, None), "layers": (1, None), "dropout": (0, 1), "weight_decay": (0, None), "batch": (1, None),
-    "epochs": (1, None), "epoch_cells": (1, None), "patience": (1, None), "validation": (0, 0.9), "seeds": (1, None),
-    "min_cells": (0, None), "tuning": (0, 1), "tuning_epochs": (1, None), "stay": (0, None),
+#: Where the numbers may lie.
+RANGES = {
+    "hidden": Range(1, 10_000), "layers": Range(1, 100), "dropout": Range(0, 0.99),
+    "learning_rate": Range(0, 10, above=True), "weight_decay": Range(0, 100), "batch": Range(1, 1_000_000),
+    "epochs": Range(1, 100_000), "epoch_cells": Range(1, 100_000_000), "patience": Range(1, 100_000),
+    "validation": Range(0, 0.9), "seeds": Range(1, 1_000), "min_cells": Range(1, 100_000_000), "tuning": Range(0, 1),
+    "tuning_rate": Range(0, 10, above=True), "tuning_epochs": Range(1, 100_000), "stay": Range(0, 1_000_000),
 }  # fmt: skip
-_ABOVE = {"learning_rate": (0, 10), "tuning_rate": (0, 10)}
 
 
 def _field(default: Any, summary: str) -> Any:
@@ -67,14 +69,8 @@ class TronParameters:
     device: str = _field("auto", "auto, cpu or cuda")
 
     def __post_init__(self) -> None:
-        for name, (low, high) in (_AT_LEAST | _ABOVE).items():
-            value = getattr(self, name)
-            inside = (value > low if name in _ABOVE else value >= low) and (high is None or value <= high)
-            if not inside:
-                below = "" if high is None else f" and at most {high}"
-                raise AnnotationError(
-                    f"{name} is {value}; it must be {'above' if name in _ABOVE else 'at least'} {low}{below}"
-                )
+        for name, allowed in RANGES.items():
+            allowed.check(name, getattr(self, name), AnnotationError)
         for name, words in _WORDS.items():
             if getattr(self, name) not in words:
                 raise AnnotationError(f"{name} is {getattr(self, name)!r}; there are {', '.join(words)}")

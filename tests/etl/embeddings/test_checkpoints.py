@@ -119,5 +119,5 @@ def test_given_files_are_taken_as_they_are(tmp_path: Path, cache: Path) -> None:
 
 
 def test_other_names() -> None:
-    with pytest.raises(ConfigError, match="esm1b_t33_650M_UR50S.*known: esm2_t6_8M_UR50D, "):
+    with pytest.raises(ConfigError, match="esm1b_t33_650M_UR50S.*there are esm2_t6_8M_UR50D, .*did you mean"):
         locate("esm1b_t33_650M_UR50S")

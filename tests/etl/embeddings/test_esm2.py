@@ -224,7 +224,7 @@ def test_j_is_read_as_unknown(model: Esm2) -> None:
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"model": "esm2"}, "is no ESM2 checkpoint"),
+        ({"model": "esm2"}, "there is no ESM2 checkpoint"),
         ({"layer": 7}, "has layers 0 to 6, not 7"),
         ({"layer": -1}, "not -1"),
         ({"long": Long.WHOLE}, "truncate or window"),

@@ -404,7 +404,7 @@ def test_repeated_columns_that_are_not_read_do_no_harm(tmp_path: Path) -> None:
         (table([]).encode() + b"\n\r\n\n", "the file has a header and no rows"),
         (b"Gene name\nINS\n", "line 1: one column only: wanted columns separated by tab or comma (Gene name)"),
         (table([INS]).encode("utf-16"), "line 1: is not text in UTF-8"),
-        (b"\x00" * 100, "line 1: one column only"),
+        (b"\x00" * 100, "line 1: is not text in UTF-8"),
     ],
 )
 def test_files_that_hold_nothing(tmp_path: Path, content: bytes, wanted: str) -> None:

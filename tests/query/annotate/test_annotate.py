@@ -18,7 +18,6 @@ from homodb.query.annotate.files import annotate_files
 from homodb.query.annotate.options import choices_of
 from homodb.schema.errors import (
     AnnotationError,
-    InputError,
     MissingEmbeddingError,
     MissingPackageError,
     OutputError,
@@ -134,6 +133,9 @@ def test_labels_to_learn_from_are_marked(clade: Any) -> None:
     assert told.only is not None
     assert ("Type-1", "query", "type 1") in told.only.select("label", "side", "alike").rows()
     assert told.tables["weights"].height > 0
+    assert not any("learns nothing" in note for note in told.notes)
+    plain = annotate_with_report(query, clade.human, label="cell_type", release=clade.release, query_label="mine")[1]
+    assert any("method knn learns nothing from the query's own labels" in note for note in plain.notes)
     held = made.uns["homodb"]["annotation"]["cell_type_homodb"]["tables"]["weights"]
     assert len(held) == told.tables["weights"].height
 
@@ -177,8 +179,9 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
         ({"unknown_below": 1.5}, "least confidence is 1.5; it lies between 0 and 1"),
         ({"query_donors": ["mouse 1"]}, "--query-label, --donor-key"),
         ({"query_donors": ["who"], "query_label": "cell_type", "donor_key": "donor"}, "no donor 'who'; it has mouse 1"),
-        ({"phrases": ["cell_type"]}, "holds the cell types themselves"),
-        ({"spatial": "xy"}, "no 'xy' with coordinates"),
+        ({"method": "cellama", "phrases": ["cell_type"]}, "holds the cell types themselves"),
+        ({"method": "cellama", "spatial": "xy"}, "no 'xy' with coordinates"),
+        ({"phrases": ["tissue"]}, "method knn does not use --phrase; cellama does"),
         ({"scale": "all"}, "there is no scale 'all'"),
     ],
 )
@@ -202,7 +205,7 @@ def test_what_a_release_lacks(clade: Any, toy: homodb.Release, tmp_path: Path) -
         homodb.annotate(mouse, human, method="consensus", methods="knn", **told)
     made = homodb.annotate(mouse, human, k=1, **told)
     assert made.obs["kind_homodb"].notna().all()
-    with pytest.raises(InputError):
+    with pytest.raises(AnnotationError, match="there is no such file"):
         homodb.annotate(mouse, human, labels=tmp_path / "none.tsv", **told)
     apart = anndata.AnnData(counts[:, :1], obs=obs, var=pd.DataFrame(index=["CXCL8"]))
     with pytest.raises(AnnotationError, match="share no genes"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from homodb.query.annotate.labels import mapped, one_side_only, read_labels
-from homodb.schema.errors import InputError
+from homodb.schema.errors import AnnotationError, InputError
 
 
 def test_a_map_by_side(tmp_path: Path) -> None:
@@ -39,8 +39,10 @@ def test_maps_that_are_none(tmp_path: Path, text: str, said: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=said):
         read_labels(path)
-    with pytest.raises(InputError, match="cannot be read as a label map"):
+    with pytest.raises(AnnotationError, match=r"none\.tsv: there is no such file"):
         read_labels(tmp_path / "none.tsv")
+    with pytest.raises(AnnotationError, match="cannot be read as a label map"):
+        read_labels(tmp_path)
 
 
 def test_labels_of_one_side() -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from homodb.query.annotate import methods
 from homodb.query.annotate.consensus import consensus
+from homodb.query.annotate.given import read_parameters, split_parameters
 from homodb.query.annotate.knn import knn
-from homodb.query.annotate.methods import METHODS, Method, Parameter, method_named, read_parameters, split_parameters
+from homodb.query.annotate.methods import METHODS, Method, Parameter, method_named
 from homodb.query.annotate.options import Choices
 from homodb.query.annotate.protein import protein, strongest, weighted_means
 from homodb.query.annotate.read import prepare

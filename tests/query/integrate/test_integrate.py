@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,15 @@ import scipy.sparse as sp
 import homodb
 from homodb.query.integrate.files import integrate_files
 from homodb.query.integrate.methods import METHODS, method_named
-from homodb.query.integrate.settings import Settings, read_settings
-from homodb.schema.errors import CountsError, HomodbError, IntegrationError, MissingPackageError, OutputError
+from homodb.query.integrate.settings import RANGES, Settings, read_settings
+from homodb.schema.errors import (
+    CountsError,
+    HomodbError,
+    IntegrationError,
+    MissingPackageError,
+    OutputError,
+    TranslationError,
+)
 
 pytest.importorskip("skmisc", reason="the extra cells is not installed")
 pytest.importorskip("igraph", reason="the extra cells is not installed")
@@ -179,7 +187,7 @@ BROKEN = [
     (_values(_nan), {}, CountsError, "NaN"),
     (_values(lambda x: x - 1), {}, CountsError, "negative"),
     (_values(_normalized), {}, CountsError, "logarithms"),
-    (_unnamed, {}, IntegrationError, "empty for 1 cells"),
+    (_unnamed, {}, IntegrationError, "empty for 1 cell;"),
     (lambda x: x, {"species_key": "organism"}, IntegrationError, "no column 'organism'.*species, cell_type"),
     (lambda x: x, {"label": "kind"}, IntegrationError, "no column 'kind'"),
     (lambda x: x, {"layer": "raw_counts"}, IntegrationError, "no layer 'raw_counts'"),
@@ -252,8 +260,34 @@ def test_methods_and_settings() -> None:
     ):
         with pytest.raises(IntegrationError, match=words):
             read_settings([text])
-    with pytest.raises(IntegrationError, match="span is .*it is a share"):
+    with pytest.raises(IntegrationError, match="span is 1000000000.0; it must be above 0 and at most 1"):
         Settings(**read_settings(["span=1e9"]))
+
+
+def test_every_number_of_an_integration_has_a_range() -> None:
+    numbers = {one.name: one.default for one in fields(Settings) if not isinstance(one.default, str)}
+    assert set(RANGES) == set(numbers)
+    for name, allowed in RANGES.items():
+        for value in (-1, float("nan"), float("inf"), allowed.high * 10 + 1):
+            with pytest.raises(IntegrationError, match=rf"^{name} is {value}; it must be .* and at most "):
+                Settings(**{name: value})
+    with pytest.raises(IntegrationError, match="k_anchor is inf|k_anchor is 'inf'; wanted a whole number"):
+        read_settings(["k_anchor=inf"])
+
+
+def test_what_a_method_has_not_is_neither_taken_nor_told(cells: anndata.AnnData, tmp_path: Path) -> None:
+    told = {one.name: one.settings(Settings()) for one in METHODS}
+    assert "model" in told["cellama"] and "k_anchor" not in told["cellama"]
+    assert "model" not in told["cca"] and "k_anchor" in told["cca"]
+    assert {"model", "k_anchor"}.isdisjoint(told["none"]) and "dims" in told["none"]
+    with pytest.raises(IntegrationError, match="method cca uses no sentence model"):
+        homodb.integrate(cells, method="cca", model="x")
+    # before a file is looked at
+    (tmp_path / "joint.h5ad").write_text("nothing")
+    with pytest.raises(IntegrationError, match="dims is 0; it must be at least 1"):
+        integrate_files([tmp_path / "joint.h5ad"], tmp_path / "out.h5ad", dims=0)
+    with pytest.raises(TranslationError, match=r"no\.h5ad: there is no such file"):
+        integrate_files([tmp_path / "no.h5ad"], tmp_path / "out.h5ad")
 
 
 def test_files(cells: anndata.AnnData, done: anndata.AnnData, tmp_path: Path) -> None:

@@ -100,6 +100,22 @@ def test_fates(release: homodb.Release, three: list[anndata.AnnData]) -> None:
         assert carried == pytest.approx(mapped / adata.X.sum())
     text = "\n".join(report.lines())
     assert "Ins1 to Ins2" in text and len(report.lines()) < 60
+    assert "species found by" not in text
+
+
+def test_what_was_found_out_is_told_beside_the_table(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    _, report = join_with_report(three, species=[None, None, "pig"], release=release)
+    lines = report.lines()
+    assert "species found by the names of genes: 1, 2" in lines
+    head = next(line for line in lines if line.startswith("file "))
+    rows = [line for line in lines if line[:2] in ("1 ", "2 ", "3 ")]
+    assert len(rows) == 3 and {len(line) for line in rows} == {len(head)}  # nothing stands behind the shares
+    both = join_with_report(three[:2], release=release)[1].lines()
+    assert "species found by the names of genes" in both
+    said = [note for note in report.notes if "no synonyms" in note]
+    assert said == ["the release has no synonyms of mouse: symbols that genes once had are unknown to it"]
+    alone = join_with_report([three[0], three[1][:1]], species=["human", "mouse"], release=release)[1]
+    assert alone.lines()[0].startswith("5 cells of 2 objects, ")
 
 
 def test_groups_add_up(release: homodb.Release, three: list[anndata.AnnData]) -> None:
@@ -243,7 +259,7 @@ def test_values_that_do_not_go_together(release: homodb.Release, three: list[ann
     asked: dict[str, Any] = {"species": ["human", "mouse"], "release": release}
     with pytest.raises(CountsError, match=r"X of 2 holds logarithms, that of 1 counts; join like with like"):
         join([human, logged(mouse)], **asked)
-    with pytest.raises(CountsError, match=r"X of \d holds logarithms, and \d features add up several genes"):
+    with pytest.raises(CountsError, match=r"X of \d holds logarithms, and 1 feature adds up several genes"):
         join([logged(human), logged(mouse)], strategy="ens_m2m", **asked)
     joint = join([logged(human), logged(mouse)], **asked)
     assert joint.obs["homodb_total"].to_numpy() == pytest.approx(np.full(9, 1e4))
@@ -364,9 +380,11 @@ def test_output_is_whole_or_not_there(release: homodb.Release, paths: list[Path]
     with pytest.raises(KeyboardInterrupt):
         join_to_file(paths, output, species=SPECIES, release=release, report=stop)
     assert output.read_text() == "before" and len(list(tmp_path.iterdir())) == 4
+    with pytest.raises(JoinError, match="is named twice, and its cells would be there twice"):
+        join_to_file([paths[0], paths[1], tmp_path / "." / paths[0].name], output, release=release)
     with pytest.raises(TranslationError, match="there is no such file"):
         join_to_file([paths[0], tmp_path / "none.h5ad"], output, release=release)
     (tmp_path / "text.h5ad").write_text("no")
-    with pytest.raises(TranslationError, match="is not an AnnData file"):
+    with pytest.raises(TranslationError, match="is not an AnnData, neither"):
         join_to_file([paths[0], tmp_path / "text.h5ad"], output, release=release)
     assert output.read_text() == "before"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.query.lists import is_list_file, translate_list_file
+from homodb.query.lists import is_list_file, translate_list_file, write_list_report
 from homodb.query.lists.complexes import read
 from homodb.query.lists.report import ListReport
 from homodb.query.lists.table import find_separator
@@ -42,6 +44,39 @@ def translate(release: homodb.Release, tmp_path: Path) -> Translate:
 
 def lost(report: ListReport) -> list[tuple[int, str, str]]:
     return report.lost.rows()
+
+
+# Reports
+
+
+@pytest.mark.parametrize("form", ["tsv", "json", "html"])
+def test_reports_as_files(translate: Translate, tmp_path: Path, form: str) -> None:
+    _, report = translate("sets.gmt", "one\tx\tIns1\tFoo<b>\tXist\ntwo\tx\tFoo<b>\n", source="mouse")
+    path = tmp_path / f"report.{form}"
+    write_list_report(report, path)
+    text = path.read_text("utf-8")
+    if form == "tsv":
+        assert pl.read_csv(path, separator="\t").select("name", "fate").rows() == [
+            ("Ins1", "mapped"), ("Foo<b>", "unknown"), ("Xist", "no_protein"),
+        ]  # fmt: skip
+    elif form == "json":
+        told = json.loads(text)
+        assert [row["name"] for row in told["genes"]] == ["Ins1", "Foo<b>", "Xist"] and len(told["lost"]) == 3
+        assert told["sets"][0]["carried"] == 1 and told["fates"]["unknown"] == 1
+    else:
+        assert "Foo<b>" not in text and "Foo&lt;b&gt;" in text and "http" not in text
+        for wanted in ("gene sets: 2 sets", "Not carried (3)", "Sets", "unknown: ", "(1 name)"):
+            assert wanted in text, wanted
+    with pytest.raises(OutputError, match=r"a report is written as one of \.tsv, \.json, \.html"):
+        write_list_report(report, tmp_path / "report.pdf")
+
+
+def test_a_release_without_synonyms_says_so_where_a_name_is_unknown(translate: Translate) -> None:
+    said = "the release has no synonyms of mouse: symbols that genes once had are unknown to it"
+    assert said in translate("genes.txt", "Ins1\nGcg\nFoo\n", source="mouse")[1].notes
+    assert said not in translate("genes.txt", "Ins1\nGcg\n", source="mouse")[1].notes
+    human = translate("genes.txt", "INS\nFOO\n", source="human", to="mouse")[1]  # which has synonyms
+    assert not any("synonyms" in note for note in human.notes)
 
 
 # Plain lists
@@ -211,7 +246,7 @@ def test_names_of_complexes_stay_where_their_genes_stand_beside(translate: Trans
     )
     text, report = translate("cellchat.tsv", source, source="mouse", column="ligand,receptor,receptor.symbol")
     assert text.splitlines()[1] == "GCG_VWF_TNF\tGCG\tVWr_T2\tVWF, TNF"
-    assert any("name a complex" in note for note in report.notes)
+    assert any("names a complex" in note for note in report.notes)
 
 
 def test_reading_of_complexes() -> None:
@@ -288,8 +323,8 @@ def test_rows_are_kept_whole_or_told(
             "no column holds genes .*'gene' 0%.*'x' 0%",
         ),
         ("a.csv", "# only\n", {"source": "mouse"}, InputError, "holds no row"),
-        ("a.gmt", "beta\t\tFoo\n", {"source": "mouse"}, TranslationError, "none of the 1 genes"),
-        ("a.txt", "Ins1\n", {"one_to_many": "split"}, TranslationError, "one of best, all"),
+        ("a.gmt", "beta\t\tFoo\n", {"source": "mouse"}, TranslationError, "its one gene is not carried"),
+        ("a.txt", "Ins1\n", {"one_to_many": "split"}, TranslationError, "for lists of genes; there are best, all"),
     ],
 )
 def test_bad_input_is_one_clear_error_and_nothing_is_written(

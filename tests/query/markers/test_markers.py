@@ -237,7 +237,7 @@ def test_bad_files(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.A
         homodb.markers([tmp_path / "not.h5ad", mouse], release=toy)
     gap = human.copy()
     gap.obs["cell_type"] = gap.obs["cell_type"].where(np.arange(gap.n_obs) > 2)
-    with pytest.raises(ScoreError, match="empty for 3 cells"):
+    with pytest.raises(ScoreError, match=r"1: obs\['cell_type'\] is empty for 3 cells"):
         homodb.markers([gap, mouse], species=["human", "mouse"], release=toy)
 
 

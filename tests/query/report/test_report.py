@@ -22,7 +22,14 @@ import homodb
 from homodb.query.integrate import clusters
 from homodb.query.report.origin import simulated
 from homodb.query.score.result import Number, Part, Score
-from homodb.schema.errors import HomodbError, MissingPackageError, OutputError, ScoreError
+from homodb.schema.errors import (
+    HomodbError,
+    MissingPackageError,
+    OutputError,
+    ScoreError,
+    TranslationError,
+    UnknownSpeciesError,
+)
 
 pytest.importorskip("matplotlib", reason="the extra cells is not installed")
 
@@ -284,6 +291,34 @@ def test_bad_output(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
         homodb.report(cells_of(), tmp_path / "page.html", figures=tmp_path / "file")
+
+
+def test_all_is_checked_before_the_work(tmp_path: Path, toy: homodb.Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise AssertionError("too late")
+
+    monkeypatch.setattr(clusters, "umap", late)
+    monkeypatch.setattr("homodb.query.score.score.score", late)
+    adata, page = cells_of(), tmp_path / "page.html"
+    del adata.obsm["X_cca_umap"]
+    adata.layers["counts"] = adata.X.copy()
+    whole, cells = tmp_path / "whole.h5ad", tmp_path / "cells.h5ad"
+    adata.write_h5ad(whole)
+    cells.write_text("nothing")
+    for given, error, said in (
+        ({"layer": "nix"}, ScoreError, "there is no layer 'nix'; there are: counts .--layer."),
+        ({"species": ["human"]}, ScoreError, "name the files, too .--cells."),
+        ({"cells": [tmp_path / "no.h5ad"]}, TranslationError, r"no\.h5ad: there is no such file"),
+        ({"cells": [cells, cells], "species": ["human", "foo"]}, UnknownSpeciesError, "foo"),
+        ({"cells": [cells, cells], "species": ["human"]}, ScoreError, "2 files and 1 species"),
+        ({"cells": [cells, cells]}, TranslationError, r"cells\.h5ad: is not an AnnData"),
+        ({"cells": [whole, whole], "label": "nix"}, ScoreError, "no column 'nix'"),
+    ):
+        with pytest.raises(error, match=said):
+            homodb.report(whole, page, release=toy, **given)
+    with pytest.raises(TranslationError, match=r"no\.h5ad: there is no such file"):
+        homodb.report(tmp_path / "no.h5ad", page)
+    assert not page.exists()
 
 
 def test_a_join_tells_the_fates(toy: homodb.Release, tmp_path: Path) -> None:

@@ -322,6 +322,45 @@ def test_older_files_are_read_whole(release: homodb.Release, full: anndata.AnnDa
     )
 
 
+# What is chosen, and what stood there before
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are(
+    release: homodb.Release, full: anndata.AnnData, tmp_path: Path
+) -> None:
+    said = r"obs has no column 'cel_type'; its columns are: 'cell_type', 'depth', 'plain'; did you mean 'cell_type'\?"
+    for form in ("h5ad", "zarr"):
+        path = tmp_path / f"in.{form}"
+        full.write_zarr(path) if form == "zarr" else full.write_h5ad(path)
+        with pytest.raises(TranslationError, match=said):
+            translate_file(path, tmp_path / "out.h5ad", "human", source="mouse", release=release, by=["cel_type"])
+    with pytest.raises(TranslationError, match=said):
+        homodb.translate(full, "human", source="mouse", release=release, by=["depth", "cel_type"])
+
+
+@pytest.mark.parametrize("form", ["h5ad", "zarr"])
+def test_a_second_translation_keeps_what_the_first_told(
+    release: homodb.Release, full: anndata.AnnData, tmp_path: Path, form: str
+) -> None:
+    full.uns["homodb"] = {"annotation": {"cell_type_homodb": {"method": "knn"}}}
+    first, second, third = (tmp_path / f"{number}.{form}" for number in range(3))
+    full.write_zarr(first) if form == "zarr" else full.write_h5ad(first)
+    translate_file(first, second, "human", source="mouse", strategy="hm_o2o", release=release)
+    translate_file(second, third, "mouse", source="human", release=release)
+    read = anndata.read_zarr(third) if form == "zarr" else anndata.read_h5ad(third)
+    told = read.uns["homodb"]
+    assert (told["source"], told["target"], told["strategy"]) == ("homo_sapiens", "mus_musculus", "ENS_M2M")
+    before = told["before"]
+    assert (before["source"], before["target"], before["strategy"]) == ("mus_musculus", "homo_sapiens", "HM_O2O")
+    assert "before" not in before and "annotation" not in before
+    assert told["annotation"]["cell_type_homodb"]["method"] == "knn"
+    once = homodb.translate(full, "human", source="mouse", strategy="hm_o2o", release=release)
+    twice = homodb.translate(once, "mouse", source="human", release=release).uns["homodb"]
+    assert twice["before"]["strategy"] == "HM_O2O" and set(twice) == set(told)
+    twice["before"]["source"] = "other"
+    assert once.uns["homodb"]["source"] == "mus_musculus"
+
+
 # Reports
 
 

@@ -145,7 +145,7 @@ def test_sentences_that_are_cut_are_said(make_task: Any, tiny: Path, caplog: pyt
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"top": 0}, "top is 0; wanted a whole number of at least 1"), ({"k": 1.5}, "k is 1.5"),
+        ({"top": 0}, "top is 0; it must be at least 1 and at most 1,000"), ({"k": 1.5}, "k is 1.5"),
         ({"tune": True}, "tune is True"),
         ({"spatial": -1}, "spatial"), ({"download": "maybe"}, "wanted true or false"), ({"model": " "}, "model"),
         ({"tuned": "here"}, "tune .steps. is 0"), ({"tops": 3}, "no parameter 'tops'; it has top, housekeeping"),

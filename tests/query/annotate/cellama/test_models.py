@@ -48,6 +48,13 @@ def test_a_model_that_is_nowhere_is_one_clear_error(cache: Path) -> None:
             find_model(name)
 
 
+def test_a_device_that_is_not_there_is_said(tiny: Path) -> None:
+    for device in ("gpu", "cuda:x", "cuda:99", ""):
+        with pytest.raises(AnnotationError, match="device"):
+            load_model(str(tiny), device=device)
+    assert embed(load_model(str(tiny), device="auto"), ["a"]).shape == (1, 16)
+
+
 def test_the_default_is_found_in_the_cache(cache: Path, tiny: Path) -> None:
     home = cache / f"models--sentence-transformers--{DEFAULT}"
     commit = "0" * 40

@@ -1,0 +1,77 @@
+"""Options whose values are numbers within bounds, or one of a few words: how they are read, and what is said if not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import typer
+
+from homodb.query.ranges import Range, whole_number
+from homodb.schema.errors import OptionsError
+from homodb.schema.near import there_are
+
+Word = TypeVar("Word", bound=StrEnum)
+#: More of anything than this is a slip of the finger.
+_MANY = 1_000_000_000
+
+
+def whole(*flags: str, low: int = 0, high: int = _MANY, metavar: str = "N", help: str, **more: Any) -> Any:  # noqa: A002
+    """Make an option that takes a whole number.
+
+    Parameters
+    ----------
+    *flags
+        Its spellings.
+    low, high
+        The least and the largest.
+    metavar, help, **more
+        As of :func:`typer.Option`.
+    """
+    parser = _read(flags[-1], Range(low, high), whole_number, "a whole number, such as 10")
+    return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
+
+
+def number(*flags: str, low: float, high: float, metavar: str, help: str, **more: Any) -> Any:  # noqa: A002
+    """Make an option that takes a number; parameters as of :func:`whole`."""
+    parser = _read(flags[-1], Range(low, high), float, "a number, such as 0.5")
+    return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
+
+
+def word(*flags: str, kind: type[Word], help: str, metavar: str = "WORD", **more: Any) -> Any:  # noqa: A002
+    """Make an option that takes one of the words of an enumeration, which its help lists.
+
+    Parameters
+    ----------
+    *flags
+        Its spellings.
+    kind
+        The words.
+    metavar, help, **more
+        As of :func:`typer.Option`; the help is without full stop.
+    """
+    words = [str(one) for one in kind]
+
+    def read(text: Any) -> Word:
+        if str(text) not in words:
+            raise OptionsError(f"{flags[-1]} does not take {str(text)!r}{there_are(str(text), words)}")
+        return kind(str(text))
+
+    def complete(incomplete: str) -> list[str]:
+        return [one for one in words if one.startswith(incomplete)]
+
+    listed = f"{help}: {', '.join(words[:-1])} or {words[-1]}."
+    return typer.Option(*flags, metavar=metavar, help=listed, parser=read, autocompletion=complete, **more)
+
+
+def _read(flag: str, bounds: Range, read: Callable[[str], float], wanted: str) -> Callable[[Any], float]:
+    def parse(text: Any) -> float:
+        try:
+            value = read(str(text))
+        except (ValueError, OverflowError) as error:
+            raise OptionsError(f"{flag} is {str(text)!r}; wanted {wanted}") from error
+        bounds.check(flag, value, OptionsError)
+        return value
+
+    return parse

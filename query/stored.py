@@ -1,0 +1,123 @@
+"""AnnData as they are stored, h5ad files and zarr stores: opened, or read whole; what is none is refused in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from homodb.schema.endings import check_ending
+from homodb.schema.errors import TranslationError
+from homodb.schema.files import check_output, check_there
+
+if TYPE_CHECKING:
+    import anndata
+
+#: Names of entries that a message shows.
+_SHOWN = 8
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a path is, or by its suffix shall be, a zarr store."""
+    return path.is_dir() or path.suffix == ".zarr"
+
+
+def check_cells_output(output: Path, *inputs: Path) -> None:
+    """Refuse, before any work is done, a file of cells that could not be made from some others.
+
+    Parameters
+    ----------
+    output
+        The h5ad file to write, or zarr store where it ends with ``.zarr``.
+    *inputs
+        Files of cells that are read.
+
+    Raises
+    ------
+    OutputError
+        If the output cannot be written, ends as another kind of file, or is one of the inputs.
+    TranslationError
+        If an input is not there.
+    """
+    for path in inputs:
+        check_there(path, error=TranslationError)
+    check_ending(output, "cells", ".h5ad", ".zarr")
+    check_output(output, *inputs, store=output.suffix == ".zarr")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open an h5ad file or a zarr store for reading; gives its root group.
+
+    Raises
+    ------
+    TranslationError
+        If it is not there, or is neither.
+    """
+    check_there(path, error=TranslationError)
+    if path.is_dir():
+        root = _zarr(path)
+        _check_parts(path, root)
+        yield root
+        return
+    with _hdf5(path) as file:
+        _check_parts(path, file)
+        yield file
+
+
+def read_whole(path: Path) -> anndata.AnnData:
+    """Read an object whole, also one of before anndata 0.8, which does not say how its parts are encoded.
+
+    Raises
+    ------
+    TranslationError
+        If it is not there, or is no AnnData.
+    """
+    import anndata
+    from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
+
+    damaged = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, MemoryError, IORegistryError)
+    with opened(path):
+        try:
+            return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
+        except damaged as error:
+            raise _none(path, _first(error)) from error
+
+
+def _hdf5(path: Path) -> Any:
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+        dict(file.attrs)  # a file whose beginning is damaged opens, but tells nothing
+    except (OSError, KeyError, RuntimeError) as error:
+        first = _first(error)
+        raise _none(path, "it is not HDF5" if "signature not found" in first else first) from error
+    return file
+
+
+def _zarr(path: Path) -> Any:
+    import zarr
+
+    try:
+        return zarr.open_group(path, mode="r", use_consolidated=False)
+    except FileNotFoundError as error:
+        raise _none(path, "it is a folder of something else") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _none(path, _first(error)) from error
+
+
+def _check_parts(path: Path, root: Any) -> None:
+    missing = [part for part in ("obs", "var") if part not in root]
+    if missing:
+        there = ", ".join(sorted(root)[:_SHOWN]) or "nothing"
+        raise _none(path, f"it has no {' and '.join(missing)}; it holds {there}")
+
+
+def _none(path: Path, why: str) -> TranslationError:
+    return TranslationError(f"{path}: is not an AnnData, neither an h5ad file nor a zarr store ({why})")
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

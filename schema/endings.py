@@ -1,0 +1,48 @@
+"""What the ending of an output's name says of its format: nothing is written under the ending of another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from homodb.schema.errors import OutputError
+
+#: Endings that name a format; any other is free to use.
+_KNOWN = frozenset({
+    ".h5ad", ".zarr", ".loom", ".rds", ".mtx", ".npz", ".npy", ".duckdb", ".csv", ".tsv", ".tab", ".json", ".parquet",
+    ".arrow", ".feather", ".xlsx", ".gmt", ".html", ".pdf", ".svg", ".png", ".gz", ".zip", ".pt", ".toml", ".fa",
+})  # fmt: skip
+
+
+def ending_of(path: Path) -> str:
+    """Return the ending of a name, in lower case.
+
+    Examples
+    --------
+    >>> ending_of(Path("Cells.H5AD")), ending_of(Path("a/table.csv.gz")), ending_of(Path("out"))
+    ('.h5ad', '.gz', '')
+    """
+    return Path(path.name.lower()).suffix
+
+
+def check_ending(output: Path, what: str, *written: str) -> None:
+    """Refuse a name that ends as another format does than what is written; endings of no format are free.
+
+    Parameters
+    ----------
+    output
+        The file to write.
+    what
+        What is written, in the plural.
+    *written
+        Endings that it may have.
+
+    Raises
+    ------
+    OutputError
+        If the ending is that of another format.
+    """
+    ending = ending_of(output)
+    if ending in _KNOWN and ending not in written:
+        *others, last = dict.fromkeys(written)
+        wanted = f"{', '.join(others)} or {last}" if others else last
+        raise OutputError(f"{output}: {what} are written as {wanted}, and {ending} is another format; end the name so")

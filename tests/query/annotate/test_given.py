@@ -1,0 +1,124 @@
+"""What is given for a method of annotation is checked by one mechanism, before any file is looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from homodb.query.annotate.files import annotate_files
+from homodb.query.annotate.given import read_parameters
+from homodb.query.annotate.methods import METHODS, Method, method_named
+from homodb.query.annotate.options import choices_of, read_choices
+from homodb.query.annotate.parameter import Parameter
+from homodb.query.ranges import Range, whole_number
+from homodb.schema.errors import AnnotationError, TranslationError, VectorsError
+
+NUMBERS = [
+    (method, one) for method in METHODS for one in method.parameters
+    if (one.kind or type(one.default)) in (int, float)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "one"), NUMBERS, ids=lambda one: one.name)
+def test_every_number_has_a_range_that_is_told(method: Method, one: Parameter) -> None:
+    assert one.allowed is not None and one.default in one.allowed
+    over: Any = one.allowed.high * 10 + 1
+    for value in (-1, "-1", over, str(over)):
+        with pytest.raises(AnnotationError, match=rf"^{one.name} is .+; it must be (at least|above) .+ and at most"):
+            read_parameters(method, {one.name: value})
+    for value in ("nan", "inf", float("nan"), float("inf"), "-inf", "", "many", None, True):
+        if (value, one.kind or type(one.default)) != (True, float):
+            with pytest.raises(AnnotationError, match=f"^{one.name} is "):
+                read_parameters(method, {one.name: value})
+
+
+def test_ranges() -> None:
+    assert 1 in Range(0, 1, above=True) and 0 not in Range(0, 1, above=True) and float("nan") not in Range(0, 1)
+    assert whole_number("1e3") == 1000
+    for text in ("1.5", "x", "", "nan", "inf"):
+        with pytest.raises(ValueError):  # noqa: PT011 (its message is for nobody)
+            whole_number(text)
+    assert read_parameters(method_named("knn"), {"k": "1e2"})["k"] == 100
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "said"),
+    [
+        ("knn", {"k": "1e9"}, "k is 1000000000; it must be at least 1 and at most 10,000"),
+        ("knn", {"features": -1}, "features is -1; it must be at least 2 and at most 1,000,000"),
+        ("knn", {"dims": "1e9"}, "dims is 1000000000; it must be at least 1 and at most 1,000"),
+        ("knn", {"weights": "near"}, "there is no weights 'near'; there are distance, uniform"),
+        ("knn", {"scale": "center"}, "there is no scale 'center'.*did you mean 'centre'"),
+        ("knn", {"integration": "protein"}, "there is no integration 'protein'; there are none, cca, harmony, scvi"),
+        ("knn", {"model": "x"}, r"method knn has no parameter 'model'; it has k, .*; cellama has model"),
+        ("knn", {"hidden": 3}, r"; tron has hidden"),
+        ("knn", {"featuers": 3}, r"did you mean 'features'"),
+        ("tron", {"min_cells": 0}, "min_cells is 0; it must be at least 1"),
+        ("tron", {"dropout": 1}, "dropout is 1.0; it must be at least 0 and at most 0.99"),
+        ("tron", {"tune": "half"}, "there are layer, whole, nothing"),
+        ("cellama", {"tuned": "here"}, "tune .steps. is 0"),
+        ("consensus", {"methods": "knn,svm"}, "there is no method 'svm'"),
+        ("consensus", {"methods": "knn,consensus"}, "of other methods than itself"),
+        ("consensus", {"methods": "knn,protein", "tron.seeds": 2}, "tron.seeds is for tron, and methods is 'knn,prot"),
+        ("consensus", {"knn.k": 0}, "k is 0"),
+    ],
+)
+def test_what_will_not_do_is_said(method: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(AnnotationError, match=said):
+        read_parameters(method_named(method), given)
+
+
+def test_parameters_of_consensus_by_any_case() -> None:
+    assert read_parameters(method_named("consensus"), {"KNN.k": "7"}) == {"methods": None, "knn.k": 7}
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "said"),
+    [
+        ("knn", {"vectors": "v.tsv"}, "method knn does not use --vectors; protein does"),
+        ("tron", {"embedding": "kmer"}, "method tron does not use --embedding; protein does"),
+        ("knn", {"phrases": ["tissue"]}, "method knn does not use --phrase; cellama does"),
+        ("knn", {"spatial": "xy"}, "method knn does not use --spatial; cellama does"),
+        ("protein", {"strategy": "hm_o2o"}, "method protein does not use --strategy; knn, tron and cellama do"),
+        ("consensus", {"methods": "knn,protein", "phrases": ["tissue"]}, "method consensus does not use --phrase"),
+        ("knn", {"seed": -1}, "seed is -1; it must be at least 0"),
+    ],
+)
+def test_what_a_method_does_not_use_is_refused(method: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(AnnotationError, match=said):
+        read_choices("cell_type", method, given)
+
+
+def test_what_a_method_uses_is_taken() -> None:
+    for method, given in (
+        ("protein", {"vectors": "v.tsv", "embedding": "kmer"}),
+        ("cellama", {"phrases": ["tissue"], "spatial": "xy"}),
+        ("consensus", {"methods": "knn,protein", "vectors": ["v.tsv"], "strategy": "hm_o2o"}),
+        ("consensus", {"phrases": ["tissue"], "vectors": ["v.tsv"]}),
+    ):
+        assert read_choices("cell_type", method, given).method == method
+
+
+def test_an_annotation_that_noted_more_can_be_run_again() -> None:
+    entry = {"label": "cell_type", "method": "knn", "parameters": {"k": np.int64(3)}}
+    again = choices_of({**entry, "settings": {"vectors": np.array(["v.tsv"]), "layer": "counts"}})
+    assert again.vectors == () and again.layer == "counts" and again.parameters["k"] == 3
+
+
+def test_all_is_checked_before_files_are_looked_at(tmp_path: Path) -> None:
+    cells, out = tmp_path / "cells.h5ad", tmp_path / "out.h5ad"
+    cells.write_text("nothing")
+    for given, error, said in (
+        ({"k": 0}, AnnotationError, "k is 0"),
+        ({"method": "svm"}, AnnotationError, "there is no method"),
+        ({"vectors": "v.tsv"}, AnnotationError, "does not use --vectors"),
+        ({"labels": tmp_path / "no.tsv"}, AnnotationError, r"no\.tsv: there is no such file"),
+        ({"method": "protein", "vectors": f"human={tmp_path}/v.tsv"}, VectorsError, r"v\.tsv: there is no such file"),
+    ):
+        with pytest.raises(error, match=said):
+            annotate_files(cells, cells, out, label="cell_type", release="no such release", **given)
+    with pytest.raises(TranslationError, match=r"other\.h5ad: there is no such file"):
+        annotate_files(cells, tmp_path / "other.h5ad", out, label="cell_type", release="no such release")
