@@ -42,8 +42,11 @@ def main() -> None:
             told = homodb.evaluate(made, truth="number", resamples=0)
             values = " | ".join(f"{one.value:.3f}" for one in told.numbers.values())
             print(f"| {name} | {values} | {told.cells} |", flush=True)
-    baseline = told.rows.row(1, named=True)
-    print(f"| the true mean of these cells | - | - | {baseline['r2']:.3f} | {baseline['mean_absolute_error']:.3f} | |")
+            if name.startswith("tron"):  # the cells are other ones where some were shown
+                mean = told.rows.row(1, named=True)
+                print(
+                    f"| the true mean | - | - | {mean['r2']:.3f} | {mean['mean_absolute_error']:.3f} | {told.cells} |"
+                )
 
 
 if __name__ == "__main__":

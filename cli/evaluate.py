@@ -31,7 +31,8 @@ def evaluate(
     ] = False,
     resamples: ResamplesOption = 200,
     figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="FOLDER", help="Draw confusion and calibration there (.svg).")
+        Path | None,
+        typer.Option("--figures", metavar="FOLDER", help="Draw confusion and calibration, or numbers, there (.svg)."),
     ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,

@@ -122,8 +122,8 @@ def megabytes(count: int) -> str:
 
 
 def plain(value: object) -> object:
-    """Return what JSON has no form for as what it has: arrays as lists, all else as text."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+    """Return what JSON has no form for as text."""
+    return str(value)
 
 
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
@@ -145,7 +145,9 @@ def _json(value: object) -> str:
 
 
 def _finite(value: object) -> object:
-    """Return null for what JSON has no number for (NaN, infinities), and plain numbers for decimals (sums are such)."""
+    """Return null for what JSON has no number for (NaN, infinities), numbers for decimals (sums), lists for arrays."""
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Decimal):

@@ -56,9 +56,7 @@ def report(
     Example: homodb report out.h5ad -o report.html --donor-key donor
     """
     from homodb.query.report.report import report as write
-    from homodb.schema.files import check_output
 
-    check_output(output, path, *(cells or []))
     with status() as show:
         written = write(
             path, output, key=key, label=label, species_key=species_key, donor_key=donor_key, layer=layer,

@@ -127,7 +127,7 @@ def _entry(name: str | None, place: Place) -> Entry:
 
 def _check_species(entry: Entry, wanted: frozenset[str]) -> None:
     absent = sorted(wanted - set(entry.species))
-    if absent:
+    if absent and entry.species:  # a catalog need not tell them
         there = ", ".join(entry.species)
         raise UnknownSpeciesError(f"release {entry.name} does not hold {', '.join(absent)} (it holds {there})")
 

@@ -7,20 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.schema.endings import check_ending
-from homodb.schema.errors import TranslationError
-from homodb.schema.files import check_output, check_there
+from homodb.schema.endings import check_ending, ending_of
+from homodb.schema.errors import OutputError, TranslationError
+from homodb.schema.files import check_output, check_there, reason
 
 if TYPE_CHECKING:
     import anndata
 
+#: What a folder holds that is a zarr store.
+_STORE = ("zarr.json", ".zgroup", ".zmetadata")
 #: Names of entries that a message shows.
 _SHOWN = 8
 
 
 def is_zarr(path: Path) -> bool:
     """Whether a path is, or by its suffix shall be, a zarr store."""
-    return path.is_dir() or path.suffix == ".zarr"
+    return path.is_dir() or ending_of(path) == ".zarr"
 
 
 def check_cells_output(output: Path, *inputs: Path) -> None:
@@ -43,7 +45,10 @@ def check_cells_output(output: Path, *inputs: Path) -> None:
     for path in inputs:
         check_there(path, error=TranslationError)
     check_ending(output, "cells", ".h5ad", ".zarr")
-    check_output(output, *inputs, store=output.suffix == ".zarr")
+    store = ending_of(output) == ".zarr"
+    check_output(output, *inputs, store=store)
+    if store and output.exists() and not any((output / name).is_file() for name in _STORE):
+        raise OutputError(f"{output}: is there and is no zarr store; name another output")
 
 
 @contextmanager
@@ -77,10 +82,14 @@ def read_whole(path: Path) -> anndata.AnnData:
     import anndata
     from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
 
-    damaged = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, MemoryError, IORegistryError)
+    damaged = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IORegistryError)
     with opened(path):
         try:
             return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
+        except MemoryError as error:
+            raise TranslationError(f"{path}: does not fit into memory ({_first(error)})") from error
+        except PermissionError as error:
+            raise _unreadable(path, error) from error
         except damaged as error:
             raise _none(path, _first(error)) from error
 
@@ -91,6 +100,8 @@ def _hdf5(path: Path) -> Any:
     try:
         file = h5py.File(path, "r")
         dict(file.attrs)  # a file whose beginning is damaged opens, but tells nothing
+    except PermissionError as error:
+        raise _unreadable(path, error) from error
     except (OSError, KeyError, RuntimeError) as error:
         first = _first(error)
         raise _none(path, "it is not HDF5" if "signature not found" in first else first) from error
@@ -104,6 +115,8 @@ def _zarr(path: Path) -> Any:
         return zarr.open_group(path, mode="r", use_consolidated=False)
     except FileNotFoundError as error:
         raise _none(path, "it is a folder of something else") from error
+    except PermissionError as error:
+        raise _unreadable(path, error) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _none(path, _first(error)) from error
 
@@ -117,6 +130,10 @@ def _check_parts(path: Path, root: Any) -> None:
 
 def _none(path: Path, why: str) -> TranslationError:
     return TranslationError(f"{path}: is not an AnnData, neither an h5ad file nor a zarr store ({why})")
+
+
+def _unreadable(path: Path, error: OSError) -> TranslationError:
+    return TranslationError(f"{path}: cannot be read ({reason(error)})")
 
 
 def _first(error: BaseException) -> str:

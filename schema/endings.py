@@ -24,6 +24,23 @@ def ending_of(path: Path) -> str:
     return Path(path.name.lower()).suffix
 
 
+def must_end(output: Path, what: str, *written: str) -> None:
+    """Refuse a name that does not end as what is written does.
+
+    Parameters
+    ----------
+    output, what, *written
+        As those of :func:`check_ending`.
+
+    Raises
+    ------
+    OutputError
+        If it ends otherwise.
+    """
+    if ending_of(output) not in written:
+        raise OutputError(f"{output}: {what} are written as {_or(written)}; end the name so")
+
+
 def check_ending(output: Path, what: str, *written: str) -> None:
     """Refuse a name that ends as another format does than what is written; endings of no format are free.
 
@@ -43,6 +60,10 @@ def check_ending(output: Path, what: str, *written: str) -> None:
     """
     ending = ending_of(output)
     if ending in _KNOWN and ending not in written:
-        *others, last = dict.fromkeys(written)
-        wanted = f"{', '.join(others)} or {last}" if others else last
+        wanted = _or(written)
         raise OutputError(f"{output}: {what} are written as {wanted}, and {ending} is another format; end the name so")
+
+
+def _or(written: tuple[str, ...]) -> str:
+    *others, last = dict.fromkeys(written)
+    return f"{', '.join(others)} or {last}" if others else last

@@ -26,7 +26,7 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
     Raises
     ------
     OutputError
-        If its folder is not there, or it is a folder, a device, one of the inputs, or lies in one.
+        If its folder is not there or cannot be written, or it is a folder, a device, one of the inputs, or lies in one.
     """
     if str(output) == "-":
         raise OutputError("-: is no file; name one (an answer is printed where -o is left out)")
@@ -36,6 +36,7 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
         raise OutputError(f"{output}: is no regular file; name a file")
     if output.is_dir() and not store:
         raise OutputError(f"{output}: is a folder; name a file")
+    check_folder(output.parent)
     for one in inputs:
         if one is not None:
             check_apart(one, output)

@@ -57,7 +57,7 @@ def known(query: Read, reference: Read, choices: Choices) -> Known:
         _check_numbers(reference.side.number, choices.label)
         number = query.side.number
         side = query.side if number is None else replace(query.side, number=np.where(seen, number, np.nan))
-        return Known(side, reference.side, np.isfinite(reference.side.number), (), asked, ())
+        return Known(side, reference.side, reference.side.known, (), asked, ())
     meaning = LabelMap() if choices.labels is None else read_labels(choices.labels)
     named = mapped(reference.named or (), meaning.reference)
     labels = _labels(named, reference.side.n_cells, choices.label)
@@ -66,7 +66,7 @@ def known(query: Read, reference: Read, choices: Choices) -> Known:
     labels = (*labels, *sorted({one for one in told if one is not None} - set(labels)))
     side = _with_labels(reference.side, named, labels)
     return Known(
-        _with_labels(query.side, told, labels), side, side.label >= 0, labels, None if asked is None else told, named
+        _with_labels(query.side, told, labels), side, side.known, labels, None if asked is None else told, named
     )
 
 

@@ -78,6 +78,8 @@ class Choices:
         if self.numeric and (self.unknown_below is not None or self.labels is not None):
             types = "--labels" if self.labels is not None else "--unknown-below"
             raise AnnotationError(f"{types} is about cell types; leave it out, or --numeric")
+        if self.numeric and self.parameters.get("balanced"):
+            raise AnnotationError("balanced is about votes for cell types; leave it out, or --numeric")
         _SEEDS.check("seed", self.seed, AnnotationError)
         for unused in self._unused():
             having = [one.name for one in METHODS if unused in one.uses]

@@ -80,7 +80,7 @@ def with_results(query: anndata.AnnData, prepared: Prepared, found: Labelled, to
         result.obs[f"{told.column}_{name}"] = _spread_out(values, rows, cells)
     if prepared.query_named is not None:
         seen = np.zeros(cells, np.bool_)
-        seen[rows] = prepared.task.query.label >= 0 if found.seen is None else found.seen
+        seen[rows] = prepared.task.query.known if found.seen is None else found.seen
         result.obs[f"{told.column}_seen"] = seen
     own = deepcopy(result.uns.get("homodb", {}))
     own[ENTRY] = {**own.get(ENTRY, {}), told.column: told.uns()}

@@ -67,6 +67,11 @@ class Side:
         """How many cells there are."""
         return int(self.counts.shape[0])
 
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Which cells have a label, or a number where numbers are carried, shape (cells,)."""
+        return self.label >= 0 if self.number is None else np.isfinite(self.number)
+
 
 @dataclass(frozen=True)
 class Links:

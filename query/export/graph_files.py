@@ -12,7 +12,8 @@ import numpy as np
 
 from homodb.query.export.graph import Biadjacency, SamapGraph, biadjacency, samap_graph
 from homodb.query.release import Release
-from homodb.schema.errors import InputError, OptionsError, OutputError, Problem, UnknownSpeciesError
+from homodb.schema.endings import must_end
+from homodb.schema.errors import InputError, OptionsError, Problem, UnknownSpeciesError
 from homodb.schema.exports import GeneNames, GraphForm, Weight
 from homodb.schema.files import check_output, whole_file
 from homodb.schema.species import Species
@@ -165,6 +166,5 @@ def _write(path: Path, matrix: sp.csr_matrix, **more: Any) -> None:
 
 
 def _check_name(path: Path) -> None:
-    if path.suffix != ".npz":
-        raise OutputError(f"{path}: a graph is written as .npz; give the file a name that ends so")
+    must_end(path, "graphs", ".npz")
     check_output(path)

@@ -92,7 +92,7 @@ def translate_list_file(
         raise TranslationError(_nothing(path, report))
     with whole_file(output) as partial:
         content = translated.text.encode()
-        partial.write_bytes(gzip.compress(content, mtime=0) if output.name.endswith(".gz") else content)
+        partial.write_bytes(gzip.compress(content, mtime=0) if ending_of(output) == ".gz" else content)
     return report
 
 

@@ -14,8 +14,9 @@ from homodb.query.report.gather import gather
 from homodb.query.report.page import write_page
 from homodb.query.score.profiles import profiles_named
 from homodb.query.score.result import Score
-from homodb.schema.errors import OutputError, ScoreError, TranslationError
-from homodb.schema.files import check_there, make_folder, whole_file
+from homodb.schema.endings import must_end
+from homodb.schema.errors import ScoreError, TranslationError
+from homodb.schema.files import check_output, check_there, make_folder, whole_file
 
 if TYPE_CHECKING:
     import anndata
@@ -91,13 +92,12 @@ def report(
     >>> homodb.report("out.h5ad", "report.html", donor_key="donor")  # doctest: +SKIP
     """
     target, folder = Path(output), None if figures is None else Path(figures)
-    if target.suffix != ".html":
-        raise OutputError(f"{target}: a page ends with .html; end its name so (-o report.html)")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target}: there is no folder {target.parent}")
+    must_end(target, "pages", ".html")
     if species is not None and not cells:
         raise ScoreError("species are named, and files of one species are not; name the files, too (--cells)")
-    check_there(*(Path(one) for one in (adata, *cells) if isinstance(one, str | Path)), error=TranslationError)
+    files = [Path(one) for one in (adata, *cells) if isinstance(one, str | Path)]
+    check_there(*files, error=TranslationError)
+    check_output(target, *files)
     profiles_named(profile)  # a misspelt one is an error; what cannot be scored is a note on the page
     name = Path(adata).name if isinstance(adata, str | Path) else "AnnData"
     if folder is not None:

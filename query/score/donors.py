@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.ranges import Range
 from homodb.query.score.embedded import Coded, Embedded
 from homodb.query.score.result import Number
+from homodb.schema.errors import ScoreError
 
 #: What intervals resample: donors of every species; or, where a species has one donor, cells there.
 DONORS, CELLS_ONLY = "donors", "cells only"
+
+#: How many draws there may be.
+_DRAWS = Range(0, 1_000_000)
 
 #: Ends of an interval.
 _LOW, _HIGH = 0.025, 0.975
@@ -39,6 +44,16 @@ class Draws:
     donor: Coded | None
     resamples: int
     seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse a number of draws that is none.
+
+        Raises
+        ------
+        ScoreError
+            If it is below 0, or beyond what anybody waits for.
+        """
+        _DRAWS.check("resamples", self.resamples, ScoreError)
 
     @property
     def donors(self) -> tuple[int, ...]:

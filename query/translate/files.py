@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from homodb.query.release import Release, open_release
-from homodb.query.stored import check_cells_output, opened, read_whole
+from homodb.query.stored import check_cells_output, is_zarr, opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.carry import Progress
 from homodb.query.translate.elements import rows_of
@@ -88,7 +88,7 @@ def translate_file(
         }
         translated, made = translate_with_report(read_whole(path), to, **told, **choices)
         with stores.writing():
-            translated.write_zarr(partial) if partial.suffix == ".zarr" else translated.write_h5ad(partial)
+            translated.write_zarr(partial) if is_zarr(partial) else translated.write_h5ad(partial)
         return made
 
 

@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from homodb.query.stored import is_zarr
+from homodb.query.stored import check_cells_output, is_zarr
 from homodb.schema.errors import OutputError
 from homodb.schema.files import whole_file
-
-#: What a folder holds that is a zarr store.
-_STORE = ("zarr.json", ".zgroup", ".zmetadata")
 
 
 @contextmanager
@@ -29,12 +26,7 @@ def whole(output: Path) -> Iterator[Path]:
         with whole_file(output) as partial:
             yield partial
         return
-    if output.suffix != ".zarr":
-        raise OutputError(f"{output}: is a folder; name a file, or a store that ends with .zarr")
-    if output.exists() and not any((output / name).is_file() for name in _STORE):
-        raise OutputError(f"{output}: is there and is no zarr store; name another output")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output}: there is no folder {output.parent}")
+    check_cells_output(output)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
             partial = Path(folder) / output.name

@@ -15,8 +15,9 @@ from homodb.query.page import bar, bullets, folded, heading, page, paragraph, ta
 from homodb.query.translate.fates import MEANING, Fate
 from homodb.query.translate.report import Report
 from homodb.schema.counted import counted
+from homodb.schema.endings import ending_of, must_end
 from homodb.schema.errors import OutputError
-from homodb.schema.files import whole_file
+from homodb.schema.files import check_output, whole_file
 
 #: Forms of a report, by the suffix of its file.
 _FORMS = (".tsv", ".json", ".html")
@@ -39,10 +40,8 @@ def check_report(path: Path, *others: Path) -> None:
     """
     if path.resolve() in [other.resolve() for other in others]:
         raise OutputError(f"{path}: is the input or the output; name another file for the report")
-    if path.suffix not in _FORMS:
-        raise OutputError(f"{path}: a report is written as one of {', '.join(_FORMS)}; end its name so")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
+    must_end(path, "reports", *_FORMS)
+    check_output(path)
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -73,7 +72,7 @@ def write_form(path: Path, forms: Mapping[str, Callable[[], str]]) -> None:
     """
     check_report(path)
     with whole_file(path) as partial:
-        partial.write_text(forms[path.suffix](), "utf-8")
+        partial.write_text(forms[ending_of(path)](), "utf-8")
 
 
 def _tsv(report: Report) -> str:

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from homodb.query.stored import is_zarr
 from homodb.query.translate.matrices import reading
 from homodb.query.translate.shelter import ShelteredFile
 from homodb.schema.errors import OutputError
@@ -36,7 +37,7 @@ def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
     """
     import anndata
 
-    if path.suffix != ".zarr":
+    if not is_zarr(path):
         import h5py
 
         with writing(), closing(ShelteredFile(path)) as sheltered:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from pathlib import Path
 
 import anndata
@@ -70,20 +68,3 @@ def test_refusals_are_one_line(files: tuple[str, str, str], toy_folder: Path) ->
         said = CliRunner().invoke(app, [*asked, *more])
         assert said.exit_code != 0 and words in str(said.exception), said.output
         assert not Path(out).exists()
-
-
-@pytest.mark.shared
-def test_the_page_shows_what_is_printed(
-    shared_data: Path, real_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "annotate.md").read_text("utf-8")
-    monkeypatch.chdir(tmp_path)
-    for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad"):
-        (tmp_path / name).symlink_to(shared_data / "cells" / name)
-    blocks = re.findall(r"```console\n\$ homodb (.+)\n((?:(?!```).*\n)+)```", page)
-    assert len(blocks) >= 2
-    for command, shown in blocks:
-        said = CliRunner().invoke(app, ["--release", str(real_folder), *shlex.split(command)])
-        assert said.exit_code == 0, said.output
-        printed, wanted = ([line.rstrip() for line in text.strip().splitlines()] for text in (said.stdout, shown))
-        assert printed == wanted, command

@@ -48,4 +48,4 @@ def test_page_and_drawings(integrated: Path, tmp_path: Path) -> None:
 
 def test_errors_are_one_line(integrated: Path, tmp_path: Path) -> None:
     said = CliRunner().invoke(app, ["report", str(integrated), "-o", str(tmp_path / "report.txt")])
-    assert said.exit_code != 0 and "ends with .html" in f"{said.output}{said.exception}"
+    assert said.exit_code != 0 and "pages are written as .html" in f"{said.output}{said.exception}"

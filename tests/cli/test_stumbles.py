@@ -136,7 +136,7 @@ def test_options_that_do_not_go_together(
         (["integrate", "a.h5ad", "-o", "i.csv"], "cells are written as .h5ad or .zarr, and .csv"),
         (["annotate", "a.h5ad", "--reference", "b.h5ad", "--label", "x", "-o", "i.tsv"], "cells are written as"),
         (["score", "cells.h5ad", "-o", "s.csv"], "scores are written as .json or .txt, and .csv"),
-        (["export", "graph", *PAIR, "-o", "g.csv", "--format", "samap"], "a graph is written as .npz"),
+        (["export", "graph", *PAIR, "-o", "g.csv", "--format", "samap"], "graphs are written as .npz"),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
 )  # fmt: skip

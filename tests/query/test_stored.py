@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from homodb.query.annotate.files import annotate_files
 from homodb.query.inspect import inspect
 from homodb.query.integrate.files import integrate_files
 from homodb.query.join import join_to_file
+from homodb.query.lists import translate_list_file
 from homodb.query.score.files import score_file
-from homodb.query.stored import opened, read_whole
+from homodb.query.stored import check_cells_output, opened, read_whole
 from homodb.query.translate.files import translate_file
-from homodb.schema.errors import TranslationError
+from homodb.schema.errors import OutputError, TranslationError
 
 READERS: dict[str, Callable[[Path, Path, homodb.Release], Any]] = {
     "opened": lambda path, out, toy: opened(path).__enter__(),
@@ -75,3 +77,46 @@ def test_a_damaged_part_is_one_sentence(tmp_path: Path) -> None:
         file["X"].attrs["encoding-type"] = "nonsense"
     with pytest.raises(TranslationError, match=r"x\.h5ad: is not an AnnData, neither .*nonsense"):
         read_whole(path)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 40.0 GiB"), r"does not fit into memory \(Unable to allocate 40.0 GiB\)"),
+        (PermissionError(13, "Permission denied"), r"cannot be read \(Permission denied\)"),
+    ],
+)
+def test_a_sound_file_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    path = tmp_path / "x.h5ad"
+    anndata.AnnData(np.ones((2, 2)), obs=pd.DataFrame(index=["a", "b"])).write_h5ad(path)
+
+    def refuse(path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(anndata, "read_h5ad", refuse)
+    with pytest.raises(TranslationError, match=rf"x\.h5ad: {said}"):
+        read_whole(path)
+
+
+def test_what_could_not_be_written_is_refused_first(tmp_path: Path) -> None:
+    (tmp_path / "folder.zarr").mkdir()
+    (tmp_path / "file.zarr").write_text("mine")
+    for name in ("folder.zarr", "file.zarr"):
+        with pytest.raises(OutputError, match="is there and is no zarr store"):
+            check_cells_output(tmp_path / name)
+    with pytest.raises(OutputError, match="is no regular file"):
+        check_cells_output(Path("/dev/null"))
+    with pytest.raises(OutputError, match="cells are written as"):
+        check_cells_output(tmp_path / "out.csv")
+
+
+def test_the_case_of_an_ending_does_not_matter(toy: homodb.Release, tmp_path: Path) -> None:
+    cells = anndata.AnnData(np.ones((1, 2)), obs=pd.DataFrame(index=["a"]), var=pd.DataFrame(index=["Ins1", "Ins2"]))
+    cells.write_h5ad(tmp_path / "in.H5AD")
+    translate_file(tmp_path / "in.H5AD", tmp_path / "OUT.ZARR", "human", source="mouse", release=toy)
+    assert (tmp_path / "OUT.ZARR").is_dir() and read_whole(tmp_path / "OUT.ZARR").n_obs == 1
+    (tmp_path / "genes.txt").write_text("Ins1\n")
+    translate_list_file(tmp_path / "genes.txt", tmp_path / "out.TXT.GZ", "human", source="mouse", release=toy)
+    assert gzip.decompress((tmp_path / "out.TXT.GZ").read_bytes()) == b"INS\n"

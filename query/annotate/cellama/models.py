@@ -56,7 +56,7 @@ def load_model(name: str = DEFAULT, *, download: bool = False, device: str | Non
     """
     if importlib.util.find_spec("sentence_transformers") is None:
         raise MissingPackageError.of("method cellama", "sentence-transformers", "annotate")
-    if device is not None and device != "mps":
+    if device is not None:
         from homodb.query.annotate.tron.device import find_device
 
         device = str(find_device(device))

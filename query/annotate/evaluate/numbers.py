@@ -101,13 +101,17 @@ def agreement(true: Values, given: Values, weight: Values | None = None) -> Valu
 
 
 def _correlation(one: Values, other: Values, weight: Values) -> float:
-    one, other = (values - np.average(values, weights=weight) for values in (one, other))
-    size = np.sqrt((weight * one**2).sum() * (weight * other**2).sum())
-    # what is left of equal values by rounding is no variance
-    return float((weight * one * other).sum() / size) if size > _ROUNDING * weight.sum() else float("nan")
+    centred = []
+    for values in (one, other):
+        apart = values - np.average(values, weights=weight)
+        spread = np.sqrt(np.average(apart**2, weights=weight))
+        if spread <= _ROUNDING * np.abs(values).max():
+            return float("nan")  # what is left of equal values by rounding is no variance
+        centred.append(apart / spread)
+    return float(np.average(centred[0] * centred[1], weights=weight))
 
 
-_ROUNDING = 1e-14
+_ROUNDING = 1e-12
 
 
 def _ranks(values: Values, weight: Values) -> Values:

@@ -65,7 +65,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     def flat(self) -> dict[str, Any]:
-        """Return all as plain values, as ``--json`` prints them; null for what cannot be told."""
+        """Return all but the pairs as plain values, as ``--json`` prints them; null for what cannot be told."""
         told: dict[str, Any] = {
             "column": self.column, "truth": self.truth, "cells": self.cells, "outside": self.outside,
             "seen": self.seen, "untold": self.untold,
@@ -88,7 +88,10 @@ class Evaluation:
             (self.outside, "of types that the reference lacks"),
             (self.seen, "shown to the method"),
         )
-        for number, what in (*apart, (self.untold, "without a true type")):
+        for number, what in (
+            *apart,
+            (self.untold, "without a true type" if self.pairs is None else "without a true number"),
+        ):
             if number:
                 lines.append(f"  {number:,} cells {what}: not among them")
         for name, score in self.numbers.items():

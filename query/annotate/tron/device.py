@@ -21,9 +21,9 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
-    there = {"cpu": 1, "cuda": torch.cuda.device_count()}
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if kind not in there or (number and not number.isdecimal()):
-        raise AnnotationError(f"device {name!r} is unknown; there are auto, cpu, cuda")
+        raise AnnotationError(f"device {name!r} is unknown; there are auto, cpu, cuda, mps")
     if int(number or 0) >= there[kind]:
         raise AnnotationError(f"device {name}: torch finds {there[kind]} of kind {kind} here; use auto or cpu")
     return torch.device(name)

@@ -22,7 +22,7 @@ from homodb.query.annotate.evaluate.figures import figures
 from homodb.query.annotate.evaluate.numbers import agreement
 from homodb.query.annotate.files import annotate_files
 from homodb.query.annotate.neighbors import average
-from homodb.schema.errors import AnnotationError
+from homodb.schema.errors import AnnotationError, ScoreError
 
 
 def staged(adata: anndata.AnnData) -> anndata.AnnData:
@@ -89,6 +89,24 @@ def test_the_query_is_not_read_unless_named(clade: Any, sides: tuple[anndata.Ann
     assert left.cells + left.seen == query.n_obs and left.seen == shown.obs["stage_homodb_seen"].sum()
 
 
+@pytest.mark.parametrize("method", ["knn", "tron"])
+def test_cells_that_were_shown_are_marked(
+    clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData], method: str
+) -> None:
+    if method == "tron":
+        pytest.importorskip("torch")
+    more: dict[str, Any] = {"seeds": 1, "epochs": 2, "tuning_epochs": 2} if method == "tron" else {}
+    donors = sorted(set(sides[0].obs["donor"].astype(str)))
+    made = homodb.annotate(
+        sides[0], sides[1], label="stage", method=method, numeric=True, release=clade.release, query_label="stage",
+        donor_key="donor", query_donors=donors[:1], **more,
+    )  # fmt: skip
+    shown = (sides[0].obs["donor"].astype(str) == donors[0]).to_numpy()
+    np.testing.assert_array_equal(made.obs["stage_homodb_seen"].to_numpy(), shown)
+    judged = homodb.evaluate(made, truth="stage", resamples=0)
+    assert (judged.cells, judged.seen) == (int((~shown).sum()), int(shown.sum()))
+
+
 def test_cells_without_a_number_or_counts(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData]) -> None:
     query, reference = (one.copy() for one in sides)
     reference.obs.loc[reference.obs_names[:5], "stage"] = np.nan
@@ -145,6 +163,10 @@ def test_perfect_chance_and_constant() -> None:
     chance = agreement(true, np.random.default_rng(0).permutation(true))
     assert abs(chance[0]) < 0.2 and abs(chance[1]) < 0.2 and chance[2] < 0
     assert np.isnan(agreement(true, np.full(200, 0.1))[:2]).all()
+    assert np.isnan(agreement(1e9 + true, np.full(200, 0.1))[:2]).all()
+    for unit in (1e-9, 1.0, 1e9):
+        few = agreement(unit * true, unit * np.sqrt(true))
+        assert few[:3] == pytest.approx(agreement(true, np.sqrt(true))[:3]), unit
 
 
 @pytest.mark.parametrize(
@@ -153,6 +175,7 @@ def test_perfect_chance_and_constant() -> None:
         ({"method": "cellama"}, "does not use --numeric; knn, tron and protein do"),
         ({"method": "consensus"}, "does not use --numeric"),
         ({"unknown_below": 0.5}, "--unknown-below is about cell types"),
+        ({"balanced": True}, "balanced is about votes for cell types"),
         ({"label": "cell_type"}, "which is no number"),
         ({"label": "nothing"}, "has no column 'nothing'"),
         ({"label": "same"}, "has one number; two are needed"),
@@ -174,6 +197,8 @@ def test_what_an_evaluation_refuses(clade: Any, sides: tuple[anndata.AnnData, an
         homodb.evaluate(made, truth="stage", reference=sides[1], release=clade.release)
     with pytest.raises(AnnotationError, match="which is no number"):
         homodb.evaluate(made, truth="cell_type")
+    with pytest.raises(ScoreError, match="resamples is -1; it must be at least 0"):
+        homodb.evaluate(made, truth="stage", resamples=-1)
     made.obs["stage"] = np.nan
     with pytest.raises(AnnotationError, match="fewer than two cells can be judged"):
         homodb.evaluate(made, truth="stage")

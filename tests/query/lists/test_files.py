@@ -67,7 +67,7 @@ def test_reports_as_files(translate: Translate, tmp_path: Path, form: str) -> No
         assert "Foo<b>" not in text and "Foo&lt;b&gt;" in text and "http" not in text
         for wanted in ("gene sets: 2 sets", "Not carried (3)", "Sets", "unknown: ", "(1 name)"):
             assert wanted in text, wanted
-    with pytest.raises(OutputError, match=r"a report is written as one of \.tsv, \.json, \.html"):
+    with pytest.raises(OutputError, match=r"reports are written as \.tsv, \.json or \.html"):
         write_list_report(report, tmp_path / "report.pdf")
 
 

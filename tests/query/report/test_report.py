@@ -284,7 +284,7 @@ def test_bad_input(tmp_path: Path, options: Any, error: type[HomodbError], messa
 
 
 def test_bad_output(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"ends with \.html"):
+    with pytest.raises(OutputError, match=r"pages are written as \.html"):
         homodb.report(cells_of(), tmp_path / "page.pdf")
     with pytest.raises(OutputError, match="no folder"):
         homodb.report(cells_of(), tmp_path / "no" / "page.html")
