@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line; errors that homodb raises become one line and an exit code, here and nowhere else."""
     _open_closed_streams()
+    interrupted: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupted))
+    code: int | str | None = 130
+    try:
+        code = _run(interrupted)
+    except BaseException:
+        if not interrupted:  # libraries make other errors of Ctrl-C (DuckDB: "Query interrupted")
+            raise
+    finally:
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # nothing is left but to leave
+    if code == 130 and interrupted:
+        sys.stderr.write("homodb: stopped\n")
+    sys.exit(code)
+
+
+def _interrupt(interrupted: list[int]) -> None:
+    interrupted.append(signal.SIGINT)
+    raise KeyboardInterrupt
+
+
+def _run(interrupted: list[int]) -> int | str | None:
+    """Run the application and return the exit code."""
     from homodb.cli.app import app
-    from homodb.schema.errors import HomodbError
+    from homodb.schema.errors import HomodbError, StoppedError
 
     try:
         app()
     except HomodbError as error:
-        print(f"homodb: {error}", file=sys.stderr)  # noqa: T201 (this is the command line)
-        sys.exit(error.exit_code)
+        if interrupted and not isinstance(error, StoppedError):
+            raise
+        interrupted.clear()
+        sys.stderr.write(f"homodb: {error}\n")
+        return error.exit_code
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print(f"homodb: the output cannot be written ({error.strerror})", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"homodb: the output cannot be written ({error.strerror})\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to be flushed has nowhere to go
-        sys.exit(2)
+        return 2
     except SystemExit as leaving:
-        if leaving.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":  # typer's: the reader went away
-            sys.exit(141)
-        raise
+        closed = leaving.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper"  # typer's: the reader left
+        return 141 if closed else leaving.code
+    return 0
 
 
 def _open_closed_streams() -> None:

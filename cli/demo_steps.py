@@ -115,7 +115,7 @@ def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out:
     )
     chosen = ("--method", "consensus", "--set", "tron.seeds=1", "--model", _MODEL)
     yield Step(
-        "what are the mouse cells, given the human ones? Four methods, and what most of them say",
+        "what are the mouse cells, given the human ones? What most of several methods say",
         (*release, "annotate", mouse, "--reference", human, "--label", "cell_type", *chosen, "-o", annotated),
         ("cells of mouse", "mean confidence", "not run", "left out"),
     )

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.progress import Progress as Bars
     from rich.progress import ProgressColumn
 
@@ -150,8 +152,10 @@ def cells_bar() -> Iterator[Callable[[Progress], None]]:
 
     interrupted: list[int] = []
 
-    def interrupt(number: int, frame: object) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         interrupted.append(number)
+        if callable(before):
+            before(number, frame)
         raise KeyboardInterrupt
 
     speed = TextColumn("cells  {task.fields[speed]}", markup=False)

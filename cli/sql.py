@@ -30,7 +30,7 @@ def sql(
 
     One SELECT, on a connection that can touch nothing else than the release.
 
-    Tables, views and macros: homodb sql "select table_name, comment from duckdb_tables()"
+    What there is (docs/schema.md says more): homodb sql "from duckdb_views() where comment > ''"
 
     Example: homodb sql "from orthologs('human', 'mouse', 'hl_o2o') where source_symbol = 'INS'"
     """

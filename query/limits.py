@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import duckdb
@@ -65,47 +64,37 @@ def answer(
         If it takes longer or more.
     """
     check_limits(timeout=timeout)
+    # in a thread of its own, so that this one can look at the clock, and hears Ctrl-C, while DuckDB works
+    with ThreadPoolExecutor(1, thread_name_prefix="homodb-question") as pool:
+        answering = pool.submit(_read, cursor, query, parameters, memory)
+        try:
+            if wait([answering], timeout).done:
+                return answering.result()
+            raise QueryError(_too_late(timeout))
+        finally:
+            while not wait([answering], _AGAIN).done:
+                cursor.interrupt()
+
+
+def _read(
+    cursor: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None, memory: float
+) -> pa.Table:
+    """Run a query, and take its answer as long as there is room for it."""
     room = memory * _GIGABYTE
     batches: list[pa.RecordBatch] = []
-    with _interrupted(cursor, timeout) as late:
-        try:
-            # closed in any case: DuckDB waits for it when the same file is opened anew
-            with pa.RecordBatchReader.from_stream(cursor.sql(query, params=parameters)) as reader:
-                for batch in reader:
-                    batches.append(batch)
-                    room -= batch.nbytes
-                    if room < 0:
-                        raise QueryError(_too_much("the answer is", memory))
-                    if late.is_set():
-                        raise QueryError(_too_late(timeout))
-                return pa.Table.from_batches(batches, reader.schema)
-        except (duckdb.InterruptException, pa.ArrowException, OSError) as error:
-            if late.is_set():
-                raise QueryError(_too_late(timeout)) from error
-            raise QueryError(" ".join(str(error).split())) from error
-        except (duckdb.OutOfMemoryException, MemoryError) as error:
-            raise QueryError(_too_much("the query needs", memory)) from error
-
-
-@contextmanager
-def _interrupted(cursor: duckdb.DuckDBPyConnection, timeout: float) -> Iterator[threading.Event]:
-    """Interrupt what the cursor does when the time is up, until it has stopped."""
-    done, late = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        if done.wait(timeout):
-            return
-        late.set()
-        while not done.wait(_AGAIN):
-            cursor.interrupt()
-
-    watching = threading.Thread(target=watch, name="homodb-timeout", daemon=True)
-    watching.start()
     try:
-        yield late
-    finally:
-        done.set()
-        watching.join()
+        # closed in any case: DuckDB waits for it when the same file is opened anew
+        with pa.RecordBatchReader.from_stream(cursor.sql(query, params=parameters)) as reader:
+            for batch in reader:
+                batches.append(batch)
+                room -= batch.nbytes
+                if room < 0:
+                    raise QueryError(_too_much("the answer is", memory))
+            return pa.Table.from_batches(batches, reader.schema)
+    except (duckdb.InterruptException, pa.ArrowException, OSError) as error:
+        raise QueryError(" ".join(str(error).split())) from error
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise QueryError(_too_much("the query needs", memory)) from error
 
 
 def _too_late(timeout: float) -> str:

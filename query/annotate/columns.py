@@ -49,11 +49,9 @@ def numbers_of(adata: anndata.AnnData, name: str, side: str) -> npt.NDArray[np.f
         try:
             read[cell] = float(text)
         except ValueError as error:
-            raise AnnotationError(
-                f"obs[{name!r}] of the {side} holds {text!r}, which is no number (--numeric)"
-            ) from error
+            raise AnnotationError(f"obs[{name!r}] of the {side} holds {text!r}, which is no number") from error
         if not np.isfinite(read[cell]):
-            raise AnnotationError(f"obs[{name!r}] of the {side} holds {text}; wanted finite numbers (--numeric)")
+            raise AnnotationError(f"obs[{name!r}] of the {side} holds {text}; wanted finite numbers")
     return read
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from homodb.query.annotate.given import read_parameters
 from homodb.query.annotate.methods import METHODS, Method, method_named, used_by
+from homodb.query.keys import check_key
 from homodb.query.ranges import Range
 from homodb.schema.errors import AnnotationError
 from homodb.schema.species import Species
@@ -80,6 +81,7 @@ class Choices:
             raise AnnotationError(f"{types} is about cell types; leave it out, or --numeric")
         if self.numeric and self.parameters.get("balanced"):
             raise AnnotationError("balanced is about votes for cell types; leave it out, or --numeric")
+        check_key(self.key, AnnotationError)
         _SEEDS.check("seed", self.seed, AnnotationError)
         for unused in self._unused():
             having = [one.name for one in METHODS if unused in one.uses]

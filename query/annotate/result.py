@@ -106,7 +106,9 @@ class Annotation:
 
     def lines(self) -> list[str]:
         """Return the report as text, for a screen."""
-        by = f"{self.method}" + ("" if self.strategy == "none" else f", {self.strategy}")
+        several = self.told.get("methods", ())
+        by = f"{self.method} of {', '.join(several)}" if several else self.method
+        by += "" if self.strategy == "none" else f", {self.strategy}"
         done = "labelled" if self.numbers is None else f"given {self.label}"
         lines = [f"{self.cells:,} cells of {self.source} {done} from {self.target} by {by}"]
         for row in [] if self.numbers is None else self.numbers.iter_rows(named=True):
@@ -120,6 +122,7 @@ class Annotation:
         for row in [] if self.only is None else self.only.iter_rows(named=True):
             like = f"; is it {row['alike']!r}?" if row["alike"] else ""
             lines.append(f"label of the {row['side']} only: {row['label']} ({row['cells']:,} cells{like})")
+        lines += [f"not run: {one}" for one in self.told.get("not_run", ())]
         return [*lines, *(f"note: {note}" for note in self.notes)]
 
 

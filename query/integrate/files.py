@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from homodb.query.integrate.integrate import add_integration, read_choices
 from homodb.query.integrate.settings import Choices
+from homodb.query.keys import check_key
 from homodb.query.stored import check_cells_output, is_zarr, read_whole
 from homodb.query.translate.places import whole
 from homodb.schema.errors import IntegrationError
@@ -68,8 +69,14 @@ def integrate_files(
     if not files:
         raise IntegrationError("no file is named; name one joint file, or one of each species")
     read_choices(method, choices)
+    check_key(key, IntegrationError)
     check_cells_output(target, *files)
     if len(files) == 1:
+        if strategy is not None:
+            raise IntegrationError(
+                f"{files[0]} is one file, whose species are joined already; leave the strategy out (--strategy), or"
+                " name a file of each species"
+            )
         adata = read_whole(files[0])
         wanted = None if species is None else list(species)
     else:

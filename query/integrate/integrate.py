@@ -14,6 +14,7 @@ from homodb.query.integrate.graph import shared_neighbors
 from homodb.query.integrate.methods import Integrated, Method, method_named
 from homodb.query.integrate.prepare import Prepared, prepare
 from homodb.query.integrate.settings import Choices, Settings
+from homodb.query.keys import check_key
 from homodb.schema.errors import IntegrationError
 from homodb.schema.near import did_you_mean
 
@@ -123,6 +124,7 @@ def add_integration(
         Called with the name of each step as it begins.
     """
     chosen, settings = read_choices(method, choices)
+    check_key(key, IntegrationError)
     if label is not None and label not in adata.obs:
         columns = ", ".join(map(str, adata.obs.columns))
         raise IntegrationError(

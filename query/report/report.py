@@ -92,12 +92,12 @@ def report(
     >>> homodb.report("out.h5ad", "report.html", donor_key="donor")  # doctest: +SKIP
     """
     target, folder = Path(output), None if figures is None else Path(figures)
-    must_end(target, "pages", ".html")
     if species is not None and not cells:
         raise ScoreError("species are named, and files of one species are not; name the files, too (--cells)")
     files = [Path(one) for one in (adata, *cells) if isinstance(one, str | Path)]
     check_there(*files, error=TranslationError)
     check_output(target, *files)
+    must_end(target, "pages", ".html")
     profiles_named(profile)  # a misspelt one is an error; what cannot be scored is a note on the page
     name = Path(adata).name if isinstance(adata, str | Path) else "AnnData"
     if folder is not None:

@@ -19,16 +19,31 @@ _SHARE_OF_VOTES = 0.9
 #: Where fewer of the names than this share are known as stable IDs or symbols, accessions vote too.
 _FEW = 0.1
 
+#: So many names of another species, and hardly any of the one that was given, are no doubt.
+_MANY, _HARDLY = 100, 0.05
+
 _ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
 
 
 def other_species_note(release: Release, names: Sequence[str], given: Species) -> list[str]:
-    """Return a note where far more names are known to another species than to the one that was given."""
+    """Return a note where far more names are known to another species than to the one that was given.
+
+    Raises
+    ------
+    UndecidedSpeciesError
+        If hardly any of many names is known to the one that was given.
+    """
     votes = species_votes(release, names)
     best = votes.row(0, named=True)
     known = votes.filter(pl.col("species") == given.name)["known"].item()
     if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known:
         return []
+    different = len(set(names))
+    if best["known"] >= _MANY and known < _HARDLY * best["known"]:
+        raise UndecidedSpeciesError(
+            f"{known / different:.1%} of the names are known as genes of {given.name}, and"
+            f" {best['known'] / different:.1%} as genes of {best['species']}: name the species whose names they are"
+        )
     return [
         f"the names look like {best['species']}, which knows {best['known']:,} of them, rather than {given.name}, "
         f"which knows {known:,}"

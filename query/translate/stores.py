@@ -12,6 +12,7 @@ from homodb.query.stored import is_zarr
 from homodb.query.translate.matrices import reading
 from homodb.query.translate.shelter import ShelteredFile
 from homodb.schema.errors import OutputError
+from homodb.schema.interrupts import held_back
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +41,15 @@ def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
     if not is_zarr(path):
         import h5py
 
-        with writing(), closing(ShelteredFile(path)) as sheltered:
+        with writing(), held_back() as interrupted, closing(ShelteredFile(path)) as sheltered:
+
+            def check() -> None:
+                sheltered.check()
+                interrupted()
+
             with h5py.File(sheltered, "w") as file:
                 file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-                yield file, sheltered.check
+                yield file, check
             sheltered.check()
         return
     import zarr

@@ -139,6 +139,18 @@ def test_ctrl_c_is_exit_code_130(tmp_path: Path) -> None:
     assert not (tmp_path / "sim").exists()
 
 
+def test_ctrl_c_stops_a_question(toy_folder: Path, tmp_path: Path) -> None:
+    endless = "SELECT count(*) FROM range(100000000000) a, range(1000) b"
+    running = subprocess.Popen(
+        [HOMODB, "--release", str(toy_folder), "sql", endless, "--timeout", "500"],
+        cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    time.sleep(3)
+    running.send_signal(signal.SIGINT)
+    told, said = running.communicate(timeout=100)
+    assert (running.returncode, told, said) == (130, b"", b"homodb: stopped\n")
+
+
 @pytest.mark.parametrize(
     ("line", "completed"),
     [

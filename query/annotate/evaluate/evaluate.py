@@ -96,6 +96,7 @@ def evaluate(
         if reference is not None or labels is not None:
             option = "--labels" if reference is None else "--reference"
             raise AnnotationError(f"{option} is about cell types, and obs[{column!r}] holds numbers; leave it out")
+        report("measures, and their intervals")
         return evaluate_numbers(adata, truth=truth, column=column, donor_key=donor_key, resamples=resamples, seed=seed)
     path = labels if labels is not None else _setting(entry, "labels")
     meaning = LabelMap() if path is None else read_labels(path)
@@ -106,6 +107,7 @@ def evaluate(
         adata, truth=truth, column=column, donor_key=donor_key, meaning=LabelMap(meaning.query, already), known=known
     )
     judged = told.cells_judged
+    report("measures, and their intervals")
     drawn = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), told.donor, resamples, seed)
     found = resampled(lambda weight: _values(told, weight), drawn)
     numbers = {name: found.number(at) for at, name in enumerate((*NAMES, "auroc_confidence", "auroc_distance"))}
@@ -212,6 +214,11 @@ def _notes(told: Judged, entry: Mapping[str, Any], known: set[str] | None) -> tu
     return tuple(notes)
 
 
+def _differing(named: set[str], found: set[str]) -> str:
+    parts = ((sorted(named - found), "it had"), (sorted(found - named), "this one has"))
+    return "; ".join(f"{who} {', '.join(types)}" for types, who in parts if types)
+
+
 def _left_out(
     adata: anndata.AnnData, reference: anndata.AnnData, entry: Mapping[str, Any], told: Judged,
     release: str | Path | Release | None, report: Callable[[str], None],
@@ -220,4 +227,11 @@ def _left_out(
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
         prepared = prepare(opened, adata, reference, choices, report)
+        found = {prepared.task.labels[one] for one in np.unique(prepared.task.reference.label).tolist()}
+        named = {str(one) for one in entry.get("reference_labels", ())}
+        if named and found != named:
+            raise AnnotationError(
+                f"the cells were annotated from a reference of other types than this one: {_differing(named, found)};"
+                " give the one that was used (--reference)"
+            )
         return leave_out(prepared, choices, told.true, told.cells_judged, report)

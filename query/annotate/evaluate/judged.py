@@ -108,6 +108,11 @@ def judge(
     """
     if truth == column:
         raise AnnotationError(f"truth and prediction are both obs[{truth!r}]; name two columns (--truth, --predicted)")
+    for name in (truth, column):
+        if name in adata.obs and adata.obs[name].dtype.kind == "f":
+            raise AnnotationError(
+                f"obs[{name!r}] holds numbers; name columns of cell types, or judge numbers (--numeric)"
+            )
     true = mapped(_texts(adata, truth), meaning.query)
     given = tuple(UNKNOWN if one is None else one for one in mapped(_texts(adata, column), meaning.reference))
     untold = np.array([one is None for one in true], np.bool_)

@@ -74,7 +74,7 @@ def evaluate_numbers(
         numbers={name: found.number(at, better=better) for at, (name, better) in enumerate(NAMES.items())},
         rows=pl.DataFrame([
             {"row": name, **dict(zip(NAMES, values.tolist(), strict=True))} for name, values in rows.items()
-        ]),
+        ]).fill_nan(None),
         pairs=pl.DataFrame({"truth": told.true[judged], "predicted": told.given[judged]}),
         intervals=drawn.kind if resamples else "none", notes=notes,
     )  # fmt: skip

@@ -49,6 +49,20 @@ def test_by_hand() -> None:
     assert "2 cells of types that the reference lacks" in told.lines()[1]
 
 
+def test_numbers_are_no_types() -> None:
+    given = made("aabb", "abbb", confidence=[0.1, 0.2, 0.3, 0.4])
+    with pytest.raises(AnnotationError, match=r"'t_homodb_confidence'\] holds numbers"):
+        homodb.evaluate(given, truth="truth", predicted="t_homodb_confidence")
+
+
+def test_a_reference_of_other_types_is_refused(clade: Any) -> None:
+    labelled = homodb.annotate(clade.mouse, clade.human, label="cell_type", release=clade.release)
+    other = clade.human.copy()
+    other.obs["cell_type"] = ["x" if one == other.obs["cell_type"].iloc[0] else "y" for one in other.obs["cell_type"]]
+    with pytest.raises(AnnotationError, match=r"reference of other types than this one: it had .*; this one has x, y;"):
+        homodb.evaluate(labelled, truth="cell_type", reference=other, release=clade.release, resamples=0)
+
+
 def test_cells_that_were_learned_from_are_left_aside() -> None:
     given = made("aabb", "abbb", seen=[False, True, False, True])
     told = homodb.evaluate(given, truth="truth", resamples=0)
