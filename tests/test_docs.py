@@ -111,7 +111,8 @@ def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) 
 
 
 def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.strip().splitlines()]
+    """Return lines to compare; DuckDB's file is of another size from build to build, the same in content."""
+    return [re.sub(r"\d+\.\d MB", "? MB", line.rstrip()) for line in text.strip().splitlines()]
 
 
 def test_glossary_has_every_name_that_is_stored() -> None:
