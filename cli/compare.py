@@ -24,7 +24,7 @@ from homodb.cli.options import (
 from homodb.cli.output import Format, chosen, give, give_json
 from homodb.cli.progress import status
 
-_SETTING = "A setting of homodb.query.integrate.settings, such as k_weight=50; may be repeated."
+_SETTING = "A setting of homodb integrate (docs/integrate.md), such as k_weight=50; may be repeated."
 
 
 def compare(

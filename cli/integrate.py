@@ -21,7 +21,7 @@ from homodb.cli.output import give_json
 from homodb.cli.progress import status
 from homodb.schema.counted import counted
 
-_SETTING = "Any setting of homodb.query.integrate.settings, such as k_weight=50 or clustering=leiden; may be repeated."
+_SETTING = "Any setting (docs/integrate.md), such as k_weight=50 or clustering=leiden; may be repeated."
 
 
 def integrate(

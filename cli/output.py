@@ -189,7 +189,7 @@ def _print_table(frame: pl.DataFrame) -> None:
         Console(file=drawn, width=10_000, color_system=None, highlight=False, markup=False).print(table)
         typer.echo("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
     if frame.height > _SHOWN_ROWS:
-        typer.echo(f"... {frame.height - _SHOWN_ROWS} more rows (--format csv gives all)", err=True)
+        typer.echo(f"... {frame.height - _SHOWN_ROWS} more rows (--json gives all)", err=True)
 
 
 def _cell(value: object) -> str:

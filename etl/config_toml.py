@@ -13,6 +13,7 @@ from homodb.etl.evidence import Parameters
 from homodb.etl.sources.ensembl_layout import DIVISIONS
 from homodb.etl.toml_tables import Tables
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
+from homodb.schema.files import check_there
 from homodb.schema.near import there_are
 from homodb.schema.species import Species, find
 
@@ -28,6 +29,7 @@ def read_config(path: Path) -> BuildConfig:
         If the file is missing or not TOML, holds an unknown key, lacks a needed one, has a value of the wrong
         type, names an unknown species or one that ``[[species]]`` does not list, or a file that is not there.
     """
+    check_there(path, error=ConfigError)
     try:
         with path.open("rb") as stream:
             document = tomllib.load(stream)

@@ -97,4 +97,6 @@ def _parser() -> duckdb.DuckDBPyConnection:
 def first_line(error: duckdb.Error) -> str:
     """Return what DuckDB says, without its drawing of the place in the query."""
     text = str(error).strip()
-    return " ".join(text.split("\n\nLINE")[0].split())
+    said = " ".join(text.split("\n\nLINE")[0].split())
+    column = re.match(r'Binder Error: Referenced column "(.*?)" (not found|was not found)', said)
+    return f"{said}; text stands in single quotes ('{column[1]}')" if column else said

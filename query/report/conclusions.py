@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 import polars as pl
 
 from homodb.query.score.result import Part, Score
+from homodb.schema.counted import counted
 
 #: Below the first, species are apart within types; from the second on they are as mixed as by chance.
 _APART, _MIXED = 0.2, 0.8
@@ -148,8 +149,9 @@ def _over_merging(part: Part) -> str:
     )  # fmt: skip
     pairs = {(row["species"], row["cell_type"]) for row in rows}
     twice = ", counted for each species that lacks the type" if len(pairs) < len(rows) else ""
+    kinds = counted(len(pairs), "type")
     return (
-        f"Over-merging: of {cells:,} cells of {len(pairs)} types that another species lacks{twice}, "
+        f"Over-merging: of {counted(cells, 'cell')} of {kinds} that another species lacks{twice}, "
         f"{_percent(wrong['confident'])}{before} are confidently, by at least 80 % of the votes, called something "
         f"else, which is always wrong{most}; {_percent(wrong['confident_near'])} also lie among that species' cells."
     )

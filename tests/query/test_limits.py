@@ -73,6 +73,11 @@ def test_one_limit_at_a_time(toy_folder: Path) -> None:
         homodb.open(toy_folder, memory=0.6)
 
 
+def test_text_in_double_quotes_is_told(toy: homodb.Release) -> None:
+    with pytest.raises(QueryError, match=r"\"INS\" not found .*; text stands in single quotes \('INS'\)$"):
+        toy.sql('SELECT * FROM gene WHERE symbol = "INS"')
+
+
 def test_types_of_an_empty_answer_stay(toy: homodb.Release) -> None:
     frame = toy.sql("SELECT gene, symbol FROM gene WHERE false")
     assert frame.shape == (0, 2) and str(frame.schema["gene"]) == "Int64"

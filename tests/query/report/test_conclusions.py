@@ -119,7 +119,7 @@ def test_over_merging_counts_cells_not_types() -> None:
     assert "counted for each" not in said
     twice = merged(rows[0], ("mouse", "ductal", "pig", 90, 0.0, 0.0, None, "beta"), rows[-1])
     said = told(over_merging=twice)
-    assert "180 cells of 1 types" in said and "counted for each species" in said and "without integration" not in said
+    assert "180 cells of 1 type" in said and "counted for each species" in said and "without integration" not in said
     assert "0 % (10 % without integration) are confidently" in told(over_merging=merged(rows[1], rows[-1]))
     assert "nothing tells of it" in told(over_merging=merged(rows[-1]))
 
@@ -163,4 +163,4 @@ def test_real_tables_are_understood() -> None:
     assert [one.split(":")[0].split(",")[0] for one in said] == [
         "Mixing", "Label transfer", "No type fails", "Over-merging", "What can be claimed",
     ]  # fmt: skip
-    assert "of 20 cells of 1 types" in said[3] and "mostly called b" in said[3] and "over 99 %" not in said[3]
+    assert "of 20 cells of 1 type" in said[3] and "mostly called b" in said[3] and "over 99 %" not in said[3]
