@@ -24,6 +24,17 @@ def ending_of(path: Path) -> str:
     return Path(path.name.lower()).suffix
 
 
+def names_a_format(path: Path) -> bool:
+    """Whether a name ends as that of a file of some format does.
+
+    Examples
+    --------
+    >>> names_a_format(Path("a.CSV")), names_a_format(Path("markers")), names_a_format(Path("rel.v1"))
+    (True, False, False)
+    """
+    return ending_of(path) in _KNOWN
+
+
 def must_end(output: Path, what: str, *written: str) -> None:
     """Refuse a name that does not end as what is written does.
 
@@ -59,7 +70,7 @@ def check_ending(output: Path, what: str, *written: str) -> None:
         If the ending is that of another format.
     """
     ending = ending_of(output)
-    if ending in _KNOWN and ending not in written:
+    if names_a_format(output) and ending not in written:
         wanted = _or(written)
         raise OutputError(f"{output}: {what} are written as {wanted}, and {ending} is another format; end the name so")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from homodb.schema.endings import names_a_format
 from homodb.schema.errors import HomodbError, OptionsError, OutputError
 
 
@@ -78,13 +79,15 @@ def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) ->
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse, before any work is done, a folder that is a file, or that nothing could be written to.
+    """Refuse, before any work is done, a folder that is a file, is named as one, or that nothing could be written to.
 
     Raises
     ------
     OutputError
         If it is one, or lies below a file, or the folder (or the one that it would be made in) cannot be written.
     """
+    if not folder.exists() and names_a_format(folder):
+        raise OutputError(f"{folder}: is a name of a file, and several are written; name a folder")
     try:
         place = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(one))
         if not place.is_dir():

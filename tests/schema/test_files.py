@@ -68,6 +68,8 @@ def test_a_folder_is_tried_before_the_work(tmp_path: Path) -> None:
             make_folder(folder)
     with pytest.raises(OutputError, match="cannot be written"):
         check_folder(Path("/proc/x/y"))
+    with pytest.raises(OutputError, match="is a name of a file, and several are written"):
+        check_folder(tmp_path / "markers.csv")
     check_folder(tmp_path / "new" / "below")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]  # a trial leaves nothing
     make_folder(tmp_path / "new" / "below")
