@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.annotate.among import among
 from homodb.query.integrate.nearest import Nearest, nearest
 from homodb.query.integrate.principal import unit_rows
 from homodb.query.ranges import Range
@@ -168,9 +169,7 @@ class _Near:
 
     def spread_out(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return values of the placed cells as those of all, NaN for cells that lie nowhere."""
-        every = np.full(self.n_queries, np.nan)
-        every[self.placed] = values
-        return every
+        return among(self.n_queries, self.placed, values)
 
 
 def _neighbors(points: npt.ArrayLike, queries: npt.ArrayLike, k: int, weights: str, exact: int) -> _Near:

@@ -6,9 +6,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from homodb.query.annotate.among import among
 from homodb.query.annotate.labels import one_side_only
 from homodb.query.annotate.options import Choices
 from homodb.query.annotate.read import Prepared
@@ -74,10 +74,10 @@ def with_results(query: anndata.AnnData, prepared: Prepared, found: Labelled, to
             text, categories=[*names, *([UNKNOWN] if (label < 0).any() and UNKNOWN not in names else [])]
         )
     else:
-        result.obs[told.column] = _spread_out(found.number, rows, cells)
+        result.obs[told.column] = among(cells, rows, found.number)
     sureness = ("confidence", found.confidence) if found.spread is None else ("spread", found.spread)
     for name, values in (sureness, ("distance", found.distance)):
-        result.obs[f"{told.column}_{name}"] = _spread_out(values, rows, cells)
+        result.obs[f"{told.column}_{name}"] = among(cells, rows, values)
     if prepared.query_named is not None:
         seen = np.zeros(cells, np.bool_)
         seen[rows] = prepared.task.query.known if found.seen is None else found.seen
@@ -115,9 +115,3 @@ def _numbers(prepared: Prepared, found: Labelled) -> pl.DataFrame | None:
 
 
 _QUANTILES = ("least", "lower_quartile", "median", "upper_quartile", "greatest")
-
-
-def _spread_out(values: npt.NDArray[np.float64], rows: npt.NDArray[np.int64], cells: int) -> npt.NDArray[np.float64]:
-    every = np.full(cells, np.nan)
-    every[rows] = values
-    return every

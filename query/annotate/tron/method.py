@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.annotate.among import among
 from homodb.query.annotate.neighbors import cosine_nearest
 from homodb.query.annotate.task import Labelled, Links, Side, Task
 from homodb.query.annotate.tron.edges import Edges
@@ -67,17 +68,17 @@ def tron(task: Task) -> Labelled:
     more: dict[str, Any] = {
         "told": _told(task, chosen, links, edges, found, placed), "reference_embedding": where, "query_embedding": lies,
         "tables": {"weights": _table(task, found, edges, query_at, reference_at)}, "seen": seen,
-        "distance": _among(cells, placed, _distance(where[there], lies[placed])),
+        "distance": among(cells, placed, _distance(where[there], lies[placed])),
     }  # fmt: skip
     if learned.classes is None:
         runs = np.stack([run.predicted[:, 0] for run in found.runs])
         return Labelled.of_numbers(
-            number=_among(cells, placed, runs.mean(axis=0)), spread=_among(cells, placed, runs.std(axis=0)), **more
+            number=among(cells, placed, runs.mean(axis=0)), spread=among(cells, placed, runs.std(axis=0)), **more
         )
     shares = found.predicted
     label = np.full(task.query.n_cells, -1, np.int64)
     label[placed] = learned.classes[shares.argmax(axis=1)]
-    return Labelled(label=label, confidence=_among(cells, placed, shares.max(axis=1)), **more)
+    return Labelled(label=label, confidence=among(cells, placed, shares.max(axis=1)), **more)
 
 
 def _usable(task: Task, links: Links, chosen: TronParameters) -> Links:
@@ -125,13 +126,6 @@ def _names(side: Side) -> tuple[str, ...]:
 
 def _with_counts(counts: sp.csr_matrix) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)
-
-
-def _among(n_cells: int, rows: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return values of some cells as those of all, NaN for the others."""
-    spread_out = np.full(n_cells, np.nan)
-    spread_out[rows] = values
-    return spread_out
 
 
 def _some(donor: npt.NDArray[np.int64] | None, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
