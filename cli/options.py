@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from homodb.query.release import Release
 
 
-def _cells_output(output: Path | None) -> Path | None:
-    """Refuse, before any work is done, a file of cells that could not be written, or ends as another kind of file."""
-    if output is not None:
-        from homodb.query.stored import check_cells_output
-
-        check_cells_output(output)
-    return output
-
-
 def _located(release: str | None) -> str | None:
     """Refuse a release that is not there, also where a command would not need it."""
     if release == "":
@@ -48,9 +39,7 @@ ReleaseOption = Annotated[
 ]
 CellsOption = Annotated[
     Path,
-    typer.Option(
-        "-o", "--output", metavar="OUT", callback=_cells_output, help="File to write; .zarr for a zarr store."
-    ),
+    typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store."),
 ]
 FromOption = Annotated[
     str,

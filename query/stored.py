@@ -42,9 +42,8 @@ def check_cells_output(output: Path, *inputs: Path) -> None:
     TranslationError
         If an input is not there.
     """
-    for path in inputs:
-        check_there(path, error=TranslationError)
     check_ending(output, "cells", ".h5ad", ".zarr")
+    check_there(*inputs, error=TranslationError)
     store = ending_of(output) == ".zarr"
     check_output(output, *inputs, store=store)
     if store and output.exists() and not any((output / name).is_file() for name in _STORE):
