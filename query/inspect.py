@@ -16,6 +16,7 @@ from homodb.query.hints import about_synonyms
 from homodb.query.release import Release, open_release
 from homodb.query.slots import read_part, slot_table, slots
 from homodb.query.stored import opened as open_stored
+from homodb.query.translate import stores
 from homodb.query.translate.detect import are_positions, detect_species, species_votes
 from homodb.query.understood import forms, kinds, unresolved
 from homodb.schema.counted import counted
@@ -206,13 +207,12 @@ def _obs(path: Path, stored: Any) -> tuple[int, list[tuple[str, str]]]:
     obs = stored["obs"]
     if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
         return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
-    index = obs[obs.attrs["_index"]] if "_index" in obs.attrs else read_part(path, stored, "obs").index
+    cells = stores.height(obs) if "_index" in obs.attrs else len(read_part(path, stored, "obs"))
     told = []
     for name in obs.attrs.get("column-order", []):
-        column = obs[name]
-        many = column["categories"].shape[0] if not hasattr(column, "shape") and "categories" in column else None
+        many = stores.categories(obs[name])
         told.append(str(name) if many is None else f"{name} ({many:,})")
-    return int(index.shape[0]), [("obs", ", ".join(told))] if told else []
+    return cells, [("obs", ", ".join(told))] if told else []
 
 
 def _parts(stored: Any) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from homodb.query.annotate.task import Side
 from homodb.query.join.sides import read_side as read_genes
 from homodb.query.release import Release
 from homodb.query.translate.product import product
-from homodb.query.translate.slots import main_slot
+from homodb.query.translate.slots import slots_of
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.errors import AnnotationError, JoinError, TranslationError
 from homodb.schema.species import Species
@@ -170,15 +170,12 @@ def _option(asked: Asked, name: str) -> str:
 
 def _matrix(adata: anndata.AnnData, asked: Asked) -> tuple[pd.DataFrame, Any, str]:
     """Return var, the matrix of counts, and where it stands."""
+    slots = slots_of(adata)
     try:
-        slot = main_slot(
-            asked.layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None
-        )
+        slot = slots.main(asked.layer)
     except TranslationError as error:
         raise AnnotationError(f"the {asked.side}: {str(error).replace('--layer', _option(asked, 'layer'))}") from error
-    if slot.label == "raw":
-        return adata.raw.var, adata.raw.X, "raw"
-    return adata.var, adata.X if slot.label == "X" else adata.layers[slot.name], slot.label
+    return adata.raw.var if slot.label == "raw" else adata.var, slots.matrix(slot), slot.label
 
 
 def _counts(matrix: Any, asked: Asked, where: str, *, logged: bool) -> sp.csr_matrix:

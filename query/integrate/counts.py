@@ -11,6 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.integrate.settings import Settings
+from homodb.query.translate.slots import no_layer, slots_of
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
@@ -166,9 +167,9 @@ def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings:
 
 
 def _counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
-    if layer is not None and layer not in adata.layers:
-        there = ", ".join(adata.layers) or "none"
-        raise IntegrationError(f"there is no layer {layer!r}; there are: {there}{did_you_mean(layer, adata.layers)}")
+    layers = slots_of(adata).layers
+    if layer is not None and layer not in layers:
+        raise IntegrationError(no_layer(layer, layers))
     where = "X" if layer is None else f"layers[{layer!r}]"
     matrix: Any = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
@@ -178,7 +179,7 @@ def _counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
     if hasattr(matrix, "compute"):
         matrix = matrix.compute()
     counts = sp.csr_matrix(matrix)
-    others = "; ".join(f"--layer {name}" for name in adata.layers if name != layer) or "give raw counts"
+    others = "; ".join(f"--layer {name}" for name in layers if name != layer) or "give raw counts"
     if not np.isfinite(counts.data).all():
         raise CountsError(f"{where} holds NaN or infinite values; an integration needs counts ({others})")
     if counts.data.size and counts.data.min() < 0:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.translate.slots import no_layer, slots_of
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, ScoreError, UnknownSpeciesError
@@ -154,9 +155,9 @@ def check_layer(adata: anndata.AnnData, layer: str | None) -> None:
     ScoreError
         Lists those that there are.
     """
-    if layer is not None and layer not in adata.layers:
-        there = f"there are: {', '.join(adata.layers) or 'none'}{did_you_mean(layer, adata.layers)}"
-        raise ScoreError(f"there is no layer {layer!r}; {there} (--layer)")
+    layers = slots_of(adata).layers
+    if layer is not None and layer not in layers:
+        raise ScoreError(f"{no_layer(layer, layers)} (--layer)")
 
 
 def read_counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
@@ -179,7 +180,7 @@ def read_counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
             matrix = getattr(matrix, method)()
     counts = sp.csr_matrix(matrix)
     counts = sp.csr_matrix((counts.data, counts.indices, counts.indptr), counts.shape)  # one type for both indices
-    others = "; ".join(f"--layer {name}" for name in adata.layers if name != layer) or "give raw counts"
+    others = "; ".join(f"--layer {name}" for name in slots_of(adata).layers if name != layer) or "give raw counts"
     kind = kind_of_values(counts, logged="log1p" in adata.uns)
     if kind in ("nan", "scaled", "log") or not np.isfinite(counts.data).all():
         what = {"scaled": "negative values", "log": "logarithms"}.get(kind, "NaN or infinite values")

@@ -17,7 +17,7 @@ from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.plan import Plan
 from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
 from homodb.query.translate.report import Report, provenance
-from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
+from homodb.query.translate.slots import RAW, Logged, Refused, Slot, Slots, check_slots, slots_of
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
@@ -103,8 +103,9 @@ def translate_with_report(
     options = read_options(choices)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
-        main = main_slot(layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None)
-        matrices = _matrices(adata, main)
+        slots = slots_of(adata)
+        main = slots.main(layer)
+        matrices = _matrices(slots, main)
         check_slots(list(matrices), options)
         var = adata.raw.var if main.name == "raw" and main.label == "raw" else adata.var
         plan = prepare(opened, var, to, source=source, strategy=strategy, column=column, options=options)
@@ -112,17 +113,14 @@ def translate_with_report(
             plan, options, source is not None, Logged(*logged_of(adata.uns)), groups_of(adata.obs, options.by)
         )
         made = {slot: _made(slot, matrix, adata, outcome, column) for slot, matrix in matrices.items()}
-        report = outcome.report(adata.n_obs, _leftovers(adata, main))
+        report = outcome.report(adata.n_obs, _leftovers(adata, slots, main))
     return _put_together(adata, main, made, outcome, report), report
 
 
-def _matrices(adata: anndata.AnnData, main: Slot) -> dict[Slot, Any]:
+def _matrices(slots: Slots, main: Slot) -> dict[Slot, Any]:
     """Return the matrices to translate, the main one first; raw in place of X has a var of its own, so it is alone."""
-    if main.label == "raw":
-        return {main: adata.raw.X}
-    matrices = {main: adata.X if main.label == "X" else adata.layers[main.name]}
-    matrices |= {layer_slot(name): adata.layers[name] for name in adata.layers if layer_slot(name).label != main.label}
-    return matrices if adata.raw is None else matrices | {Slot("raw", "raw"): adata.raw.X}
+    raw = [RAW] if slots.has_raw and main.label != "raw" else []
+    return {slot: slots.matrix(slot) for slot in (main, *slots.beside(main), *raw)}
 
 
 def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: Outcome, column: str | None) -> Any:
@@ -178,7 +176,7 @@ def _put_together(
     return result
 
 
-def _leftovers(adata: anndata.AnnData, main: Slot) -> list[str]:
+def _leftovers(adata: anndata.AnnData, slots: Slots, main: Slot) -> list[str]:
     """List what no longer holds, but for matrices that their values forbid to add up."""
     parts = [f"var[{name!r}]" for name in adata.var.columns]
     parts += [f"varm[{name!r}]" for name in adata.varm] + [f"varp[{name!r}]" for name in adata.varp]
@@ -187,5 +185,5 @@ def _leftovers(adata: anndata.AnnData, main: Slot) -> list[str]:
         parts += [f"raw.var[{name!r}]" for name in adata.raw.var.columns]
         parts += [f"raw.varm[{name!r}]" for name in adata.raw.varm]
     if main.label != "X":
-        parts += ["X"] if adata.X is not None else []
-    return parts + ([f"layers[{name!r}]" for name in adata.layers] if main.label == "raw" else [])
+        parts += ["X"] if slots.has_x else []
+    return parts + ([f"layers[{name!r}]" for name in slots.layers] if main.label == "raw" else [])
