@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Attributes of a group of raw.
 RAW_GROUP = {"encoding-type": "raw", "encoding-version": "0.1.0"}
+#: The encoding of the strings of pandas 3.
+_NULLABLE_TEXT = "nullable-string-array"
 _DICT = {"encoding-type": "dict", "encoding-version": "0.1.0"}
 
 
@@ -125,7 +127,7 @@ def write(group: Any, key: str, value: Any) -> None:
 def plain(value: Any) -> Any:
     """Return a value with its texts as plain arrays, or as categories where some are missing; an index stays then.
 
-    anndata writes the strings of pandas 3 as ``nullable-string-array``, which versions before 0.13 do not write.
+    anndata writes the strings of pandas 3 in an encoding that versions before 0.13 read and do not write.
     """
     import pandas as pd
 
@@ -149,9 +151,9 @@ def plain(value: Any) -> Any:
 
 
 def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozenset()) -> None:
-    """Copy an element from store to store: within HDF5 as it is, but for nullable text; else read and written.
+    """Copy an element from store to store, its texts as :func:`write` writes them.
 
-    A mapping is copied entry by entry.
+    Within HDF5 arrays are copied as they lie; else they are read and written, of a mapping one entry after another.
 
     Parameters
     ----------
@@ -167,18 +169,28 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
     if key not in source:
         make_group(target, key)
         return
-    element = source[key]
+    element, kind = source[key], encoding(source[key])
     same = isinstance(target, h5py.Group) and isinstance(source, h5py.Group)
-    same = same and all(encoding(one) != "nullable-string-array" for one in walk(element))
-    if encoding(element) == "dict":
-        inner = make_group(target, key)
+    if same and kind == _NULLABLE_TEXT and not _has_gaps(element):
+        source.copy(element["values"], target, name=key)
+    elif kind == "dict" or (same and kind != _NULLABLE_TEXT and _has_nullable_text(element)):
+        inner = make_group(target, key, element.attrs)
         for name in element:
             if name not in leave:
                 copy(element, inner, name)
-    elif same:
+    elif same and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key):
         source.copy(element, target, name=key)
     else:
         write(target, key, read(source, key))
+
+
+def _has_gaps(element: Any) -> bool:
+    with reading():
+        return bool(element["mask"][:].any())
+
+
+def _has_nullable_text(element: Any) -> bool:
+    return any(encoding(one) == _NULLABLE_TEXT for one in walk(element))
 
 
 def make_group(parent: Any, key: str, attributes: Mapping[str, Any] = _DICT) -> Any:
