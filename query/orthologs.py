@@ -58,7 +58,7 @@ def orthologs(
             "SELECT * FROM ortholog WHERE source_species = ? AND target_species = ? AND strategy = ? ORDER BY rank",
             [pair.source.name, pair.target.name, str(chosen)],
         )
-    names = [genes] if isinstance(genes, str) else list(genes)
+    names = [genes] if isinstance(genes, str) else genes
     found = resolve(release, names, pair.source)
     if found["gene"].is_null().all():
         raise UnknownGeneError(unknown_message(release, found, pair.source))

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from homodb.query.annotate.columns import numbered, numbers_of, texts_of
 from homodb.query.annotate.task import Side
 from homodb.query.join.sides import read_side as read_genes
+from homodb.query.names import name_texts
 from homodb.query.release import Release
 from homodb.query.translate.product import product
 from homodb.query.translate.slots import main_slot
@@ -130,7 +131,7 @@ def read_side(release: Release, adata: anndata.AnnData, asked: Asked) -> Read:
         symbols=tuple(distinct.select(pl.coalesce("symbol", "stable_id"))["symbol"].to_list()),
         housekeeping=(distinct["mitochondrial"] | distinct["ribosomal"]).to_numpy().astype(np.bool_),
         species=told.species,
-        cells=tuple(map(str, adata.obs_names)),
+        cells=tuple(name_texts(adata.obs_names)),
         label=np.full(adata.n_obs, -1, np.int64),
         donor=donor,
         place=_place(adata, asked),

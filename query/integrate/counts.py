@@ -11,6 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.integrate.settings import Settings
+from homodb.query.names import name_texts
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
@@ -98,7 +99,7 @@ def read_joint(
     counts = _counts(adata, layer)
     _shared_features(counts, names, code)
     totals = _totals(adata, counts, size_factors)
-    features = [str(name) for name in adata.var_names]
+    features = name_texts(adata.var_names)
     return Joint(counts, features, names, code, totals, _genes(adata, names), _housekeeping(adata))
 
 
@@ -111,8 +112,7 @@ def _genes(adata: anndata.AnnData, names: tuple[str, ...]) -> dict[str, tuple[st
         except UnknownSpeciesError:  # species of somebody's own: no release has genes of theirs
             continue
         if column in adata.var:
-            texts, empty = adata.var[column].astype(str), adata.var[column].isna()
-            found[name] = tuple("" if gone else text for text, gone in zip(texts, empty, strict=True))
+            found[name] = tuple(name_texts(adata.var[column]))
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.names import name_texts, texts
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, ScoreError, UnknownSpeciesError
@@ -83,7 +84,7 @@ def read_joint(
     order = list(dict.fromkeys(code.tolist()))
     counts = read_counts(adata, layer)
     totals = _totals(adata, counts)
-    names = [str(name) for name in adata.var_names]
+    names = name_texts(adata.var_names)
     types, type_code = column(adata.obs, label, "cell types", "--label")
     sides = []
     for one in order:
@@ -224,6 +225,6 @@ def _own_names(var: pd.DataFrame, species: str, names: list[str]) -> list[str]:
         return names
     if told not in var:
         return names
-    own = var[told].astype(object).where(var[told].notna(), names).astype(str).tolist()
+    own = [one or name for one, name in zip(texts(var[told]), names, strict=True)]
     repeated = {name for name, number in Counter(own).items() if number > 1}
     return [f"{one} ({name})" if one in repeated else one for one, name in zip(own, names, strict=True)]
