@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from homodb.query.annotate.columns import numbered, numbers_of, texts_of
 from homodb.query.annotate.task import Side
+from homodb.query.in_memory import values_of
 from homodb.query.join.sides import read_side as read_genes
 from homodb.query.names import name_texts
 from homodb.query.release import Release
@@ -184,9 +185,7 @@ def _matrix(adata: anndata.AnnData, asked: Asked) -> tuple[pd.DataFrame, Any, st
 
 def _counts(matrix: Any, asked: Asked, where: str, *, logged: bool) -> sp.csr_matrix:
     """Return counts as float64; refuse what are none."""
-    for name in ("to_memory", "compute"):
-        matrix = getattr(matrix, name)() if hasattr(matrix, name) else matrix
-    read = sp.csr_matrix(matrix, dtype=np.float64)
+    read = sp.csr_matrix(values_of(matrix), dtype=np.float64)
     # indices and indptr of a file may be of two types, which SciPy cannot slice by steps; made anew they are of one
     counts = sp.csr_matrix((read.data, read.indices, read.indptr), read.shape)
     out = f"give raw counts (a layer: {_option(asked, 'layer')} NAME, or raw)"

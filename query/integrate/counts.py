@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.in_memory import values_of
 from homodb.query.integrate.settings import Settings
 from homodb.query.names import name_texts
 from homodb.query.translate.values import kind_of_values
@@ -173,11 +174,7 @@ def _counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
     matrix: Any = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         raise IntegrationError("X is empty; name the layer that holds the counts (--layer)")
-    if hasattr(matrix, "to_memory"):
-        matrix = matrix.to_memory()
-    if hasattr(matrix, "compute"):
-        matrix = matrix.compute()
-    counts = sp.csr_matrix(matrix)
+    counts = sp.csr_matrix(values_of(matrix))
     others = "; ".join(f"--layer {name}" for name in adata.layers if name != layer) or "give raw counts"
     if not np.isfinite(counts.data).all():
         raise CountsError(f"{where} holds NaN or infinite values; an integration needs counts ({others})")

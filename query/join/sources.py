@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
+from homodb.query.in_memory import is_lazy, with_tables
 from homodb.query.stored import opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.elements import rows_of
-from homodb.query.translate.lazy import is_lazy
 from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
 from homodb.query.translate.prepare import logged_of
 from homodb.query.translate.slots import Slot, layer_slot, main_slot
@@ -61,6 +61,7 @@ class MemorySource:
     """An AnnData."""
 
     def __init__(self, name: str, adata: anndata.AnnData, layer: str | None) -> None:
+        adata = with_tables(adata)
         self.name, self._adata = name, adata
         self.main = _main(
             name, layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.in_memory import values_of
 from homodb.query.names import name_texts, texts
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.counted import counted
@@ -175,10 +176,7 @@ def read_counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
     matrix: Any = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         raise ScoreError("X is empty; name the layer that holds the counts (--layer)")
-    for method in ("to_memory", "compute"):
-        if hasattr(matrix, method):
-            matrix = getattr(matrix, method)()
-    counts = sp.csr_matrix(matrix)
+    counts = sp.csr_matrix(values_of(matrix))
     counts = sp.csr_matrix((counts.data, counts.indices, counts.indptr), counts.shape)  # one type for both indices
     others = "; ".join(f"--layer {name}" for name in adata.layers if name != layer) or "give raw counts"
     kind = kind_of_values(counts, logged="log1p" in adata.uns)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from homodb.query.genes import HAS_NAME
+from homodb.query.in_memory import with_tables
 from homodb.query.join.sides import read_side
 from homodb.query.join.sources import called
 from homodb.query.markers.cells import Side, read_alone
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def read_object(given: anndata.AnnData | str | Path) -> anndata.AnnData:
-    """Return an AnnData; a file is read whole.
+    """Return an AnnData with its tables in memory; a file is read whole.
 
     Raises
     ------
     TranslationError
         If it is not there, or is no AnnData.
     """
-    return read_whole(Path(given)) if isinstance(given, str | Path) else given
+    return read_whole(Path(given)) if isinstance(given, str | Path) else with_tables(given)
 
 
 def read_species(

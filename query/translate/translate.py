@@ -7,9 +7,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from homodb.query.in_memory import is_lazy, with_tables
 from homodb.query.release import Release, open_release
 from homodb.query.translate.carry import MemorySink
-from homodb.query.translate.lazy import is_lazy, lazily
+from homodb.query.translate.lazy import lazily
 from homodb.query.translate.leftovers import gene_wise_uns
 from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
 from homodb.query.translate.options import Choices, read_options
@@ -101,6 +102,7 @@ def translate_with_report(
 ) -> tuple[anndata.AnnData, Report]:
     """Translate an AnnData as :func:`translate` does, and return the report of fates beside it."""
     options = read_options(choices)
+    adata = with_tables(adata)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
         main = main_slot(layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None)
