@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     import anndata
@@ -50,10 +51,16 @@ def in_memory(adata: anndata.AnnData) -> anndata.AnnData:
 
 
 def values_of(matrix: Any) -> Any:
-    """Return a matrix in memory, with values of a type that SciPy has: of half precision it makes single precision."""
+    """Return a matrix in memory, with values of a type that SciPy has."""
     for method in ("to_memory", "compute"):
         matrix = getattr(matrix, method)() if hasattr(matrix, method) else matrix
-    return matrix.astype(np.float32) if matrix.dtype == np.float16 else matrix
+    return matrix.astype(held_as(matrix.dtype), copy=False)
+
+
+def held_as(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return the type to hold values in: SciPy has no half precision, so it becomes single."""
+    given = np.dtype(dtype)
+    return np.dtype(np.float32) if given == np.float16 else given
 
 
 def _has_lazy_tables(adata: anndata.AnnData) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from homodb.query.in_memory import is_lazy, with_tables
+from homodb.query.in_memory import with_tables
 from homodb.query.stored import opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.elements import rows_of
-from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.matrices import Rows, as_rows
 from homodb.query.translate.prepare import logged_of
 from homodb.query.translate.slots import Slot, layer_slot, main_slot
 from homodb.schema.errors import JoinError, TranslationError
@@ -80,13 +80,7 @@ class MemorySource:
             if slot.label == "raw"
             else self._adata.layers[slot.name]
         )
-        if is_lazy(matrix):
-            matrix = matrix.compute()
-        group = getattr(matrix, "group", None)
-        if group is not None:
-            return (CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())), None
-        on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-        return (DenseOnDisk(matrix) if on_disk else InMemory(matrix)), None
+        return as_rows(matrix), None
 
 
 class FileSource:

@@ -12,7 +12,7 @@ from homodb.query.release import Release, open_release
 from homodb.query.translate.carry import MemorySink
 from homodb.query.translate.lazy import lazily
 from homodb.query.translate.leftovers import gene_wise_uns
-from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.matrices import as_rows
 from homodb.query.translate.options import Choices, read_options
 from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.plan import Plan
@@ -137,22 +137,13 @@ def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: Outcome, col
             outcome.drop(slot, Refused(str(error)))
             return None
     if not is_lazy(matrix):
-        return outcome.translate(slot, _rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
+        return outcome.translate(slot, as_rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
     made = lazily(matrix, slot, plan.links, outcome.options, outcome.said_of(slot))
     if isinstance(made, Refused):
         outcome.drop(slot, made)
         return None
     outcome.slots[slot.label] = str(outcome.options.slots.get(slot.name) or outcome.options.many_to_one)
     return made
-
-
-def _rows(matrix: Any) -> Rows:
-    """Return a matrix as runs of rows; one that is backed by a file is not read at once."""
-    group = getattr(matrix, "group", None)
-    if group is not None:
-        return CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())
-    on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-    return DenseOnDisk(matrix) if on_disk else InMemory(matrix)
 
 
 def _put_together(
