@@ -73,6 +73,7 @@ def _table(value: Any) -> Any:
 
 def _read(value: Any) -> Any:
     """Return what uns holds, in memory."""
-    if isinstance(value, Mapping):
-        return {key: _read(one) for key, one in value.items()}
-    return value.compute() if is_lazy(value) else _table(value)
+    if is_lazy(value):
+        return value.compute()
+    held = _table(value)  # before mappings: a table of xarray is one too
+    return {key: _read(one) for key, one in held.items()} if isinstance(held, Mapping) else held
