@@ -41,7 +41,7 @@ def neighbors(
     release
         An open release, with its folder.
     genes
-        Names of genes of the source species, of any kind.
+        Names of genes of the source species, of any kind, as :meth:`Release.orthologs` takes them.
     source, target
         The two species, by any name; they may be one, and then a gene is not its own neighbour.
     k

@@ -30,7 +30,8 @@ def orthologs(
     release
         An open release.
     genes
-        Names of genes of the source species, of any kind; None for the whole mapping.
+        Names of genes of the source species, of any kind, in a list, Series or Index (one that is missing is an empty
+        name, which is unknown); None for the whole mapping.
     source, target
         The two species, by any name.
     strategy

@@ -30,7 +30,8 @@ def translate_genes(
     Parameters
     ----------
     genes
-        Names of genes, of any kind, mixed.
+        Names of genes, of any kind, mixed, in a list, Series or Index; one that is missing is an empty name, which is
+        unknown.
     to
         The species to translate to, by any name; where it is the species of the genes, names are brought up to date.
     source
