@@ -13,6 +13,7 @@ import polars as pl
 from homodb.query.era import era
 from homodb.query.genes import resolve
 from homodb.query.hints import about_synonyms
+from homodb.query.names import name_texts, unnamed_note
 from homodb.query.release import Release, open_release
 from homodb.query.slots import read_part, slot_table, slots
 from homodb.query.stored import opened as open_stored
@@ -134,7 +135,7 @@ def inspect(
             there = ", ".join(map(repr, var.columns)) or "none"
             close = did_you_mean(column, map(str, var))
             raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {there}{close}")
-        names = [str(name) for name in (var.index if column is None else var[column])]
+        names = name_texts(var.index if column is None else var[column])
         votes = species_votes(opened, names)
         notes: list[str] = []
         species = _species(opened, names, source, notes)
@@ -176,11 +177,11 @@ def _species(
 def _columns(release: Release, var: Any) -> pl.DataFrame:
     rows = []
     for name in var.columns:
-        texts = list(dict.fromkeys(value for value in var[name].astype(object) if isinstance(value, str)))
-        if not texts or are_positions(texts):
+        names = list(dict.fromkeys(value for value in var[name].tolist() if isinstance(value, str)))
+        if not names or are_positions(names):
             continue
-        best = species_votes(release, texts).sort("known", descending=True).row(0, named=True)
-        share = best["known"] / len(texts)
+        best = species_votes(release, names).sort("known", descending=True).row(0, named=True)
+        share = best["known"] / len(names)
         if share >= _SHARE:
             rows.append((str(name), best["species"], share))
     return pl.DataFrame(
@@ -189,8 +190,9 @@ def _columns(release: Release, var: Any) -> pl.DataFrame:
 
 
 def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame) -> list[str]:
-    notes = []
-    repeated = len(names) - len(set(names))
+    notes = unnamed_note(names)
+    named = [name for name in names if name]
+    repeated = len(named) - len(set(named))
     if repeated:
         notes.append(f"{counted(repeated, 'name stands', 'names stand')} there more than once")
     if are_positions(names):

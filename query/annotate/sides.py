@@ -13,7 +13,9 @@ import scipy.sparse as sp
 
 from homodb.query.annotate.columns import numbered, numbers_of, texts_of
 from homodb.query.annotate.task import Side
+from homodb.query.in_memory import values_of
 from homodb.query.join.sides import read_side as read_genes
+from homodb.query.names import name_texts
 from homodb.query.release import Release
 from homodb.query.translate.product import product
 from homodb.query.translate.slots import slots_of
@@ -130,7 +132,7 @@ def read_side(release: Release, adata: anndata.AnnData, asked: Asked) -> Read:
         symbols=tuple(distinct.select(pl.coalesce("symbol", "stable_id"))["symbol"].to_list()),
         housekeeping=(distinct["mitochondrial"] | distinct["ribosomal"]).to_numpy().astype(np.bool_),
         species=told.species,
-        cells=tuple(map(str, adata.obs_names)),
+        cells=tuple(name_texts(adata.obs_names)),
         label=np.full(adata.n_obs, -1, np.int64),
         donor=donor,
         place=_place(adata, asked),
@@ -180,9 +182,7 @@ def _matrix(adata: anndata.AnnData, asked: Asked) -> tuple[pd.DataFrame, Any, st
 
 def _counts(matrix: Any, asked: Asked, where: str, *, logged: bool) -> sp.csr_matrix:
     """Return counts as float64; refuse what are none."""
-    for name in ("to_memory", "compute"):
-        matrix = getattr(matrix, name)() if hasattr(matrix, name) else matrix
-    read = sp.csr_matrix(matrix, dtype=np.float64)
+    read = sp.csr_matrix(values_of(matrix), dtype=np.float64)
     # indices and indptr of a file may be of two types, which SciPy cannot slice by steps; made anew they are of one
     counts = sp.csr_matrix((read.data, read.indices, read.indptr), read.shape)
     out = f"give raw counts (a layer: {_option(asked, 'layer')} NAME, or raw)"

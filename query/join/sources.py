@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
+from homodb.query.in_memory import with_tables
 from homodb.query.stored import encoding, opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.elements import rows_of
-from homodb.query.translate.lazy import is_lazy
-from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.matrices import Rows, as_rows
 from homodb.query.translate.prepare import logged_of
 from homodb.query.translate.slots import Slot, Slots, slots_of, stored_slots
 from homodb.schema.errors import JoinError, TranslationError
@@ -61,6 +61,7 @@ class MemorySource:
     """An AnnData."""
 
     def __init__(self, name: str, adata: anndata.AnnData, layer: str | None) -> None:
+        adata = with_tables(adata)
         self.name, self._slots = name, slots_of(adata)
         self.main = _main(name, layer, self._slots)
         self.obs, self.var = adata.obs, adata.raw.var if self.main.label == "raw" else adata.var
@@ -70,14 +71,7 @@ class MemorySource:
         self.parts = (*parts, *_unused(self.main, self._slots))
 
     def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
-        matrix = self._slots.matrix(slot)
-        if is_lazy(matrix):
-            matrix = matrix.compute()
-        group = getattr(matrix, "group", None)
-        if group is not None:
-            return (CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())), None
-        on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-        return (DenseOnDisk(matrix) if on_disk else InMemory(matrix)), None
+        return as_rows(self._slots.matrix(slot)), None
 
 
 class FileSource:

@@ -128,7 +128,7 @@ class _Work:
             stores.make_group(out, "layers")
             for number, (slot, element) in enumerate(elements.items()):
                 self._carry(out, slot, element, outcome, number, len(elements))
-            gene_wise = gene_wise_uns(self.uns, self.var.index.astype(str))
+            gene_wise = gene_wise_uns(self.uns, self.var.index)
             for part in ("obs", "obsm", "obsp"):
                 stores.copy(self.root, out, part)
                 self.check()

@@ -7,11 +7,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from homodb.query.in_memory import is_lazy, with_tables
 from homodb.query.release import Release, open_release
 from homodb.query.translate.carry import MemorySink
-from homodb.query.translate.lazy import is_lazy, lazily
+from homodb.query.translate.lazy import lazily
 from homodb.query.translate.leftovers import gene_wise_uns
-from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.matrices import as_rows
 from homodb.query.translate.options import Choices, read_options
 from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.plan import Plan
@@ -101,6 +102,7 @@ def translate_with_report(
 ) -> tuple[anndata.AnnData, Report]:
     """Translate an AnnData as :func:`translate` does, and return the report of fates beside it."""
     options = read_options(choices)
+    adata = with_tables(adata)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
         slots = slots_of(adata)
@@ -133,22 +135,13 @@ def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: Outcome, col
             outcome.drop(slot, Refused(str(error)))
             return None
     if not is_lazy(matrix):
-        return outcome.translate(slot, _rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
+        return outcome.translate(slot, as_rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
     made = lazily(matrix, slot, plan.links, outcome.options, outcome.said_of(slot))
     if isinstance(made, Refused):
         outcome.drop(slot, made)
         return None
     outcome.slots[slot.label] = str(outcome.options.slots.get(slot.name) or outcome.options.many_to_one)
     return made
-
-
-def _rows(matrix: Any) -> Rows:
-    """Return a matrix as runs of rows; one that is backed by a file is not read at once."""
-    group = getattr(matrix, "group", None)
-    if group is not None:
-        return CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())
-    on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-    return DenseOnDisk(matrix) if on_disk else InMemory(matrix)
 
 
 def _put_together(
