@@ -100,7 +100,7 @@ def make_release(
 def slow_exam(
     release: homodb.Release, truth: list[Row], genes: set[Gene], asked: set[tuple[str, str, str]]
 ) -> list[Row]:
-    """Score as docs/exam.md says, with loops and sets alone; rows as Exam.rows gives them, without caveats."""
+    """Score as docs/simulation.md says, with loops and sets alone; rows as Exam.rows gives them, without caveats."""
     mapped = [
         row
         for row in release.sql("SELECT * FROM ortholog").to_dicts()
