@@ -250,7 +250,9 @@ def _read(path: Path) -> Any:
         # the rest of torch's message explains how to switch its safety off
         unsupported = re.search(r"Unsupported [^.\n]*(\.\w[^.\n]*)*", str(error))
         detail = unsupported[0] if unsupported else "UnpicklingError"
-        raise InputError(path, [Problem(0, "holds more than tensors and settings, so it is not loaded", detail)]) from error
+        raise InputError(
+            path, [Problem(0, "holds more than tensors and settings, so it is not loaded", detail)]
+        ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise InputError(path, [Problem(0, "is damaged; fetch it again", str(error).partition("\n")[0])]) from error
 
@@ -258,8 +260,6 @@ def _read(path: Path) -> Any:
 def _checked(path: Path, document: Any, checkpoint: Checkpoint) -> tuple[argparse.Namespace, dict[str, torch.Tensor]]:
     """Return the settings and the tensors by fair-esm's names, and nothing else that the file holds."""
     import argparse
-
-    import torch
 
     try:
         settings = document["cfg"]["model"]
@@ -270,7 +270,9 @@ def _checked(path: Path, document: Any, checkpoint: Checkpoint) -> tuple[argpars
         detail = f"{type(error).__name__}: {error}"
         raise InputError(path, [Problem(0, "is not a checkpoint of ESM2 as fair-esm writes it", detail)]) from error
     if (layers, dimensions, heads) != (checkpoint.layers, checkpoint.dimensions, checkpoint.heads):
-        detail = f"expected {checkpoint.layers} layers of {checkpoint.dimensions} dimensions and {checkpoint.heads} heads, "
+        detail = (
+            f"expected {checkpoint.layers} layers of {checkpoint.dimensions} dimensions and {checkpoint.heads} heads, "
+        )
         detail += f"got {layers} of {dimensions} and {heads}"
         raise InputError(path, [Problem(0, f"is not {checkpoint.name}", detail)])
     settings = argparse.Namespace(

@@ -276,7 +276,8 @@ class _EmbeddingWork:
     def write(self, task: Task, result: TaskResult) -> None:
         if result.identity != self.store.identity:
             raise StoreError(
-                f"{self.store.folder}: a worker has another model. Expected {self.store.identity}, got {result.identity}"
+                f"{self.store.folder}: a worker has another model. "
+                f"Expected {self.store.identity}, got {result.identity}"
             )
         self.store.write(task, result.vectors)
         self.embedded += len(task)
@@ -327,9 +328,7 @@ def _compute(tasks: Sequence[Task], work: _EmbeddingWork, spec: ModelSpec, execu
             lock.release(finished=False)
 
 
-def _submitted(
-    task: Task, work: _EmbeddingWork, spec: ModelSpec, executor: Executor, lock: Lock
-) -> Future[TaskResult]:
+def _submitted(task: Task, work: _EmbeddingWork, spec: ModelSpec, executor: Executor, lock: Lock) -> Future[TaskResult]:
     try:
         return executor.submit(run_task, spec, work.sequences(task))
     except BaseException:

@@ -13,6 +13,7 @@ from homodb.etl.embeddings.embed import EmbeddingCounts, EmbeddingProgress, embe
 from homodb.etl.embeddings.model import Identity
 from homodb.etl.embeddings.worker import ModelSpec, worker_pool
 from homodb.etl.sources.proteome import read
+from homodb.schema.counted import counted
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.files import check_folder, check_there
 from homodb.schema.species import Species, find
@@ -156,7 +157,8 @@ def _species(proteomes: Sequence[Path], names: Sequence[str]) -> list[Species]:
     if not names:
         return [_from_file_name(path) for path in proteomes]
     if len(names) not in (1, len(proteomes)):
-        raise ConfigError(f"expected one species for all {len(proteomes)} proteomes or one for each, got {len(names)}")
+        files = counted(len(proteomes), "proteome")
+        raise ConfigError(f"{len(names)} species for {files}. Expected one for all, or one for each")
     return [find(name) for name in (names if len(names) > 1 else [*names] * len(proteomes))]
 
 

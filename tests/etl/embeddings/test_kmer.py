@@ -17,9 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.embeddings import kmer
-from homodb.etl.embeddings.kmer import Kmer
-from homodb.etl.embeddings.model import Identity, Long, Model
+from homodb.etl.embeddings import Identity, Kmer, Long, Model, kmer
 from homodb.schema.vectors import normalised
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"

@@ -18,9 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.embeddings import durable
-from homodb.etl.embeddings.model import Identity, Long
-from homodb.etl.embeddings.store import Store
+from homodb.etl.embeddings import Identity, Long, Store, write_once
 from homodb.schema.errors import StoreError
 
 KMER = Identity("kmer", None, Long.WHOLE, "float32", None, 5)
@@ -115,7 +113,7 @@ def test_other_processes_see_what_is_added(tmp_path: Path) -> None:
 )
 def test_other_weights_are_one_clear_error(tmp_path: Path, other: Identity) -> None:
     fill(Store(tmp_path, ESM))
-    with pytest.raises(StoreError, match=r"holds vectors of another model \(.* there, .* now\). Give another folder"):
+    with pytest.raises(StoreError, match=r"vectors of another model \(.*: expected .*, got .*\)\. Give another folder"):
         Store(tmp_path, other)
     assert not Store(tmp_path, ESM).missing([sha(3)])
 
@@ -262,9 +260,9 @@ def test_the_first_writer_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         link(self, target)
 
     monkeypatch.setattr(Path, "hardlink_to", overtaken)
-    assert not durable.write_once(store.folder / "some", (b"second",))
+    assert not write_once(store.folder / "some", (b"second",))
     assert (store.folder / "some").read_bytes() == b"first"
-    assert not durable.write_once(store.folder / "some", (b"third",))
+    assert not write_once(store.folder / "some", (b"third",))
 
 
 def test_what_killed_writers_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
