@@ -184,7 +184,7 @@ def test_what_is_no_vector_is_not_stored(tmp_path: Path) -> None:
     for bad in (np.nan, np.inf):
         broken = vectors(2)
         broken[1, 3] = bad
-        with pytest.raises(StoreError, match="not finite numbers; choose another precision"):
+        with pytest.raises(StoreError, match="values that are not finite in bfloat16; use another precision"):
             store.write([sha(1), sha(2)], broken)
     for checksums, shape in (([sha(1)], (2, 5)), ([sha(1), sha(1)], (2, 5)), ([sha(1)], (1, 4)), (["ab"], (1, 5))):
         with pytest.raises(ValueError, match="vectors of shape|64 hexadecimal digits"):
@@ -208,7 +208,10 @@ def test_full_disk(tmp_path: Path) -> None:
     fill(store)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     many = [sha(n) for n in range(100, 400)]
-    with limited_files(4096), pytest.raises(StoreError, match=r"cannot be written \(File too large\).*goes on"):
+    with (
+        limited_files(4096),
+        pytest.raises(StoreError, match=r"cannot be written \(File too large\).*same command to continue"),
+    ):
         store.write(many, vectors(300))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert store.missing([sha(3), *many]) == many
