@@ -7,9 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.computed_embedding import computed_embeddings
 from homodb.etl.config import BuildConfig
-from homodb.etl.embedding_evidence import EmbeddingSet, embedding_tables, given_embeddings
+from homodb.etl.embedding_evidence import EmbeddingSet, computed_embeddings, embedding_tables, given_embeddings
 from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
 from homodb.etl.genes import Genes, collect
 from homodb.etl.homologies import Homologies, key_homologies

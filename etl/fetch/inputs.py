@@ -17,7 +17,7 @@ from homodb.etl.config import (
     Source,
     SpeciesConfig,
 )
-from homodb.etl.embeddings.checkpoints import MODELS
+from homodb.etl.embeddings import MODELS
 from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.record import Holding, Record
 from homodb.etl.sources.bytestream import open_bytes

@@ -1,4 +1,4 @@
-"""What a worker does: load a model once, then turn sequences into vectors. Nothing here knows of stores or plans."""
+"""Workers: load a model once per process, then turn sequences into vectors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.etl.embeddings.checkpoints import CHECKPOINTS, MODELS
+from homodb.etl.embeddings.esm2 import load_esm2
+from homodb.etl.embeddings.kmer import Kmer
 from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long, Model
 from homodb.schema.errors import ConfigError
 from homodb.schema.near import there_are
 
-#: A task of a checkpoint is about so many floating-point operations: some seconds' work.
+#: Floating-point operations of a task of a checkpoint, by device: a few seconds of work.
 _TASK_OPERATIONS = {"cpu": 1e12, "mps": 1e13, "cuda": 2e15}
-#: But no fewer and no more tokens than these, so that a device has enough to do at once and progress can be seen.
+#: Limits of the tokens of a task, so that a device has enough to do at once and progress is visible.
 _TASK_TOKENS = {"cpu": (2**12, 2**17), "mps": (2**14, 2**19), "cuda": (2**17, 2**22)}
 _KMER_TASK_TOKENS = 2**22
 
@@ -32,20 +34,20 @@ _LOADING = threading.Lock()
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model by name and settings: small, and the same in every process.
+    """A model by its name and settings.
 
     Parameters
     ----------
     model
         ``kmer``, or the name of an ESM2 checkpoint.
     weights
-        The checkpoint's file; None takes it from the cache or fetches it.
+        File of the checkpoint; None takes the file in the cache, fetched on first use.
     layer
-        Layer that vectors come from; None for the last.
+        Layer that the vectors come from; None for the last.
     long
-        What is done with long proteins; None for the model's own way (``truncate`` for ESM2).
+        Treatment of long proteins; None for the model's default (``truncate`` for ESM2).
     device
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        ``auto``, ``cpu``, ``cuda`` (or a single card, ``cuda:1``) or ``mps``.
     precision
         ``float32``, ``bfloat16`` or ``float16``.
     """
@@ -58,41 +60,37 @@ class ModelSpec:
     precision: str = "float32"
 
     def check(self) -> None:
-        """Refuse what no machine could load, before anything is read.
+        """Check the settings before anything is read.
 
         Raises
         ------
         ConfigError
-            If there is no such model or device, or the model has no such setting.
+            If there is no such model, device or precision, or the model does not have such a setting.
         """
         if self.model not in MODELS:
-            raise ConfigError(f"there is no model {self.model!r}" + there_are(self.model, MODELS))
+            raise ConfigError(f"unknown model {self.model!r}" + there_are(self.model, MODELS))
         if self.device.partition(":")[0] not in DEVICES:
-            raise ConfigError(f"there is no device {self.device!r}" + there_are(self.device, DEVICES))
+            raise ConfigError(f"unknown device {self.device!r}" + there_are(self.device, DEVICES))
         if self.precision not in PRECISIONS:
-            raise ConfigError(f"there is no precision {self.precision!r}" + there_are(self.precision, PRECISIONS))
+            raise ConfigError(f"unknown precision {self.precision!r}" + there_are(self.precision, PRECISIONS))
         if self.model == "kmer":
             if self != ModelSpec(device=self.device):
-                raise ConfigError("model kmer has no weights, layers, long-policy or precision: leave these out")
+                raise ConfigError("model kmer has no weights, layer, long policy or precision; omit these settings")
             if self.device not in ("auto", "cpu"):
-                raise ConfigError(f"model kmer computes on the cpu: leave out the device {self.device!r} (--device)")
+                raise ConfigError(f"model kmer runs on the CPU only. Expected device auto or cpu, got {self.device!r}")
 
     def load(self) -> Model:
-        """Make the model ready.
+        """Load the model.
 
         Raises
         ------
         ConfigError
-            If there is no such model, or it has no such setting.
+            If there is no such model, or it does not have such a setting.
         """
         self.check()
         if self.model == "kmer":
-            from homodb.etl.embeddings.kmer import Kmer
-
             return Kmer()
-        from homodb.etl.embeddings.esm2 import load
-
-        return load(
+        return load_esm2(
             self.model,
             weights=self.weights,
             layer=self.layer,
@@ -102,25 +100,25 @@ class ModelSpec:
         )
 
     def task_tokens(self) -> int:
-        """Tokens that are some seconds' work for this model on its device."""
+        """Return the number of tokens of a task: a few seconds of work on the device."""
         if self.model not in CHECKPOINTS:
             return _KMER_TASK_TOKENS
         shape = CHECKPOINTS[self.model]
         device = _best_device() if self.device == "auto" else self.device.partition(":")[0]
         least, most = _TASK_TOKENS[device]
-        wanted = _TASK_OPERATIONS[device] / (24 * shape.layers * shape.dimensions**2)
-        return int(min(max(wanted, least), most))
+        tokens = _TASK_OPERATIONS[device] / (24 * shape.layers * shape.dimensions**2)
+        return int(min(max(tokens, least), most))
 
 
-class Done(NamedTuple):
-    """A finished task: whose vectors, and the vectors, shape (sequences, dimensions), float32."""
+class TaskResult(NamedTuple):
+    """The result of a task: the model's identity, and the vectors, shape (sequences, dimensions), float32."""
 
     identity: Identity
     vectors: npt.NDArray[np.float32]
 
 
-def run(spec: ModelSpec, sequences: Sequence[str]) -> Done:
-    """Embed sequences: a pure function, in whatever process or machine.
+def run_task(spec: ModelSpec, sequences: Sequence[str]) -> TaskResult:
+    """Embed sequences: a pure function that any process or machine may run.
 
     Parameters
     ----------
@@ -130,29 +128,31 @@ def run(spec: ModelSpec, sequences: Sequence[str]) -> Done:
         Amino acids in upper case, without stops.
     """
     model = _loaded(spec)
-    return Done(model.identity, model.embed(sequences))
+    return TaskResult(model.identity, model.embed(sequences))
 
 
 def identify(spec: ModelSpec) -> Identity:
-    """Load a model and return its identity: the key of its store."""
+    """Load a model and return its identity."""
     return _loaded(spec).identity
 
 
 def unload() -> None:
-    """Forget this process' model, so that its memory (a card's, for the larger ones) is free for what comes next."""
+    """Release the model of this process, and with it the memory of its device."""
     _load_once.cache_clear()
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:
-    """Start worker processes on this machine that share out its cores, and end with the process that started them.
+    """Start worker processes that share the cores of this machine.
+
+    They end with the process that started them.
 
     Parameters
     ----------
     workers
-        How many.
+        Number of processes.
     """
     threads = max(1, (os.cpu_count() or 1) // workers)
-    # spawn: neither torch nor polars bears a fork once it has begun to work
+    # spawn: torch and polars do not survive a fork once their threads run
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(threads,))
 
