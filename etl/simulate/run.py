@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from homodb.etl.output import staged
 from homodb.etl.simulate.annotation import Annotation, annotate
 from homodb.etl.simulate.calling import ERRORS, Calls, call
 from homodb.etl.simulate.cells import write_cells
@@ -25,6 +24,7 @@ from homodb.etl.simulate.proteome import ProteomeWriter
 from homodb.etl.simulate.settings import Progress, Settings, Summary
 from homodb.etl.simulate.tree import SpeciesTree, species_tree
 from homodb.etl.simulate.truth import write_truth
+from homodb.etl.write import staged
 from homodb.schema.errors import OutputError
 from homodb.schema.files import check_folder
 

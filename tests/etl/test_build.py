@@ -18,14 +18,12 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl.build import build, check_file_names, check_genes
 from homodb.etl.config_toml import read_config
 from homodb.etl.derive import derive
 from homodb.etl.inputs import read_inputs
-from homodb.etl.mixed import check_file_names, check_genes
-from homodb.etl.output import staged
 from homodb.etl.runner import Runner, Step
-from homodb.etl.write import Contents, write_release
+from homodb.etl.write import Contents, staged, write_release
 from homodb.schema.connect import tables
 from homodb.schema.errors import (
     BrokenReleaseError,
