@@ -10,10 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl import nomenclature
-from homodb.etl.genes import Genes, collect, keyed
-from homodb.etl.marks import with_marks
-from homodb.etl.primary import with_primary
+from homodb.etl.gene_marks import non_coding_biotype, with_marks
+from homodb.etl.genes import Genes, collect, keyed, with_primary
 from homodb.etl.sources.records import GENES
 from homodb.schema.species import find, gene_key
 
@@ -356,7 +354,7 @@ def test_pseudo_autosomal_genes() -> None:
 
 def told_by_symbol(symbols: str) -> dict[str, str | None]:
     frame = pl.DataFrame({"symbol": symbols.split()})
-    told = frame.select(nomenclature.non_coding_biotype(pl.col("symbol"))).to_series()
+    told = frame.select(non_coding_biotype(pl.col("symbol"))).to_series()
     return dict(zip(frame["symbol"], told, strict=True))
 
 
@@ -461,7 +459,7 @@ def test_toy_aliases(toy: homodb.Release) -> None:
 
 
 def test_nomenclature_speaks_for_vertebrates_only() -> None:
-    from homodb.etl.nomenclature import OTHER_COMMITTEES
+    from homodb.etl.gene_marks import OTHER_COMMITTEES
     from homodb.schema.species import find, registry
 
     for name in (

@@ -1,12 +1,17 @@
-"""What a symbol alone tells of a gene, for sources that give no biotype and no location.
+"""Marks of genes: mitochondrial, ribosomal, pseudo-autosomal, and non-coding where only the symbol tells.
 
-The rules follow the HGNC's guidelines for gene nomenclature (https://www.genenames.org/about/guidelines/), which the
-vertebrate committees share. They are used only where no annotation was given, and the gene row says so.
+The rules on symbols follow the HGNC's guidelines for gene nomenclature
+(https://www.genenames.org/about/guidelines/), which the vertebrate committees share. They are used only where no
+annotation was given, and the gene row says so.
 """
 
 from __future__ import annotations
 
 import polars as pl
+
+from homodb.etl import regions
+from homodb.etl.genes import Genes
+from homodb.schema.strategies import HomologyType
 
 #: Symbols of these forms belong to genes without a protein: (pattern, Ensembl biotype). Case is ignored.
 _NON_CODING = (
@@ -60,3 +65,44 @@ def is_ribosomal(symbol: pl.Expr) -> pl.Expr:
 def is_mitochondrial(symbol: pl.Expr) -> pl.Expr:
     """Return whether a symbol is marked as mitochondrial; false without a symbol."""
     return symbol.str.contains(_MITOCHONDRIAL).fill_null(value=False)
+
+
+def with_marks(genes: Genes, homologies: pl.DataFrame) -> Genes:
+    """Mark genes by what they are: mitochondrial, ribosomal, pseudo-autosomal, and non-coding by their symbol.
+
+    Parameters
+    ----------
+    genes
+        The genes, primary ones told.
+    homologies
+        Keyed homologies: a one-to-one ortholog of a marked gene is marked where its own location is unknown.
+    """
+    symbol = pl.col("symbol")
+    speaks = ~pl.col("species").is_in(sorted(OTHER_COMMITTEES))
+    told = pl.when(pl.col("biotype").is_null() & speaks).then(non_coding_biotype(symbol))
+    table = genes.table.with_columns(
+        biotype=pl.coalesce("biotype", told),
+        biotype_basis=pl.when(pl.col("biotype").is_null() & told.is_not_null())
+        .then(pl.lit("nomenclature"))
+        .otherwise(pl.col("biotype_basis")),
+        mitochondrial=pl.coalesce(regions.is_mitochondrial(), is_mitochondrial(symbol)),
+        ribosomal=is_ribosomal(symbol),
+        pseudoautosomal=regions.is_pseudoautosomal(),
+    )
+    one2one = homologies.filter(pl.col("homology_type") == HomologyType.ONE2ONE).select("gene_a", "gene_b")
+    unplaced = pl.col("region").is_null()
+    table = _spread(table, one2one, "mitochondrial", where=unplaced)
+    table = _spread(table, one2one, "ribosomal", where=symbol.is_null() | unplaced)
+    return Genes(table, genes.by_stable_id, genes.by_symbol, genes.shared_symbols)
+
+
+def _spread(table: pl.DataFrame, one2one: pl.DataFrame, mark: str, where: pl.Expr) -> pl.DataFrame:
+    """Mark the one-to-one orthologs of marked genes, where allowed."""
+    marked = table.filter(pl.col(mark))["gene"].implode()
+    partners = pl.concat(
+        [
+            one2one.filter(pl.col("gene_a").is_in(marked))["gene_b"],
+            one2one.filter(pl.col("gene_b").is_in(marked))["gene_a"],
+        ]
+    )
+    return table.with_columns((pl.col(mark) | (where & pl.col("gene").is_in(partners.implode()))).alias(mark))
