@@ -30,7 +30,7 @@ from homodb.etl.embeddings.esm2 import Esm2, load
 from homodb.etl.embeddings.model import Identity, Long
 from homodb.etl.embeddings.pieces import LIMIT
 from homodb.etl.embeddings.weights import Layer, Weights
-from homodb.etl.sources import proteome
+from homodb.etl.sources import read_proteome
 from homodb.schema.species import find
 
 PROTEOMES = Path(__file__).resolve().parents[2] / "shared" / "data" / "proteomes"
@@ -66,7 +66,7 @@ def isoforms(share: float) -> list[str]:
     """Proteins of the genes that have several, of a share of these genes; those with stops inside are left out."""
     found, genes = [], 0
     for name in FILES:
-        proteins = pl.DataFrame(proteome.read(PROTEOMES / name, find("human")).proteins)
+        proteins = pl.DataFrame(read_proteome(PROTEOMES / name, find("human")).proteins)
         proteins = proteins.filter(~pl.col("sequence").str.contains("*", literal=True))
         several = sorted(gene for gene, count in Counter(proteins["gene_id"]).items() if count > 1)
         chosen = several[:: max(1, round(1 / share))]

@@ -78,12 +78,12 @@ def symbols(release: homodb.Release, species: str) -> pl.Series:
 def exported(release: homodb.Release, inputs: Path) -> dict[str, pl.Series]:
     """Return, by species, the symbols that stand in the release's BioMart exports (evidence may know others)."""
     from homodb.etl.config_toml import read_config
-    from homodb.etl.sources import biomart
+    from homodb.etl.sources import read_biomart
 
     found: dict[int, list[pl.Series]] = {}
     for entry in read_config(next(inputs.glob("*.toml"))).homologies:
         for path in entry.paths:
-            genes = pl.DataFrame(biomart.read(path.path, entry.source, entry.target).genes)
+            genes = pl.DataFrame(read_biomart(path.path, entry.source, entry.target).genes)
             for (number,), part in genes.drop_nulls("symbol").group_by("species"):
                 found.setdefault(int(str(number)), []).append(part["symbol"])
     return {one.name: pl.concat(found[one.number]).unique() for one in release.species if one.number in found}

@@ -14,19 +14,6 @@ import pyarrow as pa
 from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
 from homodb.etl.runner import Runner
 from homodb.etl.sources import (
-    annotation,
-    biomart,
-    canonical,
-    compara,
-    core,
-    history,
-    hits,
-    proteome,
-    synonyms,
-    xref,
-)
-from homodb.etl.sources.bytestream import sha256
-from homodb.etl.sources.records import (
     ALIASES,
     ALTERNATES,
     CANONICAL,
@@ -34,6 +21,17 @@ from homodb.etl.sources.records import (
     HOMOLOGIES,
     PROTEINS,
     Reading,
+    read_annotation,
+    read_biomart,
+    read_canonical,
+    read_compara,
+    read_core,
+    read_history,
+    read_hits,
+    read_proteome,
+    read_synonyms,
+    read_xrefs,
+    sha256,
     to_arrow,
 )
 from homodb.schema.errors import InputError, Problem
@@ -113,7 +111,7 @@ class _Account:
     def take_core(self, sources: tuple[Source, ...], species: Species) -> None:
         """Read dumps of a core database, which mean something together only."""
         paths = {source.path: source for source in sources}
-        read = partial(core.read, list(paths), species)
+        read = partial(read_core, list(paths), species)
         readings = self.runner.run("read core", sources[0].written, read, _rows_of_all)
         for path, reading in readings.items():
             self.note("core", paths[path], reading)
@@ -180,17 +178,17 @@ def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
     single = (
-        ("proteome", entry.proteome, proteome.read),
-        ("annotation", entry.annotation, annotation.read),
-        ("canonical", entry.canonical, canonical.read),
-        ("synonyms", entry.synonyms, synonyms.read),
-        ("history", entry.history, history.read),
+        ("proteome", entry.proteome, read_proteome),
+        ("annotation", entry.annotation, read_annotation),
+        ("canonical", entry.canonical, read_canonical),
+        ("synonyms", entry.synonyms, read_synonyms),
+        ("history", entry.history, read_history),
     )
     for kind, source, reader in single:
         if source is not None:
             yield kind, source, reader
     for source in entry.xrefs:
-        yield "xref", source, xref.read
+        yield "xref", source, read_xrefs
 
 
 def _read_homologies(entries: tuple[HomologyConfig, ...], account: _Account) -> None:
@@ -202,10 +200,10 @@ def _read_homologies(entries: tuple[HomologyConfig, ...], account: _Account) -> 
             if entry.format == "compara":
                 dumps.setdefault(source.path, (source, []))[1].append((entry.source, entry.target))
             else:
-                read = partial(biomart.read, source=entry.source, target=entry.target)
+                read = partial(read_biomart, source=entry.source, target=entry.target)
                 _count_pairs(account.take("biomart", source, read), found)
     for source, pairs in dumps.values():
-        _count_pairs(account.take("compara", source, partial(compara.read, pairs=pairs)), found)
+        _count_pairs(account.take("compara", source, partial(read_compara, pairs=pairs)), found)
     for entry in entries:
         if not found.get(frozenset((entry.source.number, entry.target.number))):
             files = ", ".join(source.written for source in entry.paths)
@@ -221,7 +219,7 @@ def _count_pairs(reading: Reading, found: dict[frozenset[int], int]) -> None:
 
 
 def _read_hits(entry: EvidenceConfig, account: _Account) -> Hits:
-    read = partial(hits.read, source=entry.source, target=entry.target, unknown=entry.median_correlation)
+    read = partial(read_hits, source=entry.source, target=entry.target, unknown=entry.median_correlation)
     best = frame_of(account.take("hits", entry.best_hits, read).hits)
     if entry.correlations is None:
         return Hits(entry, best, best.clear())

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from homodb.etl.config import ReleaseConfig
-from homodb.etl.sources.records import to_arrow
+from homodb.etl.sources import to_arrow
 from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
 from homodb.schema.errors import BrokenReleaseError, OutputError, ReleaseError
 from homodb.schema.files import check_folder

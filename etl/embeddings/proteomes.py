@@ -14,7 +14,7 @@ from homodb.etl.embeddings.embed import Counts, ModelSpec, Progress, embed, open
 from homodb.etl.embeddings.model import Identity
 from homodb.etl.embeddings.sequences import unique_sequences, usable
 from homodb.etl.embeddings.tasks import worker_pool
-from homodb.etl.sources.proteome import read
+from homodb.etl.sources import read_proteome as read
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.files import check_folder, check_there
 from homodb.schema.species import Species, find

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from homodb.etl.fetch.record import File
-from homodb.etl.sources.bytestream import open_bytes
+from homodb.etl.sources import open_bytes
 from homodb.etl.sources.checksums import agrees
 from homodb.schema import transfer
 from homodb.schema.errors import InputError, StoppedError, TransferError

@@ -20,7 +20,7 @@ from homodb.etl.config import (
 from homodb.etl.embeddings.checkpoints import MODELS
 from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.record import Holding, Record
-from homodb.etl.sources.bytestream import open_bytes
+from homodb.etl.sources import open_bytes
 from homodb.schema.errors import ConfigError
 from homodb.schema.files import whole_file
 from homodb.schema.near import there_are

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from homodb.etl.sources.bytestream import sha256 as sha256_of
 from homodb.etl.sources.ensembl_layout import LAYOUT
+from homodb.etl.sources.text import sha256 as sha256_of
 from homodb.schema.errors import ConfigError
 from homodb.schema.files import whole_file
 

@@ -12,10 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from homodb.etl.sources.delimited import batches
-from homodb.etl.sources.findings import Findings, missing_columns
-from homodb.etl.sources.header import read_header
-from homodb.etl.sources.records import CANONICAL, Reading, to_arrow
-from homodb.etl.sources.stable_ids import without_version
+from homodb.etl.sources.records import CANONICAL, Reading, to_arrow, without_version
+from homodb.etl.sources.text import Findings, missing_columns, read_header
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -25,7 +23,7 @@ SELECT = "MANE Select"
 _COLUMNS = {"gene_id": "Ensembl_Gene", "transcript": "Ensembl_nuc", "status": "MANE_status"}
 
 
-def read(path: Path, species: Species) -> Reading:
+def read_canonical(path: Path, species: Species) -> Reading:
     """Read which transcripts MANE selects.
 
     Parameters

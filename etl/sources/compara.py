@@ -17,10 +17,17 @@ import polars as pl
 import pyarrow as pa
 
 from homodb.etl.sources.delimited import batches, number, trimmed, whole_flag
-from homodb.etl.sources.findings import Findings, missing_columns
-from homodb.etl.sources.header import Header, read_header
-from homodb.etl.sources.homology_types import KEPT_TYPES, KNOWN_TYPES, OTHER_TYPES
-from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
+from homodb.etl.sources.records import (
+    GENES,
+    HOMOLOGIES,
+    KEPT_TYPES,
+    KNOWN_TYPES,
+    OTHER_TYPES,
+    Reading,
+    ordered_pair,
+    to_arrow,
+)
+from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 from homodb.schema.strategies import HomologyType
@@ -65,7 +72,7 @@ _ASKED = {
 _CHOSEN_BY = ("name_a", "name_b", "homology_type")
 
 
-def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
+def read_compara(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
     """Read the orthologs between pairs of species, and the gene splits within these species.
 
     Ensembl writes each homology once, into the file of either species and with either gene first. So one
@@ -99,7 +106,7 @@ def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
     --------
     >>> from homodb.schema.species import find
     >>> pairs = [(find("human"), find("mouse"))]
-    >>> reading = read(Path("Compara.116.protein_default.homologies.tsv.gz"), pairs)  # doctest: +SKIP
+    >>> reading = read_compara(Path("Compara.116.protein_default.homologies.tsv.gz"), pairs)  # doctest: +SKIP
     >>> reading.skipped  # doctest: +SKIP
     {'other_paralog': 1204398, 'pair of species not asked for': 3011202, 'within_species_paralog': 35760}
     """

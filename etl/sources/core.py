@@ -18,11 +18,9 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.sources.bytestream import open_bytes
-from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.records import ALTERNATES, Reading, to_arrow
-from homodb.etl.sources.stable_ids import without_version
-from homodb.etl.sources.told_aliases import alias_table
+from homodb.etl.sources.aliases import alias_table
+from homodb.etl.sources.records import ALTERNATES, Reading, to_arrow, without_version
+from homodb.etl.sources.text import Findings, open_bytes
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -39,7 +37,7 @@ _ALLELES = {"gene": ("gene_id",), "alt_allele": ("alt_allele_group_id", "gene_id
 _LONGEST = 1 << 20
 
 
-def read(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
+def read_core(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
     """Read synonyms, and alternate alleles where their dump is given.
 
     Parameters

@@ -1,7 +1,7 @@
 """Delimited text as providers publish it: tab or comma, plain or gzip, columns found by name.
 
 A file is streamed in batches of text columns, so memory does not grow with it. What is wrong is collected in
-:class:`~homodb.etl.sources.findings.Findings` and raised as one error with line numbers, which a second, slow pass
+:class:`~homodb.etl.sources.text.Findings` and raised as one error with line numbers, which a second, slow pass
 works out: only a broken file costs it.
 """
 
@@ -14,9 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from homodb.etl.sources.bytestream import Utf8Stream, open_bytes
-from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.header import Header
+from homodb.etl.sources.text import Findings, Header, Utf8Stream, open_bytes
 
 #: Texts that mean "no value".
 MISSING = ("", "NA", "N/A", "NULL", "\\N")

@@ -22,7 +22,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from homodb.etl.sources.bytestream import open_bytes
+from homodb.etl.sources.text import open_bytes
 from homodb.schema.errors import InputError, Problem
 
 #: Name of this layout; the record of what was fetched says it.

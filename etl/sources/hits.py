@@ -13,9 +13,8 @@ import numpy as np
 import polars as pl
 
 from homodb.etl.sources.delimited import batches, number
-from homodb.etl.sources.findings import Findings, missing_columns
-from homodb.etl.sources.header import Header, read_header
 from homodb.etl.sources.records import HITS, Reading, ordered_pair, to_arrow
+from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
 from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
 from homodb.schema.species import Species, find
 
@@ -26,7 +25,7 @@ TOLERANCE = 1e-3
 _GENES_OF = re.compile(r"(?P<species>.+?) gene( name| symbol| stable id)?", re.IGNORECASE)
 
 
-def read(path: Path, source: Species, target: Species, *, unknown: float | None = None) -> Reading:
+def read_hits(path: Path, source: Species, target: Species, *, unknown: float | None = None) -> Reading:
     """Read correlations between the genes of two species.
 
     Parameters

@@ -20,11 +20,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from homodb.etl.sources.bytestream import open_bytes
-from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.records import PROTEINS, Reading
-from homodb.etl.sources.stable_ids import split_version
-from homodb.etl.sources.told_genes import GeneCollector, Location
+from homodb.etl.sources.annotation import GeneCollector, Location
+from homodb.etl.sources.records import PROTEINS, Reading, split_version
+from homodb.etl.sources.text import Findings, open_bytes
 from homodb.schema.species import Species
 
 _FIELD = re.compile(r"\s(gene|transcript|gene_biotype|transcript_biotype|gene_symbol):")
@@ -36,7 +34,7 @@ _NOT_PROTEINS = ("cdna", "cds", "ncrna", "dna", "dna_rm", "dna_sm")
 _LETTERS = b"ACDEFGHIKLMNPQRSTVWYBZJUOX" + b"acdefghiklmnpqrstvwybzjuox" + b"*"
 
 
-def read(path: Path, species: Species) -> Reading:
+def read_proteome(path: Path, species: Species) -> Reading:
     """Read a proteome.
 
     Parameters

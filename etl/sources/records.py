@@ -6,10 +6,13 @@ their numbers, whatever the order in the file, and every value that belongs to a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
+
+from homodb.schema.strategies import ORTHOLOG_TYPES, HomologyType
 
 #: A gene as a source tells it: with a stable ID, a symbol, or both.
 GENES = pa.schema(
@@ -157,3 +160,82 @@ def ordered_pair(frame: pl.DataFrame) -> pl.DataFrame:
             pl.when(swap).then(pl.col(f"{side}_a")).otherwise(pl.col(f"{side}_b")).alias(f"{side}_b"),
         )
     )
+
+
+#: An identifier of a form that carries versions, and its version: Ensembl's, its mouse strains', WormBase's
+#: genes', RefSeq's. GENCODE adds a mapping version (``.1_2``) and marks Y's pseudo-autosomal genes.
+VERSIONED = (
+    r"^(ENS[A-Z]*\d{10,}|MGP_[A-Za-z0-9]+_[A-Z]\d{7,}|WBGene\d{8}|[ANWXY][CGMPRTWZ]_\d+)"
+    r"\.(\d{1,9})(?:_\d+)?(_PAR_Y)?$"
+)
+
+_VERSIONED = re.compile(VERSIONED)
+
+
+def split_version(name: str) -> tuple[str, int | None]:
+    """Take the version off a stable ID, where its form is one that carries versions.
+
+    Parameters
+    ----------
+    name
+        The stable ID. A dot means a version in Ensembl's own forms only: ``F54D5.1`` and ``AT1G01010.1`` are
+        whole names.
+
+    Returns
+    -------
+    The ID, and its version if it has one. ``_PAR_Y`` stays, since it tells two genes apart.
+
+    Examples
+    --------
+    >>> split_version("ENSG00000254647.7"), split_version("F54D5.1")
+    (('ENSG00000254647', 7), ('F54D5.1', None))
+    >>> split_version("ENSG00000002586.20_PAR_Y")
+    ('ENSG00000002586_PAR_Y', 20)
+    """
+    found = _VERSIONED.match(name)
+    if found is None:
+        return name, None
+    return found[1] + (found[3] or ""), int(found[2])
+
+
+def without_version(column: str) -> pl.Expr:
+    """Return a text column of stable IDs less their versions, as :func:`split_version` takes them off."""
+    return pl.col(column).str.replace(VERSIONED, "${1}${3}")
+
+
+#: Orthologs alone.
+ORTHOLOGS = tuple(str(kind) for kind in ORTHOLOG_TYPES)
+
+#: What is read: orthologs and gene splits.
+KEPT_TYPES = tuple(str(kind) for kind in HomologyType)
+
+#: Types of homology that Ensembl has used and that are neither orthologs nor gene splits: skipped, counted.
+OTHER_TYPES = frozenset(
+    {
+        "within_species_paralog",
+        "other_paralog",
+        "between_species_paralog",
+        "alt_allele",
+        "homoeolog_one2one",
+        "homoeolog_one2many",
+        "homoeolog_many2many",
+        # until release 73
+        "apparent_ortholog_one2one",
+        "possible_ortholog",
+        "contiguous_gene_split",
+        "putative_gene_split",
+        "projection_unchanged",
+        "projection_altered",
+        # until about release 60: best reciprocal hits, unique and multiple, and by synteny
+        "UBRH",
+        "BRH",
+        "MBRH",
+        "RHS",
+        # rapid release: best hits
+        "homolog_bbh",
+        "homolog_rbbh",
+    }
+)
+
+#: All others are errors.
+KNOWN_TYPES = OTHER_TYPES.union(KEPT_TYPES)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import homodb
 from homodb.etl.gene_marks import non_coding_biotype, with_marks
 from homodb.etl.genes import Genes, collect, keyed, with_primary
-from homodb.etl.sources.records import GENES
+from homodb.etl.sources import GENES
 from homodb.schema.species import find, gene_key
 
 HUMAN, MOUSE, PIG = (find(name).number for name in ("human", "mouse", "pig"))

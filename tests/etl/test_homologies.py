@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import homodb
 from homodb.etl.genes import Genes, collect
 from homodb.etl.homologies import Homologies, key_homologies
-from homodb.etl.sources.records import GENES, HOMOLOGIES
+from homodb.etl.sources import GENES, HOMOLOGIES
 from homodb.schema.species import find
 
 HUMAN, MOUSE, PIG = (find(name).number for name in ("human", "mouse", "pig"))

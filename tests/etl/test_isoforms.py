@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from homodb.etl import isoforms
 from homodb.etl.isoforms import BASES, choose_canonical
-from homodb.etl.sources import canonical, proteome
-from homodb.etl.sources.records import CANONICAL, PROTEINS
+from homodb.etl.sources import CANONICAL, PROTEINS, read_canonical, read_proteome, records
 from homodb.schema.species import find
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -116,7 +115,7 @@ def test_frames_of_the_readers_schemas() -> None:
 
 def test_the_example() -> None:
     assert doctest.testmod(isoforms).failed == 0
-    assert doctest.testmod(proteome).failed == 0
+    assert doctest.testmod(records).failed == 0
 
 
 genes = st.sampled_from(["G1", "G2", "G3"])
@@ -152,8 +151,8 @@ def test_a_plain_rewrite_agrees(rows: list[tuple[int, str, int, int]], made: lis
 @pytest.mark.shared
 def test_real_isoforms() -> None:
     human = find("human")
-    reading = proteome.read(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", human)
-    mane = canonical.read(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", human)
+    reading = read_proteome(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", human)
+    mane = read_canonical(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", human)
     result = choose_canonical(pl.DataFrame(reading.proteins), pl.DataFrame(mane.canonical))
     assert result["canonical"].sum() == 519
     bases = dict(result["canonical_basis"].drop_nulls().value_counts().rows())

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import annotation
-from homodb.etl.sources.records import CANONICAL, GENES, Reading
+from homodb.etl.sources import CANONICAL, GENES, Reading, read_annotation
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 
@@ -33,7 +32,7 @@ def line(
 def read(folder: Path, content: str | bytes) -> Reading:
     path = folder / "annotation.gtf"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return annotation.read(path, HUMAN)
+    return read_annotation(path, HUMAN)
 
 
 def claims(reading: Reading) -> set[tuple[str, str, str]]:
@@ -330,7 +329,7 @@ def test_a_gene_spans_what_is_told_of_it(
     path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
     found = {
         row["stable_id"]: (row["region"], row["region_start"], row["region_end"])
-        for row in annotation.read(path, HUMAN).genes.to_pylist()
+        for row in read_annotation(path, HUMAN).genes.to_pylist()
     }
     assert found == {
         f"G{number}": (f"r{number}", min(start for start, _ in pieces), max(end for _, end in pieces))
@@ -345,4 +344,4 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     path = tmp_path_factory.mktemp("gtf") / "a.gtf.gz"
     path.write_bytes(packed[: data.draw(st.integers(0, len(packed) - 1))])
     with pytest.raises(InputError):
-        annotation.read(path, HUMAN)
+        read_annotation(path, HUMAN)

@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import biomart
-from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading
+from homodb.etl.sources import GENES, HOMOLOGIES, Reading, read_biomart
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
 
@@ -84,7 +83,7 @@ def table(
 def read(folder: Path, content: str | bytes, source: Species = HUMAN, target: Species = MOUSE) -> Reading:
     path = folder / "export"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return biomart.read(path, source, target)
+    return read_biomart(path, source, target)
 
 
 def problems(folder: Path, content: str | bytes, source: Species = HUMAN, target: Species = MOUSE) -> list[str]:
@@ -424,7 +423,7 @@ def test_semicolons_are_not_commas(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(InputError, match="cannot be read"):
-            biomart.read(path, HUMAN, MOUSE)
+            read_biomart(path, HUMAN, MOUSE)
 
 
 # ------------------------------------------------------------------------------- damage, several problems, lines

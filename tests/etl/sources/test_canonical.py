@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import canonical
-from homodb.etl.sources.records import CANONICAL, Reading
+from homodb.etl.sources import CANONICAL, Reading, read_canonical
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 
@@ -26,7 +25,7 @@ SECOND = "GeneID:2\tENSG00000000002.1\tX\tENST00000000003.4\tMANE Select\n"
 def read(folder: Path, content: bytes | str) -> Reading:
     path = folder / "MANE.summary.txt"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return canonical.read(path, HUMAN)
+    return read_canonical(path, HUMAN)
 
 
 def test_selected_transcripts_are_claims(tmp_path: Path) -> None:
@@ -107,13 +106,13 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     path = tmp_path_factory.mktemp("mane") / "MANE.txt.gz"
     path.write_bytes(packed[: data.draw(st.integers(0, len(packed) - 1))])
     with pytest.raises(InputError):
-        canonical.read(path, HUMAN)
+        read_canonical(path, HUMAN)
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")
 @pytest.mark.shared
 def test_mane_1_0() -> None:
-    reading = canonical.read(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", HUMAN)
+    reading = read_canonical(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", HUMAN)
     assert (reading.rows, reading.kept) == (19120, 19062)
     assert reading.skipped == {"MANE Plus Clinical": 58}
     by_gene = dict(

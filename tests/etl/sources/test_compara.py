@@ -16,9 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import compara
-from homodb.etl.sources.homology_types import OTHER_TYPES
-from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading
+from homodb.etl.sources import GENES, HOMOLOGIES, NOT_ASKED, OTHER_TYPES, Reading, read_compara
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species
 
@@ -70,7 +68,7 @@ def file(folder: Path, content: str | bytes, *, packed: bool = False) -> Path:
 
 def problems(path: Path, pairs: Sequence[tuple[Species, Species]] = PAIR) -> list[tuple[int, str, str]]:
     with pytest.raises(InputError) as caught:
-        compara.read(path, pairs)
+        read_compara(path, pairs)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     return [(problem.line, problem.kind, problem.seen) for problem in caught.value.problems]
@@ -80,7 +78,7 @@ def problems(path: Path, pairs: Sequence[tuple[Species, Species]] = PAIR) -> lis
 
 
 def test_a_homology_has_its_species_in_order_and_each_side_its_values(tmp_path: Path) -> None:
-    reading = compara.read(file(tmp_path, text([INS, turned(INS)])), PAIR)
+    reading = read_compara(file(tmp_path, text([INS, turned(INS)])), PAIR)
     assert reading.homologies.schema.equals(HOMOLOGIES)
     assert reading.genes.schema.equals(GENES)
     wanted = {
@@ -97,13 +95,13 @@ def test_a_homology_has_its_species_in_order_and_each_side_its_values(tmp_path: 
 
 @pytest.mark.parametrize("kind", ORTHOLOGS)
 def test_orthologs_of_each_type_are_kept(tmp_path: Path, kind: str) -> None:
-    reading = compara.read(file(tmp_path, text([row(homology_type=kind)])), [(MOUSE, HUMAN)])
+    reading = read_compara(file(tmp_path, text([row(homology_type=kind)])), [(MOUSE, HUMAN)])
     assert reading.homologies["homology_type"].to_pylist() == [kind]
 
 
 def test_a_gene_split_told_from_either_side_is_an_exact_repeat(tmp_path: Path) -> None:
     split = row(homology_type="gene_split", homology_gene_stable_id="ENSG00000000001", homology_species="homo_sapiens")
-    reading = compara.read(file(tmp_path, text([split, turned(split)])), PAIR)
+    reading = read_compara(file(tmp_path, text([split, turned(split)])), PAIR)
     one, other = reading.homologies.to_pylist()
     assert one == other
     assert (one["species_a"], one["species_b"], one["homology_type"]) == (7, 7, "gene_split")
@@ -128,9 +126,9 @@ def test_rows_that_are_not_kept_are_counted_by_reason(tmp_path: Path) -> None:
         *(row(homology_type=kind, **rat) for kind in sorted(OTHER_TYPES)),
         row(homology_type="other_paralog", species="pan_paniscus", identity="x"),
     ]
-    reading = compara.read(file(tmp_path, text(rows)), PAIR)
+    reading = read_compara(file(tmp_path, text(rows)), PAIR)
     assert (reading.rows, reading.kept) == (len(rows), 1)
-    counts = dict.fromkeys(sorted(OTHER_TYPES), 1) | {"other_paralog": 2, compara.NOT_ASKED: 6}
+    counts = dict.fromkeys(sorted(OTHER_TYPES), 1) | {"other_paralog": 2, NOT_ASKED: 6}
     assert reading.skipped == counts
 
 
@@ -146,31 +144,31 @@ def test_types_that_ensembl_has_used_are_known() -> None:
 
 
 def test_a_file_without_a_row_of_the_pair_is_fine(tmp_path: Path) -> None:
-    reading = compara.read(file(tmp_path, text([row(homology_species="rattus_norvegicus")])), PAIR)
+    reading = read_compara(file(tmp_path, text([row(homology_species="rattus_norvegicus")])), PAIR)
     assert (reading.kept, reading.homologies.num_rows, reading.genes.num_rows) == (0, 0, 0)
     assert reading.homologies.schema.equals(HOMOLOGIES)
-    assert reading.skipped == {compara.NOT_ASKED: 1}
+    assert reading.skipped == {NOT_ASKED: 1}
 
 
 def test_nothing_is_kept_when_nothing_is_asked_for(tmp_path: Path) -> None:
-    assert compara.read(file(tmp_path, text([INS])), []).skipped == {compara.NOT_ASKED: 1}
+    assert read_compara(file(tmp_path, text([INS])), []).skipped == {NOT_ASKED: 1}
 
 
 def test_a_pair_is_not_read_for_species_that_other_pairs_ask_for(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS, row(species="rattus_norvegicus")]))
-    reading = compara.read(path, [(HUMAN, MOUSE), (HUMAN, RAT)])
-    assert (reading.kept, reading.skipped) == (1, {compara.NOT_ASKED: 1})
+    reading = read_compara(path, [(HUMAN, MOUSE), (HUMAN, RAT)])
+    assert (reading.kept, reading.skipped) == (1, {NOT_ASKED: 1})
 
 
 def test_columns_may_stand_in_any_order_with_others_between(tmp_path: Path) -> None:
     columns = ("extra", *reversed(COLUMNS), "more")
     path = file(tmp_path, text([INS | {"extra": "e", "more": ""}], columns))
-    expected = compara.read(file(tmp_path / "..", text([INS])), PAIR).homologies
-    assert compara.read(path, PAIR).homologies.equals(expected)
+    expected = read_compara(file(tmp_path / "..", text([INS])), PAIR).homologies
+    assert read_compara(path, PAIR).homologies.equals(expected)
 
 
 def test_the_first_dumps_have_fewer_columns(tmp_path: Path) -> None:
-    (only,) = compara.read(file(tmp_path, text([INS], COLUMNS[:9])), PAIR).homologies.to_pylist()
+    (only,) = read_compara(file(tmp_path, text([INS], COLUMNS[:9])), PAIR).homologies.to_pylist()
     assert [only[name] for name in ("dn", "ds", "goc", "wga", "confidence")] == [None] * 5
     assert only["identity_a"] == 78.18
 
@@ -178,7 +176,7 @@ def test_the_first_dumps_have_fewer_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["", "NULL", r"\N", "NA", " "])
 def test_values_may_be_missing(tmp_path: Path, missing: str) -> None:
     gaps = dict.fromkeys(("identity", "protein_stable_id", *OPTIONAL), missing)
-    (only,) = compara.read(file(tmp_path, text([row(**gaps)])), PAIR).homologies.to_pylist()
+    (only,) = read_compara(file(tmp_path, text([row(**gaps)])), PAIR).homologies.to_pylist()
     assert [name for name, value in only.items() if value is None] == [
         "symbol_a", "symbol_b", "protein_b", "identity_b", "goc", "wga", "confidence", "dn", "ds",
     ]  # fmt: skip
@@ -187,27 +185,27 @@ def test_values_may_be_missing(tmp_path: Path, missing: str) -> None:
 def test_bounds_belong_to_the_range(tmp_path: Path) -> None:
     low = dict.fromkeys(("identity", "goc_score", "wga_coverage", "is_high_confidence", "dn"), "0")
     high = dict.fromkeys(("identity", "goc_score", "wga_coverage"), "100.0")
-    reading = compara.read(file(tmp_path, text([row(**low), row(**high, ds="1e3")])), PAIR)
+    reading = read_compara(file(tmp_path, text([row(**low), row(**high, ds="1e3")])), PAIR)
     assert reading.homologies["identity_b"].to_pylist() == [0.0, 100.0]
 
 
 def test_species_are_read_whatever_their_case_and_around_blanks(tmp_path: Path) -> None:
     path = file(tmp_path, text([row(species="Homo_sapiens ", homology_gene_stable_id=" ENSMUSG1 ")]))
-    assert compara.read(path, PAIR).homologies["stable_id_a"].to_pylist() == ["ENSMUSG1"]
+    assert read_compara(path, PAIR).homologies["stable_id_a"].to_pylist() == ["ENSMUSG1"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_line_ends_compression_and_a_byte_order_mark_make_no_difference(tmp_path: Path, packed: bool, end: str) -> None:
-    expected = compara.read(file(tmp_path, text([INS])), PAIR).homologies
+    expected = read_compara(file(tmp_path, text([INS])), PAIR).homologies
     path = file(tmp_path, "\ufeff" + text([INS], end=end), packed=packed)
-    assert compara.read(path, PAIR).homologies.equals(expected)
+    assert read_compara(path, PAIR).homologies.equals(expected)
 
 
 def test_rows_beyond_one_block_are_read_in_order(tmp_path: Path) -> None:
     rows = [row(gene_stable_id=f"ENSG{at:011}", homology_id=str(at)) for at in range(30_000)]
     assert len(text(rows)) > 2 * 2**21
-    reading = compara.read(file(tmp_path, text(rows), packed=True), PAIR)
+    reading = read_compara(file(tmp_path, text(rows), packed=True), PAIR)
     assert reading.homologies["stable_id_b"].to_pylist() == [values["gene_stable_id"] for values in rows]
 
 
@@ -265,13 +263,13 @@ def test_all_problems_of_a_file_are_told_at_once_twenty_of_a_kind(tmp_path: Path
     identities = [(at + 2, "identity outside 0 to 100", str(200 + at)) for at in range(20)]
     assert listed == [*identities, (27, "is_high_confidence is not 0 or 1", "2")]
     with pytest.raises(InputError, match=r"26 problems: .*and 5 more: identity outside 0 to 100$") as caught:
-        compara.read(path, PAIR)
+        read_compara(path, PAIR)
     assert len(re.findall(r"line \d+: identity outside", str(caught.value))) == 20
 
 
 def test_problems_in_rows_that_are_not_kept_are_not_looked_for(tmp_path: Path) -> None:
     rows = [INS, row(identity="200", homology_species=STRAIN), row(dn="-1", homology_type="other_paralog")]
-    assert compara.read(file(tmp_path, text(rows)), PAIR).kept == 1
+    assert read_compara(file(tmp_path, text(rows)), PAIR).kept == 1
 
 
 def test_all_missing_columns_are_named(tmp_path: Path) -> None:
@@ -382,7 +380,7 @@ def test_a_corrupted_gzip_never_reads_as_something_else(packed_dump: bytes, plac
         path = file(Path(folder), bytes(damaged))
         if 3 <= place % len(damaged) < 10:  # flags, time, level and system in the header of the gzip stream
             try:
-                reading = compara.read(path, PAIR)
+                reading = read_compara(path, PAIR)
             except InputError:
                 return
             assert reading.genes["stable_id"].to_pylist()[1:] == sorted(NUMBERED)
@@ -449,7 +447,7 @@ def naively(path: Path, pairs: Sequence[tuple[Species, Species]]) -> tuple[list[
             if kind not in ORTHOLOGS and not split:
                 skipped[kind] += 1
             elif (one != other or one not in numbers) if split else frozenset((one, other)) not in asked:
-                skipped[compara.NOT_ASKED] += 1
+                skipped[NOT_ASKED] += 1
             else:
                 a, b = side(values, numbers, ""), side(values, numbers, "homology_")
                 if (a[0], a[1] if split else "") > (b[0], b[1] if split else ""):
@@ -485,7 +483,7 @@ def test_random_files_read_as_a_naive_reader_does(
             if not chosen:
                 assert [kind for _, kind, _ in problems(path, asked)] == ["the file has a header and no rows"]
                 continue
-            reading = compara.read(path, asked)
+            reading = read_compara(path, asked)
         assert told(reading) == expected
         assert (reading.rows, reading.kept, reading.skipped) == (len(chosen), len(expected), skipped)
         genes = list(zip(*(reading.genes[name].to_pylist() for name in ("species", "stable_id")), strict=True))

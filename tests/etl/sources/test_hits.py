@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import hits
-from homodb.etl.sources.records import HITS, Reading
+from homodb.etl.sources import HITS, Reading, read_hits
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
 
@@ -28,7 +27,7 @@ def read(
 ) -> Reading:
     path = folder / "hits.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return hits.read(path, source, target, unknown=unknown)
+    return read_hits(path, source, target, unknown=unknown)
 
 
 def problems(folder: Path, content: str | bytes) -> list[str]:

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import proteome, stable_ids
-from homodb.etl.sources.records import GENES, PROTEINS, Reading
+from homodb.etl.sources import GENES, PROTEINS, Reading, read_proteome, split_version
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 
@@ -30,7 +29,7 @@ TRDD1 = (
 def read(folder: Path, content: str | bytes) -> Reading:
     path = folder / "pep.all.fa"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return proteome.read(path, HUMAN)
+    return read_proteome(path, HUMAN)
 
 
 def header(protein: str = "ENSP00000000001.1", gene: str = "ENSG00000000001.1", **more: str) -> str:
@@ -102,7 +101,7 @@ def test_a_header_tells_the_gene_and_the_protein(tmp_path: Path) -> None:
     ],
 )
 def test_a_version_comes_off_ids_that_carry_versions_only(name: str, bare: str, version: int | None) -> None:
-    assert stable_ids.split_version(name) == (bare, version)
+    assert split_version(name) == (bare, version)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +281,7 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        proteome.read(tmp_path / "none.fa", HUMAN)
+        read_proteome(tmp_path / "none.fa", HUMAN)
 
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWYBZJUOX"
@@ -338,7 +337,7 @@ def naive(text: str) -> tuple[dict[str, tuple[object, ...]], dict[str, str]]:
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: str, packed: bool) -> None:
     path = tmp_path_factory.mktemp("fasta") / "pep.fa"
     path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
-    reading = proteome.read(path, HUMAN)
+    reading = read_proteome(path, HUMAN)
     genes, sequences = naive(text)
     columns = ("version", "symbol", "region", "region_start", "region_end", "strand")
     read_genes = {row["stable_id"]: tuple(row[name] for name in columns) for row in reading.genes.to_pylist()}
@@ -360,7 +359,7 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     path = tmp_path_factory.mktemp("fasta") / "pep.fa.gz"
     path.write_bytes(packed[: data.draw(st.integers(0, len(packed) - 1))])
     with pytest.raises(InputError):
-        proteome.read(path, HUMAN)
+        read_proteome(path, HUMAN)
 
 
 @needs_shared
@@ -375,7 +374,7 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     ],
 )
 def test_real_proteomes(file: str, species: str, proteins: int, kept: int, genes: int) -> None:
-    reading = proteome.read(SHARED / "proteomes" / file, find(species))
+    reading = read_proteome(SHARED / "proteomes" / file, find(species))
     assert (reading.rows, reading.kept, reading.genes.num_rows) == (proteins, kept, genes)
     assert reading.kept + sum(reading.skipped.values()) == reading.rows
     assert reading.genes["region"].null_count == reading.genes["strand"].null_count == 0
@@ -385,18 +384,18 @@ def test_real_proteomes(file: str, species: str, proteins: int, kept: int, genes
 @needs_shared
 @pytest.mark.shared
 def test_real_quirks() -> None:
-    sloth = proteome.read(
+    sloth = read_proteome(
         SHARED / "proteomes/Choloepus_hoffmanni.choHof1.pep.all.fa.gz", find("choloepus_hoffmanni")
     ).proteins
     unknown = sum(sloth["unknown_residues"].to_pylist()) / sum(sloth["length"].to_pylist())
     assert round(unknown, 2) == 0.17
-    short = proteome.read(SHARED / "proteomes/Homo_sapiens.GRCh38.pep.short.fa.gz", HUMAN)
+    short = read_proteome(SHARED / "proteomes/Homo_sapiens.GRCh38.pep.short.fa.gz", HUMAN)
     assert min(short.proteins["length"].to_pylist()) == 2, "immune segments"
     assert short.skipped == {"records that repeat another exactly": 1}
-    yeast = proteome.read(SHARED / "proteomes/Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz", find("yeast"))
+    yeast = read_proteome(SHARED / "proteomes/Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz", find("yeast"))
     assert yeast.genes["version"].null_count == 6692
     assert {"YPR170W-A", "YIL014C-A"} <= set(yeast.genes["stable_id"].to_pylist())
-    small = proteome.read(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", HUMAN)
+    small = read_proteome(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", HUMAN)
     actn4 = next(row for row in small.genes.to_pylist() if row["stable_id"] == "ENSG00000282844")
     assert actn4["region"] == "CHR_HG26_PATCH"
     assert (actn4["symbol"], actn4["description"]) == ("ACTN4", "actinin alpha 4")
