@@ -55,13 +55,13 @@ def build(
 
     from homodb.etl.build import build as build_release
     from homodb.etl.config import BuildConfig, EnsemblConfig
-    from homodb.etl.fetch.inputs import config_of
+    from homodb.etl.fetch import config_from_ensembl
 
     if config is not None:
         refuse(context, _OF_ENSEMBL, f"is for a build without a config: {config} says it in [ensembl] or [embedding]")
         chosen: Path | BuildConfig = config
     elif ensembl is not None:
-        chosen = config_of(EnsemblConfig(ensembl, division, base), species, model)
+        chosen = config_from_ensembl(EnsemblConfig(ensembl, division, base), species, model)
     else:
         raise OptionsError("there is nothing to build from: give a config, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:

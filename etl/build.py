@@ -79,28 +79,26 @@ def build(
 
 def _fetched(settings: BuildConfig, offline: bool, patience: Patience | None, runner: Runner) -> BuildConfig:
     """Fetch what ``[ensembl]`` names, and add it to the config."""
-    from homodb.etl.fetch.inputs import fetched_species, with_inputs
-    from homodb.etl.fetch.progress import Progress
-    from homodb.etl.fetch.run import Fetch, fetch
+    from homodb.etl.fetch import Fetch, FetchProgress, add_fetched_inputs, fetch_files, fetched_species
 
     wanted = settings.ensembl
     species = [entry.species for entry in fetched_species(settings)]
     if wanted is None or not species:
         return settings
 
-    def report(now: Progress) -> None:
+    def report(now: FetchProgress) -> None:
         if now.all_bytes and now.bytes <= now.all_bytes:
             runner.part(now.bytes, now.all_bytes)
 
     found: Fetch = runner.run(
         "fetch",
         f"Ensembl {wanted.release}",
-        lambda: fetch(wanted, species, offline=offline, patience=patience, report=report),
+        lambda: fetch_files(wanted, species, offline=offline, patience=patience, report=report),
         lambda done: len(done.missing),
     )
     for note in found.notes:
         _LOG.warning("%s", note)
-    return with_inputs(settings, found.record, found.folder)
+    return add_fetched_inputs(settings, found.record, found.folder)
 
 
 def _written(settings: BuildConfig) -> list[str]:

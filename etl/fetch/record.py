@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from homodb.etl.sources.ensembl_layout import LAYOUT
+from homodb.etl.fetch.ensembl import LAYOUT
 from homodb.etl.sources.text import sha256 as sha256_of
 from homodb.schema.errors import ConfigError
 from homodb.schema.files import whole_file
@@ -29,7 +29,7 @@ class File:
     url
         Its address.
     published
-        Checksum that is published beside it, as :mod:`homodb.etl.sources.checksums` tells it.
+        Checksum that is published beside it, as :mod:`homodb.etl.fetch.ensembl` tells it.
     low, high
         Between which sizes its listing put it.
     bytes, sha256
@@ -128,7 +128,7 @@ def read_record(folder: Path) -> Record | None:
     return record
 
 
-def is_there(folder: Path, file: File) -> bool:
+def is_downloaded(folder: Path, file: File) -> bool:
     """Tell whether a file lies in the folder as it came."""
     path = folder / file.path
     if file.sha256 is None or not path.is_file() or path.stat().st_size != file.bytes:
@@ -136,7 +136,7 @@ def is_there(folder: Path, file: File) -> bool:
     return sha256_of(path) == file.sha256
 
 
-def forgotten(file: File) -> File:
+def without_download(file: File) -> File:
     """Return what is known of a file before it comes."""
     return replace(file, bytes=None, sha256=None, etag=None, last_modified=None, fetched=None)
 

@@ -1,9 +1,9 @@
 """Other identifiers of genes: cross-references, synonyms, retired stable IDs.
 
-Cross-references are in the dumps ``<species>.<assembly>.<release>.{entrez,uniprot,refseq}.tsv.gz``, with a README beside
-them (for example https://ftp.ensembl.org/pub/release-113/tsv/homo_sapiens/). Synonyms are a table of BioMart's attribute
-"Gene Synonym", or an export of ``external_synonym``. Retired stable IDs are in table ``stable_id_event`` of an Ensembl
-core database, dumped below ``mysql/<database>/``.
+Cross-references are in the dumps ``<species>.<assembly>.<release>.{entrez,uniprot,refseq}.tsv.gz``, with a README in
+the same folder (for example https://ftp.ensembl.org/pub/release-113/tsv/homo_sapiens/). Synonyms are a table of
+BioMart's attribute "Gene Synonym", or an export of ``external_synonym``. Retired stable IDs are in table
+``stable_id_event`` of an Ensembl core database, dumped below ``mysql/<database>/``.
 """
 
 from __future__ import annotations

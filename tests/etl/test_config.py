@@ -12,7 +12,7 @@ from homodb.etl.config_toml import read_config
 from homodb.etl.embeddings.model import Long
 from homodb.etl.embeddings.pooling import Pooling
 from homodb.etl.evidence import Parameters
-from homodb.etl.sources.ensembl_layout import LAYOUT
+from homodb.etl.fetch import LAYOUT
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.species import find
 

@@ -30,11 +30,20 @@ from homodb.cli.app import app
 from homodb.etl.build import build
 from homodb.etl.config import EnsemblConfig
 from homodb.etl.config_toml import read_config
-from homodb.etl.fetch import bring
-from homodb.etl.fetch.inputs import config_of, named, with_inputs
-from homodb.etl.fetch.progress import Progress
-from homodb.etl.fetch.record import RECORD, read_record
-from homodb.etl.fetch.run import Fetch, fetch, folder_of, plan
+from homodb.etl.fetch import (
+    RECORD,
+    Fetch,
+    FetchProgress,
+    add_fetched_inputs,
+    config_from_ensembl,
+    download,
+    download_files,
+    fetch_files,
+    fetch_folder,
+    parse_species,
+    plan_fetch,
+    read_record,
+)
 from homodb.etl.inputs import read_inputs
 from homodb.etl.runner import Runner
 from homodb.schema.errors import (
@@ -90,7 +99,7 @@ def pub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates and waiting for a busy disk take longer than most of these tests."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(bring.httpx, "Client", partial(httpx.Client, verify=False))
+    monkeypatch.setattr(download.httpx, "Client", partial(httpx.Client, verify=False))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +121,7 @@ def patience(**settings: Any) -> Patience:
 
 def bring_in(site: Site, folder: Path, names: str = NAMES, **settings: Any) -> Fetch:
     wanted = EnsemblConfig(RELEASE, base=site.base, folder=folder)
-    return fetch(wanted, named(names), **{"patience": patience()} | settings)
+    return fetch_files(wanted, parse_species(names), **{"patience": patience()} | settings)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -152,7 +161,7 @@ def whole(served: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
 
 class TestWhatIsFetched:
     def test_everything_of_the_layout(self, site: Site, tmp_path: Path, pub: Path) -> None:
-        told: list[Progress] = []
+        told: list[FetchProgress] = []
         done = bring_in(site, tmp_path / "in", PAIR, report=told.append)
         names = {path.partition("/")[2] for path in contents(tmp_path / "in") if path.startswith("release-")}
         compara = "tsv/ensembl-compara/homologies"
@@ -223,7 +232,9 @@ class TestWhatIsFetched:
         assert "[[homology]]" in (tmp_path / "release.toml").read_text()
 
     def test_dry_run(self, site: Site, tmp_path: Path) -> None:
-        found = plan(EnsemblConfig(RELEASE, base=site.base, folder=tmp_path / "in"), named(PAIR), patience=patience())
+        found = plan_fetch(
+            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path / "in"), parse_species(PAIR), patience=patience()
+        )
         assert len(found.missing) == len(found.files) > 15
         about, real = found.missing_bytes, sum((site.root / file.path).stat().st_size for file in found.files)
         assert about is not None
@@ -233,9 +244,9 @@ class TestWhatIsFetched:
 
     def test_the_cache_is_the_usual_place(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("HOMODB_CACHE", str(tmp_path))
-        assert folder_of(EnsemblConfig(113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
+        assert fetch_folder(EnsemblConfig(113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
         mirror = EnsemblConfig(60, "plants", "https://example.org/a/../b//")
-        assert folder_of(mirror).parent == tmp_path / "ensembl"
+        assert fetch_folder(mirror).parent == tmp_path / "ensembl"
 
     def test_plain_and_compressed_beside_each_other(self, site: Site, tmp_path: Path, pub: Path) -> None:
         plain = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/{PEP}".removesuffix(".gz")
@@ -261,7 +272,7 @@ class TestErrors:
     def wrong(self, site: Site, folder: Path, names: str = NAMES, **wanted: Any) -> str:
         config = EnsemblConfig(**{"release": RELEASE, "base": site.base, "folder": folder} | wanted)
         with pytest.raises(HomodbError) as caught:
-            fetch(config, named(names), patience=patience())
+            fetch_files(config, parse_species(names), patience=patience())
         assert "\n" not in str(caught.value)
         assert not (folder / "release.toml").exists()
         return f"{type(caught.value).__name__}: {caught.value}"
@@ -286,11 +297,11 @@ class TestErrors:
 
     def test_names_that_mean_no_species(self) -> None:
         with pytest.raises(UnknownSpeciesError, match="humna"):
-            named("humna,mouse")
+            parse_species("humna,mouse")
         with pytest.raises(ConfigError, match="homo_sapiens stands twice"):
-            named("human,9606")
+            parse_species("human,9606")
         with pytest.raises(ConfigError, match="no species"):
-            named(" , ")
+            parse_species(" , ")
 
     def test_a_species_without_proteome(self, site: Site, tmp_path: Path, pub: Path) -> None:
         pep = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/{PEP}"
@@ -381,9 +392,11 @@ class TestErrors:
 
         record = read_record(tmp_path)
         assert record is None
-        found = plan(EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), named(NAMES), patience=patience())
+        found = plan_fetch(
+            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
+        )
         with pytest.raises(StoppedError, match="the same command goes on") as caught:
-            bring.bring(
+            download_files(
                 found.missing, tmp_path, most=2, checksums=True, patience=patience(), report=lambda *_: None, done=stop
             )
         assert caught.value.exit_code == 130
@@ -391,13 +404,15 @@ class TestErrors:
         assert contents(tmp_path) == whole
 
     def test_what_waits_ends_when_another_file_fails(self, site: Site, tmp_path: Path) -> None:
-        found = plan(EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), named(NAMES), patience=patience())
+        found = plan_fetch(
+            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
+        )
         site.reset()
         site.faults[PEP] = [FAULTS["503 with Retry-After"]] * 9
         site.faults["gtf.gz"] = [FAULTS["404"]]
         hour = Patience(first=3600.0, longest=3600.0, chance=lambda: 1.0)
         with pytest.raises(TransferError, match="404"):
-            bring.bring(
+            download_files(
                 found.missing, tmp_path, most=len(found.missing), checksums=True, patience=hour,
                 report=lambda *_: None, done=lambda file: None,
             )  # fmt: skip
@@ -622,7 +637,10 @@ class TestBuild:
     def test_the_config_in_memory_is_the_one_in_the_folder(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path, PAIR)
         wanted = EnsemblConfig(RELEASE, base=site.base, folder=tmp_path)
-        made, read = with_inputs(config_of(wanted, PAIR), done.record, tmp_path), read_config(done.config)
+        made, read = (
+            add_fetched_inputs(config_from_ensembl(wanted, PAIR), done.record, tmp_path),
+            read_config(done.config),
+        )
         assert (made.species, made.homologies, made.release) == (read.species, read.homologies, read.release)
 
     def test_a_config_with_ensembl(

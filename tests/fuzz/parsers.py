@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homodb.etl.config_toml import read_config
+from homodb.etl.fetch import read_checksums, read_listing, read_species_list
 from homodb.etl.sources import (
     read_annotation,
     read_biomart,
@@ -23,9 +24,6 @@ from homodb.etl.sources import (
     read_synonyms,
     read_xrefs,
 )
-from homodb.etl.sources.checksums import read_checksums
-from homodb.etl.sources.ensembl_layout import read_species_list
-from homodb.etl.sources.listing import read_listing
 from homodb.query.lists.table import read_table
 from homodb.schema.errors import HomodbError
 from homodb.schema.manifest import read_manifest

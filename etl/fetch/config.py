@@ -34,7 +34,7 @@ _HEADED = ("xrefs", "compara")
 _SMALL = 1 << 16
 
 
-def with_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildConfig:
+def add_fetched_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildConfig:
     """Add what was fetched to a config: to its species without a proteome of their own, and to their pairs.
 
     Parameters
@@ -92,7 +92,7 @@ def fetched_species(settings: BuildConfig) -> list[SpeciesConfig]:
     return [entry for entry in settings.species if entry.proteome is None]
 
 
-def named(text: str | None) -> list[Species]:
+def parse_species(text: str | None) -> list[Species]:
     """Return the species that a list of names, separated by commas, means.
 
     Raises
@@ -102,7 +102,7 @@ def named(text: str | None) -> list[Species]:
 
     Examples
     --------
-    >>> [one.name for one in named("human, mice")]
+    >>> [one.name for one in parse_species("human, mice")]
     ['homo_sapiens', 'mus_musculus']
     """
     species = [find(name.strip()) for name in (text or "").split(",") if name.strip()]
@@ -114,7 +114,7 @@ def named(text: str | None) -> list[Species]:
     return species
 
 
-def config_of(wanted: EnsemblConfig, names: str | None, model: str | None = None) -> BuildConfig:
+def config_from_ensembl(wanted: EnsemblConfig, names: str | None, model: str | None = None) -> BuildConfig:
     """Make the config of a build from nothing but a release of Ensembl, names of species, and maybe a model.
 
     Raises
@@ -122,7 +122,7 @@ def config_of(wanted: EnsemblConfig, names: str | None, model: str | None = None
     ConfigError, UnknownSpeciesError
         For unknown species and models.
     """
-    species = named(names)
+    species = parse_species(names)
     if model is not None and model not in MODELS:
         raise ConfigError(f"there is no model {model!r}" + there_are(model, MODELS))
     return BuildConfig(

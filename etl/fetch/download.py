@@ -1,4 +1,4 @@
-"""Brings files over a few connections at a time, each verified before it counts as being there."""
+"""Brings files over a few connections at a time, each verified before it counts as being there; how far it is."""
 
 from __future__ import annotations
 
@@ -6,21 +6,82 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
+from homodb.etl.fetch.ensembl import has_checksum
 from homodb.etl.fetch.record import File
 from homodb.etl.sources import open_bytes
-from homodb.etl.sources.checksums import agrees
 from homodb.schema import transfer
 from homodb.schema.errors import InputError, StoppedError, TransferError
 from homodb.schema.files import make_folder
 from homodb.schema.patience import HaltedError, Patience
 from homodb.schema.transfer import Fetched
+
+
+@dataclass(frozen=True)
+class FetchProgress:
+    """How far it is.
+
+    Parameters
+    ----------
+    step
+        What is done.
+    files, all_files
+        Files that are there, of all.
+    bytes, all_bytes
+        Bytes that came, and about how many come in all; the latter None where a listing does not tell.
+    """
+
+    step: str
+    files: int = 0
+    all_files: int = 0
+    bytes: int = 0
+    all_bytes: int | None = None
+
+
+class ByteCounter:
+    """Adds up the bytes of files that come at the same time.
+
+    Parameters
+    ----------
+    files, missing
+        All files, and those that come.
+    report
+        Called with what it comes to.
+    """
+
+    def __init__(self, files: Sequence[File], missing: Sequence[File], report: Callable[[FetchProgress], None]) -> None:
+        self._report = report
+        self._bytes: dict[str, int] = {}
+        self._all, self._done, self._total = len(files), len(files) - len(missing), estimate_bytes(missing)
+
+    def moved(self, path: str, count: int) -> None:
+        """Note how many bytes of a file are there; from any thread."""
+        self._bytes[path] = count
+        self._tell(path)
+
+    def finished(self, file: File) -> None:
+        """Note that a file is there."""
+        self._done += 1
+        self._bytes[file.path] = file.bytes or 0
+        self._tell(file.path)
+
+    def _tell(self, path: str) -> None:
+        step = f"fetching {path.rpartition('/')[2]}"
+        self._report(FetchProgress(step, self._done, self._all, sum(list(self._bytes.values())), self._total))
+
+
+def estimate_bytes(files: Sequence[File]) -> int | None:
+    """Return about how many bytes files have."""
+    bounds = [(file.low, file.high) for file in files]
+    known = [(low + high) // 2 for low, high in bounds if low is not None and high is not None]
+    return sum(known) if len(known) == len(bounds) else None
+
 
 #: Where a listing does not tell a file's size: no input of a build is larger.
 _LARGEST = 1 << 37
@@ -28,7 +89,7 @@ _BLOCK = 1 << 20
 
 
 @contextmanager
-def polite_client(most: int) -> Iterator[tuple[httpx.Client, dict[str, httpx.Headers]]]:
+def open_client(most: int) -> Iterator[tuple[httpx.Client, dict[str, httpx.Headers]]]:
     """Open a client that uses so many connections at most and says who asks.
 
     Yields
@@ -51,7 +112,7 @@ def polite_client(most: int) -> Iterator[tuple[httpx.Client, dict[str, httpx.Hea
         yield client, told
 
 
-def bring(
+def download_files(
     files: Sequence[File],
     folder: Path,
     *,
@@ -66,7 +127,7 @@ def bring(
     Parameters
     ----------
     files
-        What to bring.
+        What to download.
     folder
         Where to.
     most
@@ -89,7 +150,7 @@ def bring(
     """
     halt = threading.Event()
     waiting = replace(patience, halt=halt)
-    with polite_client(most) as (client, told), ThreadPoolExecutor(most, "homodb-fetch") as pool:
+    with open_client(most) as (client, told), ThreadPoolExecutor(most, "homodb-fetch") as pool:
 
         def work(file: File) -> File:
             def moved(count: int) -> None:
@@ -160,7 +221,7 @@ def _wrong(file: File, came: Fetched, *, checksums: bool) -> str | None:
     if checksums and file.published is not None:
         kind = file.published.partition(":")[0]
         name = {"md5": "MD5SUM", "sum": "CHECKSUMS"}[kind]
-        return None if agrees(came.path, file.published) else f"has another checksum than {name} beside it says"
+        return None if has_checksum(came.path, file.published) else f"has another checksum than {name} beside it says"
     return _broken(came.path)
 
 
