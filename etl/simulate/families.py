@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from homodb.etl.simulate.settings import Settings
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
 from homodb.schema.errors import ConfigError
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from homodb.etl.simulate.families import GeneTrees, Kind, Role
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
 
 
 @dataclass(frozen=True)

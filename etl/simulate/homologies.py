@@ -10,13 +10,12 @@ import polars as pl
 from homodb.etl.simulate.annotation import Annotation
 from homodb.etl.simulate.calling import Calls, confident
 from homodb.etl.simulate.families import Role
-from homodb.etl.simulate.gene_order import conserved_order, in_alignment
-from homodb.etl.simulate.genome import DISTANT, Genome
+from homodb.etl.simulate.genome import DISTANT, Genome, conserved_order, in_alignment
 from homodb.etl.simulate.histories import TYPES, Histories
 from homodb.etl.simulate.layout import RELEASE, Layout, write_table
 from homodb.etl.simulate.proteome import Transcripts
 from homodb.etl.simulate.settings import Settings
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
 
 _SIDES = ("gene_stable_id", "protein_stable_id", "species", "identity")
 _COMPARA = (

@@ -11,19 +11,16 @@ import polars as pl
 
 from homodb.etl.simulate.annotation import Annotation, annotate
 from homodb.etl.simulate.calling import ERRORS, Calls, call
-from homodb.etl.simulate.cells import write_cells
-from homodb.etl.simulate.configs import write_configs
-from homodb.etl.simulate.expression import Expression, express
+from homodb.etl.simulate.cells import Expression, express, write_cells
 from homodb.etl.simulate.families import grow
-from homodb.etl.simulate.files import write_annotation, write_names
 from homodb.etl.simulate.genome import lay_out
 from homodb.etl.simulate.histories import read_histories
 from homodb.etl.simulate.homologies import beside_orthologs, called_table, write_biomart, write_compara
 from homodb.etl.simulate.layout import Layout
 from homodb.etl.simulate.proteome import ProteomeWriter
 from homodb.etl.simulate.settings import Progress, Settings, Summary
-from homodb.etl.simulate.tree import SpeciesTree, species_tree
-from homodb.etl.simulate.truth import write_truth
+from homodb.etl.simulate.species import SpeciesTree, species_tree
+from homodb.etl.simulate.write import write_annotation, write_configs, write_names, write_truth
 from homodb.etl.write import staged
 from homodb.schema.errors import OutputError
 from homodb.schema.files import check_folder

@@ -12,7 +12,7 @@ from homodb.etl.simulate import Settings
 from homodb.etl.simulate.calling import FALSE_PAIR, MISSED, RETYPED, SPLIT, WRONG_TYPE, Calls, call, confident
 from homodb.etl.simulate.families import GeneTrees, Role, grow
 from homodb.etl.simulate.histories import Histories, read_histories
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate.species import species_tree
 
 SETTINGS = Settings(
     species=4, genes=1_500, seed=4, duplication=0.001, missed=0.1, split=0.4, wrong_type=0.05, false_pairs=0.03

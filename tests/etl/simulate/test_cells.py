@@ -10,12 +10,11 @@ import pytest
 
 from homodb.etl.simulate import Settings
 from homodb.etl.simulate.annotation import Annotation, annotate
-from homodb.etl.simulate.cells import counts, design
-from homodb.etl.simulate.expression import Expression, express
+from homodb.etl.simulate.cells import Expression, counts, design, express
 from homodb.etl.simulate.families import GeneTrees, grow
 from homodb.etl.simulate.genome import lay_out
 from homodb.etl.simulate.histories import Histories, read_histories
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate.species import species_tree
 
 SETTINGS = Settings(
     species=3, genes=200, cells=1_800, seed=9, duplication=0.002, dispersion=0.0, dropout=0.0, ambient=0.0,

@@ -7,7 +7,7 @@ import pytest
 
 from homodb.etl.simulate import Settings
 from homodb.etl.simulate.families import _PRONE, GeneTrees, Kind, Role, grow
-from homodb.etl.simulate.tree import SpeciesTree, species_tree
+from homodb.etl.simulate.species import SpeciesTree, species_tree
 
 SETTINGS = Settings(species=5, genes=3_000, seed=3, duplication=0.002, loss=0.0015, birth=0.0002, bursts=0.0)
 

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from homodb.etl.simulate import Settings
 from homodb.etl.simulate.families import Role, grow
-from homodb.etl.simulate.gene_order import conserved_order, in_alignment
-from homodb.etl.simulate.genome import CHROMOSOME, Genome, _jump, _rearrange, lay_out
+from homodb.etl.simulate.genome import CHROMOSOME, Genome, _jump, _rearrange, conserved_order, in_alignment, lay_out
 from homodb.etl.simulate.histories import Histories, read_histories
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate.species import species_tree
 
 Pair = tuple[int, int, int]
 Place = tuple[int, int, bool]

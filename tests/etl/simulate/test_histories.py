@@ -10,7 +10,7 @@ import pytest
 from homodb.etl.simulate import Settings
 from homodb.etl.simulate.families import GeneTrees, Kind, Role, grow
 from homodb.etl.simulate.histories import TYPES, Histories, read_histories
-from homodb.etl.simulate.tree import SpeciesTree, species_tree
+from homodb.etl.simulate.species import SpeciesTree, species_tree
 
 Clade = tuple[SpeciesTree, GeneTrees, Histories]
 

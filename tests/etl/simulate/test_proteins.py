@@ -8,11 +8,9 @@ from scipy.linalg import expm
 from scipy.stats import chisquare
 
 from homodb.etl.simulate import Settings
-from homodb.etl.simulate.exchange import UNKNOWN, frequencies, rate_matrix
 from homodb.etl.simulate.families import GeneTrees, Kind, grow
-from homodb.etl.simulate.pace import Plan, plan
-from homodb.etl.simulate.proteins import Block, _Evolution, evolve
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate.proteins import UNKNOWN, Block, Plan, _Evolution, evolve, frequencies, plan, rate_matrix
+from homodb.etl.simulate.species import species_tree
 
 FAMILIES, LENGTH = 80, 400
 
