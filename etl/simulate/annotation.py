@@ -200,7 +200,7 @@ class Annotation:
         return own[np.lexsort((self.start[own], np.array([self.region[row] for row in own])))]
 
 
-def annotate(
+def annotate_genes(
     trees: GeneTrees, tree: SpeciesTree, histories: Histories, genome: Genome, settings: Settings
 ) -> Annotation:
     """Annotate all living genes and plant the traits.

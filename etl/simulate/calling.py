@@ -47,7 +47,7 @@ class Calls:
     group: np.ndarray
 
 
-def call(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
+def call_orthologs(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
     """Call orthologs.
 
     Parameters
@@ -143,7 +143,7 @@ def _false_pairs(
     return one[chosen], other[chosen]
 
 
-def confident(divergence: np.ndarray, identity: np.ndarray, goc: np.ndarray, wga: np.ndarray) -> np.ndarray:
+def is_confident(divergence: np.ndarray, identity: np.ndarray, goc: np.ndarray, wga: np.ndarray) -> np.ndarray:
     """Return which calls are of high confidence.
 
     Parameters

@@ -66,7 +66,7 @@ class Expression:
     expressed_as: list[str]
 
 
-def express(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Expression:
+def draw_expression(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Expression:
     """Draw programmes, and let descendants share them.
 
     Parameters
@@ -157,7 +157,7 @@ _TWICE, _FOREIGN = 0.003, 0.005
 
 
 @dataclass(frozen=True)
-class Design:
+class CellDesign:
     """The cells of a species and the columns of its matrix, before any count is drawn.
 
     Parameters
@@ -191,7 +191,7 @@ class Design:
         return soup
 
 
-def design(species: int, annotation: Annotation, expression: Expression, settings: Settings) -> Design:
+def design_cells(species: int, annotation: Annotation, expression: Expression, settings: Settings) -> CellDesign:
     """Decide a species' cells and the columns of its matrix.
 
     Parameters
@@ -223,7 +223,7 @@ def design(species: int, annotation: Annotation, expression: Expression, setting
     uneven = np.exp(rng.standard_normal((settings.donors, len(rows))) * _DONOR_SPREAD)
     profile = level.T[None] * uneven[:, None, :]
     profile /= profile.sum(axis=2, keepdims=True)
-    return Design(types, donors, depth, ambient, rows, _names(rows, annotation), profile)
+    return CellDesign(types, donors, depth, ambient, rows, _names(rows, annotation), profile)
 
 
 def _names(rows: np.ndarray, annotation: Annotation) -> list[str]:
@@ -237,8 +237,8 @@ def _names(rows: np.ndarray, annotation: Annotation) -> list[str]:
     return names
 
 
-def counts(
-    plan: Design, soup: np.ndarray, first: int, last: int, settings: Settings, rng: np.random.Generator
+def draw_counts(
+    plan: CellDesign, soup: np.ndarray, first: int, last: int, settings: Settings, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw the counts of some cells.
 
@@ -301,7 +301,7 @@ def write_cells(
     import pandas as pd
     from anndata.io import write_elem
 
-    plan = design(species, annotation, expression, settings)
+    plan = design_cells(species, annotation, expression, settings)
     rng = settings.stream("counts", species)
     name = tree.species[species]
     labels = [f"{name.name}_{cell:06d}" for cell in range(len(plan.types))]
@@ -330,7 +330,7 @@ def write_cells(
 
 
 def _write_matrix(
-    file: h5py.File, plan: Design, settings: Settings, rng: np.random.Generator, report: Callable[[int], None]
+    file: h5py.File, plan: CellDesign, settings: Settings, rng: np.random.Generator, report: Callable[[int], None]
 ) -> None:
     """Write the counts as a compressed sparse matrix, block by block."""
     cells, genes = len(plan.types), len(plan.names)
@@ -345,7 +345,7 @@ def _write_matrix(
     soup = plan.soup()
     for first in range(0, cells, step):
         last = min(cells, first + step)
-        drawn = counts(plan, soup, first, last, settings, rng)
+        drawn = draw_counts(plan, soup, first, last, settings, rng)
         row, column = np.nonzero(drawn)
         starts[first + 1 : last + 1] = starts[first] + np.cumsum(np.bincount(row, minlength=last - first))
         for dataset, values in ((data, drawn[row, column]), (indices, column)):

@@ -108,7 +108,7 @@ class _Forest:
         return np.arange(self.nodes - count, self.nodes)
 
 
-def grow(tree: SpeciesTree, settings: Settings) -> GeneTrees:
+def grow_families(tree: SpeciesTree, settings: Settings) -> GeneTrees:
     """Simulate the histories of all families.
 
     Parameters

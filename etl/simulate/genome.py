@@ -48,7 +48,7 @@ class Genome:
     rank: np.ndarray
 
 
-def lay_out(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Genome:
+def lay_out_genome(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Genome:
     """Let gene order evolve, and place every gene.
 
     Parameters

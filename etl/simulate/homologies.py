@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from homodb.etl.simulate.annotation import Annotation
-from homodb.etl.simulate.calling import Calls, confident
+from homodb.etl.simulate.calling import Calls, is_confident
 from homodb.etl.simulate.families import Role
 from homodb.etl.simulate.genome import DISTANT, Genome, conserved_order, in_alignment
 from homodb.etl.simulate.histories import TYPES, Histories
@@ -73,7 +73,7 @@ def called_table(
             "identity_b": identity[1, chosen],
             "goc": goc,
             "wga": np.round(wga, 2),
-            "confidence": confident(divergence, lower, goc, wga).astype(np.int8),
+            "confidence": is_confident(divergence, lower, goc, wga).astype(np.int8),
             "rna": rna,
         },
         schema_overrides={"homology_type": pl.String},

@@ -62,7 +62,7 @@ _FREQUENCIES = """
 
 
 @cache
-def frequencies() -> np.ndarray:
+def amino_acid_frequencies() -> np.ndarray:
     """Return how frequent each amino acid is in equilibrium."""
     counts = np.array(_FREQUENCIES.split(), np.float64)
     frequent: np.ndarray = counts / counts.sum()
@@ -74,9 +74,9 @@ def rate_matrix() -> np.ndarray:
     """Return the rates of replacement, from row to column, one replacement per site and unit of time on average."""
     matrix = np.zeros((20, 20))
     matrix[np.tril_indices(20, -1)] = np.array(_EXCHANGEABILITIES.split(), np.float64)
-    matrix = (matrix + matrix.T) * frequencies()
+    matrix = (matrix + matrix.T) * amino_acid_frequencies()
     np.fill_diagonal(matrix, -matrix.sum(axis=1))
-    rates: np.ndarray = matrix / -(frequencies() @ matrix.diagonal())
+    rates: np.ndarray = matrix / -(amino_acid_frequencies() @ matrix.diagonal())
     return rates
 
 
@@ -108,7 +108,7 @@ _LINKED = 0.6
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProteinPlan:
     """What is drawn for every family and node before any residue is.
 
     Parameters
@@ -126,7 +126,7 @@ class Plan:
     change: np.ndarray
 
 
-def plan(trees: GeneTrees, settings: Settings) -> Plan:
+def plan_proteins(trees: GeneTrees, settings: Settings) -> ProteinPlan:
     """Draw lengths, paces, and how much each branch changes.
 
     Parameters
@@ -149,7 +149,7 @@ def plan(trees: GeneTrees, settings: Settings) -> Plan:
     uneven = np.exp(rng.standard_normal(len(above)) * _BRANCH_SPREAD - _BRANCH_SPREAD**2 / 2)
     copied = np.where((trees.kind[above] == Kind.DUPLICATION) & (rng.random(len(above)) < 0.5), _COPY_PACE, 1.0)
     change = settings.substitution * elapsed * pace[trees.family] * uneven * copied
-    return Plan(length, pace, change)
+    return ProteinPlan(length, pace, change)
 
 
 #: Residues of a block, over all its rows, about: more need more memory, fewer more time.
@@ -237,7 +237,7 @@ class Block:
         return counts
 
 
-def evolve(trees: GeneTrees, drawn: Plan, settings: Settings) -> Iterator[Block]:
+def evolve_proteins(trees: GeneTrees, drawn: ProteinPlan, settings: Settings) -> Iterator[Block]:
     """Yield the proteins of all families, block after block, in the order of the families' numbers.
 
     Parameters
@@ -264,7 +264,7 @@ class _Evolution:
     def __init__(
         self,
         trees: GeneTrees,
-        drawn: Plan,
+        drawn: ProteinPlan,
         settings: Settings,
         families: np.ndarray,
         nodes: np.ndarray,
@@ -355,7 +355,7 @@ class _Evolution:
         )
 
     def _fresh(self, count: int) -> np.ndarray:
-        chances = np.cumsum(frequencies())[:-1]
+        chances = np.cumsum(amino_acid_frequencies())[:-1]
         return (np.searchsorted(chances, self.rng.random(count), side="right") + 1).astype(np.uint8)
 
     def _replace(self, residues: np.ndarray, expected: np.ndarray) -> None:

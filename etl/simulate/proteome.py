@@ -13,7 +13,7 @@ from homodb.etl.simulate.annotation import FIRST_NUMBER, Annotation
 from homodb.etl.simulate.families import GeneTrees
 from homodb.etl.simulate.histories import Histories
 from homodb.etl.simulate.layout import ASSEMBLY, Layout, open_gzip
-from homodb.etl.simulate.proteins import LETTERS, Block, evolve, frequencies, plan
+from homodb.etl.simulate.proteins import LETTERS, Block, amino_acid_frequencies, evolve_proteins, plan_proteins
 from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.species import SpeciesTree
 
@@ -74,7 +74,7 @@ def text(residues: np.ndarray) -> str:
 
 
 def _other_frame(length: int, rng: np.random.Generator) -> np.ndarray:
-    chances = np.cumsum(frequencies())[:-1]
+    chances = np.cumsum(amino_acid_frequencies())[:-1]
     return (np.searchsorted(chances, rng.random(length), side="right") + 1).astype(np.uint8)
 
 
@@ -155,7 +155,7 @@ class ProteomeWriter:
         tuple
             The transcripts; and of each pair the identities of both sides in percent, NaN without proteins.
         """
-        drawn = plan(self.trees, self.settings)
+        drawn = plan_proteins(self.trees, self.settings)
         total = int((drawn.length > 0).sum())
         size = np.bincount(self.histories.family, minlength=len(drawn.length))
         first = np.cumsum(size) - size
@@ -165,7 +165,7 @@ class ProteomeWriter:
         done = 0
         with ExitStack() as stack:
             files = [stack.enter_context(open_gzip(layout.proteome(one))) for one in range(len(self.tree.species))]
-            for block in evolve(self.trees, drawn, self.settings):
+            for block in evolve_proteins(self.trees, drawn, self.settings):
                 for one in block.families:
                     for gene in range(first[one], first[one] + size[one]):
                         self._gene(block, gene, files[self.histories.species[gene]])

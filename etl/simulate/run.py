@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from homodb.etl.simulate.annotation import Annotation, annotate
-from homodb.etl.simulate.calling import ERRORS, Calls, call
-from homodb.etl.simulate.cells import Expression, express, write_cells
-from homodb.etl.simulate.families import grow
-from homodb.etl.simulate.genome import lay_out
+from homodb.etl.simulate.annotation import Annotation, annotate_genes
+from homodb.etl.simulate.calling import ERRORS, Calls, call_orthologs
+from homodb.etl.simulate.cells import Expression, draw_expression, write_cells
+from homodb.etl.simulate.families import grow_families
+from homodb.etl.simulate.genome import lay_out_genome
 from homodb.etl.simulate.histories import read_histories
 from homodb.etl.simulate.homologies import beside_orthologs, called_table, write_biomart, write_compara
 from homodb.etl.simulate.layout import Layout
@@ -77,11 +77,11 @@ class _Simulation:
     def run(self, output: Path) -> Summary:
         settings, tree, layout = self.settings, self.tree, self.layout
         self.report(Progress("families", 0, 1))
-        trees = grow(tree, settings)
+        trees = grow_families(tree, settings)
         histories = read_histories(trees, tree)
-        genome = lay_out(trees, tree, histories, settings)
-        annotation = annotate(trees, tree, histories, genome, settings)
-        calls = call(trees, histories, settings)
+        genome = lay_out_genome(trees, tree, histories, settings)
+        annotation = annotate_genes(trees, tree, histories, genome, settings)
+        calls = call_orthologs(trees, histories, settings)
         self.report(Progress("families", 1, 1))
         paralogs = histories.paralogs
         writer = ProteomeWriter(trees, tree, histories, annotation, settings)
@@ -100,7 +100,7 @@ class _Simulation:
             self.report(Progress("annotation", index, len(tree.species)))
             write_annotation(index, annotation, transcripts, layout)
             write_names(index, annotation, transcripts, layout, settings)
-        expression = express(trees, tree, histories, settings)
+        expression = draw_expression(trees, tree, histories, settings)
         write_truth(calls, of_calls, histories, annotation, tree, expression.expressed_as, layout)
         write_configs(layout, tree, settings)
         cells = self._cells(annotation, expression) if settings.cells else 0

@@ -22,7 +22,6 @@ TINY = Settings(species=2, genes=40, cells=20, seed=5)
 CODE = """
 import sys
 from pathlib import Path
-from homodb.etl.simulate import Settings, simulate
 simulate(Path(sys.argv[1]), Settings(species=2, genes=40, cells=20, seed=int(sys.argv[2])))
 """
 
