@@ -18,7 +18,7 @@ from homodb.schema.counted import counted
 from homodb.schema.errors import OptionsError
 
 if TYPE_CHECKING:
-    from homodb.etl.runner import Step
+    from homodb.etl import Step
 
 
 #: What a config says itself.
@@ -53,8 +53,7 @@ def build(
     """
     from rich.progress import TimeElapsedColumn
 
-    from homodb.etl.build import build as build_release
-    from homodb.etl.config import BuildConfig, EnsemblConfig
+    from homodb.etl import BuildConfig, EnsemblConfig, build_release
     from homodb.etl.fetch import config_from_ensembl
 
     if config is not None:

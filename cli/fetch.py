@@ -37,7 +37,7 @@ def fetch(
 
     Example: homodb fetch --ensembl 113 --species human,mouse,pig -o inputs
     """
-    from homodb.etl.config import EnsemblConfig
+    from homodb.etl import EnsemblConfig
     from homodb.etl.fetch import fetch_files, parse_species, plan_fetch
 
     wanted, asked = EnsemblConfig(ensembl, division, base, output), parse_species(species)

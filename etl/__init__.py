@@ -1,1 +1,5 @@
-"""Builds a release: readers of what Ensembl and others publish, strategies, the build itself."""
+"""Build releases: readers of public files, strategies, the build, the simulation."""
+
+from homodb.schema.lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -12,10 +12,10 @@ import polars as pl
 
 from homodb.etl.config import BuildConfig
 from homodb.etl.config_toml import read_config
-from homodb.etl.derive import derive
+from homodb.etl.derive import derive_tables
 from homodb.etl.inputs import Inputs, read_inputs
 from homodb.etl.runner import Runner, Step
-from homodb.etl.write import check_output, staged, write_release
+from homodb.etl.write import check_output, staged_folder, write_release
 from homodb.schema.errors import MixedInputsError
 from homodb.schema.manifest import Manifest
 from homodb.schema.patience import Patience
@@ -23,7 +23,7 @@ from homodb.schema.patience import Patience
 _LOG = logging.getLogger(__name__)
 
 
-def build(
+def build_release(
     config: BuildConfig | Path,
     output: Path,
     *,
@@ -63,12 +63,12 @@ def build(
         settings = _fetched(settings, offline, patience, Runner(report, 1))
     runner = Runner(report, len(set(settings.files())) + len(settings.mapped_pairs()) + 2)
     if not settings.allow_mixed:
-        check_file_names(_written(settings), settings.release.ensembl)
+        check_same_release(_written(settings), settings.release.ensembl)
     inputs = read_inputs(settings, runner)
     if not settings.allow_mixed:
         _check_genes(settings, inputs)
-    with staged(output) as folder:
-        contents = derive(settings, inputs, folder, runner)
+    with staged_folder(output) as folder:
+        contents = derive_tables(settings, inputs, folder, runner)
         return runner.run(
             "write",
             str(output),
@@ -113,7 +113,7 @@ def _written(settings: BuildConfig) -> list[str]:
 
 
 def _check_genes(settings: BuildConfig, inputs: Inputs) -> None:
-    check_genes(
+    check_homology_genes(
         {entry.species.number: entry.species.name for entry in settings.species},
         inputs.stable_ids("proteome"),
         inputs.stable_ids("annotation"),
@@ -131,7 +131,7 @@ _RELEASE = re.compile(
 _UNKNOWN_SHARE = 0.1
 
 
-def check_file_names(written: Sequence[str], declared: str | None) -> None:
+def check_same_release(written: Sequence[str], declared: str | None) -> None:
     """Compare the release numbers that file names bear, and the one that the config declares.
 
     Raises
@@ -152,7 +152,7 @@ def check_file_names(written: Sequence[str], declared: str | None) -> None:
         )
 
 
-def check_genes(
+def check_homology_genes(
     species_names: Mapping[int, str],
     proteome: pl.DataFrame,
     annotation: pl.DataFrame,

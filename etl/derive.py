@@ -12,8 +12,8 @@ from homodb.etl.computed_embedding import computed_embeddings
 from homodb.etl.config import BuildConfig
 from homodb.etl.embedding_evidence import EmbeddingSet, embedding_tables, given_embeddings
 from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
-from homodb.etl.gene_marks import with_marks
-from homodb.etl.genes import Genes, collect, with_primary
+from homodb.etl.gene_marks import mark_genes
+from homodb.etl.genes import Genes, assign_primary_genes, collect_genes
 from homodb.etl.homologies import Homologies, key_homologies
 from homodb.etl.inputs import Inputs
 from homodb.etl.isoforms import choose_canonical
@@ -35,7 +35,7 @@ _MAPPING_SCHEMA = {
 }
 
 
-def derive(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) -> Contents:
+def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) -> Contents:
     """Derive all tables of a release, and write the vectors of its genes and their indexes.
 
     Parameters
@@ -89,11 +89,11 @@ def derive(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) 
 
 
 def _genes(inputs: Inputs) -> tuple[Genes, Homologies]:
-    collected = collect(inputs.genes)
-    genes = with_primary(collected, key_homologies(inputs.homologies, collected).table, inputs.alternates)
+    collected = collect_genes(inputs.genes)
+    genes = assign_primary_genes(collected, key_homologies(inputs.homologies, collected).table, inputs.alternates)
     # keyed again: a symbol that alternate loci share with one primary gene means that gene
     homologies = key_homologies(inputs.homologies, genes)
-    return with_marks(genes, homologies.table), homologies
+    return mark_genes(genes, homologies.table), homologies
 
 
 def _map_pair(

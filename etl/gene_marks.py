@@ -67,7 +67,7 @@ def is_mitochondrial(symbol: pl.Expr) -> pl.Expr:
     return symbol.str.contains(_MITOCHONDRIAL).fill_null(value=False)
 
 
-def with_marks(genes: Genes, homologies: pl.DataFrame) -> Genes:
+def mark_genes(genes: Genes, homologies: pl.DataFrame) -> Genes:
     """Mark genes by what they are: mitochondrial, ribosomal, pseudo-autosomal, and non-coding by their symbol.
 
     Parameters

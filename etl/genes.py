@@ -40,7 +40,7 @@ class Genes:
     shared_symbols: pl.DataFrame
 
 
-def collect(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
+def collect_genes(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
     """Merge what all sources tell of genes, and give every gene its key.
 
     Parameters
@@ -90,7 +90,7 @@ def indexed(table: pl.DataFrame) -> Genes:
     )
 
 
-def keyed(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
+def add_gene_keys(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
     """Add ``gene_<side>`` to a table of pairs: by stable ID, else by a symbol that one gene bears.
 
     Parameters
@@ -125,7 +125,7 @@ def keyed(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
     )
 
 
-def with_primary(genes: Genes, homologies: pl.DataFrame, alternates: pl.DataFrame | None = None) -> Genes:
+def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.DataFrame | None = None) -> Genes:
     """Tell primary genes from alternate loci.
 
     Parameters

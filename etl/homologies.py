@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from homodb.etl.genes import Genes, keyed
+from homodb.etl.genes import Genes, add_gene_keys
 from homodb.schema.species import by_number
 from homodb.schema.strategies import HomologyType
 
@@ -66,7 +66,7 @@ def key_homologies(raw: pl.DataFrame, genes: Genes) -> Homologies:
     genes
         The genes of the release.
     """
-    rows = keyed(keyed(raw, genes, "a"), genes, "b").with_columns(
+    rows = add_gene_keys(add_gene_keys(raw, genes, "a"), genes, "b").with_columns(
         _unnamed=pl.any_horizontal(
             pl.col(f"stable_id_{side}").is_null() & pl.col(f"symbol_{side}").is_null() for side in "ab"
         ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 #: What may tell the canonical isoform, the strongest first.
-BASES = ("ensembl_canonical", "appris", "mane", "longest")
+CANONICAL_BASES = ("ensembl_canonical", "appris", "mane", "longest")
 
 _GENE = ["species", "gene_id"]
 
@@ -56,11 +56,11 @@ def choose_canonical(proteins: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFra
     >>> choose_canonical(proteins, claims).select("stable_id", "canonical", "canonical_basis").rows()
     [('P1', False, None), ('P2', True, 'mane')]
     """
-    unknown = set(claims["basis"]) - set(BASES[:-1])
+    unknown = set(claims["basis"]) - set(CANONICAL_BASES[:-1])
     if unknown:
-        raise ValueError(f"claims by {sorted(unknown)}: wanted {', '.join(BASES[:-1])}")
+        raise ValueError(f"claims by {sorted(unknown)}: wanted {', '.join(CANONICAL_BASES[:-1])}")
     transcript = [*_GENE, "transcript"]
-    order = pl.Enum(BASES)
+    order = pl.Enum(CANONICAL_BASES)
     best = claims.group_by(transcript).agg(_basis=pl.col("basis").cast(order).min())
     ranked = (
         proteins.with_row_index("_row")

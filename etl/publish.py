@@ -23,7 +23,9 @@ _LOCK = ".publishing"
 _PATIENCE = 3600.0
 
 
-def publish(folder: Path, target: Path, *, report: Callable[[int, int], None] = lambda done, total: None) -> Entry:
+def publish_release(
+    folder: Path, target: Path, *, report: Callable[[int, int], None] = lambda done, total: None
+) -> Entry:
     """Verify a build, copy it, and enter it into the catalog.
 
     Parameters

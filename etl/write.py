@@ -200,7 +200,7 @@ def check_output(folder: Path, version: str) -> None:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
+def staged_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to build in; when all went well it takes the place of the output folder.
 
     A build that fails or is killed leaves the output folder as it was. What a killed one leaves beside it

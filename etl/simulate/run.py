@@ -21,7 +21,7 @@ from homodb.etl.simulate.proteome import ProteomeWriter
 from homodb.etl.simulate.settings import Progress, Settings, Summary
 from homodb.etl.simulate.species import SpeciesTree, species_tree
 from homodb.etl.simulate.write import write_annotation, write_configs, write_names, write_truth
-from homodb.etl.write import staged
+from homodb.etl.write import staged_folder
 from homodb.schema.errors import OutputError
 from homodb.schema.files import check_folder
 
@@ -62,7 +62,7 @@ def simulate(
     check_folder(output)
     if output.exists() and any(output.iterdir()):
         raise OutputError(f"{output}: is in use; give a new or empty folder")
-    with staged(output) as folder:
+    with staged_folder(output) as folder:
         return _Simulation(folder, asked, report).run(output)
 
 

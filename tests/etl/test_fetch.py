@@ -27,9 +27,7 @@ from typer.testing import CliRunner
 
 import homodb
 from homodb.cli.app import app
-from homodb.etl.build import build
-from homodb.etl.config import EnsemblConfig
-from homodb.etl.config_toml import read_config
+from homodb.etl import EnsemblConfig, Runner, build_release, read_config, read_inputs
 from homodb.etl.fetch import (
     RECORD,
     Fetch,
@@ -44,8 +42,6 @@ from homodb.etl.fetch import (
     plan_fetch,
     read_record,
 )
-from homodb.etl.inputs import read_inputs
-from homodb.etl.runner import Runner
 from homodb.schema.errors import (
     ConfigError,
     HomodbError,
@@ -616,7 +612,7 @@ def test_killed_at_random_moments(site: Site, tmp_path: Path, whole: dict[str, b
 class TestBuild:
     def test_from_the_folder(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path / "in", PAIR)
-        build(done.config, tmp_path / "rel")
+        build_release(done.config, tmp_path / "rel")
         with homodb.open(tmp_path / "rel") as release:
             assert (release.version, release.ensembl) == (f"ensembl-{RELEASE}", str(RELEASE))
             told = dict(release.sql("SELECT path, sha256 FROM provenance").iter_rows())
@@ -653,7 +649,7 @@ class TestBuild:
         )
         config = tmp_path / "mine.toml"
         config.write_text(text)
-        manifest = build(config, tmp_path / "rel", patience=patience())
+        manifest = build_release(config, tmp_path / "rel", patience=patience())
         assert manifest.rows["embedding"] == 1
         with homodb.open(tmp_path / "rel") as release:
             assert release.sql("SELECT assembly FROM species ORDER BY species")["assembly"].to_list() == [
@@ -664,7 +660,7 @@ class TestBuild:
         config.write_text(text.replace('name = "mouse"', 'name = "mouse"\nproteome = "p.fa"'))
         site.reset()
         (tmp_path / "p.fa").write_text(">P1 pep chromosome:x:1:1:9:1 gene:G1 transcript:T1\nMK\n")
-        own = build(config, tmp_path / "own", offline=True)
+        own = build_release(config, tmp_path / "own", offline=True)
         assert own.rows["species_pair"] == 1
         assert own.rows["homology"] == 0
         assert not site.asked

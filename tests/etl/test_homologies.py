@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl.genes import Genes, collect
-from homodb.etl.homologies import Homologies, key_homologies
+from homodb.etl import Genes, Homologies, collect_genes, key_homologies
 from homodb.etl.sources import GENES, HOMOLOGIES
 from homodb.schema.species import find
 
@@ -24,7 +23,7 @@ SCHEMA = pl.DataFrame(HOMOLOGIES.empty_table()).schema
 def genes(*told: tuple[int, str, str | None]) -> Genes:
     rows = [{"species": species, "stable_id": stable_id, "symbol": symbol} for species, stable_id, symbol in told]
     schema = pl.DataFrame(GENES.empty_table()).schema
-    return collect(
+    return collect_genes(
         [("x", pl.DataFrame([tuple(row.get(name) for name in schema) for row in rows], schema, orient="row"))]
     )
 

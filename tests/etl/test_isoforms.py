@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl import isoforms
-from homodb.etl.isoforms import BASES, choose_canonical
+from homodb.etl import CANONICAL_BASES, choose_canonical, isoforms
 from homodb.etl.sources import CANONICAL, PROTEINS, read_canonical, read_proteome, records
 from homodb.schema.species import find
 
@@ -126,7 +125,7 @@ species = st.sampled_from([1, 2])
 @given(
     rows=st.lists(st.tuples(species, genes, st.integers(1, 4), st.integers(0, 2)), min_size=1, max_size=12),
     made=st.lists(
-        st.tuples(species, genes, st.integers(0, 14).map("T{}".format), st.sampled_from(BASES[:-1])),
+        st.tuples(species, genes, st.integers(0, 14).map("T{}".format), st.sampled_from(CANONICAL_BASES[:-1])),
         max_size=12,
     ),
     random=st.randoms(),
@@ -140,10 +139,10 @@ def test_a_plain_rewrite_agrees(rows: list[tuple[int, str, int, int]], made: lis
     for number, gene in {(row[0], row[1]) for row in table}:
         ranked = []
         for _, _, protein, transcript, length, unknown in [r for r in table if (r[0], r[1]) == (number, gene)]:
-            bases = [BASES.index(basis) for s, g, t, basis in made if (s, g, t) == (number, gene, transcript)]
-            ranked.append((min(bases, default=len(BASES) - 1), -length, unknown, protein))
+            bases = [CANONICAL_BASES.index(basis) for s, g, t, basis in made if (s, g, t) == (number, gene, transcript)]
+            ranked.append((min(bases, default=len(CANONICAL_BASES) - 1), -length, unknown, protein))
         best = min(ranked)
-        wanted[number, gene] = (best[3], BASES[best[0]])
+        wanted[number, gene] = (best[3], CANONICAL_BASES[best[0]])
     assert chosen(choose_canonical(proteins(*table), claims(*made))) == wanted
 
 

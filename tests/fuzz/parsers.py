@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from homodb.etl.config_toml import read_config
+from homodb.etl import read_config
 from homodb.etl.fetch import read_checksums, read_listing, read_species_list
 from homodb.etl.sources import (
     read_annotation,

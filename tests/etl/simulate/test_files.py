@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.etl.build import build
-from homodb.etl.config_toml import read_config
+from homodb.etl import build_release, read_config
 from homodb.etl.sources import (
     read_annotation,
     read_biomart,
@@ -166,7 +165,7 @@ def test_a_release_builds_and_its_ens_m2m_is_what_was_called(
         kept = expected.filter(pl.col("homology_type") == "ortholog_one2one").select("source_id", "target_id")
         assert sorted(one.rows()) == sorted(kept.rows())
     folder = simulated_release.parent / "biomart"
-    build(simulated.folder / "biomart.toml", folder)
+    build_release(simulated.folder / "biomart.toml", folder)
     with homodb.open(folder) as release:
         both = release.sql("SELECT count(*) FROM ens_m2m").item()
     assert both == 2 * expected.height
