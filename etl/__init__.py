@@ -1,4 +1,4 @@
-"""Build releases: readers of public files, strategies, the build, the simulation."""
+"""Build, publish and simulate releases."""
 
 from homodb.schema.lazy import attach_stub
 

@@ -1,8 +1,8 @@
-"""Marks of genes: mitochondrial, ribosomal, pseudo-autosomal, and non-coding where only the symbol tells.
+"""Mark mitochondrial, ribosomal, pseudo-autosomal and non-coding genes.
 
-The rules on symbols follow the HGNC's guidelines for gene nomenclature
-(https://www.genenames.org/about/guidelines/), which the vertebrate committees share. They are used only where no
-annotation was given, and the gene row says so.
+The rules for symbols follow the guidelines of the HGNC for gene nomenclature
+(https://www.genenames.org/about/guidelines/), which the vertebrate committees share. They apply only to genes without
+an annotation, and ``biotype_basis`` says so.
 """
 
 from __future__ import annotations
@@ -43,46 +43,46 @@ _RIBOSOMAL = (
 #: Symbols of mitochondrial genes, where the nomenclature marks them: MT-ND1, mt-Nd1, rat Mt-nd1, fly mt:ND1.
 _MITOCHONDRIAL = r"(?i)^mt[-:]"
 
-#: Registry numbers of species for whose symbols other committees speak (insects, worms, plants, fungi, ...): yeast's
-#: MIR1 and GAS5 code for proteins.
+#: Registry numbers of species whose symbols other committees assign (insects, worms, plants, fungi, ...): MIR1 and
+#: GAS5 of yeast code for proteins.
 OTHER_COMMITTEES = frozenset({5, 6, 7, 177, 178, *range(271, 316)})
 
 
 def non_coding_biotype(symbol: pl.Expr) -> pl.Expr:
-    """Return the biotype that a vertebrate's symbol of a non-coding form tells; null for every other symbol."""
+    """Return the biotype of a non-coding vertebrate symbol; null for others."""
     lower = symbol.str.to_lowercase()
-    told = pl.lit(None, pl.String)
+    result = pl.lit(None, pl.String)
     for pattern, biotype in reversed(_NON_CODING):
-        told = pl.when(lower.str.contains(pattern)).then(pl.lit(biotype)).otherwise(told)
-    return told
+        result = pl.when(lower.str.contains(pattern)).then(pl.lit(biotype)).otherwise(result)
+    return result
 
 
 def is_ribosomal(symbol: pl.Expr) -> pl.Expr:
-    """Return whether a symbol names a protein of the cytosolic ribosome; false without a symbol."""
+    """Return whether a symbol is of a cytosolic ribosomal protein."""
     return symbol.str.to_lowercase().str.contains(_RIBOSOMAL).fill_null(value=False)
 
 
 def is_mitochondrial(symbol: pl.Expr) -> pl.Expr:
-    """Return whether a symbol is marked as mitochondrial; false without a symbol."""
+    """Return whether a symbol is marked as mitochondrial."""
     return symbol.str.contains(_MITOCHONDRIAL).fill_null(value=False)
 
 
 def mark_genes(genes: Genes, homologies: pl.DataFrame) -> Genes:
-    """Mark genes by what they are: mitochondrial, ribosomal, pseudo-autosomal, and non-coding by their symbol.
+    """Mark mitochondrial, ribosomal, pseudo-autosomal and non-coding genes.
 
     Parameters
     ----------
     genes
-        The genes, primary ones told.
+        Genes with primary genes.
     homologies
         Keyed homologies: a one-to-one ortholog of a marked gene is marked where its own location is unknown.
     """
     symbol = pl.col("symbol")
-    speaks = ~pl.col("species").is_in(sorted(OTHER_COMMITTEES))
-    told = pl.when(pl.col("biotype").is_null() & speaks).then(non_coding_biotype(symbol))
+    vertebrate_rules = ~pl.col("species").is_in(sorted(OTHER_COMMITTEES))
+    by_symbol = pl.when(pl.col("biotype").is_null() & vertebrate_rules).then(non_coding_biotype(symbol))
     table = genes.table.with_columns(
-        biotype=pl.coalesce("biotype", told),
-        biotype_basis=pl.when(pl.col("biotype").is_null() & told.is_not_null())
+        biotype=pl.coalesce("biotype", by_symbol),
+        biotype_basis=pl.when(pl.col("biotype").is_null() & by_symbol.is_not_null())
         .then(pl.lit("nomenclature"))
         .otherwise(pl.col("biotype_basis")),
         mitochondrial=pl.coalesce(regions.is_mitochondrial(), is_mitochondrial(symbol)),
@@ -97,7 +97,7 @@ def mark_genes(genes: Genes, homologies: pl.DataFrame) -> Genes:
 
 
 def _spread(table: pl.DataFrame, one2one: pl.DataFrame, mark: str, where: pl.Expr) -> pl.DataFrame:
-    """Mark the one-to-one orthologs of marked genes, where allowed."""
+    """Mark the one-to-one orthologs of marked genes where `where` holds."""
     marked = table.filter(pl.col(mark))["gene"].implode()
     partners = pl.concat(
         [

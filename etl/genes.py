@@ -1,6 +1,6 @@
-"""The genes of a release: merged from all sources, keyed, primary genes told from alternate loci.
+"""Merge the genes of all sources, give them keys and primary genes.
 
-What depends on homologies as well is added by :func:`homodb.etl.gene_marks.with_marks`.
+Marks that depend on homologies as well are added by :func:`homodb.etl.gene_marks.mark_genes`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _DETAILS = (
 
 @dataclass(frozen=True)
 class Genes:
-    """Genes with their keys, and the names by which other tables point at them.
+    """Genes with their keys, and the names that other tables refer to.
 
     Parameters
     ----------
     table
-        One row per gene, columns of the release's table ``gene`` (the last ones come with the later steps).
+        One row per gene, columns of the table ``gene`` of a release (later steps add the last ones).
     by_stable_id
         ``species, stable_id, gene``.
     by_symbol
-        ``species, symbol, gene`` for symbols that one gene of the species bears.
+        ``species, symbol, gene`` for symbols of exactly one gene of the species.
     shared_symbols
-        ``species, symbol`` for symbols that several genes bear.
+        ``species, symbol`` for symbols of several genes.
     """
 
     table: pl.DataFrame
@@ -41,24 +41,24 @@ class Genes:
 
 
 def collect_genes(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
-    """Merge what all sources tell of genes, and give every gene its key.
+    """Merge the genes of all sources, and give every gene its key.
 
     Parameters
     ----------
     sources
-        Tables of genes (columns of ``records.GENES``), each with the name of its source; of sources that
-        contradict each other the first wins. A gene is known by its stable ID; a symbol without a stable ID
-        means the genes that bear it, and where none does, a gene of its own for which the symbol stands in.
+        Tables of genes (columns of ``records.GENES``), each with the name of its source; where sources contradict
+        each other, the first wins. Genes are identified by stable ID. A symbol without a stable ID refers to the
+        genes with that symbol; if there are none, it becomes a gene whose ID is the symbol.
     """
-    told = pl.concat(
+    rows = pl.concat(
         [
             table.with_columns(basis=pl.lit(source), order=pl.lit(place, pl.Int32))
             for place, (source, table) in enumerate(sources)
         ]
     )
-    identified = _merged(told.filter(pl.col("stable_id").is_not_null()))
+    identified = _merged(rows.filter(pl.col("stable_id").is_not_null()))
     borne = identified.select("species", "symbol").drop_nulls().unique()
-    named = told.filter(pl.col("stable_id").is_null()).join(borne, on=["species", "symbol"], how="anti")
+    named = rows.filter(pl.col("stable_id").is_null()).join(borne, on=["species", "symbol"], how="anti")
     stand_ins = _merged(named.with_columns(stable_id=pl.col("symbol")))
     stand_ins = stand_ins.join(identified, on=["species", "stable_id"], how="anti")
     everything = pl.concat(
@@ -71,15 +71,15 @@ def collect_genes(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
     return indexed(everything.with_columns(gene=pl.col("species").cast(pl.Int64) * KEYS_PER_SPECIES + rank))
 
 
-def _merged(told: pl.DataFrame) -> pl.DataFrame:
-    """One row per species and stable ID: of each detail the first that any source tells."""
+def _merged(rows: pl.DataFrame) -> pl.DataFrame:
+    """Merge the rows of each stable ID; the first value of a detail wins."""
     first = [pl.col(name).drop_nulls().first() for name in _DETAILS]
     basis = pl.col("basis").filter(pl.col("biotype").is_not_null()).first().alias("biotype_basis")
-    return told.sort("order", maintain_order=True).group_by("species", "stable_id").agg(*first, basis)
+    return rows.sort("order", maintain_order=True).group_by("species", "stable_id").agg(*first, basis)
 
 
 def indexed(table: pl.DataFrame) -> Genes:
-    """Index genes by stable ID and by symbol, where one gene alone bears it."""
+    """Index genes by stable ID and by unique symbol."""
     symbols = table.select("species", "symbol", "gene").drop_nulls("symbol")
     alone = pl.len().over("species", "symbol") == 1
     return Genes(
@@ -91,12 +91,12 @@ def indexed(table: pl.DataFrame) -> Genes:
 
 
 def add_gene_keys(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
-    """Add ``gene_<side>`` to a table of pairs: by stable ID, else by a symbol that one gene bears.
+    """Add ``gene_<side>`` to a table of pairs, by stable ID or unique symbol.
 
     Parameters
     ----------
     frame
-        With columns ``species_<side>``, ``stable_id_<side>``, ``symbol_<side>``.
+        Frame with columns ``species_<side>``, ``stable_id_<side>``, ``symbol_<side>``.
     genes
         The genes.
     side
@@ -105,7 +105,7 @@ def add_gene_keys(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        The same rows in the same order with ``gene_<side>``, null where nothing is found.
+        The same rows in the same order with ``gene_<side>``, null for unknown genes.
     """
     species, stable_id, symbol = f"species_{side}", f"stable_id_{side}", f"symbol_{side}"
     by_id = genes.by_stable_id.rename({"gene": "_by_id"})
@@ -126,7 +126,7 @@ def add_gene_keys(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
 
 
 def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.DataFrame | None = None) -> Genes:
-    """Tell primary genes from alternate loci.
+    """Add the primary gene of each gene.
 
     Parameters
     ----------
@@ -135,16 +135,16 @@ def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.
     homologies
         Keyed homologies (``gene_a, gene_b``).
     alternates
-        Ensembl's alternate alleles (columns of ``records.ALTERNATES``), where the inputs have them.
+        Alternate alleles of Ensembl (columns of ``records.ALTERNATES``), if the inputs have them.
 
     Returns
     -------
     Genes
-        With ``primary_gene`` and ``primary_basis``. By region: a gene on a haplotype or patch, and a
-        pseudo-autosomal gene on Y, stands for the gene on the primary assembly that Ensembl groups it with as an
-        alternate allele, else for that of its symbol (without one, the alternate locus with the lowest stable ID is
-        primary). Where a species has no regions at all, by orthology: of the genes of one symbol just one has
-        homologies, as Ensembl computes them for primary genes only.
+        Genes with ``primary_gene`` and ``primary_basis``. By region: the primary gene of a gene on a haplotype or
+        patch, and of a pseudo-autosomal gene on Y, is the gene on the primary assembly that Ensembl groups with it
+        as an alternate allele, else the one with its symbol (if there is none, the alternate locus with the lowest
+        stable ID). For species without regions, by orthology: exactly one of the genes with a symbol has
+        homologies, since Ensembl computes them for primary genes only.
     """
     table = genes.table
     located = pl.col("region").is_not_null()
@@ -167,7 +167,7 @@ def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.
         .when(one_of_symbol).then(pl.lit("orthology"))
         .otherwise(pl.lit("unknown")),
     )  # fmt: skip
-    # a locus that others stand for by their symbol may itself be the allele of another gene
+    # the primary gene by symbol may itself be the allele of another gene
     ends = resolved.select(primary_gene="gene", _end="primary_gene")
     resolved = resolved.join(ends, on="primary_gene", how="left", maintain_order="left").with_columns(
         primary_gene="_end"
@@ -176,16 +176,16 @@ def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.
 
 
 def _with_alleles(table: pl.DataFrame, alternates: pl.DataFrame | None) -> pl.DataFrame:
-    """Add ``_allele``: the group of alternate alleles that a gene is in."""
+    """Add ``_allele``, the group of alternate alleles of each gene."""
     if alternates is None or alternates.is_empty():
         return table.with_columns(_allele=pl.lit(None, pl.String))
-    told = alternates.unique(["species", "gene_id"], keep="first", maintain_order=True)
-    told = told.select("species", stable_id="gene_id", _allele="allele_group")
-    return table.join(told, on=["species", "stable_id"], how="left", maintain_order="left")
+    alleles = alternates.unique(["species", "gene_id"], keep="first", maintain_order=True)
+    alleles = alleles.select("species", stable_id="gene_id", _allele="allele_group")
+    return table.join(alleles, on=["species", "stable_id"], how="left", maintain_order="left")
 
 
 def _stands_for(group: str) -> tuple[pl.Expr, pl.Expr]:
-    """Return the gene that a gene stands for within its group, and whether the group has several and one main gene."""
+    """Return primary genes within groups, and where one main gene decides."""
     within = ["species", group]
     several = pl.col(group).is_not_null() & (pl.len().over(within) > 1)
     mains = pl.col("_main").sum().over(within)
@@ -200,6 +200,6 @@ def _stands_for(group: str) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _reindexed(table: pl.DataFrame) -> Genes:
-    """Index again: a symbol with one primary gene means that gene."""
+    """Index again, so that a symbol with one primary gene means that gene."""
     fresh = indexed(table.filter(pl.col("primary_gene") == pl.col("gene")))
     return Genes(table, table.select("species", "stable_id", "gene"), fresh.by_symbol, fresh.shared_symbols)

@@ -1,4 +1,4 @@
-"""Brings files over a few connections at a time, each verified before it counts as being there; how far it is."""
+"""Download and verify files over a few connections at a time."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from homodb.schema.transfer import Fetched
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """How far it is.
+    """Progress of downloads.
 
     Parameters
     ----------
     step
-        What is done.
+        Current activity.
     files, all_files
-        Files that are there, of all.
+        Number of complete files, and of all files.
     bytes, all_bytes
-        Bytes that came, and about how many come in all; the latter None where a listing does not tell.
+        Downloaded bytes, and the approximate total; None if a listing has no sizes.
     """
 
     step: str
@@ -45,14 +45,14 @@ class FetchProgress:
 
 
 class ByteCounter:
-    """Adds up the bytes of files that come at the same time.
+    """Sum of the bytes of simultaneous downloads.
 
     Parameters
     ----------
     files, missing
-        All files, and those that come.
+        All files, and those to download.
     report
-        Called with what it comes to.
+        Callback that receives the progress.
     """
 
     def __init__(self, files: Sequence[File], missing: Sequence[File], report: Callable[[FetchProgress], None]) -> None:
@@ -61,43 +61,43 @@ class ByteCounter:
         self._all, self._done, self._total = len(files), len(files) - len(missing), estimate_bytes(missing)
 
     def moved(self, path: str, count: int) -> None:
-        """Note how many bytes of a file are there; from any thread."""
+        """Set the number of downloaded bytes of a file; from any thread."""
         self._bytes[path] = count
-        self._tell(path)
+        self._show(path)
 
     def finished(self, file: File) -> None:
-        """Note that a file is there."""
+        """Count a complete file."""
         self._done += 1
         self._bytes[file.path] = file.bytes or 0
-        self._tell(file.path)
+        self._show(file.path)
 
-    def _tell(self, path: str) -> None:
+    def _show(self, path: str) -> None:
         step = f"fetching {path.rpartition('/')[2]}"
         self._report(FetchProgress(step, self._done, self._all, sum(list(self._bytes.values())), self._total))
 
 
 def estimate_bytes(files: Sequence[File]) -> int | None:
-    """Return about how many bytes files have."""
+    """Estimate the total bytes of files; None without listed sizes."""
     bounds = [(file.low, file.high) for file in files]
-    known = [(low + high) // 2 for low, high in bounds if low is not None and high is not None]
-    return sum(known) if len(known) == len(bounds) else None
+    sizes = [(low + high) // 2 for low, high in bounds if low is not None and high is not None]
+    return sum(sizes) if len(sizes) == len(bounds) else None
 
 
-#: Where a listing does not tell a file's size: no input of a build is larger.
+#: Size limit of files without a size in the listing.
 _LARGEST = 1 << 37
 _BLOCK = 1 << 20
 
 
 @contextmanager
 def open_client(most: int) -> Iterator[tuple[httpx.Client, dict[str, httpx.Headers]]]:
-    """Open a client that uses so many connections at most and says who asks.
+    """Open an HTTP client with limited connections and a user agent.
 
     Yields
     ------
     tuple
-        The client, and the headers of answers by the address that was asked for.
+        The client, and the headers of responses by requested URL.
     """
-    told: dict[str, httpx.Headers] = {}
+    headers: dict[str, httpx.Headers] = {}
     name = f"homodb/{version('homodb')}"
 
     def introduce(request: httpx.Request) -> None:
@@ -105,11 +105,11 @@ def open_client(most: int) -> Iterator[tuple[httpx.Client, dict[str, httpx.Heade
 
     def remember(response: httpx.Response) -> None:
         if response.status_code in (200, 206):
-            told[str(response.request.url)] = response.headers
+            headers[str(response.request.url)] = response.headers
 
     limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
     with httpx.Client(limits=limits, event_hooks={"request": [introduce], "response": [remember]}) as client:
-        yield client, told
+        yield client, headers
 
 
 def download_files(
@@ -122,35 +122,35 @@ def download_files(
     report: Callable[[str, int], None],
     done: Callable[[File], None],
 ) -> None:
-    """Bring files into a folder.
+    """Download files into a folder.
 
     Parameters
     ----------
     files
-        What to download.
+        Files to download.
     folder
-        Where to.
+        Destination folder.
     most
-        So many connections at once.
+        Maximum number of connections.
     checksums
-        Whether published checksums, and sizes in listings, count.
+        Whether to check published checksums and listed sizes.
     patience
-        With the server.
+        Retries and timeouts.
     report
-        Called with a file's path and the bytes of it that are there, from several threads.
+        Callback that receives the path of a file and its bytes so far, from several threads.
     done
-        Called with each file that is there and right, one after another.
+        Callback that receives each verified file, one at a time.
 
     Raises
     ------
     TransferError, OutputError
-        For the first file that fails; what came of the others is kept, and gone on with next time.
+        For the first file that fails; partial downloads of the others are kept and continued by the next call.
     StoppedError
-        When the user stops it; likewise.
+        If the user stops it; likewise.
     """
     halt = threading.Event()
     waiting = replace(patience, halt=halt)
-    with open_client(most) as (client, told), ThreadPoolExecutor(most, "homodb-fetch") as pool:
+    with open_client(most) as (client, headers), ThreadPoolExecutor(most, "homodb-fetch") as pool:
 
         def work(file: File) -> File:
             def moved(count: int) -> None:
@@ -158,19 +158,19 @@ def download_files(
                     raise HaltedError
                 report(file.path, count)
 
-            return _one(file, folder, client, told, waiting, moved, checksums=checksums)
+            return _one(file, folder, client, headers, waiting, moved, checksums=checksums)
 
         running = {pool.submit(work, file) for file in files}
         try:
             while running:
-                # in short turns, so that Ctrl-C is heard on every system
+                # in short intervals, so that Ctrl-C works on every system
                 finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in finished:
                     done(future.result())
         except KeyboardInterrupt:
             halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            raise StoppedError("stopped; what came is kept, and the same command goes on from there") from None
+            raise StoppedError("stopped. Downloads are kept, and the same command goes on from there") from None
         except BaseException:
             halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -181,52 +181,52 @@ def _one(
     file: File,
     folder: Path,
     client: httpx.Client,
-    told: dict[str, httpx.Headers],
+    headers: dict[str, httpx.Headers],
     patience: Patience,
     moved: Callable[[int], None],
     *,
     checksums: bool,
 ) -> File:
-    """Bring one file; what is wrong is brought once again, from its beginning."""
+    """Download one file; retry an invalid one once, from the beginning."""
     target = folder / file.path
     make_folder(target.parent)
     limit = file.high if checksums and file.high is not None else _LARGEST
     before: str | None = None
     while True:
         came = transfer.fetch(file.url, target, limit=limit, client=client, patience=patience, report=moved)
-        wrong = _wrong(file, came, checksums=checksums)
-        if wrong is None:
+        problem = _problem(file, came, checksums=checksums)
+        if problem is None:
             break
         target.unlink()
         if before is not None:
-            same = "twice the same: what is published there does not fit together" if before == came.sha256 else "twice"
-            way_out = "" if not checksums else "; try later, or take it as it is by --no-checksums"
-            raise TransferError(f"{file.url}: {wrong}, {same}; nothing was kept{way_out}")
+            same = "twice the same: the published files are inconsistent" if before == came.sha256 else "twice"
+            hint = ". Try later, or turn checksums off" if checksums else ""
+            raise TransferError(f"{file.url}: {problem}, {same}; the file was deleted{hint}")
         before = came.sha256
-    headers = told.get(file.url, httpx.Headers())
+    own = headers.get(file.url, httpx.Headers())
     return replace(
         file,
         bytes=came.bytes,
         sha256=came.sha256,
-        etag=headers.get("etag"),
-        last_modified=headers.get("last-modified"),
+        etag=own.get("etag"),
+        last_modified=own.get("last-modified"),
         fetched=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _wrong(file: File, came: Fetched, *, checksums: bool) -> str | None:
-    """Return what is wrong with a file that came whole, as its server says."""
+def _problem(file: File, came: Fetched, *, checksums: bool) -> str | None:
+    """Return the problem of a completely downloaded file, or None."""
     if checksums and file.low is not None and came.bytes < file.low:
-        return f"is {came.bytes:,} bytes long where its listing says at least {file.low:,}"
+        return f"has {came.bytes:,} bytes, but its listing says at least {file.low:,}"
     if checksums and file.published is not None:
         kind = file.published.partition(":")[0]
         name = {"md5": "MD5SUM", "sum": "CHECKSUMS"}[kind]
-        return None if has_checksum(came.path, file.published) else f"has another checksum than {name} beside it says"
+        return None if has_checksum(came.path, file.published) else f"does not match its checksum in {name}"
     return _broken(came.path)
 
 
 def _broken(path: Path) -> str | None:
-    """Return what is wrong with a compressed file; the checksum inside it is all there is."""
+    """Return the problem of a file without a published checksum, or None."""
     try:
         with open_bytes(path) as stream:
             if stream.read(1) and path.suffix == ".gz":

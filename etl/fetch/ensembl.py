@@ -1,7 +1,7 @@
-"""Where Ensembl's files lie, and how they are called: all that homodb knows of it stands here.
+"""Know the layout of Ensembl's FTP site, its listings and its checksums.
 
-This is the layout of Ensembl's FTP site (which is served over HTTPS), as it was for vertebrates from release 93 on, and
-is for the divisions that Ensembl Genomes hosts::
+This is the only module with knowledge of the site (which is served over HTTPS): the layout for vertebrates from release
+93 on, and for the divisions of Ensembl Genomes::
 
     <base>/release-<N>/species_EnsemblVertebrates.txt
                        fasta/<species>/pep/<Species>.<assembly>.pep.all.fa.gz
@@ -11,15 +11,14 @@ is for the divisions that Ensembl Genomes hosts::
                        mysql/<core database>/<core database>.sql.gz
                        mysql/<core database>/{gene,external_synonym,alt_allele,stable_id_event}.txt.gz
 
-Names are patterns, to be looked for in listings. See https://ftp.ensembl.org/pub/README and
+Names are patterns, matched against listings. See https://ftp.ensembl.org/pub/README and
 https://www.ensembl.org/info/data/ftp/index.html.
 
-A listing is a page with a link to each thing in the folder, as web servers make it (Apache, nginx, lighttpd). What
-counts is a link to something right below the page whose text is the beginning of its name; links that sort, lead up or
-elsewhere do not.
+A listing is a page with a link to each entry of the folder, as web servers write it (Apache, nginx, lighttpd). Only
+links to direct children whose text is the beginning of their name count, not links that sort, or lead elsewhere.
 
 Lines of ``CHECKSUMS`` are ``55610 198719 name`` (checksum of 16 bits by BSD ``sum``, blocks of 1024 bytes), those of
-``MD5SUM`` are ``d41d8cd98f00b204e9800998ecf8427e  name``. Neither is there for every file, nor in every release.
+``MD5SUM`` are ``d41d8cd98f00b204e9800998ecf8427e  name``. Neither exists for every file, nor in every release.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ from urllib.parse import unquote, urlsplit
 from homodb.etl.sources.text import open_bytes
 from homodb.schema.errors import InputError, Problem, TransferError
 
-#: Name of this layout; the record of what was fetched says it.
+#: Name of this layout in the record of downloaded files.
 LAYOUT = "ensembl-ftp-1"
 
-#: Address of each division's releases, and what the name of its list of species ends in.
+#: URL of the releases of each division, and suffix of the name of its species list.
 DIVISIONS: Mapping[str, tuple[str, str]] = {
     "vertebrates": ("https://ftp.ensembl.org/pub", "EnsemblVertebrates"),
     "plants": ("https://ftp.ensemblgenomes.ebi.ac.uk/pub/plants", "EnsemblPlants"),
@@ -61,14 +60,14 @@ class Group:
     Parameters
     ----------
     kind
-        What reads them.
+        Kind of source.
     folder
-        Their folder below the release's, with ``{species}`` and ``{core}`` to fill in.
+        Folder below that of the release, with placeholders ``{species}`` and ``{core}``.
     pattern
-        Their names without ``.gz``, with ``{stem}``, ``{core}`` and ``{release}`` to fill in. Several files are told
-        apart by its group ``each``; without one there is just one file.
+        Pattern of the names without ``.gz``, with placeholders ``{stem}``, ``{core}`` and ``{release}``. Its group
+        ``each`` distinguishes several files; without it there is one file.
     needed
-        Whether nothing can be done without it.
+        Whether the files are required.
     """
 
     kind: str
@@ -94,7 +93,7 @@ GROUPS = (
 
 @dataclass(frozen=True)
 class ListedGenome:
-    """A species as a release lists it: production name, the name shown, assembly, core database."""
+    """Names, assembly and core database of a species."""
 
     name: str
     shown: str
@@ -103,17 +102,17 @@ class ListedGenome:
 
 
 def release_folder(release: int) -> str:
-    """Return the name of a release's folder."""
+    """Return the folder name of a release."""
     return f"release-{release}"
 
 
-def releases(names: Collection[str]) -> list[int]:
-    """Return the releases whose folders are among these names, newest first."""
-    return sorted((int(found[1]) for name in names if (found := _RELEASE.fullmatch(name))), reverse=True)
+def list_releases(names: Collection[str]) -> list[int]:
+    """Return the releases among folder names, newest first."""
+    return sorted((int(match[1]) for name in names if (match := _RELEASE.fullmatch(name))), reverse=True)
 
 
 def species_list(division: str) -> str:
-    """Return the name of a division's list of species."""
+    """Return the name of the species list of a division."""
     return f"species_{DIVISIONS[division][1]}.txt"
 
 
@@ -123,12 +122,12 @@ def read_species_list(path: Path) -> dict[str, ListedGenome]:
     Returns
     -------
     dict
-        By production name.
+        Genomes by production name.
 
     Raises
     ------
     InputError
-        If a column is missing, or a line lacks a value in it.
+        If a column or a value is missing.
     """
     genomes: dict[str, ListedGenome] = {}
     problems: list[Problem] = []
@@ -137,39 +136,39 @@ def read_species_list(path: Path) -> dict[str, ListedGenome]:
     names = [name.strip().lstrip("#") for name in lines[0].split("\t")] if lines else []
     absent = [name for name in _NEEDED if name not in names]
     if absent:
-        wanted = f"wanted columns {', '.join(_NEEDED)}, there is none called {', '.join(absent)}"
-        raise InputError(path, [Problem(1, wanted, (lines[0] if lines else "")[:80])])
+        problem = f"missing columns {', '.join(absent)}. Expected {', '.join(_NEEDED)}"
+        raise InputError(path, [Problem(1, problem, (lines[0] if lines else "")[:80])])
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
-        # lines end in one tab more than the first
-        told = dict(zip(names, (field.strip() for field in line.split("\t")), strict=False))
-        if not all(told.get(name) for name in _NEEDED):
-            problems.append(Problem(number, "a species without name, assembly or core database", line[:80]))
+        # lines have one more tab than the header
+        values = dict(zip(names, (field.strip() for field in line.split("\t")), strict=False))
+        if not all(values.get(name) for name in _NEEDED):
+            problems.append(Problem(number, "species without name, assembly or core database", line[:80]))
             continue
-        if not all(_WORD.fullmatch(told[name]) for name in ("species", "core_db")):
-            problems.append(Problem(number, "a name that can be no folder's", line[:80]))
+        if not all(_WORD.fullmatch(values[name]) for name in ("species", "core_db")):
+            problems.append(Problem(number, "name that is not usable as a folder name", line[:80]))
             continue
-        shown = told.get("name", told["species"])
-        genomes[told["species"]] = ListedGenome(told["species"], shown, told["assembly"], told["core_db"])
+        shown = values.get("name", values["species"])
+        genomes[values["species"]] = ListedGenome(values["species"], shown, values["assembly"], values["core_db"])
     if problems or not genomes:
-        raise InputError(path, problems or [Problem(0, "lists no species")])
+        raise InputError(path, problems or [Problem(0, "no species")])
     return genomes
 
 
 def group_folder(group: Group, genome: ListedGenome) -> str:
-    """Return the folder of a group of files, below the release's."""
+    """Return the folder of a group of files, below that of the release."""
     return group.folder.format(species=genome.name, core=genome.core)
 
 
 def find_files(group: Group, genome: ListedGenome, release: int, names: Collection[str]) -> dict[str, list[str]]:
-    """Find a group's files among the names of a folder.
+    """Find the files of a group among the names of a folder.
 
     Returns
     -------
     dict
-        Names by what tells the files of the group apart (an empty text where there is just one); several names mean
-        that it cannot be told which is meant. Of a file that is there plain and compressed, the compressed one.
+        Names by the group ``each`` of the pattern (empty for a single file); several names under one key are
+        ambiguous. Of plain and compressed files, the compressed one counts.
     """
     parts = {
         "stem": re.escape(genome.name.capitalize()),
@@ -180,13 +179,13 @@ def find_files(group: Group, genome: ListedGenome, release: int, names: Collecti
     for key, value in parts.items():
         text = text.replace("{" + key + "}", value)
     pattern = re.compile(rf"({text})(?:\.gz)?", re.IGNORECASE | re.ASCII)
-    found: dict[str, dict[str, str]] = {}
+    files: dict[str, dict[str, str]] = {}
     for name in sorted(names):
-        if told := pattern.fullmatch(name):
-            each = told.groupdict().get("each") or ""
-            # sorted: "a.txt.gz" comes behind "a.txt", and takes its place
-            found.setdefault(each, {})[told[1]] = name
-    return {each: list(by_stem.values()) for each, by_stem in found.items()}
+        if match := pattern.fullmatch(name):
+            each = match.groupdict().get("each") or ""
+            # sorted, so "a.txt.gz" follows "a.txt" and replaces it
+            files.setdefault(each, {})[match[1]] = name
+    return {each: list(by_stem.values()) for each, by_stem in files.items()}
 
 
 _SIZE = re.compile(r"(?<![\w.:/-])(\d{1,15}|\d{1,4}\.\d)\s?([KMGT]?)(?:i?B)?(?![\w.:/-])")
@@ -197,16 +196,16 @@ _HEADING = re.compile(r"(?i)index of|directory listing")
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A thing in a folder.
+    """An entry of a folder.
 
     Parameters
     ----------
     name
-        Its name, without a slash.
+        Name without a slash.
     is_folder
-        Whether it is a folder.
+        Whether the entry is a folder.
     low, high
-        Its size in bytes lies between these, where the listing tells it; they are equal where it tells it exactly.
+        Bounds of the size in bytes, if the listing has sizes; equal for exact sizes.
     """
 
     name: str
@@ -221,40 +220,40 @@ def read_listing(path: Path, url: str) -> dict[str, ListedFile]:
     Parameters
     ----------
     path
-        The page, fetched.
+        Downloaded page.
     url
-        Address of the folder, ending in a slash.
+        URL of the folder, ending in a slash.
 
     Returns
     -------
     dict
-        What is in the folder, by name.
+        Entries by name.
 
     Raises
     ------
     TransferError
-        If the page is no listing.
+        If the page is not a listing.
     """
     text = path.read_bytes().decode("utf-8", "replace")
     if not text.rstrip().lower().endswith("</html>"):
-        raise TransferError(f"{url}: is no listing of a folder, or a part of one; try again, or give another mirror")
+        raise TransferError(f"{url}: is not a complete listing of a folder. Try again, or use another mirror")
     page = _Page()
     page.feed(text)
     page.close()
     here = urlsplit(url).path
-    found: dict[str, ListedFile] = {}
+    entries: dict[str, ListedFile] = {}
     for href, text, behind in page.links:
         name = _child(href, text, here)
         if name is not None:
             low, high = _size(behind)
-            found[name.rstrip("/")] = ListedFile(name.rstrip("/"), name.endswith("/"), low, high)
-    if not found and not _HEADING.search(page.heading):
-        raise TransferError(f"{url}: is a page, but no listing of a folder; give another mirror, one with listings")
-    return found
+            entries[name.rstrip("/")] = ListedFile(name.rstrip("/"), name.endswith("/"), low, high)
+    if not entries and not _HEADING.search(page.heading):
+        raise TransferError(f"{url}: is not a listing of a folder. Use a mirror with listings")
+    return entries
 
 
 class _Page(HTMLParser):
-    """Collects links as (href, text, text behind it up to the next link), and what stands in title and heading."""
+    """Parser for links as (href, text, following text), and the heading."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -282,7 +281,7 @@ class _Page(HTMLParser):
 
 
 def _child(href: str, text: str, here: str) -> str | None:
-    """Return the name of what a link leads to, a slash behind a folder's; None unless it lies right in this folder."""
+    """Return the name of a linked child (folders with a slash), or None."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -297,16 +296,16 @@ def _child(href: str, text: str, here: str) -> str | None:
     if not bare or bare.startswith(".") or "/" in bare or "\\" in bare or not bare.isprintable():
         return None
     shown = text.strip().removesuffix("/")
-    told = shown == bare or (len(shown) > 3 and bare.startswith(_CUT.sub("", shown)))
-    return name if told else None
+    is_name = shown == bare or (len(shown) > 3 and bare.startswith(_CUT.sub("", shown)))
+    return name if is_name else None
 
 
 def _size(behind: str) -> tuple[int | None, int | None]:
-    """Return between which bounds a size lies that is told exactly, or in K, M, G of either kind to so many places."""
-    found = _SIZE.findall(_DATE.sub(" ", behind))
-    if not found:
+    """Return the bounds of a size, exact or rounded in K, M or G."""
+    sizes = _SIZE.findall(_DATE.sub(" ", behind))
+    if not sizes:
         return None, None
-    number, unit = found[-1] if len(found) == 1 else found[0]
+    number, unit = sizes[-1] if len(sizes) == 1 else sizes[0]
     if not unit:
         return (int(number), int(number)) if number.isdigit() else (None, None)
     power = "KMGT".index(unit) + 1
@@ -314,14 +313,14 @@ def _size(behind: str) -> tuple[int | None, int | None]:
     return int((float(number) - place) * 1000**power), int((float(number) + place) * 1024**power) + 1
 
 
-#: Names of such files, the stronger first.
+#: Names of files with checksums, the stronger first.
 CHECKSUM_FILES = ("MD5SUM", "CHECKSUMS")
 
 _BSD = re.compile(r"(\d{1,5})\s+(\d+)\s+(?:\./)?(\S+)")
 _BSD_ALONE = re.compile(r"\s*(\d{1,5})\s+\d+\b")
 _MD5 = re.compile(r"([0-9a-fA-F]{32})\s+[*]?(?:\./)?(\S+)")
 _BLOCK = 1 << 20
-#: Some systems' ``sum`` counts blocks of 512 bytes.
+#: Block sizes: ``sum`` of some systems counts blocks of 512 bytes.
 _UNITS = (1024, 512)
 
 
@@ -331,7 +330,7 @@ def read_checksums(text: str) -> dict[str, str]:
     Returns
     -------
     dict
-        By file name: ``md5:<hexadecimal>`` or ``sum:<checksum>:<blocks>``. Other lines are passed over.
+        ``md5:<hexadecimal>`` or ``sum:<checksum>:<blocks>`` by file name. Other lines are ignored.
 
     Examples
     --------
@@ -340,44 +339,44 @@ def read_checksums(text: str) -> dict[str, str]:
     >>> read_checksums("d41d8cd98f00b204e9800998ecf8427e  c.tsv.gz")
     {'c.tsv.gz': 'md5:d41d8cd98f00b204e9800998ecf8427e'}
     """
-    found = {}
+    checksums = {}
     for line in text.splitlines():
-        if told := _MD5.fullmatch(line.strip()):
-            found[told[2]] = f"md5:{told[1].lower()}"
-        elif told := _BSD.fullmatch(line.strip()):
-            found[told[3]] = f"sum:{int(told[1])}:{int(told[2])}"
-    return found
+        if match := _MD5.fullmatch(line.strip()):
+            checksums[match[2]] = f"md5:{match[1].lower()}"
+        elif match := _BSD.fullmatch(line.strip()):
+            checksums[match[3]] = f"sum:{int(match[1])}:{int(match[2])}"
+    return checksums
 
 
 def has_checksum(path: Path, checksum: str) -> bool:
-    """Tell whether a file has a checksum, as :func:`read_checksums` gives it."""
-    kind, _, told = checksum.partition(":")
+    """Return whether a file matches a checksum of :func:`read_checksums`."""
+    kind, _, expected = checksum.partition(":")
     if kind == "md5":
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == told
-    value, blocks = map(int, told.split(":"))
+            return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == expected
+    value, blocks = map(int, expected.split(":"))
     size = path.stat().st_size
     return blocks in [-(-size // unit) for unit in _UNITS] and bsd_sum(path) == value
 
 
 def bsd_sum(path: Path) -> int:
-    """Return the checksum of BSD's ``sum`` (``sum -r``): rotate 16 bits to the right, add a byte, for each byte.
+    """Return the checksum of BSD ``sum`` (``sum -r``).
 
-    It finds accidents, not attacks. The system's own ``sum`` is asked first: each step needs the one before, and
-    Python takes its time over that.
+    For each byte, 16 bits are rotated to the right and the byte is added, which detects accidents, not attacks. The
+    ``sum`` of the system is used if it exists, since Python is slow at this.
     """
     program = shutil.which("sum")
     if program is not None:
         with path.open("rb") as stream:
-            told = subprocess.run([program], stdin=stream, capture_output=True, check=False, text=True)  # noqa: S603
-        if told.returncode == 0 and (found := _BSD_ALONE.match(told.stdout)):
-            return int(found[1])
+            result = subprocess.run([program], stdin=stream, capture_output=True, check=False, text=True)  # noqa: S603
+        if result.returncode == 0 and (match := _BSD_ALONE.match(result.stdout)):
+            return int(match[1])
     return bsd_sum_in_python(path)
 
 
 def bsd_sum_in_python(path: Path) -> int:
-    """Return what :func:`bsd_sum` does, without the system's help."""
-    # the table rotates, and forgets the carry of the addition before: at most 65 535 + 255 comes out of one
+    """Compute :func:`bsd_sum` without the program of the system."""
+    # the table rotates and drops the carry of the last addition, whose result is at most 65,535 + 255
     turned = [(value & 0xFFFF) >> 1 | (value & 1) << 15 for value in range(0x10000 + 0xFF)]
     value = 0
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Simulate a clade with known truth, in the files that Ensembl would publish of it."""
+"""Simulate a clade with known truth, in the file formats of Ensembl."""
 
 from homodb.etl.simulate.annotation import Annotation, annotate_genes
 from homodb.etl.simulate.calling import (

@@ -1,8 +1,8 @@
-"""The annotation of every species: its genes with IDs, names and places, and the traits that are planted in them.
+"""Annotate the simulated genes: IDs, symbols, places and planted traits.
 
-Symbols are made from a family's stem and spelled each species' way; they drift, are missing, and are borne twice.
-Planted traits are what makes real annotations hard: alternate loci, symbols borne twice, aliases that are another
-gene's live symbol, gene models in two parts, retired IDs.
+Symbols are built from the stem of a family and spelled as the species does; they drift, are missing, and are shared.
+Planted traits are the difficulties of real annotations: alternate loci, shared symbols, aliases that are current
+symbols of other genes, gene models in two parts, retired IDs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _STRIDE = 40_961
 _MT_PROTEINS = ("ND1", "ND2", "CO1", "CO2", "ATP8", "ATP6", "CO3", "ND3", "ND4L", "ND4", "ND5", "ND6", "CYB")
 _MT_RNAS = ("RNR1", "RNR2", "TF", "TV")
 
-#: Of non-coding genes, and of human ones, so many have no symbol.
+#: Share of non-coding genes without a symbol.
 _UNNAMED_RNA = 0.3
 _PRIMATES = ("homo_sapiens", "pan_troglodytes", "macaca_mulatta", "gorilla_gorilla", "callithrix_jacchus")
 
 
 def stem(number: int) -> str:
-    """Return a made-up stem, another one for each number below 84,375.
+    """Return a made-up stem, distinct for each number below 84,375.
 
     Examples
     --------
@@ -49,19 +49,19 @@ def stem(number: int) -> str:
 def symbols(
     trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings
 ) -> tuple[list[str | None], list[str | None], np.ndarray]:
-    """Name all living genes.
+    """Draw the symbols of all living genes.
 
     Parameters
     ----------
     trees, tree, histories
         Gene trees, species tree, living genes.
     settings
-        Its rate of drift and seed count.
+        Settings, for the drift rate and the seed.
 
     Returns
     -------
     tuple
-        The symbols; the names that genes bore before they drifted; and which genes drifted.
+        Symbols, symbols before drift, and a mask of drifted genes.
     """
     rng = settings.stream("symbols")
     genes = len(histories.node)
@@ -76,7 +76,7 @@ def symbols(
     within = _within(trees)
     given: list[str | None] = []
     former: list[str | None] = []
-    # Asked before the loop: Python 3.11 loses a Ctrl-C that comes while it looks up a member of an enumeration.
+    # before the loop: Python 3.11 loses a Ctrl-C that arrives while it looks up a member of an enumeration
     is_coding, is_ribosomal, is_small = role == Role.CODING, role == Role.RIBOSOMAL, role == Role.SMALL_RNA
     is_mitochondrial, is_mt_rna = role == Role.MITOCHONDRIAL, role == Role.MT_RNA
     unnamed &= ~(is_ribosomal | is_mitochondrial | is_mt_rna)
@@ -107,7 +107,7 @@ def symbols(
 
 
 def spell(symbol: str, member: Member) -> str:
-    """Return a symbol in a species' spelling."""
+    """Return a symbol in the spelling of a species."""
     return {"upper": symbol, "title": symbol[:1] + symbol[1:].lower(), "lower": symbol.lower()}[member.case]
 
 
@@ -120,7 +120,7 @@ def _mitochondrial(name: str, member: Member) -> str:
 
 
 def _numbers(histories: Histories) -> np.ndarray:
-    """Return numbers for the ancestral genes of each family from 1: its old paralogs share a stem."""
+    """Return numbers from 1 for the ancestral genes of each family."""
     width = int(histories.ancestor.max(initial=0)) + 1
     pairs, inverse = np.unique(histories.family * width + histories.ancestor, return_inverse=True)
     first = np.searchsorted(pairs // width, pairs // width)
@@ -129,7 +129,7 @@ def _numbers(histories: Histories) -> np.ndarray:
 
 
 def _suffixes(histories: Histories, rng: np.random.Generator) -> list[str]:
-    """Tell young paralogs apart by letters, in no order that another species shares."""
+    """Distinguish young paralogs by letters, in random order."""
     order = np.lexsort((rng.random(len(histories.node)), histories.species, histories.ancestor))
     suffixes = [""] * len(order)
     key = histories.ancestor[order] * (int(histories.species.max(initial=0)) + 1) + histories.species[order]
@@ -149,7 +149,7 @@ def _within(trees: GeneTrees) -> np.ndarray:
     return within
 
 
-#: Numbers in simulated stable IDs begin here, far above any that Ensembl has given.
+#: First number in simulated stable IDs, far above those of Ensembl.
 FIRST_NUMBER = 90_000_000_000
 
 _BIOTYPES = ("protein_coding", "protein_coding", "protein_coding", "Mt_tRNA", "miRNA", "lncRNA")
@@ -158,14 +158,14 @@ _SYNONYMS, _RETIRED = 0.3, 0.03
 
 @dataclass
 class Annotation:
-    """One row per annotated gene: the living genes in the order of the histories, then what is annotated beside them.
+    """Annotated genes: living genes in order, then additional loci.
 
     Parameters
     ----------
     species, gene, role
-        Index of the species; gene of the histories; role of its family.
+        Index of the species, gene of the histories, role of its family.
     stable_id, version, symbol, biotype, region, start, end, strand
-        As in the files; a symbol may be missing.
+        Values in the files; a symbol may be missing.
     primary
         False for alternate loci.
     planted
@@ -195,7 +195,7 @@ class Annotation:
     parts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def rows(self, species: int) -> np.ndarray:
-        """Return the rows of a species, by place in the genome."""
+        """Return the rows of a species in genome order."""
         own = np.flatnonzero(self.species == species)
         return own[np.lexsort((self.start[own], np.array([self.region[row] for row in own])))]
 
@@ -203,14 +203,14 @@ class Annotation:
 def annotate_genes(
     trees: GeneTrees, tree: SpeciesTree, histories: Histories, genome: Genome, settings: Settings
 ) -> Annotation:
-    """Annotate all living genes and plant the traits.
+    """Annotate all living genes, and plant the traits.
 
     Parameters
     ----------
     trees, tree, histories, genome
         Gene trees, species tree, living genes and their places.
     settings
-        The shares of planted traits.
+        Settings, for the shares of planted traits.
     """
     rng = settings.stream("annotation")
     named, former, drifted = symbols(trees, tree, histories, settings)
@@ -253,8 +253,8 @@ def _biotypes(role: np.ndarray, family: np.ndarray) -> list[str]:
     return ["snoRNA" if odd else _BIOTYPES[one] for one, odd in zip(role, odd_small, strict=True)]
 
 
-def _some(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Choose a share of some rows; of a share above 0 at least one."""
+def _sample(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw a share of rows, at least one unless the share is 0."""
     count = min(len(rows), max(round(share * len(rows)), int(share > 0)))
     return rng.permutation(rows)[:count]
 
@@ -268,9 +268,9 @@ def _named(annotation: Annotation, species: int) -> np.ndarray:
 
 def _share_symbols(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
     for species in np.unique(annotation.species):
-        chosen = _some(_named(annotation, species), settings.shared_symbols, rng)
-        others = rng.permutation(np.setdiff1d(_named(annotation, species), chosen))[: len(chosen)]
-        for row, other in zip(chosen, others, strict=False):
+        sampled = _sample(_named(annotation, species), settings.shared_symbols, rng)
+        others = rng.permutation(np.setdiff1d(_named(annotation, species), sampled))[: len(sampled)]
+        for row, other in zip(sampled, others, strict=False):
             annotation.symbol[row] = annotation.symbol[other]
             annotation.planted[row].append("shared_symbol")
             annotation.planted[other].append("shared_symbol")
@@ -278,31 +278,31 @@ def _share_symbols(annotation: Annotation, settings: Settings, rng: np.random.Ge
 
 def _clash(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
     for species in np.unique(annotation.species):
-        chosen = _some(_named(annotation, species), settings.alias_clashes, rng)
-        others = rng.permutation(np.setdiff1d(_named(annotation, species), chosen))[: len(chosen)]
-        for row, other in zip(chosen, others, strict=False):
+        sampled = _sample(_named(annotation, species), settings.alias_clashes, rng)
+        others = rng.permutation(np.setdiff1d(_named(annotation, species), sampled))[: len(sampled)]
+        for row, other in zip(sampled, others, strict=False):
             annotation.synonyms.append((int(row), annotation.symbol[other] or ""))
             annotation.planted[row].append("alias_clash")
-        plain = _some(_named(annotation, species), _SYNONYMS, rng)
+        plain = _sample(_named(annotation, species), _SYNONYMS, rng)
         annotation.synonyms += [(int(row), f"{annotation.symbol[row]}-OLD{1 + row % 3}") for row in plain]
 
 
 def _alternate(annotation: Annotation, tree: SpeciesTree, settings: Settings, rng: np.random.Generator) -> None:
-    """Put copies of some genes on haplotypes of their chromosome, with IDs of their own."""
-    chosen = [
-        _some(_named(annotation, index), min(1.0, settings.alternate_loci * member.alternates), rng)
+    """Copy some genes to haplotypes of their chromosome, with their own IDs."""
+    sampled = [
+        _sample(_named(annotation, index), min(1.0, settings.alternate_loci * member.alternates), rng)
         for index, member in enumerate(tree.members)
     ]
-    rows = np.concatenate(chosen)
+    rows = np.concatenate(sampled)
     regions = [f"CHR_HSCHR{annotation.region[row]}_{1 + row % 3}_CTG{1 + row % 5}" for row in rows]
     annotation.alternates = _append(annotation, rows, regions, "alternate_locus", annotation.symbol)
     annotation.primary[annotation.alternates] = False
 
 
 def _split_models(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
-    """Break the models of some genes in two; the second part is a gene without a symbol."""
-    chosen = [_some(_named(annotation, one), settings.split_models, rng) for one in np.unique(annotation.species)]
-    rows = np.concatenate(chosen)
+    """Split the models of some genes; the second part has no symbol."""
+    sampled = [_sample(_named(annotation, one), settings.split_models, rng) for one in np.unique(annotation.species)]
+    rows = np.concatenate(sampled)
     rows = rows[annotation.primary[rows] & ~np.isin(rows, annotation.gene[annotation.alternates])]
     regions = [annotation.region[row] for row in rows]
     parts = _append(annotation, rows, regions, "gene_split", [None] * len(annotation.symbol))
@@ -316,7 +316,7 @@ def _split_models(annotation: Annotation, settings: Settings, rng: np.random.Gen
 def _append(
     annotation: Annotation, rows: np.ndarray, regions: list[str], trait: str, named: list[str | None]
 ) -> np.ndarray:
-    """Add rows that copy others but for region and symbol; return them."""
+    """Append copies of rows with other regions and symbols, and return them."""
     before = len(annotation.symbol)
     for name in ("species", "gene", "role", "start", "end", "strand", "primary"):
         column = getattr(annotation, name)
@@ -329,7 +329,7 @@ def _append(
 
 
 def _identify(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
-    """Give stable IDs whose order says nothing of who is whose ortholog."""
+    """Assign stable IDs whose order is unrelated to orthology."""
     annotation.version = rng.integers(1, 20, len(annotation.symbol))
     annotation.stable_id = [""] * len(annotation.symbol)
     for index, member in enumerate(tree.members):
@@ -341,7 +341,7 @@ def _identify(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generato
 
 def _retire(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
     for index, member in enumerate(tree.members):
-        rows = _some(np.flatnonzero((annotation.species == index) & annotation.primary), _RETIRED, rng)
+        rows = _sample(np.flatnonzero((annotation.species == index) & annotation.primary), _RETIRED, rng)
         for number, row in enumerate(rows.tolist()):
             old = f"{member.prefix}G{FIRST_NUMBER - 1 - number:011d}"
             annotation.retired.append((row, old, int(rng.integers(1, 9))))

@@ -1,11 +1,11 @@
-"""Writes the cells of each species: counts that follow expression programmes, as a droplet experiment gives them.
+"""Simulate and write the cells of each species, as in droplets.
 
-Every ancestral gene has a level and a programme over cell types. A duplication parts each cell type's expression
-between both copies, so paralogs divide their ancestor's work, the same way in species that have both.
+Every ancestral gene has a level and a programme over cell types. A duplication divides the expression in each cell type
+between both copies, so paralogs share the work of their ancestor, in the same way in all species that have both.
 
-A cell has a type, a donor and a depth. Its reads are those of its type, changed a little by its donor, and ambient
-ones of the whole donor's soup; genes vary between cells of a type, and those with few reads drop out at times. Rows are
-written block by block, so memory does not grow with the number of cells.
+A cell has a type, a donor and a depth. Its reads are those of its type, slightly changed by its donor, and ambient
+reads of the donor; genes vary between cells of a type, and genes with few reads drop out at times. Rows are written in
+blocks, so memory does not grow with the number of cells.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from homodb.etl.simulate.species import SpeciesTree
 if TYPE_CHECKING:
     import h5py
 
-#: Spread of levels (standard deviation of the natural logarithm) and the mean added for some roles.
+#: Spread of levels (standard deviation of the natural logarithm) and the additional mean of some roles.
 _SPREAD = 1.7
 _ADDED = {Role.RIBOSOMAL: 3.5, Role.MITOCHONDRIAL: 4.0, Role.MT_RNA: 3.0, Role.SMALL_RNA: -3.0, Role.LONG_RNA: -1.5}
 
-#: Programmes and their shares: markers of one cell type, genes that are silent everywhere; the rest is broad.
+#: Shares of programmes: markers of one cell type, and silent genes; the rest is broad.
 _MARKERS, _SILENT = 0.12, 0.1
 _MARKER_UP, _MARKER_ELSEWHERE, _OWN_UP = 20.0, 0.2, 30.0
 
-#: Share of a species' genes that are markers there and nowhere else.
+#: Share of genes that are markers in one species only.
 _OWN_MARKERS = 0.01
 
 
@@ -45,17 +45,17 @@ class Expression:
     Parameters
     ----------
     types
-        Names of the cell types: first those of all species, then those of one.
+        Names of the cell types: those of all species, then those of one.
     present
-        Species x types: which species has which.
+        Mask of the types of each species, species by types.
     level
-        Genes x types: share of all reads of a cell, before donors, ambient reads and dropout.
+        Share of all reads of a cell, before donors, ambient reads and dropout, genes by types.
     share
-        Genes x types: a gene's share of its ancestral gene's expression in its species.
+        Share of a gene in the expression of its ancestral gene in its species, genes by types.
     ancestral
-        Genes x types: level of the ancestral gene, in no unit.
+        Level of the ancestral gene, without unit, genes by types.
     expressed_as
-        Of each gene, ``programme/ancestral gene``.
+        ``programme/ancestral gene`` of each gene.
     """
 
     types: tuple[str, ...]
@@ -67,14 +67,14 @@ class Expression:
 
 
 def draw_expression(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Expression:
-    """Draw programmes, and let descendants share them.
+    """Draw expression programmes, and divide them among descendants.
 
     Parameters
     ----------
     trees, tree, histories
         Gene trees, species tree, living genes.
     settings
-        Number of cell types, drift of expression, seed.
+        Settings, for cell types, expression drift and the seed.
     """
     rng = settings.stream("expression")
     common = [f"type {number + 1}" for number in range(settings.cell_types)]
@@ -107,7 +107,7 @@ def draw_expression(trees: GeneTrees, tree: SpeciesTree, histories: Histories, s
 def _programmes(
     trees: GeneTrees, ancestors: np.ndarray, types: tuple[str, ...], rng: np.random.Generator
 ) -> tuple[np.ndarray, list[str]]:
-    """Draw level and programme of each ancestral gene."""
+    """Draw the level and programme of each ancestral gene."""
     role = trees.role[trees.family[ancestors]]
     added = np.array([_ADDED.get(one, 0.0) for one in Role])
     base = np.exp(rng.standard_normal(len(ancestors)) * np.where(role == Role.CODING, _SPREAD, 0.7) + added[role])
@@ -124,7 +124,7 @@ def _programmes(
 
 
 def _shares(trees: GeneTrees, histories: Histories, types: int, rng: np.random.Generator) -> np.ndarray:
-    """Part expression at every duplication below an ancestral gene; the living share what those lost had."""
+    """Divide expression at every duplication among the living genes."""
     weight = np.ones((len(trees.parent), types), np.float32)
     ancestor = np.zeros(len(trees.parent), bool)
     ancestor[histories.ancestor] = True
@@ -146,32 +146,32 @@ def _shares(trees: GeneTrees, histories: Histories, types: int, rng: np.random.G
     return shared
 
 
-#: Median reads of a cell and their spread; spread of genes between donors (standard deviations of logarithms).
+#: Median reads of a cell, their spread, and the spread of genes between donors (standard deviations of logarithms).
 _DEPTH, _DEPTH_SPREAD, _DONOR_SPREAD = 4_000.0, 0.55, 0.15
 
-#: Entries of a block of cells x genes.
+#: Entries of a block of cells by genes.
 _BLOCK = 4_000_000
 
-#: Of the matrix's columns, so many stand twice (as with several references), and so many are of no gene.
+#: Shares of duplicate columns (as with several references) and of columns without a gene.
 _TWICE, _FOREIGN = 0.003, 0.005
 
 
 @dataclass(frozen=True)
 class CellDesign:
-    """The cells of a species and the columns of its matrix, before any count is drawn.
+    """Cells of a species and columns of its matrix, before any count is drawn.
 
     Parameters
     ----------
     types, donors
-        Of each cell, indices.
+        Indices of the type and donor of each cell.
     depth, ambient
-        Of each cell: expected reads, and which share of them is ambient.
+        Expected reads of each cell, and their ambient share.
     rows
-        Of each column: the row of the annotation; -1 where there is none.
+        Row of the annotation of each column, or -1.
     names
-        Of each column.
+        Name of each column.
     profile
-        Donors x types x columns: expected share of a cell's own reads.
+        Expected share of the own reads of a cell, donors by types by columns.
     """
 
     types: np.ndarray
@@ -183,7 +183,7 @@ class CellDesign:
     profile: np.ndarray
 
     def soup(self) -> np.ndarray:
-        """Return the ambient profile of each donor: the mean over its cells."""
+        """Return the ambient profile of each donor, the mean over its cells."""
         soup = np.empty((self.profile.shape[0], self.profile.shape[2]))
         for donor in range(len(soup)):
             share = np.bincount(self.types[self.donors == donor], minlength=self.profile.shape[1]) + 1e-9
@@ -192,16 +192,16 @@ class CellDesign:
 
 
 def design_cells(species: int, annotation: Annotation, expression: Expression, settings: Settings) -> CellDesign:
-    """Decide a species' cells and the columns of its matrix.
+    """Draw the cells of a species and the columns of its matrix.
 
     Parameters
     ----------
     species
-        Its index.
+        Index of the species.
     annotation, expression
-        Annotated genes; what is expected of each.
+        Annotated genes and their expected expression.
     settings
-        Numbers of cells and donors, shares, seed.
+        Settings, for numbers of cells and donors, shares and the seed.
     """
     rng = settings.stream("cells", species)
     count = len(range(species, settings.cells, len(expression.present)))
@@ -227,13 +227,13 @@ def design_cells(species: int, annotation: Annotation, expression: Expression, s
 
 
 def _names(rows: np.ndarray, annotation: Annotation) -> list[str]:
-    """Name columns by symbol, else stable ID; a repeat gets a number, as scanpy and Seurat give it."""
-    seen: dict[str, int] = {}
+    """Name columns by symbol or stable ID; repeats get numbers, as in scanpy."""
+    repeats: dict[str, int] = {}
     names = []
     for place, row in enumerate(rows.tolist()):
         name = f"AC{900000 + place}.1" if row < 0 else annotation.symbol[row] or annotation.stable_id[row]
-        seen[name] = seen.get(name, -1) + 1
-        names.append(f"{name}-{seen[name]}" if seen[name] else name)
+        repeats[name] = repeats.get(name, -1) + 1
+        names.append(f"{name}-{repeats[name]}" if repeats[name] else name)
     return names
 
 
@@ -245,20 +245,20 @@ def draw_counts(
     Parameters
     ----------
     plan
-        The species' cells and columns.
+        Cells and columns of the species.
     soup
-        Its ambient profiles.
+        Ambient profiles of its donors.
     first, last
-        The cells.
+        Range of cells.
     settings
-        Dispersion and dropout.
+        Settings, for dispersion and dropout.
     rng
-        Where chance comes from.
+        Random generator.
 
     Returns
     -------
     numpy.ndarray
-        Cells x columns.
+        Counts, cells by columns.
     """
     part = slice(first, last)
     ambient = plan.ambient[part, None]
@@ -282,20 +282,20 @@ def write_cells(
     settings: Settings,
     report: Callable[[int], None],
 ) -> int:
-    """Write the h5ad of a species; return its cells.
+    """Write the h5ad of a species, and return its number of cells.
 
     Parameters
     ----------
     species
-        Its index.
+        Index of the species.
     tree, annotation, expression
-        Species, annotated genes, what is expected of each.
+        Species, annotated genes and their expected expression.
     layout
-        Where the file lies.
+        Paths of the files.
     settings
-        Numbers, shares, seed.
+        Settings, for numbers, shares and the seed.
     report
-        Called with the cells done so far.
+        Callback that receives the number of finished cells.
     """
     import h5py
     import pandas as pd
@@ -314,9 +314,9 @@ def write_cells(
         },
         index=pd.Index(labels, dtype=object),
     )
-    known = [annotation.stable_id[row] if row >= 0 else "" for row in plan.rows.tolist()]
+    gene_ids = [annotation.stable_id[row] if row >= 0 else "" for row in plan.rows.tolist()]
     var = pd.DataFrame(
-        {"gene_ids": known, "feature_types": "Gene Expression"}, index=pd.Index(plan.names, dtype=object)
+        {"gene_ids": gene_ids, "feature_types": "Gene Expression"}, index=pd.Index(plan.names, dtype=object)
     )
     with h5py.File(layout.cells(species), "w", libver="earliest") as file:
         file.attrs["encoding-type"], file.attrs["encoding-version"] = "anndata", "0.1.0"
@@ -332,7 +332,7 @@ def write_cells(
 def _write_matrix(
     file: h5py.File, plan: CellDesign, settings: Settings, rng: np.random.Generator, report: Callable[[int], None]
 ) -> None:
-    """Write the counts as a compressed sparse matrix, block by block."""
+    """Write the counts as a sparse matrix in blocks."""
     cells, genes = len(plan.types), len(plan.names)
     group = file.create_group("X")
     group.attrs["encoding-type"], group.attrs["encoding-version"] = "csr_matrix", "0.1.0"

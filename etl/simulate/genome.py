@@ -1,10 +1,10 @@
-"""Where genes lie, and the scores that conserved gene order gives to called orthologs.
+"""Simulate gene order, and compute the gene-order scores of orthologs.
 
-Gene order and strands evolve along the species tree. New copies stay beside their original, on its strand, or go
-elsewhere; segments are turned round or moved, and single genes jump.
+Gene order and strands evolve along the species tree. New copies stay next to their original, on its strand, or go
+elsewhere; segments are inverted or moved, and single genes jump.
 
-GOC and WGA are as Ensembl reckons them, https://www.ensembl.org/info/genome/compara/Ortholog_qc_manual.html. Genomes
-have no bases here, so WGA follows from the same blocks: an alignment of genomes has one best place for every gene.
+GOC and WGA follow Ensembl, https://www.ensembl.org/info/genome/compara/Ortholog_qc_manual.html. Genomes have no bases
+here, so WGA follows from the same blocks: an alignment of genomes has one best place for every gene.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from homodb.etl.simulate.histories import Histories
 from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.species import SpeciesTree
 
-#: Segments turned or moved, and single genes that jump, per thousand genes and million years; mean length of a segment
-#: beyond two genes.
+#: Inverted or moved segments, and jumping genes, per thousand genes and million years; mean segment length minus two.
 _REARRANGEMENTS, _JUMPS, _SEGMENT = 0.05, 0.06, 40
 
-#: Share of new copies that stay beside the old one.
+#: Share of new copies next to the original.
 _TANDEM = 0.53
 
-#: Chromosomes begin and end inside this, clear of human's pseudo-autosomal regions.
+#: First and last base of chromosomes, outside the pseudo-autosomal regions of human.
 _FIRST_BASE, _LAST_BASE = 3_000_000, 145_000_000
 
-#: Pairs of species further apart (million years) have neither GOC nor WGA.
+#: Divergence (million years) above which pairs of species have neither GOC nor WGA.
 DISTANT = 250.0
 _GENES_PER_CHROMOSOME = 40
 CHROMOSOME = 1 << 20
@@ -36,9 +35,9 @@ CHROMOSOME = 1 << 20
 
 @dataclass(frozen=True)
 class Genome:
-    """Location of every gene of the histories: region, first and last base, strand, and rank among coding genes.
+    """Region, first and last base, strand and rank of every gene.
 
-    Coding genes are ranked in the order of the genome; ranks of each chromosome begin far behind the one before.
+    Coding genes are ranked in genome order; the ranks of different chromosomes are far apart.
     """
 
     region: np.ndarray
@@ -49,14 +48,14 @@ class Genome:
 
 
 def lay_out_genome(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Genome:
-    """Let gene order evolve, and place every gene.
+    """Simulate gene order, and place every gene.
 
     Parameters
     ----------
     trees, tree, histories
         Gene trees, species tree, living genes.
     settings
-        Its seed counts.
+        Settings, for the seed.
     """
     rng = settings.stream("genome")
     genes = len(histories.node)
@@ -93,7 +92,7 @@ def lay_out_genome(trees: GeneTrees, tree: SpeciesTree, histories: Histories, se
 
 
 def _orders(trees: GeneTrees, tree: SpeciesTree, rng: np.random.Generator) -> tuple[dict[int, np.ndarray], np.ndarray]:
-    """Return the nodes of the gene trees that end each branch, in the order of the genome there, and their strands."""
+    """Return the nodes that end each branch, in genome order, and strands."""
     ends = (trees.kind == Kind.SPECIATION) | (trees.kind == Kind.GENE)
     above = _above(trees, ends)
     place = np.full(len(trees.parent), -1.0)
@@ -104,7 +103,7 @@ def _orders(trees: GeneTrees, tree: SpeciesTree, rng: np.random.Generator) -> tu
         source = above[here]
         turned[here] = np.where(source >= 0, turned[source], turned[here])
         key = np.where(source >= 0, place[source], rng.random(len(here)) * max(len(here), 1))
-        if branch == 0:  # families lie anywhere, and copies of one another together or not
+        if branch == 0:  # families are anywhere, with copies together or apart
             key = (rng.random(len(trees.role)) * len(here))[trees.family[here]]
             source = trees.family[here]
         order = np.lexsort((here, source))
@@ -123,7 +122,7 @@ def _orders(trees: GeneTrees, tree: SpeciesTree, rng: np.random.Generator) -> tu
 
 
 def _above(trees: GeneTrees, ends: np.ndarray) -> np.ndarray:
-    """Return of each node the nearest end of a branch above it; -1 where its family began in the branch."""
+    """Return the nearest branch end above each node; -1 for new families."""
     above = trees.parent.copy()
     while True:
         on_the_way = np.flatnonzero((above >= 0) & ~ends[above])
@@ -133,7 +132,7 @@ def _above(trees: GeneTrees, ends: np.ndarray) -> np.ndarray:
 
 
 def _jump(order: np.ndarray, turned: np.ndarray, events: int, rng: np.random.Generator) -> None:
-    """Move single genes anywhere."""
+    """Move single genes to random places."""
     key = np.arange(len(order)) + 0.0
     moved = rng.integers(0, max(len(order), 1), events)
     key[moved] = rng.random(events) * len(order)
@@ -142,7 +141,7 @@ def _jump(order: np.ndarray, turned: np.ndarray, events: int, rng: np.random.Gen
 
 
 def _rearrange(order: np.ndarray, turned: np.ndarray, events: int, rng: np.random.Generator) -> None:
-    """Turn round or move segments, short ones mostly."""
+    """Invert or move segments, mostly short ones."""
     for _ in range(events):
         length = int(min(len(order), 2 + rng.standard_exponential() * _SEGMENT))
         first = int(rng.integers(0, len(order) - length + 1))
@@ -157,7 +156,7 @@ def _rearrange(order: np.ndarray, turned: np.ndarray, events: int, rng: np.rando
 
 _STEPS = (-2, -1, 1, 2)
 
-#: Chance that a pair is aligned: genes that are each other's nearest, with and without conserved order; other pairs.
+#: Probability of alignment for mutually nearest genes with and without conserved order, and for other pairs.
 _IN_PLACE, _ALONE, _SECOND = 0.97, 0.55, 0.08
 
 
@@ -166,17 +165,17 @@ def conserved_order(
 ) -> np.ndarray:
     """Return the gene-order conservation score of called orthologs.
 
-    The called pairs of two species are walked through in the order of one genome. Of the two pairs before and the
-    two behind a pair, those count whose genes in the other genome lie on the right side of the pair's own: as near,
-    or with one gene more between. Genes without a called ortholog are not seen; nor are tandem copies: genes that
-    descend from an ancestral gene of one of the five pairs, and are in none of them. The better direction counts.
+    The called pairs of two species are ordered by one genome. Of the two pairs before and the two after a pair, those
+    count whose genes in the other genome are on the right side of the gene of the pair, as near, or with one more gene
+    between. Genes without a called ortholog are ignored, and so are tandem copies: genes that descend from an
+    ancestral gene of one of the five pairs, and are in none of them. The better direction counts.
 
     Parameters
     ----------
     a, b
-        Genes of the called pairs, of any two species each, that of the lower species first.
+        Genes of the called pairs of any two species, lower species first.
     group
-        A number for the pairs of two species that descend from one ancestral gene.
+        Number of the pairs of two species that descend from one ancestral gene.
     histories, genome
         Species; ranks along the genome, and strands.
 
@@ -192,8 +191,8 @@ def conserved_order(
         sides = a[rows], b[rows]
         turned = genome.strand[sides[0]] != genome.strand[sides[1]]
         ranks = genome.rank[sides[0]], genome.rank[sides[1]]
-        there = _along(*ranks, group[rows], turned)
-        score[rows] = 25 * np.maximum(there, _along(*ranks[::-1], group[rows], turned))
+        forward = _along(*ranks, group[rows], turned)
+        score[rows] = 25 * np.maximum(forward, _along(*ranks[::-1], group[rows], turned))
     return score
 
 
@@ -205,20 +204,20 @@ def in_alignment(
     histories: Histories,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return whether called orthologs lie in an alignment of both genomes, which has one best place for every gene.
+    """Draw whether called orthologs are in an alignment of both genomes.
 
     Parameters
     ----------
     a, b
-        Genes of the called pairs, of any two species each, that of the lower species first.
+        Genes of the called pairs of any two species, lower species first.
     identity
-        The lower of both identities; NaN without proteins.
+        Lower of both identities; NaN without proteins.
     goc
-        Gene-order conservation; -1 where unknown.
+        Gene-order conservation; -1 if unknown.
     histories
         Species.
     rng
-        Where chance comes from.
+        Random generator.
     """
     species = histories.species
     pair = species[a] * (int(species.max(initial=0)) + 1) + species[b]
@@ -233,11 +232,11 @@ def in_alignment(
 
 
 def _along(rank: np.ndarray, other: np.ndarray, group: np.ndarray, turned: np.ndarray) -> np.ndarray:
-    """Count of each pair of two species how many of its four neighbours are in place, in the order of the first."""
+    """Count the neighbours in place of each pair, in the order of the first."""
     order = np.argsort(rank, kind="stable")
     genes, first = np.unique(other, return_index=True)
     group_of, place = group[first], np.searchsorted(genes, other[order])
-    region, there = rank[order] // CHROMOSOME, genes[place] // CHROMOSOME
+    region, other_region = rank[order] // CHROMOSOME, genes[place] // CHROMOSOME
     group, turned = group[order], turned[order]
     rows = np.arange(len(order))
     window = np.stack([np.clip(rows + step, 0, max(len(rows) - 1, 0)) for step in (*_STEPS, 0)])
@@ -245,7 +244,7 @@ def _along(rank: np.ndarray, other: np.ndarray, group: np.ndarray, turned: np.nd
     apart = np.where(inside, place[window] - place, 0)
     apart -= np.sign(apart) * _passed_over(window, inside, place, group, group_of, apart)
     apart = np.where(turned, -apart, apart)
-    apart[~inside | (there[window] != there)] = 0
+    apart[~inside | (other_region[window] != other_region)] = 0
     score = np.zeros(len(rows), np.int64)
     for near, far, side in ((1, 0, -1), (2, 3, 1)):
         steps = apart[[near, far]] * side
@@ -263,18 +262,18 @@ def _passed_over(
     group_of: np.ndarray,
     apart: np.ndarray,
 ) -> np.ndarray:
-    """Count tandem copies between the gene of each pair and those of its neighbours.
+    """Count tandem copies between each gene and those of its neighbours.
 
     Parameters
     ----------
     window, inside
-        Pairs in each pair's window, five times pairs, and which of them are there.
+        Pairs in the window of each pair (five by pairs), and those that exist.
     place, group
-        Of each pair, where its gene lies in the other genome; its group.
+        Place of the gene of each pair in the other genome; group of the pair.
     group_of
-        By place, the group of that gene.
+        Group of the gene at each place.
     apart
-        Places from the gene of each pair to that of each in its window.
+        Places from the gene of each pair to those in its window.
     """
     size = np.bincount(np.unique(group_of, return_inverse=True)[1].reshape(-1), minlength=1)
     alone = np.isin(group, np.unique(group_of)[size == 1])

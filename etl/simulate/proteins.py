@@ -1,13 +1,12 @@
-"""Proteins evolve along the gene trees, many families at once.
+"""Simulate proteins along the gene trees, many families at once.
 
-A block of families is one flat array of residues: every node of a tree has a row as wide as its family's true
-alignment, so identities are counted, not estimated. Insertions have their columns from the start, empty until they
-happen. Replacements follow LG, with rates that vary over sites (gamma); kept domains are slow and have neither indels
-nor gaps. The pace differs between families (log-normal), between branches, and after a duplication: one copy in two is
-hurried.
+A block of families is one flat array of residues: every node of a tree has a row as wide as the true alignment of its
+family, so identities are counted, not estimated. Insertions have their columns from the start, empty until they happen.
+Replacements follow LG, with rates that vary over sites (gamma); domains are slow and have neither indels nor gaps. The
+pace differs between families (log-normal), between branches, and after a duplication: one of two copies is faster.
 
-LG is of Le SQ, Gascuel O (2008): An improved general amino acid replacement matrix. Mol Biol Evol 25:1307-1320,
-https://doi.org/10.1093/molbev/msn067; the numbers are as PAML distributes them (``dat/lg.dat``).
+LG: Le SQ, Gascuel O (2008): An improved general amino acid replacement matrix. Mol Biol Evol 25:1307-1320,
+https://doi.org/10.1093/molbev/msn067; the numbers are those of PAML (``dat/lg.dat``).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from homodb.etl.simulate.families import PROTEINS, GeneTrees, Kind, Role
 from homodb.etl.simulate.histories import by_level, ragged
 from homodb.etl.simulate.settings import Settings
 
-#: The order of the amino acids; residue ``n`` of a simulated protein is ``LETTERS[n]``, 0 a gap, 21 unknown.
+#: Residue ``n`` of a simulated protein is ``LETTERS[n]``: 0 is a gap, 21 unknown.
 LETTERS = "-ARNDCQEGHILKMFPSTWYVX"
 UNKNOWN = 21
 
@@ -63,7 +62,7 @@ _FREQUENCIES = """
 
 @cache
 def amino_acid_frequencies() -> np.ndarray:
-    """Return how frequent each amino acid is in equilibrium."""
+    """Return the equilibrium frequencies of the amino acids."""
     counts = np.array(_FREQUENCIES.split(), np.float64)
     frequent: np.ndarray = counts / counts.sum()
     return frequent
@@ -71,7 +70,7 @@ def amino_acid_frequencies() -> np.ndarray:
 
 @cache
 def rate_matrix() -> np.ndarray:
-    """Return the rates of replacement, from row to column, one replacement per site and unit of time on average."""
+    """Return replacement rates from row to column, scaled to a mean of one."""
     matrix = np.zeros((20, 20))
     matrix[np.tril_indices(20, -1)] = np.array(_EXCHANGEABILITIES.split(), np.float64)
     matrix = (matrix + matrix.T) * amino_acid_frequencies()
@@ -82,9 +81,10 @@ def rate_matrix() -> np.ndarray:
 
 @cache
 def jumps() -> tuple[float, np.ndarray]:
-    """Return the process as jumps at one even rate: the rate, and cumulated chances by residue of where a jump ends.
+    """Return the replacement process as jumps at one rate.
 
-    A jump may end where it began (uniformisation, Jensen 1953), so a residue needs no rate of its own.
+    A jump may end at its own residue (uniformisation, Jensen 1953), so all residues share one rate. Outcomes are
+    cumulative probabilities by residue.
     """
     matrix = rate_matrix()
     rate = float(-matrix.diagonal().min())
@@ -94,29 +94,29 @@ def jumps() -> tuple[float, np.ndarray]:
     return rate, table
 
 
-#: Median length, its spread (standard deviation of the logarithm), least and most.
+#: Median length, its spread (standard deviation of the logarithm), minimum and maximum.
 _LENGTH, _LENGTH_SPREAD, _SHORTEST, _LONGEST = 400.0, 0.8, 40, 5_000
 
 #: Spread of pace between families and between branches.
 _FAMILY_SPREAD, _BRANCH_SPREAD = 0.9, 0.3
 
-#: Factors on the pace of hurried copies, of families with bursts, of ribosomal proteins.
+#: Factors on the pace of fast copies, of families with bursts, of ribosomal proteins.
 _COPY_PACE, _BURST_PACE, _RIBOSOMAL_PACE = 4.0, 4.0, 0.1
 
-#: Families that duplicate fast change fast: the exponent by which one follows the other.
+#: Exponent by which the pace of replacement follows the pace of duplication.
 _LINKED = 0.6
 
 
 @dataclass(frozen=True)
 class ProteinPlan:
-    """What is drawn for every family and node before any residue is.
+    """Random values of every family and node, drawn before any residue.
 
     Parameters
     ----------
     length
-        Length of each family's first protein; 0 for families without proteins.
+        Length of the first protein of each family; 0 for families without proteins.
     pace
-        Factor of each family on the rate of replacement.
+        Factor on the replacement rate of each family.
     change
         Expected replacements per site on the branch above each node of the gene trees.
     """
@@ -127,14 +127,14 @@ class ProteinPlan:
 
 
 def plan_proteins(trees: GeneTrees, settings: Settings) -> ProteinPlan:
-    """Draw lengths, paces, and how much each branch changes.
+    """Draw lengths, paces, and the change of each branch.
 
     Parameters
     ----------
     trees
-        The gene trees.
+        Gene trees.
     settings
-        Its rate of substitution and seed count.
+        Settings, for the substitution rate and the seed.
     """
     rng = settings.stream("plan")
     families = len(trees.role)
@@ -152,33 +152,33 @@ def plan_proteins(trees: GeneTrees, settings: Settings) -> ProteinPlan:
     return ProteinPlan(length, pace, change)
 
 
-#: Residues of a block, over all its rows, about: more need more memory, fewer more time.
+#: Approximate residues of a block over all rows: larger blocks need more memory, smaller ones more time.
 _BLOCK = 2_000_000
 
-#: Shape of the gamma distribution of rates over sites; pace of sites in domains; mean length of an indel.
+#: Shape of the gamma distribution of site rates; pace of sites in domains; mean length of an indel.
 _SITE_SHAPE, _DOMAIN_PACE, _INDEL_LENGTH = 0.8, 0.2, 2.5
 
 
 @dataclass(frozen=True)
 class Block:
-    """The proteins of some families, all nodes of their trees.
+    """Proteins of some families, for all nodes of their trees.
 
     Parameters
     ----------
     families
         Numbers of the families.
     nodes
-        Rows of the gene trees that are in this block.
+        Rows of the gene trees in this block.
     row_of
-        Place of each node of the gene trees in ``nodes``; -1 for others.
+        Index of each node of the gene trees in ``nodes``; -1 for others.
     start, width
-        Of each of ``nodes``: where its row begins in ``residues``, and the width of its family's alignment.
+        Per node: start of its row in ``residues``, and width of the alignment of its family.
     residues
-        Rows behind each other: an index into ``exchange.LETTERS``, 0 where the alignment has a gap.
+        Concatenated rows of indices into :data:`LETTERS`, 0 for gaps.
     order
-        Of each row the columns in the order of the protein, laid out as ``residues`` for one row a family.
+        Columns in the order of the protein, one row per family.
     order_start
-        Where the columns of each of ``nodes`` begin in ``order``.
+        Start of the columns of each node in ``order``.
     """
 
     families: np.ndarray
@@ -196,7 +196,7 @@ class Block:
         return residues
 
     def _columns(self, node: int) -> np.ndarray:
-        """Return where the residues of a node's protein lie, in its order."""
+        """Return the positions of the residues of a protein, in its order."""
         row = self.row_of[node]
         start, width, columns = self.start[row], self.width[row], self.order_start[row]
         places: np.ndarray = start + self.order[columns : columns + width]
@@ -204,7 +204,7 @@ class Block:
         return kept
 
     def cut(self, node: int) -> np.ndarray:
-        """Take the second half off a node's protein, and return it."""
+        """Remove the second half of a protein, and return it."""
         places = self._columns(node)
         rest = places[len(places) // 2 :]
         residues: np.ndarray = self.residues[rest]
@@ -212,18 +212,18 @@ class Block:
         return residues
 
     def hide(self, node: int, where: float, size: float) -> None:
-        """Put a run of unknown residues into a node's protein; both numbers are within 0 to 1."""
+        """Replace a run of residues by unknown ones; both numbers are in 0 to 1."""
         places = self._columns(node)
         first = 1 + int(where * 0.8 * len(places))
         self.residues[places[first : first + 1 + int(size * 0.3 * len(places))]] = UNKNOWN
 
     def identical(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Count the residues that two proteins of one family share in their true alignment.
+        """Count identical residues in the true alignment of two proteins.
 
         Parameters
         ----------
         a, b
-            Nodes.
+            Nodes of one family.
         """
         counts = np.zeros(len(a), np.int64)
         width = self.width[self.row_of[a]]
@@ -238,14 +238,14 @@ class Block:
 
 
 def evolve_proteins(trees: GeneTrees, drawn: ProteinPlan, settings: Settings) -> Iterator[Block]:
-    """Yield the proteins of all families, block after block, in the order of the families' numbers.
+    """Yield the proteins of all families in blocks, in family order.
 
     Parameters
     ----------
     trees, drawn
-        The gene trees and what was drawn for them.
+        Gene trees, and the random values of their families.
     settings
-        Its rate of indels and seed count.
+        Settings, for the indel rate and the seed.
     """
     size = np.bincount(trees.family, minlength=len(drawn.length)) * drawn.length
     coding = np.flatnonzero(drawn.length)
@@ -259,7 +259,7 @@ def evolve_proteins(trees: GeneTrees, drawn: ProteinPlan, settings: Settings) ->
 
 
 class _Evolution:
-    """One block while it evolves."""
+    """Simulation of one block."""
 
     def __init__(
         self,
@@ -283,7 +283,7 @@ class _Evolution:
         self._indels(settings.indels)
 
     def _sites(self) -> None:
-        """Draw the rate of each site of the first proteins, and where domains lie: sites that change slowly."""
+        """Draw site rates of the first proteins, and domains of slow sites."""
         first = np.cumsum(self.length) - self.length
         rate = self.rng.standard_gamma(_SITE_SHAPE, int(self.length.sum())) / _SITE_SHAPE
         start = first + (self.length * (0.1 + 0.3 * self.rng.random(len(first)))).astype(np.int64)
@@ -297,7 +297,7 @@ class _Evolution:
         self.site_rate, self.kept, self.site_first = rate, kept, first
 
     def _indels(self, rate: float) -> None:
-        """Draw all insertions and deletions, and give every insertion its columns behind those of its family."""
+        """Draw all indels, and append the columns of insertions to their families."""
         expected = self.change * self.length[self.family] * rate / 2
         self.inserted = self._events(expected)
         self.deleted = self._events(expected)
@@ -325,7 +325,7 @@ class _Evolution:
         self.order = order - np.repeat(self.column_start, self.width)
 
     def _events(self, expected: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Draw events outside domains: row, site, size."""
+        """Draw row, site and size of events outside domains."""
         row = np.repeat(np.arange(len(expected)), self.rng.poisson(expected))
         length = self.length[self.family[row]]
         site = (self.rng.random(len(row)) * length).astype(np.int64)
@@ -334,7 +334,7 @@ class _Evolution:
         return row[free], site[free], np.minimum(size, length - site)[free]
 
     def run(self) -> Block:
-        """Let the residues change, from the origins down."""
+        """Simulate residues, from the origins down."""
         width = self.width[self.family]
         start = np.cumsum(width) - width
         residues = np.zeros(int(width.sum()), np.uint8)
@@ -376,7 +376,7 @@ class _Evolution:
         gone = ragged(start[row] + site, size)
         kept = self.kept[ragged(self.site_first[self.family[row]] + site, size)]
         residues[gone[~kept]] = 0
-        chosen = level[self.inserted[0]]
-        row, size = self.inserted[0][chosen], self.inserted[2][chosen]
-        new = ragged(start[row] + self.insert_at[chosen], size)
+        in_level = level[self.inserted[0]]
+        row, size = self.inserted[0][in_level], self.inserted[2][in_level]
+        new = ragged(start[row] + self.insert_at[in_level], size)
         residues[new] = self._fresh(len(new))

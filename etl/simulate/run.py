@@ -1,4 +1,4 @@
-"""``homodb simulate``: from a seed to a folder of inputs with their truth."""
+"""Simulate a clade: the function behind ``homodb simulate``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from homodb.etl.simulate.cells import Expression, draw_expression, write_cells
 from homodb.etl.simulate.families import grow_families
 from homodb.etl.simulate.genome import lay_out_genome
 from homodb.etl.simulate.histories import read_histories
-from homodb.etl.simulate.homologies import beside_orthologs, called_table, write_biomart, write_compara
+from homodb.etl.simulate.homologies import called_table, other_homologies, write_biomart, write_compara
 from homodb.etl.simulate.layout import Layout
 from homodb.etl.simulate.proteome import ProteomeWriter
 from homodb.etl.simulate.settings import Progress, Settings, Summary
@@ -29,45 +29,45 @@ from homodb.schema.files import check_folder
 def simulate(
     output: Path, settings: Settings | None = None, *, report: Callable[[Progress], None] = lambda progress: None
 ) -> Summary:
-    """Simulate a clade, and write everything that homodb reads of it, with the truth beside it.
+    """Simulate a clade, and write the inputs of a build, cells and the truth.
 
     Parameters
     ----------
     output
-        Folder to make: absent or empty. It appears whole or not at all.
+        New or empty folder. It is complete or absent.
     settings
-        Sizes, rates, seed.
+        Sizes, rates and seed.
     report
-        Called as the work goes on.
+        Callback that receives the progress.
 
     Returns
     -------
     Summary
-        What was made.
+        Summary of the simulation.
 
     Raises
     ------
     ConfigError
-        For impossible sizes and rates.
+        If sizes or rates are out of bounds.
     OutputError
-        If the folder is in use or cannot be written.
+        If the folder is not empty or not writable.
 
     Notes
     -----
     The same settings give the same files. Families (birth and death: Kendall 1948), gene order, proteins (LG: Le and
-    Gascuel 2008), names, errors and cells draw from streams of their own.
+    Gascuel 2008), names, errors and cells have their own random streams.
     """
-    asked = settings or Settings()
-    asked.check()
+    settings = settings or Settings()
+    settings.check()
     check_folder(output)
     if output.exists() and any(output.iterdir()):
-        raise OutputError(f"{output}: is in use; give a new or empty folder")
+        raise OutputError(f"{output}: is not empty. Use a new or empty folder")
     with staged_folder(output) as folder:
-        return _Simulation(folder, asked, report).run(output)
+        return _Simulation(folder, settings, report).run(output)
 
 
 class _Simulation:
-    """One run."""
+    """One run of a simulation."""
 
     def __init__(self, folder: Path, settings: Settings, report: Callable[[Progress], None]) -> None:
         self.settings, self.report = settings, report
@@ -93,7 +93,7 @@ class _Simulation:
         )
         of_calls, of_paralogs = identity[:, : len(calls.a)], identity[:, len(calls.a) :]
         called = called_table(calls, of_calls, histories, tree, genome, annotation, settings)
-        homologies = pl.concat([called, beside_orthologs(histories, annotation, of_paralogs, called)])
+        homologies = pl.concat([called, other_homologies(histories, annotation, of_paralogs, called)])
         write_compara(homologies, tree, annotation, transcripts, layout, settings)
         write_biomart(called, tree, annotation, layout)
         for index in range(len(tree.species)):

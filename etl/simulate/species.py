@@ -1,8 +1,7 @@
-"""The species that a simulated clade is made of, and their tree.
+"""Define the species of a simulated clade, and their tree.
 
-Names and prefixes of stable IDs are Ensembl's, so that every reader meets what it will meet in life. Ages are
-rounded figures for the real divergences (https://timetree.org), so that a clade has near and far relatives; the
-genes are made up all the same.
+Names and prefixes of stable IDs are those of Ensembl, as readers meet them in real data. Ages are rounded figures of
+the real divergences (https://timetree.org), so that a clade has near and far relatives; its genes are made up.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ class Member:
     name
         Production name.
     prefix
-        What its stable IDs begin with; a letter for the kind and eleven digits follow.
+        Prefix of stable IDs, before a letter for the kind and eleven digits.
     joins
-        The earlier member that it is a relative of; the first has none.
+        Earlier member that is its relative; empty for the first.
     age
         Million years to their last common ancestor.
     case
-        How it spells symbols.
+        Case of symbols.
     no_symbol
-        Share of its coding genes without a symbol.
+        Share of coding genes without a symbol.
     isoforms
         Mean number of proteins per gene.
     chromosomes
-        Number of its chromosomes.
+        Number of chromosomes.
     alternates
-        Factor on the share of its genes that have an alternate locus.
+        Factor on the share of genes with an alternate locus.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Member:
     alternates: float = 0.3
 
 
-#: The first N make a clade of N species.
+#: Members in the order in which they join; the first N make a clade of N species.
 MEMBERS = (
     Member("homo_sapiens", "ENS", "", 0, no_symbol=0.005, isoforms=3.2, chromosomes=22, alternates=9),
     Member("mus_musculus", "ENSMUS", "homo_sapiens", 87, "title", 0.002, 2.4, 19),
@@ -73,18 +72,18 @@ MEMBERS = (
 )
 
 
-#: Million years before the root in which ancestral families had time to duplicate.
+#: Million years before the root in which ancestral families duplicate.
 STEM = 100.0
 
 
 @dataclass(frozen=True)
 class SpeciesTree:
-    """A rooted binary tree with ages, its nodes from the root down: a node stands behind its parent.
+    """Rooted binary tree with ages; parents precede their children.
 
     Parameters
     ----------
     species, members
-        The species in the order of their numbers, and what the clade knows of each.
+        Species in the order of their numbers, and their members of the clade.
     parent
         Parent of each node; -1 for the root, node 0.
     age
@@ -100,7 +99,7 @@ class SpeciesTree:
     tip: tuple[int, ...]
 
     def start(self, node: int) -> float:
-        """Return the age at which the branch above a node begins; that of the root is the stem."""
+        """Return the age at the start of the branch above a node."""
         return self.age[self.parent[node]] if node else self.age[0] + STEM
 
     def children(self, node: int) -> list[int]:
@@ -108,7 +107,7 @@ class SpeciesTree:
         return [child for child, parent in enumerate(self.parent) if parent == node]
 
     def divergence(self) -> np.ndarray:
-        """Return million years to the last common ancestor, species x species."""
+        """Return million years to the last common ancestor, species by species."""
         ages = np.zeros((len(self.species), len(self.species)))
         for one in range(len(self.parent)):
             for other in range(len(self.parent)):
@@ -118,18 +117,18 @@ class SpeciesTree:
         return ages
 
     def lineage(self, node: int) -> list[int]:
-        """Return a node and all above it."""
+        """Return a node and its ancestors."""
         return [node] if node == 0 else [node, *self.lineage(self.parent[node])]
 
     def newick(self, node: int = 0) -> str:
-        """Return the tree as text, with branch lengths in million years."""
+        """Return the tree in Newick format, with branch lengths in million years."""
         below = ",".join(self.newick(child) for child in self.children(node))
         name = self.species[self.tip[node]].name if self.tip[node] >= 0 else f"({below})"
         return f"{name}:{self.start(node) - self.age[node]:g}" if node else f"{name};"
 
 
 def species_tree(count: int) -> SpeciesTree:
-    """Make the tree of the first members of the clade.
+    """Return the tree of the first members of the clade.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Write the annotation files, build configs, README and truth of a simulation."""
+"""Write annotations, build configs, README and truth of a simulation."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from homodb.etl.simulate.proteome import Transcripts
 from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.species import SpeciesTree
 
-#: Of the primary genes with proteins, so many have an entry in each database.
+#: Shares of primary genes with proteins that have an entry in each database.
 _KNOWN = {"entrez": 0.95, "uniprot": 0.9, "refseq": 0.85}
 _DATABASES = {"entrez": "EntrezGene", "uniprot": "Uniprot/SPTREMBL", "refseq": "RefSeq_peptide"}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ANY = "0123456789" + _LETTERS
-#: What stands in an accession of ten letters behind ``A0A``, from its end.
+#: Alphabets of an accession of ten letters after ``A0A``, from its end.
 _UNIPROT = ("0123456789", _ANY, _ANY, _LETTERS, "0123456789", _ANY, _ANY)
 
 
 def write_annotation(species: int, annotation: Annotation, transcripts: Transcripts, layout: Layout) -> None:
-    """Write the GTF of a species: genes, transcripts, and an exon for each.
+    """Write the GTF of a species: genes, transcripts, and one exon each.
 
     Parameters
     ----------
     species
-        Its index.
+        Index of the species.
     annotation, transcripts
-        Its genes and coding transcripts; a gene without any gets one that codes for nothing.
+        Genes and coding transcripts; genes without any get a non-coding one.
     layout
-        Where the file lies.
+        Paths of the files.
     """
     of_gene: dict[int, list[int]] = {}
     for number, row in enumerate(transcripts.row):
@@ -60,9 +60,9 @@ def write_annotation(species: int, annotation: Annotation, transcripts: Transcri
                 if number >= 0:
                     name, biotype = transcripts.transcript[number], transcripts.biotype[number]
                     tag = tag if transcripts.canonical[number] else ""
-                told = f'{gene} transcript_id "{name}"; transcript_version "1"; transcript_biotype "{biotype}";'
-                lines.append(f"{region}\thomodb\ttranscript\t{place}\t{told}{tag}\n")
-                lines.append(f'{region}\thomodb\texon\t{place}\t{told} exon_number "1";{tag}\n')
+                attributes = f'{gene} transcript_id "{name}"; transcript_version "1"; transcript_biotype "{biotype}";'
+                lines.append(f"{region}\thomodb\ttranscript\t{place}\t{attributes}{tag}\n")
+                lines.append(f'{region}\thomodb\texon\t{place}\t{attributes} exon_number "1";{tag}\n')
             if len(lines) > 10_000:
                 stream.write("".join(lines).encode())
                 lines.clear()
@@ -72,39 +72,39 @@ def write_annotation(species: int, annotation: Annotation, transcripts: Transcri
 def write_names(
     species: int, annotation: Annotation, transcripts: Transcripts, layout: Layout, settings: Settings
 ) -> None:
-    """Write cross-references, synonyms and the history of stable IDs of a species.
+    """Write cross-references, synonyms and stable-ID history of a species.
 
     Parameters
     ----------
     species
-        Its index.
+        Index of the species.
     annotation, transcripts
-        Its genes and coding transcripts.
+        Genes and coding transcripts.
     layout
-        Where the files lie.
+        Paths of the files.
     settings
-        Its seed counts.
+        Settings, for the seed.
     """
     rng = settings.stream("names", species)
     rows = np.flatnonzero(annotation.species == species)
     with_protein = np.array([row for row in rows.tolist() if row in transcripts.canonical_protein], np.int64)
     number_of = {protein: number for number, protein in enumerate(transcripts.protein)}
     for kind, share in _KNOWN.items():
-        known = with_protein[rng.random(len(with_protein)) < share]
-        accessions = (species + 1) * 10_000_000 + np.cumsum(rng.integers(1, 9, len(known)))
-        canonical = [transcripts.canonical_protein[row] for row in known.tolist()]
+        covered = with_protein[rng.random(len(with_protein)) < share]
+        accessions = (species + 1) * 10_000_000 + np.cumsum(rng.integers(1, 9, len(covered)))
+        canonical = [transcripts.canonical_protein[row] for row in covered.tolist()]
         whole = kind == "entrez"
         frame = pl.DataFrame(
             {
-                "gene_stable_id": [annotation.stable_id[row] for row in known.tolist()],
+                "gene_stable_id": [annotation.stable_id[row] for row in covered.tolist()],
                 "transcript_stable_id": [transcripts.transcript[number_of[one]] for one in canonical],
-                "protein_stable_id": ["-"] * len(known) if whole else canonical,
+                "protein_stable_id": ["-"] * len(covered) if whole else canonical,
                 "xref": [_accession(kind, int(number)) for number in accessions],
-                "db_name": [_DATABASES[kind]] * len(known),
-                "info_type": ["DEPENDENT" if whole else "SEQUENCE_MATCH"] * len(known),
-                "source_identity": ["-" if whole else "100"] * len(known),
-                "xref_identity": ["-" if whole else "100"] * len(known),
-                "linkage_type": ["-"] * len(known),
+                "db_name": [_DATABASES[kind]] * len(covered),
+                "info_type": ["DEPENDENT" if whole else "SEQUENCE_MATCH"] * len(covered),
+                "source_identity": ["-" if whole else "100"] * len(covered),
+                "xref_identity": ["-" if whole else "100"] * len(covered),
+                "linkage_type": ["-"] * len(covered),
             }
         )
         write_table(layout.xref(species, kind), frame)
@@ -170,7 +170,7 @@ def write_configs(layout: Layout, tree: SpeciesTree, settings: Settings) -> None
     Parameters
     ----------
     layout
-        Where the files lie; those that are not there are not named.
+        Paths of the files; missing files are left out.
     tree, settings
         Species and settings.
     """
@@ -192,9 +192,9 @@ def write_configs(layout: Layout, tree: SpeciesTree, settings: Settings) -> None
         biomart += ["[[species]]", f'name = "{name}"']
     for a, b in pairs:
         paths = [layout.compara(one, kind) for one in (a, b) for kind in ("protein_default", "ncrna_default")]
-        there = [f'"{layout.written(path)}"' for path in paths if path.is_file()]
+        existing = [f'"{layout.written(path)}"' for path in paths if path.is_file()]
         head = ["[[homology]]", f'source = "{names[a]}"', f'target = "{names[b]}"']
-        compara += [*head, 'format = "compara"', "path = [" + ", ".join(there) + "]"]
+        compara += [*head, 'format = "compara"', "path = [" + ", ".join(existing) + "]"]
         biomart += [*head, 'format = "biomart"', f'path = "{layout.written(layout.biomart(a, b))}"']
     compara += ["[embedding]", 'model = "kmer"']
     for name, lines in (("release.toml", compara), ("biomart.toml", biomart)):
@@ -226,18 +226,18 @@ def write_truth(
     expressed_as: list[str],
     layout: Layout,
 ) -> None:
-    """Write ``truth.tsv.gz``, ``truth_genes.tsv.gz`` and ``truth_errors.tsv.gz``.
+    """Write the truth: true orthologs, genes, and errors of calling.
 
     Parameters
     ----------
     calls, identity
-        All pairs that are true or called, and the identity of both sides of each.
+        True and called pairs, and the identities of both sides of each.
     histories, annotation, tree
         Living genes, annotated genes, species tree.
     expressed_as
-        Of each living gene: its programme and ancestral gene.
+        Programme and ancestral gene of each living gene.
     layout
-        Where the files lie.
+        Paths of the files.
     """
     genes = pl.DataFrame(
         {

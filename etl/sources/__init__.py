@@ -4,7 +4,7 @@ from homodb.etl.sources.aliases import read_history, read_synonyms, read_xrefs
 from homodb.etl.sources.annotation import read_annotation
 from homodb.etl.sources.biomart import read_biomart
 from homodb.etl.sources.canonical import read_canonical
-from homodb.etl.sources.compara import NOT_ASKED, read_compara
+from homodb.etl.sources.compara import OTHER_PAIRS, read_compara
 from homodb.etl.sources.core import read_core
 from homodb.etl.sources.hits import read_hits
 from homodb.etl.sources.proteome import read_proteome
@@ -30,7 +30,7 @@ __all__ = [
     "GENES",
     "HITS",
     "HOMOLOGIES",
-    "NOT_ASKED",
+    "OTHER_PAIRS",
     "OTHER_TYPES",
     "PROTEINS",
     "Reading",

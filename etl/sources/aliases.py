@@ -1,4 +1,4 @@
-"""Other identifiers of genes: cross-references, synonyms, retired stable IDs.
+"""Read cross-references, synonyms and retired stable IDs of genes.
 
 Cross-references are in the dumps ``<species>.<assembly>.<release>.{entrez,uniprot,refseq}.tsv.gz``, with a README in
 the same folder (for example https://ftp.ensembl.org/pub/release-113/tsv/homo_sapiens/). Synonyms are a table of
@@ -23,20 +23,19 @@ from homodb.schema.species import Species
 
 
 def alias_table(aliases: pl.DataFrame, species: Species) -> pa.Table:
-    """Return ``gene_id, alias, kind`` in the schema ``ALIASES``: genes without version, each row once, in order."""
-    told = aliases.with_columns(without_version("gene_id"), species=pl.lit(species.number, pl.Int16))
-    return to_arrow(told.unique().sort("gene_id", "kind", "alias"), ALIASES)
+    """Return distinct, sorted aliases in the schema ``ALIASES``."""
+    table = aliases.with_columns(without_version("gene_id"), species=pl.lit(species.number, pl.Int16))
+    return to_arrow(table.unique().sort("gene_id", "kind", "alias"), ALIASES)
 
 
 def alias_reading(species: Species, rows: int, kept: int, skipped: Mapping[str, int], aliases: pl.DataFrame) -> Reading:
-    """Return the reading of a file that tells aliases alone; reasons for which no row was skipped are left out."""
+    """Return the reading of a file that has nothing but aliases."""
     counted = {reason: count for reason, count in sorted(skipped.items()) if count}
     return Reading(rows=rows, kept=kept, skipped=counted, aliases=alias_table(aliases, species))
 
 
-#: Ensembl's external databases whose accessions are aliases of genes. Left out on purpose: names of
-#: transcripts (``EntrezGene_trans_name``), isoforms, and whole sequences (``RefSeq_genomic``), which are of
-#: no single gene.
+#: External databases whose accessions are aliases of genes. Excluded on purpose: names of transcripts
+#: (``EntrezGene_trans_name``), isoforms, and whole sequences (``RefSeq_genomic``), which belong to no single gene.
 KINDS = {
     "EntrezGene": "entrez",
     "NCBI gene": "entrez",
@@ -55,7 +54,7 @@ KINDS = {
     "RefSeq_rna_predicted": "refseq",
 }
 
-#: What an accession of a kind looks like; ``Uniprot_gn`` held symbols once. UniProt's own pattern:
+#: Patterns of accessions, since ``Uniprot_gn`` held symbols once. The pattern of UniProt is from
 #: https://www.uniprot.org/help/accession_numbers.
 _FORMS = {
     "entrez": r"^[0-9]+$",
@@ -66,27 +65,27 @@ _DUMP = {"gene_id": "gene_stable_id", "alias": "xref", "database": "db_name"}
 
 
 def read_xrefs(path: Path, species: Species) -> Reading:
-    """Read one of the dumps of cross-references.
+    """Read a dump of cross-references.
 
     Parameters
     ----------
     path
-        The dump, plain or gzip.
+        Dump, plain or gzip.
     species
-        The species of its genes.
+        Species of the genes.
 
     Returns
     -------
     Reading
-        ``aliases`` of kinds ``entrez``, ``uniprot``, ``refseq``, each once per gene though the dump repeats
-        it for transcripts. Accessions and gene IDs are without version. Other databases, and values that are
-        no accessions, are skipped and counted by ``db_name``.
+        ``aliases`` of kinds ``entrez``, ``uniprot``, ``refseq``, each once per gene although the dump repeats
+        it for transcripts. Accessions and gene IDs have no version. Other databases, and values that are not
+        accessions, are skipped and counted by ``db_name``.
 
     Raises
     ------
     InputError
         Lists all problems: missing columns, rows without gene, accession or database, no accession of these
-        kinds at all, rows with the wrong number of fields, broken gzip, text that is not UTF-8.
+        kinds, wrong numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     absent = [name for name in _DUMP.values() if name not in header.names]
@@ -96,7 +95,7 @@ def read_xrefs(path: Path, species: Species) -> Reading:
     findings = Findings(path, header)
     kind = pl.col("database").replace_strict(KINDS, default=None, return_dtype=pl.String)
     form = pl.any_horizontal(
-        (pl.col("kind") == known) & pl.col("alias").str.contains(form) for known, form in _FORMS.items()
+        (pl.col("kind") == name) & pl.col("alias").str.contains(form) for name, form in _FORMS.items()
     )
     frames: list[pl.DataFrame] = []
     skipped: Counter[str] = Counter()
@@ -105,22 +104,22 @@ def read_xrefs(path: Path, species: Species) -> Reading:
         rows += batch.height
         for column, name in _DUMP.items():
             bad = pl.col(column).is_null() | (pl.col(column) == "-")
-            findings.check(batch, bad, f"no {name}", "gene_id", "alias", "database")
+            findings.check(batch, bad, f"missing {name}", "gene_id", "alias", "database")
         frame = batch.with_columns(kind=kind).with_columns(form=form.fill_null(value=False))
         skipped.update(frame.filter(pl.col("kind").is_null())["database"].fill_null(""))
         misfits = frame.filter(pl.col("kind").is_not_null() & ~pl.col("form"))["database"]
-        skipped.update(f"{database}, no accession" for database in misfits)
-        told = frame.filter("form")
-        kept += told.height
+        skipped.update(f"{database}, not an accession" for database in misfits)
+        accessions = frame.filter("form")
+        kept += accessions.height
         version = pl.when(pl.col("kind") != "entrez").then(pl.col("alias").str.replace(r"\.[0-9]+$", ""))
         frames.append(
-            told.with_columns(alias=pl.coalesce(version, "alias")).select("gene_id", "alias", "kind").unique()
+            accessions.with_columns(alias=pl.coalesce(version, "alias")).select("gene_id", "alias", "kind").unique()
         )
     findings.raise_any()
     if not kept:
-        seen = ", ".join(sorted(skipped)) or "no row"
-        wanted = "wanted accessions of NCBI Gene, UniProt or RefSeq"
-        raise InputError(path, [Problem(0, f"names no gene: {wanted}", f"db_name: {seen}")])
+        databases = ", ".join(sorted(skipped)) or "no row"
+        problem = "no usable accession. Expected accessions of NCBI Gene, UniProt or RefSeq"
+        raise InputError(path, [Problem(0, problem, f"db_name: {databases}")])
     return alias_reading(species, rows, kept, skipped, pl.concat(frames))
 
 
@@ -134,11 +133,11 @@ def read_synonyms(path: Path, species: Species) -> Reading:
     Parameters
     ----------
     path
-        The table, tab or comma, plain or gzip. Its columns may be named as by BioMart (``Gene stable ID``,
-        ``Gene Synonym``), by biomaRt (``ensembl_gene_id``, ``external_synonym``) or as in Ensembl's tables
-        (``stable_id`` or ``gene_stable_id``, ``synonym``), whatever their case.
+        Table, tab or comma, plain or gzip. Column names may be those of BioMart (``Gene stable ID``,
+        ``Gene Synonym``), biomaRt (``ensembl_gene_id``, ``external_synonym``) or Ensembl's tables
+        (``stable_id`` or ``gene_stable_id``, ``synonym``), in any case.
     species
-        The species of its genes.
+        Species of the genes.
 
     Returns
     -------
@@ -148,8 +147,8 @@ def read_synonyms(path: Path, species: Species) -> Reading:
     Raises
     ------
     InputError
-        Lists all problems: missing columns, a column that stands twice, synonyms without a gene, rows with
-        the wrong number of fields, broken gzip, text that is not UTF-8.
+        Lists all problems: missing or duplicate columns, synonyms without a gene, wrong numbers of fields,
+        broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     places = {
@@ -161,27 +160,27 @@ def read_synonyms(path: Path, species: Species) -> Reading:
     rows = kept = 0
     for batch in batches(path, header, places, findings):
         rows += batch.height
-        told = batch.filter(pl.col("alias").is_not_null())
-        findings.check(told, pl.col("gene_id").is_null(), "a synonym without a gene", "alias")
-        kept += told.height
-        frames.append(told.select("gene_id", "alias", kind=pl.lit("synonym")).unique())
+        synonyms = batch.filter(pl.col("alias").is_not_null())
+        findings.check(synonyms, pl.col("gene_id").is_null(), "synonym without a gene", "alias")
+        kept += synonyms.height
+        frames.append(synonyms.select("gene_id", "alias", kind=pl.lit("synonym")).unique())
     findings.raise_any()
     if not rows:
-        raise InputError(path, [Problem(0, "the file has a header and no rows")])
+        raise InputError(path, [Problem(0, "the file has a header but no rows")])
     return alias_reading(species, rows, kept, {"genes without a synonym": rows - kept}, pl.concat(frames))
 
 
 def _only(path: Path, header: Header, names: tuple[str, ...], shown: str) -> int:
-    """Find the one column that bears one of these names."""
+    """Return the position of the one column with one of these names."""
     places = [place for place, name in enumerate(header.names) if name.lower() in names]
     if not places:
         raise missing_columns(path, header, [shown])
     if len(places) > 1:
-        raise InputError(path, [Problem(1, "a column stands twice", header.names[places[1]])])
+        raise InputError(path, [Problem(1, "duplicate column", header.names[places[1]])])
     return places[0]
 
 
-#: Columns of ``stable_id_event``, which its dump does not name; older dumps lack the last.
+#: Columns of ``stable_id_event``, whose dump has no header; older dumps lack the last.
 _EVENT = (
     "old_stable_id",
     "old_version",
@@ -196,30 +195,30 @@ _TYPES = ("gene", "transcript", "translation", "rnaproduct")
 
 
 def read_history(path: Path, species: Species) -> Reading:
-    """Read what became of the gene stable IDs that Ensembl has retired.
+    """Read the successors of retired gene stable IDs.
 
     Parameters
     ----------
     path
-        The dump ``stable_id_event.txt``, which has no header, or a table with columns ``old_stable_id`` and
-        ``new_stable_id``, and ``type`` and ``mapping_session_id`` where it has them (without ``type`` every
-        row is a gene's).
+        Dump ``stable_id_event.txt``, which has no header, or a table with columns ``old_stable_id`` and
+        ``new_stable_id``, and optionally ``type`` and ``mapping_session_id`` (without ``type`` every row is of a
+        gene).
     species
-        The species of the genes.
+        Species of the genes.
 
     Returns
     -------
     Reading
-        ``aliases`` of kind ``retired``: the retired ID for its successor, and, since successors retire too,
-        for all that follow from them. Which of these IDs live, the history does not tell: the caller keeps
-        those that are genes of its release. An ID with several successors is an alias of each. It is not
-        retired where it lives on beside them (the same mapping session maps it to itself as well).
+        ``aliases`` of kind ``retired``: the retired ID for its successor and, since successors retire too, for
+        all later ones. The history does not say which of these IDs are current, so the caller keeps those
+        that are genes of its release. An ID with several successors is an alias of each. An ID that the same
+        mapping session also maps to itself is not retired.
 
     Raises
     ------
     InputError
-        Lists all problems: missing columns, unknown types, rows with neither an old nor a new ID, rows with
-        the wrong number of fields, broken gzip, text that is not UTF-8.
+        Lists all problems: missing columns, unknown types, rows with neither an old nor a new ID, wrong
+        numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     findings = Findings(path, header)
@@ -241,15 +240,15 @@ def read_history(path: Path, species: Species) -> Reading:
         stayed.append(genes.filter((old == new) & pl.col("session").is_not_null()).select("session", "old").unique())
     findings.raise_any()
     if not rows:
-        raise InputError(path, [Problem(0, "the file has a header and no rows")])
+        raise InputError(path, [Problem(0, "the file has a header but no rows")])
     changes = pl.concat(edges)
     retired = changes.join(pl.concat(stayed).unique(), on=["session", "old"], how="anti", maintain_order="left")
-    skipped["genes that live on beside a successor"] = changes.height - retired.height
+    skipped["genes that also kept their stable ID"] = changes.height - retired.height
     return alias_reading(species, rows, retired.height, skipped, _followed(retired))
 
 
 def _events(path: Path, header: Header, findings: Findings) -> Iterator[pl.DataFrame]:
-    """Yield the columns ``old``, ``new``, ``session``, ``type``, whether or not the file names them."""
+    """Yield the columns ``old``, ``new``, ``session`` and ``type``."""
     wanted = {"old": "old_stable_id", "new": "new_stable_id", "session": "mapping_session_id", "type": "type"}
     unnamed = len(header.names) in (6, 7) and header.names[_EVENT.index("type")] in _TYPES
     names = _EVENT if unnamed else header.names
@@ -273,7 +272,7 @@ def _events(path: Path, header: Header, findings: Findings) -> Iterator[pl.DataF
 
 
 def _followed(retired: pl.DataFrame) -> pl.DataFrame:
-    """Pair each retired ID with all IDs that follow from it, however many steps away."""
+    """Pair each retired ID with all its direct and indirect successors."""
     successors: dict[str, dict[str, None]] = {}
     for old, new in retired.select("old", "new").iter_rows():
         successors.setdefault(old, {})[new] = None

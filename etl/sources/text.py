@@ -1,4 +1,4 @@
-"""Input files of text: opened plain or gzip, their header, and what is wrong in them as one error with line numbers."""
+"""Open text files, read their header, and collect their problems."""
 
 from __future__ import annotations
 
@@ -23,40 +23,41 @@ if TYPE_CHECKING:
     import _csv
 
 _GZIP_MAGIC = b"\x1f\x8b"
-#: A zero among the first so many bytes means that the file is no text.
-_LOOKED_AT = 512
+#: A zero byte among the first bytes means that the file is binary.
+_PEEKED = 512
 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
-    """Open a plain or gzip file of text for reading bytes, told apart by content, never by its name.
+    """Open a plain or gzip text file for reading bytes.
+
+    The format is recognised by content, never by the file name.
 
     Raises
     ------
     InputError
-        If the file is missing or cannot be read, begins as no text does, or its gzip stream is truncated or damaged.
+        If the file is missing, unreadable or not text, or its gzip stream is truncated or damaged.
     """
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
-                begins = stream.peek(_LOOKED_AT)[:_LOOKED_AT]
-                if b"\0" in begins:
-                    raise InputError(path, [Problem(1, "is not text in UTF-8", repr(begins[:8]))])
+                head = stream.peek(_PEEKED)[:_PEEKED]
+                if b"\0" in head:
+                    raise InputError(path, [Problem(1, "is not valid UTF-8", repr(head[:8]))])
                 yield stream
     except EOFError as error:
-        seen = "the gzip stream ends too early: fetch the file again"
-        raise InputError(path, [Problem(0, seen)]) from error
+        raise InputError(path, [Problem(0, "the gzip stream is truncated. Download the file again")]) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        seen = "the gzip stream is damaged: fetch the file again"
-        raise InputError(path, [Problem(0, seen, str(error))]) from error
+        problem = Problem(0, "the gzip stream is damaged. Download the file again", str(error))
+        raise InputError(path, [problem]) from error
     except OSError as error:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as they lie on disk, hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -65,7 +66,7 @@ def sha256(path: Path) -> str:
 
 
 class Utf8Stream(io.RawIOBase):
-    """Hands on the bytes of a stream as they are read, and raises UnicodeDecodeError where they are not UTF-8."""
+    """Byte stream that raises UnicodeDecodeError where it is not UTF-8."""
 
     def __init__(self, stream: io.BufferedReader | gzip.GzipFile) -> None:
         self._stream = stream
@@ -76,7 +77,7 @@ class Utf8Stream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Read up to so many bytes."""
+        """Read at most `size` bytes."""
         data = self._stream.read(size)
         self._decoder.decode(data, final=not data)
         return data
@@ -84,29 +85,28 @@ class Utf8Stream(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Header:
-    """The first line of a delimited file: its column names, in order, and what separates them."""
+    """Column names and delimiter of a delimited file."""
 
     names: tuple[str, ...]
     delimiter: str
 
 
 def read_header(path: Path) -> Header:
-    """Read the column names and tell tab from comma.
+    """Read the column names and detect the delimiter.
 
     Raises
     ------
     InputError
-        If the file is empty, is not text in UTF-8, or its first line is not tab- or comma-separated.
+        If the file is empty or not UTF-8, or its first line is not separated by tabs or commas.
     """
     with open_bytes(path) as stream:
         first = stream.readline(1 << 20)
     if not first.strip():
-        raise InputError(path, [Problem(0, "the file is empty, wanted a line of column names")])
+        raise InputError(path, [Problem(0, "the file is empty. Expected a line of column names")])
     try:
         text = first.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
-        seen = repr(error.object[error.start :][:8])
-        raise InputError(path, [Problem(1, "is not text in UTF-8", seen)]) from error
+        raise InputError(path, [Problem(1, "is not valid UTF-8", repr(error.object[error.start :][:8]))]) from error
     delimiter = "\t" if "\t" in text else ","
     try:
         names = tuple(name.strip() for name in next(split_records([text], delimiter)))
@@ -115,29 +115,29 @@ def read_header(path: Path) -> Header:
     if len(names) < 2:
         raise InputError(
             path,
-            [Problem(1, "one column only: wanted columns separated by tab or comma", text[:80])],
+            [Problem(1, "only one column. Expected columns separated by tabs or commas", text[:80])],
         )
     if text.count(";") > text.count(delimiter):
-        raise InputError(path, [Problem(1, "columns are separated by ';', wanted tab or comma", text[:80])])
+        raise InputError(path, [Problem(1, "columns are separated by ';'. Expected tabs or commas", text[:80])])
     return Header(names, delimiter)
 
 
 def split_records(lines: Iterable[str], delimiter: str) -> _csv.Reader:
-    """Split lines as Arrow does: quotes mean something between commas, nothing between tabs."""
+    """Split lines as Arrow does: only comma-separated fields may be quoted."""
     if delimiter == ",":
         return csv.reader(lines)
     return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
 
 
 class Findings:
-    """Problems found in one file, raised together.
+    """Problems of one input file, raised together.
 
     Parameters
     ----------
     path
         The file.
     header
-        Its header; None for files that are not delimited text, whose checks give line numbers themselves.
+        Header of the file. None for files that are not delimited text; their checks give line numbers themselves.
     """
 
     def __init__(self, path: Path, header: Header | None = None) -> None:
@@ -151,51 +151,51 @@ class Findings:
     def __len__(self) -> int:
         return self._totals.total()
 
-    def add(self, kind: str, seen: object = "", line: int = 0) -> None:
-        """Note one problem at a known line (0: the file as a whole)."""
+    def add(self, kind: str, value: object = "", line: int = 0) -> None:
+        """Record a problem at a line (0: the whole file)."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._lines.append(Problem(line, kind, str(seen)))
+            self._lines.append(Problem(line, kind, str(value)))
 
-    def add_record(self, kind: str, seen: str, record: int) -> None:
-        """Note one problem of a record: its 0-based number below the header, blank lines left out."""
+    def add_record(self, kind: str, value: str, record: int) -> None:
+        """Record a problem of a record below the header, counted from 0."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._records.append((record, kind, seen))
+            self._records.append((record, kind, value))
 
-    def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *seen: str) -> None:
-        """Note every row of a batch for which an expression is true.
+    def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *shown: str) -> None:
+        """Record every row of a batch for which an expression is true.
 
         Parameters
         ----------
         frame
-            A batch from :func:`batches`; its column ``row`` says where it stands in the file.
+            Batch from :func:`~homodb.etl.sources.delimited.batches`, whose column ``row`` is the position in the file.
         bad
-            A boolean expression; null counts as false.
+            Boolean expression; null counts as false.
         kind
-            The problem, in words.
-        seen
-            Columns whose values are shown.
+            Description of the problem.
+        shown
+            Columns whose values are part of the message.
         """
         rows = frame.filter(bad)
         if rows.is_empty():
             return
         room = max(0, LISTED_PER_KIND - self._totals[kind])
         self._totals[kind] += rows.height
-        for values in rows.head(room).select("row", *seen).iter_rows():
+        for values in rows.head(room).select("row", *shown).iter_rows():
             self._rows.append((values[0], kind, ", ".join("" if v is None else str(v) for v in values[1:])))
 
     def raise_any(self) -> None:
-        """Raise one :class:`InputError` for all that was noted, if anything was."""
+        """Raise one :class:`InputError` for all recorded problems."""
         if not self._totals:
             return
         of_rows, of_records = self._lines_of({row for row, _, _ in self._rows}, {at for at, _, _ in self._records})
-        problems = self._lines + [Problem(of_rows.get(row, 0), kind, seen) for row, kind, seen in self._rows]
-        problems += [Problem(of_records.get(at, 0), kind, seen) for at, kind, seen in self._records]
+        problems = self._lines + [Problem(of_rows.get(row, 0), kind, value) for row, kind, value in self._rows]
+        problems += [Problem(of_records.get(at, 0), kind, value) for at, kind, value in self._records]
         raise InputError(self.path, problems, self._totals)
 
     def _lines_of(self, rows: set[int], records: set[int]) -> tuple[dict[int, int], dict[int, int]]:
-        """Map to 1-based lines: numbers of well-formed rows, and numbers of records, misshapen ones too."""
+        """Return the 1-based lines of rows and of records."""
         of_rows: dict[int, int] = {}
         of_records: dict[int, int] = {}
         if self._header is None or not (rows or records):
@@ -205,7 +205,7 @@ class Findings:
             reader = split_records(text, self._header.delimiter)
             next(reader, None)
             row = -1
-            # a field of more than csv's 131 072 characters: what comes after it is told without its line
+            # a field longer than csv's limit of 131,072 characters: later problems have no line number
             with suppress(csv.Error):
                 for record, fields in enumerate(filter(None, reader)):
                     if record in records:
@@ -219,8 +219,8 @@ class Findings:
 
 
 def missing_columns(path: Path, header: Header, wanted: Sequence[str]) -> InputError:
-    """Return the error that says which columns are missing, and, once, which there are."""
-    there = f"the columns are {', '.join(map(repr, header.names))}"
+    """Return the error that lists missing columns and the columns of the file."""
+    columns = f"the columns are {', '.join(map(repr, header.names))}"
     *others, last = sorted(wanted)
-    problems = [Problem(1, f"there is no column {name}") for name in others]
-    return InputError(path, [*problems, Problem(1, f"there is no column {last}", there)])
+    problems = [Problem(1, f"missing column {name}") for name in others]
+    return InputError(path, [*problems, Problem(1, f"missing column {last}", columns)])

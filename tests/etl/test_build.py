@@ -240,7 +240,7 @@ def test_what_is_not_an_earlier_build_is_not_touched(
     shutil.copytree(toy_folder, out)
     spoil(out)
     before = content(tmp_path)
-    with pytest.raises(OutputError, match="give a new or empty folder"):
+    with pytest.raises(OutputError, match="Use a new or empty folder"):
         build_release(inputs / "release.toml", out)
     assert content(tmp_path) == before
 
@@ -391,7 +391,7 @@ def test_a_proteome_may_lack_a_tenth(unknown: int, mixed: bool) -> None:
     named = genes(*(f"E{n}" for n in range(100 - unknown)), *(f"U{n}" for n in range(unknown)), None, None)
     if mixed:
         with pytest.raises(
-            MixedInputsError, match="homo_sapiens: 11 of 100 genes in its homologies are unknown to its proteome"
+            MixedInputsError, match="homo_sapiens: 11 of 100 genes in the homologies are missing from the proteome"
         ):
             check_homology_genes({1: "homo_sapiens"}, proteome, genes(), named)
     else:

@@ -159,7 +159,7 @@ def test_a_species_that_ensembl_lacks(clade: Path, tmp_path: Path) -> None:
     assert [(a, b) for a, b, strategies in found if strategies == lm] == [tuple(sorted((H, P))), tuple(sorted((M, P)))]
     assert len(found) == 3
     reasons = {reason for _, reason in noted(manifest)}
-    assert "strategies that cannot be given for want of Ensembl homologies: ENS_M2M, ENS_O2O, HM_O2O, HL_O2O" in reasons
+    assert "strategies not available without Ensembl homologies: ENS_M2M, ENS_O2O, HM_O2O, HL_O2O" in reasons
 
 
 def test_proteomes_alone(clade: Path, tmp_path: Path) -> None:

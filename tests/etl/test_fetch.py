@@ -356,7 +356,7 @@ class TestErrors:
     )
     def test_a_record_that_is_none(self, site: Site, tmp_path: Path, text: str) -> None:
         (tmp_path / RECORD).write_text(text)
-        assert "is no record of `homodb fetch`" in self.wrong(site, tmp_path)
+        assert "is not a record of `homodb fetch`" in self.wrong(site, tmp_path)
 
     def test_plain_http(self, site: Site, tmp_path: Path) -> None:
         assert "plain http" in self.wrong(site, tmp_path, base="http://example.org/pub")
@@ -497,7 +497,7 @@ class TestFaults:
         sums = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/CHECKSUMS"
         sums.write_text(re.sub(rf"\d+ (\d+) {PEP}", rf"1 \1 {PEP}", sums.read_text()))
         try:
-            with pytest.raises(TransferError, match="twice the same: what is published there does not fit together"):
+            with pytest.raises(TransferError, match="twice the same: the published files are inconsistent"):
                 bring_in(site, tmp_path)
             bring_in(site, tmp_path, checksums=False)
             assert is_sound(tmp_path, pub)
@@ -703,14 +703,14 @@ class TestBuild:
         assert done.notes == (
             "homo_sapiens: release 9999 has no compara",
             "mus_musculus: release 9999 has no compara",
-            "Ensembl 9999 has no homologies of homo_sapiens and mus_musculus",
+            "Ensembl 9999 has no homologies between homo_sapiens and mus_musculus",
         )
 
     def test_a_config_changed_by_hand_stays(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path, "human")
         changed = done.config.read_text().replace("# [embedding]", "[embedding]")
         done.config.write_text(changed)
-        assert "was changed by hand" in bring_in(site, tmp_path, PAIR).notes[-1]
+        assert "was edited by hand" in bring_in(site, tmp_path, PAIR).notes[-1]
         assert done.config.read_text() == changed
 
 

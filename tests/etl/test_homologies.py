@@ -85,7 +85,7 @@ def test_what_is_lost_is_counted_by_reason() -> None:
         },
         {
             "where": "homo_sapiens - mus_musculus",
-            "reason": "homologies of symbols that several genes bear",
+            "reason": "homologies of symbols shared by several genes",
             "count": 3,
         },
     ]

@@ -94,7 +94,9 @@ def test_a_release_never_changes(build: Path, target: Path) -> None:
     publish_release(build, target)
     before = state(target)
     rewrite(build, title="another")
-    with pytest.raises(OutputError, match="another release toy-1 is published there, and a release never changes"):
+    with pytest.raises(
+        OutputError, match="a different release toy-1 is already published, and published releases never change"
+    ):
         publish_release(build, target)
     assert state(target) == before
     (target / "toy-1" / "parquet" / "gene" / "gene.parquet").write_bytes(b"damaged")
@@ -134,7 +136,7 @@ def test_a_link_is_not_followed_out(build: Path, target: Path, tmp_path: Path) -
 def test_a_part_of_a_release(build: Path, target: Path) -> None:
     write_selection(build, [read_manifest(build).database])
     shutil.rmtree(build / "parquet")
-    refused(build, target, BrokenReleaseError, "is a part of a release .15 files were not downloaded")
+    refused(build, target, BrokenReleaseError, "is a partial release .15 files were not downloaded")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_manifest_and_database_of_other_versions(build: Path, target: Path) -> N
 @pytest.mark.parametrize("version", ["../x", "a/b", ".x", "index.json", "a b", ""])
 def test_versions_that_are_no_names(build: Path, target: Path, version: str) -> None:
     rewrite(build, version=version)
-    refused(build, target, BrokenReleaseError, "cannot be the name of a folder")
+    refused(build, target, BrokenReleaseError, "is not usable as a folder name")
 
 
 def test_no_catalog_that_cannot_be_read_is_written(build: Path, target: Path) -> None:

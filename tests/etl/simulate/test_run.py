@@ -101,7 +101,7 @@ def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="is in use; give a new or empty folder"):
+    with pytest.raises(OutputError, match="is in use; Use a new or empty folder"):
         simulate(tmp_path / "sim", TINY)
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot be made, since"):

@@ -74,7 +74,7 @@ def test_uniprot(tmp_path: Path) -> None:
         ("ENSG00000186092", "A0A2U3U0J3", "uniprot"),
         ("ENSG00000186092", "Q8NH21", "uniprot"),
     ]
-    assert reading.skipped == {"Uniprot_gn, no accession": 1, "Uniprot_isoform": 1}
+    assert reading.skipped == {"Uniprot_gn, not an accession": 1, "Uniprot_isoform": 1}
 
 
 def test_refseq(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_history_without_header(tmp_path: Path) -> None:
     assert reading.skipped == {
         "events of transcripts and proteins": 2,
         "genes that kept their stable ID": 2,
-        "genes that live on beside a successor": 1,
+        "genes that also kept their stable ID": 1,
         "genes without a successor": 1,
         "new genes": 1,
     }
@@ -199,7 +199,7 @@ def test_ensembls_own_test_database(tmp_path: Path) -> None:
     ]  # fmt: skip
     reading = read(read_history, tmp_path, "".join(event(*entry) for entry in events))
     assert aliases(reading) == []
-    assert reading.skipped["genes that live on beside a successor"] == 2
+    assert reading.skipped["genes that also kept their stable ID"] == 2
 
 
 @settings(deadline=None, max_examples=80)
@@ -227,11 +227,11 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
 @pytest.mark.parametrize(
     ("reader", "content", "wanted"),
     [
-        (read_xrefs, "", ["the file is empty, wanted a line of column names"]),
+        (read_xrefs, "", ["the file is empty. Expected a line of column names"]),
         (
             read_xrefs,
             "gene_stable_id\txref\nG\t1\n",
-            ["line 1: there is no column 'db_name' (the columns are 'gene_stable_id', 'xref')"],
+            ["line 1: missing column 'db_name' (the columns are 'gene_stable_id', 'xref')"],
         ),
         (
             read_xrefs,
@@ -250,12 +250,12 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
         (
             read_xrefs,
             DUMP + row("G", "X54", "EMBL"),
-            ["names no gene: wanted accessions of NCBI Gene, UniProt or RefSeq (db_name: EMBL)"],
+            ["no usable accession. Expected accessions of NCBI Gene, UniProt or RefSeq (db_name: EMBL)"],
         ),
         (
             read_xrefs,
             DUMP,
-            ["names no gene: wanted accessions of NCBI Gene, UniProt or RefSeq (db_name: no row)"],
+            ["no usable accession. Expected accessions of NCBI Gene, UniProt or RefSeq (db_name: no row)"],
         ),
         (
             read_xrefs,
@@ -265,31 +265,31 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
         (
             read_xrefs,
             (DUMP + row("G", "1", "EntrezGene")).encode() + b"G\xff\n",
-            [r"line 3: is not text in UTF-8 (b'\xff\n')"],
+            [r"line 3: is not valid UTF-8 (b'\xff\n')"],
         ),
         (
             read_synonyms,
             "Gene name\tGene Synonym\nA\tB\n",
-            ["line 1: there is no column 'Gene stable ID' (the columns are 'Gene name', 'Gene Synonym')"],
+            ["line 1: missing column 'Gene stable ID' (the columns are 'Gene name', 'Gene Synonym')"],
         ),
         (
             read_synonyms,
             "Gene stable ID\tGene name\nA\tB\n",
-            ["line 1: there is no column 'Gene Synonym' (the columns are 'Gene stable ID', 'Gene name')"],
+            ["line 1: missing column 'Gene Synonym' (the columns are 'Gene stable ID', 'Gene name')"],
         ),
         (
             read_synonyms,
             "stable_id\tsynonym\tSynonym\nA\tB\tC\n",
-            ["line 1: a column stands twice (Synonym)"],
+            ["line 1: duplicate column (Synonym)"],
         ),
-        (read_synonyms, SYNONYMS + "G\tA\n\tB\n", ["line 3: a synonym without a gene (B)"]),
-        (read_synonyms, SYNONYMS, ["the file has a header and no rows"]),
+        (read_synonyms, SYNONYMS + "G\tA\n\tB\n", ["line 3: synonym without a gene (B)"]),
+        (read_synonyms, SYNONYMS, ["the file has a header but no rows"]),
         (
             read_history,
             "old\tnew\nA\tB\n",
             [
-                "line 1: there is no column 'new_stable_id'",
-                "line 1: there is no column 'old_stable_id' (the columns are 'old', 'new')",
+                "line 1: missing column 'new_stable_id'",
+                "line 1: missing column 'old_stable_id' (the columns are 'old', 'new')",
             ],
         ),
         (
@@ -310,7 +310,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
                 "line 4: unknown type (exon)",
             ],
         ),
-        (read_history, HISTORY, ["the file has a header and no rows"]),
+        (read_history, HISTORY, ["the file has a header but no rows"]),
     ],
 )
 def test_problems(tmp_path: Path, reader: Reader, content: str | bytes, wanted: list[str]) -> None:
@@ -324,8 +324,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read(read_synonyms, tmp_path, SYNONYMS + "\tB\n" * 25)
     message = str(caught.value)
-    assert message.count("a synonym without a gene (") == 20
-    assert "and 5 more: a synonym without a gene" in message
+    assert message.count("synonym without a gene (") == 20
+    assert "and 5 more: synonym without a gene" in message
     assert "line 21:" in message
     assert "line 22:" not in message
 

@@ -328,7 +328,7 @@ def test_random_exports_are_read_as_a_naive_reader_does(data: st.DataObject) -> 
         ({"ds": "inf"}, "dS outside 0 to inf (inf)"),
         ({"type": "ortholog_one2two"}, "unknown homology type (ortholog_one2two)"),
         ({"type": "within_species_paralog"}, "unknown homology type (within_species_paralog)"),
-        ({"type": ""}, "an ortholog without a homology type (ENSMUSG00000035804, Ins1)"),
+        ({"type": ""}, "ortholog without a homology type (ENSMUSG00000035804, Ins1)"),
     ],
 )
 def test_values_that_cannot_be(tmp_path: Path, changes: dict[str, str], wanted: str) -> None:
@@ -361,7 +361,7 @@ def test_missing_and_renamed_columns(tmp_path: Path, renamed: str) -> None:
     other = table([INS], names=WEB | {key: f"Renamed {key}" for key in keys})
     for text in (without, other):
         (found,) = problems(tmp_path, text)
-        assert found.startswith(f"line 1: there is no column {spoken} (the columns are '")
+        assert found.startswith(f"line 1: missing column {spoken} (the columns are '")
 
 
 def test_another_species(tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_a_strain_is_not_its_species(tmp_path: Path) -> None:
 def test_repeated_columns(tmp_path: Path, columns: tuple[str, ...]) -> None:
     extra = dict.fromkeys(columns, "x")
     found = problems(tmp_path, table([INS | extra], [*KEYS, *columns]))
-    assert sorted(found) == sorted(f"line 1: a column stands twice ({name})" for name in columns)
+    assert sorted(found) == sorted(f"line 1: duplicate column ({name})" for name in columns)
 
 
 def test_repeated_columns_that_are_not_read_do_no_harm(tmp_path: Path) -> None:
@@ -395,15 +395,15 @@ def test_repeated_columns_that_are_not_read_do_no_harm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        (b"", "the file is empty, wanted a line of column names"),
-        (b"\n\n", "the file is empty, wanted a line of column names"),
-        (gzip.compress(b"", mtime=0), "the file is empty, wanted a line of column names"),
-        (table([]).encode(), "the file has a header and no rows"),
-        (table([]).strip().encode(), "the file has a header and no rows"),
-        (table([]).encode() + b"\n\r\n\n", "the file has a header and no rows"),
-        (b"Gene name\nINS\n", "line 1: one column only: wanted columns separated by tab or comma (Gene name)"),
-        (table([INS]).encode("utf-16"), "line 1: is not text in UTF-8"),
-        (b"\x00" * 100, "line 1: is not text in UTF-8"),
+        (b"", "the file is empty. Expected a line of column names"),
+        (b"\n\n", "the file is empty. Expected a line of column names"),
+        (gzip.compress(b"", mtime=0), "the file is empty. Expected a line of column names"),
+        (table([]).encode(), "the file has a header but no rows"),
+        (table([]).strip().encode(), "the file has a header but no rows"),
+        (table([]).encode() + b"\n\r\n\n", "the file has a header but no rows"),
+        (b"Gene name\nINS\n", "line 1: only one column. Expected columns separated by tabs or commas (Gene name)"),
+        (table([INS]).encode("utf-16"), "line 1: is not valid UTF-8"),
+        (b"\x00" * 100, "line 1: is not valid UTF-8"),
     ],
 )
 def test_files_that_hold_nothing(tmp_path: Path, content: bytes, wanted: str) -> None:
@@ -414,10 +414,10 @@ def test_files_that_hold_nothing(tmp_path: Path, content: bytes, wanted: str) ->
 def test_semicolons_are_not_commas(tmp_path: Path) -> None:
     with_comma = table([INS], delimiter="\t").replace("\t", ";")
     found = problems(tmp_path, with_comma)
-    assert found[0].startswith("line 1: columns are separated by ';', wanted tab or comma")
+    assert found[0].startswith("line 1: columns are separated by ';'. Expected tabs or commas")
     assert "(Gene stable ID;Gene name;" in found[0]
     without = table([INS], KEYS[:5]).replace("\t", ";")
-    assert "one column only: wanted columns separated by tab or comma" in problems(tmp_path, without)[0]
+    assert "only one column. Expected columns separated by tabs or commas" in problems(tmp_path, without)[0]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -437,7 +437,7 @@ def test_gzip_cut_off_anywhere(tmp_path: Path) -> None:
     for cut in (0, 1, 2, 5, 10, *range(11, size, size // 30), size - 8, size - 4, size - 1):
         (found,) = problems(tmp_path, packed[:cut])
         if cut > 1:
-            assert found == "the gzip stream ends too early: fetch the file again", cut
+            assert found == "the gzip stream is truncated. Download the file again", cut
 
 
 def test_gzip_with_a_flipped_byte(tmp_path: Path) -> None:
@@ -462,8 +462,8 @@ def test_what_is_not_utf8_in_the_middle(tmp_path: Path) -> None:
     for raw in (b"\n".join(lines), gzip.compress(b"\n".join(lines))):
         found = problems(tmp_path, raw)
         assert [text.partition(" (")[0] for text in found] == [
-            "line 151: is not text in UTF-8",
-            "line 202: is not text in UTF-8",
+            "line 151: is not valid UTF-8",
+            "line 202: is not valid UTF-8",
         ]
 
 

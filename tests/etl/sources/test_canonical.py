@@ -56,14 +56,14 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        ("", ["the file is empty, wanted a line of column names"]),
-        (HEADER, ["holds no MANE Select transcript (MANE_status: no row)"]),
-        (HEADER + CLINICAL, ["holds no MANE Select transcript (MANE_status: MANE Plus Clinical)"]),
+        ("", ["the file is empty. Expected a line of column names"]),
+        (HEADER, ["no MANE Select transcript (MANE_status: no row)"]),
+        (HEADER + CLINICAL, ["no MANE Select transcript (MANE_status: MANE Plus Clinical)"]),
         (
             "Ensembl_Gene\tsymbol\nENSG1\tA\n",
             [
-                "line 1: there is no column 'Ensembl_nuc'",
-                "line 1: there is no column 'MANE_status' (the columns are 'Ensembl_Gene', 'symbol')",
+                "line 1: missing column 'Ensembl_nuc'",
+                "line 1: missing column 'MANE_status' (the columns are 'Ensembl_Gene', 'symbol')",
             ],
         ),
         (
@@ -76,10 +76,10 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
         ),
         (
             HEADER + A1BG + CLINICAL + A1BG,
-            ["line 4: a gene that is selected for twice (ENSG00000121410, ENST00000263100)"],
+            ["line 4: gene with two selected transcripts (ENSG00000121410, ENST00000263100)"],
         ),
         (HEADER + A1BG + "\n1\t2\n", ["line 4: wrong number of fields (2, wanted 5)"]),
-        ((HEADER + A1BG).encode() + b"\xff\n", ["line 3: is not text in UTF-8 (b'\\xff\\n')"]),
+        ((HEADER + A1BG).encode() + b"\xff\n", ["line 3: is not valid UTF-8 (b'\\xff\\n')"]),
     ],
 )
 def test_problems(tmp_path: Path, content: str | bytes, wanted: list[str]) -> None:

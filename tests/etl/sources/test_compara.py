@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import GENES, HOMOLOGIES, NOT_ASKED, OTHER_TYPES, Reading, read_compara
+from homodb.etl.sources import GENES, HOMOLOGIES, OTHER_PAIRS, OTHER_TYPES, Reading, read_compara
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species
 
@@ -128,7 +128,7 @@ def test_rows_that_are_not_kept_are_counted_by_reason(tmp_path: Path) -> None:
     ]
     reading = read_compara(file(tmp_path, text(rows)), PAIR)
     assert (reading.rows, reading.kept) == (len(rows), 1)
-    counts = dict.fromkeys(sorted(OTHER_TYPES), 1) | {"other_paralog": 2, NOT_ASKED: 6}
+    counts = dict.fromkeys(sorted(OTHER_TYPES), 1) | {"other_paralog": 2, OTHER_PAIRS: 6}
     assert reading.skipped == counts
 
 
@@ -147,17 +147,17 @@ def test_a_file_without_a_row_of_the_pair_is_fine(tmp_path: Path) -> None:
     reading = read_compara(file(tmp_path, text([row(homology_species="rattus_norvegicus")])), PAIR)
     assert (reading.kept, reading.homologies.num_rows, reading.genes.num_rows) == (0, 0, 0)
     assert reading.homologies.schema.equals(HOMOLOGIES)
-    assert reading.skipped == {NOT_ASKED: 1}
+    assert reading.skipped == {OTHER_PAIRS: 1}
 
 
 def test_nothing_is_kept_when_nothing_is_asked_for(tmp_path: Path) -> None:
-    assert read_compara(file(tmp_path, text([INS])), []).skipped == {NOT_ASKED: 1}
+    assert read_compara(file(tmp_path, text([INS])), []).skipped == {OTHER_PAIRS: 1}
 
 
 def test_a_pair_is_not_read_for_species_that_other_pairs_ask_for(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS, row(species="rattus_norvegicus")]))
     reading = read_compara(path, [(HUMAN, MOUSE), (HUMAN, RAT)])
-    assert (reading.kept, reading.skipped) == (1, {NOT_ASKED: 1})
+    assert (reading.kept, reading.skipped) == (1, {OTHER_PAIRS: 1})
 
 
 def test_columns_may_stand_in_any_order_with_others_between(tmp_path: Path) -> None:
@@ -226,11 +226,11 @@ def test_rows_beyond_one_block_are_read_in_order(tmp_path: Path) -> None:
         ({"ds": "n/d"}, "ds is not a number", "n/d"),
         ({"is_high_confidence": "2"}, "is_high_confidence is not 0 or 1", "2"),
         ({"is_high_confidence": "yes"}, "is_high_confidence is not 0 or 1", "yes"),
-        ({"gene_stable_id": ""}, "no value in column 'gene_stable_id'", ""),
-        ({"homology_gene_stable_id": "NULL"}, "no value in column 'homology_gene_stable_id'", ""),
-        ({"species": ""}, "no value in column 'species'", ""),
-        ({"homology_species": r"\N"}, "no value in column 'homology_species'", ""),
-        ({"homology_type": ""}, "no value in column 'homology_type'", ""),
+        ({"gene_stable_id": ""}, "missing value in column 'gene_stable_id'", ""),
+        ({"homology_gene_stable_id": "NULL"}, "missing value in column 'homology_gene_stable_id'", ""),
+        ({"species": ""}, "missing value in column 'species'", ""),
+        ({"homology_species": r"\N"}, "missing value in column 'homology_species'", ""),
+        ({"homology_type": ""}, "missing value in column 'homology_type'", ""),
         ({"homology_type": "ortholog"}, "unknown homology type", "ortholog"),
         ({"homology_type": "Gene_split"}, "unknown homology type", "Gene_split"),
         ({"homology_type": "xenolog", "species": "pan_paniscus"}, "unknown homology type", "xenolog"),
@@ -275,7 +275,7 @@ def test_problems_in_rows_that_are_not_kept_are_not_looked_for(tmp_path: Path) -
 def test_all_missing_columns_are_named(tmp_path: Path) -> None:
     columns = [name for name in COLUMNS if name not in ("identity", "homology_species")]
     ((line, kind, seen),) = problems(file(tmp_path, text([INS], columns)))
-    assert (line, kind) == (1, "there is no column 'identity', 'homology_species'")
+    assert (line, kind) == (1, "missing column 'identity', 'homology_species'")
     assert seen.startswith("the columns are 'gene_stable_id', 'protein_stable_id', 'species', ")
 
 
@@ -284,23 +284,23 @@ def test_a_renamed_column_is_missing(tmp_path: Path, name: str) -> None:
     header, first = text([INS]).splitlines()
     renamed = "\t".join(f"{column}s" if column == name else column for column in header.split("\t"))
     ((line, kind, _),) = problems(file(tmp_path, f"{renamed}\n{first}\n"))
-    assert (line, kind) == (1, f"there is no column {name!r}")
+    assert (line, kind) == (1, f"missing column {name!r}")
 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS], (*COLUMNS, "species")))
-    assert problems(path) == [(1, "a column stands twice", "species")]
+    assert problems(path) == [(1, "duplicate column", "species")]
 
 
 def test_a_comma_is_refused(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS]).replace("\t", ","))
-    assert problems(path) == [(1, "columns are separated by comma, wanted tab", "gene_stable_id")]
+    assert problems(path) == [(1, "columns are separated by commas. Expected tabs", "gene_stable_id")]
 
 
 @pytest.mark.parametrize("delimiter", [";", " ", "|"])
 def test_another_delimiter_is_refused(tmp_path: Path, delimiter: str) -> None:
     ((line, kind, _),) = problems(file(tmp_path, text([INS]).replace("\t", delimiter)))
-    assert (line, kind) == (1, "one column only: wanted columns separated by tab or comma")
+    assert (line, kind) == (1, "only one column. Expected columns separated by tabs or commas")
 
 
 def test_rows_of_another_delimiter_are_refused(tmp_path: Path) -> None:
@@ -324,14 +324,14 @@ def test_ragged_rows_are_shown_with_their_lines(tmp_path: Path, packed: bool) ->
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_empty_file_is_refused(tmp_path: Path, content: bytes, packed: bool) -> None:
     ((line, kind, _),) = problems(file(tmp_path, content, packed=packed))
-    assert (line, kind) == (0, "the file is empty, wanted a line of column names")
+    assert (line, kind) == (0, "the file is empty. Expected a line of column names")
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_header_without_rows_is_refused(tmp_path: Path, end: str, packed: bool) -> None:
     path = file(tmp_path, "\t".join(COLUMNS) + end, packed=packed)
-    assert problems(path) == [(0, "the file has a header and no rows", "")]
+    assert problems(path) == [(0, "the file has a header but no rows", "")]
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_text_that_is_not_utf8_is_shown_with_its_line(tmp_path: Path, at: int, p
     lines = text([INS] * 30_000).encode().splitlines()
     lines[at] = lines[at].replace(b"ENSG", b"ENS\xe9", 1)
     ((line, kind, _),) = problems(file(tmp_path, b"\n".join(lines), packed=packed))
-    assert (line, kind) == (at + 1, "is not text in UTF-8")
+    assert (line, kind) == (at + 1, "is not valid UTF-8")
 
 
 NUMBERED = [f"ENSG{at * 7919 % 100_003:011}" for at in range(500)]
@@ -368,7 +368,7 @@ def test_a_truncated_gzip_never_reads(packed_dump: bytes, share: float) -> None:
 def test_a_long_gzip_that_ends_too_early_never_reads(tmp_path: Path, cut: int) -> None:
     rows = [row(gene_stable_id=f"ENSG{at * 7919 % 100_003:011}") for at in range(30_000)]
     path = file(tmp_path, gzip.compress(text(rows).encode(), mtime=0)[:-cut])
-    assert problems(path) == [(0, "the gzip stream ends too early: fetch the file again", "")]
+    assert problems(path) == [(0, "the gzip stream is truncated. Download the file again", "")]
 
 
 @given(place=st.integers(0, 10**9), value=st.integers(1, 255))
@@ -447,7 +447,7 @@ def naively(path: Path, pairs: Sequence[tuple[Species, Species]]) -> tuple[list[
             if kind not in ORTHOLOGS and not split:
                 skipped[kind] += 1
             elif (one != other or one not in numbers) if split else frozenset((one, other)) not in asked:
-                skipped[NOT_ASKED] += 1
+                skipped[OTHER_PAIRS] += 1
             else:
                 a, b = side(values, numbers, ""), side(values, numbers, "homology_")
                 if (a[0], a[1] if split else "") > (b[0], b[1] if split else ""):
@@ -481,7 +481,7 @@ def test_random_files_read_as_a_naive_reader_does(
             expected, skipped = naively(path, asked)
             path = file(Path(folder), text(chosen, columns), packed=packed)
             if not chosen:
-                assert [kind for _, kind, _ in problems(path, asked)] == ["the file has a header and no rows"]
+                assert [kind for _, kind, _ in problems(path, asked)] == ["the file has a header but no rows"]
                 continue
             reading = read_compara(path, asked)
         assert told(reading) == expected

@@ -74,7 +74,7 @@ def test_labels_that_are_no_text_are_counted(tmp_path: Path) -> None:
     paths = write(tmp_path, synonyms=b"10\t\xe9\n10\tA\n11\t\n11\t\\N\n11\t\xce\xb1\n")
     assert told(paths) == [("ENSG1", "A"), ("ENSG3", "A"), ("ENSG4", "α")]
     assert read_core(paths, HUMAN)[paths[2]].skipped == {
-        "synonyms that are no text in UTF-8": 1,
+        "synonyms that are not valid UTF-8": 1,
         "synonyms without text": 2,
     }
 
@@ -106,8 +106,8 @@ def test_genes_of_one_group_are_alternate_alleles(tmp_path: Path) -> None:
     ]
     assert (reading.rows, reading.kept) == (5, 2)
     assert reading.skipped == {
-        "alternate alleles of genes that the dump of genes lacks": 1,
-        "alternate alleles that are alone in their group": 2,
+        "alternate alleles of genes missing from the dump of genes": 1,
+        "alternate alleles alone in their group": 2,
     }
     assert told(paths) == told(write(tmp_path))
 
@@ -129,9 +129,9 @@ def test_no_synonyms_at_all(tmp_path: Path) -> None:
     [
         ({"genes": b"1\t10\tENSG1\n" + GENES + b"5\t1\t2\t3\t4\n"}, 1, "line 1: wrong number of fields (3, wanted 4)"),
         ({"genes": GENES + b"5\t1\t2\t3\t4\n"}, 1, "line 5: wrong number of fields (5, wanted 4)"),
-        ({"genes": b"1\t10\ta\\\nb\tENSG1\n2\t10\t\\N\t\\N\n"}, 1, "line 3: a gene without stable ID"),
+        ({"genes": b"1\t10\ta\\\nb\tENSG1\n2\t10\t\\N\t\\N\n"}, 1, "line 3: gene without a stable ID"),
         ({"genes": b""}, 1, "holds no gene"),
-        ({"genes": b"1\t10\tx\tENSG1\\\n"}, 1, "line 1: ends within a record"),
+        ({"genes": b"1\t10\tx\tENSG1\\\n"}, 1, "line 1: incomplete last record"),
         ({"synonyms": b"10\n"}, 2, "line 1: wrong number of fields (1, wanted 2)"),
         (
             {"sql": "CREATE TABLE `x` (\n  `a` int\n) ENGINE=MyISAM;"},

@@ -189,32 +189,32 @@ def test_a_gene_on_both_strands_has_none(tmp_path: Path) -> None:
 def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
     reading = read(tmp_path, (TRDD1 + "EI\n") * 3)
     assert (reading.rows, reading.kept) == (3, 1)
-    assert reading.skipped == {"records that repeat another exactly": 2}
+    assert reading.skipped == {"exact duplicate records": 2}
     assert reading.proteins.num_rows == reading.genes.num_rows == 1
 
 
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        ("", ["the file holds no protein: wanted FASTA"]),
-        ("\n\n", ["the file holds no protein: wanted FASTA"]),
+        ("", ["no protein. Expected FASTA"]),
+        ("\n\n", ["no protein. Expected FASTA"]),
         (
             header("P1") + "\n" + header("P2") + "**\n" + header("P3"),
             ["line 1: empty sequence (P1)", "line 3: empty sequence (P2)", "line 5: empty sequence (P3)"],
         ),
         (
             header("ENSP00000000001.1") + "M\n" + header("ENSP00000000001.2") + "M\n",
-            ["line 3: a protein ID with two meanings (ENSP00000000001, first on line 1)"],
+            ["line 3: protein ID of two different records (ENSP00000000001, first on line 1)"],
         ),
         (
             header("P1") + "M\n" + header("P1") + "MK\n",
-            ["line 3: a protein ID with two meanings (P1, first on line 1)"],
+            ["line 3: protein ID of two different records (P1, first on line 1)"],
         ),
         (
             header("P1") + "MK\nM-K.1\nMÄ\n",
             [
-                "line 3: letters that are no amino acids (-.1)",
-                "line 4: letters that are no amino acids (Ä)",
+                "line 3: invalid amino-acid letters (-.1)",
+                "line 4: invalid amino-acid letters (Ä)",
             ],
         ),
         (
@@ -224,22 +224,22 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
         (
             ">ENSP00000411960\nM\n>P2 pep transcript:T\nM\n",
             [
-                "line 1: no gene: in the header (ENSP00000411960)",
-                "line 3: no gene: in the header (P2 pep transcript:T)",
+                "line 1: missing gene: in the header (ENSP00000411960)",
+                "line 3: missing gene: in the header (P2 pep transcript:T)",
             ],
         ),
-        (">\nM\n", ["line 1: no gene: in the header", "line 1: no protein ID in the header"]),
+        (">\nM\n", ["line 1: missing gene: in the header", "line 1: missing protein ID in the header"]),
         (
             ">ENST00000415118.1 cdna chromosome:GRCh38:14:1:2:1 gene:ENSG00000223997.1\nGAAATAGT\n",
-            ["line 1: not a protein: wanted the file pep.all (cdna)"],
+            ["line 1: not a protein. Expected the file pep.all (cdna)"],
         ),
         (
             header("P1", location="chromosome:GRCh38:1:x:200:1") + "M\n",
-            ["line 1: a location that cannot be read (chromosome:GRCh38:1:x:200:1)"],
+            ["line 1: invalid location (chromosome:GRCh38:1:x:200:1)"],
         ),
         (
             header("P1", location="chromosome:GRCh38:1:300:200:1") + "M\n",
-            ["line 1: a location that cannot be read (chromosome:GRCh38:1:300:200:1)"],
+            ["line 1: invalid location (chromosome:GRCh38:1:300:200:1)"],
         ),
         (
             header("P1", "G", location="chromosome:A:1:5:9:1", gene_symbol="S")
@@ -247,19 +247,19 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
             + header("P2", "G", location="chromosome:A:2:5:9:1", gene_symbol="T")
             + "M\n",
             [
-                "line 3: contradicts an earlier line on the same gene (G: region 2, on line 1 1)",
-                "line 3: contradicts an earlier line on the same gene (G: symbol T, on line 1 S)",
+                "line 3: contradicts an earlier line of the same gene (G: region 2, on line 1 1)",
+                "line 3: contradicts an earlier line of the same gene (G: symbol T, on line 1 S)",
             ],
         ),
         (
             header("P1", "WBGene00000001.1") + "M\n" + header("P2", "WBGene00000001.2") + "M\n",
-            ["line 3: contradicts an earlier line on the same gene (WBGene00000001: version 2, on line 1 1)"],
+            ["line 3: contradicts an earlier line of the same gene (WBGene00000001: version 2, on line 1 1)"],
         ),
         (
             header("P1").encode() + b"M\n>P2 pep gene:G \xff\xfe\nM\n",
-            [r"line 3: is not text in UTF-8 (b'\xff\xfe')"],
+            [r"line 3: is not valid UTF-8 (b'\xff\xfe')"],
         ),
-        ("no FASTA".encode("utf-16"), [r"line 1: is not text in UTF-8 (b'\xff\xfen\x00o\x00 \x00')"]),
+        ("no FASTA".encode("utf-16"), [r"line 1: is not valid UTF-8 (b'\xff\xfen\x00o\x00 \x00')"]),
     ],
 )
 def test_problems(tmp_path: Path, content: str | bytes, wanted: list[str]) -> None:
@@ -272,8 +272,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read(tmp_path, "".join(f">P{number}\nM\n" for number in range(25)))
     message = str(caught.value)
-    assert message.count("no gene: in the header (") == 20
-    assert "and 5 more: no gene: in the header" in message
+    assert message.count("missing gene: in the header (") == 20
+    assert "and 5 more: missing gene: in the header" in message
     assert "line 39:" in message
     assert "line 41:" not in message
     assert "\n" not in message
@@ -391,7 +391,7 @@ def test_real_quirks() -> None:
     assert round(unknown, 2) == 0.17
     short = read_proteome(SHARED / "proteomes/Homo_sapiens.GRCh38.pep.short.fa.gz", HUMAN)
     assert min(short.proteins["length"].to_pylist()) == 2, "immune segments"
-    assert short.skipped == {"records that repeat another exactly": 1}
+    assert short.skipped == {"exact duplicate records": 1}
     yeast = read_proteome(SHARED / "proteomes/Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz", find("yeast"))
     assert yeast.genes["version"].null_count == 6692
     assert {"YPR170W-A", "YIL014C-A"} <= set(yeast.genes["stable_id"].to_pylist())
