@@ -198,4 +198,4 @@ def test_toy_pairs(toy: homodb.Release) -> None:
     assert toy.manifest is not None
     pair = "mus_musculus - sus_scrofa"
     assert [(loss["where"], loss["count"]) for loss in toy.manifest.losses] == [(pair, 1), (pair, 2)]
-    assert toy.manifest.losses[1]["reason"].endswith("for want of embeddings of both species: LM_O2O, HL_O2O")
+    assert toy.manifest.losses[1]["reason"].endswith("without embeddings of both species: LM_O2O, HL_O2O")

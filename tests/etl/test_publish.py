@@ -123,7 +123,7 @@ def test_what_is_damaged(build: Path, target: Path) -> None:
 
 def test_what_holds_more_than_it_says(build: Path, target: Path) -> None:
     (build / "notes.txt").write_text("private")
-    refused(build, target, BrokenReleaseError, "does not name .notes.txt.; move them away")
+    refused(build, target, BrokenReleaseError, r"are not in the manifest .notes.txt.\. Move them")
 
 
 def test_a_link_is_not_followed_out(build: Path, target: Path, tmp_path: Path) -> None:

@@ -242,9 +242,9 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             + row("G", "-", "EntrezGene")
             + row("G", "1", ""),
             [
-                "line 4: no gene_stable_id (, 1, EntrezGene)",
-                "line 5: no xref (G, -, EntrezGene)",
-                "line 6: no db_name (G, 1, )",
+                "line 4: missing gene_stable_id (, 1, EntrezGene)",
+                "line 5: missing xref (G, -, EntrezGene)",
+                "line 6: missing db_name (G, 1, )",
             ],
         ),
         (
@@ -260,7 +260,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
         (
             read_xrefs,
             DUMP + row("G", "1", "EntrezGene") + "G\n",
-            ["line 3: wrong number of fields (1, wanted 9)"],
+            ["line 3: wrong number of fields (expected 9, got 1)"],
         ),
         (
             read_xrefs,

@@ -266,8 +266,8 @@ GOOD = line(gene_id="G0")
             line("transcript", gene_id="G1", gene_name="A")
             + line("transcript", gene_id="G1", region="2", gene_name="B"),
             [
-                "line 2: contradicts an earlier line of the same gene (G1: region 2, on line 1 1)",
-                "line 2: contradicts an earlier line of the same gene (G1: symbol B, on line 1 A)",
+                "line 2: contradicts an earlier line of the same gene (G1: region 2, but 1 on line 1)",
+                "line 2: contradicts an earlier line of the same gene (G1: symbol B, but A on line 1)",
             ],
         ),
         (

@@ -185,7 +185,7 @@ def test_several_species_in_one_export(tmp_path: Path) -> None:
     for species, number in ((PIG, 1), (MOUSE, 2), (find("aotus_nancymaae"), 3)):
         row = only(read(tmp_path, text, target=species))
         assert (row["species_b"], row["symbol_b"], row["identity_a"]) == (species.number, f"INS{number}", number)
-    assert "holds no orthologs of pan_troglodytes" in problems(tmp_path, text, target=CHIMPANZEE)[0]
+    assert "no orthologs of pan_troglodytes" in problems(tmp_path, text, target=CHIMPANZEE)[0]
 
 
 def test_location_biotype_and_version_of_query_genes(tmp_path: Path) -> None:
@@ -366,18 +366,18 @@ def test_missing_and_renamed_columns(tmp_path: Path, renamed: str) -> None:
 
 def test_another_species(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, table([INS], label="Pig"))
-    assert found == "line 1: holds no orthologs of mus_musculus (its columns are of: pig)"
+    assert found == "line 1: no orthologs of mus_musculus (the columns are of: pig)"
     (found,) = problems(tmp_path, table([INS], names=BIOMART_R, label="sscrofa"))
-    assert found == "line 1: holds no orthologs of mus_musculus (its columns are of: sscrofa)"
+    assert found == "line 1: no orthologs of mus_musculus (the columns are of: sscrofa)"
 
 
 def test_swapped_species_are_told(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, table([INS]), source=MOUSE, target=HUMAN)
-    assert "swap source and target in the config" in found
+    assert "Swap source and target in the config" in found
 
 
 def test_a_strain_is_not_its_species(tmp_path: Path) -> None:
-    assert "holds no orthologs of mus_musculus" in problems(tmp_path, table([INS], label="Mouse A/J"))[0]
+    assert "no orthologs of mus_musculus" in problems(tmp_path, table([INS], label="Mouse A/J"))[0]
 
 
 @pytest.mark.parametrize("columns", [("Gene stable ID",), ("Mouse gene name", "Gene name"), ("Mouse homology type",)])
@@ -485,10 +485,10 @@ def test_all_problems_are_in_one_error_with_their_lines(tmp_path: Path, delimite
     raw = "\r\n".join(lines).encode()
     assert problems(tmp_path, gzip.compress(raw) if packed else raw) == [
         "line 3: orthology confidence is not 0 or 1 (2)",
-        "line 4: wrong number of fields (13, wanted 12)",
+        "line 4: wrong number of fields (expected 12, got 13)",
         "line 7: gene-order conservation score is not a number (x)",
         "line 7: identity outside 0 to 100 (101)",
-        "line 9: wrong number of fields (1, wanted 12)",
+        "line 9: wrong number of fields (expected 12, got 1)",
         "line 11: unknown homology type (other)",
     ]
 

@@ -69,16 +69,16 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
         (
             HEADER + "1\t\tS\tENST1\tMANE Select\n\n1\tENSG1\tS\tNA\tMANE Select\n1\tENSG2\tS\tENST2\t\n",
             [
-                "line 2: no Ensembl_Gene (, ENST1)",
-                "line 4: no Ensembl_nuc (ENSG1, )",
-                "line 5: no MANE_status (ENSG2, ENST2)",
+                "line 2: missing Ensembl_Gene (, ENST1)",
+                "line 4: missing Ensembl_nuc (ENSG1, )",
+                "line 5: missing MANE_status (ENSG2, ENST2)",
             ],
         ),
         (
             HEADER + A1BG + CLINICAL + A1BG,
             ["line 4: gene with two selected transcripts (ENSG00000121410, ENST00000263100)"],
         ),
-        (HEADER + A1BG + "\n1\t2\n", ["line 4: wrong number of fields (2, wanted 5)"]),
+        (HEADER + A1BG + "\n1\t2\n", ["line 4: wrong number of fields (expected 5, got 2)"]),
         ((HEADER + A1BG).encode() + b"\xff\n", ["line 3: is not valid UTF-8 (b'\\xff\\n')"]),
     ],
 )
@@ -93,8 +93,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read(tmp_path, HEADER + "1\t\tS\tENST1\tMANE Select\n" * 25)
     message = str(caught.value)
-    assert message.count("no Ensembl_Gene (") == 20
-    assert "and 5 more: no Ensembl_Gene" in message
+    assert message.count("missing Ensembl_Gene (") == 20
+    assert "and 5 more: missing Ensembl_Gene" in message
     assert "line 21:" in message
     assert "line 22:" not in message
 

@@ -250,7 +250,7 @@ def test_lines_are_right_after_blank_ragged_and_skipped_ones(tmp_path: Path) -> 
     lines[2:2] = ["", "only\tthree\tfields"]
     seen = problems(file(tmp_path, "\r\n".join(lines) + "\r\n"))
     assert seen == [
-        (4, "wrong number of fields", "3, wanted 15"),
+        (4, "wrong number of fields", "expected 15, got 3"),
         (6, "identity outside 0 to 100", "101"),
         (7, "unknown homology type", "new"),
     ]
@@ -306,7 +306,7 @@ def test_another_delimiter_is_refused(tmp_path: Path, delimiter: str) -> None:
 def test_rows_of_another_delimiter_are_refused(tmp_path: Path) -> None:
     header, first, second = text([INS, INS]).splitlines()
     path = file(tmp_path, "\n".join([header, first, second.replace("\t", ",")]))
-    assert problems(path) == [(3, "wrong number of fields", "1, wanted 15")]
+    assert problems(path) == [(3, "wrong number of fields", "expected 15, got 1")]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -315,8 +315,8 @@ def test_ragged_rows_are_shown_with_their_lines(tmp_path: Path, packed: bool) ->
     lines[4] += "\tmore"
     lines[29_990] = lines[29_990].rpartition("\t")[0]
     assert problems(file(tmp_path, "\n".join(lines), packed=packed)) == [
-        (5, "wrong number of fields", "16, wanted 15"),
-        (29_991, "wrong number of fields", "14, wanted 15"),
+        (5, "wrong number of fields", "expected 15, got 16"),
+        (29_991, "wrong number of fields", "expected 15, got 14"),
     ]
 
 

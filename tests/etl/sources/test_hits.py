@@ -129,8 +129,8 @@ def test_random_tables(
         (",,0.5", "row without a gene (, )"),
         ("INS,Ins2,0.5", "duplicate pair (INS, Ins2)"),
         (" INS , Ins2,0.96", "duplicate pair (INS, Ins2)"),
-        ("A,a", "wrong number of fields (2, wanted 3)"),
-        ("A,a,0.5,1", "wrong number of fields (4, wanted 3)"),
+        ("A,a", "wrong number of fields (expected 3, got 2)"),
+        ("A,a,0.5,1", "wrong number of fields (expected 3, got 4)"),
     ],
 )
 def test_rows_that_cannot_be(tmp_path: Path, row: str, wanted: str) -> None:
@@ -150,10 +150,10 @@ def test_columns_named_after_other_species_are_refused(tmp_path: Path, header: s
     assert read(tmp_path, text).kept == 1
     if header != "a,b":
         with pytest.raises(
-            InputError, match="line 1: a column of homo_sapiens, wanted genes of mus_musculus; swap source"
+            InputError, match=r"line 1: column of homo_sapiens\. Expected genes of mus_musculus\. Swap source"
         ):
             read(tmp_path, text, source=MOUSE, target=HUMAN)
-        with pytest.raises(InputError, match="line 1: a column of mus_musculus, wanted genes of sus_scrofa"):
+        with pytest.raises(InputError, match=r"line 1: column of mus_musculus\. Expected genes of sus_scrofa"):
             read(tmp_path, text, target=find("pig"))
     assert read(tmp_path, text, target=find("mouse balb/cj")).kept == 1
 

@@ -247,13 +247,13 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
             + header("P2", "G", location="chromosome:A:2:5:9:1", gene_symbol="T")
             + "M\n",
             [
-                "line 3: contradicts an earlier line of the same gene (G: region 2, on line 1 1)",
-                "line 3: contradicts an earlier line of the same gene (G: symbol T, on line 1 S)",
+                "line 3: contradicts an earlier line of the same gene (G: region 2, but 1 on line 1)",
+                "line 3: contradicts an earlier line of the same gene (G: symbol T, but S on line 1)",
             ],
         ),
         (
             header("P1", "WBGene00000001.1") + "M\n" + header("P2", "WBGene00000001.2") + "M\n",
-            ["line 3: contradicts an earlier line of the same gene (WBGene00000001: version 2, on line 1 1)"],
+            ["line 3: contradicts an earlier line of the same gene (WBGene00000001: version 2, but 1 on line 1)"],
         ),
         (
             header("P1").encode() + b"M\n>P2 pep gene:G \xff\xfe\nM\n",
