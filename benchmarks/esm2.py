@@ -26,7 +26,7 @@ from measure import machine
 
 from homodb.etl.embeddings import CHECKPOINTS, Checkpoint, Encoder, Esm2, Identity, Long, load_esm2
 from homodb.etl.embeddings.esm2 import LIMIT
-from homodb.etl.sources import proteome
+from homodb.etl.sources import read_proteome
 from homodb.schema.species import find
 
 PROTEOMES = Path(__file__).resolve().parents[2] / "shared" / "data" / "proteomes"
@@ -62,7 +62,7 @@ def isoforms(share: float) -> list[str]:
     """Proteins of the genes that have several, of a share of these genes; those with stops inside are left out."""
     found, genes = [], 0
     for name in FILES:
-        proteins = pl.DataFrame(proteome.read(PROTEOMES / name, find("human")).proteins)
+        proteins = pl.DataFrame(read_proteome(PROTEOMES / name, find("human")).proteins)
         proteins = proteins.filter(~pl.col("sequence").str.contains("*", literal=True))
         several = sorted(gene for gene, count in Counter(proteins["gene_id"]).items() if count > 1)
         chosen = several[:: max(1, round(1 / share))]

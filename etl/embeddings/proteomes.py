@@ -12,7 +12,7 @@ import polars as pl
 from homodb.etl.embeddings.embed import EmbeddingCounts, EmbeddingProgress, embed_sequences, open_store
 from homodb.etl.embeddings.model import Identity
 from homodb.etl.embeddings.worker import ModelSpec, worker_pool
-from homodb.etl.sources.proteome import read
+from homodb.etl.sources import read_proteome as read
 from homodb.schema.counted import counted
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.files import check_folder, check_there

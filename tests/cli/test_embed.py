@@ -71,8 +71,8 @@ def test_several_proteomes_and_workers(run: Run, tmp_path: Path) -> None:
     ("text", "seen"),
     [
         (">ENSP00000000001.1 " + HEADER.format(1) + "\n", "empty sequence"),
-        (fasta({"1": "MKV"}) + fasta({"1": "MKL"}), "a protein ID with two meanings"),
-        (fasta({"1": "MK5V"}), "letters that are no amino acids (5)"),
+        (fasta({"1": "MKV"}) + fasta({"1": "MKL"}), "protein ID of two different records"),
+        (fasta({"1": "MK5V"}), "invalid amino-acid letters (5)"),
         ("", "wanted FASTA"),
     ],
 )

@@ -19,14 +19,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from homodb.etl.evidence import (
-    BEST_HIT_COLUMNS,
-    CORRELATION_COLUMNS,
-    HOMOLOGY_COLUMNS,
-    EmbeddingEvidence,
-    Evidence,
-    Parameters,
-)
+from homodb.etl import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, HOMOLOGY_COLUMNS, EmbeddingEvidence, Evidence, Parameters
 from homodb.etl.matching import arrays, correlate, correlate_genes, product, side
 from homodb.etl.strategies.lm_o2o import lm_o2o
 from homodb.schema.errors import MissingPackageError, VectorsError

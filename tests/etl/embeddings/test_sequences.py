@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homodb.etl.embeddings import INTERNAL_STOP, drop_internal_stops, unique_sequences
-from homodb.etl.sources import proteome
-from homodb.etl.sources.records import PROTEINS
+from homodb.etl.sources import PROTEINS, read_proteome
 from homodb.schema.species import Species, find
 
 SEQUENCES = st.lists(st.text("ACX*", min_size=1, max_size=4).map(lambda text: text.strip("*") or "M"), max_size=25)
@@ -69,7 +68,7 @@ def test_nothing_gives_nothing() -> None:
 @pytest.mark.shared
 def test_real_proteomes(shared_data: Path) -> None:
     def read(file: str, species: Species) -> pl.DataFrame:
-        return pl.DataFrame(pl.from_arrow(proteome.read(shared_data / "proteomes" / file, species).proteins))
+        return pl.DataFrame(pl.from_arrow(read_proteome(shared_data / "proteomes" / file, species).proteins))
 
     yeast = read("Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz", find("saccharomyces_cerevisiae"))
     human = read("Homo_sapiens.ensembl85.small.fa.gz", find("human"))

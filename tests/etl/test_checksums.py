@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.etl.sources import checksums
-from homodb.etl.sources.checksums import agrees, bsd_sum, own_bsd_sum, read_checksums
+from homodb.etl.fetch import bsd_sum, bsd_sum_in_python, ensembl, has_checksum, read_checksums
 
 
 def by_the_letter(data: bytes) -> int:
@@ -27,7 +26,7 @@ def by_the_letter(data: bytes) -> int:
 def test_sum(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "summed"
     path.write_bytes(data)
-    assert own_bsd_sum(path) == by_the_letter(data)
+    assert bsd_sum_in_python(path) == by_the_letter(data)
 
 
 def test_the_systems_sum_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,23 +34,23 @@ def test_the_systems_sum_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.skip("there is no sum here")
     path = tmp_path / "file"
     path.write_bytes(random.Random(3).randbytes(200_000))  # noqa: S311
-    assert bsd_sum(path) == own_bsd_sum(path)
-    monkeypatch.setattr(checksums.shutil, "which", lambda name: "/bin/true")
-    assert bsd_sum(path) == own_bsd_sum(path)
-    monkeypatch.setattr(checksums.shutil, "which", lambda name: None)
-    assert bsd_sum(path) == own_bsd_sum(path)
+    assert bsd_sum(path) == bsd_sum_in_python(path)
+    monkeypatch.setattr(ensembl.shutil, "which", lambda name: "/bin/true")
+    assert bsd_sum(path) == bsd_sum_in_python(path)
+    monkeypatch.setattr(ensembl.shutil, "which", lambda name: None)
+    assert bsd_sum(path) == bsd_sum_in_python(path)
 
 
-def test_agrees(tmp_path: Path) -> None:
+def test_has_checksum(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1500)
     value = by_the_letter(b"x" * 1500)
-    assert agrees(path, f"sum:{value}:2")
-    assert agrees(path, f"sum:{value}:3")  # blocks of 512 bytes
-    assert not agrees(path, f"sum:{value}:4")
-    assert not agrees(path, f"sum:{value ^ 1}:2")
-    assert agrees(path, "md5:" + hashlib.md5(b"x" * 1500).hexdigest())  # noqa: S324
-    assert not agrees(path, "md5:" + "0" * 32)
+    assert has_checksum(path, f"sum:{value}:2")
+    assert has_checksum(path, f"sum:{value}:3")  # blocks of 512 bytes
+    assert not has_checksum(path, f"sum:{value}:4")
+    assert not has_checksum(path, f"sum:{value ^ 1}:2")
+    assert has_checksum(path, "md5:" + hashlib.md5(b"x" * 1500).hexdigest())  # noqa: S324
+    assert not has_checksum(path, "md5:" + "0" * 32)
 
 
 def test_other_lines_are_passed_over() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.etl.sources.listing import Listed, read_listing
+from homodb.etl.fetch import ListedFile, read_listing
 from homodb.schema.errors import TransferError
 
 URL = "https://example.org/pub/release-111/"
@@ -37,7 +37,7 @@ PYTHON = """<!DOCTYPE HTML><html lang="en"><head><title>Directory listing for /p
 <li><a href="a%20b%26c.txt">a b&amp;c.txt</a></li><li><a href="fasta/">fasta/</a></li></ul></body></html>"""
 
 
-def read(folder: Path, text: str) -> dict[str, Listed]:
+def read(folder: Path, text: str) -> dict[str, ListedFile]:
     page = folder / "page"
     page.write_text(text)
     return read_listing(page, URL)
@@ -56,14 +56,14 @@ def test_apache(tmp_path: Path) -> None:
 
 def test_nginx(tmp_path: Path) -> None:
     assert read(tmp_path, NGINX) == {
-        "fasta": Listed("fasta", True),
-        "a-0.1.tar.gz": Listed("a-0.1.tar.gz", False, 220_038, 220_038),
-        "1.5": Listed("1.5", False, 7, 7),
+        "fasta": ListedFile("fasta", True),
+        "a-0.1.tar.gz": ListedFile("a-0.1.tar.gz", False, 220_038, 220_038),
+        "1.5": ListedFile("1.5", False, 7, 7),
     }
 
 
 def test_python(tmp_path: Path) -> None:
-    assert read(tmp_path, PYTHON) == {"a b&c.txt": Listed("a b&c.txt", False), "fasta": Listed("fasta", True)}
+    assert read(tmp_path, PYTHON) == {"a b&c.txt": ListedFile("a b&c.txt", False), "fasta": ListedFile("fasta", True)}
 
 
 def test_addresses_in_full(tmp_path: Path) -> None:

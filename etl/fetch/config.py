@@ -1,4 +1,4 @@
-"""From what was fetched to the inputs of a build: as a config file beside them, or added to a config in memory."""
+"""Turn downloaded files into the inputs of a build."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from homodb.etl.config import (
 from homodb.etl.embeddings import MODELS
 from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.record import Holding, Record
-from homodb.etl.sources.bytestream import open_bytes
+from homodb.etl.sources import open_bytes
 from homodb.schema.errors import ConfigError
 from homodb.schema.files import whole_file
 from homodb.schema.near import there_are
@@ -29,22 +29,22 @@ from homodb.schema.species import Species, find
 _LICENCE = "Ensembl imposes no restrictions; see https://www.ensembl.org/info/about/legal/disclaimer.html"
 _SINGLE = ("proteome", "annotation", "history")
 _LISTS = ("xrefs", "core")
-#: Kinds of file whose first line names columns.
+#: Kinds of file with a header line.
 _HEADED = ("xrefs", "compara")
 _SMALL = 1 << 16
 
 
-def with_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildConfig:
-    """Add what was fetched to a config: to its species without a proteome of their own, and to their pairs.
+def add_fetched_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildConfig:
+    """Add downloaded files to the species without a proteome and their pairs.
 
     Parameters
     ----------
     settings
-        A config with ``[ensembl]``. What it names itself stays.
+        Config with ``[ensembl]``. Its own entries take precedence.
     record
-        What the folder holds.
+        Record of the downloaded files.
     folder
-        The folder.
+        Folder of the downloaded files.
     """
 
     def source(path: str) -> Source:
@@ -74,12 +74,12 @@ def with_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildCon
                 core=entry.core or (several(files, "core") if entry.synonyms is None else ()),
             )
         )
-    told = {frozenset((one.source, one.target)) for one in settings.homologies}
-    asked = settings.pairs if isinstance(settings.pairs, tuple) else None
+    configured = {frozenset((one.source, one.target)) for one in settings.homologies}
+    wanted = settings.pairs if isinstance(settings.pairs, tuple) else None
     homologies = [
         HomologyConfig(a, b, "compara", tuple(map(source, paths)))
         for a, b, paths in _pairs([entry.species for entry in fetched_species(settings)], record, folder)
-        if frozenset((a, b)) not in told and (asked is None or (a, b) in asked or (b, a) in asked)
+        if frozenset((a, b)) not in configured and (wanted is None or (a, b) in wanted or (b, a) in wanted)
     ]
     release = settings.release
     if settings.ensembl is not None and release.ensembl is None:
@@ -88,43 +88,52 @@ def with_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildCon
 
 
 def fetched_species(settings: BuildConfig) -> list[SpeciesConfig]:
-    """Return the species of a config whose files are fetched: those for which it names no proteome itself."""
+    """Return the species whose files are downloaded: those without a proteome."""
     return [entry for entry in settings.species if entry.proteome is None]
 
 
-def named(text: str | None) -> list[Species]:
-    """Return the species that a list of names, separated by commas, means.
+def parse_species(text: str | None) -> list[Species]:
+    """Return the species of comma-separated names.
 
     Raises
     ------
     ConfigError, UnknownSpeciesError
-        If there is none, one stands twice, or a name means no species.
+        If there are none, one is repeated, or a name is unknown.
 
     Examples
     --------
-    >>> [one.name for one in named("human, mice")]
+    >>> [one.name for one in parse_species("human, mice")]
     ['homo_sapiens', 'mus_musculus']
     """
     species = [find(name.strip()) for name in (text or "").split(",") if name.strip()]
     if not species:
-        raise ConfigError("no species: give some, such as --species human,mouse,pig")
+        raise ConfigError("no species. Expected names separated by commas, such as human,mouse,pig")
     for one in species:
         if species.count(one) > 1:
-            raise ConfigError(f"--species {text}: {one.name} stands twice")
+            raise ConfigError(f"species {text!r}: {one.name} is repeated")
     return species
 
 
-def config_of(wanted: EnsemblConfig, names: str | None, model: str | None = None) -> BuildConfig:
-    """Make the config of a build from nothing but a release of Ensembl, names of species, and maybe a model.
+def config_from_ensembl(wanted: EnsemblConfig, names: str | None, model: str | None = None) -> BuildConfig:
+    """Create a build config for an Ensembl release and species.
+
+    Parameters
+    ----------
+    wanted
+        Ensembl release.
+    names
+        Species names, separated by commas.
+    model
+        Name of an embedding model; None for no embedding.
 
     Raises
     ------
     ConfigError, UnknownSpeciesError
-        For unknown species and models.
+        If a species or the model is unknown.
     """
-    species = named(names)
+    species = parse_species(names)
     if model is not None and model not in MODELS:
-        raise ConfigError(f"there is no model {model!r}" + there_are(model, MODELS))
+        raise ConfigError(f"unknown model {model!r}" + there_are(model, MODELS))
     return BuildConfig(
         path=Path(f"ensembl-{wanted.release}.toml"),
         release=ReleaseConfig(_version(wanted.release), _title(wanted.release, species), str(wanted.release), _LICENCE),
@@ -138,30 +147,30 @@ def config_of(wanted: EnsemblConfig, names: str | None, model: str | None = None
 
 
 def write_config(path: Path, record: Record, folder: Path, species: Sequence[Species]) -> tuple[Record, list[str]]:
-    """Write the config of a build over what was fetched.
+    """Write a build config for downloaded files.
 
     Parameters
     ----------
     path
-        The config. One that was changed since it was written is left as it is.
+        File to write. A config that was edited by hand is kept.
     record
-        What the folder holds.
+        Record of the downloaded files.
     folder
-        The folder.
+        Folder of the downloaded files.
     species
-        The species of the build.
+        Species of the build.
 
     Returns
     -------
     tuple
-        The record, which knows the config now, and what is to be noted.
+        Record with the checksum of the config, and notes for the user.
     """
     text, notes = _text(record, folder, sorted(species))
-    there = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-    if there is not None and there != record.config_sha256:
-        return record, [*notes, f"{path} was changed by hand, and is left as it is"]
+    current = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    if current is not None and current != record.config_sha256:
+        return record, [*notes, f"{path} was edited by hand and is kept"]
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    if there != sha256:
+    if current != sha256:
         with whole_file(path) as partial:
             partial.write_text(text, "utf-8")
     return replace(record, config_sha256=sha256), notes
@@ -169,7 +178,7 @@ def write_config(path: Path, record: Record, folder: Path, species: Sequence[Spe
 
 def _text(record: Record, folder: Path, species: Sequence[Species]) -> tuple[str, list[str]]:
     lines = [
-        "# Written by `homodb fetch`; homodb build takes it as it is.",
+        "# Written by `homodb fetch` for `homodb build`.",
         "[release]",
         f"version = {_quoted(_version(record.release))}",
         f"title = {_quoted(_title(record.release, species))}",
@@ -184,17 +193,17 @@ def _text(record: Record, folder: Path, species: Sequence[Species]) -> tuple[str
         lines += [f"{kind} = {_quoted(files[kind][0])}" for kind in _SINGLE if kind in files]
         lines += [f"{kind} = [{', '.join(map(_quoted, files[kind]))}]" for kind in _LISTS if kind in files]
         empty = [kind for kind in holding.files if len(files.get(kind, [])) < len(holding.files[kind])]
-        notes += [f"{one.name}: a file of {kind} is empty, and is left out" for kind in empty]
+        notes += [f"{one.name}: an empty {kind} file is left out" for kind in empty]
     paired = set()
     for a, b, paths in _pairs(species, record, folder):
         paired.add((a, b))
         lines += ["", "[[homology]]", f"source = {_quoted(a.name)}", f"target = {_quoted(b.name)}"]
         lines += ['format = "compara"', f"path = [{', '.join(map(_quoted, paths))}]"]
     without = [f"{a.name} and {b.name}" for a, b in combinations(species, 2) if (a, b) not in paired]
-    notes += [f"Ensembl {record.release} has no homologies of {pair}" for pair in without]
+    notes += [f"Ensembl {record.release} has no homologies between {pair}" for pair in without]
     lines += [
         "",
-        "# To embed the proteomes too, take the signs away:",
+        "# To embed the proteomes too, uncomment:",
         "# [embedding]",
         '# model = "kmer"',
         "",
@@ -205,21 +214,21 @@ def _text(record: Record, folder: Path, species: Sequence[Species]) -> tuple[str
 def _pairs(
     species: Sequence[Species], record: Record, folder: Path
 ) -> Iterator[tuple[Species, Species, tuple[str, ...]]]:
-    """Yield pairs of species with the Compara dumps of both, since either may hold the pair's homologies."""
+    """Yield pairs of species with the Compara dumps of both."""
     dumps = {one: dict(_useful(record.species[one.name], folder)).get("compara", []) for one in species}
     for a, b in combinations(sorted(species), 2):
-        if paths := (*dumps[a], *dumps[b]):
+        if paths := (*dumps[a], *dumps[b]):  # either may have the homologies of the pair
             yield a, b, paths
 
 
 def _useful(holding: Holding, folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield kinds with their files, but for those that hold nothing."""
+    """Yield kinds with their files, without empty files."""
     for kind, paths in holding.files.items():
-        if useful := [path for path in paths if kind in ("core",) or _holds_something(kind, folder / path)]:
+        if useful := [path for path in paths if kind in ("core",) or _has_content(kind, folder / path)]:
             yield kind, useful
 
 
-def _holds_something(kind: str, path: Path) -> bool:
+def _has_content(kind: str, path: Path) -> bool:
     with open_bytes(path) as stream:
         if kind in _HEADED:
             stream.readline()
