@@ -1,4 +1,4 @@
-"""Evidence from embeddings, in the form that strategies read: given ready, or computed from the proteomes."""
+"""Evidence from embeddings: given ready, or computed from proteomes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ _EMBEDDING_COLUMNS: dict[str, Any] = {
 
 
 def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet, ...]:
-    """Assign ready evidence to genes; one set per model and pooling, in the order of the config.
+    """Assign ready evidence to genes.
+
+    There is one set per model and pooling, in the order of the config.
 
     A name that several genes share is not resolved: its rows are left out and counted.
     """
@@ -116,7 +118,10 @@ def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet
 
 
 def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
-    """Find each gene by stable ID, else by symbol; return keyed pairs, and the number of pairs not found."""
+    """Find each gene by stable ID, else by symbol.
+
+    The number counts the pairs whose genes are not found.
+    """
     primary = genes.table.select("gene", "primary_gene")
     frame = pairs
     for side in "ab":
@@ -136,7 +141,10 @@ def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
 
 
 def _once(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Keep each pair once, with the highest correlation among the names of its genes."""
+    """Keep each pair once, with the highest correlation.
+
+    A pair may have several names of its genes.
+    """
     best_first = pairs.sort("correlation", descending=True, maintain_order=True)
     return best_first.unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
 
@@ -144,7 +152,9 @@ def _once(pairs: pl.DataFrame) -> pl.DataFrame:
 def computed_embeddings(
     settings: BuildConfig, proteins: pl.DataFrame, wanted: pl.DataFrame, folder: Path, runner: Runner
 ) -> tuple[EmbeddingSet, ...]:
-    """Compute evidence from the proteomes; one set per pooling, in the order of the config.
+    """Compute evidence from the proteomes.
+
+    There is one set per pooling, in the order of the config.
 
     The proteins are embedded, pooled to genes and matched; vectors and indexes of the genes are written.
 
@@ -207,7 +217,7 @@ def computed_embeddings(
 
 
 def _embeddable(proteins: pl.DataFrame, config: EmbeddingConfig) -> tuple[pl.DataFrame, tuple[dict[str, Any], ...]]:
-    """Return the proteins of primary genes that are embedded, and the counts of the others."""
+    """Return the proteins of primary genes to embed; count the others."""
     primary = proteins.filter(pl.col("gene") == pl.col("primary_gene")).sort("species", "gene", "stable_id")
     kept: list[pl.DataFrame] = [primary.clear()]
     losses = []
@@ -228,7 +238,7 @@ def _embeddable(proteins: pl.DataFrame, config: EmbeddingConfig) -> tuple[pl.Dat
 
 @dataclass(frozen=True)
 class _ProteinVectors:
-    """Vectors of the proteins of a build: the identity of their model, and a function that looks them up."""
+    """Identity of a model, and a function that looks up its vectors."""
 
     identity: Identity
     lookup: Lookup
@@ -268,7 +278,10 @@ def _computed(model: Model, texts: dict[str, str], checksums: Sequence[str]) -> 
 def _pool_species(
     number: int, proteins: pl.DataFrame, lookup: Lookup, config: EmbeddingConfig, folder: Path, runner: Runner
 ) -> dict[Pooling, pl.DataFrame]:
-    """Pool the proteins of a species, write vectors and indexes, return the genes with vectors by pooling."""
+    """Pool the proteins of a species, write vectors and indexes.
+
+    The tables are the genes with vectors by pooling.
+    """
     species = by_number(number)
     write = partial(_write, species.name, proteins, lookup, config.model, config.pooling, folder)
     pooled = runner.run("pool", f"{species.common_name} by {config.model}", write, lambda _: proteins.height)
@@ -293,7 +306,7 @@ def _match(
 
 
 def embedding_tables(sets: tuple[EmbeddingSet, ...]) -> dict[str, pl.DataFrame]:
-    """Return the release's tables ``embedding``, ``gene_embedding`` and ``embedding_pair``."""
+    """Return ``embedding``, ``gene_embedding`` and ``embedding_pair``."""
     if not sets:
         return {}
     numbered = list(enumerate(sets, 1))

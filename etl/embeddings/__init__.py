@@ -1,4 +1,4 @@
-"""From protein sequences to vectors: models, the store of computed vectors, pooling of isoforms to genes."""
+"""Models that embed proteins, the store of vectors, pooling to genes."""
 
 from homodb.etl.embeddings.checkpoints import (
     CHECKPOINTS,

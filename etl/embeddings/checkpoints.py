@@ -1,4 +1,4 @@
-"""The published ESM2 checkpoints: their shapes, their files, and how a file becomes fair-esm's module.
+"""The published ESM2 checkpoints: shapes, files, and their loading.
 
 Lin et al. 2023, https://doi.org/10.1126/science.ade2574.
 """
@@ -34,7 +34,7 @@ _PUBLISHED = "https://dl.fbaipublicfiles.com/fair-esm/models"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Shape of a checkpoint: transformer layers, length of a vector, attention heads."""
+    """Number of layers, dimensions and attention heads of a checkpoint."""
 
     name: str
     layers: int
@@ -235,7 +235,10 @@ def check_packages() -> None:
 
 
 def _read(path: Path) -> Any:
-    """Read the file without running anything in it: the only class allowed is the one that holds settings."""
+    """Read the file without running anything in it.
+
+    The only class that is allowed is the one that holds settings.
+    """
     import argparse
     import pickle
     import re
@@ -258,7 +261,10 @@ def _read(path: Path) -> Any:
 
 
 def _checked(path: Path, document: Any, checkpoint: Checkpoint) -> tuple[argparse.Namespace, dict[str, torch.Tensor]]:
-    """Return the settings and the tensors by fair-esm's names, and nothing else that the file holds."""
+    """Return the settings and the tensors that fair-esm needs.
+
+    Nothing else of the file is passed on.
+    """
     import argparse
 
     try:
@@ -285,7 +291,7 @@ def _checked(path: Path, document: Any, checkpoint: Checkpoint) -> tuple[argpars
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether a value is a dense tensor of floating-point numbers in memory."""
+    """Return True for a dense tensor of floating-point numbers in memory."""
     import torch
 
     return (

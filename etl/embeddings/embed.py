@@ -1,4 +1,6 @@
-"""Fill a store: cut the missing sequences into tasks, compute them, write the vectors of each task as a shard.
+"""Embedding of the sequences that a store lacks.
+
+They are cut into tasks; the vectors of each task become a shard of the store.
 
 A float32 vector differs in its last digits with the sequences that are computed beside it. For killed work to end in
 the same bytes when it is resumed, its cut into tasks is a function of the sequences that were missing when it began,
@@ -41,7 +43,7 @@ _TASK_BYTES = 2**26
 
 @dataclass(frozen=True)
 class EmbeddingProgress:
-    """Progress of the work, including that of other processes with the same plan.
+    """Progress of a plan, including the work of other processes.
 
     Parameters
     ----------
@@ -152,7 +154,7 @@ def embed_sequences(
 
 
 def plan_tasks(requested: pl.DataFrame, store: Store, task_tokens: int) -> list[Task]:
-    """Return the open tasks of an earlier plan for these sequences, or make a new plan.
+    """Return the open tasks of an earlier plan, or make a new plan.
 
     Parameters
     ----------
@@ -194,7 +196,10 @@ def plan_tasks(requested: pl.DataFrame, store: Store, task_tokens: int) -> list[
 
 
 def _forget_finished(store: Store) -> None:
-    """Delete the plans without open tasks, and the locks that killed processes left of finished tasks."""
+    """Delete the plans without open tasks.
+
+    Delete also the locks of finished tasks that killed processes left.
+    """
     for lock in (store.folder / "locks").glob(f"*{_LOCK}"):
         if (store.folder / "shards" / lock.name.removesuffix(_LOCK)).exists():
             _delete(lock)  # whoever holds it or takes it sees the shard
@@ -205,7 +210,7 @@ def _forget_finished(store: Store) -> None:
 
 
 def _cut(requested: pl.DataFrame, missing: Sequence[str], task_tokens: int, dimensions: int) -> list[Task]:
-    """Cut into tasks of similar cost and sequences of similar length, the longest first.
+    """Cut into tasks of similar cost, the longest sequences first.
 
     The cost of a sequence is its tokens, but at least what keeps the vectors of a task within their memory.
     """
@@ -250,7 +255,7 @@ def _delete(path: Path) -> None:
 
 
 class _EmbeddingWork:
-    """Sequences of the open tasks; writes, counts and reports those that are finished."""
+    """Open tasks: their sequences, and counts of the finished ones."""
 
     def __init__(
         self,
@@ -352,7 +357,10 @@ def _tokens(identity: Identity) -> pl.Expr:
 
 
 class _ThisProcess(Executor):
-    """Executor that computes in this process on submission, so that an interrupt reaches the work at once."""
+    """Executor that computes in this process on submission.
+
+    So an interrupt reaches the work at once.
+    """
 
     def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         future: Future[Any] = Future()

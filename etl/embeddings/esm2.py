@@ -1,4 +1,6 @@
-"""ESM2 (Lin et al. 2023, https://doi.org/10.1126/science.ade2574): the mean of a layer over a protein's residues.
+"""ESM2: the mean of a layer over the residues of a protein.
+
+Lin et al. 2023, https://doi.org/10.1126/science.ade2574.
 
 The model, its letters and the loading of its checkpoints are fair-esm's. homodb plans the batches and runs a faster
 forward pass over fair-esm's modules. It gives fair-esm's numbers to 1e-5 without what they do not need: no padding
@@ -159,7 +161,7 @@ class Esm2:
 
 
 class Encoder:
-    """Forward pass of ESM2, from tokens to the weighted mean of a layer over each piece's residues.
+    """Forward pass of ESM2, from tokens to weighted means of residues.
 
     Parameters
     ----------
@@ -239,7 +241,7 @@ class Encoder:
         x += layer.self_attn.out_proj(parts[0] if len(parts) == 1 else torch.cat(parts))
 
     def _rotate(self, pairs: torch.Tensor, turns: torch.Tensor) -> None:
-        """Rotate each pair of numbers in place by the angle of its position and frequency.
+        """Rotate pairs in place by the angle of their position and frequency.
 
         Parameters
         ----------
@@ -263,7 +265,7 @@ class Encoder:
 
 
 def _with_one_projection(layer: TransformerLayer, dtype: torch.dtype) -> TransformerLayer:
-    """Replace the projections to query, key and value of a layer by a single one.
+    """Replace the three projections of a layer's attention by one.
 
     Within each head of query and key the two halves are interleaved, so that the numbers that are rotated together lie
     side by side; the product of query and key stays the same.
@@ -413,7 +415,9 @@ def window_starts(length: int) -> list[int]:
 
 
 def batches(pieces: Sequence[Piece], budget: int, alphabet: Alphabet) -> Iterator[Batch]:
-    """Gather pieces into batches, the longest first, so that lack of memory shows at once.
+    """Gather pieces into batches, the longest first.
+
+    So a lack of memory shows at once.
 
     Parameters
     ----------

@@ -76,7 +76,10 @@ class Kmer:
 
 
 def _blocks(lengths: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the range of proteins of each block; a protein longer than a block is a block of its own."""
+    """Yield the range of proteins of each block.
+
+    A protein longer than a block is a block of its own.
+    """
     start = residues = 0
     for stop, length in enumerate(lengths):
         if stop > start and (residues + length > _RESIDUES or stop - start == _PROTEINS):
@@ -115,7 +118,10 @@ def _class_of_letter() -> npt.NDArray[np.int32]:
 
 @cache
 def _bin_of_word() -> npt.NDArray[np.int64]:
-    """Return the bin of each word: the high bits of SplitMix64, seed 0, at the word's number."""
+    """Return the bin of each word.
+
+    It is the high bits of SplitMix64, seed 0, at the word's number.
+    """
     state = np.arange(1, len(_CLASSES) ** _WORD + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,4 +1,4 @@
-"""The interface of an embedding model: an identity, and a pure function from sequences to vectors."""
+"""Interface of an embedding model."""
 
 from __future__ import annotations
 

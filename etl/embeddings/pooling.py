@@ -1,4 +1,4 @@
-"""Pooling: from the vectors of a gene's isoforms to one vector of the gene."""
+"""Pooling of the vectors of a gene's isoforms to one vector."""
 
 from __future__ import annotations
 
@@ -169,7 +169,10 @@ def _pooled(
 
 
 def _canonical(block: pl.DataFrame) -> pl.DataFrame:
-    """Return one protein per gene: the canonical isoform, else the longest, then the lowest stable ID."""
+    """Return one protein per gene.
+
+    It is the canonical isoform, else the longest, of equal ones the one with the lowest stable ID.
+    """
     order = ["gene", "canonical", "length", "stable_id"]
     ranked = block.with_row_index("_row").sort(order, descending=[False, True, True, False])
     return ranked.unique("gene", keep="first", maintain_order=True)

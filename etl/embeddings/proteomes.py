@@ -1,4 +1,4 @@
-"""Proteomes: the proteins that can be embedded, and ``homodb embed``, which fills a store with their vectors."""
+"""Proteomes: their embeddable proteins, and ``homodb embed``."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def embed_proteomes(
 
 
 def drop_internal_stops(proteins: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Drop the proteins with a stop inside (read-through, frameshift), as the reference implementation does.
+    """Drop the proteins with a stop inside (read-through, frameshift).
+
+    The reference implementation drops them, too.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""The store of computed vectors: a folder that only grows, keyed by model and by the checksum of each sequence.
+"""The store of vectors, keyed by model and checksum of the sequence.
+
+It is a folder that only grows.
 
 A root folder holds one folder per model, layer, long policy and precision, which contains::
 
@@ -86,7 +88,9 @@ class Store:
         self._index(())
 
     def missing(self, checksums: Sequence[str]) -> list[str]:
-        """Return the sequences without a vector in the store, in the given order, each once.
+        """Return the sequences without a vector in the store.
+
+        They are in the given order, each once.
 
         Parameters
         ----------
@@ -104,7 +108,9 @@ class Store:
         return [checksum for checksum, stored in zip(unique, is_stored.tolist(), strict=True) if not stored]
 
     def write(self, checksums: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
-        """Add vectors as one shard, unless the same sequences in the same order are a shard already.
+        """Add vectors as one shard.
+
+        If the same sequences in the same order are a shard already, it stays as it is.
 
         Parameters
         ----------
@@ -229,7 +235,7 @@ def _folder_name(identity: Identity) -> str:
 
 
 def shard_name(checksums: Sequence[str]) -> str:
-    """Return the file name of the shard that holds these sequences in this order.
+    """Return the file name of the shard of these sequences in this order.
 
     Raises
     ------
@@ -360,7 +366,7 @@ def write_once(path: Path, parts: Iterable[bytes | memoryview]) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Delete the files that killed writers left half-written an hour or more ago."""
+    """Delete half-written files that are an hour old."""
     for partial in folder.glob(f".*{_PARTIAL}"):
         with suppress(OSError):
             if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:

@@ -1,4 +1,4 @@
-"""Workers: load a model once per process, then turn sequences into vectors."""
+"""Workers, which load a model once and turn sequences into vectors."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class ModelSpec:
         )
 
     def task_tokens(self) -> int:
-        """Return the number of tokens of a task: a few seconds of work on the device."""
+        """Return the number of tokens of a task, a few seconds of work."""
         if self.model not in CHECKPOINTS:
             return _KMER_TASK_TOKENS
         shape = CHECKPOINTS[self.model]
@@ -111,7 +111,10 @@ class ModelSpec:
 
 
 class TaskResult(NamedTuple):
-    """The result of a task: the model's identity, and the vectors, shape (sequences, dimensions), float32."""
+    """Result of a task.
+
+    The model's identity, and the vectors, shape (sequences, dimensions), float32.
+    """
 
     identity: Identity
     vectors: npt.NDArray[np.float32]

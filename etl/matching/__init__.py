@@ -1,4 +1,4 @@
-"""Matching: exact correlations of all genes of one species with all genes of another."""
+"""Exact correlations of all genes of two species."""
 
 from homodb.etl.matching.correlate import correlate_genes
 

@@ -1,4 +1,4 @@
-"""Backends of the matrix product: torch or numpy on the CPU, torch on a GPU.
+"""Backends of the matrix product: torch, or numpy on the CPU.
 
 On the CPU everything but the product itself runs in numpy, whose passes over a tile cost less than those of torch
 there. The functions that are used have the same names in numpy and torch. Every core works on its own tiles, with
@@ -136,7 +136,10 @@ def _on_cpu(
 
 
 def _block(workers: int, rows: int, columns: int) -> int:
-    """Return the rows and columns of a tile on the CPU, small enough that no worker idles long at the end."""
+    """Return the rows and columns of a tile on the CPU.
+
+    They are few enough that no worker idles long at the end.
+    """
     side = math.sqrt(rows * columns / (16 * workers))
     return min(_ON_CPU, 64 * max(1, round(side / 64)))
 

@@ -17,7 +17,9 @@ from homodb.etl.matching.side import DECIMALS, Floats, GroupedVectors, Ints, cor
 
 @dataclass(frozen=True)
 class MutualBest:
-    """Pairs of groups that are each other's best, including ties, shape (pairs,) each.
+    """Pairs of groups that are each other's best, including ties.
+
+    Each array has the shape (pairs,).
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def mutual_best(a: GroupedVectors, b: GroupedVectors, product: Product) -> Mutua
 
 
 class _Lines:
-    """Entries by line (row or column), with the largest two values of each line."""
+    """Entries by line (row or column), and the best two of each line."""
 
     def __init__(self, lines: Ints, entries: Entries, count: int, width: int) -> None:
         order = np.lexsort((-entries.values, lines))
@@ -74,12 +76,12 @@ class _Lines:
             into[is_long] = self.values[starts[:-1][is_long] + place]
 
     def near(self, bar: Floats, slack: float) -> npt.NDArray[np.bool_]:
-        """Return a mask of the entries that reach the bar of their line minus a slack."""
+        """Mask the entries that reach the bar of their line minus a slack."""
         reached: npt.NDArray[np.bool_] = self.values >= bar[self.lines] - slack
         return reached
 
     def of(self, wanted: Ints) -> npt.NDArray[np.bool_]:
-        """Return a mask of the entries of some lines."""
+        """Mask the entries of some lines."""
         marks = np.zeros(self.count, np.bool_)
         marks[wanted] = True
         return marks[self.lines]
@@ -88,7 +90,7 @@ class _Lines:
 def _margins(
     a: GroupedVectors, b: GroupedVectors, of_rows: _Lines, of_columns: _Lines, best: Ints, values: Floats
 ) -> Floats:
-    """Return the correlation of each pair minus the higher second best of its two groups."""
+    """Return the correlations minus the higher second best of a pair."""
     if min(a.counts.sum(), b.counts.sum()) < 2:
         return np.full(best.size, np.nan)
     width = b.rows.size

@@ -1,4 +1,4 @@
-"""Evidence from the vectors of two species: best hits, correlations of given pairs, and the median of all."""
+"""Evidence from the vectors of two species: best hits, correlations."""
 
 from __future__ import annotations
 
@@ -114,7 +114,10 @@ def _rows(a: GroupedVectors, b: GroupedVectors, wanted: pl.DataFrame) -> tuple[I
 
 
 def _median(a: GroupedVectors, b: GroupedVectors, histogram: Floats) -> float:
-    """Return the median correlation of all pairs of genes: exact for few pairs, else from the histogram."""
+    """Return the median correlation of all pairs of genes.
+
+    It is exact for few pairs, and else from the histogram.
+    """
     count_a, count_b = a.rows.size, b.rows.size
     if count_a * count_b * a.vectors.shape[1] <= _FEW:
         in_a, in_b = np.divmod(np.arange(count_a * count_b), count_b)
@@ -171,7 +174,10 @@ def _pairs_of_genes(
 def _of_large(
     a: GroupedVectors, b: GroupedVectors, best: MutualBest, large: npt.NDArray[np.bool_], preferred: tuple[Ints, Ints]
 ) -> tuple[Ints, Ints, Ints]:
-    """Return the pairs of large groups that matter: the position in `best`, and the row of each gene."""
+    """Return the pairs of large groups that matter.
+
+    The arrays are the position in `best`, and the row of each gene.
+    """
     together = zip(best.groups_a.tolist(), best.groups_b.tolist(), strict=True)
     places = {pair: place for place, pair in enumerate(together)}
 
@@ -192,7 +198,10 @@ def _of_large(
 
 
 def _taken(a: GroupedVectors, b: GroupedVectors, best: MutualBest, first: list[_Pair]) -> list[_Pair]:
-    """Return the greedy choice: some pairs first, then for each gene of A the lowest free gene of B."""
+    """Return the greedy choice.
+
+    It takes some pairs first, then for each gene of A the lowest free gene of B.
+    """
     taken: list[_Pair] = []
     taken_a: set[int] = set()
     taken_b: set[int] = set()

@@ -1,4 +1,4 @@
-"""The streamed matrix product: all correlations in float32, tile by tile; no tile is kept.
+"""All correlations in float32, as a matrix product that is streamed.
 
 A line is a row or a column of the product. Kept of a tile are the entries that could be the best or second best of
 their line, and a histogram of all entries. Only the maxima of chunks of a line are searched, and single entries where
@@ -110,7 +110,10 @@ def tolerance(dimensions: int) -> float:
 
 
 def _run(workers: list[_Worker], finished: Callable[[int], None]) -> None:
-    """Run each worker in a thread; call `finished` in this thread with the number of entries of each tile."""
+    """Run each worker in a thread.
+
+    `finished` is called in this thread with the number of entries of each tile.
+    """
     sizes, stopped = SimpleQueue[int | None](), Event()
 
     def run(worker: _Worker) -> None:
@@ -148,7 +151,7 @@ class _Tiles:
         self._taking = Lock()
 
     def __iter__(self) -> Iterator[tuple[int, int, Any, Any]]:
-        """Yield the first row and column of a tile, and the vectors of its rows and columns."""
+        """Yield the first row and column of a tile, and its vectors."""
         while True:
             with self._taking:
                 place = next(self._places, None)
@@ -188,7 +191,10 @@ class _Worker:
             yield high * wide
 
     def _scan(self, tile: Any, high: int, wide: int, top: int, start: int) -> None:
-        """Search and count the entries of a padded tile of so many rows and columns without padding."""
+        """Search and count the entries of a tile.
+
+        `high` and `wide` are its rows and columns without padding.
+        """
         counts_a, counts_b = self.tiles.a.counts[top : top + high], self.tiles.b.counts[start : start + wide]
 
         def count(rows: slice) -> None:
@@ -227,7 +233,7 @@ class _Histogram:
 
 @dataclass
 class _LineSearch:
-    """Search for the entries that could be the best or second best of their line."""
+    """Search for entries that could be the best two of their line."""
 
     arrays: ArrayBackend
     count: int
@@ -271,7 +277,10 @@ class _LineSearch:
 
 
 def _candidates(searches: Sequence[_LineSearch]) -> Entries:
-    """Return the entries of several workers that reach the final bar of their line, with lines as rows."""
+    """Return the entries that reach the final bar of their line.
+
+    They come from several workers; lines become rows.
+    """
     arrays = searches[0].arrays
     bounds = np.stack([arrays.fetch(bound) for one in searches for bound in (one.first, one.second)])
     bar = np.partition(bounds, -2, axis=0)[-2] - np.float32(searches[0].slack)
@@ -286,7 +295,9 @@ def _candidates(searches: Sequence[_LineSearch]) -> Entries:
 
 
 def _chunks(tile: Any) -> tuple[Any, Any]:
-    """Return the chunks of rows, shape (rows, chunk, chunks), and of columns, shape (chunks, chunk, columns).
+    """Return the chunks of rows and of columns.
+
+    Their shapes are (rows, chunk, chunks) and (chunks, chunk, columns).
 
     A chunk of a row is not contiguous, so that its maximum, too, is computed over whole rows of numbers.
     """
@@ -295,7 +306,7 @@ def _chunks(tile: Any) -> tuple[Any, Any]:
 
 
 def _maxima(arrays: ArrayBackend, by_row: Any, by_column: Any, count: Callable[[slice], None]) -> tuple[Any, Any]:
-    """Return the maxima of all chunks by row and by column, shape (lines, chunks).
+    """Return the maxima of chunks by row and column, shape (lines, chunks).
 
     `count` is called with rows of the tile right after their search, while they are in the cache of a core.
     """
@@ -316,7 +327,10 @@ def _maxima(arrays: ArrayBackend, by_row: Any, by_column: Any, count: Callable[[
 
 
 def _halved(by_row: npt.NDArray[np.float32], room: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the maxima of chunks of rows by halving; the maximum of numpy takes twice as long."""
+    """Return the maxima of chunks of rows by halving.
+
+    The maximum of numpy takes twice as long.
+    """
     half = _CHUNK // 2
     np.maximum(by_row[:, :half], by_row[:, half:], out=room)
     while half > 1:
@@ -336,7 +350,10 @@ def _of_column(chunks: Any, column: Any, chunk: Any) -> tuple[Any, Any]:
 
 
 def _offsets(chunks: Any, like: Any) -> Any:
-    """Return the positions of entries in a chunk, as an array of the kind of `like`, shape (1, chunk)."""
+    """Return the positions of entries in a chunk, shape (1, chunk).
+
+    The array is of the kind of `like`.
+    """
     count = chunks.shape[1]
     return np.arange(count)[None] if isinstance(like, np.ndarray) else like.new_tensor(range(count))[None]
 

@@ -1,4 +1,4 @@
-"""The vectors of one species, with means and lengths, and genes grouped by equal vectors.
+"""Vectors of one species, with genes grouped by equal vectors.
 
 This module also defines the correlation that decides all results: in float64 from the float32 vectors, each pair by
 itself, to :data:`DECIMALS` decimals. So a correlation does not depend on the pairs that are computed beside it, and
@@ -78,7 +78,7 @@ class GroupedVectors:
         return self.members[self.starts[group] : self.starts[group] + self.counts[group]]
 
     def normalised(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Return the vectors of some groups, centred and of unit length, shape (stop - start, dimensions)."""
+        """Return the vectors of some groups, centred and of unit length."""
         rows = self.rows[start:stop]
         out = np.empty((rows.size, self.vectors.shape[1]), np.float32)
 
@@ -137,7 +137,10 @@ def group_vectors(species: GeneVectors) -> GroupedVectors:
 
 
 def correlations(a: GroupedVectors, b: GroupedVectors, rows_a: Ints, rows_b: Ints) -> Floats:
-    """Return the correlations of pairs of genes without constant vectors, shape (pairs,)."""
+    """Return the correlations of pairs of genes, shape (pairs,).
+
+    Their vectors are not constant.
+    """
     out = np.empty(rows_a.size)
 
     def fill(some: slice, scratch: Floats) -> None:
@@ -193,7 +196,7 @@ def slices(count: int, width: int) -> list[slice]:
 
 
 def _grouped(vectors: npt.NDArray[np.float32], means: Floats, lengths: Floats) -> tuple[Ints, Ints, Ints]:
-    """Return the first row and the size of each group, and the rows of all groups."""
+    """Return the first row and size of each group, and all their rows."""
     varying = np.flatnonzero(lengths)
     order = varying[np.lexsort((lengths[varying], means[varying]))]
     alike = np.zeros(order.size + 1, np.bool_)
