@@ -77,7 +77,7 @@ def symbols(release: homodb.Release, species: str) -> pl.Series:
 
 def exported(release: homodb.Release, inputs: Path) -> dict[str, pl.Series]:
     """Return, by species, the symbols that stand in the release's BioMart exports (evidence may know others)."""
-    from homodb.etl.config_toml import read_config
+    from homodb.etl.config import read_config
     from homodb.etl.sources import biomart
 
     found: dict[int, list[pl.Series]] = {}
@@ -91,7 +91,7 @@ def exported(release: homodb.Release, inputs: Path) -> dict[str, pl.Series]:
 
 def agreement(release: homodb.Release, inputs: Path) -> Iterator[str]:
     """Yield the table of agreement with answers published beside the exports, as ``<strategy>/<name>.csv.gz``."""
-    from homodb.etl.config_toml import read_config
+    from homodb.etl.config import read_config
 
     yield from header("file:", "strategy:", "published", "ours", "shared", "share of published")
     for entry in read_config(next(inputs.glob("*.toml"))).homologies:

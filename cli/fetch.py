@@ -42,7 +42,7 @@ def fetch(
     from homodb.etl.fetch.run import fetch as fetch_files
     from homodb.etl.fetch.run import plan
 
-    wanted, asked = EnsemblConfig(ensembl, division, base, output), named(species)
+    wanted, asked = EnsemblConfig(release=ensembl, division=division, base=base, folder=output), named(species)
     with steps_bar("asking") as show:
 
         def report(now: Progress) -> None:

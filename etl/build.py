@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from homodb.etl.config import BuildConfig
-from homodb.etl.config_toml import read_config
+from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.derive import derive
 from homodb.etl.inputs import Inputs, read_inputs
 from homodb.etl.mixed import check_file_names, check_genes
@@ -60,10 +59,10 @@ def build(
     if settings.ensembl is not None:
         settings = _fetched(settings, offline, patience, Runner(report, 1))
     runner = Runner(report, len(set(settings.files())) + len(settings.mapped_pairs()) + 2)
-    if not settings.allow_mixed:
+    if not settings.build.allow_mixed:
         check_file_names(_written(settings), settings.release.ensembl)
     inputs = read_inputs(settings, runner)
-    if not settings.allow_mixed:
+    if not settings.build.allow_mixed:
         _check_genes(settings, inputs)
     with staged(output) as folder:
         contents = derive(settings, inputs, folder, runner)

@@ -46,7 +46,7 @@ def computed_embeddings(
     ConfigError
         If no protein is left to embed.
     """
-    config = settings.embedding or EmbeddingConfig("kmer")
+    config = settings.embedding or EmbeddingConfig(model="kmer")
     (folder / FOLDER).mkdir(exist_ok=True)
     proteins, losses = _entering(proteins, config)
     source = protein_vectors(config, proteins, runner)

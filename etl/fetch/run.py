@@ -20,7 +20,6 @@ from homodb.schema.counted import counted
 from homodb.schema.errors import ConfigError, TransferError
 from homodb.schema.files import check_folder, make_folder
 from homodb.schema.locks import waited
-from homodb.schema.near import there_are
 from homodb.schema.patience import Patience
 from homodb.schema.species import Species
 
@@ -207,10 +206,6 @@ def folder_of(wanted: EnsemblConfig) -> Path:
 
 def base_of(wanted: EnsemblConfig) -> str:
     """Return the address of the folder that holds the releases."""
-    if wanted.division not in DIVISIONS:
-        raise ConfigError(f"there is no division {wanted.division!r}" + there_are(wanted.division, DIVISIONS))
-    if wanted.release < 1:
-        raise ConfigError(f"release {wanted.release} of Ensembl: wanted its number, 1 or more (--ensembl 113)")
     return (wanted.base or DIVISIONS[wanted.division][0]).rstrip("/")
 
 

@@ -60,13 +60,11 @@ def simulate(
     The same settings give the same files. Families (birth and death: Kendall 1948), gene order, proteins (LG: Le and
     Gascuel 2008), names, errors and cells draw from streams of their own.
     """
-    asked = settings or Settings()
-    asked.check()
     check_folder(output)
     if output.exists() and any(output.iterdir()):
         raise OutputError(f"{output}: is in use; give a new or empty folder")
     with staged(output) as folder:
-        return _Simulation(folder, asked, report).run(output)
+        return _Simulation(folder, settings or Settings(), report).run(output)
 
 
 class _Simulation:

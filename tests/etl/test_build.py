@@ -19,7 +19,7 @@ import pytest
 
 import homodb
 from homodb.etl.build import build
-from homodb.etl.config_toml import read_config
+from homodb.etl.config import read_config
 from homodb.etl.derive import derive
 from homodb.etl.inputs import read_inputs
 from homodb.etl.mixed import check_file_names, check_genes

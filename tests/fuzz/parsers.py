@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from homodb.etl.config_toml import read_config
+from homodb.etl.config import read_config
 from homodb.etl.sources import (
     annotation,
     biomart,

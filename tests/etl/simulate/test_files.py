@@ -10,7 +10,7 @@ import pytest
 
 import homodb
 from homodb.etl.build import build
-from homodb.etl.config_toml import read_config
+from homodb.etl.config import read_config
 from homodb.etl.sources import annotation, biomart, compara, history, proteome, synonyms, xref
 from homodb.schema.species import find
 
