@@ -10,8 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.config import BuildConfig
-from homodb.etl.config_toml import read_config
+from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.derive import derive_tables
 from homodb.etl.inputs import Inputs, read_inputs
 from homodb.etl.runner import Runner, Step
@@ -63,10 +62,10 @@ def build_release(
     if settings.ensembl is not None:
         settings = _fetched(settings, offline, patience, Runner(report, 1))
     runner = Runner(report, len(set(settings.files())) + len(settings.mapped_pairs()) + 2)
-    if not settings.allow_mixed:
+    if not settings.build.allow_mixed:
         check_same_release(_ensembl_paths(settings), settings.release.ensembl)
     inputs = read_inputs(settings, runner)
-    if not settings.allow_mixed:
+    if not settings.build.allow_mixed:
         _check_genes(settings, inputs)
     with staged_folder(output) as folder:
         contents = derive_tables(settings, inputs, folder, runner)

@@ -176,7 +176,7 @@ def computed_embeddings(
     ConfigError
         If no protein is left to embed.
     """
-    config = settings.embedding or EmbeddingConfig("kmer")
+    config = settings.embedding or EmbeddingConfig(model="kmer")
     (folder / FOLDER).mkdir(exist_ok=True)
     proteins, losses = _embeddable(proteins, config)
     source = _protein_vectors(config, proteins, runner)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from homodb.schema.endings import names_a_format
-from homodb.schema.errors import HomodbError, OptionsError, OutputError
+from homodb.schema.errors import ConfigError, HomodbError, OptionsError, OutputError
 
 
 def check_output(output: Path, *inputs: Path | None, store: bool = False) -> None:
@@ -107,6 +109,24 @@ def reason(error: Exception) -> str:
     ('No such file or directory', 'no TOML')
     """
     return getattr(error, "strerror", None) or str(error)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML (it is not valid UTF-8)") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not TOML ({error})") from error
 
 
 def make_folder(folder: Path) -> None:

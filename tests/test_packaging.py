@@ -47,7 +47,9 @@ def test_everything_in_the_repository_is_of_the_top_level_that_the_design_draws(
     assert top == {*FOLDERS, "tests", "releases", "benchmarks", "docs", "src", ".ci"}
 
 
-@pytest.mark.parametrize("heavy", ["torch", "esm", "scanpy", "anndata", "pandas", "polars", "duckdb", "pyarrow"])
+@pytest.mark.parametrize(
+    "heavy", ["torch", "esm", "scanpy", "anndata", "pandas", "polars", "duckdb", "pyarrow", "pydantic"]
+)
 def test_help_and_import_load_no_heavy_package(heavy: str) -> None:
     code = (
         "import sys, homodb, homodb.cli.app\n"

@@ -57,13 +57,11 @@ def simulate(
     The same settings give the same files. Families (birth and death: Kendall 1948), gene order, proteins (LG: Le and
     Gascuel 2008), names, errors and cells have their own random streams.
     """
-    settings = settings or Settings()
-    settings.check()
     check_folder(output)
     if output.exists() and any(output.iterdir()):
         raise OutputError(f"{output}: is not empty. Use a new or empty folder")
     with staged_folder(output) as folder:
-        return _Simulation(folder, settings, report).run(output)
+        return _Simulation(folder, settings or Settings(), report).run(output)
 
 
 class _Simulation:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import polars as pl
 
@@ -199,7 +197,7 @@ def write_configs(layout: Layout, tree: SpeciesTree, settings: Settings) -> None
     compara += ["[embedding]", 'model = "kmer"']
     for name, lines in (("release.toml", compara), ("biomart.toml", biomart)):
         layout.folder.joinpath(name).write_text("\n".join([*lines, ""]), "utf-8")
-    rows = "\n".join(f"| {key} | {value} |" for key, value in asdict(settings).items())
+    rows = "\n".join(f"| {key} | {value} |" for key, value in settings.model_dump().items())
     text = _README.format(seed=settings.seed, assembly=ASSEMBLY, tree=tree.newick(), settings=rows)
     layout.folder.joinpath("README.md").write_text(text, "utf-8")
 

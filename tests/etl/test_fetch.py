@@ -116,7 +116,7 @@ def patience(**settings: Any) -> Patience:
 
 
 def bring_in(site: Site, folder: Path, names: str = NAMES, **settings: Any) -> Fetch:
-    wanted = EnsemblConfig(RELEASE, base=site.base, folder=folder)
+    wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=folder)
     return fetch_files(wanted, parse_species(names), **{"patience": patience()} | settings)
 
 
@@ -228,9 +228,8 @@ class TestWhatIsFetched:
         assert "[[homology]]" in (tmp_path / "release.toml").read_text()
 
     def test_dry_run(self, site: Site, tmp_path: Path) -> None:
-        found = plan_fetch(
-            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path / "in"), parse_species(PAIR), patience=patience()
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path / "in")
+        found = plan_fetch(wanted, parse_species(PAIR), patience=patience())
         assert len(found.missing) == len(found.files) > 15
         about, real = found.missing_bytes, sum((site.root / file.path).stat().st_size for file in found.files)
         assert about is not None
@@ -240,8 +239,8 @@ class TestWhatIsFetched:
 
     def test_the_cache_is_the_usual_place(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("HOMODB_CACHE", str(tmp_path))
-        assert fetch_folder(EnsemblConfig(113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
-        mirror = EnsemblConfig(60, "plants", "https://example.org/a/../b//")
+        assert fetch_folder(EnsemblConfig(release=113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
+        mirror = EnsemblConfig(release=60, division="plants", base="https://example.org/a/../b//")
         assert fetch_folder(mirror).parent == tmp_path / "ensembl"
 
     def test_plain_and_compressed_beside_each_other(self, site: Site, tmp_path: Path, pub: Path) -> None:
@@ -266,9 +265,9 @@ COMMAND = [sys.executable, "-m", "homodb.cli", "fetch", "--ensembl", str(RELEASE
 
 class TestErrors:
     def wrong(self, site: Site, folder: Path, names: str = NAMES, **wanted: Any) -> str:
-        config = EnsemblConfig(**{"release": RELEASE, "base": site.base, "folder": folder} | wanted)
+        values: dict[str, Any] = {"release": RELEASE, "base": site.base, "folder": folder} | wanted
         with pytest.raises(HomodbError) as caught:
-            fetch_files(config, parse_species(names), patience=patience())
+            fetch_files(EnsemblConfig(**values), parse_species(names), patience=patience())
         assert "\n" not in str(caught.value)
         assert not (folder / "release.toml").exists()
         return f"{type(caught.value).__name__}: {caught.value}"
@@ -388,9 +387,8 @@ class TestErrors:
 
         record = read_record(tmp_path)
         assert record is None
-        found = plan_fetch(
-            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path)
+        found = plan_fetch(wanted, parse_species(NAMES), patience=patience())
         with pytest.raises(StoppedError, match="the same command goes on") as caught:
             download_files(
                 found.missing, tmp_path, most=2, checksums=True, patience=patience(), report=lambda *_: None, done=stop
@@ -400,9 +398,8 @@ class TestErrors:
         assert contents(tmp_path) == whole
 
     def test_what_waits_ends_when_another_file_fails(self, site: Site, tmp_path: Path) -> None:
-        found = plan_fetch(
-            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path)
+        found = plan_fetch(wanted, parse_species(NAMES), patience=patience())
         site.reset()
         site.faults[PEP] = [FAULTS["503 with Retry-After"]] * 9
         site.faults["gtf.gz"] = [FAULTS["404"]]
@@ -634,11 +631,9 @@ class TestBuild:
 
     def test_the_config_in_memory_is_the_one_in_the_folder(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path, PAIR)
-        wanted = EnsemblConfig(RELEASE, base=site.base, folder=tmp_path)
-        made, read = (
-            add_fetched_inputs(config_from_ensembl(wanted, PAIR), done.record, tmp_path),
-            read_config(done.config),
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path)
+        made = add_fetched_inputs(config_from_ensembl(wanted, PAIR), done.record, tmp_path)
+        read = read_config(done.config)
         assert (made.species, made.homologies, made.release) == (read.species, read.homologies, read.release)
 
     def test_a_config_with_ensembl(

@@ -1,0 +1,110 @@
+"""Build the parts of messages that many modules share."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from homodb.schema.errors import HomodbError
+
+#: Problems that a message lists; the others are counted.
+_LISTED = 10
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+
+#: What was expected, by pydantic's type of error.
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dataclass_type": "a table",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than_equal": "{ge} or more",
+    "int_type": "a whole number",
+    "less_than_equal": "{le} or less",
+    "model_type": "a table",
+    "path_type": "a path",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+
+def expected(what: str, value: object) -> str:
+    """Return the sentence about a value that is not what was expected.
+
+    Examples
+    --------
+    >>> expected("a whole number", "115")
+    "Expected a whole number, got '115'."
+    """
+    return f"Expected {what}, got {_SHORT.repr(value)}."
+
+
+def translate_validation(
+    error: ValueError, kind: type[HomodbError], where: str = "", headings: Mapping[str, str] | None = None
+) -> HomodbError:
+    """Translate a validation error of pydantic into one of homodb.
+
+    Parameters
+    ----------
+    error
+        The ``ValidationError``, or the ValueError of a single check.
+    kind
+        Class of the result, unless a check failed because of another :class:`HomodbError`.
+    where
+        The file or address that was read; empty for values that come from Python.
+    headings
+        How messages write top-level keys, such as ``[release]``; others are written as they are.
+
+    Returns
+    -------
+    HomodbError
+        Names the place of each wrong value, and says what was expected there.
+    """
+    problems: Sequence[Mapping[str, Any]]
+    problems = error.errors(include_url=False) if hasattr(error, "errors") else [_problem_of(error)]
+    sentences = [_sentence(problem, headings or {}) for problem in problems[:_LISTED]]
+    if len(problems) > 1:
+        sentences.insert(0, f"{len(problems)} problems:")
+    if len(problems) > _LISTED:
+        sentences.append(f"{len(problems) - _LISTED} more.")
+    cause = problems[0].get("ctx", {}).get("error", error)
+    if cause.args and isinstance(cause.args[0], HomodbError):
+        kind = type(cause.args[0])
+    return kind(f"{where}: {' '.join(sentences)}" if where else " ".join(sentences))
+
+
+def _problem_of(error: ValueError) -> dict[str, Any]:
+    return {"type": "value_error", "loc": (), "ctx": {"error": error}}
+
+
+def _sentence(problem: Mapping[str, Any], headings: Mapping[str, str]) -> str:
+    loc, kind, context = problem["loc"], problem["type"], problem.get("ctx", {})
+    if kind == "missing":
+        return _at(loc[:-1], headings) + f"{headings.get(loc[-1], loc[-1]) if len(loc) == 1 else loc[-1]} is missing."
+    if kind == "unexpected_keyword_argument":
+        return _at(loc[:-1], headings) + f"Unknown key {loc[-1]!r}."
+    if kind == "value_error":
+        text = str(context["error"])
+        return _at(loc, headings) + (text if text.endswith((".", "?")) else text + ".")
+    if kind in _EXPECTED:
+        bounds = {key: _bound(context[key]) for key in ("ge", "le") if key in context}
+        return _at(loc, headings) + expected(_EXPECTED[kind].format(**bounds), problem["input"])
+    return _at(loc, headings) + f"Unexpected value {_SHORT.repr(problem['input'])}."
+
+
+def _bound(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+
+
+def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
+    """Return the beginning of a sentence about a place, such as ``[[species]] 2: name: ``."""
+    parts: list[str] = []
+    for step in loc:
+        if isinstance(step, int) and parts:
+            parts[-1] += f" {step + 1}"
+        else:
+            word = _SHORT.repr(step).strip("'")
+            parts.append(word if parts else headings.get(word, word))
+    return "".join(f"{part}: " for part in parts)
