@@ -40,7 +40,6 @@ from homodb.schema.errors import ConfigError, InputError, TransferError, Unknown
 from homodb.schema.files import check_folder, make_folder
 from homodb.schema.locks import waited
 from homodb.schema.near import near as near_names
-from homodb.schema.near import there_are
 from homodb.schema.patience import Patience
 from homodb.schema.species import Species
 
@@ -383,10 +382,6 @@ def fetch_folder(wanted: EnsemblConfig) -> Path:
 
 def base_url(wanted: EnsemblConfig) -> str:
     """Return the URL of the folder of releases."""
-    if wanted.division not in DIVISIONS:
-        raise ConfigError(f"unknown division {wanted.division!r}" + there_are(wanted.division, DIVISIONS))
-    if wanted.release < 1:
-        raise ConfigError(f"expected an Ensembl release of 1 or more, such as 113, got {wanted.release}")
     return (wanted.base or DIVISIONS[wanted.division][0]).rstrip("/")
 
 

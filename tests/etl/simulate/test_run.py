@@ -89,7 +89,7 @@ def test_everything_says_that_it_is_simulated(simulated: Any) -> None:
         ({"missed": 1.5}, "missed: Expected 1 or less, got 1.5."),
         ({"birth": float("inf")}, "birth: Expected a finite number, got inf."),
         ({"donors": 0}, "donors: Expected 1 or more, got 0."),
-        ({"duplication": 0.05}, "duplication is 0.05, with which families would grow without bound"),
+        ({"duplication": 0.05}, "duplication is too high: families would grow without bound"),
     ],
 )
 def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
