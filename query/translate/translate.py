@@ -16,7 +16,7 @@ from homodb.query.translate.options import Choices, read_options
 from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.plan import Plan
 from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
-from homodb.query.translate.report import Report, provenance
+from homodb.query.translate.report import TranslationReport, provenance
 from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
@@ -98,7 +98,7 @@ def translate_with_report(
     column: str | None = None,
     layer: str | None = None,
     **choices: Unpack[Choices],
-) -> tuple[anndata.AnnData, Report]:
+) -> tuple[anndata.AnnData, TranslationReport]:
     """Translate an AnnData as :func:`translate` does, and return the report of fates beside it."""
     options = read_options(choices)
     with ExitStack() as stack:
@@ -154,7 +154,7 @@ def _rows(matrix: Any) -> Rows:
 
 
 def _put_together(
-    adata: anndata.AnnData, main: Slot, made: dict[Slot, Any], outcome: Outcome, report: Report
+    adata: anndata.AnnData, main: Slot, made: dict[Slot, Any], outcome: Outcome, report: TranslationReport
 ) -> anndata.AnnData:
     import anndata
 
