@@ -55,10 +55,10 @@ def make(path: Path, rows: int) -> int:
 
 def read(path: Path) -> int:
     """Read the rows of human and mouse; return how many there are."""
-    from homodb.etl.sources import compara
+    from homodb.etl.sources import read_compara
     from homodb.schema.species import find
 
-    return compara.read(path, [(find("human"), find("mouse"))]).kept
+    return read_compara(path, [(find("human"), find("mouse"))]).kept
 
 
 def scan(path: Path) -> int:

@@ -19,7 +19,7 @@ import polars as pl
 from simulate import roots
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
 from homodb.query.exam import exam
 
@@ -56,7 +56,7 @@ def measure(dial: str, value: float, seed: int) -> tuple[Clade, dict[str, tuple[
     with tempfile.TemporaryDirectory() as name:
         sim, release = Path(name) / "sim", Path(name) / "release"
         simulate(sim, Settings(**CLADE, **rates, seed=seed))
-        build(sim / "biomart.toml", release)
+        build_release(sim / "biomart.toml", release)
         with homodb.open(release) as opened:
             found = exam(opened, sim / "truth.tsv.gz", genes=sim / "truth_genes.tsv.gz").strategies
         rows = found.filter(pl.col("source_species").is_null()).select("strategy", "recall", "precision").rows()

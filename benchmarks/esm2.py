@@ -24,13 +24,9 @@ import polars as pl
 import torch
 from measure import machine
 
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS, Checkpoint
-from homodb.etl.embeddings.encoder import Encoder
-from homodb.etl.embeddings.esm2 import Esm2, load
-from homodb.etl.embeddings.model import Identity, Long
-from homodb.etl.embeddings.pieces import LIMIT
-from homodb.etl.embeddings.weights import Layer, Weights
-from homodb.etl.sources import proteome
+from homodb.etl.embeddings import CHECKPOINTS, Checkpoint, Encoder, Esm2, Identity, Long, load_esm2
+from homodb.etl.embeddings.esm2 import LIMIT
+from homodb.etl.sources import read_proteome
 from homodb.schema.species import find
 
 PROTEOMES = Path(__file__).resolve().parents[2] / "shared" / "data" / "proteomes"
@@ -66,7 +62,7 @@ def isoforms(share: float) -> list[str]:
     """Proteins of the genes that have several, of a share of these genes; those with stops inside are left out."""
     found, genes = [], 0
     for name in FILES:
-        proteins = pl.DataFrame(proteome.read(PROTEOMES / name, find("human")).proteins)
+        proteins = pl.DataFrame(read_proteome(PROTEOMES / name, find("human")).proteins)
         proteins = proteins.filter(~pl.col("sequence").str.contains("*", literal=True))
         several = sorted(gene for gene, count in Counter(proteins["gene_id"]).items() if count > 1)
         chosen = several[:: max(1, round(1 / share))]
@@ -83,11 +79,10 @@ def compare(checkpoint: Checkpoint, sequences: Sequence[str], options: argparse.
     device, times = options.device, options.times
     clock = time.process_time if options.busy else time.perf_counter
     torch.manual_seed(0)
-    alphabet = esm.data.Alphabet.from_architecture("ESM-1b")
-    module = esm.model.esm2.ESM2(checkpoint.layers, checkpoint.dimensions, checkpoint.heads, alphabet).eval()
+    module = esm.ESM2(checkpoint.layers, checkpoint.dimensions, checkpoint.heads).eval()
     with tempfile.TemporaryDirectory() as folder:
         path = saved(module, Path(folder) / "weights.pt")
-        models = [load(checkpoint.name, weights=path, device=device, precision=one) for one in options.precisions]
+        models = [load_esm2(checkpoint.name, weights=path, device=device, precision=one) for one in options.precisions]
         module = module.to(device)
         runs: dict[str, Callable[[], npt.NDArray[np.float32]]] = {
             "fair-esm, float32": lambda: extract(module, sequences)
@@ -148,7 +143,10 @@ def extract(module: Any, sequences: Sequence[str]) -> npt.NDArray[np.float32]:
 def rate(checkpoint: Checkpoint, sequences: Sequence[str], device: str) -> None:
     """Print proteins per second in bfloat16, and the share of the rate of a bare matrix product that this is."""
     identity = Identity(checkpoint.name, checkpoint.layers, Long.TRUNCATE, "bfloat16", None, checkpoint.dimensions)
-    model = Esm2(identity, Encoder(random_weights(checkpoint, device)), 32768 if device != "cpu" else 4096)
+    with torch.device(device):
+        module = esm.ESM2(checkpoint.layers, checkpoint.dimensions, checkpoint.heads).eval()
+    encoder = Encoder(module, checkpoint.layers, device=device, precision="bfloat16")
+    model = Esm2(identity, encoder, 32768 if device != "cpu" else 4096)
     side = 8192 if device != "cpu" else 512
     matrix = torch.randn(side, side, device=device).bfloat16()
     best = 2 * side**3 / min(timed(lambda: matrix @ matrix, device) for _ in range(20))
@@ -174,25 +172,6 @@ def timed(work: Callable[[], object], device: str) -> float:
     if device.startswith("cuda"):
         torch.cuda.synchronize()
     return time.perf_counter() - start
-
-
-def random_weights(checkpoint: Checkpoint, device: str) -> Weights:
-    wide, width = checkpoint.dimensions, checkpoint.dimensions // checkpoint.heads
-
-    def made(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
-        weight = torch.randn(shape, device=device, dtype=torch.bfloat16) / shape[-1] ** 0.5
-        return weight, torch.zeros(shape[0], device=device, dtype=torch.bfloat16)
-
-    def layer() -> Layer:
-        norm = (made(wide)[0] + 1, made(wide)[1])
-        maps = (made(3 * wide, wide), made(wide, wide), norm, made(4 * wide, wide), made(wide, 4 * wide))
-        return Layer(norm, *maps)
-
-    frequencies = 1.0 / (10000 ** (torch.arange(0, width, 2, device=device).float() / width))
-    norm = (torch.ones(wide, device=device), torch.zeros(wide, device=device))
-    return Weights(
-        checkpoint.heads, made(33, wide)[0], tuple(layer() for _ in range(checkpoint.layers)), norm, frequencies
-    )
 
 
 if __name__ == "__main__":

@@ -77,13 +77,13 @@ def symbols(release: homodb.Release, species: str) -> pl.Series:
 
 def exported(release: homodb.Release, inputs: Path) -> dict[str, pl.Series]:
     """Return, by species, the symbols that stand in the release's BioMart exports (evidence may know others)."""
-    from homodb.etl.config_toml import read_config
-    from homodb.etl.sources import biomart
+    from homodb.etl import read_config
+    from homodb.etl.sources import read_biomart
 
     found: dict[int, list[pl.Series]] = {}
     for entry in read_config(next(inputs.glob("*.toml"))).homologies:
         for path in entry.paths:
-            genes = pl.DataFrame(biomart.read(path.path, entry.source, entry.target).genes)
+            genes = pl.DataFrame(read_biomart(path.path, entry.source, entry.target).genes)
             for (number,), part in genes.drop_nulls("symbol").group_by("species"):
                 found.setdefault(int(str(number)), []).append(part["symbol"])
     return {one.name: pl.concat(found[one.number]).unique() for one in release.species if one.number in found}
@@ -91,7 +91,7 @@ def exported(release: homodb.Release, inputs: Path) -> dict[str, pl.Series]:
 
 def agreement(release: homodb.Release, inputs: Path) -> Iterator[str]:
     """Yield the table of agreement with answers published beside the exports, as ``<strategy>/<name>.csv.gz``."""
-    from homodb.etl.config_toml import read_config
+    from homodb.etl import read_config
 
     yield from header("file:", "strategy:", "published", "ours", "shared", "share of published")
     for entry in read_config(next(inputs.glob("*.toml"))).homologies:

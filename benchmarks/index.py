@@ -22,7 +22,7 @@ import numpy as np
 from measure import machine
 from usearch.index import Index
 
-from homodb.etl.index import write_index
+from homodb.etl import write_index
 from homodb.query.nearest import nearest
 from homodb.schema.vectors import GeneVectors, normalised, write_vectors
 

@@ -47,12 +47,12 @@ def vectors(genes: int, dimensions: int) -> tuple[Array, Array]:
 def homodb(one: Array, two: Array) -> Callable[[], Any]:
     import polars as pl
 
-    from homodb.etl.matching import correlate
+    from homodb.etl.matching import correlate_genes
     from homodb.schema.vectors import GeneVectors
 
     genes = np.arange(len(one))
     wanted = pl.DataFrame({"gene_a": genes, "gene_b": genes[::-1]})
-    return lambda: correlate(GeneVectors(genes, one), GeneVectors(genes, two), wanted=wanted)
+    return lambda: correlate_genes(GeneVectors(genes, one), GeneVectors(genes, two), wanted=wanted)
 
 
 def torch_mm(one: Array, two: Array) -> Callable[[], Any]:

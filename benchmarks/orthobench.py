@@ -26,8 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.etl.embeddings.kmer import Kmer
-from homodb.etl.embeddings.sequences import usable
+from homodb.etl.embeddings import Kmer, drop_internal_stops
 from homodb.schema.vectors import normalised
 
 SPECIES = ("human", "mouse", "rat", "dog", "chicken", "zebrafish")
@@ -97,10 +96,10 @@ def shuffled(sequences: Sequence[str], species: int) -> npt.NDArray[np.float32]:
 
 def checkpoint(name: str) -> Embed:
     """Return the embedding by an ESM2 checkpoint: its name, or its file, which bears it."""
-    from homodb.etl.embeddings.esm2 import load
+    from homodb.etl.embeddings import load_esm2
 
     path = Path(name)
-    model = load(path.stem, weights=path) if path.is_file() else load(name)
+    model = load_esm2(path.stem, weights=path) if path.is_file() else load_esm2(name)
     return lambda sequences, _: model.embed(sequences)
 
 
@@ -126,7 +125,7 @@ def compare(
     """Judge one embedding on every pair of species; return also the seconds that embedding took."""
     kept = []
     for one in proteins:
-        frame, _ = usable(pl.DataFrame({"stable_id": list(one), "sequence": list(one.values())}))
+        frame, _ = drop_internal_stops(pl.DataFrame({"stable_id": list(one), "sequence": list(one.values())}))
         kept.append((frame["stable_id"].to_list(), frame["sequence"].to_list()))
     start = time.perf_counter()
     vectors = [embed(sequences, number) for number, (_, sequences) in enumerate(kept)]

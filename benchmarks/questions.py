@@ -17,7 +17,7 @@ import duckdb
 from measure import machine, pairs, table
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 
 PLLM = Path(__file__).resolve().parents[2] / "shared" / "data" / "pllm"
 SELECT = """SELECT * FROM ortholog WHERE strategy = 'ENS_M2M' AND source_species = 'homo_sapiens'
@@ -46,7 +46,7 @@ def main() -> None:
     machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "release"
-        build(PLLM / "release.toml", folder)
+        build_release(PLLM / "release.toml", folder)
         file = next(folder.glob("*.duckdb"))
         ask_homodb(folder), ask_duckdb(file)
         timed = [(milliseconds(lambda: ask_homodb(folder)), milliseconds(lambda: ask_duckdb(file))) for _ in range(30)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from measure import machine
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.query.genes import resolve
 
 PLLM = Path(__file__).resolve().parents[2] / "shared" / "data" / "pllm"
@@ -22,7 +22,7 @@ TIMES = 5
 def main() -> None:
     machine()
     with tempfile.TemporaryDirectory() as folder:
-        build(PLLM / "release.toml", Path(folder) / "rel")
+        build_release(PLLM / "release.toml", Path(folder) / "rel")
         with homodb.open(Path(folder) / "rel") as release:
             human = release.find_species("human")
             symbols = release.sql(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
 from homodb.query.integrate.integrate import integrate
 from homodb.query.join.join import join
@@ -57,7 +57,7 @@ _COLOURS = {"none": "#777777", "cca": "#0072b2", "harmony": "#d55e00"}
 def clade(folder: Path, sizes: Settings = SIZES) -> anndata.AnnData:
     """Simulate, build, and join the cells of both species."""
     simulate(folder / "sim", sizes)
-    build(folder / "sim" / "release.toml", folder / "release")
+    build_release(folder / "sim" / "release.toml", folder / "release")
     cells = sorted((folder / "sim" / "cells").glob("*.h5ad"))
     return join(cells, species=["human", "mouse"], release=folder / "release")
 

@@ -18,7 +18,7 @@ from homodb.schema.counted import counted
 from homodb.schema.errors import OptionsError
 
 if TYPE_CHECKING:
-    from homodb.etl.runner import Step
+    from homodb.etl import Step
 
 
 #: What a config says itself.
@@ -53,15 +53,14 @@ def build(
     """
     from rich.progress import TimeElapsedColumn
 
-    from homodb.etl.build import build as build_release
-    from homodb.etl.config import BuildConfig, EnsemblConfig
-    from homodb.etl.fetch.inputs import config_of
+    from homodb.etl import BuildConfig, EnsemblConfig, build_release
+    from homodb.etl.fetch import config_from_ensembl
 
     if config is not None:
         refuse(context, _OF_ENSEMBL, f"is for a build without a config: {config} says it in [ensembl] or [embedding]")
         chosen: Path | BuildConfig = config
     elif ensembl is not None:
-        chosen = config_of(EnsemblConfig(ensembl, division, base), species, model)
+        chosen = config_from_ensembl(EnsemblConfig(ensembl, division, base), species, model)
     else:
         raise OptionsError("there is nothing to build from: give a config, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:

@@ -36,13 +36,13 @@ def demo(
 
     Example: homodb demo -o demo
     """
-    from homodb.etl.embeddings.checkpoints import check_whole, find_checkpoint
+    from homodb.etl.embeddings import check_weights_file, find_checkpoint
     from homodb.query.doctor import lacking
 
     if weights is not None:
         check_there(weights)
         find_checkpoint(weights.stem)
-        check_whole(weights)
+        check_weights_file(weights)
     check_folder(output)
     log, sim = output / "log.txt", output / "sim"
     if output.is_dir() and any(output.iterdir()) and not log.exists():

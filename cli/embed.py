@@ -18,7 +18,7 @@ from homodb.schema.counted import counted
 from homodb.schema.errors import StoppedError
 
 if TYPE_CHECKING:
-    from homodb.etl.embeddings.embed import Progress
+    from homodb.etl.embeddings import EmbeddingProgress
 
 
 class LongWay(StrEnum):
@@ -61,16 +61,14 @@ def embed(
     """
     from rich.progress import TimeRemainingColumn
 
-    from homodb.etl.embeddings.model import Long
-    from homodb.etl.embeddings.proteomes import embed_proteomes
-    from homodb.etl.embeddings.tasks import ModelSpec
+    from homodb.etl.embeddings import Long, ModelSpec, embed_proteomes
 
     spec = ModelSpec(model, weights, layer, None if long is None else Long(long.value), device, precision)
     begun, last, seconds = time.perf_counter(), "nothing", 0.0
     try:
         with steps_bar(f"loading {model}", TimeRemainingColumn()) as show:
 
-            def report(now: Progress) -> None:
+            def progress(now: EmbeddingProgress) -> None:
                 nonlocal begun, last, seconds
                 begun = begun if now.tokens else time.perf_counter()
                 seconds = time.perf_counter() - begun
@@ -78,18 +76,21 @@ def embed(
                 rate = f", {now.tokens / seconds:,.0f} tokens/s" if now.tokens else ""
                 show(last + rate, now.tokens, now.total_tokens)
 
-            told = embed_proteomes(proteomes, output, spec, species=species or (), workers=workers, report=report)
+            summary = embed_proteomes(
+                proteomes, output, spec, species=species or (), workers=workers, progress=progress
+            )
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {last} embedded and kept in {output}: the same command goes on there") from None
     if as_json:
-        give_json(asdict(told) | {"seconds": seconds})
+        give_json(asdict(summary) | {"seconds": seconds})
         return
-    counts = told.counts
-    for reason, count in told.dropped.items():
+    counts = summary.counts
+    for reason, count in summary.dropped.items():
         typer.echo(f"noted: {count:,} {reason}", err=True)
     rate = f", {counts.tokens:,} tokens at {counts.tokens / seconds:,.0f}/s" if counts.embedded else ""
     others = f", {counts.elsewhere:,} by another process" if counts.elsewhere else ""
     typer.echo(
-        f"embedded by {told.identity.model}: {counts.embedded:,} of {counted(counts.wanted, 'different sequence')} of "
-        f"{counted(told.proteins, 'protein')}{rate}{others}; {counts.there:,} were there; {told.store}"
+        f"embedded by {summary.identity.model}: {counts.embedded:,} of "
+        f"{counted(counts.unique, 'different sequence')} of {counted(summary.proteins, 'protein')}{rate}{others}; "
+        f"{counts.stored:,} in the store before; {summary.store}"
     )

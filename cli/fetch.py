@@ -14,7 +14,7 @@ from homodb.cli.values import whole
 from homodb.schema.counted import counted
 
 if TYPE_CHECKING:
-    from homodb.etl.fetch.progress import Progress
+    from homodb.etl.fetch import FetchProgress
 
 
 def fetch(
@@ -37,15 +37,13 @@ def fetch(
 
     Example: homodb fetch --ensembl 113 --species human,mouse,pig -o inputs
     """
-    from homodb.etl.config import EnsemblConfig
-    from homodb.etl.fetch.inputs import named
-    from homodb.etl.fetch.run import fetch as fetch_files
-    from homodb.etl.fetch.run import plan
+    from homodb.etl import EnsemblConfig
+    from homodb.etl.fetch import fetch_files, parse_species, plan_fetch
 
-    wanted, asked = EnsemblConfig(ensembl, division, base, output), named(species)
+    wanted, asked = EnsemblConfig(ensembl, division, base, output), parse_species(species)
     with steps_bar("asking") as show:
 
-        def report(now: Progress) -> None:
+        def report(now: FetchProgress) -> None:
             files = (
                 f": {now.files} of {counted(now.all_files, 'file')}, {megabytes(now.bytes)}" if now.all_files else ""
             )
@@ -53,7 +51,7 @@ def fetch(
             show(told, now.bytes, now.all_bytes)
 
         if dry_run:
-            found = plan(wanted, asked, offline=offline, report=report)
+            found = plan_fetch(wanted, asked, offline=offline, report=report)
         else:
             found = fetch_files(
                 wanted, asked, offline=offline, checksums=checksums, connections=connections, report=report

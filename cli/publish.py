@@ -25,7 +25,7 @@ def publish(
 
     Example: homodb publish rel --to releases
     """
-    from homodb.etl.publish import publish as publish_release
+    from homodb.etl import publish_release
 
     with bytes_bar(f"publishing {folder}") as report:
         entry = publish_release(folder, target, report=report)

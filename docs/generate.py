@@ -22,7 +22,7 @@ from typer.main import get_command
 import homodb
 from homodb.cli.app import app
 from homodb.cli.output import Format, give
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.schema.connect import checks, ddl
 
 DOCS = Path(__file__).resolve().parent
@@ -173,7 +173,7 @@ def cookbook_page() -> str:
     """Return the cookbook with each query's answer below it: what stands in ``text`` blocks is written anew."""
     page = (DOCS / "cookbook.md").read_text("utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        build(DOCS.parent / "tests" / "toy" / "release.toml", Path(folder) / "toy")
+        build_release(DOCS.parent / "tests" / "toy" / "release.toml", Path(folder) / "toy")
         with homodb.open(Path(folder) / "toy") as release:
 
             def answered(found: re.Match[str]) -> str:

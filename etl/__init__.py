@@ -1,1 +1,5 @@
-"""Builds a release: readers of what Ensembl and others publish, strategies, the build itself."""
+"""Build, publish and simulate releases."""
+
+from homodb.schema.lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from homodb.etl.embeddings.model import Long
-from homodb.etl.embeddings.pooling import Pooling
+from homodb.etl.embeddings import Long, Pooling
 from homodb.etl.evidence import Parameters
 from homodb.schema.species import Species
 

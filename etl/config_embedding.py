@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from homodb.etl.config import EmbeddingConfig
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS, MODELS
-from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Long
-from homodb.etl.embeddings.pooling import Pooling
+from homodb.etl.embeddings import CHECKPOINTS, DEVICES, MODELS, PRECISIONS, Long, Pooling
 from homodb.etl.toml_tables import Tables
 from homodb.schema.errors import ConfigError
 from homodb.schema.near import there_are

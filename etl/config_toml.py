@@ -10,7 +10,7 @@ from typing import Any, Literal
 from homodb.etl.config import BuildConfig, EnsemblConfig, EvidenceConfig, HomologyConfig, ReleaseConfig, SpeciesConfig
 from homodb.etl.config_embedding import read_embedding
 from homodb.etl.evidence import Parameters
-from homodb.etl.sources.ensembl_layout import DIVISIONS
+from homodb.etl.fetch.ensembl import DIVISIONS
 from homodb.etl.toml_tables import Tables
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.files import check_there

@@ -1,29 +1,27 @@
-"""From what the inputs told to the tables of a release."""
+"""Derive the tables of a release from its inputs."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from homodb.etl.computed_embedding import computed_embeddings
 from homodb.etl.config import BuildConfig
-from homodb.etl.embedding_evidence import EmbeddingSet, embedding_tables, given_embeddings
+from homodb.etl.embedding_evidence import EmbeddingSet, computed_embeddings, embedding_tables, given_embeddings
 from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
-from homodb.etl.genes import Genes, collect
+from homodb.etl.gene_marks import mark_genes
+from homodb.etl.genes import Genes, assign_primary_genes, collect_genes
 from homodb.etl.homologies import Homologies, key_homologies
 from homodb.etl.inputs import Inputs
 from homodb.etl.isoforms import choose_canonical
-from homodb.etl.losses import losses
-from homodb.etl.marks import with_marks
-from homodb.etl.primary import with_primary
 from homodb.etl.runner import Runner
 from homodb.etl.strategies import STRATEGIES
 from homodb.etl.strategies.candidates import COLUMNS
 from homodb.etl.strategies.evidence_class import classified
 from homodb.etl.write import Contents
-from homodb.schema.species import find, names
+from homodb.schema.species import by_number, find, names
 from homodb.schema.strategies import ORTHOLOG_TYPES, Strategy
 
 _MAPPING_SCHEMA = {
@@ -36,19 +34,19 @@ _MAPPING_SCHEMA = {
 }
 
 
-def derive(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) -> Contents:
-    """Derive all tables of a release, and write the vectors of its genes and their indexes.
+def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) -> Contents:
+    """Derive all tables of a release; write vectors and indexes of genes.
 
     Parameters
     ----------
     settings
-        The build config.
+        Build config.
     inputs
-        What its files told.
+        Content of the input files.
     folder
-        Folder of the release that is being built, for the vectors.
+        Folder of the release, for the vectors.
     runner
-        Reports the steps.
+        Runner of the steps.
     """
     genes, homologies = runner.run("genes", "of all species", partial(_genes, inputs), lambda got: got[0].table.height)
     proteins = _proteins(genes, inputs)
@@ -80,21 +78,21 @@ def derive(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) 
         "mapping": mapped,
         **embedding_tables(embeddings),
     }
-    noted = [*inputs.losses, *homologies.losses(), *(loss for found in embeddings for loss in found.losses)]
-    noted += losses(genes, homologies, mapped, inputs.annotated(), pairs)
+    lost = [*inputs.losses, *homologies.losses(), *(loss for embedding in embeddings for loss in embedding.losses)]
+    lost += count_losses(genes, homologies, mapped, inputs.annotated(), pairs)
     return Contents(
         {name: table for name, table in tables.items() if table.width},
         default,
-        tuple(noted),
+        tuple(lost),
     )
 
 
 def _genes(inputs: Inputs) -> tuple[Genes, Homologies]:
-    collected = collect(inputs.genes)
-    genes = with_primary(collected, key_homologies(inputs.homologies, collected).table, inputs.alternates)
-    # keyed again: a symbol that alternate loci share with one primary gene means that gene
+    collected = collect_genes(inputs.genes)
+    genes = assign_primary_genes(collected, key_homologies(inputs.homologies, collected).table, inputs.alternates)
+    # keyed again, since a symbol shared by alternate loci and one primary gene means that gene
     homologies = key_homologies(inputs.homologies, genes)
-    return with_marks(genes, homologies.table), homologies
+    return mark_genes(genes, homologies.table), homologies
 
 
 def _map_pair(
@@ -118,7 +116,7 @@ def _map_pair(
     usual = Evidence(rows, median, next((e.evidence[pair] for e in embeddings[:1] if pair in e.evidence), None))
     answers = {strategy.name: strategy.function(usual, parameters) for strategy in STRATEGIES}
     ensembl, lm = answers[Strategy.ENS_M2M], answers[Strategy.LM_O2O]
-    found = [
+    labelled = [
         _labelled(answers[s.name], s.name, pair, ensembl, lm, 1 if s.embedding else None)
         for s in STRATEGIES
         if answers[s.name].height
@@ -127,10 +125,10 @@ def _map_pair(
         if pair in extra.evidence:
             evidence = Evidence(rows, median, extra.evidence[pair])
             more = {s.name: s.function(evidence, parameters) for s in STRATEGIES if s.embedding}
-            found += [
+            labelled += [
                 _labelled(answer, name, pair, ensembl, more[Strategy.LM_O2O], number) for name, answer in more.items()
             ]
-    return pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *found])
+    return pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *labelled])
 
 
 def _labelled(
@@ -180,9 +178,9 @@ def _species_aliases(settings: BuildConfig) -> pl.DataFrame:
 
 
 def _aliases(genes: Genes, inputs: Inputs) -> pl.DataFrame:
-    """Aliases of primary genes, the stable IDs and other symbols of their alternate loci among them."""
+    """Return the aliases of primary genes, including those of alternate loci."""
     primary = genes.table.select("gene", "primary_gene", "symbol")
-    told = (
+    aliases = (
         inputs.aliases.join(
             genes.by_stable_id, left_on=["species", "gene_id"], right_on=["species", "stable_id"], how="inner"
         )
@@ -192,11 +190,11 @@ def _aliases(genes: Genes, inputs: Inputs) -> pl.DataFrame:
     loci = genes.table.filter(pl.col("primary_gene") != pl.col("gene")).select(
         gene="primary_gene", alias="stable_id", kind=pl.lit("alternate_locus")
     )
-    return pl.concat([told, loci]).unique()
+    return pl.concat([aliases, loci]).unique()
 
 
 def _proteins(genes: Genes, inputs: Inputs) -> pl.DataFrame:
-    """Proteins by the keys of their genes, canonical isoforms told."""
+    """Return proteins with gene keys and canonical isoforms."""
     primary = genes.table.select("gene", "primary_gene")
     return (
         choose_canonical(inputs.proteins, inputs.canonical)
@@ -207,7 +205,7 @@ def _proteins(genes: Genes, inputs: Inputs) -> pl.DataFrame:
 
 
 def _homology_table(homologies: Homologies, pairs: list[tuple[int, int]]) -> pl.DataFrame:
-    """Homologies of the pairs that the release maps, and the gene splits."""
+    """Return the homologies of the mapped pairs, and the gene splits."""
     wanted = pl.DataFrame(pairs, schema={"species_a": pl.Int16, "species_b": pl.Int16}, orient="row")
     splits = homologies.table.filter(pl.col("species_a") == pl.col("species_b"))
     return pl.concat([splits, homologies.table.join(wanted, on=["species_a", "species_b"], how="semi")])
@@ -228,3 +226,87 @@ def _pair_table(
             pl.col("strategies").fill_null(pl.lit([], pl.List(pl.String))),
         )
     )
+
+
+_PAIR = ["species_a", "species_b"]
+
+
+def count_losses(
+    genes: Genes, homologies: Homologies, mapped: pl.DataFrame, annotated: set[int], pairs: list[tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """Count losses and doubts of the derived tables, by place and reason.
+
+    Parameters
+    ----------
+    genes, homologies, mapped
+        Derived tables.
+    annotated
+        Numbers of the species with a proteome or an annotation.
+    pairs
+        Pairs of species that the release maps.
+    """
+    return [
+        *_unannotated(genes, annotated),
+        *_of_alternate_loci(genes, homologies, mapped),
+        *_repeats(genes, mapped),
+        *_missing_strategies(mapped, pairs),
+    ]
+
+
+def _unannotated(genes: Genes, annotated: set[int]) -> list[dict[str, Any]]:
+    """Count genes of annotated species that other sources name by symbol."""
+    counted = genes.table.filter(pl.col("symbol_stands_in") & pl.col("species").is_in(sorted(annotated)))
+    reason = "symbols missing from annotation and proteome, kept as genes of their own"
+    rows = counted.group_by("species").len().sort("species").iter_rows()
+    return [{"where": by_number(species).name, "reason": reason, "count": count} for species, count in rows]
+
+
+def _of_alternate_loci(genes: Genes, homologies: Homologies, mapped: pl.DataFrame) -> list[dict[str, Any]]:
+    """Count homologies of alternate loci whose primary genes are not mapped."""
+    main = genes.table.select("gene", "primary_gene")
+    moved = homologies.table
+    for side in "ab":
+        renamed = main.rename({"gene": f"gene_{side}", "primary_gene": f"primary_{side}"})
+        moved = moved.join(renamed, on=f"gene_{side}", how="left")
+    aside = moved.filter(
+        (pl.col("species_a") != pl.col("species_b"))
+        & ((pl.col("gene_a") != pl.col("primary_a")) | (pl.col("gene_b") != pl.col("primary_b")))
+    )
+    primary = mapped.filter(pl.col("strategy") == str(Strategy.ENS_M2M)).select(primary_a="gene_a", primary_b="gene_b")
+    lost = aside.join(primary, on=["primary_a", "primary_b"], how="anti")
+    return _by_pair(lost, "homologies of alternate loci missing for their primary genes")
+
+
+def _repeats(genes: Genes, mapped: pl.DataFrame) -> list[dict[str, Any]]:
+    """Count rows of ENS_O2O that share a symbol with another row."""
+    rows = mapped.filter(pl.col("strategy") == str(Strategy.ENS_O2O))
+    repeated = rows.filter((pl.len().over(*_PAIR, "gene_a") > 1) | (pl.len().over(*_PAIR, "gene_b") > 1))
+    return _by_pair(repeated, "rows of ENS_O2O that share a symbol with another row, kept")
+
+
+def _by_pair(rows: pl.DataFrame, reason: str) -> list[dict[str, Any]]:
+    counted = rows.group_by(_PAIR).len().sort(_PAIR).iter_rows()
+    return [
+        {"where": f"{by_number(a).name} - {by_number(b).name}", "reason": reason, "count": count}
+        for a, b, count in counted
+    ]
+
+
+def _missing_strategies(mapped: pl.DataFrame, pairs: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """List strategies that a pair cannot have without homologies or vectors."""
+    given: dict[tuple[int, int], set[str]] = {pair: set() for pair in pairs}
+    for a, b, strategy in mapped.select(*_PAIR, "strategy").unique().iter_rows():
+        given[a, b].add(strategy)
+    embedded = any(str(Strategy.LM_O2O) in strategies for strategies in given.values())
+    noted = []
+    for (a, b), strategies in given.items():
+        missing = [str(strategy) for strategy in Strategy if strategy not in strategies]
+        if str(Strategy.ENS_M2M) in missing:
+            why = "without Ensembl homologies"
+        elif embedded and str(Strategy.LM_O2O) in missing:
+            why = "without embeddings of both species"
+        else:
+            continue
+        reason = f"strategies not available {why}: {', '.join(missing)}"
+        noted.append({"where": f"{by_number(a).name} - {by_number(b).name}", "reason": reason, "count": len(missing)})
+    return noted

@@ -1,16 +1,44 @@
-"""Ready evidence from embeddings, with gene keys, in the form that strategies read."""
+"""Evidence from embeddings: given ready, or computed from proteomes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from homodb.etl.config import BuildConfig, EmbeddingConfig
+from homodb.etl.embeddings import (
+    Identity,
+    Kmer,
+    Lookup,
+    Model,
+    ModelSpec,
+    PooledVectors,
+    Pooling,
+    ProteinFilter,
+    drop_internal_stops,
+    embed_sequences,
+    filter_proteins,
+    open_store,
+    pool,
+    unique_sequences,
+)
 from homodb.etl.evidence import EmbeddingEvidence
 from homodb.etl.genes import Genes
+from homodb.etl.index import write_index
 from homodb.etl.inputs import Hits
+from homodb.etl.matching import correlate_genes
+from homodb.etl.runner import Runner
+from homodb.schema.cache import cache_folder
+from homodb.schema.errors import ConfigError
+from homodb.schema.species import by_number
+from homodb.schema.vectors import FOLDER, index_file, read_vectors, vectors_file, write_vectors
 
 #: Columns of :attr:`EmbeddingSet.genes`.
 GENE_COLUMNS = {"gene": pl.Int64, "n_isoforms": pl.Int32, "n_nmd": pl.Int32}
@@ -18,7 +46,7 @@ GENE_COLUMNS = {"gene": pl.Int64, "n_isoforms": pl.Int32, "n_nmd": pl.Int32}
 
 @dataclass(frozen=True)
 class EmbeddingSet:
-    """One embedding of a release and what it tells.
+    """One embedding of a release and its evidence.
 
     Parameters
     ----------
@@ -27,7 +55,7 @@ class EmbeddingSet:
     evidence
         By pair of species numbers, lower first.
     losses
-        What could not be used.
+        Input that could not be used, by place and reason.
     details
         Further columns of ``embedding``.
     genes
@@ -60,9 +88,11 @@ _EMBEDDING_COLUMNS: dict[str, Any] = {
 
 
 def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet, ...]:
-    """Key ready evidence; one set per model and pooling, in the order of the config.
+    """Assign ready evidence to genes.
 
-    A name that several genes bear is not guessed: its rows are left out and counted.
+    There is one set per model and pooling, in the order of the config.
+
+    A name that several genes share is not resolved: its rows are left out and counted.
     """
     models = list(dict.fromkeys((hit.config.model, hit.config.pooling) for hit in hits))
     sets: list[EmbeddingSet] = []
@@ -75,9 +105,9 @@ def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet
                 best, lost = _keyed(hit.best_hits, genes)
                 others, lost_too = _keyed(hit.correlations, genes)
                 best = _once(best)
-                known = _once(pl.concat([best, _once(others).join(best, on=["gene_a", "gene_b"], how="anti")]))
+                correlations = _once(pl.concat([best, _once(others).join(best, on=["gene_a", "gene_b"], how="anti")]))
                 evidence[pair[0], pair[1]] = EmbeddingEvidence(
-                    best.with_columns(margin=pl.lit(None, pl.Float64)), known, hit.config.median_correlation
+                    best.with_columns(margin=pl.lit(None, pl.Float64)), correlations, hit.config.median_correlation
                 )
                 for source, count in ((hit.config.best_hits, lost), (hit.config.correlations, lost_too)):
                     if source is not None and count:
@@ -88,7 +118,10 @@ def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet
 
 
 def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
-    """Find each named gene, by stable ID or else by symbol; return keyed pairs and the number of those not found."""
+    """Find each gene by stable ID, else by symbol.
+
+    The number counts the pairs whose genes are not found.
+    """
     primary = genes.table.select("gene", "primary_gene")
     frame = pairs
     for side in "ab":
@@ -103,18 +136,177 @@ def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
             .with_columns(pl.col("primary_gene").alias(f"gene_{side}"))
             .drop("_by_id", "_by_symbol", "gene", "primary_gene")
         )
-    found = frame.filter(pl.col("gene_a").is_not_null() & pl.col("gene_b").is_not_null())
-    return found.select("gene_a", "gene_b", "correlation"), frame.height - found.height
+    keyed = frame.filter(pl.col("gene_a").is_not_null() & pl.col("gene_b").is_not_null())
+    return keyed.select("gene_a", "gene_b", "correlation"), frame.height - keyed.height
 
 
 def _once(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Keep a pair that stands under several names of its genes once, with the highest of its correlations."""
+    """Keep each pair once, with the highest correlation.
+
+    A pair may have several names of its genes.
+    """
     best_first = pairs.sort("correlation", descending=True, maintain_order=True)
     return best_first.unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
 
 
+def computed_embeddings(
+    settings: BuildConfig, proteins: pl.DataFrame, wanted: pl.DataFrame, folder: Path, runner: Runner
+) -> tuple[EmbeddingSet, ...]:
+    """Compute evidence from the proteomes.
+
+    There is one set per pooling, in the order of the config.
+
+    The proteins are embedded, pooled to genes and matched; vectors and indexes of the genes are written.
+
+    Parameters
+    ----------
+    settings
+        The build config, with ``[embedding]``.
+    proteins
+        Proteins with their sequences, by key of their ``gene``; those of alternate loci are not embedded.
+    wanted
+        Pairs whose correlations are needed: ``species_a, species_b, gene_a, gene_b``.
+    folder
+        Folder of the release; vectors and indexes are written into its ``embeddings``.
+    runner
+        Reports the steps.
+
+    Raises
+    ------
+    ConfigError
+        If no protein is left to embed.
+    """
+    config = settings.embedding or EmbeddingConfig("kmer")
+    (folder / FOLDER).mkdir(exist_ok=True)
+    proteins, losses = _embeddable(proteins, config)
+    source = _protein_vectors(config, proteins, runner)
+    counts = [
+        _pool_species(number, one, source.lookup, config, folder, runner)
+        for (number,), one in proteins.partition_by("species", as_dict=True, maintain_order=True).items()
+    ]
+    evidence: dict[Pooling, dict[tuple[int, int], EmbeddingEvidence]] = {pooling: {} for pooling in config.pooling}
+    embedded = set(proteins["species"].unique())
+    for a, b in settings.mapped_pairs():
+        if {a, b} <= embedded:
+            pairs = wanted.filter((pl.col("species_a") == a) & (pl.col("species_b") == b)).select("gene_a", "gene_b")
+            for pooling in config.pooling:
+                match = partial(_match, (a, b), pairs, config, pooling, folder)
+                subject = f"{by_number(a).common_name} - {by_number(b).common_name} by {config.model}-{pooling}"
+                evidence[pooling][a, b] = runner.run("match", subject, match, lambda pair: pair.best_hits.height)
+    details = {
+        "layer": source.identity.layer,
+        "dimensions": source.identity.dimensions,
+        "long_sequences": str(source.identity.long),
+        "precision": source.identity.precision,
+        "weights_sha256": source.identity.weights,
+        "min_length": config.min_length,
+        "biotypes": None if config.biotypes is None else list(config.biotypes),
+    }
+    return tuple(
+        EmbeddingSet(
+            model=config.model,
+            pooling=str(pooling),
+            origin="computed",
+            evidence=evidence[pooling],
+            losses=losses if pooling is config.pooling[0] else (),
+            details=details,
+            genes=pl.concat([pooled[pooling] for pooled in counts]),
+        )
+        for pooling in config.pooling
+    )
+
+
+def _embeddable(proteins: pl.DataFrame, config: EmbeddingConfig) -> tuple[pl.DataFrame, tuple[dict[str, Any], ...]]:
+    """Return the proteins of primary genes to embed; count the others."""
+    primary = proteins.filter(pl.col("gene") == pl.col("primary_gene")).sort("species", "gene", "stable_id")
+    kept: list[pl.DataFrame] = [primary.clear()]
+    losses = []
+    for (number,), one in primary.partition_by("species", as_dict=True, maintain_order=True).items():
+        complete, stopped = drop_internal_stops(one)
+        embedded, filtered = filter_proteins(complete, ProteinFilter(config.min_length, config.biotypes))
+        silent = one["gene"].n_unique() - embedded["gene"].n_unique()
+        reasons = {**stopped, **filtered, "genes none of whose proteins could be embedded": silent}
+        where = by_number(number).name
+        losses += [{"where": where, "reason": why, "count": count} for why, count in reasons.items() if count]
+        kept.append(embedded)
+    proteins = pl.concat(kept)
+    if proteins.is_empty():
+        why = "; ".join(f"{loss['where']}: {loss['count']:,} {loss['reason']}" for loss in losses)
+        raise ConfigError(f"[embedding]: no protein is left to embed ({why or 'the proteomes are empty'})")
+    return proteins, tuple(losses)
+
+
+@dataclass(frozen=True)
+class _ProteinVectors:
+    """Identity of a model, and a function that looks up its vectors."""
+
+    identity: Identity
+    lookup: Lookup
+
+
+def _protein_vectors(config: EmbeddingConfig, proteins: pl.DataFrame, runner: Runner) -> _ProteinVectors:
+    """Make the vectors of proteins available.
+
+    A k-mer profile is cheaper to compute than to store. The vectors of a checkpoint go to a store, so that an
+    interrupted build continues.
+    """
+    sequences = unique_sequences(proteins)
+    if config.model == "kmer":
+        model = Kmer()
+        texts = dict(zip(sequences["sequence_sha256"].to_list(), sequences["sequence"].to_list(), strict=True))
+        return _ProteinVectors(model.identity, partial(_computed, model, texts))
+    spec = ModelSpec(
+        model=config.model,
+        weights=None if config.weights is None else config.weights.path,
+        layer=config.layer,
+        long=config.long,
+        device=config.device,
+        precision=config.precision,
+    )
+    store = open_store(config.store or cache_folder() / "embeddings", spec)
+    fill = partial(
+        embed_sequences, sequences, spec, store, progress=lambda now: runner.part(now.tokens, now.total_tokens)
+    )
+    runner.run("embed", f"proteins by {config.model}", fill, lambda counts: counts.unique)
+    return _ProteinVectors(store.identity, store.read)
+
+
+def _computed(model: Model, texts: dict[str, str], checksums: Sequence[str]) -> npt.NDArray[np.float32]:
+    return model.embed([texts[checksum] for checksum in checksums])
+
+
+def _pool_species(
+    number: int, proteins: pl.DataFrame, lookup: Lookup, config: EmbeddingConfig, folder: Path, runner: Runner
+) -> dict[Pooling, pl.DataFrame]:
+    """Pool the proteins of a species, write vectors and indexes.
+
+    The tables are the genes with vectors by pooling.
+    """
+    species = by_number(number)
+    write = partial(_write, species.name, proteins, lookup, config.model, config.pooling, folder)
+    pooled = runner.run("pool", f"{species.common_name} by {config.model}", write, lambda _: proteins.height)
+    return {pooling: one.genes for pooling, one in pooled.items()}
+
+
+def _write(
+    name: str, proteins: pl.DataFrame, lookup: Lookup, model: str, poolings: Sequence[Pooling], folder: Path
+) -> dict[Pooling, PooledVectors]:
+    pooled = pool(proteins, lookup, poolings)
+    for pooling, one in pooled.items():
+        write_vectors(folder / vectors_file(name, model, pooling), one.vectors)
+        write_index(folder / index_file(name, model, pooling), one.vectors)
+    return pooled
+
+
+def _match(
+    pair: tuple[int, int], wanted: pl.DataFrame, config: EmbeddingConfig, pooling: Pooling, folder: Path
+) -> EmbeddingEvidence:
+    a, b = (read_vectors(folder / vectors_file(by_number(one).name, config.model, pooling)) for one in pair)
+    return correlate_genes(a, b, wanted=wanted, device=config.device)
+
+
 def embedding_tables(sets: tuple[EmbeddingSet, ...]) -> dict[str, pl.DataFrame]:
-    """Return the release's tables ``embedding``, ``gene_embedding`` and ``embedding_pair``."""
+    """Return ``embedding``, ``gene_embedding`` and ``embedding_pair``."""
     if not sets:
         return {}
     numbered = list(enumerate(sets, 1))
@@ -127,12 +319,12 @@ def embedding_tables(sets: tuple[EmbeddingSet, ...]) -> dict[str, pl.DataFrame]:
             "embedding": number,
             "species_a": a,
             "species_b": b,
-            "best_hits": told.best_hits.height,
-            "correlations": told.correlations.height,
-            "median_correlation": told.median,
+            "best_hits": evidence.best_hits.height,
+            "correlations": evidence.correlations.height,
+            "median_correlation": evidence.median,
         }
         for number, s in numbered
-        for (a, b), told in s.evidence.items()
+        for (a, b), evidence in s.evidence.items()
     ]
     genes = [s.genes.with_columns(embedding=pl.lit(number, pl.Int32)) for number, s in numbered]
     return {

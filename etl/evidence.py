@@ -1,6 +1,6 @@
-"""What is known about a pair of species: the one form in which every strategy gets its evidence.
+"""Evidence about a pair of species, in the form that strategies read.
 
-Evidence from embeddings has the same form whether it came ready (:mod:`homodb.etl.sources.hits`) or was
+Evidence from embeddings has the same form whether it was read from files (:func:`homodb.etl.sources.read_hits`) or
 computed from sequences.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-#: Columns of a homology as strategies read it.
+#: Columns of homologies for strategies.
 HOMOLOGY_COLUMNS = {
     "gene_a": pl.Int64,
     "gene_b": pl.Int64,
@@ -21,30 +21,30 @@ HOMOLOGY_COLUMNS = {
     "wga": pl.Float64,
     "confidence": pl.Int8,
 }
-#: Columns of a pair that is each other's best hit.
+#: Columns of mutual best hits.
 BEST_HIT_COLUMNS = {
     "gene_a": pl.Int64,
     "gene_b": pl.Int64,
     "correlation": pl.Float64,
     "margin": pl.Float64,
 }
-#: Columns of a pair whose correlation is known.
+#: Columns of measured correlations.
 CORRELATION_COLUMNS = {"gene_a": pl.Int64, "gene_b": pl.Int64, "correlation": pl.Float64}
 
 
 @dataclass(frozen=True)
 class EmbeddingEvidence:
-    """What one embedding tells about a pair of species.
+    """Evidence of one embedding about a pair of species.
 
     Parameters
     ----------
     best_hits
-        Pairs of primary genes that are each other's best hit, columns of :data:`BEST_HIT_COLUMNS`;
-        where ties collide, a gene may stand in several.
+        Mutual best hits of primary genes, columns of :data:`BEST_HIT_COLUMNS`; with colliding ties, a gene may be
+        in several.
     correlations
-        Pairs whose correlation is known, best hits among them, columns of :data:`CORRELATION_COLUMNS`.
+        Pairs with a measured correlation, including best hits, columns of :data:`CORRELATION_COLUMNS`.
     median
-        Median of all correlations between the two species; None when unknown.
+        Median of all correlations between the two species; None if unknown.
     """
 
     best_hits: pl.DataFrame
@@ -59,12 +59,12 @@ class Evidence:
     Parameters
     ----------
     homologies
-        Ortholog homologies of primary genes, columns of :data:`HOMOLOGY_COLUMNS`; a pair of genes may stand
+        Ortholog homologies of primary genes, columns of :data:`HOMOLOGY_COLUMNS`; a pair of genes may be
         in several rows with different evidence.
     median_identity
-        Median over all homologies of the pair of the mean of both identities (percent); None when none has any.
+        Median over all homologies of the pair of the mean of both identities (percent); None without identities.
     embedding
-        What the embedding tells; None without one.
+        Evidence of the embedding; None without one.
     """
 
     homologies: pl.DataFrame
@@ -74,7 +74,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a user may set in a strategy.
+    """Parameters of strategies that a user may set.
 
     Parameters
     ----------

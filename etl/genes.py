@@ -1,7 +1,6 @@
-"""The genes of a release: merged from all sources, and keyed.
+"""Merge the genes of all sources, give them keys and primary genes.
 
-What needs the homologies as well is added by :func:`homodb.etl.primary.with_primary`, which tells primary genes from
-alternate loci, and then by :func:`homodb.etl.marks.with_marks`.
+Marks that depend on homologies as well are added by :func:`homodb.etl.gene_marks.mark_genes`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from homodb.etl import regions
 from homodb.schema.species import KEYS_PER_SPECIES
 
 _DETAILS = (
@@ -20,18 +20,18 @@ _DETAILS = (
 
 @dataclass(frozen=True)
 class Genes:
-    """Genes with their keys, and the names by which other tables point at them.
+    """Genes with their keys, and the names that other tables refer to.
 
     Parameters
     ----------
     table
-        One row per gene, columns of the release's table ``gene`` (the last ones come with the later steps).
+        One row per gene, columns of the table ``gene`` of a release (later steps add the last ones).
     by_stable_id
         ``species, stable_id, gene``.
     by_symbol
-        ``species, symbol, gene`` for symbols that one gene of the species bears.
+        ``species, symbol, gene`` for symbols of exactly one gene of the species.
     shared_symbols
-        ``species, symbol`` for symbols that several genes bear.
+        ``species, symbol`` for symbols of several genes.
     """
 
     table: pl.DataFrame
@@ -40,25 +40,25 @@ class Genes:
     shared_symbols: pl.DataFrame
 
 
-def collect(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
-    """Merge what all sources tell of genes, and give every gene its key.
+def collect_genes(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
+    """Merge the genes of all sources, and give every gene its key.
 
     Parameters
     ----------
     sources
-        Tables of genes (columns of ``records.GENES``), each with the name of its source; of sources that
-        contradict each other the first wins. A gene is known by its stable ID; a symbol without a stable ID
-        means the genes that bear it, and where none does, a gene of its own for which the symbol stands in.
+        Tables of genes (columns of ``records.GENES``), each with the name of its source; where sources contradict
+        each other, the first wins. Genes are identified by stable ID. A symbol without a stable ID refers to the
+        genes with that symbol; if there are none, it becomes a gene whose ID is the symbol.
     """
-    told = pl.concat(
+    rows = pl.concat(
         [
             table.with_columns(basis=pl.lit(source), order=pl.lit(place, pl.Int32))
             for place, (source, table) in enumerate(sources)
         ]
     )
-    identified = _merged(told.filter(pl.col("stable_id").is_not_null()))
+    identified = _merged(rows.filter(pl.col("stable_id").is_not_null()))
     borne = identified.select("species", "symbol").drop_nulls().unique()
-    named = told.filter(pl.col("stable_id").is_null()).join(borne, on=["species", "symbol"], how="anti")
+    named = rows.filter(pl.col("stable_id").is_null()).join(borne, on=["species", "symbol"], how="anti")
     stand_ins = _merged(named.with_columns(stable_id=pl.col("symbol")))
     stand_ins = stand_ins.join(identified, on=["species", "stable_id"], how="anti")
     everything = pl.concat(
@@ -71,15 +71,15 @@ def collect(sources: Sequence[tuple[str, pl.DataFrame]]) -> Genes:
     return indexed(everything.with_columns(gene=pl.col("species").cast(pl.Int64) * KEYS_PER_SPECIES + rank))
 
 
-def _merged(told: pl.DataFrame) -> pl.DataFrame:
-    """One row per species and stable ID: of each detail the first that any source tells."""
+def _merged(rows: pl.DataFrame) -> pl.DataFrame:
+    """Merge the rows of each stable ID; the first value of a detail wins."""
     first = [pl.col(name).drop_nulls().first() for name in _DETAILS]
     basis = pl.col("basis").filter(pl.col("biotype").is_not_null()).first().alias("biotype_basis")
-    return told.sort("order", maintain_order=True).group_by("species", "stable_id").agg(*first, basis)
+    return rows.sort("order", maintain_order=True).group_by("species", "stable_id").agg(*first, basis)
 
 
 def indexed(table: pl.DataFrame) -> Genes:
-    """Index genes by stable ID and by symbol, where one gene alone bears it."""
+    """Index genes by stable ID and by unique symbol."""
     symbols = table.select("species", "symbol", "gene").drop_nulls("symbol")
     alone = pl.len().over("species", "symbol") == 1
     return Genes(
@@ -90,13 +90,13 @@ def indexed(table: pl.DataFrame) -> Genes:
     )
 
 
-def keyed(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
-    """Add ``gene_<side>`` to a table of pairs: by stable ID, else by a symbol that one gene bears.
+def add_gene_keys(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
+    """Add ``gene_<side>`` to a table of pairs, by stable ID or unique symbol.
 
     Parameters
     ----------
     frame
-        With columns ``species_<side>``, ``stable_id_<side>``, ``symbol_<side>``.
+        Frame with columns ``species_<side>``, ``stable_id_<side>``, ``symbol_<side>``.
     genes
         The genes.
     side
@@ -105,7 +105,7 @@ def keyed(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        The same rows in the same order with ``gene_<side>``, null where nothing is found.
+        The same rows in the same order with ``gene_<side>``, null for unknown genes.
     """
     species, stable_id, symbol = f"species_{side}", f"stable_id_{side}", f"symbol_{side}"
     by_id = genes.by_stable_id.rename({"gene": "_by_id"})
@@ -123,3 +123,83 @@ def keyed(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
         )
         .drop("_by_id", "_by_symbol")
     )
+
+
+def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.DataFrame | None = None) -> Genes:
+    """Add the primary gene of each gene.
+
+    Parameters
+    ----------
+    genes
+        The genes.
+    homologies
+        Keyed homologies (``gene_a, gene_b``).
+    alternates
+        Alternate alleles of Ensembl (columns of ``records.ALTERNATES``), if the inputs have them.
+
+    Returns
+    -------
+    Genes
+        Genes with ``primary_gene`` and ``primary_basis``. By region: the primary gene of a gene on a haplotype or
+        patch, and of a pseudo-autosomal gene on Y, is the gene on the primary assembly that Ensembl groups with it
+        as an alternate allele, else the one with its symbol (if there is none, the alternate locus with the lowest
+        stable ID). For species without regions, by orthology: exactly one of the genes with a symbol has
+        homologies, since Ensembl computes them for primary genes only.
+    """
+    table = genes.table
+    located = pl.col("region").is_not_null()
+    with_homology = pl.concat([homologies["gene_a"], homologies["gene_b"]]).unique()
+    marked = _with_alleles(table, alternates).with_columns(
+        _alternate=regions.is_alternate(),
+        _located=located.any().over("species"),
+        _orthologous=pl.col("gene").is_in(with_homology.implode()),
+    )
+    marked = marked.with_columns(_main=pl.when("_located").then(~pl.col("_alternate")).otherwise("_orthologous"))
+    by_symbol, one_of_symbol = _stands_for("symbol")
+    by_allele, one_of_alleles = _stands_for("_allele")
+    stands = pl.col("_alternate") | ~pl.col("_located")
+    resolved = marked.with_columns(
+        primary_gene=pl.when(stands & one_of_alleles).then(by_allele)
+        .when(stands & (one_of_symbol | pl.col("_located"))).then(by_symbol)
+        .otherwise(pl.col("gene")),
+        primary_basis=pl.when(stands & one_of_alleles).then(pl.lit("alternate allele"))
+        .when("_located").then(pl.lit("region"))
+        .when(one_of_symbol).then(pl.lit("orthology"))
+        .otherwise(pl.lit("unknown")),
+    )  # fmt: skip
+    # the primary gene by symbol may itself be the allele of another gene
+    ends = resolved.select(primary_gene="gene", _end="primary_gene")
+    resolved = resolved.join(ends, on="primary_gene", how="left", maintain_order="left").with_columns(
+        primary_gene="_end"
+    )
+    return _reindexed(resolved.drop("_allele", "_alternate", "_located", "_orthologous", "_main", "_end"))
+
+
+def _with_alleles(table: pl.DataFrame, alternates: pl.DataFrame | None) -> pl.DataFrame:
+    """Add ``_allele``, the group of alternate alleles of each gene."""
+    if alternates is None or alternates.is_empty():
+        return table.with_columns(_allele=pl.lit(None, pl.String))
+    alleles = alternates.unique(["species", "gene_id"], keep="first", maintain_order=True)
+    alleles = alleles.select("species", stable_id="gene_id", _allele="allele_group")
+    return table.join(alleles, on=["species", "stable_id"], how="left", maintain_order="left")
+
+
+def _stands_for(group: str) -> tuple[pl.Expr, pl.Expr]:
+    """Return primary genes within groups, and where one main gene decides."""
+    within = ["species", group]
+    several = pl.col(group).is_not_null() & (pl.len().over(within) > 1)
+    mains = pl.col("_main").sum().over(within)
+    of_main = pl.col("gene").filter(pl.col("_main")).first().over(within)
+    lowest = pl.col("gene").min().over(within)
+    stands = (
+        pl.when(several & (mains == 1)).then(of_main)
+        .when(several & (mains == 0) & pl.col("_located")).then(lowest)
+        .otherwise(pl.col("gene"))
+    )  # fmt: skip
+    return stands, several & (mains == 1)
+
+
+def _reindexed(table: pl.DataFrame) -> Genes:
+    """Index again, so that a symbol with one primary gene means that gene."""
+    fresh = indexed(table.filter(pl.col("primary_gene") == pl.col("gene")))
+    return Genes(table, table.select("species", "stable_id", "gene"), fresh.by_symbol, fresh.shared_symbols)

@@ -1,4 +1,4 @@
-"""Homologies with gene keys, one pair of species after another, with what was lost on the way."""
+"""Give homologies their gene keys, and count losses by pair of species."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from homodb.etl.genes import Genes, keyed
+from homodb.etl.genes import Genes, add_gene_keys
 from homodb.schema.species import by_number
 from homodb.schema.strategies import HomologyType
 
@@ -25,24 +25,24 @@ class Homologies:
     Parameters
     ----------
     table
-        Columns of the release's table ``homology``.
+        Columns of the table ``homology`` of a release.
     pairs
-        Columns of table ``species_pair``, and ``ambiguous``: homologies lost since several genes bear the symbol.
+        Columns of table ``species_pair``, and ``ambiguous``: homologies lost to symbols of several genes.
     """
 
     table: pl.DataFrame
     pairs: pl.DataFrame
 
     def median_identity(self, species_a: int, species_b: int) -> float | None:
-        """Return the median identity of a pair of species; None where nothing is known."""
+        """Return the median identity of a pair of species; None if unknown."""
         row = self.pairs.filter((pl.col("species_a") == species_a) & (pl.col("species_b") == species_b))
         return row["median_identity"].item() if row.height else None
 
     def losses(self) -> list[dict[str, Any]]:
-        """Return what was lost, one entry a pair and reason, with counts."""
+        """Return the losses by pair and reason, with counts."""
         reasons = {
             "unnamed": "homologies of genes with neither stable ID nor symbol",
-            "ambiguous": "homologies of symbols that several genes bear",
+            "ambiguous": "homologies of symbols shared by several genes",
         }
         return [
             {
@@ -57,32 +57,32 @@ class Homologies:
 
 
 def key_homologies(raw: pl.DataFrame, genes: Genes) -> Homologies:
-    """Give homologies their gene keys; count what is lost.
+    """Give homologies their gene keys, and count the losses.
 
     Parameters
     ----------
     raw
         Homologies of all sources, columns of ``records.HOMOLOGIES``.
     genes
-        The genes of the release.
+        Genes of the release.
     """
-    rows = keyed(keyed(raw, genes, "a"), genes, "b").with_columns(
+    rows = add_gene_keys(add_gene_keys(raw, genes, "a"), genes, "b").with_columns(
         _unnamed=pl.any_horizontal(
             pl.col(f"stable_id_{side}").is_null() & pl.col(f"symbol_{side}").is_null() for side in "ab"
         ),
         _identity=(pl.col("identity_a") + pl.col("identity_b")) / 2,
         _ortholog=pl.col("homology_type") != HomologyType.GENE_SPLIT.value,
     )
-    found = pl.col("gene_a").is_not_null() & pl.col("gene_b").is_not_null()
-    usable = rows.filter(found)
+    has_genes = pl.col("gene_a").is_not_null() & pl.col("gene_b").is_not_null()
+    usable = rows.filter(has_genes)
     table = usable.select(_COLUMNS).unique(maintain_order=True)
     counts = (
         rows.filter("_ortholog")
         .group_by(_PAIR)
         .agg(
             unnamed=pl.col("_unnamed").sum().cast(pl.Int64),
-            ambiguous=(~found & ~pl.col("_unnamed")).sum().cast(pl.Int64),
-            usable=found.sum().cast(pl.Int64),
+            ambiguous=(~has_genes & ~pl.col("_unnamed")).sum().cast(pl.Int64),
+            usable=has_genes.sum().cast(pl.Int64),
             median_identity=pl.col("_identity").median(),
         )
     )

@@ -1,4 +1,4 @@
-"""The vector index of a species: one usearch file, by which a look-up finds a gene's nearest genes."""
+"""Write the vector index of a species, for nearest-gene queries."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 from homodb.schema.errors import OutputError
 from homodb.schema.vectors import GeneVectors, normalised
 
-#: From so many genes on, a graph is built; below, every look-up goes through all vectors.
+#: Number of genes from which a graph is built; smaller indexes are searched exhaustively.
 GRAPH_FROM = 50_000
-#: Genes whose vectors are normalised at once.
+#: Number of genes normalised at once.
 _BLOCK = 8_192
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How densely the graph of an index is built.
+    """Density of the graph of an index.
 
     Parameters
     ----------
     connectivity
-        Neighbours of a node. A file says it, and by it a look-up knows whether the graph can be searched.
+        Number of neighbours of a node. It is stored in the file, and tells whether the graph can be searched.
     expansion
-        Nodes looked at while a node is added.
+        Number of nodes visited while a node is added.
     """
 
     connectivity: int
     expansion: int
 
 
-#: usearch files always hold a graph; this is the least of one, never searched, for it costs next to nothing.
+#: Smallest possible graph, never searched: usearch files always have one.
 EXACT = Shape(2, 1)
-#: Finds at least 0.99 of the nearest ten with the expansion of a look-up, measured by benchmarks/index.py.
+#: Finds at least 0.99 of the ten nearest genes, as measured by benchmarks/index.py.
 GRAPH = Shape(16, 64)
 
 
@@ -46,10 +46,10 @@ def write_index(path: Path, vectors: GeneVectors, *, graph_from: int = GRAPH_FRO
     path
         File to write.
     vectors
-        Vectors of the species' genes. Stored are normalised ones (:func:`homodb.schema.vectors.normalised`) in
-        half precision by gene key, so that their inner product is the correlation to about 1e-4.
+        Vectors of the genes. They are stored normalised (:func:`homodb.schema.vectors.normalised`) in half
+        precision by gene key, so that their inner product is the correlation to about 1e-4.
     graph_from
-        Number of genes from which on a graph is built that can be searched.
+        Number of genes from which a searchable graph is built.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def write_index(path: Path, vectors: GeneVectors, *, graph_from: int = GRAPH_FRO
 
     Notes
     -----
-    It is built by one thread: equal vectors give equal bytes. (Between kinds of processors the links of a graph
-    may differ, since they round sums of products differently.)
+    The index is built by one thread, so equal vectors give equal bytes. (Links of a graph may differ between
+    processors, which round sums of products differently.)
     """
     from usearch.index import Index
 
@@ -78,5 +78,5 @@ def write_index(path: Path, vectors: GeneVectors, *, graph_from: int = GRAPH_FRO
     except (RuntimeError, OSError) as error:
         raise OutputError(f"{path}: cannot be written ({error})") from error
     written = path.stat().st_size
-    if written != index.serialized_length:  # usearch does not notice that a disk is full
-        raise OutputError(f"{path}: {written} of {index.serialized_length} bytes could be written; is the disk full?")
+    if written != index.serialized_length:  # usearch does not detect a full disk
+        raise OutputError(f"{path}: only {written} of {index.serialized_length} bytes were written. Is the disk full?")

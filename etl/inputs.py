@@ -1,4 +1,4 @@
-"""Reads every input file of a build, each once, and keeps account of what came from where."""
+"""Read every input file of a build once, and record its provenance."""
 
 from __future__ import annotations
 
@@ -14,19 +14,6 @@ import pyarrow as pa
 from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
 from homodb.etl.runner import Runner
 from homodb.etl.sources import (
-    annotation,
-    biomart,
-    canonical,
-    compara,
-    core,
-    history,
-    hits,
-    proteome,
-    synonyms,
-    xref,
-)
-from homodb.etl.sources.bytestream import sha256
-from homodb.etl.sources.records import (
     ALIASES,
     ALTERNATES,
     CANONICAL,
@@ -34,18 +21,29 @@ from homodb.etl.sources.records import (
     HOMOLOGIES,
     PROTEINS,
     Reading,
+    read_annotation,
+    read_biomart,
+    read_canonical,
+    read_compara,
+    read_core,
+    read_history,
+    read_hits,
+    read_proteome,
+    read_synonyms,
+    read_xrefs,
+    sha256,
     to_arrow,
 )
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
-#: Of sources that contradict each other about a gene, the first wins.
+#: Sources in order of precedence, for contradictory details of a gene.
 GENE_SOURCES = ("annotation", "proteome", "compara", "biomart", "hits")
 
 
 @dataclass(frozen=True)
 class Hits:
-    """Ready evidence of one config entry, as its files told it (columns of ``records.HITS``)."""
+    """Evidence files of one config entry (columns of ``records.HITS``)."""
 
     config: EvidenceConfig
     best_hits: pl.DataFrame
@@ -54,20 +52,20 @@ class Hits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What all input files told.
+    """Content of all input files.
 
     Parameters
     ----------
     genes
-        Genes by kind of source, in the order in which sources win; columns of ``records.GENES``.
+        Genes by kind of source, in order of precedence; columns of ``records.GENES``.
     homologies, proteins, canonical, aliases, alternates
         Columns of the tables in :mod:`homodb.etl.sources.records`.
     hits
-        Ready evidence, in the order of the config.
+        Evidence files, in the order of the config.
     provenance
-        Columns of the release's table ``provenance``.
+        Columns of the table ``provenance`` of a release.
     losses
-        What was in the files and could not be used: where, why, how many.
+        Unused content of the files: place, reason, count.
     """
 
     genes: tuple[tuple[str, pl.DataFrame], ...]
@@ -81,24 +79,24 @@ class Inputs:
     losses: tuple[dict[str, Any], ...]
 
     def stable_ids(self, *sources: str) -> pl.DataFrame:
-        """Return ``species, stable_id`` of the genes that these kinds of source name."""
+        """Return ``species, stable_id`` of the genes of some kinds of source."""
         frames = [table.select("species", "stable_id") for source, table in self.genes if source in sources]
         return pl.concat([frame_of(GENES.empty_table()).select("species", "stable_id"), *frames])
 
     def annotated(self) -> set[int]:
-        """Return the numbers of the species whose genes a proteome or an annotation told."""
+        """Return the numbers of the species with a proteome or an annotation."""
         return set(self.stable_ids("annotation", "proteome")["species"].unique())
 
     def homology_genes(self) -> pl.DataFrame:
-        """Return ``species, stable_id`` of the genes that stand in homologies; null where a symbol stands alone."""
+        """Return ``species, stable_id`` of the genes in homologies."""
         return pl.concat(
             [self.homologies.select(species=f"species_{side}", stable_id=f"stable_id_{side}") for side in "ab"]
         )
 
 
 @dataclass
-class _Account:
-    """Readings so far, by kind of source."""
+class _Readings:
+    """Readings by kind of source, with provenance and losses."""
 
     runner: Runner
     readings: list[tuple[str, Reading]] = field(default_factory=list)
@@ -111,20 +109,21 @@ class _Account:
         return reading
 
     def take_core(self, sources: tuple[Source, ...], species: Species) -> None:
-        """Read dumps of a core database, which mean something together only."""
+        """Read the dumps of a core database, which belong together."""
         paths = {source.path: source for source in sources}
-        read = partial(core.read, list(paths), species)
+        read = partial(read_core, list(paths), species)
         readings = self.runner.run("read core", sources[0].written, read, _rows_of_all)
         for path, reading in readings.items():
             self.note("core", paths[path], reading)
 
     def note(self, kind: str, source: Source, reading: Reading) -> None:
-        """Keep what was read, with where it came from: whence it was fetched, if it is still what came."""
+        """Add a reading with its provenance."""
         digest = sha256(source.path)
         row = self.provenance.setdefault(
             (kind, source.written),
             {
                 "source": kind,
+                # the URL of a download that is unchanged
                 "path": source.url if source.url is not None and source.sha256 == digest else source.written,
                 "bytes": source.path.stat().st_size,
                 "sha256": digest,
@@ -133,8 +132,8 @@ class _Account:
             },
         )
         row["kept"] += reading.kept
-        told = {} if kind == "annotation" else reading.skipped  # a build has no use for exons
-        for reason, count in told.items():
+        skipped = {} if kind == "annotation" else reading.skipped  # exons are not a loss
+        for reason, count in skipped.items():
             self.losses.append({"where": source.written, "reason": reason, "count": count})
         self.readings.append((kind, reading))
 
@@ -143,34 +142,33 @@ class _Account:
 
 
 def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
-    """Read every file that the config names.
+    """Read every file of a config.
 
     Raises
     ------
     InputError
-        For the first file that cannot be used, with all that is wrong in it; and for a pair of species of
-        which no file has an ortholog.
+        For the first unusable file, with all its problems, and for a pair of species without orthologs.
     """
-    account = _Account(runner)
+    readings = _Readings(runner)
     for entry in settings.species:
         for kind, source, reader in _species_files(entry):
-            account.take(kind, source, partial(reader, species=entry.species))
+            readings.take(kind, source, partial(reader, species=entry.species))
         if entry.core:
-            account.take_core(entry.core, entry.species)
-    _read_homologies(settings.homologies, account)
-    evidence = tuple(_read_hits(entry, account) for entry in settings.evidence)
-    genes = {kind: [frame_of(r.genes) for k, r in account.readings if k == kind] for kind in GENE_SOURCES}
+            readings.take_core(entry.core, entry.species)
+    _read_homologies(settings.homologies, readings)
+    evidence = tuple(_read_hits(entry, readings) for entry in settings.evidence)
+    genes = {kind: [frame_of(r.genes) for k, r in readings.readings if k == kind] for kind in GENE_SOURCES}
     genes["hits"] = [_named_by(frame) for hit in evidence for frame in (hit.best_hits, hit.correlations)]
     return Inputs(
         genes=tuple((kind, frame) for kind in GENE_SOURCES for frame in genes[kind]),
-        homologies=account.table("homologies", HOMOLOGIES),
-        proteins=account.table("proteins", PROTEINS),
-        canonical=account.table("canonical", CANONICAL),
-        aliases=account.table("aliases", ALIASES),
-        alternates=account.table("alternates", ALTERNATES),
+        homologies=readings.table("homologies", HOMOLOGIES),
+        proteins=readings.table("proteins", PROTEINS),
+        canonical=readings.table("canonical", CANONICAL),
+        aliases=readings.table("aliases", ALIASES),
+        alternates=readings.table("alternates", ALTERNATES),
         hits=evidence,
-        provenance=pl.DataFrame(list(account.provenance.values())),
-        losses=tuple(account.losses),
+        provenance=pl.DataFrame(list(readings.provenance.values())),
+        losses=tuple(readings.losses),
     )
 
 
@@ -180,56 +178,56 @@ def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
     single = (
-        ("proteome", entry.proteome, proteome.read),
-        ("annotation", entry.annotation, annotation.read),
-        ("canonical", entry.canonical, canonical.read),
-        ("synonyms", entry.synonyms, synonyms.read),
-        ("history", entry.history, history.read),
+        ("proteome", entry.proteome, read_proteome),
+        ("annotation", entry.annotation, read_annotation),
+        ("canonical", entry.canonical, read_canonical),
+        ("synonyms", entry.synonyms, read_synonyms),
+        ("history", entry.history, read_history),
     )
     for kind, source, reader in single:
         if source is not None:
             yield kind, source, reader
     for source in entry.xrefs:
-        yield "xref", source, xref.read
+        yield "xref", source, read_xrefs
 
 
-def _read_homologies(entries: tuple[HomologyConfig, ...], account: _Account) -> None:
-    """Read BioMart exports pair by pair, and each Compara dump once for all pairs that name it."""
-    found: dict[frozenset[int], int] = {}
+def _read_homologies(entries: tuple[HomologyConfig, ...], readings: _Readings) -> None:
+    """Read BioMart exports by pair, and each Compara dump once."""
+    orthologs: dict[frozenset[int], int] = {}
     dumps: dict[Path, tuple[Source, list[tuple[Species, Species]]]] = {}
     for entry in entries:
         for source in entry.paths:
             if entry.format == "compara":
                 dumps.setdefault(source.path, (source, []))[1].append((entry.source, entry.target))
             else:
-                read = partial(biomart.read, source=entry.source, target=entry.target)
-                _count_pairs(account.take("biomart", source, read), found)
+                read = partial(read_biomart, source=entry.source, target=entry.target)
+                _count_pairs(readings.take("biomart", source, read), orthologs)
     for source, pairs in dumps.values():
-        _count_pairs(account.take("compara", source, partial(compara.read, pairs=pairs)), found)
+        _count_pairs(readings.take("compara", source, partial(read_compara, pairs=pairs)), orthologs)
     for entry in entries:
-        if not found.get(frozenset((entry.source.number, entry.target.number))):
+        if not orthologs.get(frozenset((entry.source.number, entry.target.number))):
             files = ", ".join(source.written for source in entry.paths)
             problem = Problem(0, f"no ortholog between {entry.source.name} and {entry.target.name}")
             raise InputError(files, [problem])
 
 
-def _count_pairs(reading: Reading, found: dict[frozenset[int], int]) -> None:
+def _count_pairs(reading: Reading, orthologs: dict[frozenset[int], int]) -> None:
     counted = frame_of(reading.homologies.select(["species_a", "species_b"])).group_by("species_a", "species_b").len()
     for a, b, count in counted.iter_rows():
         pair = frozenset((a, b))
-        found[pair] = found.get(pair, 0) + count
+        orthologs[pair] = orthologs.get(pair, 0) + count
 
 
-def _read_hits(entry: EvidenceConfig, account: _Account) -> Hits:
-    read = partial(hits.read, source=entry.source, target=entry.target, unknown=entry.median_correlation)
-    best = frame_of(account.take("hits", entry.best_hits, read).hits)
+def _read_hits(entry: EvidenceConfig, readings: _Readings) -> Hits:
+    read = partial(read_hits, source=entry.source, target=entry.target, unknown=entry.median_correlation)
+    best = frame_of(readings.take("hits", entry.best_hits, read).hits)
     if entry.correlations is None:
         return Hits(entry, best, best.clear())
-    return Hits(entry, best, frame_of(account.take("hits", entry.correlations, read).hits))
+    return Hits(entry, best, frame_of(readings.take("hits", entry.correlations, read).hits))
 
 
 def _named_by(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Return the genes that a table of pairs names, as if by their symbols; a stable ID is found out later."""
+    """Return the genes of a table of pairs, with their names as symbols."""
     genes = pl.concat([pairs.select(species=f"species_{side}", symbol=f"name_{side}") for side in "ab"]).unique(
         maintain_order=True
     )
@@ -237,8 +235,8 @@ def _named_by(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def frame_of(table: pa.Table) -> pl.DataFrame:
-    """Return an Arrow table as a polars frame."""
+    """Convert an Arrow table to a polars frame."""
     frame = pl.from_arrow(table)
     if not isinstance(frame, pl.DataFrame):
-        raise TypeError(f"wanted a table, got {type(table)}")
+        raise TypeError(f"expected a table, got {type(table)}")
     return frame

@@ -1,55 +1,58 @@
-"""``homodb publish``: puts a build among the releases of a folder, whence it can be served, and into its catalog."""
+"""Publish a build: copy it into a folder of releases with a catalog."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from homodb.etl.data_package import data_package
 from homodb.schema.catalog import CATALOG, Catalog, Entry, is_name
 from homodb.schema.connect import broken_invariants, connect
 from homodb.schema.errors import BrokenReleaseError, OutputError
 from homodb.schema.files import check_folder, make_folder
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST
+from homodb.schema.manifest import MANIFEST, Manifest
 from homodb.schema.verify import Verified, copy_verified, sha256_of, verify
 
-#: Beside the releases: held while the catalog is changed, so that several publishers do not undo each other's entries.
+#: Lock in the folder of releases, held while the catalog changes, so that publishers do not undo each other.
 _LOCK = ".publishing"
-#: Seconds to wait for another publisher, who may be at a large copy.
+#: Seconds to wait for another publisher, which may be copying a large release.
 _PATIENCE = 3600.0
 
 
-def publish(folder: Path, target: Path, *, report: Callable[[int, int], None] = lambda done, total: None) -> Entry:
-    """Verify a build, copy it, and enter it into the catalog.
+def publish_release(
+    folder: Path, target: Path, *, report: Callable[[int, int], None] = lambda done, total: None
+) -> Entry:
+    """Verify a build, copy it, and add it to the catalog.
 
     Parameters
     ----------
     folder
-        A release, as ``homodb build`` made it.
+        Release, as written by ``homodb build``.
     target
-        Folder of releases; made when it is missing. A web server, a bucket or a disk may serve it as it is.
+        Folder of releases, created if missing. A web server, a bucket or a disk can serve it as it is.
     report
-        Called with bytes done and bytes in all; every byte is read twice, once to verify and once to copy.
+        Callback that receives the bytes done and the total; every byte is read twice, to verify and to copy.
 
     Returns
     -------
     Entry
-        The catalog's entry. Publishing the same release again changes nothing; after a kill, the same command goes on.
+        Entry in the catalog. Publishing the same release again changes nothing; an interrupted call can be repeated.
 
     Raises
     ------
     BrokenReleaseError
-        If a file is not what the manifest says, or an invariant does not hold.
+        If a file differs from the manifest, or an invariant does not hold.
     OutputError
-        If the folder holds another release of this name (a release is immutable), or cannot be written.
+        If the folder has another release of this name (releases are immutable), or cannot be written.
     CatalogError
-        If the catalog there cannot be read.
+        If the catalog cannot be read.
     """
     if (folder / MANIFEST).is_file() and target.resolve().is_relative_to(folder.resolve()):
-        raise OutputError(f"{target}: is the release itself, or lies in it; name the folder of releases (--to)")
+        raise OutputError(f"{target}: is the release itself or inside it. Expected a folder of releases")
     check_folder(target)
     checked = verify(folder, report=lambda done, total: report(done, 2 * total))
     _check_whole(folder, checked)
@@ -73,16 +76,16 @@ def publish(folder: Path, target: Path, *, report: Callable[[int, int], None] = 
 
 
 def _check_whole(folder: Path, checked: Verified) -> None:
-    """Refuse what is no whole, sound release, or holds more than its manifest says."""
+    """Check that a folder is a complete, sound release without other files."""
     if not is_name(checked.manifest.version):
-        raise BrokenReleaseError(f"{folder}: version {checked.manifest.version!r} cannot be the name of a folder")
+        raise BrokenReleaseError(f"{folder}: version {checked.manifest.version!r} is not usable as a folder name")
     if checked.left_out:
-        raise BrokenReleaseError(
-            f"{folder}: is a part of a release ({len(checked.left_out)} files were not downloaded)"
-        )
+        raise BrokenReleaseError(f"{folder}: is a partial release ({len(checked.left_out)} files were not downloaded)")
     if checked.foreign:
         shown = ", ".join(checked.foreign[:3])
-        raise BrokenReleaseError(f"{folder}: holds files that the manifest does not name ({shown}); move them away")
+        raise BrokenReleaseError(
+            f"{folder}: has files that are not in the manifest ({shown}). Move them out of the folder"
+        )
     with connect(folder / checked.manifest.database) as connection:
         broken = broken_invariants(connection)
         rows = connection.execute("SELECT version FROM release").fetchall()
@@ -93,17 +96,17 @@ def _check_whole(folder: Path, checked: Verified) -> None:
 
 
 def _check_same(place: Path, entry: Entry) -> None:
-    """Accept the very release that is there already, if it is sound."""
-    there = verify(place)
-    if there.manifest_sha256 != entry.manifest_sha256:
+    """Check that the published release of this name is the same, and sound."""
+    published = verify(place)
+    if published.manifest_sha256 != entry.manifest_sha256:
         raise OutputError(
-            f"{place}: another release {entry.name} is published there, and a release never changes; "
-            "give this one another version"
+            f"{place}: a different release {entry.name} is already published, and published releases never change. "
+            "Choose another version"
         )
 
 
 def _copy(folder: Path, place: Path, checked: Verified, report: Callable[[int], None]) -> None:
-    """Copy all files, checking each byte again, the manifest last; then give the folder its name."""
+    """Copy and check all files, the manifest last, then rename the folder."""
     staging = place.with_name(f".{place.name}.publishing")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
@@ -125,7 +128,7 @@ def _later(report: Callable[[int], None], before: int) -> Callable[[int], None]:
 
 
 def _with(entry: Entry, path: Path) -> str:
-    """Return the text of a catalog with an entry more, sure that it can be read again."""
+    """Return the text of a catalog with one more entry, checked by reading it."""
     before = Catalog.from_json(path.read_bytes(), str(path)) if path.exists() else Catalog()
     text = before.with_entry(entry).to_json()
     Catalog.from_json(text, f"{path} with {entry.name}")
@@ -133,7 +136,7 @@ def _with(entry: Entry, path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file if it does not say so already; whoever reads it meanwhile reads the old one."""
+    """Replace a file atomically, unless it has this text already."""
     if path.exists() and path.read_text("utf-8") == text:
         return
     written = path.with_name(f".{path.name}.new")
@@ -142,3 +145,54 @@ def _write(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     written.replace(path)
+
+
+#: Media types by suffix; https://www.iana.org/assignments/media-types where there is one.
+_MEDIA_TYPES = {".parquet": "application/vnd.apache.parquet", ".json": "application/json"}
+
+
+def data_package(manifest: Manifest, folder: str) -> str:
+    """Return a Frictionless ``datapackage.json`` of a release.
+
+    See https://specs.frictionlessdata.io/data-package/.
+
+    Parameters
+    ----------
+    manifest
+        Manifest of the release.
+    folder
+        Name of the folder of the release, beside the file.
+    """
+    about = {
+        "profile": "data-package",
+        "name": _slug(f"homodb-{manifest.version}"),
+        "version": manifest.version,
+        "title": manifest.title or f"homodb release {manifest.version}",
+        "description": f"Gene homology of {', '.join(manifest.species)}"
+        + (f" (Ensembl {manifest.ensembl})" if manifest.ensembl else ""),
+        "created": manifest.created,
+        "keywords": ["orthologs", "gene homology", *manifest.species],
+        "contributors": [{"title": f"homodb {manifest.homodb_version}", "role": "wrangler"}],
+    }
+    if manifest.licence:
+        about["licenses"] = [{"name": _slug(manifest.licence, lower=False), "title": manifest.licence}]
+    if manifest.citation:
+        about["sources"] = [{"title": manifest.citation}]
+    about["resources"] = [
+        {
+            "name": _slug(file.path),
+            "path": f"{folder}/{file.path}",
+            "type": "file",  # not a table: validators cannot read the lists in Parquet
+            "format": PurePosixPath(file.path).suffix.removeprefix("."),
+            "mediatype": _MEDIA_TYPES.get(PurePosixPath(file.path).suffix, "application/octet-stream"),
+            "bytes": file.bytes,
+            "hash": f"sha256:{file.sha256}",
+        }
+        for file in manifest.files
+    ]
+    return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+
+
+def _slug(text: str, *, lower: bool = True) -> str:
+    """Return a name of letters, digits, dots, dashes and underscores only."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text.lower() if lower else text)

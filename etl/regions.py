@@ -1,4 +1,4 @@
-"""What its place in the genome tells of a gene: alternate locus, pseudo-autosomal, mitochondrial.
+"""Expressions that derive properties of genes from their genomic region.
 
 Each function returns an expression over ``species, stable_id, region, region_start`` of a table of genes.
 """
@@ -25,27 +25,27 @@ _MITOCHONDRIAL = ("mt", "m", "chrm", "chrmt", "mito", "mtdna", "mitochondrion", 
 
 
 def is_alternate() -> pl.Expr:
-    """Whether a gene lies on a haplotype or patch, or is the pseudo-autosomal copy on Y; false where nothing tells."""
+    """Test for haplotypes, patches and pseudo-autosomal copies on Y."""
     on_y = (pl.col("region") == "Y") & is_pseudoautosomal().fill_null(value=False)
     return (pl.col("region").str.contains(_ALTERNATE) | on_y | _copy_on_y()).fill_null(value=False)
 
 
 def is_mitochondrial() -> pl.Expr:
-    """Whether a gene lies on the mitochondrial genome; null without a region."""
+    """Test for the mitochondrial genome; null without a region."""
     return pl.col("region").str.to_lowercase().is_in(_MITOCHONDRIAL)
 
 
 def is_pseudoautosomal() -> pl.Expr:
-    """Whether a gene lies in a pseudo-autosomal region; null where its species or location is not known to tell."""
+    """Test for pseudo-autosomal regions; null without the location."""
     inside = pl.lit(value=False)
     for name, region, first, last in _PSEUDOAUTOSOMAL:
         here = (pl.col("species") == find(name).number) & (pl.col("region") == region)
         inside = inside | (here & pl.col("region_start").is_between(first, last))
     numbers = sorted({find(name).number for name, *_ in _PSEUDOAUTOSOMAL})
-    known = pl.col("species").is_in(numbers) & pl.col("region_start").is_not_null()
-    return pl.when(_copy_on_y()).then(pl.lit(value=True)).when(known).then(inside)
+    has_location = pl.col("species").is_in(numbers) & pl.col("region_start").is_not_null()
+    return pl.when(_copy_on_y()).then(pl.lit(value=True)).when(has_location).then(inside)
 
 
 def _copy_on_y() -> pl.Expr:
-    """Whether a stable ID is that of a copy on Y, as GENCODE calls them."""
+    """Test for copies on Y, as GENCODE names them."""
     return pl.col("stable_id").str.ends_with("_PAR_Y")

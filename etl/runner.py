@@ -1,4 +1,4 @@
-"""The one place that times the steps of a build and reports them; the steps themselves are pure."""
+"""Time the steps of a build and report them; the steps are pure."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a build, begun or finished.
+    """A running or finished step of a build.
 
     Parameters
     ----------
     name
-        What it does: read biomart, genes, map, write, ...
+        Name of the step: read biomart, genes, map, write, ...
     subject
-        On what: a file, a pair of species.
+        File or pair of species that is processed.
     rows
-        Rows that came out; None while it is running.
+        Number of resulting rows; None while the step is running.
     seconds
-        How long it took; 0 while it is running.
+        Duration; 0 while the step is running.
     done, total
-        Steps finished so far, and steps of the whole build.
+        Number of finished steps, and of all steps of the build.
     part
-        How much of how much of a running step is done, for steps that can tell.
+        Finished and total units of a running step, for steps that report them.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Runner:
     Parameters
     ----------
     report
-        Called with each step when it begins and when it is finished.
+        Callback that receives each step when it starts and when it ends.
     total
-        Steps of the whole build.
+        Number of steps of the build.
     """
 
     def __init__(self, report: Callable[[Step], None], total: int = 0) -> None:
@@ -62,11 +62,11 @@ class Runner:
         Parameters
         ----------
         name, subject
-            What is done, and on what.
+            Name and subject of the step.
         step
-            The step.
+            Function that does the work.
         rows
-            Counts its result.
+            Function that counts the rows of its result.
         """
         self._running = (name, subject)
         self._report(Step(name, subject, done=self._done, total=self._total))
@@ -78,12 +78,12 @@ class Runner:
         return result
 
     def part(self, done: int, total: int) -> None:
-        """Report how much of the running step is done.
+        """Report the progress of the running step.
 
         Parameters
         ----------
         done, total
-            In whatever unit the step counts.
+            Finished and total units, in any unit.
         """
         name, subject = self._running
         self._report(Step(name, subject, done=self._done, total=self._total, part=(done, total)))

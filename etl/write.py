@@ -1,10 +1,13 @@
-"""Writes a release: DuckDB file, invariants, Parquet beside it, manifest last."""
+"""Write a release: DuckDB file, Parquet files, manifest; all or nothing."""
 
 from __future__ import annotations
 
 import datetime
 import importlib.metadata
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,15 @@ import duckdb
 import polars as pl
 
 from homodb.etl.config import ReleaseConfig
-from homodb.etl.sources.records import to_arrow
+from homodb.etl.sources import to_arrow
 from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
-from homodb.schema.errors import BrokenReleaseError
-from homodb.schema.manifest import MANIFEST, Manifest, describe_file
+from homodb.schema.errors import BrokenReleaseError, OutputError, ReleaseError
+from homodb.schema.files import check_folder
+from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest
 from homodb.schema.strategies import Strategy
 from homodb.schema.vectors import FOLDER as VECTORS
 
-#: A total order of each table: what is written is sorted by it, so that equal inputs give equal Parquet bytes.
+#: Total order of each table, so that equal inputs give equal Parquet bytes.
 ORDER = {
     "release": "version",
     "provenance": "source, path",
@@ -39,22 +43,22 @@ ORDER = {
 }
 #: Tables that have one Parquet file per pair of species.
 _BY_PAIR = ("homology", "mapping")
-#: What the files are that lie among the vectors, by suffix.
+#: Kinds of the files in the folder of vectors, by suffix.
 _VECTOR_KINDS = {".parquet": "vectors", ".usearch": "index"}
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All tables of a release but ``release`` itself, and what the inputs held that it does not.
+    """All tables of a release except ``release``, and what they lack.
 
     Parameters
     ----------
     tables
-        Frames by table name, columns by the DDL's names; those left out stay empty.
+        Frames by table name, with the column names of the DDL; missing tables stay empty.
     default_embedding
         Number of the embedding that the views show; None without one.
     losses
-        One entry a reason: where, why, how many.
+        Losses by place and reason, with counts.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -63,12 +67,21 @@ class Contents:
 
 
 def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> Manifest:
-    """Write all files of a release into a folder that holds at most the vectors of its genes.
+    """Write all files of a release.
+
+    Parameters
+    ----------
+    folder
+        Folder that is empty or has the vectors of the genes.
+    release
+        Description of the release.
+    contents
+        Tables of the release.
 
     Raises
     ------
     BrokenReleaseError
-        If an invariant does not hold: such a build does not become a release.
+        If an invariant does not hold.
     """
     database = folder / f"homodb-{release.version}.duckdb"
     homodb_version = importlib.metadata.version("homodb")
@@ -89,7 +102,7 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         rows = _load(connection, {**contents.tables, "release": row})
         broken = broken_invariants(connection)
         if broken:
-            raise BrokenReleaseError("this build does not become a release: " + "; ".join(broken))
+            raise BrokenReleaseError("the build breaks invariants of a release: " + "; ".join(broken))
         parquet = _export(connection, folder)
         mapped = {name for (name,) in connection.execute("SELECT DISTINCT strategy FROM mapping").fetchall()}
         species = connection.execute("SELECT name FROM species ORDER BY species").fetchall()
@@ -126,7 +139,7 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
 
 
 def _load(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
-    """Insert every table, sorted; return the rows of each."""
+    """Insert every table, sorted, and return the number of rows of each."""
     connection.execute("BEGIN")
     for name in tables():
         if name in frames:
@@ -139,17 +152,17 @@ def _load(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFra
 
 
 def _export(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
-    """Write each table as Parquet, each file by its own ordered COPY."""
+    """Write each table as Parquet, each file with its own ordered COPY."""
     written: list[Path] = []
     names = dict(connection.execute("SELECT species, name FROM species").fetchall())
     for table in tables():
         place = folder / "parquet" / table
         place.mkdir(parents=True)
         if table in _BY_PAIR:
-            found = f'SELECT DISTINCT species_a, species_b FROM "{table}" ORDER BY ALL'  # noqa: S608
+            pairs = f'SELECT DISTINCT species_a, species_b FROM "{table}" ORDER BY ALL'  # noqa: S608
             parts = [
                 (f"{names[a]}.{names[b]}", f"WHERE species_a = {int(a)} AND species_b = {int(b)}")
-                for a, b in connection.execute(found).fetchall()
+                for a, b in connection.execute(pairs).fetchall()
             ]
         else:
             parts = [(table, "")]
@@ -162,3 +175,77 @@ def _export(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
             )
             written.append(path)
     return written
+
+
+def check_output(folder: Path, version: str) -> None:
+    """Check that a folder is new, empty, or an earlier build of this release.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, is not writable, or has other files or another release.
+    """
+    check_folder(folder)
+    if not folder.exists():
+        return
+    if not any(folder.iterdir()):
+        return
+    try:
+        earlier = read_manifest(folder)
+    except ReleaseError as error:
+        raise OutputError(f"{folder}: is neither empty nor a release. Use a new or empty folder") from error
+    if earlier.version != version:
+        raise OutputError(
+            f"{folder}: has release {earlier.version}, but this build is {version}. Use a new or empty folder"
+        )
+    own = {MANIFEST, *(file.path for file in earlier.files)}
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    foreign = sorted(file for file in files if file not in own)
+    if foreign:
+        raise OutputError(
+            f"{folder}: has files that a build of release {version} would delete "
+            f"({', '.join(foreign[:3])}). Move them, or use a new or empty folder"
+        )
+
+
+@contextmanager
+def staged_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that replaces the output folder on success.
+
+    A build that fails or is killed leaves the output folder unchanged. The remains of a killed build beside it
+    (``.<name>.building-*``) can be deleted.
+
+    Raises
+    ------
+    OutputError
+        If the folder is not writable.
+    """
+    folder = folder.resolve()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    try:
+        staging.chmod(0o755)
+        yield staging
+        _put_in_place(staging, folder)
+    except (OSError, duckdb.IOException) as error:
+        raise OutputError(f"{folder}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    """Move a finished release to its place, or restore the earlier build."""
+    if not folder.exists():
+        staging.rename(folder)
+        return
+    previous = staging.with_name(f"{staging.name}-previous")
+    folder.rename(previous)
+    try:
+        staging.rename(folder)
+    except OSError:
+        previous.rename(folder)
+        raise
+    shutil.rmtree(previous)

@@ -12,6 +12,8 @@ from enum import StrEnum
 from importlib import metadata, util
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from homodb.query.cached import Cached, Kind, cached
 from homodb.query.catalogs import CATALOG_VARIABLE, place_of
 from homodb.query.configuration import configuration
@@ -21,8 +23,8 @@ from homodb.schema.connect import schema_version
 from homodb.schema.errors import CacheError, HomodbError, ReleaseError
 from homodb.schema.manifest import read_manifest
 
-#: A line ``harmonypy>=0.0.10; extra == 'integrate'`` of homodb's metadata; extras stand there by their packages.
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;]*(?:;.*\bextra\s*==\s*['\"](?P<of>\w+))?")
+#: The extra that a line such as ``harmonypy>=0.0.10; extra == 'integrate'`` of homodb's metadata is for.
+_EXTRA = re.compile(r"\bextra\s*==\s*['\"](\w+)")
 #: What each extra is for.
 EXTRAS = {
     "etl": "for ESM2 embeddings",
@@ -108,7 +110,7 @@ def release_in_use(release: str | None = None) -> str:
 
 def lacking(extra: str) -> list[str]:
     """Return the packages of an extra that are not installed."""
-    return [name for name in _required()[extra] if _version(name) is None]
+    return [one.name for one in _required()[extra] if _version(one.name) is None]
 
 
 def _itself() -> Iterator[Finding]:
@@ -121,25 +123,26 @@ def _itself() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for extra, packages in _required().items():
         missing = lacking(extra)
-        there = ", ".join(f"{name} {_version(name)}" for name in packages if name not in missing)
-        if extra == "":
-            remedy = "pip install homodb" if missing else ""
-            yield Finding("packages", "plain install", State.BROKEN if missing else State.OK, there, remedy)
-            continue
-        state = State.MISSING if missing else State.OK
-        has = f"has {there}" if missing and there else there
-        told = [EXTRAS.get(extra, ""), f"lacks {', '.join(missing)}" if missing else "", has]
-        remedy = f"pip install 'homodb[{extra}]'" if missing else ""
-        yield Finding("packages", extra, state, "; ".join(filter(None, told)), remedy)
+        versions = {one: version for one in packages if (version := _version(one.name)) is not None}
+        there = ", ".join(f"{one.name} {version}" for one, version in versions.items())
+        unfit = [
+            f"{one.name} {version} is installed, which needs to be {one.specifier}"
+            for one, version in versions.items()
+            if not one.specifier.contains(version, prereleases=True)
+        ]
+        has = f"has {there}" if missing and there and extra else there
+        told = [EXTRAS.get(extra, ""), *unfit, f"lacks {', '.join(missing)}" if missing else "", has]
+        state = State.BROKEN if unfit or (missing and not extra) else State.MISSING if missing else State.OK
+        remedy = "" if state is State.OK else f"pip install 'homodb[{extra}]'" if extra else "pip install homodb"
+        yield Finding("packages", extra or "plain install", state, "; ".join(filter(None, told)), remedy)
 
 
-def _required() -> dict[str, list[str]]:
+def _required() -> dict[str, list[Requirement]]:
     """Return the packages of a plain install (under the empty name) and of each extra."""
-    packages: dict[str, list[str]] = {"": []}
+    packages: dict[str, list[Requirement]] = {"": []}
     for text in metadata.requires("homodb") or []:
-        found = _REQUIREMENT.match(text)
-        if found is not None:
-            packages.setdefault(found["of"] or "", []).append(found["name"])
+        extra = _EXTRA.search(text)
+        packages.setdefault(extra[1] if extra else "", []).append(Requirement(text))
     return packages
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 
 from homodb.query.hints import hints
+from homodb.query.names import name_texts
 from homodb.query.readings import VERSION, readings
 from homodb.query.release import Release
 from homodb.schema.species import KEYS_PER_SPECIES, Species
@@ -29,11 +31,14 @@ _MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
     "hint": pl.String,
 }
 
+#: Whether a row has a name at all: one that is missing or blank means no gene.
+HAS_NAME = pl.col("name").str.contains(r"\S")
+
 #: Later readings of a name stand so far apart in the order of rules.
 _STAGE = 1000
 
 
-def resolve(release: Release, names: Sequence[str], species: Species) -> pl.DataFrame:
+def resolve(release: Release, names: Iterable[Any], species: Species) -> pl.DataFrame:
     """Find the gene that each name means in a species.
 
     Parameters
@@ -41,7 +46,7 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     release
         An open release.
     names
-        Stable IDs (with or without version), symbols, aliases, mixed.
+        Stable IDs (with or without version), symbols, aliases, mixed; a missing one is an empty name and no gene.
     species
         The species that they are of.
 
@@ -64,7 +69,7 @@ def resolve(release: Release, names: Sequence[str], species: Species) -> pl.Data
     genome if it has a digit or names the species, and is no symbol and not another species' assembly: ``adt_CD4`` is no
     gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
     """
-    asked = pl.DataFrame({"name": pl.Series(names, dtype=pl.String)})
+    asked = pl.DataFrame({"name": pl.Series(name_texts(names), dtype=pl.String)})
     different = asked["name"].unique(maintain_order=True)
     known = _by_exact_name(release, different, species)
     rest = _without(different, known)

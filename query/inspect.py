@@ -13,10 +13,12 @@ import polars as pl
 from homodb.query.era import era
 from homodb.query.genes import resolve
 from homodb.query.hints import about_synonyms
+from homodb.query.names import name_texts, unnamed_note
 from homodb.query.release import Release, open_release
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.query.slots import read_part, slot_table, slots
 from homodb.query.stored import opened as open_stored
+from homodb.query.translate import stores
 from homodb.query.translate.detect import are_positions, detect_species, species_votes
 from homodb.query.understood import forms, kinds, unresolved
 from homodb.schema.counted import counted
@@ -150,7 +152,7 @@ def inspect(
             there = ", ".join(map(repr, var.columns)) or "none"
             close = did_you_mean(column, map(str, var))
             raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {there}{close}")
-        names = [str(name) for name in (var.index if column is None else var[column])]
+        names = name_texts(var.index if column is None else var[column])
         votes = species_votes(opened, names)
         notes: list[str] = []
         species = _species(opened, names, source, notes)
@@ -192,11 +194,11 @@ def _species(
 def _columns(release: Release, var: Any) -> pl.DataFrame:
     rows = []
     for name in var.columns:
-        texts = list(dict.fromkeys(value for value in var[name].astype(object) if isinstance(value, str)))
-        if not texts or are_positions(texts):
+        names = list(dict.fromkeys(value for value in var[name].tolist() if isinstance(value, str)))
+        if not names or are_positions(names):
             continue
-        best = species_votes(release, texts).sort("known", descending=True).row(0, named=True)
-        share = best["known"] / len(texts)
+        best = species_votes(release, names).sort("known", descending=True).row(0, named=True)
+        share = best["known"] / len(names)
         if share >= _SHARE:
             rows.append((str(name), best["species"], share))
     return pl.DataFrame(
@@ -205,8 +207,9 @@ def _columns(release: Release, var: Any) -> pl.DataFrame:
 
 
 def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame) -> list[str]:
-    notes = []
-    repeated = len(names) - len(set(names))
+    notes = unnamed_note(names)
+    named = [name for name in names if name]
+    repeated = len(named) - len(set(named))
     if repeated:
         notes.append(f"{counted(repeated, 'name stands', 'names stand')} there more than once")
     if are_positions(names):
@@ -223,13 +226,12 @@ def _obs(path: Path, stored: Any) -> tuple[int, list[tuple[str, str]]]:
     obs = stored["obs"]
     if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
         return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
-    index = obs[obs.attrs["_index"]] if "_index" in obs.attrs else read_part(path, stored, "obs").index
+    cells = stores.height(obs) if "_index" in obs.attrs else len(read_part(path, stored, "obs"))
     told = []
     for name in obs.attrs.get("column-order", []):
-        column = obs[name]
-        many = column["categories"].shape[0] if not hasattr(column, "shape") and "categories" in column else None
+        many = stores.categories(obs[name])
         told.append(str(name) if many is None else f"{name} ({many:,})")
-    return int(index.shape[0]), [("obs", ", ".join(told))] if told else []
+    return cells, [("obs", ", ".join(told))] if told else []
 
 
 def _parts(stored: Any) -> list[tuple[str, str]]:

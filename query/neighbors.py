@@ -41,7 +41,7 @@ def neighbors(
     release
         An open release, with its folder.
     genes
-        Names of genes of the source species, of any kind.
+        Names of genes of the source species, of any kind, as :meth:`Release.orthologs` takes them.
     source, target
         The two species, by any name; they may be one, and then a gene is not its own neighbour.
     k
@@ -79,7 +79,7 @@ def neighbors(
         raise ValueError(f"k is {k}; wanted 1 or more neighbours")
     here, there = release.find_species(source), release.find_species(target)
     chosen = find_embedding(release, embedding)
-    names = [genes] if isinstance(genes, str) else list(genes)
+    names = [genes] if isinstance(genes, str) else genes
     resolved = resolve(release, names, here)
     if resolved["gene"].is_null().all():
         raise UnknownGeneError(unknown_message(release, resolved, here))

@@ -30,7 +30,8 @@ def orthologs(
     release
         An open release.
     genes
-        Names of genes of the source species, of any kind; None for the whole mapping.
+        Names of genes of the source species, of any kind, in a list, Series or Index (one that is missing is an empty
+        name, which is unknown); None for the whole mapping.
     source, target
         The two species, by any name.
     strategy
@@ -58,7 +59,7 @@ def orthologs(
             "SELECT * FROM ortholog WHERE source_species = ? AND target_species = ? AND strategy = ? ORDER BY rank",
             [pair.source.name, pair.target.name, str(chosen)],
         )
-    names = [genes] if isinstance(genes, str) else list(genes)
+    names = [genes] if isinstance(genes, str) else genes
     found = resolve(release, names, pair.source)
     if found["gene"].is_null().all():
         raise UnknownGeneError(unknown_message(release, found, pair.source))

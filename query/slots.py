@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from homodb.query.stored import DAMAGED, read_element
+from homodb.query.translate.slots import RAW, stored_slots
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.errors import TranslationError
 
@@ -57,24 +59,21 @@ def read_part(path: Path, group: Any, part: str) -> Any:
     TranslationError
         If it is damaged.
     """
-    from anndata.io import read_elem
-
     try:
-        return read_elem(group[part])
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        return read_element(group[part])
+    except DAMAGED as error:
         what = (str(error).splitlines() or [type(error).__name__])[0]
         raise TranslationError(f"{path}: {part} cannot be read ({what})") from error
 
 
 def slots(path: Path, group: Any) -> list[Slot]:
     """List the matrices of cells and genes, and judge each by a sample of its rows."""
-    places = {"X": "X"} if "X" in group else {}
-    if "layers" in group:
-        places |= {f"layers[{name!r}]": f"layers/{name}" for name in group["layers"]}
-    if "raw" in group and "X" in group["raw"]:
-        places["raw.X"] = "raw/X"
+    found = stored_slots(group)
     logged = "uns" in group and "log1p" in group["uns"]
-    return [_slot(path, name, group[place], logged=logged and name == "X") for name, place in places.items()]
+    return [
+        _slot(path, "raw.X" if slot == RAW else slot.label, found.matrix(slot), logged=logged and slot.label == "X")
+        for slot in found.all()
+    ]
 
 
 def _slot(path: Path, name: str, element: Any, *, logged: bool) -> Slot:

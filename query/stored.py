@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 
 #: What a folder holds that is a zarr store.
 _STORE = ("zarr.json", ".zgroup", ".zmetadata")
+#: What readers raise of a file that is damaged.
+DAMAGED = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError)
+#: Encodings of arrays and of groups that anndata 0.11 to 0.13 write or read, and their versions.
+_ARRAYS = dict.fromkeys(("array", "bytes", "numeric-scalar", "rec-array", "string", "string-array"), ("0.2.0",))
+_ARRAYS["null"] = ("0.1.0",)
+_GROUPS = dict.fromkeys(
+    (
+        "anndata", "awkward-array", "csc_matrix", "csr_matrix", "dict", "nullable-boolean", "nullable-integer",
+        "nullable-string-array", "raw",
+    ),
+    ("0.1.0",),
+) | {"categorical": ("0.2.0",), "dataframe": ("0.1.0", "0.2.0")}  # fmt: skip
 #: Names of entries that a message shows.
 _SHOWN = 8
 
@@ -79,18 +92,56 @@ def read_whole(path: Path) -> anndata.AnnData:
         If it is not there, or is no AnnData.
     """
     import anndata
-    from anndata._io.specs.registry import IORegistryError  # anndata has it nowhere public
 
-    damaged = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IORegistryError)
-    with opened(path):
+    with opened(path) as root:
         try:
+            _check_encodings(root)
             return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
         except MemoryError as error:
             raise TranslationError(f"{path}: does not fit into memory ({_first(error)})") from error
         except PermissionError as error:
             raise _unreadable(path, error) from error
-        except damaged as error:
+        except DAMAGED as error:
             raise _none(path, _first(error)) from error
+
+
+def read_element(element: Any) -> Any:
+    """Read an element of a file into memory, of any encoding that anndata 0.11 to 0.13 write.
+
+    Raises
+    ------
+    OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError
+        If it is damaged, or is none: :data:`DAMAGED`.
+    """
+    from anndata.io import read_elem
+
+    _check_encodings(element)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read_elem(element)
+
+
+def encoding(element: Any) -> str:
+    """Return an element's encoding type, or nothing."""
+    told = element.attrs.get("encoding-type", "")
+    return told if isinstance(told, str) else ""
+
+
+def walk(element: Any) -> Iterator[Any]:
+    """Yield an element and all that it holds."""
+    yield element
+    if not hasattr(element, "shape"):
+        for name in element:
+            yield from walk(element[name])
+
+
+def _check_encodings(element: Any) -> None:
+    """Refuse what anndata has no reader for; its own error for that is of a class that it does not give away."""
+    for one in walk(element):
+        kind = _ARRAYS if hasattr(one, "shape") else _GROUPS
+        form, version = encoding(one), str(one.attrs.get("encoding-version", ""))
+        if form and version not in kind.get(form, ()):
+            raise ValueError(f"{one.name} is of an encoding that is not known, {form!r} {version}")
 
 
 def _hdf5(path: Path) -> Any:

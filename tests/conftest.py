@@ -12,10 +12,7 @@ import pytest
 from hypothesis import settings
 
 import homodb
-from homodb.etl.build import build
-from homodb.etl.config import ReleaseConfig
-from homodb.etl.index import write_index
-from homodb.etl.write import Contents, write_release
+from homodb.etl import Contents, ReleaseConfig, build_release, write_index, write_release
 from homodb.schema.vectors import FOLDER, GeneVectors, index_file, vectors_file, write_vectors
 
 #: A property that takes long on a loaded machine has not failed: nothing here is judged by the clock.
@@ -36,7 +33,7 @@ def toy_config() -> Path:
 @pytest.fixture(scope="session")
 def toy_folder(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> Path:
     folder = tmp_path_factory.mktemp("toy") / "release"
-    build(toy_config, folder)
+    build_release(toy_config, folder)
     return folder
 
 
@@ -57,7 +54,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def real_folder(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
     folder = tmp_path_factory.mktemp("real") / "release"
-    build(shared_data / "pllm" / "release.toml", folder)
+    build_release(shared_data / "pllm" / "release.toml", folder)
     return folder
 
 

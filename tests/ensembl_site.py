@@ -19,8 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
-from homodb.etl.simulate.run import simulate
-from homodb.etl.simulate.settings import Settings
+from homodb.etl.simulate import Settings, simulate
 
 RELEASE = 9999
 OLD = 1_700_000_000

@@ -14,15 +14,17 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from markdown.extensions.toc import slugify
 from typer.main import get_command
 
 import homodb
 from homodb.cli.app import app
 from homodb.schema.strategies import EvidenceClass, Strategy
+from tests.blocks import WIDTH, console_blocks, shown
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "releases").glob("*.md")]
+    page for folder in ("", "docs", "benchmarks", "releases", "tests/toy") for page in (ROOT / folder).glob("*.md")
 )
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
@@ -54,9 +56,16 @@ def test_generated_pages_are_those_that_the_sources_give() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_inside_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text()):
         if not re.match(r"[a-z]+:", target):
-            assert (page.parent / target).exists(), target
+            to = page.parent / target if target else page
+            assert to.exists(), target
+            assert not anchor or anchor in _anchors(to.read_text()), f"{target}#{anchor}"
+
+
+def _anchors(page: str) -> set[str]:
+    """Return the anchors of the headings of a page."""
+    return {slugify(heading, "-") for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE)}
 
 
 def test_every_page_has_its_place_in_the_site() -> None:
@@ -65,16 +74,18 @@ def test_every_page_has_its_place_in_the_site() -> None:
     listed = re.findall(r"[\w/-]+\.md", nav)
     pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
     assert sorted(listed) == sorted([*pages, *hooks.OUTSIDE.values()])
+    assert len(listed) <= 34  # a reader finds a page by reading the list of them
 
 
 def test_links_are_rewritten_for_the_site() -> None:
     rewritten = _loaded("hooks").rewritten
-    assert rewritten("[a](../benchmarks/RESULTS.md#x)", "translate.md") == "[a](results.md#x)"
-    assert rewritten("[a](docs/build.md) ![b](docs/images/dial.svg)", "changelog.md") == (
+    assert rewritten("[a](../benchmarks/RESULTS.md#x)", "score.md", "docs/score.md") == "[a](benchmarks.md#x)"
+    assert rewritten("[a](../benchmarks/RESULTS.md)", "score.md", "docs/score.md") == "[a](benchmarks.md#measurements)"
+    assert rewritten("[a](docs/build.md) ![b](docs/images/dial.svg)", "changelog.md", "CHANGELOG.md") == (
         "[a](build.md) ![b](images/dial.svg)"
     )
-    assert rewritten("[a](../evidence.md)", "decisions/README.md") == "[a](../evidence.md)"
-    assert rewritten("[`x`](../schema/near.py), [y](https://z.org), [w](#v)", "build.md") == (
+    assert rewritten("[a](../docs/tron.md)", "benchmarks.md", "benchmarks/RESULTS.md") == "[a](tron.md)"
+    assert rewritten("[`x`](../schema/near.py), [y](https://z.org), [w](#v)", "build.md", "docs/build.md") == (
         "`x`, [y](https://z.org), [w](#v)"
     )
 
@@ -86,20 +97,32 @@ def test_the_site_loads_nothing_from_elsewhere() -> None:
         assert "url(" not in style.read_text() and "@import" not in style.read_text()
 
 
-def _console_blocks(page: Path) -> list[tuple[str, str]]:
-    """Commands shown after ``$`` in console blocks, each with the output shown below it."""
-    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
-    shown = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
-    return [(command, output) for command, output in shown]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks_fit(page: Path) -> None:
+    for block in re.findall(r"^```.*\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE):
+        assert [line for line in block.splitlines() if len(line) > WIDTH] == []
+
+
+def test_old_addresses_lead_to_sections(tmp_path: Path) -> None:
+    hooks = _loaded("hooks")
+    pages = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+    pages["benchmarks"] += (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    for old, new in hooks.MOVED.items():
+        name, _, anchor = new.partition(".html")
+        assert old not in pages
+        assert not anchor or anchor.removeprefix("#") in _anchors(pages[name]), new
+    hooks.on_post_build({"site_dir": str(tmp_path)})
+    assert 'url=languages.html#julia"' in (tmp_path / "from_julia.html").read_text()
+    assert 'url=../decisions.html#7-duckdb-files"' in (tmp_path / "decisions/0007-duckdb-files.html").read_text()
 
 
 def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) -> None:
     for cells in (shared_data / "cells").glob("*.h5ad"):
         (tmp_path / cells.name).symlink_to(cells)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    blocks = _console_blocks(ROOT / "README.md")
+    blocks = console_blocks((ROOT / "README.md").read_text())
     assert len(blocks) >= 8
-    for command, shown in blocks:
+    for command, output in blocks:
         assert command.startswith("homodb ")
         typed = command.replace("release.toml", str(shared_data / "pllm" / "release.toml"))
         done = subprocess.run(
@@ -107,12 +130,7 @@ def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) 
             env=os.environ | {"PATH": path},
         )  # fmt: skip
         assert not done.returncode, done.stderr
-        assert _lines(done.stdout) == _lines(shown), command
-
-
-def _lines(text: str) -> list[str]:
-    """Return lines to compare; DuckDB's file is of another size from build to build, the same in content."""
-    return [re.sub(r"\d+\.\d MB", "? MB", line.rstrip()) for line in text.strip().splitlines()]
+        assert shown(done.stdout) == shown(output), command
 
 
 def test_glossary_has_every_name_that_is_stored() -> None:

@@ -15,22 +15,39 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
+from tests.blocks import console_blocks, section, shown
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-#: What differs from run to run or from machine to machine.
-_LOOSE = re.compile(r"\d+\.\d MB")
+#: Sections with simulated cells in pages that otherwise have real ones: they go on from the five-minute start.
+SIMULATED = {"join": "Three species, step by step", "build": "A species that Ensembl lacks"}
+#: Pages with real cells, each gone through in an empty folder; comparing goes through a grid, which takes minutes.
+REAL = ["identifiers", "integrate", "markers", "score", "annotate", "translate", "lists", "join"]
+LONG = ["compare"]
 
 
-def commands(page: str) -> list[tuple[str, str]]:
-    blocks = re.findall(r"```console\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
-    return re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
+def text_of(page: str) -> str:
+    """Return a page without its section of simulated cells."""
+    text = (DOCS / f"{page}.md").read_text("utf-8")
+    return text.replace(section(text, SIMULATED[page]), "") if page in SIMULATED else text
+
+
+def simulated(page: str) -> str:
+    """Return the section of a page that has simulated cells."""
+    return section((DOCS / f"{page}.md").read_text("utf-8"), SIMULATED[page])
+
+
+def test_every_console_block_is_gone_through() -> None:
+    pages = {path.stem: path.read_text("utf-8") for path in DOCS.glob("*.md")}
+    others = {"index", "languages"}  # below, and test_languages.py
+    assert {page for page, text in pages.items() if "```console" in text} == {*SIMULATED, *REAL, *LONG, *others}
+    assert not console_blocks(text_of("build"))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the five-minute start was gone through; the other guides go on from there."""
     folder = tmp_path_factory.mktemp("guides")
-    go_through("index.md", folder)
+    go_through(text_of("index"), folder)
     return folder
 
 
@@ -55,16 +72,12 @@ def run(command: str, folder: Path, release: Path | None, *, refused: bool = Fal
     return done.stdout
 
 
-def go_through(page: str, folder: Path, release: Path | None = None) -> None:
-    shown = commands(page)
-    assert shown
-    for command, expected in shown:
+def go_through(text: str, folder: Path, release: Path | None = None) -> None:
+    blocks = console_blocks(text)
+    assert blocks
+    for command, expected in blocks:
         printed = run(command, folder, release, refused=expected.startswith("homodb: "))
-        assert lines(printed) == lines(expected), command
-
-
-def lines(text: str) -> list[str]:
-    return [_LOOSE.sub("? MB", line.rstrip()) for line in text.strip("\n").splitlines()]
+        assert shown(printed) == shown(expected), command
 
 
 def test_five_minute_start(folder: Path) -> None:
@@ -79,37 +92,30 @@ def test_five_minute_start_in_python(folder: Path) -> None:
 
 
 def test_three_species(folder: Path) -> None:
-    go_through("three_species.md", folder)
+    go_through(simulated("join"), folder)
 
 
 def test_a_species_that_ensembl_lacks(folder: Path) -> None:
-    page = (DOCS / "no_ensembl.md").read_text("utf-8")
-    (config,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    text = simulated("build")
+    (config,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     (folder / "mine.toml").write_text(config)
-    go_through("no_ensembl.md", folder)
-
-
-#: Pages that show real cells, each gone through in an empty folder; comparing goes through a grid, which takes minutes.
-REAL = ["identifiers", "integrate", "markers", "report", "annotate", "translate", "lists", "join"]
+    go_through(text, folder)
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("page", [*REAL, *(["compare"] if "HOMODB_LONG" in os.environ else [])])
+@pytest.mark.parametrize("page", [*REAL, *(LONG if "HOMODB_LONG" in os.environ else [])])
 def test_pages_with_real_cells(
     page: str, real_folder: Path, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "rel").symlink_to(real_folder)
     for cells in (shared_data / "cells").glob("*.h5ad"):
         (tmp_path / cells.name).symlink_to(cells)
-    for command, content in commands(f"{page}.md"):
+    for command, content in console_blocks(text_of(page)):
         if command.startswith("cat "):  # files that the page itself shows
             (tmp_path / command.removeprefix("cat ")).write_text(content)
     if page == "translate":
         _write_logged(tmp_path)
-    if page == "report":  # it goes on from what another page made
-        shown = [command for command, _ in commands("integrate.md")][:1]
-        run(shown[0], tmp_path, real_folder)
-    go_through(f"{page}.md", tmp_path, real_folder)
+    go_through(text_of(page), tmp_path, real_folder)
     if page == "lists":
         _check_python(f"{page}.md", tmp_path, monkeypatch)
 
@@ -125,9 +131,9 @@ def _write_logged(folder: Path) -> None:
 
 def _check_python(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run what a page shows at Python's prompt."""
-    shown = re.findall(r"```python\n(>>> .*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
-    assert shown
+    examples = re.findall(r"```python\n(>>> .*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+    assert examples
     monkeypatch.chdir(folder)
-    for number, text in enumerate(shown):
+    for number, text in enumerate(examples):
         test = doctest.DocTestParser().get_doctest(text, {"homodb": homodb}, page, f"{page}, {number}", 0)
         assert doctest.DocTestRunner().run(test).failed == 0

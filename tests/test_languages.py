@@ -1,4 +1,4 @@
-"""The pages for users of R and of DuckDB's command line, run where these are installed."""
+"""The page for users of R and of DuckDB's command line, run where these are installed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+from tests.blocks import console_blocks
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "languages.md").read_text("utf-8")
 #: Blocks of R, and what they print.
-R = re.findall(
-    r"```r\n((?:(?!```).*\n)+)```\n\n```text\n((?:(?!```).*\n)*)```", (DOCS / "from_r.md").read_text("utf-8")
-)
-SHELL = [
-    (command, shown)
-    for block in re.findall(r"```console\n(.*?)```", (DOCS / "from_duckdb.md").read_text("utf-8"), re.DOTALL)
-    for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-]
+R = re.findall(r"```r\n((?:(?!```).*\n)+)```\n\n```text\n((?:(?!```).*\n)*)```", PAGE)
+SHELL = console_blocks(PAGE)
 
 
 @pytest.fixture

@@ -64,7 +64,9 @@ def test_constraints_pin_every_direct_dependency() -> None:
     pinned = {
         line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
     }
-    wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    groups = project["dependency-groups"]
+    assert {one["include-group"] for one in groups.pop("dev")} == set(groups)
+    wanted = [*project["project"]["dependencies"], *(name for group in groups.values() for name in group)]
     names = {name.split(">=")[0].split("[")[0].lower() for name in wanted}
     assert names <= pinned
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()

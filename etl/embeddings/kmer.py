@@ -1,14 +1,14 @@
-"""A k-mer profile: the embedding where no weights of a language model are at hand.
+"""The k-mer profile: an embedding that needs no weights.
 
-It counts which short words of residues a protein holds, and knows nothing else: no alignment, no structure, no
-learning, no corpus. Proteins that share words correlate, so it finds orthologs whose sequences are still alike. It is
-no protein language model, and how it does says nothing about how ESM2 does.
+It counts the short words of residues in a protein, and uses nothing else: no alignment, no structure, no training, no
+corpus. Proteins that share words correlate, so it finds orthologs whose sequences are still similar. It is not a
+protein language model, and its results say nothing about those of ESM2.
 
 Residues are read in the 15 classes of Murphy, Wallqvist and Levy 2000 (https://doi.org/10.1093/protein/13.3.149),
-words are four classes in a row, and the 50 625 possible words are dealt out to 2 048 bins by a fixed hash, SplitMix64
+words are four classes in a row, and the 50 625 possible words are assigned to 2 048 bins by a fixed hash, SplitMix64
 (Steele, Lea and Flood 2014, https://doi.org/10.1145/2660193.2660195). A vector holds the square root of the share of
 the protein's words in each bin (Hellinger's form of a distribution: the squares add up to 1), so that neither length
-nor one repeated motif outweighs the rest. ``docs/embeddings.md`` says what other choices gave.
+nor one repeated motif outweighs the rest. ``docs/embeddings.md`` compares it with other choices.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import numpy.typing as npt
 
 from homodb.etl.embeddings.model import Identity, Long
 
-#: Residues that count as the same. J is I or L, U is a cysteine with selenium, O a lysine derivative.
+#: Residues that count as equal. J is I or L, U is a cysteine with selenium, O a lysine derivative.
 _CLASSES = ("LVIMJ", "CU", "A", "G", "S", "T", "P", "FY", "W", "E", "D", "N", "Q", "KRO", "H")
 _WORD = 4
 _BITS = 11
 
-#: Residues and proteins that are worked on at once: what is in hand stays within a processor's cache.
+#: Residues and proteins of a block, which fits the cache of a processor.
 _RESIDUES, _PROTEINS = 1 << 18, 256
 
 
@@ -35,8 +35,8 @@ _RESIDUES, _PROTEINS = 1 << 18, 256
 class Kmer:
     """The k-mer profile.
 
-    A vector depends on its sequence alone and is the same to the byte on any machine: integers are counted, and a
-    division and a square root are what IEEE 754 fixes.
+    A vector depends on its sequence alone and is the same to the byte on any machine: integers are counted, and IEEE
+    754 defines the division and the square root exactly.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class Kmer:
 
     @property
     def identity(self) -> Identity:
-        """What makes its vectors what they are."""
+        """Identity of the model."""
         return Identity("kmer", layer=None, long=Long.WHOLE, precision="float32", weights=None, dimensions=1 << _BITS)
 
     def embed(self, sequences: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -58,15 +58,14 @@ class Kmer:
         Parameters
         ----------
         sequences
-            Amino acids in upper case. Words with X, B, Z (which stand for several classes) or with any other
-            letter are left out.
+            Amino acids in upper case. Words with X, B, Z (which stand for several classes) or any other letter are
+            left out.
 
         Returns
         -------
         numpy.ndarray
-            One vector per protein, shape (sequences, 2048), float32, no value below zero. A protein without any
-            word (fewer than four residues, or all unknown) has the zero vector, whose correlation with anything
-            is unknown.
+            One vector per protein, shape (sequences, 2048), float32, not negative. A protein without any word (fewer
+            than four residues, or all unknown) has the zero vector, whose correlations are undefined.
         """
         vectors = np.zeros((len(sequences), 1 << _BITS), np.float32)
         for start, stop in _blocks([len(sequence) for sequence in sequences]):
@@ -77,7 +76,10 @@ class Kmer:
 
 
 def _blocks(lengths: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield ranges of proteins that are worked on at once; a longer one than a block allows is one of its own."""
+    """Yield the range of proteins of each block.
+
+    A protein longer than a block is a block of its own.
+    """
     start = residues = 0
     for stop, length in enumerate(lengths):
         if stop > start and (residues + length > _RESIDUES or stop - start == _PROTEINS):
@@ -89,25 +91,25 @@ def _blocks(lengths: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _counts(sequences: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return how many words of each protein are in each bin, shape (sequences, bins)."""
-    # a line end after each protein is no residue, so that no word reaches into the next one
+    """Count the words of each protein in each bin, shape (sequences, bins)."""
+    # a line end after each protein is not a residue, so no word extends into the next protein
     letters = np.frombuffer("\n".join([*sequences, ""]).encode("ascii", "replace"), np.uint8)
     classes = _class_of_letter()[letters]
     windows = max(len(classes) - _WORD + 1, 0)
     word = np.zeros(windows, np.int32)
-    known = np.ones(windows, np.bool_)
+    is_word = np.ones(windows, np.bool_)
     for place in range(_WORD):
         residue = classes[place : place + windows]
         word = word * len(_CLASSES) + residue
-        known &= residue >= 0
+        is_word &= residue >= 0
     protein = np.repeat(np.arange(len(sequences)), [len(sequence) + 1 for sequence in sequences])[:windows]
-    bins = _bin_of_word()[word[known]] + (protein[known] << _BITS)
+    bins = _bin_of_word()[word[is_word]] + (protein[is_word] << _BITS)
     return np.bincount(bins, minlength=len(sequences) << _BITS).reshape(len(sequences), -1)
 
 
 @cache
 def _class_of_letter() -> npt.NDArray[np.int32]:
-    """Return the class of each byte; -1 for what is no known residue."""
+    """Return the class of each byte; -1 if it is not a known residue."""
     table = np.full(256, -1, np.int32)
     for number, residues in enumerate(_CLASSES):
         table[np.frombuffer(residues.encode(), np.uint8)] = number
@@ -116,7 +118,10 @@ def _class_of_letter() -> npt.NDArray[np.int32]:
 
 @cache
 def _bin_of_word() -> npt.NDArray[np.int64]:
-    """Return the bin of each word: the high bits of SplitMix64's output, seed 0, at the word's number."""
+    """Return the bin of each word.
+
+    It is the high bits of SplitMix64, seed 0, at the word's number.
+    """
     state = np.arange(1, len(_CLASSES) ** _WORD + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,4 +1,4 @@
-"""What an embedding model is to the rest of homodb: a name, a shape, and a pure function from sequences to vectors."""
+"""Interface of an embedding model."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-#: Where a model computes; ``auto`` is the fastest that is there.
+#: Devices that a model computes on; ``auto`` is the fastest available.
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 class Long(StrEnum):
-    """What is done with proteins that are longer than a model reads at once."""
+    """Treatment of proteins that are longer than a model reads at once."""
 
-    #: The model reads any length.
+    #: The model reads proteins of any length.
     WHOLE = "whole"
-    #: Residues beyond the model's limit are left out (the reference's way).
+    #: Residues beyond the model's limit are left out, as in the reference implementation.
     TRUNCATE = "truncate"
-    #: Overlapping windows, averaged by residues.
+    #: Overlapping windows are averaged over residues.
     WINDOW = "window"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes the vectors of two runs the same: the key of a store.
+    """Everything that determines the vectors of a model: the key of a store.
 
     Parameters
     ----------
     model
-        ``kmer``, or a checkpoint's name.
+        ``kmer``, or the name of a checkpoint.
     layer
-        Layer that vectors come from; None for a model without layers.
+        Layer that the vectors come from; None for a model without layers.
     long
-        What is done with long proteins.
+        Treatment of long proteins.
     precision
         ``float32``, ``bfloat16`` or ``float16``.
     weights
@@ -55,11 +55,11 @@ class Identity:
 
 
 class Model(Protocol):
-    """An embedding model, ready to compute."""
+    """An embedding model that is loaded and ready to compute."""
 
     @property
     def identity(self) -> Identity:
-        """What makes its vectors what they are."""
+        """Identity of the model."""
         ...
 
     def embed(self, sequences: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""From vectors of proteins to vectors of genes: how the isoforms of a gene make one vector."""
+"""Pooling of the vectors of a gene's isoforms to one vector."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import polars as pl
 
 from homodb.schema.vectors import GeneVectors
 
-#: Vectors of proteins by checksum of their sequences, shape (checksums, dimensions), float32.
+#: Returns the vectors of proteins by the checksums of their sequences, shape (checksums, dimensions), float32.
 Lookup = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
-#: Biotype of transcripts that are taken down before they are translated much.
+#: Biotype of transcripts that are degraded before they are translated much.
 NMD = "nonsense_mediated_decay"
 
-#: Proteins whose vectors are in memory at once.
+#: Number of proteins whose vectors are in memory at once.
 _BLOCK = 8_192
 
 
 class Pooling(StrEnum):
-    """How isoforms make the vector of their gene."""
+    """Rule by which the vectors of isoforms become the vector of their gene."""
 
     #: Mean over all proteins (the reference's "aggregate").
     MEAN = "mean"
     #: Largest value of each dimension.
     MAX = "max"
-    #: The canonical isoform; where that one has no vector, the longest one that has.
+    #: The canonical isoform or, if it has no vector, the longest isoform with a vector.
     CANONICAL = "canonical"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Which proteins enter the vectors of genes.
+class ProteinFilter:
+    """Filter for the proteins that are pooled.
 
     Parameters
     ----------
     min_length
-        Shortest protein, in residues.
+        Minimum length of a protein, in residues.
     biotypes
         Biotypes of transcripts; None for all.
     """
@@ -50,8 +50,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """Vectors of one species' genes by one pooling.
+class PooledVectors:
+    """Vectors of the genes of one species by one pooling.
 
     Parameters
     ----------
@@ -65,45 +65,52 @@ class Pooled:
     genes: pl.DataFrame = field(repr=False)
 
 
-def entering(proteins: pl.DataFrame, entry: Entry) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Return the proteins that enter, and how many do not, by reason.
+def filter_proteins(proteins: pl.DataFrame, rules: ProteinFilter) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Filter proteins by length and biotype.
 
     Parameters
     ----------
     proteins
-        With ``length`` (residues) and ``biotype`` (of the transcript; null where unknown, which enters).
-    entry
-        The rules.
+        With ``length`` (residues) and ``biotype`` (of the transcript; null if unknown, which passes).
+    rules
+        The filter.
+
+    Returns
+    -------
+    polars.DataFrame
+        The remaining rows, in their order.
+    dict
+        Number of dropped rows by reason; empty if there are none.
     """
-    short = pl.col("length") < entry.min_length
-    other = ~pl.col("biotype").is_in(list(entry.biotypes or ())) & (entry.biotypes is not None)
-    told = proteins.with_columns(_short=short, _other=other.fill_null(value=False))
-    others = told.filter(~pl.col("_short") & pl.col("_other")).height
+    short = pl.col("length") < rules.min_length
+    other = ~pl.col("biotype").is_in(list(rules.biotypes or ())) & (rules.biotypes is not None)
+    marked = proteins.with_columns(_short=short, _other=other.fill_null(value=False))
+    others = marked.filter(~pl.col("_short") & pl.col("_other")).height
     counts = {
-        f"proteins of fewer than {entry.min_length} residues, not embedded": told.filter("_short").height,
+        f"proteins of fewer than {rules.min_length} residues, not embedded": marked.filter("_short").height,
         "proteins of biotypes that were not asked for, not embedded": others,
     }
-    kept = told.filter(~pl.col("_short") & ~pl.col("_other")).drop("_short", "_other")
+    kept = marked.filter(~pl.col("_short") & ~pl.col("_other")).drop("_short", "_other")
     return kept, {reason: count for reason, count in counts.items() if count}
 
 
-def pool(proteins: pl.DataFrame, lookup: Lookup, poolings: Sequence[Pooling]) -> dict[Pooling, Pooled]:
+def pool(proteins: pl.DataFrame, lookup: Lookup, poolings: Sequence[Pooling]) -> dict[Pooling, PooledVectors]:
     """Pool proteins to genes.
 
     Parameters
     ----------
     proteins
         Proteins of one species: ``gene`` (key), ``stable_id``, ``sequence_sha256``, ``biotype``, ``canonical``,
-        ``length``. Every row enters, equal sequences of a gene as often as they stand.
+        ``length``. Every row counts, also equal sequences of a gene.
     lookup
-        Gives the vectors of proteins.
+        Returns the vectors of proteins.
     poolings
-        Which ones; the proteins' vectors are read once for all.
+        The poolings; the vectors of proteins are read once for all of them.
 
     Returns
     -------
-    dict of Pooled
-        Genes in ascending order of their keys. Means are taken in float64, in the order of protein stable IDs.
+    dict of PooledVectors
+        Genes in ascending order of their keys. Means are computed in float64, in the order of protein stable IDs.
 
     Examples
     --------
@@ -122,22 +129,21 @@ def pool(proteins: pl.DataFrame, lookup: Lookup, poolings: Sequence[Pooling]) ->
     array([[0.5, 3. ]], dtype=float32)
     """
     ordered = proteins.sort("gene", "stable_id")
-    wanted = list(dict.fromkeys(poolings))
-    vectors: dict[Pooling, list[npt.NDArray[np.float32]]] = {pooling: [] for pooling in wanted}
+    vectors: dict[Pooling, list[npt.NDArray[np.float32]]] = {pooling: [] for pooling in poolings}
     for block in _blocks(ordered):
-        found = lookup(block["sequence_sha256"].to_list())
+        isoforms = lookup(block["sequence_sha256"].to_list())
         starts = np.flatnonzero(np.concatenate([[True], np.diff(block["gene"].to_numpy()) != 0]))
-        for pooling in wanted:
-            vectors[pooling].append(_pooled(found, starts, block, pooling))
+        for pooling, parts in vectors.items():
+            parts.append(_pooled(isoforms, starts, block, pooling))
     decays = (pl.col("biotype") == NMD).fill_null(value=False)
     counted = ordered.group_by("gene", maintain_order=True).agg(
         n_isoforms=pl.len().cast(pl.Int32), n_nmd=decays.sum().cast(pl.Int32)
     )
-    return {pooling: _whole(vectors[pooling], _counts(ordered, counted, pooling)) for pooling in wanted}
+    return {pooling: _joined(parts, _counts(ordered, counted, pooling)) for pooling, parts in vectors.items()}
 
 
 def _blocks(ordered: pl.DataFrame) -> list[pl.DataFrame]:
-    """Cut into blocks of whole genes."""
+    """Cut into blocks that do not split a gene."""
     ends = np.flatnonzero(np.diff(ordered["gene"].to_numpy()) != 0) + 1
     cuts, begin = [], 0
     while ordered.height - begin > _BLOCK:
@@ -149,22 +155,24 @@ def _blocks(ordered: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def _pooled(
-    found: npt.NDArray[np.float32], starts: npt.NDArray[np.intp], block: pl.DataFrame, pooling: Pooling
+    isoforms: npt.NDArray[np.float32], starts: npt.NDArray[np.intp], block: pl.DataFrame, pooling: Pooling
 ) -> npt.NDArray[np.float32]:
     if pooling is Pooling.MAX:
-        largest: npt.NDArray[np.float32] = np.maximum.reduceat(found, starts, axis=0)
+        largest: npt.NDArray[np.float32] = np.maximum.reduceat(isoforms, starts, axis=0)
         return largest
     if pooling is Pooling.CANONICAL:
-        rows = _chosen(block)["_row"].to_numpy()
-        chosen: npt.NDArray[np.float32] = found[rows]
-        return chosen
+        canonical: npt.NDArray[np.float32] = isoforms[_canonical(block)["_row"].to_numpy()]
+        return canonical
     sizes = np.diff([*starts, block.height])
-    sums = np.add.reduceat(found, starts, axis=0, dtype=np.float64)
+    sums = np.add.reduceat(isoforms, starts, axis=0, dtype=np.float64)
     return (sums / sizes[:, None]).astype(np.float32)
 
 
-def _chosen(block: pl.DataFrame) -> pl.DataFrame:
-    """One protein of each gene: the canonical isoform, or else the longest, the lower stable ID where equal."""
+def _canonical(block: pl.DataFrame) -> pl.DataFrame:
+    """Return one protein per gene.
+
+    It is the canonical isoform, else the longest, of equal ones the one with the lowest stable ID.
+    """
     order = ["gene", "canonical", "length", "stable_id"]
     ranked = block.with_row_index("_row").sort(order, descending=[False, True, True, False])
     return ranked.unique("gene", keep="first", maintain_order=True)
@@ -174,9 +182,9 @@ def _counts(ordered: pl.DataFrame, counted: pl.DataFrame, pooling: Pooling) -> p
     if pooling is not Pooling.CANONICAL:
         return counted
     decays = (pl.col("biotype") == NMD).fill_null(value=False)
-    return _chosen(ordered).select("gene", n_isoforms=pl.lit(1, pl.Int32), n_nmd=decays.cast(pl.Int32))
+    return _canonical(ordered).select("gene", n_isoforms=pl.lit(1, pl.Int32), n_nmd=decays.cast(pl.Int32))
 
 
-def _whole(blocks: list[npt.NDArray[np.float32]], genes: pl.DataFrame) -> Pooled:
+def _joined(blocks: list[npt.NDArray[np.float32]], genes: pl.DataFrame) -> PooledVectors:
     vectors = np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
-    return Pooled(GeneVectors(genes["gene"].to_numpy().astype(np.int64), vectors), genes)
+    return PooledVectors(GeneVectors(genes["gene"].to_numpy().astype(np.int64), vectors), genes)

@@ -1,1 +1,5 @@
-"""Brings Ensembl's files in: finds them in its listings, fetches, verifies and records them, configures a build."""
+"""Download Ensembl's files and configure a build from them."""
+
+from homodb.schema.lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -1,6 +1,6 @@
-"""``fetched.json``: what a folder of fetched files holds, whence it is, and what it was when it came.
+"""Read and write ``fetched.json``, the record of downloaded files.
 
-Only what stands in it with a checksum counts as being there. Of it, only addresses and checksums enter a release.
+Only files with a checksum in the record count as downloaded. A release contains only their URLs and checksums.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from homodb.etl.sources.bytestream import sha256 as sha256_of
-from homodb.etl.sources.ensembl_layout import LAYOUT
+from homodb.etl.fetch.ensembl import LAYOUT
+from homodb.etl.sources.text import sha256 as sha256_of
 from homodb.schema.errors import ConfigError
 from homodb.schema.files import whole_file
 
@@ -25,17 +25,17 @@ class File:
     Parameters
     ----------
     path
-        Where it lies below the folder, and below the address of the releases.
+        Path below the folder, and below the URL of the releases.
     url
-        Its address.
+        URL of the file.
     published
-        Checksum that is published beside it, as :mod:`homodb.etl.sources.checksums` tells it.
+        Published checksum, in the form of :func:`homodb.etl.fetch.read_checksums`.
     low, high
-        Between which sizes its listing put it.
+        Bounds of the size in bytes, from the listing.
     bytes, sha256
-        What came; None until it came.
+        Size and checksum of the download; None before it.
     etag, last_modified, fetched
-        What the server said of its version, and when it came.
+        Version of the file according to the server, and time of the download.
     """
 
     path: str
@@ -52,7 +52,7 @@ class File:
 
 @dataclass(frozen=True)
 class Holding:
-    """What there is of a species: its assembly, paths of files by kind, and the kinds that its release lacks."""
+    """Assembly of a species, paths of its files by kind, and missing kinds."""
 
     assembly: str
     files: dict[str, list[str]]
@@ -61,18 +61,18 @@ class Holding:
 
 @dataclass(frozen=True)
 class Record:
-    """What a folder holds.
+    """Content of a folder of downloaded files.
 
     Parameters
     ----------
     base, release, division
-        Address of the releases, and which one.
+        URL of the releases, release number and division.
     species
-        By production name.
+        Species by production name.
     files
-        By path.
+        Files by path.
     config_sha256
-        The config of a build, as it was written.
+        Checksum of the build config as written.
     """
 
     base: str
@@ -83,13 +83,13 @@ class Record:
     config_sha256: str | None = None
 
     def of(self, names: list[str]) -> list[File]:
-        """Return the files of these species, each once, in order."""
+        """Return the distinct files of some species, in order."""
         kinds = [self.species[name].files for name in names]
         paths = dict.fromkeys(path for files in kinds for several in files.values() for path in several)
         return [self.files[path] for path in paths]
 
     def write(self, folder: Path) -> None:
-        """Write it into its folder, whole."""
+        """Write the record into its folder, atomically."""
         document = {"layout": LAYOUT, **asdict(self)}
         document["files"] = {path: _without_path(file) for path, file in sorted(self.files.items())}
         document["species"] = dict(sorted(document["species"].items()))
@@ -98,46 +98,46 @@ class Record:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Read what a folder holds.
+    """Read the record of a folder.
 
     Returns
     -------
     Record or None
-        None where nothing was fetched into it.
+        None if the folder has no record.
 
     Raises
     ------
     ConfigError
-        If its record cannot be read.
+        If the record is invalid.
     """
     path = folder / RECORD
     try:
         document = json.loads(path.read_text("utf-8"))
         if document["layout"] != LAYOUT:
-            raise ValueError(f"layout {document['layout']!r}, wanted {LAYOUT!r}")
-        files = {one: File(path=_inside(one), **told) for one, told in document["files"].items()}
-        species = {name: Holding(**told) for name, told in document["species"].items()}
-        told = (document["base"], int(document["release"]), document["division"])
-        record = Record(*told, species, files, document["config_sha256"])
+            raise ValueError(f"layout {document['layout']!r}, expected {LAYOUT!r}")
+        files = {one: File(path=_inside(one), **entry) for one, entry in document["files"].items()}
+        species = {name: Holding(**entry) for name, entry in document["species"].items()}
+        release = (document["base"], int(document["release"]), document["division"])
+        record = Record(*release, species, files, document["config_sha256"])
         record.of(list(species))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"{path}: is no record of `homodb fetch` ({why}); delete it and fetch again") from error
+        raise ConfigError(f"{path}: is not a record of `homodb fetch` ({why}). Delete it and fetch again") from error
     return record
 
 
-def is_there(folder: Path, file: File) -> bool:
-    """Tell whether a file lies in the folder as it came."""
+def is_downloaded(folder: Path, file: File) -> bool:
+    """Return whether a file is in the folder as downloaded."""
     path = folder / file.path
     if file.sha256 is None or not path.is_file() or path.stat().st_size != file.bytes:
         return False
     return sha256_of(path) == file.sha256
 
 
-def forgotten(file: File) -> File:
-    """Return what is known of a file before it comes."""
+def without_download(file: File) -> File:
+    """Return a file without the details of its download."""
     return replace(file, bytes=None, sha256=None, etag=None, last_modified=None, fetched=None)
 
 
@@ -148,5 +148,5 @@ def _without_path(file: File) -> dict[str, Any]:
 def _inside(path: str) -> str:
     parts = PurePosixPath(path).parts
     if not parts or PurePosixPath(path).is_absolute() or ".." in parts or "\\" in path or ":" in parts[0]:
-        raise ValueError(f"{path!r} leads out of the folder")
+        raise ValueError(f"{path!r} is outside the folder")
     return path

@@ -1,6 +1,5 @@
-"""Matching: exact correlations of all genes of one species with all of another, and greedy one-to-one choices."""
+"""Exact correlations of all genes of two species."""
 
-from homodb.etl.matching.pair import correlate
-from homodb.schema.greedy import greedy
+from homodb.etl.matching.correlate import correlate_genes
 
-__all__ = ["correlate", "greedy"]
+__all__ = ["correlate_genes"]

@@ -1,8 +1,8 @@
-"""Where the product is made: on the processor, by torch's or else numpy's product, or on a GPU.
+"""Backends of the matrix product: torch, or numpy on the CPU.
 
-On the processor all but the product itself is numpy's, whose passes over a tile cost less than torch's there. numpy
-and torch name what is used of them alike. Every core works on tiles of its own, by products that keep to one core: so
-no core waits for another between a product and what is read off it.
+On the CPU everything but the product itself runs in numpy, whose passes over a tile cost less than those of torch
+there. The functions that are used have the same names in numpy and torch. Every core works on its own tiles, with
+products of one thread, so that no core waits for another between a product and the search in its tile.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ import numpy.typing as npt
 
 from homodb.schema.errors import MissingPackageError
 
-#: Rows and columns of a tile, at most, on the processor (16 MB; of 1024, a product takes a tenth longer) and on a GPU.
-_ON_PROCESSOR, _ON_GPU = 2048, 4096
-#: Workers on the processor, at most.
+#: Maximum rows and columns of a tile, on the CPU (16 MB; with 1024, a product takes a tenth longer) and on a GPU.
+_ON_CPU, _ON_GPU = 2048, 4096
+#: Maximum number of workers on the CPU.
 _WORKERS = 16
 
 
 @dataclass(frozen=True)
-class Arrays:
-    """How arrays are handled.
+class ArrayBackend:
+    """Functions that handle arrays on a device.
 
     Parameters
     ----------
     module
         numpy or torch.
     put
-        Takes a numpy array to the device.
+        Moves a numpy array to the device.
     multiply
         Writes the product of one array and another transposed, float32, into a third.
     block
-        Gives, for the rows and columns of a product, those of a tile that go well.
+        Returns the rows and columns of a tile for the rows and columns of a product.
     workers
-        How many tiles are worked on at a time, each in a thread.
+        Number of tiles that are worked on at a time, each in a thread.
     settings
-        Within it products have all bits of float32; what a user has set comes back after it.
+        Context in which products have full float32 precision; the user's settings are restored after it.
     to_one_core
-        Called in a worker's thread within `settings`: its products keep to one core.
+        Restricts the products of a worker's thread to one core; called within `settings`.
     """
 
     module: ModuleType
@@ -58,28 +58,28 @@ class Arrays:
     to_one_core: Callable[[], None]
 
     @property
-    def on_processor(self) -> bool:
-        """Whether arrays are numpy's."""
+    def on_cpu(self) -> bool:
+        """True if arrays are those of numpy."""
         return self.module is np
 
     def fetch(self, array: Any) -> npt.NDArray[Any]:
-        """Return an array as numpy's."""
-        fetched: npt.NDArray[Any] = array if self.on_processor else array.cpu().numpy()
+        """Return an array as an array of numpy."""
+        fetched: npt.NDArray[Any] = array if self.on_cpu else array.cpu().numpy()
         return fetched
 
 
-def arrays_on(device: str) -> Arrays:
-    """Choose by device.
+def backend_for(device: str) -> ArrayBackend:
+    """Return the backend for a device.
 
     Parameters
     ----------
     device
-        A device of torch; ``numpy`` for the processor without torch; ``auto`` for the best at hand.
+        A device of torch; ``numpy`` for the CPU without torch; ``auto`` for the fastest available.
 
     Raises
     ------
     MissingPackageError
-        If the device needs torch and there is none.
+        If the device needs torch and torch is not installed.
     """
     if device == "numpy":
         return _numpy()
@@ -88,11 +88,11 @@ def arrays_on(device: str) -> Arrays:
     except ModuleNotFoundError as error:
         if device in ("auto", "cpu"):
             return _numpy()
-        raise MissingPackageError.of(f"device {device!r}", "torch", "etl", ", or take 'cpu'") from error
+        raise MissingPackageError.of(f"device {device!r}", "torch", "etl", ", or use device cpu") from error
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
-    def by_torch(left: Any, right: Any, out: Any) -> None:
+    def multiply(left: Any, right: Any, out: Any) -> None:
         torch.mm(left, right.T, out=out)
 
     @contextmanager
@@ -107,47 +107,50 @@ def arrays_on(device: str) -> Arrays:
 
     if device == "cpu":
 
-        def between_numpys(*three: npt.NDArray[Any]) -> None:
-            by_torch(*map(torch.from_numpy, three))
+        def multiply_numpy(*three: npt.NDArray[Any]) -> None:
+            multiply(*map(torch.from_numpy, three))
 
-        return _on_processor(between_numpys, torch.get_num_threads(), settings, partial(torch.set_num_threads, 1))
+        return _on_cpu(multiply_numpy, torch.get_num_threads(), settings, partial(torch.set_num_threads, 1))
 
     def put(array: npt.NDArray[Any]) -> Any:
         return torch.from_numpy(array).to(device)
 
-    return Arrays(torch, put, by_torch, lambda rows, columns: _ON_GPU, 1, settings, _nothing)
+    return ArrayBackend(torch, put, multiply, lambda rows, columns: _ON_GPU, 1, settings, _nothing)
 
 
-def _numpy() -> Arrays:
+def _numpy() -> ArrayBackend:
     from threadpoolctl import threadpool_limits
 
-    # numpy's library has one number of threads for all, so that there is nothing to do in a worker's
-    return _on_processor(_by_numpy, os.cpu_count() or 1, partial(threadpool_limits, 1, "blas"), _nothing)
+    # numpy's BLAS has one number of threads for all, so nothing is left to do in a worker's thread
+    return _on_cpu(_multiply_numpy, os.cpu_count() or 1, partial(threadpool_limits, 1, "blas"), _nothing)
 
 
-def _on_processor(
+def _on_cpu(
     multiply: Callable[[Any, Any, Any], None],
     cores: int,
     settings: Callable[[], AbstractContextManager[object]],
     to_one_core: Callable[[], None],
-) -> Arrays:
+) -> ArrayBackend:
     workers = min(_WORKERS, cores)
-    return Arrays(np, _as_it_is, multiply, partial(_block, workers), workers, settings, to_one_core)
+    return ArrayBackend(np, _unchanged, multiply, partial(_block, workers), workers, settings, to_one_core)
 
 
 def _block(workers: int, rows: int, columns: int) -> int:
-    """Return a tile's rows and columns on the processor: so that no worker is long without one at the end."""
+    """Return the rows and columns of a tile on the CPU.
+
+    They are few enough that no worker idles long at the end.
+    """
     side = math.sqrt(rows * columns / (16 * workers))
-    return min(_ON_PROCESSOR, 64 * max(1, round(side / 64)))
+    return min(_ON_CPU, 64 * max(1, round(side / 64)))
 
 
 def _nothing() -> None:
     pass
 
 
-def _as_it_is(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _unchanged(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def _by_numpy(left: npt.NDArray[Any], right: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+def _multiply_numpy(left: npt.NDArray[Any], right: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
     np.matmul(left, right.T, out=out)

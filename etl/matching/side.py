@@ -1,8 +1,8 @@
-"""One species' side of a matching: its genes' means and lengths, and which genes have the very same vector.
+"""Vectors of one species, with genes grouped by equal vectors.
 
-Here also stands the one definition of a correlation, which decides everything: in float64 from the float32 vectors,
-each pair by itself, to :data:`DECIMALS` decimals. So it does not depend on what else is computed beside it, and equal
-vectors have equal correlations.
+This module also defines the correlation that decides all results: in float64 from the float32 vectors, each pair by
+itself, to :data:`DECIMALS` decimals. So a correlation does not depend on the pairs that are computed beside it, and
+equal vectors have equal correlations.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from homodb.schema.vectors import GeneVectors
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-#: A correlation is rounded to so many decimals: far above the rounding of float64, far below that of float32.
+#: Decimals of a correlation: coarser than the rounding errors of float64, finer than those of float32.
 DECIMALS = 12
-#: Numbers that a thread works on at a time: 1 MB in float64, what fits a core's cache.
+#: Numbers that a thread works on at a time: 1 MB in float64, which fits the cache of a core.
 _AT_ONCE = 1 << 17
 _THREADS = min(16, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
-class Side:
-    """Genes of one species, grouped by their vector.
+class GroupedVectors:
+    """Vectors of the genes of one species, grouped by equal vectors.
 
     Parameters
     ----------
     genes
         Gene keys, ascending, shape (genes,).
     vectors
-        As given, shape (genes, dimensions), float32.
+        Vectors, shape (genes, dimensions), float32.
     means, lengths
-        Of each vector: its mean, and its length after the mean is taken off, shape (genes,). A length of 0 marks
-        a constant vector, which correlates with nothing.
+        Mean of each vector, and its length after subtracting the mean, shape (genes,). A length of 0 marks a
+        constant vector, which has no correlations.
     rows
-        The first gene (its row) of each group of genes with the same vector, shape (groups,). Constant vectors are
-        left out. Groups of one gene come first.
+        Row of the first gene of each group of genes with the same vector, shape (groups,). Constant vectors are left
+        out. Groups of one gene come first.
     counts
-        Genes in each group, shape (groups,).
+        Number of genes in each group, shape (groups,).
     members
         Rows of all grouped genes, group by group, ascending within a group.
     """
@@ -62,23 +62,23 @@ class Side:
 
     @cached_property
     def starts(self) -> Ints:
-        """Where in `members` each group begins, shape (groups,)."""
+        """Position in `members` at which each group begins, shape (groups,)."""
         starts: Ints = np.cumsum(self.counts) - self.counts
         return starts
 
     @cached_property
     def groups(self) -> Ints:
-        """The group of each gene, -1 for a constant vector, shape (genes,)."""
+        """Group of each gene, -1 for a constant vector, shape (genes,)."""
         groups = np.full(self.genes.size, -1)
         groups[self.members] = np.repeat(np.arange(self.counts.size), self.counts)
         return groups
 
     def group(self, group: int) -> Ints:
-        """Return the rows of a group's genes."""
+        """Return the rows of the genes of a group."""
         return self.members[self.starts[group] : self.starts[group] + self.counts[group]]
 
     def normalised(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Return the vectors of some groups, centred and at unit length, shape (stop - start, dimensions)."""
+        """Return the vectors of some groups, centred and of unit length."""
         rows = self.rows[start:stop]
         out = np.empty((rows.size, self.vectors.shape[1]), np.float32)
 
@@ -91,7 +91,7 @@ class Side:
         return out
 
     def _centred(self, rows: Ints, into: Floats, spare: Floats) -> Floats:
-        """Write vectors less their mean into an array, by way of another."""
+        """Write vectors minus their mean into an array, using another as a buffer."""
         if rows.size and rows[-1] - rows[0] + 1 == rows.size and (rows.size == 1 or (np.diff(rows) == 1).all()):
             np.copyto(into, self.vectors[rows[0] : rows[-1] + 1])
         else:
@@ -102,15 +102,15 @@ class Side:
         return into
 
 
-def side(given: GeneVectors) -> Side:
-    """Measure the vectors and group the genes.
+def group_vectors(species: GeneVectors) -> GroupedVectors:
+    """Compute means and lengths of vectors, and group the genes.
 
     Raises
     ------
     VectorsError
-        If a vector holds a number that is not finite.
+        If a vector has a value that is not finite.
     """
-    vectors = np.ascontiguousarray(given.vectors, np.float32)
+    vectors = np.ascontiguousarray(species.vectors, np.float32)
     count, dimensions = vectors.shape
     means, lengths = np.zeros(count), np.zeros(count)
 
@@ -129,15 +129,18 @@ def side(given: GeneVectors) -> Side:
     if dimensions:
         in_threads(measure, count, dimensions, scratch=1)
     if not np.isfinite(lengths).all():
-        bad = given.genes[~np.isfinite(lengths)]
+        bad = species.genes[~np.isfinite(lengths)]
         raise VectorsError(
-            f"vectors of {bad.size} genes (first: {bad[0]}) hold numbers that are not finite; embed these genes anew"
+            f"vectors of {bad.size} genes (first: {bad[0]}) have values that are not finite; embed these genes again"
         )
-    return Side(given.genes, vectors, means, lengths, *_grouped(vectors, means, lengths))
+    return GroupedVectors(species.genes, vectors, means, lengths, *_grouped(vectors, means, lengths))
 
 
-def correlations(a: Side, b: Side, rows_a: Ints, rows_b: Ints) -> Floats:
-    """Return the correlations of pairs of genes that both have a length, shape (pairs,)."""
+def correlations(a: GroupedVectors, b: GroupedVectors, rows_a: Ints, rows_b: Ints) -> Floats:
+    """Return the correlations of pairs of genes, shape (pairs,).
+
+    Their vectors are not constant.
+    """
     out = np.empty(rows_a.size)
 
     def fill(some: slice, scratch: Floats) -> None:
@@ -153,61 +156,61 @@ def correlations(a: Side, b: Side, rows_a: Ints, rows_b: Ints) -> Floats:
 
 
 def in_threads(work: Callable[[slice, Floats], None], count: int, width: int, *, scratch: int) -> None:
-    """Do work on slices of rows that stay in a core's cache, in threads.
+    """Run work in threads, on slices of rows that fit the cache of a core.
 
     Parameters
     ----------
     work
-        Called with a slice and with scratch arrays of its thread, shape (scratch, rows of the slice, width): fresh ones
-        for every slice would cost more than what is computed in them.
+        Function of a slice and of scratch arrays of its thread, shape (scratch, rows of the slice, width): allocating
+        them for every slice would cost more than the computation.
     count, width
-        Rows, and numbers in a row.
+        Number of rows, and of values in a row.
     scratch
-        Scratch arrays wanted.
+        Number of scratch arrays.
     """
     parts = slices(count, width)
 
-    def some_of_them(mine: list[slice]) -> None:
+    def run(mine: list[slice]) -> None:
         room = np.empty((scratch, max((some.stop - some.start for some in mine), default=0), width))
         for some in mine:
             work(some, room[:, : some.stop - some.start])
 
     if len(parts) < 2 * _THREADS:
-        some_of_them(parts)
+        run(parts)
         return
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(some_of_them, [parts[first::_THREADS] for first in range(_THREADS)]):
+        for _ in pool.map(run, [parts[first::_THREADS] for first in range(_THREADS)]):
             pass
 
 
 def slices(count: int, width: int) -> list[slice]:
-    """Cut rows into slices that stay in a core's cache.
+    """Cut rows into slices that fit the cache of a core.
 
     Parameters
     ----------
     count, width
-        Rows, and numbers in a row.
+        Number of rows, and of values in a row.
     """
     step = max(1, _AT_ONCE // max(1, width))
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def _grouped(vectors: npt.NDArray[np.float32], means: Floats, lengths: Floats) -> tuple[Ints, Ints, Ints]:
-    """Return the first row of each group, how many it has, and the rows of all groups."""
-    known = np.flatnonzero(lengths)
-    order = known[np.lexsort((lengths[known], means[known]))]
+    """Return the first row and size of each group, and all their rows."""
+    varying = np.flatnonzero(lengths)
+    order = varying[np.lexsort((lengths[varying], means[varying]))]
     alike = np.zeros(order.size + 1, np.bool_)
     alike[1:-1] = (means[order[1:]] == means[order[:-1]]) & (lengths[order[1:]] == lengths[order[:-1]])
     leader = np.arange(means.size)
     first: dict[bytes, int] = {}
-    # only what has the same mean and length can be the same, so hardly a vector is ever looked at
+    # equal vectors have equal means and lengths, so only few vectors are compared
     for row in np.sort(order[alike[1:] | alike[:-1]]).tolist():
         # plus zero: -0.0 becomes 0.0
         key = blake2b((vectors[row] + np.float32(0)).tobytes()).digest()
         leader[row] = first.setdefault(key, row)
-    rows, inverse, counts = np.unique(leader[known], return_inverse=True, return_counts=True)
+    rows, inverse, counts = np.unique(leader[varying], return_inverse=True, return_counts=True)
     place = np.argsort(counts > 1, kind="stable")
     rank = np.empty_like(place)
     rank[place] = np.arange(place.size)
-    members = known[np.argsort(rank[inverse], kind="stable")]
+    members = varying[np.argsort(rank[inverse], kind="stable")]
     return rows[place], counts[place], members

@@ -1,7 +1,8 @@
-"""The annotation of every species: its genes with IDs, names and places, and the traits that are planted in them.
+"""Annotate the simulated genes: IDs, symbols, places and planted traits.
 
-Planted traits are what makes real annotations hard: alternate loci, symbols borne twice, aliases that are another
-gene's live symbol, gene models in two parts, retired IDs.
+Symbols are built from the stem of a family and spelled as the species does; they drift, are missing, and are shared.
+Planted traits are the difficulties of real annotations: alternate loci, shared symbols, aliases that are current
+symbols of other genes, gene models in two parts, retired IDs.
 """
 
 from __future__ import annotations
@@ -14,10 +15,141 @@ from homodb.etl.simulate.families import GeneTrees, Role
 from homodb.etl.simulate.genome import Genome
 from homodb.etl.simulate.histories import Histories
 from homodb.etl.simulate.settings import Settings
-from homodb.etl.simulate.symbols import symbols
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import Member, SpeciesTree
 
-#: Numbers in simulated stable IDs begin here, far above any that Ensembl has given.
+_CONSONANTS, _VOWELS = "BDFGHJKLNPRTVXZ", "AEIOU"
+_STEMS = (len(_CONSONANTS) ** 3) * len(_VOWELS) ** 2
+_STRIDE = 40_961
+
+#: Genes of the mitochondrial genome, proteins and RNAs.
+_MT_PROTEINS = ("ND1", "ND2", "CO1", "CO2", "ATP8", "ATP6", "CO3", "ND3", "ND4L", "ND4", "ND5", "ND6", "CYB")
+_MT_RNAS = ("RNR1", "RNR2", "TF", "TV")
+
+#: Share of non-coding genes without a symbol.
+_UNNAMED_RNA = 0.3
+_PRIMATES = ("homo_sapiens", "pan_troglodytes", "macaca_mulatta", "gorilla_gorilla", "callithrix_jacchus")
+
+
+def stem(number: int) -> str:
+    """Return a made-up stem, distinct for each number below 84,375.
+
+    Examples
+    --------
+    >>> stem(0), stem(1)
+    ('BABAB', 'TAKEL')
+    """
+    rest = number * _STRIDE % _STEMS
+    letters = []
+    for alphabet in (_CONSONANTS, _VOWELS, _CONSONANTS, _VOWELS, _CONSONANTS):
+        rest, at = divmod(rest, len(alphabet))
+        letters.append(alphabet[at])
+    return "".join(letters) + ("" if number < _STEMS else str(number // _STEMS))
+
+
+def symbols(
+    trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings
+) -> tuple[list[str | None], list[str | None], np.ndarray]:
+    """Draw the symbols of all living genes.
+
+    Parameters
+    ----------
+    trees, tree, histories
+        Gene trees, species tree, living genes.
+    settings
+        Settings, for the drift rate and the seed.
+
+    Returns
+    -------
+    tuple
+        Symbols, symbols before drift, and a mask of drifted genes.
+    """
+    rng = settings.stream("symbols")
+    genes = len(histories.node)
+    role = trees.role[histories.family]
+    coding = np.isin(role, [Role.CODING, Role.RIBOSOMAL])
+    drifted = coding & (rng.random(genes) < settings.symbol_drift)
+    no_symbol = np.array([member.no_symbol for member in tree.members])[histories.species]
+    unnamed = rng.random(genes) < np.where(coding, no_symbol, _UNNAMED_RNA)
+    serial = rng.permutation(genes)
+    numbers = _numbers(histories)
+    suffixes = _suffixes(histories, rng)
+    within = _within(trees)
+    given: list[str | None] = []
+    former: list[str | None] = []
+    # before the loop: Python 3.11 loses a Ctrl-C that arrives while it looks up a member of an enumeration
+    is_coding, is_ribosomal, is_small = role == Role.CODING, role == Role.RIBOSOMAL, role == Role.SMALL_RNA
+    is_mitochondrial, is_mt_rna = role == Role.MITOCHONDRIAL, role == Role.MT_RNA
+    unnamed &= ~(is_ribosomal | is_mitochondrial | is_mt_rna)
+    for gene in range(genes):
+        member = tree.members[histories.species[gene]]
+        family, copy = int(histories.family[gene]), suffixes[gene]
+        old = None
+        name: str | None
+        if is_coding[gene]:
+            name = spell(f"{stem(family)}{numbers[gene]}{copy}", member)
+            if drifted[gene]:
+                old, name = name, spell(f"{stem(len(trees.role) + int(serial[gene]))}{1 + gene % 9}", member)
+        elif is_ribosomal[gene]:
+            name = spell(f"RP{'LS'[family % 2]}{within[family] // 2 + 1}{copy}", member)
+        elif is_mitochondrial[gene]:
+            name = _mitochondrial(_MT_PROTEINS[within[family]], member)
+        elif is_mt_rna[gene]:
+            name = _mitochondrial(_MT_RNAS[within[family]], member)
+        elif is_small[gene]:
+            name = spell(f"{('MIR', 'SNORD')[family % 2]}{9000 + within[family]}{copy}", member)
+        else:
+            name = spell(f"LINC{serial[gene]:06d}", member)
+        if unnamed[gene]:
+            name = None
+        given.append(name)
+        former.append(old)
+    return given, former, drifted
+
+
+def spell(symbol: str, member: Member) -> str:
+    """Return a symbol in the spelling of a species."""
+    return {"upper": symbol, "title": symbol[:1] + symbol[1:].lower(), "lower": symbol.lower()}[member.case]
+
+
+def _mitochondrial(name: str, member: Member) -> str:
+    if member.name == "mus_musculus":
+        return f"mt-{name[:1]}{name[1:].lower()}"
+    if member.name in _PRIMATES:
+        return f"MT-{name}"
+    return f"Mt-{name.lower()}" if member.case == "title" else name
+
+
+def _numbers(histories: Histories) -> np.ndarray:
+    """Return numbers from 1 for the ancestral genes of each family."""
+    width = int(histories.ancestor.max(initial=0)) + 1
+    pairs, inverse = np.unique(histories.family * width + histories.ancestor, return_inverse=True)
+    first = np.searchsorted(pairs // width, pairs // width)
+    ordinal: np.ndarray = (np.arange(len(pairs)) - first + 1)[inverse]
+    return ordinal
+
+
+def _suffixes(histories: Histories, rng: np.random.Generator) -> list[str]:
+    """Distinguish young paralogs by letters, in random order."""
+    order = np.lexsort((rng.random(len(histories.node)), histories.species, histories.ancestor))
+    suffixes = [""] * len(order)
+    key = histories.ancestor[order] * (int(histories.species.max(initial=0)) + 1) + histories.species[order]
+    for run in np.split(order, np.flatnonzero(np.diff(key)) + 1):
+        if len(run) > 1:
+            for place, gene in enumerate(run):
+                suffixes[gene] = chr(ord("A") + place) if len(run) <= 26 else f"L{place + 1}"
+    return suffixes
+
+
+def _within(trees: GeneTrees) -> np.ndarray:
+    """Return numbers from 0 for the families of each role."""
+    within = np.zeros(len(trees.role), np.int64)
+    for role in Role:
+        own = np.flatnonzero(trees.role == role)
+        within[own] = np.arange(len(own))
+    return within
+
+
+#: First number in simulated stable IDs, far above those of Ensembl.
 FIRST_NUMBER = 90_000_000_000
 
 _BIOTYPES = ("protein_coding", "protein_coding", "protein_coding", "Mt_tRNA", "miRNA", "lncRNA")
@@ -26,14 +158,14 @@ _SYNONYMS, _RETIRED = 0.3, 0.03
 
 @dataclass
 class Annotation:
-    """One row per annotated gene: the living genes in the order of the histories, then what is annotated beside them.
+    """Annotated genes: living genes in order, then additional loci.
 
     Parameters
     ----------
     species, gene, role
-        Index of the species; gene of the histories; role of its family.
+        Index of the species, gene of the histories, role of its family.
     stable_id, version, symbol, biotype, region, start, end, strand
-        As in the files; a symbol may be missing.
+        Values in the files; a symbol may be missing.
     primary
         False for alternate loci.
     planted
@@ -63,22 +195,22 @@ class Annotation:
     parts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def rows(self, species: int) -> np.ndarray:
-        """Return the rows of a species, by place in the genome."""
+        """Return the rows of a species in genome order."""
         own = np.flatnonzero(self.species == species)
         return own[np.lexsort((self.start[own], np.array([self.region[row] for row in own])))]
 
 
-def annotate(
+def annotate_genes(
     trees: GeneTrees, tree: SpeciesTree, histories: Histories, genome: Genome, settings: Settings
 ) -> Annotation:
-    """Annotate all living genes and plant the traits.
+    """Annotate all living genes, and plant the traits.
 
     Parameters
     ----------
     trees, tree, histories, genome
         Gene trees, species tree, living genes and their places.
     settings
-        The shares of planted traits.
+        Settings, for the shares of planted traits.
     """
     rng = settings.stream("annotation")
     named, former, drifted = symbols(trees, tree, histories, settings)
@@ -121,8 +253,8 @@ def _biotypes(role: np.ndarray, family: np.ndarray) -> list[str]:
     return ["snoRNA" if odd else _BIOTYPES[one] for one, odd in zip(role, odd_small, strict=True)]
 
 
-def _some(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Choose a share of some rows; of a share above 0 at least one."""
+def _sample(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw a share of rows, at least one unless the share is 0."""
     count = min(len(rows), max(round(share * len(rows)), int(share > 0)))
     return rng.permutation(rows)[:count]
 
@@ -136,9 +268,9 @@ def _named(annotation: Annotation, species: int) -> np.ndarray:
 
 def _share_symbols(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
     for species in np.unique(annotation.species):
-        chosen = _some(_named(annotation, species), settings.shared_symbols, rng)
-        others = rng.permutation(np.setdiff1d(_named(annotation, species), chosen))[: len(chosen)]
-        for row, other in zip(chosen, others, strict=False):
+        sampled = _sample(_named(annotation, species), settings.shared_symbols, rng)
+        others = rng.permutation(np.setdiff1d(_named(annotation, species), sampled))[: len(sampled)]
+        for row, other in zip(sampled, others, strict=False):
             annotation.symbol[row] = annotation.symbol[other]
             annotation.planted[row].append("shared_symbol")
             annotation.planted[other].append("shared_symbol")
@@ -146,31 +278,31 @@ def _share_symbols(annotation: Annotation, settings: Settings, rng: np.random.Ge
 
 def _clash(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
     for species in np.unique(annotation.species):
-        chosen = _some(_named(annotation, species), settings.alias_clashes, rng)
-        others = rng.permutation(np.setdiff1d(_named(annotation, species), chosen))[: len(chosen)]
-        for row, other in zip(chosen, others, strict=False):
+        sampled = _sample(_named(annotation, species), settings.alias_clashes, rng)
+        others = rng.permutation(np.setdiff1d(_named(annotation, species), sampled))[: len(sampled)]
+        for row, other in zip(sampled, others, strict=False):
             annotation.synonyms.append((int(row), annotation.symbol[other] or ""))
             annotation.planted[row].append("alias_clash")
-        plain = _some(_named(annotation, species), _SYNONYMS, rng)
+        plain = _sample(_named(annotation, species), _SYNONYMS, rng)
         annotation.synonyms += [(int(row), f"{annotation.symbol[row]}-OLD{1 + row % 3}") for row in plain]
 
 
 def _alternate(annotation: Annotation, tree: SpeciesTree, settings: Settings, rng: np.random.Generator) -> None:
-    """Put copies of some genes on haplotypes of their chromosome, with IDs of their own."""
-    chosen = [
-        _some(_named(annotation, index), min(1.0, settings.alternate_loci * member.alternates), rng)
+    """Copy some genes to haplotypes of their chromosome, with their own IDs."""
+    sampled = [
+        _sample(_named(annotation, index), min(1.0, settings.alternate_loci * member.alternates), rng)
         for index, member in enumerate(tree.members)
     ]
-    rows = np.concatenate(chosen)
+    rows = np.concatenate(sampled)
     regions = [f"CHR_HSCHR{annotation.region[row]}_{1 + row % 3}_CTG{1 + row % 5}" for row in rows]
     annotation.alternates = _append(annotation, rows, regions, "alternate_locus", annotation.symbol)
     annotation.primary[annotation.alternates] = False
 
 
 def _split_models(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
-    """Break the models of some genes in two; the second part is a gene without a symbol."""
-    chosen = [_some(_named(annotation, one), settings.split_models, rng) for one in np.unique(annotation.species)]
-    rows = np.concatenate(chosen)
+    """Split the models of some genes; the second part has no symbol."""
+    sampled = [_sample(_named(annotation, one), settings.split_models, rng) for one in np.unique(annotation.species)]
+    rows = np.concatenate(sampled)
     rows = rows[annotation.primary[rows] & ~np.isin(rows, annotation.gene[annotation.alternates])]
     regions = [annotation.region[row] for row in rows]
     parts = _append(annotation, rows, regions, "gene_split", [None] * len(annotation.symbol))
@@ -184,7 +316,7 @@ def _split_models(annotation: Annotation, settings: Settings, rng: np.random.Gen
 def _append(
     annotation: Annotation, rows: np.ndarray, regions: list[str], trait: str, named: list[str | None]
 ) -> np.ndarray:
-    """Add rows that copy others but for region and symbol; return them."""
+    """Append copies of rows with other regions and symbols, and return them."""
     before = len(annotation.symbol)
     for name in ("species", "gene", "role", "start", "end", "strand", "primary"):
         column = getattr(annotation, name)
@@ -197,7 +329,7 @@ def _append(
 
 
 def _identify(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
-    """Give stable IDs whose order says nothing of who is whose ortholog."""
+    """Assign stable IDs whose order is unrelated to orthology."""
     annotation.version = rng.integers(1, 20, len(annotation.symbol))
     annotation.stable_id = [""] * len(annotation.symbol)
     for index, member in enumerate(tree.members):
@@ -209,7 +341,7 @@ def _identify(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generato
 
 def _retire(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
     for index, member in enumerate(tree.members):
-        rows = _some(np.flatnonzero((annotation.species == index) & annotation.primary), _RETIRED, rng)
+        rows = _sample(np.flatnonzero((annotation.species == index) & annotation.primary), _RETIRED, rng)
         for number, row in enumerate(rows.tolist()):
             old = f"{member.prefix}G{FIRST_NUMBER - 1 - number:011d}"
             annotation.retired.append((row, old, int(rng.integers(1, 9))))

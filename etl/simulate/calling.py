@@ -1,6 +1,6 @@
-"""What an orthology pipeline would call: the true pairs with errors of known kinds at known rates.
+"""Simulate the calls of an orthology pipeline, with errors at set rates.
 
-Errors are dialled in, not made by a pipeline: they say nothing about how often or where Ensembl errs.
+The rates are settings, not results of a pipeline: they say nothing about the errors of Ensembl.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from homodb.etl.simulate.families import GeneTrees, Role
 from homodb.etl.simulate.histories import Histories
 from homodb.etl.simulate.settings import Settings
 
-#: Kinds of error, by number: 0 is none. Pairs that are left of a split group are of the type that what is left has:
-#: where it is not the true one they are retyped.
+#: Kinds of error by number; 0 is none. The remaining pairs of a split group have the type of what remains; they are
+#: ``retyped`` if it differs from the true type.
 ERRORS = ("", "missed", "split", "wrong_type", "false_pair", "retyped")
 MISSED, SPLIT, WRONG_TYPE, FALSE_PAIR, RETYPED = 1, 2, 3, 4, 5
 
-#: Ensembl's thresholds for high confidence, as (age below which they hold, least GOC or WGA, least identity).
+#: Thresholds of Ensembl for high confidence: upper age, minimum GOC or WGA, minimum identity.
 #: https://www.ensembl.org/info/genome/compara/Ortholog_qc_manual.html
 _CONFIDENT = ((35.0, 75, 80.0), (170.0, 75, 50.0), (430.0, 50, 25.0))
 
 
 @dataclass(frozen=True)
 class Calls:
-    """All pairs that are true, called, or both.
+    """Pairs that are true, called, or both.
 
     Parameters
     ----------
     a, b
-        Genes of the histories, that of the lower species first.
+        Genes of the histories, lower species first.
     true_type, called_type
-        An index into ``histories.TYPES``; -1 where the pair is no ortholog, or not called.
+        Index into ``histories.TYPES``; -1 for pairs that are not orthologs, or not called.
     error
-        An index into :data:`ERRORS`.
+        Index into :data:`ERRORS`.
     group
-        A number for pairs of two species that are called descendants of one ancestral gene.
+        Number of the pairs of two species that are called descendants of one ancestral gene.
     """
 
     a: np.ndarray
@@ -47,21 +47,21 @@ class Calls:
     group: np.ndarray
 
 
-def call(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
-    """Call orthologs.
+def call_orthologs(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
+    """Call orthologs with errors.
 
     Parameters
     ----------
     trees, histories
-        Gene trees and the true pairs.
+        Gene trees and true pairs.
     settings
-        The rates of errors.
+        Settings, for the error rates.
 
     Returns
     -------
     Calls
-        The true pairs in their order, then the false ones. RNAs are called without errors. No gene has two
-        one-to-one orthologs in one species: a wrong type is never ``one2one``.
+        True pairs in their order, then false ones. RNAs are called without errors. No gene has two one-to-one
+        orthologs in one species: a wrong type is never ``one2one``.
     """
     rng = settings.stream("calling")
     a, b, group, kind = (histories.orthologs[name] for name in ("a", "b", "group", "type"))
@@ -80,11 +80,11 @@ def call(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
     called[wrong] = np.array([1, 2, 1], np.int8)[called[wrong]]
     error[(error == 0) & (called != kind)] = RETYPED
     false_a, false_b = _false_pairs(trees, histories, settings.false_pairs, rng)
-    seen = histories.species.max(initial=0) + 1
-    taken_a = np.unique((a * seen + histories.species[b])[called >= 0])
-    taken_b = np.unique((b * seen + histories.species[a])[called >= 0])
-    free = ~np.isin(false_a * seen + histories.species[false_b], taken_a)
-    free &= ~np.isin(false_b * seen + histories.species[false_a], taken_b)
+    count = histories.species.max(initial=0) + 1
+    taken_a = np.unique((a * count + histories.species[b])[called >= 0])
+    taken_b = np.unique((b * count + histories.species[a])[called >= 0])
+    free = ~np.isin(false_a * count + histories.species[false_b], taken_a)
+    free &= ~np.isin(false_b * count + histories.species[false_a], taken_b)
     return Calls(
         np.concatenate([a, false_a]),
         np.concatenate([b, false_b]),
@@ -96,7 +96,7 @@ def call(trees: GeneTrees, histories: Histories, settings: Settings) -> Calls:
 
 
 def _half(group: np.ndarray, gene: np.ndarray) -> np.ndarray:
-    """Part the genes of each group in two, near relatives together; the only gene of a side is in the first part."""
+    """Divide the genes of each group in two, near relatives together."""
     width = int(gene.max(initial=0)) + 1
     pairs, inverse = np.unique(group * width + gene, return_inverse=True)
     size = np.bincount(pairs // width)
@@ -105,12 +105,12 @@ def _half(group: np.ndarray, gene: np.ndarray) -> np.ndarray:
     return half.astype(np.int64)
 
 
-def _types(group: np.ndarray, a: np.ndarray, b: np.ndarray, there: np.ndarray) -> np.ndarray:
+def _types(group: np.ndarray, a: np.ndarray, b: np.ndarray, called: np.ndarray) -> np.ndarray:
     """Return the types that follow from the numbers of genes in each group."""
     several = np.zeros(len(a), np.int8)
     for gene in (a, b):
         width = int(gene.max(initial=0)) + 1
-        pairs = np.unique((group * width + gene)[there])
+        pairs = np.unique((group * width + gene)[called])
         several += np.bincount(pairs // width, minlength=int(group.max(initial=0)) + 1)[group] > 1
     return several
 
@@ -139,21 +139,21 @@ def _false_pairs(
         _, kept = np.unique((one, other)[side], return_index=True)
         kept.sort()
         one, other = one[kept], other[kept]
-    chosen = np.sort(rng.permutation(len(one))[:wanted])
-    return one[chosen], other[chosen]
+    sampled = np.sort(rng.permutation(len(one))[:wanted])
+    return one[sampled], other[sampled]
 
 
-def confident(divergence: np.ndarray, identity: np.ndarray, goc: np.ndarray, wga: np.ndarray) -> np.ndarray:
-    """Return which calls are of high confidence.
+def is_confident(divergence: np.ndarray, identity: np.ndarray, goc: np.ndarray, wga: np.ndarray) -> np.ndarray:
+    """Return whether calls are of high confidence.
 
     Parameters
     ----------
     divergence
         Million years to the last common ancestor of the two species.
     identity
-        The lower of both identities; NaN where there are no proteins, which never are confident.
+        Lower of both identities; NaN without proteins, which are never confident.
     goc, wga
-        Scores, -1 where unknown.
+        Scores; -1 if unknown.
     """
     result: np.ndarray = np.nan_to_num(identity) >= 25.0
     for age, score, least in reversed(_CONFIDENT):

@@ -1,8 +1,11 @@
-"""Writes the cells of each species: counts that follow the expression programmes, as a droplet experiment gives them.
+"""Simulate and write the cells of each species, as in droplets.
 
-A cell has a type, a donor and a depth. Its reads are those of its type, changed a little by its donor, and ambient
-ones of the whole donor's soup; genes vary between cells of a type, and those with few reads drop out at times. Rows are
-written block by block, so memory does not grow with the number of cells.
+Every ancestral gene has a level and a programme over cell types. A duplication divides the expression in each cell type
+between both copies, so paralogs share the work of their ancestor, in the same way in all species that have both.
+
+A cell has a type, a donor and a depth. Its reads are those of its type, slightly changed by its donor, and ambient
+reads of the donor; genes vary between cells of a type, and genes with few reads drop out at times. Rows are written in
+blocks, so memory does not grow with the number of cells.
 """
 
 from __future__ import annotations
@@ -14,40 +17,161 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from homodb.etl.simulate.annotation import Annotation
-from homodb.etl.simulate.expression import Expression
+from homodb.etl.simulate.families import GeneTrees, Kind, Role
+from homodb.etl.simulate.histories import Histories, ancestor_name, by_level
 from homodb.etl.simulate.layout import Layout
 from homodb.etl.simulate.settings import Settings
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
 
 if TYPE_CHECKING:
     import h5py
 
-#: Median reads of a cell and their spread; spread of genes between donors (standard deviations of logarithms).
+#: Spread of levels (standard deviation of the natural logarithm) and the additional mean of some roles.
+_SPREAD = 1.7
+_ADDED = {Role.RIBOSOMAL: 3.5, Role.MITOCHONDRIAL: 4.0, Role.MT_RNA: 3.0, Role.SMALL_RNA: -3.0, Role.LONG_RNA: -1.5}
+
+#: Shares of programmes: markers of one cell type, and silent genes; the rest is broad.
+_MARKERS, _SILENT = 0.12, 0.1
+_MARKER_UP, _MARKER_ELSEWHERE, _OWN_UP = 20.0, 0.2, 30.0
+
+#: Share of genes that are markers in one species only.
+_OWN_MARKERS = 0.01
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Expected expression of every living gene in every cell type.
+
+    Parameters
+    ----------
+    types
+        Names of the cell types: those of all species, then those of one.
+    present
+        Mask of the types of each species, species by types.
+    level
+        Share of all reads of a cell, before donors, ambient reads and dropout, genes by types.
+    share
+        Share of a gene in the expression of its ancestral gene in its species, genes by types.
+    ancestral
+        Level of the ancestral gene, without unit, genes by types.
+    expressed_as
+        ``programme/ancestral gene`` of each gene.
+    """
+
+    types: tuple[str, ...]
+    present: np.ndarray
+    level: np.ndarray
+    share: np.ndarray
+    ancestral: np.ndarray
+    expressed_as: list[str]
+
+
+def draw_expression(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Expression:
+    """Draw expression programmes, and divide them among descendants.
+
+    Parameters
+    ----------
+    trees, tree, histories
+        Gene trees, species tree, living genes.
+    settings
+        Settings, for cell types, expression drift and the seed.
+    """
+    rng = settings.stream("expression")
+    common = [f"type {number + 1}" for number in range(settings.cell_types)]
+    private = [index for index in range(len(tree.species)) if index % 2]
+    types = (*common, *(f"type of {tree.species[index].common_name} only" for index in private))
+    present = np.ones((len(tree.species), len(types)), bool)
+    for place, index in enumerate(private):
+        present[:, len(common) + place] = np.arange(len(tree.species)) == index
+    ancestors, inverse = np.unique(histories.ancestor, return_inverse=True)
+    profile, programmes = _programmes(trees, ancestors, types, rng)
+    share = _shares(trees, histories, len(types), rng)
+    ancestral = profile[inverse]
+    drift = np.exp(rng.standard_normal(len(inverse)) * settings.expression_drift)
+    level = ancestral * share * drift[:, None]
+    labels = [programmes[one] for one in inverse.tolist()]
+    audible = np.array([label != "silent" for label in labels])
+    own = np.flatnonzero((rng.random(len(inverse)) < _OWN_MARKERS) & audible)
+    for gene in own.tolist():
+        place = int(rng.choice(np.flatnonzero(present[histories.species[gene]])))
+        level[gene] = level[gene].mean() * _MARKER_ELSEWHERE
+        level[gene, place] *= _OWN_UP / _MARKER_ELSEWHERE
+        labels[gene] = f"own_marker:{types[place]}"
+    for index in range(len(tree.species)):
+        rows = histories.species == index
+        level[rows] /= level[rows].sum(axis=0)
+    names = [f"{label}/{ancestor_name(one)}" for label, one in zip(labels, histories.ancestor.tolist(), strict=True)]
+    return Expression(types, present, level, share, ancestral, names)
+
+
+def _programmes(
+    trees: GeneTrees, ancestors: np.ndarray, types: tuple[str, ...], rng: np.random.Generator
+) -> tuple[np.ndarray, list[str]]:
+    """Draw the level and programme of each ancestral gene."""
+    role = trees.role[trees.family[ancestors]]
+    added = np.array([_ADDED.get(one, 0.0) for one in Role])
+    base = np.exp(rng.standard_normal(len(ancestors)) * np.where(role == Role.CODING, _SPREAD, 0.7) + added[role])
+    profile = base[:, None] * np.exp(rng.standard_normal((len(ancestors), len(types))) * 0.3)
+    kind = rng.random(len(ancestors))
+    place = rng.integers(0, len(types), len(ancestors))
+    marker = (kind < _MARKERS) & (role == Role.CODING)
+    profile[marker] *= _MARKER_ELSEWHERE
+    profile[marker, place[marker]] *= _MARKER_UP / _MARKER_ELSEWHERE
+    silent = (kind > 1 - _SILENT) & np.isin(role, [Role.CODING, Role.LONG_RNA])
+    profile[silent] = 0
+    programmes = np.where(marker, np.array([f"marker:{name}" for name in types])[place], "broad")
+    return profile, [str(name) for name in np.where(silent, "silent", programmes)]
+
+
+def _shares(trees: GeneTrees, histories: Histories, types: int, rng: np.random.Generator) -> np.ndarray:
+    """Divide expression at every duplication among the living genes."""
+    weight = np.ones((len(trees.parent), types), np.float32)
+    ancestor = np.zeros(len(trees.parent), bool)
+    ancestor[histories.ancestor] = True
+    for level in by_level(trees.parent)[1:]:
+        nodes = level[np.argsort(trees.parent[level], kind="stable")]
+        parent = trees.parent[nodes]
+        weight[nodes] = np.where(ancestor[nodes][:, None], 1, weight[parent])
+        second = np.flatnonzero(np.concatenate([[False], parent[1:] == parent[:-1]]))
+        second = second[trees.kind[parent[second]] == Kind.DUPLICATION]
+        part = rng.random((len(second), types), np.float32)
+        weight[nodes[second]] *= part
+        weight[nodes[second - 1]] *= 1 - part
+    own = weight[histories.node].astype(np.float64) + 1e-9
+    species = int(histories.species.max(initial=0)) + 1
+    _, group = np.unique(histories.ancestor * species + histories.species, return_inverse=True)
+    total = np.zeros((int(group.max(initial=-1)) + 1, types))
+    np.add.at(total, group, own)
+    shared: np.ndarray = own / total[group]
+    return shared
+
+
+#: Median reads of a cell, their spread, and the spread of genes between donors (standard deviations of logarithms).
 _DEPTH, _DEPTH_SPREAD, _DONOR_SPREAD = 4_000.0, 0.55, 0.15
 
-#: Entries of a block of cells x genes.
+#: Entries of a block of cells by genes.
 _BLOCK = 4_000_000
 
-#: Of the matrix's columns, so many stand twice (as with several references), and so many are of no gene.
+#: Shares of duplicate columns (as with several references) and of columns without a gene.
 _TWICE, _FOREIGN = 0.003, 0.005
 
 
 @dataclass(frozen=True)
-class Design:
-    """The cells of a species and the columns of its matrix, before any count is drawn.
+class CellDesign:
+    """Cells of a species and columns of its matrix, before any count is drawn.
 
     Parameters
     ----------
     types, donors
-        Of each cell, indices.
+        Indices of the type and donor of each cell.
     depth, ambient
-        Of each cell: expected reads, and which share of them is ambient.
+        Expected reads of each cell, and their ambient share.
     rows
-        Of each column: the row of the annotation; -1 where there is none.
+        Row of the annotation of each column, or -1.
     names
-        Of each column.
+        Name of each column.
     profile
-        Donors x types x columns: expected share of a cell's own reads.
+        Expected share of the own reads of a cell, donors by types by columns.
     """
 
     types: np.ndarray
@@ -59,7 +183,7 @@ class Design:
     profile: np.ndarray
 
     def soup(self) -> np.ndarray:
-        """Return the ambient profile of each donor: the mean over its cells."""
+        """Return the ambient profile of each donor, the mean over its cells."""
         soup = np.empty((self.profile.shape[0], self.profile.shape[2]))
         for donor in range(len(soup)):
             share = np.bincount(self.types[self.donors == donor], minlength=self.profile.shape[1]) + 1e-9
@@ -67,17 +191,17 @@ class Design:
         return soup
 
 
-def design(species: int, annotation: Annotation, expression: Expression, settings: Settings) -> Design:
-    """Decide a species' cells and the columns of its matrix.
+def design_cells(species: int, annotation: Annotation, expression: Expression, settings: Settings) -> CellDesign:
+    """Draw the cells of a species and the columns of its matrix.
 
     Parameters
     ----------
     species
-        Its index.
+        Index of the species.
     annotation, expression
-        Annotated genes; what is expected of each.
+        Annotated genes and their expected expression.
     settings
-        Numbers of cells and donors, shares, seed.
+        Settings, for numbers of cells and donors, shares and the seed.
     """
     rng = settings.stream("cells", species)
     count = len(range(species, settings.cells, len(expression.present)))
@@ -99,42 +223,42 @@ def design(species: int, annotation: Annotation, expression: Expression, setting
     uneven = np.exp(rng.standard_normal((settings.donors, len(rows))) * _DONOR_SPREAD)
     profile = level.T[None] * uneven[:, None, :]
     profile /= profile.sum(axis=2, keepdims=True)
-    return Design(types, donors, depth, ambient, rows, _names(rows, annotation), profile)
+    return CellDesign(types, donors, depth, ambient, rows, _names(rows, annotation), profile)
 
 
 def _names(rows: np.ndarray, annotation: Annotation) -> list[str]:
-    """Name columns by symbol, else stable ID; a repeat gets a number, as scanpy and Seurat give it."""
-    seen: dict[str, int] = {}
+    """Name columns by symbol or stable ID; repeats get numbers, as in scanpy."""
+    repeats: dict[str, int] = {}
     names = []
     for place, row in enumerate(rows.tolist()):
         name = f"AC{900000 + place}.1" if row < 0 else annotation.symbol[row] or annotation.stable_id[row]
-        seen[name] = seen.get(name, -1) + 1
-        names.append(f"{name}-{seen[name]}" if seen[name] else name)
+        repeats[name] = repeats.get(name, -1) + 1
+        names.append(f"{name}-{repeats[name]}" if repeats[name] else name)
     return names
 
 
-def counts(
-    plan: Design, soup: np.ndarray, first: int, last: int, settings: Settings, rng: np.random.Generator
+def draw_counts(
+    plan: CellDesign, soup: np.ndarray, first: int, last: int, settings: Settings, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw the counts of some cells.
 
     Parameters
     ----------
     plan
-        The species' cells and columns.
+        Cells and columns of the species.
     soup
-        Its ambient profiles.
+        Ambient profiles of its donors.
     first, last
-        The cells.
+        Range of cells.
     settings
-        Dispersion and dropout.
+        Settings, for dispersion and dropout.
     rng
-        Where chance comes from.
+        Random generator.
 
     Returns
     -------
     numpy.ndarray
-        Cells x columns.
+        Counts, cells by columns.
     """
     part = slice(first, last)
     ambient = plan.ambient[part, None]
@@ -158,26 +282,26 @@ def write_cells(
     settings: Settings,
     report: Callable[[int], None],
 ) -> int:
-    """Write the h5ad of a species; return its cells.
+    """Write the h5ad of a species, and return its number of cells.
 
     Parameters
     ----------
     species
-        Its index.
+        Index of the species.
     tree, annotation, expression
-        Species, annotated genes, what is expected of each.
+        Species, annotated genes and their expected expression.
     layout
-        Where the file lies.
+        Paths of the files.
     settings
-        Numbers, shares, seed.
+        Settings, for numbers, shares and the seed.
     report
-        Called with the cells done so far.
+        Callback that receives the number of finished cells.
     """
     import h5py
     import pandas as pd
     from anndata.io import write_elem
 
-    plan = design(species, annotation, expression, settings)
+    plan = design_cells(species, annotation, expression, settings)
     rng = settings.stream("counts", species)
     name = tree.species[species]
     labels = [f"{name.name}_{cell:06d}" for cell in range(len(plan.types))]
@@ -190,9 +314,9 @@ def write_cells(
         },
         index=pd.Index(labels, dtype=object),
     )
-    known = [annotation.stable_id[row] if row >= 0 else "" for row in plan.rows.tolist()]
+    gene_ids = [annotation.stable_id[row] if row >= 0 else "" for row in plan.rows.tolist()]
     var = pd.DataFrame(
-        {"gene_ids": known, "feature_types": "Gene Expression"}, index=pd.Index(plan.names, dtype=object)
+        {"gene_ids": gene_ids, "feature_types": "Gene Expression"}, index=pd.Index(plan.names, dtype=object)
     )
     with h5py.File(layout.cells(species), "w", libver="earliest") as file:
         file.attrs["encoding-type"], file.attrs["encoding-version"] = "anndata", "0.1.0"
@@ -206,9 +330,9 @@ def write_cells(
 
 
 def _write_matrix(
-    file: h5py.File, plan: Design, settings: Settings, rng: np.random.Generator, report: Callable[[int], None]
+    file: h5py.File, plan: CellDesign, settings: Settings, rng: np.random.Generator, report: Callable[[int], None]
 ) -> None:
-    """Write the counts as a compressed sparse matrix, block by block."""
+    """Write the counts as a sparse matrix in blocks."""
     cells, genes = len(plan.types), len(plan.names)
     group = file.create_group("X")
     group.attrs["encoding-type"], group.attrs["encoding-version"] = "csr_matrix", "0.1.0"
@@ -221,7 +345,7 @@ def _write_matrix(
     soup = plan.soup()
     for first in range(0, cells, step):
         last = min(cells, first + step)
-        drawn = counts(plan, soup, first, last, settings, rng)
+        drawn = draw_counts(plan, soup, first, last, settings, rng)
         row, column = np.nonzero(drawn)
         starts[first + 1 : last + 1] = starts[first] + np.cumsum(np.bincount(row, minlength=last - first))
         for dataset, values in ((data, drawn[row, column]), (indices, column)):

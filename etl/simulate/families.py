@@ -1,7 +1,7 @@
-"""Gene families along the species tree: genes are born, duplicate and are lost, in the order of time.
+"""Simulate gene families along the species tree.
 
-A family is a birth-and-death process (Kendall 1948) whose rates differ between families, with bursts in which a family
-grows many times over within one branch, as receptors and zinc fingers do. All lineages of a branch go forward together.
+A family is a birth-and-death process (Kendall 1948). Rates differ between families, with bursts in which a family grows
+many times over within one branch, as receptors and zinc fingers do. All lineages of a branch are simulated together.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from enum import IntEnum
 import numpy as np
 
 from homodb.etl.simulate.settings import Settings
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
 from homodb.schema.errors import ConfigError
 
 
 class Kind(IntEnum):
-    """What a node of a gene tree is."""
+    """Kind of a node of a gene tree."""
 
     ORIGIN = 0
     SPECIATION = 1
@@ -27,7 +27,7 @@ class Kind(IntEnum):
 
 
 class Role(IntEnum):
-    """What a family is."""
+    """Role of a family."""
 
     CODING = 0
     RIBOSOMAL = 1
@@ -37,40 +37,38 @@ class Role(IntEnum):
     LONG_RNA = 5
 
 
-#: Families of these roles have proteins.
+#: Roles of families with proteins.
 PROTEINS = (Role.CODING, Role.RIBOSOMAL, Role.MITOCHONDRIAL)
 
-#: Of how many genes a cell has, about: mitochondrial proteins, RNAs of mitochondria, ribosomal proteins.
+#: Approximate numbers of mitochondrial proteins, mitochondrial RNAs and ribosomal proteins.
 _FIXED = {Role.MITOCHONDRIAL: 13, Role.MT_RNA: 4, Role.RIBOSOMAL: 80}
 
-#: Copies that bursts of a family add are at least this many and fall off as a power, up to a most (before the root,
-#: to a lower one).
+#: Copies that bursts of a family add: minimum, exponent of the power law, maximum, and maximum before the root.
 _FEWEST_COPIES, _COPIES_FALL, _MOST_COPIES, _MOST_OLD_COPIES = 2.0, 1.0, 28.0, 8.0
 
-#: Share of families in which bursts happen at all; the same ones burst, as much, in one lineage and in another.
+#: Share of families with bursts, which are the same families, with the same size, in all lineages.
 _PRONE = 0.02
 
-#: Spread of the pace of families (standard deviation of the logarithm), and the most it can be, times the mean.
+#: Spread of the pace of families (standard deviation of the logarithm), and its maximum in multiples of the mean.
 _SPREAD, _FASTEST = 1.3, 10.0
 
-#: Duplications less losses of an average gene from the first age to the present, at most: the fastest families would
-#: have some thousands of genes.
+#: Maximum of duplications minus losses of an average gene, at which the fastest families have thousands of genes.
 _MOST_GROWTH = 0.8
 _RNA_AGE = 10.0
 
 
 @dataclass(frozen=True)
 class GeneTrees:
-    """The histories of all families, one row a node; a node stands behind its parent.
+    """Histories of all families, one row per node; parents precede children.
 
     Parameters
     ----------
     parent
         Row of the parent; -1 for the origin of a family.
     family
-        Number of the family, an index into ``role`` and ``pace``.
+        Number of the family, index into ``role`` and ``pace``.
     branch
-        Node of the species tree at whose lower end a speciation or gene stands, or in whose branch the event lies.
+        Node of the species tree at whose lower end a speciation or gene is, or whose branch has the event.
     kind
         :class:`Kind`.
     age
@@ -78,9 +76,9 @@ class GeneTrees:
     role
         :class:`Role` of each family.
     pace
-        Factor on the rates of duplication and loss of each family.
+        Factor on the duplication and loss rates of each family.
     burst
-        Added rate of duplication, nodes of the species tree x families.
+        Additional duplication rate, nodes of the species tree by families.
     """
 
     parent: np.ndarray
@@ -95,7 +93,7 @@ class GeneTrees:
 
 @dataclass
 class _Forest:
-    """Nodes so far."""
+    """Growing list of nodes."""
 
     columns: list[tuple[np.ndarray, ...]] = field(default_factory=list)
     nodes: int = 0
@@ -108,15 +106,15 @@ class _Forest:
         return np.arange(self.nodes - count, self.nodes)
 
 
-def grow(tree: SpeciesTree, settings: Settings) -> GeneTrees:
+def grow_families(tree: SpeciesTree, settings: Settings) -> GeneTrees:
     """Simulate the histories of all families.
 
     Parameters
     ----------
     tree
-        The species tree.
+        Species tree.
     settings
-        ``genes`` sets how many families begin before the root, ``birth`` how many later.
+        Settings; ``genes`` sets the number of families before the root, ``birth`` of later ones.
 
     Raises
     ------
@@ -167,16 +165,16 @@ def _check_growth(tree: SpeciesTree, settings: Settings) -> None:
     lost = settings.loss * tree.age[0]
     if settings.duplication * tree.start(0) - lost > _MOST_GROWTH:
         raise ConfigError(
-            f"duplication is {settings.duplication!r}, with which families would grow without bound over "
-            f"{tree.start(0):g} million years; wanted {(_MOST_GROWTH + lost) / tree.start(0):.2g} or less, "
-            "or a higher loss"
+            f"duplication is too high: families would grow without bound over {tree.start(0):g} million years. "
+            f"Expected at most {(_MOST_GROWTH + lost) / tree.start(0):.2g}, got {settings.duplication!r}. "
+            "Lower it, or raise loss"
         )
 
 
 def _families(
     tree: SpeciesTree, settings: Settings, lengths: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the role of each family, and which families begin in each branch."""
+    """Return the role of each family, and the new families of each branch."""
     growth = np.expm1(settings.duplication * lengths[0]) + settings.bursts * lengths[0] * 4
     fixed = {role: min(count, max(1, settings.genes // (4000 // count))) for role, count in _FIXED.items()}
     coding = round((settings.genes - fixed[Role.MITOCHONDRIAL] - fixed[Role.RIBOSOMAL]) / (1 + growth))
@@ -201,7 +199,7 @@ def _burst(
     copies: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the rate of duplication that bursts add in one branch: a burst adds its copies to the whole family."""
+    """Return the duplication rate that bursts add in one branch."""
     bursting = rng.random(len(prone)) < -np.expm1(-rate / _PRONE * length)
     return np.where(prone & bursting, np.log1p(copies / np.maximum(genes, 1)) / length, 0.0)
 
@@ -215,7 +213,7 @@ def _along(
     rates: tuple[np.ndarray, np.ndarray],
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Let lineages (parent, family) duplicate and end along one branch; return those that reach its end."""
+    """Simulate lineages (parent, family) along a branch; return the survivors."""
     parents, families = lineages
     reached: list[tuple[np.ndarray, np.ndarray]] = [(parents[:0], families[:0])]
     while len(parents):

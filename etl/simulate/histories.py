@@ -1,7 +1,8 @@
-"""What gene trees say of pairs of genes: orthologs where the last common ancestor is a speciation, else paralogs.
+"""Find orthologs and paralogs in gene trees.
 
-Genes are put in the order of a walk through their trees, so that the genes below a node are an interval. Every
-pair whose last common ancestor is a node is then one of the left interval with one of the right.
+Pairs whose last common ancestor is a speciation are orthologs, others paralogs. Genes are ordered by a walk through
+their trees, so the genes below a node are an interval. Every pair whose last common ancestor is a node is then one gene
+of the left interval with one of the right.
 """
 
 from __future__ import annotations
@@ -11,25 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from homodb.etl.simulate.families import GeneTrees, Kind, Role
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
 
 
 @dataclass(frozen=True)
 class Histories:
-    """The living genes, in the order of a walk through their trees, and their pairs.
+    """Living genes, in the order of a walk through their trees, and pairs.
 
     Parameters
     ----------
     node, species, family, ancestor
-        Of each gene: row in the gene trees, index of its species, family, and the row of its ancestral gene: the
-        one at the root of the clade, or, of a family born later, its origin.
+        Per gene: row in the gene trees, index of its species, family, and row of its ancestral gene, which is at
+        the root of the clade or, for a later family, its origin.
     first, last
-        Of each node of the gene trees: the interval of genes below it.
+        Per node of the gene trees: interval of the genes below it.
     orthologs
-        ``a, b`` (genes, that of the lower species first), ``group``: a number for the genes that descend from the
-        same speciation, within a pair of species; and ``type``: 0 one2one, 1 one2many, 2 many2many.
+        ``a, b`` (genes, lower species first), ``group`` (number of genes from the same speciation within a pair of
+        species), ``type`` (0 one2one, 1 one2many, 2 many2many).
     paralogs
-        ``a, b``: genes of one species whose last common ancestor is a duplication.
+        ``a, b`` (genes of one species whose last common ancestor is a duplication).
     """
 
     node: np.ndarray
@@ -42,7 +43,7 @@ class Histories:
     paralogs: dict[str, np.ndarray]
 
 
-#: Spelling of ``type``.
+#: Names of ``type``.
 TYPES = ("ortholog_one2one", "ortholog_one2many", "ortholog_many2many")
 
 
@@ -52,9 +53,9 @@ def read_histories(trees: GeneTrees, tree: SpeciesTree) -> Histories:
     Parameters
     ----------
     trees
-        The gene trees.
+        Gene trees.
     tree
-        The species tree.
+        Species tree.
     """
     levels = by_level(trees.parent)
     first, last = _intervals(trees, levels)
@@ -70,7 +71,7 @@ def read_histories(trees: GeneTrees, tree: SpeciesTree) -> Histories:
 
 
 def by_level(parent: np.ndarray) -> list[np.ndarray]:
-    """Return the nodes of each level, from the origins down; a node stands behind its parent."""
+    """Return the nodes of each level, from the origins down."""
     level = np.zeros(len(parent), np.int32)
     waiting = np.flatnonzero(parent >= 0)
     while len(waiting):
@@ -92,7 +93,7 @@ def ancestor_name(node: int) -> str:
 
 
 def ragged(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return the numbers of all intervals that begin at ``starts``, one interval behind the other."""
+    """Return the concatenated numbers of intervals from ``starts``."""
     before = np.cumsum(lengths) - lengths
     numbers: np.ndarray = np.repeat(starts - before, lengths)
     numbers += np.arange(len(numbers))
@@ -102,7 +103,7 @@ def ragged(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 def products(
     left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return every number of a left interval with every one of its right one, and which interval they are of."""
+    """Return the products of left and right intervals, with interval numbers."""
     width_left, width_right = left[1] - left[0], right[1] - right[0]
     count = width_left * width_right
     which = np.repeat(np.arange(len(count)), count)
@@ -112,7 +113,7 @@ def products(
 
 
 def _intervals(trees: GeneTrees, levels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the interval of genes below each node, families in the order of their numbers."""
+    """Return the interval of genes below each node, families in order."""
     size = (trees.kind == Kind.GENE).astype(np.int64)
     for level in reversed(levels[1:]):
         np.add.at(size, trees.parent[level], size[level])
@@ -129,7 +130,7 @@ def _intervals(trees: GeneTrees, levels: list[np.ndarray]) -> tuple[np.ndarray, 
 
 
 def _ancestors(trees: GeneTrees, levels: list[np.ndarray]) -> np.ndarray:
-    """Return of each node the ancestral gene that it descends from; -1 above the root of the clade."""
+    """Return the ancestral gene of each node; -1 above the root of the clade."""
     own = (trees.kind == Kind.SPECIATION) & (trees.branch == 0) | (trees.kind == Kind.ORIGIN) & (trees.branch > 0)
     ancestor = np.where(own, np.arange(len(own)), -1)
     for level in levels[1:]:
@@ -138,7 +139,7 @@ def _ancestors(trees: GeneTrees, levels: list[np.ndarray]) -> np.ndarray:
 
 
 def _sides(trees: GeneTrees, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the nodes that have genes on both sides, and their left and right children."""
+    """Return nodes with genes on both sides, and their two children."""
     child = np.flatnonzero(trees.parent >= 0)
     child = child[np.argsort(trees.parent[child], kind="stable")]
     parent = trees.parent[child]
@@ -154,11 +155,13 @@ def _orthologs(
 ) -> dict[str, np.ndarray]:
     nodes, left, right = sides
     coding = trees.role[trees.family[nodes]] != Role.LONG_RNA
-    chosen = (trees.kind[nodes] == Kind.SPECIATION) & coding
-    a, b, which = products((left[0][chosen], left[1][chosen]), (right[0][chosen], right[1][chosen]))
+    is_speciation = (trees.kind[nodes] == Kind.SPECIATION) & coding
+    a, b, which = products(
+        (left[0][is_speciation], left[1][is_speciation]), (right[0][is_speciation], right[1][is_speciation])
+    )
     swap = species[a] > species[b]
     a, b = np.where(swap, b, a), np.where(swap, a, b)
-    key = (nodes[chosen][which] * count + species[a]) * count + species[b]
+    key = (nodes[is_speciation][which] * count + species[a]) * count + species[b]
     _, group = np.unique(key, return_inverse=True)
     several = [_distinct(group, side)[group] > 1 for side in (a, b)]
     kind = several[0].astype(np.int8) + several[1]
@@ -176,12 +179,12 @@ def _paralogs(
     trees: GeneTrees, species: np.ndarray, sides: tuple[np.ndarray, np.ndarray, np.ndarray], count: int
 ) -> dict[str, np.ndarray]:
     nodes, left, right = sides
-    chosen = trees.kind[nodes] == Kind.DUPLICATION
+    is_duplication = trees.kind[nodes] == Kind.DUPLICATION
     found_a, found_b = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for one in range(count):
         own = np.flatnonzero(species == one)
         before = np.concatenate([[0], np.cumsum(species == one)])
-        a, b, _ = products(tuple(before[left[:, chosen]]), tuple(before[right[:, chosen]]))
+        a, b, _ = products(tuple(before[left[:, is_duplication]]), tuple(before[right[:, is_duplication]]))
         found_a.append(own[a])
         found_b.append(own[b])
     return {"a": np.concatenate(found_a), "b": np.concatenate(found_b)}

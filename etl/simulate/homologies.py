@@ -1,4 +1,4 @@
-"""Writes homologies as Ensembl does: Compara dumps that part the pairs over the species' files, and BioMart exports."""
+"""Write homologies as Compara dumps and BioMart exports."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import numpy as np
 import polars as pl
 
 from homodb.etl.simulate.annotation import Annotation
-from homodb.etl.simulate.calling import Calls, confident
+from homodb.etl.simulate.calling import Calls, is_confident
 from homodb.etl.simulate.families import Role
-from homodb.etl.simulate.gene_order import conserved_order, in_alignment
-from homodb.etl.simulate.genome import DISTANT, Genome
+from homodb.etl.simulate.genome import DISTANT, Genome, conserved_order, in_alignment
 from homodb.etl.simulate.histories import TYPES, Histories
 from homodb.etl.simulate.layout import RELEASE, Layout, write_table
 from homodb.etl.simulate.proteome import Transcripts
 from homodb.etl.simulate.settings import Settings
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
 
 _SIDES = ("gene_stable_id", "protein_stable_id", "species", "identity")
 _COMPARA = (
@@ -39,11 +38,11 @@ def called_table(
     Parameters
     ----------
     calls, identity
-        The pairs, and the identity of both sides of each.
+        Pairs, and the identities of both sides of each.
     histories, tree, genome, annotation
         Genes, species tree, gene order, annotated genes.
     settings
-        Its seed counts.
+        Settings, for the seed.
 
     Returns
     -------
@@ -52,14 +51,14 @@ def called_table(
         identity_b, goc, wga, confidence, rna``.
     """
     rng = settings.stream("scores")
-    chosen = np.flatnonzero(calls.called_type >= 0)
-    a, b = calls.a[chosen], calls.b[chosen]
+    is_called = np.flatnonzero(calls.called_type >= 0)
+    a, b = calls.a[is_called], calls.b[is_called]
     divergence = tree.divergence()[histories.species[a], histories.species[b]]
     rna = annotation.role[a] >= Role.MT_RNA
     scored = ~rna & (genome.rank[a] >= 0) & (genome.rank[b] >= 0) & (divergence < DISTANT)
     goc = np.full(len(a), -1)
-    goc[scored] = conserved_order(a[scored], b[scored], calls.group[chosen][scored], histories, genome)
-    lower = np.minimum(identity[0, chosen], identity[1, chosen])
+    goc[scored] = conserved_order(a[scored], b[scored], calls.group[is_called][scored], histories, genome)
+    lower = np.minimum(identity[0, is_called], identity[1, is_called])
     aligned = in_alignment(a, b, lower, goc, histories, rng)
     gaps = np.minimum(rng.standard_exponential(len(a)) ** 2 * divergence * 0.02, 100)
     wga = np.where(scored, np.where(aligned, 100 - gaps, 0), -1)
@@ -69,12 +68,12 @@ def called_table(
             "b": b,
             "species_a": histories.species[a],
             "species_b": histories.species[b],
-            "homology_type": np.array(TYPES, dtype=object)[calls.called_type[chosen]],
-            "identity_a": identity[0, chosen],
-            "identity_b": identity[1, chosen],
+            "homology_type": np.array(TYPES, dtype=object)[calls.called_type[is_called]],
+            "identity_a": identity[0, is_called],
+            "identity_b": identity[1, is_called],
             "goc": goc,
             "wga": np.round(wga, 2),
-            "confidence": confident(divergence, lower, goc, wga).astype(np.int8),
+            "confidence": is_confident(divergence, lower, goc, wga).astype(np.int8),
             "rna": rna,
         },
         schema_overrides={"homology_type": pl.String},
@@ -85,19 +84,19 @@ def called_table(
     )
 
 
-def beside_orthologs(
+def other_homologies(
     histories: Histories, annotation: Annotation, identity: np.ndarray, called: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return the paralogs of each species and the parts of split models, in the columns of the called orthologs.
+    """Return the paralogs of each species and the parts of split models.
 
     Parameters
     ----------
     histories, annotation
         Genes and annotated genes.
     identity
-        Identity of both sides of each pair of paralogs.
+        Identities of both sides of each pair of paralogs.
     called
-        The called orthologs.
+        Called orthologs, whose columns the result has.
     """
     a, b = histories.paralogs["a"], histories.paralogs["b"]
     old = histories.ancestor[a] != histories.ancestor[b]
@@ -128,7 +127,7 @@ def write_compara(
     homologies: pl.DataFrame, tree: SpeciesTree, annotation: Annotation, transcripts: Transcripts, layout: Layout,
     settings: Settings,
 ) -> None:  # fmt: skip
-    """Write the Compara dumps: all homologies of a pair of species into the file of one of them.
+    """Write the Compara dumps, each pair of species into the file of one.
 
     Parameters
     ----------
@@ -137,9 +136,9 @@ def write_compara(
     tree, annotation, transcripts
         Species, annotated genes, and their proteins.
     layout
-        Where the files lie.
+        Paths of the files.
     settings
-        Its seed decides which file a pair is in, and which gene of a row comes first.
+        Settings; the seed decides the file of a pair and the first gene of a row.
     """
     rng = settings.stream("compara")
     count = len(tree.species)
@@ -175,7 +174,7 @@ def write_compara(
 
 
 def _product(annotation: Annotation, transcripts: Transcripts) -> pl.Series:
-    """Return of each gene its canonical protein, else what stands for it: its transcript."""
+    """Return the canonical protein of each gene, or else its transcript."""
     return pl.Series(
         [
             transcripts.canonical_protein.get(row, name.replace("G9", "T8", 1))
@@ -185,16 +184,16 @@ def _product(annotation: Annotation, transcripts: Transcripts) -> pl.Series:
 
 
 def write_biomart(called: pl.DataFrame, tree: SpeciesTree, annotation: Annotation, layout: Layout) -> None:
-    """Write a BioMart export for each pair of species: all genes of the one with their orthologs in the other.
+    """Write a BioMart export for each pair of species.
 
     Parameters
     ----------
     called
-        The called orthologs.
+        Called orthologs.
     tree, annotation
         Species and annotated genes.
     layout
-        Where the files lie.
+        Paths of the files.
     """
     genes = pl.DataFrame(
         {

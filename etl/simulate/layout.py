@@ -1,4 +1,4 @@
-"""Where the files of a simulation lie: in Ensembl's own folders and names, of an assembly that never was."""
+"""Paths of the files of a simulation, in the folders and names of Ensembl."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from homodb.schema.species import Species
 
-#: No genome was ever called so, and no Ensembl release will soon have this number.
+#: Names that no assembly and no Ensembl release has.
 ASSEMBLY = "sim1"
 RELEASE = 9999
 
@@ -22,14 +22,14 @@ _LEVEL = 6
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of a simulation's files.
+    """Paths of the files of a simulation.
 
     Parameters
     ----------
     folder
-        Where all lies.
+        Folder of the simulation.
     species
-        The species, in the order of their numbers.
+        Species, in the order of their numbers.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class Layout:
         return self._place(f"release-{RELEASE}", "gtf", name, f"{self._stem(species)}.{RELEASE}.gtf.gz")
 
     def xref(self, species: int, kind: str) -> Path:
-        """Return the path of a dump of cross-references: ``entrez``, ``uniprot``, ``refseq``."""
+        """Return the path of a dump of cross-references of one kind."""
         name = self.species[species].name
         return self._place(f"release-{RELEASE}", "tsv", name, f"{self._stem(species)}.{RELEASE}.{kind}.tsv.gz")
 
@@ -69,7 +69,7 @@ class Layout:
         return self._place(f"release-{RELEASE}", "mysql", f"{name}_core_{RELEASE}_1", "stable_id_event.txt.gz")
 
     def compara(self, species: int, kind: str) -> Path:
-        """Return the path of a Compara dump: ``protein_default``, ``ncrna_default``."""
+        """Return the path of a Compara dump of one kind."""
         name = self.species[species].name
         folder = (f"release-{RELEASE}", "tsv", "ensembl-compara", "homologies", name)
         return self._place(*folder, f"Compara.{RELEASE}.{kind}.homologies.tsv.gz")
@@ -79,22 +79,22 @@ class Layout:
         return self._place("biomart", f"{self.species[source].name}.{self.species[target].name}.txt.gz")
 
     def cells(self, species: int) -> Path:
-        """Return the path of a species' cells."""
+        """Return the path of the cells of a species."""
         return self._place("cells", f"{self.species[species].name}.h5ad")
 
     def written(self, path: Path) -> str:
-        """Return a path as a config in the folder writes it."""
+        """Return a path as written in a config of the folder."""
         return path.relative_to(self.folder).as_posix()
 
 
 @contextmanager
 def open_gzip(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to write what is compressed, with neither time nor name in its header."""
+    """Open a gzip file for writing, without time and name in its header."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as stream:
         yield cast(BinaryIO, stream)
 
 
 def write_table(path: Path, frame: pl.DataFrame, *, header: bool = True, null: str = "") -> None:
-    """Write a frame as tab-separated text, compressed; numbers with fractions to four places."""
+    """Write a frame as gzipped tab-separated text, floats to four places."""
     with open_gzip(path) as stream:
         frame.write_csv(stream, separator="\t", include_header=header, null_value=null, float_precision=4)

@@ -1,4 +1,4 @@
-"""Writes the proteomes family by family, and measures the identity of all pairs of genes meanwhile."""
+"""Write proteomes with isoforms, and measure the identity of gene pairs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,78 @@ import numpy as np
 from homodb.etl.simulate.annotation import FIRST_NUMBER, Annotation
 from homodb.etl.simulate.families import GeneTrees
 from homodb.etl.simulate.histories import Histories
-from homodb.etl.simulate.isoforms import Isoform, isoforms
 from homodb.etl.simulate.layout import ASSEMBLY, Layout, open_gzip
-from homodb.etl.simulate.pace import plan
-from homodb.etl.simulate.proteins import Block, evolve
+from homodb.etl.simulate.proteins import LETTERS, Block, amino_acid_frequencies, evolve_proteins, plan_proteins
 from homodb.etl.simulate.settings import Settings
-from homodb.etl.simulate.tree import SpeciesTree
+from homodb.etl.simulate.species import SpeciesTree
+
+#: Kinds and shares of other isoforms: a skipped exon, an early stop that leaves a short rest, another last exon, and
+#: transcripts that decay, whose protein ends in residues of another frame.
+_KINDS = (("skipped", 0.45), ("short", 0.12), ("extended", 0.2), ("decay", 0.23))
+_BYTES = np.frombuffer(LETTERS.encode(), np.uint8)
+_SHORTEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Isoform:
+    """Sequence of a protein, biotype of its transcript, and canonical flag."""
+
+    sequence: str
+    biotype: str
+    canonical: bool
+
+
+def isoforms(residues: np.ndarray, count: int, rng: np.random.Generator) -> list[Isoform]:
+    """Return the proteins of a gene, the canonical one first.
+
+    Parameters
+    ----------
+    residues
+        Canonical protein, as indices into ``LETTERS``.
+    count
+        Number of proteins, at least 1.
+    rng
+        Random generator.
+    """
+    proteins = [Isoform(text(residues), "protein_coding", True)]
+    draws = rng.random((count - 1, 3))
+    chances = np.cumsum([chance for _, chance in _KINDS])[:-1]
+    length = len(residues)
+    for kind, where, size in draws:
+        cut = max(_SHORTEST, int(length * (0.25 + 0.6 * where)))
+        name = _KINDS[int(np.searchsorted(chances, kind, side="right"))][0]
+        if name == "skipped":
+            end = min(length, cut + max(1, int(length * 0.3 * size)))
+            proteins.append(Isoform(text(np.concatenate([residues[:cut], residues[end:]])), "protein_coding", False))
+        elif name == "short":
+            short = residues[: max(_SHORTEST, int(length * 0.6 * size))]
+            proteins.append(Isoform(text(short), "protein_coding", False))
+        elif name == "extended":
+            exon = _other_frame(5 + int(60 * size), rng)
+            proteins.append(Isoform(text(np.concatenate([residues, exon])), "protein_coding", False))
+        else:
+            frame = _other_frame(2 + int(20 * size), rng)
+            decayed = np.concatenate([residues[:cut], frame])
+            proteins.append(Isoform(text(decayed), "nonsense_mediated_decay", False))
+    return proteins
+
+
+def text(residues: np.ndarray) -> str:
+    """Return residues as letters."""
+    return str(_BYTES[residues].tobytes().decode())
+
+
+def _other_frame(length: int, rng: np.random.Generator) -> np.ndarray:
+    chances = np.cumsum(amino_acid_frequencies())[:-1]
+    return (np.searchsorted(chances, rng.random(length), side="right") + 1).astype(np.uint8)
+
 
 _LINE = 60
 
 
 @dataclass
 class Transcripts:
-    """The coding transcripts of all species, in the order in which they were made.
+    """Coding transcripts of all species, in the order of their numbers.
 
     Parameters
     ----------
@@ -33,9 +92,9 @@ class Transcripts:
     transcript, protein
         Stable IDs, without version.
     biotype, canonical, length
-        Of the transcript; of its protein.
+        Biotype of the transcript; flag and length of its protein.
     canonical_protein
-        By row of the annotation, the protein that stands for the gene.
+        Canonical protein by row of the annotation.
     """
 
     row: list[int] = field(default_factory=list)
@@ -48,7 +107,7 @@ class Transcripts:
 
 
 class ProteomeWriter:
-    """Writes ``pep.all`` of every species.
+    """Writer of the proteomes of all species.
 
     Parameters
     ----------
@@ -75,28 +134,30 @@ class ProteomeWriter:
         self.beside = {int(annotation.gene[row]): int(row) for row in (*annotation.alternates, *annotation.parts)}
         self.parts = {int(annotation.gene[row]) for row in annotation.parts}
         self.length = np.zeros(len(means), np.int64)
-        self.made = Transcripts()
+        self.transcripts = Transcripts()
 
     def write(
         self, a: np.ndarray, b: np.ndarray, layout: Layout, report: Callable[[int, int], None]
     ) -> tuple[Transcripts, np.ndarray]:
-        """Write the files, mark genes with unknown residues as planted, and measure pairs of genes on the way.
+        """Write the files, and measure the identity of pairs of genes.
+
+        Genes with unknown residues get the trait ``unknown_residues``.
 
         Parameters
         ----------
         a, b
-            Genes of the histories whose identity is wanted; both of one family.
+            Genes of the pairs; both genes of a pair are of one family.
         layout
-            Where files lie.
+            Paths of the files.
         report
-            Called with families done and their number.
+            Callback that receives the number of finished and of all families.
 
         Returns
         -------
         tuple
-            The transcripts; and of each pair the identities of both sides in percent, NaN without proteins.
+            Transcripts, and the identities of both sides of each pair in percent, NaN without proteins.
         """
-        drawn = plan(self.trees, self.settings)
+        drawn = plan_proteins(self.trees, self.settings)
         total = int((drawn.length > 0).sum())
         size = np.bincount(self.histories.family, minlength=len(drawn.length))
         first = np.cumsum(size) - size
@@ -106,21 +167,21 @@ class ProteomeWriter:
         done = 0
         with ExitStack() as stack:
             files = [stack.enter_context(open_gzip(layout.proteome(one))) for one in range(len(self.tree.species))]
-            for block in evolve(self.trees, drawn, self.settings):
+            for block in evolve_proteins(self.trees, drawn, self.settings):
                 for one in block.families:
                     for gene in range(first[one], first[one] + size[one]):
                         self._gene(block, gene, files[self.histories.species[gene]])
                 begin, end = np.searchsorted(family, [block.families[0], block.families[-1] + 1])
-                chosen = order[begin:end][drawn.length[family[begin:end]] > 0]
-                same = block.identical(self.histories.node[a[chosen]], self.histories.node[b[chosen]])
+                measured = order[begin:end][drawn.length[family[begin:end]] > 0]
+                same = block.identical(self.histories.node[a[measured]], self.histories.node[b[measured]])
                 for side, genes in enumerate((a, b)):
-                    identity[side, chosen] = 100 * same / self.length[genes[chosen]]
+                    identity[side, measured] = 100 * same / self.length[genes[measured]]
                 done += len(block.families)
                 report(done, total)
-        return self.made, identity
+        return self.transcripts, identity
 
     def _gene(self, block: Block, gene: int, stream: BinaryIO) -> None:
-        """Write all proteins of a gene, and those of what is annotated beside it."""
+        """Write the proteins of a gene, its alternate locus and its second part."""
         node = int(self.histories.node[gene])
         rest = block.cut(node) if gene in self.parts else None
         if self.unknown[gene]:
@@ -135,23 +196,23 @@ class ProteomeWriter:
         stream.write("".join(self._record(row, one) for row, one in records).encode())
 
     def _record(self, row: int, isoform: Isoform) -> str:
-        """Return a FASTA record, and take note of its transcript."""
-        annotation, made = self.annotation, self.made
+        """Return a FASTA record, and add its transcript."""
+        annotation, transcripts = self.annotation, self.transcripts
         prefix = self.tree.members[annotation.species[row]].prefix
-        number = FIRST_NUMBER + len(made.row) + 1
-        made.row.append(row)
-        made.transcript.append(f"{prefix}T{number:011d}")
-        made.protein.append(f"{prefix}P{number:011d}")
-        made.biotype.append(isoform.biotype)
-        made.canonical.append(isoform.canonical)
-        made.length.append(len(isoform.sequence))
+        number = FIRST_NUMBER + len(transcripts.row) + 1
+        transcripts.row.append(row)
+        transcripts.transcript.append(f"{prefix}T{number:011d}")
+        transcripts.protein.append(f"{prefix}P{number:011d}")
+        transcripts.biotype.append(isoform.biotype)
+        transcripts.canonical.append(isoform.canonical)
+        transcripts.length.append(len(isoform.sequence))
         if isoform.canonical:
-            made.canonical_protein[row] = made.protein[-1]
+            transcripts.canonical_protein[row] = transcripts.protein[-1]
         symbol = annotation.symbol[row]
         head = (
-            f">{made.protein[-1]}.1 pep chromosome:{ASSEMBLY}:{annotation.region[row]}:{annotation.start[row]}:"
+            f">{transcripts.protein[-1]}.1 pep chromosome:{ASSEMBLY}:{annotation.region[row]}:{annotation.start[row]}:"
             f"{annotation.end[row]}:{annotation.strand[row]} "
-            f"gene:{annotation.stable_id[row]}.{annotation.version[row]} transcript:{made.transcript[-1]}.1 "
+            f"gene:{annotation.stable_id[row]}.{annotation.version[row]} transcript:{transcripts.transcript[-1]}.1 "
             f"gene_biotype:{annotation.biotype[row]} "
             f"transcript_biotype:{isoform.biotype}{f' gene_symbol:{symbol}' if symbol else ''} "
             f"description:simulated protein [Source:homodb simulate;Acc:{number}]"

@@ -1,4 +1,4 @@
-"""``homodb simulate``: from a seed to a folder of inputs with their truth."""
+"""Simulate a clade: the function behind ``homodb simulate``."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from homodb.etl.output import staged
-from homodb.etl.simulate.annotation import Annotation, annotate
-from homodb.etl.simulate.calling import ERRORS, Calls, call
-from homodb.etl.simulate.cells import write_cells
-from homodb.etl.simulate.configs import write_configs
-from homodb.etl.simulate.expression import Expression, express
-from homodb.etl.simulate.families import grow
-from homodb.etl.simulate.files import write_annotation, write_names
-from homodb.etl.simulate.genome import lay_out
+from homodb.etl.simulate.annotation import Annotation, annotate_genes
+from homodb.etl.simulate.calling import ERRORS, Calls, call_orthologs
+from homodb.etl.simulate.cells import Expression, draw_expression, write_cells
+from homodb.etl.simulate.families import grow_families
+from homodb.etl.simulate.genome import lay_out_genome
 from homodb.etl.simulate.histories import read_histories
-from homodb.etl.simulate.homologies import beside_orthologs, called_table, write_biomart, write_compara
+from homodb.etl.simulate.homologies import called_table, other_homologies, write_biomart, write_compara
 from homodb.etl.simulate.layout import Layout
 from homodb.etl.simulate.proteome import ProteomeWriter
 from homodb.etl.simulate.settings import Progress, Settings, Summary
-from homodb.etl.simulate.tree import SpeciesTree, species_tree
-from homodb.etl.simulate.truth import write_truth
+from homodb.etl.simulate.species import SpeciesTree, species_tree
+from homodb.etl.simulate.write import write_annotation, write_configs, write_names, write_truth
+from homodb.etl.write import staged_folder
 from homodb.schema.errors import OutputError
 from homodb.schema.files import check_folder
 
@@ -32,45 +29,45 @@ from homodb.schema.files import check_folder
 def simulate(
     output: Path, settings: Settings | None = None, *, report: Callable[[Progress], None] = lambda progress: None
 ) -> Summary:
-    """Simulate a clade, and write everything that homodb reads of it, with the truth beside it.
+    """Simulate a clade, and write the inputs of a build, cells and the truth.
 
     Parameters
     ----------
     output
-        Folder to make: absent or empty. It appears whole or not at all.
+        New or empty folder. It is complete or absent.
     settings
-        Sizes, rates, seed.
+        Sizes, rates and seed.
     report
-        Called as the work goes on.
+        Callback that receives the progress.
 
     Returns
     -------
     Summary
-        What was made.
+        Summary of the simulation.
 
     Raises
     ------
     ConfigError
-        For impossible sizes and rates.
+        If sizes or rates are out of bounds.
     OutputError
-        If the folder is in use or cannot be written.
+        If the folder is not empty or not writable.
 
     Notes
     -----
     The same settings give the same files. Families (birth and death: Kendall 1948), gene order, proteins (LG: Le and
-    Gascuel 2008), names, errors and cells draw from streams of their own.
+    Gascuel 2008), names, errors and cells have their own random streams.
     """
-    asked = settings or Settings()
-    asked.check()
+    settings = settings or Settings()
+    settings.check()
     check_folder(output)
     if output.exists() and any(output.iterdir()):
-        raise OutputError(f"{output}: is in use; give a new or empty folder")
-    with staged(output) as folder:
-        return _Simulation(folder, asked, report).run(output)
+        raise OutputError(f"{output}: is not empty. Use a new or empty folder")
+    with staged_folder(output) as folder:
+        return _Simulation(folder, settings, report).run(output)
 
 
 class _Simulation:
-    """One run."""
+    """One run of a simulation."""
 
     def __init__(self, folder: Path, settings: Settings, report: Callable[[Progress], None]) -> None:
         self.settings, self.report = settings, report
@@ -80,11 +77,11 @@ class _Simulation:
     def run(self, output: Path) -> Summary:
         settings, tree, layout = self.settings, self.tree, self.layout
         self.report(Progress("families", 0, 1))
-        trees = grow(tree, settings)
+        trees = grow_families(tree, settings)
         histories = read_histories(trees, tree)
-        genome = lay_out(trees, tree, histories, settings)
-        annotation = annotate(trees, tree, histories, genome, settings)
-        calls = call(trees, histories, settings)
+        genome = lay_out_genome(trees, tree, histories, settings)
+        annotation = annotate_genes(trees, tree, histories, genome, settings)
+        calls = call_orthologs(trees, histories, settings)
         self.report(Progress("families", 1, 1))
         paralogs = histories.paralogs
         writer = ProteomeWriter(trees, tree, histories, annotation, settings)
@@ -96,14 +93,14 @@ class _Simulation:
         )
         of_calls, of_paralogs = identity[:, : len(calls.a)], identity[:, len(calls.a) :]
         called = called_table(calls, of_calls, histories, tree, genome, annotation, settings)
-        homologies = pl.concat([called, beside_orthologs(histories, annotation, of_paralogs, called)])
+        homologies = pl.concat([called, other_homologies(histories, annotation, of_paralogs, called)])
         write_compara(homologies, tree, annotation, transcripts, layout, settings)
         write_biomart(called, tree, annotation, layout)
         for index in range(len(tree.species)):
             self.report(Progress("annotation", index, len(tree.species)))
             write_annotation(index, annotation, transcripts, layout)
             write_names(index, annotation, transcripts, layout, settings)
-        expression = express(trees, tree, histories, settings)
+        expression = draw_expression(trees, tree, histories, settings)
         write_truth(calls, of_calls, histories, annotation, tree, expression.expressed_as, layout)
         write_configs(layout, tree, settings)
         cells = self._cells(annotation, expression) if settings.cells else 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from homodb.etl.simulate.clade import MEMBERS
+from homodb.etl.simulate.species import MEMBERS
 from homodb.schema.errors import ConfigError
 from homodb.schema.near import there_are
 

@@ -1,1 +1,51 @@
-"""Readers, one module a source: each turns what a provider publishes into checked Arrow tables."""
+"""Readers of the files that Ensembl and others publish, one per format."""
+
+from homodb.etl.sources.aliases import read_history, read_synonyms, read_xrefs
+from homodb.etl.sources.annotation import read_annotation
+from homodb.etl.sources.biomart import read_biomart
+from homodb.etl.sources.canonical import read_canonical
+from homodb.etl.sources.compara import OTHER_PAIRS, read_compara
+from homodb.etl.sources.core import read_core
+from homodb.etl.sources.hits import read_hits
+from homodb.etl.sources.proteome import read_proteome
+from homodb.etl.sources.records import (
+    ALIASES,
+    ALTERNATES,
+    CANONICAL,
+    GENES,
+    HITS,
+    HOMOLOGIES,
+    OTHER_TYPES,
+    PROTEINS,
+    Reading,
+    split_version,
+    to_arrow,
+)
+from homodb.etl.sources.text import open_bytes, sha256
+
+__all__ = [
+    "ALIASES",
+    "ALTERNATES",
+    "CANONICAL",
+    "GENES",
+    "HITS",
+    "HOMOLOGIES",
+    "OTHER_PAIRS",
+    "OTHER_TYPES",
+    "PROTEINS",
+    "Reading",
+    "open_bytes",
+    "read_annotation",
+    "read_biomart",
+    "read_canonical",
+    "read_compara",
+    "read_core",
+    "read_history",
+    "read_hits",
+    "read_proteome",
+    "read_synonyms",
+    "read_xrefs",
+    "sha256",
+    "split_version",
+    "to_arrow",
+]

@@ -1,9 +1,9 @@
-"""Ensembl and GENCODE GTF: the genes of a species, and which transcripts are tagged as canonical.
+"""Read genes and canonical transcripts from Ensembl and GENCODE GTF files.
 
-Only lines of features ``gene`` and ``transcript`` are read closely. Ensembl before release 75 wrote neither:
-there a gene is told by its exons. GENCODE writes versions into the IDs, ``gene_type`` for ``gene_biotype``,
-``chr1`` and ``chrM`` for regions ``1`` and ``MT``, and marks the genes of Y's pseudo-autosomal regions with
-``_PAR_Y``, which stays part of the ID. See https://www.ensembl.org/info/website/upload/gff.html and
+Only lines of features ``gene`` and ``transcript`` are parsed. Ensembl before release 75 wrote neither, so genes are
+derived from their exons there. GENCODE writes versions into the IDs, ``gene_type`` for ``gene_biotype``, ``chr1`` and
+``chrM`` for regions ``1`` and ``MT``, and marks the genes in the pseudo-autosomal regions of Y with ``_PAR_Y``, which
+stays part of the ID. See https://www.ensembl.org/info/website/upload/gff.html and
 https://www.gencodegenes.org/pages/data_format.html.
 """
 
@@ -17,12 +17,78 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from homodb.etl.sources.bytestream import open_bytes
-from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.records import CANONICAL, Reading
-from homodb.etl.sources.stable_ids import split_version
-from homodb.etl.sources.told_genes import GeneCollector, Location
+from homodb.etl.sources.records import CANONICAL, GENES, Reading, split_version
+from homodb.etl.sources.text import Findings, open_bytes
 from homodb.schema.species import Species
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Region, first and last base (1-based, inclusive), strand (0: unknown)."""
+
+    region: str
+    start: int
+    end: int
+    strand: int
+
+
+@dataclass(slots=True)
+class _Gene:
+    line: int
+    details: dict[str, str | int | None]
+    location: Location | None
+
+
+@dataclass
+class GeneCollector:
+    """Genes collected from several lines or headers each.
+
+    Version, symbol, biotype and region must agree; the first description counts. A gene spans all its lines. Its
+    strand is unknown where the lines are on both, as for trans-spliced genes such as mod(mdg4) of the fly.
+    """
+
+    findings: Findings
+    genes: dict[str, _Gene] = field(default_factory=dict)
+
+    def add(self, line: int, name: str, location: Location | None, **details: str | int | None) -> None:
+        """Add the location and the details of one line."""
+        gene = self.genes.setdefault(name, _Gene(line, details, location))
+        if gene.line == line:
+            return
+        for detail, value in details.items():
+            if gene.details.get(detail) is None:
+                gene.details[detail] = value
+            elif value not in (None, gene.details[detail]) and detail != "description":
+                self._contradiction(gene, line, name, detail, value, gene.details[detail])
+        if gene.location is None or location is None:
+            gene.location = gene.location or location
+        elif gene.location.region != location.region:
+            self._contradiction(gene, line, name, "region", location.region, gene.location.region)
+        else:
+            start, end = min(gene.location.start, location.start), max(gene.location.end, location.end)
+            strand = location.strand if location.strand == gene.location.strand else 0
+            gene.location = Location(location.region, start, end, strand)
+
+    def _contradiction(self, gene: _Gene, line: int, name: str, detail: str, value: object, earlier: object) -> None:
+        shown = f"{name}: {detail} {value}, but {earlier} on line {gene.line}"
+        self.findings.add("contradicts an earlier line of the same gene", shown, line)
+
+    def table(self, species: Species) -> pa.Table:
+        """Return the genes in the schema ``GENES``, in order of appearance."""
+        rows = [
+            {
+                "species": species.number,
+                "stable_id": name,
+                "region": gene.location and gene.location.region,
+                "region_start": gene.location and gene.location.start,
+                "region_end": gene.location and gene.location.end,
+                "strand": (gene.location and gene.location.strand) or None,
+                **gene.details,
+            }
+            for name, gene in self.genes.items()
+        ]
+        return pa.Table.from_pylist(rows, schema=GENES)
+
 
 _FIELDS = 9
 _VERSION = re.compile(r"[0-9]{1,9}")
@@ -32,7 +98,7 @@ _REGION = re.compile(r"chr(\d{1,3}[LR]?|[IVX]+|MT?|[WYZ])")
 _STRANDS = {"+": 1, "-": -1, ".": 0}
 _PRINCIPAL = re.compile(r"appris_principal(?:_(\d+))?")
 
-#: Tags that make a claim at once; APPRIS's are compared within a gene first.
+#: Tags that name a canonical transcript; those of APPRIS are compared within a gene first.
 _CLAIMS = {"Ensembl_canonical": "ensembl_canonical", "MANE_Select": "mane"}
 
 
@@ -41,24 +107,24 @@ class _Feature:
     line: int
     gene: str
     location: Location | None
-    said: dict[str, str | int | None]
+    details: dict[str, str | int | None]
     transcript: str | None
     tags: list[str]
 
 
 @dataclass
 class _Claims:
-    """Claims to be canonical: those made, and of each gene the transcripts of APPRIS's best level so far."""
+    """Canonical transcripts by tag, and the best APPRIS level of each gene."""
 
-    made: dict[tuple[str, str, str], None] = field(default_factory=dict)
+    tagged: dict[tuple[str, str, str], None] = field(default_factory=dict)
     principal: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
     def add(self, gene: str, transcript: str, tags: list[str]) -> None:
         for tag in tags:
             if tag in _CLAIMS:
-                self.made[gene, transcript, _CLAIMS[tag]] = None
-            elif found := _PRINCIPAL.fullmatch(tag):
-                level = int(found[1] or 1)
+                self.tagged[gene, transcript, _CLAIMS[tag]] = None
+            elif match := _PRINCIPAL.fullmatch(tag):
+                level = int(match[1] or 1)
                 best, transcripts = self.principal.setdefault(gene, (level, []))
                 if level < best:
                     self.principal[gene] = (level, [transcript])
@@ -66,42 +132,41 @@ class _Claims:
                     transcripts.append(transcript)
 
     def table(self, species: Species) -> pa.Table:
-        rows = [*self.made]
+        rows = [*self.tagged]
         for gene, (_, transcripts) in self.principal.items():
             rows += [(gene, transcript, "appris") for transcript in transcripts]
-        told = [
+        claims = [
             {"species": species.number, "gene_id": gene, "transcript": transcript, "basis": basis}
             for gene, transcript, basis in rows
         ]
-        return pa.Table.from_pylist(told, schema=CANONICAL)
+        return pa.Table.from_pylist(claims, schema=CANONICAL)
 
 
-def read(path: Path, species: Species) -> Reading:
-    """Read the genes of an annotation, and the claims of transcripts to be canonical.
+def read_annotation(path: Path, species: Species) -> Reading:
+    """Read genes and canonical transcripts from a GTF file.
 
     Parameters
     ----------
     path
-        The GTF file, plain or gzip. Memory grows with its genes and claims, not with its lines.
+        GTF file, plain or gzip. Memory grows with its genes, not with its lines.
     species
-        The species that it annotates.
+        Species of the annotation.
 
     Returns
     -------
     Reading
-        ``genes``, one row per gene: those with a line of their own first, then those told by their
-        transcripts or exons, which span them. ``canonical``: tag ``Ensembl_canonical`` claims by
-        ``ensembl_canonical``, ``MANE_Select`` by ``mane``, ``appris_principal*`` by ``appris`` for the best
-        level that the gene has (1 before 2; without a number it is 1), several transcripts where they share
-        it. Regions are spelled as Ensembl does. A symbol that only repeats the ID is none.
+        ``genes``, one row per gene: first those with a line of their own, then those derived from their
+        transcripts or exons. ``canonical``: basis ``ensembl_canonical`` for tag ``Ensembl_canonical``, ``mane``
+        for ``MANE_Select``, ``appris`` for the best ``appris_principal*`` level of the gene (1 before 2; no
+        number means 1), with several transcripts where they share it. Regions are spelled as in Ensembl. A
+        symbol that repeats the ID counts as missing.
 
     Raises
     ------
     InputError
-        Lists all problems: an empty file, GFF3, fewer than 9 fields, coordinates that are no numbers or out
-        of order, strands other than ``+ - .``, no ``gene_id``, versions that are no numbers, tagged
-        transcripts without ID, genes that stand twice, contradictions about a gene, broken gzip, text that
-        is not UTF-8.
+        Lists all problems: an empty file, GFF3, fewer than 9 fields, invalid coordinates, strands other than
+        ``+ - .``, missing ``gene_id``, invalid versions, tagged transcripts without ID, duplicate genes,
+        contradictory lines, broken gzip, text that is not UTF-8.
     """
     findings = Findings(path)
     stated, derived, claims = GeneCollector(findings), GeneCollector(findings), _Claims()
@@ -111,17 +176,17 @@ def read(path: Path, species: Species) -> Reading:
         kept += 1
         if kind != "gene":
             if feature.gene not in stated.genes:
-                derived.add(feature.line, feature.gene, feature.location, **feature.said)
+                derived.add(feature.line, feature.gene, feature.location, **feature.details)
             if feature.tags and feature.transcript:
                 claims.add(feature.gene, feature.transcript, feature.tags)
         elif feature.gene in stated.genes:
             first = stated.genes[feature.gene].line
-            findings.add("a gene that stands twice", f"{feature.gene}, first on line {first}", feature.line)
+            findings.add("duplicate gene", f"{feature.gene}, first on line {first}", feature.line)
         else:
-            stated.add(feature.line, feature.gene, feature.location, **feature.said)
+            stated.add(feature.line, feature.gene, feature.location, **feature.details)
             derived.genes.pop(feature.gene, None)
     if not (stated.genes or derived.genes or len(findings)):
-        findings.add("holds no gene, transcript or exon: wanted GTF")
+        findings.add("no gene, transcript or exon. Expected GTF")
     findings.raise_any()
     return Reading(
         rows=features.total() + kept,
@@ -133,12 +198,12 @@ def read(path: Path, species: Species) -> Reading:
 
 
 def _features(path: Path, others: Counter[str], findings: Findings) -> Iterator[tuple[str, _Feature]]:
-    """Yield genes and transcripts; exons as well, until the first line shows that the file has either.
+    """Yield genes, transcripts, and exons up to the first gene or transcript.
 
-    ``others`` counts the features that are passed over.
+    ``others`` counts the skipped features.
     """
     wanted = {b"gene", b"transcript", b"exon"}
-    passed: Counter[bytes] = Counter()
+    skipped: Counter[bytes] = Counter()
     with open_bytes(path) as stream:
         for number, line in enumerate(stream, 1):
             if line.startswith(b"#") or line.count(b"\t") < _FIELDS - 1:
@@ -146,62 +211,62 @@ def _features(path: Path, others: Counter[str], findings: Findings) -> Iterator[
                 continue
             kind = line.split(b"\t", 3)[2]
             if kind not in wanted:
-                passed[kind] += 1
+                skipped[kind] += 1
                 continue
             if kind != b"exon":
                 wanted.discard(b"exon")
             feature = _feature(line, number, findings)
             if feature is not None:
                 yield kind.decode(), feature
-    others.update({kind.decode("latin-1"): count for kind, count in passed.items()})
+    others.update({kind.decode("latin-1"): count for kind, count in skipped.items()})
 
 
 def _no_feature(line: bytes, number: int, findings: Findings) -> None:
-    """Note a line that is neither feature nor comment nor blank."""
+    """Record a line that is neither feature nor comment nor blank."""
     text = line.removeprefix(b"\xef\xbb\xbf").strip()
     if text.startswith(b"##gff-version") and text.split()[-1].startswith(b"3"):
-        findings.add("is GFF3: wanted GTF", line=number)
+        findings.add("is GFF3. Expected GTF", line=number)
         findings.raise_any()
     elif text and not text.startswith(b"#"):
         findings.add("fewer than 9 fields", line.count(b"\t") + 1, number)
 
 
 def _feature(line: bytes, number: int, findings: Findings) -> _Feature | None:
-    """Take a line apart; None where its gene cannot be told."""
+    """Parse a line; None where it has no gene."""
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        findings.add("is not text in UTF-8", repr(line[error.start :][:8]), number)
+        findings.add("is not valid UTF-8", repr(line[error.start :][:8]), number)
         return None
     region, _, kind, start, end, _, strand, _, attributes = text.rstrip("\r\n").split("\t")[:_FIELDS]
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     tags: list[str] = []
     for name, quoted, bare in _ATTRIBUTE.findall(attributes):
         if name == "tag":
             tags += (quoted or bare).split(",")
         else:
-            told.setdefault(name, quoted or bare)
-    if not told.get("gene_id"):
-        findings.add("no gene_id", attributes[:80], number)
+            values.setdefault(name, quoted or bare)
+    if not values.get("gene_id"):
+        findings.add("missing gene_id", attributes[:80], number)
         return None
-    gene, version = split_version(told["gene_id"])
-    given = told.get("gene_version")
-    if given and _VERSION.fullmatch(given):
-        version = int(given)
-    elif given:
-        findings.add("gene_version is not a number", given, number)
-    transcript = told.get("transcript_id") or None
+    gene, version = split_version(values["gene_id"])
+    gene_version = values.get("gene_version")
+    if gene_version and _VERSION.fullmatch(gene_version):
+        version = int(gene_version)
+    elif gene_version:
+        findings.add("gene_version is not a number", gene_version, number)
+    transcript = values.get("transcript_id") or None
     if tags and kind == "transcript" and transcript is None:
-        findings.add("a tagged transcript without transcript_id", attributes[:80], number)
-    symbol = told.get("gene_name") or None
+        findings.add("tagged transcript without transcript_id", attributes[:80], number)
+    symbol = values.get("gene_name") or None
     return _Feature(
         line=number,
         gene=gene,
         location=_location(region, start, end, strand, number, findings),
-        said={
+        details={
             "version": version,
-            "symbol": None if symbol in (gene, told["gene_id"]) else symbol,
-            "biotype": told.get("gene_biotype") or told.get("gene_type") or None,
+            "symbol": None if symbol in (gene, values["gene_id"]) else symbol,
+            "biotype": values.get("gene_biotype") or values.get("gene_type") or None,
         },
         transcript=transcript and split_version(transcript)[0],
         tags=tags,
@@ -213,10 +278,10 @@ def _location(region: str, start: str, end: str, strand: str, number: int, findi
         findings.add("start or end is not a number", f"{start}, {end}", number)
         return None
     if int(start) > int(end):
-        findings.add("start lies behind end", f"{start}, {end}", number)
+        findings.add("start is greater than end", f"{start}, {end}", number)
     if strand not in _STRANDS:
         findings.add("strand is not +, - or .", strand, number)
         return None
-    found = _REGION.fullmatch(region)
-    spelled = {"M": "MT"}.get(found[1], found[1]) if found else region
+    match = _REGION.fullmatch(region)
+    spelled = {"M": "MT"}.get(match[1], match[1]) if match else region
     return Location(spelled, int(start), int(end), _STRANDS[strand])

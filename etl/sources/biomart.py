@@ -1,23 +1,24 @@
-"""Ensembl BioMart ortholog exports: one species' genes with the orthologs of one or more others.
+"""Read Ensembl BioMart ortholog exports.
 
-Exports differ in their attributes, in the order and names of their columns (:mod:`.biomart_columns`), in tab or comma.
-See https://www.ensembl.org/biomart and https://www.ensembl.org/info/genome/compara/homology_method.html.
+An export has the genes of one species with their orthologs in one or more others. Exports differ in their attributes,
+in the order and names of their columns, and in tab or comma: the web page writes ``Mouse gene name`` where biomaRt
+writes ``mmusculus_homolog_associated_gene_name``. See https://www.ensembl.org/biomart and
+https://www.ensembl.org/info/genome/compara/homology_method.html.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.sources.biomart_columns import find_columns
 from homodb.etl.sources.delimited import batches, number, whole_flag
-from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.header import read_header
-from homodb.etl.sources.homology_types import ORTHOLOGS
-from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
-from homodb.schema.errors import InputError, Problem
-from homodb.schema.species import Species
+from homodb.etl.sources.records import GENES, HOMOLOGIES, ORTHOLOGS, Reading, ordered_pair, to_arrow
+from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
+from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
+from homodb.schema.species import Species, find
 
 _NUMBERS = {
     "source_identity": ("identity", 100.0),
@@ -27,42 +28,43 @@ _NUMBERS = {
     "dn": ("dN", float("inf")),
     "ds": ("dS", float("inf")),
 }
-#: Whole numbers, each with its bounds.
+#: Bounds of columns with whole numbers.
 _LOCATION = {"region_start": (0, 2**53), "region_end": (0, 2**53), "strand": (-1, 1), "version": (0, 2**31 - 1)}
 
 
-def read(path: Path, source: Species, target: Species) -> Reading:
-    """Read the orthologs between two species, and all genes that the export names.
+def read_biomart(path: Path, source: Species, target: Species) -> Reading:
+    """Read the orthologs between two species and all genes of the export.
 
     Parameters
     ----------
     path
-        The export, tab or comma, plain or gzip.
+        Export, tab or comma, plain or gzip.
     source
-        Species of the query genes (first columns of the export).
+        Species of the query genes (the first columns of the export).
     target
-        Species of the orthologs. An export with orthologs of several species is read for this one.
+        Species of the orthologs; orthologs of other species are not read.
 
     Returns
     -------
     Reading
-        ``genes`` (both species, repeats possible) and ``homologies``. Rows without an ortholog give a gene
-        only. A homology of a gene with neither stable ID nor symbol is kept with both null: the caller counts it.
+        ``genes`` (both species, repeats possible) and ``homologies``. Rows without an ortholog give a
+        gene only. A homology of a gene with neither stable ID nor symbol is kept with both null, for the caller
+        to count.
 
     Raises
     ------
     InputError
         Lists all problems: missing columns, columns of another species, values out of bounds, unknown
-        homology types, rows with the wrong number of fields, broken gzip, text that is not UTF-8.
+        homology types, wrong numbers of fields, broken gzip, text that is not UTF-8.
 
     Notes
     -----
     The column ``%id. target X gene identical to query gene`` is the share of the *query* protein that is
-    identical (INS-Ins1: 86 residues of 110 are 78.18), so it is the source's identity, and the other one the
-    target's.
+    identical (INS-Ins1: 86 of 110 residues are 78.18 %), so it is the identity of the source; the other column is
+    the identity of the target.
     """
     header = read_header(path)
-    columns = find_columns(path, header, source, target)
+    columns = _find_columns(path, header, source, target)
     findings = Findings(path, header)
     homologies: list[pl.DataFrame] = []
     genes: list[pl.DataFrame] = []
@@ -74,7 +76,7 @@ def read(path: Path, source: Species, target: Species) -> Reading:
         homologies.append(frame.filter(pl.col("homology_type").is_not_null()))
     findings.raise_any()
     if not homologies:
-        raise InputError(path, [Problem(0, "the file has a header and no rows")])
+        raise InputError(path, [Problem(0, "the file has a header but no rows")])
     pairs = pl.concat(homologies)
     queries = pl.concat(genes).unique(maintain_order=True)
     return Reading(
@@ -86,7 +88,7 @@ def read(path: Path, source: Species, target: Species) -> Reading:
 
 
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add the columns that this export lacks, as nulls, and take versions off stable IDs."""
+    """Add missing columns as nulls, and split versions from stable IDs."""
     absent = [
         name
         for name in ("stable_id", "symbol", "target_id", "target_symbol", *_NUMBERS, "confidence")
@@ -107,9 +109,7 @@ def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     kind = pl.col("homology_type")
     findings.check(frame, kind.is_not_null() & ~kind.is_in(ORTHOLOGS), "unknown homology type", "homology_type")
     has_target = pl.col("target_id").is_not_null() | pl.col("target_symbol").is_not_null()
-    findings.check(
-        frame, has_target & kind.is_null(), "an ortholog without a homology type", "target_id", "target_symbol"
-    )
+    findings.check(frame, has_target & kind.is_null(), "ortholog without a homology type", "target_id", "target_symbol")
     for column, (what, high) in _NUMBERS.items():
         frame = number(frame, column, findings, low=0, high=high, what=what, whole=column == "goc")
     frame = whole_flag(frame, "confidence", findings, "orthology confidence")
@@ -137,7 +137,7 @@ def _target_genes(pairs: pl.DataFrame, target: Species) -> pl.DataFrame:
 
 
 def _as_genes(frame: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Bring genes into the columns of GENES, so that both species' can be put below each other."""
+    """Convert genes to the columns of ``GENES``."""
     arrow = to_arrow(frame.with_columns(species=pl.lit(species.number, pl.Int16)), GENES)
     result = pl.from_arrow(arrow)
     assert isinstance(result, pl.DataFrame)  # noqa: S101 (a table stays a frame; for the type checker)
@@ -163,3 +163,108 @@ def _homologies(pairs: pl.DataFrame, source: Species, target: Species) -> pl.Dat
             ds="ds",
         )
     )
+
+
+_SOURCE = {
+    "stable_id": r"gene stable id|ensembl gene id|ensembl_gene_id",
+    "versioned_id": r"gene stable id version|ensembl_gene_id_version",
+    "version": r"version \(gene\)|version",
+    "symbol": r"gene name|associated gene name|external_gene_name",
+    "biotype": r"gene type|gene_biotype",
+    "region": r"chromosome/scaffold name|chromosome_name",
+    "region_start": r"gene start \(bp\)|start_position",
+    "region_end": r"gene end \(bp\)|end_position",
+    "strand": r"strand",
+    "description": r"gene description|description",
+}
+_TARGET = {
+    "target_id": r"(?P<label>.+?) gene stable id|(?P<short>\w+)_homolog_ensembl_gene",
+    "target_symbol": r"(?P<label>.+?) gene name|(?P<short>\w+)_homolog_associated_gene_name",
+    "homology_type": r"(?P<label>.+?) homology type|(?P<short>\w+)_homolog_orthology_type",
+    "source_identity": r"%id\. target (?P<label>.+?) gene identical to query gene|(?P<short>\w+)_homolog_perc_id",
+    "target_identity": r"%id\. query gene identical to target (?P<label>.+?) gene|(?P<short>\w+)_homolog_perc_id_r1",
+    "goc": r"(?P<label>.+?) gene-order conservation score|(?P<short>\w+)_homolog_goc_score",
+    "wga": r"(?P<label>.+?) whole-genome alignment coverage|(?P<short>\w+)_homolog_wga_coverage",
+    "confidence": r"(?P<label>.+?) orthology confidence \[0 low, 1 high\]|(?P<short>\w+)_homolog_orthology_confidence",
+    "dn": r"dn with (?P<label>.+)|(?P<short>\w+)_homolog_dn",
+    "ds": r"ds with (?P<label>.+)|(?P<short>\w+)_homolog_ds",
+}
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Positions of the columns of an export.
+
+    Parameters
+    ----------
+    source
+        Position of each column about the query gene.
+    target
+        Position of each column about the ortholog and the homology.
+    """
+
+    source: dict[str, int]
+    target: dict[str, int]
+
+
+def _find_columns(path: Path, header: Header, source: Species, target: Species) -> _Columns:
+    """Find each column by name, with the ortholog columns of the target.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or duplicated, or the orthologs are of other species.
+    """
+    own: dict[str, list[int]] = {}
+    others: dict[str, dict[str, list[int]]] = {}
+    for position, name in enumerate(header.names):
+        # source columns first: in "Associated Gene Name", "Associated" is not a species
+        for column, pattern in _SOURCE.items():
+            if re.fullmatch(pattern, name, re.IGNORECASE):
+                own.setdefault(column, []).append(position)
+                break
+        else:
+            for column, pattern in _TARGET.items():
+                match = re.fullmatch(pattern, name, re.IGNORECASE)
+                if match:
+                    label = match["label"] or match["short"]
+                    others.setdefault(label.lower(), {}).setdefault(column, []).append(position)
+                    break
+    label = _label_of(path, others, source, target)
+    theirs = others.get(label, {})
+    repeated = [header.names[places[1]] for places in (*own.values(), *theirs.values()) if len(places) > 1]
+    if repeated:
+        raise InputError(path, [Problem(1, "duplicate column", name) for name in repeated])
+    shown = label[:1].upper() + label[1:]
+    missing = [] if {"stable_id", "versioned_id", "symbol"} & own.keys() else ["'Gene stable ID' or 'Gene name'"]
+    if not {"target_id", "target_symbol"} & theirs.keys():
+        missing.append(f"'{shown} gene stable ID' or '{shown} gene name'")
+    if "homology_type" not in theirs:
+        missing.append(f"'{shown} homology type'")
+    if missing:
+        raise missing_columns(path, header, missing)
+    return _Columns(
+        {column: places[0] for column, places in own.items()},
+        {column: places[0] for column, places in theirs.items()},
+    )
+
+
+def _label_of(path: Path, others: dict[str, dict[str, list[int]]], source: Species, target: Species) -> str:
+    """Return the name of the target species in the column names."""
+    means: dict[str, Species | None] = {}
+    for label in others:
+        try:
+            means[label] = find(label)
+        except UnknownSpeciesError:
+            means[label] = None
+    matching = [label for label, species in means.items() if species == target]
+    if matching:
+        return max(matching, key=lambda label: len(others[label]))
+    typed = [label for label in others if "homology_type" in others[label]]  # "Source of gene name" is not a species
+    if len(typed) == 1 and means[typed[0]] is None:
+        return typed[0]
+    if not others:
+        return target.common_name
+    labels = ", ".join(sorted(others))
+    hint = ". Swap source and target in the config" if source in means.values() else ""
+    raise InputError(path, [Problem(1, f"no orthologs of {target.name}{hint}", f"the columns are of: {labels}")])

@@ -1,10 +1,11 @@
-"""Ensembl Compara homology dumps: all homologies of one genome, whatever the other one and the type.
+"""Read homologies from Ensembl Compara dumps.
 
-They lie under ``pub/release-N/tsv/ensembl-compara/homologies/<species>/`` as
-``Compara.N.protein_default.homologies.tsv[.gz]`` (and ``ncrna_default``), one homology per row, with millions
-of rows of which a build wants a few. So rows are chosen in each batch before any number is read. Columns are
-found by name; the first releases with dumps lack ``is_high_confidence`` and ``homology_id`` (not read). See
-``docs/ftp/README.gene_trees.tsv_dumps.txt`` of https://github.com/Ensembl/ensembl-compara.
+A dump has all homologies of one genome with any other, of every type. Dumps are at
+``pub/release-N/tsv/ensembl-compara/homologies/<species>/`` as ``Compara.N.protein_default.homologies.tsv[.gz]`` (and
+``ncrna_default``), with one homology per row and millions of rows, of which a build needs a few. So rows are filtered
+in each batch before any number is parsed. Columns are found by name; the first releases with dumps lack
+``is_high_confidence`` and ``homology_id`` (not read). See ``docs/ftp/README.gene_trees.tsv_dumps.txt`` of
+https://github.com/Ensembl/ensembl-compara.
 """
 
 from __future__ import annotations
@@ -17,16 +18,23 @@ import polars as pl
 import pyarrow as pa
 
 from homodb.etl.sources.delimited import batches, number, trimmed, whole_flag
-from homodb.etl.sources.findings import Findings, missing_columns
-from homodb.etl.sources.header import Header, read_header
-from homodb.etl.sources.homology_types import KEPT_TYPES, KNOWN_TYPES, OTHER_TYPES
-from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading, ordered_pair, to_arrow
+from homodb.etl.sources.records import (
+    GENES,
+    HOMOLOGIES,
+    KEPT_TYPES,
+    KNOWN_TYPES,
+    OTHER_TYPES,
+    Reading,
+    ordered_pair,
+    to_arrow,
+)
+from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 from homodb.schema.strategies import HomologyType
 
-#: Why rows of a wanted type are skipped.
-NOT_ASKED = "pair of species not asked for"
+#: Reason for skipping rows of a used type.
+OTHER_PAIRS = "other pairs of species"
 
 _REQUIRED = {
     "stable_id_a": "gene_stable_id",
@@ -55,53 +63,53 @@ _HIGHEST = {
     "ds": float("inf"),
 }
 _NAMES = _REQUIRED | _OPTIONAL
-_ASKED = {
+_PAIR_SCHEMA = {
     "name_a": pl.String,
     "name_b": pl.String,
     "split": pl.Boolean,
     "species_a": pl.Int16,
     "species_b": pl.Int16,
 }
-_CHOSEN_BY = ("name_a", "name_b", "homology_type")
+_FILTERED_BY = ("name_a", "name_b", "homology_type")
 
 
-def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
-    """Read the orthologs between pairs of species, and the gene splits within these species.
+def read_compara(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
+    """Read the orthologs between species and the gene splits within them.
 
-    Ensembl writes each homology once, into the file of either species and with either gene first. So one
-    species' file may hold no row of a pair at all, and that is no error here: read the files of both species,
-    put them together, and see whether the pair has any.
+    Ensembl writes each homology once, into the file of either species and with either gene first. So the file of one
+    species may have no row of a pair, which is not an error here: read the files of both species and concatenate
+    them.
 
     Parameters
     ----------
     path
-        The dump, plain or gzip.
+        Dump, plain or gzip.
     pairs
-        Pairs of species that are asked for, in either order. A strain is a species of its own: it is never
-        read for the species whose name its name begins with.
+        Pairs of species to read, in either order. A strain is a species of its own: it is never read for the
+        species whose name its name begins with.
 
     Returns
     -------
     Reading
-        ``homologies``, in the order of the file, and their ``genes``, each once, by species and stable ID.
-        Rows of types that are not kept are counted by type, whatever their species; rows of other pairs of
-        species under :data:`NOT_ASKED`. The two fragments of a gene split stand by stable ID: told from
-        the other side, the same split is an exact repeat.
+        ``homologies``, in the order of the file, and their distinct ``genes``, by species and stable ID. Rows of
+        unused types are counted by type, whatever their species; rows of other pairs of species under
+        :data:`OTHER_PAIRS`. The two fragments of a gene split are ordered by stable ID, so the same split
+        written from the other side is an exact duplicate.
 
     Raises
     ------
     InputError
-        Lists all problems: missing columns, rows without species or type and types unknown to homodb (in any
-        row), genes without stable ID and values out of bounds (in rows that are kept), rows with the wrong
-        number of fields, broken gzip, text that is not UTF-8, no row at all.
+        Lists all problems: missing columns, rows without species or type and unknown types (in any row), genes
+        without stable ID and values out of bounds (in used rows), wrong numbers of fields, broken gzip, text
+        that is not UTF-8, no row.
 
     Examples
     --------
     >>> from homodb.schema.species import find
     >>> pairs = [(find("human"), find("mouse"))]
-    >>> reading = read(Path("Compara.116.protein_default.homologies.tsv.gz"), pairs)  # doctest: +SKIP
+    >>> reading = read_compara(Path("Compara.116.protein_default.homologies.tsv.gz"), pairs)  # doctest: +SKIP
     >>> reading.skipped  # doctest: +SKIP
-    {'other_paralog': 1204398, 'pair of species not asked for': 3011202, 'within_species_paralog': 35760}
+    {'other_paralog': 1204398, 'other pairs of species': 3011202, 'within_species_paralog': 35760}
     """
     header = read_header(path)
     columns = _find_columns(path, header)
@@ -110,24 +118,24 @@ def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
     rows = 0
     types: Counter[str] = Counter()
     kept: list[pa.Table] = []
-    for batch in batches(path, header, columns, findings, trim=_CHOSEN_BY):
+    for batch in batches(path, header, columns, findings, trim=_FILTERED_BY):
         rows += batch.height
         types.update(_types(batch, findings))
-        chosen = batch.filter(promising)
-        if not chosen.is_empty():
-            # A polars frame of a few rows would hold on to the text of its whole batch.
-            kept.append(chosen.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        selected = batch.filter(promising)
+        if not selected.is_empty():
+            # a polars frame of a few rows would keep the text of its whole batch in memory
+            kept.append(selected.to_arrow(compat_level=pl.CompatLevel.oldest()))
     homologies = HOMOLOGIES.empty_table()
     if kept:
-        text = _choose(pl.DataFrame(pa.concat_tables(kept)), pairs)
+        text = _select_pairs(pl.DataFrame(pa.concat_tables(kept)), pairs)
         homologies = to_arrow(_in_order(_checked(text, findings)), HOMOLOGIES)
     findings.raise_any()
     if not rows:
-        raise InputError(path, [Problem(0, "the file has a header and no rows")])
+        raise InputError(path, [Problem(0, "the file has a header but no rows")])
     skipped = {kind: types[kind] for kind in sorted(OTHER_TYPES & types.keys())}
     others = rows - homologies.num_rows - sum(skipped.values())
     if others:
-        skipped[NOT_ASKED] = others
+        skipped[OTHER_PAIRS] = others
     return Reading(
         rows=rows,
         kept=homologies.num_rows,
@@ -138,21 +146,21 @@ def read(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
 
 
 def _find_columns(path: Path, header: Header) -> dict[str, int]:
-    """Find the position of every column by its name."""
+    """Return the position of each column, found by name."""
     if header.delimiter != "\t":
-        raise InputError(path, [Problem(1, "columns are separated by comma, wanted tab", header.names[0])])
+        raise InputError(path, [Problem(1, "columns are separated by commas. Expected tabs", header.names[0])])
     missing = [name for name in _REQUIRED.values() if name not in header.names]
     if missing:
         raise missing_columns(path, header, [", ".join(repr(name) for name in missing)])
     places = {column: name for column, name in _NAMES.items() if name in header.names}
     repeated = [name for name in places.values() if header.names.count(name) > 1]
     if repeated:
-        raise InputError(path, [Problem(1, "a column stands twice", name) for name in repeated])
+        raise InputError(path, [Problem(1, "duplicate column", name) for name in repeated])
     return {column: header.names.index(name) for column, name in places.items()}
 
 
 def _promising(pairs: Collection[tuple[Species, Species]]) -> pl.Expr:
-    """Tell rows that may be wanted: of a kept type, and both species are asked for, be it in other pairs."""
+    """Return the filter for rows of used types between any of the species."""
     names = sorted({species.name for pair in pairs for species in pair})
     return pl.all_horizontal(
         pl.col("homology_type").is_in(KEPT_TYPES),
@@ -162,10 +170,10 @@ def _promising(pairs: Collection[tuple[Species, Species]]) -> pl.Expr:
 
 
 def _types(batch: pl.DataFrame, findings: Findings) -> dict[str, int]:
-    """Count the types of a batch; note unknown ones, and rows that lack what they are chosen by."""
-    for column in _CHOSEN_BY:
+    """Count the types of a batch, and record unknown and missing ones."""
+    for column in _FILTERED_BY:
         if batch[column].null_count():
-            findings.check(batch, pl.col(column).is_null(), f"no value in column {_NAMES[column]!r}")
+            findings.check(batch, pl.col(column).is_null(), f"missing value in column {_NAMES[column]!r}")
     counts: dict[str, int] = dict(batch["homology_type"].drop_nulls().value_counts().iter_rows())
     if not counts.keys() <= KNOWN_TYPES:
         unknown = pl.col("homology_type").is_in(sorted(KNOWN_TYPES)).not_()
@@ -173,27 +181,27 @@ def _types(batch: pl.DataFrame, findings: Findings) -> dict[str, int]:
     return counts
 
 
-def _choose(frame: pl.DataFrame, pairs: Collection[tuple[Species, Species]]) -> pl.DataFrame:
-    """Keep the wanted rows, in order, trimmed, and give them the species' numbers."""
+def _select_pairs(frame: pl.DataFrame, pairs: Collection[tuple[Species, Species]]) -> pl.DataFrame:
+    """Keep the rows of the pairs, trimmed, with the numbers of the species."""
     rows = {(one.name, other.name, False, one.number, other.number) for one, other in pairs if one != other}
     rows |= {(other, one, split, theirs, own) for one, other, split, own, theirs in rows}
     rows |= {(one.name, one.name, True, one.number, one.number) for pair in pairs for one in pair}
-    asked = pl.DataFrame(sorted(rows), schema=_ASKED, orient="row")
+    wanted = pl.DataFrame(sorted(rows), schema=_PAIR_SCHEMA, orient="row")
     return (
         frame.with_columns(
             pl.col("name_a", "name_b").str.to_lowercase(),
-            *[trimmed(column) for column in frame.columns if column not in ("row", *_CHOSEN_BY)],
+            *[trimmed(column) for column in frame.columns if column not in ("row", *_FILTERED_BY)],
             split=pl.col("homology_type") == str(HomologyType.GENE_SPLIT),
         )
-        .join(asked, on=["name_a", "name_b", "split"])
+        .join(wanted, on=["name_a", "name_b", "split"])
         .sort("row")
     )
 
 
 def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
-    """Turn text into numbers; note what is missing or out of bounds."""
+    """Convert text to numbers, and record invalid values."""
     for column in ("stable_id_a", "stable_id_b"):
-        findings.check(frame, pl.col(column).is_null(), f"no value in column {_NAMES[column]!r}")
+        findings.check(frame, pl.col(column).is_null(), f"missing value in column {_NAMES[column]!r}")
     for column, high in _HIGHEST.items():
         if column in frame.columns:
             whole = column == "goc"
@@ -204,7 +212,7 @@ def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put species in the order of their numbers, and fragments of one gene in that of their stable IDs."""
+    """Order species by number, and fragments of one gene by stable ID."""
     turned = pl.col("split") & (pl.col("stable_id_a") > pl.col("stable_id_b"))
     return ordered_pair(frame).with_columns(
         pl.when(turned).then(pl.col(f"{side}_{this}")).otherwise(pl.col(f"{side}_{that}")).alias(f"{side}_{that}")
@@ -214,7 +222,7 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _genes(homologies: pa.Table) -> pa.Table:
-    """List the genes of homologies, each once, by species and stable ID."""
+    """Return the distinct genes of homologies, by species and stable ID."""
     sides = [
         pl.DataFrame(homologies.select([f"species_{side}", f"stable_id_{side}"])).rename(
             {f"species_{side}": "species", f"stable_id_{side}": "stable_id"}

@@ -1,8 +1,8 @@
-"""Delimited text as providers publish it: tab or comma, plain or gzip, columns found by name.
+"""Stream delimited text in batches, tab or comma, plain or gzip.
 
-A file is streamed in batches of text columns, so memory does not grow with it. What is wrong is collected in
-:class:`~homodb.etl.sources.findings.Findings` and raised as one error with line numbers, which a second, slow pass
-works out: only a broken file costs it.
+A file is read in batches of text columns, so memory does not grow with it. Problems are collected in
+:class:`~homodb.etl.sources.text.Findings` and raised as one error with line numbers, which need a second, slow pass:
+only a broken file pays for it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from homodb.etl.sources.bytestream import Utf8Stream, open_bytes
-from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.header import Header
+from homodb.etl.sources.text import Findings, Header, Utf8Stream, open_bytes
 
 #: Texts that mean "no value".
 MISSING = ("", "NA", "N/A", "NULL", "\\N")
@@ -33,38 +31,38 @@ def batches(
     *,
     trim: Collection[str] | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Stream wanted columns as text.
+    """Stream selected columns as text.
 
     Parameters
     ----------
     path
         The file.
     header
-        Its header.
+        Header of the file.
     columns
-        Wanted columns: the name that they shall bear, and their position in the header.
+        Position in the header of each selected column, by its new name.
     findings
-        Takes note of rows with the wrong number of fields.
+        Collector of rows with the wrong number of fields.
     trim
-        Columns to trim now, where a caller that drops most rows trims the others later by :func:`trimmed`;
-        None means all.
+        Columns to trim. None means all; a caller that drops most rows trims the others later with
+        :func:`trimmed`.
 
     Yields
     ------
     polars.DataFrame
-        Text columns named as asked (trimmed; what means "no value" is null), and ``row``: 0-based number
+        Text columns under their new names (trimmed, missing values as null), and ``row``, the 0-based number
         of the data row.
 
     Raises
     ------
     InputError
-        If the file is not UTF-8, or its gzip stream breaks off; lists what is wrong by line.
+        If the file is not UTF-8 or its gzip stream is truncated; lists the problems by line.
     """
 
     def misshapen(row: pacsv.InvalidRow) -> str:
         # Arrow numbers records, not lines: the header is 1, blank lines do not count
-        seen = f"{row.actual_columns}, wanted {row.expected_columns}"
-        findings.add_record(_MISSHAPEN, seen, (row.number or 0) - 2)
+        shown = f"expected {row.expected_columns}, got {row.actual_columns}"
+        findings.add_record(_MISSHAPEN, shown, (row.number or 0) - 2)
         return "skip"
 
     names = [f"c{position}" for position in range(len(header.names))]
@@ -103,29 +101,29 @@ def batches(
             _explain(path, header, findings, str(error))
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error) or "Could not skip initial 1 rows" in str(error):
-                return  # a header and nothing below it, with or without an end of line
+                return  # a header only, with or without an end of line
             _explain(path, header, findings, str(error))
 
 
 def trimmed(column: str) -> pl.Expr:
-    """Take blanks off both ends of a text column; what then means "no value" becomes null."""
+    """Strip blanks from a text column, and turn missing values into null."""
     stripped = pl.col(column).str.strip_chars()
     return pl.when(stripped.is_in(MISSING)).then(None).otherwise(stripped).alias(column)
 
 
 def _explain(path: Path, header: Header, findings: Findings, message: str) -> None:
-    """Find, line by line, why Arrow gave up on a file, and raise."""
+    """Raise the problems of a file that Arrow cannot parse, line by line."""
     explained = Findings(path, header)
     with open_bytes(path) as stream:
         for number, line in enumerate(stream, 1):
             try:
                 text = line.decode("utf-8")
             except UnicodeDecodeError as error:
-                explained.add("is not text in UTF-8", repr(line[error.start :][:8]), number)
+                explained.add("is not valid UTF-8", repr(line[error.start :][:8]), number)
                 continue
             if text.strip() and header.delimiter == "\t" and text.count("\t") != len(header.names) - 1:
-                seen = f"{text.count(chr(9)) + 1}, wanted {len(header.names)}"
-                explained.add(_MISSHAPEN, seen, number)
+                shown = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
+                explained.add(_MISSHAPEN, shown, number)
     if not len(explained):
         explained.add("cannot be parsed", message)
     explained.raise_any()
@@ -134,11 +132,13 @@ def _explain(path: Path, header: Header, findings: Findings, message: str) -> No
 def number(
     frame: pl.DataFrame, column: str, findings: Findings, *, low: float, high: float, what: str, whole: bool = False
 ) -> pl.DataFrame:
-    """Turn a text column into floats within bounds; note what is not a number, lies outside, or should be whole.
+    """Convert a text column to floats, and record values out of bounds.
+
+    Values that are not numbers, or not whole where ``whole`` is set, are recorded too.
 
     Examples
     --------
-    An identity of 101 is noted as "identity outside 0 to 100".
+    An identity of 101 is recorded as "identity outside 0 to 100".
     """
     parsed = pl.col(column).cast(pl.Float64, strict=False)
     findings.check(frame, pl.col(column).is_not_null() & parsed.is_null(), f"{what} is not a number", column)
@@ -150,7 +150,7 @@ def number(
 
 
 def whole_flag(frame: pl.DataFrame, column: str, findings: Findings, what: str) -> pl.DataFrame:
-    """Turn a text column of 0 and 1 (also 0.0 and 1.0) into integers; note anything else."""
+    """Convert a text column of 0 and 1 to integers, and record other values."""
     parsed = pl.col(column).cast(pl.Float64, strict=False)
     findings.check(
         frame,

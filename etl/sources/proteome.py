@@ -1,13 +1,13 @@
-"""Ensembl ``pep.all`` FASTA: the proteins of a species, and from their headers its genes.
+"""Read the proteins of a species and their genes from ``pep.all`` FASTA.
 
-A header names a protein, its location, its gene and its transcript, versioned where the IDs are Ensembl's::
+A header has a protein, its location, its gene and its transcript, versioned where the IDs are Ensembl's::
 
     >ENSP00000451042.1 pep chromosome:GRCh38:14:22438547:22438554:1 gene:ENSG00000223997.1
      transcript:ENST00000415118.1 gene_biotype:TR_D_gene transcript_biotype:TR_D_gene gene_symbol:TRDD1
      description:T cell receptor delta diversity 1 [Source:HGNC Symbol;Acc:HGNC:12254]
 
-(one line in the file). Releases before 2018 write ``pep:known`` and the like. The location is the
-transcript's, in any coordinate system. See the README beside the files, for example
+(one line in the file). Releases before 2018 write ``pep:known`` and similar. The location is that of the
+transcript, in any coordinate system. See the README in the same folder, for example
 https://ftp.ensembl.org/pub/release-113/fasta/homo_sapiens/pep/README.
 """
 
@@ -20,11 +20,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from homodb.etl.sources.bytestream import open_bytes
-from homodb.etl.sources.findings import Findings
-from homodb.etl.sources.records import PROTEINS, Reading
-from homodb.etl.sources.stable_ids import split_version
-from homodb.etl.sources.told_genes import GeneCollector, Location
+from homodb.etl.sources.annotation import GeneCollector, Location
+from homodb.etl.sources.records import PROTEINS, Reading, split_version
+from homodb.etl.sources.text import Findings, open_bytes
 from homodb.schema.species import Species
 
 _FIELD = re.compile(r"\s(gene|transcript|gene_biotype|transcript_biotype|gene_symbol):")
@@ -36,31 +34,30 @@ _NOT_PROTEINS = ("cdna", "cds", "ncrna", "dna", "dna_rm", "dna_sm")
 _LETTERS = b"ACDEFGHIKLMNPQRSTVWYBZJUOX" + b"acdefghiklmnpqrstvwybzjuox" + b"*"
 
 
-def read(path: Path, species: Species) -> Reading:
+def read_proteome(path: Path, species: Species) -> Reading:
     """Read a proteome.
 
     Parameters
     ----------
     path
-        The FASTA file, plain or gzip.
+        FASTA file, plain or gzip.
     species
-        The species whose proteins it holds.
+        Species of the proteins.
 
     Returns
     -------
     Reading
         ``proteins``, one row per record, and ``genes``, one row per gene, both in the order of the file.
-        A sequence is in upper case, stops taken off its end; stops inside (read-through, frameshifts) stay
-        in it, but are not residues: ``length`` leaves them out. ``unknown_residues`` counts X. A description
-        loses its ``[Source:...]``. A gene's span is that of its coding transcripts. A record that repeats
-        another exactly is skipped and counted.
+        Sequences are in upper case, without trailing stops; internal stops (read-through, frameshifts) stay in
+        the sequence but do not count in ``length``. ``unknown_residues`` counts X. Descriptions lose
+        ``[Source:...]``. A gene spans its coding transcripts. Exact duplicate records are skipped and counted.
 
     Raises
     ------
     InputError
         Lists all problems: an empty file, text before the first header, headers without protein or gene or
-        of other molecules, locations that cannot be read, contradictions about a gene, protein IDs with two
-        meanings, empty sequences, letters that are no amino acids, broken gzip, text that is not UTF-8.
+        of other molecules, invalid locations, contradictory headers, reused protein IDs, empty sequences,
+        invalid amino-acid letters, broken gzip, text that is not UTF-8.
     """
     findings = Findings(path)
     genes = GeneCollector(findings)
@@ -68,9 +65,9 @@ def read(path: Path, species: Species) -> Reading:
     records = 0
     for line, header, sequence in _records(path, findings):
         records += 1
-        told = _told(header, line, findings)
-        name, version = split_version(told["protein"] or "")
-        gene, gene_version = split_version(told["gene"] or "")
+        fields = _parse_header(header, line, findings)
+        name, version = split_version(fields["protein"] or "")
+        gene, gene_version = split_version(fields["gene"] or "")
         letters = sequence.upper().rstrip(b"*")
         length = len(letters) - letters.count(b"*")
         if not length:
@@ -80,19 +77,19 @@ def read(path: Path, species: Species) -> Reading:
         genes.add(
             line,
             gene,
-            _location(told["location"], line, findings),
+            _location(fields["location"], line, findings),
             version=gene_version,
-            symbol=None if told["gene_symbol"] in (gene, told["gene"]) else told["gene_symbol"],
-            biotype=told["gene_biotype"],
-            description=told["description"],
+            symbol=None if fields["gene_symbol"] in (gene, fields["gene"]) else fields["gene_symbol"],
+            biotype=fields["gene_biotype"],
+            description=fields["description"],
         )
         row = (
             species.number,
             gene,
             name,
             version,
-            told["transcript"] and split_version(told["transcript"])[0],
-            told["transcript_biotype"],
+            fields["transcript"] and split_version(fields["transcript"])[0],
+            fields["transcript_biotype"],
             length,
             letters.count(b"X"),
             hashlib.sha256(letters).hexdigest(),
@@ -100,23 +97,23 @@ def read(path: Path, species: Species) -> Reading:
         )
         first, same = proteins.setdefault(name, (line, row))
         if same != row:
-            findings.add("a protein ID with two meanings", f"{name}, first on line {first}", line)
+            findings.add("protein ID of two different records", f"{name}, first on line {first}", line)
     if not records and not len(findings):
-        findings.add("the file holds no protein: wanted FASTA")
+        findings.add("no protein. Expected FASTA")
     findings.raise_any()
     repeats = records - len(proteins)
     rows = [row for _, row in proteins.values()]
     return Reading(
         rows=records,
         kept=len(proteins),
-        skipped={"records that repeat another exactly": repeats} if repeats else {},
+        skipped={"exact duplicate records": repeats} if repeats else {},
         genes=genes.table(species),
         proteins=pa.table(list(zip(*rows, strict=True)), schema=PROTEINS),
     )
 
 
 def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]:
-    """Yield line of the header, header less its ``>``, and sequence of each record; note what is no FASTA."""
+    """Yield line, header without ``>`` and sequence of each record."""
     line, header = 0, ""
     pieces: list[bytes] = []
     with open_bytes(path) as stream:
@@ -132,7 +129,7 @@ def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]
                 strange = content.translate(None, _LETTERS)
                 if strange:
                     shown = "".join(sorted(set(_decoded(strange, number, findings))))
-                    findings.add("letters that are no amino acids", shown, number)
+                    findings.add("invalid amino-acid letters", shown, number)
                 pieces.append(content)
     if line:
         yield line, header, b"".join(pieces)
@@ -142,14 +139,14 @@ def _decoded(content: bytes, line: int, findings: Findings) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        findings.add("is not text in UTF-8", repr(content[error.start :][:8]), line)
+        findings.add("is not valid UTF-8", repr(content[error.start :][:8]), line)
         return content.decode("latin-1")
 
 
-def _told(header: str, line: int, findings: Findings) -> dict[str, str | None]:
-    """Take a header apart; a symbol may hold spaces, a description anything."""
-    told, _, description = header.partition(" description:")
-    before, *pairs = _FIELD.split(told)
+def _parse_header(header: str, line: int, findings: Findings) -> dict[str, str | None]:
+    """Parse a header; symbols may contain spaces, descriptions anything."""
+    leading, _, description = header.partition(" description:")
+    before, *pairs = _FIELD.split(leading)
     words = before.split()
     fields: dict[str, str | None] = dict.fromkeys(
         ("protein", "location", "gene", "transcript", "gene_biotype", "transcript_biotype", "gene_symbol")
@@ -160,19 +157,19 @@ def _told(header: str, line: int, findings: Findings) -> dict[str, str | None]:
     fields["location"] = next((word for word in words[1:] if word.count(":") > 3), None)
     fields["description"] = _SOURCE.sub("", description).strip() or None
     if fields["protein"] is None:
-        findings.add("no protein ID in the header", header[:80], line)
+        findings.add("missing protein ID in the header", header[:80], line)
     if words[1:] and words[1].partition(":")[0] in _NOT_PROTEINS:
-        findings.add("not a protein: wanted the file pep.all", words[1], line)
+        findings.add("not a protein. Expected the file pep.all", words[1], line)
     elif fields["gene"] is None:
-        findings.add("no gene: in the header", header[:80], line)
+        findings.add("missing gene: in the header", header[:80], line)
     return fields
 
 
 def _location(text: str | None, line: int, findings: Findings) -> Location | None:
     if text is None:
         return None
-    found = _LOCATION.fullmatch(text)
-    if found is None or int(found[2]) > int(found[3]):
-        findings.add("a location that cannot be read", text, line)
+    match = _LOCATION.fullmatch(text)
+    if match is None or int(match[2]) > int(match[3]):
+        findings.add("invalid location", text, line)
         return None
-    return Location(found[1], int(found[2]), int(found[3]), int(found[4]))
+    return Location(match[1], int(match[2]), int(match[3]), int(match[4]))

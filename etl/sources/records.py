@@ -1,17 +1,21 @@
-"""What readers hand on: Arrow tables of these schemas, in the words of the sources (no keys yet).
+"""Arrow schemas of the tables that readers return.
 
-``species`` columns hold the species' fixed number. In tables of pairs the species stand in the order of
-their numbers, whatever the order in the file, and every value that belongs to a side has moved with it.
+Genes have the names of the sources, and no keys yet. ``species`` columns hold the fixed number of the species. In
+tables of pairs the species are in the order of their numbers, whatever the order in the file, and every value of a side
+has moved with it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
 
-#: A gene as a source tells it: with a stable ID, a symbol, or both.
+from homodb.schema.strategies import ORTHOLOG_TYPES, HomologyType
+
+#: A gene of one source, with a stable ID, a symbol, or both.
 GENES = pa.schema(
     [
         pa.field("species", pa.int16(), nullable=False),
@@ -27,7 +31,7 @@ GENES = pa.schema(
     ]
 )
 
-#: A homology between two genes, each with a stable ID, a symbol, both, or (a loss that is counted) neither.
+#: A homology between two genes, each with a stable ID, a symbol, both, or neither (counted as a loss).
 HOMOLOGIES = pa.schema(
     [
         pa.field("species_a", pa.int16(), nullable=False),
@@ -49,7 +53,7 @@ HOMOLOGIES = pa.schema(
     ]
 )
 
-#: A protein with its sequence (upper case, stops taken off the end).
+#: A protein with its sequence (upper case, without trailing stops).
 PROTEINS = pa.schema(
     [
         pa.field("species", pa.int16(), nullable=False),
@@ -65,7 +69,7 @@ PROTEINS = pa.schema(
     ]
 )
 
-#: A transcript's claim to be the canonical one of its gene.
+#: A transcript that a source names as the canonical one of its gene.
 CANONICAL = pa.schema(
     [
         pa.field("species", pa.int16(), nullable=False),
@@ -85,7 +89,7 @@ ALIASES = pa.schema(
     ]
 )
 
-#: A gene that is one of several alleles of a gene: those of one group have the same lowest stable ID.
+#: A gene that is one of several alleles; a group is named by its lowest stable ID.
 ALTERNATES = pa.schema(
     [
         pa.field("species", pa.int16(), nullable=False),
@@ -94,7 +98,7 @@ ALTERNATES = pa.schema(
     ]
 )
 
-#: A known correlation of two genes, named by stable ID or symbol; NULL where the source gives the stand-in for unknown.
+#: A measured correlation of two genes, named by stable ID or symbol.
 HITS = pa.schema(
     [
         pa.field("species_a", pa.int16(), nullable=False),
@@ -108,16 +112,16 @@ HITS = pa.schema(
 
 @dataclass(frozen=True)
 class Reading:
-    """What one file told.
+    """Content of one input file.
 
     Parameters
     ----------
     rows
-        Data rows (FASTA records) in the file.
+        Number of data rows (FASTA records) in the file.
     kept
-        Of these, rows that told something that was asked for.
+        Number of rows that were used.
     skipped
-        The others, counted by reason.
+        Number of other rows by reason.
     genes, homologies, proteins, canonical, aliases, alternates, hits
         Tables of the schemas above; empty where the source has none.
     """
@@ -135,7 +139,7 @@ class Reading:
 
 
 def to_arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    """Bring a frame into a schema: columns in its order, missing ones as nulls, types cast and checked."""
+    """Convert a frame to a schema; missing columns become null."""
     columns = [
         frame[field.name].to_arrow().cast(field.type)
         if field.name in frame.columns
@@ -146,7 +150,7 @@ def to_arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
 
 
 def ordered_pair(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put the species of a pair in order: swap ``*_a`` and ``*_b`` where species_a is above species_b."""
+    """Swap ``*_a`` and ``*_b`` where species_a is greater than species_b."""
     sides = sorted(name[:-2] for name in frame.columns if name.endswith("_a"))
     swap = pl.col("species_a") > pl.col("species_b")
     return frame.with_columns(
@@ -157,3 +161,83 @@ def ordered_pair(frame: pl.DataFrame) -> pl.DataFrame:
             pl.when(swap).then(pl.col(f"{side}_a")).otherwise(pl.col(f"{side}_b")).alias(f"{side}_b"),
         )
     )
+
+
+#: Versioned identifiers: Ensembl's, its mouse strains', WormBase genes', RefSeq's. GENCODE adds a mapping version
+#: (``.1_2``) and marks the pseudo-autosomal genes of Y.
+VERSIONED = (
+    r"^(ENS[A-Z]*\d{10,}|MGP_[A-Za-z0-9]+_[A-Z]\d{7,}|WBGene\d{8}|[ANWXY][CGMPRTWZ]_\d+)"
+    r"\.(\d{1,9})(?:_\d+)?(_PAR_Y)?$"
+)
+
+_VERSIONED = re.compile(VERSIONED)
+
+
+def split_version(name: str) -> tuple[str, int | None]:
+    """Split a stable ID into the bare ID and its version.
+
+    Parameters
+    ----------
+    name
+        Stable ID. A dot is a version separator only in the forms of :data:`VERSIONED`: ``F54D5.1`` and
+        ``AT1G01010.1`` are whole names.
+
+    Returns
+    -------
+    tuple
+        The bare ID, and its version or None. ``_PAR_Y`` stays, since it distinguishes two genes.
+
+    Examples
+    --------
+    >>> split_version("ENSG00000254647.7"), split_version("F54D5.1")
+    (('ENSG00000254647', 7), ('F54D5.1', None))
+    >>> split_version("ENSG00000002586.20_PAR_Y")
+    ('ENSG00000002586_PAR_Y', 20)
+    """
+    match = _VERSIONED.match(name)
+    if match is None:
+        return name, None
+    return match[1] + (match[3] or ""), int(match[2])
+
+
+def without_version(column: str) -> pl.Expr:
+    """Return stable IDs without versions, like :func:`split_version`."""
+    return pl.col(column).str.replace(VERSIONED, "${1}${3}")
+
+
+#: Orthologs only.
+ORTHOLOGS = tuple(str(kind) for kind in ORTHOLOG_TYPES)
+
+#: Types that are read: orthologs and gene splits.
+KEPT_TYPES = tuple(str(kind) for kind in HomologyType)
+
+#: Other types that Ensembl uses or has used; skipped and counted.
+OTHER_TYPES = frozenset(
+    {
+        "within_species_paralog",
+        "other_paralog",
+        "between_species_paralog",
+        "alt_allele",
+        "homoeolog_one2one",
+        "homoeolog_one2many",
+        "homoeolog_many2many",
+        # until release 73
+        "apparent_ortholog_one2one",
+        "possible_ortholog",
+        "contiguous_gene_split",
+        "putative_gene_split",
+        "projection_unchanged",
+        "projection_altered",
+        # until about release 60: best reciprocal hits, unique and multiple, and by synteny
+        "UBRH",
+        "BRH",
+        "MBRH",
+        "RHS",
+        # rapid release: best hits
+        "homolog_bbh",
+        "homolog_rbbh",
+    }
+)
+
+#: All other types are errors.
+KNOWN_TYPES = OTHER_TYPES.union(KEPT_TYPES)

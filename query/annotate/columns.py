@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.names import texts
 from homodb.schema.errors import AnnotationError
 from homodb.schema.near import did_you_mean
 
@@ -27,10 +28,7 @@ def texts_of(adata: anndata.AnnData, name: str, side: str) -> tuple[str | None, 
         raise AnnotationError(
             f"obs of the {side} has no column {name!r}; it has {there}{did_you_mean(name, map(str, adata.obs))}"
         )
-    column = adata.obs[name]
-    empty = column.isna().to_numpy()
-    texts = (str(value).strip() for value in column)
-    return tuple(None if gone or not text else text for text, gone in zip(texts, empty, strict=True))
+    return tuple((text or "").strip() or None for text in texts(adata.obs[name]))
 
 
 def numbers_of(adata: anndata.AnnData, name: str, side: str) -> npt.NDArray[np.float64]:
@@ -41,9 +39,9 @@ def numbers_of(adata: anndata.AnnData, name: str, side: str) -> npt.NDArray[np.f
     AnnotationError
         If there is no such column, or it holds something else, or what is not finite.
     """
-    texts = texts_of(adata, name, side)
-    read = np.full(len(texts), np.nan)
-    for cell, text in enumerate(texts):
+    told = texts_of(adata, name, side)
+    read = np.full(len(told), np.nan)
+    for cell, text in enumerate(told):
         if text is None:
             continue
         try:
@@ -61,7 +59,7 @@ def numbered(
     """Return a column of obs as numbers, -1 for none, and what they mean."""
     if name is None:
         return None, ()
-    texts = texts_of(adata, name, side)
-    names = tuple(sorted({text for text in texts if text is not None}))
+    told = texts_of(adata, name, side)
+    names = tuple(sorted({text for text in told if text is not None}))
     number = {text: code for code, text in enumerate(names)}
-    return np.array([-1 if text is None else number[text] for text in texts], np.int64), names
+    return np.array([-1 if text is None else number[text] for text in told], np.int64), names

@@ -9,7 +9,8 @@ from homodb.query.annotate.annotate import annotate_with_report
 from homodb.query.annotate.options import read_choices
 from homodb.query.annotate.result import Annotation
 from homodb.query.annotate.vectors import read_vector_options
-from homodb.query.stored import check_cells_output, is_zarr, read_whole
+from homodb.query.stored import check_cells_output, read_whole
+from homodb.query.translate import stores
 from homodb.query.translate.places import whole
 from homodb.schema.errors import AnnotationError, OutputError, VectorsError
 from homodb.schema.files import check_folder, check_there, make_folder
@@ -70,7 +71,7 @@ def annotate_files(
     result, told = annotate_with_report(read_whole(Path(query)), read_whole(Path(reference)), label=label, **choices)
     choices.get("report", lambda step: None)("writing")
     with whole(target) as partial:
-        (result.write_zarr if is_zarr(target) else result.write_h5ad)(partial)
+        stores.write_whole(result, partial)
     if tables is not None:
         write_tables(told, tables)
     return told

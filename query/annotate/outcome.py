@@ -15,6 +15,7 @@ from homodb.query.annotate.read import Prepared
 from homodb.query.annotate.result import Annotation
 from homodb.query.annotate.task import Labelled
 from homodb.query.annotate.unknown import UNKNOWN
+from homodb.query.in_memory import in_memory
 
 if TYPE_CHECKING:
     import anndata
@@ -62,7 +63,8 @@ def with_results(query: anndata.AnnData, prepared: Prepared, found: Labelled, to
     """Return a copy of the query with the results; see :func:`homodb.annotate` for where they stand."""
     import pandas as pd
 
-    result = query.to_memory() if query.isbacked else query.copy()
+    held = in_memory(query)
+    result = held.copy() if held is query else held
     rows = np.flatnonzero(prepared.used)
     cells = len(prepared.used)
     if found.number is None:

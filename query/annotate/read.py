@@ -16,6 +16,7 @@ from homodb.query.annotate.options import Choices
 from homodb.query.annotate.sides import Asked, read_side, some_cells
 from homodb.query.annotate.task import Links, Side, Task
 from homodb.query.annotate.vectors import read_vector_options, vectors_of
+from homodb.query.in_memory import with_tables
 from homodb.query.release import Release
 from homodb.schema.counted import counted
 from homodb.schema.errors import AnnotationError, MissingMappingError
@@ -62,6 +63,7 @@ def prepare(
     AnnotationError
         If the reference has fewer than two labels or numbers, no cell of the query has counts, or as reading raises it.
     """
+    query, reference = with_tables(query), with_tables(reference)
     one, two = _asked(choices, reference)
     report("reading the query")
     asked = read_side(release, query, one)

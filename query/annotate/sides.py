@@ -13,10 +13,12 @@ import scipy.sparse as sp
 
 from homodb.query.annotate.columns import numbered, numbers_of, texts_of
 from homodb.query.annotate.task import Side
+from homodb.query.in_memory import values_of
 from homodb.query.join.sides import read_side as read_genes
+from homodb.query.names import name_texts
 from homodb.query.release import Release
 from homodb.query.translate.product import product
-from homodb.query.translate.slots import main_slot
+from homodb.query.translate.slots import slots_of
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.errors import AnnotationError, JoinError, TranslationError
 from homodb.schema.species import Species
@@ -130,7 +132,7 @@ def read_side(release: Release, adata: anndata.AnnData, asked: Asked) -> Read:
         symbols=tuple(distinct.select(pl.coalesce("symbol", "stable_id"))["symbol"].to_list()),
         housekeeping=(distinct["mitochondrial"] | distinct["ribosomal"]).to_numpy().astype(np.bool_),
         species=told.species,
-        cells=tuple(map(str, adata.obs_names)),
+        cells=tuple(name_texts(adata.obs_names)),
         label=np.full(adata.n_obs, -1, np.int64),
         donor=donor,
         place=_place(adata, asked),
@@ -170,22 +172,17 @@ def _option(asked: Asked, name: str) -> str:
 
 def _matrix(adata: anndata.AnnData, asked: Asked) -> tuple[pd.DataFrame, Any, str]:
     """Return var, the matrix of counts, and where it stands."""
+    slots = slots_of(adata)
     try:
-        slot = main_slot(
-            asked.layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None
-        )
+        slot = slots.main(asked.layer)
     except TranslationError as error:
         raise AnnotationError(f"the {asked.side}: {str(error).replace('--layer', _option(asked, 'layer'))}") from error
-    if slot.label == "raw":
-        return adata.raw.var, adata.raw.X, "raw"
-    return adata.var, adata.X if slot.label == "X" else adata.layers[slot.name], slot.label
+    return adata.raw.var if slot.label == "raw" else adata.var, slots.matrix(slot), slot.label
 
 
 def _counts(matrix: Any, asked: Asked, where: str, *, logged: bool) -> sp.csr_matrix:
     """Return counts as float64; refuse what are none."""
-    for name in ("to_memory", "compute"):
-        matrix = getattr(matrix, name)() if hasattr(matrix, name) else matrix
-    read = sp.csr_matrix(matrix, dtype=np.float64)
+    read = sp.csr_matrix(values_of(matrix), dtype=np.float64)
     # indices and indptr of a file may be of two types, which SciPy cannot slice by steps; made anew they are of one
     counts = sp.csr_matrix((read.data, read.indices, read.indptr), read.shape)
     out = f"give raw counts (a layer: {_option(asked, 'layer')} NAME, or raw)"

@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-import numpy as np
-
 from homodb.query.compare.grid import Line, Progress, run_grid
 from homodb.query.compare.pairings import Pairing, pairings, read_strategies
 from homodb.query.compare.result import Comparison, said
@@ -21,6 +19,7 @@ from homodb.query.join.options import JoinChoices
 from homodb.query.join.sides import Side
 from homodb.query.join.sources import Source, called, opened_sources
 from homodb.query.join.work import read_sides
+from homodb.query.names import texts
 from homodb.query.release import Release, open_release
 from homodb.query.score.profiles import profiles_named
 from homodb.schema.errors import IntegrationError, OutputError
@@ -191,6 +190,6 @@ def _cells(
     donors: dict[str, int | None] = dict.fromkeys(names)
     if donor_key is not None:
         for name, tables in of.items():
-            found = [obs[donor_key].astype(str).to_numpy() if donor_key in obs else [file] for file, obs in tables]
-            donors[name] = len(np.unique(np.concatenate(found)))
+            found = [texts(obs[donor_key]) if donor_key in obs else [file] for file, obs in tables]
+            donors[name] = len({one for told in found for one in told if one is not None})
     return cells, donors

@@ -23,6 +23,7 @@ from homodb.query.join.sources import Source
 from homodb.query.join.work import Work
 from homodb.query.release import Release
 from homodb.query.score.score import score
+from homodb.query.translate import stores
 from homodb.query.translate.fates import Fate
 from homodb.query.translate.places import whole
 from homodb.schema.errors import IntegrationError
@@ -155,4 +156,4 @@ def carried(report: JoinReport) -> pl.DataFrame:
 
 def _keep(adata: anndata.AnnData, path: Path) -> None:
     with whole(path) as partial:
-        adata.write_h5ad(partial)
+        stores.write_whole(adata, partial)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from homodb.query.genes import HAS_NAME
 from homodb.query.join.options import JoinOptions
 from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.ready import ready_plan
@@ -110,7 +111,7 @@ def same_symbol(release: Release, sides: Sequence[Side], options: JoinOptions) -
     """
     symbol = pl.when(pl.col("how") == "stable_id").then("symbol").otherwise("name").str.to_lowercase()
     folded = [
-        side.resolved.filter("is_gene").select("place", symbol=symbol).drop_nulls("symbol")
+        side.resolved.filter("is_gene", HAS_NAME).select("place", symbol=symbol).drop_nulls("symbol")
         .unique("symbol", keep="first", maintain_order=True)
         for side in sides
     ]  # fmt: skip

@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.in_memory import values_of
 from homodb.query.integrate.settings import Settings
+from homodb.query.names import name_texts
+from homodb.query.translate.slots import no_layer, slots_of
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
@@ -98,7 +101,7 @@ def read_joint(
     counts = _counts(adata, layer)
     _shared_features(counts, names, code)
     totals = _totals(adata, counts, size_factors)
-    features = [str(name) for name in adata.var_names]
+    features = name_texts(adata.var_names)
     return Joint(counts, features, names, code, totals, _genes(adata, names), _housekeeping(adata))
 
 
@@ -111,8 +114,7 @@ def _genes(adata: anndata.AnnData, names: tuple[str, ...]) -> dict[str, tuple[st
         except UnknownSpeciesError:  # species of somebody's own: no release has genes of theirs
             continue
         if column in adata.var:
-            texts, empty = adata.var[column].astype(str), adata.var[column].isna()
-            found[name] = tuple("" if gone else text for text, gone in zip(texts, empty, strict=True))
+            found[name] = tuple(name_texts(adata.var[column]))
     return found
 
 
@@ -166,19 +168,15 @@ def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings:
 
 
 def _counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
-    if layer is not None and layer not in adata.layers:
-        there = ", ".join(adata.layers) or "none"
-        raise IntegrationError(f"there is no layer {layer!r}; there are: {there}{did_you_mean(layer, adata.layers)}")
+    layers = slots_of(adata).layers
+    if layer is not None and layer not in layers:
+        raise IntegrationError(no_layer(layer, layers))
     where = "X" if layer is None else f"layers[{layer!r}]"
     matrix: Any = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         raise IntegrationError("X is empty; name the layer that holds the counts (--layer)")
-    if hasattr(matrix, "to_memory"):
-        matrix = matrix.to_memory()
-    if hasattr(matrix, "compute"):
-        matrix = matrix.compute()
-    counts = sp.csr_matrix(matrix)
-    others = "; ".join(f"--layer {name}" for name in adata.layers if name != layer) or "give raw counts"
+    counts = sp.csr_matrix(values_of(matrix))
+    others = "; ".join(f"--layer {name}" for name in layers if name != layer) or "give raw counts"
     if not np.isfinite(counts.data).all():
         raise CountsError(f"{where} holds NaN or infinite values; an integration needs counts ({others})")
     if counts.data.size and counts.data.min() < 0:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from homodb.query.integrate.integrate import add_integration, read_choices
 from homodb.query.integrate.settings import Choices
 from homodb.query.keys import check_key
-from homodb.query.stored import check_cells_output, is_zarr, read_whole
+from homodb.query.stored import check_cells_output, read_whole
+from homodb.query.translate import stores
 from homodb.query.translate.places import whole
 from homodb.schema.errors import IntegrationError
 
@@ -91,5 +92,5 @@ def integrate_files(
     )  # fmt: skip
     report("writing")
     with whole(target) as partial:
-        (adata.write_zarr if is_zarr(target) else adata.write_h5ad)(partial)
+        stores.write_whole(adata, partial)
     return {"n_cells": adata.n_obs, "n_joint_features": adata.n_vars, **told}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from homodb.query.in_memory import in_memory
 from homodb.query.integrate.counts import read_joint
 from homodb.query.integrate.graph import shared_neighbors
 from homodb.query.integrate.methods import Integrated, Method, method_named
@@ -93,7 +94,8 @@ def integrate(
     >>> import homodb
     >>> joined = homodb.integrate(cells, method="cca", k_weight=50)  # doctest: +SKIP
     """
-    copied = adata.to_memory() if adata.isbacked else adata.copy()
+    held = in_memory(adata)
+    copied = held.copy() if held is adata else held
     add_integration(
         copied, method=method, species_key=species_key, species=species, label=label, layer=layer,
         size_factors=size_factors, umap=umap, key=key, release=release, **choices,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from homodb.query.names import is_missing, name_texts, texts
 from homodb.schema.counted import counted
 from homodb.schema.errors import JoinError
 from homodb.schema.near import did_you_mean
@@ -82,7 +83,7 @@ def put_together(
     obs[SPECIES] = pd.Categorical(np.repeat([one.common_name for one in species], sizes), categories=common)
     obs[FILE] = pd.Categorical(np.repeat(np.array(names, dtype=object), sizes), categories=list(names))
     if any("made unique" in note for note in notes):
-        obs[CELL] = [str(one) for table in chosen for one in table.index]
+        obs[CELL] = [one for table in chosen for one in name_texts(table.index)]
     return Cells(obs, tuple(kept), tuple(notes))
 
 
@@ -96,7 +97,7 @@ def _shared(
             there = ", ".join(map(repr, table.columns)) or "none"
             close = did_you_mean(column, map(str, table))
             raise JoinError(f"{name}: obs has no column {column!r} (--shared-types); its columns are: {there}{close}")
-        values.append([None if pd.isna(one) else str(one) for one in table[column].tolist()])
+        values.append(texts(table[column]))
     types: dict[Species, set[str]] = {}
     for one, told in zip(species, values, strict=True):
         types.setdefault(one, set()).update(value for value in told if value is not None)
@@ -116,7 +117,7 @@ def _shared(
 
 def _index(tables: Sequence[pd.DataFrame], notes: list[str]) -> pd.Index:
     """Return unique names of cells; where names repeat, all get the number of their object."""
-    names = [[str(one) for one in table.index] for table in tables]
+    names = [name_texts(table.index) for table in tables]
     together = [one for told in names for one in told]
     if len(set(together)) < len(together):
         notes.append(
@@ -155,24 +156,23 @@ def _column(parts: list[pd.Series | None], tables: Sequence[pd.DataFrame]) -> An
     whole = len(there) == len(parts)
     kinds = {_kind(part) for part in there}
     values = [
-        part.astype(object).tolist() if part is not None else [None] * len(table)
-        for part, table in zip(parts, tables, strict=True)
+        part.tolist() if part is not None else [None] * len(table) for part, table in zip(parts, tables, strict=True)
     ]
-    flat = [None if pd.isna(one) else one for told in values for one in told]
+    flat = [None if is_missing(one) else one for told in values for one in told]
     if kinds == {"bool"}:
         return pd.Series(flat, dtype="bool" if whole and None not in flat else "boolean").array
     if kinds == {"int"}:
         return pd.Series(flat, dtype="int64" if whole and None not in flat else "Int64").array
     if kinds <= {"int", "float", "bool"}:
         return np.array([np.nan if one is None else float(one) for one in flat])
-    texts = [None if one is None else str(one) for one in flat]
+    labels = texts(flat)
     order = [str(one) for part in there if isinstance(part.dtype, pd.CategoricalDtype) for one in part.cat.categories]
-    found = sorted({one for one in texts if one is not None})
+    found = sorted({one for one in labels if one is not None})
     used = set(found)
     ordered = [one for one in dict.fromkeys([*order, *found]) if one in used]
-    if None not in texts and kinds == {"text"} and not order and len(found) == len(texts):
-        return np.array(texts, dtype=object)
-    return pd.Categorical(texts, categories=ordered)
+    if None not in labels and kinds == {"text"} and not order and len(found) == len(labels):
+        return np.array(labels, dtype=object)
+    return pd.Categorical(labels, categories=ordered)
 
 
 def _kind(part: pd.Series) -> str:

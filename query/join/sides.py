@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 
 from homodb.query.genes import resolve
+from homodb.query.names import unnamed_note
 from homodb.query.release import Release
 from homodb.query.translate.detect import detect_species, other_species_note
 from homodb.query.translate.plan import GENE_EXPRESSION
@@ -103,7 +104,12 @@ def read_side(
             f"{name}: none of its {len(names):,} names is a gene of {found.common_name}; they look like {seen}. Check "
             "--species, or name the column of var that holds the names (--column)"
         )
-    notes = [] if given is None else [f"{name}: {note}" for note in other_species_note(release, asked, given)]
+    unnamed = [f"{name}: {note}" for note in unnamed_note(asked)]
+    notes = (
+        unnamed
+        if given is None
+        else [*unnamed, *(f"{name}: {note}" for note in other_species_note(release, asked, given))]
+    )
     if _TRANSLATED in var.columns:
         notes.append(
             f"{name}: its genes were translated to {found.common_name} (var has {_TRANSLATED}), so its cells are "

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from homodb.query.stored import opened, read_whole
+from homodb.query.in_memory import with_tables
+from homodb.query.stored import encoding, opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.elements import rows_of
-from homodb.query.translate.lazy import is_lazy
-from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.matrices import Rows, as_rows
 from homodb.query.translate.prepare import logged_of
-from homodb.query.translate.slots import Slot, layer_slot, main_slot
+from homodb.query.translate.slots import Slot, Slots, slots_of, stored_slots
 from homodb.schema.errors import JoinError, TranslationError
 
 if TYPE_CHECKING:
@@ -61,61 +61,42 @@ class MemorySource:
     """An AnnData."""
 
     def __init__(self, name: str, adata: anndata.AnnData, layer: str | None) -> None:
-        self.name, self._adata = name, adata
-        self.main = _main(
-            name, layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None
-        )
+        adata = with_tables(adata)
+        self.name, self._slots = name, slots_of(adata)
+        self.main = _main(name, layer, self._slots)
         self.obs, self.var = adata.obs, adata.raw.var if self.main.label == "raw" else adata.var
-        self.layers = _layers(self.main, list(adata.layers))
+        self.layers = tuple(slot.name for slot in self._slots.beside(self.main))
         self.logged = logged_of(adata.uns)
         parts = [f"{part}[{key!r}]" for part in _PARTS for key in getattr(adata, part)]
-        self.parts = (*parts, *_unused(self.main, has_x=adata.X is not None, has_raw=adata.raw is not None))
+        self.parts = (*parts, *_unused(self.main, self._slots))
 
     def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
-        matrix = (
-            self._adata.X
-            if slot.label == "X"
-            else self._adata.raw.X
-            if slot.label == "raw"
-            else self._adata.layers[slot.name]
-        )
-        if is_lazy(matrix):
-            matrix = matrix.compute()
-        group = getattr(matrix, "group", None)
-        if group is not None:
-            return (CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())), None
-        on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-        return (DenseOnDisk(matrix) if on_disk else InMemory(matrix)), None
+        return as_rows(self._slots.matrix(slot)), None
 
 
 class FileSource:
     """An h5ad file or a zarr store that is open."""
 
     def __init__(self, name: str, path: Path, root: Any, layer: str | None) -> None:
-        self.name, self.path, self.root = name, path, root
-        layers = list(root["layers"]) if "layers" in root else []
-        has_raw = "raw" in root and "X" in root["raw"]
-        self.main = _main(name, layer, has_x="X" in root, layers=layers, has_raw=has_raw)
+        self.name, self.path, self.root, self._slots = name, path, root, stored_slots(root)
+        self.main = _main(name, layer, self._slots)
         self.obs = stores.read(root, "obs")
         self.var = stores.read(root["raw"] if self.main.label == "raw" else root, "var")
-        self.layers = _layers(self.main, layers)
+        self.layers = tuple(slot.name for slot in self._slots.beside(self.main))
         self.logged = self._logged()
         parts = [f"{part}[{key!r}]" for part in _PARTS if part in root for key in root[part]]
-        self.parts = (*parts, *_unused(self.main, has_x="X" in root, has_raw=has_raw))
+        self.parts = (*parts, *_unused(self.main, self._slots))
 
     def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
-        root, shape = self.root, (len(self.obs), len(self.var))
-        element = (
-            root["X"] if slot.label == "X" else root["raw"]["X"] if slot.label == "raw" else root["layers"][slot.name]
-        )
-        return rows_of(element, shape, f"{self.path}: {slot.label}", folder, block)
+        shape = (len(self.obs), len(self.var))
+        return rows_of(self._slots.matrix(slot), shape, f"{self.path}: {slot.label}", folder, block)
 
     def _logged(self) -> tuple[bool, float | None]:
         uns = self.root.get("uns", {})
         if "log1p" not in uns:
             return False, None
         told = uns["log1p"]
-        base = stores.read(told, "base") if stores.encoding(told) == "dict" and "base" in told else None
+        base = stores.read(told, "base") if encoding(told) == "dict" and "base" in told else None
         return logged_of({"log1p": {"base": base}})
 
 
@@ -155,20 +136,15 @@ def opened_sources(
         yield sources
 
 
-def _main(name: str, layer: str | None, *, has_x: bool, layers: list[str], has_raw: bool) -> Slot:
+def _main(name: str, layer: str | None, slots: Slots) -> Slot:
     try:
-        return main_slot(layer, has_x=has_x, layers=layers, has_raw=has_raw)
+        return slots.main(layer)
     except TranslationError as error:
         raise JoinError(f"{name}: {error}") from error
 
 
-def _layers(main: Slot, layers: list[str]) -> tuple[str, ...]:
-    """Return the other layers; raw has genes of its own, so none go with it."""
-    return () if main.label == "raw" else tuple(one for one in layers if layer_slot(one).label != main.label)
-
-
-def _unused(main: Slot, *, has_x: bool, has_raw: bool) -> list[str]:
-    return [one for one, there in (("X", has_x), ("raw", has_raw)) if there and main.label != one]
+def _unused(main: Slot, slots: Slots) -> list[str]:
+    return [one for one, there in (("X", slots.has_x), ("raw", slots.has_raw)) if there and main.label != one]
 
 
 def called(given: Sequence[Any]) -> list[str]:

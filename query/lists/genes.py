@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from homodb.query.lists.partners import EVIDENCE, Naming, OneToMany, Wish, find_partners, find_source
+from homodb.query.names import name_texts
 from homodb.query.release import Release, open_release
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
@@ -29,7 +30,8 @@ def translate_genes(
     Parameters
     ----------
     genes
-        Names of genes, of any kind, mixed.
+        Names of genes, of any kind, mixed, in a list, Series or Index; one that is missing is an empty name, which is
+        unknown.
     to
         The species to translate to, by any name; where it is the species of the genes, names are brought up to date.
     source
@@ -65,7 +67,7 @@ def translate_genes(
     >>> import homodb
     >>> homodb.translate_genes(["Ins1", "Gcg", "Xist"], to="human", release="rel")  # doctest: +SKIP
     """
-    asked = [genes] if isinstance(genes, str) else [str(gene) for gene in genes]
+    asked = [genes] if isinstance(genes, str) else name_texts(genes)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
         given = opened.find_species(source) if source is not None else None

@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.in_memory import values_of
+from homodb.query.names import name_texts, texts
+from homodb.query.translate.slots import no_layer, slots_of
 from homodb.query.translate.values import kind_of_values
 from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, ScoreError, UnknownSpeciesError
@@ -83,7 +86,7 @@ def read_joint(
     order = list(dict.fromkeys(code.tolist()))
     counts = read_counts(adata, layer)
     totals = _totals(adata, counts)
-    names = [str(name) for name in adata.var_names]
+    names = name_texts(adata.var_names)
     types, type_code = column(adata.obs, label, "cell types", "--label")
     sides = []
     for one in order:
@@ -154,9 +157,9 @@ def check_layer(adata: anndata.AnnData, layer: str | None) -> None:
     ScoreError
         Lists those that there are.
     """
-    if layer is not None and layer not in adata.layers:
-        there = f"there are: {', '.join(adata.layers) or 'none'}{did_you_mean(layer, adata.layers)}"
-        raise ScoreError(f"there is no layer {layer!r}; {there} (--layer)")
+    layers = slots_of(adata).layers
+    if layer is not None and layer not in layers:
+        raise ScoreError(f"{no_layer(layer, layers)} (--layer)")
 
 
 def read_counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
@@ -174,12 +177,9 @@ def read_counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
     matrix: Any = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         raise ScoreError("X is empty; name the layer that holds the counts (--layer)")
-    for method in ("to_memory", "compute"):
-        if hasattr(matrix, method):
-            matrix = getattr(matrix, method)()
-    counts = sp.csr_matrix(matrix)
+    counts = sp.csr_matrix(values_of(matrix))
     counts = sp.csr_matrix((counts.data, counts.indices, counts.indptr), counts.shape)  # one type for both indices
-    others = "; ".join(f"--layer {name}" for name in adata.layers if name != layer) or "give raw counts"
+    others = "; ".join(f"--layer {name}" for name in slots_of(adata).layers if name != layer) or "give raw counts"
     kind = kind_of_values(counts, logged="log1p" in adata.uns)
     if kind in ("nan", "scaled", "log") or not np.isfinite(counts.data).all():
         what = {"scaled": "negative values", "log": "logarithms"}.get(kind, "NaN or infinite values")
@@ -224,6 +224,6 @@ def _own_names(var: pd.DataFrame, species: str, names: list[str]) -> list[str]:
         return names
     if told not in var:
         return names
-    own = var[told].astype(object).where(var[told].notna(), names).astype(str).tolist()
+    own = [one or name for one, name in zip(texts(var[told]), names, strict=True)]
     repeated = {name for name, number in Counter(own).items() if number > 1}
     return [f"{one} ({name})" if one in repeated else one for one, name in zip(own, names, strict=True)]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from homodb.query.genes import HAS_NAME
+from homodb.query.in_memory import with_tables
 from homodb.query.join.sides import read_side
 from homodb.query.join.sources import called
 from homodb.query.markers.cells import Side, read_alone
@@ -21,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def read_object(given: anndata.AnnData | str | Path) -> anndata.AnnData:
-    """Return an AnnData; a file is read whole.
+    """Return an AnnData with its tables in memory; a file is read whole.
 
     Raises
     ------
     TranslationError
         If it is not there, or is no AnnData.
     """
-    return read_whole(Path(given)) if isinstance(given, str | Path) else given
+    return read_whole(Path(given)) if isinstance(given, str | Path) else with_tables(given)
 
 
 def read_species(
@@ -84,8 +86,8 @@ def read_species(
 
 
 def _columns(resolved: pl.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return name and gene of each column, and to which of them each row of var goes: rows of one gene to one."""
-    rows = resolved.filter("is_gene").with_columns(own=pl.coalesce("gene", -1 - pl.col("place")))
+    """Return name and gene of each column, and which each row of var goes to: of one gene to one, unnamed to none."""
+    rows = resolved.filter("is_gene", HAS_NAME).with_columns(own=pl.coalesce("gene", -1 - pl.col("place")))
     columns = rows.group_by("own", maintain_order=True).agg(
         pl.col("name").first(), pl.col("symbol").first(), pl.col("stable_id").first()
     )

@@ -10,6 +10,7 @@ from homodb.query.score.baseline import KEY
 from homodb.query.score.result import Score
 from homodb.query.score.score import score
 from homodb.query.stored import opened, read_whole
+from homodb.query.translate import stores
 
 if TYPE_CHECKING:
     import anndata
@@ -48,11 +49,10 @@ def score_file(
 def _read(path: Path, *, whole: bool) -> anndata.AnnData:
     """Read what scores need; all of it where there is no baseline and one may be computed."""
     import anndata
-    from anndata.io import read_elem
 
     with opened(path) as root:
         there = [name for name in ("obs", "obsm", "uns") if name in root]
         if len(there) == 3 and (not whole or f"X_{KEY}" in root["obsm"]):
-            parts: dict[str, Any] = {name: read_elem(root[name]) for name in there}
+            parts: dict[str, Any] = {name: stores.read(root, name) for name in there}
             return anndata.AnnData(**parts)
     return read_whole(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from homodb.query.in_memory import with_tables
 from homodb.query.score.baseline import Baseline, find_baseline
 from homodb.query.score.donors import draws
 from homodb.query.score.embedded import read_embedded
@@ -75,7 +76,7 @@ def score(
     >>> found = homodb.score(joined, label="cell_type", donor_key="donor")  # doctest: +SKIP
     >>> found.flat()["pllm_ari"]  # doctest: +SKIP
     """
-    chosen = profiles_named(profile)
+    chosen, adata = profiles_named(profile), with_tables(adata)
     embedded = read_embedded(adata, key=key, label=label, species_key=species_key, donor_key=donor_key)
     found = Baseline(None, "no baseline was asked for")
     if baseline is not False:

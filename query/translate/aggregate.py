@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.in_memory import held_as
 from homodb.query.translate.options import SlotPolicy
 from homodb.query.translate.product import product
 from homodb.schema.errors import CountsError
@@ -90,9 +91,7 @@ class Aggregation:
 
     def dtype(self, given: npt.DTypeLike) -> np.dtype[Any]:
         """Return the type of the result, where sums fit it."""
-        kind = np.dtype(given)
-        if kind == np.float16:  # SciPy has none
-            return np.dtype(np.float32)
+        kind = held_as(given)
         fractions = self.links.splits or self.policy in (SlotPolicy.MEAN, SlotPolicy.LOG)
         return np.dtype(np.float64) if fractions and not np.issubdtype(kind, np.floating) else kind
 

@@ -49,5 +49,4 @@ def known_share(release: Release, names: list[str]) -> float:
 
 def _texts(column: pd.Series) -> list[str]:
     """Return the values of a column of text; none of another."""
-    values = column.astype(object)
-    return [value for value in values if isinstance(value, str)]
+    return [value for value in column.tolist() if isinstance(value, str)]

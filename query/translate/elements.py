@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from homodb.query.translate import stores
+from homodb.query.stored import encoding
 from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, Rows
 from homodb.query.translate.transpose import TurnedOnDisk
 from homodb.schema.errors import TranslationError
@@ -33,7 +33,7 @@ def rows_of(element: Any, shape: tuple[int, int], where: str, folder: Path, bloc
     TranslationError
         If it is no matrix, or not of that shape.
     """
-    kind = stores.encoding(element)
+    kind = encoding(element)
     if kind in ("csr_matrix", "csc_matrix"):
         told = tuple(int(one) for one in element.attrs.get("shape", ()))
     elif kind == "array" and len(getattr(element, "shape", ())) == 2:

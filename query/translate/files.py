@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from homodb.query.release import Release, open_release
-from homodb.query.stored import check_cells_output, is_zarr, opened, read_whole
+from homodb.query.stored import check_cells_output, opened, read_whole
 from homodb.query.translate import stores
 from homodb.query.translate.carry import Progress
 from homodb.query.translate.elements import rows_of
@@ -20,7 +20,7 @@ from homodb.query.translate.places import whole
 from homodb.query.translate.plan import Plan
 from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
 from homodb.query.translate.report import TranslationReport, provenance
-from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
+from homodb.query.translate.slots import RAW, Logged, Refused, Slot, check_slots, stored_slots
 from homodb.query.translate.translate import translate_with_report
 from homodb.query.translate.writers import file_sink
 from homodb.schema.errors import TranslationError
@@ -29,8 +29,6 @@ from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_RAW = {"encoding-type": "raw", "encoding-version": "0.1.0"}
 
 
 def translate_file(
@@ -87,8 +85,7 @@ def translate_file(
             "layer": layer,
         }
         translated, made = translate_with_report(read_whole(path), to, **told, **choices)
-        with stores.writing():
-            translated.write_zarr(partial) if is_zarr(partial) else translated.write_h5ad(partial)
+        stores.write_whole(translated, partial)
         return made
 
 
@@ -108,9 +105,9 @@ class _Work:
     ) -> None:  # fmt: skip
         self.path, self.root, self.partial = path, root, partial
         self.column, self.block, self.progress = column, block, progress
-        self.layers = list(root["layers"]) if "layers" in root else []
-        self.raw = _Raw(root["raw"], stores.read(root["raw"], "var")) if "raw" in root and "X" in root["raw"] else None
-        self.main = main_slot(layer, has_x="X" in root, layers=self.layers, has_raw=self.raw is not None)
+        self.slots = stored_slots(root)
+        self.raw = _Raw(root["raw"], stores.read(root["raw"], "var")) if self.slots.has_raw else None
+        self.main = self.slots.main(layer)
         self.cells = stores.height(root["obs"])
         self.var = stores.read(root, "var")
         self.uns = stores.peek(root["uns"]) if "uns" in root else {}
@@ -131,7 +128,7 @@ class _Work:
             stores.make_group(out, "layers")
             for number, (slot, element) in enumerate(elements.items()):
                 self._carry(out, slot, element, outcome, number, len(elements))
-            gene_wise = gene_wise_uns(self.uns, self.var.index.astype(str))
+            gene_wise = gene_wise_uns(self.uns, self.var.index)
             for part in ("obs", "obsm", "obsp"):
                 stores.copy(self.root, out, part)
                 self.check()
@@ -146,12 +143,8 @@ class _Work:
 
     def _elements(self) -> dict[Slot, Any]:
         """Return the matrices to translate, the main one first."""
-        if self.raw is not None and self.main.label == "raw":
-            return {self.main: self.raw.group["X"]}
-        elements = {self.main: self.root["X"] if self.main.label == "X" else self.root["layers"][self.main.name]}
-        layers = (name for name in self.layers if layer_slot(name).label != self.main.label)
-        elements |= {layer_slot(name): self.root["layers"][name] for name in layers}
-        return elements if self.raw is None else elements | {Slot("raw", "raw"): self.raw.group["X"]}
+        raw = [RAW] if self.raw is not None and self.main.label != "raw" else []
+        return {slot: self.slots.matrix(slot) for slot in (self.main, *self.slots.beside(self.main), *raw)}
 
     def _var_of(self, slot: Slot) -> pd.DataFrame:
         return self.raw.var if self.raw is not None and slot.label == "raw" else self.var
@@ -166,7 +159,7 @@ class _Work:
             except TranslationError as error:
                 outcome.drop(slot, Refused(str(error)))
                 return
-            parent = stores.make_group(out, "raw", _RAW)
+            parent = stores.make_group(out, "raw", stores.RAW_GROUP)
         elif not slot.main:
             parent, key = out["layers"], slot.name
         folder = self.partial.parent / f"turned-{number}"
@@ -205,6 +198,6 @@ class _Work:
         if self.raw is not None:
             parts += [f"raw.var[{name!r}]" for name in self.raw.var.columns]
             parts += [f"raw.varm[{name!r}]" for name in self.raw.group.get("varm", ())]
-        if self.main.label != "X" and "X" in root:
+        if self.main.label != "X" and self.slots.has_x:
             parts.append("X")
-        return parts + ([f"layers[{name!r}]" for name in self.layers] if self.main.label == "raw" else [])
+        return parts + ([f"layers[{name!r}]" for name in self.slots.layers] if self.main.label == "raw" else [])

@@ -14,11 +14,6 @@ from homodb.query.translate.values import judge
 from homodb.schema.errors import CountsError
 
 
-def is_lazy(matrix: Any) -> bool:
-    """Whether a matrix is a Dask array."""
-    return type(matrix).__module__.split(".")[0] == "dask"
-
-
 def lazily(matrix: Any, slot: Slot, links: Links, options: Options, logged: Logged) -> Any:
     """Return a Dask array of target genes.
 
@@ -47,6 +42,7 @@ def lazily(matrix: Any, slot: Slot, links: Links, options: Options, logged: Logg
         return Aggregation(links, policy, slot.label, holds.base or base).apply(rows, dtype)
 
     whole = matrix.rechunk({1: -1}) if matrix.numblocks[1] > 1 else matrix
-    sparse = sp.issparse(getattr(matrix, "_meta", None))
-    meta = type(matrix._meta)((0, 0), dtype=dtype) if sparse else np.empty((0, 0), dtype=dtype)
+    meta: Any = np.empty((0, 0), dtype=dtype)
+    if sp.issparse(matrix._meta):  # blocks come out by rows, however they came in
+        meta = (sp.csr_array if isinstance(matrix._meta, sp.sparray) else sp.csr_matrix)(meta)
     return whole.map_blocks(block, chunks=(whole.chunks[0], (links.shape[1],)), dtype=dtype, meta=meta)

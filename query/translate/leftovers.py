@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from homodb.query.names import texts
+
 #: Entries of uns that do, by their usual names.
 _GENE_WISE = ("hvg", "rank_genes_groups", "pca", "rank_velocity_genes", "recover_dynamics")
 
@@ -22,7 +24,7 @@ def gene_wise_uns(uns: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     names
         Names of var: a table with most of its rows called so is one of genes.
     """
-    known = frozenset(names)
+    known = frozenset(filter(None, texts(names)))
     return [key for key, value in uns.items() if key in _GENE_WISE or _ranks(value) or _table_of(value, known)]
 
 
@@ -35,4 +37,4 @@ def _table_of(value: Any, names: frozenset[str]) -> bool:
     index = getattr(value, "index", None)
     if index is None or callable(index) or not len(index):
         return False
-    return sum(str(one) in names for one in index) * 2 > len(index)
+    return sum(one in names for one in texts(index)) * 2 > len(index)

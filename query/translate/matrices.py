@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.in_memory import held_as, values_of
 from homodb.schema.errors import CountsError, TranslationError
 
 #: A block holds about so many values.
@@ -41,13 +42,14 @@ class Rows(Protocol):
 
 
 class InMemory:
-    """A matrix in memory."""
+    """A matrix in memory; one that is lazy, or lies in a file, is read whole."""
 
     def __init__(self, matrix: Any) -> None:
-        self._matrix: Any = matrix if bool(sp.issparse(matrix)) else np.asarray(matrix)
-        self.shape = tuple(matrix.shape)
-        self.dtype = np.dtype(matrix.dtype)
+        matrix = values_of(matrix)
         self.sparse = bool(sp.issparse(matrix))
+        self._matrix: Any = matrix if self.sparse else np.asarray(matrix)
+        self.shape = tuple(matrix.shape)
+        self.dtype = np.dtype(self._matrix.dtype)
         self.array = isinstance(matrix, sp.sparray)
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
@@ -81,7 +83,7 @@ class DenseOnDisk:
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
         self.shape = tuple(dataset.shape)
-        self.dtype = np.dtype(dataset.dtype)
+        self.dtype = held_as(dataset.dtype)
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
         """Return the runs to take, one after another."""
@@ -90,7 +92,7 @@ class DenseOnDisk:
     def take(self, start: int, stop: int) -> Any:
         """Return a run of rows."""
         with reading():
-            return np.asarray(self.dataset[start:stop])
+            return np.asarray(self.dataset[start:stop], self.dtype)
 
     def sample(self) -> Any:
         """Return at most 200 rows, evenly spaced."""
@@ -117,7 +119,7 @@ class CsrOnDisk:
         with reading():
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
-        self.dtype = np.dtype(self._data.dtype)
+        self.dtype = held_as(self._data.dtype)
         check_indptr(self._indptr, shape[0], self._data.shape[0], self._indices.shape[0])
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
@@ -128,13 +130,22 @@ class CsrOnDisk:
         """Return a run of rows."""
         low, high = int(self._indptr[start]), int(self._indptr[stop])
         with reading():
-            data, indices = np.asarray(self._data[low:high]), np.asarray(self._indices[low:high])
+            data, indices = np.asarray(self._data[low:high], self.dtype), np.asarray(self._indices[low:high])
         return _csr(data, indices, self._indptr[start : stop + 1] - low, (stop - start, self.shape[1]))
 
     def sample(self) -> Any:
         """Return at most 200 rows, evenly spaced."""
         rows = [self.take(row, row + 1) for row in sample_rows(self.shape[0]).tolist()]
         return sp.vstack(rows, format="csr") if rows else sp.csr_matrix((0, self.shape[1]), dtype=self.dtype)
+
+
+def as_rows(matrix: Any) -> Rows:
+    """Return a matrix of an AnnData as runs of rows; of one that lies in a file, no more than a run is read at once."""
+    group = getattr(matrix, "group", None)
+    if group is not None and matrix.format == "csr":
+        return CsrOnDisk(group, matrix.shape)
+    on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
+    return DenseOnDisk(matrix) if on_disk else InMemory(matrix)
 
 
 def even_cuts(rows: int, block: int) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
+from homodb.query.names import name_texts
 from homodb.query.text_files import lines_of
 from homodb.schema.errors import TranslationError
 from homodb.schema.near import there_are
@@ -150,7 +151,9 @@ def read_options(choices: Choices) -> Options:
 
 
 def gene_list(genes: Sequence[str] | Path) -> list[str]:
-    """Return the genes of a list, or of a file with one per line; blank lines and those that begin with # are none.
+    """Return the genes of a list, or of a file with one per line.
+
+    Missing names are left out, and so are blank lines and those that begin with #.
 
     Raises
     ------
@@ -159,7 +162,7 @@ def gene_list(genes: Sequence[str] | Path) -> list[str]:
     """
     if isinstance(genes, str):
         raise TranslationError(f"wanted a list of genes or the path of a file, got the text {genes!r}")
-    names = list(genes) if not isinstance(genes, Path) else _lines(genes)
+    names = [name for name in name_texts(genes) if name] if not isinstance(genes, Path) else _lines(genes)
     if not names:
         where = f"{genes}: " if isinstance(genes, Path) else ""
         raise TranslationError(f"{where}names no gene; give one per line")

@@ -11,6 +11,7 @@ import polars as pl
 
 from homodb.query.genes import resolve
 from homodb.query.hints import about_synonyms
+from homodb.query.names import unnamed_note
 from homodb.query.pairs import Pair, choose_strategy, find_pair
 from homodb.query.release import Release
 from homodb.query.translate.aggregate import Links
@@ -221,7 +222,7 @@ def _mapped(route: Route, resolved: pl.DataFrame, wanted: pl.DataFrame | None) -
 
 
 def _notes(targets: Targets, resolved: pl.DataFrame, options: Options) -> list[str]:
-    notes = []
+    notes = unnamed_note(resolved.filter("is_gene")["name"])
     if targets.links.splits:
         split = counted(targets.links.splits, "gene was", "genes were")
         notes.append(f"{split} split over several targets: totals hold, counts are no longer whole")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from homodb.query.names import name_texts, texts
 from homodb.query.release import Release
 from homodb.query.translate.columns import known_share, named_column
 from homodb.query.translate.detect import detect_species, other_species_note
@@ -65,9 +66,11 @@ def prepare_raw(plan: Plan, raw: pd.DataFrame, var: pd.DataFrame, column: str | 
         If its names cannot be told, or none can be translated.
     """
     if column is not None and column not in raw:
-        known = dict(zip(var.index.astype(str), names_of(var, column), strict=True))
-        if set(raw.index.astype(str)) <= set(known):
-            return _planned(plan, [known[str(name)] for name in raw.index], features_of(raw))
+        index, own, names = name_texts(raw.index), name_texts(var.index), names_of(var, column)
+        known = {**dict(zip(own, names, strict=True)), "": ""}
+        if set(index) <= set(known):
+            named = names if index == own else [known[name] for name in index]
+            return _planned(plan, named, features_of(raw))
     return _planned(plan, names_of(raw, column), features_of(raw))
 
 
@@ -80,21 +83,21 @@ def _planned(plan: Plan, names: list[str], features: list[str | None] | None) ->
 
 
 def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
-    """Return the name of the gene of each row."""
+    """Return the name of the gene of each row, empty where it is missing."""
     if column is None:
-        return [str(name) for name in var.index]
+        return name_texts(var.index)
     if column not in var:
         there = ", ".join(map(repr, var.columns)) or "none"
         close = did_you_mean(column, map(str, var))
         raise TranslationError(f"var has no column {column!r}; its columns are: {there}{close}")
-    return [str(name) for name in var[column]]
+    return name_texts(var[column])
 
 
 def features_of(var: pd.DataFrame) -> list[str | None] | None:
     """Return ``feature_types`` of each row; None where var does not tell."""
     if "feature_types" not in var:
         return None
-    return [kind if isinstance(kind, str) else None for kind in var["feature_types"]]
+    return texts(var["feature_types"])
 
 
 def _check_named(release: Release, var: pd.DataFrame, names: list[str]) -> None:

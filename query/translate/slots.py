@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from homodb.query.translate.aggregate import Aggregation, Links
 from homodb.query.translate.matrices import Rows
@@ -12,6 +13,9 @@ from homodb.query.translate.values import Values, judge
 from homodb.schema.counted import counted
 from homodb.schema.errors import CountsError, TranslationError
 from homodb.schema.near import did_you_mean
+
+if TYPE_CHECKING:
+    import anndata
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Slot:
     main: bool = False
 
 
+#: The slot of raw, beside another main one.
+RAW = Slot("raw", "raw")
+
+
 @dataclass(frozen=True)
 class Refused:
     """A matrix that is dropped, and why (None: as asked)."""
@@ -53,31 +61,88 @@ def layer_slot(name: str, *, main: bool = False) -> Slot:
     return Slot(name, f"layers[{name!r}]", main)
 
 
-def main_slot(layer: str | None, *, has_x: bool, layers: Sequence[str], has_raw: bool) -> Slot:
-    """Return the slot that is translated as X of the result.
+@dataclass(frozen=True)
+class Slots:
+    """The matrices that an object has, in memory or in a file.
 
     Parameters
     ----------
-    layer
-        What was asked for in place of X: a layer, or ``raw``.
-    has_x, layers, has_raw
-        What the object has.
-
-    Raises
-    ------
-    TranslationError
-        If it is not there.
+    has_x
+        Whether it has an X.
+    layers
+        Names of its layers.
+    has_raw
+        Whether it has a raw with a matrix.
+    matrix
+        Returns the matrix of a slot, or in a file its element.
     """
-    if layer is None:
-        if not has_x:
-            raise TranslationError("the object has no X; name a layer (--layer)")
-        return Slot("X", "X", main=True)
-    if layer in layers:
-        return layer_slot(layer, main=True)
-    if layer == "raw" and has_raw:
-        return Slot("raw", "raw", main=True)
-    there = ", ".join([*map(repr, layers), *(["raw"] if has_raw else [])]) or "none"
-    raise TranslationError(f"there is no layer {layer!r}; the layers are: {there}{did_you_mean(layer, layers)}")
+
+    has_x: bool
+    layers: tuple[str, ...]
+    has_raw: bool
+    matrix: Callable[[Slot], Any]
+
+    def main(self, layer: str | None) -> Slot:
+        """Return the slot that is X of a result.
+
+        Parameters
+        ----------
+        layer
+            What was asked for in place of X: a layer, or ``raw``.
+
+        Raises
+        ------
+        TranslationError
+            If it is not there.
+        """
+        if layer is None:
+            if not self.has_x:
+                raise TranslationError("the object has no X; name a layer (--layer)")
+            return Slot("X", "X", main=True)
+        if layer in self.layers:
+            return layer_slot(layer, main=True)
+        if layer == "raw" and self.has_raw:
+            return Slot("raw", "raw", main=True)
+        raise TranslationError(no_layer(layer, self.layers, has_raw=self.has_raw))
+
+    def beside(self, main: Slot) -> list[Slot]:
+        """Return the layers that go with the main slot; raw has genes of its own, so none go with it."""
+        return (
+            [] if main.label == "raw" else [slot for slot in map(layer_slot, self.layers) if slot.label != main.label]
+        )
+
+    def all(self) -> list[Slot]:
+        """Return every slot: X, the layers, raw."""
+        ends = ([Slot("X", "X")] if self.has_x else [], [RAW] if self.has_raw else [])
+        return [*ends[0], *map(layer_slot, self.layers), *ends[1]]
+
+
+def slots_of(adata: anndata.AnnData) -> Slots:
+    """Return the matrices of an object in memory; since anndata 0.13 its layers hold X too, under None."""
+
+    def matrix(slot: Slot) -> Any:
+        return adata.X if slot.label == "X" else adata.raw.X if slot.label == "raw" else adata.layers[slot.name]
+
+    names = tuple(name for name in adata.layers if name is not None)
+    return Slots(adata.X is not None, names, adata.raw is not None, matrix)
+
+
+def stored_slots(root: Any) -> Slots:
+    """Return the matrices of an object in a file, by its root group."""
+
+    def matrix(slot: Slot) -> Any:
+        group = {"X": root, "raw": root.get("raw")}.get(slot.label)
+        return root["layers"][slot.name] if group is None else group["X"]
+
+    names = tuple(root["layers"]) if "layers" in root else ()
+    return Slots("X" in root, names, "raw" in root and "X" in root["raw"], matrix)
+
+
+def no_layer(layer: str, layers: Iterable[str], *, has_raw: bool = False) -> str:
+    """Return the message that a layer is not there, which lists those that are."""
+    names = list(layers)
+    there = ", ".join([*map(repr, names), *(["raw"] if has_raw else [])]) or "none"
+    return f"there is no layer {layer!r}; the layers are: {there}{did_you_mean(layer, names)}"
 
 
 def check_slots(slots: Sequence[Slot], options: Options) -> None:

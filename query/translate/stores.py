@@ -8,15 +8,21 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.stored import is_zarr
+from homodb.query.stored import encoding, is_zarr, read_element, walk
 from homodb.query.translate.matrices import reading
 from homodb.query.translate.shelter import ShelteredFile
+from homodb.query.translate.slots import slots_of
 from homodb.schema.errors import OutputError
 from homodb.schema.interrupts import held_back
 
 if TYPE_CHECKING:
+    import anndata
     import pandas as pd
 
+#: Attributes of a group of raw.
+RAW_GROUP = {"encoding-type": "raw", "encoding-version": "0.1.0"}
+#: The encoding of the strings of pandas 3.
+_NULLABLE_TEXT = "nullable-string-array"
 _DICT = {"encoding-type": "dict", "encoding-version": "0.1.0"}
 
 
@@ -29,15 +35,13 @@ def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
     path
         Where; nothing is there.
     like
-        Root group of the source: a zarr store of its format is written where it is one.
+        Root group of the source: a zarr store of its format is written where it is one, else one of format 3.
 
     Raises
     ------
     OutputError
         If it cannot be written, a full disk included.
     """
-    import anndata
-
     if not is_zarr(path):
         import h5py
 
@@ -57,7 +61,7 @@ def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
     told = getattr(getattr(like, "metadata", None), "zarr_format", None)
     with writing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        group = zarr.open_group(path, mode="w", zarr_format=told or getattr(anndata.settings, "zarr_write_format", 2))
+        group = zarr.open_group(path, mode="w", zarr_format=told or 3)
         group.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         yield group, lambda: None
         zarr.consolidate_metadata(group.store)
@@ -78,32 +82,78 @@ def is_anndata(root: Any) -> bool:
     return encoding(root) == "anndata"
 
 
-def encoding(element: Any) -> str:
-    """Return an element's encoding type, or nothing."""
-    told = element.attrs.get("encoding-type", "")
-    return told if isinstance(told, str) else ""
-
-
 def read(group: Any, key: str) -> Any:
     """Read an element into memory."""
-    from anndata.io import read_elem
-
-    with reading(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return read_elem(group[key])
+    with reading():
+        return read_element(group[key])
 
 
-def write(group: Any, key: str, value: Any, compression: Mapping[str, Any] | None = None) -> None:
-    """Write an element."""
+def write_whole(adata: anndata.AnnData, path: Path) -> None:
+    """Write an object to an h5ad file or a zarr store; as anndata does, columns of text that repeat as categories.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, a full disk included.
+    """
+    adata.strings_to_categoricals()
+    if adata.raw is not None:
+        adata.strings_to_categoricals(adata.raw.var)
+    slots = slots_of(adata)
+    with created(path, None) as (root, check):
+        parts: dict[str, Any] = {"X": adata.X} if slots.has_x else {}
+        parts |= {part: getattr(adata, part) for part in ("obs", "var", "uns", "obsm", "varm", "obsp", "varp")}
+        parts["layers"] = {name: adata.layers[name] for name in slots.layers}
+        for part, value in parts.items():
+            write(root, part, value)
+            check()
+        if slots.has_raw:
+            raw = make_group(root, "raw", RAW_GROUP)
+            for part in ("X", "var", "varm"):
+                write(raw, part, getattr(adata.raw, part))
+                check()
+
+
+def write(group: Any, key: str, value: Any) -> None:
+    """Write an element, its texts so that every anndata can read them and write them again."""
+    import anndata
     from anndata.io import write_elem
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), anndata.settings.override(allow_write_nullable_strings=True):
         warnings.simplefilter("ignore")
-        write_elem(group, key, value, dataset_kwargs=dict(compression or {}))
+        write_elem(group, key, plain(value))
+
+
+def plain(value: Any) -> Any:
+    """Return a value with its texts as plain arrays, or as categories where some are missing; an index stays then.
+
+    anndata writes the strings of pandas 3 in an encoding that versions before 0.13 read and do not write.
+    """
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        table = value.copy(deep=False)
+        for place, dtype in enumerate(value.dtypes):
+            if isinstance(dtype, pd.StringDtype | pd.CategoricalDtype):
+                array = plain(value.iloc[:, place].array)
+                column: Any = pd.Series(array, value.index, array.dtype)  # of a bare array pandas 3 makes text again
+                table.isetitem(place, column)
+        if isinstance(value.index.dtype, pd.StringDtype) and not value.index.hasnans:
+            table.index = value.index.astype(object)
+        return table
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, pd.Categorical) and isinstance(value.categories.dtype, pd.StringDtype):
+        return pd.Categorical.from_codes(value.codes, value.categories.astype(object), value.ordered)
+    if isinstance(getattr(value, "dtype", None), pd.StringDtype):
+        return plain(pd.Categorical(value)) if value.isna().any() else value.to_numpy(dtype=object)
+    return value
 
 
 def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozenset()) -> None:
-    """Copy an element from store to store: within HDF5 as it is; else read and written, a mapping entry by entry.
+    """Copy an element from store to store, its texts as :func:`write` writes them.
+
+    Within HDF5 arrays are copied as they lie; else they are read and written, of a mapping one entry after another.
 
     Parameters
     ----------
@@ -119,17 +169,28 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
     if key not in source:
         make_group(target, key)
         return
-    element = source[key]
+    element, kind = source[key], encoding(source[key])
     same = isinstance(target, h5py.Group) and isinstance(source, h5py.Group)
-    if encoding(element) == "dict":
-        inner = make_group(target, key)
+    if same and kind == _NULLABLE_TEXT and not _has_gaps(element):
+        source.copy(element["values"], target, name=key)
+    elif kind == "dict" or (same and kind != _NULLABLE_TEXT and _has_nullable_text(element)):
+        inner = make_group(target, key, element.attrs)
         for name in element:
             if name not in leave:
                 copy(element, inner, name)
-    elif same:
+    elif same and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key):
         source.copy(element, target, name=key)
     else:
         write(target, key, read(source, key))
+
+
+def _has_gaps(element: Any) -> bool:
+    with reading():
+        return bool(element["mask"][:].any())
+
+
+def _has_nullable_text(element: Any) -> bool:
+    return any(encoding(one) == _NULLABLE_TEXT for one in walk(element))
 
 
 def make_group(parent: Any, key: str, attributes: Mapping[str, Any] = _DICT) -> Any:
@@ -164,9 +225,19 @@ def index_of(table: Any) -> list[str]:
 def height(table: Any) -> int:
     """Return the number of rows of a table in a file."""
     with reading():
-        key = table.attrs["_index"]
-        element = table[key]
-        return int(element.shape[0] if hasattr(element, "shape") else element["codes"].shape[0])
+        return length(table[table.attrs["_index"]])
+
+
+def length(element: Any) -> int:
+    """Return the number of entries of a column in a file: an array, categories, or what can be missing."""
+    with reading():
+        array = element if hasattr(element, "shape") else element["codes" if "codes" in element else "values"]
+        return int(array.shape[0])
+
+
+def categories(column: Any) -> int | None:
+    """Return the number of categories of a column in a file; None where it has none."""
+    return length(column["categories"]) if encoding(column) == "categorical" else None
 
 
 def read_columns(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
+from homodb.query.names import name_texts
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,9 +47,7 @@ class Tally:
         self._names: dict[str, list[str]] = {}
         self._totals: dict[str, npt.NDArray[np.float64]] = {}
         for column, values in (groups or {}).items():
-            text = np.array(
-                ["" if value is None or value != value else str(value) for value in values.tolist()], dtype=object
-            )
+            text = np.array(name_texts(values), dtype=object)
             names, codes = np.unique(text, return_inverse=True) if text.size else (text, np.empty(0, np.int64))
             self._codes[column], self._names[column] = codes, [str(name) for name in names]
             self._totals[column] = np.zeros((len(names), len(which) + 2))

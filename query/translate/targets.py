@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from homodb.query.genes import HAS_NAME
 from homodb.query.release import Release
 from homodb.query.translate.aggregate import Links
 
@@ -113,8 +114,8 @@ def _numbers(both: pl.DataFrame, kept: pl.DataFrame) -> np.ndarray[tuple[int], n
 
 
 def _kept(resolved: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    """Return ``place, kept``: rows without a target; those of one gene, or of one unknown name, bear one name."""
-    left = resolved.filter("is_gene").join(told, on="place", how="anti", maintain_order="left")
+    """Return ``place, kept``: named rows without a target; those of one gene, or one unknown name, bear one name."""
+    left = resolved.filter("is_gene", HAS_NAME).join(told, on="place", how="anti", maintain_order="left")
     unit = (
         pl.when(pl.col("gene").is_not_null()).then(pl.format("gene {}", "gene")).otherwise(pl.format("name {}", "name"))
     )

@@ -7,17 +7,18 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from homodb.query.in_memory import is_lazy, with_tables
 from homodb.query.release import Release, open_release
 from homodb.query.translate.carry import MemorySink
-from homodb.query.translate.lazy import is_lazy, lazily
+from homodb.query.translate.lazy import lazily
 from homodb.query.translate.leftovers import gene_wise_uns
-from homodb.query.translate.matrices import CsrOnDisk, DenseOnDisk, InMemory, Rows
+from homodb.query.translate.matrices import as_rows
 from homodb.query.translate.options import Choices, read_options
 from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.plan import Plan
 from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
 from homodb.query.translate.report import TranslationReport, provenance
-from homodb.query.translate.slots import Logged, Refused, Slot, check_slots, layer_slot, main_slot
+from homodb.query.translate.slots import RAW, Logged, Refused, Slot, Slots, check_slots, slots_of
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
 from homodb.schema.strategies import Strategy
@@ -101,10 +102,12 @@ def translate_with_report(
 ) -> tuple[anndata.AnnData, TranslationReport]:
     """Translate an AnnData as :func:`translate` does, and return the report of fates beside it."""
     options = read_options(choices)
+    adata = with_tables(adata)
     with ExitStack() as stack:
         opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
-        main = main_slot(layer, has_x=adata.X is not None, layers=list(adata.layers), has_raw=adata.raw is not None)
-        matrices = _matrices(adata, main)
+        slots = slots_of(adata)
+        main = slots.main(layer)
+        matrices = _matrices(slots, main)
         check_slots(list(matrices), options)
         var = adata.raw.var if main.name == "raw" and main.label == "raw" else adata.var
         plan = prepare(opened, var, to, source=source, strategy=strategy, column=column, options=options)
@@ -112,17 +115,14 @@ def translate_with_report(
             plan, options, source is not None, Logged(*logged_of(adata.uns)), groups_of(adata.obs, options.by)
         )
         made = {slot: _made(slot, matrix, adata, outcome, column) for slot, matrix in matrices.items()}
-        report = outcome.report(adata.n_obs, _leftovers(adata, main))
+        report = outcome.report(adata.n_obs, _leftovers(adata, slots, main))
     return _put_together(adata, main, made, outcome, report), report
 
 
-def _matrices(adata: anndata.AnnData, main: Slot) -> dict[Slot, Any]:
+def _matrices(slots: Slots, main: Slot) -> dict[Slot, Any]:
     """Return the matrices to translate, the main one first; raw in place of X has a var of its own, so it is alone."""
-    if main.label == "raw":
-        return {main: adata.raw.X}
-    matrices = {main: adata.X if main.label == "X" else adata.layers[main.name]}
-    matrices |= {layer_slot(name): adata.layers[name] for name in adata.layers if layer_slot(name).label != main.label}
-    return matrices if adata.raw is None else matrices | {Slot("raw", "raw"): adata.raw.X}
+    raw = [RAW] if slots.has_raw and main.label != "raw" else []
+    return {slot: slots.matrix(slot) for slot in (main, *slots.beside(main), *raw)}
 
 
 def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: Outcome, column: str | None) -> Any:
@@ -135,22 +135,13 @@ def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: Outcome, col
             outcome.drop(slot, Refused(str(error)))
             return None
     if not is_lazy(matrix):
-        return outcome.translate(slot, _rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
+        return outcome.translate(slot, as_rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
     made = lazily(matrix, slot, plan.links, outcome.options, outcome.said_of(slot))
     if isinstance(made, Refused):
         outcome.drop(slot, made)
         return None
     outcome.slots[slot.label] = str(outcome.options.slots.get(slot.name) or outcome.options.many_to_one)
     return made
-
-
-def _rows(matrix: Any) -> Rows:
-    """Return a matrix as runs of rows; one that is backed by a file is not read at once."""
-    group = getattr(matrix, "group", None)
-    if group is not None:
-        return CsrOnDisk(group, matrix.shape) if matrix.format == "csr" else InMemory(matrix.to_memory())
-    on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-    return DenseOnDisk(matrix) if on_disk else InMemory(matrix)
 
 
 def _put_together(
@@ -178,7 +169,7 @@ def _put_together(
     return result
 
 
-def _leftovers(adata: anndata.AnnData, main: Slot) -> list[str]:
+def _leftovers(adata: anndata.AnnData, slots: Slots, main: Slot) -> list[str]:
     """List what no longer holds, but for matrices that their values forbid to add up."""
     parts = [f"var[{name!r}]" for name in adata.var.columns]
     parts += [f"varm[{name!r}]" for name in adata.varm] + [f"varp[{name!r}]" for name in adata.varp]
@@ -187,5 +178,5 @@ def _leftovers(adata: anndata.AnnData, main: Slot) -> list[str]:
         parts += [f"raw.var[{name!r}]" for name in adata.raw.var.columns]
         parts += [f"raw.varm[{name!r}]" for name in adata.raw.varm]
     if main.label != "X":
-        parts += ["X"] if adata.X is not None else []
-    return parts + ([f"layers[{name!r}]" for name in adata.layers] if main.label == "raw" else [])
+        parts += ["X"] if slots.has_x else []
+    return parts + ([f"layers[{name!r}]" for name in slots.layers] if main.label == "raw" else [])

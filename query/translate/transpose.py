@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.in_memory import held_as
 from homodb.query.translate import matrices
 from homodb.schema.errors import CountsError
 
@@ -38,7 +39,7 @@ class TurnedOnDisk:
         with matrices.reading():
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
-        self.dtype = np.dtype(self._data.dtype)
+        self.dtype = held_as(self._data.dtype)
         matrices.check_indptr(self._indptr, shape[1], self._data.shape[0], self._indices.shape[0])
         self._record = np.dtype([("row", np.int64), ("column", np.int32), ("value", self.dtype)])
         per_row = np.zeros(shape[0], dtype=np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from homodb.query import doctor as module
 from homodb.query.doctor import Finding, State, doctor
 from homodb.schema import cache
 from tests.cli.conftest import Run
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +56,22 @@ def test_packages_are_those_of_the_metadata(monkeypatch: pytest.MonkeyPatch) -> 
     assert lacking.state is State.MISSING and "lacks nothing-of-this-name" in lacking.found
     assert lacking.remedy == "pip install 'homodb[etl]'"
     monkeypatch.setattr(metadata, "requires", lambda name: ["nothing-of-this-name"])
-    assert found("packages", "plain install").state is State.BROKEN
+    broken = found("packages", "plain install")
+    assert (broken.state, broken.found, broken.remedy) == (
+        State.BROKEN, "lacks nothing-of-this-name", "pip install homodb"
+    )  # fmt: skip
+
+
+def test_a_version_that_homodb_does_not_work_with_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    monkeypatch.setattr(metadata, "requires", lambda name: project["dependencies"])
+    versions = {"anndata": "0.12.6", "pandas": "3.0.0"}  # which cannot write text
+    monkeypatch.setattr(module, "_version", versions.get)
+    broken = found("packages", "plain install")
+    assert broken.state is State.BROKEN and broken.remedy == "pip install homodb"
+    assert "anndata 0.12.6 is installed, which needs to be >=0.12.7" in broken.found
+    versions["anndata"] = "0.12.7"
+    assert "needs to be" not in found("packages", "plain install").found
 
 
 def test_every_extra_says_what_it_is_for() -> None:

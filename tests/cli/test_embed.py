@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from homodb.etl.embeddings.embed import Counts, Progress
+from homodb.etl.embeddings import EmbeddingCounts, EmbeddingProgress
 from tests.cli.conftest import Run
 
 HEADER = "pep chromosome:GRCh38:1:100:400:1 gene:ENSG0000000000{0}.1 transcript:ENST0000000000{0}.1"
@@ -43,17 +43,17 @@ def test_says_what_was_embedded_dropped_and_there(run: Run, tmp_path: Path) -> N
     first = run("embed", HUMAN, "-o", "store")
     assert first.code == 0, first.err
     assert "embedded by kmer: 2 of 2 different sequences of 4 proteins, 30 tokens at " in first.out
-    assert "; 0 were there; store/kmer.whole.float32" in first.out
+    assert "; 0 in the store before; store/kmer.whole.float32" in first.out
     assert "noted: 1 proteins with a stop inside" in first.err
     before = files(tmp_path)
     second = run("embed", HUMAN, "-o", "store")
-    assert "kmer: 0 of 2 different sequences of 4 proteins; 2 were there" in second.out
+    assert "kmer: 0 of 2 different sequences of 4 proteins; 2 in the store before" in second.out
     assert files(tmp_path) == before
 
 
 def test_json(run: Run) -> None:
     told = json.loads(run("embed", HUMAN, "-o", "store", "--json").out)
-    assert told["counts"] == {"wanted": 2, "there": 0, "embedded": 2, "elsewhere": 0, "tokens": 30}
+    assert told["counts"] == {"unique": 2, "stored": 0, "embedded": 2, "elsewhere": 0, "tokens": 30}
     assert told["identity"]["model"] == "kmer" and told["proteins"] == 4 and sum(told["dropped"].values()) == 1
     assert Path(told["store"]).is_dir() and told["seconds"] > 0
 
@@ -71,8 +71,8 @@ def test_several_proteomes_and_workers(run: Run, tmp_path: Path) -> None:
     ("text", "seen"),
     [
         (">ENSP00000000001.1 " + HEADER.format(1) + "\n", "empty sequence"),
-        (fasta({"1": "MKV"}) + fasta({"1": "MKL"}), "a protein ID with two meanings"),
-        (fasta({"1": "MK5V"}), "letters that are no amino acids (5)"),
+        (fasta({"1": "MKV"}) + fasta({"1": "MKL"}), "protein ID of two different records"),
+        (fasta({"1": "MK5V"}), "invalid amino-acid letters (5)"),
         ("", "wanted FASTA"),
     ],
 )
@@ -86,11 +86,14 @@ def test_bad_proteomes_are_one_line_and_nothing_is_made(run: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "seen"),
     [
-        (["proteins.fa"], "say whose it is by --species"),
+        (["proteins.fa"], "begins with a known species (Homo_sapiens.…); name the species"),
         ([HUMAN, "--species", "unicorn"], "no species is called 'unicorn'"),
-        ([HUMAN, "--species", "pig", "--species", "cow"], "2 species for 1 proteomes"),
-        ([HUMAN, "--model", "esm3"], "there is no model 'esm3'; there are kmer, esm2_t6_8M_UR50D"),
-        ([HUMAN, "--layer", "3"], "kmer has no weights, layers"),
+        (
+            [HUMAN, "--species", "pig", "--species", "cow"],
+            "2 species for 1 proteome. Expected one for all, or one for each",
+        ),
+        ([HUMAN, "--model", "esm3"], "unknown model 'esm3'; there are kmer, esm2_t6_8M_UR50D"),
+        ([HUMAN, "--layer", "3"], "kmer has no weights, layer"),
         ([HUMAN, "--workers", "0"], "--workers is 0; it must be at least 1"),
         (["Homo_sapiens.none.fa"], "Homo_sapiens.none.fa"),
     ],
@@ -117,7 +120,7 @@ def test_a_store_of_another_model_is_one_line(run: Run, tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"dimensions": ', '"dimensions": 9'))
     before = files(tmp_path)
     ran = run("embed", HUMAN, "-o", "store")
-    assert ran.code == 2 and "holds vectors of another model (dimensions: 9" in ran.err
+    assert ran.code == 2 and "holds vectors of another model (dimensions: expected 2048, got 9" in ran.err
     assert len(ran.err.splitlines()) == 1 and files(tmp_path) == before
 
 
@@ -134,12 +137,12 @@ def test_a_full_disk_is_one_line_and_loses_nothing(run: Run, tmp_path: Path) -> 
 
 
 def test_ctrl_c_is_one_line_that_says_how_to_go_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*arguments: object, report: Callable[[Progress], None], **named: object) -> Counts:
-        report(Progress(0, 9, 0, 90))
-        report(Progress(4, 9, 40, 90))
+    def stopped(*arguments: object, progress: Callable[[EmbeddingProgress], None], **named: object) -> EmbeddingCounts:
+        progress(EmbeddingProgress(0, 9, 0, 90))
+        progress(EmbeddingProgress(4, 9, 40, 90))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("homodb.etl.embeddings.proteomes.embed", stopped)
+    monkeypatch.setattr("homodb.etl.embeddings.proteomes.embed_sequences", stopped)
     ran = run("embed", HUMAN, "-o", "store")
     assert ran.code == 130 and len(ran.err.splitlines()) == 1
     assert "4 of 9 sequences embedded and kept in store: the same command goes on there" in ran.err

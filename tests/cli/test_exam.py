@@ -112,10 +112,10 @@ def test_what_cannot_be_examined_is_one_line(run: Run, toy_folder: Path, truth: 
 
 
 def test_release_without_mappings(run: Run, truth: Path, toy_config: Path) -> None:
-    from homodb.etl.build import build
+    from homodb.etl import build_release
 
     Path("human.gtf").write_bytes((toy_config.parent / "human.gtf").read_bytes())
     species = '[[species]]\nname = "human"\nannotation = "human.gtf"\n[[species]]\nname = "mouse"\n'
     Path("release.toml").write_text('[release]\nversion = "bare"\n' + species)
-    build(Path("release.toml"), Path("rel"))
+    build_release(Path("release.toml"), Path("rel"))
     one_error(run("exam", "rel", "--truth", truth), "release bare has no mappings")

@@ -18,14 +18,19 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.etl.build import build
-from homodb.etl.config_toml import read_config
-from homodb.etl.derive import derive
-from homodb.etl.inputs import read_inputs
-from homodb.etl.mixed import check_file_names, check_genes
-from homodb.etl.output import staged
-from homodb.etl.runner import Runner, Step
-from homodb.etl.write import Contents, write_release
+from homodb.etl import (
+    Contents,
+    Runner,
+    Step,
+    build_release,
+    check_homology_genes,
+    check_same_release,
+    derive_tables,
+    read_config,
+    read_inputs,
+    staged_folder,
+    write_release,
+)
 from homodb.schema.connect import tables
 from homodb.schema.errors import (
     BrokenReleaseError,
@@ -88,7 +93,7 @@ def assert_whole(folder: Path) -> None:
 def test_same_inputs_same_bytes(inputs: Path, tmp_path: Path, toy_folder: Path) -> None:
     """Parquet byte for byte, the DuckDB file by its content, the manifest but for the times and that file."""
     other = tmp_path / "again"
-    manifest = build(inputs / "release.toml", other)
+    manifest = build_release(inputs / "release.toml", other)
     parquet = {path: checksum for path, checksum in content(toy_folder).items() if path.endswith(".parquet")}
     assert len(parquet) == len(tables()) + 2  # homology and mapping have a file for each of two pairs
     assert {path: checksum for path, checksum in content(other).items() if path.endswith(".parquet")} == parquet
@@ -131,7 +136,7 @@ def test_provenance(toy: homodb.Release, toy_config: Path) -> None:
 
 def test_every_step_is_reported_when_it_begins_and_when_it_is_done(inputs: Path, tmp_path: Path) -> None:
     steps: list[Step] = []
-    build(read_config(inputs / "release.toml"), tmp_path / "out", report=steps.append)
+    build_release(read_config(inputs / "release.toml"), tmp_path / "out", report=steps.append)
     begun = [(step.name, step.subject) for step in steps if step.rows is None]
     assert [(step.name, step.subject) for step in steps if step.rows is not None] == begun
     assert begun[0] == ("read annotation", "human.gtf")
@@ -142,7 +147,7 @@ def test_pairs_limit_what_is_mapped(inputs: Path, tmp_path: Path) -> None:
     """The homologies of other pairs are left out with their mappings."""
     with (inputs / "release.toml").open("a") as stream:
         stream.write('[build]\npairs = [["pig", "mouse"]]\n')
-    manifest = build(inputs / "release.toml", tmp_path / "out")
+    manifest = build_release(inputs / "release.toml", tmp_path / "out")
     assert (manifest.rows["species_pair"], manifest.rows["homology"], manifest.rows["mapping"]) == (1, 7, 18)
     assert_whole(tmp_path / "out")
 
@@ -150,7 +155,7 @@ def test_pairs_limit_what_is_mapped(inputs: Path, tmp_path: Path) -> None:
 def test_all_pairs(inputs: Path, tmp_path: Path) -> None:
     with (inputs / "release.toml").open("a") as stream:
         stream.write('[build]\npairs = "all"\n')
-    assert build(inputs / "release.toml", tmp_path / "out").rows["species_pair"] == 3
+    assert build_release(inputs / "release.toml", tmp_path / "out").rows["species_pair"] == 3
 
 
 def test_symbols_that_alternate_loci_share_are_not_ambiguous(inputs: Path, tmp_path: Path) -> None:
@@ -158,7 +163,7 @@ def test_symbols_that_alternate_loci_share_are_not_ambiguous(inputs: Path, tmp_p
     lines = [line.split("\t") for line in (inputs / "human_mouse.txt").read_text().splitlines()]
     named = ["\t".join([line[1], *line[3:]]) for line in lines if line[1]]
     (inputs / "human_mouse.txt").write_text("\n".join(named) + "\n")
-    build(inputs / "release.toml", tmp_path / "out")
+    build_release(inputs / "release.toml", tmp_path / "out")
     with homodb.open(tmp_path / "out") as release:
         found = release.orthologs("TNF", source="human", target="mouse", strategy="ENS_M2M")
         assert found["source_id"].to_list() == ["ENSG00000000003"]
@@ -170,7 +175,7 @@ def test_a_pair_under_several_names_is_one_hit(inputs: Path, tmp_path: Path) -> 
     """GCG - Gcg by stable IDs too, and TNF by its copy: no tie, and the higher correlation counts."""
     with (inputs / "best_hits.csv").open("a") as stream:
         stream.write("ENSG00000000002,ENSMUSG00000000003,0.999\nENSG00000000018,Tnf,0.5\n")
-    build(inputs / "release.toml", tmp_path / "out")
+    build_release(inputs / "release.toml", tmp_path / "out")
     with homodb.open(tmp_path / "out") as release:
         found = release.orthologs(["GCG", "TNF"], source="human", target="mouse", strategy="LM_O2O")
         rows = found.select("source_symbol", pl.col("correlation").round(3), "tied").rows()
@@ -183,11 +188,11 @@ def test_a_pair_under_several_names_is_one_hit(inputs: Path, tmp_path: Path) -> 
 
 def test_a_build_takes_the_place_of_an_earlier_one(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "place" / "release"
-    build(inputs / "release.toml", out)
+    build_release(inputs / "release.toml", out)
     (inputs / "best_hits.csv").unlink()
     text = (inputs / "release.toml").read_text()
     (inputs / "release.toml").write_text(text.partition("[[evidence]]")[0].replace("Toy release", "Smaller"))
-    manifest = build(inputs / "release.toml", out)
+    manifest = build_release(inputs / "release.toml", out)
     assert manifest.embeddings == ()
     assert_whole(out)
     with homodb.open(out) as release:
@@ -200,7 +205,7 @@ def test_an_empty_folder_and_a_link_to_a_folder_will_do(inputs: Path, tmp_path: 
     real.mkdir()
     link.symlink_to(real)
     for _ in range(2):
-        build(inputs / "release.toml", link)
+        build_release(inputs / "release.toml", link)
         assert link.is_symlink()
         assert_whole(real)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs", "link", "real"]
@@ -235,8 +240,8 @@ def test_what_is_not_an_earlier_build_is_not_touched(
     shutil.copytree(toy_folder, out)
     spoil(out)
     before = content(tmp_path)
-    with pytest.raises(OutputError, match="give a new or empty folder"):
-        build(inputs / "release.toml", out)
+    with pytest.raises(OutputError, match="[Uu]se a new or empty folder"):
+        build_release(inputs / "release.toml", out)
     assert content(tmp_path) == before
 
 
@@ -244,7 +249,7 @@ def test_a_file_is_no_place(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(OutputError):
-            build(inputs / "release.toml", out)
+            build_release(inputs / "release.toml", out)
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -252,7 +257,7 @@ def test_an_earlier_build_comes_back_when_the_new_one_cannot_take_its_place(tmp_
     out = tmp_path / "out"
     out.mkdir()
     (out / "old").write_text("old")
-    with pytest.raises(OutputError), staged(out) as folder:
+    with pytest.raises(OutputError), staged_folder(out) as folder:
         folder.rmdir()
     assert content(tmp_path) == content(out.parent) == {"out/old": hashlib.sha256(b"old").hexdigest()}
 
@@ -285,7 +290,7 @@ def test_bad_inputs_write_nothing(
 ) -> None:
     edit(inputs / name, old, new)
     with pytest.raises(error) as caught:
-        build(inputs / "release.toml", tmp_path / "place" / "out")
+        build_release(inputs / "release.toml", tmp_path / "place" / "out")
     assert "\n" not in str(caught.value)
     assert str(inputs) in str(caught.value) or error is MixedInputsError
     assert [path.name for path in tmp_path.iterdir()] == ["inputs"]
@@ -293,11 +298,11 @@ def test_bad_inputs_write_nothing(
 
 def test_bad_inputs_leave_an_earlier_build_as_it_was(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    build(inputs / "release.toml", out)
+    build_release(inputs / "release.toml", out)
     before = content(out)
     (inputs / "mouse_pig.csv").write_bytes(b"\x1f\x8b")
     with pytest.raises(InputError):
-        build(inputs / "release.toml", out)
+        build_release(inputs / "release.toml", out)
     assert content(out) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs", "out"]
 
@@ -306,7 +311,7 @@ def test_a_pair_without_any_ortholog(inputs: Path, tmp_path: Path) -> None:
     header = (inputs / "mouse_pig.csv").read_text().splitlines()[0]
     (inputs / "mouse_pig.csv").write_text(f"{header}\nGcg,,,,,,\n")
     with pytest.raises(InputError, match=r"mouse_pig\.csv: no ortholog between mus_musculus and sus_scrofa"):
-        build(inputs / "release.toml", tmp_path / "out")
+        build_release(inputs / "release.toml", tmp_path / "out")
 
 
 # ---------------------------------------------------------------------------------------------- mixed releases
@@ -321,10 +326,10 @@ def test_file_names_of_different_releases(inputs: Path, tmp_path: Path) -> None:
         (inputs / old).rename(inputs / new)
         edit(config, old, new)
     with pytest.raises(MixedInputsError, match=r"different Ensembl releases: 110 \(.+entrez\.tsv\), 115 \(.+\.gtf\)"):
-        build(config, tmp_path / "out")
+        build_release(config, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     config.write_text(config.read_text() + "[build]\nallow_mixed = true\n")
-    build(config, tmp_path / "out")
+    build_release(config, tmp_path / "out")
     assert_whole(tmp_path / "out")
 
 
@@ -346,24 +351,24 @@ def test_file_names_of_different_releases(inputs: Path, tmp_path: Path) -> None:
     ],
 )
 def test_release_numbers_in_file_names(written: str, number: str | None) -> None:
-    check_file_names([written, "other.fa"], number)
-    check_file_names([written], None)
+    check_same_release([written, "other.fa"], number)
+    check_same_release([written], None)
     if number is None:
-        check_file_names([written], "7")
+        check_same_release([written], "7")
     else:
         with pytest.raises(MixedInputsError, match=r"7 \(\[release\] ensembl\).*set allow_mixed"):
-            check_file_names([written], "7")
+            check_same_release([written], "7")
 
 
 def test_genes_that_the_annotation_does_not_know(inputs: Path, tmp_path: Path) -> None:
     edit(inputs / "human_mouse.txt", "ENSG00000000017\t\t", "ENSG00000000099\t\t")
     with pytest.raises(
-        MixedInputsError, match=r"homo_sapiens: 1 of 11 genes .* its annotation \(such as ENSG00000000099\)"
+        MixedInputsError, match=r"homo_sapiens: 1 of 11 genes .* the annotation \(such as ENSG00000000099\)"
     ):
-        build(inputs / "release.toml", tmp_path / "out")
+        build_release(inputs / "release.toml", tmp_path / "out")
     with (inputs / "release.toml").open("a") as stream:
         stream.write("[build]\nallow_mixed = true\n")
-    build(inputs / "release.toml", tmp_path / "out")
+    build_release(inputs / "release.toml", tmp_path / "out")
     with homodb.open(tmp_path / "out") as release:
         assert release.sql("SELECT count(*) FROM gene WHERE stable_id = 'ENSG00000000099'").item() == 1
 
@@ -372,7 +377,7 @@ def test_a_gene_without_homologies_may_be_unknown_to_the_annotation(inputs: Path
     """A GTF without haplotypes does not know the haplotype genes that a full export lists, without orthologs."""
     with (inputs / "human_mouse.txt").open("a") as stream:
         stream.write("ENSG00000000099\tZZZ" + "\t" * 8 + "\n")
-    build(inputs / "release.toml", tmp_path / "out")
+    build_release(inputs / "release.toml", tmp_path / "out")
 
 
 @pytest.mark.parametrize(("unknown", "mixed"), [(0, False), (10, False), (11, True)])
@@ -386,12 +391,12 @@ def test_a_proteome_may_lack_a_tenth(unknown: int, mixed: bool) -> None:
     named = genes(*(f"E{n}" for n in range(100 - unknown)), *(f"U{n}" for n in range(unknown)), None, None)
     if mixed:
         with pytest.raises(
-            MixedInputsError, match="homo_sapiens: 11 of 100 genes in its homologies are unknown to its proteome"
+            MixedInputsError, match="homo_sapiens: 11 of 100 genes in the homologies are missing from the proteome"
         ):
-            check_genes({1: "homo_sapiens"}, proteome, genes(), named)
+            check_homology_genes({1: "homo_sapiens"}, proteome, genes(), named)
     else:
-        check_genes({1: "homo_sapiens"}, proteome, genes(), named)
-    check_genes({1: "homo_sapiens"}, genes(), genes(), named)  # nothing told the genes: nothing to compare
+        check_homology_genes({1: "homo_sapiens"}, proteome, genes(), named)
+    check_homology_genes({1: "homo_sapiens"}, genes(), genes(), named)  # nothing told the genes: nothing to compare
 
 
 # ---------------------------------------------------------------------------------------------- broken invariants
@@ -400,7 +405,7 @@ def test_a_proteome_may_lack_a_tenth(unknown: int, mixed: bool) -> None:
 @pytest.fixture(scope="module")
 def contents(toy_config: Path) -> Contents:
     settings, runner = read_config(toy_config), Runner(lambda step: None)
-    return derive(settings, read_inputs(settings, runner), Path("unused"), runner)
+    return derive_tables(settings, read_inputs(settings, runner), Path("unused"), runner)
 
 
 #: Of each of some invariants (all of them: tests/schema/test_connect.py) a table that breaks it.
@@ -426,8 +431,8 @@ BREAKS: dict[str, tuple[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
 def test_broken_invariants_make_no_release(tmp_path: Path, toy_config: Path, contents: Contents, name: str) -> None:
     table, spoil = BREAKS[name]
     spoiled = dataclasses.replace(contents, tables={**contents.tables, table: spoil(contents.tables[table])})
-    with pytest.raises(BrokenReleaseError, match=rf"does not become a release: .*\b{name} \("):  # noqa: SIM117
-        with staged(tmp_path / "out") as folder:
+    with pytest.raises(BrokenReleaseError, match=rf"breaks invariants of a release: .*\b{name} \("):  # noqa: SIM117
+        with staged_folder(tmp_path / "out") as folder:
             write_release(folder, read_config(toy_config).release, spoiled)
     assert list(tmp_path.iterdir()) == []
 
@@ -447,8 +452,8 @@ def test_tables_are_written_in_a_total_order(
 BUILD = """
 import sys
 from pathlib import Path
-from homodb.etl.build import build
-build(Path(sys.argv[1]), Path(sys.argv[2]), report=lambda step: print(step.name, step.rows, flush=True))
+from homodb.etl import build_release
+build_release(Path(sys.argv[1]), Path(sys.argv[2]), report=lambda step: print(step.name, step.rows, flush=True))
 """
 
 
@@ -456,7 +461,7 @@ def test_a_killed_build_leaves_the_earlier_one(inputs: Path, tmp_path: Path) -> 
     """Killed while it reads, maps, and at several moments while it writes; a new one then goes through."""
     out = tmp_path / "out"
     steps: list[Step] = []
-    build(inputs / "release.toml", out, report=steps.append)
+    build_release(inputs / "release.toml", out, report=steps.append)
     before = content(out)
     edit(inputs / "release.toml", "Toy release", "Second")
     chance = random.Random(7)  # noqa: S311
@@ -472,5 +477,5 @@ def test_a_killed_build_leaves_the_earlier_one(inputs: Path, tmp_path: Path) -> 
         assert_whole(out)
         if not str(read_manifest(out).title).startswith("Second"):  # it was killed in time
             assert content(out) == before
-    assert str(build(inputs / "release.toml", out).title).startswith("Second")
+    assert str(build_release(inputs / "release.toml", out).title).startswith("Second")
     assert_whole(out)

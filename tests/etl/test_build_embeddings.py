@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 
 import homodb
-from homodb.etl.build import build
-from homodb.etl.runner import Step
+from homodb.etl import Step, build_release
 from homodb.etl.simulate import Settings, simulate
 from homodb.schema.errors import ConfigError, InputError, StoreError
 from homodb.schema.manifest import Manifest, read_manifest
@@ -51,7 +50,7 @@ def config(clade: Path, name: str, embedding: str, *, without: str = r"(?!)") ->
 @pytest.fixture(scope="module")
 def whole(clade: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "release"
-    build(config(clade, "whole", KMER), folder)
+    build_release(config(clade, "whole", KMER), folder)
     return folder
 
 
@@ -148,23 +147,23 @@ def test_genes_say_how_many_isoforms_entered(whole: Path) -> None:
 
 
 def test_same_inputs_same_bytes(clade: Path, whole: Path, tmp_path: Path) -> None:
-    build(clade / "whole.toml", tmp_path / "again")
+    build_release(clade / "whole.toml", tmp_path / "again")
     assert sums(tmp_path / "again") == sums(whole)
 
 
 def test_a_species_that_ensembl_lacks(clade: Path, tmp_path: Path) -> None:
     text = config(clade, "lacks", KMER.replace(', "canonical"', ""), without=r"\[\[homology\]\][^\[]*sus_scrofa")
-    manifest = build(text, tmp_path / "release")
+    manifest = build_release(text, tmp_path / "release")
     found = rows(tmp_path / "release", "SELECT species_a, species_b, strategies FROM species_pair ORDER BY ALL")
     lm = ["LM_O2O"]
     assert [(a, b) for a, b, strategies in found if strategies == lm] == [tuple(sorted((H, P))), tuple(sorted((M, P)))]
     assert len(found) == 3
     reasons = {reason for _, reason in noted(manifest)}
-    assert "strategies that cannot be given for want of Ensembl homologies: ENS_M2M, ENS_O2O, HM_O2O, HL_O2O" in reasons
+    assert "strategies not available without Ensembl homologies: ENS_M2M, ENS_O2O, HM_O2O, HL_O2O" in reasons
 
 
 def test_proteomes_alone(clade: Path, tmp_path: Path) -> None:
-    manifest = build(config(clade, "alone", KMER, without=r"\[\[homology\]\]"), tmp_path / "release")
+    manifest = build_release(config(clade, "alone", KMER, without=r"\[\[homology\]\]"), tmp_path / "release")
     assert manifest.strategies == ("LM_O2O",)
     assert rows(tmp_path / "release", "SELECT DISTINCT evidence_class FROM mapping") == [("lm_orphan",)]
 
@@ -179,7 +178,7 @@ def test_what_does_not_enter_is_counted(clade: Path, tmp_path: Path) -> None:
     path.write_bytes(gzip.compress("".join(f">{record}" for record in records).encode()))
     shortest = sorted(lengths)[len(lengths) // 10]
     text = f'\n[embedding]\nmodel = "kmer"\nmin_length = {shortest}\nbiotypes = "protein_coding"\n'
-    manifest = build(config(sim, "strict", text), tmp_path / "release")
+    manifest = build_release(config(sim, "strict", text), tmp_path / "release")
     told = {reason: count for (where, reason), count in noted(manifest).items() if where == "homo_sapiens"}
     assert told["proteins with a stop inside, not embedded"] == 1
     assert told[f"proteins of fewer than {shortest} residues, not embedded"] > 0
@@ -191,7 +190,7 @@ def test_what_does_not_enter_is_counted(clade: Path, tmp_path: Path) -> None:
 def test_no_protein_is_long_enough(clade: Path, tmp_path: Path) -> None:
     text = config(clade, "none", '\n[embedding]\nmodel = "kmer"\nmin_length = 99999\n')
     with pytest.raises(ConfigError, match="no protein is left to embed .*fewer than 99999 residues"):
-        build(text, tmp_path / "release")
+        build_release(text, tmp_path / "release")
     assert not (tmp_path / "release").exists()
 
 
@@ -224,12 +223,12 @@ def test_a_small_checkpoint_gives_all_five_and_a_second_build_embeds_nothing(
 ) -> None:
     text = config(short_clade, "esm2", esm2(checkpoint, tmp_path / "store"))
     parts: list[tuple[int, int]] = []
-    manifest = build(text, tmp_path / "one", report=lambda step: parts.append(step.part) if step.part else None)
+    manifest = build_release(text, tmp_path / "one", report=lambda step: parts.append(step.part) if step.part else None)
     assert manifest.strategies == ("ENS_M2M", "ENS_O2O", "HM_O2O", "LM_O2O", "HL_O2O")
     assert parts[-1][0] == parts[-1][1] > 0
     assert rows(tmp_path / "one", "SELECT layer, dimensions, length(weights_sha256) FROM embedding") == [(6, 320, 64)]
     steps: list[Step] = []
-    build(text, tmp_path / "two", report=steps.append)
+    build_release(text, tmp_path / "two", report=steps.append)
     assert [step.part for step in steps if step.part] == [(0, 0)]
     assert sums(tmp_path / "one") == sums(tmp_path / "two")
 
@@ -267,9 +266,9 @@ def test_a_store_of_other_weights_is_refused(short_clade: Path, checkpoint: Path
     from tests.etl.embeddings.checkpoint_files import fair_esm, save
 
     other = save(fair_esm("esm2_t6_8M_UR50D", seed=1), tmp_path / "other.pt")
-    build(config(short_clade, "first", esm2(checkpoint, tmp_path / "store")), tmp_path / "release")
+    build_release(config(short_clade, "first", esm2(checkpoint, tmp_path / "store")), tmp_path / "release")
     with pytest.raises(StoreError, match="weights"):
-        build(config(short_clade, "second", esm2(other, tmp_path / "store")), tmp_path / "release2")
+        build_release(config(short_clade, "second", esm2(other, tmp_path / "store")), tmp_path / "release2")
     assert not (tmp_path / "release2").exists()
 
 
@@ -277,5 +276,5 @@ def test_weights_that_are_none(short_clade: Path, tmp_path: Path) -> None:
     pytest.importorskip("esm", reason="fair-esm is not installed (extra etl)")
     (tmp_path / "w.pt").write_bytes(b"no weights")
     with pytest.raises((ConfigError, InputError), match=r"w\.pt"):
-        build(config(short_clade, "bad", esm2(tmp_path / "w.pt", tmp_path / "store")), tmp_path / "release")
+        build_release(config(short_clade, "bad", esm2(tmp_path / "w.pt", tmp_path / "store")), tmp_path / "release")
     assert not (tmp_path / "release").exists()

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from homodb.etl.config import EmbeddingConfig, EnsemblConfig, Source
-from homodb.etl.config_toml import read_config
-from homodb.etl.embeddings.model import Long
-from homodb.etl.embeddings.pooling import Pooling
-from homodb.etl.evidence import Parameters
-from homodb.etl.sources.ensembl_layout import LAYOUT
+from homodb.etl import EmbeddingConfig, EnsemblConfig, Parameters, Source, read_config
+from homodb.etl.embeddings import Long, Pooling
+from homodb.etl.fetch import LAYOUT
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.species import find
 

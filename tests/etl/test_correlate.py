@@ -19,15 +19,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from homodb.etl.evidence import (
-    BEST_HIT_COLUMNS,
-    CORRELATION_COLUMNS,
-    HOMOLOGY_COLUMNS,
-    EmbeddingEvidence,
-    Evidence,
-    Parameters,
-)
-from homodb.etl.matching import arrays, correlate, pair, product, seek, side, ties
+from homodb.etl import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, HOMOLOGY_COLUMNS, EmbeddingEvidence, Evidence, Parameters
+from homodb.etl.matching import arrays, correlate, correlate_genes, product, side
 from homodb.etl.strategies.lm_o2o import lm_o2o
 from homodb.schema.errors import MissingPackageError, VectorsError
 from homodb.schema.vectors import GeneVectors
@@ -93,7 +86,7 @@ def same(one: EmbeddingEvidence, two: EmbeddingEvidence) -> None:
 
 @pytest.fixture(params=[2, 64])
 def chunk(request: pytest.FixtureRequest) -> Iterator[int]:
-    with patch.object(seek, "_CHUNK", request.param):
+    with patch.object(product, "_CHUNK", request.param):
         yield request.param
 
 
@@ -122,12 +115,12 @@ def awkward(seed: int, rows: int, dimensions: int) -> Array:
 )
 def test_like_all_pairs_whatever_computes_it(make: Any, rows: int, columns: int, dimensions: int, chunk: int) -> None:
     a, b = species(make(1, rows, dimensions)), species(make(2, columns, dimensions), 7)
-    reference = correlate(a, b, wanted=NOTHING, device="numpy")
+    reference = correlate_genes(a, b, wanted=NOTHING, device="numpy")
     check(reference, a, b)
     for device in DEVICES:
         for block in (17, 64, 100):
-            same(correlate(a, b, wanted=NOTHING, device=device, block=block), reference)
-    turned = correlate(b, a, wanted=NOTHING, device="cpu", block=31).best_hits
+            same(correlate_genes(a, b, wanted=NOTHING, device=device, block=block), reference)
+    turned = correlate_genes(b, a, wanted=NOTHING, device="cpu", block=31).best_hits
     assert turned.select("gene_b", "gene_a", "correlation", "margin").sort("gene_b", "gene_a").rows() == (
         reference.best_hits.rows()
     )
@@ -146,10 +139,10 @@ def test_like_all_pairs_of_odd_numbers(
     # where a correlation lies on the edge of the last decimal, ties are not defined
     matrix = naive(a, b)
     assume(np.all(np.abs(np.abs(matrix[~np.isnan(matrix)]) * 1e12 % 1 - 0.5) > 1e-2))
-    with patch.object(seek, "_CHUNK", size):
-        told = correlate(a, b, wanted=NOTHING, device=device, block=block)
+    with patch.object(product, "_CHUNK", size):
+        told = correlate_genes(a, b, wanted=NOTHING, device=device, block=block)
         check(told, a, b)
-        same(told, correlate(a, b, wanted=NOTHING))
+        same(told, correlate_genes(a, b, wanted=NOTHING))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -158,7 +151,7 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
 
     a, b = species(awkward(3, 150, 50)), species(awkward(4, 100, 50))
     every = pl.DataFrame({"gene_a": a.genes}).join(pl.DataFrame({"gene_b": b.genes}), how="cross")
-    reference = correlate(a, b, wanted=every, block=128)
+    reference = correlate_genes(a, b, wanted=every, block=128)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -168,7 +161,7 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
             patch.object(arrays.os, "cpu_count", lambda: threads),
         ):
             for device in ("cpu", "numpy"):
-                same(correlate(a, b, wanted=every, device=device, block=9), reference)
+                same(correlate_genes(a, b, wanted=every, device=device, block=9), reference)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -188,7 +181,7 @@ def test_an_interrupted_product_ends_at_once_and_leaves_threads_as_they_were(dev
 
     before = torch.get_num_threads(), threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        correlate(a, b, wanted=NOTHING, device=device, block=4, report=interrupt)
+        correlate_genes(a, b, wanted=NOTHING, device=device, block=4, progress=interrupt)
     assert tiles == 1 and (torch.get_num_threads(), threading.active_count()) == before
 
 
@@ -200,8 +193,8 @@ def test_the_failure_of_one_worker_is_raised() -> None:
         if next(at) == 20:
             raise MemoryError("one tile too many")
 
-    with patch.object(product._Worker, "_look", look), pytest.raises(MemoryError, match="one tile"):
-        correlate(a, b, wanted=NOTHING, block=4)
+    with patch.object(product._Worker, "_scan", look), pytest.raises(MemoryError, match="one tile"):
+        correlate_genes(a, b, wanted=NOTHING, block=4)
     assert next(at) < 1000  # of 7500 tiles
 
 
@@ -215,7 +208,7 @@ def test_neighbours_closer_than_float32_can_tell() -> None:
             np.repeat(ancestors + rng.standard_normal((40, 256)), 5, axis=0)
             + distance * rng.standard_normal((200, 256))
         )
-        told = correlate(a, b, wanted=NOTHING, block=50)
+        told = correlate_genes(a, b, wanted=NOTHING, block=50)
         check(told, a, b)
         assert told.best_hits["margin"].min() < 1e-6
 
@@ -229,9 +222,9 @@ def test_median_from_the_histogram(device: str, rows: int, columns: int) -> None
         if np.isnan(matrix).all():
             continue
         expected = np.nanmedian(matrix)
-        with patch.object(pair, "_FEW", 0):
-            binned = correlate(a, b, wanted=NOTHING, device=device, block=20).median
-        exact = correlate(a, b, wanted=NOTHING, device=device).median
+        with patch.object(correlate, "_FEW", 0):
+            binned = correlate_genes(a, b, wanted=NOTHING, device=device, block=20).median
+        exact = correlate_genes(a, b, wanted=NOTHING, device=device).median
         assert binned == pytest.approx(expected, abs=1e-4)
         assert exact == pytest.approx(expected, abs=1e-12)
 
@@ -240,15 +233,15 @@ def test_median_of_ones_and_minus_ones() -> None:
     """The ends of the histogram."""
     line = np.arange(8, dtype=np.float32)
     a, up, down = species([line]), species([line, line * 2 + 1, -line]), species([-line, 3 - line, line])
-    with patch.object(pair, "_FEW", 0):
-        assert correlate(a, up, wanted=NOTHING).median == 1
-        assert correlate(a, down, wanted=NOTHING).median == -1
+    with patch.object(correlate, "_FEW", 0):
+        assert correlate_genes(a, up, wanted=NOTHING).median == 1
+        assert correlate_genes(a, down, wanted=NOTHING).median == -1
 
 
 def test_equal_vectors_are_tied_to_the_bit() -> None:
     vectors = random(1, 20, 33)
     a, b = species(vectors[[0, 1, 2, 1]]), species(vectors[[1, 5, 0, 1, 0]], 10)
-    told = correlate(a, b, wanted=NOTHING)
+    told = correlate_genes(a, b, wanted=NOTHING)
     rows = told.best_hits.filter(pl.col("correlation") > 0.9).rows()
     assert [row[:2] for row in rows] == [(100, 12), (100, 14), (101, 10), (101, 13), (103, 10), (103, 13)]
     assert {row[2:] for row in rows} == {(1.0, 0.0)}
@@ -256,19 +249,19 @@ def test_equal_vectors_are_tied_to_the_bit() -> None:
 
 def test_zero_with_a_sign_is_zero() -> None:
     a, b = species([[0.0, 1, 5]]), species([[-0.0, 1, 5], [0.0, 1, 5]], 10)
-    with patch.object(ties, "ALL_PAIRS", 1):
-        assert correlate(a, b, wanted=NOTHING).best_hits["gene_b"].to_list() == [10, 11]
+    with patch.object(correlate, "_ALL_PAIRS", 1):
+        assert correlate_genes(a, b, wanted=NOTHING).best_hits["gene_b"].to_list() == [10, 11]
 
 
 def test_constant_vectors_match_nothing() -> None:
     a = species([[1, 1, 1], [0, 0, 0], [1, 2, 3], [1e8, 1e8, 1e8]])
     b = species([[5, 5, 5], [3, 2, 1]], 10)
     every = pl.DataFrame({"gene_a": a.genes}).join(pl.DataFrame({"gene_b": b.genes}), how="cross")
-    told = correlate(a, b, wanted=every)
+    told = correlate_genes(a, b, wanted=every)
     assert told.best_hits.rows() == [(102, 11, -1.0, None)]
     assert told.correlations.rows() == [(102, 11, -1.0)]
     assert told.median == -1
-    nothing = correlate(species([[1, 1]]), species([[1, 2]]), wanted=every)
+    nothing = correlate_genes(species([[1, 1]]), species([[1, 2]]), wanted=every)
     assert nothing.best_hits.height == nothing.correlations.height == 0 and nothing.median is None
 
 
@@ -276,7 +269,7 @@ def test_no_genes() -> None:
     some, none = species(random(1, 3, 4)), species(np.zeros((0, 4)))
     wanted = pl.DataFrame({"gene_a": [100], "gene_b": [100]})
     for a, b in ((some, none), (none, some), (none, none)):
-        told = correlate(a, b, wanted=wanted)
+        told = correlate_genes(a, b, wanted=wanted)
         assert told.best_hits.schema == BEST_HIT_COLUMNS and told.correlations.schema == CORRELATION_COLUMNS
         assert told.best_hits.height == told.correlations.height == 0 and told.median is None
 
@@ -286,7 +279,7 @@ def test_wanted_pairs() -> None:
     matrix = naive(a, b)
     rng = np.random.default_rng(0)
     wanted = pl.DataFrame({"gene_a": rng.integers(50, 210, 900), "gene_b": rng.integers(450, 600, 900)})
-    told = correlate(a, b, wanted=pl.concat([wanted, wanted.with_columns(gene_b=pl.lit(None, pl.Int64))]))
+    told = correlate_genes(a, b, wanted=pl.concat([wanted, wanted.with_columns(gene_b=pl.lit(None, pl.Int64))]))
     pairs = {(x, y) for x, y in wanted.rows() if 100 <= x < 160 and 500 <= y < 550}
     pairs = {(x, y) for x, y in pairs if not np.isnan(matrix[x - 100, y - 500])}
     best = {(x, y) for x, y, *_ in told.best_hits.rows()}
@@ -315,8 +308,8 @@ def test_thinned_ties_choose_the_same(left: list[int], right: list[int], data: s
     wanted = pl.DataFrame(data.draw(st.lists(pairs, max_size=8)), schema=NOTHING.schema, orient="row").unique()
     answers = []
     for limit in (1, 5, 10**9):
-        with patch.object(ties, "ALL_PAIRS", limit):
-            told = correlate(a, b, wanted=wanted)
+        with patch.object(correlate, "_ALL_PAIRS", limit):
+            told = correlate_genes(a, b, wanted=wanted)
         evidence = Evidence(homologies(wanted), None, told)
         answers.append(lm_o2o(evidence, Parameters()).drop("rank"))
     assert answers[0].equals(answers[2]) and answers[1].equals(answers[2])
@@ -328,7 +321,7 @@ def test_thousands_of_genes_with_one_vector() -> None:
     others_a, others_b = random(2, 500, 40), random(3, 500, 40)
     a, b = species(np.concatenate([vectors, others_a])), species(np.concatenate([others_b, vectors[:-5]]))
     wanted = pl.DataFrame({"gene_a": [100 + count - 1], "gene_b": [100 + 500]})
-    told = correlate(a, b, wanted=wanted)
+    told = correlate_genes(a, b, wanted=wanted)
     tied = told.best_hits.filter(pl.col("correlation") == 1)
     assert count - 5 <= tied.height <= 3 * count
     rows = lm_o2o(Evidence(homologies(wanted), None, told), Parameters()).filter(pl.col("correlation") == 1)
@@ -341,7 +334,7 @@ def test_a_gene_with_several_equal_partners_is_tied() -> None:
     """Also when these partners have different vectors."""
     a = species([[1, 1, 0, 0, 0], [0, 0, 0, 1, 2]])
     b = species([[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 1, 3]], 10)
-    told = correlate(a, b, wanted=NOTHING)
+    told = correlate_genes(a, b, wanted=NOTHING)
     assert [row[:2] for row in told.best_hits.rows()] == [(100, 10), (100, 11), (101, 12)]
     wanted = pl.DataFrame({"gene_a": [100], "gene_b": [11]})
     for known, partner in ((NOTHING, 10), (wanted, 11)):
@@ -353,43 +346,43 @@ def test_a_gene_with_several_equal_partners_is_tied() -> None:
 def test_numbers_that_are_not_finite_are_refused(broken: float) -> None:
     vectors = random(1, 5, 4)
     vectors[3, 2] = broken
-    with pytest.raises(VectorsError, match=r"1 genes \(first: 103\).*not finite"):
-        correlate(species(vectors), species(random(2, 5, 4)), wanted=NOTHING)
+    with pytest.raises(VectorsError, match=r"1 genes \(first: 103\).*values that are not finite"):
+        correlate_genes(species(vectors), species(random(2, 5, 4)), wanted=NOTHING)
 
 
 def test_other_dimensions_are_refused() -> None:
-    with pytest.raises(VectorsError, match="of 4 and of 5 dimensions"):
-        correlate(species(random(1, 5, 4)), species(random(2, 5, 5)), wanted=NOTHING)
+    with pytest.raises(VectorsError, match="expected vectors of equal dimensions, got 4 and 5"):
+        correlate_genes(species(random(1, 5, 4)), species(random(2, 5, 5)), wanted=NOTHING)
 
 
 def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = species(awkward(1, 30, 8)), species(awkward(2, 30, 8))
-    reference = correlate(a, b, wanted=NOTHING, device="cpu")
+    reference = correlate_genes(a, b, wanted=NOTHING, device="cpu")
     monkeypatch.setitem(sys.modules, "torch", None)
     for device in ("auto", "cpu", "numpy"):
-        same(correlate(a, b, wanted=NOTHING, device=device), reference)
+        same(correlate_genes(a, b, wanted=NOTHING, device=device), reference)
     with pytest.raises(MissingPackageError, match="needs torch"):
-        correlate(a, b, wanted=NOTHING, device="cuda")
+        correlate_genes(a, b, wanted=NOTHING, device="cuda")
 
 
 def test_all_on_torch() -> None:
     """What runs on a GPU, run on the processor."""
     import torch
 
-    def on_torch(device: str) -> arrays.Arrays:
+    def on_torch(device: str) -> arrays.ArrayBackend:
         def multiply(one: Any, two: Any, out: Any) -> None:
             torch.mm(one, two.T, out=out)
 
-        return arrays.Arrays(
+        return arrays.ArrayBackend(
             torch, torch.from_numpy, multiply, lambda *_: 64, 1, contextlib.nullcontext, arrays._nothing
         )
 
     a, b = species(awkward(1, 200, 30)), species(awkward(2, 150, 30))
-    reference = correlate(a, b, wanted=NOTHING, device="numpy", block=70)
-    with patch.object(product, "arrays_on", on_torch):
-        same(correlate(a, b, wanted=NOTHING, block=70), reference)
-        with patch.object(pair, "_FEW", 0):
-            assert correlate(a, b, wanted=NOTHING, block=33).median == pytest.approx(reference.median, abs=1e-4)
+    reference = correlate_genes(a, b, wanted=NOTHING, device="numpy", block=70)
+    with patch.object(product, "backend_for", on_torch):
+        same(correlate_genes(a, b, wanted=NOTHING, block=70), reference)
+        with patch.object(correlate, "_FEW", 0):
+            assert correlate_genes(a, b, wanted=NOTHING, block=33).median == pytest.approx(reference.median, abs=1e-4)
 
 
 def test_on_a_gpu() -> None:
@@ -401,7 +394,8 @@ def test_on_a_gpu() -> None:
     torch.set_float32_matmul_precision("medium")
     try:
         same(
-            correlate(a, b, wanted=NOTHING, device="cuda", block=1000), correlate(a, b, wanted=NOTHING, device="numpy")
+            correlate_genes(a, b, wanted=NOTHING, device="cuda", block=1000),
+            correlate_genes(a, b, wanted=NOTHING, device="numpy"),
         )
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
@@ -413,18 +407,18 @@ def test_the_product_stays_within_the_tolerance() -> None:
     for dimensions in (10, 100, 1000, 6000):
         half = np.where(np.arange(dimensions) % 2, 1.0, -1.0).astype(np.float32)
         vectors = np.concatenate([[half], half * (1 + 0.3 * random(1, 20, dimensions)), random(2, 20, dimensions)])
-        one = side.side(species(vectors))
+        one = side.group_vectors(species(vectors))
         exact = side.correlations(one, one, *(np.indices((41, 41)).reshape(2, -1)))
         numbers = one.normalised(0, 41)[np.argsort(one.rows)]
         import torch
 
         for found in (numbers @ numbers.T, torch.mm(torch.from_numpy(numbers), torch.from_numpy(numbers).T).numpy()):
-            assert np.abs(found.reshape(-1) - exact).max() < seek.tolerance(dimensions) / 4
+            assert np.abs(found.reshape(-1) - exact).max() < product.tolerance(dimensions) / 4
 
 
 def test_progress_is_told() -> None:
     told: list[tuple[int, int]] = []
     a, b = species(random(1, 50, 4)), species(random(2, 30, 4))
-    correlate(a, b, wanted=NOTHING, block=20, report=lambda done, total: told.append((done, total)))
+    correlate_genes(a, b, wanted=NOTHING, block=20, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (1500, 1500) and len(told) == 6
     assert all(one[0] < two[0] for one, two in pairwise(told))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.schema.errors import InputError, MixedInputsError
 
 HUMAN_PEP = """\
@@ -113,7 +113,7 @@ def layout(tmp_path: Path) -> Path:
 
 
 def test_partitioned_dumps_proteomes_and_annotation_make_one_release(layout: Path) -> None:
-    manifest = build(layout / "release.toml", layout / "rel")
+    manifest = build_release(layout / "release.toml", layout / "rel")
     with homodb.open(layout / "rel") as release:
         m2m = release.sql("select source_symbol, target_symbol, source_identity, target_identity from ens_m2m "
                           "where source_species = 'homo_sapiens' order by all")  # fmt: skip
@@ -149,7 +149,7 @@ def test_a_pair_that_no_dump_holds_is_an_error(layout: Path) -> None:
     (layout / "homo_sapiens" / "Compara.113.protein_default.homologies.tsv").write_text(_dump(PARALOG))
     (layout / "mus_musculus" / "Compara.113.protein_default.homologies.tsv.gz").write_text(_dump(PARALOG))
     with pytest.raises(InputError, match="no ortholog between homo_sapiens and mus_musculus"):
-        build(layout / "release.toml", layout / "rel")
+        build_release(layout / "release.toml", layout / "rel")
     assert not (layout / "rel").exists()
 
 
@@ -158,13 +158,13 @@ def test_a_dump_of_another_release_is_noticed_by_its_name(layout: Path) -> None:
     config = CONFIG.replace("homo_sapiens/Compara.113.protein_default.homologies.tsv", "homo_sapiens/Compara.112.tsv")
     (layout / "release.toml").write_text(config)
     with pytest.raises(MixedInputsError, match=r"112 .*113"):
-        build(layout / "release.toml", layout / "rel")
+        build_release(layout / "release.toml", layout / "rel")
     (layout / "release.toml").write_text(config + "[build]\nallow_mixed = true\n")
-    build(layout / "release.toml", layout / "rel")
+    build_release(layout / "release.toml", layout / "rel")
 
 
 def test_a_gene_that_the_annotation_does_not_know_is_noticed(layout: Path) -> None:
     stranger = INS2.replace("ENSG00000000001", "ENSG00000000777")
     (layout / "homo_sapiens" / "Compara.113.protein_default.homologies.tsv").write_text(_dump(stranger))
     with pytest.raises(MixedInputsError, match=r"1 of 3 genes .* ENSG00000000777"):
-        build(layout / "release.toml", layout / "rel")
+        build_release(layout / "release.toml", layout / "rel")

@@ -27,16 +27,21 @@ from typer.testing import CliRunner
 
 import homodb
 from homodb.cli.app import app
-from homodb.etl.build import build
-from homodb.etl.config import EnsemblConfig
-from homodb.etl.config_toml import read_config
-from homodb.etl.fetch import bring
-from homodb.etl.fetch.inputs import config_of, named, with_inputs
-from homodb.etl.fetch.progress import Progress
-from homodb.etl.fetch.record import RECORD, read_record
-from homodb.etl.fetch.run import Fetch, fetch, folder_of, plan
-from homodb.etl.inputs import read_inputs
-from homodb.etl.runner import Runner
+from homodb.etl import EnsemblConfig, Runner, build_release, read_config, read_inputs
+from homodb.etl.fetch import (
+    RECORD,
+    Fetch,
+    FetchProgress,
+    add_fetched_inputs,
+    config_from_ensembl,
+    download,
+    download_files,
+    fetch_files,
+    fetch_folder,
+    parse_species,
+    plan_fetch,
+    read_record,
+)
 from homodb.schema.errors import (
     ConfigError,
     HomodbError,
@@ -63,9 +68,9 @@ REPEATED = ["shorter than it is", "wrong bytes"]
 ERRORS = {
     "connection cut": "the connection ended after|peer closed",
     "connection closed at once": "disconnected|no answer|reset",
-    "shorter than it is": r"long where its listing says at least [\d,]+, twice the same",
+    "shorter than it is": r"has [\d,]+ bytes, but its listing says at least [\d,]+, twice the same",
     "longer than it is": "the connection ended after|peer closed",
-    "wrong bytes": "has another checksum than CHECKSUMS .*--no-checksums",
+    "wrong bytes": "does not match its checksum in CHECKSUMS.*turn checksums off",
     "429": "429 Too Many Requests, 3 times",
     "429 with Retry-After": "429 Too Many Requests, 3 times",
     "500": "500 Internal Server Error, 3 times",
@@ -90,7 +95,7 @@ def pub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates and waiting for a busy disk take longer than most of these tests."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(bring.httpx, "Client", partial(httpx.Client, verify=False))
+    monkeypatch.setattr(download.httpx, "Client", partial(httpx.Client, verify=False))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +117,7 @@ def patience(**settings: Any) -> Patience:
 
 def bring_in(site: Site, folder: Path, names: str = NAMES, **settings: Any) -> Fetch:
     wanted = EnsemblConfig(RELEASE, base=site.base, folder=folder)
-    return fetch(wanted, named(names), **{"patience": patience()} | settings)
+    return fetch_files(wanted, parse_species(names), **{"patience": patience()} | settings)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -152,7 +157,7 @@ def whole(served: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
 
 class TestWhatIsFetched:
     def test_everything_of_the_layout(self, site: Site, tmp_path: Path, pub: Path) -> None:
-        told: list[Progress] = []
+        told: list[FetchProgress] = []
         done = bring_in(site, tmp_path / "in", PAIR, report=told.append)
         names = {path.partition("/")[2] for path in contents(tmp_path / "in") if path.startswith("release-")}
         compara = "tsv/ensembl-compara/homologies"
@@ -223,7 +228,9 @@ class TestWhatIsFetched:
         assert "[[homology]]" in (tmp_path / "release.toml").read_text()
 
     def test_dry_run(self, site: Site, tmp_path: Path) -> None:
-        found = plan(EnsemblConfig(RELEASE, base=site.base, folder=tmp_path / "in"), named(PAIR), patience=patience())
+        found = plan_fetch(
+            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path / "in"), parse_species(PAIR), patience=patience()
+        )
         assert len(found.missing) == len(found.files) > 15
         about, real = found.missing_bytes, sum((site.root / file.path).stat().st_size for file in found.files)
         assert about is not None
@@ -233,9 +240,9 @@ class TestWhatIsFetched:
 
     def test_the_cache_is_the_usual_place(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("HOMODB_CACHE", str(tmp_path))
-        assert folder_of(EnsemblConfig(113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
+        assert fetch_folder(EnsemblConfig(113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
         mirror = EnsemblConfig(60, "plants", "https://example.org/a/../b//")
-        assert folder_of(mirror).parent == tmp_path / "ensembl"
+        assert fetch_folder(mirror).parent == tmp_path / "ensembl"
 
     def test_plain_and_compressed_beside_each_other(self, site: Site, tmp_path: Path, pub: Path) -> None:
         plain = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/{PEP}".removesuffix(".gz")
@@ -261,7 +268,7 @@ class TestErrors:
     def wrong(self, site: Site, folder: Path, names: str = NAMES, **wanted: Any) -> str:
         config = EnsemblConfig(**{"release": RELEASE, "base": site.base, "folder": folder} | wanted)
         with pytest.raises(HomodbError) as caught:
-            fetch(config, named(names), patience=patience())
+            fetch_files(config, parse_species(names), patience=patience())
         assert "\n" not in str(caught.value)
         assert not (folder / "release.toml").exists()
         return f"{type(caught.value).__name__}: {caught.value}"
@@ -269,34 +276,34 @@ class TestErrors:
     def test_no_such_release(self, site: Site, tmp_path: Path) -> None:
         told = self.wrong(site, tmp_path, release=13)
         assert told.startswith(f"ConfigError: {site.base}: has no release 13")
-        assert told.endswith("the newest there are 9999, 9998")
+        assert told.endswith("The newest are 9999, 9998")
 
     def test_a_release_without_a_list(self, site: Site, tmp_path: Path) -> None:
-        assert "holds no list of species (species_EnsemblVertebrates.txt)" in self.wrong(site, tmp_path, release=9998)
+        assert "has no species list (species_EnsemblVertebrates.txt)" in self.wrong(site, tmp_path, release=9998)
         assert "(species_EnsemblPlants.txt)" in self.wrong(site, tmp_path, division="plants")
-        assert "there is no division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
+        assert "unknown division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
 
     def test_species_that_the_release_lacks(self, site: Site, tmp_path: Path) -> None:
         told = self.wrong(site, tmp_path, "human,dog,rat")
         assert told.startswith(
             "UnknownSpeciesError: release 9999 of Ensembl (vertebrates) has no canis_lupus_familiaris"
         )
-        assert "it has canis_familiaris (Dog)" in told
+        assert "Similar: canis_familiaris (Dog)" in told
         assert "has no rattus_norvegicus (rat)" in told
 
     def test_names_that_mean_no_species(self) -> None:
         with pytest.raises(UnknownSpeciesError, match="humna"):
-            named("humna,mouse")
-        with pytest.raises(ConfigError, match="homo_sapiens stands twice"):
-            named("human,9606")
+            parse_species("humna,mouse")
+        with pytest.raises(ConfigError, match="homo_sapiens is repeated"):
+            parse_species("human,9606")
         with pytest.raises(ConfigError, match="no species"):
-            named(" , ")
+            parse_species(" , ")
 
     def test_a_species_without_proteome(self, site: Site, tmp_path: Path, pub: Path) -> None:
         pep = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/{PEP}"
         pep.rename(pep.with_suffix(".away"))
         try:
-            assert "holds no proteome of homo_sapiens" in self.wrong(site, tmp_path)
+            assert "has no proteome of homo_sapiens" in self.wrong(site, tmp_path)
         finally:
             pep.with_suffix(".away").rename(pep)
 
@@ -304,18 +311,18 @@ class TestErrors:
         other = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/Homo_sapiens.sim2.pep.all.fa.gz"
         other.write_bytes(b"")
         try:
-            assert f"holds {PEP}, {other.name}, and none says" in self.wrong(site, tmp_path)
+            assert f"has several candidates for one file: {PEP}, {other.name}" in self.wrong(site, tmp_path)
         finally:
             other.unlink()
 
     @pytest.mark.parametrize(
         ("page", "why"),
         [
-            (b"<html><body><a href='login.html'>Log in</a></body></html>", "no listing of a folder"),
-            (b"<html><body><a href='../../etc/'>../../etc/</a><a href='/'>/</a></body></html>", "no listing"),
-            (b"<html><head><title>Index of /pub/release-9999</title></head><body><table>", "a part of one"),
-            (b"some text", "no listing"),
-            (b"", "no listing"),
+            (b"<html><body><a href='login.html'>Log in</a></body></html>", "is not a listing of a folder"),
+            (b"<html><body><a href='../../etc/'>../../etc/</a><a href='/'>/</a></body></html>", "is not a listing"),
+            (b"<html><head><title>Index of /pub/release-9999</title></head><body><table>", "is not a complete listing"),
+            (b"some text", "is not a complete listing"),
+            (b"", "is not a complete listing"),
         ],
     )
     def test_a_listing_that_is_none(self, site: Site, tmp_path: Path, page: bytes, why: str) -> None:
@@ -327,29 +334,29 @@ class TestErrors:
 
     def test_a_list_of_species_that_is_none(self, site: Site, tmp_path: Path) -> None:
         for text, why in (
-            (b"a\tb\n", "there is none called species"),
-            (b"", "wanted columns"),
-            (HEAD, "lists no species"),
+            (b"a\tb\n", "missing columns species, assembly, core_db"),
+            (b"", "Expected species, assembly, core_db"),
+            (HEAD, "no species"),
         ):
             site.faults["species_"] = [lambda handler, content, text=text: handler.answer(200, text, {})]
             assert why in self.wrong(site, tmp_path)
         row = HEAD + b"Human\thomo_sapiens\tx\t../../etc\n"
         site.faults["species_"] = [lambda handler, content: handler.answer(200, row, {})]
-        assert "line 2: a name that can be no folder's" in self.wrong(site, tmp_path)
+        assert "line 2: name that is not usable as a folder name" in self.wrong(site, tmp_path)
 
     def test_another_release_in_the_folder(self, site: Site, tmp_path: Path) -> None:
         bring_in(site, tmp_path, "human")
         (tmp_path / "release.toml").unlink()
         told = self.wrong(site, tmp_path, release=9998)
-        assert "holds release 9999 (vertebrates)" in told
-        assert told.endswith("give another folder")
+        assert "is of release 9999 (vertebrates)" in told
+        assert told.endswith("Use another folder")
 
     @pytest.mark.parametrize(
         "text", ["", "{", "[]", "{}", '{"layout": "x"}', '{"layout": "ensembl-ftp-1", "files": {"../a": {"url": "x"}}}']
     )
     def test_a_record_that_is_none(self, site: Site, tmp_path: Path, text: str) -> None:
         (tmp_path / RECORD).write_text(text)
-        assert "is no record of `homodb fetch`" in self.wrong(site, tmp_path)
+        assert "is not a record of `homodb fetch`" in self.wrong(site, tmp_path)
 
     def test_plain_http(self, site: Site, tmp_path: Path) -> None:
         assert "plain http" in self.wrong(site, tmp_path, base="http://example.org/pub")
@@ -372,7 +379,7 @@ class TestErrors:
 
     def test_too_many_connections(self, site: Site, tmp_path: Path) -> None:
         for count in (0, 9):
-            with pytest.raises(ConfigError, match=f"{count} connections at a time, wanted 1 to 8"):
+            with pytest.raises(ConfigError, match=f"expected 1 to 8 connections, got {count}"):
                 bring_in(site, tmp_path, connections=count)
 
     def test_stopped_by_the_user(self, site: Site, tmp_path: Path, whole: dict[str, bytes]) -> None:
@@ -381,9 +388,11 @@ class TestErrors:
 
         record = read_record(tmp_path)
         assert record is None
-        found = plan(EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), named(NAMES), patience=patience())
+        found = plan_fetch(
+            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
+        )
         with pytest.raises(StoppedError, match="the same command goes on") as caught:
-            bring.bring(
+            download_files(
                 found.missing, tmp_path, most=2, checksums=True, patience=patience(), report=lambda *_: None, done=stop
             )
         assert caught.value.exit_code == 130
@@ -391,13 +400,15 @@ class TestErrors:
         assert contents(tmp_path) == whole
 
     def test_what_waits_ends_when_another_file_fails(self, site: Site, tmp_path: Path) -> None:
-        found = plan(EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), named(NAMES), patience=patience())
+        found = plan_fetch(
+            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
+        )
         site.reset()
         site.faults[PEP] = [FAULTS["503 with Retry-After"]] * 9
         site.faults["gtf.gz"] = [FAULTS["404"]]
         hour = Patience(first=3600.0, longest=3600.0, chance=lambda: 1.0)
         with pytest.raises(TransferError, match="404"):
-            bring.bring(
+            download_files(
                 found.missing, tmp_path, most=len(found.missing), checksums=True, patience=hour,
                 report=lambda *_: None, done=lambda file: None,
             )  # fmt: skip
@@ -417,15 +428,15 @@ class TestOffline:
         assert contents(tmp_path) == whole
 
     def test_lists_what_is_missing(self, site: Site, tmp_path: Path) -> None:
-        with pytest.raises(TransferError, match="offline, and nothing of homo_sapiens was fetched"):
+        with pytest.raises(TransferError, match="has no files of homo_sapiens, and cannot download them offline"):
             bring_in(site, tmp_path, offline=True)
         first, second, *_ = bring_in(site, tmp_path, "human").files
         (tmp_path / first.path).unlink()
         (tmp_path / second.path).write_bytes(b"other")
         with pytest.raises(TransferError, match="2 files are missing or altered") as caught:
             bring_in(site, tmp_path, "human", offline=True)
-        assert f"{first.path}, {second.path}; fetch" in str(caught.value)
-        with pytest.raises(TransferError, match="nothing of mus_musculus was fetched"):
+        assert f"offline: {first.path}, {second.path}" in str(caught.value)
+        with pytest.raises(TransferError, match="has no files of mus_musculus"):
             bring_in(site, tmp_path, PAIR, offline=True)
 
 
@@ -475,7 +486,9 @@ class TestFaults:
         (place / "MD5SUM").rename(place.parent / "away")
         site.faults["homo_sapiens/Compara.9999.protein"] = [FAULTS["shorter than it is"]] * 2
         try:
-            with pytest.raises(TransferError, match=r"long where its listing says at least [\d,]+, twice the same"):
+            with pytest.raises(
+                TransferError, match=r"has [\d,]+ bytes, but its listing says at least [\d,]+, twice the same"
+            ):
                 bring_in(site, tmp_path)
             bring_in(site, tmp_path)
             assert is_sound(tmp_path, pub)
@@ -486,7 +499,7 @@ class TestFaults:
         sums = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/CHECKSUMS"
         sums.write_text(re.sub(rf"\d+ (\d+) {PEP}", rf"1 \1 {PEP}", sums.read_text()))
         try:
-            with pytest.raises(TransferError, match="twice the same: what is published there does not fit together"):
+            with pytest.raises(TransferError, match="twice the same: the published files are inconsistent"):
                 bring_in(site, tmp_path)
             bring_in(site, tmp_path, checksums=False)
             assert is_sound(tmp_path, pub)
@@ -601,7 +614,7 @@ def test_killed_at_random_moments(site: Site, tmp_path: Path, whole: dict[str, b
 class TestBuild:
     def test_from_the_folder(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path / "in", PAIR)
-        build(done.config, tmp_path / "rel")
+        build_release(done.config, tmp_path / "rel")
         with homodb.open(tmp_path / "rel") as release:
             assert (release.version, release.ensembl) == (f"ensembl-{RELEASE}", str(RELEASE))
             told = dict(release.sql("SELECT path, sha256 FROM provenance").iter_rows())
@@ -622,7 +635,10 @@ class TestBuild:
     def test_the_config_in_memory_is_the_one_in_the_folder(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path, PAIR)
         wanted = EnsemblConfig(RELEASE, base=site.base, folder=tmp_path)
-        made, read = with_inputs(config_of(wanted, PAIR), done.record, tmp_path), read_config(done.config)
+        made, read = (
+            add_fetched_inputs(config_from_ensembl(wanted, PAIR), done.record, tmp_path),
+            read_config(done.config),
+        )
         assert (made.species, made.homologies, made.release) == (read.species, read.homologies, read.release)
 
     def test_a_config_with_ensembl(
@@ -635,7 +651,7 @@ class TestBuild:
         )
         config = tmp_path / "mine.toml"
         config.write_text(text)
-        manifest = build(config, tmp_path / "rel", patience=patience())
+        manifest = build_release(config, tmp_path / "rel", patience=patience())
         assert manifest.rows["embedding"] == 1
         with homodb.open(tmp_path / "rel") as release:
             assert release.sql("SELECT assembly FROM species ORDER BY species")["assembly"].to_list() == [
@@ -646,7 +662,7 @@ class TestBuild:
         config.write_text(text.replace('name = "mouse"', 'name = "mouse"\nproteome = "p.fa"'))
         site.reset()
         (tmp_path / "p.fa").write_text(">P1 pep chromosome:x:1:1:9:1 gene:G1 transcript:T1\nMK\n")
-        own = build(config, tmp_path / "own", offline=True)
+        own = build_release(config, tmp_path / "own", offline=True)
         assert own.rows["species_pair"] == 1
         assert own.rows["homology"] == 0
         assert not site.asked
@@ -674,7 +690,7 @@ class TestBuild:
         finally:
             history.write_bytes(before)
             write_sums(history.parent)
-        assert done.notes == ("homo_sapiens: a file of history is empty, and is left out",)
+        assert done.notes == ("homo_sapiens: an empty history file is left out",)
         config = read_config(done.config)
         assert [entry.history is None for entry in config.species] == [True, False]
         read_inputs(config, Runner(lambda step: None))
@@ -689,14 +705,14 @@ class TestBuild:
         assert done.notes == (
             "homo_sapiens: release 9999 has no compara",
             "mus_musculus: release 9999 has no compara",
-            "Ensembl 9999 has no homologies of homo_sapiens and mus_musculus",
+            "Ensembl 9999 has no homologies between homo_sapiens and mus_musculus",
         )
 
     def test_a_config_changed_by_hand_stays(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path, "human")
         changed = done.config.read_text().replace("# [embedding]", "[embedding]")
         done.config.write_text(changed)
-        assert "was changed by hand" in bring_in(site, tmp_path, PAIR).notes[-1]
+        assert "was edited by hand" in bring_in(site, tmp_path, PAIR).notes[-1]
         assert done.config.read_text() == changed
 
 
@@ -726,7 +742,7 @@ class TestCommandLine:
         assert f"release ensembl-{RELEASE}: 2 species" in told.output
         straight = ("build", "--ensembl", str(RELEASE), "--species", "human,pig", "--base", site.base)
         told = self.run(*straight, "-o", str(tmp_path / "other"), "--offline")
-        assert "nothing of sus_scrofa was fetched" in str(told.exception)
+        assert "has no files of sus_scrofa" in str(told.exception)
 
     @pytest.mark.parametrize(
         ("arguments", "error", "why"),
@@ -736,8 +752,8 @@ class TestCommandLine:
             (("c.toml", "--species", "human"), OptionsError, "--species is for a build without a config: c.toml says"),
             (("--ensembl", "113"), ConfigError, "no species"),
             (("--ensembl", "113", "--species", "humna"), UnknownSpeciesError, "did you mean human"),
-            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "there is no model 'esm3'"),
-            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "there is no division 'x'"),
+            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "unknown model 'esm3'"),
+            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "unknown division 'x'"),
         ],
     )
     def test_what_does_not_fit_together(

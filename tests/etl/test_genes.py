@@ -10,11 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl import nomenclature
-from homodb.etl.genes import Genes, collect, keyed
-from homodb.etl.marks import with_marks
-from homodb.etl.primary import with_primary
-from homodb.etl.sources.records import GENES
+from homodb.etl import Genes, add_gene_keys, assign_primary_genes, collect_genes, mark_genes, non_coding_biotype
+from homodb.etl.sources import GENES
 from homodb.schema.species import find, gene_key
 
 HUMAN, MOUSE, PIG = (find(name).number for name in ("human", "mouse", "pig"))
@@ -43,11 +40,13 @@ def primary(
     *rows: dict[str, Any], orthologous: tuple[str, ...] = (), alleles: tuple[tuple[str, str], ...] = ()
 ) -> dict[str, tuple[str, str]]:
     """Of each gene the primary gene's stable ID, and what told it."""
-    genes = collect([("annotation", table(*rows))])
+    genes = collect_genes([("annotation", table(*rows))])
     keys = {stable_id: row["gene"] for stable_id, row in by_id(genes).items()}
     known = homologies(*((keys[stable_id], gene_key(MOUSE, 0)) for stable_id in orthologous))
     schema = {"species": pl.Int16, "gene_id": pl.String, "allele_group": pl.String}
-    done = with_primary(genes, known, pl.DataFrame([(HUMAN, *one) for one in alleles], schema=schema, orient="row"))
+    done = assign_primary_genes(
+        genes, known, pl.DataFrame([(HUMAN, *one) for one in alleles], schema=schema, orient="row")
+    )
     names = {key: stable_id for stable_id, key in keys.items()}
     return {stable_id: (names[row["primary_gene"]], row["primary_basis"]) for stable_id, row in by_id(done).items()}
 
@@ -59,7 +58,7 @@ def test_the_first_source_that_tells_a_detail_wins() -> None:
     annotation = table(gene("E1", None, region="11", biotype=None))
     proteome = table(gene("E1", "OLD", region="X", biotype="protein_coding", version=3))
     biomart = table(gene("E1", "NEW", biotype="lncRNA", description="said"), gene("E2", "B"))
-    row = by_id(collect([("annotation", annotation), ("proteome", proteome), ("biomart", biomart)]))["E1"]
+    row = by_id(collect_genes([("annotation", annotation), ("proteome", proteome), ("biomart", biomart)]))["E1"]
     assert (row["symbol"], row["region"], row["version"], row["description"]) == ("OLD", "11", 3, "said")
     assert (row["biotype"], row["biotype_basis"]) == ("protein_coding", "proteome")
 
@@ -69,8 +68,8 @@ def test_the_order_of_sources_counts_not_that_of_rows() -> None:
         ("annotation", table(gene("E2", "b"), gene("E1", "a"))),
         ("biomart", table(gene("E1", "x"), gene("E2", "y"))),
     ]
-    assert [row["symbol"] for row in collect(told).table.iter_rows(named=True)] == ["a", "b"]
-    assert [row["symbol"] for row in collect(told[::-1]).table.iter_rows(named=True)] == ["x", "y"]
+    assert [row["symbol"] for row in collect_genes(told).table.iter_rows(named=True)] == ["a", "b"]
+    assert [row["symbol"] for row in collect_genes(told[::-1]).table.iter_rows(named=True)] == ["x", "y"]
 
 
 names = st.text(st.characters(min_codepoint=33, blacklist_categories=("Cs",)), min_size=1, max_size=4)
@@ -81,7 +80,7 @@ names = st.text(st.characters(min_codepoint=33, blacklist_categories=("Cs",)), m
 def test_keys_rank_stable_ids_within_their_species(found: dict[tuple[int, str], int]) -> None:
     """In the order of bytes, as DuckDB sorts too, whatever the order and the number of tellings."""
     rows = [gene(stable_id, None, species) for (species, stable_id), more in found.items() for _ in range(1 + more)]
-    got = {(row[0], row[1]): row[2] for row in collect([("x", table(*rows))]).by_stable_id.iter_rows()}
+    got = {(row[0], row[1]): row[2] for row in collect_genes([("x", table(*rows))]).by_stable_id.iter_rows()}
     for species in {species for species, _ in found}:
         ids = sorted((stable_id for number, stable_id in found if number == species), key=str.encode)
         assert [got[species, stable_id] for stable_id in ids] == [species * 2**24 + rank for rank in range(len(ids))]
@@ -89,7 +88,7 @@ def test_keys_rank_stable_ids_within_their_species(found: dict[tuple[int, str], 
 
 
 def test_a_symbol_stands_in_only_where_no_stable_id_bears_it() -> None:
-    genes = collect(
+    genes = collect_genes(
         [
             ("biomart", table(gene("E1", "INS"), gene("M1", "Only", MOUSE))),
             ("hits", table(gene(None, "INS"), gene(None, "ORPH"), gene(None, "E1"), gene(None, "INS", MOUSE))),
@@ -103,7 +102,7 @@ def test_a_symbol_stands_in_only_where_no_stable_id_bears_it() -> None:
 
 
 def test_pairs_find_their_genes_by_stable_id_and_only_without_one_by_symbol() -> None:
-    genes = collect([("x", table(gene("E1", "A"), gene("E2", "B"), gene("E3", "DUP"), gene("E4", "DUP")))])
+    genes = collect_genes([("x", table(gene("E1", "A"), gene("E2", "B"), gene("E3", "DUP"), gene("E4", "DUP")))])
     frame = pl.DataFrame(
         [
             (HUMAN, "E1", "B"), (HUMAN, None, "B"), (HUMAN, None, "DUP"),
@@ -113,7 +112,7 @@ def test_pairs_find_their_genes_by_stable_id_and_only_without_one_by_symbol() ->
         orient="row",
     )  # fmt: skip
     keys = {stable_id: row["gene"] for stable_id, row in by_id(genes).items()}
-    assert keyed(frame, genes, "a")["gene_a"].to_list() == [keys["E1"], keys["E2"], None, None, None, None]
+    assert add_gene_keys(frame, genes, "a")["gene_a"].to_list() == [keys["E1"], keys["E2"], None, None, None, None]
     assert genes.shared_symbols.rows() == [(HUMAN, "DUP")]
 
 
@@ -220,7 +219,7 @@ def test_where_regions_are_known_orthology_does_not_tell() -> None:
 
 
 def test_each_species_is_told_by_what_it_has() -> None:
-    genes = collect(
+    genes = collect_genes(
         [
             (
                 "x",
@@ -234,7 +233,7 @@ def test_each_species_is_told_by_what_it_has() -> None:
         ]
     )
     keys = {stable_id: row["gene"] for stable_id, row in by_id(genes).items()}
-    done = by_id(with_primary(genes, homologies((keys["E1"], keys["M1"]))))
+    done = by_id(assign_primary_genes(genes, homologies((keys["E1"], keys["M1"]))))
     assert {stable_id: row["primary_basis"] for stable_id, row in done.items()} == {
         "E1": "region", "E2": "region", "M1": "orthology", "M2": "orthology",
     }  # fmt: skip
@@ -276,9 +275,9 @@ def test_without_regions_alleles_tell_of_which_one_is_orthologous() -> None:
 
 
 def test_a_symbol_of_one_primary_gene_means_it() -> None:
-    genes = collect([("x", table(gene("E1", "TNF", region="6"), gene("E2", "TNF", region="HG1_PATCH")))])
+    genes = collect_genes([("x", table(gene("E1", "TNF", region="6"), gene("E2", "TNF", region="HG1_PATCH")))])
     assert genes.by_symbol.is_empty()
-    done = with_primary(genes, homologies())
+    done = assign_primary_genes(genes, homologies())
     assert done.by_symbol.rows() == [(HUMAN, "TNF", gene_key(HUMAN, 0))]
     assert done.shared_symbols.is_empty()
     assert done.by_stable_id.height == 2
@@ -290,10 +289,10 @@ def test_a_symbol_of_one_primary_gene_means_it() -> None:
 def marked(
     *rows: dict[str, Any], pairs: tuple[tuple[str, str], ...] = (), kind: str = "ortholog_one2one"
 ) -> dict[str, dict[str, Any]]:
-    genes = collect([("annotation", table(*rows))])
+    genes = collect_genes([("annotation", table(*rows))])
     keys = {stable_id: row["gene"] for stable_id, row in by_id(genes).items()}
     found = homologies(*((keys[a], keys[b], kind) for a, b in pairs))
-    return by_id(with_marks(with_primary(genes, found), found))
+    return by_id(mark_genes(assign_primary_genes(genes, found), found))
 
 
 @pytest.mark.parametrize(
@@ -356,7 +355,7 @@ def test_pseudo_autosomal_genes() -> None:
 
 def told_by_symbol(symbols: str) -> dict[str, str | None]:
     frame = pl.DataFrame({"symbol": symbols.split()})
-    told = frame.select(nomenclature.non_coding_biotype(pl.col("symbol"))).to_series()
+    told = frame.select(non_coding_biotype(pl.col("symbol"))).to_series()
     return dict(zip(frame["symbol"], told, strict=True))
 
 
@@ -461,7 +460,7 @@ def test_toy_aliases(toy: homodb.Release) -> None:
 
 
 def test_nomenclature_speaks_for_vertebrates_only() -> None:
-    from homodb.etl.nomenclature import OTHER_COMMITTEES
+    from homodb.etl import OTHER_COMMITTEES
     from homodb.schema.species import find, registry
 
     for name in (

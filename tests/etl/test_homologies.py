@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl.genes import Genes, collect
-from homodb.etl.homologies import Homologies, key_homologies
-from homodb.etl.sources.records import GENES, HOMOLOGIES
+from homodb.etl import Genes, Homologies, collect_genes, key_homologies
+from homodb.etl.sources import GENES, HOMOLOGIES
 from homodb.schema.species import find
 
 HUMAN, MOUSE, PIG = (find(name).number for name in ("human", "mouse", "pig"))
@@ -24,7 +23,7 @@ SCHEMA = pl.DataFrame(HOMOLOGIES.empty_table()).schema
 def genes(*told: tuple[int, str, str | None]) -> Genes:
     rows = [{"species": species, "stable_id": stable_id, "symbol": symbol} for species, stable_id, symbol in told]
     schema = pl.DataFrame(GENES.empty_table()).schema
-    return collect(
+    return collect_genes(
         [("x", pl.DataFrame([tuple(row.get(name) for name in schema) for row in rows], schema, orient="row"))]
     )
 
@@ -86,7 +85,7 @@ def test_what_is_lost_is_counted_by_reason() -> None:
         },
         {
             "where": "homo_sapiens - mus_musculus",
-            "reason": "homologies of symbols that several genes bear",
+            "reason": "homologies of symbols shared by several genes",
             "count": 3,
         },
     ]
@@ -199,4 +198,4 @@ def test_toy_pairs(toy: homodb.Release) -> None:
     assert toy.manifest is not None
     pair = "mus_musculus - sus_scrofa"
     assert [(loss["where"], loss["count"]) for loss in toy.manifest.losses] == [(pair, 1), (pair, 2)]
-    assert toy.manifest.losses[1]["reason"].endswith("for want of embeddings of both species: LM_O2O, HL_O2O")
+    assert toy.manifest.losses[1]["reason"].endswith("without embeddings of both species: LM_O2O, HL_O2O")

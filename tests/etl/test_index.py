@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from usearch.index import Index
 
-from homodb.etl.index import EXACT, GRAPH, write_index
+from homodb.etl import EXACT, GRAPH, write_index
 from homodb.schema.errors import OutputError
 from homodb.schema.vectors import GeneVectors, normalised
 
@@ -45,7 +45,7 @@ def test_equal_vectors_give_equal_bytes_also_in_another_process(tmp_path: Path, 
     digests = {hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in "ab"}
     np.savez(tmp_path / "v.npz", genes=told.genes, vectors=told.vectors)
     script = (
-        "import sys, numpy as np; from pathlib import Path; from homodb.etl.index import write_index; "
+        "import sys, numpy as np; from pathlib import Path; from homodb.etl import write_index; "
         "from homodb.schema.vectors import GeneVectors; v = np.load(sys.argv[1]); "
         "write_index(Path(sys.argv[2]), GeneVectors(v['genes'], v['vectors']), graph_from=int(sys.argv[3]))"
     )

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl import isoforms
-from homodb.etl.isoforms import BASES, choose_canonical
-from homodb.etl.sources import canonical, proteome
-from homodb.etl.sources.records import CANONICAL, PROTEINS
+from homodb.etl import CANONICAL_BASES, choose_canonical, isoforms
+from homodb.etl.sources import CANONICAL, PROTEINS, read_canonical, read_proteome, records
 from homodb.schema.species import find
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -116,7 +114,7 @@ def test_frames_of_the_readers_schemas() -> None:
 
 def test_the_example() -> None:
     assert doctest.testmod(isoforms).failed == 0
-    assert doctest.testmod(proteome).failed == 0
+    assert doctest.testmod(records).failed == 0
 
 
 genes = st.sampled_from(["G1", "G2", "G3"])
@@ -127,7 +125,7 @@ species = st.sampled_from([1, 2])
 @given(
     rows=st.lists(st.tuples(species, genes, st.integers(1, 4), st.integers(0, 2)), min_size=1, max_size=12),
     made=st.lists(
-        st.tuples(species, genes, st.integers(0, 14).map("T{}".format), st.sampled_from(BASES[:-1])),
+        st.tuples(species, genes, st.integers(0, 14).map("T{}".format), st.sampled_from(CANONICAL_BASES[:-1])),
         max_size=12,
     ),
     random=st.randoms(),
@@ -141,10 +139,10 @@ def test_a_plain_rewrite_agrees(rows: list[tuple[int, str, int, int]], made: lis
     for number, gene in {(row[0], row[1]) for row in table}:
         ranked = []
         for _, _, protein, transcript, length, unknown in [r for r in table if (r[0], r[1]) == (number, gene)]:
-            bases = [BASES.index(basis) for s, g, t, basis in made if (s, g, t) == (number, gene, transcript)]
-            ranked.append((min(bases, default=len(BASES) - 1), -length, unknown, protein))
+            bases = [CANONICAL_BASES.index(basis) for s, g, t, basis in made if (s, g, t) == (number, gene, transcript)]
+            ranked.append((min(bases, default=len(CANONICAL_BASES) - 1), -length, unknown, protein))
         best = min(ranked)
-        wanted[number, gene] = (best[3], BASES[best[0]])
+        wanted[number, gene] = (best[3], CANONICAL_BASES[best[0]])
     assert chosen(choose_canonical(proteins(*table), claims(*made))) == wanted
 
 
@@ -152,8 +150,8 @@ def test_a_plain_rewrite_agrees(rows: list[tuple[int, str, int, int]], made: lis
 @pytest.mark.shared
 def test_real_isoforms() -> None:
     human = find("human")
-    reading = proteome.read(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", human)
-    mane = canonical.read(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", human)
+    reading = read_proteome(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", human)
+    mane = read_canonical(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", human)
     result = choose_canonical(pl.DataFrame(reading.proteins), pl.DataFrame(mane.canonical))
     assert result["canonical"].sum() == 519
     bases = dict(result["canonical_basis"].drop_nulls().value_counts().rows())

@@ -17,14 +17,7 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.etl.evidence import (
-    BEST_HIT_COLUMNS,
-    CORRELATION_COLUMNS,
-    HOMOLOGY_COLUMNS,
-    EmbeddingEvidence,
-    Evidence,
-    Parameters,
-)
+from homodb.etl import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, HOMOLOGY_COLUMNS, EmbeddingEvidence, Evidence, Parameters
 from homodb.etl.strategies.ens_m2m import ens_m2m
 from homodb.etl.strategies.hl_o2o import choose
 from homodb.etl.strategies.lm_o2o import lm_o2o

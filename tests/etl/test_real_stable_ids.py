@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 
 pytestmark = pytest.mark.shared
 
@@ -42,7 +42,7 @@ best_hits = "{data}/pllm/lm_o2o/human_mice.csv.gz"
 def release(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[homodb.Release]:
     folder = tmp_path_factory.mktemp("ids")
     (folder / "release.toml").write_text(CONFIG.format(data=shared_data))
-    build(folder / "release.toml", folder / "rel")
+    build_release(folder / "release.toml", folder / "rel")
     with homodb.open(folder / "rel") as opened:
         yield opened
 

@@ -13,14 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import homodb
-from homodb.etl.evidence import (
-    BEST_HIT_COLUMNS,
-    CORRELATION_COLUMNS,
-    HOMOLOGY_COLUMNS,
-    EmbeddingEvidence,
-    Evidence,
-    Parameters,
-)
+from homodb.etl import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, HOMOLOGY_COLUMNS, EmbeddingEvidence, Evidence, Parameters
 from homodb.etl.strategies import STRATEGIES
 from homodb.etl.strategies.candidates import COLUMNS
 from homodb.etl.strategies.evidence_class import classified

@@ -10,22 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from homodb.etl.config_toml import read_config
+from homodb.etl import read_config
+from homodb.etl.fetch import read_checksums, read_listing, read_species_list
 from homodb.etl.sources import (
-    annotation,
-    biomart,
-    canonical,
-    compara,
-    core,
-    history,
-    hits,
-    proteome,
-    synonyms,
-    xref,
+    read_annotation,
+    read_biomart,
+    read_canonical,
+    read_compara,
+    read_core,
+    read_history,
+    read_hits,
+    read_proteome,
+    read_synonyms,
+    read_xrefs,
 )
-from homodb.etl.sources.checksums import read_checksums
-from homodb.etl.sources.ensembl_layout import read_species_list
-from homodb.etl.sources.listing import read_listing
 from homodb.query.lists.table import read_table
 from homodb.schema.errors import HomodbError
 from homodb.schema.manifest import read_manifest
@@ -89,7 +87,7 @@ def _core(path: Path) -> object:
     sound[names[data[0] % len(names) if data else 0]] = data[1:]
     for name, text in sound.items():
         (path.parent / name).write_bytes(text)
-    return core.read([path.parent / name for name in sound], HUMAN)
+    return read_core([path.parent / name for name in sound], HUMAN)
 
 
 def _text(read: Callable[[str], object]) -> Callable[[Path], object]:
@@ -98,14 +96,14 @@ def _text(read: Callable[[str], object]) -> Callable[[Path], object]:
 
 PARSERS: dict[str, Parser] = {
     "annotation": Parser(
-        lambda path: annotation.read(path, HUMAN),
+        lambda path: read_annotation(path, HUMAN),
         (
             b'1\te\tgene\t1\t9\t.\t+\t.\tgene_id "ENSG1"; gene_version "2"; gene_name "A"; gene_biotype "x";\n'
             b'1\te\ttranscript\t1\t9\t.\t+\t.\tgene_id "ENSG1"; transcript_id "ENST1"; tag "Ensembl_canonical";\n',
         ),
     ),
     "biomart": Parser(
-        lambda path: biomart.read(path, HUMAN, MOUSE),
+        lambda path: read_biomart(path, HUMAN, MOUSE),
         (
             b"Gene stable ID\tGene name\tMouse gene stable ID\tMouse gene name\tMouse homology type\t"
             b"%id. target Mouse gene identical to query gene\t%id. query gene identical to target Mouse gene\t"
@@ -113,17 +111,17 @@ PARSERS: dict[str, Parser] = {
         ),
     ),
     "canonical": Parser(
-        lambda path: canonical.read(path, HUMAN),
+        lambda path: read_canonical(path, HUMAN),
         (b"#NCBI_GeneID\tEnsembl_Gene\tEnsembl_nuc\tMANE_status\nGeneID:1\tENSG1.1\tENST1.1\tMANE Select\n",),
     ),
-    "compara": Parser(lambda path: compara.read(path, [(HUMAN, MOUSE)]), (_COMPARA,)),
-    "hits": Parser(lambda path: hits.read(path, HUMAN, MOUSE), (b"gene_a,gene_b,correlation\nA,a,0.5\n",), "hits.csv"),
+    "compara": Parser(lambda path: read_compara(path, [(HUMAN, MOUSE)]), (_COMPARA,)),
+    "hits": Parser(lambda path: read_hits(path, HUMAN, MOUSE), (b"gene_a,gene_b,correlation\nA,a,0.5\n",), "hits.csv"),
     "proteome": Parser(
-        lambda path: proteome.read(path, HUMAN),
+        lambda path: read_proteome(path, HUMAN),
         (b">ENSP1.1 pep chromosome:x:1:1:9:1 gene:ENSG1.1 transcript:ENST1.1 gene_symbol:A\nMKV*\nAC\n",),
     ),
     "xref": Parser(
-        lambda path: xref.read(path, HUMAN),
+        lambda path: read_xrefs(path, HUMAN),
         (
             b"gene_stable_id\ttranscript_stable_id\tprotein_stable_id\txref\tdb_name\tinfo_type\tsource_identity\t"
             b"xref_identity\nENSG1\tENST1\tENSP1\t123\tEntrezGene\tDEPENDENT\t-\t-\n",
@@ -131,10 +129,10 @@ PARSERS: dict[str, Parser] = {
         "Homo_sapiens.x.1.entrez.tsv",
     ),
     "synonyms": Parser(
-        lambda path: synonyms.read(path, HUMAN), (b"Gene stable ID\tGene Synonym\nENSG1\tA1\n",), "synonyms.tsv"
+        lambda path: read_synonyms(path, HUMAN), (b"Gene stable ID\tGene Synonym\nENSG1\tA1\n",), "synonyms.tsv"
     ),
     "history": Parser(
-        lambda path: history.read(path, HUMAN), (b"ENSG1\t1\tENSG2\t1\t5\tgene\t0.9\n",), "stable_id_event.txt"
+        lambda path: read_history(path, HUMAN), (b"ENSG1\t1\tENSG2\t1\t5\tgene\t0.9\n",), "stable_id_event.txt"
     ),
     "core": Parser(_core, (b"\0" + _SQL, b"\x01" + b"1\t10\tENSG1\n", b"\x02" + b"10\tA\\\tb\n", b"\x03" + b"1\t1\n")),
     "species list": Parser(

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl.publish import publish
+from homodb.etl import publish_release
 from homodb.query import catalogs
 from homodb.query.catalogs import place_of, releases
 from homodb.query.download import Downloaded, Part, download
@@ -57,7 +57,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="needs locks and kill
 def published(tmp_path_factory: pytest.TempPathFactory, vectors_folder: Path) -> Path:
     """The toy release with vectors and indexes, published."""
     target = tmp_path_factory.mktemp("served") / "releases"
-    publish(vectors_folder, target)
+    publish_release(vectors_folder, target)
     return target
 
 

@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.query.exam import By, exam
 from homodb.query.exam.groups import grouped
 from homodb.query.exam.result import CAVEATS, COLUMNS, Exam
@@ -90,7 +90,7 @@ def make_release(
             f'pooling = "mean"\nbest_hits = "{name}"\nmedian_correlation = 0.1\n'
         )
     (folder / "release.toml").write_text("\n".join(config))
-    build(folder / "release.toml", folder / "rel")
+    build_release(folder / "release.toml", folder / "rel")
     return folder / "rel"
 
 
@@ -100,7 +100,7 @@ def make_release(
 def slow_exam(
     release: homodb.Release, truth: list[Row], genes: set[Gene], asked: set[tuple[str, str, str]]
 ) -> list[Row]:
-    """Score as docs/exam.md says, with loops and sets alone; rows as Exam.rows gives them, without caveats."""
+    """Score as docs/simulation.md says, with loops and sets alone; rows as Exam.rows gives them, without caveats."""
     mapped = [
         row
         for row in release.sql("SELECT * FROM ortholog").to_dicts()
@@ -410,7 +410,7 @@ def test_an_embedding_that_maps_nothing_is_scored_nonetheless(tmp_path: Path) ->
     (tmp_path / "hits_human_mouse.csv").write_text(
         f"human gene,mouse gene,correlation\nSAME,{stable_id(MOUSE, 1)},0.9\n"
     )
-    build(tmp_path / "release.toml", folder)
+    build_release(tmp_path / "release.toml", folder)
     with homodb.open(folder) as release:
         found = exam(release, _small_truth(tmp_path))
     row = overall(found, "LM_O2O")
@@ -704,7 +704,7 @@ def test_release_without_mappings(tmp_path: Path, toy_config: Path, toy_truth: P
         '[[species]]\nname = "mouse"\n'
     )
     (tmp_path / "human.gtf").write_bytes((toy_config.parent / "human.gtf").read_bytes())
-    build(tmp_path / "release.toml", tmp_path / "rel")
+    build_release(tmp_path / "release.toml", tmp_path / "rel")
     refused = pytest.raises(MissingMappingError, match="release bare has no mappings")
     with homodb.open(tmp_path / "rel") as release, refused:
         exam(release, toy_truth)

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.query.genes import resolve
 from homodb.schema.errors import UnknownGeneError
 
@@ -187,7 +187,7 @@ def special(tmp_path_factory: pytest.TempPathFactory) -> Iterator[homodb.Release
         '[[species]]\nname = "mouse"\n'
         '[[homology]]\nsource = "human"\ntarget = "mouse"\nformat = "biomart"\npath = "pairs.txt"\n'
     )
-    build(folder / "release.toml", folder / "rel")
+    build_release(folder / "release.toml", folder / "rel")
     with homodb.open(folder / "rel") as release:
         yield release
 

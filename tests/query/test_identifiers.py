@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.query.genes import resolve
 from homodb.query.translate.detect import are_positions, detect_species, species_votes
 from homodb.schema.errors import UndecidedSpeciesError
@@ -91,7 +91,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[homodb.Release
         'synonyms = "synonyms.tsv"\nxrefs = ["xrefs.tsv"]\nhistory = "history.tsv"\n[[species]]\nname = "mouse"\n'
         '[[homology]]\nsource = "human"\ntarget = "mouse"\nformat = "biomart"\npath = "pairs.txt"\n'
     )
-    build(folder / "release.toml", folder / "rel")
+    build_release(folder / "release.toml", folder / "rel")
     with homodb.open(folder / "rel") as opened:
         yield opened
 

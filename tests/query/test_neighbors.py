@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl.index import write_index
+from homodb.etl import write_index
 from homodb.query.nearest import nearest
 from homodb.query.vector_files import find_embedding
 from homodb.schema.errors import (

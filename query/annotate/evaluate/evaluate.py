@@ -20,6 +20,7 @@ from homodb.query.annotate.labels import LabelMap, mapped, read_labels
 from homodb.query.annotate.options import choices_of
 from homodb.query.annotate.outcome import ENTRY
 from homodb.query.annotate.read import prepare
+from homodb.query.in_memory import with_tables
 from homodb.query.release import Release, open_release
 from homodb.query.score.donors import Draws, resampled
 from homodb.query.score.embedded import Coded
@@ -90,6 +91,7 @@ def evaluate(
     >>> import homodb
     >>> homodb.evaluate(labelled, truth="cell_type").numbers["kappa"]  # doctest: +SKIP
     """
+    adata = with_tables(adata)
     column, entry = _column(adata, predicted)
     if numeric or (numeric is None and _setting(entry, "numeric") is not None):
         if reference is not None or labels is not None:

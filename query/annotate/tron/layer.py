@@ -2,7 +2,7 @@
 
 Source: Transfer Orthology Networks (TRON), arXiv. Its abstract speaks of a map from the source to the target species'
 genes; cells of the target species meet a network of the source species, so the map goes from target genes to source
-genes (docs/decisions/0009).
+genes (docs/decisions.md, 9).
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS
+from homodb.etl.embeddings import CHECKPOINTS
 
 
 def fair_esm(model: str, seed: int = 0) -> Any:
@@ -20,8 +20,7 @@ def fair_esm(model: str, seed: int = 0) -> Any:
 
     torch.manual_seed(seed)
     shape = CHECKPOINTS[model]
-    alphabet = esm.data.Alphabet.from_architecture("ESM-1b")
-    module = esm.model.esm2.ESM2(shape.layers, shape.dimensions, shape.heads, alphabet, token_dropout=True).eval()
+    module = esm.ESM2(shape.layers, shape.dimensions, shape.heads, token_dropout=True).eval()
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if "layer_norm" in name:
@@ -34,8 +33,11 @@ def fair_esm(model: str, seed: int = 0) -> Any:
     return module
 
 
-def save(module: Any, path: Path, **changes: Any) -> Path:
-    """Write a module as the published files are written; `changes` replace settings."""
+def save(module: Any, path: Path, tensors: dict[str, Callable[[Any], object]] | None = None, **changes: Any) -> Path:
+    """Write a module as the published files are written.
+
+    `tensors` change tensors by name, `changes` replace settings.
+    """
     import torch
 
     settings = {
@@ -49,6 +51,8 @@ def save(module: Any, path: Path, **changes: Any) -> Path:
         for name, tensor in module.state_dict().items()
         if not name.startswith("contact_head")
     }
+    for name, change in (tensors or {}).items():
+        state[name] = change(state[name])
     torch.save({"cfg": {"model": argparse.Namespace(**settings | changes)}, "model": state}, path)
     return path
 

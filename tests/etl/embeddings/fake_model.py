@@ -18,11 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.etl.embeddings import durable
-from homodb.etl.embeddings.embed import embed
-from homodb.etl.embeddings.model import Identity, Long
-from homodb.etl.embeddings.store import Store
-from homodb.etl.embeddings.tasks import ModelSpec
+from homodb.etl.embeddings import Identity, Long, ModelSpec, Store, embed_sequences, store
 
 IDENTITY = Identity("fake", 3, Long.TRUNCATE, "float32", "ab" * 32, 7)
 
@@ -88,8 +84,8 @@ def content(root: Path) -> dict[str, bytes]:
 
 
 def run(root: Path, count: int, pause: float) -> None:
-    counts = embed(sequences(count), FakeSpec(pause=pause), Store(root, IDENTITY))
-    print(counts.wanted, counts.there, counts.embedded, counts.elsewhere)
+    counts = embed_sequences(sequences(count), FakeSpec(pause=pause), Store(root, IDENTITY))
+    print(counts.unique, counts.stored, counts.embedded, counts.elsewhere)
 
 
 def die_everywhere(scratch: Path) -> None:
@@ -146,7 +142,7 @@ def _die_at(moment: int) -> None:
     os.close = counted(os.close)  # type: ignore[assignment]
     for name in ("hardlink_to", "unlink", "mkdir", "open", "exists"):
         setattr(Path, name, counted(getattr(Path, name)))
-    assert durable.Path is Path
+    assert store.Path is Path
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS, check_whole, checksum, locate
+from homodb.etl.embeddings import CHECKPOINTS, check_weights_file, locate_weights, weights_checksum
 from homodb.schema.cache import CACHE_VARIABLE
 from homodb.schema.errors import ConfigError, InputError, TransferError
 from homodb.schema.patience import Patience
@@ -59,32 +59,32 @@ def test_the_six() -> None:
 def test_fetched_once_and_known_from_then_on(cache: Path) -> None:
     publisher = Publisher(archive())
     told: list[int] = []
-    path = locate(NAME, client=publisher.client, report=told.append)
+    path = locate_weights(NAME, client=publisher.client, progress=told.append)
     assert path == cache / f"{NAME}.pt"
     assert path.read_bytes() == publisher.content
     assert told[-1] == len(publisher.content)
-    assert locate(NAME, client=publisher.client) == path
+    assert locate_weights(NAME, client=publisher.client) == path
     assert publisher.asked == [CHECKPOINTS[NAME].url]
     found = hashlib.sha256(publisher.content).hexdigest()
-    assert checksum(path) == found
+    assert weights_checksum(path) == found
     assert path.with_name(path.name + ".sha256").read_text() == f"{found}  {path.name}\n"
 
 
 def test_altered_since(cache: Path) -> None:
-    path = locate(NAME, client=Publisher(archive()).client)
+    path = locate_weights(NAME, client=Publisher(archive()).client)
     path.write_bytes(archive("other/data.pkl"))
-    with pytest.raises(InputError, match="is not what was fetched; delete both files"):
-        checksum(path)
+    with pytest.raises(InputError, match="was altered after .*; delete both files.*expected sha256 .*, got"):
+        weights_checksum(path)
     path.unlink()
-    assert locate(NAME, client=Publisher(archive()).client) == path
-    checksum(path)
+    assert locate_weights(NAME, client=Publisher(archive()).client) == path
+    weights_checksum(path)
 
 
 def test_killed_before_the_checksum_was_written(cache: Path) -> None:
     publisher = Publisher(archive())
-    path = locate(NAME, client=publisher.client)
+    path = locate_weights(NAME, client=publisher.client)
     path.with_name(path.name + ".sha256").unlink()
-    assert locate(NAME, client=publisher.client) == path
+    assert locate_weights(NAME, client=publisher.client) == path
     assert len(publisher.asked) == 1
     assert path.with_name(path.name + ".sha256").is_file()
 
@@ -92,32 +92,34 @@ def test_killed_before_the_checksum_was_written(cache: Path) -> None:
 @pytest.mark.parametrize("content", [archive()[:-1], archive()[:3000], b"", b"no such model", archive("data.txt")])
 def test_what_is_no_checkpoint_is_not_kept(cache: Path, content: bytes) -> None:
     with pytest.raises(InputError):
-        locate(NAME, client=Publisher(content).client)
+        locate_weights(NAME, client=Publisher(content).client)
     assert list(cache.iterdir()) == []
-    assert locate(NAME, client=Publisher(archive()).client).is_file()
+    assert locate_weights(NAME, client=Publisher(archive()).client).is_file()
 
 
 def test_a_server_that_does_not_have_it(cache: Path) -> None:
     for answer in (httpx.Response(404), httpx.Response(503), httpx.Response(200, html="<html>Sorry</html>")):
         client = httpx.Client(transport=httpx.MockTransport(lambda request, answer=answer: answer))
         with pytest.raises(TransferError):
-            locate(NAME, client=client, patience=IMPATIENT)
+            locate_weights(NAME, client=client, patience=IMPATIENT)
         assert list(cache.iterdir()) == []
 
 
 def test_given_files_are_taken_as_they_are(tmp_path: Path, cache: Path) -> None:
     given = tmp_path / "mine.pt"
     given.write_bytes(archive())
-    assert locate(NAME, given) == given
-    assert checksum(given) == hashlib.sha256(archive()).hexdigest()
-    check_whole(given)
+    assert locate_weights(NAME, given) == given
+    assert weights_checksum(given) == hashlib.sha256(archive()).hexdigest()
+    check_weights_file(given)
     assert not cache.exists()
     with pytest.raises(ConfigError, match="no such file"):
-        locate(NAME, tmp_path / "no.pt")
+        locate_weights(NAME, tmp_path / "no.pt")
     with pytest.raises(InputError, match="cannot be read"):
-        checksum(tmp_path / "no.pt")
+        weights_checksum(tmp_path / "no.pt")
 
 
 def test_other_names() -> None:
-    with pytest.raises(ConfigError, match="esm1b_t33_650M_UR50S.*there are esm2_t6_8M_UR50D, .*did you mean"):
-        locate("esm1b_t33_650M_UR50S")
+    with pytest.raises(
+        ConfigError, match="unknown .* .esm1b_t33_650M_UR50S.*there are esm2_t6_8M_UR50D, .*did you mean"
+    ):
+        locate_weights("esm1b_t33_650M_UR50S")

@@ -23,10 +23,17 @@ sys.path.append(str(HERE))  # workers import it too
 
 from fake_model import IDENTITY, Fake, FakeSpec, SmallTasks, content, frame, sequences  # noqa: E402
 
-from homodb.etl.embeddings.embed import Counts, ModelSpec, Progress, embed, open_store  # noqa: E402
-from homodb.etl.embeddings.plan import plan  # noqa: E402
-from homodb.etl.embeddings.store import Store  # noqa: E402
-from homodb.etl.embeddings.tasks import worker_pool  # noqa: E402
+from homodb.etl.embeddings import (  # noqa: E402
+    EmbeddingCounts,
+    EmbeddingProgress,
+    Esm2,
+    ModelSpec,
+    Store,
+    embed_sequences,
+    open_store,
+    plan_tasks,
+    worker_pool,
+)
 from homodb.schema.errors import ConfigError, StoreError, WorkerError  # noqa: E402
 from homodb.schema.locks import take  # noqa: E402
 
@@ -37,7 +44,7 @@ COUNT = 200
 def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What an uninterrupted run leaves."""
     root = tmp_path_factory.mktemp("reference")
-    assert embed(sequences(COUNT), FakeSpec(), Store(root, IDENTITY)).embedded == COUNT
+    assert embed_sequences(sequences(COUNT), FakeSpec(), Store(root, IDENTITY)).embedded == COUNT
     return content(root)
 
 
@@ -49,32 +56,32 @@ def process(root: Path, pause: float = 0.0) -> subprocess.Popen[str]:
 def test_vectors_are_the_models_and_repeats_are_embedded_once(tmp_path: Path) -> None:
     wanted = sequences(30)
     store = open_store(tmp_path, FakeSpec())
-    counts = embed(pl.concat([wanted, wanted.reverse()]), FakeSpec(), store)
+    counts = embed_sequences(pl.concat([wanted, wanted.reverse()]), FakeSpec(), store)
     tokens = int(wanted["length"].clip(upper_bound=1022).sum())
-    assert counts == Counts(wanted=30, there=0, embedded=30, elsewhere=0, tokens=tokens)
+    assert counts == EmbeddingCounts(unique=30, stored=0, embedded=30, elsewhere=0, tokens=tokens)
     alone = np.concatenate([Fake(0.0).embed([text]) for text in wanted["sequence"]])
     np.testing.assert_allclose(store.read(wanted["sequence_sha256"].to_list()), alone, atol=5e-6)
 
 
 def test_only_what_is_new_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path, IDENTITY)
-    embed(sequences(30), FakeSpec(), store)
+    embed_sequences(sequences(30), FakeSpec(), store)
     asked: list[str] = []
     real = Fake.embed
     monkeypatch.setattr(Fake, "embed", lambda self, texts: asked.extend(texts) or real(self, texts))
     before = content(tmp_path)
-    assert embed(sequences(30).reverse(), FakeSpec(), store) == Counts(30, 30, 0, 0, 0)
+    assert embed_sequences(sequences(30).reverse(), FakeSpec(), store) == EmbeddingCounts(30, 30, 0, 0, 0)
     assert content(tmp_path) == before and not asked
     new = frame(["NEWSEQ", "NEWER"])
-    assert embed(pl.concat([sequences(30), new]), FakeSpec(), store).embedded == 2
+    assert embed_sequences(pl.concat([sequences(30), new]), FakeSpec(), store).embedded == 2
     assert sorted(asked) == ["NEWER", "NEWSEQ"]
-    assert embed(sequences(30).clear(), FakeSpec(), store) == Counts(0, 0, 0, 0, 0)
+    assert embed_sequences(sequences(30).clear(), FakeSpec(), store) == EmbeddingCounts(0, 0, 0, 0, 0)
 
 
 def test_progress_goes_up_to_the_total(tmp_path: Path) -> None:
-    seen: list[Progress] = []
-    counts = embed(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY), report=seen.append)
-    assert seen[0] == Progress(0, COUNT, 0, counts.tokens) and seen[-1] == Progress(
+    seen: list[EmbeddingProgress] = []
+    counts = embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY), progress=seen.append)
+    assert seen[0] == EmbeddingProgress(0, COUNT, 0, counts.tokens) and seen[-1] == EmbeddingProgress(
         COUNT, COUNT, counts.tokens, counts.tokens
     )
     assert len(seen) > 5 and seen == sorted(seen, key=lambda one: (one.done, one.tokens))
@@ -85,8 +92,8 @@ def test_progress_goes_up_to_the_total(tmp_path: Path) -> None:
 def test_a_plan_holds_each_sequence_once_in_even_tasks(lengths: list[int], task_tokens: int) -> None:
     unique = frame([f"{n:04d}" for n in range(len(lengths))]).with_columns(tokens=pl.Series(lengths))
     with TemporaryDirectory() as folder:
-        tasks = plan(unique, Store(Path(folder), IDENTITY), task_tokens)
-        assert plan(unique.reverse(), Store(Path(folder), IDENTITY), 7) == tasks, "found again, in any order"
+        tasks = plan_tasks(unique, Store(Path(folder), IDENTITY), task_tokens)
+        assert plan_tasks(unique.reverse(), Store(Path(folder), IDENTITY), 7) == tasks, "found again, in any order"
     tokens = dict(zip(unique["sequence_sha256"], lengths, strict=True))
     flat = [checksum for task in tasks for checksum in task]
     assert sorted(flat) == sorted(tokens)
@@ -96,10 +103,10 @@ def test_a_plan_holds_each_sequence_once_in_even_tasks(lengths: list[int], task_
 
 def test_many_short_sequences_do_not_make_a_task_too_large_for_memory(tmp_path: Path) -> None:
     unique = frame([f"{n:04d}" for n in range(4000)]).with_columns(tokens=pl.lit(4))
-    tasks = plan(unique, Store(tmp_path, IDENTITY), 2**40)
+    tasks = plan_tasks(unique, Store(tmp_path, IDENTITY), 2**40)
     assert max(map(len, tasks)) * 4 * IDENTITY.dimensions <= 2**26 + 100
     wide = Store(tmp_path, IDENTITY.__class__("wide", 1, IDENTITY.long, "float32", None, 50_000))
-    assert max(map(len, plan(unique, wide, 10_000))) * 4 * 50_000 <= 2**27
+    assert max(map(len, plan_tasks(unique, wide, 10_000))) * 4 * 50_000 <= 2**27
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
@@ -107,7 +114,7 @@ def test_any_executor_gives_the_same_bytes(tmp_path: Path, reference: dict[str, 
     pool: Executor = ThreadPoolExecutor(3) if kind == "threads" else worker_pool(2)
     with pool:
         store = open_store(tmp_path, FakeSpec(), executor=pool)
-        counts = embed(sequences(COUNT), FakeSpec(), store, executor=pool, ahead=5)
+        counts = embed_sequences(sequences(COUNT), FakeSpec(), store, executor=pool, ahead=5)
     assert counts.embedded == COUNT and content(tmp_path) == reference
 
 
@@ -131,9 +138,9 @@ def test_killed_at_random_moments_again_and_again(tmp_path: Path, reference: dic
         running.communicate()
     there = len(list(tmp_path.rglob("shards/*.npy")))
     assert 0 < there < sum(name.endswith(".npy") for name in reference)
-    seen: list[Progress] = []
-    counts = embed(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY), report=seen.append)
-    assert counts.there > 0 and counts.there + counts.embedded == COUNT and seen[-1].done == counts.embedded
+    seen: list[EmbeddingProgress] = []
+    counts = embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY), progress=seen.append)
+    assert counts.stored > 0 and counts.stored + counts.embedded == COUNT and seen[-1].done == counts.embedded
     assert content(tmp_path) == reference
 
 
@@ -151,13 +158,13 @@ def test_what_another_process_is_at_is_waited_for_unless_it_dies(tmp_path: Path,
         time.sleep(0.005)
     held: list[int] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: EmbeddingProgress) -> None:
         if progress.done and len(list(tmp_path.rglob("shards/*.npy"))) == tasks - 1 and running.poll() is None:
             held.append(progress.done)
             running.kill()
 
     tasks = sum(name.endswith(".npy") for name in reference)
-    counts = embed(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY), report=report)
+    counts = embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY), progress=report)
     running.communicate()
     assert len(held) == 1 and held[0] < COUNT and counts.embedded == COUNT
     assert content(tmp_path) == reference
@@ -166,14 +173,14 @@ def test_what_another_process_is_at_is_waited_for_unless_it_dies(tmp_path: Path,
 def test_threads_of_one_process_may_fill_one_store(tmp_path: Path, reference: dict[str, bytes]) -> None:
     spec = FakeSpec(pause=0.01)
     with ThreadPoolExecutor(3) as pool:
-        told = list(pool.map(lambda _: embed(sequences(COUNT), spec, Store(tmp_path, IDENTITY)), range(3)))
+        told = list(pool.map(lambda _: embed_sequences(sequences(COUNT), spec, Store(tmp_path, IDENTITY)), range(3)))
     assert content(tmp_path) == reference and sum(counts.embedded for counts in told) == COUNT
 
 
 def test_different_sets_at_once_leave_a_sound_store(tmp_path: Path) -> None:
     parts = [sequences(COUNT)[:120], sequences(COUNT)[80:]]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda part: embed(part, FakeSpec(pause=0.01), Store(tmp_path, IDENTITY)), parts))
+        list(pool.map(lambda part: embed_sequences(part, FakeSpec(pause=0.01), Store(tmp_path, IDENTITY)), parts))
     checksums = sequences(COUNT)["sequence_sha256"].to_list()
     vectors = Store(tmp_path, IDENTITY).read(checksums)
     alone = np.concatenate([Fake(0.0).embed([text]) for text in sequences(COUNT)["sequence"]])
@@ -196,9 +203,9 @@ def test_interrupted_work_keeps_what_was_finished(
     with monkeypatch.context() as patch:
         patch.setattr(Fake, "embed", interrupted)
         with pytest.raises(error):
-            embed(sequences(COUNT), FakeSpec(), store)
+            embed_sequences(sequences(COUNT), FakeSpec(), store)
     assert len(list(tmp_path.rglob("shards/*.npy"))) == 3
-    embed(sequences(COUNT), FakeSpec(), store)
+    embed_sequences(sequences(COUNT), FakeSpec(), store)
     assert content(tmp_path) == reference
 
 
@@ -217,21 +224,21 @@ def test_a_disk_that_fills_up_loses_nothing(
     store = Store(tmp_path, IDENTITY)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(StoreError, match=r"No space left.*goes on from there"):
-            embed(sequences(COUNT), FakeSpec(), store)
+        with pytest.raises(StoreError, match=r"No space left.*run the same command to continue"):
+            embed_sequences(sequences(COUNT), FakeSpec(), store)
     assert not list(tmp_path.rglob("*.partial"))
-    embed(sequences(COUNT), FakeSpec(), store)
+    embed_sequences(sequences(COUNT), FakeSpec(), store)
     assert content(tmp_path) == reference
 
 
 def test_a_damaged_shard_is_an_error_and_deleting_it_helps(tmp_path: Path, reference: dict[str, bytes]) -> None:
-    embed(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
+    embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
     path = sorted(tmp_path.rglob("shards/*.npy"))[3]
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(StoreError, match="Delete this file and run the same command again"):
-        embed(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
+        embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
     path.unlink()
-    counts = embed(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
+    counts = embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
     assert 0 < counts.embedded < COUNT and content(tmp_path) == reference
 
 
@@ -239,30 +246,33 @@ def test_a_damaged_shard_is_an_error_and_deleting_it_helps(tmp_path: Path, refer
 def test_a_damaged_plan_is_an_error_and_deleting_it_helps(tmp_path: Path, text: str) -> None:
     store = Store(tmp_path, IDENTITY)
     unique = sequences(COUNT).with_columns(tokens="length")
-    plan(unique, store, 900)
+    plan_tasks(unique, store, 900)
     (path,) = (store.folder / "plans").iterdir()
     path.write_text(text)
-    with pytest.raises(StoreError, match="damaged plan.*Delete this file"):
-        embed(sequences(COUNT), FakeSpec(), store)
+    with pytest.raises(StoreError, match="plan is damaged.*Delete this file"):
+        embed_sequences(sequences(COUNT), FakeSpec(), store)
     path.unlink()
-    assert embed(sequences(COUNT), FakeSpec(), store).embedded == COUNT
+    assert embed_sequences(sequences(COUNT), FakeSpec(), store).embedded == COUNT
 
 
 def test_a_worker_with_other_weights_is_found_out(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="a worker has"):
-        embed(sequences(9), FakeSpec(weights_sha256="cd" * 32), Store(tmp_path, IDENTITY))
-    with pytest.raises(ConfigError, match="there is no model .*; there are kmer, esm2_t6"):
+    with pytest.raises(StoreError, match=r"a worker has another model\. Expected Identity.*, got Identity"):
+        embed_sequences(sequences(9), FakeSpec(weights_sha256="cd" * 32), Store(tmp_path, IDENTITY))
+    with pytest.raises(ConfigError, match="unknown model .*; there are kmer, esm2_t6"):
         open_store(tmp_path, ModelSpec("esm3"))
-    with pytest.raises(ConfigError, match="kmer has no weights"):
+    with pytest.raises(ConfigError, match="kmer has no weights, layer"):
         open_store(tmp_path, ModelSpec("kmer", layer=3))
 
 
 def test_a_worker_that_dies_is_one_clear_error(tmp_path: Path, reference: dict[str, bytes]) -> None:
     fatal = pl.concat([sequences(COUNT), frame(["A!"])])
-    with worker_pool(1) as pool, pytest.raises(WorkerError, match="take fewer workers.*goes on from there"):
-        embed(fatal, FakeSpec(), Store(tmp_path, IDENTITY), executor=pool, ahead=1)
+    with (
+        worker_pool(1) as pool,
+        pytest.raises(WorkerError, match="use fewer workers.*same command to continue"),
+    ):
+        embed_sequences(fatal, FakeSpec(), Store(tmp_path, IDENTITY), executor=pool, ahead=1)
     assert len(list(tmp_path.rglob("shards/*.npy"))) > 3
-    assert embed(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY)).there > 0
+    assert embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY)).stored > 0
     assert not [lock for lock in tmp_path.rglob("locks/*") if take(lock) is None]
 
 
@@ -270,7 +280,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
         f"import sys, time; sys.path.append({str(HERE)!r})\n"
         "from fake_model import FakeSpec\n"
-        "from homodb.etl.embeddings.tasks import identify, worker_pool\n"
+        "from homodb.etl.embeddings import identify, worker_pool\n"
         "if __name__ == '__main__':\n"
         "    pool = worker_pool(1)\n"
         "    pool.submit(identify, FakeSpec()).result()\n"
@@ -331,11 +341,9 @@ def test_esm2_interrupted_and_taken_up(tmp_path: Path, monkeypatch: pytest.Monke
     pytest.importorskip("esm", reason="makes the checkpoint")
     from checkpoint_files import fair_esm, save
 
-    from homodb.etl.embeddings.esm2 import Esm2
-
     name, wanted = "esm2_t6_8M_UR50D", sequences(40)
     spec = SmallTasks(name, weights=save(fair_esm(name), tmp_path / f"{name}.pt"), device="cpu")
-    assert embed(wanted, spec, open_store(tmp_path / "whole", spec)).embedded == 40
+    assert embed_sequences(wanted, spec, open_store(tmp_path / "whole", spec)).embedded == 40
     calls, real = [0], Esm2.embed
 
     def interrupted(self: Esm2, texts: Sequence[str]) -> object:
@@ -348,7 +356,7 @@ def test_esm2_interrupted_and_taken_up(tmp_path: Path, monkeypatch: pytest.Monke
     with monkeypatch.context() as patch:
         patch.setattr(Esm2, "embed", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            embed(wanted, spec, parts)
-    counts = embed(wanted.reverse(), spec, parts)
-    assert counts.there > 0 and counts.embedded > 0
+            embed_sequences(wanted, spec, parts)
+    counts = embed_sequences(wanted.reverse(), spec, parts)
+    assert counts.stored > 0 and counts.embedded > 0
     assert content(tmp_path / "parts") == content(tmp_path / "whole")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import hashlib
 import itertools
@@ -14,13 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS
-from homodb.etl.embeddings.encoder import Encoder
-from homodb.etl.embeddings.esm2 import Esm2, load
-from homodb.etl.embeddings.model import Identity, Long
-from homodb.etl.embeddings.pieces import LIMIT, OVERLAP, batches, cut, encode, window_starts
-from homodb.etl.embeddings.weights import LETTERS
-from homodb.schema.errors import ConfigError, InputError
+from homodb.etl.embeddings import CHECKPOINTS, Encoder, Esm2, Identity, Long, load_esm2
+from homodb.etl.embeddings.esm2 import LIMIT, OVERLAP, batches, cut, encode, window_starts
+from homodb.schema.errors import ConfigError, InputError, MissingPackageError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from checkpoint_files import fair_esm, mean_of, residues, save
@@ -29,6 +26,7 @@ torch = pytest.importorskip("torch", reason="torch is an extra")
 esm = pytest.importorskip("esm", reason="fair-esm, which results are compared with, is not installed")
 
 NAME = "esm2_t6_8M_UR50D"
+ALPHABET = esm.Alphabet.from_architecture("ESM-1b")
 RANDOM = random.Random(7)  # noqa: S311
 
 
@@ -48,7 +46,7 @@ def weights(module: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(weights: Path) -> Esm2:
-    return load(NAME, weights=weights, device="cpu")
+    return load_esm2(NAME, weights=weights, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +67,18 @@ def one_thread() -> Iterator[None]:
 MIXED = [protein(length) for length in (1, 2, 3, 30, 30, 31, 97, 256, 30)] + ["XBUZO" * 5, "M" * 40]
 
 
-def test_alphabet_is_fair_esms() -> None:
-    alphabet = esm.data.Alphabet.from_architecture("ESM-1b")
-    assert {letter: alphabet.get_idx(letter) for letter in LETTERS} == LETTERS
-    assert len(alphabet) == 33
-    assert set(LETTERS) == {one for one in alphabet.standard_toks if one.isalpha()}
+def test_letters_are_fair_esms() -> None:
+    letters = "".join(one for one in ALPHABET.standard_toks if one.isalpha())
+    assert len(letters) == 25
+    _, _, tokens = ALPHABET.get_batch_converter()([("", letters)])
+    (piece,) = cut(encode([letters], ALPHABET), Long.TRUNCATE)
+    (batch,) = batches([piece], 100, ALPHABET)
+    assert batch.tokens.tolist() == tokens[0].tolist()
 
 
 @pytest.mark.parametrize("layer", range(7))
 def test_every_layer_is_fair_esms(wanted: Any, weights: Path, layer: int) -> None:
-    found = load(NAME, weights=weights, layer=layer, device="cpu").embed(MIXED)
+    found = load_esm2(NAME, weights=weights, layer=layer, device="cpu").embed(MIXED)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted[layer], atol=1e-5, rtol=1e-5)
 
@@ -96,9 +96,9 @@ def test_long_proteins_are_truncated(model: Esm2, module: Any) -> None:
 
 
 def test_windows_count_every_residue_once(module: Any, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homodb.etl.embeddings.pieces.LIMIT", 100)
-    monkeypatch.setattr("homodb.etl.embeddings.pieces.OVERLAP", 25)
-    windowed = load(NAME, weights=weights, long=Long.WINDOW, device="cpu")
+    monkeypatch.setattr("homodb.etl.embeddings.esm2.LIMIT", 100)
+    monkeypatch.setattr("homodb.etl.embeddings.esm2.OVERLAP", 25)
+    windowed = load_esm2(NAME, weights=weights, long=Long.WINDOW, device="cpu")
     sequences = [protein(217), protein(50), protein(100), protein(101)]
     wanted = []
     for sequence, starts in zip(sequences, ([0, 58, 117], [0], [0], [0, 1]), strict=True):
@@ -124,8 +124,8 @@ def test_windows_cover_a_protein_with_enough_overlap(length: int) -> None:
 
 
 def test_pieces_fill_batches_without_loss() -> None:
-    pieces = cut(encode([protein(RANDOM.randint(1, 90)) for _ in range(200)]), Long.TRUNCATE)
-    made = list(batches(pieces, 256))
+    pieces = cut(encode([protein(RANDOM.randint(1, 90)) for _ in range(200)], ALPHABET), Long.TRUNCATE)
+    made = list(batches(pieces, 256, ALPHABET))
     assert sorted(number for batch in made for number in batch.proteins) == list(range(200))
     for batch in made:
         assert len(batch.tokens) <= 256
@@ -138,7 +138,7 @@ def test_a_vector_depends_on_no_other_sequence(model: Esm2, weights: Path) -> No
     order = RANDOM.sample(range(len(MIXED)), len(MIXED))
     np.testing.assert_allclose(model.embed([MIXED[i] for i in order]), together[order], atol=1e-5)
     for budget in (1, 64, 500):
-        found = load(NAME, weights=weights, device="cpu", batch_tokens=budget).embed(MIXED)
+        found = load_esm2(NAME, weights=weights, device="cpu", batch_tokens=budget).embed(MIXED)
         np.testing.assert_allclose(found, together, atol=1e-5)
     np.testing.assert_allclose(np.concatenate([model.embed([one]) for one in MIXED]), together, atol=1e-5)
 
@@ -155,7 +155,7 @@ def test_half_precision_points_the_same_way(module: Any, weights: Path, precisio
     sequences = [protein(length) for length in (1, 5, 60, 150)]
     for layer in (3, 6):
         wanted = mean_of(module, sequences, layer)
-        found = load(NAME, weights=weights, layer=layer, device="cpu", precision=precision).embed(sequences)
+        found = load_esm2(NAME, weights=weights, layer=layer, device="cpu", precision=precision).embed(sequences)
         cosine = (found * wanted).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(wanted, axis=1)
         assert cosine.min() > 0.999
 
@@ -175,19 +175,17 @@ def test_files_in_half_precision_and_of_other_settings(wanted: Any, tmp_path: Pa
     halved = fair_esm(NAME).half()
     path = save(halved, tmp_path / "half.pt")
     np.testing.assert_allclose(
-        load(NAME, weights=path, device="cpu").embed(MIXED[:8]), mean_of(halved.float(), MIXED[:8]), atol=1e-5
+        load_esm2(NAME, weights=path, device="cpu").embed(MIXED[:8]), mean_of(halved.float(), MIXED[:8]), atol=1e-5
     )
     whole = fair_esm(NAME)
     whole.token_dropout = False
     path = save(whole, tmp_path / "nodropout.pt")
-    found = load(NAME, weights=path, device="cpu").embed(MIXED[:5])
+    found = load_esm2(NAME, weights=path, device="cpu").embed(MIXED[:5])
     np.testing.assert_allclose(found, mean_of(whole, MIXED[:5]), atol=1e-5)
     assert not np.allclose(found, wanted[6, :5], atol=1e-3)
 
 
 def test_fair_esms_own_loader_takes_the_file_that_tests_make(module: Any, weights: Path) -> None:
-    import argparse
-
     with torch.serialization.safe_globals([argparse.Namespace]):
         data = torch.load(weights, weights_only=True)
     with pytest.warns(UserWarning, match="Regression weights"):
@@ -197,7 +195,7 @@ def test_fair_esms_own_loader_takes_the_file_that_tests_make(module: Any, weight
 
 def test_identity_knows_the_weights(model: Esm2, weights: Path, tmp_path: Path) -> None:
     assert model.identity.weights == hashlib.sha256(weights.read_bytes()).hexdigest()
-    other = load(NAME, weights=save(fair_esm(NAME, seed=1), tmp_path / "other.pt"), device="cpu")
+    other = load_esm2(NAME, weights=save(fair_esm(NAME, seed=1), tmp_path / "other.pt"), device="cpu")
     assert other.identity.weights != model.identity.weights
     assert dataclasses.replace(other.identity, weights=model.identity.weights) == model.identity
 
@@ -224,21 +222,26 @@ def test_j_is_read_as_unknown(model: Esm2) -> None:
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"model": "esm2"}, "there is no ESM2 checkpoint"),
-        ({"layer": 7}, "has layers 0 to 6, not 7"),
-        ({"layer": -1}, "not -1"),
-        ({"long": Long.WHOLE}, "truncate or window"),
-        ({"precision": "int8"}, "precision 'int8'"),
-        ({"device": "gpu"}, "device 'gpu'"),
-        ({"device": "cuda:7"}, "torch finds"),
-        ({"device": "cpu:x"}, "device 'cpu:x'"),
-        ({"batch_tokens": 0}, "batch_tokens is 0"),
+        ({"model": "esm2"}, "unknown ESM2 checkpoint 'esm2'"),
+        ({"layer": 7}, "has no layer 7. Expected 0 to 6"),
+        ({"layer": -1}, "has no layer -1"),
+        ({"long": Long.WHOLE}, "Expected long to be truncate or window, got whole"),
+        ({"precision": "int8"}, "unknown precision 'int8'"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"device": "cuda:7"}, "device cuda:7 is not available"),
+        ({"device": "cpu:x"}, "unknown device 'cpu:x'"),
+        ({"batch_tokens": 0}, "batch_tokens of at least 1, got 0"),
         ({"weights": Path("no.pt")}, "no such file"),
     ],
 )
 def test_settings_that_do_not_exist(weights: Path, settings: dict[str, Any], match: str) -> None:
     with pytest.raises(ConfigError, match=match):
-        load(**{"model": NAME, "weights": weights, "device": "cpu"} | settings)
+        load_esm2(**{"model": NAME, "weights": weights, "device": "cpu"} | settings)
+
+
+def settings(**changes: Any) -> argparse.Namespace:
+    shape = {"encoder_layers": 6, "encoder_embed_dim": 320, "encoder_attention_heads": 20, "token_dropout": True}
+    return argparse.Namespace(**shape | changes)
 
 
 class TestFilesThatAreNoCheckpoint:
@@ -248,41 +251,95 @@ class TestFilesThatAreNoCheckpoint:
         path = tmp_path / "cut.pt"
         path.write_bytes(content[: int(len(content) * share)])
         with pytest.raises(InputError, match="cut short"):
-            load(NAME, weights=path)
+            load_esm2(NAME, weights=path)
 
     @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x80\x02}q\x00." * 9])
     def test_something_else(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "else.pt"
         path.write_bytes(content)
         with pytest.raises(InputError, match="is not a checkpoint of torch"):
-            load(NAME, weights=path)
+            load_esm2(NAME, weights=path)
 
     def test_another_zip(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x=np.zeros(3))
         with pytest.raises(InputError, match="not a checkpoint"):
-            load(NAME, weights=tmp_path / "a.npz")
+            load_esm2(NAME, weights=tmp_path / "a.npz")
 
     def test_code(self, tmp_path: Path) -> None:
         torch.save({"cfg": Path("x"), "model": {}}, tmp_path / "code.pt")
         with pytest.raises(InputError, match="not loaded.*Path"):
-            load(NAME, weights=tmp_path / "code.pt")
+            load_esm2(NAME, weights=tmp_path / "code.pt")
 
-    @pytest.mark.parametrize("document", [{"a": 1}, [1], {"cfg": {"model": {}}, "model": {}}, {"cfg": 1, "model": 2}])
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"a": 1},
+            [1],
+            {"cfg": {"model": {}}, "model": {}},
+            {"cfg": 1, "model": 2},
+            {"cfg": {"model": settings()}, "model": 2},
+            {"cfg": {"model": settings()}, "model": {1: torch.zeros(2)}},
+            {"cfg": {"model": settings(encoder_layers="6")}, "model": {}},
+            {"cfg": {"model": settings(token_dropout=None)}, "model": {}},
+            {"cfg": {"model": settings(encoder_embed_dim=torch.zeros(3))}, "model": {}},
+            {"cfg": {"model": settings(encoder_embed_dim=torch.zeros(1, dtype=int, device="meta"))}, "model": {}},
+        ],
+    )
     def test_other_things_of_torch(self, tmp_path: Path, document: object) -> None:
         torch.save(document, tmp_path / "other.pt")
-        with pytest.raises(InputError, match="no checkpoint of ESM2"):
-            load(NAME, weights=tmp_path / "other.pt")
+        with pytest.raises(InputError, match="not a checkpoint of ESM2"):
+            load_esm2(NAME, weights=tmp_path / "other.pt")
 
     def test_another_model(self, weights: Path) -> None:
         for name in CHECKPOINTS:
             if name != NAME:
-                with pytest.raises(InputError, match=f"is not {name} .has 6 layers of 320 dimensions and 20 heads"):
-                    load(name, weights=weights)
+                with pytest.raises(InputError, match=f"is not {name} .expected .* layers of .*, got 6 of 320 and 20"):
+                    load_esm2(name, weights=weights)
 
     def test_settings_and_tensors_that_disagree(self, module: Any, tmp_path: Path) -> None:
         path = save(module, tmp_path / "liar.pt", encoder_layers=12, encoder_embed_dim=480)
-        with pytest.raises(
-            InputError, match=r"embed_tokens.weight: \(33, 320\) where \(33, 480\) was wanted"
-        ) as caught:
-            load("esm2_t12_35M_UR50D", weights=path)
-        assert caught.value.totals["a tensor is missing"] == 16 * 6
+        kind = "does not hold the tensors of esm2_t12_35M_UR50D"
+        with pytest.raises(InputError, match=kind + r" \(Missing key.*layers\.\d+\.") as caught:
+            load_esm2("esm2_t12_35M_UR50D", weights=path)
+        assert caught.value.totals == {kind: 1}
+
+    @pytest.mark.parametrize(
+        ("change", "match"),
+        [
+            (lambda tensor: tensor[:-1], r"size mismatch for layers.3.fc1.weight.*\[1279, 320\].*\[1280, 320\]"),
+            (lambda tensor: tensor.to_sparse(), "Missing key.*layers.3.fc1.weight"),
+            (lambda tensor: tensor.to(torch.complex64), "Missing key.*layers.3.fc1.weight"),
+            (lambda tensor: tensor.to(torch.int8), "Missing key.*layers.3.fc1.weight"),
+            (lambda tensor: tensor.to("meta"), "Missing key.*layers.3.fc1.weight"),
+            (lambda tensor: {"weight": tensor}, "Missing key.*layers.3.fc1.weight"),
+        ],
+    )
+    def test_a_tensor_of_another_kind(self, module: Any, tmp_path: Path, change: Any, match: str) -> None:
+        path = save(module, tmp_path / "odd.pt", {"encoder.sentence_encoder.layers.3.fc1.weight": change})
+        with pytest.raises(InputError, match=match):
+            load_esm2(NAME, weights=path)
+
+    def test_rotary_frequencies_that_differ_between_layers(self, module: Any, tmp_path: Path) -> None:
+        name = "encoder.sentence_encoder.layers.3.self_attn.rot_emb.inv_freq"
+        path = save(module, tmp_path / "turned.pt", {name: lambda tensor: 2 * tensor})
+        with pytest.raises(InputError, match="frequencies that differ"):
+            load_esm2(NAME, weights=path)
+
+
+@pytest.mark.parametrize(("missing", "package"), [("torch", "torch"), ("esm", "fair-esm")])
+def test_without_the_extra(weights: Path, monkeypatch: pytest.MonkeyPatch, missing: str, package: str) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingPackageError, match=rf"ESM2 needs {package}, .*pip install 'homodb\[etl\]'"):
+        load_esm2(NAME, weights=weights)
+
+
+def test_another_package_called_esm(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "esm").mkdir()
+    (tmp_path / "esm" / "__init__.py").touch()
+    (tmp_path / "esm" / "pretrained.py").write_text("ESM3_sm_open_v0 = None")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "esm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingPackageError, match="ESM2 needs fair-esm"):
+        load_esm2(NAME, weights=weights)

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.etl.embeddings import pooling
-from homodb.etl.embeddings.pooling import NMD, Entry, Pooling, entering, pool
+from homodb.etl.embeddings import NMD, Pooling, ProteinFilter, filter_proteins, pool, pooling
 
 BIOTYPES = st.sampled_from(["protein_coding", NMD, "IG_V_gene", None])
 PROTEINS = st.lists(
@@ -86,8 +85,8 @@ def test_blocks_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_short_proteins_and_other_biotypes_do_not_enter_and_are_counted() -> None:
     proteins = frame_of([(1, 0, 2, "IG_D_gene", True), (1, 1, 40, "IG_V_gene", False), (2, 2, 50, None, True)])
-    kept, counts = entering(proteins, Entry(min_length=10, biotypes=("protein_coding",)))
+    kept, counts = filter_proteins(proteins, ProteinFilter(min_length=10, biotypes=("protein_coding",)))
     assert kept["stable_id"].to_list() == ["P002"]  # of unknown biotype: nothing speaks against it
     assert list(counts.values()) == [1, 1]
-    assert entering(proteins, Entry())[1] == {}
-    assert entering(proteins, Entry())[0].equals(proteins)
+    assert filter_proteins(proteins, ProteinFilter())[1] == {}
+    assert filter_proteins(proteins, ProteinFilter())[0].equals(proteins)

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.embeddings.sequences import INTERNAL_STOP, unique_sequences, usable
-from homodb.etl.sources import proteome
-from homodb.etl.sources.records import PROTEINS
+from homodb.etl.embeddings import INTERNAL_STOP, drop_internal_stops, unique_sequences
+from homodb.etl.sources import PROTEINS, read_proteome
 from homodb.schema.species import Species, find
 
 SEQUENCES = st.lists(st.text("ACX*", min_size=1, max_size=4).map(lambda text: text.strip("*") or "M"), max_size=25)
@@ -39,9 +38,9 @@ def frame_of(sequences: list[str]) -> pl.DataFrame:
 
 @settings(deadline=None, max_examples=30)
 @given(SEQUENCES)
-def test_usable_drops_and_counts_stops_inside(sequences: list[str]) -> None:
+def test_drops_and_counts_stops_inside(sequences: list[str]) -> None:
     proteins = frame_of(sequences)
-    kept, left_out = usable(proteins)
+    kept, left_out = drop_internal_stops(proteins)
     assert kept["stable_id"].to_list() == [f"P{n:03}" for n, text in enumerate(sequences) if "*" not in text]
     assert kept.schema == proteins.schema
     stopped = sum("*" in text for text in sequences)
@@ -62,19 +61,19 @@ def test_each_sequence_once_in_an_order_of_its_own(sequences: list[str], shuffle
 
 
 def test_nothing_gives_nothing() -> None:
-    kept, left_out = usable(frame_of([]))
+    kept, left_out = drop_internal_stops(frame_of([]))
     assert kept.is_empty() and not left_out and unique_sequences(kept).is_empty()
 
 
 @pytest.mark.shared
 def test_real_proteomes(shared_data: Path) -> None:
     def read(file: str, species: Species) -> pl.DataFrame:
-        return pl.DataFrame(pl.from_arrow(proteome.read(shared_data / "proteomes" / file, species).proteins))
+        return pl.DataFrame(pl.from_arrow(read_proteome(shared_data / "proteomes" / file, species).proteins))
 
     yeast = read("Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz", find("saccharomyces_cerevisiae"))
     human = read("Homo_sapiens.ensembl85.small.fa.gz", find("human"))
     both = pl.concat([yeast, human, human.with_columns(species=pl.lit(99, pl.Int16))])
-    kept, left_out = usable(both)
+    kept, left_out = drop_internal_stops(both)
     stopped = sum("*" in text for text in both["sequence"])
     assert kept.height + sum(left_out.values()) == both.height and left_out.get(INTERNAL_STOP, 0) == stopped
     found = unique_sequences(kept)

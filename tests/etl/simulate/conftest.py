@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.etl.simulate import Progress, Settings, Summary, simulate
 
 SETTINGS = Settings(
@@ -35,5 +35,5 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 @pytest.fixture(scope="session")
 def simulated_release(simulated: Simulated) -> Path:
     folder = simulated.folder.parent / "release"
-    build(simulated.summary.config, folder)
+    build_release(simulated.summary.config, folder)
     return folder

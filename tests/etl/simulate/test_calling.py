@@ -8,11 +8,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from homodb.etl.simulate import Settings
-from homodb.etl.simulate.calling import FALSE_PAIR, MISSED, RETYPED, SPLIT, WRONG_TYPE, Calls, call, confident
-from homodb.etl.simulate.families import GeneTrees, Role, grow
-from homodb.etl.simulate.histories import Histories, read_histories
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate import (
+    FALSE_PAIR,
+    MISSED,
+    RETYPED,
+    SPLIT,
+    WRONG_TYPE,
+    Calls,
+    GeneTrees,
+    Histories,
+    Role,
+    Settings,
+    call_orthologs,
+    grow_families,
+    is_confident,
+    read_histories,
+    species_tree,
+)
 
 SETTINGS = Settings(
     species=4, genes=1_500, seed=4, duplication=0.001, missed=0.1, split=0.4, wrong_type=0.05, false_pairs=0.03
@@ -23,9 +35,9 @@ Clade = tuple[GeneTrees, Histories, Calls]
 @pytest.fixture(scope="module")
 def clade() -> Clade:
     tree = species_tree(4)
-    trees = grow(tree, SETTINGS)
+    trees = grow_families(tree, SETTINGS)
     histories = read_histories(trees, tree)
-    return trees, histories, call(trees, histories, SETTINGS)
+    return trees, histories, call_orthologs(trees, histories, SETTINGS)
 
 
 def near(seen: int, trials: int, chance: float) -> bool:
@@ -88,8 +100,8 @@ def test_types_of_what_is_left_of_a_torn_group_follow_its_parts(clade: Clade) ->
 def test_without_errors_the_truth_is_called() -> None:
     tree = species_tree(3)
     settings = replace(SETTINGS, species=3, genes=100, missed=0.0, split=0.0, wrong_type=0.0, false_pairs=0.0)
-    trees = grow(tree, settings)
-    calls = call(trees, read_histories(trees, tree), settings)
+    trees = grow_families(tree, settings)
+    calls = call_orthologs(trees, read_histories(trees, tree), settings)
     assert np.array_equal(calls.true_type, calls.called_type) and not calls.error.any()
 
 
@@ -98,5 +110,5 @@ def test_confidence_needs_identity_and_conserved_order() -> None:
     identity = np.array([60.0, 40, 60, 79, 81, 30, 30])
     goc = np.array([75, 100, 50, 100, 100, -1, -1])
     wga = np.array([0.0, 100, 70, 100, 100, -1, -1])
-    assert confident(divergence, identity, goc, wga).tolist() == [True, False, False, False, True, True, True]
-    assert not confident(np.array([87.0]), np.array([np.nan]), np.array([100]), np.array([100.0]))[0]
+    assert is_confident(divergence, identity, goc, wga).tolist() == [True, False, False, False, True, True, True]
+    assert not is_confident(np.array([87.0]), np.array([np.nan]), np.array([100]), np.array([100.0]))[0]

@@ -8,14 +8,21 @@ import anndata
 import numpy as np
 import pytest
 
-from homodb.etl.simulate import Settings
-from homodb.etl.simulate.annotation import Annotation, annotate
-from homodb.etl.simulate.cells import counts, design
-from homodb.etl.simulate.expression import Expression, express
-from homodb.etl.simulate.families import GeneTrees, grow
-from homodb.etl.simulate.genome import lay_out
-from homodb.etl.simulate.histories import Histories, read_histories
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate import (
+    Annotation,
+    Expression,
+    GeneTrees,
+    Histories,
+    Settings,
+    annotate_genes,
+    design_cells,
+    draw_counts,
+    draw_expression,
+    grow_families,
+    lay_out_genome,
+    read_histories,
+    species_tree,
+)
 
 SETTINGS = Settings(
     species=3, genes=200, cells=1_800, seed=9, duplication=0.002, dispersion=0.0, dropout=0.0, ambient=0.0,
@@ -27,21 +34,21 @@ Clade = tuple[GeneTrees, Histories, Annotation, Expression]
 @pytest.fixture(scope="module")
 def clade() -> Clade:
     tree = species_tree(3)
-    trees = grow(tree, SETTINGS)
+    trees = grow_families(tree, SETTINGS)
     histories = read_histories(trees, tree)
-    annotation = annotate(trees, tree, histories, lay_out(trees, tree, histories, SETTINGS), SETTINGS)
-    return trees, histories, annotation, express(trees, tree, histories, SETTINGS)
+    annotation = annotate_genes(trees, tree, histories, lay_out_genome(trees, tree, histories, SETTINGS), SETTINGS)
+    return trees, histories, annotation, draw_expression(trees, tree, histories, SETTINGS)
 
 
 def drawn(clade: Clade, settings: Settings) -> tuple[np.ndarray, np.ndarray, object]:
-    plan = design(0, clade[2], clade[3], settings)
+    plan = design_cells(0, clade[2], clade[3], settings)
     cells = len(plan.types)
-    return counts(plan, plan.soup(), 0, cells, settings, settings.stream("test")), plan.profile, plan
+    return draw_counts(plan, plan.soup(), 0, cells, settings, settings.stream("test")), plan.profile, plan
 
 
 def test_means_of_a_type_are_those_of_its_programme(clade: Clade) -> None:
-    plan = design(0, clade[2], clade[3], SETTINGS)
-    table = counts(plan, plan.soup(), 0, len(plan.types), SETTINGS, SETTINGS.stream("test"))
+    plan = design_cells(0, clade[2], clade[3], SETTINGS)
+    table = draw_counts(plan, plan.soup(), 0, len(plan.types), SETTINGS, SETTINGS.stream("test"))
     scores = []
     for kind in np.unique(plan.types):
         for donor in range(SETTINGS.donors):
@@ -57,8 +64,8 @@ def test_means_of_a_type_are_those_of_its_programme(clade: Clade) -> None:
 
 def test_ambient_reads_come_from_the_donors_soup(clade: Clade) -> None:
     settings = Settings(**{**SETTINGS.__dict__, "ambient": 0.3})
-    plan = design(0, clade[2], clade[3], settings)
-    table = counts(plan, plan.soup(), 0, len(plan.types), settings, settings.stream("test"))
+    plan = design_cells(0, clade[2], clade[3], settings)
+    table = draw_counts(plan, plan.soup(), 0, len(plan.types), settings, settings.stream("test"))
     weight = plan.depth * plan.ambient
     expected = np.zeros(table.shape[1])
     for donor in range(settings.donors):

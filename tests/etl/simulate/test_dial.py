@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
 from homodb.query.exam import exam
 from homodb.query.exam.result import Exam
@@ -23,7 +23,7 @@ CLADE: dict[str, Any] = {
 def examined(folder: Path, **dials: float) -> tuple[pl.DataFrame, Exam]:
     """Return the true pairs that errors can meet (proteins, not of mitochondria), and the scores."""
     simulate(folder / "sim", Settings(**CLADE | dials))
-    build(folder / "sim" / "biomart.toml", folder / "release")
+    build_release(folder / "sim" / "biomart.toml", folder / "release")
     paths = {name: folder / "sim" / f"{name}.tsv.gz" for name in ("truth", "truth_genes")}
     truth, genes = (pl.read_csv(path, separator="\t", infer_schema_length=0) for path in paths.values())
     own = genes.filter(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from homodb.etl.simulate import Settings
-from homodb.etl.simulate.families import _PRONE, GeneTrees, Kind, Role, grow
-from homodb.etl.simulate.tree import SpeciesTree, species_tree
+from homodb.etl.simulate import GeneTrees, Kind, Role, Settings, SpeciesTree, grow_families, species_tree
+from homodb.etl.simulate.families import _PRONE
 
 SETTINGS = Settings(species=5, genes=3_000, seed=3, duplication=0.002, loss=0.0015, birth=0.0002, bursts=0.0)
 
@@ -19,7 +18,7 @@ def tree() -> SpeciesTree:
 
 @pytest.fixture(scope="module")
 def trees(tree: SpeciesTree) -> GeneTrees:
-    return grow(tree, SETTINGS)
+    return grow_families(tree, SETTINGS)
 
 
 def exposure(trees: GeneTrees, *, stem: bool) -> float:
@@ -46,7 +45,7 @@ def test_families_are_born_at_their_rate(trees: GeneTrees, tree: SpeciesTree) ->
 
 def test_bursts_meet_their_share_of_families(tree: SpeciesTree) -> None:
     settings = Settings(species=5, genes=10_000, seed=5, duplication=0.0, loss=0.0, birth=0.0, bursts=0.0002)
-    trees = grow(tree, settings)
+    trees = grow_families(tree, settings)
     coding = int((trees.role == Role.CODING).sum())
     lengths = np.array([tree.start(node) - tree.age[node] for node in range(len(tree.parent))])
     chance = _PRONE * -np.expm1(-settings.bursts / _PRONE * lengths)
@@ -56,7 +55,7 @@ def test_bursts_meet_their_share_of_families(tree: SpeciesTree) -> None:
 
 def test_with_no_event_every_family_has_one_gene_in_every_species(tree: SpeciesTree) -> None:
     settings = Settings(species=5, genes=200, duplication=0.0, loss=0.0, birth=0.0, bursts=0.0, non_coding=0.0)
-    trees = grow(tree, settings)
+    trees = grow_families(tree, settings)
     genes = np.bincount(trees.family[trees.kind == Kind.GENE])
     assert set(genes) == {5}
     assert set(trees.kind) == {Kind.ORIGIN, Kind.SPECIATION, Kind.GENE}

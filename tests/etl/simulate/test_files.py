@@ -9,9 +9,16 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.etl.build import build
-from homodb.etl.config_toml import read_config
-from homodb.etl.sources import annotation, biomart, compara, history, proteome, synonyms, xref
+from homodb.etl import build_release, read_config
+from homodb.etl.sources import (
+    read_annotation,
+    read_biomart,
+    read_compara,
+    read_history,
+    read_proteome,
+    read_synonyms,
+    read_xrefs,
+)
 from homodb.schema.species import find
 
 
@@ -53,12 +60,12 @@ def test_every_file_reads_back(simulated: Any, genes: pl.DataFrame) -> None:
     for entry in config.species:
         own = genes.filter(pl.col("species") == entry.species.name)
         assert entry.proteome and entry.annotation and entry.synonyms and entry.history
-        told = proteome.read(entry.proteome.path, entry.species)
+        told = read_proteome(entry.proteome.path, entry.species)
         assert told.skipped == {}
         proteins += told.kept
         coding = own.filter(pl.col("biotype") == "protein_coding")
         assert set(told.genes["stable_id"].to_pylist()) == set(coding["stable_id"])
-        annotated = annotation.read(entry.annotation.path, entry.species)
+        annotated = read_annotation(entry.annotation.path, entry.species)
         assert set(annotated.skipped) <= {"feature exon"}
         assert set(annotated.genes["stable_id"].to_pylist()) == set(own["stable_id"])
         assert annotated.canonical.num_rows == own.height
@@ -66,9 +73,9 @@ def test_every_file_reads_back(simulated: Any, genes: pl.DataFrame) -> None:
         for column in ("version", "symbol", "biotype", "region", "region_start", "region_end", "strand"):
             assert agreed[column].equals(agreed[f"{column}_p"], null_equal=True), column
         for source in entry.xrefs:
-            assert xref.read(source.path, entry.species).skipped == {}
-        assert synonyms.read(entry.synonyms.path, entry.species).skipped == {}
-        assert history.read(entry.history.path, entry.species).skipped == {}
+            assert read_xrefs(source.path, entry.species).skipped == {}
+        assert read_synonyms(entry.synonyms.path, entry.species).skipped == {}
+        assert read_history(entry.history.path, entry.species).skipped == {}
     assert proteins == simulated.summary.proteins
 
 
@@ -80,7 +87,7 @@ def test_dumps_part_the_pairs_and_hold_what_was_called(
     paths = {source.path for entry in config.homologies for source in entry.paths}
     found, holders = [], {}
     for path in sorted(paths):
-        reading = compara.read(path, pairs)
+        reading = read_compara(path, pairs)
         assert set(reading.skipped) <= {"other_paralog", "within_species_paralog"}
         frame = pl.DataFrame(reading.homologies)
         found.append(frame)
@@ -101,7 +108,7 @@ def test_dumps_part_the_pairs_and_hold_what_was_called(
     assert errors["error"].n_unique() == 5
     biomart_rows = 0
     for entry in read_config(simulated.folder / "biomart.toml").homologies:
-        reading = biomart.read(entry.paths[0].path, entry.source, entry.target)
+        reading = read_biomart(entry.paths[0].path, entry.source, entry.target)
         own = ensembl.filter(
             (pl.col("species_a") == entry.source.number) & (pl.col("species_b") == entry.target.number)
         )
@@ -128,7 +135,7 @@ def test_measured_identity_is_that_of_the_proteins(simulated: Any, truth: pl.Dat
     sequences = {}
     for entry in config.species:
         assert entry.proteome
-        for row in proteome.read(entry.proteome.path, entry.species).proteins.to_pylist():
+        for row in read_proteome(entry.proteome.path, entry.species).proteins.to_pylist():
             sequences.setdefault(row["gene_id"], row["sequence"])  # the canonical one stands first
     checked = 0
     for a, b, identity in truth.select("source_id", "target_id", "identity").drop_nulls().iter_rows():
@@ -158,7 +165,7 @@ def test_a_release_builds_and_its_ens_m2m_is_what_was_called(
         kept = expected.filter(pl.col("homology_type") == "ortholog_one2one").select("source_id", "target_id")
         assert sorted(one.rows()) == sorted(kept.rows())
     folder = simulated_release.parent / "biomart"
-    build(simulated.folder / "biomart.toml", folder)
+    build_release(simulated.folder / "biomart.toml", folder)
     with homodb.open(folder) as release:
         both = release.sql("SELECT count(*) FROM ens_m2m").item()
     assert both == 2 * expected.height

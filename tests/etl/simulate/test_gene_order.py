@@ -8,12 +8,20 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from homodb.etl.simulate import Settings
-from homodb.etl.simulate.families import Role, grow
-from homodb.etl.simulate.gene_order import conserved_order, in_alignment
-from homodb.etl.simulate.genome import CHROMOSOME, Genome, _jump, _rearrange, lay_out
-from homodb.etl.simulate.histories import Histories, read_histories
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate import (
+    CHROMOSOME,
+    Genome,
+    Histories,
+    Role,
+    Settings,
+    conserved_order,
+    grow_families,
+    in_alignment,
+    lay_out_genome,
+    read_histories,
+    species_tree,
+)
+from homodb.etl.simulate.genome import _jump, _rearrange
 
 Pair = tuple[int, int, int]
 Place = tuple[int, int, bool]
@@ -156,9 +164,9 @@ def test_moves_lose_no_gene_and_turn_what_is_turned(events: int) -> None:
 def test_near_species_keep_more_of_their_order() -> None:
     settings = Settings(species=8, genes=1_000, seed=2)
     tree = species_tree(8)
-    trees = grow(tree, settings)
+    trees = grow_families(tree, settings)
     histories = read_histories(trees, tree)
-    genome = lay_out(trees, tree, histories, settings)
+    genome = lay_out_genome(trees, tree, histories, settings)
     coding = trees.role[histories.family[histories.orthologs["a"]]] == Role.CODING
     a, b = histories.orthologs["a"][coding], histories.orthologs["b"][coding]
     goc = conserved_order(a, b, histories.orthologs["group"][coding], histories, genome)

@@ -7,10 +7,18 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from homodb.etl.simulate import Settings
-from homodb.etl.simulate.families import GeneTrees, Kind, Role, grow
-from homodb.etl.simulate.histories import TYPES, Histories, read_histories
-from homodb.etl.simulate.tree import SpeciesTree, species_tree
+from homodb.etl.simulate import (
+    TYPES,
+    GeneTrees,
+    Histories,
+    Kind,
+    Role,
+    Settings,
+    SpeciesTree,
+    grow_families,
+    read_histories,
+    species_tree,
+)
 
 Clade = tuple[SpeciesTree, GeneTrees, Histories]
 
@@ -20,7 +28,7 @@ def clade(request: pytest.FixtureRequest) -> Clade:
     species, seed = request.param
     settings = Settings(species=species, genes=120, seed=seed, duplication=0.002, loss=0.001, bursts=0.0004)
     tree = species_tree(species)
-    trees = grow(tree, settings)
+    trees = grow_families(tree, settings)
     return tree, trees, read_histories(trees, tree)
 
 

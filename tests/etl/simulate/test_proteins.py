@@ -7,19 +7,28 @@ import pytest
 from scipy.linalg import expm
 from scipy.stats import chisquare
 
-from homodb.etl.simulate import Settings
-from homodb.etl.simulate.exchange import UNKNOWN, frequencies, rate_matrix
-from homodb.etl.simulate.families import GeneTrees, Kind, grow
-from homodb.etl.simulate.pace import Plan, plan
-from homodb.etl.simulate.proteins import Block, _Evolution, evolve
-from homodb.etl.simulate.tree import species_tree
+from homodb.etl.simulate import (
+    UNKNOWN,
+    Block,
+    GeneTrees,
+    Kind,
+    ProteinPlan,
+    Settings,
+    amino_acid_frequencies,
+    evolve_proteins,
+    grow_families,
+    plan_proteins,
+    rate_matrix,
+    species_tree,
+)
+from homodb.etl.simulate.proteins import _Evolution
 
 FAMILIES, LENGTH = 80, 400
 
 
 def changed(times: np.ndarray) -> np.ndarray:
     """Return the chances of ending in each residue, times x from x to, by an eigendecomposition."""
-    root = np.sqrt(frequencies())
+    root = np.sqrt(amino_acid_frequencies())
     values, vectors = np.linalg.eigh(root[:, None] * rate_matrix() / root)
     left, right = vectors / root[:, None], vectors * root[:, None]
     return np.einsum("ik,tk,jk->tij", left, np.exp(np.outer(times, values)), right)
@@ -50,13 +59,13 @@ def evolved(distance: float, settings: Settings) -> tuple[Block, np.ndarray]:
     """Return a block whose genes are so far apart, and the rate of every column."""
     trees = pairs_of_genes()
     change = np.tile([0, 0, distance / 2, distance / 2], FAMILIES)
-    drawn = Plan(np.full(FAMILIES, LENGTH), np.ones(FAMILIES), change)
+    drawn = ProteinPlan(np.full(FAMILIES, LENGTH), np.ones(FAMILIES), change)
     run = _Evolution(trees, drawn, settings, np.arange(FAMILIES), np.arange(4 * FAMILIES), settings.stream("test"))
     return run.run(), run.rates
 
 
 def test_lg_is_reversible_and_scaled() -> None:
-    flow = frequencies()[:, None] * rate_matrix()
+    flow = amino_acid_frequencies()[:, None] * rate_matrix()
     np.testing.assert_allclose(flow, flow.T, atol=1e-12)
     np.testing.assert_allclose(rate_matrix().sum(axis=1), 0, atol=1e-12)
     assert -np.diag(flow).sum() == pytest.approx(1)
@@ -67,10 +76,10 @@ def test_identity_is_what_the_branch_lengths_make_expected(distance: float) -> N
     block, rates = evolved(distance, Settings(indels=0.0))
     genes = np.arange(FAMILIES) * 4
     same = block.identical(genes + 2, genes + 3)
-    chance = np.einsum("i,tii->t", frequencies(), changed(rates * distance))
+    chance = np.einsum("i,tii->t", amino_acid_frequencies(), changed(rates * distance))
     variance = (chance * (1 - chance)).sum()
     assert abs(same.sum() - chance.sum()) < 4 * np.sqrt(variance)
-    wrong = np.einsum("i,tii->t", frequencies(), changed(rates * distance * 1.2))
+    wrong = np.einsum("i,tii->t", amino_acid_frequencies(), changed(rates * distance * 1.2))
     assert abs(same.sum() - wrong.sum()) > 4 * np.sqrt(variance)  # a fifth more change would be seen
 
 
@@ -92,13 +101,13 @@ def test_a_fresh_protein_has_the_frequencies_of_lg() -> None:
     block, _ = evolved(0.0, Settings(indels=0.0))
     first = block.residues.reshape(FAMILIES, 4, LENGTH)[:, 0, 1:]
     seen = np.bincount(first.ravel(), minlength=21)[1:]
-    assert chisquare(seen, frequencies() * seen.sum()).pvalue > 1e-4
+    assert chisquare(seen, amino_acid_frequencies() * seen.sum()).pvalue > 1e-4
 
 
 def test_insertions_and_deletions_come_at_their_rate() -> None:
     settings = Settings(indels=0.1)
     trees = pairs_of_genes()
-    drawn = Plan(np.full(FAMILIES, LENGTH), np.ones(FAMILIES), np.tile([0, 0, 0.5, 0.5], FAMILIES))
+    drawn = ProteinPlan(np.full(FAMILIES, LENGTH), np.ones(FAMILIES), np.tile([0, 0, 0.5, 0.5], FAMILIES))
     run = _Evolution(trees, drawn, settings, np.arange(FAMILIES), np.arange(4 * FAMILIES), settings.stream("test"))
     open_sites = 2 * 0.5 * int((~run.kept).sum())
     for events in (run.inserted, run.deleted):
@@ -116,9 +125,9 @@ def test_insertions_and_deletions_come_at_their_rate() -> None:
 
 def test_counted_identity_is_that_of_the_alignment(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(species=4, genes=60, seed=2, duplication=0.003)
-    trees = grow(species_tree(4), settings)
+    trees = grow_families(species_tree(4), settings)
     checked = 0
-    for block in evolve(trees, plan(trees, settings), settings):
+    for block in evolve_proteins(trees, plan_proteins(trees, settings), settings):
         genes = [node for node in block.nodes.tolist() if trees.kind[node] == Kind.GENE]
         for node in genes:
             block.hide(node, 0.1, 0.3)

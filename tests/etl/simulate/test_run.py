@@ -89,7 +89,7 @@ def test_everything_says_that_it_is_simulated(simulated: Any) -> None:
         ({"missed": 1.5}, "missed is 1.5, wanted a number from 0 to 1"),
         ({"birth": float("inf")}, "birth is inf"),
         ({"donors": 0}, "donors is 0"),
-        ({"duplication": 0.05}, "duplication is 0.05, with which families would grow without bound"),
+        ({"duplication": 0.05}, "duplication is too high: families would grow without bound"),
     ],
 )
 def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
@@ -102,7 +102,7 @@ def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="is in use; give a new or empty folder"):
+    with pytest.raises(OutputError, match="is not empty. Use a new or empty folder"):
         simulate(tmp_path / "sim", TINY)
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot be made, since"):

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import history, synonyms, xref
-from homodb.etl.sources.records import ALIASES, Reading
+from homodb.etl.sources import ALIASES, Reading, read_history, read_synonyms, read_xrefs
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
 
@@ -44,7 +43,7 @@ def aliases(reading: Reading) -> list[tuple[str, str, str]]:
 
 def test_entrez(tmp_path: Path) -> None:
     reading = read(
-        xref.read,
+        read_xrefs,
         tmp_path,
         DUMP
         + row("ENSG00000223972", "102725121", "EntrezGene")
@@ -62,7 +61,7 @@ def test_entrez(tmp_path: Path) -> None:
 
 def test_uniprot(tmp_path: Path) -> None:
     reading = read(
-        xref.read,
+        read_xrefs,
         tmp_path,
         DUMP
         + row("ENSG00000186092", "Q8NH21", "Uniprot/SWISSPROT")
@@ -75,7 +74,7 @@ def test_uniprot(tmp_path: Path) -> None:
         ("ENSG00000186092", "A0A2U3U0J3", "uniprot"),
         ("ENSG00000186092", "Q8NH21", "uniprot"),
     ]
-    assert reading.skipped == {"Uniprot_gn, no accession": 1, "Uniprot_isoform": 1}
+    assert reading.skipped == {"Uniprot_gn, not an accession": 1, "Uniprot_isoform": 1}
 
 
 def test_refseq(tmp_path: Path) -> None:
@@ -85,7 +84,7 @@ def test_refseq(tmp_path: Path) -> None:
         row("ENSG00000175899", accession, f"RefSeq_{database}")
         for accession, database in zip(accessions, databases, strict=True)
     )
-    reading = read(xref.read, tmp_path, DUMP + content + row("ENSG00000175899", "NC_000012.12", "RefSeq_genomic"))
+    reading = read(read_xrefs, tmp_path, DUMP + content + row("ENSG00000175899", "NC_000012.12", "RefSeq_genomic"))
     assert aliases(reading) == [
         ("ENSG00000175899", accession.partition(".")[0], "refseq") for accession in sorted(accessions)
     ]
@@ -93,7 +92,7 @@ def test_refseq(tmp_path: Path) -> None:
 
 
 def test_names_of_genes_with_dots_stay_whole(tmp_path: Path) -> None:
-    reading = read(xref.read, tmp_path, DUMP + row("F54D5.1", "174387", "EntrezGene"))
+    reading = read(read_xrefs, tmp_path, DUMP + row("F54D5.1", "174387", "EntrezGene"))
     assert aliases(reading) == [("F54D5.1", "174387", "entrez")]
 
 
@@ -110,7 +109,7 @@ def test_names_of_genes_with_dots_stay_whole(tmp_path: Path) -> None:
 def test_synonyms(tmp_path: Path, header: tuple[str, str], delimiter: str) -> None:
     rows = [("x", *header), ("1", "ENSG00000223972.5", "DDX11"), ("2", "ENSG00000223972", "WASH9P")]
     rows += [("3", "ENSG00000223972", "DDX11"), ("4", "ENSG00000000003", ""), ("5", "Y74C9A.2", "nlp-40")]
-    reading = read(synonyms.read, tmp_path, "".join(delimiter.join(fields) + "\n" for fields in rows))
+    reading = read(read_synonyms, tmp_path, "".join(delimiter.join(fields) + "\n" for fields in rows))
     assert aliases(reading) == [
         ("ENSG00000223972", "DDX11", "synonym"),
         ("ENSG00000223972", "WASH9P", "synonym"),
@@ -120,7 +119,7 @@ def test_synonyms(tmp_path: Path, header: tuple[str, str], delimiter: str) -> No
 
 
 def test_a_quoted_synonym_may_hold_a_comma(tmp_path: Path) -> None:
-    reading = read(synonyms.read, tmp_path, 'Gene stable ID,Gene Synonym\nG1,"beta-1,4"\n')
+    reading = read(read_synonyms, tmp_path, 'Gene stable ID,Gene Synonym\nG1,"beta-1,4"\n')
     assert aliases(reading) == [("G1", "beta-1,4", "synonym")]
 
 
@@ -132,7 +131,7 @@ def event(old: str, new: str, session: int, kind: str = "gene") -> str:
 def test_history_without_header(tmp_path: Path) -> None:
     # A became B, B became C and D; E lives on beside F; G went; H came; I only has a new version
     reading = read(
-        history.read,
+        read_history,
         tmp_path,
         event("A", "B", 1)
         + event("B", "C", 2)
@@ -156,7 +155,7 @@ def test_history_without_header(tmp_path: Path) -> None:
     assert reading.skipped == {
         "events of transcripts and proteins": 2,
         "genes that kept their stable ID": 2,
-        "genes that live on beside a successor": 1,
+        "genes that also kept their stable ID": 1,
         "genes without a successor": 1,
         "new genes": 1,
     }
@@ -167,20 +166,20 @@ def test_history_without_header(tmp_path: Path) -> None:
     [event("\\N", "G1", 1), event("G1", "\\N", 1), event("G1", "G1", 1), event("T", "T", 1, "transcript")],
 )
 def test_the_first_line_of_a_file_without_header_counts(tmp_path: Path, first: str) -> None:
-    reading = read(history.read, tmp_path, first + event("A", "B", 1))
+    reading = read(read_history, tmp_path, first + event("A", "B", 1))
     assert (reading.rows, reading.kept) == (2, 1)
-    alone = read(history.read, tmp_path, event("A", "B", 1))
+    alone = read(read_history, tmp_path, event("A", "B", 1))
     assert aliases(alone) == aliases(reading) == [("B", "A", "retired")]
 
 
 def test_a_dump_from_before_scores(tmp_path: Path) -> None:
-    reading = read(history.read, tmp_path, "A\t1\tB\t1\t1\tgene\nB\t1\tC\t1\t2\tgene\n")
+    reading = read(read_history, tmp_path, "A\t1\tB\t1\t1\tgene\nB\t1\tC\t1\t2\tgene\n")
     assert aliases(reading) == [("B", "A", "retired"), ("C", "A", "retired"), ("C", "B", "retired")]
 
 
 def test_history_with_header(tmp_path: Path) -> None:
     reading = read(
-        history.read,
+        read_history,
         tmp_path,
         "new_stable_id,old_stable_id\nENSG00000000002.1,ENSG00000000001.4\nENSG00000000001,ENSG00000000002\n"
         "ENSG00000000001,ENSG00000000001\n",
@@ -198,9 +197,9 @@ def test_ensembls_own_test_database(tmp_path: Path) -> None:
         ("\\N", "G1", 2), ("G2", "G2", 2), ("G2", "G3", 2), ("G3", "G3", 2), ("G4", "\\N", 2),
         ("G1", "G1", 3), ("G2", "G1", 3), ("G2", "G2", 3), ("G3", "\\N", 3),
     ]  # fmt: skip
-    reading = read(history.read, tmp_path, "".join(event(*entry) for entry in events))
+    reading = read(read_history, tmp_path, "".join(event(*entry) for entry in events))
     assert aliases(reading) == []
-    assert reading.skipped["genes that live on beside a successor"] == 2
+    assert reading.skipped["genes that also kept their stable ID"] == 2
 
 
 @settings(deadline=None, max_examples=80)
@@ -209,7 +208,7 @@ def test_what_is_followed_is_what_can_be_reached(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[int, int]]
 ) -> None:
     content = "old_stable_id\tnew_stable_id\n" + "".join(f"N{old}\tN{new}\n" for old, new in pairs)
-    reading = read(history.read, tmp_path_factory.mktemp("history"), content)
+    reading = read(read_history, tmp_path_factory.mktemp("history"), content)
     reached = {pair for pair in pairs if pair[0] != pair[1]}
     while True:
         further = {(old, new) for old, mid in reached for start, new in reached if mid == start}
@@ -228,14 +227,14 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
 @pytest.mark.parametrize(
     ("reader", "content", "wanted"),
     [
-        (xref.read, "", ["the file is empty, wanted a line of column names"]),
+        (read_xrefs, "", ["the file is empty. Expected a line of column names"]),
         (
-            xref.read,
+            read_xrefs,
             "gene_stable_id\txref\nG\t1\n",
-            ["line 1: there is no column 'db_name' (the columns are 'gene_stable_id', 'xref')"],
+            ["line 1: missing column 'db_name' (the columns are 'gene_stable_id', 'xref')"],
         ),
         (
-            xref.read,
+            read_xrefs,
             DUMP
             + row("G", "1", "EntrezGene")
             + "\n"
@@ -243,58 +242,58 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             + row("G", "-", "EntrezGene")
             + row("G", "1", ""),
             [
-                "line 4: no gene_stable_id (, 1, EntrezGene)",
-                "line 5: no xref (G, -, EntrezGene)",
-                "line 6: no db_name (G, 1, )",
+                "line 4: missing gene_stable_id (, 1, EntrezGene)",
+                "line 5: missing xref (G, -, EntrezGene)",
+                "line 6: missing db_name (G, 1, )",
             ],
         ),
         (
-            xref.read,
+            read_xrefs,
             DUMP + row("G", "X54", "EMBL"),
-            ["names no gene: wanted accessions of NCBI Gene, UniProt or RefSeq (db_name: EMBL)"],
+            ["no usable accession. Expected accessions of NCBI Gene, UniProt or RefSeq (db_name: EMBL)"],
         ),
         (
-            xref.read,
+            read_xrefs,
             DUMP,
-            ["names no gene: wanted accessions of NCBI Gene, UniProt or RefSeq (db_name: no row)"],
+            ["no usable accession. Expected accessions of NCBI Gene, UniProt or RefSeq (db_name: no row)"],
         ),
         (
-            xref.read,
+            read_xrefs,
             DUMP + row("G", "1", "EntrezGene") + "G\n",
-            ["line 3: wrong number of fields (1, wanted 9)"],
+            ["line 3: wrong number of fields (expected 9, got 1)"],
         ),
         (
-            xref.read,
+            read_xrefs,
             (DUMP + row("G", "1", "EntrezGene")).encode() + b"G\xff\n",
-            [r"line 3: is not text in UTF-8 (b'\xff\n')"],
+            [r"line 3: is not valid UTF-8 (b'\xff\n')"],
         ),
         (
-            synonyms.read,
+            read_synonyms,
             "Gene name\tGene Synonym\nA\tB\n",
-            ["line 1: there is no column 'Gene stable ID' (the columns are 'Gene name', 'Gene Synonym')"],
+            ["line 1: missing column 'Gene stable ID' (the columns are 'Gene name', 'Gene Synonym')"],
         ),
         (
-            synonyms.read,
+            read_synonyms,
             "Gene stable ID\tGene name\nA\tB\n",
-            ["line 1: there is no column 'Gene Synonym' (the columns are 'Gene stable ID', 'Gene name')"],
+            ["line 1: missing column 'Gene Synonym' (the columns are 'Gene stable ID', 'Gene name')"],
         ),
         (
-            synonyms.read,
+            read_synonyms,
             "stable_id\tsynonym\tSynonym\nA\tB\tC\n",
-            ["line 1: a column stands twice (Synonym)"],
+            ["line 1: duplicate column (Synonym)"],
         ),
-        (synonyms.read, SYNONYMS + "G\tA\n\tB\n", ["line 3: a synonym without a gene (B)"]),
-        (synonyms.read, SYNONYMS, ["the file has a header and no rows"]),
+        (read_synonyms, SYNONYMS + "G\tA\n\tB\n", ["line 3: synonym without a gene (B)"]),
+        (read_synonyms, SYNONYMS, ["the file has a header but no rows"]),
         (
-            history.read,
+            read_history,
             "old\tnew\nA\tB\n",
             [
-                "line 1: there is no column 'new_stable_id'",
-                "line 1: there is no column 'old_stable_id' (the columns are 'old', 'new')",
+                "line 1: missing column 'new_stable_id'",
+                "line 1: missing column 'old_stable_id' (the columns are 'old', 'new')",
             ],
         ),
         (
-            history.read,
+            read_history,
             HISTORY + "A\tB\tgene\n\n\\N\t\\N\tgene\nC\tD\texon\nE\tF\t\n",
             [
                 "line 4: neither an old nor a new stable ID",
@@ -303,7 +302,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             ],
         ),
         (
-            history.read,
+            read_history,
             event("\\N", "\\N", 1) + event("A", "B", 1) + event("\\N", "\\N", 2) + event("A", "B", 2, "exon"),
             [
                 "line 1: neither an old nor a new stable ID",
@@ -311,7 +310,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
                 "line 4: unknown type (exon)",
             ],
         ),
-        (history.read, HISTORY, ["the file has a header and no rows"]),
+        (read_history, HISTORY, ["the file has a header but no rows"]),
     ],
 )
 def test_problems(tmp_path: Path, reader: Reader, content: str | bytes, wanted: list[str]) -> None:
@@ -323,10 +322,10 @@ def test_problems(tmp_path: Path, reader: Reader, content: str | bytes, wanted: 
 
 def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read(synonyms.read, tmp_path, SYNONYMS + "\tB\n" * 25)
+        read(read_synonyms, tmp_path, SYNONYMS + "\tB\n" * 25)
     message = str(caught.value)
-    assert message.count("a synonym without a gene (") == 20
-    assert "and 5 more: a synonym without a gene" in message
+    assert message.count("synonym without a gene (") == 20
+    assert "and 5 more: synonym without a gene" in message
     assert "line 21:" in message
     assert "line 22:" not in message
 
@@ -336,9 +335,9 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("reader", "content"),
     [
-        (xref.read, DUMP + row("G", "1", "EntrezGene") * 3),
-        (synonyms.read, SYNONYMS + "G\tA\n" * 3),
-        (history.read, event("A", "B", 1) * 3),
+        (read_xrefs, DUMP + row("G", "1", "EntrezGene") * 3),
+        (read_synonyms, SYNONYMS + "G\tA\n" * 3),
+        (read_history, event("A", "B", 1) * 3),
     ],
 )
 def test_a_truncated_gzip_never_reads(

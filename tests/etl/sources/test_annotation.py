@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import annotation
-from homodb.etl.sources.records import CANONICAL, GENES, Reading
+from homodb.etl.sources import CANONICAL, GENES, Reading, read_annotation
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 
@@ -33,7 +32,7 @@ def line(
 def read(folder: Path, content: str | bytes) -> Reading:
     path = folder / "annotation.gtf"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return annotation.read(path, HUMAN)
+    return read_annotation(path, HUMAN)
 
 
 def claims(reading: Reading) -> set[tuple[str, str, str]]:
@@ -231,9 +230,9 @@ GOOD = line(gene_id="G0")
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        ("", ["holds no gene, transcript or exon: wanted GTF"]),
-        ("#!genome-build x\n\n", ["holds no gene, transcript or exon: wanted GTF"]),
-        (line("CDS", gene_id="G"), ["holds no gene, transcript or exon: wanted GTF"]),
+        ("", ["no gene, transcript or exon. Expected GTF"]),
+        ("#!genome-build x\n\n", ["no gene, transcript or exon. Expected GTF"]),
+        (line("CDS", gene_id="G"), ["no gene, transcript or exon. Expected GTF"]),
         (
             GOOD + "\n# comment\n1\thavana\tgene\t1\t2\nnonsense\n",
             ["line 4: fewer than 9 fields (5)", "line 5: fewer than 9 fields (1)"],
@@ -251,37 +250,37 @@ GOOD = line(gene_id="G0")
                 "line 5: start or end is not a number (1.5, 2)",
             ],
         ),
-        (GOOD + line("gene", 3, 2, gene_id="G1"), ["line 2: start lies behind end (3, 2)"]),
+        (GOOD + line("gene", 3, 2, gene_id="G1"), ["line 2: start is greater than end (3, 2)"]),
         (GOOD + line(gene_id="G1", strand="1"), ["line 2: strand is not +, - or . (1)"]),
         (
             GOOD + line(gene_name="S") + line("transcript", gene_id=""),
-            ['line 2: no gene_id (gene_name "S";)', 'line 3: no gene_id (gene_id "";)'],
+            ['line 2: missing gene_id (gene_name "S";)', 'line 3: missing gene_id (gene_id "";)'],
         ),
         (GOOD + line(gene_id="G1", gene_version="x"), ["line 2: gene_version is not a number (x)"]),
         (
             GOOD + line("transcript", gene_id="G0", tags="Ensembl_canonical"),
-            ['line 2: a tagged transcript without transcript_id (gene_id "G0"; tag "Ensembl_canonical";)'],
+            ['line 2: tagged transcript without transcript_id (gene_id "G0"; tag "Ensembl_canonical";)'],
         ),
-        (GOOD + GOOD, ["line 2: a gene that stands twice (G0, first on line 1)"]),
+        (GOOD + GOOD, ["line 2: duplicate gene (G0, first on line 1)"]),
         (
             line("transcript", gene_id="G1", gene_name="A")
             + line("transcript", gene_id="G1", region="2", gene_name="B"),
             [
-                "line 2: contradicts an earlier line on the same gene (G1: region 2, on line 1 1)",
-                "line 2: contradicts an earlier line on the same gene (G1: symbol B, on line 1 A)",
+                "line 2: contradicts an earlier line of the same gene (G1: region 2, but 1 on line 1)",
+                "line 2: contradicts an earlier line of the same gene (G1: symbol B, but A on line 1)",
             ],
         ),
         (
             "##gff-version 3\n1\thavana\tgene\t1\t2\t.\t+\t.\tID=gene:ENSG00000223972;Name=DDX11L1\n",
-            ["line 1: is GFF3: wanted GTF"],
+            ["line 1: is GFF3. Expected GTF"],
         ),
         (
             GOOD.encode() + b'1\ts\tgene\t1\t2\t.\t+\t.\tgene_id "G\xe4";\n',
-            [r"""line 2: is not text in UTF-8 (b'\xe4";\n')"""],
+            [r"""line 2: is not valid UTF-8 (b'\xe4";\n')"""],
         ),
         (
             gzip.compress(GOOD.encode() * 50, mtime=0)[:-9],
-            ["the gzip stream ends too early: fetch the file again"],
+            ["the gzip stream is truncated. Download the file again"],
         ),
     ],
 )
@@ -296,8 +295,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read(tmp_path, "".join(line("gene", 5, 1, gene_id=f"G{number}") for number in range(25)))
     message = str(caught.value)
-    assert message.count("start lies behind end (") == 20
-    assert "and 5 more: start lies behind end" in message
+    assert message.count("start is greater than end (") == 20
+    assert "and 5 more: start is greater than end" in message
     assert "line 20:" in message
     assert "line 21:" not in message
 
@@ -330,7 +329,7 @@ def test_a_gene_spans_what_is_told_of_it(
     path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
     found = {
         row["stable_id"]: (row["region"], row["region_start"], row["region_end"])
-        for row in annotation.read(path, HUMAN).genes.to_pylist()
+        for row in read_annotation(path, HUMAN).genes.to_pylist()
     }
     assert found == {
         f"G{number}": (f"r{number}", min(start for start, _ in pieces), max(end for _, end in pieces))
@@ -345,4 +344,4 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     path = tmp_path_factory.mktemp("gtf") / "a.gtf.gz"
     path.write_bytes(packed[: data.draw(st.integers(0, len(packed) - 1))])
     with pytest.raises(InputError):
-        annotation.read(path, HUMAN)
+        read_annotation(path, HUMAN)

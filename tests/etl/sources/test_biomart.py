@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import biomart
-from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading
+from homodb.etl.sources import GENES, HOMOLOGIES, Reading, read_biomart
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
 
@@ -84,7 +83,7 @@ def table(
 def read(folder: Path, content: str | bytes, source: Species = HUMAN, target: Species = MOUSE) -> Reading:
     path = folder / "export"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return biomart.read(path, source, target)
+    return read_biomart(path, source, target)
 
 
 def problems(folder: Path, content: str | bytes, source: Species = HUMAN, target: Species = MOUSE) -> list[str]:
@@ -186,7 +185,7 @@ def test_several_species_in_one_export(tmp_path: Path) -> None:
     for species, number in ((PIG, 1), (MOUSE, 2), (find("aotus_nancymaae"), 3)):
         row = only(read(tmp_path, text, target=species))
         assert (row["species_b"], row["symbol_b"], row["identity_a"]) == (species.number, f"INS{number}", number)
-    assert "holds no orthologs of pan_troglodytes" in problems(tmp_path, text, target=CHIMPANZEE)[0]
+    assert "no orthologs of pan_troglodytes" in problems(tmp_path, text, target=CHIMPANZEE)[0]
 
 
 def test_location_biotype_and_version_of_query_genes(tmp_path: Path) -> None:
@@ -329,7 +328,7 @@ def test_random_exports_are_read_as_a_naive_reader_does(data: st.DataObject) -> 
         ({"ds": "inf"}, "dS outside 0 to inf (inf)"),
         ({"type": "ortholog_one2two"}, "unknown homology type (ortholog_one2two)"),
         ({"type": "within_species_paralog"}, "unknown homology type (within_species_paralog)"),
-        ({"type": ""}, "an ortholog without a homology type (ENSMUSG00000035804, Ins1)"),
+        ({"type": ""}, "ortholog without a homology type (ENSMUSG00000035804, Ins1)"),
     ],
 )
 def test_values_that_cannot_be(tmp_path: Path, changes: dict[str, str], wanted: str) -> None:
@@ -362,30 +361,30 @@ def test_missing_and_renamed_columns(tmp_path: Path, renamed: str) -> None:
     other = table([INS], names=WEB | {key: f"Renamed {key}" for key in keys})
     for text in (without, other):
         (found,) = problems(tmp_path, text)
-        assert found.startswith(f"line 1: there is no column {spoken} (the columns are '")
+        assert found.startswith(f"line 1: missing column {spoken} (the columns are '")
 
 
 def test_another_species(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, table([INS], label="Pig"))
-    assert found == "line 1: holds no orthologs of mus_musculus (its columns are of: pig)"
+    assert found == "line 1: no orthologs of mus_musculus (the columns are of: pig)"
     (found,) = problems(tmp_path, table([INS], names=BIOMART_R, label="sscrofa"))
-    assert found == "line 1: holds no orthologs of mus_musculus (its columns are of: sscrofa)"
+    assert found == "line 1: no orthologs of mus_musculus (the columns are of: sscrofa)"
 
 
 def test_swapped_species_are_told(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, table([INS]), source=MOUSE, target=HUMAN)
-    assert "swap source and target in the config" in found
+    assert "Swap source and target in the config" in found
 
 
 def test_a_strain_is_not_its_species(tmp_path: Path) -> None:
-    assert "holds no orthologs of mus_musculus" in problems(tmp_path, table([INS], label="Mouse A/J"))[0]
+    assert "no orthologs of mus_musculus" in problems(tmp_path, table([INS], label="Mouse A/J"))[0]
 
 
 @pytest.mark.parametrize("columns", [("Gene stable ID",), ("Mouse gene name", "Gene name"), ("Mouse homology type",)])
 def test_repeated_columns(tmp_path: Path, columns: tuple[str, ...]) -> None:
     extra = dict.fromkeys(columns, "x")
     found = problems(tmp_path, table([INS | extra], [*KEYS, *columns]))
-    assert sorted(found) == sorted(f"line 1: a column stands twice ({name})" for name in columns)
+    assert sorted(found) == sorted(f"line 1: duplicate column ({name})" for name in columns)
 
 
 def test_repeated_columns_that_are_not_read_do_no_harm(tmp_path: Path) -> None:
@@ -396,15 +395,15 @@ def test_repeated_columns_that_are_not_read_do_no_harm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        (b"", "the file is empty, wanted a line of column names"),
-        (b"\n\n", "the file is empty, wanted a line of column names"),
-        (gzip.compress(b"", mtime=0), "the file is empty, wanted a line of column names"),
-        (table([]).encode(), "the file has a header and no rows"),
-        (table([]).strip().encode(), "the file has a header and no rows"),
-        (table([]).encode() + b"\n\r\n\n", "the file has a header and no rows"),
-        (b"Gene name\nINS\n", "line 1: one column only: wanted columns separated by tab or comma (Gene name)"),
-        (table([INS]).encode("utf-16"), "line 1: is not text in UTF-8"),
-        (b"\x00" * 100, "line 1: is not text in UTF-8"),
+        (b"", "the file is empty. Expected a line of column names"),
+        (b"\n\n", "the file is empty. Expected a line of column names"),
+        (gzip.compress(b"", mtime=0), "the file is empty. Expected a line of column names"),
+        (table([]).encode(), "the file has a header but no rows"),
+        (table([]).strip().encode(), "the file has a header but no rows"),
+        (table([]).encode() + b"\n\r\n\n", "the file has a header but no rows"),
+        (b"Gene name\nINS\n", "line 1: only one column. Expected columns separated by tabs or commas (Gene name)"),
+        (table([INS]).encode("utf-16"), "line 1: is not valid UTF-8"),
+        (b"\x00" * 100, "line 1: is not valid UTF-8"),
     ],
 )
 def test_files_that_hold_nothing(tmp_path: Path, content: bytes, wanted: str) -> None:
@@ -415,16 +414,16 @@ def test_files_that_hold_nothing(tmp_path: Path, content: bytes, wanted: str) ->
 def test_semicolons_are_not_commas(tmp_path: Path) -> None:
     with_comma = table([INS], delimiter="\t").replace("\t", ";")
     found = problems(tmp_path, with_comma)
-    assert found[0].startswith("line 1: columns are separated by ';', wanted tab or comma")
+    assert found[0].startswith("line 1: columns are separated by ';'. Expected tabs or commas")
     assert "(Gene stable ID;Gene name;" in found[0]
     without = table([INS], KEYS[:5]).replace("\t", ";")
-    assert "one column only: wanted columns separated by tab or comma" in problems(tmp_path, without)[0]
+    assert "only one column. Expected columns separated by tabs or commas" in problems(tmp_path, without)[0]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(InputError, match="cannot be read"):
-            biomart.read(path, HUMAN, MOUSE)
+            read_biomart(path, HUMAN, MOUSE)
 
 
 # ------------------------------------------------------------------------------- damage, several problems, lines
@@ -438,7 +437,7 @@ def test_gzip_cut_off_anywhere(tmp_path: Path) -> None:
     for cut in (0, 1, 2, 5, 10, *range(11, size, size // 30), size - 8, size - 4, size - 1):
         (found,) = problems(tmp_path, packed[:cut])
         if cut > 1:
-            assert found == "the gzip stream ends too early: fetch the file again", cut
+            assert found == "the gzip stream is truncated. Download the file again", cut
 
 
 def test_gzip_with_a_flipped_byte(tmp_path: Path) -> None:
@@ -463,8 +462,8 @@ def test_what_is_not_utf8_in_the_middle(tmp_path: Path) -> None:
     for raw in (b"\n".join(lines), gzip.compress(b"\n".join(lines))):
         found = problems(tmp_path, raw)
         assert [text.partition(" (")[0] for text in found] == [
-            "line 151: is not text in UTF-8",
-            "line 202: is not text in UTF-8",
+            "line 151: is not valid UTF-8",
+            "line 202: is not valid UTF-8",
         ]
 
 
@@ -486,10 +485,10 @@ def test_all_problems_are_in_one_error_with_their_lines(tmp_path: Path, delimite
     raw = "\r\n".join(lines).encode()
     assert problems(tmp_path, gzip.compress(raw) if packed else raw) == [
         "line 3: orthology confidence is not 0 or 1 (2)",
-        "line 4: wrong number of fields (13, wanted 12)",
+        "line 4: wrong number of fields (expected 12, got 13)",
         "line 7: gene-order conservation score is not a number (x)",
         "line 7: identity outside 0 to 100 (101)",
-        "line 9: wrong number of fields (1, wanted 12)",
+        "line 9: wrong number of fields (expected 12, got 1)",
         "line 11: unknown homology type (other)",
     ]
 

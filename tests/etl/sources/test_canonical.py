@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import canonical
-from homodb.etl.sources.records import CANONICAL, Reading
+from homodb.etl.sources import CANONICAL, Reading, read_canonical
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 
@@ -26,7 +25,7 @@ SECOND = "GeneID:2\tENSG00000000002.1\tX\tENST00000000003.4\tMANE Select\n"
 def read(folder: Path, content: bytes | str) -> Reading:
     path = folder / "MANE.summary.txt"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return canonical.read(path, HUMAN)
+    return read_canonical(path, HUMAN)
 
 
 def test_selected_transcripts_are_claims(tmp_path: Path) -> None:
@@ -57,30 +56,30 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        ("", ["the file is empty, wanted a line of column names"]),
-        (HEADER, ["holds no MANE Select transcript (MANE_status: no row)"]),
-        (HEADER + CLINICAL, ["holds no MANE Select transcript (MANE_status: MANE Plus Clinical)"]),
+        ("", ["the file is empty. Expected a line of column names"]),
+        (HEADER, ["no MANE Select transcript (MANE_status: no row)"]),
+        (HEADER + CLINICAL, ["no MANE Select transcript (MANE_status: MANE Plus Clinical)"]),
         (
             "Ensembl_Gene\tsymbol\nENSG1\tA\n",
             [
-                "line 1: there is no column 'Ensembl_nuc'",
-                "line 1: there is no column 'MANE_status' (the columns are 'Ensembl_Gene', 'symbol')",
+                "line 1: missing column 'Ensembl_nuc'",
+                "line 1: missing column 'MANE_status' (the columns are 'Ensembl_Gene', 'symbol')",
             ],
         ),
         (
             HEADER + "1\t\tS\tENST1\tMANE Select\n\n1\tENSG1\tS\tNA\tMANE Select\n1\tENSG2\tS\tENST2\t\n",
             [
-                "line 2: no Ensembl_Gene (, ENST1)",
-                "line 4: no Ensembl_nuc (ENSG1, )",
-                "line 5: no MANE_status (ENSG2, ENST2)",
+                "line 2: missing Ensembl_Gene (, ENST1)",
+                "line 4: missing Ensembl_nuc (ENSG1, )",
+                "line 5: missing MANE_status (ENSG2, ENST2)",
             ],
         ),
         (
             HEADER + A1BG + CLINICAL + A1BG,
-            ["line 4: a gene that is selected for twice (ENSG00000121410, ENST00000263100)"],
+            ["line 4: gene with two selected transcripts (ENSG00000121410, ENST00000263100)"],
         ),
-        (HEADER + A1BG + "\n1\t2\n", ["line 4: wrong number of fields (2, wanted 5)"]),
-        ((HEADER + A1BG).encode() + b"\xff\n", ["line 3: is not text in UTF-8 (b'\\xff\\n')"]),
+        (HEADER + A1BG + "\n1\t2\n", ["line 4: wrong number of fields (expected 5, got 2)"]),
+        ((HEADER + A1BG).encode() + b"\xff\n", ["line 3: is not valid UTF-8 (b'\\xff\\n')"]),
     ],
 )
 def test_problems(tmp_path: Path, content: str | bytes, wanted: list[str]) -> None:
@@ -94,8 +93,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read(tmp_path, HEADER + "1\t\tS\tENST1\tMANE Select\n" * 25)
     message = str(caught.value)
-    assert message.count("no Ensembl_Gene (") == 20
-    assert "and 5 more: no Ensembl_Gene" in message
+    assert message.count("missing Ensembl_Gene (") == 20
+    assert "and 5 more: missing Ensembl_Gene" in message
     assert "line 21:" in message
     assert "line 22:" not in message
 
@@ -107,13 +106,13 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     path = tmp_path_factory.mktemp("mane") / "MANE.txt.gz"
     path.write_bytes(packed[: data.draw(st.integers(0, len(packed) - 1))])
     with pytest.raises(InputError):
-        canonical.read(path, HUMAN)
+        read_canonical(path, HUMAN)
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")
 @pytest.mark.shared
 def test_mane_1_0() -> None:
-    reading = canonical.read(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", HUMAN)
+    reading = read_canonical(SHARED / "canonical/MANE.GRCh38.v1.0.summary.txt.gz", HUMAN)
     assert (reading.rows, reading.kept) == (19120, 19062)
     assert reading.skipped == {"MANE Plus Clinical": 58}
     by_gene = dict(

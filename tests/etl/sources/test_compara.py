@@ -16,9 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import compara
-from homodb.etl.sources.homology_types import OTHER_TYPES
-from homodb.etl.sources.records import GENES, HOMOLOGIES, Reading
+from homodb.etl.sources import GENES, HOMOLOGIES, OTHER_PAIRS, OTHER_TYPES, Reading, read_compara
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species
 
@@ -70,7 +68,7 @@ def file(folder: Path, content: str | bytes, *, packed: bool = False) -> Path:
 
 def problems(path: Path, pairs: Sequence[tuple[Species, Species]] = PAIR) -> list[tuple[int, str, str]]:
     with pytest.raises(InputError) as caught:
-        compara.read(path, pairs)
+        read_compara(path, pairs)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     return [(problem.line, problem.kind, problem.seen) for problem in caught.value.problems]
@@ -80,7 +78,7 @@ def problems(path: Path, pairs: Sequence[tuple[Species, Species]] = PAIR) -> lis
 
 
 def test_a_homology_has_its_species_in_order_and_each_side_its_values(tmp_path: Path) -> None:
-    reading = compara.read(file(tmp_path, text([INS, turned(INS)])), PAIR)
+    reading = read_compara(file(tmp_path, text([INS, turned(INS)])), PAIR)
     assert reading.homologies.schema.equals(HOMOLOGIES)
     assert reading.genes.schema.equals(GENES)
     wanted = {
@@ -97,13 +95,13 @@ def test_a_homology_has_its_species_in_order_and_each_side_its_values(tmp_path: 
 
 @pytest.mark.parametrize("kind", ORTHOLOGS)
 def test_orthologs_of_each_type_are_kept(tmp_path: Path, kind: str) -> None:
-    reading = compara.read(file(tmp_path, text([row(homology_type=kind)])), [(MOUSE, HUMAN)])
+    reading = read_compara(file(tmp_path, text([row(homology_type=kind)])), [(MOUSE, HUMAN)])
     assert reading.homologies["homology_type"].to_pylist() == [kind]
 
 
 def test_a_gene_split_told_from_either_side_is_an_exact_repeat(tmp_path: Path) -> None:
     split = row(homology_type="gene_split", homology_gene_stable_id="ENSG00000000001", homology_species="homo_sapiens")
-    reading = compara.read(file(tmp_path, text([split, turned(split)])), PAIR)
+    reading = read_compara(file(tmp_path, text([split, turned(split)])), PAIR)
     one, other = reading.homologies.to_pylist()
     assert one == other
     assert (one["species_a"], one["species_b"], one["homology_type"]) == (7, 7, "gene_split")
@@ -128,9 +126,9 @@ def test_rows_that_are_not_kept_are_counted_by_reason(tmp_path: Path) -> None:
         *(row(homology_type=kind, **rat) for kind in sorted(OTHER_TYPES)),
         row(homology_type="other_paralog", species="pan_paniscus", identity="x"),
     ]
-    reading = compara.read(file(tmp_path, text(rows)), PAIR)
+    reading = read_compara(file(tmp_path, text(rows)), PAIR)
     assert (reading.rows, reading.kept) == (len(rows), 1)
-    counts = dict.fromkeys(sorted(OTHER_TYPES), 1) | {"other_paralog": 2, compara.NOT_ASKED: 6}
+    counts = dict.fromkeys(sorted(OTHER_TYPES), 1) | {"other_paralog": 2, OTHER_PAIRS: 6}
     assert reading.skipped == counts
 
 
@@ -146,31 +144,31 @@ def test_types_that_ensembl_has_used_are_known() -> None:
 
 
 def test_a_file_without_a_row_of_the_pair_is_fine(tmp_path: Path) -> None:
-    reading = compara.read(file(tmp_path, text([row(homology_species="rattus_norvegicus")])), PAIR)
+    reading = read_compara(file(tmp_path, text([row(homology_species="rattus_norvegicus")])), PAIR)
     assert (reading.kept, reading.homologies.num_rows, reading.genes.num_rows) == (0, 0, 0)
     assert reading.homologies.schema.equals(HOMOLOGIES)
-    assert reading.skipped == {compara.NOT_ASKED: 1}
+    assert reading.skipped == {OTHER_PAIRS: 1}
 
 
 def test_nothing_is_kept_when_nothing_is_asked_for(tmp_path: Path) -> None:
-    assert compara.read(file(tmp_path, text([INS])), []).skipped == {compara.NOT_ASKED: 1}
+    assert read_compara(file(tmp_path, text([INS])), []).skipped == {OTHER_PAIRS: 1}
 
 
 def test_a_pair_is_not_read_for_species_that_other_pairs_ask_for(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS, row(species="rattus_norvegicus")]))
-    reading = compara.read(path, [(HUMAN, MOUSE), (HUMAN, RAT)])
-    assert (reading.kept, reading.skipped) == (1, {compara.NOT_ASKED: 1})
+    reading = read_compara(path, [(HUMAN, MOUSE), (HUMAN, RAT)])
+    assert (reading.kept, reading.skipped) == (1, {OTHER_PAIRS: 1})
 
 
 def test_columns_may_stand_in_any_order_with_others_between(tmp_path: Path) -> None:
     columns = ("extra", *reversed(COLUMNS), "more")
     path = file(tmp_path, text([INS | {"extra": "e", "more": ""}], columns))
-    expected = compara.read(file(tmp_path / "..", text([INS])), PAIR).homologies
-    assert compara.read(path, PAIR).homologies.equals(expected)
+    expected = read_compara(file(tmp_path / "..", text([INS])), PAIR).homologies
+    assert read_compara(path, PAIR).homologies.equals(expected)
 
 
 def test_the_first_dumps_have_fewer_columns(tmp_path: Path) -> None:
-    (only,) = compara.read(file(tmp_path, text([INS], COLUMNS[:9])), PAIR).homologies.to_pylist()
+    (only,) = read_compara(file(tmp_path, text([INS], COLUMNS[:9])), PAIR).homologies.to_pylist()
     assert [only[name] for name in ("dn", "ds", "goc", "wga", "confidence")] == [None] * 5
     assert only["identity_a"] == 78.18
 
@@ -178,7 +176,7 @@ def test_the_first_dumps_have_fewer_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["", "NULL", r"\N", "NA", " "])
 def test_values_may_be_missing(tmp_path: Path, missing: str) -> None:
     gaps = dict.fromkeys(("identity", "protein_stable_id", *OPTIONAL), missing)
-    (only,) = compara.read(file(tmp_path, text([row(**gaps)])), PAIR).homologies.to_pylist()
+    (only,) = read_compara(file(tmp_path, text([row(**gaps)])), PAIR).homologies.to_pylist()
     assert [name for name, value in only.items() if value is None] == [
         "symbol_a", "symbol_b", "protein_b", "identity_b", "goc", "wga", "confidence", "dn", "ds",
     ]  # fmt: skip
@@ -187,27 +185,27 @@ def test_values_may_be_missing(tmp_path: Path, missing: str) -> None:
 def test_bounds_belong_to_the_range(tmp_path: Path) -> None:
     low = dict.fromkeys(("identity", "goc_score", "wga_coverage", "is_high_confidence", "dn"), "0")
     high = dict.fromkeys(("identity", "goc_score", "wga_coverage"), "100.0")
-    reading = compara.read(file(tmp_path, text([row(**low), row(**high, ds="1e3")])), PAIR)
+    reading = read_compara(file(tmp_path, text([row(**low), row(**high, ds="1e3")])), PAIR)
     assert reading.homologies["identity_b"].to_pylist() == [0.0, 100.0]
 
 
 def test_species_are_read_whatever_their_case_and_around_blanks(tmp_path: Path) -> None:
     path = file(tmp_path, text([row(species="Homo_sapiens ", homology_gene_stable_id=" ENSMUSG1 ")]))
-    assert compara.read(path, PAIR).homologies["stable_id_a"].to_pylist() == ["ENSMUSG1"]
+    assert read_compara(path, PAIR).homologies["stable_id_a"].to_pylist() == ["ENSMUSG1"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_line_ends_compression_and_a_byte_order_mark_make_no_difference(tmp_path: Path, packed: bool, end: str) -> None:
-    expected = compara.read(file(tmp_path, text([INS])), PAIR).homologies
+    expected = read_compara(file(tmp_path, text([INS])), PAIR).homologies
     path = file(tmp_path, "\ufeff" + text([INS], end=end), packed=packed)
-    assert compara.read(path, PAIR).homologies.equals(expected)
+    assert read_compara(path, PAIR).homologies.equals(expected)
 
 
 def test_rows_beyond_one_block_are_read_in_order(tmp_path: Path) -> None:
     rows = [row(gene_stable_id=f"ENSG{at:011}", homology_id=str(at)) for at in range(30_000)]
     assert len(text(rows)) > 2 * 2**21
-    reading = compara.read(file(tmp_path, text(rows), packed=True), PAIR)
+    reading = read_compara(file(tmp_path, text(rows), packed=True), PAIR)
     assert reading.homologies["stable_id_b"].to_pylist() == [values["gene_stable_id"] for values in rows]
 
 
@@ -228,11 +226,11 @@ def test_rows_beyond_one_block_are_read_in_order(tmp_path: Path) -> None:
         ({"ds": "n/d"}, "ds is not a number", "n/d"),
         ({"is_high_confidence": "2"}, "is_high_confidence is not 0 or 1", "2"),
         ({"is_high_confidence": "yes"}, "is_high_confidence is not 0 or 1", "yes"),
-        ({"gene_stable_id": ""}, "no value in column 'gene_stable_id'", ""),
-        ({"homology_gene_stable_id": "NULL"}, "no value in column 'homology_gene_stable_id'", ""),
-        ({"species": ""}, "no value in column 'species'", ""),
-        ({"homology_species": r"\N"}, "no value in column 'homology_species'", ""),
-        ({"homology_type": ""}, "no value in column 'homology_type'", ""),
+        ({"gene_stable_id": ""}, "missing value in column 'gene_stable_id'", ""),
+        ({"homology_gene_stable_id": "NULL"}, "missing value in column 'homology_gene_stable_id'", ""),
+        ({"species": ""}, "missing value in column 'species'", ""),
+        ({"homology_species": r"\N"}, "missing value in column 'homology_species'", ""),
+        ({"homology_type": ""}, "missing value in column 'homology_type'", ""),
         ({"homology_type": "ortholog"}, "unknown homology type", "ortholog"),
         ({"homology_type": "Gene_split"}, "unknown homology type", "Gene_split"),
         ({"homology_type": "xenolog", "species": "pan_paniscus"}, "unknown homology type", "xenolog"),
@@ -252,7 +250,7 @@ def test_lines_are_right_after_blank_ragged_and_skipped_ones(tmp_path: Path) -> 
     lines[2:2] = ["", "only\tthree\tfields"]
     seen = problems(file(tmp_path, "\r\n".join(lines) + "\r\n"))
     assert seen == [
-        (4, "wrong number of fields", "3, wanted 15"),
+        (4, "wrong number of fields", "expected 15, got 3"),
         (6, "identity outside 0 to 100", "101"),
         (7, "unknown homology type", "new"),
     ]
@@ -265,19 +263,19 @@ def test_all_problems_of_a_file_are_told_at_once_twenty_of_a_kind(tmp_path: Path
     identities = [(at + 2, "identity outside 0 to 100", str(200 + at)) for at in range(20)]
     assert listed == [*identities, (27, "is_high_confidence is not 0 or 1", "2")]
     with pytest.raises(InputError, match=r"26 problems: .*and 5 more: identity outside 0 to 100$") as caught:
-        compara.read(path, PAIR)
+        read_compara(path, PAIR)
     assert len(re.findall(r"line \d+: identity outside", str(caught.value))) == 20
 
 
 def test_problems_in_rows_that_are_not_kept_are_not_looked_for(tmp_path: Path) -> None:
     rows = [INS, row(identity="200", homology_species=STRAIN), row(dn="-1", homology_type="other_paralog")]
-    assert compara.read(file(tmp_path, text(rows)), PAIR).kept == 1
+    assert read_compara(file(tmp_path, text(rows)), PAIR).kept == 1
 
 
 def test_all_missing_columns_are_named(tmp_path: Path) -> None:
     columns = [name for name in COLUMNS if name not in ("identity", "homology_species")]
     ((line, kind, seen),) = problems(file(tmp_path, text([INS], columns)))
-    assert (line, kind) == (1, "there is no column 'identity', 'homology_species'")
+    assert (line, kind) == (1, "missing column 'identity', 'homology_species'")
     assert seen.startswith("the columns are 'gene_stable_id', 'protein_stable_id', 'species', ")
 
 
@@ -286,29 +284,29 @@ def test_a_renamed_column_is_missing(tmp_path: Path, name: str) -> None:
     header, first = text([INS]).splitlines()
     renamed = "\t".join(f"{column}s" if column == name else column for column in header.split("\t"))
     ((line, kind, _),) = problems(file(tmp_path, f"{renamed}\n{first}\n"))
-    assert (line, kind) == (1, f"there is no column {name!r}")
+    assert (line, kind) == (1, f"missing column {name!r}")
 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS], (*COLUMNS, "species")))
-    assert problems(path) == [(1, "a column stands twice", "species")]
+    assert problems(path) == [(1, "duplicate column", "species")]
 
 
 def test_a_comma_is_refused(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS]).replace("\t", ","))
-    assert problems(path) == [(1, "columns are separated by comma, wanted tab", "gene_stable_id")]
+    assert problems(path) == [(1, "columns are separated by commas. Expected tabs", "gene_stable_id")]
 
 
 @pytest.mark.parametrize("delimiter", [";", " ", "|"])
 def test_another_delimiter_is_refused(tmp_path: Path, delimiter: str) -> None:
     ((line, kind, _),) = problems(file(tmp_path, text([INS]).replace("\t", delimiter)))
-    assert (line, kind) == (1, "one column only: wanted columns separated by tab or comma")
+    assert (line, kind) == (1, "only one column. Expected columns separated by tabs or commas")
 
 
 def test_rows_of_another_delimiter_are_refused(tmp_path: Path) -> None:
     header, first, second = text([INS, INS]).splitlines()
     path = file(tmp_path, "\n".join([header, first, second.replace("\t", ",")]))
-    assert problems(path) == [(3, "wrong number of fields", "1, wanted 15")]
+    assert problems(path) == [(3, "wrong number of fields", "expected 15, got 1")]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -317,8 +315,8 @@ def test_ragged_rows_are_shown_with_their_lines(tmp_path: Path, packed: bool) ->
     lines[4] += "\tmore"
     lines[29_990] = lines[29_990].rpartition("\t")[0]
     assert problems(file(tmp_path, "\n".join(lines), packed=packed)) == [
-        (5, "wrong number of fields", "16, wanted 15"),
-        (29_991, "wrong number of fields", "14, wanted 15"),
+        (5, "wrong number of fields", "expected 15, got 16"),
+        (29_991, "wrong number of fields", "expected 15, got 14"),
     ]
 
 
@@ -326,14 +324,14 @@ def test_ragged_rows_are_shown_with_their_lines(tmp_path: Path, packed: bool) ->
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_empty_file_is_refused(tmp_path: Path, content: bytes, packed: bool) -> None:
     ((line, kind, _),) = problems(file(tmp_path, content, packed=packed))
-    assert (line, kind) == (0, "the file is empty, wanted a line of column names")
+    assert (line, kind) == (0, "the file is empty. Expected a line of column names")
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_header_without_rows_is_refused(tmp_path: Path, end: str, packed: bool) -> None:
     path = file(tmp_path, "\t".join(COLUMNS) + end, packed=packed)
-    assert problems(path) == [(0, "the file has a header and no rows", "")]
+    assert problems(path) == [(0, "the file has a header but no rows", "")]
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -347,7 +345,7 @@ def test_text_that_is_not_utf8_is_shown_with_its_line(tmp_path: Path, at: int, p
     lines = text([INS] * 30_000).encode().splitlines()
     lines[at] = lines[at].replace(b"ENSG", b"ENS\xe9", 1)
     ((line, kind, _),) = problems(file(tmp_path, b"\n".join(lines), packed=packed))
-    assert (line, kind) == (at + 1, "is not text in UTF-8")
+    assert (line, kind) == (at + 1, "is not valid UTF-8")
 
 
 NUMBERED = [f"ENSG{at * 7919 % 100_003:011}" for at in range(500)]
@@ -370,7 +368,7 @@ def test_a_truncated_gzip_never_reads(packed_dump: bytes, share: float) -> None:
 def test_a_long_gzip_that_ends_too_early_never_reads(tmp_path: Path, cut: int) -> None:
     rows = [row(gene_stable_id=f"ENSG{at * 7919 % 100_003:011}") for at in range(30_000)]
     path = file(tmp_path, gzip.compress(text(rows).encode(), mtime=0)[:-cut])
-    assert problems(path) == [(0, "the gzip stream ends too early: fetch the file again", "")]
+    assert problems(path) == [(0, "the gzip stream is truncated. Download the file again", "")]
 
 
 @given(place=st.integers(0, 10**9), value=st.integers(1, 255))
@@ -382,7 +380,7 @@ def test_a_corrupted_gzip_never_reads_as_something_else(packed_dump: bytes, plac
         path = file(Path(folder), bytes(damaged))
         if 3 <= place % len(damaged) < 10:  # flags, time, level and system in the header of the gzip stream
             try:
-                reading = compara.read(path, PAIR)
+                reading = read_compara(path, PAIR)
             except InputError:
                 return
             assert reading.genes["stable_id"].to_pylist()[1:] == sorted(NUMBERED)
@@ -449,7 +447,7 @@ def naively(path: Path, pairs: Sequence[tuple[Species, Species]]) -> tuple[list[
             if kind not in ORTHOLOGS and not split:
                 skipped[kind] += 1
             elif (one != other or one not in numbers) if split else frozenset((one, other)) not in asked:
-                skipped[compara.NOT_ASKED] += 1
+                skipped[OTHER_PAIRS] += 1
             else:
                 a, b = side(values, numbers, ""), side(values, numbers, "homology_")
                 if (a[0], a[1] if split else "") > (b[0], b[1] if split else ""):
@@ -483,9 +481,9 @@ def test_random_files_read_as_a_naive_reader_does(
             expected, skipped = naively(path, asked)
             path = file(Path(folder), text(chosen, columns), packed=packed)
             if not chosen:
-                assert [kind for _, kind, _ in problems(path, asked)] == ["the file has a header and no rows"]
+                assert [kind for _, kind, _ in problems(path, asked)] == ["the file has a header but no rows"]
                 continue
-            reading = compara.read(path, asked)
+            reading = read_compara(path, asked)
         assert told(reading) == expected
         assert (reading.rows, reading.kept, reading.skipped) == (len(chosen), len(expected), skipped)
         genes = list(zip(*(reading.genes[name].to_pylist() for name in ("species", "stable_id")), strict=True))

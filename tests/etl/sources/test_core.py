@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from homodb.etl.sources import core
+from homodb.etl.sources import read_core
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 
@@ -41,7 +41,7 @@ def write(folder: Path, sql: str = SQL, genes: bytes = GENES, synonyms: bytes = 
 
 
 def told(paths: list[Path]) -> list[tuple[str, str]]:
-    aliases = core.read(paths, HUMAN)[paths[2]].aliases.to_pylist()
+    aliases = read_core(paths, HUMAN)[paths[2]].aliases.to_pylist()
     assert {(row["species"], row["kind"]) for row in aliases} <= {(HUMAN.number, "synonym")}
     return [(row["gene_id"], row["alias"]) for row in aliases]
 
@@ -51,7 +51,7 @@ def test_a_gene_has_the_synonyms_of_its_display_name(tmp_path: Path) -> None:
     assert told(paths) == [
         ("ENSG1", "IDDM"), ("ENSG1", "IDDM2"), ("ENSG3", "IDDM"), ("ENSG3", "IDDM2"), ("ENSG4", "HLA-DRB1*"),
     ]  # fmt: skip
-    readings = core.read(list(reversed(paths)), HUMAN)
+    readings = read_core(list(reversed(paths)), HUMAN)
     assert [(readings[path].rows, readings[path].kept) for path in paths] == [(2, 2), (4, 3), (4, 5)]
 
 
@@ -73,8 +73,8 @@ def test_what_mysql_escapes(tmp_path: Path) -> None:
 def test_labels_that_are_no_text_are_counted(tmp_path: Path) -> None:
     paths = write(tmp_path, synonyms=b"10\t\xe9\n10\tA\n11\t\n11\t\\N\n11\t\xce\xb1\n")
     assert told(paths) == [("ENSG1", "A"), ("ENSG3", "A"), ("ENSG4", "α")]
-    assert core.read(paths, HUMAN)[paths[2]].skipped == {
-        "synonyms that are no text in UTF-8": 1,
+    assert read_core(paths, HUMAN)[paths[2]].skipped == {
+        "synonyms that are not valid UTF-8": 1,
         "synonyms without text": 2,
     }
 
@@ -100,24 +100,24 @@ def with_alleles(folder: Path, alleles: bytes, sql: str = ALLELES_SQL) -> list[P
 
 def test_genes_of_one_group_are_alternate_alleles(tmp_path: Path) -> None:
     paths = with_alleles(tmp_path, b"1\t7\t3\n2\t7\t1\n3\t8\t2\n4\t9\t99\n5\t9\t4\n")
-    reading = core.read(paths, HUMAN)[paths[3]]
+    reading = read_core(paths, HUMAN)[paths[3]]
     assert reading.alternates.to_pylist() == [
         {"species": HUMAN.number, "gene_id": gene, "allele_group": "ENSG1"} for gene in ("ENSG1", "ENSG3")
     ]
     assert (reading.rows, reading.kept) == (5, 2)
     assert reading.skipped == {
-        "alternate alleles of genes that the dump of genes lacks": 1,
-        "alternate alleles that are alone in their group": 2,
+        "alternate alleles of genes missing from the dump of genes": 1,
+        "alternate alleles alone in their group": 2,
     }
     assert told(paths) == told(write(tmp_path))
 
 
 def test_alternate_alleles_that_are_broken(tmp_path: Path) -> None:
     paths = with_alleles(tmp_path, b"1\t7\n")
-    with pytest.raises(InputError, match=r"alt_allele.txt.gz: .*line 1: wrong number of fields \(2, wanted 3\)"):
-        core.read(paths, HUMAN)
-    with pytest.raises(InputError, match=r"defines no column alt_allele\.alt_allele_group_id"):
-        core.read(with_alleles(tmp_path, b"", SQL), HUMAN)
+    with pytest.raises(InputError, match=r"alt_allele.txt.gz: .*line 1: wrong number of fields \(expected 3, got 2\)"):
+        read_core(paths, HUMAN)
+    with pytest.raises(InputError, match=r"missing column alt_allele\.alt_allele_group_id"):
+        read_core(with_alleles(tmp_path, b"", SQL), HUMAN)
 
 
 def test_no_synonyms_at_all(tmp_path: Path) -> None:
@@ -127,24 +127,32 @@ def test_no_synonyms_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "file", "why"),
     [
-        ({"genes": b"1\t10\tENSG1\n" + GENES + b"5\t1\t2\t3\t4\n"}, 1, "line 1: wrong number of fields (3, wanted 4)"),
-        ({"genes": GENES + b"5\t1\t2\t3\t4\n"}, 1, "line 5: wrong number of fields (5, wanted 4)"),
-        ({"genes": b"1\t10\ta\\\nb\tENSG1\n2\t10\t\\N\t\\N\n"}, 1, "line 3: a gene without stable ID"),
-        ({"genes": b""}, 1, "holds no gene"),
-        ({"genes": b"1\t10\tx\tENSG1\\\n"}, 1, "line 1: ends within a record"),
-        ({"synonyms": b"10\n"}, 2, "line 1: wrong number of fields (1, wanted 2)"),
+        (
+            {"genes": b"1\t10\tENSG1\n" + GENES + b"5\t1\t2\t3\t4\n"},
+            1,
+            "line 1: wrong number of fields (expected 4, got 3)",
+        ),
+        ({"genes": GENES + b"5\t1\t2\t3\t4\n"}, 1, "line 5: wrong number of fields (expected 4, got 5)"),
+        ({"genes": b"1\t10\ta\\\nb\tENSG1\n2\t10\t\\N\t\\N\n"}, 1, "line 3: gene without a stable ID"),
+        ({"genes": b""}, 1, "no gene"),
+        ({"genes": b"1\t10\tx\tENSG1\\\n"}, 1, "line 1: incomplete last record"),
+        ({"synonyms": b"10\n"}, 2, "line 1: wrong number of fields (expected 2, got 1)"),
         (
             {"sql": "CREATE TABLE `x` (\n  `a` int\n) ENGINE=MyISAM;"},
             0,
-            "4 problems: defines no column external_synonym",
+            "4 problems: missing column external_synonym",
         ),
-        ({"sql": SQL.replace("`synonym` ", "`label` ")}, 0, "defines no column external_synonym.synonym"),
+        (
+            {"sql": SQL.replace("`synonym` ", "`label` ")},
+            0,
+            "missing column external_synonym.synonym in the definition",
+        ),
     ],
 )
 def test_errors(tmp_path: Path, changed: dict[str, bytes], file: int, why: str) -> None:
     paths = write(tmp_path, **changed)  # type: ignore[arg-type]
     with pytest.raises(InputError) as caught:
-        core.read(paths, HUMAN)
+        read_core(paths, HUMAN)
     assert str(caught.value).startswith(f"{paths[file]}: ")
     assert why in str(caught.value)
 
@@ -152,12 +160,12 @@ def test_errors(tmp_path: Path, changed: dict[str, bytes], file: int, why: str) 
 def test_files_that_are_missing(tmp_path: Path) -> None:
     paths = write(tmp_path)
     for some in (paths[:2], paths[1:], [*paths, tmp_path / "y.sql"]):
-        with pytest.raises(InputError, match=r"wanted the database's \.sql, gene\.txt and external_synonym\.txt"):
-            core.read(some, HUMAN)
+        with pytest.raises(InputError, match=r"Expected its \.sql, gene\.txt and external_synonym\.txt"):
+            read_core(some, HUMAN)
 
 
 def test_broken_gzip(tmp_path: Path) -> None:
     paths = write(tmp_path)
     paths[1].write_bytes(paths[1].read_bytes()[:-10])
-    with pytest.raises(InputError, match="ends too early"):
-        core.read(paths, HUMAN)
+    with pytest.raises(InputError, match="is truncated"):
+        read_core(paths, HUMAN)

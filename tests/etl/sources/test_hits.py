@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import hits
-from homodb.etl.sources.records import HITS, Reading
+from homodb.etl.sources import HITS, Reading, read_hits
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
 
@@ -28,7 +27,7 @@ def read(
 ) -> Reading:
     path = folder / "hits.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return hits.read(path, source, target, unknown=unknown)
+    return read_hits(path, source, target, unknown=unknown)
 
 
 def problems(folder: Path, content: str | bytes) -> list[str]:
@@ -82,7 +81,7 @@ def test_what_stands_for_unknown_is_skipped_and_counted(tmp_path: Path) -> None:
     reading = read(tmp_path, text, unknown=0.5894859)
     assert [name for name, _, _ in pairs(reading)] == ["C"]
     assert (reading.rows, reading.kept) == (4, 1)
-    assert reading.skipped == {"correlations that stand for unknown": 3}
+    assert reading.skipped == {"placeholders for unknown correlations": 3}
 
 
 name = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1).filter(
@@ -124,14 +123,14 @@ def test_random_tables(
         ("A,a,nan", "correlation outside -1.001 to 1.001 (nan)"),
         ("A,a,inf", "correlation outside -1.001 to 1.001 (inf)"),
         ("A,a,high", "correlation is not a number (high)"),
-        ("A,a,NA", "a row without a correlation (A, a)"),
-        (",a,0.5", "a row without a gene (, a)"),
-        ("A,NULL,0.5", "a row without a gene (A, )"),
-        (",,0.5", "a row without a gene (, )"),
-        ("INS,Ins2,0.5", "a pair that stands twice (INS, Ins2)"),
-        (" INS , Ins2,0.96", "a pair that stands twice (INS, Ins2)"),
-        ("A,a", "wrong number of fields (2, wanted 3)"),
-        ("A,a,0.5,1", "wrong number of fields (4, wanted 3)"),
+        ("A,a,NA", "row without a correlation (A, a)"),
+        (",a,0.5", "row without a gene (, a)"),
+        ("A,NULL,0.5", "row without a gene (A, )"),
+        (",,0.5", "row without a gene (, )"),
+        ("INS,Ins2,0.5", "duplicate pair (INS, Ins2)"),
+        (" INS , Ins2,0.96", "duplicate pair (INS, Ins2)"),
+        ("A,a", "wrong number of fields (expected 3, got 2)"),
+        ("A,a,0.5,1", "wrong number of fields (expected 3, got 4)"),
     ],
 )
 def test_rows_that_cannot_be(tmp_path: Path, row: str, wanted: str) -> None:
@@ -151,10 +150,10 @@ def test_columns_named_after_other_species_are_refused(tmp_path: Path, header: s
     assert read(tmp_path, text).kept == 1
     if header != "a,b":
         with pytest.raises(
-            InputError, match="line 1: a column of homo_sapiens, wanted genes of mus_musculus; swap source"
+            InputError, match=r"line 1: column of homo_sapiens\. Expected genes of mus_musculus\. Swap source"
         ):
             read(tmp_path, text, source=MOUSE, target=HUMAN)
-        with pytest.raises(InputError, match="line 1: a column of mus_musculus, wanted genes of sus_scrofa"):
+        with pytest.raises(InputError, match=r"line 1: column of mus_musculus\. Expected genes of sus_scrofa"):
             read(tmp_path, text, target=find("pig"))
     assert read(tmp_path, text, target=find("mouse balb/cj")).kept == 1
 
@@ -162,13 +161,13 @@ def test_columns_named_after_other_species_are_refused(tmp_path: Path, header: s
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        ("", "the file is empty, wanted a line of column names"),
-        (HEADER, "the file has a header and no rows"),
-        ("a,b,r\nA,a,0.5\n", "line 1: there is no column 'correlation' after two columns of genes"),
-        ("correlation,a,b\n0.5,A,a\n", "line 1: there is no column 'correlation' after two columns of genes"),
-        ("a,b,correlation,correlation\n", "line 1: there is no column 'correlation' after two columns of genes"),
-        (HEADER.replace(",", ";"), "line 1: one column only: wanted columns separated by tab or comma"),
-        (HEADER.encode() + b"A,\xff,0.5\n", "line 2: is not text in UTF-8"),
+        ("", "the file is empty. Expected a line of column names"),
+        (HEADER, "the file has a header but no rows"),
+        ("a,b,r\nA,a,0.5\n", "line 1: missing column 'correlation' after two columns of genes"),
+        ("correlation,a,b\n0.5,A,a\n", "line 1: missing column 'correlation' after two columns of genes"),
+        ("a,b,correlation,correlation\n", "line 1: missing column 'correlation' after two columns of genes"),
+        (HEADER.replace(",", ";"), "line 1: only one column. Expected columns separated by tabs or commas"),
+        (HEADER.encode() + b"A,\xff,0.5\n", "line 2: is not valid UTF-8"),
     ],
 )
 def test_files_that_are_no_evidence(tmp_path: Path, content: str | bytes, wanted: str) -> None:
@@ -179,7 +178,7 @@ def test_gzip_cut_off_anywhere(tmp_path: Path) -> None:
     text = HEADER + "".join(f"G{n * 7919 % 100003},g{n},{n / 1000}\n" for n in range(1000))
     packed = gzip.compress(text.encode())
     for cut in range(2, len(packed), len(packed) // 30):
-        assert problems(tmp_path, packed[:cut]) == ["the gzip stream ends too early: fetch the file again"]
+        assert problems(tmp_path, packed[:cut]) == ["the gzip stream is truncated. Download the file again"]
 
 
 def test_several_problems_and_their_counts(tmp_path: Path) -> None:
@@ -188,5 +187,5 @@ def test_several_problems_and_their_counts(tmp_path: Path) -> None:
         read(tmp_path, HEADER + "\n".join(rows))
     told = str(caught.value)
     assert "27 problems: line 2: correlation outside" in told
-    assert "line 28: a pair that stands twice (C, c); line 29: a row without a gene (, x); and 5 more: " in told
+    assert "line 28: duplicate pair (C, c); line 29: row without a gene (, x); and 5 more: " in told
     assert caught.value.totals.total() == 27

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import proteome, stable_ids
-from homodb.etl.sources.records import GENES, PROTEINS, Reading
+from homodb.etl.sources import GENES, PROTEINS, Reading, read_proteome, split_version
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 
@@ -30,7 +29,7 @@ TRDD1 = (
 def read(folder: Path, content: str | bytes) -> Reading:
     path = folder / "pep.all.fa"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return proteome.read(path, HUMAN)
+    return read_proteome(path, HUMAN)
 
 
 def header(protein: str = "ENSP00000000001.1", gene: str = "ENSG00000000001.1", **more: str) -> str:
@@ -102,7 +101,7 @@ def test_a_header_tells_the_gene_and_the_protein(tmp_path: Path) -> None:
     ],
 )
 def test_a_version_comes_off_ids_that_carry_versions_only(name: str, bare: str, version: int | None) -> None:
-    assert stable_ids.split_version(name) == (bare, version)
+    assert split_version(name) == (bare, version)
 
 
 @pytest.mark.parametrize(
@@ -190,32 +189,32 @@ def test_a_gene_on_both_strands_has_none(tmp_path: Path) -> None:
 def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
     reading = read(tmp_path, (TRDD1 + "EI\n") * 3)
     assert (reading.rows, reading.kept) == (3, 1)
-    assert reading.skipped == {"records that repeat another exactly": 2}
+    assert reading.skipped == {"exact duplicate records": 2}
     assert reading.proteins.num_rows == reading.genes.num_rows == 1
 
 
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        ("", ["the file holds no protein: wanted FASTA"]),
-        ("\n\n", ["the file holds no protein: wanted FASTA"]),
+        ("", ["no protein. Expected FASTA"]),
+        ("\n\n", ["no protein. Expected FASTA"]),
         (
             header("P1") + "\n" + header("P2") + "**\n" + header("P3"),
             ["line 1: empty sequence (P1)", "line 3: empty sequence (P2)", "line 5: empty sequence (P3)"],
         ),
         (
             header("ENSP00000000001.1") + "M\n" + header("ENSP00000000001.2") + "M\n",
-            ["line 3: a protein ID with two meanings (ENSP00000000001, first on line 1)"],
+            ["line 3: protein ID of two different records (ENSP00000000001, first on line 1)"],
         ),
         (
             header("P1") + "M\n" + header("P1") + "MK\n",
-            ["line 3: a protein ID with two meanings (P1, first on line 1)"],
+            ["line 3: protein ID of two different records (P1, first on line 1)"],
         ),
         (
             header("P1") + "MK\nM-K.1\nMÄ\n",
             [
-                "line 3: letters that are no amino acids (-.1)",
-                "line 4: letters that are no amino acids (Ä)",
+                "line 3: invalid amino-acid letters (-.1)",
+                "line 4: invalid amino-acid letters (Ä)",
             ],
         ),
         (
@@ -225,22 +224,22 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
         (
             ">ENSP00000411960\nM\n>P2 pep transcript:T\nM\n",
             [
-                "line 1: no gene: in the header (ENSP00000411960)",
-                "line 3: no gene: in the header (P2 pep transcript:T)",
+                "line 1: missing gene: in the header (ENSP00000411960)",
+                "line 3: missing gene: in the header (P2 pep transcript:T)",
             ],
         ),
-        (">\nM\n", ["line 1: no gene: in the header", "line 1: no protein ID in the header"]),
+        (">\nM\n", ["line 1: missing gene: in the header", "line 1: missing protein ID in the header"]),
         (
             ">ENST00000415118.1 cdna chromosome:GRCh38:14:1:2:1 gene:ENSG00000223997.1\nGAAATAGT\n",
-            ["line 1: not a protein: wanted the file pep.all (cdna)"],
+            ["line 1: not a protein. Expected the file pep.all (cdna)"],
         ),
         (
             header("P1", location="chromosome:GRCh38:1:x:200:1") + "M\n",
-            ["line 1: a location that cannot be read (chromosome:GRCh38:1:x:200:1)"],
+            ["line 1: invalid location (chromosome:GRCh38:1:x:200:1)"],
         ),
         (
             header("P1", location="chromosome:GRCh38:1:300:200:1") + "M\n",
-            ["line 1: a location that cannot be read (chromosome:GRCh38:1:300:200:1)"],
+            ["line 1: invalid location (chromosome:GRCh38:1:300:200:1)"],
         ),
         (
             header("P1", "G", location="chromosome:A:1:5:9:1", gene_symbol="S")
@@ -248,19 +247,19 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
             + header("P2", "G", location="chromosome:A:2:5:9:1", gene_symbol="T")
             + "M\n",
             [
-                "line 3: contradicts an earlier line on the same gene (G: region 2, on line 1 1)",
-                "line 3: contradicts an earlier line on the same gene (G: symbol T, on line 1 S)",
+                "line 3: contradicts an earlier line of the same gene (G: region 2, but 1 on line 1)",
+                "line 3: contradicts an earlier line of the same gene (G: symbol T, but S on line 1)",
             ],
         ),
         (
             header("P1", "WBGene00000001.1") + "M\n" + header("P2", "WBGene00000001.2") + "M\n",
-            ["line 3: contradicts an earlier line on the same gene (WBGene00000001: version 2, on line 1 1)"],
+            ["line 3: contradicts an earlier line of the same gene (WBGene00000001: version 2, but 1 on line 1)"],
         ),
         (
             header("P1").encode() + b"M\n>P2 pep gene:G \xff\xfe\nM\n",
-            [r"line 3: is not text in UTF-8 (b'\xff\xfe')"],
+            [r"line 3: is not valid UTF-8 (b'\xff\xfe')"],
         ),
-        ("no FASTA".encode("utf-16"), [r"line 1: is not text in UTF-8 (b'\xff\xfen\x00o\x00 \x00')"]),
+        ("no FASTA".encode("utf-16"), [r"line 1: is not valid UTF-8 (b'\xff\xfen\x00o\x00 \x00')"]),
     ],
 )
 def test_problems(tmp_path: Path, content: str | bytes, wanted: list[str]) -> None:
@@ -273,8 +272,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read(tmp_path, "".join(f">P{number}\nM\n" for number in range(25)))
     message = str(caught.value)
-    assert message.count("no gene: in the header (") == 20
-    assert "and 5 more: no gene: in the header" in message
+    assert message.count("missing gene: in the header (") == 20
+    assert "and 5 more: missing gene: in the header" in message
     assert "line 39:" in message
     assert "line 41:" not in message
     assert "\n" not in message
@@ -282,7 +281,7 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        proteome.read(tmp_path / "none.fa", HUMAN)
+        read_proteome(tmp_path / "none.fa", HUMAN)
 
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWYBZJUOX"
@@ -338,7 +337,7 @@ def naive(text: str) -> tuple[dict[str, tuple[object, ...]], dict[str, str]]:
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: str, packed: bool) -> None:
     path = tmp_path_factory.mktemp("fasta") / "pep.fa"
     path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
-    reading = proteome.read(path, HUMAN)
+    reading = read_proteome(path, HUMAN)
     genes, sequences = naive(text)
     columns = ("version", "symbol", "region", "region_start", "region_end", "strand")
     read_genes = {row["stable_id"]: tuple(row[name] for name in columns) for row in reading.genes.to_pylist()}
@@ -360,7 +359,7 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     path = tmp_path_factory.mktemp("fasta") / "pep.fa.gz"
     path.write_bytes(packed[: data.draw(st.integers(0, len(packed) - 1))])
     with pytest.raises(InputError):
-        proteome.read(path, HUMAN)
+        read_proteome(path, HUMAN)
 
 
 @needs_shared
@@ -375,7 +374,7 @@ def test_a_truncated_gzip_never_reads(tmp_path_factory: pytest.TempPathFactory, 
     ],
 )
 def test_real_proteomes(file: str, species: str, proteins: int, kept: int, genes: int) -> None:
-    reading = proteome.read(SHARED / "proteomes" / file, find(species))
+    reading = read_proteome(SHARED / "proteomes" / file, find(species))
     assert (reading.rows, reading.kept, reading.genes.num_rows) == (proteins, kept, genes)
     assert reading.kept + sum(reading.skipped.values()) == reading.rows
     assert reading.genes["region"].null_count == reading.genes["strand"].null_count == 0
@@ -385,18 +384,18 @@ def test_real_proteomes(file: str, species: str, proteins: int, kept: int, genes
 @needs_shared
 @pytest.mark.shared
 def test_real_quirks() -> None:
-    sloth = proteome.read(
+    sloth = read_proteome(
         SHARED / "proteomes/Choloepus_hoffmanni.choHof1.pep.all.fa.gz", find("choloepus_hoffmanni")
     ).proteins
     unknown = sum(sloth["unknown_residues"].to_pylist()) / sum(sloth["length"].to_pylist())
     assert round(unknown, 2) == 0.17
-    short = proteome.read(SHARED / "proteomes/Homo_sapiens.GRCh38.pep.short.fa.gz", HUMAN)
+    short = read_proteome(SHARED / "proteomes/Homo_sapiens.GRCh38.pep.short.fa.gz", HUMAN)
     assert min(short.proteins["length"].to_pylist()) == 2, "immune segments"
-    assert short.skipped == {"records that repeat another exactly": 1}
-    yeast = proteome.read(SHARED / "proteomes/Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz", find("yeast"))
+    assert short.skipped == {"exact duplicate records": 1}
+    yeast = read_proteome(SHARED / "proteomes/Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz", find("yeast"))
     assert yeast.genes["version"].null_count == 6692
     assert {"YPR170W-A", "YIL014C-A"} <= set(yeast.genes["stable_id"].to_pylist())
-    small = proteome.read(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", HUMAN)
+    small = read_proteome(SHARED / "proteomes/Homo_sapiens.ensembl85.small.fa.gz", HUMAN)
     actn4 = next(row for row in small.genes.to_pylist() if row["stable_id"] == "ENSG00000282844")
     assert actn4["region"] == "CHR_HG26_PATCH"
     assert (actn4["symbol"], actn4["description"]) == ("ACTN4", "actinin alpha 4")

@@ -10,7 +10,7 @@ import anndata
 import pytest
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
 
 
@@ -26,7 +26,7 @@ class Clade:
 def clade_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clade")
     summary = simulate(folder / "sim", Settings(species=2, genes=120, cells=160, cell_types=4, seed=5))
-    build(summary.config, folder / "release")
+    build_release(summary.config, folder / "release")
     return folder
 
 

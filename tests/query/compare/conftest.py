@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
 
 #: Settings of integration that a hundred cells allow.
@@ -26,5 +26,5 @@ def clade(tmp_path_factory: pytest.TempPathFactory) -> Clade:
     folder = tmp_path_factory.mktemp("clade")
     settings = Settings(species=2, genes=120, cells=120, seed=3, cell_types=4)
     simulate(folder / "sim", settings)
-    build(folder / "sim" / "release.toml", folder / "release")
+    build_release(folder / "sim" / "release.toml", folder / "release")
     return Clade(folder / "release", sorted((folder / "sim" / "cells").glob("*.h5ad")))

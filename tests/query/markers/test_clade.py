@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
 from homodb.query.markers.result import Markers
 
@@ -19,7 +19,7 @@ SETTINGS = Settings(species=2, genes=260, cells=1400, seed=8, donors=3, cell_typ
 def clade(tmp_path_factory: pytest.TempPathFactory) -> tuple[Markers, pl.DataFrame]:
     folder = tmp_path_factory.mktemp("markers")
     summary = simulate(folder / "sim", SETTINGS)
-    build(summary.config, folder / "release")
+    build_release(summary.config, folder / "release")
     files = [folder / "sim" / "cells" / f"{name}.h5ad" for name in summary.species]
     found = homodb.markers(
         files, species=list(summary.species), donor_key="donor", release=folder / "release", min_log2fc=2.5

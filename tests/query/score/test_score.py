@@ -156,7 +156,7 @@ def _flat(adata: anndata.AnnData) -> None:
 @pytest.mark.parametrize(
     ("spoil", "options", "message"),
     [
-        (lambda a: a.obs.drop(columns="cell_type", inplace=True), {}, "no column 'cell_type'.*--label"),
+        (lambda a: a.obs.__delitem__("cell_type"), {}, "no column 'cell_type'.*--label"),
         (_blank, {}, "is empty for 1 cell;"),
         (lambda a: a.obs.__setitem__("cell_type", list(map(str, range(180)))), {}, "different for every cell"),
         (lambda a: a.obs.__setitem__("cell_type", "beta"), {}, "has one value, beta"),

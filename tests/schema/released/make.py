@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.schema.connect import STORAGE_VERSION, ddl, schema_version, tables
 
 HERE = Path(__file__).resolve().parent
@@ -22,7 +22,7 @@ def main() -> None:
     if target.exists():
         raise SystemExit(f"{target.name} exists already: a released schema's file stays as it is")
     with tempfile.TemporaryDirectory() as folder:
-        build(TOY, Path(folder) / "release")
+        build_release(TOY, Path(folder) / "release")
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH '{next((Path(folder) / 'release').glob('*.duckdb'))}' AS toy (READ_ONLY)")
             connection.execute(f"ATTACH '{target}' AS small (STORAGE_VERSION '{STORAGE_VERSION}', BLOCK_SIZE 16384)")

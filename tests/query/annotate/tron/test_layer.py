@@ -8,9 +8,10 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="torch is an extra")
 from torch import nn
 
 import homodb

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.sparse as sp
-import torch
+
+torch = pytest.importorskip("torch", reason="torch is an extra")
 
 from homodb.query.annotate.task import Links, Side, Task
 from homodb.query.annotate.tron.edges import Edges
