@@ -197,11 +197,16 @@ class JoinReport(FateReport):
     def _direct(self) -> Iterator[ResultBlock]:
         if not self.verdicts.height:
             return
-        pair = pl.format("{} - {}", "first", "second").alias("pair")
-        columns = {name: GridColumn(form=",") for name in ("confirmed", "contradicted", "half", "silent")}
-        columns["behind"] = GridColumn("evidence")
-        columns["share_contradicted"] = GridColumn("share contradicted", form=".2%")
-        verdicts = self.verdicts.select(pair, pl.exclude("first", "second"))
+        contradicted = [
+            f"{rows:,}{'' if share is None else f' ({share:.2%})'}"
+            for rows, share in self.verdicts.select("contradicted", "share_contradicted").iter_rows()
+        ]
+        verdicts = self.verdicts.select(
+            pair=pl.format("{} - {}", "first", "second"), evidence="behind", confirmed="confirmed",
+            contradicted=pl.Series(contradicted), half="half", silent="silent",
+        )  # fmt: skip
+        columns = {name: GridColumn(form=",") for name in ("confirmed", "half", "silent")}
+        columns["contradicted"] = GridColumn(right=True)
         yield Grid(verdicts, "rows checked against the direct pair:", columns)
         first = self.conflicts.filter(pl.col("verdict") == "contradicted").head(_SHOWN)
         lines = [
