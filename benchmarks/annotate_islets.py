@@ -104,7 +104,7 @@ def _vectors_of_names(cells: anndata.AnnData, stem: Path) -> Path:
 def _scores(made: anndata.AnnData | str) -> list[str]:
     if isinstance(made, str):
         return [f"not run: {made.split(';')[0][:90]}", *[""] * 4]
-    told = homodb.evaluate(made, truth="cell_type", predicted="cell_type_homodb", resamples=0).flat()
+    told = homodb.evaluate(made, truth="cell_type", predicted="cell_type_homodb", resamples=0).totals()
     names = ("balanced_accuracy", "accuracy", "kappa", "auroc_confidence", "auroc_distance")
     return ["-" if told[name] is None else f"{told[name]:.3f}" for name in names]
 

@@ -18,7 +18,7 @@ from homodb.cli.options import (
     listed,
     open_chosen,
 )
-from homodb.cli.output import give_json
+from homodb.cli.output import give_blocks, give_json
 from homodb.cli.progress import status
 from homodb.cli.translate_options import ColumnOption, EvidenceOption, LayerOption, SourceOption
 
@@ -92,4 +92,5 @@ def annotate(
     if as_json:
         give_json({"output": str(output), **told.totals()})
         return
-    typer.echo("\n".join([*told.lines(), f"labels: obs[{told.column!r}]", f"written: {output}"]))
+    give_blocks(told.blocks())
+    typer.echo(f"labels: obs[{told.column!r}]\nwritten: {output}")

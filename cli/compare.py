@@ -21,7 +21,7 @@ from homodb.cli.options import (
     listed,
     open_chosen,
 )
-from homodb.cli.output import Format, chosen, give, give_json
+from homodb.cli.output import chosen, give, give_blocks, give_json
 from homodb.cli.progress import status
 
 _SETTING = "A setting of homodb integrate (docs/integrate.md), such as k_weight=50; may be repeated."
@@ -61,7 +61,6 @@ def compare(
     Example: homodb compare human.h5ad mouse.h5ad --species human,mouse --donor-key donor -o table.csv
     """
     from homodb.query.compare.compare import compare as compare_all
-    from homodb.query.compare.text import shown
     from homodb.query.integrate.settings import read_settings
     from homodb.schema.files import check_folder
 
@@ -80,9 +79,6 @@ def compare(
     if as_json:
         give_json(found.totals())
         return
-    first, *rest = found.lines()
-    typer.echo(f"{first}\n")
-    give(shown(found), Format.TABLE)
-    typer.echo("\n" + "\n".join(rest))
+    give_blocks(found.blocks())
     if output is not None or keep is not None:
         typer.echo(f"\nwritten: {', '.join(str(one) for one in (output, keep) if one is not None)}")

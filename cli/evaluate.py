@@ -9,7 +9,7 @@ import typer
 
 from homodb.cli.annotate_options import LabelsOption
 from homodb.cli.options import DonorKeyOption, JsonOption, ReleaseOption, ResamplesOption
-from homodb.cli.output import Format, give, give_json
+from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json
 from homodb.cli.progress import status
 
 
@@ -52,12 +52,8 @@ def evaluate(
             resamples=resamples, figures=figures, release=release or context.obj, report=show,
         )  # fmt: skip
     if as_json:
-        give_json({"input": str(path), **told.flat()})
+        give_json({"input": str(path), **told.totals()})
         return
-    typer.echo("\n".join(told.lines()))
-    for title, table in (("", told.rows), ("", told.types), ("each type left out of the reference:", told.left_out)):
-        if table is not None and table.height:
-            typer.echo(f"\n{title}" if title else "")
-            give(table, Format.TABLE)
+    give_blocks(told.blocks(), ALL_IN_JSON)
     if figures is not None:
         typer.echo(f"\ndrawn: {figures}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import FileOption, FormatOption, JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, chosen, give
+from homodb.cli.output import ALL_IN_JSON, Format, chosen, give, give_blocks
 from homodb.cli.together import apart
 from homodb.cli.values import word
 from homodb.query.exam import By
@@ -43,8 +43,4 @@ def exam(
     if form is not Format.TABLE:
         give(found.rows(by), form, output)
         return
-    for line in found.heading:
-        typer.echo(line)
-    for title, frame in found.tables(by):
-        typer.echo(f"\n{title}:")
-        give(frame, Format.TABLE)
+    give_blocks(found.blocks(by), ALL_IN_JSON)

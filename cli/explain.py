@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from homodb.cli.options import FromOption, JsonOption, ReleaseOption, ToOption, open_chosen
-from homodb.cli.output import Format, give, give_json
+from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json
 
 
 def explain(
@@ -29,28 +29,4 @@ def explain(
     if as_json:
         give_json(story.rows())
         return
-    row = story.gene.row(0, named=True)
-    kind = row["biotype"] or "biotype not told"
-    marks = [mark for mark in ("mitochondrial", "ribosomal", "pseudoautosomal") if row[mark]]
-    how = row["how"] if row["understood_as"] == gene else f"{row['how']} {row['understood_as']}"
-    typer.echo(
-        f"{gene} is {row['symbol'] or 'a gene without symbol'} of {story.source}{_beside(row, gene)}, found by {how}"
-    )
-    typer.echo(", ".join([kind, *marks, *([row["description"]] if row["description"] else [])]))
-    if row["aliases"]:
-        typer.echo("aliases: " + ", ".join(row["aliases"]))
-    typer.echo(f"\ncandidates in {story.target}, best first:")
-    if story.candidates.height:
-        columns = ["target_id", "homology_type", "source_identity", "target_identity", "goc", "wga", "confidence"]
-        give(story.candidates.select("target_symbol", *columns, "correlation", "evidence_class"), Format.TABLE)
-    else:
-        typer.echo("none")
-    typer.echo("\nwhat each strategy answers:")
-    give(story.answers, Format.TABLE)
-
-
-def _beside(row: dict[str, Any], gene: str) -> str:
-    """Return the stable ID in parentheses, unless it is what was asked for."""
-    if row["symbol_stands_in"]:
-        return " (no stable ID in the sources)"
-    return "" if row["stable_id"] == gene else f" ({row['stable_id']})"
+    give_blocks(story.blocks(), ALL_IN_JSON)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from homodb.cli import complete
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, give, give_json
-from homodb.schema.counted import counted
-
-if TYPE_CHECKING:
-    from homodb.query.inspect import Inspection
+from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json
 
 
 def inspect(
@@ -47,29 +43,4 @@ def inspect(
     if as_json:
         give_json(found.totals())
         return
-    _print(found)
-
-
-def _print(found: Inspection) -> None:
-    where = "index" if found.column is None else f"column {found.column!r}"
-    cells, genes = counted(found.cells, "cell"), counted(found.genes, "gene")
-    typer.echo(f"{found.path.name}: {cells}, {genes}; names from var's {where}")
-    told = f"{found.species}; {found.resolved:.1%} of the names mean one gene" if found.species else "undecided"
-    typer.echo(f"species: {told}\n")
-    for title, frame in (
-        ("votes: names that only one species bears, and names that it knows", found.votes),
-        ("how the names are understood", found.kinds),
-        ("what came off names", found.forms),
-        ("names that mean no gene", found.unresolved),
-        ("columns of var that hold names of genes", found.columns),
-        ("matrices (what is in them is judged from some rows)", found.slots),
-        ("other parts (number of categories)", found.parts),
-    ):
-        if frame.height:
-            typer.echo(f"{title}:")
-            give(frame, Format.TABLE)
-            typer.echo()
-    for line in found.era:
-        typer.echo(f"era: {line}")
-    for note in found.notes:
-        typer.echo(f"note: {note}")
+    give_blocks(found.blocks(), ALL_IN_JSON)

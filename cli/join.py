@@ -20,7 +20,7 @@ from homodb.cli.options import (
     listed,
     open_chosen,
 )
-from homodb.cli.output import give_json
+from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
 from homodb.cli.progress import cells_bar
 from homodb.cli.together import refuse
 from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
@@ -72,8 +72,7 @@ def join(
     Example: homodb join human.h5ad mouse.h5ad pig.h5ad --species human,mouse,pig --via mouse -o joint.h5ad
     """
     from homodb.query.join import join_to_file
-    from homodb.query.join.report_file import write_join_report
-    from homodb.query.translate.report_file import check_report
+    from homodb.query.results import check_report, write_report
     from homodb.schema.strategies import Strategy, find_strategy
 
     if report_file is not None:
@@ -87,10 +86,9 @@ def join(
             column=each(column), layer=each(layer), names=names, block=block, report=show,
         )  # fmt: skip
     if report_file is not None:
-        write_join_report(report, report_file)
+        write_report(report, report_file)
     if as_json:
         give_json({"output": str(output), **report.totals()})
         return
-    for line in report.lines():
-        typer.echo(line)
+    give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))

@@ -18,7 +18,7 @@ from homodb.cli.options import (
     StrategyOption,
     listed,
 )
-from homodb.cli.output import give_json
+from homodb.cli.output import give_blocks, give_json
 from homodb.cli.progress import status
 from homodb.cli.values import number, whole
 from homodb.schema.files import check_folder
@@ -81,7 +81,6 @@ def markers(
         told = {**found.totals(top), "files": [str(path) for path in written]}
         give_json(told)
         return
-    for line in found.lines(top):
-        typer.echo(line)
+    give_blocks(found.blocks(top))
     for place in written:
         typer.echo(f"written: {place}")

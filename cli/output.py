@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
-import math
+import shutil
 import sys
-from decimal import Decimal
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from homodb.cli.together import apart
+from homodb.query.results import Grid, ResultBlock, json_text
 from homodb.schema.endings import check_ending, ending_of
 from homodb.schema.errors import OptionsError, OutputError
 from homodb.schema.files import check_output, whole_file
@@ -21,8 +21,11 @@ from homodb.schema.files import check_output, whole_file
 if TYPE_CHECKING:
     import polars as pl
 
-#: A printed table shows so many rows; other formats give all.
+#: Number of rows that a printed table shows; other formats give all.
 _SHOWN_ROWS = 50
+
+#: Where all of an answer can be had of which only the beginning is printed.
+ALL_IN_REPORT, ALL_IN_JSON = "--report FILE has all", "--json gives all"
 
 
 class Format(StrEnum):
@@ -94,7 +97,9 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
         with whole_file(output) as partial:
             partial.write_bytes(_encoded(frame, form))
     elif form is Format.TABLE:
-        _print_table(frame)
+        give_blocks([Grid(frame.head(_SHOWN_ROWS))])
+        if frame.height > _SHOWN_ROWS:
+            typer.echo(f"... {frame.height - _SHOWN_ROWS} more rows ({ALL_IN_JSON})", err=True)
     elif form in (Format.PARQUET, Format.ARROW) and sys.stdout.isatty():
         raise OutputError(f"{form} is binary: write it to a file (-o FILE) or into a pipe")
     else:
@@ -105,9 +110,25 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
         sys.stdout.buffer.flush()
 
 
-def give_json(told: object) -> None:
+def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
+    """Print blocks of an answer; on a terminal, tables are folded to its width.
+
+    Parameters
+    ----------
+    blocks
+        The blocks.
+    hint
+        Where all of the answer can be had, for lines that count what is left out.
+    """
+    from homodb.query.results.text import lines
+
+    screen = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    typer.echo("\n".join(lines(blocks, hint=hint, screen=screen)))
+
+
+def give_json(value: object) -> None:
     """Print one value as JSON: text as it is, null for what JSON has no number for."""
-    typer.echo(_json(told))
+    typer.echo(json_text(value))
 
 
 def megabytes(count: int) -> str:
@@ -121,78 +142,17 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def plain(value: object) -> object:
-    """Return what JSON has no form for as text."""
-    return str(value)
-
-
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
+    from homodb.query.results.text import flat
+
     stream = io.BytesIO()
     match form:
         case Format.JSON:
-            return (_json(list(frame.iter_rows(named=True))) + "\n").encode()
+            return f"{json_text(list(frame.iter_rows(named=True)))}\n".encode()
         case Format.PARQUET:
             frame.write_parquet(stream)
         case Format.ARROW:
             frame.write_ipc_stream(stream)
         case _:
-            _flat(frame).write_csv(stream, separator="\t" if form is Format.TSV else ",")
+            flat(frame).write_csv(stream, separator="\t" if form is Format.TSV else ",")
     return stream.getvalue()
-
-
-def _json(value: object) -> str:
-    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=plain)
-
-
-def _finite(value: object) -> object:
-    """Return null for what JSON has no number for (NaN, infinities), numbers for decimals (sums), lists for arrays."""
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Make text, which CSV can hold, of lists (joined by ``;``), of what else is nested (JSON) and of bytes (hex)."""
-    import polars as pl
-
-    flat = {}
-    for name, kind in frame.schema.items():
-        if isinstance(kind, pl.List) and not kind.inner.is_nested() and kind.inner != pl.Binary:
-            flat[name] = pl.col(name).cast(pl.List(pl.String)).list.join(";")
-        elif kind.is_nested():
-            texts = [None if v is None else _json(v) for v in frame[name].to_list()]
-            flat[name] = pl.lit(pl.Series(texts, dtype=pl.String))
-        elif kind == pl.Binary:
-            flat[name] = pl.col(name).bin.encode("hex")
-    return frame.with_columns(**flat)
-
-
-def _print_table(frame: pl.DataFrame) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, kind in frame.schema.items():
-        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
-    for row in _flat(frame).head(_SHOWN_ROWS).iter_rows():
-        table.add_row(*(_cell(value) for value in row))
-    if sys.stdout.isatty():
-        Console(highlight=False, markup=False).print(table)
-    else:  # as wide as it need be, without colours, and without blanks at the ends of lines
-        drawn = io.StringIO()
-        Console(file=drawn, width=10_000, color_system=None, highlight=False, markup=False).print(table)
-        typer.echo("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
-    if frame.height > _SHOWN_ROWS:
-        typer.echo(f"... {frame.height - _SHOWN_ROWS} more rows (--json gives all)", err=True)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

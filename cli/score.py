@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ResamplesOption, SeedOption, SpeciesKeyOption
+from homodb.cli.output import give_blocks, give_json
 from homodb.cli.progress import status
 
 
@@ -44,7 +43,6 @@ def score(
     Example: homodb score out.h5ad --label cell_type --species-key species --donor-key donor --profile pllm
     """
     from homodb.query.score.files import score_file
-    from homodb.query.score.text import lines
     from homodb.schema.endings import check_ending, ending_of
     from homodb.schema.files import check_output, whole_file
 
@@ -58,11 +56,9 @@ def score(
             path, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile,
             baseline=beside, resamples=resamples, seed=seed, report=show,
         )  # fmt: skip
-    flat = {name: one if one is not None and math.isfinite(one) else None for name, one in found.flat().items()}
-    text = json.dumps(flat, allow_nan=False) if as_json else "\n".join(lines(found))
     if output is None:
-        typer.echo(text)
+        give_json(found.totals()) if as_json else give_blocks(found.blocks())
         return
     with whole_file(output) as partial:
-        partial.write_text(f"{text}\n")
+        partial.write_text(f"{found.to_json() if as_json else found}\n", "utf-8")
     typer.echo(f"written: {output}", err=True)

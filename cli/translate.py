@@ -9,7 +9,7 @@ import typer
 
 from homodb.cli import translate_options as own
 from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
-from homodb.cli.output import give_json
+from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
 from homodb.cli.progress import cells_bar
 from homodb.cli.together import refuse
 from homodb.schema.errors import TranslationError
@@ -82,20 +82,19 @@ def translate(
         told = {"output": str(output), **report.totals()}
         give_json(told)
         return
-    for line in report.lines():
-        typer.echo(line)
+    give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
 
 
 def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
-    from homodb.query.lists import translate_list_file, write_list_report
-    from homodb.query.translate.report_file import check_report
+    from homodb.query.lists import translate_list_file
+    from homodb.query.results import check_report, write_report
 
     if report_file is not None:
         check_report(report_file, path, output)
     report = translate_list_file(path, output, target, **asked)
     if report_file is not None:
-        write_list_report(report, report_file)
+        write_report(report, report_file)
     return report
 
 
@@ -107,8 +106,8 @@ def _refuse_for_lists(context: typer.Context) -> None:
 
 
 def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
+    from homodb.query.results import check_report, write_report
     from homodb.query.translate.files import translate_file
-    from homodb.query.translate.report_file import check_report, write_report
 
     lists = [one for one in (asked["genes"], asked["markers"]) if one is not None]
     for one in lists:

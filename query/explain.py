@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +12,15 @@ from homodb.query.genes import resolve
 from homodb.query.orthologs import unknown_message
 from homodb.query.pairs import Pair, choose_strategy, find_pair
 from homodb.query.release import Release
+from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
 from homodb.schema.errors import UnknownGeneError
 from homodb.schema.species import Species
 from homodb.schema.strategies import EvidenceClass, HomologyType, Strategy, is_coding
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """The story of one gene.
+class Explanation(Result):
+    """Candidates and answers for one gene.
 
     Parameters
     ----------
@@ -44,6 +46,36 @@ class Explanation:
         """Return all frames as one list of rows, each with its ``part``: gene, candidate or answer."""
         parts = {"gene": self.gene, "candidate": self.candidates, "answer": self.answers}
         return [{"part": part, **row} for part, frame in parts.items() for row in frame.iter_rows(named=True)]
+
+    def totals(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        frames = {"candidates": self.candidates, "answers": self.answers}
+        gene = self.gene.row(0, named=True)
+        return {"source": self.source, "target": self.target, "gene": gene} | {
+            name: frame.to_dicts() for name, frame in frames.items()
+        }
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield what the gene is, its candidates, and what each strategy answers."""
+        row = self.gene.row(0, named=True)
+        name = row["name"]
+        how = row["how"] if row["understood_as"] == name else f"{row['how']} {row['understood_as']}"
+        stable_id = "" if row["stable_id"] == name else f" ({row['stable_id']})"
+        beside = " (no stable ID in the sources)" if row["symbol_stands_in"] else stable_id
+        marks = [mark for mark in ("mitochondrial", "ribosomal", "pseudoautosomal") if row[mark]]
+        yield Heading(f"homodb explain: {name}", level=1)
+        first = f"{name} is {row['symbol'] or 'a gene without symbol'} of {self.source}{beside}, found by {how}"
+        kinds = [row["biotype"] or "biotype unknown", *marks, *filter(None, [row["description"]])]
+        aliases = [f"aliases: {', '.join(row['aliases'])}"] if row["aliases"] else []
+        yield Lines([first, ", ".join(kinds), *aliases])
+        title = f"candidates in {self.target}, best first:"
+        if self.candidates.height:
+            columns = ["target_id", "homology_type", "source_identity", "target_identity", "goc", "wga", "confidence"]
+            shown = self.candidates.select("target_symbol", *columns, "correlation", "evidence_class")
+            yield Grid(shown, title)
+        else:
+            yield Lines([title, "none"], apart=True)
+        yield Grid(self.answers, "what each strategy answers:")
 
 
 def explain(release: Release, gene: str, *, source: str | int | Species, target: str | int | Species) -> Explanation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from homodb.query.genes import resolve
 from homodb.query.hints import about_synonyms
 from homodb.query.names import name_texts, unnamed_note
 from homodb.query.release import Release, open_release
+from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.query.slots import read_part, slot_table, slots
 from homodb.query.stored import opened as open_stored
 from homodb.query.translate import stores
@@ -30,7 +31,7 @@ _SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Inspection:
+class Inspection(Result):
     """What is in an AnnData, as :func:`inspect` finds it.
 
     Parameters
@@ -85,19 +86,35 @@ class Inspection:
         return (self.genes - lost) / self.genes if self.genes and self.species else 0.0
 
     def totals(self) -> dict[str, Any]:
-        """Return everything as plain values, as ``--json`` prints it."""
+        """Return everything as plain values."""
         plain = {"path": str(self.path), "resolved": self.resolved}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if name != "path":
-                plain[name] = (
-                    value.to_dicts()
-                    if isinstance(value, pl.DataFrame)
-                    else list(value)
-                    if isinstance(value, tuple)
-                    else value
-                )
+                plain[name] = value.to_dicts() if isinstance(value, pl.DataFrame) else value
         return plain
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield the species, how names are understood, and the parts of the object."""
+        yield Heading(f"homodb inspect: {self.path.name}", level=1)
+        names = "index" if self.column is None else f"column {self.column!r}"
+        cells, genes = counted(self.cells, "cell"), counted(self.genes, "gene")
+        species = f"{self.species}; {self.resolved:.1%} of the names mean one gene" if self.species else "undecided"
+        yield Lines([f"{self.path.name}: {cells}, {genes}; names from var's {names}", f"species: {species}"])
+        for title, frame in (
+            ("votes: names that only one species bears, and names that it knows:", self.votes),
+            ("how the names are understood:", self.kinds),
+            ("what came off names:", self.forms),
+            ("names that mean no gene:", self.unresolved),
+            ("columns of var that hold names of genes:", self.columns),
+            ("matrices (what is in them is judged from some rows):", self.slots),
+            ("other parts (number of categories):", self.parts),
+        ):
+            if frame.height:
+                yield Grid(frame, title)
+        if self.era or self.notes:
+            yield Lines(["", *(f"era: {line}" for line in self.era)])
+        yield from map(Note, self.notes)
 
 
 def inspect(

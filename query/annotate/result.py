@@ -1,18 +1,20 @@
-"""What an annotation did: for a screen, for machines, and for uns."""
+"""Report of an annotation, which also goes into ``uns``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
+
 
 @dataclass(frozen=True)
-class Annotation:
-    """What was done.
+class Annotation(Result):
+    """Report of an annotation.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ class Annotation:
         return f"{self.label}_{self.key}"
 
     def totals(self) -> dict[str, Any]:
-        """Return all but the tables as plain values, as ``--json`` prints them."""
+        """Return all but the tables as plain values."""
         return {
             "column": self.column, "label": self.label, "method": self.method, "strategy": self.strategy,
             "release": self.release, "source": self.source, "target": self.target,
@@ -104,26 +106,33 @@ class Annotation:
             held["tables"] = kept
         return held
 
-    def lines(self) -> list[str]:
-        """Return the report as text, for a screen."""
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield what was labelled and how, the labels with their cells, and what could not be labelled."""
         several = self.told.get("methods", ())
         by = f"{self.method} of {', '.join(several)}" if several else self.method
         by += "" if self.strategy == "none" else f", {self.strategy}"
         done = "labelled" if self.numbers is None else f"given {self.label}"
         lines = [f"{self.cells:,} cells of {self.source} {done} from {self.target} by {by}"]
         for row in [] if self.numbers is None else self.numbers.iter_rows(named=True):
-            told = "  ".join(f"{name.replace('_', ' ')} {row[name]:.4g}" for name in list(row)[2:])
-            lines.append(f"  {row['side']:<10} {row['cells']:>8,} cells   {told}")
+            values = "  ".join(f"{name.replace('_', ' ')} {row[name]:.4g}" for name in list(row)[2:])
+            lines.append(f"  {row['side']:<10} {row['cells']:>8,} cells   {values}")
         for row in self.found.iter_rows(named=True):
             lines.append(f"  {row['label']:<30} {row['cells']:>8,}   mean confidence {row['confidence']:.2f}")
+        yield Heading(f"homodb annotate: {self.column}", level=1)
+        yield Lines(lines[:1])
+        yield Lines(lines[1:], in_page=False)
+        means = {"confidence": GridColumn("mean confidence"), "distance": GridColumn("mean distance")}
+        for table in (self.numbers, self.found):
+            if table is not None and table.height:
+                yield Grid(table, columns=means, in_text=False)
         if self.unknown:
             why = f", {self.empty:,} of them without any count" if self.empty else ""
-            lines.append(f"  {'unknown':<30} {self.unknown:>8,}{why}")
+            yield Lines([f"  {'unknown':<30} {self.unknown:>8,}{why}"])
         for row in [] if self.only is None else self.only.iter_rows(named=True):
             like = f"; is it {row['alike']!r}?" if row["alike"] else ""
-            lines.append(f"label of the {row['side']} only: {row['label']} ({row['cells']:,} cells{like})")
-        lines += [f"not run: {one}" for one in self.told.get("not_run", ())]
-        return [*lines, *(f"note: {note}" for note in self.notes)]
+            yield Lines([f"label of the {row['side']} only: {row['label']} ({row['cells']:,} cells{like})"])
+        yield Lines([f"not run: {one}" for one in self.told.get("not_run", ())])
+        yield from map(Note, self.notes)
 
 
 def storable(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.query.score.donors import DONORS, undistinguished
 from homodb.query.score.result import Number, Score
+from homodb.schema.counted import counted
 
 #: The scores that the table shows of each profile; a profile without an entry shows all that have a direction.
 MAIN: Mapping[str, tuple[str, ...]] = {
@@ -27,6 +29,8 @@ MAIN: Mapping[str, tuple[str, ...]] = {
 
 #: Marks of the table.
 BEST, WORSE, OPEN = "best", "worse", ""
+
+_MARKS = {BEST: " *", WORSE: " -", OPEN: ""}
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Which mapping and method serve some cells best, as far as these can tell.
+class Comparison(Result):
+    """Comparison of mappings and methods on the same cells.
 
     Parameters
     ----------
@@ -138,20 +142,56 @@ class Comparison:
         overrides = {name: pl.Float64 for name in columns if name in floats}
         return pl.DataFrame(columns, schema_overrides=overrides)
 
-    def lines(self) -> list[str]:
-        """Return what is to be said around the table, for a screen."""
-        from homodb.query.compare.text import lines
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield the cells, the table with its marks, what could not be done, and whether there is a winner."""
+        yield Heading("homodb compare", level=1)
+        of = {name: "" if donors is None else f" of {counted(donors, 'donor')}" for name, donors in self.donors.items()}
+        cells = [f"{cells:,} {species} cells{of[species]}" for species, cells in self.cells.items()]
+        yield Lines([f"release {self.release}; {', '.join(cells)}"])
+        yield Grid(self._marked())
+        left_out = [f"left out: {name}: {why}" for name, why in self.left_out.items()]
+        yield Lines(["", *left_out, *(f"{row.strategy}, {row.method}: {row.why}" for row in self.rows if row.why)])
+        yield from map(Note, self.notes)
+        yield Lines([self._verdict()])
 
-        return lines(self)
+    def _marked(self) -> pl.DataFrame:
+        """Return the table as text: ``*`` behind the best, ``-`` behind what is worse."""
+        table = self.table
+        columns: dict[str, Any] = {"strategy": table["strategy"], "method": table["method"]}
+        columns["features"] = [f"{one:,}" for one in table["features"]]
+        for species in self.cells:
+            columns[f"{species} genes"] = [f"{one:,}" for one in table[f"genes_{species}"]]
+            shares = table[f"carried_{species}"]
+            columns[f"{species} counts"] = ["-" if one is None else f"{one:.1%}" for one in shares]
+        several = len({profile for profile, _ in self.scores}) > 1
+        for profile, name in self.scores:
+            title, numbers = f"{profile}_{name}" if several else name, self.numbers(profile, name)
+            columns[title.replace("_", " ")] = [
+                f"{_value(one)}{_MARKS[mark]}" for one, mark in zip(numbers, table[f"{title}_mark"], strict=True)
+            ]
+        return pl.DataFrame(columns)
+
+    def _verdict(self) -> str:
+        if self.intervals == "cells only":
+            few = [name for name, donors in self.donors.items() if donors == 1]
+            why = f"one donor of {', '.join(few)}" if few else "no column of donors"
+            return f"cells only: with {why} nothing tells what another donor would give, so no winner is called"
+        if self.intervals == "none":
+            return "no intervals: nothing is marked"
+        found = {mark for score in self.scores for mark in marks(self.numbers(*score), self.intervals)}
+        verdict = (
+            "intervals resample donors; * the best, where no other interval overlaps its own; - worse than the best"
+        )
+        return verdict if BEST in found else f"{verdict}; no row is the best by any score"
 
     def totals(self) -> dict[str, Any]:
-        """Return everything as plain values, for ``--json``: all scores of every row, not the main ones alone."""
+        """Return everything as plain values: all scores of every row, not the main ones alone."""
         marked = {f"{profile}_{name}": marks(self.numbers(profile, name), self.intervals)
                   for profile, name in self.scores}  # fmt: skip
         rows = [
             {
                 "strategy": row.strategy, "method": row.method, "features": row.features,
-                "species": row.carried.to_dicts(), "scores": _flat(row.score),
+                "species": row.carried.to_dicts(), "scores": None if row.score is None else row.score.totals(),
                 "marks": {name: told[place] for name, told in marked.items() if told[place]}, "note": row.why,
                 "notes": [] if row.score is None else said(row.score),
             }
@@ -197,8 +237,8 @@ def marks(numbers: Sequence[Number | None], intervals: str) -> list[str]:
     return told
 
 
-def _flat(score: Score | None) -> dict[str, float | None] | None:
-    """Return all numbers; None for those that cannot be told."""
-    if score is None:
-        return None
-    return {name: None if value is None or np.isnan(value) else value for name, value in score.flat().items()}
+def _value(one: Number | None) -> str:
+    if one is None or np.isnan(one.value):
+        return "-"
+    interval = "" if one.low is None or one.high is None else f" ({one.low:.2f} to {one.high:.2f})"
+    return f"{one.value:.2f}{interval}"

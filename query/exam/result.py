@@ -1,12 +1,15 @@
-"""What an exam found: a frame per question, and what must be said with them."""
+"""Scores of an exam: a frame per question, with what they do not say."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from homodb.query.exam import By
+from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
 from homodb.schema.strategies import Strategy
 
 #: What the scores do not say.
@@ -60,7 +63,7 @@ _NOT_SHOWN = ("species_pairs", "found", "source_genes", "target_genes")
 
 
 @dataclass(frozen=True)
-class Exam:
+class Exam(Result):
     """The scores of a release.
 
     Every frame has ``strategy``, ``species_pairs`` (how many the row is over), the counts ``mapped, right, wrong,
@@ -105,15 +108,25 @@ class Exam:
         empty = pl.DataFrame(schema=COLUMNS)
         return pl.concat([empty, *parts], how="diagonal").select(list(COLUMNS))
 
-    def tables(self, by: By | None = None) -> list[tuple[str, pl.DataFrame]]:
-        """Return a title and a frame for the screen per question; what is over all pairs of species says ``all``."""
-        tables = []
+    def totals(self) -> dict[str, Any]:
+        """Return what was examined, and all frames as rows."""
+        return {"heading": list(self.heading), "rows": self.rows().to_dicts()}
+
+    def blocks(self, by: By | None = None) -> Iterator[ResultBlock]:
+        """Yield what was examined, and a table per question, or those of one question.
+
+        Parameters
+        ----------
+        by
+            The question; None stands for all.
+        """
+        yield Heading("homodb exam", level=1)
+        yield Lines(self.heading)
         for of, title, _, frame in self._questions():
             if by in (None, of):
                 table = frame.drop(_NOT_SHOWN, strict=False)
                 named = [name for name in ("source_species", "target_species") if name in table.columns]
-                tables.append((title, table.with_columns(pl.col(named).fill_null("all"))))
-        return tables
+                yield Grid(table.with_columns(pl.col(named).fill_null("all")), f"{title}:")
 
     def _questions(self) -> list[tuple[By, str, str, pl.DataFrame]]:
         return [

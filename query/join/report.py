@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from homodb.query.translate.fates import Fate
+from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, ResultBlock, and_more
+from homodb.query.translate.fates import MEANING, Fate
+from homodb.query.translate.report import FateReport, fate_order
+from homodb.schema.counted import counted
+
+#: Numbers of objects with a column of their own, of conflicts, groups and parts that the text shows.
+_COLUMNS = 4
+_SHOWN = 5
+_SHOWN_PARTS = 10
+
+#: Number of characters of an object's name above its column.
+_WIDTH = 17
+
+_FEATURES = {
+    "row": "rows of the joint table",
+    "group": "groups of orthologs",
+    "copy": "rows, counts copied",
+    "gene": "genes",
+}
+
+_MEANING = {**MEANING, Fate.MAPPED: "in a feature", Fate.FILTERED: "its partners are not measured, or not taken"}
 
 
 @dataclass(frozen=True)
-class JoinReport:
-    """What a join did.
+class JoinReport(FateReport):
+    """Report of a join.
 
     Parameters
     ----------
@@ -75,24 +95,18 @@ class JoinReport:
 
     def by_fate(self) -> pl.DataFrame:
         """Return ``file, fate, genes, counts, share`` (of the object's counts), a row per object and fate."""
-        order = {str(fate): place for place, fate in enumerate(Fate)}
         total = pl.col("counts").filter(pl.col("fate") != Fate.NOT_A_GENE).sum().over("file")
         known = pl.col("counts").is_not_null() & (pl.col("fate") != Fate.NOT_A_GENE)
+        order = {name: place for place, name in enumerate(self.files["file"].to_list())}
         summed = pl.when(pl.col("counts").null_count() == 0).then(pl.col("counts").sum())
         return (
             self.fates.group_by("file", "fate", maintain_order=True).agg(genes=pl.len(), counts=summed)
             .with_columns(share=pl.when(known & (total > 0)).then(pl.col("counts") / total))
-            .sort(
-                pl.col("file").replace_strict(self._order(), return_dtype=pl.Int32),
-                pl.col("fate").replace_strict(order, return_dtype=pl.Int32),
-            )
+            .sort(pl.col("file").replace_strict(order, return_dtype=pl.Int32), fate_order())
         )  # fmt: skip
 
-    def _order(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(self.files["file"].to_list())}
-
     def totals(self) -> dict[str, Any]:
-        """Return the totals as plain values, for ``--json``."""
+        """Return the totals as plain values."""
         fates = self.by_fate()
         files = [
             row
@@ -114,11 +128,109 @@ class JoinReport:
             "dropped": list(self.dropped), "notes": list(self.notes),
         }  # fmt: skip
 
-    def lines(self) -> list[str]:
-        """Return the report as text, for a screen."""
-        from homodb.query.join.report_text import lines
+    def frames(self) -> Mapping[str, pl.DataFrame]:
+        """Return conflicting rows, groups that are too large, and all genes."""
+        return {"conflicting_rows": self.conflicts, "groups_too_large": self.left_out, **super().frames()}
 
-        return lines(self)
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield files, fates, evidence, what direct pairs say, groups that are too large, and what was dropped."""
+        yield Heading("homodb join", level=1)
+        by = f"by {self.strategy} of release" if self.features != "gene" else "by gene, release"
+        hub = "" if self.hub is None else f", via {self.hub}"
+        features = f"{counted(self.feature_count, 'feature')} ({_FEATURES[self.features]})"
+        summed = f"{counted(self.summed, 'adds', 'add')} up several genes"
+        cells = f"{counted(self.cells, 'cell')} of {self.files.height} objects"
+        yield Lines([f"{cells}, {features}, {by} {self.release}{hub}; {summed}"])
+        yield from self._files()
+        yield from self._fates()
+        if self.evidence:
+            classes = [f"{name} {number:,}" for name, number in self.evidence.items()]
+            yield Bullets(classes, "features by the weakest evidence of their pairs")
+        yield from self._direct()
+        yield from self._left_out()
+        if self.slots:
+            kinds = [f"{slot} ({kind})" for slot, kind in self.slots.items()]
+            yield Bullets(kinds, "matrices", in_text=len(kinds) > 1)
+        if self.dropped:
+            yield Bullets(self.dropped, "left behind", most=_SHOWN_PARTS)
+        yield from map(Note, self.notes)
+        yield from self.genes_by_fate()
+
+    def _files(self) -> Iterator[ResultBlock]:
+        yield Grid(
+            self.files.select("file", "common_name", "cells", "genes", "carried"),
+            columns={
+                "file": GridColumn(width=27, most=27), "common_name": GridColumn("species", width=14, most=14),
+                "cells": GridColumn(form=",", width=8), "genes": GridColumn(form=",", width=7),
+                "carried": GridColumn(form=".1%"),
+            },
+            in_page=False,
+        )  # fmt: skip
+        voted = self.files.filter(~pl.col("given"))["file"].to_list()
+        if voted:
+            which = "" if len(voted) == self.files.height else f": {', '.join(voted)}"
+            yield Lines([f"species found by the names of genes{which}"])
+        yield Heading("Files")
+        yield Grid(self.files, in_text=False)
+        yield Heading("What each step left")
+        yield Grid(pl.DataFrame(self.steps, ["what", "left"], orient="row"), in_text=False)
+
+    def _fates(self) -> Iterator[ResultBlock]:
+        """Yield genes and shares of counts by fate: objects side by side in the text, below each other on a page."""
+        table, names = self.by_fate(), self.files["file"].to_list()
+        rows = {(file, fate): (genes, share)
+                for file, fate, genes, share in table.select("file", "fate", "genes", "share").iter_rows()}  # fmt: skip
+        fates = table["fate"].unique(maintain_order=True).to_list()
+        columns = {"fate": GridColumn(width=11), "meaning": GridColumn("meaning; the largest")}
+        frame = {"fate": fates}
+        for place, name in enumerate(names[:_COLUMNS]):
+            columns[f"object {place}"] = GridColumn(_short(name), width=_WIDTH, right=True)
+            cells = [rows.get((name, fate), (0, None)) for fate in fates]
+            shares = ("" if share is None else f"{share:.1%}" for _, share in cells)
+            frame[f"object {place}"] = [f"{one[0]:,} {share:>7}" for one, share in zip(cells, shares, strict=True)]
+        frame["meaning"] = [self.meaning(fate, _MEANING) for fate in fates]
+        yield Grid(pl.DataFrame(frame, schema=dict.fromkeys(frame, pl.String)), columns=columns, in_page=False)
+        yield Lines([], more=and_more(len(names) - _COLUMNS, "object"), in_page=False)
+        yield Heading("What became of the genes")
+        yield Grid(table, in_text=False)
+
+    def _direct(self) -> Iterator[ResultBlock]:
+        if not self.verdicts.height:
+            return
+        contradicted = [
+            f"{rows:,}{'' if share is None else f' ({share:.2%})'}"
+            for rows, share in self.verdicts.select("contradicted", "share_contradicted").iter_rows()
+        ]
+        verdicts = self.verdicts.select(
+            pair=pl.format("{} - {}", "first", "second"), evidence="behind", confirmed="confirmed",
+            contradicted=pl.Series(contradicted), half="half", silent="silent",
+        )  # fmt: skip
+        columns = {name: GridColumn(form=",") for name in ("confirmed", "half", "silent")}
+        columns["contradicted"] = GridColumn(right=True)
+        yield Grid(verdicts, "rows checked against the direct pair:", columns)
+        first = self.conflicts.filter(pl.col("verdict") == "contradicted").head(_SHOWN)
+        lines = [
+            f"  {row['first_name']} - {row['second_name']} in the table; directly {row['first_name']} - "
+            f"{row['direct_second_name']}, {row['direct_first_name']} - {row['second_name']}"
+            for row in first.iter_rows(named=True)
+        ]
+        more = and_more(self.conflicts.height - first.height, "row")
+        yield Lines(lines, more and f"  {more} contradicted, wholly or by half", in_page=False)
+        if self.conflicts.height:
+            yield Heading(f"Rows that a direct pair contradicts ({self.conflicts.height:,})")
+            yield Grid(self.conflicts, in_text=False, folded=True)
+
+    def _left_out(self) -> Iterator[ResultBlock]:
+        if not self.left_out.height:
+            return
+        lines = ["groups of orthologs that are too large"]
+        for row in self.left_out.head(_SHOWN).iter_rows(named=True):
+            names = row["names"].split(";")
+            lines.append(f"  {row['genes']:>4} genes: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}")
+        more = and_more(self.left_out.height - _SHOWN)
+        yield Lines(lines, more and f"  {more}", apart=True, in_page=False)
+        yield Heading(f"Groups that are too large ({self.left_out.height:,})")
+        yield Grid(self.left_out, in_text=False, folded=True)
 
 
 def provenance(report: JoinReport) -> dict[str, Any]:
@@ -143,6 +255,12 @@ def provenance(report: JoinReport) -> dict[str, Any]:
         if texts:
             told[key] = np.array(list(texts), dtype=str)
     return told
+
+
+def _short(name: str) -> str:
+    """Return the name of an object as its column has room for it: the end of a long one."""
+    stem = name if len(name) <= _WIDTH else name.removesuffix(".h5ad").removesuffix(".zarr")
+    return stem if len(stem) <= _WIDTH else f"…{stem[1 - _WIDTH :]}"
 
 
 def _fates(report: JoinReport) -> dict[str, Any]:

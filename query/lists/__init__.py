@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from homodb.query.lists.files import is_list_file, translate_list_file
 from homodb.query.lists.genes import translate_genes
-from homodb.query.lists.report_file import write_list_report
 
-__all__ = ["is_list_file", "translate_genes", "translate_list_file", "write_list_report"]
+__all__ = ["is_list_file", "translate_genes", "translate_list_file"]

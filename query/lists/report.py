@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from homodb.query.lists.partners import Partners
-from homodb.query.translate.fates import MEANING, Fate
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, ResultBlock, and_more
+from homodb.query.translate.report import FateReport, fate_order
 from homodb.schema.counted import counted
 
-#: Of what is lost, and of genes of a fate, the printed report shows so many; ``fates`` and ``lost`` hold all.
+#: Number of lost parts that the text shows.
 _SHOWN = 3
 
 
@@ -74,8 +75,8 @@ class Translated:
 
 
 @dataclass(frozen=True)
-class ListReport:
-    """What a translation of a list did.
+class ListReport(FateReport):
+    """Report of a translated list of genes.
 
     Parameters
     ----------
@@ -120,12 +121,10 @@ class ListReport:
 
     def by_fate(self) -> pl.DataFrame:
         """Return ``fate``, ``genes`` (different names) and ``places`` (where they stand), a row per fate."""
-        order = {str(fate): place for place, fate in enumerate(Fate)}
-        fates = self.fates.group_by("fate").agg(genes=pl.len(), places=pl.col("places").sum())
-        return fates.sort(pl.col("fate").replace_strict(order, return_dtype=pl.Int32))
+        return self.fates.group_by("fate").agg(genes=pl.len(), places=pl.col("places").sum()).sort(fate_order())
 
     def totals(self) -> dict[str, Any]:
-        """Return the totals as plain values, as ``--json`` prints them."""
+        """Return the totals as plain values."""
         return {
             "kind": self.kind,
             "source": self.source,
@@ -136,40 +135,43 @@ class ListReport:
             "came": self.came,
             "left": self.left,
             "names": self.fates.height,
-            "fates": {row["fate"]: row["genes"] for row in self.by_fate().iter_rows(named=True)},
+            "fates": dict(self.by_fate().select("fate", "genes").iter_rows()),
             "lost": self.lost.to_dicts(),
             "sets": None if self.sets is None else self.sets.to_dicts(),
             "notes": list(self.notes),
         }
 
-    def lines(self) -> list[str]:
-        """Return the report as text, for a screen."""
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield how many are carried, the fates, what is lost, and the sets."""
+        yield Heading(f"homodb translate: {self.source} to {self.target}", level=1)
         unit = {"list of genes": "gene", "table": "row", "gene sets": "set"}[self.kind]
         how = "" if self.source_given else " (by their names)"
         by = f"by {self.strategy} of release {self.release}" if self.strategy else f"by release {self.release}"
-        out = [
-            f"{self.kind}: {counted(self.came, unit)} of {self.source}{how} -> {counted(self.left, unit)} of "
-            f"{self.target}, {by}" + (f"; columns translated: {', '.join(self.columns)}" if self.columns else ""),
-            "",
-            f"{'fate':<12} {'names':>7} {'places':>8}  meaning; the first",
-        ]
-        for fate, genes, places in self.by_fate().iter_rows():
-            first = "" if fate == Fate.MAPPED else self._first(fate)
-            out.append(f"{fate:<12} {genes:>7,} {places:>8,}  {MEANING[Fate(fate)]}{first}")
+        columns = f"; columns translated: {', '.join(self.columns)}" if self.columns else ""
+        source = f"{counted(self.came, unit)} of {self.source}{how}"
+        yield Lines([f"{self.kind}: {source} -> {counted(self.left, unit)} of {self.target}, {by}{columns}"])
+        yield Heading("What became of the genes")
+        fates = self.by_fate()
+        meaning = [self.meaning(fate) for fate in fates["fate"]]
+        yield Grid(
+            fates.with_columns(meaning=pl.Series(meaning, dtype=pl.String)),
+            columns={
+                "fate": GridColumn(width=12), "genes": GridColumn("names", form=",", width=6),
+                "places": GridColumn(form=",", width=7), "meaning": GridColumn("meaning; the first"),
+            },
+        )  # fmt: skip
         if self.lost.height:
-            what = "gene" if self.kind == "gene sets" else unit
-            shown = [f"line {line} {text} ({why})" for line, text, why in self.lost.head(_SHOWN).iter_rows()]
-            more = f", and {self.lost.height - _SHOWN:,} more" if self.lost.height > _SHOWN else ""
-            out += ["", f"not carried, {counted(self.lost.height, what)}: {'; '.join(shown)}{more}"]
-        return out + [f"note: {note}" for note in self.notes]
-
-    def _first(self, fate: str) -> str:
-        rows = self.fates.filter(pl.col("fate") == fate).head(_SHOWN)
-        shown = [
-            name + (f" to {detail}" if fate == Fate.LOST_TO else "")
-            for name, detail in rows.select("name", "detail").iter_rows()
-        ]
-        return "; " + ", ".join(shown) if shown else ""
+            lost = counted(self.lost.height, "gene" if self.kind == "gene sets" else unit)
+            first = "; ".join(f"line {line} {what} ({why})" for line, what, why in self.lost.head(_SHOWN).iter_rows())
+            more = and_more(self.lost.height - _SHOWN)
+            yield Lines([f"not carried, {lost}: {first}{more and f', {more}'}"], apart=True, in_page=False)
+            yield Heading(f"Not carried ({self.lost.height:,})")
+            yield Grid(self.lost, in_text=False, folded=True)
+        if self.sets is not None:
+            yield Heading("Sets")
+            yield Grid(self.sets, in_text=False, folded=True)
+        yield from map(Note, self.notes)
+        yield from self.genes_by_fate("name")
 
 
 def list_report(translated: Translated, *, source_given: bool, release: str) -> ListReport:

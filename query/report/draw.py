@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.figures.heat import heat
-from homodb.query.figures.intervals import Line, beyond, intervals
-from homodb.query.figures.scatter import scatter
 from homodb.query.report.gather import Gathered
+from homodb.query.results import Drawing
+from homodb.query.results.figures import Line, beyond, heat, intervals
+from homodb.query.results.scatter import scatter
 from homodb.query.score.embedded import Coded
 from homodb.query.score.result import Score
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """One drawing.
-
-    Parameters
-    ----------
-    name
-        Of its file, without suffix.
-    section
-        Where on the page it stands: ``cells``, ``clusters``, ``transfer``, ``scores`` or ``markers``.
-    svg
-        The document.
-    caption
-        What is to be seen.
-    """
-
-    name: str
-    section: str
-    svg: str
-    caption: str
-
-
-def draw(gathered: Gathered, *, label: str, top: int) -> list[Drawing]:
-    """Make the drawings that what was gathered allows.
+def draw(gathered: Gathered, *, label: str, top: int) -> dict[str, list[Drawing]]:
+    """Make the drawings that what was gathered allows, by section of the page.
 
     Parameters
     ----------
@@ -50,10 +26,10 @@ def draw(gathered: Gathered, *, label: str, top: int) -> list[Drawing]:
     top
         Conserved markers of each type.
     """
-    return [
-        *_cells(gathered, label), *_clusters(gathered, label), *_transfer(gathered), *_scores(gathered.score),
-        *_markers(gathered, top),
-    ]  # fmt: skip
+    return {
+        "cells": _cells(gathered, label), "clusters": _clusters(gathered, label), "transfer": _transfer(gathered),
+        "scores": _scores(gathered.score), "markers": _markers(gathered, top),
+    }  # fmt: skip
 
 
 def _cells(gathered: Gathered, label: str) -> list[Drawing]:
@@ -62,11 +38,11 @@ def _cells(gathered: Gathered, label: str) -> list[Drawing]:
     kinds += [] if gathered.cluster is None else [("cluster", "cluster", gathered.cluster)]
     return [
         Drawing(
-            f"{gathered.axes.lower()}-{name}", "cells",
             scatter(
                 gathered.plane, coded.code, coded.names, f"by {title}", axes=gathered.axes, labels=name != "species"
             ),
             f"{embedded.n_cells:,} cells by {title}; in brackets how many; drawn in a random order",
+            f"{gathered.axes.lower()}-{name}",
         )
         for name, title, coded in kinds
     ]  # fmt: skip
@@ -84,7 +60,7 @@ def _clusters(gathered: Gathered, label: str) -> list[Drawing]:
         meaning="share of the type", row_cells=_whole(counted.sum(axis=1)), column_cells=_whole(counted.sum(axis=0)),
     )  # fmt: skip
     caption = "Where the cells of each type are: each row adds up to 1; in brackets how many cells there are"
-    return [Drawing("clusters", "clusters", svg, caption)]
+    return [Drawing(svg, caption, "clusters")]
 
 
 def _transfer(gathered: Gathered) -> list[Drawing]:
@@ -116,7 +92,7 @@ def _transfer(gathered: Gathered) -> list[Drawing]:
             f"What cells of {query} are called by their nearest cells of {reference}: all types of {reference} stand "
             f"side by side, in brackets how many cells a species has of each; framed: right{also}"
         )
-        found.append(Drawing(f"transfer-{len(found) + 1}", "transfer", svg, caption))
+        found.append(Drawing(svg, caption, f"transfer-{len(found) + 1}"))
     return found
 
 
@@ -135,7 +111,7 @@ def _scores(score: Score | None) -> list[Drawing]:
             caption += f"; not told: {', '.join(untold)}" if untold else ""
             caption += f"; partly beyond the axis: {', '.join(beyond(lines))}" if beyond(lines) else ""
             title = f"Scores: {profile.replace('_', '-')}"
-            found.append(Drawing(f"scores-{profile}", "scores", intervals(lines, title), caption))
+            found.append(Drawing(intervals(lines, title), caption, f"scores-{profile}"))
     return found
 
 
@@ -143,7 +119,7 @@ def _markers(gathered: Gathered, top: int) -> list[Drawing]:
     if gathered.markers is None or not gathered.markers.conserved.height:
         return []
     caption = "The conserved markers that tell their type best, in the types of every species; a cross: not measured"
-    return [Drawing("conserved-markers", "markers", gathered.markers.dots(top), caption)]
+    return [Drawing(gathered.markers.dots(top), caption, "conserved-markers")]
 
 
 def _by_size(coded: Coded) -> Coded:

@@ -1,23 +1,21 @@
-"""Writes what was gathered and drawn as one page."""
+"""The page of a report: what was gathered and drawn, as blocks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from homodb.query import page as html
-from homodb.query.figures.style import inline
 from homodb.query.markers.sort import LEANING, Kind
 from homodb.query.markers.sort import MEANING as KIND_MEANING
 from homodb.query.report import origin
 from homodb.query.report.conclusions import conclusions
-from homodb.query.report.draw import Drawing
 from homodb.query.report.gather import Gathered
 from homodb.query.report.meanings import INTERVALS, meaning, method_meaning, said, strategy_meaning
+from homodb.query.results import Bullets, Drawing, Drawings, Grid, GridColumn, Heading, Lines, Note, ResultBlock
 from homodb.query.score.profiles import PROFILES
 from homodb.query.score.result import Part
 from homodb.query.translate.fates import MEANING, Fate
@@ -31,8 +29,19 @@ _SIMULATED = (
 )
 
 
-def write_page(adata: anndata.AnnData, gathered: Gathered, drawings: Sequence[Drawing], *, name: str, top: int) -> str:
-    """Return the page.
+_TRANSFER = (
+    "Each cell is called by the votes of its 15 nearest cells of the other species. Rows add up to 1; types that the "
+    "other species lacks stand below. Types are in the order of their cells, most first; a frame marks the field of "
+    "right calls, and a 0 in it says that no cell was called right."
+)
+
+_PERCENT = GridColumn(form=".2%")
+
+
+def page_blocks(
+    adata: anndata.AnnData, gathered: Gathered, drawings: Mapping[str, Sequence[Drawing]], *, name: str, top: int
+) -> Iterator[ResultBlock]:
+    """Yield the page.
 
     Parameters
     ----------
@@ -46,39 +55,29 @@ def write_page(adata: anndata.AnnData, gathered: Gathered, drawings: Sequence[Dr
         Conserved markers of each type in the table.
     """
     embedded = gathered.embedded
-    title = f"{name}: {', '.join(embedded.species.names)} by {embedded.key}"
-    parts = [html.heading(title, 1)]
+    yield Heading(f"{name}: {', '.join(embedded.species.names)} by {embedded.key}", level=1)
     if origin.simulated(adata):
-        parts.append(html.paragraph(_SIMULATED, warning=True))
-    parts += [html.table(_facts(adata, gathered)), *_said(gathered)]
-    parts += [html.paragraph(f"note: {note}") for note in gathered.notes]
-    drawn = {one.section: [each for each in drawings if each.section == one.section] for one in drawings}
-    for section, heading, more in (
+        yield Lines([_SIMULATED], warning=True)
+    yield Grid(_facts(adata, gathered))
+    yield Heading("What the numbers say")
+    yield Bullets(conclusions(gathered.score, dict(_donors(gathered))))
+    yield Lines(["Made by fixed rules from the scores below; no sentence goes beyond them."])
+    yield from map(Note, gathered.notes)
+    sections: tuple[tuple[str, str, list[ResultBlock]], ...] = (
         ("cells", "Cells", []),
         ("clusters", "Cell types and clusters", []),
-        ("transfer", "Labels carried from species to species", [_TRANSFER] if "transfer" in drawn else []),
+        ("transfer", "Labels carried from species to species", [Lines([_TRANSFER])] if drawings["transfer"] else []),
         ("scores", "Scores", list(_scores(gathered))),
         ("markers", "Markers", list(_markers(gathered, top))),
-    ):
-        figures = [html.drawing(inline(one.svg, one.caption), one.caption) for one in drawn.get(section, [])]
-        if figures or more:
-            beside = [html.drawings(figures, even=section == "cells")] if figures else []
-            parts += [html.heading(heading), *beside, *more]
-    parts += [*_carried(adata), *_origin(adata, embedded.key)]
-    return html.page(title, parts)
-
-
-def _said(gathered: Gathered) -> Iterator[str]:
-    yield html.heading("What the numbers say")
-    yield html.bullets(conclusions(gathered.score, dict(_donors(gathered))))
-    yield html.paragraph("Made by fixed rules from the scores below; no sentence goes beyond them.")
-
-
-_TRANSFER = html.paragraph(
-    "Each cell is called by the votes of its 15 nearest cells of the other species. Rows add up to 1; types that the "
-    "other species lacks stand below. Types are in the order of their cells, most first; a frame marks the field of "
-    "right calls, and a 0 in it says that no cell was called right."
-)
+    )
+    for section, heading, more in sections:
+        drawn = drawings[section]
+        if drawn or more:
+            yield Heading(heading)
+            yield from [Drawings(drawn, even=section == "cells")] if drawn else []
+            yield from more
+    yield from _carried(adata)
+    yield from _origin(adata, embedded.key)
 
 
 def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
@@ -109,19 +108,16 @@ def _donors(gathered: Gathered) -> Iterator[tuple[str, int]]:
         yield name, len(there)
 
 
-def _scores(gathered: Gathered) -> Iterator[str]:
+def _scores(gathered: Gathered) -> Iterator[ResultBlock]:
     if gathered.score is None:
         return
-    for note in gathered.score.notes:
-        yield html.paragraph(f"note: {said(note)}")
+    yield from (Note(said(note)) for note in gathered.score.notes)
     about = {one.key: f": {one.summary}" for one in PROFILES}
     for profile, part in gathered.score.parts.items():
-        yield html.heading(f"{profile.replace('_', '-')}{about.get(profile, '')}", 3)
-        yield html.table(_numbers(profile, part))
-        for note in part.notes:
-            yield html.paragraph(f"note: {note}")
-        for title, frame in part.tables.items():
-            yield html.folded(frame, title)
+        yield Heading(f"{profile.replace('_', '-')}{about.get(profile, '')}", level=3)
+        yield Grid(_numbers(profile, part))
+        yield from map(Note, part.notes)
+        yield from (Grid(frame, title, folded=True) for title, frame in part.tables.items())
 
 
 def _numbers(profile: str, part: Part) -> pl.DataFrame:
@@ -144,27 +140,25 @@ def _shown(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) and abs(value) > 1 else f"{value:.3f}"
 
 
-def _markers(gathered: Gathered, top: int) -> Iterator[str]:
-    found = gathered.markers
-    if found is None:
+def _markers(gathered: Gathered, top: int) -> Iterator[ResultBlock]:
+    markers = gathered.markers
+    if markers is None:
         return
-    counts = _tested(found.counts())
-    yield html.paragraph(
-        f"Genes correspond by {found.how}. Each type is compared with the mean of: {', '.join(found.background)}."
-    )
-    for note in found.notes:
-        yield html.paragraph(f"note: {note}")
-    yield html.table(counts)
-    meaning = [f"{kind}: {KIND_MEANING[kind]}" for kind in Kind if str(kind) in counts.columns]
-    yield html.bullets([*meaning, f"leaning: {LEANING}"])
-    if found.conserved.height:
-        yield html.folded(found.top(top), f"the {top} best conserved markers of each type")
+    counts = _tested(markers.counts())
+    background = ", ".join(markers.background)
+    yield Lines([f"Genes correspond by {markers.how}. Each type is compared with the mean of: {background}."])
+    yield from map(Note, markers.notes)
+    yield Grid(counts)
+    meanings = [f"{kind}: {KIND_MEANING[kind]}" for kind in Kind if str(kind) in counts.columns]
+    yield Bullets([*meanings, f"leaning: {LEANING}"])
+    if markers.conserved.height:
+        yield Grid(markers.top(top), f"the {top} best conserved markers of each type", folded=True)
     for kind in (Kind.CONSERVED, Kind.PARTLY, Kind.SPECIFIC, Kind.NO_ORTHOLOG, Kind.NOT_MEASURED):
-        rows = found.table.filter(pl.col("kind") == str(kind))
+        rows = markers.table.filter(pl.col("kind") == str(kind))
         if rows.height:
             best = rows.filter(pl.int_range(pl.len()).over("type", "species") < 10 * top).drop("kind")
             title = f"{kind}: {KIND_MEANING[kind]} (of each type and species the {10 * top} best rows)"
-            yield html.folded(best, title)
+            yield Grid(best, title, folded=True)
 
 
 def _tested(counts: pl.DataFrame) -> pl.DataFrame:
@@ -174,37 +168,27 @@ def _tested(counts: pl.DataFrame) -> pl.DataFrame:
     return counts.with_columns(donors.alias("donors"), pl.col("test").replace(by))
 
 
-def _carried(adata: anndata.AnnData) -> Iterator[str]:
+def _carried(adata: anndata.AnnData) -> Iterator[ResultBlock]:
     files, fates = origin.files(adata), origin.fates(adata)
-    yield html.heading("Genes and counts carried")
+    yield Heading("Genes and counts carried")
     if not files.height and not fates.height:
-        yield html.paragraph("The object does not say how its genes were joined (uns has no 'homodb').")
+        yield Lines(["The object does not say how its genes were joined (uns has no 'homodb')."])
         return
     if files.height:
-        yield html.table(_percent(files, "of counts carried"))
+        yield Grid(files, columns={"of counts carried": _PERCENT})
     if fates.height:
-        told = {str(fate): MEANING[fate] for fate in Fate}
-        meaning = pl.col("fate").replace_strict(told, default="", return_dtype=pl.String)
-        if not fates["share"].count():
-            fates = fates.drop("share")
-        else:
-            fates = _percent(fates.rename({"share": "of counts"}), "of counts")
-        yield html.table(fates.with_columns(meaning=meaning))
-    for note in origin.notes(adata):
-        yield html.paragraph(f"note: {note}")
+        meanings = {str(fate): MEANING[fate] for fate in Fate}
+        meaning = pl.col("fate").replace_strict(meanings, default="", return_dtype=pl.String)
+        fates = fates if fates["share"].count() else fates.drop("share")
+        yield Grid(fates.with_columns(meaning=meaning), columns={"share": GridColumn("of counts", form=".2%")})
+    yield from map(Note, origin.notes(adata))
 
 
-def _percent(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return the frame with a column of shares written as percentages."""
-    if name not in frame.columns:
-        return frame
-    shown = [None if one is None else f"{one:.2%}".replace("%", " %") for one in frame[name].to_list()]
-    return frame.with_columns(pl.Series(name, shown, dtype=pl.String))
-
-
-def _origin(adata: anndata.AnnData, key: str) -> Iterator[str]:
-    yield html.heading("How this was made")
+def _origin(adata: anndata.AnnData, key: str) -> Iterator[ResultBlock]:
+    yield Heading("How this was made")
     lines = origin.lines(adata, key)
-    told = "release, strategy and parameters"
-    yield html.folded(lines, told) if lines.height else html.paragraph("The object does not tell.")
-    yield html.folded(origin.versions(), "versions with which this page was made")
+    if lines.height:
+        yield Grid(lines, "release, strategy and parameters", folded=True)
+    else:
+        yield Lines(["The object does not tell."])
+    yield Grid(origin.versions(), "versions with which this page was made", folded=True)

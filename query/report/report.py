@@ -11,7 +11,8 @@ from homodb.query.markers.result import Markers
 from homodb.query.release import Release
 from homodb.query.report.draw import draw
 from homodb.query.report.gather import gather
-from homodb.query.report.page import write_page
+from homodb.query.report.page import page_blocks
+from homodb.query.results.html import page
 from homodb.query.score.profiles import profiles_named
 from homodb.query.score.result import Score
 from homodb.schema.endings import must_end
@@ -93,7 +94,7 @@ def report(
     """
     target, folder = Path(output), None if figures is None else Path(figures)
     if species is not None and not cells:
-        raise ScoreError("species are named, and files of one species are not; name the files, too (--cells)")
+        raise ScoreError("species are named, and files of one species are not; name the files, too")
     files = [Path(one) for one in (adata, *cells) if isinstance(one, str | Path)]
     check_there(*files, error=TranslationError)
     check_output(target, *files)
@@ -110,8 +111,12 @@ def report(
     )  # fmt: skip
     report("drawing")
     drawings = draw(gathered, label=label, top=top)
-    texts = {target: write_page(given, gathered, drawings, name=name, top=top)}
-    texts |= {} if folder is None else {folder / f"{one.name}.svg": one.svg for one in drawings}
+    texts = {target: page(page_blocks(given, gathered, drawings, name=name, top=top))}
+    texts |= (
+        {}
+        if folder is None
+        else {folder / f"{one.name}.svg": one.svg for section in drawings.values() for one in section}
+    )
     for path, text in texts.items():
         with whole_file(path) as partial:
             partial.write_text(text, "utf-8")

@@ -1,11 +1,21 @@
-"""What scoring gives: numbers with their intervals, and tables."""
+"""Scores of an integration: numbers with their intervals, tables and notes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
+
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
+from homodb.query.results.text import number
+
+_INTERVALS = {
+    "donors": "intervals of 95 % resample donors",
+    "cells only": "intervals of 95 %: cells only; they say nothing of other donors, and no winner can be called",
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Score:
-    """How good an integration is.
+class Score(Result):
+    """Scores of an integration.
 
     Parameters
     ----------
@@ -73,12 +83,72 @@ class Score:
 
     def flat(self) -> dict[str, float | None]:
         """Return all numbers in one object: ``pllm_ari``, its ``pllm_ari_low``, ``_high`` and ``_baseline``, ..."""
-        found: dict[str, float | None] = {}
+        flat: dict[str, float | None] = {}
         for profile, part in self.parts.items():
-            for name, number in part.numbers.items():
-                found[f"{profile}_{name}"] = number.value
-                if number.low is not None and number.high is not None:
-                    found |= {f"{profile}_{name}_low": number.low, f"{profile}_{name}_high": number.high}
-                if number.baseline is not None:
-                    found[f"{profile}_{name}_baseline"] = number.baseline
-        return found
+            for name, one in part.numbers.items():
+                flat[f"{profile}_{name}"] = one.value
+                if one.low is not None and one.high is not None:
+                    flat |= {f"{profile}_{name}_low": one.low, f"{profile}_{name}_high": one.high}
+                if one.baseline is not None:
+                    flat[f"{profile}_{name}_baseline"] = one.baseline
+        return flat
+
+    def totals(self) -> dict[str, Any]:
+        """Return all numbers in one object, None for those that are not known."""
+        return {
+            name: None if value is None or not math.isfinite(value) else value for name, value in self.flat().items()
+        }
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield numbers with their intervals and the baseline beside them, tables and notes, profile by profile."""
+        yield Heading(f"homodb score: {self.key}", level=1)
+        intervals = [_INTERVALS[self.intervals]] if self.intervals in _INTERVALS else []
+        yield Lines([f"embedding: {self.key}", *self.notes, *intervals])
+        for profile, part in self.parts.items():
+            yield _numbers(profile.replace("_", "-"), part)
+            for title, table in part.tables.items():
+                yield _with_intervals(title, table)
+            if part.notes:
+                yield Lines([""])
+            yield from map(Note, part.notes)
+
+
+def _numbers(title: str, part: Part) -> Grid:
+    """Return the numbers of a profile, without columns that hold nothing."""
+    rows = [(name, _value(one.value), _interval(one.low, one.high), _value(one.baseline))
+            for name, one in part.numbers.items()]  # fmt: skip
+    frame = pl.DataFrame(rows, dict.fromkeys(("score", "value", "95 %", "none"), pl.String), orient="row")
+    held = [one for one in frame if one.name in ("score", "value") or one.is_not_null().any()]
+    right = GridColumn(right=True)
+    return Grid(pl.DataFrame(held), title, {"value": right, "none": right})
+
+
+def _with_intervals(title: str, frame: pl.DataFrame) -> Grid:
+    """Return a table with each score and its interval in one column; the baseline is called ``none``.
+
+    Examples
+    --------
+    >>> table = {"f1": [0.5], "f1_low": [0.25], "f1_high": [0.75], "f1_baseline": [0.125]}
+    >>> _with_intervals("types", pl.DataFrame(table)).frame.rows()
+    [('0.5 (0.25 to 0.75)', 0.125)]
+    """
+    scores = [name for name in frame.columns if {f"{name}_low", f"{name}_high"} <= set(frame.columns)]
+    shown = frame.drop(f"{name}{end}" for name in scores for end in ("_low", "_high"))
+    for name in scores:
+        texts = []
+        for value, low, high in frame.select(name, f"{name}_low", f"{name}_high").iter_rows():
+            interval = _interval(low, high)
+            texts.append(f"{value:.4g} ({interval})" if interval and value is not None else _value(value))
+        shown = shown.with_columns(pl.Series(name, texts, dtype=pl.String))
+    baselines = {name: GridColumn("none") for name in shown.columns if name.endswith("_baseline")}
+    return Grid(shown, title, baselines)
+
+
+def _value(value: float | None) -> str | None:
+    """Write a score; a dash where it is not known."""
+    return None if value is None else "-" if math.isnan(value) else number(float(value))
+
+
+def _interval(low: float | None, high: float | None) -> str | None:
+    known = low is not None and high is not None and not (math.isnan(low) or math.isnan(high))
+    return f"{low:.4g} to {high:.4g}" if known else None

@@ -19,7 +19,7 @@ from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.places import whole
 from homodb.query.translate.plan import Plan
 from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
-from homodb.query.translate.report import Report, provenance
+from homodb.query.translate.report import TranslationReport, provenance
 from homodb.query.translate.slots import RAW, Logged, Refused, Slot, check_slots, stored_slots
 from homodb.query.translate.translate import translate_with_report
 from homodb.query.translate.writers import file_sink
@@ -44,7 +44,7 @@ def translate_file(
     block: int | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
     **choices: Unpack[Choices],
-) -> Report:
+) -> TranslationReport:
     """Translate an h5ad file or a zarr store; other parameters as in :func:`homodb.translate`.
 
     Parameters
@@ -115,7 +115,7 @@ class _Work:
     def run(
         self, release: Release, to: str | int | Species, source: str | int | Species | None,
         strategy: str | Strategy | None, options: Options,
-    ) -> Report:  # fmt: skip
+    ) -> TranslationReport:  # fmt: skip
         elements = self._elements()
         check_slots(list(elements), options)
         obs = self.root["obs"]

@@ -11,7 +11,7 @@ from homodb.query.translate.markers import fates_of_markers
 from homodb.query.translate.matrices import Rows
 from homodb.query.translate.options import Options
 from homodb.query.translate.plan import Plan
-from homodb.query.translate.report import Report, with_counts
+from homodb.query.translate.report import TranslationReport, with_counts
 from homodb.query.translate.slots import Logged, Refused, Slot, decide
 from homodb.query.translate.tally import Tally
 from homodb.schema.errors import TranslationError
@@ -80,14 +80,14 @@ class Outcome:
         """Return what the object says of a matrix: of X and raw in uns, of a layer by its name (``logcounts``)."""
         return self.logged if slot.label in ("X", "raw") else Logged("log" in slot.name.lower())
 
-    def report(self, cells: int, leftovers: list[str]) -> Report:
+    def report(self, cells: int, leftovers: list[str]) -> TranslationReport:
         """Return the report; the release must still be open."""
         plan, options = self.plan, self.options
         notes = list(plan.notes) + self.notes
         if self.tally is None:
             notes.append("no counts were added up, so no shares of counts are told (values are scaled, or lazy)")
         kept = int(plan.var["homodb_kept"].sum()) if "homodb_kept" in plan.var else 0
-        return Report(
+        return TranslationReport(
             source=plan.route.source.name,
             target=plan.route.target.name,
             source_given=self.source_given,

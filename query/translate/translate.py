@@ -17,7 +17,7 @@ from homodb.query.translate.options import Choices, read_options
 from homodb.query.translate.outcome import Outcome, groups_of
 from homodb.query.translate.plan import Plan
 from homodb.query.translate.prepare import logged_of, prepare, prepare_raw
-from homodb.query.translate.report import Report, provenance
+from homodb.query.translate.report import TranslationReport, provenance
 from homodb.query.translate.slots import RAW, Logged, Refused, Slot, Slots, check_slots, slots_of
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species
@@ -99,7 +99,7 @@ def translate_with_report(
     column: str | None = None,
     layer: str | None = None,
     **choices: Unpack[Choices],
-) -> tuple[anndata.AnnData, Report]:
+) -> tuple[anndata.AnnData, TranslationReport]:
     """Translate an AnnData as :func:`translate` does, and return the report of fates beside it."""
     options = read_options(choices)
     adata = with_tables(adata)
@@ -145,7 +145,7 @@ def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: Outcome, col
 
 
 def _put_together(
-    adata: anndata.AnnData, main: Slot, made: dict[Slot, Any], outcome: Outcome, report: Report
+    adata: anndata.AnnData, main: Slot, made: dict[Slot, Any], outcome: Outcome, report: TranslationReport
 ) -> anndata.AnnData:
     import anndata
 

@@ -22,7 +22,7 @@ from homodb.query.release import open_release as open
 from homodb.query.report.report import report as report
 from homodb.query.score.result import Score as Score
 from homodb.query.score.score import score as score
-from homodb.query.translate.report import Report as Report
+from homodb.query.translate.report import TranslationReport as TranslationReport
 from homodb.query.translate.translate import translate as translate
 from homodb.query.translate.translate import translate_with_report as translate_with_report
 from homodb.schema.errors import HomodbError as HomodbError
@@ -45,10 +45,10 @@ __all__ = [
     "Markers",
     "OrthologyLayer",
     "Release",
-    "Report",
     "Score",
     "Species",
     "Strategy",
+    "TranslationReport",
     "__version__",
     "annotate",
     "annotate_with_report",

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.annotate.evaluate.calibration import calibration
 from homodb.query.annotate.evaluate.judged import Judged, judge
 from homodb.query.annotate.evaluate.left_out import leave_out
 from homodb.query.annotate.evaluate.measures import NAMES, auroc, majority_table, measures, random_table
 from homodb.query.annotate.evaluate.numbers import evaluate_numbers
-from homodb.query.annotate.evaluate.result import Evaluation
+from homodb.query.annotate.evaluate.result import Evaluation, calibration
 from homodb.query.annotate.labels import LabelMap, mapped, read_labels
 from homodb.query.annotate.options import choices_of
 from homodb.query.annotate.outcome import ENTRY

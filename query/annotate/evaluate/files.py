@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from homodb.query.annotate.evaluate.evaluate import evaluate
-from homodb.query.annotate.evaluate.figures import write_figures
 from homodb.query.annotate.evaluate.result import Evaluation
 from homodb.query.stored import read_whole
 from homodb.schema.errors import TranslationError
@@ -44,5 +43,5 @@ def evaluate_file(
     atlas = None if reference is None else read_whole(Path(reference))
     told = evaluate(read_whole(Path(path)), truth=truth, reference=atlas, **choices)
     if figures is not None:
-        write_figures(told, figures)
+        told.write_figures(figures)
     return told

@@ -1,20 +1,26 @@
-"""What an evaluation gives: numbers with intervals, tables, and how they read on a screen."""
+"""Evaluation of an annotation: numbers with intervals, tables and drawings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from homodb.query.annotate.unknown import UNKNOWN
+from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.query.score.result import Number
+from homodb.schema.errors import OutputError
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """How right an annotation is.
+class Evaluation(Result):
+    """Evaluation of an annotation against the truth.
 
     Parameters
     ----------
@@ -39,7 +45,7 @@ class Evaluation:
     confusion
         ``truth, predicted, cells``, every pair that there is.
     calibration
-        See :func:`homodb.query.annotate.evaluate.calibration.calibration`.
+        See :func:`calibration`.
     left_out
         See :func:`homodb.query.annotate.evaluate.left_out.leave_out`; None where no reference was given.
     intervals
@@ -64,44 +70,145 @@ class Evaluation:
     intervals: str = "none"
     notes: tuple[str, ...] = ()
 
-    def flat(self) -> dict[str, Any]:
-        """Return all but the pairs as plain values, as ``--json`` prints them; null for what cannot be told."""
-        told: dict[str, Any] = {
+    def totals(self) -> dict[str, Any]:
+        """Return all but the pairs as plain values; None for what is not known."""
+        totals: dict[str, Any] = {
             "column": self.column, "truth": self.truth, "cells": self.cells, "outside": self.outside,
             "seen": self.seen, "untold": self.untold,
         }  # fmt: skip
         for name, number in self.numbers.items():
-            told[name] = _finite(number.value)
+            totals[name] = _finite(number.value)
             if number.low is not None and number.high is not None:
-                told |= {f"{name}_low": _finite(number.low), f"{name}_high": _finite(number.high)}
+                totals |= {f"{name}_low": _finite(number.low), f"{name}_high": _finite(number.high)}
         tables = {
             "rows": self.rows, "types": self.types, "confusion": self.confusion, "calibration": self.calibration,
             "left_out": self.left_out,
         }  # fmt: skip
-        told |= {name: None if table is None else _plain(table) for name, table in tables.items()}
-        return {**told, "intervals": self.intervals, "notes": list(self.notes)}
+        totals |= {name: None if table is None else _plain(table) for name, table in tables.items()}
+        return {**totals, "intervals": self.intervals, "notes": list(self.notes)}
 
-    def lines(self) -> list[str]:
-        """Return numbers and notes as text, for a screen; tables are printed apart."""
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield cells that were left aside, the measures with their intervals, and the tables."""
         lines = [f"{self.column} against {self.truth}: {self.cells:,} cells judged"]
-        apart = (
-            (self.outside, "of types that the reference lacks"),
-            (self.seen, "shown to the method"),
-        )
-        for number, what in (
-            *apart,
-            (self.untold, "without a true type" if self.pairs is None else "without a true number"),
-        ):
-            if number:
-                lines.append(f"  {number:,} cells {what}: not among them")
-        for name, score in self.numbers.items():
-            text = f"  {name.replace('_', ' '):<20} {'not known' if math.isnan(score.value) else f'{score.value:.3f}'}"
-            if score.low is not None and score.high is not None:
-                text += f"  ({score.low:.3f} to {score.high:.3f})"
-            lines.append(text)
+        untold = "without a true type" if self.pairs is None else "without a true number"
+        aside = {
+            "of types that the reference lacks": self.outside,
+            "shown to the method": self.seen,
+            untold: self.untold,
+        }
+        lines += [f"  {cells:,} cells {which}: not among them" for which, cells in aside.items() if cells]
+        for name, one in self.numbers.items():
+            value = "not known" if math.isnan(one.value) else f"{one.value:.3f}"
+            interval = "" if one.low is None or one.high is None else f"  ({one.low:.3f} to {one.high:.3f})"
+            lines.append(f"  {name.replace('_', ' '):<20} {value}{interval}")
         if self.intervals != "none":
             lines.append(f"  (intervals of 95 % over {self.intervals})")
-        return [*lines, *(f"note: {note}" for note in self.notes)]
+        yield Heading("homodb evaluate", level=1)
+        yield Lines(lines)
+        yield from map(Note, self.notes)
+        for title, table in (
+            ("", self.rows), ("", self.types), ("each type left out of the reference:", self.left_out),
+        ):  # fmt: skip
+            if table is not None and table.height:
+                yield Grid(table, title)
+        for title, table in (("confusion", self.confusion), ("calibration", self.calibration)):
+            if table.height:
+                yield Grid(table, title, in_text=False, folded=True)
+
+    def figures(self) -> dict[str, str]:
+        """Draw true types against labels and the calibration, or predicted numbers against true ones.
+
+        Returns
+        -------
+        dict
+            SVG documents by the names of their files.
+
+        Raises
+        ------
+        MissingPackageError
+            If matplotlib is not installed.
+        """
+        from homodb.query.results.figures import against, calibration_curve
+
+        if self.pairs is not None:
+            title = f"{self.column} against {self.truth}"
+            true, given = self.pairs["truth"].to_numpy(), self.pairs["predicted"].to_numpy()
+            return {"predicted.svg": against(true, given, title, across=self.truth, up=self.column)}
+        drawn = {"confusion.svg": self._confusion()}
+        if self.calibration.height:
+            confidence, right, cells = (self.calibration[name].to_list() for name in ("confidence", "right", "cells"))
+            drawn["calibration.svg"] = calibration_curve(confidence, right, cells, f"Confidence of {self.column}")
+        return drawn
+
+    def write_figures(self, folder: Path) -> list[Path]:
+        """Write the drawings into a folder, which is made where it is missing, and return their paths.
+
+        Raises
+        ------
+        OutputError
+            If they cannot be written.
+        """
+        drawn = self.figures()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, svg in drawn.items():
+                (folder / name).write_text(svg, "utf-8")
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        return [folder / name for name in drawn]
+
+    def _confusion(self) -> str:
+        """Draw shares of true types; labels that are no true type stand behind the others, unknown last."""
+        from homodb.query.results.figures import heat
+
+        types = sorted(self.confusion["truth"].unique().to_list())
+        given = set(self.confusion["predicted"].to_list())
+        others = given - set(types)
+        labels = [*(one for one in types if one in given), *sorted(others - {UNKNOWN}), *sorted(others & {UNKNOWN})]
+        table = np.zeros((len(types), len(labels)))
+        for true, label, cells in self.confusion.iter_rows():
+            table[types.index(true), labels.index(label)] = cells
+        shares = table / table.sum(axis=1, keepdims=True)
+        return heat(shares, types, labels, f"{self.column} against {self.truth}", across="label", down="true type")
+
+
+def calibration(
+    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], *, bins: int = 10
+) -> tuple[pl.DataFrame, float]:
+    """Compare confidence with the share of cells that are right, bin by bin.
+
+    Parameters
+    ----------
+    confidence, right
+        Shape (cells,); cells whose confidence is NaN are left out.
+    bins
+        Bins of equal width over 0 to 1.
+
+    Returns
+    -------
+    tuple
+        ``low, high, cells, confidence, right`` (the means), a row for each bin that has cells; and the expected
+        calibration error: the mean over cells of the difference of the two means in their bin (NaN without cells).
+
+    Examples
+    --------
+    >>> table, error = calibration(np.array([0.9, 0.95, 0.2]), np.array([True, False, False]), bins=2)
+    >>> table["right"].to_list(), round(error, 3)
+    ([0.0, 0.5], 0.35)
+    """
+    known = np.isfinite(confidence)
+    sure, good = confidence[known], right[known].astype(np.float64)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    place = np.clip(np.searchsorted(edges, sure, side="right") - 1, 0, bins - 1)
+    cells = np.bincount(place, minlength=bins)
+    filled = np.flatnonzero(cells)
+    means = [np.bincount(place, values, bins)[filled] / cells[filled] for values in (sure, good)]
+    table = pl.DataFrame({
+        "low": edges[filled], "high": edges[filled + 1], "cells": cells[filled], "confidence": means[0],
+        "right": means[1],
+    })  # fmt: skip
+    error = float((np.abs(means[0] - means[1]) * cells[filled]).sum() / len(sure)) if len(sure) else float("nan")
+    return table, error
 
 
 def _plain(table: pl.DataFrame) -> list[dict[str, Any]]:

@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 import homodb
 from homodb.cli.app import app
 from homodb.query.annotate.annotate import annotate_with_report
-from homodb.query.annotate.evaluate.figures import figures
 from homodb.query.annotate.evaluate.numbers import agreement
 from homodb.query.annotate.files import annotate_files
 from homodb.query.annotate.neighbors import average
@@ -69,8 +68,8 @@ def test_a_number_crosses_species(
     assert judged.numbers["pearson"].value == pytest.approx(found)
     assert judged.rows["r2"][1] == pytest.approx(0, abs=1e-9) and judged.numbers["spearman"].value > 0.5
     assert judged.numbers["mean_absolute_error"].better == -1 and judged.cells == query.n_obs
-    assert json.loads(json.dumps(judged.flat(), allow_nan=False))["types"] == []
-    assert list(figures(judged)) == ["predicted.svg"]
+    assert json.loads(json.dumps(judged.totals(), allow_nan=False))["types"] == []
+    assert list(judged.figures()) == ["predicted.svg"]
 
 
 def test_the_query_is_not_read_unless_named(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homodb.query.compare.result import Comparison, Row, marks
-from homodb.query.compare.text import lines, shown
+from homodb.query.results import Grid
 from homodb.query.score.result import Number, Part, Score
 
 ABOUT = pl.DataFrame({"species": ["human", "mouse"], "genes": [10, 12], "carried": [0.9, None]})
@@ -85,8 +85,9 @@ def test_table_and_text() -> None:
     assert found.table["right"].to_list() == [0.5, 0.9, None]
     assert found.table["genes_mouse"].to_list() == [12, 12, 12]
     assert found.table["carried_mouse"].to_list() == [None, None, None]
-    assert shown(found)["right"].to_list() == ["0.50 (0.40 to 0.60) -", "0.90 (0.80 to 1.00) *", "-"]
-    said = "\n".join(lines(found))
+    (shown,) = (block.frame for block in found.blocks() if isinstance(block, Grid))
+    assert shown["right"].to_list() == ["0.50 (0.40 to 0.60) -", "0.90 (0.80 to 1.00) *", "-"]
+    said = str(found)
     assert "5 human cells of 2 donors" in said and "left out: LM_O2O: not there" in said and "no anchors" in said
     assert found.totals()["rows"][1]["marks"] == {"made_up_right": "best", "made_up_wrong": "best"}
     assert found.totals()["rows"][2]["scores"] is None
@@ -98,4 +99,4 @@ def test_the_least_interval_speaks_for_all(order: tuple[str, ...]) -> None:
     found = comparison(*rows)
     assert found.intervals == "none"
     assert set(found.table["right_mark"]) == {""}
-    assert "winner" in lines(comparison(*[one for one in rows if one.score and one.score.intervals != "none"]))[-1]
+    assert "winner" in comparison(*[one for one in rows if one.score and one.score.intervals != "none"]).lines()[-1]

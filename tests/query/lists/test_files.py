@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.query.lists import is_list_file, translate_list_file, write_list_report
+from homodb.query.lists import is_list_file, translate_list_file
 from homodb.query.lists.complexes import read
 from homodb.query.lists.report import ListReport
 from homodb.query.lists.table import find_separator
+from homodb.query.results import write_report
 from homodb.schema.errors import HomodbError, InputError, OutputError, TranslationError, UndecidedSpeciesError
 
 Translate = Callable[..., tuple[str, ListReport]]
@@ -53,7 +54,7 @@ def lost(report: ListReport) -> list[tuple[int, str, str]]:
 def test_reports_as_files(translate: Translate, tmp_path: Path, form: str) -> None:
     _, report = translate("sets.gmt", "one\tx\tIns1\tFoo<b>\tXist\ntwo\tx\tFoo<b>\n", source="mouse")
     path = tmp_path / f"report.{form}"
-    write_list_report(report, path)
+    write_report(report, path)
     text = path.read_text("utf-8")
     if form == "tsv":
         assert pl.read_csv(path, separator="\t").select("name", "fate").rows() == [
@@ -68,7 +69,7 @@ def test_reports_as_files(translate: Translate, tmp_path: Path, form: str) -> No
         for wanted in ("gene sets: 2 sets", "Not carried (3)", "Sets", "unknown: ", "(1 name)"):
             assert wanted in text, wanted
     with pytest.raises(OutputError, match=r"reports are written as \.tsv, \.json or \.html"):
-        write_list_report(report, tmp_path / "report.pdf")
+        write_report(report, tmp_path / "report.pdf")
 
 
 def test_a_release_without_synonyms_says_so_where_a_name_is_unknown(translate: Translate) -> None:

@@ -16,7 +16,6 @@ import homodb
 from homodb.query.score.files import score_file
 from homodb.query.score.profiles import PROFILES, profiles_named
 from homodb.query.score.result import Number, Part, Score
-from homodb.query.score.text import lines
 from homodb.schema.errors import MissingPackageError, ScoreError, TranslationError
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")
@@ -214,7 +213,7 @@ def test_text() -> None:
         {"ari": Number(0.70983, 0.6, 0.8, baseline=float("nan")), "cells": Number(12633, better=0)},
         {"cell types": table}, ("a note",),
     )  # fmt: skip
-    assert lines(Score("cca", {"cross_species": part}, "cells only", ("none baseline: pca",))) == [
+    assert Score("cca", {"cross_species": part}, "cells only", ("none baseline: pca",)).lines() == [
         "embedding: cca",
         "none baseline: pca",
         "intervals of 95 %: cells only; they say nothing of other donors, and no winner can be called",

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.translate.report import Report
+from homodb.query.translate.report import TranslationReport
 
 pytestmark = pytest.mark.shared
 
@@ -35,12 +35,12 @@ def human(shared_data: Path) -> anndata.AnnData:
 
 
 @pytest.fixture(scope="module")
-def translated(release: homodb.Release, mouse: anndata.AnnData) -> tuple[anndata.AnnData, Report]:
+def translated(release: homodb.Release, mouse: anndata.AnnData) -> tuple[anndata.AnnData, TranslationReport]:
     """The mouse cells in human genes, by default."""
     return homodb.translate_with_report(mouse, "human", release=release)
 
 
-def carried_per_cell(adata: anndata.AnnData, report: Report) -> np.ndarray:
+def carried_per_cell(adata: anndata.AnnData, report: TranslationReport) -> np.ndarray:
     """The share of each cell's counts, unknown genes included, that the translation carries."""
     mapped = (report.fates["fate"] == "mapped").to_numpy()
     return np.asarray(adata.X[:, mapped].sum(axis=1) / adata.X.sum(axis=1)).ravel()
@@ -67,7 +67,7 @@ def test_share_of_counts_of_beta_cells(release: homodb.Release, mouse: anndata.A
 
 
 def test_both_insulins_sum_cell_by_cell(
-    release: homodb.Release, mouse: anndata.AnnData, translated: tuple[anndata.AnnData, Report]
+    release: homodb.Release, mouse: anndata.AnnData, translated: tuple[anndata.AnnData, TranslationReport]
 ) -> None:
     result, _ = translated
     both = mouse[:, "Ins1"].X + mouse[:, "Ins2"].X
@@ -79,7 +79,7 @@ def test_both_insulins_sum_cell_by_cell(
 
 
 def test_every_count_of_a_mapped_gene_arrives(
-    mouse: anndata.AnnData, translated: tuple[anndata.AnnData, Report]
+    mouse: anndata.AnnData, translated: tuple[anndata.AnnData, TranslationReport]
 ) -> None:
     """Against a loop over the var of the result."""
     result, report = translated

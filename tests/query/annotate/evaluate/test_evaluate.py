@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 import homodb
-from homodb.query.annotate.evaluate.figures import figures, write_figures
 from homodb.schema.errors import AnnotationError, OutputError
 
 
@@ -45,7 +44,7 @@ def test_by_hand() -> None:
     assert told.rows["row"].to_list() == ["this annotation", "majority class", "random"]
     assert told.rows["accuracy"].to_list() == pytest.approx([4 / 6, 0.5, 0.5 * 0.5 + 0.5 * 0.25])
     assert told.notes == ("the reference has no z", "no cell of the query is truly c, of which the reference has cells")
-    assert json.loads(json.dumps(told.flat(), allow_nan=False))["accuracy"] == values["accuracy"]
+    assert json.loads(json.dumps(told.totals(), allow_nan=False))["accuracy"] == values["accuracy"]
     assert "2 cells of types that the reference lacks" in told.lines()[1]
 
 
@@ -92,7 +91,7 @@ def test_labels_of_anybody() -> None:
     given.obs["mine"] = ["a", "x"]
     told = homodb.evaluate(given, truth="truth", predicted="mine", resamples=0)
     assert told.numbers["accuracy"].value == 0.5 and "all true types are taken as possible" in told.notes[0]
-    assert np.isnan(told.numbers["auroc_distance"].value) and told.flat()["auroc_distance"] is None
+    assert np.isnan(told.numbers["auroc_distance"].value) and told.totals()["auroc_distance"] is None
 
 
 def test_what_is_refused() -> None:
@@ -135,10 +134,10 @@ def test_figures(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     given = made("aabbz", "abbb?", confidence=[0.9, 0.8, 0.7, 0.2, 0.1])
     told = homodb.evaluate(given, truth="truth", resamples=0)
-    assert figures(told) == figures(told)
-    paths = write_figures(told, tmp_path / "drawn")
+    assert told.figures() == told.figures()
+    paths = told.write_figures(tmp_path / "drawn")
     assert [path.name for path in paths] == ["confusion.svg", "calibration.svg"]
     assert "share that is right" in paths[1].read_text() and ">unknown<" in paths[0].read_text()
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        write_figures(told, tmp_path / "file")
+        told.write_figures(tmp_path / "file")

@@ -12,13 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from homodb.query.figures.dots import dots
-from homodb.query.figures.heat import heat
-from homodb.query.figures.intervals import Line, beyond, intervals
-from homodb.query.figures.labels import place_labels
-from homodb.query.figures.scatter import RASTER_FROM, scatter
-from homodb.query.figures.style import COLOURS, MARKS, inline, look
-from homodb.query.page import page
+from homodb.query.results import Drawing, Drawings
+from homodb.query.results.figures import COLOURS, MARKS, RASTER_FROM, Line, beyond, dots, heat, intervals, look
+from homodb.query.results.html import inline, page
+from homodb.query.results.scatter import place_labels, scatter
 
 pytest.importorskip("matplotlib", reason="the extra cells is not installed")
 
@@ -154,7 +151,7 @@ def test_no_right_call_is_a_framed_0() -> None:
 
 def test_several_stand_in_one_page() -> None:
     parts = [inline(svg, f'a drawing: {name} <&">') for name, svg in drawn().items()]
-    whole = page("all", parts)
+    whole = page([Drawings([Drawing(svg, name) for name, svg in drawn().items()])])
     assert whole.count("<svg ") == 4 and "<?xml" not in whole and "<!DOCTYPE svg" not in whole
     assert "<script" not in whole and "<metadata" not in whole
     for part in parts:

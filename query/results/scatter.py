@@ -1,17 +1,13 @@
-"""Cells on a plane, coloured by what they are."""
+"""Cells on a plane as SVG, coloured by what they are, with names among them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.figures.labels import place_labels
-from homodb.query.figures.style import look, new_figure, settings, short, to_svg
-
-#: With more points than this they become a picture within the drawing: files stay small, and browsers quick.
-RASTER_FROM = 4_000
+from homodb.query.results.figures import RASTER_FROM, look, new_figure, settings, short, to_svg
 
 #: So many names stand in the legend; the others are counted. So many stand beside the panel; more stand below it.
 _NAMED, _BESIDE = 60, 22
@@ -24,6 +20,12 @@ _WIDTH, _PANEL, _LEFT, _ABOVE, _BELOW = 5.8, 3.7, 0.28, 0.28, 0.28
 
 #: Part of the panel that is left empty around the cells.
 _MARGIN = 0.04
+
+#: What fewer of all cells have is not named.
+_LEAST = 0.01
+
+#: Lines up or down that a name may move to find room.
+_MOVES = (0.0, 1.0, -1.0, 2.0, -2.0)
 
 
 def scatter(
@@ -107,3 +109,42 @@ def _shown(name: str, cells: int) -> str:
     """Return a name for a legend; matplotlib leaves out names that begin with an underscore."""
     text = f"{short(name, 18) or '(no name)'} ({cells:,})"
     return f"\u200b{text}" if text.startswith("_") else text
+
+
+def place_labels(
+    points: npt.NDArray[np.float64], code: npt.NDArray[np.int64], names: Sequence[str], *, wide: float, high: float
+) -> Iterator[tuple[int, float, float]]:
+    """Find places for names.
+
+    Parameters
+    ----------
+    points
+        Shape (cells, 2), in parts of the panel: from 0 to 1.
+    code
+        Which of the names each cell has.
+    names
+        As they are written.
+    wide, high
+        Of a letter and of a line, in parts of the panel.
+
+    Yields
+    ------
+    tuple
+        Which name, and its middle: the cell nearest to the median of its cells, or a line or two above or below. What
+        most cells have comes first; a name that finds no room, or has less than 1 % of the cells, is left out.
+    """
+    count = np.bincount(code, minlength=len(names))
+    taken: list[tuple[float, float, float]] = []
+    for number in np.argsort(-count, kind="stable").tolist():
+        if count[number] < max(1.0, _LEAST * len(code)):
+            continue
+        own = points[code == number]
+        x, y = own[((own - np.median(own, axis=0)) ** 2).sum(axis=1).argmin()].tolist()
+        half = min(len(names[number]) * wide / 2, 0.5)
+        x = min(max(x, half), 1 - half)
+        for move in _MOVES:
+            at = min(max(y + move * high, high / 2), 1 - high / 2)
+            if all(abs(at - other) >= high or abs(x - middle) >= half + rest for middle, other, rest in taken):
+                taken.append((x, at, half))
+                yield number, x, at
+                break

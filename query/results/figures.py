@@ -1,0 +1,412 @@
+"""Drawings as SVG: heat maps, dots, scores with intervals, calibration. Same input, same bytes; no global state."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from homodb.schema.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Sixteen colours: six of Okabe and Ito's, one of Tol's, then each as far as can be from those before it, also as
+#: people without one kind of cones see them. Further things have the same with other marks.
+COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#332288", "#780000", "#78F0D2", "#0000E1",
+    "#FFD200", "#A569FF", "#96C396", "#695A5A", "#C3000F", "#4B003C",
+)  # fmt: skip
+MARKS = ("o", "^", "s", "D", "v", "P", "X", "*")
+
+#: From little to much, to be told apart in grey as well: of dots, and of fields, where none is white.
+SHADES, FIELDS = "cividis_r", "Blues"
+
+#: Tables of so many cells at most have their numbers written in.
+_WRITTEN = 500
+
+#: Size of the largest dot.
+_LARGEST = 110.0
+
+#: The axis is from 0 to 1, longer where values are beyond, but never beyond these.
+_LOWEST, _HIGHEST = -1.0, 2.0
+
+#: With more points than this they become a picture within the drawing: files stay small, and browsers quick.
+RASTER_FROM = 4_000
+
+_SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.linewidth": 0.6,
+    "text.usetex": False,
+    "text.parse_math": False,
+    "path.simplify": True,
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches.
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError.of("drawing", "matplotlib", "cells") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def settings(**more: Any) -> Any:
+    """Return a context in which matplotlib draws as homodb does; everything is as it was afterwards."""
+    import matplotlib
+
+    asked: Any = {**_SETTINGS, **more}
+    return matplotlib.rc_context(asked)
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """Return a figure as an SVG document.
+
+    Parameters
+    ----------
+    figure
+        Drawn within :func:`settings`.
+    name
+        What the drawing is called; its inner names are made from it, so that several can stand in one page.
+    """
+    buffer = io.StringIO()
+    with settings(**{"svg.hashsalt": f"homodb {name}"}):
+        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": None, "Title": name})
+    return buffer.getvalue()
+
+
+def look(number: int) -> tuple[str, str]:
+    """Return colour and mark of the n-th thing that is drawn.
+
+    Examples
+    --------
+    >>> look(0), look(17)
+    (('#0072B2', 'o'), ('#E69F00', '^'))
+    """
+    return COLOURS[number % len(COLOURS)], MARKS[number // len(COLOURS) % len(MARKS)]
+
+
+def short(text: str, most: int = 28) -> str:
+    """Return a name that fits: of a long one the beginning and the end.
+
+    Examples
+    --------
+    >>> short("a" * 20 + "b" * 20, 11)
+    'aaaaa…bbbbb'
+    """
+    if len(text) <= most:
+        return text
+    half = (most - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def heat(
+    shares: npt.ArrayLike, rows: Sequence[str], columns: Sequence[str], title: str, *, across: str, down: str,
+    meaning: str = "share of the row", row_cells: Sequence[int] | None = None,
+    column_cells: Sequence[int] | None = None,
+) -> str:  # fmt: skip
+    """Draw a table of shares.
+
+    Parameters
+    ----------
+    shares
+        Shape (rows, columns), from 0 to 1; NaN is left empty.
+    rows, columns
+        Their names.
+    title
+        What stands above, and what the drawing is called.
+    across, down
+        What the columns and the rows are.
+    meaning
+        What the shares are shares of.
+    row_cells, column_cells
+        How many cells there are of each row and column, to stand behind its name; by default nothing does.
+
+    Returns
+    -------
+    str
+        An SVG document. Where row and column have the same name, the field has a frame, and a 0 where it is empty.
+    """
+    table = np.asarray(shares, np.float64).reshape(len(rows), len(columns))
+    cell = 0.36 if table.size <= _WRITTEN else 0.2
+    down_names, across_names = _names(rows, row_cells), _names(columns, column_cells)
+    longest, top = (max(map(len, names), default=1) for names in (down_names, across_names))
+    framed = [(row, columns.index(name)) for row, name in enumerate(rows) if name in columns]
+    with settings():
+        figure = new_figure(
+            max(3.2, cell * len(columns) + 0.075 * longest + 1.6), max(2.2, cell * len(rows) + 0.06 * top + 1.3)
+        )
+        panel = figure.add_subplot()
+        image = panel.imshow(table, cmap=FIELDS, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        panel.set_xticks(range(len(columns)), across_names, rotation=90 if top > 3 else 0)
+        panel.set_yticks(range(len(rows)), down_names)
+        panel.tick_params(length=0)
+        panel.set(title=title, xlabel=across, ylabel=down)
+        for side in panel.spines.values():
+            side.set_visible(False)
+        if table.size <= _WRITTEN:
+            seen = np.argwhere(np.nan_to_num(table) >= 0.005).tolist()
+            for row, column in dict.fromkeys([*map(tuple, seen), *framed]):
+                share = table[row, column]
+                panel.text(
+                    column, row, _written(share), ha="center", va="center",
+                    fontsize=7, color="white" if share > 0.55 else "black", in_layout=False,
+                )  # fmt: skip
+        for row, column in framed:
+            panel.plot(
+                np.array([-0.5, 0.5, 0.5, -0.5, -0.5]) + column, np.array([-0.5, -0.5, 0.5, 0.5, -0.5]) + row,
+                color="#D55E00", linewidth=1.2, clip_on=False,
+            )  # fmt: skip
+        figure.colorbar(image, ax=panel, shrink=0.8, label=meaning, aspect=25)
+        return to_svg(figure, title)
+
+
+def _names(names: Sequence[str], cells: Sequence[int] | None) -> list[str]:
+    if cells is None:
+        return [short(name) for name in names]
+    return [f"{short(name)} ({count:,})" for name, count in zip(names, cells, strict=True)]
+
+
+def _written(share: float) -> str:
+    """Write a share in the least room.
+
+    Examples
+    --------
+    >>> _written(0.999), _written(0.25), _written(0.001), _written(float("nan"))
+    ('1', '.25', '0', '')
+    """
+    if np.isnan(share):
+        return ""
+    return "1" if share >= 0.995 else "0" if share < 0.005 else f"{share:.2f}".lstrip("0")
+
+
+def dots(
+    shares: npt.ArrayLike, levels: npt.ArrayLike, rows: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]],
+    title: str,
+) -> str:  # fmt: skip
+    """Draw a dot plot.
+
+    Parameters
+    ----------
+    shares
+        Share of a group's cells that have any count of a gene, shape (rows, columns); NaN where it is not measured.
+    levels
+        How much, from 0 to 1, of the same shape.
+    rows
+        Group and name of each row, such as cell type and species; rows of a group stand together.
+    columns
+        Group and name of each column, such as the cell type that a gene marks, and the gene.
+    title
+        What stands above, and what the drawing is called.
+
+    Returns
+    -------
+    str
+        An SVG document.
+    """
+    share, level = (np.asarray(one, np.float64).reshape(len(rows), len(columns)) for one in (shares, levels))
+    names = [f"{short(group, 22)}  {short(name, 16)}" for group, name in rows]
+    longest = max((len(name) for name in names), default=1)
+    top = max((len(short(name, 24)) for _, name in columns), default=1)
+    with settings():
+        figure = new_figure(0.26 * len(columns) + 0.08 * longest + 1.9, max(2.6, 0.25 * len(rows) + 0.075 * top + 1.3))
+        panel = figure.add_subplot()
+        at_row, at_column = np.nonzero(~np.isnan(share))
+        drawn = panel.scatter(
+            at_column, at_row, s=share[at_row, at_column] * _LARGEST, c=level[at_row, at_column], cmap=SHADES,
+            vmin=0, vmax=1, edgecolors="#555555", linewidths=0.3,
+        )  # fmt: skip
+        off_row, off_column = np.nonzero(np.isnan(share))
+        panel.scatter(off_column, off_row, marker="x", s=14, c="#999999", linewidths=0.8)
+        panel.set_xticks(range(len(columns)), [short(name, 24) for _, name in columns], rotation=90, style="italic")
+        panel.set_yticks(range(len(rows)), names)
+        panel.set(title=title, xlim=(-0.7, len(columns) - 0.3), ylim=(len(rows) - 0.3, -0.7))
+        panel.tick_params(length=2)
+        for groups, line in (([one for one, _ in columns], panel.axvline), ([one for one, _ in rows], panel.axhline)):
+            for place in range(1, len(groups)):
+                if groups[place] != groups[place - 1]:
+                    line(place - 0.5, color="#cccccc", linewidth=0.6, zorder=0)
+        figure.colorbar(drawn, ax=panel, shrink=0.7, aspect=18, label="level (share of the gene's highest)")
+        for one in (0.25, 0.5, 1.0):
+            panel.scatter([], [], s=one * _LARGEST, c="#888888", linewidths=0, label=f"{one:.0%}")
+        figure.legend(
+            loc="outside lower left", frameon=False, ncols=3, title="cells with the gene", fontsize=8, title_fontsize=8
+        )
+        return to_svg(figure, title)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One score of a drawing.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    value, low, high, baseline
+        Where it lies; None for what is not known.
+    better
+        1 where higher is better, -1 where lower is.
+    """
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    baseline: float | None = None
+    better: int = 1
+
+
+def intervals(lines: Sequence[Line], title: str) -> str:
+    """Draw scores, the first on top.
+
+    Parameters
+    ----------
+    lines
+        The scores; not empty.
+    title
+        What stands above, and what the drawing is called.
+
+    Returns
+    -------
+    str
+        An SVG document. Arrows say which way is better. What is beyond -1 or 2 is a mark at the edge, with its value.
+    """
+    names = [f"{short(line.name, 36)} {'→' if line.better > 0 else '←'}" for line in lines]
+    with settings():
+        figure = new_figure(3.6 + 0.075 * max(len(name) for name in names), 0.24 * len(lines) + 1.1)
+        panel = figure.add_subplot()
+        left, right = _ends(lines)
+        for place, line in enumerate(lines):
+            if line.low is not None and line.high is not None and np.isfinite([line.low, line.high]).all():
+                panel.plot([line.low, line.high], [place, place], color=COLOURS[0], linewidth=2.4, alpha=0.4)
+            looks: tuple[tuple[float | None, str, float, str, Literal["none", "full"]], ...] = (
+                (line.baseline, "D", 4.5, "#777777", "none"),
+                (line.value, "o", 5.0, COLOURS[0], "full"),
+            )
+            for value, own, size, colour, fill in looks:
+                if value is None or not np.isfinite(value):
+                    continue
+                at, mark = _spot(value, own)
+                panel.plot([at], [place], mark, markersize=size, clip_on=False, color=colour, fillstyle=fill)
+                if mark != own:
+                    shift, side = (-0.05, "right") if at > 0 else (0.05, "left")
+                    panel.text(at + shift, place - 0.28, f"{value:.3g}", ha=side, va="center", fontsize=7)
+        panel.set_xlim(left - 0.02, right + 0.02)
+        for edge in (0.0, 1.0):
+            panel.axvline(edge, color="#aaaaaa", linewidth=0.7, zorder=0)
+        panel.set_ylim(len(lines) - 0.4, -0.6)
+        panel.set_yticks(range(len(lines)), names)
+        panel.grid(axis="x", color="#dddddd", linewidth=0.5)
+        panel.set_axisbelow(True)
+        panel.tick_params(length=0)
+        panel.set_title(title)
+        panel.plot([], [], "o", color=COLOURS[0], label="score")
+        panel.plot([], [], color=COLOURS[0], linewidth=2.4, alpha=0.4, label="95 % interval")
+        panel.plot([], [], "D", color="#777777", fillstyle="none", label="without integration")
+        if beyond(lines):
+            panel.plot([], [], ">", color="#444444", label="beyond the axis")
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+        return to_svg(figure, title)
+
+
+def beyond(lines: Sequence[Line]) -> list[str]:
+    """Return the names of scores of which something lies beyond the longest axis.
+
+    Examples
+    --------
+    >>> beyond([Line("a", 1.03), Line("b", 0.5, baseline=7.0)])
+    ['b']
+    """
+    return [line.name for line in lines if any(not _LOWEST <= one <= _HIGHEST for one in _values(line))]
+
+
+def _values(line: Line) -> list[float]:
+    there = (line.value, line.low, line.high, line.baseline)
+    return [one for one in there if one is not None and np.isfinite(one)]
+
+
+def _ends(lines: Sequence[Line]) -> tuple[float, float]:
+    values = [one for line in lines for one in _values(line)]
+    return min(0.0, max(_LOWEST, min(values, default=0.0))), max(1.0, min(_HIGHEST, max(values, default=1.0)))
+
+
+def _spot(value: float, mark: str) -> tuple[float, str]:
+    """Return where a value is drawn, and as what."""
+    if value > _HIGHEST:
+        return _HIGHEST, ">"
+    return (_LOWEST, "<") if value < _LOWEST else (value, mark)
+
+
+def against(true: npt.NDArray[np.float64], given: npt.NDArray[np.float64], title: str, *, across: str, up: str) -> str:
+    """Draw one number of each cell over another.
+
+    Parameters
+    ----------
+    true, given
+        Shape (cells,), finite.
+    title
+        What stands above, and what the drawing is called.
+    across, up
+        What the two are called.
+
+    Returns
+    -------
+    str
+        An SVG document. On the dashed line both are the same.
+    """
+    ends = np.array([min(true.min(), given.min()), max(true.max(), given.max())])
+    with settings():
+        figure = new_figure(3.6, 3.6)
+        panel = figure.add_subplot()
+        panel.plot(ends, ends, linestyle="--", color="#999999", linewidth=0.8)
+        panel.scatter(true, given, s=6, linewidths=0, alpha=0.5, color=COLOURS[0], rasterized=len(true) > RASTER_FROM)
+        panel.set(title=title, xlabel=across, ylabel=up)
+        return to_svg(figure, title)
+
+
+def calibration_curve(
+    confidence: Sequence[float], right: Sequence[float], cells: Sequence[int], title: str, *, bins: int = 10
+) -> str:
+    """Draw a calibration curve.
+
+    Parameters
+    ----------
+    confidence, right, cells
+        Of each bin that has cells: mean confidence, share of cells that are right, number of cells.
+    title
+        What stands above, and what the drawing is called.
+    bins
+        Into how many bins 0 to 1 was cut.
+
+    Returns
+    -------
+    str
+        An SVG document. On the dashed line confidence is the chance of being right.
+    """
+    sure, good, many = (np.asarray(one, np.float64) for one in (confidence, right, cells))
+    with settings():
+        figure = new_figure(3.4, 4.2)
+        grid = figure.add_gridspec(2, 1, height_ratios=(3, 1))
+        panel, below = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+        panel.plot([0, 1], [0, 1], linestyle="--", color="#999999", linewidth=0.8)
+        panel.plot(sure, good, marker="o", markersize=4, linewidth=1.2, color=COLOURS[0])
+        panel.set(title=title, ylabel="share that is right", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        place = (np.clip(np.floor(sure * bins), 0, bins - 1) + 0.5) / bins
+        below.bar(place, many, width=0.9 / bins, color=COLOURS[0])
+        below.set(xlabel="confidence", ylabel="cells", xlim=(-0.02, 1.02))
+        return to_svg(figure, title)

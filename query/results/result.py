@@ -1,0 +1,344 @@
+"""Answers as blocks: lines, tables, notes and drawings, from which text, HTML and JSON are made."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from homodb.schema.counted import counted
+from homodb.schema.endings import ending_of, must_end
+from homodb.schema.errors import OutputError
+from homodb.schema.files import check_output, whole_file
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: Formats of a report file.
+_REPORT_FORMATS = (".tsv", ".json", ".html")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultBlock(ABC):
+    """A part of an answer.
+
+    Parameters
+    ----------
+    in_text, in_page
+        Whether it appears in the text and in the HTML.
+    """
+
+    kind: ClassVar[str]
+    in_text: bool = True
+    in_page: bool = True
+
+
+@dataclass(frozen=True)
+class Heading(ResultBlock):
+    """A heading, in HTML only.
+
+    Parameters
+    ----------
+    text
+        The heading.
+    level
+        1 to 3.
+    """
+
+    kind = "heading"
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Lines(ResultBlock):
+    """Lines of text; in HTML, paragraphs.
+
+    Parameters
+    ----------
+    texts
+        The lines.
+    more
+        Line that says what was left out, such as :func:`and_more` returns; a hint may follow it.
+    apart
+        Whether an empty line stands before them in the text.
+    warning
+        Whether HTML shows them in a box.
+    """
+
+    kind = "lines"
+    texts: Sequence[str]
+    more: str = ""
+    apart: bool = False
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Note(ResultBlock):
+    """A note that a reader should not miss.
+
+    Parameters
+    ----------
+    text
+        The note.
+    """
+
+    kind = "note"
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets(ResultBlock):
+    """A list, which the text writes into one line.
+
+    Parameters
+    ----------
+    items
+        The items.
+    title
+        Title of the list.
+    most
+        Number of items that the text shows; None shows all.
+    """
+
+    kind = "bullets"
+    items: Sequence[str]
+    title: str = ""
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class GridColumn:
+    """How a column of a grid is shown.
+
+    Parameters
+    ----------
+    title
+        Title of the column; by default its name.
+    form
+        Format of its numbers, as :func:`format` takes it.
+    width
+        Least width in the text.
+    most
+        Number of characters after which the text cuts a value; None never cuts.
+    right
+        Whether it is aligned to the right; by default numbers are.
+    bar
+        Whether HTML adds a bar for a share of 1.
+    """
+
+    title: str = ""
+    form: str = ""
+    width: int | None = None
+    most: int | None = None
+    right: bool | None = None
+    bar: bool = False
+
+
+@dataclass(frozen=True)
+class Grid(ResultBlock):
+    """A table.
+
+    Parameters
+    ----------
+    frame
+        The table.
+    title
+        Title of the table; HTML leaves out a colon at its end.
+    columns
+        How columns are shown, by name; the others are shown by their type.
+    rows
+        Number of rows that the text shows; None shows all.
+    noun
+        What a row is, in the singular.
+    folded
+        Whether HTML shows the table only after a click.
+    """
+
+    kind = "grid"
+    frame: pl.DataFrame
+    title: str = ""
+    columns: Mapping[str, GridColumn] = field(default_factory=dict)
+    rows: int | None = 50
+    noun: str = "row"
+    folded: bool = False
+
+    def column(self, name: str) -> GridColumn:
+        """Return how a column is shown."""
+        return self.columns.get(name) or GridColumn()
+
+    def is_right(self, name: str) -> bool:
+        """Return whether a column is aligned to the right."""
+        right = self.column(name).right
+        return self.frame.schema[name].is_numeric() if right is None else right
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing with its caption.
+
+    Parameters
+    ----------
+    svg
+        SVG document, as :mod:`homodb.query.results.figures` makes it.
+    caption
+        What the drawing shows.
+    name
+        Name of its file, without suffix.
+    """
+
+    svg: str
+    caption: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Drawings(ResultBlock):
+    """Drawings side by side, in HTML only.
+
+    Parameters
+    ----------
+    drawings
+        The drawings.
+    even
+        Whether all have the same width.
+    """
+
+    kind = "drawings"
+    drawings: Sequence[Drawing]
+    even: bool = False
+
+
+class Result(ABC):
+    """An answer that is shown as text, HTML or JSON."""
+
+    @abstractmethod
+    def blocks(self) -> Iterable[ResultBlock]:
+        """Return the parts of the answer, in order; the first is its title."""
+
+    @abstractmethod
+    def totals(self) -> dict[str, Any]:
+        """Return the answer as plain values, without its longest tables."""
+
+    def frames(self) -> Mapping[str, pl.DataFrame]:
+        """Return the tables that the totals leave out; ``genes``, where there is one, has a row per gene."""
+        return {}
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return everything as JSON.
+
+        Parameters
+        ----------
+        indent
+            Spaces per level; None writes a single line.
+        """
+        frames = {name: list(frame.iter_rows(named=True)) for name, frame in self.frames().items()}
+        return json_text({**self.totals(), **frames}, indent)
+
+    def to_html(self) -> str:
+        """Return a page that needs no other file."""
+        from homodb.query.results.html import page
+
+        return page(self.blocks())
+
+    def lines(self) -> list[str]:
+        """Return the answer as lines of text."""
+        from homodb.query.results.text import lines
+
+        return lines(self.blocks())
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        from homodb.query.results.html import fragment
+
+        return fragment(self.blocks())
+
+
+def and_more(left: int, noun: str = "") -> str:
+    """Return the line that counts what is not shown; empty where all is shown.
+
+    Examples
+    --------
+    >>> and_more(1, "group"), and_more(1200, "row"), and_more(2), and_more(0, "row")
+    ('and 1 more group', 'and 1,200 more rows', 'and 2 more', '')
+    """
+    if left <= 0:
+        return ""
+    return f"and {counted(left, f'more {noun}')}" if noun else f"and {left:,} more"
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON: null for NaN and infinities, text for what JSON has no form for.
+
+    Examples
+    --------
+    >>> json_text({"x": float("nan"), "path": Path("a"), "sum": Decimal("2")})
+    '{"x": null, "path": "a", "sum": 2}'
+    """
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=indent, default=str)
+
+
+def check_report(path: Path, *others: Path) -> None:
+    """Check that a report can be written.
+
+    Parameters
+    ----------
+    path
+        File of the report.
+    *others
+        Files that it must not replace.
+
+    Raises
+    ------
+    OutputError
+        If the file has another ending, its folder is missing, or it is one of the others.
+    """
+    if path.resolve() in [other.resolve() for other in others]:
+        raise OutputError(f"{path}: is the input or the output; name another file for the report")
+    must_end(path, "reports", *_REPORT_FORMATS)
+    check_output(path)
+
+
+def write_report(result: Result, path: Path) -> None:
+    """Write an answer to a file that appears whole or not at all.
+
+    Parameters
+    ----------
+    result
+        An answer with a row per gene.
+    path
+        ``.tsv``: a row per gene; ``.json``: everything; ``.html``: a page that needs no other file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    check_report(path)
+    with whole_file(path) as partial:
+        match ending_of(path):
+            case ".tsv":
+                result.frames()["genes"].write_csv(partial, separator="\t")
+            case ".json":
+                partial.write_text(f"{result.to_json(1)}\n", "utf-8")
+            case _:
+                partial.write_text(result.to_html(), "utf-8")
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
