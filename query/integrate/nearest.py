@@ -42,7 +42,7 @@ def nearest(points: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Nearest:
     Returns
     -------
     Nearest
-        Sorted by distance, then by index.
+        Sorted by distance, then by index; of points that are equally far the first are taken.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def nearest(points: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Nearest:
     if not 0 < k <= len(searched):
         raise ValueError(f"wanted {k} neighbours among {len(searched)} points")
     squares = np.einsum("ij,ij->i", searched, searched)
+    slack = _slack(searched, asked)
     found = np.empty((len(asked), k), np.int64)
     rows = max(1, _HELD // len(searched))
     for start in range(0, len(asked), rows):
@@ -66,8 +67,21 @@ def nearest(points: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Nearest:
         ranked = block @ searched.T
         ranked *= -2.0
         ranked += squares
-        found[start : start + rows] = np.argpartition(ranked, k - 1, axis=1)[:, :k]
+        chosen = found[start : start + rows] = np.argpartition(ranked, k - 1, axis=1)[:, :k]
+        last = np.take_along_axis(ranked, chosen[:, -1:], axis=1)[:, 0]
+        possible = ranked <= (last + slack[start : start + rows])[:, None]
+        for row in np.flatnonzero(np.count_nonzero(possible, axis=1) > k).tolist():
+            near = np.flatnonzero(possible[row])[None]
+            found[start + row] = _sorted(searched, block[row : row + 1], near).indices[0, :k]
     return _sorted(searched, asked, found)
+
+
+def _slack(searched: npt.NDArray[np.float64], asked: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return by how much each query's ranks may be off where a library adds up products in an order of its own."""
+    longest = np.linalg.norm(searched, axis=1).max(initial=0.0)
+    rounded = (searched.shape[1] + 2) * np.finfo(np.float64).eps
+    slack: npt.NDArray[np.float64] = 2 * rounded * longest * (longest + 2 * np.linalg.norm(asked, axis=1))
+    return slack
 
 
 def _sorted(searched: npt.NDArray[np.float64], asked: npt.NDArray[np.float64], found: npt.NDArray[np.int64]) -> Nearest:

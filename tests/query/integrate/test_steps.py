@@ -50,6 +50,17 @@ def test_nearest(seed: int, k: int) -> None:
     np.testing.assert_allclose(found.distances, np.sort(apart, axis=1)[:, :k])
 
 
+@FEW
+@given(st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([0, 1_000_003]))
+def test_of_points_that_are_equally_far_the_first_are_nearest(seed: int, k: int, away: int) -> None:
+    rng = np.random.default_rng(seed)
+    points, queries = (rng.integers(0, 3, (rows, 3)) + away for rows in (40, 17))  # whole numbers: ties are exact
+    apart = ((queries[:, None] - points[None]) ** 2).sum(axis=2)
+    found = nearest(points, queries, k)
+    np.testing.assert_array_equal(found.indices, np.argsort(apart, axis=1, kind="stable")[:, :k])
+    np.testing.assert_array_equal(found.distances, np.sqrt(np.sort(apart, axis=1)[:, :k]))
+
+
 def test_nearest_refuses_more_than_there_are() -> None:
     with pytest.raises(ValueError, match="4 neighbours among 3"):
         nearest(np.zeros((3, 2)), np.zeros((1, 2)), 4)
