@@ -20,7 +20,7 @@ from homodb.schema.errors import (
     UnknownSpeciesError,
 )
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ReleaseFile, read_manifest
+from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_manifest
 from homodb.schema.patience import Patience
 from homodb.schema.selection import Part, read_selection, write_selection
 from homodb.schema.species import find
@@ -137,13 +137,13 @@ class _Wanted:
     parts: frozenset[Part]
     species: frozenset[str]
 
-    def __contains__(self, file: ReleaseFile) -> bool:
+    def __contains__(self, file: ManifestFile) -> bool:
         part, told = _PARTS.get(file.kind), _species_of(file) if self.species else frozenset()
         in_parts = not self.parts or part is None or part in self.parts
         return in_parts and (not self.species or not told or told <= self.species)
 
 
-def _species_of(file: ReleaseFile) -> frozenset[str]:
+def _species_of(file: ManifestFile) -> frozenset[str]:
     """Return whose file it is (``embeddings/<species>.…``, ``parquet/mapping/<species>.<species>.parquet``)."""
     words = PurePosixPath(file.path).name.split(".")
     return frozenset(word for word in words[:2] if "_" in word and _is_species(word))
@@ -230,7 +230,7 @@ def _manifest(entry: Entry, place: Place, folder: Path) -> Manifest:
     return manifest
 
 
-def _sound(folder: Path, file: ReleaseFile) -> bool:
+def _sound(folder: Path, file: ManifestFile) -> bool:
     """Whether a file is there, in its place and not by way of a link, with the right bytes."""
     path = folder / file.path
     return (

@@ -12,7 +12,7 @@ from pathlib import Path
 from homodb.query.release import Release
 from homodb.schema.cache import cache_folder
 from homodb.schema.errors import BrokenReleaseError, MissingEmbeddingError
-from homodb.schema.manifest import ReleaseFile
+from homodb.schema.manifest import ManifestFile
 from homodb.schema.species import Species
 from homodb.schema.vectors import index_file, vectors_file
 
@@ -140,7 +140,7 @@ def checked_file(release: Release, path: str) -> Path:
     return place
 
 
-def _entry(release: Release, path: str) -> tuple[Path, ReleaseFile]:
+def _entry(release: Release, path: str) -> tuple[Path, ManifestFile]:
     if release.manifest is None or release.folder is None:
         beside = release.path.parent
         raise MissingEmbeddingError(

@@ -27,7 +27,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class ReleaseFile:
+class ManifestFile:
     """A file of a release: path within it (with ``/``), size in bytes, SHA-256, and what it is."""
 
     path: str
@@ -75,7 +75,7 @@ class Manifest:
     embeddings: tuple[str, ...] = ()
     rows: dict[str, int] = field(default_factory=dict)
     losses: tuple[dict[str, Any], ...] = ()
-    files: tuple[ReleaseFile, ...] = ()
+    files: tuple[ManifestFile, ...] = ()
 
     @property
     def database(self) -> str:
@@ -108,7 +108,7 @@ class Manifest:
             raise ReleaseError(f"{where}: is not the manifest of a homodb release")
         known = {entry.name for entry in fields(cls)}
         try:
-            files = tuple(ReleaseFile(**entry) for entry in _entries(document.pop("files")))
+            files = tuple(ManifestFile(**entry) for entry in _entries(document.pop("files")))
             values = {key: value for key, value in document.items() if key in known}
             lists = ("species", "strategies", "embeddings", "losses")
             values.update({key: tuple(values[key]) for key in lists if key in values})
@@ -144,7 +144,7 @@ def _check_values(manifest: Manifest) -> None:
         raise TypeError("schema_version and rows are whole numbers")
 
 
-def _check_files(files: tuple[ReleaseFile, ...], where: Path) -> None:
+def _check_files(files: tuple[ManifestFile, ...], where: Path) -> None:
     """Refuse paths that lead out of the release or that some system reads differently, sizes and sums that are none."""
     seen: set[str] = {MANIFEST, SELECTION}
     for file in files:
@@ -179,8 +179,8 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest.from_json(text, path)
 
 
-def describe_file(folder: Path, path: Path, kind: str) -> ReleaseFile:
+def describe_file(folder: Path, path: Path, kind: str) -> ManifestFile:
     """Measure a file of a release that is being built."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ReleaseFile(path.relative_to(folder).as_posix(), path.stat().st_size, digest, kind)
+    return ManifestFile(path.relative_to(folder).as_posix(), path.stat().st_size, digest, kind)

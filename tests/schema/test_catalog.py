@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from homodb.schema.catalog import Catalog, Entry, is_name
 from homodb.schema.errors import CatalogError
-from homodb.schema.manifest import Manifest, ReleaseFile
+from homodb.schema.manifest import Manifest, ManifestFile
 
 ENTRY: dict[str, Any] = {
     "name": "r1",
@@ -80,7 +80,7 @@ def test_what_a_later_homodb_adds_is_passed_over() -> None:
 
 
 def test_of_a_manifest() -> None:
-    files = (ReleaseFile("a", 2, "0" * 64, "duckdb"), ReleaseFile("b", 3, "0" * 64, "x"))
+    files = (ManifestFile("a", 2, "0" * 64, "duckdb"), ManifestFile("b", 3, "0" * 64, "x"))
     manifest = Manifest("r1", 3, "0.1", "2026", title="two\nlines\x1b[2J and\ta tab ", species=("a",), files=files)
     entry = Entry.of(manifest, "0" * 64, 7)
     assert (entry.name, entry.bytes, entry.manifest_bytes, entry.species) == ("r1", 5, 7, ("a",))

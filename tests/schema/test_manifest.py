@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.manifest import MANIFEST, Manifest, ReleaseFile, describe_file, read_manifest
+from homodb.schema.manifest import MANIFEST, Manifest, ManifestFile, describe_file, read_manifest
 
 WHERE = Path("there/manifest.json")
 LEAST = {"version": "1", "schema_version": 3, "homodb_version": "0.1.0", "created": "2026-01-01T00:00:00+00:00"}
@@ -29,7 +29,7 @@ part = st.from_regex(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,5}", fullmatch=True)
 path = st.lists(part, min_size=1, max_size=3).map("/".join)
 sums = st.text("0123456789abcdef", min_size=64, max_size=64)
 files = st.lists(
-    st.builds(ReleaseFile, path, st.integers(0), sums, words), max_size=3, unique_by=lambda file: file.path.casefold()
+    st.builds(ManifestFile, path, st.integers(0), sums, words), max_size=3, unique_by=lambda file: file.path.casefold()
 )
 manifests = st.builds(
     Manifest,
@@ -160,7 +160,7 @@ def test_read_manifest(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="cannot be read"):
         read_manifest(tmp_path)
     (tmp_path / MANIFEST).write_text(text([DATABASE]))
-    assert read_manifest(tmp_path).files == (ReleaseFile(**DATABASE),)
+    assert read_manifest(tmp_path).files == (ManifestFile(**DATABASE),)
     (tmp_path / MANIFEST).unlink()
     (tmp_path / MANIFEST).mkdir()
     with pytest.raises(ReleaseError, match="cannot be read"):
@@ -172,4 +172,4 @@ def test_describe_file(tmp_path: Path) -> None:
     (tmp_path / "parquet" / "a.parquet").write_bytes(b"abc" * 1000)
     described = describe_file(tmp_path, tmp_path / "parquet" / "a.parquet", "parquet")
     checksum = hashlib.sha256(b"abc" * 1000).hexdigest()
-    assert described == ReleaseFile("parquet/a.parquet", 3000, checksum, "parquet")
+    assert described == ManifestFile("parquet/a.parquet", 3000, checksum, "parquet")
