@@ -14,8 +14,8 @@ from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bars, pace_of
 from homodb.cli.together import refuse
 from homodb.cli.values import whole
-from homodb.schema.counted import counted
 from homodb.schema.errors import OptionsError
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     from homodb.etl import Step

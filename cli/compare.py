@@ -62,7 +62,7 @@ def compare(
     """
     from homodb.query.compare.compare import compare as compare_all
     from homodb.query.integrate.settings import read_settings
-    from homodb.schema.files import check_folder
+    from homodb.schema.io.files import check_folder
 
     form = chosen(None, False, output, *paths)
     if keep is not None:

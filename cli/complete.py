@@ -37,7 +37,7 @@ def strategies(incomplete: str) -> list[str]:
     >>> strategies("hm")
     ['hm_o2o']
     """
-    from homodb.schema.strategies import Strategy
+    from homodb.schema.enums import Strategy
 
     return _begin(incomplete, [one.lower() for one in Strategy])
 

@@ -11,7 +11,7 @@ from homodb.cli.options import AllowHostOption, CatalogOption, JsonOption
 from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bytes_bar
 from homodb.cli.values import word
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 from homodb.schema.selection import Part
 
 
@@ -35,7 +35,7 @@ def download(
 
     Example: homodb download --catalog releases --only duckdb
     """
-    from homodb.query.download import download as bring
+    from homodb.query.release.download import download as bring
 
     wanted = [one.strip() for one in (species or "").split(",") if one.strip()]
     with bytes_bar(f"downloading {name or 'the newest release'}") as report:

@@ -11,7 +11,7 @@ from homodb.cli.options import BaseOption, DivisionOption, EnsemblOption, JsonOp
 from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     from homodb.etl.fetch import FetchProgress

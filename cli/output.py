@@ -14,9 +14,8 @@ import typer
 
 from homodb.cli.together import apart
 from homodb.query.results import Grid, ResultBlock, json_text
-from homodb.schema.endings import check_ending, ending_of
 from homodb.schema.errors import OptionsError, OutputError
-from homodb.schema.files import check_output, whole_file
+from homodb.schema.io.files import check_ending, check_output, ending_of, whole_file
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,7 +12,7 @@ from homodb.cli.options import JsonOption
 from homodb.cli.output import give_json
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 
 def simulate(

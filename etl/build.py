@@ -16,8 +16,8 @@ from homodb.etl.inputs import Inputs, read_inputs
 from homodb.etl.runner import Runner, Step
 from homodb.etl.write import check_output, staged_folder, write_release
 from homodb.schema.errors import MixedInputsError
+from homodb.schema.io.http import RetryPolicy
 from homodb.schema.manifest import Manifest
-from homodb.schema.patience import Patience
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def build_release(
     output: Path,
     *,
     offline: bool = False,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     report: Callable[[Step], None] = lambda step: None,
 ) -> Manifest:
     """Build a release from a config.
@@ -77,7 +77,7 @@ def build_release(
         )
 
 
-def _fetched(settings: BuildConfig, offline: bool, patience: Patience | None, runner: Runner) -> BuildConfig:
+def _fetched(settings: BuildConfig, offline: bool, patience: RetryPolicy | None, runner: Runner) -> BuildConfig:
     """Fetch the files that ``[ensembl]`` asks for, and add them to the config."""
     from homodb.etl.fetch import Fetch, FetchProgress, add_fetched_inputs, fetch_files, fetched_species
 

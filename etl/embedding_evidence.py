@@ -35,8 +35,8 @@ from homodb.etl.index import write_index
 from homodb.etl.inputs import Hits
 from homodb.etl.matching import correlate_genes
 from homodb.etl.runner import Runner
-from homodb.schema.cache import cache_folder
 from homodb.schema.errors import ConfigError
+from homodb.schema.settings import cache_folder
 from homodb.schema.species import by_number
 from homodb.schema.vectors import FOLDER, index_file, read_vectors, vectors_file, write_vectors
 

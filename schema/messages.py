@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from homodb.schema.errors import HomodbError
@@ -108,3 +110,110 @@ def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
             word = _SHORT.repr(step).strip("'")
             parts.append(word if parts else headings.get(word, word))
     return "".join(f"{part}: " for part in parts)
+
+
+#: Names less alike than this are not what somebody meant.
+_CUTOFF = 0.6
+
+
+def close_matches(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = _CUTOFF) -> list[str]:
+    """Return the known names that come close to one, the closest first.
+
+    Parameters
+    ----------
+    name
+        What was written.
+    known
+        The names that there are. Case does not matter, and ``-``, ``_``, ``.`` and blanks are the same.
+    most
+        So many at most.
+    cutoff
+        How alike they must be, from 0 to 1.
+
+    Examples
+    --------
+    >>> near("Cell Typ", ["donor", "cell_type", "species"])
+    ['cell_type']
+    >>> near("x", ["donor", "cell_type"])
+    []
+    """
+    folded: dict[str, list[str]] = {}
+    for one in known:
+        folded.setdefault(_folded(one), []).append(one)
+    close = difflib.get_close_matches(_folded(name), folded, n=most, cutoff=cutoff)
+    return list(dict.fromkeys(one for match in close for one in folded[match]))[:most]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the part of a message that suggests the closest of the known names; empty where none is close.
+
+    Examples
+    --------
+    >>> "there is no method 'harmny'" + did_you_mean("harmny", ["cca", "harmony"])
+    "there is no method 'harmny'; did you mean 'harmony'?"
+    """
+    close = close_matches(name, known)
+    return f"; did you mean {str(close[0])!r}?" if close else ""
+
+
+def choices_hint(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message that there is no such thing: which there are, and what comes close.
+
+    Examples
+    --------
+    >>> "there is no device 'cud'" + there_are("cud", ["auto", "cpu", "cuda"])
+    "there is no device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
+    """
+    names = [str(one) for one in known]
+    return f"; there are {', '.join(names)}{did_you_mean(name, names)}"
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_. ]+", "_", name.strip()).casefold()
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a count and what is counted.
+
+    Parameters
+    ----------
+    count
+        How many.
+    noun
+        What one of them is called.
+    plural
+        What several are called; None adds an s.
+
+    Examples
+    --------
+    >>> counted(1, "gene"), counted(2_000, "gene"), counted(0, "entry", "entries")
+    ('1 gene', '2,000 genes', '0 entries')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def make_unique(names: Iterable[str], mark: str = "-") -> list[str]:
+    """Return the names, each repeated one with the first number that makes it unique.
+
+    Parameters
+    ----------
+    names
+        In their order; the first of several that are equal stays as it is.
+    mark
+        Between name and number.
+
+    Examples
+    --------
+    >>> numbered(["gene", "gene", "gene-1", "gene"])
+    ['gene', 'gene-1', 'gene-1-1', 'gene-2']
+    """
+    taken: set[str] = set()
+    unique = []
+    for name in names:
+        free, number = name, 0
+        while free in taken:
+            number += 1
+            free = f"{name}{mark}{number}"
+        taken.add(free)
+        unique.append(free)
+    return unique

@@ -18,8 +18,7 @@ from pydantic import (
 )
 
 from homodb.schema.errors import ConfigError, HomodbError
-from homodb.schema.messages import translate_validation
-from homodb.schema.near import there_are
+from homodb.schema.messages import choices_hint, translate_validation
 
 
 class FrozenModel(BaseModel):
@@ -83,7 +82,7 @@ class FrozenModel(BaseModel):
         known = [field.alias or name for name, field in cls.model_fields.items()]
         for key in values:
             if key not in known and cls.model_config["extra"] == "forbid":
-                raise ValueError(f"Unknown key {key!r}{there_are(key, known)}")
+                raise ValueError(f"Unknown key {key!r}{choices_hint(key, known)}")
 
 
 def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
@@ -100,7 +99,7 @@ def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
 
     def check(word: object) -> object:
         if isinstance(word, str) and word not in words:
-            raise ValueError(f"There is no {what} {word!r}{there_are(word, words)}")
+            raise ValueError(f"There is no {what} {word!r}{choices_hint(word, words)}")
         return word
 
     return BeforeValidator(check)

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 import homodb
 from homodb.cli.app import app
-from homodb.schema.strategies import EvidenceClass, Strategy
+from homodb.schema.enums import EvidenceClass, Strategy
 from tests.blocks import WIDTH, console_blocks, shown
 
 ROOT = Path(__file__).resolve().parents[1]

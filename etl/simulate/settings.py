@@ -141,7 +141,7 @@ def _number(text: str) -> int | float | str:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SimulationProgress:
     """How far a simulation has come: the step, and how much of how much of it is done."""
 
     step: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from homodb.etl.simulate.annotation import Annotation
+from homodb.etl.simulate.annotation import SimulatedAnnotation
 from homodb.etl.simulate.calling import ERRORS, Calls
 from homodb.etl.simulate.histories import TYPES, Histories, ancestor_name, family_name
 from homodb.etl.simulate.layout import ASSEMBLY, Layout, open_gzip, write_table
@@ -22,7 +22,7 @@ _ANY = "0123456789" + _LETTERS
 _UNIPROT = ("0123456789", _ANY, _ANY, _LETTERS, "0123456789", _ANY, _ANY)
 
 
-def write_annotation(species: int, annotation: Annotation, transcripts: Transcripts, layout: Layout) -> None:
+def write_annotation(species: int, annotation: SimulatedAnnotation, transcripts: Transcripts, layout: Layout) -> None:
     """Write the GTF of a species: genes, transcripts, and one exon each.
 
     Parameters
@@ -68,7 +68,7 @@ def write_annotation(species: int, annotation: Annotation, transcripts: Transcri
 
 
 def write_names(
-    species: int, annotation: Annotation, transcripts: Transcripts, layout: Layout, settings: Settings
+    species: int, annotation: SimulatedAnnotation, transcripts: Transcripts, layout: Layout, settings: Settings
 ) -> None:
     """Write cross-references, synonyms and stable-ID history of a species.
 
@@ -219,7 +219,7 @@ def write_truth(
     calls: Calls,
     identity: np.ndarray,
     histories: Histories,
-    annotation: Annotation,
+    annotation: SimulatedAnnotation,
     tree: SpeciesTree,
     expressed_as: list[str],
     layout: Layout,

@@ -21,7 +21,8 @@ from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
 if TYPE_CHECKING:
     import anndata
 
-    from homodb.query.release import Release
+    from homodb.query.release.release import ReleaseFile
+
 
 #: Of fewer cells no UMAP is made.
 _FEWEST = 12
@@ -76,7 +77,7 @@ def gather(
     profile: str,
     cells: Sequence[anndata.AnnData | str | Path],
     species: Sequence[str | None] | None,
-    release: str | Path | Release | None,
+    release: str | Path | ReleaseFile | None,
     score: Score | None,
     markers: Markers | None,
     report: Callable[[str], None],
@@ -156,7 +157,7 @@ def _calls(embedded: Embedded, score: Score | None, notes: list[str]) -> pl.Data
     for part in score.parts.values() if score else ():
         if _CALLS in part.tables:
             return part.tables[_CALLS]
-    from homodb.query.score.votes import VOTERS, find_votes
+    from homodb.query.score.transfer import VOTERS, find_votes
 
     counts = np.bincount(embedded.species.code, minlength=len(embedded.species.names))
     if counts.min() <= VOTERS:

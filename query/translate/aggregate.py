@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.in_memory import held_as
+from homodb.query.cells.product import product
+from homodb.query.cells.slots import held_as
 from homodb.query.translate.options import SlotPolicy
-from homodb.query.translate.product import product
 from homodb.schema.errors import CountsError
 
 

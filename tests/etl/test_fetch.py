@@ -52,7 +52,7 @@ from homodb.schema.errors import (
     TransferError,
     UnknownSpeciesError,
 )
-from homodb.schema.patience import Patience
+from homodb.schema.io.http import RetryPolicy
 from tests.ensembl_site import FAULTS, RELEASE, Site, Waits, make_site, serving, write_sums
 
 TOLD: Counter[tuple[str, str]] = Counter()
@@ -111,8 +111,8 @@ def site(served: Site) -> Iterator[Site]:
     served.reset()
 
 
-def patience(**settings: Any) -> Patience:
-    return Patience(**{"attempts": 3, "timeout": 10.0, "sleep": Waits(), "chance": lambda: 0.0} | settings)
+def patience(**settings: Any) -> RetryPolicy:
+    return RetryPolicy(**{"attempts": 3, "timeout": 10.0, "sleep": Waits(), "chance": lambda: 0.0} | settings)
 
 
 def bring_in(site: Site, folder: Path, names: str = NAMES, **settings: Any) -> Fetch:
@@ -403,7 +403,7 @@ class TestErrors:
         site.reset()
         site.faults[PEP] = [FAULTS["503 with Retry-After"]] * 9
         site.faults["gtf.gz"] = [FAULTS["404"]]
-        hour = Patience(first=3600.0, longest=3600.0, chance=lambda: 1.0)
+        hour = RetryPolicy(first=3600.0, longest=3600.0, chance=lambda: 1.0)
         with pytest.raises(TransferError, match="404"):
             download_files(
                 found.missing, tmp_path, most=len(found.missing), checksums=True, patience=hour,

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 
 import homodb
 from homodb.etl import publish_release
-from homodb.query import catalogs
-from homodb.query.catalogs import place_of, releases
-from homodb.query.download import Downloaded, Part, download
+from homodb.query.release import catalog
+from homodb.query.release.catalog import place_of, releases
+from homodb.query.release.download import Downloaded, Part, download
 from homodb.schema.catalog import CATALOG
 from homodb.schema.errors import (
     BrokenReleaseError,
@@ -39,8 +39,8 @@ from homodb.schema.errors import (
     TransferError,
     UnknownSpeciesError,
 )
+from homodb.schema.io.http import RetryPolicy
 from homodb.schema.manifest import MANIFEST, SELECTION, read_manifest
-from homodb.schema.patience import Patience
 from homodb.schema.verify import verify
 from tests.ensembl_site import FAULTS, Site, Waits, serving
 
@@ -49,7 +49,7 @@ TALLY: Counter[str] = Counter()
 #: To read them takes longer than most of these tests.
 CERTIFICATES = httpx.create_ssl_context()
 DATABASE = "homodb-toy-1.duckdb"
-CODE = "import sys; from homodb.query.download import download; download(catalog=sys.argv[1])"
+CODE = "import sys; from homodb.query.release.download import download; download(catalog=sys.argv[1])"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs locks and kill -9")
 
 
@@ -77,8 +77,8 @@ def site(served: Site) -> Site:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and nothing else that could name a catalog or a release; returns the place of the release."""
     monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("homodb.query.configuration.configuration", lambda: tmp_path / "config.toml")
-    monkeypatch.setattr(catalogs.httpx, "Client", functools.partial(httpx.Client, verify=CERTIFICATES))
+    monkeypatch.setattr("homodb.schema.settings.configuration", lambda: tmp_path / "config.toml")
+    monkeypatch.setattr(catalog.httpx, "Client", functools.partial(httpx.Client, verify=CERTIFICATES))
     for name in ("HOMODB_CATALOG", "HOMODB_RELEASE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "cache" / "releases" / "toy-1"
@@ -90,8 +90,8 @@ def spoiled(published: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(published, tmp_path / "spoiled"))
 
 
-def patience(**settings: Any) -> Patience:
-    return Patience(**{"sleep": Waits(), "attempts": 3} | settings)
+def patience(**settings: Any) -> RetryPolicy:
+    return RetryPolicy(**{"sleep": Waits(), "attempts": 3} | settings)
 
 
 def state(folder: Path) -> dict[str, str]:
@@ -543,7 +543,7 @@ def test_a_folder_that_cannot_be_written(published: Path, tmp_path: Path, monkey
 
 
 def test_catalogs_that_are_too_large(spoiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs, "LARGEST_INDEX", 100)
+    monkeypatch.setattr(catalog, "LARGEST_INDEX", 100)
     with pytest.raises(CatalogError, match="is larger than any catalog"):
         releases(spoiled)
     with serving(spoiled) as server, pytest.raises(TransferError, match="at most 100 were wanted"):

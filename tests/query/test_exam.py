@@ -23,8 +23,8 @@ from homodb.etl import build_release
 from homodb.query.exam import By, exam
 from homodb.query.exam.groups import grouped
 from homodb.query.exam.result import CAVEATS, COLUMNS, Exam
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import InputError, MissingMappingError, UnknownGeneError
-from homodb.schema.strategies import Strategy
 
 Row = dict[str, Any]
 Gene = tuple[str, str]  # species and stable ID

@@ -17,13 +17,13 @@ import scipy.sparse as sp
 import zarr
 
 import homodb
-from homodb.query.annotate.files import annotate_files
-from homodb.query.inspect import inspect
-from homodb.query.integrate.files import integrate_files
+from homodb.query.annotate.annotate import annotate_files
+from homodb.query.cells import store
+from homodb.query.cells.files import encoding, open_anndata, read_anndata, walk
+from homodb.query.inspect.inspect import inspect
+from homodb.query.integrate.integrate import integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.stored import encoding, opened, read_whole, walk
-from homodb.query.translate import stores
-from homodb.query.translate.files import translate_file
+from homodb.query.translate.translate import translate_file
 from homodb.schema.errors import TranslationError
 from tests.conftest import ROOT
 
@@ -64,9 +64,9 @@ def file(unpacked: Path, form: tuple[str, str], species: str) -> Path:
 
 def contents(path: Path) -> dict[str, Any]:
     """Everything in a file as plain values, once it is seen that older versions can write it again."""
-    with opened(path) as root:
+    with open_anndata(path) as root:
         assert not [one.name for one in walk(root) if encoding(one) == "nullable-string-array"]
-    adata = read_whole(path)
+    adata = read_anndata(path)
     (again := path.with_name("again.h5ad")).unlink(missing_ok=True)
     adata.copy().write_h5ad(again)
     parts: dict[str, Any] = {"X": dense(adata.X), "raw": None if adata.raw is None else dense(adata.raw.X)}
@@ -130,7 +130,7 @@ def test_files_of_every_version_give_the_same(
 
 
 def test_the_values_are_those_that_were_stored(first: dict[str, Any], unpacked: Path) -> None:
-    with opened(file(unpacked, FIRST, "mouse")) as root:
+    with open_anndata(file(unpacked, FIRST, "mouse")) as root:
         counts = np.asarray(root["layers"]["counts"])
     translated, joined, annotated = (first[name] for name in ("translated", "joined", "annotated"))
     ins = translated["var"]["index"].index("INS")
@@ -151,20 +151,20 @@ def test_the_values_are_those_that_were_stored(first: dict[str, Any], unpacked: 
 
 def test_tables_of_a_file_are_measured_without_reading_them(unpacked: Path) -> None:
     for form in FORMS:
-        with opened(file(unpacked, form, "mouse")) as root:
+        with open_anndata(file(unpacked, form, "mouse")) as root:
             obs = root["obs"]
-            assert stores.height(obs) == 24 and stores.index_of(obs)[:2] == ["mouse-0", "mouse-1"]
-            assert {name: stores.length(obs[name]) for name in stores.columns_of(obs)} == dict.fromkeys(
+            assert store.height(obs) == 24 and store.index_of(obs)[:2] == ["mouse-0", "mouse-1"]
+            assert {name: store.length(obs[name]) for name in store.columns_of(obs)} == dict.fromkeys(
                 ["cell_type", "barcode", "note", "batch", "donors", "good"], 24
             )
-            assert stores.categories(obs["batch"]) == 2 and stores.categories(obs["donors"]) is None
+            assert store.categories(obs["batch"]) == 2 and store.categories(obs["donors"]) is None
 
 
 @pytest.mark.parametrize("ending", [".h5ad", ".zarr"])
 def test_the_newest_files_have_what_older_ones_lack(ending: str, unpacked: Path) -> None:
     """Else the tests above would say nothing."""
     newest = file(unpacked, ("anndata-0.13.4", ending if ending == ".h5ad" else "-3.zarr"), "mouse")
-    with opened(newest) as root:
+    with open_anndata(newest) as root:
         assert encoding(root["obs"]["cell"]) == encoding(root["var"]["_index"]) == "nullable-string-array"
 
 
@@ -175,13 +175,13 @@ def test_text_is_plain_where_none_is_missing_and_categories_where_some_is(tmp_pa
     adata = anndata.AnnData(np.ones((2, 1)), obs=obs, uns={"nested": {"text": text, "gaps": gaps}})
     before = {name: str(dtype) for name, dtype in adata.obs.dtypes.items()}
     for path in (tmp_path / "a.h5ad", tmp_path / "a.zarr"):
-        stores.write_whole(adata, path)
-        with opened(path) as root:
+        store.write_whole(adata, path)
+        with open_anndata(path) as root:
             assert not [one.name for one in walk(root) if encoding(one) == "nullable-string-array"]
             kinds = {name: encoding(root["obs"][name]) for name in ("_index", "text", "gaps", "kind")}
             assert list(kinds.values()) == ["string-array", "string-array", "categorical", "categorical"]
             assert encoding(root["uns"]["nested"]["gaps"]) == "categorical"
-        read = read_whole(path)
+        read = read_anndata(path)
         assert read.obs["text"].tolist() == ["b", "a"] and read.obs["gaps"].isna().tolist() == [False, True]
         assert list(read.obs["kind"].cat.categories) == ["a", "b"]
     assert {name: str(dtype) for name, dtype in adata.obs.dtypes.items()} == before  # what is written stays as it is
@@ -206,7 +206,7 @@ def test_an_encoding_of_later_is_one_sentence(part: str, release: homodb.Release
     with h5py.File(path, "a") as root:
         root[part].attrs["encoding-version"] = "9.0"
     with pytest.raises(TranslationError, match=rf"/{part} is of an encoding that is not known, '\w+' 9\.0"):
-        read_whole(path)
+        read_anndata(path)
     if part != "uns":
         with pytest.raises(TranslationError, match="encoding that is not known"):
             inspect(path, release=release) if part == "var" else homodb.score(path)
@@ -218,7 +218,7 @@ def test_the_field_case_of_a_file_of_anndata_0_13(real_folder: Path, shared_data
         pytest.skip("needs ../shared/field")
     for name in ("out.h5ad", "out.zarr"):
         report = translate_file(path, tmp_path / name, "human", release=real_folder)
-        mouse, human = read_whole(path), read_whole(tmp_path / name)
+        mouse, human = read_anndata(path), read_anndata(tmp_path / name)
         assert (report.cells, mouse.n_vars, human.n_vars) == (6, 20, 18)
         assert human.obs_names.tolist() == mouse.obs_names.tolist()
         assert human.obs["cell_type"].tolist() == mouse.obs["cell_type"].tolist()

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.annotate.columns import numbered, numbers_of
 from homodb.query.annotate.evaluate.result import Evaluation
+from homodb.query.cells.columns import numbered, numbers_of
 from homodb.query.score.donors import Draws, resampled
 from homodb.query.score.embedded import Coded
 from homodb.schema.errors import AnnotationError

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.annotate.unknown import UNKNOWN
+from homodb.query.annotate.labels import UNKNOWN
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.query.score.result import Number
 from homodb.schema.errors import OutputError
@@ -47,7 +47,7 @@ class Evaluation(Result):
     calibration
         See :func:`calibration`.
     left_out
-        See :func:`homodb.query.annotate.evaluate.left_out.leave_out`; None where no reference was given.
+        See :func:`homodb.query.annotate.evaluate.evaluate.leave_out`; None where no reference was given.
     intervals
         Over what intervals resample: ``donors``, ``cells only``, or ``none``.
     notes

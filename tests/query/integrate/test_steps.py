@@ -11,14 +11,18 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.integrate.anchors import Anchors, find_anchors
-from homodb.query.integrate.correct import correct, weights
-from homodb.query.integrate.graph import shared_neighbors
-from homodb.query.integrate.merge import Step, merge, merge_order
-from homodb.query.integrate.nearest import nearest
-from homodb.query.integrate.principal import canonical_vectors, principal_components, unit_rows
-from homodb.query.integrate.scaled import log_normalized, scaled, standardized_cells, varying
-from homodb.query.integrate.variable import consensus, vst
+from homodb.query.integrate.cca import Anchors, MergeStep, correct, find_anchors, merge, merge_order, weights
+from homodb.query.integrate.linear import (
+    canonical_vectors,
+    log_normalized,
+    principal_components,
+    scaled,
+    standardized_cells,
+    unit_rows,
+    varying,
+)
+from homodb.query.integrate.neighbors import nearest, shared_neighbors
+from homodb.query.integrate.prepare import consensus, vst
 from homodb.schema.errors import IntegrationError
 
 FEW = settings(max_examples=15, deadline=None)
@@ -211,7 +215,7 @@ def _linked(numbers: dict[tuple[int, int], int], offset: list[int]) -> dict[tupl
 def test_order_of_merging() -> None:
     # 2 and 1 have the most anchors per cell of the smaller: 2 (smaller) goes onto 1, then 0 (smaller) onto both
     pairs = _linked({(0, 1): 5, (0, 2): 4, (1, 2): 18}, [0, 30, 80])
-    assert merge_order(pairs, np.array([30, 50, 20])) == [Step((1,), (2,)), Step((1, 2), (0,))]
+    assert merge_order(pairs, np.array([30, 50, 20])) == [MergeStep((1,), (2,)), MergeStep((1, 2), (0,))]
 
 
 def test_groups_without_anchors_are_refused() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from homodb.query.score.over_merging import CONFIDENT, find_over_merging
-from homodb.query.score.votes import find_votes
+from homodb.query.score.transfer import find_votes
 
 
 def found_in(cells):

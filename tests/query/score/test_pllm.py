@@ -12,7 +12,7 @@ import pytest
 from homodb.query.score.donors import CELLS_ONLY
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.pllm import SCORES, in_all_species, measure, pllm, subset
-from homodb.query.score.result import Part
+from homodb.query.score.result import ProfileScores
 from homodb.schema.errors import ScoreError
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")
@@ -24,7 +24,7 @@ REFERENCE = {
 }  # fmt: skip
 
 
-def values(part: Part) -> dict[str, float]:
+def values(part: ProfileScores) -> dict[str, float]:
     return {name: one.value for name, one in part.numbers.items()}
 
 

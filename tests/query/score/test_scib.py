@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.integrate.nearest import nearest
+from homodb.query.integrate.neighbors import nearest
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.scib import scib
 from homodb.schema.errors import MissingPackageError, ScoreError

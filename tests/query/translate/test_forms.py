@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import homodb
-from homodb.query.translate import matrices
-from homodb.query.translate.files import translate_file
+from homodb.query.cells import matrices
+from homodb.query.translate.translate import translate_file
 from tests.floats import float_tolerance
 
 MOUSE = [

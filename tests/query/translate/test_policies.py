@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.query.pairs import find_pair
-from homodb.query.translate.measured import chosen_anew
+from homodb.query.genes.pairs import find_pair
+from homodb.query.translate.mapping import rematch_measured
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, MissingMappingError, TranslationError
-from homodb.schema.strategies import Strategy
 from tests.floats import float_tolerance
 
 MOUSE = [
@@ -166,7 +166,7 @@ def test_of_all_real_genes_the_choice_is_that_of_the_release(real: homodb.Releas
 
 def same_as_release(release: homodb.Release, strategy: Strategy, source: str, target: str) -> None:
     pair = find_pair(release, source, target)
-    anew = chosen_anew(pair, strategy, pair.mapping(Strategy.ENS_M2M), pair.mapping(Strategy.LM_O2O))
+    anew = rematch_measured(pair, strategy, pair.mapping(Strategy.ENS_M2M), pair.mapping(Strategy.LM_O2O))
     chosen, expected = (
         set(rows.select("source_gene", "target_gene").iter_rows()) for rows in (anew, pair.mapping(strategy))
     )
