@@ -124,8 +124,8 @@ def other_homologies(
 
 
 def write_compara(
-    homologies: pl.DataFrame, tree: SpeciesTree, annotation: SimulatedAnnotation, transcripts: Transcripts, layout: Layout,
-    settings: Settings,
+    homologies: pl.DataFrame, tree: SpeciesTree, annotation: SimulatedAnnotation,
+    transcripts: Transcripts, layout: Layout, settings: Settings,
 ) -> None:  # fmt: skip
     """Write the Compara dumps, each pair of species into the file of one.
 

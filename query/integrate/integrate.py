@@ -166,7 +166,8 @@ def read_choices(method: str, choices: IntegrateChoices) -> tuple[IntegrationMet
 def add_prepared(
     adata: anndata.AnnData, prepared: IntegrationInput, chosen: IntegrationMethod, settings: IntegrateSettings,
     *, species_key: str = "species", label: str | None = None, layer: str | None = None,
-    size_factors: str = "shared", umap: bool = False, key: str | None = None, report: Callable[[str], None] = lambda step: None,
+    size_factors: str = "shared", umap: bool = False,
+    key: str | None = None, report: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate in place what was prepared before, by one method; parameters are those of :func:`integrate`."""
     joint = prepared.joint

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from homodb.etl.simulate import (
-    Annotation,
+    SimulatedAnnotation,
     Expression,
     GeneTrees,
     Histories,
@@ -28,7 +28,7 @@ SETTINGS = Settings(
     species=3, genes=200, cells=1_800, seed=9, duplication=0.002, dispersion=0.0, dropout=0.0, ambient=0.0,
     expression_drift=0.0,
 )  # fmt: skip
-Clade = tuple[GeneTrees, Histories, Annotation, Expression]
+Clade = tuple[GeneTrees, Histories, SimulatedAnnotation, Expression]
 
 
 @pytest.fixture(scope="module")
