@@ -8,10 +8,6 @@ from pathlib import Path
 import polars as pl
 
 from homodb.query import genes as _genes
-from homodb.query.genes.explain import explain
-from homodb.query.genes.joint_table import joint_table
-from homodb.query.genes.neighbors import neighbors
-from homodb.query.genes.orthologs import orthologs
 from homodb.query.genes.explain import Explanation
 from homodb.query.release.locate import locate
 from homodb.query.release.release import ReleaseFile

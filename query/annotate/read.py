@@ -18,7 +18,6 @@ from homodb.query.annotate.options import Choices
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
 from homodb.query.cells.columns import numbered, numbers_of, texts_of
 from homodb.query.cells.counts import SpeciesCells
-from homodb.query.cells.names import name_texts
 from homodb.query.cells.product import product
 from homodb.query.cells.slots import slots_of, values_of, with_tables
 from homodb.query.cells.values import kind_of_values
@@ -27,6 +26,7 @@ from homodb.query.join.sides import read_side as read_genes
 from homodb.query.release.release import ReleaseFile
 from homodb.schema.errors import AnnotationError, JoinError, MissingMappingError, TranslationError
 from homodb.schema.messages import counted
+from homodb.schema.names import name_texts
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:

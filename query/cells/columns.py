@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.cells.names import texts
 from homodb.schema.errors import AnnotationError, HomodbError
 from homodb.schema.io.files import check_there
 from homodb.schema.messages import did_you_mean
+from homodb.schema.names import texts
 
 if TYPE_CHECKING:
     import anndata

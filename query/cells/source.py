@@ -7,8 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
-
 from homodb.query.cells import store
 from homodb.query.cells.files import encoding, open_anndata, read_anndata
 from homodb.query.cells.matrices import Rows, as_rows
@@ -18,6 +16,7 @@ from homodb.schema.errors import JoinError, TranslationError
 
 if TYPE_CHECKING:
     import anndata
+    import pandas as pd
 
 #: Parts of an object that hold cells or genes, and that a join leaves behind.
 _PARTS = ("obsm", "obsp", "varm", "varp", "uns")

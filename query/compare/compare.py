@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from homodb.query.cells.matrices import InMemory, Rows
-from homodb.query.cells.names import texts
 from homodb.query.cells.slots import Slot
 from homodb.query.cells.source import CellSource, called, opened_sources
 from homodb.query.compare.grid import CompareProgress, Pipeline, run_grid
@@ -26,6 +25,7 @@ from homodb.query.score.score import profiles_named
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import IntegrationError, OutputError, ScoreError
 from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import texts
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import Literal
 
 import polars as pl
 
-from homodb.query.cells.names import name_texts
 from homodb.query.gene_lists.partners import EVIDENCE, GeneListRequest, Naming, OneToMany, find_partners, find_source
 from homodb.query.gene_lists.plain import translate_list, translate_sets
 from homodb.query.gene_lists.report import ListReport, Translated, list_report
@@ -20,6 +19,7 @@ from homodb.query.release.release import ReleaseFile, use_release
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
 from homodb.schema.io.files import check_ending, check_output, check_there, ending_of, whole_file
+from homodb.schema.names import name_texts
 from homodb.schema.species import Species
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from homodb.query.cells.names import name_texts
 from homodb.query.genes.spellings import VERSION, explain_unresolved, name_variants
 from homodb.query.release.release import ReleaseFile
+from homodb.schema.names import name_texts
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {

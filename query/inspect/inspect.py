@@ -14,7 +14,6 @@ import polars as pl
 from homodb.query.cells import store
 from homodb.query.cells.files import DAMAGED, read_element
 from homodb.query.cells.files import open_anndata as open_stored
-from homodb.query.cells.names import name_texts, unnamed_note
 from homodb.query.cells.slots import RAW, stored_slots
 from homodb.query.cells.values import kind_of_values
 from homodb.query.genes.resolve import resolve
@@ -25,6 +24,7 @@ from homodb.query.release.release import ReleaseFile, use_release
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
 from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import name_texts, unnamed_note
 from homodb.schema.species import Species
 
 #: Numbers are judged by so many rows, in so many blocks.

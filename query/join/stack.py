@@ -12,7 +12,6 @@ import pandas as pd
 import scipy.sparse as sp
 
 from homodb.query.cells.matrices import Rows
-from homodb.query.cells.names import is_missing, name_texts, texts
 from homodb.query.cells.sinks import Sink
 from homodb.query.cells.slots import Slot
 from homodb.query.cells.values import Values, judge
@@ -20,6 +19,7 @@ from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
 from homodb.query.translate.options import SlotPolicy
 from homodb.schema.errors import CountsError, JoinError
 from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import is_missing, name_texts, texts
 from homodb.schema.species import Species
 
 _WHAT = {

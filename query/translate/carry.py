@@ -12,7 +12,6 @@ import polars as pl
 import scipy.sparse as sp
 
 from homodb.query.cells.matrices import Rows
-from homodb.query.cells.names import name_texts
 from homodb.query.cells.sinks import Sink
 from homodb.query.cells.slots import Logged, Slot
 from homodb.query.cells.values import Values, judge
@@ -23,6 +22,7 @@ from homodb.query.translate.plan import TranslationPlan
 from homodb.query.translate.report import TranslationReport, with_counts
 from homodb.schema.errors import CountsError, TranslationError
 from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import name_texts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypedDict, TypeVar
 
 from homodb.query.cells.columns import lines_of
-from homodb.query.cells.names import name_texts
 from homodb.schema.enums import EvidenceClass
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import choices_hint
+from homodb.schema.names import name_texts
 from homodb.schema.species import Species
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from homodb.query.cells.names import name_texts, texts, unnamed_note
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
 from homodb.query.genes.species_vote import detect_species, known_share, named_column, other_species_note
@@ -23,6 +22,7 @@ from homodb.query.translate.targets import Targets, kind_of_names, lay_out, targ
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import MissingMappingError, TranslationError
 from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import name_texts, texts, unnamed_note
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:

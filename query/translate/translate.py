@@ -15,7 +15,6 @@ import scipy.sparse as sp
 from homodb.query.cells import store
 from homodb.query.cells.files import atomic_output, check_cells_output, open_anndata, read_anndata
 from homodb.query.cells.matrices import as_rows
-from homodb.query.cells.names import texts
 from homodb.query.cells.on_disk import open_matrix
 from homodb.query.cells.sinks import MemorySink, file_sink
 from homodb.query.cells.slots import RAW, Logged, Slot, Slots, is_lazy, logged_of, slots_of, stored_slots, with_tables
@@ -28,6 +27,7 @@ from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
 from homodb.query.translate.report import TranslationReport, provenance
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, TranslationError
+from homodb.schema.names import texts
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:

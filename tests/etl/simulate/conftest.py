@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from homodb.etl import build_release
-from homodb.etl.simulate import SimulationProgress, Settings, Summary, simulate
+from homodb.etl.simulate import Settings, SimulationProgress, Summary, simulate
 
 SETTINGS = Settings(
     species=4, genes=220, cells=400, seed=7, duplication=0.001, loss=0.001, missed=0.08, split=0.3, wrong_type=0.05,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from homodb.etl.simulate import (
-    SimulatedAnnotation,
     Expression,
     GeneTrees,
     Histories,
     Settings,
+    SimulatedAnnotation,
     annotate_genes,
     design_cells,
     draw_counts,
