@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _sentences(cells: int, times: int) -> None:
-    from homodb.query.integrate.sentences import sentences, top_words
+    from homodb.query.integrate import sentences, top_words
 
     counts = _cells(cells)
     per_cell = counts.nnz / cells
@@ -74,7 +74,7 @@ def _sentences(cells: int, times: int) -> None:
 
 
 def _embedding(cells: int, times: int) -> None:
-    from homodb.query.integrate.sentence_models import PACKAGED, distinct, embed, load_model
+    from homodb.query.integrate import PACKAGED, distinct, embed, load_model
 
     rng = np.random.default_rng(0)
     model = load_model(PACKAGED, device="cpu")

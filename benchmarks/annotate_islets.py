@@ -24,9 +24,7 @@ import scipy.sparse as sp
 from measure import machine
 
 import homodb
-from homodb.query.annotate.methods import METHODS, method_named
-from homodb.query.annotate.space import shared_counts
-from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
+from homodb.query.annotate import METHODS, AnnotationTask, OrthologyLinks, method_named, shared_counts
 from homodb.schema.errors import HomodbError
 
 CELLS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cells"
@@ -92,7 +90,7 @@ def rows(
 
 def _vectors_of_names(cells: anndata.AnnData, stem: Path) -> Path:
     """Write a table of vectors that a sentence model gives to gene names."""
-    from homodb.query.integrate.sentence_models import PACKAGED, load_model
+    from homodb.query.integrate import PACKAGED, load_model
 
     names = cells.var_names.astype(str).tolist()
     vectors = load_model(PACKAGED, device="cpu").encode(names, normalize_embeddings=True)
@@ -110,8 +108,7 @@ def _scores(made: anndata.AnnData | str) -> list[str]:
 
 
 def _task(query: anndata.AnnData, reference: anndata.AnnData, release: homodb.Release) -> AnnotationTask:
-    from homodb.query.annotate.options import Choices
-    from homodb.query.annotate.read import prepare
+    from homodb.query.annotate import Choices, prepare
 
     return prepare(release, query, reference, Choices("cell_type")).task
 
@@ -133,7 +130,7 @@ def _by_links(
     """Label by knn through other pairs of genes."""
     from dataclasses import replace
 
-    from homodb.query.annotate.space import knn
+    from homodb.query.annotate import knn
 
     task = _task(query, reference, release)
     one, two = links(task)

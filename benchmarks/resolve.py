@@ -12,7 +12,7 @@ from measure import machine
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.genes.resolve import resolve
+from homodb.query.genes import resolve
 
 PLLM = Path(__file__).resolve().parents[2] / "shared" / "data" / "pllm"
 NAMES = 30_000

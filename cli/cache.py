@@ -13,7 +13,7 @@ from homodb.cli.output import Format, give, give_json, megabytes
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
-    from homodb.query.release.cache import Cached
+    from homodb.query.release import Cached
 
 cache = typer.Typer(
     no_args_is_help=True,
@@ -30,7 +30,7 @@ def list_(as_json: JsonOption = False) -> None:
 
     Example: homodb cache list
     """
-    from homodb.query.release.cache import list_cached
+    from homodb.query.release import list_cached
     from homodb.schema.settings import cache_folder
 
     there = list_cached()
@@ -60,7 +60,7 @@ def prune(
 
     Example: homodb cache prune --dry-run
     """
-    from homodb.query.release.cache import prune as prune_cache
+    from homodb.query.release import prune as prune_cache
     from homodb.schema.errors import CacheError
 
     chosen = prune_cache(names or (), dry_run=True)

@@ -50,7 +50,7 @@ def integration_methods(incomplete: str) -> list[str]:
     >>> integration_methods("cc")
     ['cca']
     """
-    from homodb.query.integrate.methods import METHODS
+    from homodb.query.integrate import METHODS
 
     return _begin(incomplete, [one.name for one in METHODS])
 

@@ -16,7 +16,7 @@ import typer
 from homodb.cli.demo_steps import ORPHAN, DemoStep, first_steps, next_steps
 from homodb.cli.values import whole
 from homodb.schema.errors import MissingPackageError, OutputError
-from homodb.schema.io.files import check_folder, check_there, make_folder
+from homodb.schema.io import check_folder, check_there, make_folder
 
 _SAID = "All data here are simulated: they show how homodb is used, and say nothing about biology."
 

@@ -11,7 +11,7 @@ from homodb.cli.options import EmbeddingOption, JsonOption, ReleaseOption, open_
 from homodb.cli.output import give_json
 from homodb.cli.values import word
 from homodb.schema.enums import VectorForm
-from homodb.schema.io.files import check_folder
+from homodb.schema.io import check_folder
 from homodb.schema.messages import counted
 
 

@@ -36,7 +36,7 @@ def inspect(
 
     Example: homodb inspect mouse.h5ad
     """
-    from homodb.query.inspect.inspect import inspect as look
+    from homodb.query.inspect import inspect as look
 
     with open_chosen(context, release) as opened:
         found = look(path, release=opened, source=source, column=column)

@@ -71,8 +71,7 @@ def integrate(
 
     Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
     """
-    from homodb.query.integrate.integrate import integrate_files
-    from homodb.query.integrate.settings import read_settings
+    from homodb.query.integrate import integrate_files, read_settings
 
     with status() as show:
         told = integrate_files(

@@ -21,7 +21,7 @@ def _located(release: str | None) -> str | None:
     if release == "":
         raise OptionsError("--release is empty: name a release, or leave it out")
     if release is not None:
-        from homodb.query.release.locate import locate
+        from homodb.query.release import locate
 
         locate(release)
     return release

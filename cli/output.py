@@ -15,7 +15,7 @@ import typer
 from homodb.cli.together import apart
 from homodb.query.results import Grid, ResultBlock, json_text
 from homodb.schema.errors import OptionsError, OutputError
-from homodb.schema.io.files import check_ending, check_output, ending_of, whole_file
+from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,7 +119,7 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
     hint
         Where all of the answer can be had, for lines that count what is left out.
     """
-    from homodb.query.results.text import lines
+    from homodb.query.results import lines
 
     screen = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     typer.echo("\n".join(lines(blocks, hint=hint, screen=screen)))
@@ -142,7 +142,7 @@ def megabytes(count: int) -> str:
 
 
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
-    from homodb.query.results.text import flat
+    from homodb.query.results import flat
 
     stream = io.BytesIO()
     match form:

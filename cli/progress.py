@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import ProgressColumn
 
-    from homodb.query.translate.carry import TranslateProgress
+    from homodb.query.translate import TranslateProgress
 
 
 #: Seconds until a log is told what is being done, and until it is told again.

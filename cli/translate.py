@@ -13,7 +13,7 @@ from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
 from homodb.cli.progress import cells_bar
 from homodb.cli.together import refuse
 from homodb.schema.errors import TranslationError
-from homodb.schema.io.files import check_apart
+from homodb.schema.io import check_apart
 
 #: What means something for a list of genes too.
 _OF_LISTS = frozenset({
@@ -107,7 +107,7 @@ def _refuse_for_lists(context: typer.Context) -> None:
 
 def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
     from homodb.query.results import check_report, write_report
-    from homodb.query.translate.translate import translate_file
+    from homodb.query.translate import translate_file
 
     lists = [one for one in (asked["genes"], asked["markers"]) if one is not None]
     for one in lists:

@@ -29,7 +29,7 @@ def verify(
 
     Example: homodb verify rel
     """
-    from homodb.query.release.locate import folder_of, locate
+    from homodb.query.release import folder_of, locate
     from homodb.schema.verify import verify as verify_release
 
     if path and release:

@@ -29,7 +29,7 @@ from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.ensembl import DIVISIONS
 from homodb.etl.fetch.record import Record, read_record
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
-from homodb.schema.io.files import check_there, read_toml
+from homodb.schema.io import check_there, read_toml
 from homodb.schema.messages import expected
 from homodb.schema.models import FrozenModel, one_of
 from homodb.schema.species import Species, find

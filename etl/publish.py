@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from homodb.schema.catalog import CATALOG, Catalog, Entry, is_name
 from homodb.schema.connect import broken_invariants, connect
 from homodb.schema.errors import BrokenReleaseError, OutputError
-from homodb.schema.io.files import check_folder, make_folder
+from homodb.schema.io import check_folder, make_folder
 from homodb.schema.locks import waited
 from homodb.schema.manifest import MANIFEST, Manifest
 from homodb.schema.verify import Verified, copy_verified, sha256_of, verify

@@ -8,10 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from homodb.query import genes as _genes
-from homodb.query.genes.explain import Explanation
-from homodb.query.release.locate import locate
-from homodb.query.release.release import ReleaseFile
-from homodb.query.release.sql_guard import MEMORY
+from homodb.query.genes import Explanation
+from homodb.query.release import MEMORY, ReleaseFile, locate
 from homodb.schema.enums import Strategy
 from homodb.schema.species import Species
 

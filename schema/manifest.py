@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.io.files import reason
+from homodb.schema.io import reason
 
 MANIFEST = "manifest.json"
 FORMAT = "homodb-release"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from homodb.schema.errors import BrokenReleaseError
-from homodb.schema.io.files import reason, whole_file
+from homodb.schema.io import reason, whole_file
 from homodb.schema.manifest import SELECTION
 
 _FORMAT = "homodb-selection"

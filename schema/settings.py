@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from homodb.schema.errors import ConfigError
-from homodb.schema.io.files import reason
+from homodb.schema.io import reason
 from homodb.schema.messages import choices_hint
 
 #: Environment variable that names another folder for the cache.

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from homodb.schema.errors import BrokenReleaseError
-from homodb.schema.io.files import reason
+from homodb.schema.io import reason
 from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_manifest
 from homodb.schema.selection import read_selection
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homodb.schema.errors import ConfigError, InputError, MissingPackageError, Problem
-from homodb.schema.io.files import make_folder, whole_file
+from homodb.schema.io import make_folder, whole_file
 from homodb.schema.messages import choices_hint
 from homodb.schema.settings import cache_folder
 

@@ -14,7 +14,7 @@ from homodb.etl.embeddings.model import Identity
 from homodb.etl.embeddings.worker import ModelSpec, worker_pool
 from homodb.etl.sources import read_proteome as read
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
-from homodb.schema.io.files import check_folder, check_there
+from homodb.schema.io import check_folder, check_there
 from homodb.schema.messages import counted
 from homodb.schema.species import Species, find
 

@@ -20,7 +20,7 @@ from homodb.etl.config import (
 from homodb.etl.fetch.record import Holding, Record
 from homodb.etl.sources import open_bytes
 from homodb.schema.errors import ConfigError
-from homodb.schema.io.files import whole_file
+from homodb.schema.io import whole_file
 from homodb.schema.species import Species, find
 
 _LICENCE = "Ensembl imposes no restrictions; see https://www.ensembl.org/info/about/legal/disclaimer.html"

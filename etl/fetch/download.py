@@ -17,8 +17,7 @@ from homodb.etl.fetch.ensembl import has_checksum
 from homodb.etl.fetch.record import File
 from homodb.etl.sources import open_bytes
 from homodb.schema.errors import InputError, StoppedError, TransferError
-from homodb.schema.io import transfer
-from homodb.schema.io.files import make_folder
+from homodb.schema.io import make_folder, transfer
 from homodb.schema.io.http import HaltedError, RetryPolicy
 from homodb.schema.io.transfer import Fetched
 

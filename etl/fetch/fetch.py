@@ -34,8 +34,7 @@ from homodb.etl.fetch.ensembl import (
 )
 from homodb.etl.fetch.record import RECORD, File, Holding, Record, is_downloaded, read_record, without_download
 from homodb.schema.errors import ConfigError, InputError, TransferError, UnknownSpeciesError
-from homodb.schema.io import transfer
-from homodb.schema.io.files import check_folder, make_folder
+from homodb.schema.io import check_folder, make_folder, transfer
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.locks import waited
 from homodb.schema.messages import close_matches as near_names

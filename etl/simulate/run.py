@@ -23,7 +23,7 @@ from homodb.etl.simulate.species import SpeciesTree, species_tree
 from homodb.etl.simulate.write import write_annotation, write_configs, write_names, write_truth
 from homodb.etl.write import staged_folder
 from homodb.schema.errors import OutputError
-from homodb.schema.io.files import check_folder
+from homodb.schema.io import check_folder
 
 
 def simulate(

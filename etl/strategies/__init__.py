@@ -47,9 +47,7 @@ class StrategyRule:
 STRATEGIES = (
     StrategyRule(Strategy.ENS_M2M, "every ortholog pair that Ensembl has", _ENSEMBL, ens_m2m, embedding=False),
     StrategyRule(Strategy.ENS_O2O, "Ensembl's one-to-one orthologs", _ENSEMBL, ens_o2o, embedding=False),
-    StrategyRule(
-        Strategy.HM_O2O, "greedy over ENS_M2M by confidence and identity", _PLLM, hm_o2o, embedding=False
-    ),
+    StrategyRule(Strategy.HM_O2O, "greedy over ENS_M2M by confidence and identity", _PLLM, hm_o2o, embedding=False),
     StrategyRule(Strategy.LM_O2O, "mutual best hits of gene embeddings", _PLLM, lm_o2o, embedding=True),
     StrategyRule(
         Strategy.HL_O2O, "greedy over HM_O2O and LM_O2O by both kinds of evidence", _PLLM, hl_o2o, embedding=True

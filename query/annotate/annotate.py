@@ -16,14 +16,12 @@ from homodb.query.annotate.options import Choices, read_choices
 from homodb.query.annotate.read import AnnotationInput, prepare
 from homodb.query.annotate.result import Annotation
 from homodb.query.annotate.task import Labelled
-from homodb.query.cells import store
-from homodb.query.cells.files import atomic_output, check_cells_output, read_anndata
-from homodb.query.cells.slots import in_memory
-from homodb.query.integrate.protein_space import read_vector_options
-from homodb.query.release.release import ReleaseFile, use_release
+from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store
+from homodb.query.integrate import read_vector_options
+from homodb.query.release import ReleaseFile, use_release
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError, OutputError, VectorsError
-from homodb.schema.io.files import check_folder, check_there, make_folder
+from homodb.schema.io import check_folder, check_there, make_folder
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:

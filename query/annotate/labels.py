@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.task import Labelled
-from homodb.query.cells.columns import lines_of
+from homodb.query.cells import lines_of
 from homodb.schema.errors import AnnotationError, InputError, Problem
 from homodb.schema.messages import close_matches
 

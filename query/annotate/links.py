@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 
 from homodb.query.annotate.task import OrthologyLinks
-from homodb.query.cells.counts import SpeciesCells
-from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
-from homodb.query.release.release import ReleaseFile
-from homodb.query.translate.mapping import COLUMNS, GREEDY, map_genes, settled
-from homodb.query.translate.options import OneToMany, Options, read_options
+from homodb.query.cells import SpeciesCells
+from homodb.query.genes import Pair, choose_strategy, find_pair
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import COLUMNS, GREEDY, OneToMany, Options, map_genes, read_options, settled
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.annotate.cellama.method import RANGES as SENTENCE_RANGES
-from homodb.query.annotate.cellama.method import CellamaSettings
+from homodb.query.annotate.cellama import RANGES as SENTENCE_RANGES
+from homodb.query.annotate.cellama import CellamaSettings
 from homodb.query.annotate.neighbors import NEIGHBORS, WEIGHTS
 from homodb.query.annotate.space import SCALES
 from homodb.query.annotate.task import AnnotationTask, Labelled
-from homodb.query.annotate.tron.parameters import RANGES as NETWORK_RANGES
-from homodb.query.annotate.tron.parameters import TronParameters
+from homodb.query.annotate.tron import RANGES as NETWORK_RANGES
+from homodb.query.annotate.tron import TronParameters
 from homodb.schema.errors import AnnotationError, HomodbError, MissingPackageError
 from homodb.schema.messages import choices_hint, did_you_mean
 from homodb.schema.options import Bounds, whole_number
@@ -174,7 +174,7 @@ def _tron(task: AnnotationTask) -> Labelled:
 
 
 def _cellama(task: AnnotationTask) -> Labelled:
-    from homodb.query.annotate.cellama.method import cellama
+    from homodb.query.annotate.cellama import cellama
 
     return cellama(task)
 

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from homodb.query.annotate.labels import expand_to_all_cells
 from homodb.query.annotate.task import AnnotationTask, Labelled
-from homodb.query.integrate.linear import unit_rows
-from homodb.query.integrate.neighbors import Nearest, nearest
+from homodb.query.integrate import Nearest, nearest, unit_rows
 from homodb.schema.errors import AnnotationError
 from homodb.schema.options import Bounds
 

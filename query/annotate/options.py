@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from homodb.query.annotate.methods import METHODS, AnnotationMethod, method_named, parse_parameters, used_by
-from homodb.query.cells.columns import validate_key_added
+from homodb.query.cells import validate_key_added
 from homodb.schema.errors import AnnotationError
 from homodb.schema.options import Bounds
 from homodb.schema.species import Species

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from homodb.query.annotate.neighbors import labelled_by_nearest
 from homodb.query.annotate.task import AnnotationTask, Labelled
-from homodb.query.integrate.protein_space import weighted_means
+from homodb.query.integrate import weighted_means
 from homodb.schema.errors import MissingEmbeddingError
 
 

@@ -16,14 +16,20 @@ from homodb.query.annotate.links import find_links, no_links
 from homodb.query.annotate.methods import used_by
 from homodb.query.annotate.options import Choices
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
-from homodb.query.cells.columns import numbered, numbers_of, texts_of
-from homodb.query.cells.counts import SpeciesCells
-from homodb.query.cells.product import product
-from homodb.query.cells.slots import slots_of, values_of, with_tables
-from homodb.query.cells.values import kind_of_values
-from homodb.query.integrate.protein_space import read_vector_options, vectors_of
-from homodb.query.join.sides import read_side as read_genes
-from homodb.query.release.release import ReleaseFile
+from homodb.query.cells import (
+    SpeciesCells,
+    kind_of_values,
+    numbered,
+    numbers_of,
+    product,
+    slots_of,
+    texts_of,
+    values_of,
+    with_tables,
+)
+from homodb.query.integrate import read_vector_options, vectors_of
+from homodb.query.join import read_side as read_genes
+from homodb.query.release import ReleaseFile
 from homodb.schema.errors import AnnotationError, JoinError, MissingMappingError, TranslationError
 from homodb.schema.messages import counted
 from homodb.schema.names import name_texts

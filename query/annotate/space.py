@@ -11,12 +11,17 @@ import scipy.sparse as sp
 
 from homodb.query.annotate.neighbors import labelled_by_nearest
 from homodb.query.annotate.task import AnnotationTask, Labelled
-from homodb.query.cells.product import product
-from homodb.query.integrate.counts import Joint
-from homodb.query.integrate.linear import SparseMinusLowRank, log_normalized, principal_components, scaled
-from homodb.query.integrate.methods import method_named
-from homodb.query.integrate.prepare import prepare
-from homodb.query.integrate.settings import IntegrateSettings
+from homodb.query.cells import product
+from homodb.query.integrate import (
+    IntegrateSettings,
+    Joint,
+    SparseMinusLowRank,
+    log_normalized,
+    method_named,
+    prepare,
+    principal_components,
+    scaled,
+)
 from homodb.schema.errors import AnnotationError
 
 Array = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.cells.counts import SpeciesCells
+from homodb.query.cells import SpeciesCells
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.schema.errors import AnnotationError, HomodbError
-from homodb.schema.io.files import check_there
+from homodb.schema.io import check_there
 from homodb.schema.messages import did_you_mean
 from homodb.schema.names import texts
 

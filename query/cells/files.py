@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homodb.schema.errors import OutputError, TranslationError
-from homodb.schema.io.files import check_ending, check_output, check_there, ending_of, reason, whole_file
+from homodb.schema.io import check_ending, check_output, check_there, ending_of, reason, whole_file
 
 if TYPE_CHECKING:
     import anndata

@@ -13,7 +13,7 @@ from homodb.query.cells.files import encoding, is_zarr, read_element, walk
 from homodb.query.cells.matrices import reading
 from homodb.query.cells.slots import slots_of
 from homodb.schema.errors import OutputError
-from homodb.schema.io.atomic import held_back
+from homodb.schema.io import held_back
 
 if TYPE_CHECKING:
     import anndata

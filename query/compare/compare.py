@@ -8,20 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from homodb.query.cells.matrices import InMemory, Rows
-from homodb.query.cells.slots import Slot
-from homodb.query.cells.source import CellSource, called, opened_sources
+from homodb.query.cells import CellSource, InMemory, Rows, Slot, called, opened_sources
 from homodb.query.compare.grid import CompareProgress, Pipeline, run_grid
 from homodb.query.compare.pairings import Pairing, pairings, read_strategies
 from homodb.query.compare.result import Comparison, said
-from homodb.query.integrate.methods import IntegrationMethod, method_named
-from homodb.query.integrate.settings import IntegrateChoices, IntegrateSettings
-from homodb.query.join.join import check_objects, read_sides
-from homodb.query.join.options import JoinChoices
-from homodb.query.join.sides import JoinSide
-from homodb.query.join.stack import FILE, SPECIES
-from homodb.query.release.release import ReleaseFile, use_release
-from homodb.query.score.score import profiles_named
+from homodb.query.integrate import IntegrateChoices, IntegrateSettings, IntegrationMethod, method_named
+from homodb.query.join import FILE, SPECIES, JoinChoices, JoinSide, check_objects, read_sides
+from homodb.query.release import ReleaseFile, use_release
+from homodb.query.score import profiles_named
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import IntegrationError, OutputError, ScoreError
 from homodb.schema.messages import counted, did_you_mean

@@ -9,22 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from homodb.query.cells import store
-from homodb.query.cells.files import atomic_output
-from homodb.query.cells.source import CellSource
+from homodb.query.cells import CellSource, atomic_output, store
 from homodb.query.compare.pairings import Pairing
 from homodb.query.compare.result import Row
-from homodb.query.integrate.counts import read_joint
-from homodb.query.integrate.integrate import add_prepared
-from homodb.query.integrate.methods import IntegrationMethod
-from homodb.query.integrate.prepare import prepare
-from homodb.query.integrate.settings import IntegrateSettings
-from homodb.query.join.join import Work, joined
-from homodb.query.join.options import JoinOptions
-from homodb.query.join.report import JoinReport
-from homodb.query.release.release import ReleaseFile
-from homodb.query.score.score import score
-from homodb.query.translate.fates import Fate
+from homodb.query.integrate import IntegrateSettings, IntegrationMethod, add_prepared, prepare, read_joint
+from homodb.query.join import JoinOptions, JoinReport, Work, joined
+from homodb.query.release import ReleaseFile
+from homodb.query.score import score
+from homodb.query.translate import Fate
 from homodb.schema.errors import IntegrationError
 
 if TYPE_CHECKING:

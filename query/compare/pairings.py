@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from homodb.query.genes.resolve import HAS_NAME
-from homodb.query.join.options import JoinOptions
-from homodb.query.join.plan import JoinPlan, make_plan, plan_from_table
-from homodb.query.join.sides import JoinSide
-from homodb.query.release.release import ReleaseFile
+from homodb.query.genes import HAS_NAME
+from homodb.query.join import JoinOptions, JoinPlan, JoinSide, make_plan, plan_from_table
+from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy, find_strategy
 from homodb.schema.errors import JoinError, MissingMappingError
 

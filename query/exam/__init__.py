@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from homodb.query.exam.result import Exam
-    from homodb.query.release.release import ReleaseFile
+    from homodb.query.release import ReleaseFile
 
 
 class By(StrEnum):

@@ -11,7 +11,7 @@ from homodb.query.exam.judge import judge
 from homodb.query.exam.questions import score
 from homodb.query.exam.result import CAVEATS, Exam
 from homodb.query.exam.truth import read_genes, read_truth
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import MissingMappingError, UnknownGeneError
 from homodb.schema.messages import counted

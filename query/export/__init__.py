@@ -1,5 +1,7 @@
 """What other tools load: vectors of genes, and mappings as graphs."""
 
+from __future__ import annotations
+
 from homodb.query.export.embeddings import Exported, export_embeddings
 from homodb.query.export.graph import (
     Biadjacency,

@@ -15,11 +15,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homodb.query.release.release import ReleaseFile
-from homodb.query.release.vectors import Embedding, checked_file, find_embedding
+from homodb.query.release import Embedding, ReleaseFile, checked_file, find_embedding
 from homodb.schema.enums import VectorForm, is_coding
 from homodb.schema.errors import BrokenReleaseError, MissingEmbeddingError, MissingPackageError
-from homodb.schema.io.files import make_folder, whole_file
+from homodb.schema.io import make_folder, whole_file
 from homodb.schema.species import Species
 from homodb.schema.vectors import read_vectors
 

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
-from homodb.query.release.release import ReleaseFile
+from homodb.query.genes import Pair, choose_strategy, find_pair
+from homodb.query.release import ReleaseFile
 from homodb.schema.enums import GeneNames, GraphForm, Strategy, Weight
 from homodb.schema.errors import InputError, MissingMappingError, OptionsError, Problem, UnknownSpeciesError
-from homodb.schema.io.files import check_output, must_end, whole_file
+from homodb.schema.io import check_output, must_end, whole_file
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 if TYPE_CHECKING:

@@ -9,12 +9,17 @@ from typing import Literal
 
 import polars as pl
 
-from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
-from homodb.query.genes.resolve import resolve
-from homodb.query.genes.species_vote import detect_species, other_species_note
-from homodb.query.genes.spellings import about_synonyms
-from homodb.query.release.release import ReleaseFile
-from homodb.query.translate.fates import Fate, lost
+from homodb.query.genes import (
+    Pair,
+    about_synonyms,
+    choose_strategy,
+    detect_species,
+    find_pair,
+    other_species_note,
+    resolve,
+)
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import Fate, lost
 from homodb.schema.enums import Strategy, is_coding
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import choices_hint

@@ -10,7 +10,7 @@ import polars as pl
 
 from homodb.query.gene_lists.partners import Partners
 from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, ResultBlock, and_more
-from homodb.query.translate.report import FateReport, fate_order
+from homodb.query.translate import FateReport, fate_order
 from homodb.schema.messages import counted
 
 #: Number of lost parts that the text shows.

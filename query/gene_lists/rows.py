@@ -14,7 +14,7 @@ import polars as pl
 from homodb.query.gene_lists.partners import GeneListRequest, Naming, Partners, Target, find_partners, find_source
 from homodb.query.gene_lists.report import Loss, Translated
 from homodb.query.gene_lists.table import GeneTable, read_table
-from homodb.query.genes.resolve import resolve
+from homodb.query.genes import resolve
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.species import Species

@@ -15,10 +15,10 @@ from homodb.query.gene_lists.plain import translate_list, translate_sets
 from homodb.query.gene_lists.report import ListReport, Translated, list_report
 from homodb.query.gene_lists.rows import translate_table
 from homodb.query.gene_lists.table import find_separator
-from homodb.query.release.release import ReleaseFile, use_release
+from homodb.query.release import ReleaseFile, use_release
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
-from homodb.schema.io.files import check_ending, check_output, check_there, ending_of, whole_file
+from homodb.schema.io import check_ending, check_output, check_there, ending_of, whole_file
 from homodb.schema.names import name_texts
 from homodb.schema.species import Species
 

@@ -11,7 +11,7 @@ import polars as pl
 from homodb.query.genes.orthologs import unknown_message
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
 from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, is_coding
 from homodb.schema.errors import UnknownGeneError

@@ -8,7 +8,7 @@ from functools import reduce
 import polars as pl
 
 from homodb.query.genes.pairs import choose_strategy, find_pair
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import MissingMappingError
 from homodb.schema.species import Species

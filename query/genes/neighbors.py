@@ -13,8 +13,7 @@ import polars as pl
 
 from homodb.query.genes.orthologs import unknown_message
 from homodb.query.genes.resolve import resolve
-from homodb.query.release.release import ReleaseFile
-from homodb.query.release.vectors import Embedding, checked_file, find_embedding, vectors_place
+from homodb.query.release import Embedding, ReleaseFile, checked_file, find_embedding, vectors_place
 from homodb.schema.enums import is_coding
 from homodb.schema.errors import BrokenReleaseError, MissingEmbeddingError, UnknownGeneError
 from homodb.schema.species import Species

@@ -9,7 +9,7 @@ import polars as pl
 from homodb.query.genes.pairs import choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
 from homodb.query.genes.spellings import about_synonyms
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import UnknownGeneError
 from homodb.schema.species import Species

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy, find_strategy
 from homodb.schema.errors import MissingMappingError
 from homodb.schema.species import Species

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from homodb.query.genes.spellings import VERSION, explain_unresolved, name_variants
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.schema.names import name_texts
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 

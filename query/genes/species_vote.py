@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from homodb.query.genes.spellings import ASSEMBLED, VERSION
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.schema.errors import UndecidedSpeciesError
 from homodb.schema.species import KEYS_PER_SPECIES, Species, find
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from homodb.query.release.release import ReleaseFile
+from homodb.query.release import ReleaseFile
 from homodb.schema.species import KEYS_PER_SPECIES, Species, normalise
 from homodb.schema.species import names as species_names
 

@@ -1,1 +1,7 @@
 """Package."""
+
+from __future__ import annotations
+
+from homodb.query.inspect.inspect import Inspection, inspect
+
+__all__ = ["Inspection", "inspect"]

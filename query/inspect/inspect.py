@@ -11,16 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import store
-from homodb.query.cells.files import DAMAGED, read_element
-from homodb.query.cells.files import open_anndata as open_stored
-from homodb.query.cells.slots import RAW, stored_slots
-from homodb.query.cells.values import kind_of_values
-from homodb.query.genes.resolve import resolve
-from homodb.query.genes.species_vote import are_positions, detect_species, species_votes
-from homodb.query.genes.spellings import about_synonyms
+from homodb.query.cells import DAMAGED, RAW, kind_of_values, read_element, store, stored_slots
+from homodb.query.cells import open_anndata as open_stored
+from homodb.query.genes import about_synonyms, are_positions, detect_species, resolve, species_votes
 from homodb.query.inspect.name_summary import ensembl_release_hints, forms, kinds, unresolved
-from homodb.query.release.release import ReleaseFile, use_release
+from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
 from homodb.schema.messages import counted, did_you_mean

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from homodb.query.genes.spellings import VERSION
-from homodb.query.release.release import ReleaseFile
+from homodb.query.genes import VERSION
+from homodb.query.release import ReleaseFile
 from homodb.schema.messages import counted
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 

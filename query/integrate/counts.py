@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.slots import no_layer, slots_of, values_of
-from homodb.query.cells.values import kind_of_values
+from homodb.query.cells import kind_of_values, no_layer, slots_of, values_of
 from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
 from homodb.schema.messages import counted, did_you_mean

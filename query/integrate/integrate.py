@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from homodb.query.cells import store
-from homodb.query.cells.columns import validate_key_added
-from homodb.query.cells.files import atomic_output, check_cells_output, read_anndata
-from homodb.query.cells.slots import in_memory
+from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store, validate_key_added
 from homodb.query.integrate.counts import read_joint
 from homodb.query.integrate.methods import Integrated, IntegrationMethod, method_named
 from homodb.query.integrate.neighbors import shared_neighbors
@@ -24,7 +21,7 @@ from homodb.schema.messages import did_you_mean
 if TYPE_CHECKING:
     import anndata
 
-    from homodb.query.release.release import ReleaseFile
+    from homodb.query.release import ReleaseFile
 
 #: Entry of uns that tells of every integration by its key.
 UNS = "homodb_integration"

@@ -255,7 +255,7 @@ def proteins(prepared: IntegrationInput, settings: IntegrateSettings) -> tuple[n
         If the release has no vectors of a species.
     """
     from homodb.query.integrate.protein_space import weighted_means
-    from homodb.query.release.release import use_release
+    from homodb.query.release import use_release
 
     joint = prepared.joint
     if prepared.release is None:
@@ -285,8 +285,8 @@ def _vectors(
     release: Any, species: Species, genes: tuple[str, ...] | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Return the features that have vectors in a species, and these."""
-    from homodb.query.genes.resolve import resolve
-    from homodb.query.release.vectors import checked_file, find_embedding
+    from homodb.query.genes import resolve
+    from homodb.query.release import checked_file, find_embedding
     from homodb.schema.vectors import read_vectors
 
     if genes is None:

@@ -18,7 +18,7 @@ from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import IntegrationError, MissingPackageError
 
 if TYPE_CHECKING:
-    from homodb.query.release.release import ReleaseFile
+    from homodb.query.release import ReleaseFile
 
 _ROWS = 4096
 #: Features that a neighbourhood of a local parabola needs.

@@ -10,13 +10,12 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from homodb.query.cells.counts import SpeciesCells
-from homodb.query.genes.resolve import resolve
+from homodb.query.cells import SpeciesCells
+from homodb.query.genes import resolve
 from homodb.query.integrate.linear import log_normalized
-from homodb.query.release.release import ReleaseFile
-from homodb.query.release.vectors import checked_file, find_embedding
+from homodb.query.release import ReleaseFile, checked_file, find_embedding
 from homodb.schema.errors import MissingEmbeddingError, VectorsError
-from homodb.schema.io.files import check_there
+from homodb.schema.io import check_there
 from homodb.schema.species import Species
 from homodb.schema.vectors import GeneVectors, read_vectors
 

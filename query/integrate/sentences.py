@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.counts import SpeciesCells
+from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError
 
 

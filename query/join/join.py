@@ -13,22 +13,28 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from homodb.query.cells import store
-from homodb.query.cells.files import atomic_output, check_cells_output
-from homodb.query.cells.sinks import MemorySink, Sink, file_sink
-from homodb.query.cells.slots import Slot, layer_slot
-from homodb.query.cells.source import CellSource, called, opened_sources
-from homodb.query.genes.spellings import about_synonyms
+from homodb.query.cells import (
+    CellSource,
+    MemorySink,
+    Sink,
+    Slot,
+    atomic_output,
+    called,
+    check_cells_output,
+    file_sink,
+    layer_slot,
+    opened_sources,
+    store,
+)
+from homodb.query.genes import about_synonyms
 from homodb.query.join.options import JoinChoices, JoinOptions, read_join_options
 from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.route import CONFIRMED, SILENT, HubRoute, count_verdicts
 from homodb.query.join.sides import JoinSide, read_side
 from homodb.query.join.stack import TOTAL, StackPart, judged, objection, put_together, stack
-from homodb.query.release.release import ReleaseFile, use_release
-from homodb.query.translate.carry import TranslateProgress
-from homodb.query.translate.fates import Fate
-from homodb.query.translate.report import with_counts
+from homodb.query.release import ReleaseFile, use_release
+from homodb.query.translate import Fate, TranslateProgress, with_counts
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import CountsError, JoinError
 from homodb.schema.messages import counted

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from homodb.query.genes.pairs import Pair, find_pair
+from homodb.query.genes import Pair, find_pair
 from homodb.query.join.route import FeatureTable, HubRoute, JoinRoute, number_of
 from homodb.query.join.sides import JoinSide
-from homodb.query.translate.fates import Fate, lost
+from homodb.query.translate import Fate, lost
 from homodb.schema.enums import Strategy, is_coding
 from homodb.schema.species import Species
 

@@ -24,11 +24,8 @@ from homodb.query.join.route import (
     weakest,
 )
 from homodb.query.join.sides import JoinSide, measured_genes
-from homodb.query.release.release import ReleaseFile
-from homodb.query.translate.aggregate import Links
-from homodb.query.translate.fates import Fate
-from homodb.query.translate.options import Names
-from homodb.query.translate.targets import kind_of_names
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import Fate, Links, Names, kind_of_names
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import JoinError
 from homodb.schema.messages import counted, make_unique

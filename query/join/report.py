@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 
 from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, ResultBlock, and_more
-from homodb.query.translate.fates import MEANING, Fate
-from homodb.query.translate.report import FateReport, fate_order
+from homodb.query.translate import MEANING, Fate, FateReport, fate_order
 from homodb.schema.messages import counted
 
 #: Numbers of objects with a column of their own, of conflicts, groups and parts that the text shows.

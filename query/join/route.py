@@ -13,10 +13,10 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
+from homodb.query.genes import Pair, choose_strategy, find_pair
 from homodb.query.join.options import Features, JoinOptions, TooLarge
-from homodb.query.release.release import ReleaseFile
-from homodb.query.translate.mapping import GREEDY, rematch_measured
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import GREEDY, rematch_measured
 from homodb.schema.enums import EvidenceClass, Strategy, find_strategy
 from homodb.schema.errors import JoinError, MissingMappingError
 from homodb.schema.messages import counted

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 import polars as pl
 
-from homodb.query.genes.resolve import resolve
-from homodb.query.genes.species_vote import detect_species, other_species_note
-from homodb.query.release.release import ReleaseFile
-from homodb.query.translate.plan import GENE_EXPRESSION, features_of, names_of
+from homodb.query.genes import detect_species, other_species_note, resolve
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import GENE_EXPRESSION, features_of, names_of
 from homodb.schema.errors import JoinError, TranslationError
 from homodb.schema.names import unnamed_note
 from homodb.schema.species import Species

@@ -11,12 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from homodb.query.cells.matrices import Rows
-from homodb.query.cells.sinks import Sink
-from homodb.query.cells.slots import Slot
-from homodb.query.cells.values import Values, judge
-from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
-from homodb.query.translate.options import SlotPolicy
+from homodb.query.cells import Rows, Sink, Slot, Values, judge
+from homodb.query.translate import Aggregation, Links, SlotPolicy, TooWideError
 from homodb.schema.errors import CountsError, JoinError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import is_missing, name_texts, texts

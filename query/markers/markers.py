@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import polars as pl
 
-from homodb.query.cells.files import read_anndata
-from homodb.query.cells.slots import with_tables
-from homodb.query.cells.source import called
-from homodb.query.genes.pairs import choose_strategy, find_pair
-from homodb.query.genes.resolve import HAS_NAME
-from homodb.query.join.sides import read_side
+from homodb.query.cells import called, read_anndata, with_tables
+from homodb.query.genes import HAS_NAME, choose_strategy, find_pair
+from homodb.query.join import read_side
 from homodb.query.markers.cells import MarkerCells, read_alone, read_joint
 from homodb.query.markers.classify import classify_conservation, conserved_table
 from homodb.query.markers.effects import Limits, effects
 from homodb.query.markers.result import Markers
-from homodb.query.release.release import ReleaseFile, use_release
+from homodb.query.release import ReleaseFile, use_release
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, ScoreError, TranslationError
-from homodb.schema.io.files import check_there
+from homodb.schema.io import check_there
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ import numpy as np
 import polars as pl
 
 from homodb.query.markers.classify import LEANING, MEANING, Conservation
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
-from homodb.query.results.text import lines
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines
 from homodb.schema.errors import ScoreError
-from homodb.schema.io.files import make_folder, whole_file
+from homodb.schema.io import make_folder, whole_file
 
 #: Kinds that are named though no marker is of them.
 _ALWAYS = (Conservation.CONSERVED, Conservation.SPECIFIC, Conservation.NO_ORTHOLOG, Conservation.NOT_MEASURED)
@@ -153,7 +152,7 @@ class Markers(Result):
         MissingPackageError
             If matplotlib is not installed.
         """
-        from homodb.query.results.figures import dots
+        from homodb.query.results import dots
 
         if not self.conserved.height:
             raise ScoreError("no marker is conserved, so there is nothing to draw; allow a higher fdr")

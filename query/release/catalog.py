@@ -15,7 +15,7 @@ import httpx
 
 from homodb.schema.catalog import CATALOG, Catalog
 from homodb.schema.errors import BrokenReleaseError, CatalogError, TransferError
-from homodb.schema.io.files import reason
+from homodb.schema.io import reason
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.io.transfer import fetch
 from homodb.schema.manifest import MANIFEST

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from homodb.query.release.cache import newest_release
 from homodb.schema.errors import ReleaseError
-from homodb.schema.io.files import reason
+from homodb.schema.io import reason
 from homodb.schema.manifest import MANIFEST
 from homodb.schema.settings import releases_folder
 

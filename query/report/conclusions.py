@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import polars as pl
 
-from homodb.query.score.result import ProfileScores, Score
+from homodb.query.score import ProfileScores, Score
 from homodb.schema.enums import Strategy
 from homodb.schema.messages import counted
 
@@ -315,7 +315,7 @@ def method_meaning(name: str) -> str:
     >>> method_meaning("harmony")
     'harmony: Harmony, by harmonypy'
     """
-    from homodb.query.integrate.methods import METHODS
+    from homodb.query.integrate import METHODS
 
     return next((f"{name}: {one.summary}" for one in METHODS if one.name == name), name)
 

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from homodb.query.markers.classify import LEANING, Conservation
-from homodb.query.markers.classify import MEANING as KIND_MEANING
+from homodb.query.markers import LEANING, Conservation
+from homodb.query.markers import MEANING as KIND_MEANING
 from homodb.query.report import provenance
 from homodb.query.report.conclusions import INTERVALS, conclusions, meaning, method_meaning, said, strategy_meaning
 from homodb.query.report.gather import Gathered
 from homodb.query.results import Bullets, Drawing, Drawings, Grid, GridColumn, Heading, Lines, Note, ResultBlock
-from homodb.query.score.result import ProfileScores
-from homodb.query.score.score import PROFILES
-from homodb.query.translate.fates import MEANING, Fate
+from homodb.query.score import PROFILES, ProfileScores
+from homodb.query.translate import MEANING, Fate
 
 if TYPE_CHECKING:
     import anndata

@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homodb.query.markers.markers import read_object
-from homodb.query.markers.result import Markers
-from homodb.query.release.release import ReleaseFile
+from homodb.query.markers import Markers, read_object
+from homodb.query.release import ReleaseFile
 from homodb.query.report.draw import draw
 from homodb.query.report.gather import gather
 from homodb.query.report.page import page_blocks
-from homodb.query.results.html import page
-from homodb.query.score.result import Score
-from homodb.query.score.score import profiles_named
+from homodb.query.results import page
+from homodb.query.score import Score, profiles_named
 from homodb.schema.errors import ScoreError, TranslationError
-from homodb.schema.io.files import check_output, check_there, make_folder, must_end, whole_file
+from homodb.schema.io import check_output, check_there, make_folder, must_end, whole_file
 
 if TYPE_CHECKING:
     import anndata

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from homodb.schema.errors import OutputError
-from homodb.schema.io.files import check_output, ending_of, must_end, whole_file
+from homodb.schema.io import check_output, ending_of, must_end, whole_file
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:

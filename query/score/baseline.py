@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from homodb.query.integrate.counts import read_joint
-from homodb.query.integrate.integrate import UNS
-from homodb.query.integrate.prepare import prepare
-from homodb.query.integrate.settings import IntegrateSettings
+from homodb.query.integrate import UNS, IntegrateSettings, prepare, read_joint
 from homodb.query.score.embedded import DIMENSIONS, Embedded, read_embedded
 from homodb.schema.errors import CountsError, IntegrationError, MissingPackageError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate.neighbors import Nearest, nearest
+from homodb.query.integrate import Nearest, nearest
 from homodb.schema.errors import ScoreError
 
 #: Neighbours of a cell, the cell itself among them, and the perplexity of their weights, as R's ``compute_lisi``.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate.neighbors import kneighbors_excluding_self
+from homodb.query.integrate import kneighbors_excluding_self
 from homodb.query.score.contingency import nan_mean, ratio, weighted_mean
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.lisi import affinities

@@ -13,8 +13,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from homodb.query.integrate.clusters import Network
-from homodb.query.integrate.neighbors import shared_neighbors
+from homodb.query.integrate import Network, shared_neighbors
 from homodb.query.score.contingency import Matched, ari, cross_table, matched_f1, nmi
 from homodb.query.score.donors import draws, resampled
 from homodb.query.score.embedded import Coded, Embedded

@@ -9,8 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
-from homodb.query.results.text import number
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, number
 
 _INTERVALS = {
     "donors": "intervals of 95 % resample donors",

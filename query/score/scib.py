@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from homodb.query.integrate.neighbors import nearest
+from homodb.query.integrate import nearest
 from homodb.query.score.contingency import cross_table
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.result import Number, ProfileScores

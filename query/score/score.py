@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from homodb.query.cells import store
-from homodb.query.cells.files import open_anndata, read_anndata
-from homodb.query.cells.slots import with_tables
+from homodb.query.cells import open_anndata, read_anndata, store, with_tables
 from homodb.query.score.baseline import KEY, Baseline, find_baseline
 from homodb.query.score.donors import draws
 from homodb.query.score.embedded import Embedded, read_embedded

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate.neighbors import nearest
+from homodb.query.integrate import nearest
 from homodb.query.score.contingency import RIGHTNESS, classification_metrics, nan_mean, recalls
 from homodb.query.score.embedded import Embedded
 

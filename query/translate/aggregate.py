@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.product import product
-from homodb.query.cells.slots import held_as
+from homodb.query.cells import held_as, product
 from homodb.query.translate.options import SlotPolicy
 from homodb.schema.errors import CountsError
 

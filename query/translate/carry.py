@@ -11,11 +11,8 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from homodb.query.cells.matrices import Rows
-from homodb.query.cells.sinks import Sink
-from homodb.query.cells.slots import Logged, Slot
-from homodb.query.cells.values import Values, judge
-from homodb.query.genes.resolve import resolve
+from homodb.query.cells import Logged, Rows, Sink, Slot, Values, judge
+from homodb.query.genes import resolve
 from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.plan import TranslationPlan

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from homodb.query.genes.pairs import Pair
+from homodb.query.genes import Pair
 from homodb.schema.enums import HomologyType, Strategy, is_coding
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.genes.pairs import Pair
+from homodb.query.genes import Pair
 from homodb.query.translate.options import Missing, OneToMany, Options
 from homodb.schema.enums import EvidenceClass, HomologyType, Strategy
 from homodb.schema.messages import counted

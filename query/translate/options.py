@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from homodb.query.cells.columns import lines_of
+from homodb.query.cells import lines_of
 from homodb.schema.enums import EvidenceClass
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import choices_hint

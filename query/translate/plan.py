@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
-from homodb.query.genes.resolve import resolve
-from homodb.query.genes.species_vote import detect_species, known_share, named_column, other_species_note
-from homodb.query.genes.spellings import about_synonyms
-from homodb.query.release.release import ReleaseFile
+from homodb.query.genes import (
+    Pair,
+    about_synonyms,
+    choose_strategy,
+    detect_species,
+    find_pair,
+    known_share,
+    named_column,
+    other_species_note,
+    resolve,
+)
+from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Links
 from homodb.query.translate.fates import fates, lost
 from homodb.query.translate.mapping import Mapped, compose_mappings, identity_rows, map_genes, settled

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from homodb.query.genes.resolve import HAS_NAME
-from homodb.query.release.release import ReleaseFile
+from homodb.query.genes import HAS_NAME
+from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Links
 from homodb.schema.messages import make_unique
 

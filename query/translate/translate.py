@@ -12,14 +12,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 import numpy as np
 import scipy.sparse as sp
 
-from homodb.query.cells import store
-from homodb.query.cells.files import atomic_output, check_cells_output, open_anndata, read_anndata
-from homodb.query.cells.matrices import as_rows
-from homodb.query.cells.on_disk import open_matrix
-from homodb.query.cells.sinks import MemorySink, file_sink
-from homodb.query.cells.slots import RAW, Logged, Slot, Slots, is_lazy, logged_of, slots_of, stored_slots, with_tables
-from homodb.query.cells.values import judge
-from homodb.query.release.release import ReleaseFile, use_release
+from homodb.query.cells import (
+    RAW,
+    Logged,
+    MemorySink,
+    Slot,
+    Slots,
+    as_rows,
+    atomic_output,
+    check_cells_output,
+    file_sink,
+    is_lazy,
+    judge,
+    logged_of,
+    open_anndata,
+    open_matrix,
+    read_anndata,
+    slots_of,
+    store,
+    stored_slots,
+    with_tables,
+)
+from homodb.query.release import ReleaseFile, use_release
 from homodb.query.translate.aggregate import Aggregation, Links
 from homodb.query.translate.carry import Refused, TranslateProgress, TranslationRun, check_slots, groups_of, objection
 from homodb.query.translate.options import Options, SlotPolicy, TranslateChoices, read_options

@@ -11,10 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from homodb.cli.app import app
+from homodb.query.compare import CompareProgress, Comparison, Row
 from homodb.query.compare import compare as module
-from homodb.query.compare.grid import CompareProgress
-from homodb.query.compare.result import Comparison, Row
-from homodb.query.score.result import Number, ProfileScores, Score
+from homodb.query.score import Number, ProfileScores, Score
 
 ABOUT = pl.DataFrame({"species": ["human", "mouse"], "genes": [1100, 1200], "carried": [0.875, None]})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import homodb
-from homodb.query.release.cache import CacheKind, list_cached, newest_release, prune
+from homodb.query.release import CacheKind, list_cached, newest_release, prune
 from homodb.schema.errors import CacheError, NewerSchemaError, ReleaseError
 from homodb.schema.locks import waited
 from homodb.schema.manifest import MANIFEST, read_manifest

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.genes.resolve import resolve
+from homodb.query.genes import resolve
 from homodb.schema.errors import UnknownGeneError
 
 HUMAN_INS, HUMAN_TNF = "ENSG00000000001", "ENSG00000000003"

@@ -15,15 +15,15 @@ import pytest
 import zarr
 
 import homodb
-from homodb.query.annotate.annotate import annotate_files
-from homodb.query.annotate.evaluate.evaluate import evaluate_file
-from homodb.query.cells.files import check_cells_output, open_anndata, read_anndata
+from homodb.query.annotate import annotate_files
+from homodb.query.annotate.evaluate import evaluate_file
+from homodb.query.cells import check_cells_output, open_anndata, read_anndata
 from homodb.query.gene_lists import translate_list_file
-from homodb.query.inspect.inspect import inspect
-from homodb.query.integrate.integrate import integrate_files
+from homodb.query.inspect import inspect
+from homodb.query.integrate import integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.score.score import score_file
-from homodb.query.translate.translate import translate_file
+from homodb.query.score import score_file
+from homodb.query.translate import translate_file
 from homodb.schema.errors import OutputError, TranslationError
 
 READERS: dict[str, Callable[[Path, Path, homodb.Release], Any]] = {

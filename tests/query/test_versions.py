@@ -17,13 +17,12 @@ import scipy.sparse as sp
 import zarr
 
 import homodb
-from homodb.query.annotate.annotate import annotate_files
-from homodb.query.cells import store
-from homodb.query.cells.files import encoding, open_anndata, read_anndata, walk
-from homodb.query.inspect.inspect import inspect
-from homodb.query.integrate.integrate import integrate_files
+from homodb.query.annotate import annotate_files
+from homodb.query.cells import encoding, open_anndata, read_anndata, store, walk
+from homodb.query.inspect import inspect
+from homodb.query.integrate import integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.translate.translate import translate_file
+from homodb.query.translate import translate_file
 from homodb.schema.errors import TranslationError
 from tests.conftest import ROOT
 

@@ -18,10 +18,20 @@ import scipy.sparse as sp
 from homodb.query.annotate.cellama.tune import SentenceCells, fine_tune, metadata_of, profiles_of
 from homodb.query.annotate.neighbors import NEIGHBORS, NeighborVotes, vote
 from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
-from homodb.query.cells.counts import SpeciesCells
-from homodb.query.integrate.neighbors import nearest
-from homodb.query.integrate.sentence_models import DEFAULT, count_cut, distinct, embed, load_model
-from homodb.query.integrate.sentences import check_phrases, metadata_phrases, sentences, top_words, with_phrases
+from homodb.query.cells import SpeciesCells
+from homodb.query.integrate import (
+    DEFAULT,
+    check_phrases,
+    count_cut,
+    distinct,
+    embed,
+    load_model,
+    metadata_phrases,
+    nearest,
+    sentences,
+    top_words,
+    with_phrases,
+)
 from homodb.schema.errors import AnnotationError
 from homodb.schema.options import Bounds
 

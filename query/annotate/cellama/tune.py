@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.counts import SpeciesCells
-from homodb.query.integrate.linear import log_normalized, principal_components, scaled, unit_rows
-from homodb.query.integrate.neighbors import nearest
+from homodb.query.cells import SpeciesCells
+from homodb.query.integrate import log_normalized, nearest, principal_components, scaled, unit_rows
 from homodb.schema.errors import AnnotationError, OutputError
 
 if TYPE_CHECKING:

@@ -20,14 +20,11 @@ from homodb.query.annotate.evaluate.result import Evaluation, calibration
 from homodb.query.annotate.labels import LabelMap, mapped, read_labels
 from homodb.query.annotate.options import Choices, choices_of
 from homodb.query.annotate.read import AnnotationInput, prepare, some_cells
-from homodb.query.cells.files import read_anndata
-from homodb.query.cells.slots import with_tables
-from homodb.query.release.release import ReleaseFile, use_release
-from homodb.query.score.donors import Draws, resampled
-from homodb.query.score.embedded import Coded
-from homodb.query.score.result import Number
+from homodb.query.cells import read_anndata, with_tables
+from homodb.query.release import ReleaseFile, use_release
+from homodb.query.score import Coded, Draws, Number, resampled
 from homodb.schema.errors import AnnotationError, TranslationError
-from homodb.schema.io.files import check_folder, check_there
+from homodb.schema.io import check_folder, check_there
 
 if TYPE_CHECKING:
     import anndata

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.query.annotate.labels import UNKNOWN, LabelMap, mapped
-from homodb.query.cells.columns import texts_of
-from homodb.query.score.embedded import Coded
+from homodb.query.cells import texts_of
+from homodb.query.score import Coded
 from homodb.schema.errors import AnnotationError
 
 if TYPE_CHECKING:

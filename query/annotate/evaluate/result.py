@@ -14,7 +14,7 @@ import polars as pl
 
 from homodb.query.annotate.labels import UNKNOWN
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
-from homodb.query.score.result import Number
+from homodb.query.score import Number
 from homodb.schema.errors import OutputError
 
 
@@ -128,7 +128,7 @@ class Evaluation(Result):
         MissingPackageError
             If matplotlib is not installed.
         """
-        from homodb.query.results.figures import against, calibration_curve
+        from homodb.query.results import against, calibration_curve
 
         if self.pairs is not None:
             title = f"{self.column} against {self.truth}"
@@ -159,7 +159,7 @@ class Evaluation(Result):
 
     def _confusion(self) -> str:
         """Draw shares of true types; labels that are no true type stand behind the others, unknown last."""
-        from homodb.query.results.figures import heat
+        from homodb.query.results import heat
 
         types = sorted(self.confusion["truth"].unique().to_list())
         given = set(self.confusion["predicted"].to_list())

@@ -18,8 +18,8 @@ from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.network import Phenotype, spread
 from homodb.query.annotate.tron.parameters import TronParameters
 from homodb.query.annotate.tron.transfer import Cells, Transferred, transfer
-from homodb.query.cells.counts import SpeciesCells
-from homodb.query.integrate.linear import unit_rows
+from homodb.query.cells import SpeciesCells
+from homodb.query.integrate import unit_rows
 from homodb.schema.errors import AnnotationError
 
 

@@ -18,7 +18,7 @@ from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.network import TOTAL, FeedForward, Phenotype, linear, log_mean
 from homodb.query.annotate.tron.parameters import TronParameters
 from homodb.query.annotate.tron.train import Schedule, Trained, Tuning, choose_tuning, hold_out, predict, train
-from homodb.query.integrate.sentence_models import find_device, seeded
+from homodb.query.integrate import find_device, seeded
 
 
 @dataclass(frozen=True)

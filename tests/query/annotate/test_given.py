@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.annotate.annotate import annotate_files
-from homodb.query.annotate.methods import METHODS, AnnotationMethod, Parameter, method_named, parse_parameters
-from homodb.query.annotate.options import choices_of, read_choices
+from homodb.query.annotate import (
+    METHODS,
+    AnnotationMethod,
+    Parameter,
+    annotate_files,
+    choices_of,
+    method_named,
+    parse_parameters,
+    read_choices,
+)
 from homodb.schema.errors import AnnotationError, TranslationError, VectorsError
 from homodb.schema.options import Bounds, whole_number
 

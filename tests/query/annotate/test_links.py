@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.annotate.links import find_links
-from homodb.query.annotate.read import CellRequest, read_side
-from homodb.query.annotate.task import OrthologyLinks
-from homodb.query.cells.counts import SpeciesCells
+from homodb.query.annotate import CellRequest, OrthologyLinks, find_links, read_side
+from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError, UnknownSpeciesError, UnknownStrategyError
 from homodb.schema.species import find
 

@@ -11,23 +11,25 @@ import numpy as np
 import polars as pl
 import pytest
 
-from homodb.query.annotate import methods
-from homodb.query.annotate.methods import (
+from homodb.query.annotate import (
     METHODS,
     AnnotationMethod,
+    AnnotationTask,
+    Choices,
+    Labelled,
     Parameter,
     consensus,
+    knn,
     method_named,
+    methods,
     parse_parameters,
+    prepare,
+    protein,
+    shared_counts,
     split_parameters,
 )
-from homodb.query.annotate.options import Choices
-from homodb.query.annotate.protein import protein
-from homodb.query.annotate.read import prepare
-from homodb.query.annotate.space import knn, shared_counts
-from homodb.query.annotate.task import AnnotationTask, Labelled
-from homodb.query.cells.counts import SpeciesCells
-from homodb.query.integrate.protein_space import read_vector_options, strongest, vectors_of, weighted_means
+from homodb.query.cells import SpeciesCells
+from homodb.query.integrate import read_vector_options, strongest, vectors_of, weighted_means
 from homodb.schema.errors import AnnotationError, MissingEmbeddingError, VectorsError
 
 

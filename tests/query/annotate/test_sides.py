@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.annotate.read import CellRequest, read_side, some_cells
+from homodb.query.annotate import CellRequest, read_side, some_cells
 from homodb.schema.errors import AnnotationError, UndecidedSpeciesError, UnknownSpeciesError
 
 NAMES = ["INS", "TNF", "ENSG00000000004", "Nonsense", "INS", "MT-ND1", "RPLP0", "CXCL8", "IL8"]

@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 
 import homodb
 from homodb.cli.app import app
-from homodb.query.compare import grid
-from homodb.query.compare.grid import CompareProgress
-from homodb.query.score.result import Number, ProfileScores, Score
+from homodb.query.compare import CompareProgress, grid
+from homodb.query.score import Number, ProfileScores, Score
 from homodb.schema.errors import (
     CountsError,
     HomodbError,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.compare.result import Comparison, Row, marks
+from homodb.query.compare import Comparison, Row, marks
 from homodb.query.results import Grid
-from homodb.query.score.result import Number, ProfileScores, Score
+from homodb.query.score import Number, ProfileScores, Score
 
 ABOUT = pl.DataFrame({"species": ["human", "mouse"], "genes": [10, 12], "carried": [0.9, None]})
 

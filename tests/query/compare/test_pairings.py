@@ -10,10 +10,8 @@ import pandas as pd
 import pytest
 
 import homodb
-from homodb.query.compare.pairings import pairings, random_pairing, read_strategies, same_symbol
-from homodb.query.join.options import read_join_options
-from homodb.query.join.plan import JoinPlan, make_plan
-from homodb.query.join.sides import JoinSide, read_side
+from homodb.query.compare import pairings, random_pairing, read_strategies, same_symbol
+from homodb.query.join import JoinPlan, JoinSide, make_plan, read_join_options, read_side
 from homodb.schema.errors import JoinError, MissingMappingError, UnknownStrategyError
 
 OPTIONS = read_join_options({}, 2)
@@ -116,8 +114,8 @@ def test_a_strategy_that_is_not_there(
 
 
 def test_a_ready_table_is_joined_as_plain_numpy_joins_it(toy: homodb.Release) -> None:
-    from homodb.query.cells.source import opened_sources
-    from homodb.query.join.join import Work, joined
+    from homodb.query.cells import opened_sources
+    from homodb.query.join import Work, joined
 
     rng = np.random.default_rng(0)
     objects = [

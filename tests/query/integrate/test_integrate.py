@@ -14,9 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.integrate.integrate import integrate_files
-from homodb.query.integrate.methods import METHODS, method_named
-from homodb.query.integrate.settings import RANGES, IntegrateSettings, read_settings
+from homodb.query.integrate import METHODS, RANGES, IntegrateSettings, integrate_files, method_named, read_settings
 from homodb.schema.errors import (
     CountsError,
     HomodbError,

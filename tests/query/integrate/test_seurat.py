@@ -12,17 +12,21 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.integrate.cca import Anchors, correct, find_anchors
-from homodb.query.integrate.linear import (
+from homodb.query.integrate import (
+    Anchors,
+    Nearest,
     canonical_vectors,
+    consensus,
+    correct,
+    find_anchors,
     log_normalized,
+    nearest,
     principal_components,
     scaled,
     unit_rows,
     varying,
+    vst,
 )
-from homodb.query.integrate.neighbors import Nearest, nearest
-from homodb.query.integrate.prepare import consensus, vst
 
 pytestmark = pytest.mark.shared
 pytest.importorskip("skmisc", reason="the extra cells is not installed")

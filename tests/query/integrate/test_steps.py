@@ -11,18 +11,26 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.integrate.cca import Anchors, MergeStep, correct, find_anchors, merge, merge_order, weights
-from homodb.query.integrate.linear import (
+from homodb.query.integrate import (
+    Anchors,
+    MergeStep,
     canonical_vectors,
+    consensus,
+    correct,
+    find_anchors,
     log_normalized,
+    merge,
+    merge_order,
+    nearest,
     principal_components,
     scaled,
+    shared_neighbors,
     standardized_cells,
     unit_rows,
     varying,
+    vst,
+    weights,
 )
-from homodb.query.integrate.neighbors import nearest, shared_neighbors
-from homodb.query.integrate.prepare import consensus, vst
 from homodb.schema.errors import IntegrationError
 
 FEW = settings(max_examples=15, deadline=None)

@@ -14,10 +14,8 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.query.genes.pairs import Pair
-from homodb.query.join import join, join_with_report
-from homodb.query.join.report import JoinReport
-from homodb.query.join.route import JoinRoute
+from homodb.query.genes import Pair
+from homodb.query.join import JoinReport, JoinRoute, join, join_with_report
 from homodb.schema.enums import Strategy
 
 pytestmark = pytest.mark.shared

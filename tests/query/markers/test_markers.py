@@ -15,9 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.markers.cells import read_alone
-from homodb.query.markers.classify import Conservation
-from homodb.query.markers.effects import Limits, effects
+from homodb.query.markers import Conservation, Limits, effects, read_alone
 from homodb.schema.errors import CountsError, HomodbError, MissingMappingError, OutputError, ScoreError
 
 Plan = Mapping[str, Sequence[str] | None]

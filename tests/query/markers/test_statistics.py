@@ -9,10 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from homodb.query.markers import statistics
-from homodb.query.markers.cells import MarkerCells
-from homodb.query.markers.effects import Effects, Limits, adjusted, effects
-from homodb.query.markers.statistics import PSEUDO, _trigamma_inverse, bulk, moderated_t, rank_tests, usual_variance
+from homodb.query.markers import (
+    PSEUDO,
+    Effects,
+    Limits,
+    MarkerCells,
+    adjusted,
+    bulk,
+    effects,
+    moderated_t,
+    rank_tests,
+    statistics,
+    usual_variance,
+)
+from homodb.query.markers.statistics import _trigamma_inverse
 from homodb.schema.errors import ScoreError
 
 

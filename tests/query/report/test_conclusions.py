@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.report.conclusions import conclusions
-from homodb.query.score.cross_species import cross_species
-from homodb.query.score.embedded import Coded, Embedded
-from homodb.query.score.result import Number, ProfileScores, Score
+from homodb.query.report import conclusions
+from homodb.query.score import Coded, Embedded, Number, ProfileScores, Score, cross_species
 
 DONORS = {"human": 3, "mouse": 2}
 

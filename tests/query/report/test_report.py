@@ -20,8 +20,8 @@ import scipy.sparse as sp
 
 import homodb
 from homodb.query.integrate import clusters
-from homodb.query.report.provenance import simulated
-from homodb.query.score.result import Number, ProfileScores, Score
+from homodb.query.report import simulated
+from homodb.query.score import Number, ProfileScores, Score
 from homodb.schema.errors import (
     HomodbError,
     MissingPackageError,

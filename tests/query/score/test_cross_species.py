@@ -9,9 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from homodb.query.score.cross_species import cross_species
-from homodb.query.score.embedded import Embedded
-from homodb.query.score.result import ProfileScores
+from homodb.query.score import Embedded, ProfileScores, cross_species
 from homodb.schema.errors import ScoreError
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")

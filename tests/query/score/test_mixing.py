@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import brentq
 
-from homodb.query.integrate.neighbors import kneighbors_excluding_self
-from homodb.query.score.lisi import affinities
-from homodb.query.score.mixing import MIXING, find_mixing
+from homodb.query.integrate import kneighbors_excluding_self
+from homodb.query.score import MIXING, affinities, find_mixing
 
 
 def naive_affinity(distances, perplexity):

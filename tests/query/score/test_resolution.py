@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from homodb.query.score.pllm import Clustered, cluster_to_count, join_singles
+from homodb.query.score import Clustered, cluster_to_count, join_singles
 from homodb.schema.errors import ScoreError
 
 module = importlib.import_module("homodb.query.score.pllm")

@@ -13,8 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.score.result import Number, ProfileScores, Score
-from homodb.query.score.score import PROFILES, profiles_named, score_file
+from homodb.query.score import PROFILES, Number, ProfileScores, Score, profiles_named, score_file
 from homodb.schema.errors import MissingPackageError, ScoreError, TranslationError
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from homodb.query.score.contingency import classification_metrics, recalls
-from homodb.query.score.transfer import Transfer, find_votes
+from homodb.query.score import Transfer, classification_metrics, find_votes, recalls
 
 
 def all_votes(cells):

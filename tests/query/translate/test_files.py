@@ -22,8 +22,7 @@ import scipy.sparse as sp
 
 import homodb
 from homodb.cli import main
-from homodb.query.translate.carry import TranslateProgress
-from homodb.query.translate.translate import translate_file
+from homodb.query.translate import TranslateProgress, translate_file
 from homodb.schema.errors import CountsError, OutputError, TranslationError, UndecidedSpeciesError, UnknownSpeciesError
 
 MOUSE = [

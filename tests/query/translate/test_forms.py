@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as npst
 
 import homodb
 from homodb.query.cells import matrices
-from homodb.query.translate.translate import translate_file
+from homodb.query.translate import translate_file
 from tests.floats import float_tolerance
 
 MOUSE = [

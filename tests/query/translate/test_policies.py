@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.query.genes.pairs import find_pair
-from homodb.query.translate.mapping import rematch_measured
+from homodb.query.genes import find_pair
+from homodb.query.translate import rematch_measured
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, MissingMappingError, TranslationError
 from tests.floats import float_tolerance

@@ -13,8 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.translate.options import TranslateChoices
-from homodb.query.translate.translate import translate_file
+from homodb.query.translate import TranslateChoices, translate_file
 
 pytestmark = pytest.mark.shared
 

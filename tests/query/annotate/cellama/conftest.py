@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
-from homodb.query.cells.counts import SpeciesCells
+from homodb.query.annotate import AnnotationTask, OrthologyLinks
+from homodb.query.cells import SpeciesCells
 from homodb.schema.species import find
 
 

@@ -13,11 +13,9 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.annotate.cellama.method import CellamaSettings, cellama, neighbor_phrases
-from homodb.query.annotate.links import find_links
-from homodb.query.annotate.read import CellRequest, read_side, some_cells
-from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
-from homodb.query.integrate.sentence_models import PACKAGED, load_model
+from homodb.query.annotate import AnnotationTask, CellRequest, OrthologyLinks, find_links, read_side, some_cells
+from homodb.query.annotate.cellama import CellamaSettings, cellama, neighbor_phrases
+from homodb.query.integrate import PACKAGED, load_model
 from homodb.schema.errors import AnnotationError
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from homodb.query.annotate.cellama.method import counts_of_words, shared_words
-from homodb.query.annotate.task import OrthologyLinks
-from homodb.query.integrate.sentences import check_phrases, metadata_phrases, sentences, top_words, with_phrases
+from homodb.query.annotate import OrthologyLinks
+from homodb.query.annotate.cellama import counts_of_words, shared_words
+from homodb.query.integrate import check_phrases, metadata_phrases, sentences, top_words, with_phrases
 from homodb.schema.errors import AnnotationError
 
 GENES = 7

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from homodb.query.annotate.cellama import fine_tune
-from homodb.query.annotate.cellama.tune import NEAR, SentenceCells, draw_pairs, metadata_of, profiles_of
-from homodb.query.integrate.sentence_models import embed, load_model
+from homodb.query.annotate import fine_tune
+from homodb.query.annotate.cellama import NEAR, SentenceCells, draw_pairs, metadata_of, profiles_of
+from homodb.query.integrate import embed, load_model
 from homodb.schema.errors import AnnotationError, OutputError
 
 

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is an extra")
 from torch import nn
 
 import homodb
-from homodb.query.annotate.task import OrthologyLinks
+from homodb.query.annotate import OrthologyLinks
 from homodb.query.annotate.tron.layer import TRUST, Edges, OrthologyLayer, Start, init_weights
 from homodb.schema.errors import AnnotationError
 

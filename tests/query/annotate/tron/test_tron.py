@@ -16,13 +16,13 @@ import scipy.sparse as sp
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
 
-from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
+from homodb.query.annotate import AnnotationTask, OrthologyLinks
+from homodb.query.annotate.tron import TronParameters
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.method import tron
 from homodb.query.annotate.tron.network import Phenotype, linear, log_mean, spread
-from homodb.query.annotate.tron.parameters import TronParameters
 from homodb.query.annotate.tron.transfer import Cells, transfer
-from homodb.query.cells.counts import SpeciesCells
+from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError
 from homodb.schema.species import find
 
