@@ -258,7 +258,9 @@ def _read(path: Path) -> Any:
             path, [Problem(0, "holds more than tensors and settings, so it is not loaded", detail)]
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise InputError(path, [Problem(0, "is damaged; fetch it again", str(error).partition("\n")[0])]) from error
+        # the first sentence: a later one may explain how to switch torch's safety off
+        detail = str(error).partition("\n")[0].partition(". ")[0]
+        raise InputError(path, [Problem(0, "is damaged; fetch it again", detail)]) from error
 
 
 def _checked(path: Path, document: Any, checkpoint: Checkpoint) -> tuple[argparse.Namespace, dict[str, torch.Tensor]]:
