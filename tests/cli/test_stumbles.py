@@ -210,7 +210,7 @@ def test_sums_are_numbers_in_json(run: Run, toy_folder: Path) -> None:
         (["sql", "SELECT 1", "-o", "-"], "-: is no file; name one (an answer is printed where -o is left out)"),
         (["info", "--release", ""], "--release is empty: name a release, or leave it out"),
         (["fetch", "--ensembl", "113", "--species", "human", "-o", "genes.txt", "--offline"], "genes.txt: cannot be"),
-        (["fetch", "--ensembl", "113", "--species", "human", "-o", "f", "--offline"], "f: has no files of homo_sapiens, and"),
+        (["fetch", "--ensembl", "113", "--species", "human", "-o", "f", "--offline"], "f: has no files of homo"),
         (["explain", "", *PAIR], "is meant by '' (unknown)"),
         (["inspect", "cells.h5ad", "--from", "klingon"], "Release toy-1 holds human, mouse, pig."),
         (["orthologs", "INS", "--from", "humn", "--to", "mouse"], "did you mean human (homo_sapiens)?"),
