@@ -274,7 +274,7 @@ class TestErrors:
     def test_a_release_without_a_list(self, site: Site, tmp_path: Path) -> None:
         assert "holds no list of species (species_EnsemblVertebrates.txt)" in self.wrong(site, tmp_path, release=9998)
         assert "(species_EnsemblPlants.txt)" in self.wrong(site, tmp_path, division="plants")
-        assert "there is no division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
+        assert "There is no division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
 
     def test_species_that_the_release_lacks(self, site: Site, tmp_path: Path) -> None:
         told = self.wrong(site, tmp_path, "human,dog,rat")
@@ -736,8 +736,8 @@ class TestCommandLine:
             (("c.toml", "--species", "human"), OptionsError, "--species is for a build without a config: c.toml says"),
             (("--ensembl", "113"), ConfigError, "no species"),
             (("--ensembl", "113", "--species", "humna"), UnknownSpeciesError, "did you mean human"),
-            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "there is no model 'esm3'"),
-            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "there is no division 'x'"),
+            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "There is no model 'esm3'"),
+            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "There is no division 'x'"),
         ],
     )
     def test_what_does_not_fit_together(
