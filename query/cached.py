@@ -11,8 +11,7 @@ from pathlib import Path
 from homodb.schema.cache import cache_folder, releases_folder
 from homodb.schema.errors import CacheError, OutputError, ReleaseError
 from homodb.schema.locks import waited
-from homodb.schema.manifest import Manifest, read_manifest
-from homodb.schema.selection import read_selection
+from homodb.schema.manifest import Manifest, read_manifest, read_selection
 
 #: Folders of the cache whose entries are listed one by one, beside the releases.
 _KINDS = {"weights": "weights", "embeddings": "embeddings"}

@@ -19,10 +19,18 @@ from homodb.schema.errors import (
     OutputError,
     UnknownSpeciesError,
 )
+from homodb.schema.exports import ReleasePart
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ReleaseFile, read_manifest
+from homodb.schema.manifest import (
+    MANIFEST,
+    SELECTION,
+    Manifest,
+    ReleaseFile,
+    read_manifest,
+    read_selection,
+    write_selection,
+)
 from homodb.schema.patience import Patience
-from homodb.schema.selection import Part, read_selection, write_selection
 from homodb.schema.species import find
 from homodb.schema.verify import sha256_of
 
@@ -31,7 +39,12 @@ _PATIENCE = 6 * 3600.0
 
 
 #: Part that a file belongs to, by its kind in the manifest; files of other kinds always come.
-_PARTS = {"duckdb": Part.DUCKDB, "parquet": Part.PARQUET, "index": Part.INDEX, "vectors": Part.EMBEDDINGS}
+_PARTS = {
+    "duckdb": ReleasePart.DUCKDB,
+    "parquet": ReleasePart.PARQUET,
+    "index": ReleasePart.INDEX,
+    "vectors": ReleasePart.EMBEDDINGS,
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ def download(
     name: str | None = None,
     *,
     catalog: str | Path | None = None,
-    only: Sequence[str | Part] = (),
+    only: Sequence[str | ReleasePart] = (),
     species: Sequence[str] = (),
     hosts: Sequence[str] = (),
     patience: Patience | None = None,
@@ -97,7 +110,7 @@ def download(
     CatalogError, TransferError, BrokenReleaseError, NewerSchemaError, OutputError
         Nothing half-written is left under the release's name. The same call goes on where it was.
     """
-    wanted = _Wanted(frozenset(Part(part) for part in only), frozenset(find(one).name for one in species))
+    wanted = _Wanted(frozenset(ReleasePart(part) for part in only), frozenset(find(one).name for one in species))
     folder = releases_folder()
     with closing(place_of(catalog, hosts=hosts, patience=patience)) as place:
         entry = _entry(name, place)
@@ -112,7 +125,7 @@ def download(
 
 def _entry(name: str | None, place: Place) -> Entry:
     found = read_catalog(place)
-    if name is None and not found.entries:
+    if name is None and not found.releases:
         raise CatalogError(f"{place.where}: holds no release yet")
     entry = found.newest_first()[0] if name is None else found.find(name, place.where)
     if entry.schema_version > schema_version():
@@ -134,7 +147,7 @@ def _check_species(entry: Entry, wanted: frozenset[str]) -> None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    parts: frozenset[Part]
+    parts: frozenset[ReleasePart]
     species: frozenset[str]
 
     def __contains__(self, file: ReleaseFile) -> bool:

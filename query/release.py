@@ -19,8 +19,7 @@ from homodb.query.location import locate
 from homodb.query.statement import check_statement, first_line
 from homodb.schema.connect import connect
 from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
-from homodb.schema.manifest import Manifest, read_manifest
-from homodb.schema.selection import read_selection
+from homodb.schema.manifest import Manifest, read_manifest, read_selection
 from homodb.schema.species import Species, by_number, find
 from homodb.schema.unique import numbered
 
