@@ -129,7 +129,7 @@ def _later(report: Callable[[int], None], before: int) -> Callable[[int], None]:
 
 def _with(entry: Entry, path: Path) -> str:
     """Return the text of a catalog with one more entry, checked by reading it."""
-    before = Catalog.from_json(path.read_bytes(), str(path)) if path.exists() else Catalog()
+    before = Catalog.from_json(path.read_bytes(), str(path)) if path.exists() else Catalog(releases=())
     text = before.with_entry(entry).to_json()
     Catalog.from_json(text, f"{path} with {entry.name}")
     return text

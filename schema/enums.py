@@ -114,3 +114,12 @@ class GeneNames(StrEnum):
 
     SYMBOL = "symbol"
     STABLE_ID = "stable_id"
+
+
+class ReleasePart(StrEnum):
+    """Parts of a release that can be downloaded alone."""
+
+    DUCKDB = "duckdb"
+    PARQUET = "parquet"
+    INDEX = "index"
+    EMBEDDINGS = "embeddings"

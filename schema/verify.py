@@ -11,8 +11,7 @@ from pathlib import Path
 
 from homodb.schema.errors import BrokenReleaseError
 from homodb.schema.io import reason
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_manifest
-from homodb.schema.selection import read_selection
+from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_manifest, read_selection
 
 _CHUNK = 1 << 20
 

@@ -1,4 +1,4 @@
-"""Package."""
+"""Read and write the matrices and tables of an AnnData, in memory and on disk."""
 
 from __future__ import annotations
 

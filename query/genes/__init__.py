@@ -1,10 +1,11 @@
-"""Package."""
+"""Resolve names to genes and answer questions about their partners."""
 
 from __future__ import annotations
 
-from homodb.query.genes.explain import Explanation
-from homodb.query.genes.joint_table import chain
-from homodb.query.genes.neighbors import nearest
+from homodb.query.genes.explain import Explanation, explain
+from homodb.query.genes.joint_table import chain, joint_table
+from homodb.query.genes.neighbors import nearest, neighbors
+from homodb.query.genes.orthologs import orthologs
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import HAS_NAME, resolve
 from homodb.query.genes.species_vote import (
@@ -27,10 +28,14 @@ __all__ = [
     "chain",
     "choose_strategy",
     "detect_species",
+    "explain",
     "find_pair",
+    "joint_table",
     "known_share",
     "named_column",
     "nearest",
+    "neighbors",
+    "orthologs",
     "other_species_note",
     "resolve",
     "species_votes",

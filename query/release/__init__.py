@@ -1,4 +1,4 @@
-"""Package."""
+"""Open a release and ask it; find, list and verify releases."""
 
 from __future__ import annotations
 

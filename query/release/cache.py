@@ -10,8 +10,7 @@ from pathlib import Path
 
 from homodb.schema.errors import CacheError, OutputError, ReleaseError
 from homodb.schema.locks import waited
-from homodb.schema.manifest import Manifest, read_manifest
-from homodb.schema.selection import read_selection
+from homodb.schema.manifest import Manifest, read_manifest, read_selection
 from homodb.schema.settings import cache_folder, releases_folder
 
 #: Folders of the cache whose entries are listed one by one, beside the releases.

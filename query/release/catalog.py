@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -209,7 +209,7 @@ def releases(
     """
     with closing(place_of(catalog, hosts=hosts, patience=patience)) as place:
         found = read_catalog(place).newest_first()
-    return [asdict(entry) | {"here": (releases_folder() / entry.name / MANIFEST).is_file()} for entry in found]
+    return [entry.model_dump() | {"here": (releases_folder() / entry.name / MANIFEST).is_file()} for entry in found]
 
 
 def read_catalog(place: Place) -> Catalog:

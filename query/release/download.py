@@ -11,11 +11,19 @@ from pathlib import Path, PurePosixPath
 from homodb.query.release.catalog import LARGEST_INDEX, Place, place_of, read_catalog
 from homodb.schema.catalog import Entry
 from homodb.schema.connect import schema_version
+from homodb.schema.enums import ReleasePart
 from homodb.schema.errors import BrokenReleaseError, CatalogError, NewerSchemaError, OutputError, UnknownSpeciesError
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_manifest
-from homodb.schema.selection import Part, read_selection, write_selection
+from homodb.schema.manifest import (
+    MANIFEST,
+    SELECTION,
+    Manifest,
+    ManifestFile,
+    read_manifest,
+    read_selection,
+    write_selection,
+)
 from homodb.schema.settings import releases_folder
 from homodb.schema.species import find
 from homodb.schema.verify import sha256_of
@@ -25,7 +33,12 @@ _PATIENCE = 6 * 3600.0
 
 
 #: Part that a file belongs to, by its kind in the manifest; files of other kinds always come.
-_PARTS = {"duckdb": Part.DUCKDB, "parquet": Part.PARQUET, "index": Part.INDEX, "vectors": Part.EMBEDDINGS}
+_PARTS = {
+    "duckdb": ReleasePart.DUCKDB,
+    "parquet": ReleasePart.PARQUET,
+    "index": ReleasePart.INDEX,
+    "vectors": ReleasePart.EMBEDDINGS,
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ def download(
     name: str | None = None,
     *,
     catalog: str | Path | None = None,
-    only: Sequence[str | Part] = (),
+    only: Sequence[str | ReleasePart] = (),
     species: Sequence[str] = (),
     hosts: Sequence[str] = (),
     patience: RetryPolicy | None = None,
@@ -91,7 +104,7 @@ def download(
     CatalogError, TransferError, BrokenReleaseError, NewerSchemaError, OutputError
         Nothing half-written is left under the release's name. The same call goes on where it was.
     """
-    wanted = _Wanted(frozenset(Part(part) for part in only), frozenset(find(one).name for one in species))
+    wanted = _Wanted(frozenset(ReleasePart(part) for part in only), frozenset(find(one).name for one in species))
     folder = releases_folder()
     with closing(place_of(catalog, hosts=hosts, patience=patience)) as place:
         entry = _entry(name, place)
@@ -106,7 +119,7 @@ def download(
 
 def _entry(name: str | None, place: Place) -> Entry:
     found = read_catalog(place)
-    if name is None and not found.entries:
+    if name is None and not found.releases:
         raise CatalogError(f"{place.where}: holds no release yet")
     entry = found.newest_first()[0] if name is None else found.find(name, place.where)
     if entry.schema_version > schema_version():
@@ -128,7 +141,7 @@ def _check_species(entry: Entry, wanted: frozenset[str]) -> None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    parts: frozenset[Part]
+    parts: frozenset[ReleasePart]
     species: frozenset[str]
 
     def __contains__(self, file: ManifestFile) -> bool:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import duckdb
 import polars as pl
@@ -18,13 +18,9 @@ from homodb.query.release.locate import locate
 from homodb.query.release.sql_guard import MEMORY, TIMEOUT, answer, check_limits, check_statement, first_line
 from homodb.schema.connect import connect
 from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
-from homodb.schema.manifest import Manifest, read_manifest
+from homodb.schema.manifest import Manifest, read_manifest, read_selection
 from homodb.schema.messages import make_unique
-from homodb.schema.selection import read_selection
 from homodb.schema.species import Species, by_number, find
-
-if TYPE_CHECKING:
-    pass
 
 
 def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -> ReleaseFile:

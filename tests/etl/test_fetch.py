@@ -747,7 +747,7 @@ class TestCommandLine:
             (("c.toml", "--species", "human"), OptionsError, "--species is for a build without a config: c.toml says"),
             (("--ensembl", "113"), ConfigError, "no species"),
             (("--ensembl", "113", "--species", "humna"), UnknownSpeciesError, "did you mean human"),
-            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "no model 'esm3'"),
+            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "There is no model 'esm3'"),
             (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "There is no division 'x'"),
         ],
     )

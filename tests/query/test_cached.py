@@ -12,8 +12,7 @@ import homodb
 from homodb.query.release import CacheKind, list_cached, newest_release, prune
 from homodb.schema.errors import CacheError, NewerSchemaError, ReleaseError
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST, read_manifest
-from homodb.schema.selection import write_selection
+from homodb.schema.manifest import MANIFEST, read_manifest, write_selection
 
 
 @pytest.fixture

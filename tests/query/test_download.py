@@ -26,8 +26,9 @@ import homodb
 from homodb.etl import publish_release
 from homodb.query.release import catalog
 from homodb.query.release.catalog import place_of, releases
-from homodb.query.release.download import Downloaded, Part, download
+from homodb.query.release.download import Downloaded, download
 from homodb.schema.catalog import CATALOG
+from homodb.schema.enums import ReleasePart
 from homodb.schema.errors import (
     BrokenReleaseError,
     CatalogError,
@@ -174,7 +175,7 @@ def test_parts(site: Site, published: Path, cache: Path) -> None:
     assert verify(cache).left_out
     with homodb.open("toy-1") as release:
         assert release.version == "toy-1"
-    download(catalog=site.base, only=[Part.PARQUET], species=["human", "mouse"])
+    download(catalog=site.base, only=[ReleasePart.PARQUET], species=["human", "mouse"])
     got = set(state(cache))
     assert {DATABASE, "parquet/gene/gene.parquet", "parquet/mapping/homo_sapiens.mus_musculus.parquet"} <= got
     assert not [path for path in got if "sus_scrofa" in path or path.startswith("embeddings/")]
@@ -410,11 +411,11 @@ HOSTILE = {
     "has a query": ({"path": "x?y=z"}, "outside the release"),
     "takes the manifest's place": ({"path": "Manifest.json"}, "twice"),
     "takes the record's place": ({"path": "downloaded.json"}, "twice"),
-    "is negative": ({"bytes": -1}, "no size"),
-    "is of no size": ({"bytes": None}, "no size"),
-    "has no checksum": ({"sha256": ""}, "no SHA-256"),
-    "has a checksum in capitals": ({"sha256": "A" * 64}, "no SHA-256"),
-    "is of no kind": ({"kind": 5}, "no kind"),
+    "is negative": ({"bytes": -1}, "bytes: Expected 0 or more, got -1"),
+    "is of no size": ({"bytes": None}, "bytes: Expected a whole number, got None"),
+    "has no checksum": ({"sha256": ""}, "is not a SHA-256"),
+    "has a checksum in capitals": ({"sha256": "A" * 64}, "is not a SHA-256"),
+    "is of no kind": ({"kind": 5}, "kind: Expected text, got 5"),
 }
 
 
@@ -460,10 +461,10 @@ def test_manifests_that_say_something_else(
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        ({"name": "../toy-1"}, CatalogError, "cannot be one of a folder"),
-        ({"name": "/etc"}, CatalogError, "cannot be one of a folder"),
-        ({"name": "https://example.org/toy-1"}, CatalogError, "cannot be one of a folder"),
-        ({"name": ".toy-1.downloading"}, CatalogError, "cannot be one of a folder"),
+        ({"name": "../toy-1"}, CatalogError, "cannot be the name of a folder"),
+        ({"name": "/etc"}, CatalogError, "cannot be the name of a folder"),
+        ({"name": "https://example.org/toy-1"}, CatalogError, "cannot be the name of a folder"),
+        ({"name": ".toy-1.downloading"}, CatalogError, "cannot be the name of a folder"),
         ({"manifest_sha256": "0" * 64}, BrokenReleaseError, "is not the file"),
         ({"manifest_bytes": 1}, BrokenReleaseError, "is not the file"),
         ({"manifest_bytes": 10**12}, CatalogError, "a manifest of 1,000,000,000,000 bytes is none"),

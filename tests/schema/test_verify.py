@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile
-from homodb.schema.selection import read_selection, write_selection
+from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_selection, write_selection
 from homodb.schema.verify import copy_verified, sha256_of, verify
 
 NAMES = ("homodb-1.duckdb", "parquet/gene/gene.parquet", "embeddings/homo_sapiens.kmer-mean.parquet", "empty")

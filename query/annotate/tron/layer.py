@@ -179,7 +179,7 @@ class Edges:
         UnknownSpeciesError, UnknownStrategyError, MissingMappingError
             If the release lacks what is asked.
         """
-        rows = release.orthologs(source=source, target=target, strategy=strategy)
+        rows = orthologs(release, source=source, target=target, strategy=strategy)
         inputs = tuple(target_genes) if target_genes is not None else tuple(rows["target_id"].unique().sort())
         outputs = tuple(source_genes) if source_genes is not None else tuple(rows["source_id"].unique().sort())
         of_input, of_output = frozenset(inputs), frozenset(outputs)
