@@ -1,4 +1,4 @@
-"""Package."""
+"""Files: checked outputs, folders, endings, atomic writing, verified transfer."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.task import OrthologyLinks
+from homodb.query.genes import orthologs
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import AnnotationError, MissingPackageError
