@@ -11,8 +11,7 @@ from homodb.cli.options import FileOption, FormatOption, JsonOption, ReleaseOpti
 from homodb.cli.output import ALL_IN_JSON, Format, chosen, give, give_blocks
 from homodb.cli.together import apart
 from homodb.cli.values import word
-from homodb.query.exam import By
-from homodb.query.exam import exam as examine
+from homodb.schema.enums import ExamBy
 from homodb.schema.io import check_there
 
 
@@ -21,7 +20,7 @@ def exam(
     truth: Annotated[Path, typer.Option("--truth", metavar="FILE", help="All true ortholog pairs, tab separated.")],
     path: Annotated[str | None, typer.Argument(metavar="RELEASE", help="The release; also by --release.")] = None,
     genes: Annotated[Path | None, typer.Option("--genes", metavar="FILE", help="All genes that exist.")] = None,
-    by: Annotated[By | None, word("--by", kind=By, help="One question alone; by default all")] = None,
+    by: Annotated[ExamBy | None, word("--by", kind=ExamBy, help="One question alone; by default all")] = None,
     form: FormatOption = None,
     output: FileOption = None,
     release: ReleaseOption = None,
@@ -34,6 +33,8 @@ def exam(
 
     Example: homodb exam rel --truth truth.tsv.gz --by strategy
     """
+    from homodb.query.exam import exam as examine
+
     if path and release:
         raise apart("RELEASE", "--release")
     form = chosen(form, as_json, output, truth, genes)

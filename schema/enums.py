@@ -123,3 +123,12 @@ class ReleasePart(StrEnum):
     PARQUET = "parquet"
     INDEX = "index"
     EMBEDDINGS = "embeddings"
+
+
+class ExamBy(StrEnum):
+    """Groupings of the scores of an exam."""
+
+    STRATEGY = "strategy"
+    EVIDENCE = "evidence"
+    DIVERGENCE = "divergence"
+    FAMILY = "family"

@@ -1,4 +1,4 @@
-"""Holds the mappings of a release against a known truth."""
+"""Score the mappings of a release against a known truth."""
 
 from __future__ import annotations
 
@@ -22,8 +22,48 @@ _STRATEGIES = pl.Enum([str(strategy) for strategy in Strategy])
 _CLASSES = pl.Enum([str(evidence_class) for evidence_class in EvidenceClass])
 
 
-def examine(release: ReleaseFile, truth: Path, genes: Path | None) -> Exam:
-    """Read the truth, judge every mapped pair, and score; see :func:`homodb.query.exam.exam`."""
+def exam(release: ReleaseFile, truth: str | Path, *, genes: str | Path | None = None) -> Exam:
+    """Score every strategy of a release against a known truth.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    truth
+        File of all true ortholog pairs, see :func:`homodb.query.exam.truth.read_truth`. It must be complete for
+        every pair of species that it names.
+    genes
+        File of all genes that exist, see :func:`homodb.query.exam.truth.read_genes`; by default those known
+        to exist are the genes of the truth.
+
+    Returns
+    -------
+    Exam
+        A frame per question.
+
+    Raises
+    ------
+    InputError
+        If a file is not what it should be; lists all its problems.
+    MissingMappingError
+        If the release has no mappings, or none between species of the truth.
+    UnknownGeneError
+        If no true pair has both its genes in the release.
+
+    Notes
+    -----
+    A mapped pair is right when the truth has it, so in a family with duplications any co-ortholog is. It is
+    unjudged, and counts neither as right nor as wrong, when the truth knows neither gene. Precision is the share of
+    right pairs among the judged ones. Recall is the share found of what a perfect strategy of this kind would
+    find: of all true pairs for ENS_M2M; for a one-to-one strategy of as many pairs per true group as its smaller side
+    has genes. ``source_recall`` is the share of source genes with a true ortholog that are mapped to one.
+
+    Examples
+    --------
+    >>> import homodb
+    >>> exam(homodb.open("rel"), "truth.tsv.gz").strategies  # doctest: +SKIP
+    """
+    truth = Path(truth)
     if not release.sql("SELECT count(*) FROM mapping_default").item():
         raise MissingMappingError(
             f"release {release.version} has no mappings, so there is nothing to examine: "
@@ -32,7 +72,7 @@ def examine(release: ReleaseFile, truth: Path, genes: Path | None) -> Exam:
     asked = release.ask("exam_strategies").with_columns(pl.col("strategy").cast(_STRATEGIES))
     told = read_truth(truth)
     examined = _examined(release, asked, told, truth)
-    keyed, known = _keyed(release, told, None if genes is None else read_genes(genes))
+    keyed, known = _keyed(release, told, None if genes is None else read_genes(Path(genes)))
     pairs = keyed.join(examined, on=_PAIR, how="semi")
     if not pairs["mappable"].any():
         raise _strangers(release, pairs, truth)

@@ -8,9 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from homodb.query.exam import By
 from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
-from homodb.schema.enums import Strategy
+from homodb.schema.enums import ExamBy, Strategy
 
 #: What the scores do not say.
 CAVEATS = (
@@ -97,7 +96,7 @@ class Exam(Result):
     families: pl.DataFrame
     heading: tuple[str, ...]
 
-    def rows(self, by: By | None = None) -> pl.DataFrame:
+    def rows(self, by: ExamBy | None = None) -> pl.DataFrame:
         """Return all frames, or those of one question, below each other; a row says ``by`` what, and its ``caveat``."""
         said = pl.col("strategy").replace_strict(_SAID_OF, return_dtype=pl.String)
         parts = [
@@ -112,7 +111,7 @@ class Exam(Result):
         """Return what was examined, and all frames as rows."""
         return {"heading": list(self.heading), "rows": self.rows().to_dicts()}
 
-    def blocks(self, by: By | None = None) -> Iterator[ResultBlock]:
+    def blocks(self, by: ExamBy | None = None) -> Iterator[ResultBlock]:
         """Yield what was examined, and a table per question, or those of one question.
 
         Parameters
@@ -128,17 +127,17 @@ class Exam(Result):
                 named = [name for name in ("source_species", "target_species") if name in table.columns]
                 yield Grid(table.with_columns(pl.col(named).fill_null("all")), f"{title}:")
 
-    def _questions(self) -> list[tuple[By, str, str, pl.DataFrame]]:
+    def _questions(self) -> list[tuple[ExamBy, str, str, pl.DataFrame]]:
         return [
-            (By.STRATEGY, "all ortholog pairs", "all", self.strategies),
-            (By.STRATEGY, "one-to-one families only", "one2one", self.one2one),
-            (By.EVIDENCE, "by evidence class", "all", self.evidence),
-            (By.DIVERGENCE, "by divergence of the two species", "all", self.divergence),
+            (ExamBy.STRATEGY, "all ortholog pairs", "all", self.strategies),
+            (ExamBy.STRATEGY, "one-to-one families only", "one2one", self.one2one),
+            (ExamBy.EVIDENCE, "by evidence class", "all", self.evidence),
+            (ExamBy.DIVERGENCE, "by divergence of the two species", "all", self.divergence),
             (
-                By.FAMILY,
+                ExamBy.FAMILY,
                 "by size of the true group (what descends from one gene of the last common ancestor)",
                 "all",
                 self.groups,
             ),
-            (By.FAMILY, "by size of the family, as the truth tells it", "all", self.families),
+            (ExamBy.FAMILY, "by size of the family, as the truth tells it", "all", self.families),
         ]

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.query.exam import CAVEATS, COLUMNS, By, exam
+from homodb.query.exam import CAVEATS, COLUMNS, exam
+from homodb.schema.enums import ExamBy
 from tests.cli.conftest import Run, one_error
 
 HUMAN, MOUSE = "homo_sapiens", "mus_musculus"
@@ -54,8 +55,8 @@ def test_tables_of_all_questions_and_what_is_not_claimed(run: Run, toy_folder: P
     assert first[1].split()[:7] == ["ENS_M2M", "all", "all", "21", "4", "2", "15"]
 
 
-@pytest.mark.parametrize("by", By)
-def test_one_question(run: Run, toy_folder: Path, truth: Path, by: By) -> None:
+@pytest.mark.parametrize("by", ExamBy)
+def test_one_question(run: Run, toy_folder: Path, truth: Path, by: ExamBy) -> None:
     whole, one = (run("exam", toy_folder, "--truth", truth, *more).out for more in ((), ("--by", by)))
     assert len(one) < len(whole)
     assert one.split("\n\n", 1)[1].rstrip() in whole

@@ -20,8 +20,8 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.exam import CAVEATS, COLUMNS, By, Exam, exam, grouped
-from homodb.schema.enums import Strategy
+from homodb.query.exam import CAVEATS, COLUMNS, Exam, exam, grouped
+from homodb.schema.enums import ExamBy, Strategy
 from homodb.schema.errors import InputError, MissingMappingError, UnknownGeneError
 
 Row = dict[str, Any]
@@ -599,9 +599,9 @@ def test_toy_genes_that_exist_are_judged(toy: homodb.Release, toy_truth: Path, t
 def test_rows_of_all_questions_and_of_one(toy_exam: Exam) -> None:
     rows = toy_exam.rows()
     assert rows.columns == list(COLUMNS)
-    assert rows["by"].unique(maintain_order=True).to_list() == list(By)
+    assert rows["by"].unique(maintain_order=True).to_list() == list(ExamBy)
     assert rows["caveat"].null_count() == 0
-    for by in By:
+    for by in ExamBy:
         assert toy_exam.rows(by).equals(rows.filter(pl.col("by") == by))
     said = dict(rows.select("strategy", "caveat").unique().rows())
     assert said["HM_O2O"] == CAVEATS[0] and said["LM_O2O"] == CAVEATS[1] and all(c in said["HL_O2O"] for c in CAVEATS)
