@@ -110,7 +110,9 @@ def test_weights_that_are_none_are_one_line_from_a_worker_too(run: Run, tmp_path
     (tmp_path / "w.pt").write_bytes(b"PK not really")
     words = (HUMAN, "--model", "esm2_t6_8M_UR50D", "--weights", "w.pt", "--workers", 2, "-o", "store")
     ran = run("embed", *words)
-    assert ran.code == 2 and "w.pt" in ran.err and len(ran.err.splitlines()) == 1
+    # on a busy machine the log says that the work goes on while the workers start
+    lines = [line for line in ran.err.splitlines() if not line.startswith("working: loading")]
+    assert ran.code == 2 and len(lines) == 1 and "w.pt" in lines[0]
     assert not (tmp_path / "store").exists()
 
 
