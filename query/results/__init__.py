@@ -14,6 +14,7 @@ from homodb.query.results.result import (
     and_more,
     check_report,
     json_text,
+    plain,
     write_report,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "and_more",
     "check_report",
     "json_text",
+    "plain",
     "write_report",
 ]
