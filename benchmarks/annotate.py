@@ -49,8 +49,7 @@ def main() -> None:
 
 
 def _sentences(cells: int, times: int) -> None:
-    from homodb.query.annotate.cellama.ranks import top_words
-    from homodb.query.annotate.cellama.sentences import sentences
+    from homodb.query.integrate import sentences, top_words
 
     counts = _cells(cells)
     per_cell = counts.nnz / cells
@@ -75,8 +74,7 @@ def _sentences(cells: int, times: int) -> None:
 
 
 def _embedding(cells: int, times: int) -> None:
-    from homodb.query.annotate.cellama.embed import distinct, embed
-    from homodb.query.annotate.cellama.models import PACKAGED, load_model
+    from homodb.query.integrate import PACKAGED, distinct, embed, load_model
 
     rng = np.random.default_rng(0)
     model = load_model(PACKAGED, device="cpu")

@@ -24,9 +24,7 @@ import scipy.sparse as sp
 from measure import machine
 
 import homodb
-from homodb.query.annotate.methods import METHODS, method_named
-from homodb.query.annotate.space import shared_counts
-from homodb.query.annotate.task import Links, Task
+from homodb.query.annotate import METHODS, AnnotationTask, OrthologyLinks, method_named, shared_counts
 from homodb.schema.errors import HomodbError
 
 CELLS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cells"
@@ -92,7 +90,7 @@ def rows(
 
 def _vectors_of_names(cells: anndata.AnnData, stem: Path) -> Path:
     """Write a table of vectors that a sentence model gives to gene names."""
-    from homodb.query.annotate.cellama.models import PACKAGED, load_model
+    from homodb.query.integrate import PACKAGED, load_model
 
     names = cells.var_names.astype(str).tolist()
     vectors = load_model(PACKAGED, device="cpu").encode(names, normalize_embeddings=True)
@@ -109,20 +107,19 @@ def _scores(made: anndata.AnnData | str) -> list[str]:
     return ["-" if told[name] is None else f"{told[name]:.3f}" for name in names]
 
 
-def _task(query: anndata.AnnData, reference: anndata.AnnData, release: homodb.Release) -> Task:
-    from homodb.query.annotate.options import Choices
-    from homodb.query.annotate.read import prepare
+def _task(query: anndata.AnnData, reference: anndata.AnnData, release: homodb.Release) -> AnnotationTask:
+    from homodb.query.annotate import Choices, prepare
 
     return prepare(release, query, reference, Choices("cell_type")).task
 
 
-def _same_symbol(task: Task) -> tuple[np.ndarray, np.ndarray]:
+def _same_symbol(task: AnnotationTask) -> tuple[np.ndarray, np.ndarray]:
     known = {symbol.upper(): at for at, symbol in enumerate(task.reference.symbols)}
     pairs = [(at, known[one.upper()]) for at, one in enumerate(task.query.symbols) if one.upper() in known]
     return np.array([one for one, _ in pairs]), np.array([two for _, two in pairs])
 
 
-def _random(task: Task) -> tuple[np.ndarray, np.ndarray]:
+def _random(task: AnnotationTask) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     return task.best.query, rng.choice(task.reference.counts.shape[1], len(task.best.query), replace=False)
 
@@ -133,11 +130,11 @@ def _by_links(
     """Label by knn through other pairs of genes."""
     from dataclasses import replace
 
-    from homodb.query.annotate.knn import knn
+    from homodb.query.annotate import knn
 
     task = _task(query, reference, release)
     one, two = links(task)
-    made = Links(one, two, np.ones(len(one)), ("",) * len(one), "")
+    made = OrthologyLinks(one, two, np.ones(len(one)), ("",) * len(one), "")
     found = knn(replace(task, best=made, all_pairs=made))
     return _labelled(query, task, np.array(task.labels)[found.label], found.confidence, found.distance)
 
@@ -169,7 +166,9 @@ def _ingest(query: anndata.AnnData, reference: anndata.AnnData, release: homodb.
     return _labelled(query, task, cells.obs["type"].astype(str).to_numpy(), nothing, nothing)
 
 
-def _labelled(query: anndata.AnnData, task: Task, label: Any, confidence: Any, distance: Any) -> anndata.AnnData:
+def _labelled(
+    query: anndata.AnnData, task: AnnotationTask, label: Any, confidence: Any, distance: Any
+) -> anndata.AnnData:
     obs = query.obs[["cell_type"]].copy()
     obs["cell_type_homodb"], obs["cell_type_homodb_confidence"], obs["cell_type_homodb_distance"] = (
         label,

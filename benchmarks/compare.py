@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 import homodb
-from homodb.query.integrate.methods import method_named
+from homodb.query.integrate import method_named
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measure import machine

@@ -23,7 +23,7 @@ from measure import machine
 from usearch.index import Index
 
 from homodb.etl import write_index
-from homodb.query.nearest import nearest
+from homodb.query.genes import nearest
 from homodb.schema.vectors import GeneVectors, normalised, write_vectors
 
 K = 10

@@ -77,7 +77,7 @@ def _one(cells: int, method: str, write: str | None) -> str:
     import scipy.sparse as sp
     from anndata import AnnData
 
-    from homodb.query.integrate.integrate import add_integration
+    from homodb.query.integrate import add_integration
 
     rng = np.random.default_rng(0)
     profiles = rng.gamma(0.3, 0.7, (8, FEATURES))

@@ -19,10 +19,9 @@ import polars as pl
 
 from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
-from homodb.query.integrate.integrate import integrate
-from homodb.query.join.join import join
-from homodb.query.score.cross_species import cross_species
-from homodb.query.score.embedded import Embedded, read_embedded
+from homodb.query.integrate import integrate
+from homodb.query.join import join
+from homodb.query.score import Embedded, cross_species, read_embedded
 
 if TYPE_CHECKING:
     import anndata

@@ -58,7 +58,7 @@ def made_up(folder: Path, megabytes: int) -> list[str]:
     path = release / MANIFEST
     path.write_text(manifest.to_json())
     entry = Entry.of(manifest, sha256_of(path), path.stat().st_size)
-    (folder / CATALOG).write_text(Catalog((entry,)).to_json())
+    (folder / CATALOG).write_text(Catalog(releases=(entry,)).to_json())
     return list(sizes)
 
 

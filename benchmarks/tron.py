@@ -27,9 +27,9 @@ import polars as pl
 import scipy.sparse as sp
 from scipy.stats import rankdata
 
-from homodb.query.annotate.tron.edges import Edges
-from homodb.query.annotate.tron.parameters import TronParameters
-from homodb.query.annotate.tron.phenotype import Phenotype
+from homodb.query.annotate.tron import TronParameters
+from homodb.query.annotate.tron.layer import Edges
+from homodb.query.annotate.tron.network import Phenotype
 from homodb.query.annotate.tron.transfer import Cells, transfer
 
 IMAGE = Path(__file__).resolve().parents[1] / "docs" / "images" / "tron_recovery.svg"

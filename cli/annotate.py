@@ -73,8 +73,7 @@ def annotate(
 
     Example: homodb annotate mouse.h5ad --reference human.h5ad --label cell_type --method knn -o out.h5ad
     """
-    from homodb.query.annotate.files import annotate_files
-    from homodb.query.annotate.given import split_parameters
+    from homodb.query.annotate import annotate_files, split_parameters
 
     named = [f"integration={integration}"] if integration else []
     if model:

@@ -52,7 +52,7 @@ def _version(context: typer.Context, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        from homodb.query.doctor import release_in_use
+        from homodb.query.release.doctor import release_in_use
         from homodb.schema.connect import schema_version
         from homodb.schema.errors import ReleaseError
 

@@ -14,8 +14,8 @@ from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bars, pace_of
 from homodb.cli.together import refuse
 from homodb.cli.values import whole
-from homodb.schema.counted import counted
 from homodb.schema.errors import OptionsError
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     from homodb.etl import Step
@@ -60,7 +60,7 @@ def build(
         refuse(context, _OF_ENSEMBL, f"is for a build without a config: {config} says it in [ensembl] or [embedding]")
         chosen: Path | BuildConfig = config
     elif ensembl is not None:
-        chosen = config_from_ensembl(EnsemblConfig(ensembl, division, base), species, model)
+        chosen = config_from_ensembl(EnsemblConfig(release=ensembl, division=division, base=base), species, model)
     else:
         raise OptionsError("there is nothing to build from: give a config, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:

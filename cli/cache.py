@@ -10,10 +10,10 @@ import typer
 from homodb.cli.command import Command
 from homodb.cli.options import JsonOption
 from homodb.cli.output import Format, give, give_json, megabytes
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
-    from homodb.query.cached import Cached
+    from homodb.query.release import Cached
 
 cache = typer.Typer(
     no_args_is_help=True,
@@ -30,10 +30,10 @@ def list_(as_json: JsonOption = False) -> None:
 
     Example: homodb cache list
     """
-    from homodb.query.cached import cached
-    from homodb.schema.cache import cache_folder
+    from homodb.query.release import list_cached
+    from homodb.schema.settings import cache_folder
 
-    there = cached()
+    there = list_cached()
     if as_json:
         give_json({"folder": str(cache_folder()), "entries": _told(there)})
         return
@@ -60,7 +60,7 @@ def prune(
 
     Example: homodb cache prune --dry-run
     """
-    from homodb.query.cached import prune as prune_cache
+    from homodb.query.release import prune as prune_cache
     from homodb.schema.errors import CacheError
 
     chosen = prune_cache(names or (), dry_run=True)

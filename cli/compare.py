@@ -60,9 +60,9 @@ def compare(
 
     Example: homodb compare human.h5ad mouse.h5ad --species human,mouse --donor-key donor -o table.csv
     """
-    from homodb.query.compare.compare import compare as compare_all
-    from homodb.query.integrate.settings import read_settings
-    from homodb.schema.files import check_folder
+    from homodb.query.compare import compare as compare_all
+    from homodb.query.integrate import read_settings
+    from homodb.schema.io import check_folder
 
     form = chosen(None, False, output, *paths)
     if keep is not None:

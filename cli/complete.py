@@ -37,7 +37,7 @@ def strategies(incomplete: str) -> list[str]:
     >>> strategies("hm")
     ['hm_o2o']
     """
-    from homodb.schema.strategies import Strategy
+    from homodb.schema.enums import Strategy
 
     return _begin(incomplete, [one.lower() for one in Strategy])
 
@@ -50,7 +50,7 @@ def integration_methods(incomplete: str) -> list[str]:
     >>> integration_methods("cc")
     ['cca']
     """
-    from homodb.query.integrate.methods import METHODS
+    from homodb.query.integrate import METHODS
 
     return _begin(incomplete, [one.name for one in METHODS])
 

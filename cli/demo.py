@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.demo_steps import ORPHAN, Step, first_steps, next_steps
+from homodb.cli.demo_steps import ORPHAN, DemoStep, first_steps, next_steps
 from homodb.cli.values import whole
 from homodb.schema.errors import MissingPackageError, OutputError
-from homodb.schema.files import check_folder, check_there, make_folder
+from homodb.schema.io import check_folder, check_there, make_folder
 
 _SAID = "All data here are simulated: they show how homodb is used, and say nothing about biology."
 
@@ -37,7 +37,7 @@ def demo(
     Example: homodb demo -o demo
     """
     from homodb.etl.embeddings import check_weights_file, find_checkpoint
-    from homodb.query.doctor import lacking
+    from homodb.query.release.doctor import lacking
 
     if weights is not None:
         check_there(weights)
@@ -88,7 +88,7 @@ def _with_weights(config: Path, changed: Path, weights: Path) -> None:
     changed.write_text(text.replace('model = "kmer"', model), "utf-8")
 
 
-def _run(step: Step, log: Callable[[str], object]) -> None:
+def _run(step: DemoStep, log: Callable[[str], object]) -> None:
     """Run a step, show the command and some lines of its answer, and keep all of it."""
     shown = f"\n== {step.title}\n$ {shlex.join(('homodb', *step.command))}"
     typer.echo(shown)

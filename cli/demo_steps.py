@@ -20,7 +20,7 @@ _PAIRS = (
 
 
 @dataclass(frozen=True)
-class Step:
+class DemoStep:
     """One step.
 
     Parameters
@@ -38,7 +38,7 @@ class Step:
     shown: tuple[str, ...] | int
 
 
-def first_steps(folder: Path, *, genes: int, cells: int, config: Path) -> Iterator[Step]:
+def first_steps(folder: Path, *, genes: int, cells: int, config: Path) -> Iterator[DemoStep]:
     """Yield the steps from nothing to a release.
 
     Parameters
@@ -51,11 +51,11 @@ def first_steps(folder: Path, *, genes: int, cells: int, config: Path) -> Iterat
         What the release is built from; it is there after the first step.
     """
     simulated = ("-o", str(folder / "sim"), "--genes", str(genes), "--cells", str(cells))
-    yield Step("three species, simulated with known truth", ("simulate", *simulated), 1)
-    yield Step("a release from their files", ("build", str(config), "-o", str(folder / "release")), 2)
+    yield DemoStep("three species, simulated with known truth", ("simulate", *simulated), 1)
+    yield DemoStep("a release from their files", ("build", str(config), "-o", str(folder / "release")), 2)
 
 
-def next_steps(folder: Path, orphan: str) -> Iterator[Step]:
+def next_steps(folder: Path, orphan: str) -> Iterator[DemoStep]:
     """Yield the steps from a release to a report.
 
     Parameters
@@ -68,25 +68,25 @@ def next_steps(folder: Path, orphan: str) -> Iterator[Step]:
     release = ("--release", str(folder / "release"))
     human, mouse = (str(folder / "sim" / "cells" / f"{name}.h5ad") for name in ("homo_sapiens", "mus_musculus"))
     pair, joint, out = ("--species", "human,mouse"), str(folder / "joint.h5ad"), str(folder / "integrated.h5ad")
-    yield Step("what is in it", (*release, "info"), ("release ", "embeddings:", "homo_sapiens  mus_musculus"))
-    yield Step("one question in SQL: the surest ortholog pairs", (*release, "sql", _PAIRS), 4)
-    yield Step(
+    yield DemoStep("what is in it", (*release, "info"), ("release ", "embeddings:", "homo_sapiens  mus_musculus"))
+    yield DemoStep("one question in SQL: the surest ortholog pairs", (*release, "sql", _PAIRS), 4)
+    yield DemoStep(
         "one gene, the whole story",
         (*release, "explain", "MT-ND1", "--from", "human", "--to", "mouse"),
         ("found by", "HM_O2O", "LM_O2O"),
     )
-    yield Step(
+    yield DemoStep(
         f"Ensembl has no ortholog of {orphan}: which mouse proteins are most alike?",
         (*release, "neighbors", orphan, "--from", "human", "--to", "mouse", "-k", "2"),
         3,
     )
-    yield Step(
+    yield DemoStep(
         "mouse cells in human genes",
         (*release, "translate", mouse, "--to", "human", "-o", str(folder / "mouse_in_human_genes.h5ad")),
         2,
     )
-    yield Step("both species over shared features", (*release, "join", human, mouse, *pair, "-o", joint), 4)
-    yield Step(
+    yield DemoStep("both species over shared features", (*release, "join", human, mouse, *pair, "-o", joint), 4)
+    yield DemoStep(
         "in one embedding, as Seurat does it",
         ("integrate", joint, "--method", "cca", "--label", "cell_type", "--umap", "-o", out),
         ("anchors", "clusters"),
@@ -94,10 +94,10 @@ def next_steps(folder: Path, orphan: str) -> Iterator[Step]:
     yield from _judged(folder, release, (human, mouse), out)
 
 
-def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out: str) -> Iterator[Step]:
+def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out: str) -> Iterator[DemoStep]:
     human, mouse = files
     sim, annotated, donors = folder / "sim", str(folder / "annotated.h5ad"), ("--donor-key", "donor")
-    yield Step(
+    yield DemoStep(
         "was it any good?",
         ("score", out, "--label", "cell_type", *donors, "--profile", "cross-species"),
         (
@@ -108,23 +108,23 @@ def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out:
             "over_merging_confident_near",
         ),
     )
-    yield Step(
+    yield DemoStep(
         "markers of both species, and of one alone",
         (*release, "markers", *files, "--species", "human,mouse", *donors, "--top", "3", "-o", str(folder / "markers")),
         ("markers of ", "conserved, those", " / "),
     )
     chosen = ("--method", "consensus", "--set", "tron.seeds=1", "--model", _MODEL)
-    yield Step(
+    yield DemoStep(
         "what are the mouse cells, given the human ones? What most of several methods say",
         (*release, "annotate", mouse, "--reference", human, "--label", "cell_type", *chosen, "-o", annotated),
         ("cells of mouse", "mean confidence", "not run", "left out"),
     )
-    yield Step(
+    yield DemoStep(
         "and was that right?",
         ("evaluate", annotated, "--truth", "cell_type"),
         ("balanced accuracy", "row  ", "majority class", "random pairing"),
     )
-    yield Step(
+    yield DemoStep(
         "all of it on one page",
         (
             "report",
@@ -140,7 +140,7 @@ def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out:
         ("written",),
     )
     truth = ("--truth", str(sim / "truth.tsv.gz"), "--genes", str(sim / "truth_genes.tsv.gz"))
-    yield Step(
+    yield DemoStep(
         "how much of the planted truth came back",
         ("exam", str(folder / "release"), *truth, "--by", "strategy"),
         11,

@@ -17,8 +17,8 @@ def doctor(as_json: JsonOption = False) -> None:
 
     Example: homodb doctor
     """
-    from homodb.query.doctor import State
-    from homodb.query.doctor import doctor as examine
+    from homodb.query.release.doctor import State
+    from homodb.query.release.doctor import doctor as examine
 
     findings = examine()
     if as_json:

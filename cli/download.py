@@ -11,8 +11,8 @@ from homodb.cli.options import AllowHostOption, CatalogOption, JsonOption
 from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bytes_bar
 from homodb.cli.values import word
-from homodb.schema.counted import counted
-from homodb.schema.selection import Part
+from homodb.schema.enums import ReleasePart
+from homodb.schema.messages import counted
 
 
 def download(
@@ -22,7 +22,7 @@ def download(
         typer.Option("--species", metavar="NAME,...", help="Only their files, of those that are one per species."),
     ] = None,
     only: Annotated[
-        list[Part] | None, word("--only", kind=Part, metavar="PART", help="A part alone; may be repeated")
+        list[ReleasePart] | None, word("--only", kind=ReleasePart, metavar="PART", help="A part alone; may be repeated")
     ] = None,
     catalog: CatalogOption = None,
     hosts: AllowHostOption = None,
@@ -35,7 +35,7 @@ def download(
 
     Example: homodb download --catalog releases --only duckdb
     """
-    from homodb.query.download import download as bring
+    from homodb.query.release.download import download as bring
 
     wanted = [one.strip() for one in (species or "").split(",") if one.strip()]
     with bytes_bar(f"downloading {name or 'the newest release'}") as report:

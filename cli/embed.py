@@ -14,8 +14,8 @@ from homodb.cli.options import JsonOption
 from homodb.cli.output import give_json
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole, word
-from homodb.schema.counted import counted
 from homodb.schema.errors import StoppedError
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     from homodb.etl.embeddings import EmbeddingProgress

@@ -43,7 +43,7 @@ def evaluate(
 
     Example: homodb evaluate out.h5ad --truth cell_type --donor-key donor --figures figures
     """
-    from homodb.query.annotate.evaluate.files import evaluate_file
+    from homodb.query.annotate.evaluate import evaluate_file
 
     with status() as show:
         told = evaluate_file(

@@ -13,7 +13,7 @@ from homodb.cli.together import apart
 from homodb.cli.values import word
 from homodb.query.exam import By
 from homodb.query.exam import exam as examine
-from homodb.schema.files import check_there
+from homodb.schema.io import check_there
 
 
 def exam(

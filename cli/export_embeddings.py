@@ -10,9 +10,9 @@ import typer
 from homodb.cli.options import EmbeddingOption, JsonOption, ReleaseOption, open_chosen
 from homodb.cli.output import give_json
 from homodb.cli.values import word
-from homodb.schema.counted import counted
-from homodb.schema.exports import VectorForm
-from homodb.schema.files import check_folder
+from homodb.schema.enums import VectorForm
+from homodb.schema.io import check_folder
+from homodb.schema.messages import counted
 
 
 def embeddings(

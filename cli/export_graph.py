@@ -11,9 +11,9 @@ from homodb.cli.options import FromOption, JsonOption, ReleaseOption, StrategyOp
 from homodb.cli.output import give_json
 from homodb.cli.together import apart
 from homodb.cli.values import word
-from homodb.schema.counted import counted
+from homodb.schema.enums import GeneNames, GraphForm, Weight
 from homodb.schema.errors import OptionsError
-from homodb.schema.exports import GeneNames, GraphForm, Weight
+from homodb.schema.messages import counted
 
 
 def graph(

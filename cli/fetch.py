@@ -11,7 +11,7 @@ from homodb.cli.options import BaseOption, DivisionOption, EnsemblOption, JsonOp
 from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     from homodb.etl.fetch import FetchProgress
@@ -40,7 +40,8 @@ def fetch(
     from homodb.etl import EnsemblConfig
     from homodb.etl.fetch import fetch_files, parse_species, plan_fetch
 
-    wanted, asked = EnsemblConfig(ensembl, division, base, output), parse_species(species)
+    wanted = EnsemblConfig(release=ensembl, division=division, base=base, folder=output)
+    asked = parse_species(species)
     with steps_bar("asking") as show:
 
         def report(now: FetchProgress) -> None:

@@ -19,7 +19,7 @@ from homodb.cli.options import (
 )
 from homodb.cli.output import give_json
 from homodb.cli.progress import status
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 _SETTING = "Any setting (docs/integrate.md), such as k_weight=50 or clustering=leiden; may be repeated."
 
@@ -71,8 +71,7 @@ def integrate(
 
     Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
     """
-    from homodb.query.integrate.files import integrate_files
-    from homodb.query.integrate.settings import read_settings
+    from homodb.query.integrate import integrate_files, read_settings
 
     with status() as show:
         told = integrate_files(

@@ -73,7 +73,7 @@ def join(
     """
     from homodb.query.join import join_to_file
     from homodb.query.results import check_report, write_report
-    from homodb.schema.strategies import Strategy, find_strategy
+    from homodb.schema.enums import Strategy, find_strategy
 
     if report_file is not None:
         check_report(report_file, output, *paths)

@@ -21,7 +21,7 @@ from homodb.cli.options import (
 from homodb.cli.output import give_blocks, give_json
 from homodb.cli.progress import status
 from homodb.cli.values import number, whole
-from homodb.schema.files import check_folder
+from homodb.schema.io import check_folder
 
 
 def markers(

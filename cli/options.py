@@ -13,7 +13,7 @@ from homodb.cli.values import whole, word
 from homodb.schema.errors import OptionsError
 
 if TYPE_CHECKING:
-    from homodb.query.release import Release
+    from homodb.query.api import Release
 
 
 def _located(release: str | None) -> str | None:
@@ -21,7 +21,7 @@ def _located(release: str | None) -> str | None:
     if release == "":
         raise OptionsError("--release is empty: name a release, or leave it out")
     if release is not None:
-        from homodb.query.location import locate
+        from homodb.query.release import locate
 
         locate(release)
     return release
@@ -139,7 +139,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 def open_chosen(context: typer.Context, release: str | None, **settings: float) -> Release:
     """Open the release named after the command, else the one named before it or by the environment."""
-    from homodb.query.release import open_release
+    from homodb.query.api import open as open_release
 
     return open_release(release or context.obj, **settings)
 

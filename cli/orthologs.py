@@ -39,7 +39,7 @@ def orthologs(
 
     Example: homodb orthologs INS GCG --from human --to mouse --strategy hl_o2o
     """
-    from homodb.query.translate.options import gene_list
+    from homodb.query.translate import gene_list
 
     form = chosen(form, as_json, output, file)
     if every and (genes or file):

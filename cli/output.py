@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from homodb.cli.together import apart
-from homodb.query.results import Grid, ResultBlock, json_text
-from homodb.schema.endings import check_ending, ending_of
 from homodb.schema.errors import OptionsError, OutputError
-from homodb.schema.files import check_output, whole_file
+from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from homodb.query.results import ResultBlock
 
 #: Number of rows that a printed table shows; other formats give all.
 _SHOWN_ROWS = 50
@@ -93,6 +93,8 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
     OutputError
         If the file cannot be written, or a binary format would go to a terminal.
     """
+    from homodb.query.results import Grid
+
     if output is not None:
         with whole_file(output) as partial:
             partial.write_bytes(_encoded(frame, form))
@@ -120,7 +122,7 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
     hint
         Where all of the answer can be had, for lines that count what is left out.
     """
-    from homodb.query.results.text import lines
+    from homodb.query.results import lines
 
     screen = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     typer.echo("\n".join(lines(blocks, hint=hint, screen=screen)))
@@ -128,6 +130,8 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
 
 def give_json(value: object) -> None:
     """Print one value as JSON: text as it is, null for what JSON has no number for."""
+    from homodb.query.results import json_text
+
     typer.echo(json_text(value))
 
 
@@ -143,7 +147,7 @@ def megabytes(count: int) -> str:
 
 
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
-    from homodb.query.results.text import flat
+    from homodb.query.results import flat, json_text
 
     stream = io.BytesIO()
     match form:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import ProgressColumn
 
-    from homodb.query.translate.carry import Progress
+    from homodb.query.translate import TranslateProgress
+
 
 #: Seconds until a log is told what is being done, and until it is told again.
 _FIRST, _AGAIN = 15.0, 30.0
@@ -143,7 +144,7 @@ def bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def cells_bar() -> Iterator[Callable[[Progress], None]]:
+def cells_bar() -> Iterator[Callable[[TranslateProgress], None]]:
     """Show how far the cells are, how many go by in a second, and the time left.
 
     An interrupt that Python swallows (in a callback of its own) is raised again with the next cells.
@@ -162,7 +163,7 @@ def cells_bar() -> Iterator[Callable[[Progress], None]]:
     with bars(MofNCompleteColumn(), speed, TimeRemainingColumn()) as opened:
         bar = opened.add_task("reading", total=None, speed="")
 
-        def show(progress: Progress) -> None:
+        def show(progress: TranslateProgress) -> None:
             per_second = opened.tasks[0].speed
             speed = f"{per_second:,.0f} cells/s" if per_second else ""
             if interrupted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +29,7 @@ def publish(
     with bytes_bar(f"publishing {folder}") as report:
         entry = publish_release(folder, target, report=report)
     if as_json:
-        give_json({"folder": str(target / entry.name), **asdict(entry)})
+        give_json({"folder": str(target / entry.name), **entry.model_dump()})
         return
     typer.echo(
         f"published {entry.name} ({megabytes(entry.bytes)}) in {target}; sha256 of its manifest {entry.manifest_sha256}"

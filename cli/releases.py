@@ -18,7 +18,7 @@ def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_js
     """
     import polars as pl
 
-    from homodb.query.catalogs import releases as list_releases
+    from homodb.query.release.catalog import releases as list_releases
 
     found = list_releases(catalog, hosts=hosts or ())
     if as_json:

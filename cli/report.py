@@ -55,7 +55,7 @@ def report(
 
     Example: homodb report out.h5ad -o report.html --donor-key donor
     """
-    from homodb.query.report.report import report as write
+    from homodb.query.report import report as write
 
     with status() as show:
         written = write(

@@ -42,9 +42,8 @@ def score(
 
     Example: homodb score out.h5ad --label cell_type --species-key species --donor-key donor --profile pllm
     """
-    from homodb.query.score.files import score_file
-    from homodb.schema.endings import check_ending, ending_of
-    from homodb.schema.files import check_output, whole_file
+    from homodb.query.score import score_file
+    from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 
     if output is not None:
         check_output(output, path)

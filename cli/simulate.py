@@ -12,7 +12,7 @@ from homodb.cli.options import JsonOption
 from homodb.cli.output import give_json
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 
 def simulate(
@@ -36,7 +36,7 @@ def simulate(
     from homodb.etl.simulate import Settings
     from homodb.etl.simulate import simulate as simulate_clade
 
-    settings = Settings.read(rates or [], species=species, genes=genes, cells=cells, seed=seed)
+    settings = Settings.parse(rates or [], species=species, genes=genes, cells=cells, seed=seed)
     with steps_bar("families") as show:
         summary = simulate_clade(output, settings, report=lambda at: show(at.step, at.done, at.total))
     if as_json:

@@ -10,7 +10,7 @@ from homodb.cli import complete
 from homodb.cli.options import FileOption, JsonOption, OneToOneOption, ReleaseOption, open_chosen
 from homodb.cli.output import Format, chosen, give
 from homodb.cli.values import word
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 
 def table(

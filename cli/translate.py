@@ -13,7 +13,7 @@ from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
 from homodb.cli.progress import cells_bar
 from homodb.cli.together import refuse
 from homodb.schema.errors import TranslationError
-from homodb.schema.files import check_apart
+from homodb.schema.io import check_apart
 
 #: What means something for a list of genes too.
 _OF_LISTS = frozenset({
@@ -59,7 +59,7 @@ def translate(
 
     Example: homodb translate mouse.h5ad --to human -o in_human_genes.h5ad --report fates.html
     """
-    from homodb.query.lists import is_list_file
+    from homodb.query.gene_lists import is_list_file
 
     asked: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
     is_list = is_list_file(path)
@@ -87,7 +87,7 @@ def translate(
 
 
 def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
-    from homodb.query.lists import translate_list_file
+    from homodb.query.gene_lists import translate_list_file
     from homodb.query.results import check_report, write_report
 
     if report_file is not None:
@@ -107,7 +107,7 @@ def _refuse_for_lists(context: typer.Context) -> None:
 
 def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
     from homodb.query.results import check_report, write_report
-    from homodb.query.translate.files import translate_file
+    from homodb.query.translate import translate_file
 
     lists = [one for one in (asked["genes"], asked["markers"]) if one is not None]
     for one in lists:

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import typer
 
-from homodb.query.ranges import Range, whole_number
 from homodb.schema.errors import OptionsError
-from homodb.schema.near import there_are
+from homodb.schema.messages import choices_hint
+from homodb.schema.options import Bounds, whole_number
 
 Word = TypeVar("Word", bound=StrEnum)
 #: More of anything than this is a slip of the finger.
@@ -29,13 +29,13 @@ def whole(*flags: str, low: int = 0, high: int = _MANY, metavar: str = "N", help
     metavar, help, **more
         As of :func:`typer.Option`.
     """
-    parser = _read(flags[-1], Range(low, high), whole_number, "a whole number, such as 10")
+    parser = _read(flags[-1], Bounds(low, high), whole_number, "a whole number, such as 10")
     return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
 
 
 def number(*flags: str, low: float, high: float, metavar: str, help: str, **more: Any) -> Any:  # noqa: A002
     """Make an option that takes a number; parameters as of :func:`whole`."""
-    parser = _read(flags[-1], Range(low, high), float, "a number, such as 0.5")
+    parser = _read(flags[-1], Bounds(low, high), float, "a number, such as 0.5")
     return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
 
 
@@ -55,7 +55,7 @@ def word(*flags: str, kind: type[Word], help: str, metavar: str = "WORD", **more
 
     def read(text: Any) -> Word:
         if str(text) not in words:
-            raise OptionsError(f"{flags[-1]} does not take {str(text)!r}{there_are(str(text), words)}")
+            raise OptionsError(f"{flags[-1]} does not take {str(text)!r}{choices_hint(str(text), words)}")
         return kind(str(text))
 
     def complete(incomplete: str) -> list[str]:
@@ -65,7 +65,7 @@ def word(*flags: str, kind: type[Word], help: str, metavar: str = "WORD", **more
     return typer.Option(*flags, metavar=metavar, help=listed, parser=read, autocompletion=complete, **more)
 
 
-def _read(flag: str, bounds: Range, read: Callable[[str], float], wanted: str) -> Callable[[Any], float]:
+def _read(flag: str, bounds: Bounds, read: Callable[[str], float], wanted: str) -> Callable[[Any], float]:
     def parse(text: Any) -> float:
         try:
             value = read(str(text))

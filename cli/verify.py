@@ -10,7 +10,7 @@ from homodb.cli.options import JsonOption, ReleaseOption
 from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bytes_bar
 from homodb.cli.together import apart
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 
 def verify(
@@ -29,7 +29,7 @@ def verify(
 
     Example: homodb verify rel
     """
-    from homodb.query.location import folder_of, locate
+    from homodb.query.release import folder_of, locate
     from homodb.schema.verify import verify as verify_release
 
     if path and release:

@@ -160,7 +160,7 @@ def api_page() -> str:
         parts.append(f"## {title}\n")
         for name in names:
             where = homodb._WHERE.get(name)
-            path = f"{where}.{name}" if where else "homodb.query.release.open_release"
+            path = f"{where}.{name}" if where else "homodb.query.api.open"
             options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 3}
             parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
     left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__"}

@@ -6,7 +6,7 @@ from homodb.etl.config import EmbeddingConfig as EmbeddingConfig
 from homodb.etl.config import EnsemblConfig as EnsemblConfig
 from homodb.etl.config import ReleaseConfig as ReleaseConfig
 from homodb.etl.config import Source as Source
-from homodb.etl.config_toml import read_config as read_config
+from homodb.etl.config import read_config as read_config
 from homodb.etl.derive import derive_tables as derive_tables
 from homodb.etl.evidence import BEST_HIT_COLUMNS as BEST_HIT_COLUMNS
 from homodb.etl.evidence import CORRELATION_COLUMNS as CORRELATION_COLUMNS

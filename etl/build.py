@@ -10,15 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.config import BuildConfig
-from homodb.etl.config_toml import read_config
+from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.derive import derive_tables
 from homodb.etl.inputs import Inputs, read_inputs
 from homodb.etl.runner import Runner, Step
 from homodb.etl.write import check_output, staged_folder, write_release
 from homodb.schema.errors import MixedInputsError
+from homodb.schema.io.http import RetryPolicy
 from homodb.schema.manifest import Manifest
-from homodb.schema.patience import Patience
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ def build_release(
     output: Path,
     *,
     offline: bool = False,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     report: Callable[[Step], None] = lambda step: None,
 ) -> Manifest:
     """Build a release from a config.
@@ -63,10 +62,10 @@ def build_release(
     if settings.ensembl is not None:
         settings = _fetched(settings, offline, patience, Runner(report, 1))
     runner = Runner(report, len(set(settings.files())) + len(settings.mapped_pairs()) + 2)
-    if not settings.allow_mixed:
+    if not settings.build.allow_mixed:
         check_same_release(_ensembl_paths(settings), settings.release.ensembl)
     inputs = read_inputs(settings, runner)
-    if not settings.allow_mixed:
+    if not settings.build.allow_mixed:
         _check_genes(settings, inputs)
     with staged_folder(output) as folder:
         contents = derive_tables(settings, inputs, folder, runner)
@@ -78,7 +77,7 @@ def build_release(
         )
 
 
-def _fetched(settings: BuildConfig, offline: bool, patience: Patience | None, runner: Runner) -> BuildConfig:
+def _fetched(settings: BuildConfig, offline: bool, patience: RetryPolicy | None, runner: Runner) -> BuildConfig:
     """Fetch the files that ``[ensembl]`` asks for, and add them to the config."""
     from homodb.etl.fetch import Fetch, FetchProgress, add_fetched_inputs, fetch_files, fetched_species
 

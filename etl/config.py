@@ -1,14 +1,48 @@
-"""What a build config says, as checked and frozen values."""
+"""Read a build config: ``release.toml`` as frozen, checked models.
+
+Keys that the models do not declare are errors; paths are relative to the config file.
+"""
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
-from homodb.etl.embeddings import Long, Pooling
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    PlainValidator,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationInfo,
+)
+
+from homodb.etl.embeddings import CHECKPOINTS, DEVICES, MODELS, PRECISIONS, Long, Pooling
 from homodb.etl.evidence import Parameters
-from homodb.schema.species import Species
+from homodb.etl.fetch.ensembl import DIVISIONS
+from homodb.etl.fetch.record import Record, read_record
+from homodb.schema.errors import ConfigError, UnknownSpeciesError
+from homodb.schema.io import check_there, read_toml
+from homodb.schema.messages import expected
+from homodb.schema.models import FrozenModel, one_of
+from homodb.schema.species import Species, find
+
+_VERSION_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+")
+#: Keys of ``[embedding]`` that k-mer profiles have no use for.
+_CHECKPOINT_KEYS = ("weights", "layer", "long", "device", "precision", "store")
+#: How messages write the tables of a config.
+_HEADINGS = {key: f"[{key}]" for key in ("release", "embedding", "hl_o2o", "ensembl", "build")}
+_HEADINGS |= {key: f"[[{key}]]" for key in ("species", "homology", "evidence")}
+
+T = TypeVar("T")
+Pairs = tuple[tuple[Species, Species], ...]
 
 
 @dataclass(frozen=True)
@@ -20,9 +54,9 @@ class Source:
     written
         Its path as the config writes it.
     path
-        Where it lies.
+        Its path from the working directory.
     url, sha256
-        Whence it was fetched, and its checksum then; None for a file that was not.
+        Address that it was fetched from, and its checksum then; None for a file that was not fetched.
     """
 
     written: str
@@ -32,56 +66,143 @@ class Source:
 
 
 @dataclass(frozen=True)
-class ReleaseConfig:
+class _Context:
+    """Folder of a config, and the record of the files that were fetched into it."""
+
+    folder: Path
+    record: Record | None
+
+
+def _read_source(written: object, info: ValidationInfo) -> object:
+    if isinstance(written, Source):
+        return written
+    context = info.context
+    if not isinstance(written, str) or not isinstance(context, _Context):
+        raise ValueError(expected("a path", written))
+    path = context.folder / written
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}.")
+    fetched = context.record.files.get(posixpath.normpath(written)) if context.record else None
+    return Source(written, path, fetched.url, fetched.sha256) if fetched else Source(written, path)
+
+
+def _read_folder(written: object, info: ValidationInfo) -> object:
+    context = info.context
+    return context.folder / written if isinstance(written, str) and isinstance(context, _Context) else written
+
+
+def _read_species(name: object) -> Species:
+    if isinstance(name, Species):
+        return name
+    if not isinstance(name, str):
+        raise ValueError(expected("text", name))
+    try:
+        return find(name)
+    except UnknownSpeciesError as error:
+        raise ValueError(error) from error
+
+
+def _read_pairs(pairs: object) -> Pairs | Literal["all"] | None:
+    if pairs is None or pairs == "all":
+        return pairs
+    if not isinstance(pairs, list) or not pairs or any(not isinstance(one, list) or len(one) != 2 for one in pairs):
+        raise ValueError(expected("'all' or a list of pairs of species", pairs))
+    return tuple((_read_species(source), _read_species(target)) for source, target in pairs)
+
+
+def _read_release(ensembl: object) -> object:
+    return str(ensembl) if type(ensembl) is int else ensembl
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, str | list | tuple):
+        raise ValueError(expected("one value or a list", value))
+    return [value] if isinstance(value, str) else value
+
+
+def _check_tables(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise ValueError("Expected a list of tables. Write its name in double brackets.")
+    return value
+
+
+def _check_some(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise ValueError(expected("a list of 1 or more", []))
+    return values
+
+
+def _check_unique(words: tuple[T, ...]) -> tuple[T, ...]:
+    for word in words:
+        if words.count(word) > 1:
+            raise ValueError(f"{str(word)!r} is listed twice.")
+    return words
+
+
+def _check_version(version: str) -> str:
+    if not version or not set(version) <= _VERSION_LETTERS or version.startswith("."):
+        raise ValueError(f"{version!r} cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.")
+    return version
+
+
+File = Annotated[InstanceOf[Source], BeforeValidator(_read_source)]
+Files = Annotated[tuple[File, ...], BeforeValidator(_listed)]
+Folder = Annotated[Path, BeforeValidator(_read_folder)]
+NamedSpecies = Annotated[InstanceOf[Species], BeforeValidator(_read_species)]
+Tables = Annotated[tuple[T, ...], BeforeValidator(_check_tables)]
+Words = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_check_some), AfterValidator(_check_unique)]
+Weight = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
+
+
+class ReleaseConfig(FrozenModel):
     """``[release]``: what the release is."""
 
-    version: str
+    version: Annotated[str, AfterValidator(_check_version)]
     title: str | None = None
-    ensembl: str | None = None
+    ensembl: Annotated[str | None, BeforeValidator(_read_release)] = None
     licence: str | None = None
     citation: str | None = None
 
 
-@dataclass(frozen=True)
-class SpeciesConfig:
-    """``[[species]]``: a species and the files that tell of its genes."""
+class SpeciesConfig(FrozenModel):
+    """``[[species]]``: a species and the files with its genes."""
 
-    species: Species
+    species: NamedSpecies = Field(alias="name")
     assembly: str | None = None
-    proteome: Source | None = None
-    annotation: Source | None = None
-    canonical: Source | None = None
-    xrefs: tuple[Source, ...] = ()
-    synonyms: Source | None = None
-    history: Source | None = None
-    core: tuple[Source, ...] = ()
+    proteome: File | None = None
+    annotation: File | None = None
+    canonical: File | None = None
+    xrefs: Files = ()
+    synonyms: File | None = None
+    history: File | None = None
+    core: Files = ()
 
 
-@dataclass(frozen=True)
-class HomologyConfig:
+class SpeciesPair(FrozenModel):
+    """Two species of the config."""
+
+    source: NamedSpecies
+    target: NamedSpecies
+
+
+class HomologyConfig(SpeciesPair):
     """``[[homology]]``: Ensembl's homologies of one pair of species."""
 
-    source: Species
-    target: Species
-    format: Literal["biomart", "compara"]
-    paths: tuple[Source, ...]
+    format: Annotated[Literal["biomart", "compara"], one_of("format", ("biomart", "compara"))]
+    paths: Annotated[Files, AfterValidator(_check_some)] = Field(alias="path")
 
 
-@dataclass(frozen=True)
-class EvidenceConfig:
+class EvidenceConfig(SpeciesPair):
     """``[[evidence]]``: ready evidence from an embedding for one pair of species."""
 
-    source: Species
-    target: Species
     model: str
     pooling: str
-    best_hits: Source
-    correlations: Source | None = None
-    median_correlation: float | None = None
+    best_hits: File
+    correlations: File | None = None
+    median_correlation: Annotated[StrictFloat, Field(ge=-1, le=1)] | None = None
 
 
-@dataclass(frozen=True)
-class EmbeddingConfig:
+class EmbeddingConfig(FrozenModel):
     """``[embedding]``: how proteomes are embedded.
 
     Parameters
@@ -104,20 +225,28 @@ class EmbeddingConfig:
         Folder of computed vectors; None for the cache.
     """
 
-    model: str
-    weights: Source | None = None
-    layer: int | None = None
-    pooling: tuple[Pooling, ...] = (Pooling.MEAN,)
-    long: Long = Long.TRUNCATE
-    device: str = "auto"
-    precision: str = "float32"
-    min_length: int = 1
-    biotypes: tuple[str, ...] | None = None
-    store: Path | None = None
+    model: Annotated[str, one_of("model", MODELS)]
+    weights: File | None = None
+    layer: StrictInt | None = None
+    pooling: Words[Annotated[Pooling, one_of("pooling", Pooling)]] = (Pooling.MEAN,)
+    long: Annotated[Long, one_of("long", (Long.TRUNCATE, Long.WINDOW))] = Long.TRUNCATE
+    device: Annotated[str, one_of("device", DEVICES)] = DEVICES[0]
+    precision: Annotated[str, one_of("precision", PRECISIONS)] = PRECISIONS[0]
+    min_length: Annotated[StrictInt, Field(ge=1)] = 1
+    biotypes: Words[str] | None = None
+    store: Folder | None = None
+
+    def check(self) -> None:
+        """Check that the model has the layer, and a use for every setting."""
+        if self.model == "kmer":
+            for key in _CHECKPOINT_KEYS:
+                if key in self.model_fields_set:
+                    raise ValueError(f"{key} has no meaning for model 'kmer'; it belongs to an ESM2 checkpoint.")
+        elif self.layer is not None and not 0 <= self.layer <= CHECKPOINTS[self.model].layers:
+            raise ValueError(f"layer: {expected(f'0 to {CHECKPOINTS[self.model].layers}', self.layer)}")
 
 
-@dataclass(frozen=True)
-class EnsemblConfig:
+class EnsemblConfig(FrozenModel):
     """``[ensembl]``: inputs over the network.
 
     Parameters
@@ -132,26 +261,81 @@ class EnsemblConfig:
         Where the files are kept; None for the cache.
     """
 
-    release: int
-    division: str = "vertebrates"
+    release: Annotated[StrictInt, Field(ge=1)]
+    division: Annotated[str, one_of("division", DIVISIONS)] = "vertebrates"
     base: str | None = None
-    folder: Path | None = None
+    folder: Folder | None = None
 
 
-@dataclass(frozen=True)
-class BuildConfig:
-    """A whole build config."""
+class WeightsConfig(FrozenModel):
+    """``[hl_o2o.weights]``: weights of the scaled identity and correlation in HL_O2O's sum."""
 
-    path: Path
+    identity: Weight = 1.0
+    correlation: Weight = 1.0
+
+
+class HlO2oConfig(FrozenModel):
+    """``[hl_o2o]``: settings of the strategy HL_O2O."""
+
+    weights: WeightsConfig = WeightsConfig()
+
+
+class BuildTable(FrozenModel):
+    """``[build]``: pairs of species to map, and whether inputs of different Ensembl releases are accepted."""
+
+    pairs: Annotated[Pairs | Literal["all"] | None, PlainValidator(_read_pairs)] = None
+    allow_mixed: StrictBool = False
+
+
+class BuildConfig(FrozenModel):
+    """A whole build config; its species are sorted by number."""
+
     release: ReleaseConfig
-    species: tuple[SpeciesConfig, ...]
-    homologies: tuple[HomologyConfig, ...]
-    evidence: tuple[EvidenceConfig, ...]
-    parameters: Parameters
+    species: Annotated[
+        Tables[SpeciesConfig],
+        AfterValidator(_check_some),
+        AfterValidator(lambda entries: tuple(sorted(entries, key=lambda entry: entry.species.number))),
+    ]
+    homologies: Tables[HomologyConfig] = Field(default=(), alias="homology")
+    evidence: Tables[EvidenceConfig] = ()
     embedding: EmbeddingConfig | None = None
+    hl_o2o: HlO2oConfig = HlO2oConfig()
     ensembl: EnsemblConfig | None = None
-    pairs: tuple[tuple[Species, Species], ...] | Literal["all"] | None = None
-    allow_mixed: bool = False
+    build: BuildTable = BuildTable()
+
+    @property
+    def parameters(self) -> Parameters:
+        """Parameters of the strategies."""
+        return Parameters(self.hl_o2o.weights.identity, self.hl_o2o.weights.correlation)
+
+    def check(self) -> None:
+        """Check that species and evidence are listed once, pairs are of listed species, and proteomes are named."""
+        listed = [entry.species for entry in self.species]
+        for species in listed:
+            if listed.count(species) > 1:
+                raise ValueError(f"[[species]]: {species.name} is listed twice.")
+        for place, source, target in self._places_of_pairs():
+            if source == target:
+                raise ValueError(f"{place}: source and target are both {source.name}.")
+            for species in (source, target):
+                if species not in listed:
+                    raise ValueError(f"{place}: {species.name} has no [[species]] entry.")
+        keys = [(one.model, one.pooling, frozenset((one.source, one.target))) for one in self.evidence]
+        for entry, key in zip(self.evidence, keys, strict=True):
+            if keys.count(key) > 1:
+                pair = f"{entry.source.name} and {entry.target.name}"
+                raise ValueError(f"[[evidence]]: {pair} are listed twice for {entry.model}, {entry.pooling}.")
+        if self.embedding and not self.ensembl and not any(entry.proteome for entry in self.species):
+            raise ValueError('[embedding]: No species has a proteome. Add proteome = "….pep.all.fa.gz" to [[species]].')
+
+    def _places_of_pairs(self) -> Iterator[tuple[str, Species, Species]]:
+        for number, homology in enumerate(self.homologies, 1):
+            yield f"[[homology]] {number}", homology.source, homology.target
+        for number, evidence in enumerate(self.evidence, 1):
+            yield f"[[evidence]] {number}", evidence.source, evidence.target
+        if isinstance(self.build.pairs, tuple):
+            for number, pair in enumerate(self.build.pairs, 1):
+                yield f"[build]: pairs {number}", *pair
 
     def files(self) -> tuple[Source, ...]:
         """Return every input file, in the order in which it is named."""
@@ -175,32 +359,38 @@ class BuildConfig:
     def mapped_pairs(self) -> list[tuple[int, int]]:
         """Return the pairs of species to map, by number, lower first.
 
-        Those that ``[build] pairs`` names; else those with homologies or evidence, and with ``[embedding]`` also
-        those of two proteomes one of which stands in no homology or evidence; with none of these, all.
+        The pairs that ``[build] pairs`` names; else those with homologies or evidence, and with ``[embedding]`` also
+        those of two proteomes one of which has no homology or evidence; with none of these, all.
         """
         numbers = [entry.species.number for entry in self.species]
-        named = self.pairs
-        if named == "all":
-            return _all_pairs(numbers)
-        if named is None:
-            told = [(one.source, one.target) for one in self.homologies]
-            told += [(one.source, one.target) for one in self.evidence]
-            found = {_in_order(a.number, b.number) for a, b in told}
-            found |= self._embedded_only({number for pair in found for number in pair})
-            return sorted(found) or _all_pairs(numbers)
-        return sorted({_in_order(a.number, b.number) for a, b in named})
-
-    def _embedded_only(self, told: set[int]) -> set[tuple[int, int]]:
-        """Pairs of proteomes of which one species stands in no homology or evidence."""
-        if self.embedding is None:
-            return set()
-        read = [entry.species.number for entry in self.species if entry.proteome is not None]
-        return {(a, b) for a, b in _all_pairs(read) if a not in told or b not in told}
+        if self.build.pairs == "all":
+            return list(combinations(numbers, 2))
+        if self.build.pairs is not None:
+            return sorted({_ordered(a, b) for a, b in self.build.pairs})
+        named: tuple[SpeciesPair, ...] = (*self.homologies, *self.evidence)
+        pairs = {_ordered(one.source, one.target) for one in named}
+        if self.embedding is not None:
+            paired = {number for pair in pairs for number in pair}
+            proteomes = [entry.species.number for entry in self.species if entry.proteome is not None]
+            pairs |= {pair for pair in combinations(proteomes, 2) if not paired.issuperset(pair)}
+        return sorted(pairs) or list(combinations(numbers, 2))
 
 
-def _in_order(a: int, b: int) -> tuple[int, int]:
-    return min(a, b), max(a, b)
+def _ordered(a: Species, b: Species) -> tuple[int, int]:
+    return min(a.number, b.number), max(a.number, b.number)
 
 
-def _all_pairs(numbers: list[int]) -> list[tuple[int, int]]:
-    return [(a, b) for a in numbers for b in numbers if a < b]
+def read_config(path: Path) -> BuildConfig:
+    """Read and check a build config.
+
+    Raises
+    ------
+    ConfigError, UnknownSpeciesError
+        If the file is missing or not TOML, has an unknown key, lacks a required one, has a value of the wrong
+        type, or names an unknown species, one that ``[[species]]`` does not list, or a file that does not exist.
+    """
+    check_there(path, error=ConfigError)
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name the config, such as {path / 'release.toml'}")
+    context = _Context(path.parent, read_record(path.parent))
+    return BuildConfig.read(read_toml(path), str(path), context, _HEADINGS)

@@ -21,8 +21,8 @@ from homodb.etl.strategies import STRATEGIES
 from homodb.etl.strategies.candidates import COLUMNS
 from homodb.etl.strategies.evidence_class import classified
 from homodb.etl.write import Contents
+from homodb.schema.enums import ORTHOLOG_TYPES, Strategy
 from homodb.schema.species import by_number, find, names
-from homodb.schema.strategies import ORTHOLOG_TYPES, Strategy
 
 _MAPPING_SCHEMA = {
     "species_a": pl.Int16,

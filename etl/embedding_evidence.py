@@ -35,8 +35,8 @@ from homodb.etl.index import write_index
 from homodb.etl.inputs import Hits
 from homodb.etl.matching import correlate_genes
 from homodb.etl.runner import Runner
-from homodb.schema.cache import cache_folder
 from homodb.schema.errors import ConfigError
+from homodb.schema.settings import cache_folder
 from homodb.schema.species import by_number
 from homodb.schema.vectors import FOLDER, index_file, read_vectors, vectors_file, write_vectors
 
@@ -176,7 +176,7 @@ def computed_embeddings(
     ConfigError
         If no protein is left to embed.
     """
-    config = settings.embedding or EmbeddingConfig("kmer")
+    config = settings.embedding or EmbeddingConfig(model="kmer")
     (folder / FOLDER).mkdir(exist_ok=True)
     proteins, losses = _embeddable(proteins, config)
     source = _protein_vectors(config, proteins, runner)

@@ -11,7 +11,7 @@ import polars as pl
 
 from homodb.etl import regions
 from homodb.etl.genes import Genes
-from homodb.schema.strategies import HomologyType
+from homodb.schema.enums import HomologyType
 
 #: Symbols of these forms belong to genes without a protein: (pattern, Ensembl biotype). Case is ignored.
 _NON_CODING = (

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from homodb.etl.genes import Genes, add_gene_keys
+from homodb.schema.enums import HomologyType
 from homodb.schema.species import by_number
-from homodb.schema.strategies import HomologyType
 
 _PAIR = ["species_a", "species_b"]
 _COLUMNS = (

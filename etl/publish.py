@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from homodb.schema.catalog import CATALOG, Catalog, Entry, is_name
 from homodb.schema.connect import broken_invariants, connect
 from homodb.schema.errors import BrokenReleaseError, OutputError
-from homodb.schema.files import check_folder, make_folder
+from homodb.schema.io import check_folder, make_folder
 from homodb.schema.locks import waited
 from homodb.schema.manifest import MANIFEST, Manifest
 from homodb.schema.verify import Verified, copy_verified, sha256_of, verify
@@ -129,7 +129,7 @@ def _later(report: Callable[[int], None], before: int) -> Callable[[int], None]:
 
 def _with(entry: Entry, path: Path) -> str:
     """Return the text of a catalog with one more entry, checked by reading it."""
-    before = Catalog.from_json(path.read_bytes(), str(path)) if path.exists() else Catalog()
+    before = Catalog.from_json(path.read_bytes(), str(path)) if path.exists() else Catalog(releases=())
     text = before.with_entry(entry).to_json()
     Catalog.from_json(text, f"{path} with {entry.name}")
     return text

@@ -18,10 +18,10 @@ import polars as pl
 from homodb.etl.config import ReleaseConfig
 from homodb.etl.sources import to_arrow
 from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import BrokenReleaseError, OutputError, ReleaseError
-from homodb.schema.files import check_folder
+from homodb.schema.io import check_folder
 from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest
-from homodb.schema.strategies import Strategy
 from homodb.schema.vectors import FOLDER as VECTORS
 
 #: Total order of each table, so that equal inputs give equal Parquet bytes.

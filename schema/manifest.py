@@ -1,6 +1,7 @@
-"""The manifest of a release: every file with its size and checksum, and what the release holds.
+"""Read and write ``manifest.json`` and ``downloaded.json``, the records of a release and of a partial download.
 
-``manifest.json`` is written once, last, by the build; times stand only here.
+The build writes the manifest once, last; times are only in it. ``downloaded.json`` is beside the manifest of a release
+that was downloaded in part: without it, a missing file is damage.
 """
 
 from __future__ import annotations
@@ -8,17 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.files import reason
+from homodb.schema.io import reason, whole_file
+from homodb.schema.messages import translate_validation
 
 MANIFEST = "manifest.json"
 FORMAT = "homodb-release"
 #: Record of a partial download beside the manifest.
 SELECTION = "downloaded.json"
+_SELECTION_FORMAT = "homodb-selection"
 
 #: Paths as builds write them: words of plain characters, none beginning with a dot, joined by ``/``.
 _WORD = r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,199}"
@@ -27,8 +33,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class ReleaseFile:
-    """A file of a release: path within it (with ``/``), size in bytes, SHA-256, and what it is."""
+class ManifestFile:
+    """A file of a release: path within it (with ``/``), size in bytes, SHA-256, and kind."""
 
     path: str
     bytes: int
@@ -38,16 +44,16 @@ class ReleaseFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What ``manifest.json`` says.
+    """The manifest of a release.
 
     Parameters
     ----------
     version, title, ensembl, licence, citation
-        As the build config gives them.
+        As in the build config.
     schema_version, homodb_version
-        Of the build.
+        Versions of the schema and of the homodb that built it.
     created
-        When it was built, ISO 8601, UTC.
+        Time of the build, ISO 8601, UTC.
     species
         Production names.
     strategies
@@ -57,9 +63,9 @@ class Manifest:
     rows
         Rows of each table.
     losses
-        What of the inputs the release does not keep, or keeps in doubt: one entry a place and reason, with counts.
+        Inputs that the release does not keep, or keeps in doubt: one entry per place and reason, with counts.
     files
-        Every file but the manifest itself.
+        Every file except the manifest itself.
     """
 
     version: str
@@ -75,15 +81,15 @@ class Manifest:
     embeddings: tuple[str, ...] = ()
     rows: dict[str, int] = field(default_factory=dict)
     losses: tuple[dict[str, Any], ...] = ()
-    files: tuple[ReleaseFile, ...] = ()
+    files: tuple[ManifestFile, ...] = ()
 
     @property
     def database(self) -> str:
         """Path of the DuckDB file within the release."""
-        found = [file.path for file in self.files if file.kind == "duckdb"]
-        if len(found) != 1:
-            raise BrokenReleaseError(f"the manifest names {len(found)} DuckDB files, wanted 1")
-        return found[0]
+        databases = [file.path for file in self.files if file.kind == "duckdb"]
+        if len(databases) != 1:
+            raise BrokenReleaseError(f"the manifest names {len(databases)} DuckDB files. Expected 1.")
+        return databases[0]
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json``."""
@@ -91,7 +97,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Self:
-        """Read the text of a manifest.
+        """Parse the text of a manifest; keys that a later homodb may add are ignored.
 
         Raises
         ------
@@ -104,61 +110,75 @@ class Manifest:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ReleaseError(f"{where}: is not JSON ({error})") from error
-        if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ReleaseError(f"{where}: is not the manifest of a homodb release")
-        known = {entry.name for entry in fields(cls)}
         try:
-            files = tuple(ReleaseFile(**entry) for entry in _entries(document.pop("files")))
-            values = {key: value for key, value in document.items() if key in known}
-            lists = ("species", "strategies", "embeddings", "losses")
-            values.update({key: tuple(values[key]) for key in lists if key in values})
-            manifest = cls(files=files, **values)
-            _check_values(manifest)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise BrokenReleaseError(f"{where}: the manifest is malformed ({error})") from error
-        _check_files(files, where)
-        return manifest
+            return cls(**_VALIDATOR.validate_python(document))
+        except ValidationError as error:
+            raise translate_validation(error, BrokenReleaseError, f"{where}: the manifest is malformed") from error
 
 
-def _entries(files: object) -> list[dict[str, Any]]:
-    if not isinstance(files, list):
-        raise TypeError("files is not a list")
+def _check_path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is a file outside the release.")
+    return path
+
+
+def check_sha256(sha256: str) -> str:
+    """Return a SHA-256 as manifests and catalogs write it; raise ValueError for any other text."""
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"{sha256!r} is not a SHA-256.")
+    return sha256
+
+
+def _check_files(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:
+    names = {MANIFEST, SELECTION}
+    for file in files:
+        if file.path.casefold() in names:
+            raise ValueError(f"{file.path!r} is listed twice.")
+        names.add(file.path.casefold())
     return files
 
 
-def _check_values(manifest: Manifest) -> None:
-    """Refuse values of other types than declared, which would break whoever sorts, adds or prints them."""
-    for name in ("version", "homodb_version", "created"):
-        if not isinstance(getattr(manifest, name), str):
-            raise TypeError(f"{name} is a text")
-    for name in ("title", "ensembl", "licence", "citation"):
-        if not isinstance(getattr(manifest, name), str | None):
-            raise TypeError(f"{name} is a text")
-    for name in ("species", "strategies", "embeddings"):
-        if not all(isinstance(word, str) for word in getattr(manifest, name)):
-            raise TypeError(f"{name} is a list of texts")
-    if not all(isinstance(loss, dict) for loss in manifest.losses):
-        raise TypeError("losses is a list of tables")
-    numbers = [manifest.schema_version, *manifest.rows.values()]
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
-        raise TypeError("schema_version and rows are whole numbers")
+def _validator() -> SchemaValidator:
+    """Build the validator of manifests.
+
+    Every command opens a release, so this uses only pydantic's core: models would make a look-up a tenth slower.
+    """
+    text, whole = core_schema.str_schema(), core_schema.int_schema(strict=True)
+
+    def several(schema: core_schema.CoreSchema) -> core_schema.CoreSchema:
+        return core_schema.tuple_schema([schema], variadic_item_index=0)
+
+    file = {
+        "path": core_schema.no_info_after_validator_function(_check_path, text),
+        "bytes": core_schema.int_schema(strict=True, ge=0),
+        "sha256": core_schema.no_info_after_validator_function(check_sha256, text),
+        "kind": text,
+    }
+    arguments = core_schema.dataclass_args_schema(
+        ManifestFile.__name__,
+        [core_schema.dataclass_field(name, schema) for name, schema in file.items()],
+        extra_behavior="forbid",
+    )
+    files = several(core_schema.dataclass_schema(ManifestFile, arguments, list(file)))
+    required = {
+        **dict.fromkeys(("version", "homodb_version", "created"), text),
+        "schema_version": whole,
+        "files": core_schema.no_info_after_validator_function(_check_files, files),
+    }
+    optional = {
+        **dict.fromkeys(("title", "ensembl", "licence", "citation"), core_schema.nullable_schema(text)),
+        **dict.fromkeys(("species", "strategies", "embeddings"), several(text)),
+        "rows": core_schema.dict_schema(text, whole),
+        "losses": several(core_schema.dict_schema()),
+    }
+    keys = {name: core_schema.typed_dict_field(schema) for name, schema in required.items()}
+    keys |= {name: core_schema.typed_dict_field(schema, required=False) for name, schema in optional.items()}
+    return SchemaValidator(core_schema.typed_dict_schema(keys, extra_behavior="ignore"))
 
 
-def _check_files(files: tuple[ReleaseFile, ...], where: Path) -> None:
-    """Refuse paths that lead out of the release or that some system reads differently, sizes and sums that are none."""
-    seen: set[str] = {MANIFEST, SELECTION}
-    for file in files:
-        if not isinstance(file.path, str) or not _PATH.fullmatch(file.path):
-            raise BrokenReleaseError(f"{where}: the manifest names a file outside the release: {file.path!r}")
-        if file.path.casefold() in seen:
-            raise BrokenReleaseError(f"{where}: the manifest names the file {file.path!r} twice")
-        seen.add(file.path.casefold())
-        if not isinstance(file.bytes, int) or isinstance(file.bytes, bool) or file.bytes < 0:
-            raise BrokenReleaseError(f"{where}: {file.path}: {file.bytes!r} is no size in bytes")
-        if not isinstance(file.sha256, str) or not _SHA256.fullmatch(file.sha256):
-            raise BrokenReleaseError(f"{where}: {file.path}: {file.sha256!r} is no SHA-256")
-        if not isinstance(file.kind, str):
-            raise BrokenReleaseError(f"{where}: {file.path}: {file.kind!r} is no kind of file")
+_VALIDATOR = _validator()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -179,8 +199,35 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest.from_json(text, path)
 
 
-def describe_file(folder: Path, path: Path, kind: str) -> ReleaseFile:
+def describe_file(folder: Path, path: Path, kind: str) -> ManifestFile:
     """Measure a file of a release that is being built."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ReleaseFile(path.relative_to(folder).as_posix(), path.stat().st_size, digest, kind)
+    return ManifestFile(path.relative_to(folder).as_posix(), path.stat().st_size, digest, kind)
+
+
+def read_selection(folder: Path) -> frozenset[str] | None:
+    """Return the paths of the files that were downloaded; None for a whole release.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If the record is damaged.
+    """
+    path = folder / SELECTION
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BrokenReleaseError(f"{path}: cannot be read ({reason(error)}); download the release again") from error
+    files = document.get("files") if isinstance(document, dict) else None
+    if not isinstance(files, list) or document.get("format") != _SELECTION_FORMAT:
+        raise BrokenReleaseError(f"{path}: is not a record of a download; download the release again")
+    return frozenset(str(file) for file in files)
+
+
+def write_selection(folder: Path, files: Iterable[str]) -> None:
+    """Record the paths of the files that were downloaded."""
+    with whole_file(folder / SELECTION) as partial:
+        partial.write_text(json.dumps({"format": _SELECTION_FORMAT, "files": sorted(files)}, indent=2) + "\n", "utf-8")

@@ -17,7 +17,7 @@ from functools import cache
 from importlib import resources
 
 from homodb.schema.errors import UnknownSpeciesError
-from homodb.schema.near import near
+from homodb.schema.messages import close_matches
 
 #: So many gene keys belong to one species.
 KEYS_PER_SPECIES = 2**24
@@ -203,7 +203,7 @@ def _unknown(name: str | int) -> str:
     # Words only: nobody means the taxon ID beside the one that was given.
     words = {spelling: species for spelling, species in _by_name().items() if not spelling[-1].isdigit()}
     close = [word for word in words if f"_{wanted}_" in f"_{word}_" or wanted.startswith(f"{word}_")]
-    close += near(wanted, words, most=SUGGESTIONS, cutoff=0.75)
+    close += close_matches(wanted, words, most=SUGGESTIONS, cutoff=0.75)
     suggested = list(dict.fromkeys(words[word] for word in close))[:SUGGESTIONS]
     hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggested)
     return (

@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from homodb.schema.errors import BrokenReleaseError
-from homodb.schema.files import reason
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ReleaseFile, read_manifest
-from homodb.schema.selection import read_selection
+from homodb.schema.io import reason
+from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_manifest, read_selection
 
 _CHUNK = 1 << 20
 
@@ -86,11 +85,11 @@ def verify(folder: str | Path, *, report: Callable[[int, int], None] = lambda do
     )
 
 
-def _chosen(folder: Path, manifest: Manifest) -> tuple[list[ReleaseFile], list[ReleaseFile]]:
+def _chosen(folder: Path, manifest: Manifest) -> tuple[list[ManifestFile], list[ManifestFile]]:
     """Part the files into those that should be there, or are, and those that were left out of the download."""
     selection = read_selection(folder)
-    chosen: list[ReleaseFile] = []
-    left_out: list[ReleaseFile] = []
+    chosen: list[ManifestFile] = []
+    left_out: list[ManifestFile] = []
     for file in manifest.files:
         here = selection is None or file.path in selection or os.path.lexists(folder / file.path)
         (chosen if here else left_out).append(file)
@@ -101,7 +100,7 @@ def _further(report: Callable[[int, int], None], before: int, total: int, count:
     report(before + count, total)
 
 
-def _wrong(folder: Path, file: ReleaseFile, report: Callable[[int], None]) -> str | None:
+def _wrong(folder: Path, file: ManifestFile, report: Callable[[int], None]) -> str | None:
     path = folder / file.path
     try:
         if not path.is_file():

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 import homodb
 from homodb.cli.app import app
-from homodb.schema.strategies import EvidenceClass, Strategy
+from homodb.schema.enums import EvidenceClass, Strategy
 from tests.blocks import WIDTH, console_blocks, shown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +69,7 @@ def _anchors(page: str) -> set[str]:
 
 
 def test_every_page_has_its_place_in_the_site() -> None:
+    pytest.importorskip("mkdocs", reason="the group docs is not installed")
     hooks = _loaded("hooks")
     nav = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
     listed = re.findall(r"[\w/-]+\.md", nav)
@@ -78,6 +79,7 @@ def test_every_page_has_its_place_in_the_site() -> None:
 
 
 def test_links_are_rewritten_for_the_site() -> None:
+    pytest.importorskip("mkdocs", reason="the group docs is not installed")
     rewritten = _loaded("hooks").rewritten
     assert rewritten("[a](../benchmarks/RESULTS.md#x)", "score.md", "docs/score.md") == "[a](benchmarks.md#x)"
     assert rewritten("[a](../benchmarks/RESULTS.md)", "score.md", "docs/score.md") == "[a](benchmarks.md#measurements)"
@@ -150,4 +152,6 @@ def _modules() -> list[str]:
 
 @pytest.mark.parametrize("name", _modules())
 def test_examples_in_docstrings(name: str) -> None:
+    if ".tron." in name:
+        pytest.importorskip("torch", reason="torch is an extra")
     assert doctest.testmod(importlib.import_module(name)).failed == 0

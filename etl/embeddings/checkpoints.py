@@ -14,10 +14,10 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.schema.cache import cache_folder
 from homodb.schema.errors import ConfigError, InputError, MissingPackageError, Problem
-from homodb.schema.files import make_folder, whole_file
-from homodb.schema.near import there_are
+from homodb.schema.io import make_folder, whole_file
+from homodb.schema.messages import choices_hint
+from homodb.schema.settings import cache_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import torch
     from esm.model.esm2 import ESM2
 
-    from homodb.schema.patience import Patience
+    from homodb.schema.io.http import RetryPolicy
+
 
 #: Address that fair-esm's checkpoints are published at (https://github.com/facebookresearch/esm, table of models).
 _PUBLISHED = "https://dl.fbaipublicfiles.com/fair-esm/models"
@@ -78,7 +79,7 @@ def find_checkpoint(model: str) -> Checkpoint:
     1280
     """
     if model not in CHECKPOINTS:
-        raise ConfigError(f"unknown ESM2 checkpoint {model!r}" + there_are(model, CHECKPOINTS))
+        raise ConfigError(f"unknown ESM2 checkpoint {model!r}" + choices_hint(model, CHECKPOINTS))
     return CHECKPOINTS[model]
 
 
@@ -87,7 +88,7 @@ def locate_weights(
     weights: Path | None = None,
     *,
     client: httpx.Client | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Path:
     """Return the file of a checkpoint, fetched into the cache if needed.
@@ -102,7 +103,7 @@ def locate_weights(
     weights
         File of the checkpoint; None takes the file in the cache, fetched on first use.
     client, patience, progress
-        As in :func:`homodb.schema.transfer.fetch`, where `progress` is `report`.
+        As in :func:`homodb.schema.io.transfer.fetch`, where `progress` is `report`.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def locate_weights(
     path = cache_folder() / "weights" / f"{model}.pt"
     if _record(path).is_file() and path.is_file():
         return path
-    from homodb.schema.transfer import fetch
+    from homodb.schema.io.transfer import fetch
 
     make_folder(path.parent)
     fetched = fetch(checkpoint.url, path, keep=True, client=client, patience=patience, report=progress)
@@ -257,7 +258,9 @@ def _read(path: Path) -> Any:
             path, [Problem(0, "holds more than tensors and settings, so it is not loaded", detail)]
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise InputError(path, [Problem(0, "is damaged; fetch it again", str(error).partition("\n")[0])]) from error
+        # the first sentence: a later one may explain how to switch torch's safety off
+        detail = str(error).partition("\n")[0].partition(". ")[0]
+        raise InputError(path, [Problem(0, "is damaged; fetch it again", detail)]) from error
 
 
 def _checked(path: Path, document: Any, checkpoint: Checkpoint) -> tuple[argparse.Namespace, dict[str, torch.Tensor]]:

@@ -29,7 +29,7 @@ from homodb.etl.embeddings.checkpoints import (
 )
 from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long
 from homodb.schema.errors import ConfigError, InputError, Problem
-from homodb.schema.near import there_are
+from homodb.schema.messages import choices_hint
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +95,7 @@ def load_esm2(
     if long not in (Long.TRUNCATE, Long.WINDOW):
         raise ConfigError(f"{model} reads at most {LIMIT} residues. Expected long to be truncate or window, got {long}")
     if precision not in PRECISIONS:
-        raise ConfigError(f"unknown precision {precision!r}" + there_are(precision, PRECISIONS))
+        raise ConfigError(f"unknown precision {precision!r}" + choices_hint(precision, PRECISIONS))
     if batch_tokens is not None and batch_tokens < 1:
         raise ConfigError(f"expected batch_tokens of at least 1, got {batch_tokens}")
     check_packages()
@@ -469,7 +469,7 @@ def _checked_device(device: str) -> str:
     if kind == "auto":
         return next(name for name, count in counts.items() if count)
     if kind not in counts or (number and not number.isdecimal()):
-        raise ConfigError(f"unknown device {device!r}" + there_are(device, DEVICES))
+        raise ConfigError(f"unknown device {device!r}" + choices_hint(device, DEVICES))
     if int(number or 0) >= counts[kind]:
         raise ConfigError(f"device {device} is not available. torch has {counts[kind]} of kind {kind}; use auto or cpu")
     return device

@@ -13,9 +13,9 @@ from homodb.etl.embeddings.embed import EmbeddingCounts, EmbeddingProgress, embe
 from homodb.etl.embeddings.model import Identity
 from homodb.etl.embeddings.worker import ModelSpec, worker_pool
 from homodb.etl.sources import read_proteome as read
-from homodb.schema.counted import counted
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
-from homodb.schema.files import check_folder, check_there
+from homodb.schema.io import check_folder, check_there
+from homodb.schema.messages import counted
 from homodb.schema.species import Species, find
 
 #: Reason for which a protein is left out, as a release records it.

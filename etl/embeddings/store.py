@@ -38,7 +38,7 @@ import numpy.typing as npt
 
 from homodb.etl.embeddings.model import Identity
 from homodb.schema.errors import StoreError
-from homodb.schema.files import reason
+from homodb.schema.io import reason
 
 #: Keys of sequences: the 32 bytes of their SHA-256.
 Keys = npt.NDArray[np.bytes_]

@@ -21,7 +21,7 @@ from homodb.etl.embeddings.esm2 import load_esm2
 from homodb.etl.embeddings.kmer import Kmer
 from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long, Model
 from homodb.schema.errors import ConfigError
-from homodb.schema.near import there_are
+from homodb.schema.messages import choices_hint
 
 #: Floating-point operations of a task of a checkpoint, by device: a few seconds of work.
 _TASK_OPERATIONS = {"cpu": 1e12, "mps": 1e13, "cuda": 2e15}
@@ -68,11 +68,11 @@ class ModelSpec:
             If there is no such model, device or precision, or the model does not have such a setting.
         """
         if self.model not in MODELS:
-            raise ConfigError(f"unknown model {self.model!r}" + there_are(self.model, MODELS))
+            raise ConfigError(f"unknown model {self.model!r}" + choices_hint(self.model, MODELS))
         if self.device.partition(":")[0] not in DEVICES:
-            raise ConfigError(f"unknown device {self.device!r}" + there_are(self.device, DEVICES))
+            raise ConfigError(f"unknown device {self.device!r}" + choices_hint(self.device, DEVICES))
         if self.precision not in PRECISIONS:
-            raise ConfigError(f"unknown precision {self.precision!r}" + there_are(self.precision, PRECISIONS))
+            raise ConfigError(f"unknown precision {self.precision!r}" + choices_hint(self.precision, PRECISIONS))
         if self.model == "kmer":
             if self != ModelSpec(device=self.device):
                 raise ConfigError("model kmer has no weights, layer, long policy or precision; omit these settings")

@@ -17,13 +17,10 @@ from homodb.etl.config import (
     Source,
     SpeciesConfig,
 )
-from homodb.etl.embeddings import MODELS
-from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.record import Holding, Record
 from homodb.etl.sources import open_bytes
 from homodb.schema.errors import ConfigError
-from homodb.schema.files import whole_file
-from homodb.schema.near import there_are
+from homodb.schema.io import whole_file
 from homodb.schema.species import Species, find
 
 _LICENCE = "Ensembl imposes no restrictions; see https://www.ensembl.org/info/about/legal/disclaimer.html"
@@ -64,27 +61,29 @@ def add_fetched_inputs(settings: BuildConfig, record: Record, folder: Path) -> B
         holding = record.species[entry.species.name]
         files = dict(_useful(holding, folder))
         species.append(
-            replace(
-                entry,
-                assembly=entry.assembly or holding.assembly,
-                proteome=first(files, "proteome"),
-                annotation=entry.annotation or first(files, "annotation"),
-                history=entry.history or first(files, "history"),
-                xrefs=entry.xrefs or several(files, "xrefs"),
-                core=entry.core or (several(files, "core") if entry.synonyms is None else ()),
+            entry.model_copy(
+                update={
+                    "assembly": entry.assembly or holding.assembly,
+                    "proteome": first(files, "proteome"),
+                    "annotation": entry.annotation or first(files, "annotation"),
+                    "history": entry.history or first(files, "history"),
+                    "xrefs": entry.xrefs or several(files, "xrefs"),
+                    "core": entry.core or (several(files, "core") if entry.synonyms is None else ()),
+                }
             )
         )
     configured = {frozenset((one.source, one.target)) for one in settings.homologies}
-    wanted = settings.pairs if isinstance(settings.pairs, tuple) else None
+    wanted = settings.build.pairs if isinstance(settings.build.pairs, tuple) else None
     homologies = [
-        HomologyConfig(a, b, "compara", tuple(map(source, paths)))
+        HomologyConfig(source=a, target=b, format="compara", path=tuple(map(source, paths)))
         for a, b, paths in _pairs([entry.species for entry in fetched_species(settings)], record, folder)
         if frozenset((a, b)) not in configured and (wanted is None or (a, b) in wanted or (b, a) in wanted)
     ]
     release = settings.release
     if settings.ensembl is not None and release.ensembl is None:
-        release = replace(release, ensembl=str(settings.ensembl.release))
-    return replace(settings, release=release, species=tuple(species), homologies=(*settings.homologies, *homologies))
+        release = release.model_copy(update={"ensembl": str(settings.ensembl.release)})
+    added = {"release": release, "species": tuple(species), "homologies": (*settings.homologies, *homologies)}
+    return settings.model_copy(update=added)
 
 
 def fetched_species(settings: BuildConfig) -> list[SpeciesConfig]:
@@ -132,16 +131,15 @@ def config_from_ensembl(wanted: EnsemblConfig, names: str | None, model: str | N
         If a species or the model is unknown.
     """
     species = parse_species(names)
-    if model is not None and model not in MODELS:
-        raise ConfigError(f"unknown model {model!r}" + there_are(model, MODELS))
     return BuildConfig(
-        path=Path(f"ensembl-{wanted.release}.toml"),
-        release=ReleaseConfig(_version(wanted.release), _title(wanted.release, species), str(wanted.release), _LICENCE),
-        species=tuple(SpeciesConfig(one) for one in sorted(species)),
-        homologies=(),
-        evidence=(),
-        parameters=Parameters(),
-        embedding=None if model is None else EmbeddingConfig(model),
+        release=ReleaseConfig(
+            version=_version(wanted.release),
+            title=_title(wanted.release, species),
+            ensembl=str(wanted.release),
+            licence=_LICENCE,
+        ),
+        species=tuple(SpeciesConfig(name=one) for one in species),
+        embedding=None if model is None else EmbeddingConfig(model=model),
         ensembl=wanted,
     )
 

@@ -16,11 +16,10 @@ import httpx
 from homodb.etl.fetch.ensembl import has_checksum
 from homodb.etl.fetch.record import File
 from homodb.etl.sources import open_bytes
-from homodb.schema import transfer
 from homodb.schema.errors import InputError, StoppedError, TransferError
-from homodb.schema.files import make_folder
-from homodb.schema.patience import HaltedError, Patience
-from homodb.schema.transfer import Fetched
+from homodb.schema.io import make_folder, transfer
+from homodb.schema.io.http import HaltedError, RetryPolicy
+from homodb.schema.io.transfer import Fetched
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def download_files(
     *,
     most: int,
     checksums: bool,
-    patience: Patience,
+    patience: RetryPolicy,
     report: Callable[[str, int], None],
     done: Callable[[File], None],
 ) -> None:
@@ -182,7 +181,7 @@ def _one(
     folder: Path,
     client: httpx.Client,
     headers: dict[str, httpx.Headers],
-    patience: Patience,
+    patience: RetryPolicy,
     moved: Callable[[int], None],
     *,
     checksums: bool,

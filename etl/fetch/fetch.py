@@ -33,15 +33,13 @@ from homodb.etl.fetch.ensembl import (
     species_list,
 )
 from homodb.etl.fetch.record import RECORD, File, Holding, Record, is_downloaded, read_record, without_download
-from homodb.schema import transfer
-from homodb.schema.cache import cache_folder
-from homodb.schema.counted import counted
 from homodb.schema.errors import ConfigError, InputError, TransferError, UnknownSpeciesError
-from homodb.schema.files import check_folder, make_folder
+from homodb.schema.io import check_folder, make_folder, transfer
+from homodb.schema.io.http import RetryPolicy
 from homodb.schema.locks import waited
-from homodb.schema.near import near as near_names
-from homodb.schema.near import there_are
-from homodb.schema.patience import Patience
+from homodb.schema.messages import close_matches as near_names
+from homodb.schema.messages import counted
+from homodb.schema.settings import cache_folder
 from homodb.schema.species import Species
 
 T = TypeVar("T")
@@ -63,7 +61,7 @@ class Remote:
         Callback that receives each URL before its request.
     """
 
-    def __init__(self, base: str, client: httpx.Client, patience: Patience, report: Callable[[str], None]) -> None:
+    def __init__(self, base: str, client: httpx.Client, patience: RetryPolicy, report: Callable[[str], None]) -> None:
         self._base = base.rstrip("/")
         self._client, self._patience, self._report = client, patience, report
         self._listings: dict[str, dict[str, ListedFile]] = {}
@@ -258,7 +256,7 @@ def fetch_files(
     offline: bool = False,
     checksums: bool = True,
     connections: int = CONNECTIONS,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     report: Callable[[FetchProgress], None] = lambda progress: None,
 ) -> Fetch:
     """Download the files of some species and write a build config.
@@ -322,7 +320,7 @@ def fetch_files(
 
             download_files(
                 list(missing.values()), folder, most=connections, checksums=checksums,
-                patience=patience or Patience(), report=tally.moved, done=done,
+                patience=patience or RetryPolicy(), report=tally.moved, done=done,
             )  # fmt: skip
         names = [one.name for one in species]
         configured, notes = write_config(planned.config, record, folder, species)
@@ -336,7 +334,7 @@ def plan_fetch(
     species: Sequence[Species],
     *,
     offline: bool = False,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     report: Callable[[FetchProgress], None] = lambda progress: None,
 ) -> Fetch:
     """List the files of some species, and those that are missing.
@@ -365,7 +363,9 @@ def plan_fetch(
         new = [one for one in species if one in new or any(f.path not in downloaded for f in record.of([one.name]))]
     if new:
         with open_client(1) as (client, _):
-            remote = Remote(base, client, patience or Patience(), lambda url: report(FetchProgress(f"listing {url}")))
+            remote = Remote(
+                base, client, patience or RetryPolicy(), lambda url: report(FetchProgress(f"listing {url}"))
+            )
             record = add_listed_files(remote, record, new, downloaded)
     files = record.of(names)
     missing = tuple(file for file in files if file.path not in downloaded)
@@ -383,10 +383,6 @@ def fetch_folder(wanted: EnsemblConfig) -> Path:
 
 def base_url(wanted: EnsemblConfig) -> str:
     """Return the URL of the folder of releases."""
-    if wanted.division not in DIVISIONS:
-        raise ConfigError(f"unknown division {wanted.division!r}" + there_are(wanted.division, DIVISIONS))
-    if wanted.release < 1:
-        raise ConfigError(f"expected an Ensembl release of 1 or more, such as 113, got {wanted.release}")
     return (wanted.base or DIVISIONS[wanted.division][0]).rstrip("/")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from homodb.etl.fetch.ensembl import LAYOUT
 from homodb.etl.sources.text import sha256 as sha256_of
 from homodb.schema.errors import ConfigError
-from homodb.schema.files import whole_file
+from homodb.schema.io import whole_file
 
 RECORD = "fetched.json"
 

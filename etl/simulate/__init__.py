@@ -1,6 +1,6 @@
 """Simulate a clade with known truth, in the file formats of Ensembl."""
 
-from homodb.etl.simulate.annotation import Annotation, annotate_genes
+from homodb.etl.simulate.annotation import SimulatedAnnotation, annotate_genes
 from homodb.etl.simulate.calling import (
     FALSE_PAIR,
     MISSED,
@@ -25,7 +25,7 @@ from homodb.etl.simulate.proteins import (
     rate_matrix,
 )
 from homodb.etl.simulate.run import simulate
-from homodb.etl.simulate.settings import Progress, Settings, Summary
+from homodb.etl.simulate.settings import Settings, SimulationProgress, Summary
 from homodb.etl.simulate.species import SpeciesTree, species_tree
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "TYPES",
     "UNKNOWN",
     "WRONG_TYPE",
-    "Annotation",
     "Block",
     "Calls",
     "Expression",
@@ -45,10 +44,11 @@ __all__ = [
     "Genome",
     "Histories",
     "Kind",
-    "Progress",
     "ProteinPlan",
     "Role",
     "Settings",
+    "SimulatedAnnotation",
+    "SimulationProgress",
     "SpeciesTree",
     "Summary",
     "amino_acid_frequencies",

@@ -157,7 +157,7 @@ _SYNONYMS, _RETIRED = 0.3, 0.03
 
 
 @dataclass
-class Annotation:
+class SimulatedAnnotation:
     """Annotated genes: living genes in order, then additional loci.
 
     Parameters
@@ -202,7 +202,7 @@ class Annotation:
 
 def annotate_genes(
     trees: GeneTrees, tree: SpeciesTree, histories: Histories, genome: Genome, settings: Settings
-) -> Annotation:
+) -> SimulatedAnnotation:
     """Annotate all living genes, and plant the traits.
 
     Parameters
@@ -216,7 +216,7 @@ def annotate_genes(
     named, former, drifted = symbols(trees, tree, histories, settings)
     count = len(named)
     role = trees.role[histories.family]
-    annotation = Annotation(
+    annotation = SimulatedAnnotation(
         species=histories.species,
         gene=np.arange(count),
         role=role,
@@ -259,14 +259,14 @@ def _sample(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndar
     return rng.permutation(rows)[:count]
 
 
-def _named(annotation: Annotation, species: int) -> np.ndarray:
+def _named(annotation: SimulatedAnnotation, species: int) -> np.ndarray:
     """Return coding nuclear genes of a species with a symbol and no trait."""
     rows = np.flatnonzero((annotation.species == species) & (annotation.role == Role.CODING))
     plain = [row for row in rows.tolist() if annotation.symbol[row] and not annotation.planted[row]]
     return np.array(plain, np.int64)
 
 
-def _share_symbols(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
+def _share_symbols(annotation: SimulatedAnnotation, settings: Settings, rng: np.random.Generator) -> None:
     for species in np.unique(annotation.species):
         sampled = _sample(_named(annotation, species), settings.shared_symbols, rng)
         others = rng.permutation(np.setdiff1d(_named(annotation, species), sampled))[: len(sampled)]
@@ -276,7 +276,7 @@ def _share_symbols(annotation: Annotation, settings: Settings, rng: np.random.Ge
             annotation.planted[other].append("shared_symbol")
 
 
-def _clash(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
+def _clash(annotation: SimulatedAnnotation, settings: Settings, rng: np.random.Generator) -> None:
     for species in np.unique(annotation.species):
         sampled = _sample(_named(annotation, species), settings.alias_clashes, rng)
         others = rng.permutation(np.setdiff1d(_named(annotation, species), sampled))[: len(sampled)]
@@ -287,7 +287,9 @@ def _clash(annotation: Annotation, settings: Settings, rng: np.random.Generator)
         annotation.synonyms += [(int(row), f"{annotation.symbol[row]}-OLD{1 + row % 3}") for row in plain]
 
 
-def _alternate(annotation: Annotation, tree: SpeciesTree, settings: Settings, rng: np.random.Generator) -> None:
+def _alternate(
+    annotation: SimulatedAnnotation, tree: SpeciesTree, settings: Settings, rng: np.random.Generator
+) -> None:
     """Copy some genes to haplotypes of their chromosome, with their own IDs."""
     sampled = [
         _sample(_named(annotation, index), min(1.0, settings.alternate_loci * member.alternates), rng)
@@ -299,7 +301,7 @@ def _alternate(annotation: Annotation, tree: SpeciesTree, settings: Settings, rn
     annotation.primary[annotation.alternates] = False
 
 
-def _split_models(annotation: Annotation, settings: Settings, rng: np.random.Generator) -> None:
+def _split_models(annotation: SimulatedAnnotation, settings: Settings, rng: np.random.Generator) -> None:
     """Split the models of some genes; the second part has no symbol."""
     sampled = [_sample(_named(annotation, one), settings.split_models, rng) for one in np.unique(annotation.species)]
     rows = np.concatenate(sampled)
@@ -314,7 +316,7 @@ def _split_models(annotation: Annotation, settings: Settings, rng: np.random.Gen
 
 
 def _append(
-    annotation: Annotation, rows: np.ndarray, regions: list[str], trait: str, named: list[str | None]
+    annotation: SimulatedAnnotation, rows: np.ndarray, regions: list[str], trait: str, named: list[str | None]
 ) -> np.ndarray:
     """Append copies of rows with other regions and symbols, and return them."""
     before = len(annotation.symbol)
@@ -328,7 +330,7 @@ def _append(
     return np.arange(before, before + len(rows))
 
 
-def _identify(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
+def _identify(annotation: SimulatedAnnotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
     """Assign stable IDs whose order is unrelated to orthology."""
     annotation.version = rng.integers(1, 20, len(annotation.symbol))
     annotation.stable_id = [""] * len(annotation.symbol)
@@ -339,7 +341,7 @@ def _identify(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generato
             annotation.stable_id[row] = f"{member.prefix}G{number:011d}"
 
 
-def _retire(annotation: Annotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
+def _retire(annotation: SimulatedAnnotation, tree: SpeciesTree, rng: np.random.Generator) -> None:
     for index, member in enumerate(tree.members):
         rows = _sample(np.flatnonzero((annotation.species == index) & annotation.primary), _RETIRED, rng)
         for number, row in enumerate(rows.tolist()):

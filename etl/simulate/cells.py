@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from homodb.etl.simulate.annotation import Annotation
+from homodb.etl.simulate.annotation import SimulatedAnnotation
 from homodb.etl.simulate.families import GeneTrees, Kind, Role
 from homodb.etl.simulate.histories import Histories, ancestor_name, by_level
 from homodb.etl.simulate.layout import Layout
@@ -191,7 +191,9 @@ class CellDesign:
         return soup
 
 
-def design_cells(species: int, annotation: Annotation, expression: Expression, settings: Settings) -> CellDesign:
+def design_cells(
+    species: int, annotation: SimulatedAnnotation, expression: Expression, settings: Settings
+) -> CellDesign:
     """Draw the cells of a species and the columns of its matrix.
 
     Parameters
@@ -226,7 +228,7 @@ def design_cells(species: int, annotation: Annotation, expression: Expression, s
     return CellDesign(types, donors, depth, ambient, rows, _names(rows, annotation), profile)
 
 
-def _names(rows: np.ndarray, annotation: Annotation) -> list[str]:
+def _names(rows: np.ndarray, annotation: SimulatedAnnotation) -> list[str]:
     """Name columns by symbol or stable ID; repeats get numbers, as in scanpy."""
     repeats: dict[str, int] = {}
     names = []
@@ -276,7 +278,7 @@ def draw_counts(
 def write_cells(
     species: int,
     tree: SpeciesTree,
-    annotation: Annotation,
+    annotation: SimulatedAnnotation,
     expression: Expression,
     layout: Layout,
     settings: Settings,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from homodb.etl.simulate.annotation import Annotation
+from homodb.etl.simulate.annotation import SimulatedAnnotation
 from homodb.etl.simulate.calling import Calls, is_confident
 from homodb.etl.simulate.families import Role
 from homodb.etl.simulate.genome import DISTANT, Genome, conserved_order, in_alignment
@@ -30,7 +30,7 @@ def called_table(
     histories: Histories,
     tree: SpeciesTree,
     genome: Genome,
-    annotation: Annotation,
+    annotation: SimulatedAnnotation,
     settings: Settings,
 ) -> pl.DataFrame:
     """Return the called orthologs with their scores.
@@ -85,7 +85,7 @@ def called_table(
 
 
 def other_homologies(
-    histories: Histories, annotation: Annotation, identity: np.ndarray, called: pl.DataFrame
+    histories: Histories, annotation: SimulatedAnnotation, identity: np.ndarray, called: pl.DataFrame
 ) -> pl.DataFrame:
     """Return the paralogs of each species and the parts of split models.
 
@@ -124,8 +124,8 @@ def other_homologies(
 
 
 def write_compara(
-    homologies: pl.DataFrame, tree: SpeciesTree, annotation: Annotation, transcripts: Transcripts, layout: Layout,
-    settings: Settings,
+    homologies: pl.DataFrame, tree: SpeciesTree, annotation: SimulatedAnnotation,
+    transcripts: Transcripts, layout: Layout, settings: Settings,
 ) -> None:  # fmt: skip
     """Write the Compara dumps, each pair of species into the file of one.
 
@@ -173,7 +173,7 @@ def write_compara(
             write_table(layout.compara(index, kind), frame.select(_COMPARA), null="NULL")
 
 
-def _product(annotation: Annotation, transcripts: Transcripts) -> pl.Series:
+def _product(annotation: SimulatedAnnotation, transcripts: Transcripts) -> pl.Series:
     """Return the canonical protein of each gene, or else its transcript."""
     return pl.Series(
         [
@@ -183,7 +183,7 @@ def _product(annotation: Annotation, transcripts: Transcripts) -> pl.Series:
     )
 
 
-def write_biomart(called: pl.DataFrame, tree: SpeciesTree, annotation: Annotation, layout: Layout) -> None:
+def write_biomart(called: pl.DataFrame, tree: SpeciesTree, annotation: SimulatedAnnotation, layout: Layout) -> None:
     """Write a BioMart export for each pair of species.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from homodb.etl.simulate.annotation import FIRST_NUMBER, Annotation
+from homodb.etl.simulate.annotation import FIRST_NUMBER, SimulatedAnnotation
 from homodb.etl.simulate.families import GeneTrees
 from homodb.etl.simulate.histories import Histories
 from homodb.etl.simulate.layout import ASSEMBLY, Layout, open_gzip
@@ -122,7 +122,7 @@ class ProteomeWriter:
         trees: GeneTrees,
         tree: SpeciesTree,
         histories: Histories,
-        annotation: Annotation,
+        annotation: SimulatedAnnotation,
         settings: Settings,
     ) -> None:
         self.trees, self.tree, self.histories, self.annotation = trees, tree, histories, annotation

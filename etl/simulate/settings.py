@@ -1,42 +1,26 @@
-"""What a simulation is asked for: sizes and rates, checked; what it reports; and its streams of random numbers."""
+"""Define the settings of a simulation, its progress, and its streams of random numbers."""
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, StrictFloat, StrictInt
 
 from homodb.etl.simulate.species import MEMBERS
-from homodb.schema.errors import ConfigError
-from homodb.schema.near import there_are
+from homodb.schema.models import FrozenModel
 
-#: Sizes as (least, most).
-SIZES = {
-    "species": (2, len(MEMBERS)),
-    "genes": (20, 100_000),
-    "cells": (0, 10_000_000),
-    "seed": (0, 2**63 - 1),
-    "donors": (1, 1_000),
-    "cell_types": (1, 100),
-}
-
-#: Settings that are probabilities or shares, and so at most 1.
-SHARES = (
-    "missed", "split", "wrong_type", "false_pairs", "symbol_drift", "shared_symbols", "alias_clashes",
-    "alternate_loci", "split_models", "unknown_residues", "non_coding", "ambient", "dropout", "missing_genes",
-)  # fmt: skip
-
-#: Rates above this are impossible: gene families would grow without bound within a few million years.
-_HIGHEST_RATE = 0.05
+Share = Annotated[StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
+#: Above this rate of events per million years gene families would grow without bound.
+Rate = Annotated[StrictFloat, Field(ge=0, le=0.05, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(FrozenModel):
     """Sizes and rates of a simulation.
 
     Parameters
@@ -86,85 +70,61 @@ class Settings:
         Share of annotated genes that the cells' matrix lacks.
     """
 
-    species: int = 3
-    genes: int = 2_000
-    cells: int = 3_000
-    seed: int = 1
-    duplication: float = 0.0002
-    loss: float = 0.00035
-    birth: float = 0.00007
-    bursts: float = 0.00016
-    substitution: float = 0.0014
-    indels: float = 0.06
-    missed: float = 0.03
-    split: float = 0.1
-    wrong_type: float = 0.01
-    false_pairs: float = 0.005
-    symbol_drift: float = 0.04
-    shared_symbols: float = 0.003
-    alias_clashes: float = 0.005
-    alternate_loci: float = 0.01
-    split_models: float = 0.002
-    unknown_residues: float = 0.02
-    non_coding: float = 0.1
-    donors: int = 3
-    cell_types: int = 8
-    ambient: float = 0.05
-    dropout: float = 0.3
-    dispersion: float = 0.3
-    expression_drift: float = 0.2
-    missing_genes: float = 0.02
+    species: Annotated[StrictInt, Field(ge=2, le=len(MEMBERS))] = 3
+    genes: Annotated[StrictInt, Field(ge=20, le=100_000)] = 2_000
+    cells: Annotated[StrictInt, Field(ge=0, le=10_000_000)] = 3_000
+    seed: Annotated[StrictInt, Field(ge=0, le=2**63 - 1)] = 1
+    duplication: Rate = 0.0002
+    loss: Rate = 0.00035
+    birth: Rate = 0.00007
+    bursts: Rate = 0.00016
+    substitution: Rate = 0.0014
+    indels: Share = 0.06
+    missed: Share = 0.03
+    split: Share = 0.1
+    wrong_type: Share = 0.01
+    false_pairs: Share = 0.005
+    symbol_drift: Share = 0.04
+    shared_symbols: Share = 0.003
+    alias_clashes: Share = 0.005
+    alternate_loci: Share = 0.01
+    split_models: Share = 0.002
+    unknown_residues: Share = 0.02
+    non_coding: Share = 0.1
+    donors: Annotated[StrictInt, Field(ge=1, le=1_000)] = 3
+    cell_types: Annotated[StrictInt, Field(ge=1, le=100)] = 8
+    ambient: Share = 0.05
+    dropout: Share = 0.3
+    dispersion: Annotated[StrictFloat, Field(ge=0, le=100, allow_inf_nan=False)] = 0.3
+    expression_drift: Annotated[StrictFloat, Field(ge=0, le=5, allow_inf_nan=False)] = 0.2
+    missing_genes: Share = 0.02
 
     @classmethod
-    def read(cls, written: Sequence[str], **sizes: int) -> Settings:
-        """Read settings written as ``name=value``.
+    def parse(cls, assignments: Sequence[str], **sizes: int) -> Settings:
+        """Parse settings written as ``name=value``.
 
         Parameters
         ----------
-        written
-            Such texts.
+        assignments
+            The texts.
         **sizes
-            Settings that are known already.
+            Settings that need no parsing.
 
         Raises
         ------
         ConfigError
-            If a name means no setting, or its value is no number. :meth:`check` looks at bounds.
+            If there is no such setting, or a value is not a number within its bounds.
 
         Examples
         --------
-        >>> Settings.read(["missed=0.1", "donors=2"], genes=500).missed
+        >>> Settings.parse(["missed=0.1", "donors=2"], genes=500).missed
         0.1
         """
-        known = [field.name for field in fields(cls)]
         values: dict[str, Any] = dict(sizes)
-        for text in written:
-            name, _, value = text.partition("=")
-            if name not in known:
-                raise ConfigError(f"there is no setting {name!r}" + there_are(name, known))
-            try:
-                values[name] = int(value) if name in SIZES else float(value)
-            except ValueError as error:
-                raise ConfigError(f"{name} is {value!r}, wanted a number, as in {name}=0.1") from error
+        for assignment in assignments:
+            name, _, value = assignment.partition("=")
+            values[name] = _number(value)
         return cls(**values)
-
-    def check(self) -> None:
-        """Refuse impossible sizes and rates.
-
-        Raises
-        ------
-        ConfigError
-            For the first setting that is out of bounds.
-        """
-        for name, (least, largest) in SIZES.items():
-            size = getattr(self, name)
-            if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= largest:
-                raise ConfigError(f"{name} is {size!r}, wanted a whole number from {least:,} to {largest:,}")
-        highest = dict.fromkeys(SHARES, 1.0) | {"indels": 1.0, "dispersion": 100.0, "expression_drift": 5.0}
-        for name in (field.name for field in fields(self) if field.name not in SIZES):
-            value, most = getattr(self, name), highest.get(name, _HIGHEST_RATE)
-            if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= most:
-                raise ConfigError(f"{name} is {value!r}, wanted a number from 0 to {most:g}")
 
     def stream(self, *names: str | int) -> np.random.Generator:
         """Return the stream of random numbers of one part of the work, the same whatever else was drawn."""
@@ -172,8 +132,16 @@ class Settings:
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
 
+def _number(text: str) -> int | float | str:
+    """Return the number that a text is; a text that is not a number is left to the model."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
+
+
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SimulationProgress:
     """How far a simulation has come: the step, and how much of how much of it is done."""
 
     step: str

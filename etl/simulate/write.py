@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import polars as pl
 
-from homodb.etl.simulate.annotation import Annotation
+from homodb.etl.simulate.annotation import SimulatedAnnotation
 from homodb.etl.simulate.calling import ERRORS, Calls
 from homodb.etl.simulate.histories import TYPES, Histories, ancestor_name, family_name
 from homodb.etl.simulate.layout import ASSEMBLY, Layout, open_gzip, write_table
@@ -24,7 +22,7 @@ _ANY = "0123456789" + _LETTERS
 _UNIPROT = ("0123456789", _ANY, _ANY, _LETTERS, "0123456789", _ANY, _ANY)
 
 
-def write_annotation(species: int, annotation: Annotation, transcripts: Transcripts, layout: Layout) -> None:
+def write_annotation(species: int, annotation: SimulatedAnnotation, transcripts: Transcripts, layout: Layout) -> None:
     """Write the GTF of a species: genes, transcripts, and one exon each.
 
     Parameters
@@ -70,7 +68,7 @@ def write_annotation(species: int, annotation: Annotation, transcripts: Transcri
 
 
 def write_names(
-    species: int, annotation: Annotation, transcripts: Transcripts, layout: Layout, settings: Settings
+    species: int, annotation: SimulatedAnnotation, transcripts: Transcripts, layout: Layout, settings: Settings
 ) -> None:
     """Write cross-references, synonyms and stable-ID history of a species.
 
@@ -199,7 +197,7 @@ def write_configs(layout: Layout, tree: SpeciesTree, settings: Settings) -> None
     compara += ["[embedding]", 'model = "kmer"']
     for name, lines in (("release.toml", compara), ("biomart.toml", biomart)):
         layout.folder.joinpath(name).write_text("\n".join([*lines, ""]), "utf-8")
-    rows = "\n".join(f"| {key} | {value} |" for key, value in asdict(settings).items())
+    rows = "\n".join(f"| {key} | {value} |" for key, value in settings.model_dump().items())
     text = _README.format(seed=settings.seed, assembly=ASSEMBLY, tree=tree.newick(), settings=rows)
     layout.folder.joinpath("README.md").write_text(text, "utf-8")
 
@@ -221,7 +219,7 @@ def write_truth(
     calls: Calls,
     identity: np.ndarray,
     histories: Histories,
-    annotation: Annotation,
+    annotation: SimulatedAnnotation,
     tree: SpeciesTree,
     expressed_as: list[str],
     layout: Layout,

@@ -29,9 +29,9 @@ from homodb.etl.sources.records import (
     to_arrow,
 )
 from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
+from homodb.schema.enums import HomologyType
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
-from homodb.schema.strategies import HomologyType
 
 #: Reason for skipping rows of a used type.
 OTHER_PAIRS = "other pairs of species"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 import pyarrow as pa
 
-from homodb.schema.strategies import ORTHOLOG_TYPES, HomologyType
+from homodb.schema.enums import ORTHOLOG_TYPES, HomologyType
 
 #: A gene of one source, with a stable ID, a symbol, or both.
 GENES = pa.schema(

@@ -13,14 +13,14 @@ from homodb.etl.strategies.ens_o2o import ens_o2o
 from homodb.etl.strategies.hl_o2o import hl_o2o
 from homodb.etl.strategies.hm_o2o import hm_o2o
 from homodb.etl.strategies.lm_o2o import lm_o2o
-from homodb.schema.strategies import Strategy as Name
+from homodb.schema.enums import Strategy
 
 _ENSEMBL = "Ensembl Compara, https://www.ensembl.org/info/genome/compara/homology_method.html"
 _PLLM = "pLLM-cross-species-integration, https://github.com/KKzhongyi/pLLM-cross-species-integration"
 
 
 @dataclass(frozen=True)
-class Strategy:
+class StrategyRule:
     """One way to derive a mapping.
 
     Parameters
@@ -37,7 +37,7 @@ class Strategy:
         Whether it rests on embeddings.
     """
 
-    name: Name
+    name: Strategy
     summary: str
     reference: str
     function: Callable[[Evidence, Parameters], pl.DataFrame]
@@ -45,9 +45,11 @@ class Strategy:
 
 
 STRATEGIES = (
-    Strategy(Name.ENS_M2M, "every ortholog pair that Ensembl has", _ENSEMBL, ens_m2m, embedding=False),
-    Strategy(Name.ENS_O2O, "Ensembl's one-to-one orthologs", _ENSEMBL, ens_o2o, embedding=False),
-    Strategy(Name.HM_O2O, "greedy over ENS_M2M by confidence and identity", _PLLM, hm_o2o, embedding=False),
-    Strategy(Name.LM_O2O, "mutual best hits of gene embeddings", _PLLM, lm_o2o, embedding=True),
-    Strategy(Name.HL_O2O, "greedy over HM_O2O and LM_O2O by both kinds of evidence", _PLLM, hl_o2o, embedding=True),
+    StrategyRule(Strategy.ENS_M2M, "every ortholog pair that Ensembl has", _ENSEMBL, ens_m2m, embedding=False),
+    StrategyRule(Strategy.ENS_O2O, "Ensembl's one-to-one orthologs", _ENSEMBL, ens_o2o, embedding=False),
+    StrategyRule(Strategy.HM_O2O, "greedy over ENS_M2M by confidence and identity", _PLLM, hm_o2o, embedding=False),
+    StrategyRule(Strategy.LM_O2O, "mutual best hits of gene embeddings", _PLLM, lm_o2o, embedding=True),
+    StrategyRule(
+        Strategy.HL_O2O, "greedy over HM_O2O and LM_O2O by both kinds of evidence", _PLLM, hl_o2o, embedding=True
+    ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from homodb.etl.evidence import Evidence
-from homodb.schema.greedy import greedy
+from homodb.schema.one_to_one import greedy
 
 #: Columns of a strategy's answer; the build adds species, strategy, evidence class and embedding.
 COLUMNS = {

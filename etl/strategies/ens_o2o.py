@@ -6,7 +6,7 @@ import polars as pl
 
 from homodb.etl.evidence import Evidence, Parameters
 from homodb.etl.strategies.candidates import finished, homologies
-from homodb.schema.strategies import HomologyType
+from homodb.schema.enums import HomologyType
 
 
 def ens_o2o(evidence: Evidence, parameters: Parameters) -> pl.DataFrame:

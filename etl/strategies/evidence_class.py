@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from homodb.schema.strategies import EvidenceClass
+from homodb.schema.enums import EvidenceClass
 
 
 def classified(rows: pl.DataFrame, ensembl: pl.DataFrame, lm: pl.DataFrame) -> pl.DataFrame:

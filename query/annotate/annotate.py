@@ -4,20 +4,128 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.annotate.options import read_choices
-from homodb.query.annotate.outcome import account, with_results
-from homodb.query.annotate.read import prepare
+import numpy as np
+import polars as pl
+
+from homodb.query.annotate.labels import UNKNOWN, expand_to_all_cells, mask_low_confidence, one_side_only
+from homodb.query.annotate.options import Choices, read_choices
+from homodb.query.annotate.read import AnnotationInput, prepare
 from homodb.query.annotate.result import Annotation
-from homodb.query.annotate.unknown import below
-from homodb.query.release import Release, open_release
+from homodb.query.annotate.task import Labelled
+from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store
+from homodb.query.integrate import read_vector_options
+from homodb.query.release import ReleaseFile, use_release
+from homodb.schema.enums import Strategy
+from homodb.schema.errors import AnnotationError, OutputError, VectorsError
+from homodb.schema.io import check_folder, check_there, make_folder
 from homodb.schema.species import Species
-from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
     import anndata
+
+#: Entry of ``uns["homodb"]`` that tells of annotations, by the column that they made.
+ENTRY = "annotation"
+
+_PACKAGES = ("homodb", "anndata", "numpy", "scipy")
+
+
+def account(prepared: AnnotationInput, found: Labelled, choices: Choices, release: str) -> Annotation:
+    """Say what was done.
+
+    Parameters
+    ----------
+    prepared, found, choices
+        The task, what the method gave, and how it was asked.
+    release
+        Version of the release.
+    """
+    from importlib.metadata import version
+
+    task = prepared.task
+    empty = int((~prepared.used).sum())
+    notes = list(prepared.notes)
+    if empty:
+        left = "have no number" if choices.numeric else f"are labelled {UNKNOWN}"
+        notes.append(f"{empty:,} cells of the query have no count of a known gene: they {left}")
+    size = np.bincount(task.reference.label[task.reference.label >= 0], minlength=len(task.labels))
+    only = None
+    if prepared.query_named is not None and not choices.numeric:
+        only = one_side_only(prepared.query_named, prepared.reference_named)
+    return Annotation(
+        label=choices.label, key=choices.key, method=choices.method, strategy=task.all_pairs.strategy, release=release,
+        source=task.query.species.common_name, target=task.reference.species.common_name,
+        parameters=dict(choices.parameters), settings=choices.told(), cells=len(prepared.used), empty=empty,
+        unknown=empty + int(found.unknown.sum()),
+        reference_labels={name: int(cells) for name, cells in zip(task.labels, size.tolist(), strict=True) if cells},
+        found=_found(found, task.labels), numbers=_numbers(prepared, found), only=only, told=found.told,
+        tables=found.tables, versions={one: version(one) for one in _PACKAGES}, notes=tuple(notes),
+    )  # fmt: skip
+
+
+def with_results(
+    query: anndata.AnnData, prepared: AnnotationInput, found: Labelled, told: Annotation
+) -> anndata.AnnData:
+    """Return a copy of the query with the results; see :func:`homodb.annotate` for where they stand."""
+    import pandas as pd
+
+    held = in_memory(query)
+    result = held.copy() if held is query else held
+    rows = np.flatnonzero(prepared.used)
+    cells = len(prepared.used)
+    if found.number is None:
+        label = np.full(cells, -1, np.int64)
+        label[rows] = found.label
+        names = [name for code, name in enumerate(prepared.task.labels) if (label == code).any()]
+        text = np.array([*prepared.task.labels, UNKNOWN], object)[label]
+        result.obs[told.column] = pd.Categorical(
+            text, categories=[*names, *([UNKNOWN] if (label < 0).any() and UNKNOWN not in names else [])]
+        )
+    else:
+        result.obs[told.column] = expand_to_all_cells(cells, rows, found.number)
+    sureness = ("confidence", found.confidence) if found.spread is None else ("spread", found.spread)
+    for name, values in (sureness, ("distance", found.distance)):
+        result.obs[f"{told.column}_{name}"] = expand_to_all_cells(cells, rows, values)
+    if prepared.query_named is not None:
+        seen = np.zeros(cells, np.bool_)
+        seen[rows] = prepared.task.query.known if found.seen is None else found.seen
+        result.obs[f"{told.column}_seen"] = seen
+    own = deepcopy(result.uns.get("homodb", {}))
+    own[ENTRY] = {**own.get(ENTRY, {}), told.column: told.uns()}
+    result.uns["homodb"] = own
+    return result
+
+
+def _found(found: Labelled, labels: tuple[str, ...]) -> pl.DataFrame:
+    """Return what was found of each label."""
+    names = np.array([*labels, None], object)
+    given = pl.DataFrame({
+        "label": pl.Series(names[found.label].tolist(), dtype=pl.String),
+        "confidence": np.asarray(found.confidence, np.float64), "distance": np.asarray(found.distance, np.float64),
+    })  # fmt: skip
+    return (
+        given.drop_nulls("label").group_by("label")
+        .agg(cells=pl.len(), confidence=pl.col("confidence").mean(), distance=pl.col("distance").mean())
+        .sort("cells", "label", descending=[True, False])
+    )  # fmt: skip
+
+
+def _numbers(prepared: AnnotationInput, found: Labelled) -> pl.DataFrame | None:
+    """Return how numbers are spread over the query's cells and over the reference's."""
+    if found.number is None or prepared.task.reference.number is None:
+        return None
+    rows: list[dict[str, Any]] = []
+    for side, values in (("query", found.number), ("reference", prepared.task.reference.number)):
+        there = values[np.isfinite(values)]
+        ends = np.quantile(there, [0, 0.25, 0.5, 0.75, 1]).tolist() if len(there) else [float("nan")] * 5
+        rows.append({"side": side, "cells": len(there), **dict(zip(_QUANTILES, ends, strict=True))})
+    return pl.DataFrame(rows)
+
+
+_QUANTILES = ("least", "lower_quartile", "median", "upper_quartile", "greatest")
 
 
 def annotate(
@@ -92,7 +200,7 @@ def annotate_with_report(
     vectors: str | Sequence[str] = (),
     embedding: str | None = None,
     numeric: bool = False,
-    release: str | Path | Release | None = None,
+    release: str | Path | ReleaseFile | None = None,
     key: str = "homodb",
     seed: int = 42,
     report: Callable[[str], None] = lambda step: None,
@@ -123,7 +231,7 @@ def annotate_with_report(
         Entry of obsm with coordinates, and columns of obs for cell sentences.
     vectors, embedding
         Tables of gene vectors in place of the release's, ``FILE`` or ``SPECIES=FILE`` each (see
-        :mod:`homodb.query.annotate.vectors`), or which of its embeddings.
+        :mod:`homodb.query.integrate.protein_space`), or which of its embeddings.
     numeric
         Whether the column holds numbers (an age, a pseudotime), to be carried as such; methods ``knn``, ``tron`` and
         ``protein`` do. ``obs`` then gets ``<label>_homodb_spread``, the standard deviation among the neighbours or
@@ -147,8 +255,88 @@ def annotate_with_report(
         "embedding": embedding, "numeric": numeric, "key": key, "seed": seed, "parameters": parameters, **more,
     })  # fmt: skip
     with ExitStack() as stack:
-        opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+        opened = stack.enter_context(use_release(release))
         prepared = prepare(opened, query, reference, choices, report)
-        found = below(choices.chosen.run(prepared.task), unknown_below)
+        found = mask_low_confidence(choices.chosen.run(prepared.task), unknown_below)
         told = account(prepared, found, choices, opened.version)
     return with_results(query, prepared, found, told), told
+
+
+#: What is no choice of how to annotate.
+_APART = ("method", "release", "report")
+
+
+def annotate_files(
+    query: str | Path,
+    reference: str | Path,
+    output: str | Path,
+    *,
+    label: str,
+    tables: Path | None = None,
+    **choices: Any,
+) -> Annotation:
+    """Annotate the cells of a file from those of another.
+
+    Parameters
+    ----------
+    query, reference
+        Files of cells (h5ad or zarr).
+    output
+        The file to write: the query with the results. It appears whole or not at all.
+    label
+        Column of the reference's obs with cell types.
+    tables
+        Folder to write longer results of the method to, one tab-separated file each.
+    **choices
+        See :func:`homodb.query.annotate.annotate.annotate_with_report`.
+
+    Returns
+    -------
+    Annotation
+        What was done.
+
+    Raises
+    ------
+    OutputError
+        If the output is one of the files, or cannot be written.
+    VectorsError
+        If a table of vectors is not there.
+    TranslationError
+        If a file is not there, or is no AnnData.
+    AnnotationError
+        As :func:`homodb.annotate` raises it; what was chosen is checked before anything is read.
+    """
+    target = Path(output)
+    check_cells_output(target, Path(query), Path(reference))
+    chosen = read_choices(
+        label, choices.get("method", "knn"), {name: value for name, value in choices.items() if name not in _APART}
+    )
+    check_there(None if chosen.labels is None else Path(chosen.labels), error=AnnotationError)
+    check_there(*read_vector_options(chosen.vectors).values(), error=VectorsError)
+    if tables is not None:
+        check_folder(tables)
+    result, told = annotate_with_report(
+        read_anndata(Path(query)), read_anndata(Path(reference)), label=label, **choices
+    )
+    choices.get("report", lambda step: None)("writing")
+    with atomic_output(target) as partial:
+        store.write_whole(result, partial)
+    if tables is not None:
+        write_tables(told, tables)
+    return told
+
+
+def write_tables(told: Annotation, folder: Path) -> None:
+    """Write the longer results, ``<name>.tsv`` each.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    make_folder(folder)
+    try:
+        for name, table in told.tables.items():
+            table.write_csv(folder / f"{name.replace(' ', '_')}.tsv", separator="\t")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error

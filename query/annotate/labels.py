@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from homodb.query.text_files import lines_of
+from homodb.query.annotate.task import Labelled
+from homodb.query.cells import lines_of
 from homodb.schema.errors import AnnotationError, InputError, Problem
-from homodb.schema.near import near
+from homodb.schema.messages import close_matches
 
 #: Header of the file, and the sides that its third column may name.
 COLUMNS = ("label", "means", "side")
@@ -110,7 +113,42 @@ def one_side_only(query: Sequence[str | None], reference: Sequence[str | None]) 
     for side, other in (SIDES, SIDES[::-1]):
         for label, cells in sorted(counts[side].items()):
             if label not in counts[other]:
-                close = near(label, sorted(counts[other]), cutoff=_ALIKE)
+                close = close_matches(label, sorted(counts[other]), cutoff=_ALIKE)
                 rows.append((label, side, cells, close[0] if close else None))
     schema = {"label": pl.String, "side": pl.String, "cells": pl.Int64, "alike": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+#: What stands in obs for a cell without a label.
+UNKNOWN = "unknown"
+
+
+def mask_low_confidence(found: Labelled, least: float | None) -> Labelled:
+    """Take the label from cells whose confidence is below a threshold; their confidence and distance stay.
+
+    Parameters
+    ----------
+    found
+        What a method gave.
+    least
+        The threshold; None for none. One that was found on the reference does not carry across species: find it by
+        leaving a type out (``homodb evaluate --reference``).
+    """
+    if least is None:
+        return found
+    return replace(found, label=np.where(found.confidence < least, -1, found.label))
+
+
+def expand_to_all_cells(
+    n_cells: int, rows: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the values of some cells as those of all, NaN for the others.
+
+    Examples
+    --------
+    >>> among(3, np.array([2, 0]), np.array([0.5, 1.0])).tolist()
+    [1.0, nan, 0.5]
+    """
+    every = np.full(n_cells, np.nan)
+    every[rows] = values
+    return every

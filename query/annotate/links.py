@@ -7,22 +7,26 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from homodb.query.annotate.task import Links, Side
-from homodb.query.pairs import Pair, choose_strategy, find_pair
-from homodb.query.release import Release
-from homodb.query.translate.mapping import COLUMNS, map_genes, settled
-from homodb.query.translate.measured import GREEDY
-from homodb.query.translate.options import OneToMany, Options, read_options
+from homodb.query.annotate.task import OrthologyLinks
+from homodb.query.cells import SpeciesCells
+from homodb.query.genes import Pair, choose_strategy, find_pair
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import COLUMNS, GREEDY, OneToMany, Options, map_genes, read_options, settled
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError
-from homodb.schema.strategies import Strategy
 
 #: What the strategy of two sides of one species is called.
 SAME_SPECIES = "same species"
 
 
 def find_links(
-    release: Release, query: Side, reference: Side, *, strategy: str | Strategy | None, evidence: str | None
-) -> tuple[Links, Links, tuple[str, ...]]:
+    release: ReleaseFile,
+    query: SpeciesCells,
+    reference: SpeciesCells,
+    *,
+    strategy: str | Strategy | None,
+    evidence: str | None,
+) -> tuple[OrthologyLinks, OrthologyLinks, tuple[str, ...]]:
     """Find the pairs that link measured genes of the query to measured genes of the reference.
 
     Parameters
@@ -75,14 +79,14 @@ def find_links(
     return _checked(made[0], query, reference), made[1], (*notes, *more)
 
 
-def no_links() -> Links:
+def no_links() -> OrthologyLinks:
     """Return no pairs at all, for methods that need none."""
     none = np.empty(0, np.int64)
-    return Links(none, none, np.empty(0), (), "none")
+    return OrthologyLinks(none, none, np.empty(0), (), "none")
 
 
 def _rows(
-    pair: Pair, chosen: list[Strategy], options: Options, query: Side, reference: Side
+    pair: Pair, chosen: list[Strategy], options: Options, query: SpeciesCells, reference: SpeciesCells
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     present, wanted = query.genes.tolist(), frozenset(reference.genes.tolist())
     if len(chosen) == 1:
@@ -101,13 +105,19 @@ def _rows(
 
 
 def _links(
-    query: Side, reference: Side, source: object, target: object, weight: object, evidence: list[str], name: str
-) -> Links:
+    query: SpeciesCells,
+    reference: SpeciesCells,
+    source: object,
+    target: object,
+    weight: object,
+    evidence: list[str],
+    name: str,
+) -> OrthologyLinks:
     """Return pairs of genes as pairs of columns, by the reference's column."""
     one = np.searchsorted(query.genes, np.asarray(source, np.int64)).astype(np.int64)
     two = np.searchsorted(reference.genes, np.asarray(target, np.int64)).astype(np.int64)
     order = np.lexsort((one, two))
-    return Links(
+    return OrthologyLinks(
         one[order],
         two[order],
         np.asarray(weight, np.float64)[order],
@@ -116,7 +126,7 @@ def _links(
     )
 
 
-def _checked(links: Links, query: Side, reference: Side) -> Links:
+def _checked(links: OrthologyLinks, query: SpeciesCells, reference: SpeciesCells) -> OrthologyLinks:
     if len(links.query):
         return links
     raise AnnotationError(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.annotate.among import among
-from homodb.query.integrate.nearest import Nearest, nearest
-from homodb.query.integrate.principal import unit_rows
-from homodb.query.ranges import Range
+from homodb.query.annotate.labels import expand_to_all_cells
+from homodb.query.annotate.task import AnnotationTask, Labelled
+from homodb.query.integrate import Nearest, nearest, unit_rows
 from homodb.schema.errors import AnnotationError
+from homodb.schema.options import Bounds
 
 #: Up to so many reference cells all are compared; beyond, an index finds candidates.
 EXACT = 50_000
@@ -22,11 +24,11 @@ _ROWS = 4096
 WEIGHTS = ("distance", "uniform")
 
 #: How many neighbours may vote.
-NEIGHBORS = Range(1, 10_000)
+NEIGHBORS = Bounds(1, 10_000)
 
 
 @dataclass(frozen=True)
-class Votes:
+class NeighborVotes:
     """What the neighbours say of each cell.
 
     Parameters
@@ -71,7 +73,7 @@ def vote(
     weights: str = "distance",
     balanced: bool = False,
     exact: int = EXACT,
-) -> Votes:
+) -> NeighborVotes:
     """Label cells by their nearest reference cells.
 
     Parameters
@@ -117,7 +119,7 @@ def vote(
     share = total.reshape(len(said), n_labels)
     label = np.full(near.n_queries, -1, np.int64)
     label[near.placed] = share.argmax(axis=1)
-    return Votes(label, near.spread_out(share.max(axis=1) / share.sum(axis=1)), near.spread_out(near.nearest))
+    return NeighborVotes(label, near.spread_out(share.max(axis=1) / share.sum(axis=1)), near.spread_out(near.nearest))
 
 
 def average(
@@ -169,7 +171,7 @@ class _Near:
 
     def spread_out(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return values of the placed cells as those of all, NaN for cells that lie nowhere."""
-        return among(self.n_queries, self.placed, values)
+        return expand_to_all_cells(self.n_queries, self.placed, values)
 
 
 def _neighbors(points: npt.ArrayLike, queries: npt.ArrayLike, k: int, weights: str, exact: int) -> _Near:
@@ -234,3 +236,46 @@ def _candidates(points: npt.NDArray[np.float32], queries: npt.NDArray[np.float32
     index.add(np.arange(len(points)), points, threads=1)
     found = index.search(queries, k)
     return np.atleast_2d(found.keys).astype(np.int64).reshape(len(queries), -1)
+
+
+def labelled_by_nearest(
+    task: AnnotationTask, reference: npt.NDArray[Any], query: npt.NDArray[Any], told: Mapping[str, Any]
+) -> Labelled:
+    """Label the query's cells by their nearest reference cells in a space of both.
+
+    Parameters
+    ----------
+    task
+        Its parameters are ``k``, ``weights`` and, for labels, ``balanced`` (see
+        :func:`homodb.query.annotate.neighbors.vote`).
+    reference, query
+        Where the cells lie, shape (cells, dimensions).
+    told
+        What the method tells.
+
+    Returns
+    -------
+    Labelled
+        The confidence is the share of votes (the spread: that of the neighbours' numbers), the distance the cosine
+        distance to the nearest reference cell.
+
+    Raises
+    ------
+    AnnotationError
+        If a parameter is none, or no reference cell lies anywhere.
+    """
+    task.report("nearest cells")
+    chosen = task.parameters
+    k, weights = int(chosen.get("k", 5)), str(chosen.get("weights", "distance"))
+    where: dict[str, Any] = {
+        "reference_embedding": reference.astype(np.float32),
+        "query_embedding": query.astype(np.float32),
+    }
+    if task.reference.number is not None:
+        means = average(reference, task.reference.number, query, k=k, weights=weights)
+        return Labelled.of_numbers(means.number, means.spread, means.distance, told, **where)
+    votes = vote(
+        reference, task.reference.label, query, len(task.labels), k=k, weights=weights,
+        balanced=bool(chosen.get("balanced", False)),
+    )  # fmt: skip
+    return Labelled(votes.label, votes.confidence, votes.distance, told, **where)

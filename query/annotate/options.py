@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from homodb.query.annotate.given import read_parameters
-from homodb.query.annotate.methods import METHODS, Method, method_named, used_by
-from homodb.query.keys import check_key
-from homodb.query.ranges import Range
+from homodb.query.annotate.methods import METHODS, AnnotationMethod, method_named, parse_parameters, used_by
+from homodb.query.cells import validate_key_added
 from homodb.schema.errors import AnnotationError
+from homodb.schema.options import Bounds
 from homodb.schema.species import Species
 
 #: Fields that hold several texts.
@@ -22,7 +21,7 @@ _OF_SOME = {
     "vectors": "--vectors", "embedding": "--embedding", "numeric": "--numeric",
 }  # fmt: skip
 
-_SEEDS = Range(0, 2**32 - 1)
+_SEEDS = Bounds(0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Choices:
             raise AnnotationError(f"{types} is about cell types; leave it out, or --numeric")
         if self.numeric and self.parameters.get("balanced"):
             raise AnnotationError("balanced is about votes for cell types; leave it out, or --numeric")
-        check_key(self.key, AnnotationError)
+        validate_key_added(self.key, AnnotationError)
         _SEEDS.check("seed", self.seed, AnnotationError)
         for unused in self._unused():
             having = [one.name for one in METHODS if unused in one.uses]
@@ -106,7 +105,7 @@ class Choices:
         return f"{self.label}_{self.key}"
 
     @property
-    def chosen(self) -> Method:
+    def chosen(self) -> AnnotationMethod:
         """The method."""
         return method_named(self.method)
 
@@ -146,7 +145,7 @@ def read_choices(label: str, method: str, given: Mapping[str, Any]) -> Choices:
     parameters |= {name: value for name, value in given.items() if name not in own | {"parameters"}}
     named = method_named(method)
     return Choices(
-        label=label, method=named.name, parameters=read_parameters(named, parameters),
+        label=label, method=named.name, parameters=parse_parameters(named, parameters),
         **{name: _plain(name, value) for name, value in given.items() if name in own},
     )  # fmt: skip
 
@@ -188,7 +187,7 @@ def choices_of(entry: Mapping[str, Any]) -> Choices:
         if name in known:
             plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
             read[name] = tuple(str(one) for one in plain) if name in _SEVERAL else plain
-    parameters = read_parameters(method_named(method), dict(entry.get("parameters", {})))
+    parameters = parse_parameters(method_named(method), dict(entry.get("parameters", {})))
     # once what a method did not use was noted, too
     unused = set(_OF_SOME) - used_by(method_named(method), parameters)
     read = {name: value for name, value in read.items() if name not in unused}

@@ -9,15 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.annotate.task import Task
-from homodb.query.integrate.counts import Joint
-from homodb.query.integrate.methods import method_named
-from homodb.query.integrate.prepare import prepare
-from homodb.query.integrate.principal import principal_components
-from homodb.query.integrate.scaled import log_normalized, scaled
-from homodb.query.integrate.settings import Settings
-from homodb.query.integrate.shifted import Shifted
-from homodb.query.translate.product import product
+from homodb.query.annotate.neighbors import labelled_by_nearest
+from homodb.query.annotate.task import AnnotationTask, Labelled
+from homodb.query.cells import product
+from homodb.query.integrate import (
+    IntegrateSettings,
+    Joint,
+    SparseMinusLowRank,
+    log_normalized,
+    method_named,
+    prepare,
+    principal_components,
+    scaled,
+)
 from homodb.schema.errors import AnnotationError
 
 Array = npt.NDArray[np.float64]
@@ -44,14 +48,14 @@ class Shared:
     columns: npt.NDArray[np.int64]
 
 
-def shared_counts(task: Task) -> Shared:
+def shared_counts(task: AnnotationTask) -> Shared:
     """Translate the query's counts to the reference genes that some query gene is linked to, by best pairs."""
     columns, goes = np.unique(task.best.reference, return_inverse=True)
     moved = product(task.query.counts, len(columns), task.best.query, goes, task.best.weight)
     return Shared(sp.csr_matrix(task.reference.counts[:, columns]), sp.csr_matrix(moved), columns)
 
 
-def components(task: Task, *, features: int, dims: int, scale: str) -> tuple[Array, Array, dict[str, Any]]:
+def components(task: AnnotationTask, *, features: int, dims: int, scale: str) -> tuple[Array, Array, dict[str, Any]]:
     """Lay both sides' cells out along the reference's principal components.
 
     Parameters
@@ -100,7 +104,9 @@ def components(task: Task, *, features: int, dims: int, scale: str) -> tuple[Arr
     return found.cells, projected, told
 
 
-def integrated(task: Task, *, integration: str, features: int, dims: int) -> tuple[Array, Array, dict[str, Any]]:
+def integrated(
+    task: AnnotationTask, *, integration: str, features: int, dims: int
+) -> tuple[Array, Array, dict[str, Any]]:
     """Lay both sides' cells out by a method of ``homodb integrate``, each side being one of its species.
 
     Raises
@@ -120,8 +126,8 @@ def integrated(task: Task, *, integration: str, features: int, dims: int) -> tup
     code = np.repeat(np.arange(2), sizes)[kept]
     names = (task.reference.species.common_name, task.query.species.common_name)
     least = int(np.bincount(code, minlength=2).min()) - 1
-    plain = Settings()
-    settings = Settings(
+    plain = IntegrateSettings()
+    settings = IntegrateSettings(
         n_features=features, dims=min(dims, least),
         n_components=max(min(plain.n_components, len(kept) - 1), min(dims, least)),
         k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), seed=task.seed,
@@ -151,13 +157,13 @@ def _varying(reference: sp.csr_matrix, query: sp.csr_matrix, features: int) -> n
     return np.sort(order[variance[order] > 0])
 
 
-def _scaled(logs: sp.csr_matrix, reference: sp.csr_matrix, scale: str) -> Shifted:
+def _scaled(logs: sp.csr_matrix, reference: sp.csr_matrix, scale: str) -> SparseMinusLowRank:
     """Return the scaled logarithms of a side, clipped from above."""
     cells, genes = logs.shape
     if scale == "none":
-        return Shifted(logs, np.zeros((cells, 1)), np.zeros((genes, 1)))
+        return SparseMinusLowRank(logs, np.zeros((cells, 1)), np.zeros((genes, 1)))
     if scale == "centre":
-        return Shifted(logs, np.ones((cells, 1)), np.asarray(logs.mean(axis=0)).reshape(-1, 1))
+        return SparseMinusLowRank(logs, np.ones((cells, 1)), np.asarray(logs.mean(axis=0)).reshape(-1, 1))
     if scale == "each" and cells > 1:
         return scaled(logs, scale_max=_SCALE_MAX)
     mean = np.asarray(reference.mean(axis=0)).ravel()
@@ -166,4 +172,39 @@ def _scaled(logs: sp.csr_matrix, reference: sp.csr_matrix, scale: str) -> Shifte
     shift = mean / deviation
     data = np.minimum(logs.data / deviation[logs.indices], (_SCALE_MAX + shift)[logs.indices])
     values = sp.csr_matrix((data, logs.indices, logs.indptr), logs.shape)
-    return Shifted(values, np.ones((cells, 1)), shift[:, None])
+    return SparseMinusLowRank(values, np.ones((cells, 1)), shift[:, None])
+
+
+def knn(task: AnnotationTask) -> Labelled:
+    """Label cells by their nearest reference cells: the baseline.
+
+    Parameters
+    ----------
+    task
+        Its parameters are ``k``, ``weights``, ``balanced`` (see
+        :func:`homodb.query.annotate.neighbors.labelled_by_nearest`), ``features``, ``dims``, ``scale`` (see
+        :func:`homodb.query.annotate.space.components`) and ``integration``: ``none``, or a method of
+        ``homodb integrate``.
+
+    Returns
+    -------
+    Labelled
+        As :func:`homodb.query.annotate.neighbors.labelled_by_nearest` gives it.
+
+    Raises
+    ------
+    AnnotationError
+        If the sides share too few genes, or a parameter is none.
+    IntegrationError, MissingPackageError
+        If the integration cannot be run.
+    """
+    chosen = task.parameters
+    features, dims = int(chosen.get("features", 2000)), int(chosen.get("dims", 30))
+    integration = str(chosen.get("integration", "none"))
+    if integration == "none":
+        task.report("translated principal components")
+        reference, query, told = components(task, features=features, dims=dims, scale=str(chosen.get("scale", "none")))
+    else:
+        task.report(f"integrating by {integration}")
+        reference, query, told = integrated(task, integration=integration, features=features, dims=dims)
+    return labelled_by_nearest(task, reference, query, told)

@@ -9,72 +9,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import scipy.sparse as sp
 
-from homodb.schema.species import Species
-
-
-@dataclass(frozen=True)
-class Side:
-    """The cells of one side, over genes of its own species.
-
-    Parameters
-    ----------
-    counts
-        CSR, cells x genes, float64, canonical: raw counts. Rows of one gene were added up; names that are no gene of
-        the release are left out.
-    genes
-        Gene keys of the columns, shape (genes,), int64, ascending.
-    symbols
-        Symbol of each gene, its stable ID where it has none.
-    housekeeping
-        Shape (genes,), bool: ribosomal or mitochondrial.
-    species
-        Whose genes they are.
-    cells
-        Names of cells, as in obs.
-    label
-        Which of :attr:`Task.labels` each cell has, -1 for none, shape (cells,), int64. On the query's side -1
-        everywhere, unless ``--query-label`` names a column.
-    donor
-        Number of each cell's donor; None where no column was named.
-    place
-        Coordinates, shape (cells, 2 or 3); None where there are none.
-    phrases
-        Columns of obs for cell sentences: by name, a text or None per cell.
-    stable_ids
-        Stable ID of each gene; empty where nobody asked for them, and symbols stand for genes.
-    number
-        Where a number is carried and no cell type: that of each cell, NaN for none, shape (cells,), float64; on the
-        query's side NaN everywhere, unless ``--query-label`` names a column. None where cell types are carried.
-    """
-
-    counts: sp.csr_matrix
-    genes: npt.NDArray[np.int64]
-    symbols: tuple[str, ...]
-    housekeeping: npt.NDArray[np.bool_]
-    species: Species
-    cells: tuple[str, ...]
-    label: npt.NDArray[np.int64]
-    donor: npt.NDArray[np.int64] | None = None
-    place: npt.NDArray[np.float64] | None = None
-    phrases: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
-    stable_ids: tuple[str, ...] = ()
-    number: npt.NDArray[np.float64] | None = None
-
-    @property
-    def n_cells(self) -> int:
-        """How many cells there are."""
-        return int(self.counts.shape[0])
-
-    @property
-    def known(self) -> npt.NDArray[np.bool_]:
-        """Which cells have a label, or a number where numbers are carried, shape (cells,)."""
-        return self.label >= 0 if self.number is None else np.isfinite(self.number)
+from homodb.query.cells import SpeciesCells
 
 
 @dataclass(frozen=True)
-class Links:
+class OrthologyLinks:
     """The orthology graph between the two sides, over genes that are measured.
 
     Parameters
@@ -97,7 +37,7 @@ class Links:
 
 
 @dataclass(frozen=True)
-class Task:
+class AnnotationTask:
     """What is to be done: the types of the reference's cells are to be carried to the query's.
 
     Parameters
@@ -121,14 +61,14 @@ class Task:
         Called with the name of each step as it begins.
     """
 
-    reference: Side
-    query: Side
-    best: Links
-    all_pairs: Links
+    reference: SpeciesCells
+    query: SpeciesCells
+    best: OrthologyLinks
+    all_pairs: OrthologyLinks
     labels: tuple[str, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 42
-    vectors: Callable[[Side], tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] | None = None
+    vectors: Callable[[SpeciesCells], tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] | None = None
     report: Callable[[str], None] = lambda step: None
 
 

@@ -8,28 +8,82 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from homodb.query.compare.grid import Line, Progress, run_grid
+from homodb.query.cells import CellSource, InMemory, Rows, Slot, called, opened_sources
+from homodb.query.compare.grid import CompareProgress, Pipeline, run_grid
 from homodb.query.compare.pairings import Pairing, pairings, read_strategies
 from homodb.query.compare.result import Comparison, said
-from homodb.query.compare.sources import HeldSource, check_cells
-from homodb.query.integrate.methods import Method, method_named
-from homodb.query.integrate.settings import Choices, Settings
-from homodb.query.join.join import check_objects
-from homodb.query.join.options import JoinChoices
-from homodb.query.join.sides import Side
-from homodb.query.join.sources import Source, called, opened_sources
-from homodb.query.join.work import read_sides
-from homodb.query.names import texts
-from homodb.query.release import Release, open_release
-from homodb.query.score.profiles import profiles_named
-from homodb.schema.errors import IntegrationError, OutputError
+from homodb.query.integrate import IntegrateChoices, IntegrateSettings, IntegrationMethod, method_named
+from homodb.query.join import FILE, SPECIES, JoinChoices, JoinSide, check_objects, read_sides
+from homodb.query.release import ReleaseFile, use_release
+from homodb.query.score import profiles_named
+from homodb.schema.enums import Strategy
+from homodb.schema.errors import IntegrationError, OutputError, ScoreError
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import texts
 from homodb.schema.species import Species
-from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
     import anndata
 
     Comparable: TypeAlias = anndata.AnnData | str | Path
+
+
+class HeldSource:
+    """An object whose main matrix is read when it is first asked for, and then held; it has no layers."""
+
+    def __init__(self, source: CellSource) -> None:
+        self._source = source
+        self.name, self.obs, self.var, self.main = source.name, source.obs, source.var, source.main
+        self.logged, self.parts = source.logged, source.parts
+        self.layers: tuple[str, ...] = ()
+        self._held: Rows | None = None
+
+    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:
+        """Return the main matrix."""
+        if self._held is None:
+            read, _ = self._source.rows(self.main, folder, block)
+            self._held = InMemory(read.take(0, read.shape[0]))
+        return self._held, None
+
+
+def check_cells(sources: Sequence[CellSource], sides: Sequence[JoinSide], label: str, donor_key: str | None) -> None:
+    """Check what is needed of the cells before anything is computed.
+
+    Parameters
+    ----------
+    sources, sides
+        The objects and their genes.
+    label, donor_key
+        Columns of obs with cell types and donors; ``source_file``, which a join adds, will do for donors.
+
+    Raises
+    ------
+    ScoreError
+        If all objects are of one species, or a column is not there or has gaps.
+    """
+    species = list(dict.fromkeys(side.species.common_name for side in sides))
+    if len(species) < 2:
+        names = ", ".join(side.name for side in sides)
+        raise ScoreError(f"all cells are of {species[0]} ({names}); a comparison needs two species or more")
+    _check_column(sources, label, "cell types", "--label")
+    if donor_key is not None and donor_key not in (FILE, SPECIES):
+        _check_column(sources, donor_key, "the donors", "--donor-key")
+
+
+def _check_column(sources: Sequence[CellSource], name: str, what: str, option: str) -> None:
+    for source in sources:
+        if name not in source.obs:
+            there = list(map(str, source.obs.columns))
+            raise ScoreError(
+                f"{source.name}: obs has no column {name!r} that tells {what}; it has {', '.join(there) or 'no column'}"
+                f" ({option}){did_you_mean(name, there)}"
+            )
+        empty = int(source.obs[name].isna().sum())
+        if empty:
+            raise ScoreError(
+                f"{source.name}: obs[{name!r}] is empty for {counted(empty, 'cell')}; leave them out, or name them"
+            )
+
 
 #: Methods that are compared by default.
 METHODS = ("none", "cca", "harmony")
@@ -45,12 +99,12 @@ def compare(
     donor_key: str | None = None,
     profile: str = "cross-species",
     resamples: int = 200,
-    release: str | Path | Release | None = None,
+    release: str | Path | ReleaseFile | None = None,
     column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None,
     keep: str | Path | None = None,
-    report: Callable[[Progress], None] = lambda progress: None,
-    **choices: Unpack[Choices],
+    report: Callable[[CompareProgress], None] = lambda progress: None,
+    **choices: Unpack[IntegrateChoices],
 ) -> Comparison:
     """Compare mappings and methods of integration on the same cells.
 
@@ -86,7 +140,7 @@ def compare(
     report
         Called as each step begins.
     **choices
-        See :class:`homodb.query.integrate.settings.Settings`; ``seed`` is that of everything random. Cells
+        See :class:`homodb.query.integrate.settings.IntegrateSettings`; ``seed`` is that of everything random. Cells
         are not clustered unless the objects are kept.
 
     Returns
@@ -121,16 +175,16 @@ def compare(
     join_choices: JoinChoices = {"column": column, "layer": layer}
     given, options = check_objects(objects, species, join_choices, None)
     with ExitStack() as stack:
-        opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+        opened = stack.enter_context(use_release(release))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-compare-")))
         read = stack.enter_context(opened_sources(given, called(given), options.layers))
-        sources: list[Source] = [HeldSource(one) for one in read]
+        sources: list[CellSource] = [HeldSource(one) for one in read]
         sides = read_sides(opened, sources, species, options)
         check_cells(sources, sides, label, donor_key)
         kept = None if keep is None else _folder(Path(keep))
         scoring = {"label": label, "donor_key": donor_key, "profile": profile, "resamples": resamples,
                    "seed": settings.seed}  # fmt: skip
-        line = Line(opened, sources, options, chosen, settings, scoring, folder, kept)
+        line = Pipeline(opened, sources, options, chosen, settings, scoring, folder, kept)
         seen: list[Pairing] = []
 
         def noted() -> Any:
@@ -152,7 +206,7 @@ def compare(
     )  # fmt: skip
 
 
-def _methods(methods: str | Sequence[str]) -> tuple[Method, ...]:
+def _methods(methods: str | Sequence[str]) -> tuple[IntegrationMethod, ...]:
     names = methods.split(",") if isinstance(methods, str) else methods
     found = dict.fromkeys(method_named(name.strip()) for name in names)
     if not found:
@@ -160,12 +214,12 @@ def _methods(methods: str | Sequence[str]) -> tuple[Method, ...]:
     return tuple(sorted(found, key=lambda method: method.name != "none"))
 
 
-def _settings(choices: Choices, keep: str | Path | None) -> Settings:
-    unknown = set(choices) - set(Choices.__annotations__)
+def _settings(choices: IntegrateChoices, keep: str | Path | None) -> IntegrateSettings:
+    unknown = set(choices) - set(IntegrateChoices.__annotations__)
     if unknown:
         raise TypeError(f"compare() got an unexpected keyword argument {sorted(unknown)[0]!r}")
-    asked: Choices = choices if keep is not None else {"clustering": "none", **choices}
-    return Settings(**asked)
+    asked: IntegrateChoices = choices if keep is not None else {"clustering": "none", **choices}
+    return IntegrateSettings(**asked)
 
 
 def _folder(keep: Path) -> Path:
@@ -177,7 +231,7 @@ def _folder(keep: Path) -> Path:
 
 
 def _cells(
-    sources: Sequence[Source], sides: Sequence[Side], donor_key: str | None
+    sources: Sequence[CellSource], sides: Sequence[JoinSide], donor_key: str | None
 ) -> tuple[dict[str, int], dict[str, int | None]]:
     """Return how many cells and donors each species has."""
     names = list(dict.fromkeys(side.species.common_name for side in sides))

@@ -9,23 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from homodb.query.cells import CellSource, atomic_output, store
 from homodb.query.compare.pairings import Pairing
 from homodb.query.compare.result import Row
-from homodb.query.integrate.counts import read_joint
-from homodb.query.integrate.integrate import add_prepared
-from homodb.query.integrate.methods import Method
-from homodb.query.integrate.prepare import prepare
-from homodb.query.integrate.settings import Settings
-from homodb.query.join.join import joined
-from homodb.query.join.options import JoinOptions
-from homodb.query.join.report import JoinReport
-from homodb.query.join.sources import Source
-from homodb.query.join.work import Work
-from homodb.query.release import Release
-from homodb.query.score.score import score
-from homodb.query.translate import stores
-from homodb.query.translate.fates import Fate
-from homodb.query.translate.places import whole
+from homodb.query.integrate import IntegrateSettings, IntegrationMethod, add_prepared, prepare, read_joint
+from homodb.query.join import JoinOptions, JoinReport, Work, joined
+from homodb.query.release import ReleaseFile
+from homodb.query.score import score
+from homodb.query.translate import Fate
 from homodb.schema.errors import IntegrationError
 
 if TYPE_CHECKING:
@@ -33,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Progress:
+class CompareProgress:
     """How far a comparison is.
 
     Parameters
@@ -51,7 +42,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Line:
+class Pipeline:
     """What every mapping runs through.
 
     Parameters
@@ -68,18 +59,18 @@ class Line:
         Folder for the joint objects, or None.
     """
 
-    release: Release
-    sources: Sequence[Source]
+    release: ReleaseFile
+    sources: Sequence[CellSource]
     options: JoinOptions
-    methods: Sequence[Method]
-    settings: Settings
+    methods: Sequence[IntegrationMethod]
+    settings: IntegrateSettings
     scoring: Mapping[str, Any]
     folder: Path
     keep: Path | None = None
 
 
 def run_grid(
-    line: Line, pairings: Iterator[Pairing], total: int, report: Callable[[Progress], None]
+    line: Pipeline, pairings: Iterator[Pairing], total: int, report: Callable[[CompareProgress], None]
 ) -> Iterator[Row]:  # fmt: skip
     """Give a row for each mapping and method, one after another.
 
@@ -100,12 +91,12 @@ def run_grid(
             done = number * len(line.methods)
             yield from _rows(
                 line, pairing, lambda step, more=0, name=pairing.name, done=done: report(
-                    Progress(name, step, done + more, cells)
+                    CompareProgress(name, step, done + more, cells)
                 ),
             )  # fmt: skip
 
 
-def _rows(line: Line, pairing: Pairing, report: Callable[..., None]) -> Iterator[Row]:
+def _rows(line: Pipeline, pairing: Pairing, report: Callable[..., None]) -> Iterator[Row]:
     """Run one mapping; a method that cannot integrate it gives a row that says why."""
     report("joining")
     work = Work(
@@ -132,7 +123,7 @@ def _rows(line: Line, pairing: Pairing, report: Callable[..., None]) -> Iterator
         _keep(adata, line.keep / f"{pairing.name.lower().replace(' ', '_')}.h5ad")
 
 
-def _baseline(line: Line, method: Method) -> str | Literal[False]:
+def _baseline(line: Pipeline, method: IntegrationMethod) -> str | Literal[False]:
     """Return the key of the same mapping without integration where a score needs it; it comes before other methods."""
     there = method.name != "none" and any(one.name == "none" for one in line.methods)
     return "pca" if there and line.scoring["profile"] != "pllm" else False
@@ -155,5 +146,5 @@ def carried(report: JoinReport) -> pl.DataFrame:
 
 
 def _keep(adata: anndata.AnnData, path: Path) -> None:
-    with whole(path) as partial:
-        stores.write_whole(adata, partial)
+    with atomic_output(path) as partial:
+        store.write_whole(adata, partial)

@@ -9,13 +9,10 @@ import numpy as np
 import polars as pl
 
 from homodb.query.genes import HAS_NAME
-from homodb.query.join.options import JoinOptions
-from homodb.query.join.plan import JoinPlan, make_plan
-from homodb.query.join.ready import ready_plan
-from homodb.query.join.sides import Side
-from homodb.query.release import Release
+from homodb.query.join import JoinOptions, JoinPlan, JoinSide, make_plan, plan_from_table
+from homodb.query.release import ReleaseFile
+from homodb.schema.enums import Strategy, find_strategy
 from homodb.schema.errors import JoinError, MissingMappingError
-from homodb.schema.strategies import Strategy, find_strategy
 
 #: Mappings that need no strategy, as the table calls them.
 SAME_SYMBOL, RANDOM = "same symbol", "random pairing"
@@ -64,8 +61,8 @@ def read_strategies(wanted: str | Sequence[str | Strategy]) -> tuple[tuple[Strat
 
 
 def pairings(
-    release: Release, sides: Sequence[Side], options: JoinOptions, strategies: Sequence[Strategy], *, named: bool,
-    seed: int,
+    release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions, strategies: Sequence[Strategy],
+    *, named: bool, seed: int,
 ) -> Iterator[Pairing]:  # fmt: skip
     """Give the mappings one after another: the strategies, then same symbol, then random pairing.
 
@@ -98,7 +95,7 @@ def pairings(
     yield _random(release, sides, options, seed)
 
 
-def same_symbol(release: Release, sides: Sequence[Side], options: JoinOptions) -> JoinPlan:
+def same_symbol(release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions) -> JoinPlan:
     """Plan what is often done without a mapping: genes are one feature where their symbols are equal ignoring case.
 
     A symbol is the name as it was given, or, where a stable ID was given, the release's symbol of that gene. Names that
@@ -120,7 +117,7 @@ def same_symbol(release: Release, sides: Sequence[Side], options: JoinOptions) -
         shared = shared.filter(shared.is_in(one["symbol"].implode()))
     features = shared.to_frame("symbol").with_row_index("column").with_columns(pl.col("column").cast(pl.Int64))
     rows = [one.join(features, on="symbol", maintain_order="left").select("place", "column") for one in folded]
-    return ready_plan(release, sides, options, SAME_SYMBOL, rows)
+    return plan_from_table(release, sides, options, SAME_SYMBOL, rows)
 
 
 def random_pairing(plan: JoinPlan, seed: int) -> JoinPlan:
@@ -135,11 +132,11 @@ def random_pairing(plan: JoinPlan, seed: int) -> JoinPlan:
         })
         for side, link in zip(plan.sides, plan.links, strict=True)
     ]  # fmt: skip
-    return ready_plan(plan.way.release, plan.sides, plan.options, RANDOM, rows)
+    return plan_from_table(plan.way.release, plan.sides, plan.options, RANDOM, rows)
 
 
 def _by_strategy(
-    release: Release, sides: Sequence[Side], options: JoinOptions, strategy: Strategy, *, named: bool
+    release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions, strategy: Strategy, *, named: bool
 ) -> Pairing:
     try:
         plan = make_plan(release, sides, strategy, options)
@@ -150,7 +147,7 @@ def _by_strategy(
     return Pairing(str(strategy), plan, notes=plan.way.notes)
 
 
-def _random(release: Release, sides: Sequence[Side], options: JoinOptions, seed: int) -> Pairing:
+def _random(release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions, seed: int) -> Pairing:
     """Permute HM_O2O, or LM_O2O where the species have no HM_O2O."""
     try:
         plan = make_plan(release, sides, None, options)

@@ -11,9 +11,8 @@ import numpy as np
 import polars as pl
 
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
-from homodb.query.score.donors import DONORS, undistinguished
-from homodb.query.score.result import Number, Score
-from homodb.schema.counted import counted
+from homodb.query.score import DONORS, Number, Score, undistinguished
+from homodb.schema.messages import counted
 
 #: The scores that the table shows of each profile; a profile without an entry shows all that have a direction.
 MAIN: Mapping[str, tuple[str, ...]] = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from homodb.query.exam.result import Exam
-    from homodb.query.release import Release
+    from homodb.query.release import ReleaseFile
 
 
 class By(StrEnum):
@@ -23,7 +23,7 @@ class By(StrEnum):
     FAMILY = "family"
 
 
-def exam(release: Release, truth: str | Path, *, genes: str | Path | None = None) -> Exam:
+def exam(release: ReleaseFile, truth: str | Path, *, genes: str | Path | None = None) -> Exam:
     """Score every strategy of a release against a known truth.
 
     Parameters

@@ -11,18 +11,18 @@ from homodb.query.exam.judge import judge
 from homodb.query.exam.questions import score
 from homodb.query.exam.result import CAVEATS, Exam
 from homodb.query.exam.truth import read_genes, read_truth
-from homodb.query.release import Release
-from homodb.schema.counted import counted
+from homodb.query.release import ReleaseFile
+from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import MissingMappingError, UnknownGeneError
+from homodb.schema.messages import counted
 from homodb.schema.species import by_number
-from homodb.schema.strategies import EvidenceClass, Strategy
 
 _PAIR = ["species_a", "species_b"]
 _STRATEGIES = pl.Enum([str(strategy) for strategy in Strategy])
 _CLASSES = pl.Enum([str(evidence_class) for evidence_class in EvidenceClass])
 
 
-def examine(release: Release, truth: Path, genes: Path | None) -> Exam:
+def examine(release: ReleaseFile, truth: Path, genes: Path | None) -> Exam:
     """Read the truth, judge every mapped pair, and score; see :func:`homodb.query.exam.exam`."""
     if not release.sql("SELECT count(*) FROM mapping_default").item():
         raise MissingMappingError(
@@ -45,7 +45,7 @@ def examine(release: Release, truth: Path, genes: Path | None) -> Exam:
     return score(judged, groups, asked.join(examined, on=_PAIR, how="semi"), divergences, heading)
 
 
-def _examined(release: Release, asked: pl.DataFrame, told: pl.DataFrame, path: Path) -> pl.DataFrame:
+def _examined(release: ReleaseFile, asked: pl.DataFrame, told: pl.DataFrame, path: Path) -> pl.DataFrame:
     """Return the pairs of species that both the truth and the release have."""
     examined = asked.join(told, on=_PAIR, how="semi").select(_PAIR).unique()
     if examined.is_empty():
@@ -62,7 +62,7 @@ def _spelled(frame: pl.DataFrame) -> str:
     return ", ".join(shown) + (f" and {len(rows) - 10} more" if len(rows) > 10 else "")
 
 
-def _keyed(release: Release, told: pl.DataFrame, genes: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.Series]:
+def _keyed(release: ReleaseFile, told: pl.DataFrame, genes: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.Series]:
     """Key the genes of the truth as the release does; return the true pairs and the keys of all genes known to exist.
 
     A gene that the release lacks gets a key below zero.
@@ -89,7 +89,7 @@ def _keyed(release: Release, told: pl.DataFrame, genes: pl.DataFrame | None) -> 
     return keyed.with_columns(mappable=pl.col("mappable_a") & pl.col("mappable_b")), keys["gene"]
 
 
-def _strangers(release: Release, pairs: pl.DataFrame, path: Path) -> UnknownGeneError:
+def _strangers(release: ReleaseFile, pairs: pl.DataFrame, path: Path) -> UnknownGeneError:
     return UnknownGeneError(
         f"{path}: none of its {counted(pairs.height, 'pair')} between species that release {release.version} maps has "
         "both genes in the release "
@@ -99,7 +99,7 @@ def _strangers(release: Release, pairs: pl.DataFrame, path: Path) -> UnknownGene
 
 
 def _heading(
-    release: Release, asked: pl.DataFrame, told: pl.DataFrame, truth: pl.DataFrame, path: Path
+    release: ReleaseFile, asked: pl.DataFrame, told: pl.DataFrame, truth: pl.DataFrame, path: Path
 ) -> tuple[str, ...]:
     """Say what is examined, what no strategy can find, what is left out, and what the scores do not say."""
     examined = asked.join(truth, on=_PAIR, how="semi")

@@ -13,7 +13,7 @@ _PAIR = ["species_a", "species_b"]
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedPairs:
     """Counts of mapped pairs by strategy and kind of true group.
 
     Parameters
@@ -36,7 +36,7 @@ class Judged:
     unjudged: pl.DataFrame
 
 
-def judge(mapping: pl.DataFrame, truth: Truth, known: pl.Series) -> Judged:
+def judge(mapping: pl.DataFrame, truth: Truth, known: pl.Series) -> JudgedPairs:
     """Judge every mapped pair.
 
     Parameters
@@ -59,7 +59,7 @@ def judge(mapping: pl.DataFrame, truth: Truth, known: pl.Series) -> Judged:
             truth.pairs.join(wrong, on=gene, how="semi").select(*gene, pl.col("kind").alias(f"kind_{side}")).unique()
         )
         wrong = wrong.join(of_gene, on=gene, how="left")
-    return Judged(
+    return JudgedPairs(
         right=right.group_by("strategy", "evidence_class", "kind").agg(right=_count()),
         found=_found(right, truth),
         wrong=wrong.group_by("strategy", "evidence_class", *_PAIR, "kind_a", "kind_b").agg(wrong=_count()),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from homodb.query.exam.groups import NOT_TOLD, Truth
-from homodb.query.exam.judge import Judged
+from homodb.query.exam.judge import JudgedPairs
 from homodb.query.exam.result import COLUMNS, Exam
-from homodb.schema.strategies import Strategy
+from homodb.schema.enums import Strategy
 
 _PAIR = ["species_a", "species_b"]
 _CELL = ["strategy", *_PAIR]
@@ -24,7 +24,7 @@ _SIZES = {1: "1", 2: "2", 3: "3-5", 6: "6-10", 11: "11-20", 21: "21+", NOT_TOLD:
 
 
 def score(
-    judged: Judged, truth: Truth, asked: pl.DataFrame, divergences: pl.DataFrame, heading: tuple[str, ...]
+    judged: JudgedPairs, truth: Truth, asked: pl.DataFrame, divergences: pl.DataFrame, heading: tuple[str, ...]
 ) -> Exam:
     """Answer every question of an exam.
 
@@ -56,7 +56,7 @@ def score(
     )
 
 
-def _tally(judged: Judged, truth: Truth, asked: pl.DataFrame, by: str | None) -> pl.DataFrame:
+def _tally(judged: JudgedPairs, truth: Truth, asked: pl.DataFrame, by: str | None) -> pl.DataFrame:
     """Count, for every strategy and pair of species, over each part of the truth.
 
     A right pair is of the part of its true group. A wrong pair is of the part of each of its genes, so it may count
@@ -104,7 +104,7 @@ def _by_species(counts: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     return _finished(_scored(pl.concat([together, each], how="diagonal")), *_PAIR, nulls_last=False)
 
 
-def _by_evidence(judged: Judged, truth: Truth) -> pl.DataFrame:
+def _by_evidence(judged: JudgedPairs, truth: Truth) -> pl.DataFrame:
     """Score by evidence class: precision alone, since the truth has no such classes."""
     right = judged.right.join(truth.kinds.select("kind", *_PAIR), on="kind", how="left")
     counts = _summed([right, judged.wrong, judged.unjudged], [*_CELL, "evidence_class"])

@@ -10,7 +10,7 @@ import polars as pl
 
 from homodb.query.exam import By
 from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
-from homodb.schema.strategies import Strategy
+from homodb.schema.enums import Strategy
 
 #: What the scores do not say.
 CAVEATS = (

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
+from homodb.schema.enums import ORTHOLOG_TYPES, HomologyType
 from homodb.schema.errors import LISTED_PER_KIND, InputError, Problem, UnknownSpeciesError
 from homodb.schema.species import find
-from homodb.schema.strategies import ORTHOLOG_TYPES, HomologyType
 
 _PAIR = ("source_species", "source_id", "target_species", "target_id", "homology_type")
 _GENE = ("species", "stable_id")

@@ -1,8 +1,17 @@
 """What other tools load: vectors of genes, and mappings as graphs."""
 
+from __future__ import annotations
+
 from homodb.query.export.embeddings import Exported, export_embeddings
-from homodb.query.export.graph import Biadjacency, biadjacency, samap_graph
-from homodb.query.export.graph_files import export_graph, read_samap_graph, write_biadjacency, write_samap_graph
+from homodb.query.export.graph import (
+    Biadjacency,
+    biadjacency,
+    export_graph,
+    read_samap_graph,
+    samap_graph,
+    write_biadjacency,
+    write_samap_graph,
+)
 
 __all__ = [
     "Biadjacency",

@@ -3,24 +3,128 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from homodb.query.export.forms import write_h5, write_parquet, write_symbol_dictionary, write_transcriptformer
-from homodb.query.export.uce import locate, write_chromosomes, write_species_list
-from homodb.query.release import Release
-from homodb.query.vector_files import Embedding, checked_file, find_embedding
-from homodb.schema.errors import BrokenReleaseError
-from homodb.schema.exports import VectorForm
-from homodb.schema.files import make_folder
+from homodb.query.release import Embedding, ReleaseFile, checked_file, find_embedding
+from homodb.schema.enums import VectorForm, is_coding
+from homodb.schema.errors import BrokenReleaseError, MissingEmbeddingError, MissingPackageError
+from homodb.schema.io import make_folder, whole_file
 from homodb.schema.species import Species
-from homodb.schema.strategies import is_coding
 from homodb.schema.vectors import read_vectors
+
+Vectors = npt.NDArray[np.float32]
+
+
+def write_parquet(path: Path, genes: pl.DataFrame, vectors: Vectors) -> None:
+    """Write ``stable_id``, ``symbol`` and ``vector`` (a list of fixed size, float32)."""
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+    names = genes.select("stable_id", "symbol").to_arrow()
+    with whole_file(path) as partial:
+        pq.write_table(names.append_column("vector", column), partial, compression="zstd", use_dictionary=False)
+
+
+def write_h5(path: Path, genes: pl.DataFrame, vectors: Vectors, about: Mapping[str, str]) -> None:
+    """Write datasets ``stable_id``, ``symbol`` (empty without one) and ``vectors`` (genes x dimensions, float32).
+
+    Raises
+    ------
+    MissingPackageError
+        If h5py is not installed.
+    """
+    h5py = _needed("h5py")
+    with whole_file(path) as partial, h5py.File(partial, "w") as file:
+        for name in ("stable_id", "symbol"):
+            file.create_dataset(name, data=genes[name].fill_null("").to_list(), dtype=h5py.string_dtype())
+        file.create_dataset("vectors", data=vectors)
+        file.attrs.update(about)
+
+
+def write_transcriptformer(path: Path, stable_ids: Sequence[str] | pl.Series, vectors: Vectors) -> None:
+    """Write what TranscriptFormer reads: ``keys`` (gene IDs as bytes) and a group ``arrays`` with a vector by ID.
+
+    Its README: https://github.com/czi-ai/transcriptformer (option ``--pretrained-embedding``).
+
+    Raises
+    ------
+    MissingPackageError
+        If h5py is not installed.
+    """
+    h5py = _needed("h5py")
+    with whole_file(path) as partial, h5py.File(partial, "w") as file:
+        names = list(stable_ids)
+        file.create_dataset("keys", data=np.array([name.encode() for name in names], dtype=np.bytes_))
+        arrays = file.create_group("arrays")
+        for name, vector in zip(names, vectors, strict=True):
+            arrays.create_dataset(name, data=vector)
+
+
+def write_symbol_dictionary(path: Path, names: Sequence[str], vectors: Vectors) -> None:
+    """Write what SATURN and UCE load: a torch file with a dictionary from gene name to vector.
+
+    Their code: https://github.com/snap-stanford/SATURN and https://github.com/snap-stanford/UCE.
+
+    Raises
+    ------
+    MissingPackageError
+        If torch is not installed.
+    """
+    torch = _needed("torch")
+    rows = torch.from_numpy(np.ascontiguousarray(vectors)).unbind(0)  # rows of one storage, which is saved once
+    with whole_file(path) as partial:
+        torch.save(dict(zip(names, rows, strict=True)), partial)
+
+
+def _needed(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingPackageError(f"this form needs {name}, which is not installed: pip install {name}") from error
+
+
+def locate(genes: pl.DataFrame, species: Species) -> pl.DataFrame:
+    """Give genes without a location the reason to be left out: UCE orders genes by chromosome and start.
+
+    Raises
+    ------
+    MissingEmbeddingError
+        If no gene has one.
+    """
+    unknown = pl.col("region").is_null() | pl.col("region_start").is_null()
+    if genes.select(unknown.all()).item():
+        raise MissingEmbeddingError(
+            f"UCE orders genes by their place on chromosomes, and the release knows that of no gene of {species.name}; "
+            "build it with an annotation or a proteome whose headers tell it"
+        )
+    return genes.with_columns(reason=pl.when(unknown).then(pl.lit("location unknown")).otherwise("reason"))
+
+
+def write_chromosomes(path: Path, genes: pl.DataFrame, species: Species) -> None:
+    """Write UCE's ``spec_chrom_csv_path``: ``gene_symbol`` (upper case), ``chromosome, start, species``."""
+    table = genes.sort("region", "region_start", "stable_id").select(
+        gene_symbol=pl.col("name").map_elements(str.upper, pl.String),
+        chromosome="region",
+        start="region_start",
+        species=pl.lit(species.name),
+    )
+    with whole_file(path) as partial:
+        table.write_csv(partial)
+
+
+def write_species_list(path: Path, files: Mapping[str, Path]) -> None:
+    """Write UCE's ``new_species_protein_embeddings.csv``: ``species, path`` (whole paths, as UCE asks for)."""
+    table = pl.DataFrame({"species": list(files), "path": [str(file.resolve()) for file in files.values()]})
+    with whole_file(path) as partial:
+        table.write_csv(partial)
 
 
 @dataclass(frozen=True)
@@ -62,7 +166,7 @@ class Exported:
 
 
 def export_embeddings(
-    release: Release,
+    release: ReleaseFile,
     folder: Path,
     *,
     form: VectorForm | str,
@@ -116,13 +220,13 @@ def export_embeddings(
     return tuple(exported)
 
 
-def _embedded(release: Release, embedding: Embedding) -> list[Species]:
+def _embedded(release: ReleaseFile, embedding: Embedding) -> list[Species]:
     names = {file.path for file in release.manifest.files} if release.manifest else set()
     return [one for one in release.species if embedding.vectors(one) in names or not names]
 
 
 def _export(
-    release: Release, folder: Path, form: VectorForm, species: Species, embedding: Embedding, place: Path
+    release: ReleaseFile, folder: Path, form: VectorForm, species: Species, embedding: Embedding, place: Path
 ) -> Exported:
     """Write one species."""
     told = read_vectors(place)

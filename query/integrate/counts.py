@@ -10,14 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.in_memory import values_of
-from homodb.query.integrate.settings import Settings
-from homodb.query.names import name_texts
-from homodb.query.translate.slots import no_layer, slots_of
-from homodb.query.translate.values import kind_of_values
-from homodb.schema.counted import counted
+from homodb.query.cells import kind_of_values, no_layer, slots_of, values_of
+from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
-from homodb.schema.near import did_you_mean
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import name_texts
 from homodb.schema.species import find
 
 if TYPE_CHECKING:
@@ -64,7 +61,7 @@ class Joint:
 
 def read_joint(
     adata: anndata.AnnData,
-    settings: Settings,
+    settings: IntegrateSettings,
     *,
     species_key: str,
     species: Sequence[str] | None,
@@ -154,7 +151,7 @@ def _species(
     return names, np.array([numbers[value] for value in values], np.int64)
 
 
-def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings: Settings) -> None:
+def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings: IntegrateSettings) -> None:
     asked = {"k_anchor": settings.k_anchor, "k_score": settings.k_score, "k_neighbors": settings.k_neighbors}
     asked |= {"dims": settings.dims}
     most = max(asked, key=lambda name: asked[name])

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from homodb.query.in_memory import in_memory
+from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store, validate_key_added
 from homodb.query.integrate.counts import read_joint
-from homodb.query.integrate.graph import shared_neighbors
-from homodb.query.integrate.methods import Integrated, Method, method_named
-from homodb.query.integrate.prepare import Prepared, prepare
-from homodb.query.integrate.settings import Choices, Settings
-from homodb.query.keys import check_key
+from homodb.query.integrate.methods import Integrated, IntegrationMethod, method_named
+from homodb.query.integrate.neighbors import shared_neighbors
+from homodb.query.integrate.prepare import IntegrationInput, prepare
+from homodb.query.integrate.settings import IntegrateChoices, IntegrateSettings
 from homodb.schema.errors import IntegrationError
-from homodb.schema.near import did_you_mean
+from homodb.schema.messages import did_you_mean
 
 if TYPE_CHECKING:
     import anndata
 
-    from homodb.query.release import Release
+    from homodb.query.release import ReleaseFile
 
 #: Entry of uns that tells of every integration by its key.
 UNS = "homodb_integration"
@@ -39,8 +38,8 @@ def integrate(
     size_factors: str = "shared",
     umap: bool = False,
     key: str | None = None,
-    release: str | Path | Release | None = None,
-    **choices: Unpack[Choices],
+    release: str | Path | ReleaseFile | None = None,
+    **choices: Unpack[IntegrateChoices],
 ) -> anndata.AnnData:
     """Integrate the species of a joint AnnData.
 
@@ -69,7 +68,7 @@ def integrate(
     release
         For ``protein``: the release whose vectors of genes are used, open or what :func:`homodb.open` takes.
     **choices
-        See :class:`homodb.query.integrate.settings.Settings`.
+        See :class:`homodb.query.integrate.settings.IntegrateSettings`.
 
     Returns
     -------
@@ -114,9 +113,9 @@ def add_integration(
     size_factors: str = "shared",
     umap: bool = False,
     key: str | None = None,
-    release: str | Path | Release | None = None,
+    release: str | Path | ReleaseFile | None = None,
     report: Callable[[str], None] = lambda step: None,
-    **choices: Unpack[Choices],
+    **choices: Unpack[IntegrateChoices],
 ) -> dict[str, Any]:
     """Integrate in place, and return what was done; parameters are those of :func:`integrate`.
 
@@ -126,7 +125,7 @@ def add_integration(
         Called with the name of each step as it begins.
     """
     chosen, settings = read_choices(method, choices)
-    check_key(key, IntegrationError)
+    validate_key_added(key, IntegrationError)
     if label is not None and label not in adata.obs:
         columns = ", ".join(map(str, adata.obs.columns))
         raise IntegrationError(
@@ -144,7 +143,7 @@ def add_integration(
     )  # fmt: skip
 
 
-def read_choices(method: str, choices: Choices) -> tuple[Method, Settings]:
+def read_choices(method: str, choices: IntegrateChoices) -> tuple[IntegrationMethod, IntegrateSettings]:
     """Check what was chosen, before anything is read.
 
     Raises
@@ -152,18 +151,19 @@ def read_choices(method: str, choices: Choices) -> tuple[Method, Settings]:
     IntegrationError
         If there is no such method, or a setting will not do.
     """
-    unknown = set(choices) - set(Choices.__annotations__)
+    unknown = set(choices) - set(IntegrateChoices.__annotations__)
     if unknown:
         raise TypeError(f"integrate() got an unexpected keyword argument {sorted(unknown)[0]!r}")
-    chosen, settings = method_named(method), Settings(**choices)
+    chosen, settings = method_named(method), IntegrateSettings(**choices)
     if "model" in choices and "model" not in chosen.own:
         raise IntegrationError(f"method {chosen.name} uses no sentence model; leave model out, or choose cellama")
     return chosen, settings
 
 
 def add_prepared(
-    adata: anndata.AnnData, prepared: Prepared, chosen: Method, settings: Settings, *, species_key: str = "species",
-    label: str | None = None, layer: str | None = None, size_factors: str = "shared", umap: bool = False,
+    adata: anndata.AnnData, prepared: IntegrationInput, chosen: IntegrationMethod, settings: IntegrateSettings,
+    *, species_key: str = "species", label: str | None = None, layer: str | None = None,
+    size_factors: str = "shared", umap: bool = False,
     key: str | None = None, report: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate in place what was prepared before, by one method; parameters are those of :func:`integrate`."""
@@ -184,7 +184,13 @@ def add_prepared(
 
 
 def _write(
-    adata: anndata.AnnData, key: str, method: Method, found: Integrated, settings: Settings, *, umap: bool
+    adata: anndata.AnnData,
+    key: str,
+    method: IntegrationMethod,
+    found: Integrated,
+    settings: IntegrateSettings,
+    *,
+    umap: bool,
 ) -> dict[str, Any]:
     """Put the results into the object once all of them are there."""
     import pandas as pd
@@ -218,3 +224,81 @@ def _write(
     if plane is not None:
         adata.obsm[f"X_{key}_umap"] = plane
     return {} if member is None else {"clusters": int(member.max()) + 1}
+
+
+def integrate_files(
+    paths: Sequence[str | Path],
+    output: str | Path,
+    *,
+    method: str = "cca",
+    species: Sequence[str] | None = None,
+    species_key: str = "species",
+    strategy: str | None = None,
+    release: str | Path | ReleaseFile | None = None,
+    label: str | None = None,
+    layer: str | None = None,
+    size_factors: str = "shared",
+    umap: bool = False,
+    key: str | None = None,
+    report: Callable[[str], None] = lambda step: None,
+    **choices: Unpack[IntegrateChoices],
+) -> dict[str, Any]:
+    """Integrate one joint file, or files of several species, which are joined first.
+
+    Parameters
+    ----------
+    paths
+        Files of cells (h5ad or zarr): one joint object, or one for each species.
+    output
+        The file to write: the joint object with the results. It appears whole or not at all.
+    species
+        Of several files, the species of each; of a joint file, the species that must be there.
+    strategy, release
+        What several files are joined by; see :func:`homodb.join`. With a joint file only ``protein`` needs the release.
+    method, species_key, label, layer, size_factors, umap, key, **choices
+        See :func:`homodb.integrate`. With several files the layer is what is joined in place of X.
+    report
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    dict
+        What was done, as ``uns["homodb_integration"]`` keeps it, and the numbers of cells and features.
+
+    Raises
+    ------
+    IntegrationError
+        If no file is named, or as :func:`homodb.integrate` raises it; settings are checked before anything is read.
+    TranslationError
+        If a file is not there, or is no AnnData.
+    OutputError
+        If the output is one of the files, or cannot be written.
+    """
+    files, target = [Path(path) for path in paths], Path(output)
+    if not files:
+        raise IntegrationError("no file is named; name one joint file, or one of each species")
+    read_choices(method, choices)
+    validate_key_added(key, IntegrationError)
+    check_cells_output(target, *files)
+    if len(files) == 1:
+        if strategy is not None:
+            raise IntegrationError(
+                f"{files[0]} is one file, whose species are joined already; leave the strategy out (--strategy), or"
+                " name a file of each species"
+            )
+        adata = read_anndata(files[0])
+        wanted = None if species is None else list(species)
+    else:
+        from homodb.query.join import join_files
+
+        report("joining")
+        adata = join_files(files, species=species, strategy=strategy, release=release, layer=layer)
+        species_key, wanted, layer = "species", None, None
+    told = add_integration(
+        adata, method=method, species_key=species_key, species=wanted, label=label, layer=layer,
+        size_factors=size_factors, umap=umap, key=key, release=release, report=report, **choices,
+    )  # fmt: skip
+    report("writing")
+    with atomic_output(target) as partial:
+        store.write_whole(adata, partial)
+    return {"n_cells": adata.n_obs, "n_joint_features": adata.n_vars, **told}

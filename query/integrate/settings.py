@@ -6,23 +6,23 @@ from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, TypedDict
 
-from homodb.query.ranges import Range, whole_number
 from homodb.schema.errors import IntegrationError
-from homodb.schema.near import did_you_mean, there_are
+from homodb.schema.messages import choices_hint, did_you_mean
+from homodb.schema.options import Bounds, whole_number
 
 CLUSTERINGS = ("louvain", "leiden", "none")
 
 #: Where the numbers may lie.
 RANGES = {
-    "n_features": Range(1, 1_000_000), "span": Range(0, 1, above=True), "scale_factor": Range(0, 1e12, above=True),
-    "scale_max": Range(0, 1e6, above=True), "n_components": Range(1, 1_000), "dims": Range(1, 1_000),
-    "k_anchor": Range(1, 10_000), "k_score": Range(1, 10_000), "k_weight": Range(1, 10_000),
-    "sd_weight": Range(0, 1e6, above=True), "k_neighbors": Range(1, 10_000), "prune": Range(0, 1),
-    "resolution": Range(0, 1_000), "n_starts": Range(1, 10_000), "seed": Range(0, 2**32 - 1),
+    "n_features": Bounds(1, 1_000_000), "span": Bounds(0, 1, above=True), "scale_factor": Bounds(0, 1e12, above=True),
+    "scale_max": Bounds(0, 1e6, above=True), "n_components": Bounds(1, 1_000), "dims": Bounds(1, 1_000),
+    "k_anchor": Bounds(1, 10_000), "k_score": Bounds(1, 10_000), "k_weight": Bounds(1, 10_000),
+    "sd_weight": Bounds(0, 1e6, above=True), "k_neighbors": Bounds(1, 10_000), "prune": Bounds(0, 1),
+    "resolution": Bounds(0, 1_000), "n_starts": Bounds(1, 10_000), "seed": Bounds(0, 2**32 - 1),
 }  # fmt: skip
 
 
-class Choices(TypedDict, total=False):
+class IntegrateChoices(TypedDict, total=False):
     """The settings as keyword arguments; see :class:`Settings`."""
 
     n_features: int
@@ -45,7 +45,7 @@ class Choices(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Settings:
+class IntegrateSettings:
     """Checked settings; the defaults are Seurat's, whose name for each stands in brackets.
 
     Parameters
@@ -117,7 +117,7 @@ class Settings:
                 raise IntegrationError(f"{name} is {value!r}; wanted a number")
             allowed.check(name, value, IntegrationError)
         if self.clustering not in CLUSTERINGS:
-            there = there_are(self.clustering, CLUSTERINGS)
+            there = choices_hint(self.clustering, CLUSTERINGS)
             raise IntegrationError(f"there is no clustering {self.clustering!r}{there}")
         if self.dims > self.n_components:
             raise IntegrationError(
@@ -126,7 +126,7 @@ class Settings:
             )
 
 
-def read_settings(texts: list[str]) -> Choices:
+def read_settings(texts: list[str]) -> IntegrateChoices:
     """Read settings that were written as ``name=value``.
 
     Raises
@@ -139,7 +139,9 @@ def read_settings(texts: list[str]) -> Choices:
     >>> read_settings(["k_weight=50", "clustering=none"])
     {'k_weight': 50, 'clustering': 'none'}
     """
-    kinds: dict[str, Any] = {one.name: type(getattr(Settings(), one.name)) for one in fields(Settings)}
+    kinds: dict[str, Any] = {
+        one.name: type(getattr(IntegrateSettings(), one.name)) for one in fields(IntegrateSettings)
+    }
     read: Any = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
@@ -153,5 +155,5 @@ def read_settings(texts: list[str]) -> Choices:
         except (ValueError, OverflowError):
             kind = "a whole number" if kinds[name] is int else "a number"
             raise IntegrationError(f"{name} is {value!r}; wanted {kind}") from None
-    choices: Choices = read
+    choices: IntegrateChoices = read
     return choices

@@ -7,20 +7,23 @@ from typing import Any
 
 import polars as pl
 
-from homodb.query.join.sides import Side
-from homodb.query.join.table import Table, number_of
-from homodb.query.join.way import HubWay, Way
-from homodb.query.pairs import Pair, find_pair
-from homodb.query.translate.fates import Fate, lost
+from homodb.query.genes import Pair, find_pair
+from homodb.query.join.route import FeatureTable, HubRoute, JoinRoute, number_of
+from homodb.query.join.sides import JoinSide
+from homodb.query.translate import Fate, lost
+from homodb.schema.enums import Strategy, is_coding
 from homodb.schema.species import Species
-from homodb.schema.strategies import Strategy, is_coding
 
 _WHY: dict[Any, Any] = {"gene": pl.Int64, "fate": pl.String, "detail": pl.String}
 _NONE = pl.lit(None, pl.String)
 
 
 def side_fates(
-    way: Way, side: Side, genes: Mapping[Species, pl.Series], tables: tuple[Table, Table], used: pl.DataFrame
+    way: JoinRoute,
+    side: JoinSide,
+    genes: Mapping[Species, pl.Series],
+    tables: tuple[FeatureTable, FeatureTable],
+    used: pl.DataFrame,
 ) -> pl.DataFrame:
     """Tell the fate of every row of an object's var.
 
@@ -74,14 +77,14 @@ def side_fates(
     )  # fmt: skip
 
 
-def _elsewhere(side: Side, genes: Mapping[Species, pl.Series]) -> pl.DataFrame:
+def _elsewhere(side: JoinSide, genes: Mapping[Species, pl.Series]) -> pl.DataFrame:
     """Return the genes that another object of the species lacks."""
     lacking = side.genes.filter(~side.genes.is_in(genes[side.species].implode())).to_frame("gene")
     return _because(lacking, Fate.FILTERED, pl.lit("another object of its species does not have it"))
 
 
 def _with_partners(
-    tables: tuple[Table, Table], genes: Mapping[Species, pl.Series], species: Species
+    tables: tuple[FeatureTable, FeatureTable], genes: Mapping[Species, pl.Series], species: Species
 ) -> list[pl.DataFrame]:
     """Return genes that have partners in every species, but not such as could be used: first reason first."""
     full, kept = tables
@@ -102,9 +105,9 @@ def _with_partners(
     return found
 
 
-def _without_partners(way: Way, species: Species, table: Table) -> list[pl.DataFrame]:
+def _without_partners(way: JoinRoute, species: Species, table: FeatureTable) -> list[pl.DataFrame]:
     """Return genes that lack a partner in some species: whom they lost it to, or where there is none."""
-    if not isinstance(way, HubWay) or table.rows is None:
+    if not isinstance(way, HubRoute) or table.rows is None:
         return _outside_groups(way, species, table)
     found = _unmeasured(way, species)
     strategies = {pair.target: strategy for pair, strategy in way.legs}
@@ -132,7 +135,7 @@ def _without_partners(way: Way, species: Species, table: Table) -> list[pl.DataF
     return found
 
 
-def _unmeasured(way: Way, species: Species) -> list[pl.DataFrame]:
+def _unmeasured(way: JoinRoute, species: Species) -> list[pl.DataFrame]:
     """Where partners were chosen among measured genes: return the genes all of whose orthologs in a species are not."""
     genes = way.genes or {}
     found = []
@@ -168,7 +171,7 @@ def _lost(pair: Pair, strategy: Strategy, reverse: pl.DataFrame | None = None) -
     )
 
 
-def _outside_groups(way: Way, species: Species, table: Table) -> list[pl.DataFrame]:
+def _outside_groups(way: JoinRoute, species: Species, table: FeatureTable) -> list[pl.DataFrame]:
     """Return genes of groups that have no gene at all in some species."""
     mine = table.members.filter(number_of() == species.number).select("feature", "gene")
     found = []

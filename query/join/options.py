@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
 
-from homodb.query.translate.options import Names
+from homodb.query.translate import Names
 from homodb.schema.errors import JoinError
-from homodb.schema.near import did_you_mean
+from homodb.schema.messages import did_you_mean
 from homodb.schema.species import Species
 
 #: A group of orthologs with more genes than this is no feature, by default.

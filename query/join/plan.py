@@ -9,19 +9,139 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from homodb.query.join.annotate import feature_var
-from homodb.query.join.direct import CONFIRMED, ask_direct
-from homodb.query.join.hub import find_way
 from homodb.query.join.losses import side_fates
 from homodb.query.join.options import Features, JoinOptions
-from homodb.query.join.sides import Side, measured_genes
-from homodb.query.join.table import Table, build_table, number_of, rows_table
-from homodb.query.join.way import HubWay, Way
-from homodb.query.release import Release
-from homodb.query.translate.aggregate import Links
-from homodb.schema.counted import counted
+from homodb.query.join.route import (
+    CONFIRMED,
+    FeatureTable,
+    HubRoute,
+    JoinRoute,
+    build_table,
+    check_consistency,
+    find_way,
+    number_of,
+    rows_table,
+    weakest,
+)
+from homodb.query.join.sides import JoinSide, measured_genes
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import Fate, Links, Names, kind_of_names
+from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import JoinError
-from homodb.schema.strategies import Strategy
+from homodb.schema.messages import counted, make_unique
+
+#: Of a group's genes so many give it its name; of more it is said how many there are.
+_NAMING = 3
+
+
+def feature_var(
+    way: JoinRoute,
+    table: FeatureTable,
+    used: pl.DataFrame,
+    sides: Sequence[JoinSide],
+    links: Sequence[Links],
+    names: Names,
+    *,
+    lower: bool,
+) -> pd.DataFrame:
+    """Return the var of the result, one row per feature.
+
+    Parameters
+    ----------
+    way
+        Species, strategy, hub.
+    table
+        The features of the release.
+    used
+        ``column, feature, gene, species``: the measured genes of each feature.
+    sides, links
+        The objects, and which rows of their vars go to which feature.
+    names
+        What features are called.
+    lower
+        Whether names are lower-cased, as the reference does it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: unique names, those of the first species' genes. Per species ``homodb_<species>``: the names that came
+        in, of all its objects, joined by ``;``; ``homodb_<species>_id``: the genes; ``homodb_<species>_genes``: how
+        many; ``homodb_<species>_evidence``: the weakest class of the pairs that link them. ``homodb_evidence``: the
+        weakest of all pairs.
+        ``homodb_mt``, ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, in any of the species.
+    """
+    keys = used["gene"].unique().sort().to_list()
+    labels = way.release.ask("target_genes", {"genes": keys}).rename({"target_gene": "gene"})
+    known = used.join(labels, on="gene", how="left", maintain_order="left").sort("column", "gene")
+    kind = kind_of_names(sides[0].resolved) if names is Names.KEEP else names.value
+    frame = used.select("column").unique().sort("column")
+    pairs = _pairs(table, used)
+    for species in way.species:
+        own = known.filter(pl.col("species") == species.number)
+        about = own.group_by("column", maintain_order=True).agg(
+            pl.col("target_id").str.join(";").alias(f"homodb_{species.name}_id"),
+            pl.len().cast(pl.Int32).alias(f"homodb_{species.name}_genes"),
+        )
+        given = _given(species.number, sides, links).rename({"names": f"homodb_{species.name}"})
+        of_it = weakest(pairs.filter(pl.col("species") == species.number), "column").rename(
+            {"evidence_class": f"homodb_{species.name}_evidence"}
+        )
+        frame = (
+            frame.join(given, on="column", how="left", maintain_order="left")
+            .join(about, on="column", how="left", maintain_order="left")
+            .join(of_it, on="column", how="left", maintain_order="left")
+        )
+    marks = known.group_by("column", maintain_order=True).agg(
+        homodb_mt=pl.col("mitochondrial").any(), homodb_ribo=pl.col("ribosomal").any()
+    )
+    overall = weakest(pairs, "column").rename({"evidence_class": "homodb_evidence"})
+    frame = frame.join(overall, on="column", how="left", maintain_order="left")
+    frame = frame.join(marks, on="column", how="left", maintain_order="left")
+    var = frame.drop("column").to_pandas()
+    var.index = pd.Index(_names(known, way.species[0].number, kind, lower=lower))
+    for column in [name for name in var.columns if name.endswith("evidence")]:
+        var[column] = var[column].astype("category")
+    return var
+
+
+def _pairs(table: FeatureTable, used: pl.DataFrame) -> pl.DataFrame:
+    """Return ``column, species, evidence_class``: a row per end of each pair of the features that are used."""
+    columns = used.select("feature", "column").unique("feature")
+    ends = [table.pairs.select("feature", "evidence_class", number_of(end)) for end in ("gene_a", "gene_b")]
+    return pl.concat(ends).join(columns, on="feature", how="inner")
+
+
+def _given(species: int, sides: Sequence[JoinSide], links: Sequence[Links]) -> pl.DataFrame:
+    """Return ``column, names``: the names that came in, each once."""
+    frames = [
+        pl.DataFrame({"column": link.column, "place": link.place}).join(
+            side.resolved.select("place", "name"), on="place"
+        )
+        for side, link in zip(sides, links, strict=True)
+        if side.species.number == species
+    ]
+    return (
+        pl.concat(frames).unique(["column", "name"], maintain_order=True).sort("column", maintain_order=True)
+        .group_by("column", maintain_order=True).agg(names=pl.col("name").str.join(";"))
+    )  # fmt: skip
+
+
+def _names(known: pl.DataFrame, species: int, kind: str, *, lower: bool) -> list[str]:
+    """Return a unique name for each feature: of the first species' gene, or of the first of several and how many."""
+    label = pl.col("target_id") if kind == "id" else pl.coalesce("target_symbol", "target_id")
+    own = known.filter(pl.col("species") == species).with_columns(label=label)
+    told = own.group_by("column", maintain_order=True).agg(
+        pl.col("label"), identifier=pl.col("target_id").first(), several=pl.len()
+    )
+    shown = pl.when(pl.col("several") > _NAMING).then(
+        pl.format("{}+{}", pl.col("label").list.head(_NAMING).list.join("+"), pl.col("several") - _NAMING)
+    ).otherwise(pl.col("label").list.join("+"))  # fmt: skip
+    frame = told.select("identifier", name=shown.str.to_lowercase() if lower else shown)
+    names, identifiers = frame["name"].to_list(), frame["identifier"].to_list()
+    repeated = set(frame["name"].filter(frame["name"].is_duplicated()).to_list())
+    if not lower:
+        names = [one if one not in repeated else identifier for one, identifier in zip(names, identifiers, strict=True)]
+    return make_unique(names)
 
 
 @dataclass(frozen=True)
@@ -45,7 +165,7 @@ class JoinPlan:
     steps
         How many features or genes each step left.
     told
-        What the direct pairs say of the rows: see :func:`homodb.query.join.direct.ask_direct`.
+        What the direct pairs say of the rows: see :func:`homodb.query.join.route.check_consistency`.
     left_out
         Groups that are too large.
     notes
@@ -54,8 +174,8 @@ class JoinPlan:
         What the mapping is called, where it is none of the five strategies.
     """
 
-    way: Way
-    sides: tuple[Side, ...]
+    way: JoinRoute
+    sides: tuple[JoinSide, ...]
     options: JoinOptions
     links: tuple[Links, ...]
     fates: tuple[pl.DataFrame, ...]
@@ -83,7 +203,7 @@ class JoinPlan:
 
 
 def make_plan(
-    release: Release, sides: Sequence[Side], strategy: str | Strategy | None, options: JoinOptions
+    release: ReleaseFile, sides: Sequence[JoinSide], strategy: str | Strategy | None, options: JoinOptions
 ) -> JoinPlan:
     """Plan a join.
 
@@ -118,8 +238,8 @@ def make_plan(
     kind = "groups of orthologs" if table.rows is None else "rows of the joint table"
     if len(way.species) > 1:
         steps.append((f"{kind} by {way.strategy} in the release", table.members["feature"].n_unique()))
-    told = ask_direct(way, table.rows)
-    if options.consistent and table.rows is not None and isinstance(way, HubWay) and way.direct:
+    told = check_consistency(way, table.rows)
+    if options.consistent and table.rows is not None and isinstance(way, HubRoute) and way.direct:
         against = told.filter(pl.col("verdict") != CONFIRMED)
         kept = table.rows.join(against, on="feature", how="anti", maintain_order="left")
         steps.append(("that every direct pair confirms", kept.height))
@@ -154,7 +274,7 @@ def make_plan(
     )  # fmt: skip
 
 
-def _links(side: Side, used: pl.DataFrame, features: int, *, first_only: bool) -> Links:
+def _links(side: JoinSide, used: pl.DataFrame, features: int, *, first_only: bool) -> Links:
     """Return which rows of a var go to which features; of a gene's several rows all, or the first only."""
     rows = side.resolved.select("place", "gene").drop_nulls()
     if first_only:
@@ -166,7 +286,7 @@ def _links(side: Side, used: pl.DataFrame, features: int, *, first_only: bool) -
     )  # fmt: skip
 
 
-def _notes(way: Way, table: Table, options: JoinOptions, sides: Sequence[Side]) -> tuple[str, ...]:
+def _notes(way: JoinRoute, table: FeatureTable, options: JoinOptions, sides: Sequence[JoinSide]) -> tuple[str, ...]:
     notes = [*way.notes, *table.notes, *(note for side in sides for note in side.notes)]
     twice = [one for one in way.species if sum(side.species == one for side in sides) > 1]
     notes += [
@@ -183,9 +303,107 @@ def _notes(way: Way, table: Table, options: JoinOptions, sides: Sequence[Side]) 
     return tuple(notes)
 
 
-def _nothing(steps: Sequence[tuple[str, int]], sides: Sequence[Side]) -> str:
+def _nothing(steps: Sequence[tuple[str, int]], sides: Sequence[JoinSide]) -> str:
     left = "; ".join(f"{what}: {number:,}" for what, number in steps)
     return (
         f"the {len(sides)} objects share no feature. What each step left: {left}. Check the species, the column of "
         "names (--column), or choose another strategy"
     )
+
+
+def plan_from_table(
+    release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions, title: str, rows: Sequence[pl.DataFrame]
+) -> JoinPlan:
+    """Plan a join whose features are given.
+
+    Parameters
+    ----------
+    release
+        An open release; of the features it tells nothing.
+    sides
+        The genes of each object.
+    options
+        What was chosen; what concerns strategies has no meaning here.
+    title
+        What the table is called, in place of a strategy.
+    rows
+        For each object ``place, column``: which row of its var goes to which feature. Features are numbered from 0, and
+        every one has a row in every object; several rows of one object are added up.
+
+    Returns
+    -------
+    JoinPlan
+        Evidence classes are null. A feature is called by the first of its rows in the first object. A gene in none has
+        the fate ``no_ortholog``.
+
+    Raises
+    ------
+    JoinError
+        If there is no feature, or an object lacks a row for one.
+    """
+    count = min(one["column"].n_unique() for one in rows)
+    if not count:
+        names = ", ".join(f"{side.name} ({side.resolved.height:,} names)" for side in sides)
+        raise JoinError(f"the objects share no feature by {title}: {names}; check the species and the names of genes")
+    for side, one in zip(sides, rows, strict=True):
+        if not np.array_equal(one["column"].unique().sort().to_numpy(), np.arange(count)):
+            raise JoinError(f"{side.name}: the table {title!r} has features that none of its {one.height:,} rows is of")
+    links = tuple(_links_ready(side, one, count) for side, one in zip(sides, rows, strict=True))
+    species = tuple(dict.fromkeys(side.species for side in sides))
+    way = JoinRoute(release, species, Strategy.HM_O2O, ())
+    table = FeatureTable(pl.DataFrame(), pl.DataFrame())
+    steps = [(f"genes of {side.name} ({side.species.common_name})", side.genes.len()) for side in sides]
+    return JoinPlan(
+        way, tuple(sides), options, links, tuple(_fates(side, one) for side, one in zip(sides, rows, strict=True)),
+        _var(sides, rows), (*steps, (f"features by {title}", count)), check_consistency(way, None), table.left_out,
+        tuple(note for side in sides for note in side.notes), title,
+    )  # fmt: skip
+
+
+def _links_ready(side: JoinSide, rows: pl.DataFrame, count: int) -> Links:
+    ordered = rows.sort("place", "column").join(
+        side.resolved.select("place", "gene"), on="place", how="left", maintain_order="left"
+    )
+    return Links(
+        ordered["place"].to_numpy().astype(np.int64), ordered["column"].to_numpy().astype(np.int64),
+        np.ones(ordered.height), ordered.select(pl.coalesce("gene", -1 - pl.col("place")))["gene"].to_numpy(),
+        (side.resolved.height, count),
+    )  # fmt: skip
+
+
+def _fates(side: JoinSide, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return a row per var row, in order, with the columns of :func:`homodb.query.join.losses.side_fates`."""
+    mapped = rows.group_by("place").agg(pl.col("column").min())
+    fate = (
+        pl.when(~pl.col("is_gene")).then(pl.lit(str(Fate.NOT_A_GENE)))
+        .when(pl.col("column").is_not_null()).then(pl.lit(str(Fate.MAPPED)))
+        .when(pl.col("gene").is_null()).then(pl.lit(str(Fate.UNKNOWN)))
+        .otherwise(pl.lit(str(Fate.NO_ORTHOLOG)))
+    )  # fmt: skip
+    return side.resolved.join(mapped, on="place", how="left", maintain_order="left").select(
+        pl.lit(side.name).alias("file"), pl.lit(side.species.name).alias("species"),
+        "name", "stable_id", "symbol", "how", fate.alias("fate"), "column", pl.lit(None, pl.String).alias("detail"),
+        "mitochondrial", "ribosomal",
+    )  # fmt: skip
+
+
+def _var(sides: Sequence[JoinSide], rows: Sequence[pl.DataFrame]) -> pd.DataFrame:
+    """Return the var of the result: names that came in and stable IDs of each species, and no evidence."""
+    named = [
+        one.join(side.resolved.select("place", "name", "stable_id"), on="place").sort("column", "place").with_columns(
+            species=pl.lit(side.species.name)
+        )
+        for side, one in zip(sides, rows, strict=True)
+    ]  # fmt: skip
+    every = pl.concat(named)
+    var: dict[str, list[str | None]] = {}
+    for species in every["species"].unique(maintain_order=True):
+        own = every.filter(pl.col("species") == species).group_by("column").agg(
+            names=pl.col("name").unique(maintain_order=True).str.join(";"),
+            ids=pl.col("stable_id").drop_nulls().unique(maintain_order=True).str.join(";"),
+        ).sort("column")  # fmt: skip
+        var[f"homodb_{species}"], var[f"homodb_{species}_id"] = own["names"].to_list(), own["ids"].to_list()
+    index = make_unique(named[0].group_by("column").agg(pl.col("name").first()).sort("column")["name"].to_list())
+    frame = pd.DataFrame(var, index=pd.Index(index, dtype=object))
+    frame["homodb_evidence"] = pd.Categorical([None] * len(frame), categories=[str(one) for one in EvidenceClass])
+    return frame

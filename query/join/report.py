@@ -10,9 +10,8 @@ import numpy as np
 import polars as pl
 
 from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, ResultBlock, and_more
-from homodb.query.translate.fates import MEANING, Fate
-from homodb.query.translate.report import FateReport, fate_order
-from homodb.schema.counted import counted
+from homodb.query.translate import MEANING, Fate, FateReport, fate_order
+from homodb.schema.messages import counted
 
 #: Numbers of objects with a column of their own, of conflicts, groups and parts that the text shows.
 _COLUMNS = 4
@@ -56,7 +55,7 @@ class JoinReport(FateReport):
     steps
         How many each step left.
     verdicts
-        What direct pairs of species say of the rows, counted: see :func:`homodb.query.join.direct.count_verdicts`.
+        What direct pairs of species say of the rows, counted: see :func:`homodb.query.join.route.count_verdicts`.
     conflicts
         The rows that a direct pair contradicts, wholly or by half: symbols and stable IDs.
     left_out

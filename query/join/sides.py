@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 import polars as pl
 
-from homodb.query.genes import resolve
-from homodb.query.names import unnamed_note
-from homodb.query.release import Release
-from homodb.query.translate.detect import detect_species, other_species_note
-from homodb.query.translate.plan import GENE_EXPRESSION
-from homodb.query.translate.prepare import features_of, names_of
+from homodb.query.genes import detect_species, other_species_note, resolve
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import GENE_EXPRESSION, features_of, names_of
 from homodb.schema.errors import JoinError, TranslationError
+from homodb.schema.names import unnamed_note
 from homodb.schema.species import Species
 
 #: A column of var that a translation leaves.
@@ -22,7 +20,7 @@ _TRANSLATED = "homodb_source"
 
 
 @dataclass(frozen=True)
-class Side:
+class JoinSide:
     """The genes of one object.
 
     Parameters
@@ -53,8 +51,8 @@ class Side:
 
 
 def read_side(
-    release: Release, name: str, var: pd.DataFrame, species: str | int | Species | None, column: str | None
-) -> Side:
+    release: ReleaseFile, name: str, var: pd.DataFrame, species: str | int | Species | None, column: str | None
+) -> JoinSide:
     """Find the genes that the names of a var mean.
 
     Parameters
@@ -115,10 +113,10 @@ def read_side(
             f"{name}: its genes were translated to {found.common_name} (var has {_TRANSLATED}), so its cells are "
             "likely of another species; give the file as it was before"
         )
-    return Side(name, found, resolved, given is not None, tuple(notes))
+    return JoinSide(name, found, resolved, given is not None, tuple(notes))
 
 
-def measured_genes(sides: Sequence[Side]) -> Mapping[Species, pl.Series]:
+def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:
     """Return for each species, in the order of the objects, the genes that all of its objects have, ascending."""
     shared: dict[Species, pl.Series] = {}
     for species in dict.fromkeys(side.species for side in sides):

@@ -5,6 +5,32 @@ Reading comes first (:mod:`.cells`), then what each gene does in each species on
 of every marker (:mod:`.sort`).
 """
 
-from homodb.query.markers.markers import markers
+from __future__ import annotations
 
-__all__ = ["markers"]
+from homodb.query.markers.cells import MarkerCells, check_layer, read_alone
+from homodb.query.markers.classify import LEANING, MEANING, Conservation
+from homodb.query.markers.effects import Effects, Limits, adjusted, effects
+from homodb.query.markers.markers import markers, read_object
+from homodb.query.markers.result import Markers
+from homodb.query.markers.statistics import PSEUDO, bulk, moderated_t, rank_tests, usual_variance
+
+__all__ = [
+    "LEANING",
+    "MEANING",
+    "PSEUDO",
+    "Conservation",
+    "Effects",
+    "Limits",
+    "MarkerCells",
+    "Markers",
+    "adjusted",
+    "bulk",
+    "check_layer",
+    "effects",
+    "markers",
+    "moderated_t",
+    "rank_tests",
+    "read_alone",
+    "read_object",
+    "usual_variance",
+]

@@ -11,13 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.in_memory import values_of
-from homodb.query.names import name_texts, texts
-from homodb.query.translate.slots import no_layer, slots_of
-from homodb.query.translate.values import kind_of_values
-from homodb.schema.counted import counted
+from homodb.query.cells import kind_of_values, no_layer, slots_of, values_of
 from homodb.schema.errors import CountsError, ScoreError, UnknownSpeciesError
-from homodb.schema.near import did_you_mean
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import name_texts, texts
 from homodb.schema.species import find
 
 if TYPE_CHECKING:
@@ -29,7 +26,7 @@ _TOTAL = "homodb_total"
 
 
 @dataclass(frozen=True)
-class Side:
+class MarkerCells:
     """The cells of one species.
 
     Parameters
@@ -67,7 +64,7 @@ class Side:
 
 def read_joint(
     adata: anndata.AnnData, *, label: str, species_key: str, donor_key: str | None, layer: str | None
-) -> list[Side]:
+) -> list[MarkerCells]:
     """Read a joint object: one side per species, over the same features.
 
     Raises
@@ -96,14 +93,14 @@ def read_joint(
         told = _own_names(adata.var, species_names[one], names)
         unknown = np.full(len(names), -1, np.int64)
         own = (own_types, own_code, donors, donor_code)
-        sides.append(Side(species_names[one], told, unknown, counts[rows], totals[rows], *own))
+        sides.append(MarkerCells(species_names[one], told, unknown, counts[rows], totals[rows], *own))
     return sides
 
 
 def read_alone(
     adata: anndata.AnnData, species: str, genes: Sequence[str], keys: npt.NDArray[np.int64],
     place: npt.NDArray[np.int64], *, label: str, donor_key: str | None, layer: str | None,
-) -> Side:  # fmt: skip
+) -> MarkerCells:  # fmt: skip
     """Read an object of one species, columns that mean one gene added up.
 
     Parameters
@@ -126,7 +123,7 @@ def read_alone(
     types, type_code = column(adata.obs, label, "cell types", "--label")
     donors, donor_code = _donors(adata.obs, donor_key, np.arange(adata.n_obs))
     totals = np.asarray(merged.sum(axis=1), np.float64).ravel()
-    return Side(species, list(genes), keys, merged, totals, types, type_code, donors, donor_code)
+    return MarkerCells(species, list(genes), keys, merged, totals, types, type_code, donors, donor_code)
 
 
 def column(obs: pd.DataFrame, name: str, what: str, option: str) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

@@ -11,10 +11,8 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from homodb.query.markers.bulk import PSEUDO, Bulk, bulk
-from homodb.query.markers.cells import Side
-from homodb.query.markers.moderated import moderated_t
-from homodb.query.markers.ranks import rank_tests
+from homodb.query.markers.cells import MarkerCells
+from homodb.query.markers.statistics import PSEUDO, Bulk, bulk, moderated_t, rank_tests
 from homodb.schema.errors import ScoreError
 
 
@@ -70,7 +68,7 @@ class Effects:
     types: pl.DataFrame
 
 
-def effects(side: Side, background: Sequence[str], limits: Limits) -> Effects:
+def effects(side: MarkerCells, background: Sequence[str], limits: Limits) -> Effects:
     """Compare each type with the mean of the others, each of which weighs the same.
 
     Parameters
@@ -146,7 +144,7 @@ def adjusted(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return rates
 
 
-def _areas(side: Side, background: Sequence[str]) -> dict[int, tuple[Any, Any]]:
+def _areas(side: MarkerCells, background: Sequence[str]) -> dict[int, tuple[Any, Any]]:
     """Return area and rank-sum p of each type against the cells of the background."""
     counts = side.counts  # divided, not scaled: equal shares are equal numbers then, and tie
     totals = np.repeat(np.maximum(side.totals, 1), np.diff(counts.indptr))

@@ -2,29 +2,187 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import polars as pl
 
-from homodb.query.markers.cells import Side, read_joint
+from homodb.query.cells import called, read_anndata, with_tables
+from homodb.query.genes import HAS_NAME, choose_strategy, find_pair
+from homodb.query.join import read_side
+from homodb.query.markers.cells import MarkerCells, read_alone, read_joint
+from homodb.query.markers.classify import classify_conservation, conserved_table
 from homodb.query.markers.effects import Limits, effects
-from homodb.query.markers.files import read_object, read_species
-from homodb.query.markers.partners import orthologs, same_features
 from homodb.query.markers.result import Markers
-from homodb.query.markers.sort import conserved_table, sort_markers
-from homodb.query.release import Release, open_release
-from homodb.schema.counted import counted
-from homodb.schema.errors import ScoreError, TranslationError
-from homodb.schema.files import check_there
-from homodb.schema.strategies import Strategy
+from homodb.query.release import ReleaseFile, use_release
+from homodb.schema.enums import Strategy
+from homodb.schema.errors import CountsError, ScoreError, TranslationError
+from homodb.schema.io import check_there
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     import anndata
 
     Cells: TypeAlias = anndata.AnnData | str | Path
+
+
+def read_object(given: anndata.AnnData | str | Path) -> anndata.AnnData:
+    """Return an AnnData with its tables in memory; a file is read whole.
+
+    Raises
+    ------
+    TranslationError
+        If it is not there, or is no AnnData.
+    """
+    return read_anndata(Path(given)) if isinstance(given, str | Path) else with_tables(given)
+
+
+def read_species(
+    release: ReleaseFile, objects: Sequence[anndata.AnnData | str | Path], species: Sequence[str | None] | None, *,
+    label: str, donor_key: str | None, layer: str | None, column: str | None,
+) -> tuple[list[MarkerCells], list[str], list[str]]:  # fmt: skip
+    """Read one object for each species.
+
+    Returns
+    -------
+    sides
+        Their cells, over genes of the release and over names that it does not know.
+    names
+        Production name of the species of each.
+    notes
+        What a user should know.
+
+    Raises
+    ------
+    UnknownSpeciesError
+        If the release does not hold a species; all are looked up before anything is read.
+    ScoreError
+        If two objects are of one species, or not as many species as objects are named.
+    """
+    asked = [None] * len(objects) if species is None else list(species)
+    if len(asked) != len(objects):
+        raise ScoreError(
+            f"{len(objects)} files and {len(asked)} species are named; name one species for each file (--species)"
+        )
+    for one in asked:
+        if one is not None:
+            release.find_species(one)
+    names = called([Path(one) if isinstance(one, str | Path) else one for one in objects])
+    sides: list[MarkerCells] = []
+    found: list[str] = []
+    notes: list[str] = []
+    for given, name, one in zip(objects, names, asked, strict=True):
+        adata = read_object(given)
+        side = read_side(release, name, adata.var, one, column)
+        if side.species.name in found:
+            raise ScoreError(f"two files are of {side.species.common_name}; put them into one first (homodb join)")
+        genes, keys, place = _columns(side.resolved)
+        notes += side.notes
+        found.append(side.species.name)
+        try:
+            own = read_alone(
+                adata, side.species.common_name, genes, keys, place, label=label, donor_key=donor_key, layer=layer
+            )
+        except (ScoreError, CountsError) as error:
+            raise type(error)(f"{name}: {error}") from error
+        sides.append(own)
+    return sides, found, notes
+
+
+def _columns(resolved: pl.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return name and gene of each column, and which each row of var goes to: of one gene to one, unnamed to none."""
+    rows = resolved.filter("is_gene", HAS_NAME).with_columns(own=pl.coalesce("gene", -1 - pl.col("place")))
+    columns = rows.group_by("own", maintain_order=True).agg(
+        pl.col("name").first(), pl.col("symbol").first(), pl.col("stable_id").first()
+    )
+    shown = columns.with_columns(shown=pl.coalesce("symbol", "stable_id", "name")).with_columns(
+        shown=pl.when(pl.col("shown").is_duplicated()).then(pl.coalesce("stable_id", "name")).otherwise("shown")
+    )
+    texts, seen = [], set[str]()
+    for text in shown["shown"].to_list():
+        free, number = text, 1
+        while free in seen:
+            free, number = f"{text}-{number}", number + 1
+        seen.add(free)
+        texts.append(free)
+    numbered = columns.select("own").with_row_index("column")
+    to = rows.join(numbered, on="own", how="left", maintain_order="left")
+    place = np.full(resolved.height, -1, np.int64)
+    place[to["place"].to_numpy()] = to["column"].to_numpy()
+    return texts, np.maximum(columns["own"].to_numpy(), -1).astype(np.int64), place
+
+
+_SCHEMA: dict[Any, Any] = {
+    "species": pl.String, "column": pl.Int64, "other": pl.String, "known": pl.Boolean, "ortholog": pl.String,
+    "other_column": pl.Int64, "evidence": pl.String,
+}  # fmt: skip
+
+
+def same_features(sides: Sequence[MarkerCells]) -> pl.DataFrame:
+    """Return partners where all sides have the same columns: each is its own partner; form as of :func:`orthologs`."""
+    frames = [
+        pl.DataFrame({"column": np.arange(len(one.genes)), "ortholog": other.genes}).with_columns(
+            species=pl.lit(one.species), other=pl.lit(other.species), known=pl.lit(value=True),
+            other_column=pl.col("column"), evidence=pl.lit(None, pl.String),
+        )
+        for one, other in itertools.permutations(sides, 2)
+    ]  # fmt: skip
+    return pl.concat([frame.select(list(_SCHEMA)).cast(_SCHEMA) for frame in frames])
+
+
+def orthologs(
+    release: ReleaseFile, sides: Sequence[MarkerCells], species: Sequence[str], strategy: str | Strategy | None
+) -> tuple[pl.DataFrame, str]:
+    """Ask a release which columns of the sides correspond.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    sides
+        The species, with the gene behind each column.
+    species
+        The species of each side, by any name.
+    strategy
+        By default ENS_M2M, and LM_O2O where Ensembl has nothing for a pair.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row per gene of a side and ortholog in another one, or without one: ``species, column, other``; ``known``:
+        whether the release knows the gene; ``ortholog``, its name, null where there is none; ``other_column``, null
+        where it is not measured; ``evidence``, the class of the pair.
+    str
+        The strategies that were used.
+
+    Raises
+    ------
+    UnknownStrategyError, MissingMappingError
+        If the release lacks what is asked.
+    """
+    frames, used = [], []
+    for (one, name), (other, other_name) in itertools.permutations(zip(sides, species, strict=True), 2):
+        pair = find_pair(release, name, other_name)
+        chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
+        used.append(str(chosen))
+        rows = pair.mapping(chosen).select("source_gene", "target_gene", evidence="evidence_class")
+        labels = release.ask("labels", {"genes": rows["target_gene"].unique().to_list()})
+        named = labels.select(target_gene="gene", ortholog=pl.coalesce("symbol", "stable_id"))
+        there = pl.DataFrame({"target_gene": other.keys, "other_column": np.arange(len(other.keys))})
+        asked = pl.DataFrame({"source_gene": one.keys, "column": np.arange(len(one.keys))})
+        frames.append(
+            asked.join(rows, on="source_gene", how="left", maintain_order="left")
+            .join(named, on="target_gene", how="left", maintain_order="left")
+            .join(there.filter(pl.col("target_gene") >= 0), on="target_gene", how="left", maintain_order="left")
+            .with_columns(
+                species=pl.lit(one.species), other=pl.lit(other.species), known=pl.col("source_gene") >= 0,
+            ).select(list(_SCHEMA)).cast(_SCHEMA)
+        )  # fmt: skip
+    return pl.concat(frames), ", ".join(dict.fromkeys(used))
 
 
 def markers(
@@ -37,7 +195,7 @@ def markers(
     layer: str | None = None,
     column: str | None = None,
     strategy: str | Strategy | None = None,
-    release: str | Path | Release | None = None,
+    release: str | Path | ReleaseFile | None = None,
     rest: str = "shared",
     fdr: float = 0.05,
     min_log2fc: float = 1.0,
@@ -110,7 +268,7 @@ def markers(
             )
             partners, how, notes = same_features(sides), "joint features", [_JOINT]
         else:
-            opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+            opened = stack.enter_context(use_release(release))
             sides, names, notes = read_species(
                 opened, several, species, label=label, donor_key=donor_key, layer=layer, column=column
             )
@@ -123,7 +281,7 @@ def markers(
         found.append(effects(side, background, limits))
     report("sorting")
     table, types = pl.concat([one.table for one in found]), pl.concat([one.types for one in found])
-    told = sort_markers(table, partners, min_log2fc)
+    told = classify_conservation(table, partners, min_log2fc)
     order = tuple(side.species for side in sides)
     return Markers(
         order, told, conserved_table(told, order), types, table.drop("column"), background, how,
@@ -137,7 +295,7 @@ _JOINT = (
 )
 
 
-def _background(sides: Sequence[Side], rest: str) -> tuple[tuple[str, ...], list[str]]:
+def _background(sides: Sequence[MarkerCells], rest: str) -> tuple[tuple[str, ...], list[str]]:
     """Return the types to compare with, and what a user should know of them."""
     everything = tuple(sorted({name for side in sides for name in side.types}))
     if rest == "all":
@@ -150,7 +308,7 @@ def _background(sides: Sequence[Side], rest: str) -> tuple[tuple[str, ...], list
                         f"with all types of its own species ({own})"]  # fmt: skip
 
 
-def _about_tests(types: pl.DataFrame, sides: Sequence[Side], donor_key: str | None) -> list[str]:
+def _about_tests(types: pl.DataFrame, sides: Sequence[MarkerCells], donor_key: str | None) -> list[str]:
     notes = []
     by_cells = types.filter(pl.col("test") == "cells")
     for side in sides:

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from homodb.query.markers.sort import LEANING, MEANING, Kind
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
-from homodb.query.results.text import lines
+from homodb.query.markers.classify import LEANING, MEANING, Conservation
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines
 from homodb.schema.errors import ScoreError
-from homodb.schema.files import make_folder, whole_file
+from homodb.schema.io import make_folder, whole_file
 
 #: Kinds that are named though no marker is of them.
-_ALWAYS = (Kind.CONSERVED, Kind.SPECIFIC, Kind.NO_ORTHOLOG, Kind.NOT_MEASURED)
+_ALWAYS = (Conservation.CONSERVED, Conservation.SPECIFIC, Conservation.NO_ORTHOLOG, Conservation.NOT_MEASURED)
 
 #: Number of genes that fit into a dot plot.
 _MOST = 60
@@ -32,9 +31,9 @@ class Markers(Result):
     species
         In the order of the files or of the joint object.
     table
-        The markers, a row per marker and other species: see :func:`homodb.query.markers.sort.sort_markers`.
+        The markers, a row per marker and other species: see :func:`.classify.classify_conservation`.
     conserved
-        A row per conserved marker: see :func:`homodb.query.markers.sort.conserved_table`.
+        A row per conserved marker: see :func:`homodb.query.markers.classify.conserved_table`.
     types
         A row per species and type: ``species, type, cells, donors, test``.
     effects
@@ -64,10 +63,10 @@ class Markers(Result):
         """
         by = ["type", "species", "gene"]
         each = self.table.group_by(by, maintain_order=True).agg(pl.col("kind").first(), pl.col("leans").any())
-        kinds = [one for one in Kind if one != Kind.PARTLY or len(self.species) > 2]
+        kinds = [one for one in Conservation if one != Conservation.PARTLY or len(self.species) > 2]
         counted = each.group_by("type", "species").agg(
             pl.len().alias("markers"), *((pl.col("kind") == str(one)).sum().alias(str(one)) for one in kinds),
-            leaning=((pl.col("kind") == str(Kind.SPECIFIC)) & pl.col("leans")).sum(),
+            leaning=((pl.col("kind") == str(Conservation.SPECIFIC)) & pl.col("leans")).sum(),
         )  # fmt: skip
         order = {name: place for place, name in enumerate(self.species)}
         told = self.types.select("type", "species", "cells", "test", "donors")
@@ -86,7 +85,7 @@ class Markers(Result):
         return {
             "species": list(self.species), "how": self.how, "background": list(self.background),
             "counts": self.counts().to_dicts(), "conserved": self.top(top).to_dicts(),
-            "meaning": {str(kind): MEANING[kind] for kind in Kind}, "notes": list(self.notes),
+            "meaning": {str(kind): MEANING[kind] for kind in Conservation}, "notes": list(self.notes),
         }  # fmt: skip
 
     def blocks(self, top: int = 5) -> Iterator[ResultBlock]:
@@ -98,7 +97,9 @@ class Markers(Result):
             Conserved markers of each type.
         """
         counts = self.counts()
-        kinds = [one for one in Kind if str(one) in counts.columns and (counts[str(one)].sum() or one in _ALWAYS)]
+        kinds = [
+            one for one in Conservation if str(one) in counts.columns and (counts[str(one)].sum() or one in _ALWAYS)
+        ]
         yield Heading("homodb markers", level=1)
         types = f"{counts['type'].n_unique()} cell types in {', '.join(self.species)}"
         background = f"each type against the mean of: {', '.join(self.background)}"
@@ -151,7 +152,7 @@ class Markers(Result):
         MissingPackageError
             If matplotlib is not installed.
         """
-        from homodb.query.results.figures import dots
+        from homodb.query.results import dots
 
         if not self.conserved.height:
             raise ScoreError("no marker is conserved, so there is nothing to draw; allow a higher fdr")

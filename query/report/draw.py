@@ -7,11 +7,8 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.report.gather import Gathered
-from homodb.query.results import Drawing
-from homodb.query.results.figures import Line, beyond, heat, intervals
-from homodb.query.results.scatter import scatter
-from homodb.query.score.embedded import Coded
-from homodb.query.score.result import Score
+from homodb.query.results import Drawing, Line, beyond, heat, intervals, scatter
+from homodb.query.score import Coded, Score
 
 
 def draw(gathered: Gathered, *, label: str, top: int) -> dict[str, list[Drawing]]:

@@ -11,17 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.markers.cells import check_layer
-from homodb.query.markers.markers import markers as find_markers
-from homodb.query.markers.result import Markers
-from homodb.query.score.embedded import Coded, Embedded, read_embedded
-from homodb.query.score.result import Score
+from homodb.query.markers import Markers, check_layer
+from homodb.query.markers import markers as find_markers
+from homodb.query.score import Coded, Embedded, Score, read_embedded
 from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
 
 if TYPE_CHECKING:
     import anndata
 
-    from homodb.query.release import Release
+    from homodb.query.release import ReleaseFile
+
 
 #: Of fewer cells no UMAP is made.
 _FEWEST = 12
@@ -76,7 +75,7 @@ def gather(
     profile: str,
     cells: Sequence[anndata.AnnData | str | Path],
     species: Sequence[str | None] | None,
-    release: str | Path | Release | None,
+    release: str | Path | ReleaseFile | None,
     score: Score | None,
     markers: Markers | None,
     report: Callable[[str], None],
@@ -112,7 +111,7 @@ def _plane(adata: anndata.AnnData, embedded: Embedded, notes: list[str]) -> tupl
             return there[:, :2], "UMAP"
         notes.append(f"obsm[{slot!r}] is no plane of finite numbers and was not used")
     if embedded.n_cells >= _FEWEST:
-        from homodb.query.integrate.clusters import umap
+        from homodb.query.integrate import umap
 
         try:
             return np.asarray(umap(embedded.points), np.float64), "UMAP"
@@ -142,7 +141,7 @@ def _score(
     adata: anndata.AnnData, key: str, profile: str, asked: dict[str, Any], notes: list[str],
     report: Callable[[str], None],
 ) -> Score | None:  # fmt: skip
-    from homodb.query.score.score import score
+    from homodb.query.score import score
 
     for one in dict.fromkeys((profile, "cross-species")):
         try:
@@ -156,7 +155,7 @@ def _calls(embedded: Embedded, score: Score | None, notes: list[str]) -> pl.Data
     for part in score.parts.values() if score else ():
         if _CALLS in part.tables:
             return part.tables[_CALLS]
-    from homodb.query.score.votes import VOTERS, find_votes
+    from homodb.query.score import VOTERS, find_votes
 
     counts = np.bincount(embedded.species.code, minlength=len(embedded.species.names))
     if counts.min() <= VOTERS:

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from homodb.query.markers.sort import LEANING, Kind
-from homodb.query.markers.sort import MEANING as KIND_MEANING
-from homodb.query.report import origin
-from homodb.query.report.conclusions import conclusions
+from homodb.query.markers import LEANING, Conservation
+from homodb.query.markers import MEANING as KIND_MEANING
+from homodb.query.report import provenance
+from homodb.query.report.conclusions import INTERVALS, conclusions, meaning, method_meaning, said, strategy_meaning
 from homodb.query.report.gather import Gathered
-from homodb.query.report.meanings import INTERVALS, meaning, method_meaning, said, strategy_meaning
 from homodb.query.results import Bullets, Drawing, Drawings, Grid, GridColumn, Heading, Lines, Note, ResultBlock
-from homodb.query.score.profiles import PROFILES
-from homodb.query.score.result import Part
-from homodb.query.translate.fates import MEANING, Fate
+from homodb.query.score import PROFILES, ProfileScores
+from homodb.query.translate import MEANING, Fate
 
 if TYPE_CHECKING:
     import anndata
@@ -56,7 +54,7 @@ def page_blocks(
     """
     embedded = gathered.embedded
     yield Heading(f"{name}: {', '.join(embedded.species.names)} by {embedded.key}", level=1)
-    if origin.simulated(adata):
+    if provenance.simulated(adata):
         yield Lines([_SIMULATED], warning=True)
     yield Grid(_facts(adata, gathered))
     yield Heading("What the numbers say")
@@ -92,9 +90,9 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
         ("cell types", f"{len(embedded.label.names)}"),
         ("donors", "no column was named" if embedded.donor is None else donors),
         ("clusters", "none" if gathered.cluster is None else f"{len(gathered.cluster.names)}"),
-        ("integrated by (method)", method_meaning(origin.fact(adata, embedded.key, "method"))),
-        ("genes joined by (strategy)", strategy_meaning(origin.fact(adata, embedded.key, "strategy"))),
-        ("release (data on genes)", origin.fact(adata, embedded.key, "release")),
+        ("integrated by (method)", method_meaning(provenance.fact(adata, embedded.key, "method"))),
+        ("genes joined by (strategy)", strategy_meaning(provenance.fact(adata, embedded.key, "strategy"))),
+        ("release (data on genes)", provenance.fact(adata, embedded.key, "release")),
         ("intervals of scores", intervals),
     ]  # fmt: skip
     return pl.DataFrame(rows, ["what", "here"], orient="row")
@@ -120,7 +118,7 @@ def _scores(gathered: Gathered) -> Iterator[ResultBlock]:
         yield from (Grid(frame, title, folded=True) for title, frame in part.tables.items())
 
 
-def _numbers(profile: str, part: Part) -> pl.DataFrame:
+def _numbers(profile: str, part: ProfileScores) -> pl.DataFrame:
     rows = [
         (
             name.replace("_", " "), _shown(number.value),
@@ -149,11 +147,17 @@ def _markers(gathered: Gathered, top: int) -> Iterator[ResultBlock]:
     yield Lines([f"Genes correspond by {markers.how}. Each type is compared with the mean of: {background}."])
     yield from map(Note, markers.notes)
     yield Grid(counts)
-    meanings = [f"{kind}: {KIND_MEANING[kind]}" for kind in Kind if str(kind) in counts.columns]
+    meanings = [f"{kind}: {KIND_MEANING[kind]}" for kind in Conservation if str(kind) in counts.columns]
     yield Bullets([*meanings, f"leaning: {LEANING}"])
     if markers.conserved.height:
         yield Grid(markers.top(top), f"the {top} best conserved markers of each type", folded=True)
-    for kind in (Kind.CONSERVED, Kind.PARTLY, Kind.SPECIFIC, Kind.NO_ORTHOLOG, Kind.NOT_MEASURED):
+    for kind in (
+        Conservation.CONSERVED,
+        Conservation.PARTLY,
+        Conservation.SPECIFIC,
+        Conservation.NO_ORTHOLOG,
+        Conservation.NOT_MEASURED,
+    ):
         rows = markers.table.filter(pl.col("kind") == str(kind))
         if rows.height:
             best = rows.filter(pl.int_range(pl.len()).over("type", "species") < 10 * top).drop("kind")
@@ -169,7 +173,7 @@ def _tested(counts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _carried(adata: anndata.AnnData) -> Iterator[ResultBlock]:
-    files, fates = origin.files(adata), origin.fates(adata)
+    files, fates = provenance.files(adata), provenance.fates(adata)
     yield Heading("Genes and counts carried")
     if not files.height and not fates.height:
         yield Lines(["The object does not say how its genes were joined (uns has no 'homodb')."])
@@ -181,14 +185,14 @@ def _carried(adata: anndata.AnnData) -> Iterator[ResultBlock]:
         meaning = pl.col("fate").replace_strict(meanings, default="", return_dtype=pl.String)
         fates = fates if fates["share"].count() else fates.drop("share")
         yield Grid(fates.with_columns(meaning=meaning), columns={"share": GridColumn("of counts", form=".2%")})
-    yield from map(Note, origin.notes(adata))
+    yield from map(Note, provenance.notes(adata))
 
 
 def _origin(adata: anndata.AnnData, key: str) -> Iterator[ResultBlock]:
     yield Heading("How this was made")
-    lines = origin.lines(adata, key)
+    lines = provenance.lines(adata, key)
     if lines.height:
         yield Grid(lines, "release, strategy and parameters", folded=True)
     else:
         yield Lines(["The object does not tell."])
-    yield Grid(origin.versions(), "versions with which this page was made", folded=True)
+    yield Grid(provenance.versions(), "versions with which this page was made", folded=True)

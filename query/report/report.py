@@ -6,18 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homodb.query.markers.files import read_object
-from homodb.query.markers.result import Markers
-from homodb.query.release import Release
+from homodb.query.markers import Markers, read_object
+from homodb.query.release import ReleaseFile
 from homodb.query.report.draw import draw
 from homodb.query.report.gather import gather
 from homodb.query.report.page import page_blocks
-from homodb.query.results.html import page
-from homodb.query.score.profiles import profiles_named
-from homodb.query.score.result import Score
-from homodb.schema.endings import must_end
+from homodb.query.results import page
+from homodb.query.score import Score, profiles_named
 from homodb.schema.errors import ScoreError, TranslationError
-from homodb.schema.files import check_output, check_there, make_folder, whole_file
+from homodb.schema.io import check_output, check_there, make_folder, must_end, whole_file
 
 if TYPE_CHECKING:
     import anndata
@@ -35,7 +32,7 @@ def report(
     profile: str = "all",
     cells: Sequence[anndata.AnnData | str | Path] = (),
     species: Sequence[str | None] | None = None,
-    release: str | Path | Release | None = None,
+    release: str | Path | ReleaseFile | None = None,
     top: int = 3,
     figures: str | Path | None = None,
     score: Score | None = None,

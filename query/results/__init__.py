@@ -1,5 +1,21 @@
 """How answers are shown: as text, HTML or JSON."""
 
+from __future__ import annotations
+
+from homodb.query.results.figures import (
+    COLOURS,
+    MARKS,
+    RASTER_FROM,
+    Line,
+    against,
+    beyond,
+    calibration_curve,
+    dots,
+    heat,
+    intervals,
+    look,
+)
+from homodb.query.results.html import fragment, inline, page
 from homodb.query.results.result import (
     Bullets,
     Drawing,
@@ -17,21 +33,42 @@ from homodb.query.results.result import (
     plain,
     write_report,
 )
+from homodb.query.results.scatter import place_labels, scatter
+from homodb.query.results.text import flat, lines, number
 
 __all__ = [
+    "COLOURS",
+    "MARKS",
+    "RASTER_FROM",
     "Bullets",
     "Drawing",
     "Drawings",
     "Grid",
     "GridColumn",
     "Heading",
+    "Line",
     "Lines",
     "Note",
     "Result",
     "ResultBlock",
+    "against",
     "and_more",
+    "beyond",
+    "calibration_curve",
     "check_report",
+    "dots",
+    "flat",
+    "fragment",
+    "heat",
+    "inline",
+    "intervals",
     "json_text",
+    "lines",
+    "look",
+    "number",
+    "page",
+    "place_labels",
     "plain",
+    "scatter",
     "write_report",
 ]

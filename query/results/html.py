@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from homodb.query.results.result import Drawing, Grid, GridColumn, Heading, ResultBlock, and_more
 from homodb.query.results.text import flat
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -11,10 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from homodb.schema.counted import counted
-from homodb.schema.endings import ending_of, must_end
 from homodb.schema.errors import OutputError
-from homodb.schema.files import check_output, whole_file
+from homodb.schema.io import check_output, ending_of, must_end, whole_file
+from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     import polars as pl

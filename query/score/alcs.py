@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.score.contingency import nan_mean, ratio
 from homodb.query.score.embedded import Embedded
-from homodb.query.score.known import mean_known, ratio
 
 #: Half of a type's cells teach, at most 200 of them; of fewer than ten cells nine tenths. As in SCCAF and BENGAL.
 _SHARE, _MOST, _FEW, _SHARE_OF_FEW = 0.5, 200, 10, 0.9
@@ -61,8 +61,8 @@ class SelfProjection:
             n, told = (np.bincount(at[one], weights[one], size).reshape(-1, self.types) for one in (asked, right))
             n, told = (np.column_stack([one.sum(axis=1), one]) for one in (n, told))
             tables.append(ratio(told.astype(np.float64), n.astype(np.float64)))
-        rows = mean_known(np.array(tables))
-        return np.vstack([rows, mean_known(rows)])
+        rows = nan_mean(np.array(tables))
+        return np.vstack([rows, nan_mean(rows)])
 
 
 def self_projection(embedded: Embedded, *, seed: int = 42) -> SelfProjection:

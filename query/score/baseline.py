@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from homodb.query.integrate.counts import read_joint
-from homodb.query.integrate.integrate import UNS
-from homodb.query.integrate.prepare import prepare
-from homodb.query.integrate.settings import Settings
+from homodb.query.integrate import UNS, IntegrateSettings, prepare, read_joint
 from homodb.query.score.embedded import DIMENSIONS, Embedded, read_embedded
 from homodb.schema.errors import CountsError, IntegrationError, MissingPackageError
 
@@ -78,7 +75,7 @@ def find_baseline(
     told: Mapping[str, Any] = adata.uns.get(UNS, {}).get(embedded.key, {})
     layer, factors = str(told.get("layer", "X")), str(told.get("size_factors", "shared"))
     try:
-        settings = Settings(**_plain(told.get("settings", {})))
+        settings = IntegrateSettings(**_plain(told.get("settings", {})))
         joint = read_joint(
             adata, settings, species_key=species_key, species=None, layer=None if layer == "X" else layer,
             size_factors=factors,

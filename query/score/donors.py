@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.ranges import Range
 from homodb.query.score.embedded import Coded, Embedded
 from homodb.query.score.result import Number
 from homodb.schema.errors import ScoreError
+from homodb.schema.options import Bounds
 
 #: What intervals resample: donors of every species; or, where a species has one donor, cells there.
 DONORS, CELLS_ONLY = "donors", "cells only"
 
 #: How many draws there may be.
-_DRAWS = Range(0, 1_000_000)
+_DRAWS = Bounds(0, 1_000_000)
 
 #: Ends of an interval.
 _LOW, _HIGH = 0.025, 0.975

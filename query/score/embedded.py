@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from homodb.schema.counted import counted
 from homodb.schema.errors import ScoreError
-from homodb.schema.near import did_you_mean
+from homodb.schema.messages import counted, did_you_mean
 
 if TYPE_CHECKING:
     import anndata

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate.nearest import Nearest, nearest
+from homodb.query.integrate import Nearest, nearest
 from homodb.schema.errors import ScoreError
 
 #: Neighbours of a cell, the cell itself among them, and the perplexity of their weights, as R's ``compute_lisi``.
@@ -111,3 +111,50 @@ def _simpson(weights: npt.NDArray[np.float64], kinds: npt.NDArray[np.int64], n_k
     shares = np.bincount(cell.ravel(), weights.ravel(), rows * n_kinds).reshape(rows, n_kinds)
     squares: npt.NDArray[np.float64] = (shares**2).sum(axis=1)
     return squares
+
+
+#: Halvings of the interval in which a cell's bandwidth lies; 60 exhaust a double's precision.
+_STEPS_affinities = 60
+
+
+def affinities(distances: npt.NDArray[np.float64], perplexity: float) -> npt.NDArray[np.float64]:
+    """Weigh neighbours by exp(-b distance), each cell with the b that gives its weights the perplexity.
+
+    Parameters
+    ----------
+    distances
+        Shape (cells, k), nearest first.
+    perplexity
+        Exponential of the weights' entropy, from 1 to k.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (cells, k); rows add up to 1. Where all neighbours are equally far they weigh the same.
+
+    References
+    ----------
+    LISI: Korsunsky et al. 2019, after van der Maaten and Hinton 2008.
+    """
+    if distances.shape[1] == 1:
+        return np.ones(distances.shape)
+    apart = distances - distances[:, :1]
+    scale = apart.mean(axis=1, keepdims=True)
+    apart = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
+    wanted = np.log(perplexity)
+    low, high = np.full((len(apart), 1), -20.0), np.full((len(apart), 1), 20.0)
+    for _ in range(_STEPS_affinities):
+        middle = (low + high) / 2
+        even = _entropy(_weights_affinities(apart, middle)) > wanted
+        low, high = np.where(even, middle, low), np.where(even, high, middle)
+    return _weights_affinities(apart, (low + high) / 2)
+
+
+def _weights_affinities(apart: npt.NDArray[np.float64], log_b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    raw = np.exp(-apart * np.exp(log_b))
+    return np.asarray(raw / raw.sum(axis=1, keepdims=True))
+
+
+def _entropy(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    entropy: npt.NDArray[np.float64] = -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1, keepdims=True)
+    return entropy

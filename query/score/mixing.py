@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.score.affinities import affinities
+from homodb.query.integrate import kneighbors_excluding_self
+from homodb.query.score.contingency import nan_mean, ratio, weighted_mean
 from homodb.query.score.embedded import Embedded
-from homodb.query.score.known import mean_known, ratio, weighted_mean
-from homodb.query.score.others import nearest_others
+from homodb.query.score.lisi import affinities
 
 #: What :meth:`Mixing.values` returns of each type.
 MIXING = ("neighbours", "ilisi", "share", "share_expected", "lisi", "lisi_expected")
@@ -144,7 +144,7 @@ class Mixing:
 
         """
         rows = np.array([one.values(weights) for one in self.within]).reshape(-1, len(MIXING))
-        return np.vstack([rows, mean_known(rows)])
+        return np.vstack([rows, nan_mean(rows)])
 
 
 def find_mixing(embedded: Embedded, *, seed: int = 42) -> Mixing:
@@ -177,7 +177,7 @@ def find_mixing(embedded: Embedded, *, seed: int = 42) -> Mixing:
 def _within(embedded: Embedded, label: int, cells: _Ints, seed: int) -> _Within:
     species = np.unique(embedded.species.code[cells], return_inverse=True)[1].astype(np.int64)
     k = min(LISI_NEIGHBOURS, int(np.bincount(species).min()) - 1)
-    found = nearest_others(embedded.points[cells], k)
+    found = kneighbors_excluding_self(embedded.points[cells], k)
     rng = np.random.default_rng([seed, label])
     shuffles = min(_SHUFFLES[1], max(_SHUFFLES[0], _SHUFFLED // len(cells)))
     shuffled = np.array([rng.permutation(species) for _ in range(shuffles)])
@@ -189,4 +189,4 @@ def _by_species(values: _Floats, species: _Ints, weight: _Floats) -> float:
     """Return the mean over species of their weighted means: one of few cells counts as much as any."""
     count = int(species.max()) + 1
     means = np.array([weighted_mean(values[species == one], weight[species == one]) for one in range(count)])
-    return float(mean_known(means))
+    return float(nan_mean(means))

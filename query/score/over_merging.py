@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.integrate import kneighbors_excluding_self
+from homodb.query.score.contingency import nan_mean
 from homodb.query.score.embedded import Embedded
-from homodb.query.score.known import mean_known
-from homodb.query.score.others import nearest_others
-from homodb.query.score.votes import Votes
+from homodb.query.score.transfer import LabelVotes
 
 #: What :meth:`OverMerging.values` returns of each type.
 OVER_MERGING = ("neighbours", "neighbours_expected", "confident", "confident_near")
@@ -51,7 +51,7 @@ class _Lone:
     """
 
     label: int
-    votes: Votes
+    votes: LabelVotes
     rows: _Ints
     near: _Ints
     among: npt.NDArray[np.bool_]
@@ -86,7 +86,7 @@ class OverMerging:
         By pair and type.
     """
 
-    votes: Sequence[Votes]
+    votes: Sequence[LabelVotes]
     lone: Sequence[_Lone]
 
     def values(self, weights: _Floats) -> _Floats:
@@ -102,7 +102,7 @@ class OverMerging:
         called = {id(one): one.call(weights) for one in self.votes}
         rows = [one.values(weights, *called[id(one.votes)]) for one in self.lone]
         table = np.array(rows).reshape(-1, len(OVER_MERGING))
-        return np.vstack([table, mean_known(table)])
+        return np.vstack([table, nan_mean(table)])
 
     def called(self) -> list[tuple[int, float]]:
         """Return the commonest call of each type, and the share of the type's cells that it has."""
@@ -114,7 +114,7 @@ class OverMerging:
         return found
 
 
-def find_over_merging(embedded: Embedded, votes: Sequence[Votes]) -> OverMerging:
+def find_over_merging(embedded: Embedded, votes: Sequence[LabelVotes]) -> OverMerging:
     """Find the neighbours of cells whose type another species lacks.
 
     Parameters
@@ -130,13 +130,13 @@ def find_over_merging(embedded: Embedded, votes: Sequence[Votes]) -> OverMerging
         true = embedded.label.code[one.cells]
         if one.known[true].all():
             continue
-        own = nearest_others(embedded.points[one.base], one.voters.shape[1]).distances[:, -1]
+        own = kneighbors_excluding_self(embedded.points[one.base], one.voters.shape[1]).distances[:, -1]
         among = one.farthest <= np.quantile(own, _AMONG)
         for label in np.unique(true[~one.known[true]]).tolist():
             rows = np.flatnonzero(true == label)
             if (one.query, label) not in near:
                 k = max(1, min(NEIGHBOURS, len(rows) - 1))
-                near[one.query, label] = nearest_others(embedded.points, k, cells=one.cells[rows]).indices
+                near[one.query, label] = kneighbors_excluding_self(embedded.points, k, cells=one.cells[rows]).indices
             lacking = embedded.species.code == one.reference
             lone.append(_Lone(label, one, rows, near[one.query, label], among[rows], lacking))
     return OverMerging(tuple(votes), tuple(lone))

@@ -9,8 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, plain
-from homodb.query.results.text import number
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, number, plain
 
 _INTERVALS = {
     "donors": "intervals of 95 % resample donors",
@@ -42,7 +41,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Part:
+class ProfileScores:
     """What one profile gives.
 
     Parameters
@@ -77,7 +76,7 @@ class Score(Result):
     """
 
     key: str
-    parts: Mapping[str, Part]
+    parts: Mapping[str, ProfileScores]
     intervals: str = "none"
     notes: tuple[str, ...] = ()
 
@@ -112,7 +111,7 @@ class Score(Result):
             yield from map(Note, part.notes)
 
 
-def _numbers(title: str, part: Part) -> Grid:
+def _numbers(title: str, part: ProfileScores) -> Grid:
     """Return the numbers of a profile, without columns that hold nothing."""
     rows = [(name, _value(one.value), _interval(one.low, one.high), _value(one.baseline))
             for name, one in part.numbers.items()]  # fmt: skip

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from homodb.query.integrate.nearest import nearest
-from homodb.query.score.agreement import cross_table
+from homodb.query.integrate import nearest
+from homodb.query.score.contingency import cross_table
 from homodb.query.score.embedded import Embedded
-from homodb.query.score.result import Number, Part
+from homodb.query.score.result import Number, ProfileScores
 from homodb.schema.errors import MissingPackageError, ScoreError
 
 #: Neighbours, as scib-metrics' own ``Benchmarker`` takes them: for LISI, kBET, and graph connectivity.
@@ -30,7 +30,7 @@ def scib(
     *,
     seed: int = 42,
     report: Callable[[str], None] = lambda step: None,
-) -> Part:
+) -> ProfileScores:
     """Score an embedding by scib-metrics: what its ``Benchmarker`` computes by default, on exact neighbours.
 
     Parameters
@@ -71,7 +71,7 @@ def scib(
         notes.append("pcr_comparison is left out: it compares with the none baseline, which is not there")
     if np.isnan(values["bras"]):
         notes.append("bras and kbet cannot be told: no cell type has several cells of two species")
-    return Part(numbers, notes=tuple(dict.fromkeys([f"scib-metrics {scib_metrics.__version__}", *notes])))
+    return ProfileScores(numbers, notes=tuple(dict.fromkeys([f"scib-metrics {scib_metrics.__version__}", *notes])))
 
 
 def _values(

@@ -3,18 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from homodb.query.in_memory import with_tables
-from homodb.query.score.baseline import Baseline, find_baseline
+from homodb.query.cells import open_anndata, read_anndata, store, with_tables
+from homodb.query.score.baseline import KEY, Baseline, find_baseline
 from homodb.query.score.donors import draws
-from homodb.query.score.embedded import read_embedded
-from homodb.query.score.profiles import Asked, profiles_named
-from homodb.query.score.result import Part, Score
+from homodb.query.score.embedded import Embedded, read_embedded
+from homodb.query.score.result import ProfileScores, Score
 from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
+from homodb.schema.messages import did_you_mean
 
 if TYPE_CHECKING:
     import anndata
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """What every profile takes.
+
+    Parameters
+    ----------
+    embedded
+        The cells.
+    baseline
+        The same cells in the ``none`` baseline, where there is one.
+    resamples
+        Draws of the intervals.
+    seed
+        Of everything random.
+    report
+        Called with the name of each step as it begins.
+    """
+
+    embedded: Embedded
+    baseline: Embedded | None
+    resamples: int
+    seed: int
+    report: Report
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile: scores that are computed together."""
+
+    name: str
+    summary: str
+    reference: str
+    function: Callable[[ScoreRequest], ProfileScores]
+
+    @property
+    def key(self) -> str:
+        """What its numbers are called by."""
+        return self.name.replace("-", "_")
+
+
+def _pllm(asked: ScoreRequest) -> ProfileScores:
+    from homodb.query.score.pllm import pllm
+
+    return pllm(asked.embedded, asked.baseline, resamples=asked.resamples, seed=asked.seed, report=asked.report)
+
+
+def _scib(asked: ScoreRequest) -> ProfileScores:
+    from homodb.query.score.scib import scib
+
+    return scib(asked.embedded, asked.baseline, report=asked.report)
+
+
+def _cross_species(asked: ScoreRequest) -> ProfileScores:
+    from homodb.query.score.cross_species import cross_species
+
+    asked.report("neighbours across species")
+    return cross_species(asked.embedded, asked.baseline, resamples=asked.resamples, seed=asked.seed)
+
+
+PROFILES = (
+    Profile(
+        "pllm", "the reference project's own scores, on the types that all species have",
+        "github.com/KKzhongyi/pLLM-cross-species-integration", _pllm,
+    ),
+    Profile("scib", "scib-metrics, species being its batches", "10.1038/s41592-021-01336-8", _scib),
+    Profile(
+        "cross-species", "mixing within types, label transfer, loss of types, over-merging",
+        "10.1038/s41467-023-41855-w", _cross_species,
+    ),
+)  # fmt: skip
+
+
+def profiles_named(names: str) -> list[Profile]:
+    """Return profiles by their names, in the list's order.
+
+    Parameters
+    ----------
+    names
+        ``all``, or names with commas between them; case and ``_`` for ``-`` do not matter.
+
+    Raises
+    ------
+    ScoreError
+        If there is no such profile.
+
+    Examples
+    --------
+    >>> [one.name for one in profiles_named("scib,PLLM")]
+    ['pllm', 'scib']
+    """
+    known = {one.name: one for one in PROFILES}
+    wanted = [name.strip().lower().replace("_", "-") for name in names.split(",")]
+    for name in wanted:
+        if name not in known and name != "all":
+            there = ", ".join([*known, "all"])
+            raise ScoreError(f"there is no profile {name!r}; there are {there}{did_you_mean(name, [*known, 'all'])}")
+    return [one for one in PROFILES if "all" in wanted or one.name in wanted]
 
 
 def score(
@@ -83,8 +186,8 @@ def score(
         found = find_baseline(
             adata, embedded, key=baseline, label=label, species_key=species_key, report=report
         )  # fmt: skip
-    asked = Asked(embedded, found.embedded, resamples, seed, report)
-    parts: dict[str, Part] = {}
+    asked = ScoreRequest(embedded, found.embedded, resamples, seed, report)
+    parts: dict[str, ProfileScores] = {}
     failed: list[HomodbError] = []
     notes = [found.said]
     for one in chosen:
@@ -99,3 +202,45 @@ def score(
         raise failed[0]
     kind = draws(embedded, resamples=resamples, seed=seed).kind if resamples else "none"
     return Score(embedded.key, parts, kind, tuple(notes))
+
+
+def score_file(
+    path: str | Path,
+    *,
+    key: str | None = None,
+    label: str = "cell_type",
+    species_key: str = "species",
+    donor_key: str | None = None,
+    profile: str = "all",
+    baseline: str | Literal[False] | None = None,
+    resamples: int = 200,
+    seed: int = 42,
+    report: Callable[[str], None] = lambda step: None,
+) -> Score:
+    """Score an h5ad file or zarr store; parameters are those of :func:`homodb.score`.
+
+    Raises
+    ------
+    TranslationError
+        If the file is not there, or is no AnnData.
+    ScoreError, MissingPackageError
+        As :func:`homodb.score` raises them.
+    """
+    report("reading")
+    adata = _read(Path(path), whole=baseline is None)
+    return score(
+        adata, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile, baseline=baseline,
+        resamples=resamples, seed=seed, report=report,
+    )  # fmt: skip
+
+
+def _read(path: Path, *, whole: bool) -> anndata.AnnData:
+    """Read what scores need; all of it where there is no baseline and one may be computed."""
+    import anndata
+
+    with open_anndata(path) as root:
+        there = [name for name in ("obs", "obsm", "uns") if name in root]
+        if len(there) == 3 and (not whole or f"X_{KEY}" in root["obsm"]):
+            parts: dict[str, Any] = {name: store.read(root, name) for name in there}
+            return anndata.AnnData(**parts)
+    return read_anndata(path)

@@ -3,3 +3,57 @@
 A plan is made once from the names of genes (:mod:`.plan`); a pure aggregation is applied to any run of rows of any
 matrix (:mod:`.aggregate`); one driver does it in memory (:mod:`.translate`), one from file to file (:mod:`.files`).
 """
+
+from __future__ import annotations
+
+from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
+from homodb.query.translate.carry import TranslateProgress, groups_of
+from homodb.query.translate.fates import MEANING, Fate, lost
+from homodb.query.translate.mapping import COLUMNS, GREEDY, map_genes, rematch_measured, settled
+from homodb.query.translate.options import (
+    Names,
+    OneToMany,
+    Options,
+    SlotPolicy,
+    TranslateChoices,
+    gene_list,
+    read_options,
+)
+from homodb.query.translate.plan import GENE_EXPRESSION, features_of, names_of
+from homodb.query.translate.report import FateReport, TranslationReport, fate_order, with_counts
+from homodb.query.translate.targets import kind_of_names
+from homodb.query.translate.translate import translate, translate_file, translate_with_report
+
+__all__ = [
+    "COLUMNS",
+    "GENE_EXPRESSION",
+    "GREEDY",
+    "MEANING",
+    "Aggregation",
+    "Fate",
+    "FateReport",
+    "Links",
+    "Names",
+    "OneToMany",
+    "Options",
+    "SlotPolicy",
+    "TooWideError",
+    "TranslateChoices",
+    "TranslateProgress",
+    "TranslationReport",
+    "fate_order",
+    "features_of",
+    "gene_list",
+    "groups_of",
+    "kind_of_names",
+    "lost",
+    "map_genes",
+    "names_of",
+    "read_options",
+    "rematch_measured",
+    "settled",
+    "translate",
+    "translate_file",
+    "translate_with_report",
+    "with_counts",
+]

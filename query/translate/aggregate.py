@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.in_memory import held_as
+from homodb.query.cells import held_as, product
 from homodb.query.translate.options import SlotPolicy
-from homodb.query.translate.product import product
 from homodb.schema.errors import CountsError
 
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import polars as pl
 
-from homodb.query.pairs import Pair
-from homodb.schema.strategies import HomologyType, Strategy, is_coding
+from homodb.query.genes import Pair
+from homodb.schema.enums import HomologyType, Strategy, is_coding
 
 
 class Fate(StrEnum):
@@ -44,7 +44,7 @@ def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, l
     Parameters
     ----------
     resolved
-        The rows of var, see :class:`homodb.query.translate.plan.Plan`.
+        The rows of var, see :class:`homodb.query.translate.plan.TranslationPlan`.
     placed
         Where rows went: ``place, target_id, target_symbol, evidence_class``, several targets joined by ``;``.
     refused

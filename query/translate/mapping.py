@@ -4,13 +4,70 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from homodb.query.pairs import Pair
-from homodb.query.translate.measured import GREEDY, chosen_anew
+from homodb.query.genes import Pair
 from homodb.query.translate.options import Missing, OneToMany, Options
-from homodb.schema.counted import counted
-from homodb.schema.strategies import EvidenceClass, Strategy
+from homodb.schema.enums import EvidenceClass, HomologyType, Strategy
+from homodb.schema.messages import counted
+from homodb.schema.one_to_one import greedy
+
+#: Strategies that choose one partner among several.
+GREEDY = (Strategy.HM_O2O, Strategy.LM_O2O, Strategy.HL_O2O)
+
+
+def rematch_measured(pair: Pair, strategy: Strategy, ensembl: pl.DataFrame, lm: pl.DataFrame) -> pl.DataFrame:
+    """Return what a greedy strategy takes of the candidates that are left.
+
+    Parameters
+    ----------
+    pair
+        The two species; the medians that HL_O2O takes for unknown values come from here.
+    strategy
+        HM_O2O, LM_O2O or HL_O2O.
+    ensembl
+        Rows of ENS_M2M that are left, best first, as :meth:`homodb.query.genes.pairs.Pair.mapping` gives them.
+    lm
+        Rows of LM_O2O that are left: mutual best hits of the whole proteomes.
+
+    Returns
+    -------
+    polars.DataFrame
+        The rows taken, best first. Of all rows, those of the release (where its weights for HL_O2O are 1 and 1).
+    """
+    if strategy is Strategy.LM_O2O:
+        return _taken(lm)
+    hm = _taken(ensembl)
+    if strategy is Strategy.HM_O2O:
+        return hm
+    union = pl.concat([lm, hm]).unique(["source_gene", "target_gene"], keep="first", maintain_order=True)
+    medians = pair.ask("medians").row(0, named=True)
+    score = _scaled(union["identity"], medians["median_identity"])
+    score = score + _scaled(union["correlation"], medians["median_correlation"])
+    first, second = ("source_gene", "target_gene") if pair.forward else ("target_gene", "source_gene")
+    ordered = union.with_columns(score=pl.Series(score)).sort(
+        pl.col("confidence").fill_null(0), "score", first, second, descending=[True, True, False, False]
+    )
+    return _taken(ordered)
+
+
+def _taken(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(
+        pl.Series(greedy(rows["source_gene"].to_numpy(), rows["target_gene"].to_numpy()), dtype=pl.Boolean)
+    )
+
+
+def _scaled(values: pl.Series, stand_in: float | None) -> npt.NDArray[np.float64]:
+    """Min-max scale with a stand-in for missing values; what is constant, or stays unknown, gives 0.5."""
+    known = values.cast(pl.Float64).fill_null(np.nan if stand_in is None else stand_in).to_numpy()
+    there = known[~np.isnan(known)]
+    if there.size == 0 or there.min() == there.max():
+        return np.full(known.shape, 0.5)
+    low, high = there.min(), there.max()
+    return np.where(np.isnan(known), 0.5, (known - low) / (high - low))
+
 
 #: Columns of a mapping that translating uses.
 COLUMNS = (
@@ -107,7 +164,7 @@ def _rows(
         rows = pair.mapping(strategy)
         return _of(rows, here), rows.select("source_gene", "target_gene"), []
     ensembl, lm = (_left(pair.mapping(one), here, options, wanted) for one in (Strategy.ENS_M2M, Strategy.LM_O2O))
-    anew = chosen_anew(pair, strategy, ensembl, lm)
+    anew = rematch_measured(pair, strategy, ensembl, lm)
     notes = [f"{strategy} was chosen anew among the genes that are there"]
     if strategy is not Strategy.HM_O2O:
         notes[0] += "; mutual best hits are still those of the whole proteomes"
@@ -193,4 +250,55 @@ def identity_rows(present: list[int]) -> pl.DataFrame:
         homology_type=pl.lit(None, pl.String), identity=pl.lit(None, pl.Float32), confidence=pl.lit(None, pl.Int8),
         correlation=pl.lit(None, pl.Float32), rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         evidence_class=pl.lit(None, pl.String),
+    )  # fmt: skip
+
+
+def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
+    """Join the mapping of two pairs of species that share the species between.
+
+    Parameters
+    ----------
+    first
+        From the source to the species between.
+    second
+        From there to the target.
+    strategy
+        The strategy of both.
+
+    Returns
+    -------
+    polars.DataFrame
+        :data:`homodb.query.translate.mapping.COLUMNS`, best first: of each value the lesser of the two steps, of
+        the evidence classes the weaker one, one-to-one only where both steps are; unknown where one of them is.
+    """
+    weak_first = [str(one) for one in reversed(EvidenceClass)]
+    one, two = first.mapping(strategy), second.mapping(strategy)
+    joined = one.rename({"target_gene": "between"}).join(
+        two.rename({"source_gene": "between"}), on="between", suffix="_2", maintain_order="left"
+    )
+
+    def lesser(column: str) -> pl.Expr:
+        known = pl.col(column).is_not_null() & pl.col(f"{column}_2").is_not_null()
+        return pl.when(known).then(pl.min_horizontal(column, f"{column}_2")).alias(column)
+
+    def place(column: str) -> pl.Expr:
+        return pl.col(column).replace_strict(weak_first, list(range(len(weak_first))), return_dtype=pl.Int32)
+
+    both = (pl.col("homology_type") == HomologyType.ONE2ONE) & (pl.col("homology_type_2") == HomologyType.ONE2ONE)
+    known = pl.col("homology_type").is_not_null() & pl.col("homology_type_2").is_not_null()
+    kind = pl.when(both).then(pl.lit(str(HomologyType.ONE2ONE))).otherwise(pl.lit(str(HomologyType.MANY2MANY)))
+    weaker = pl.when(place("evidence_class") <= place("evidence_class_2")).then("evidence_class")
+    return (
+        joined.select(
+            "source_gene", "target_gene", pl.when(known).then(kind).alias("homology_type"),
+            lesser("identity"), lesser("confidence"), lesser("correlation"),
+            weaker.otherwise("evidence_class_2").alias("evidence_class"),
+        )
+        .sort(
+            pl.col("confidence").fill_null(0), "identity", "correlation", "source_gene", "target_gene",
+            descending=[True, True, True, False, False], nulls_last=True,
+        )
+        .unique(["source_gene", "target_gene"], keep="first", maintain_order=True)
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
+        .select(COLUMNS)
     )  # fmt: skip

@@ -9,12 +9,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from homodb.query.names import name_texts
-from homodb.query.text_files import lines_of
+from homodb.query.cells import lines_of
+from homodb.schema.enums import EvidenceClass
 from homodb.schema.errors import TranslationError
-from homodb.schema.near import there_are
+from homodb.schema.messages import choices_hint
+from homodb.schema.names import name_texts
 from homodb.schema.species import Species
-from homodb.schema.strategies import EvidenceClass
 
 
 class ManyToOne(StrEnum):
@@ -58,7 +58,7 @@ class Names(StrEnum):
     SYMBOL = "symbol"
 
 
-class Choices(TypedDict, total=False):
+class TranslateChoices(TypedDict, total=False):
     """The keyword arguments of a translation beyond its source, strategy, release, column and layer.
 
     Notes
@@ -115,7 +115,7 @@ class Options:
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def read_options(choices: Choices) -> Options:
+def read_options(choices: TranslateChoices) -> Options:
     """Check the choices.
 
     Raises
@@ -124,7 +124,7 @@ def read_options(choices: Choices) -> Options:
         If a word is not one of those that an option takes, a number is out of its range, or a file of genes cannot
         be read or names a gene twice.
     """
-    unknown = set(choices) - set(Choices.__annotations__)
+    unknown = set(choices) - set(TranslateChoices.__annotations__)
     if unknown:
         raise TypeError(f"translate() got an unexpected keyword argument {sorted(unknown)[0]!r}")
     classes, added = _evidence(choices.get("evidence"))
@@ -185,10 +185,10 @@ def _word(words: type[_Word], word: str, what: str, of: str = "") -> _Word:
     try:
         return words(word)
     except ValueError:
-        raise TranslationError(f"there is no {what} {word!r}{of}{there_are(word, words)}") from None
+        raise TranslationError(f"there is no {what} {word!r}{of}{choices_hint(word, words)}") from None
 
 
-def _least(choices: Choices) -> dict[str, float]:
+def _least(choices: TranslateChoices) -> dict[str, float]:
     asked = (
         ("confidence", choices.get("min_confidence"), 0, 1),
         ("identity", choices.get("min_identity"), 0, 100),

@@ -9,22 +9,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from homodb.query.genes import resolve
-from homodb.query.hints import about_synonyms
-from homodb.query.names import unnamed_note
-from homodb.query.pairs import Pair, choose_strategy, find_pair
-from homodb.query.release import Release
+from homodb.query.genes import (
+    Pair,
+    about_synonyms,
+    choose_strategy,
+    detect_species,
+    find_pair,
+    known_share,
+    named_column,
+    other_species_note,
+    resolve,
+)
+from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Links
-from homodb.query.translate.annotate import kind_of_names, target_var
 from homodb.query.translate.fates import fates, lost
-from homodb.query.translate.mapping import Mapped, identity_rows, map_genes, settled
+from homodb.query.translate.mapping import Mapped, compose_mappings, identity_rows, map_genes, settled
 from homodb.query.translate.options import OneToMany, Options
-from homodb.query.translate.targets import Targets, lay_out
-from homodb.query.translate.via import rows_via
-from homodb.schema.counted import counted
+from homodb.query.translate.targets import Targets, kind_of_names, lay_out, target_var
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import MissingMappingError, TranslationError
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import name_texts, texts, unnamed_note
 from homodb.schema.species import Species
-from homodb.schema.strategies import Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +57,7 @@ class Route:
         What was chosen.
     """
 
-    release: Release
+    release: ReleaseFile
     source: Species
     target: Species
     strategy: Strategy | None
@@ -72,7 +78,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TranslationPlan:
     """Where every row of a var goes.
 
     Parameters
@@ -111,7 +117,7 @@ class Plan:
 
 
 def find_route(
-    release: Release, source: Species, target: Species, strategy: str | Strategy | None, options: Options
+    release: ReleaseFile, source: Species, target: Species, strategy: str | Strategy | None, options: Options
 ) -> Route:
     """Find the way from one species to another.
 
@@ -140,7 +146,7 @@ def find_route(
 
 
 def _via(
-    release: Release,
+    release: ReleaseFile,
     source: Species,
     target: Species,
     via: str | int | Species,
@@ -156,7 +162,7 @@ def _via(
     return Route(release, source, target, second, between, options, notes)
 
 
-def make_plan(route: Route, names: list[str], features: list[str | None] | None = None) -> Plan:
+def make_plan(route: Route, names: list[str], features: list[str | None] | None = None) -> TranslationPlan:
     """Plan the translation of a var.
 
     Parameters
@@ -197,7 +203,7 @@ def make_plan(route: Route, names: list[str], features: list[str | None] | None 
     asked = wanted is not None and options.names == "keep"
     var = target_var(targets, resolved, kind, as_asked=asked, mark=None if route.same else route.source.common_name)
     notes = (*_notes(targets, resolved, options), *about_synonyms(release, [(resolved, route.source)]))
-    return Plan(route, resolved, targets, table, var, (*route.notes, *mapped.notes, *notes))
+    return TranslationPlan(route, resolved, targets, table, var, (*route.notes, *mapped.notes, *notes))
 
 
 def _keep(route: Route) -> bool:
@@ -214,7 +220,7 @@ def _mapped(route: Route, resolved: pl.DataFrame, wanted: pl.DataFrame | None) -
     if route.between is not None:
         first = find_pair(route.release, route.source, route.between)
         second = find_pair(route.release, route.between, route.target)
-        rows = rows_via(first, second, route.strategy)
+        rows = compose_mappings(first, second, route.strategy)
         here = rows.filter(pl.col("source_gene").is_in(present))
         return settled(here, route.options, inside, rows.select("source_gene", "target_gene"), [])
     pair = Pair(route.release, route.source, route.target)
@@ -248,3 +254,103 @@ def _nothing(names: list[str], route: Route) -> str:
         f"{route.target.common_name} by {route.how}; the names look like {seen}. Check --from, or name the column of "
         "var that holds them (--column)"
     )
+
+
+#: Names of which a smaller share is known are not gene names; a column of var may hold them.
+_KNOWN = 0.02
+
+#: Whether names look like another species' is asked of so many first.
+_SAMPLE = 2000
+
+
+def prepare(
+    release: ReleaseFile,
+    var: pd.DataFrame,
+    to: str | int | Species,
+    *,
+    source: str | int | Species | None,
+    strategy: str | Strategy | None,
+    column: str | None,
+    options: Options,
+) -> TranslationPlan:
+    """Make the plan for a var.
+
+    Raises
+    ------
+    UnknownSpeciesError, UnknownStrategyError, MissingMappingError, UndecidedSpeciesError
+        If the release lacks what is asked, or the names do not tell the species.
+    TranslationError
+        If a column of var is not there, no gene can be translated, or the names stand in a column that was not named.
+    """
+    target = release.find_species(to)
+    given = None if source is None else release.find_species(source)
+    names = names_of(var, column)
+    features = features_of(var)
+    asked = [name for name, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION] if features else names
+    if column is None:
+        _check_named(release, var, asked)
+    species = given or detect_species(release, asked)
+    plan = make_plan(find_route(release, species, target, strategy, options), names, features)
+    return plan if given is None else replace(plan, notes=(*plan.notes, *_doubts(release, asked, given)))
+
+
+def prepare_raw(plan: TranslationPlan, raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> TranslationPlan:
+    """Make the plan for the var of raw: the same species, strategy and options, other genes.
+
+    Raises
+    ------
+    TranslationError
+        If its names cannot be told, or none can be translated.
+    """
+    if column is not None and column not in raw:
+        index, own, names = name_texts(raw.index), name_texts(var.index), names_of(var, column)
+        known = {**dict(zip(own, names, strict=True)), "": ""}
+        if set(index) <= set(known):
+            named = names if index == own else [known[name] for name in index]
+            return _planned(plan, named, features_of(raw))
+    return _planned(plan, names_of(raw, column), features_of(raw))
+
+
+def _planned(plan: TranslationPlan, names: list[str], features: list[str | None] | None) -> TranslationPlan:
+    """Return the plan itself where raw has the same genes, else one for its own."""
+    same = plan.resolved["name"].to_list() == names
+    if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):
+        return plan
+    return make_plan(plan.route, names, features)
+
+
+def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
+    """Return the name of the gene of each row, empty where it is missing."""
+    if column is None:
+        return name_texts(var.index)
+    if column not in var:
+        there = ", ".join(map(repr, var.columns)) or "none"
+        close = did_you_mean(column, map(str, var))
+        raise TranslationError(f"var has no column {column!r}; its columns are: {there}{close}")
+    return name_texts(var[column])
+
+
+def features_of(var: pd.DataFrame) -> list[str | None] | None:
+    """Return ``feature_types`` of each row; None where var does not tell."""
+    if "feature_types" not in var:
+        return None
+    return texts(var["feature_types"])
+
+
+def _check_named(release: ReleaseFile, var: pd.DataFrame, names: list[str]) -> None:
+    """Refuse names that are none where a column of var holds some."""
+    if not len(var.columns) or known_share(release, names) > _KNOWN:
+        return
+    found = named_column(release, var)
+    if found is not None:
+        seen = ", ".join(map(repr, names[:3]))
+        raise TranslationError(
+            f"the names of var look like {seen}, which are no genes, while var[{found[0]!r}] holds gene names "
+            f"({found[1]:.0%} of them are known); name it: --column {found[0]}"
+        )
+
+
+def _doubts(release: ReleaseFile, names: list[str], given: Species) -> list[str]:
+    """Return a note where the names look like another species'; all are counted only where a sample does."""
+    some = names[:: max(1, len(names) // _SAMPLE)]
+    return other_species_note(release, names, given) if other_species_note(release, some, given) else []

@@ -14,7 +14,7 @@ import polars as pl
 
 from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, and_more
 from homodb.query.translate.fates import MEANING, Fate
-from homodb.schema.counted import counted
+from homodb.schema.messages import counted
 
 #: Entries of ``uns["homodb"]`` that hold whatever the genes are.
 _ABOUT_CELLS = ("annotation",)

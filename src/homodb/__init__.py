@@ -25,24 +25,24 @@ _WHERE = {
     "Annotation": "homodb.query.annotate.result",
     "Evaluation": "homodb.query.annotate.evaluate.result",
     "Comparison": "homodb.query.compare.result",
-    "EvidenceClass": "homodb.schema.strategies",
-    "Explanation": "homodb.query.explain",
+    "EvidenceClass": "homodb.schema.enums",
+    "Explanation": "homodb.query.genes.explain",
     "HomodbError": "homodb.schema.errors",
-    "Inspection": "homodb.query.inspect",
+    "Inspection": "homodb.query.inspect.inspect",
     "JoinReport": "homodb.query.join.report",
     "Markers": "homodb.query.markers.result",
     "OrthologyLayer": "homodb.query.annotate.tron.layer",
-    "Release": "homodb.query.release",
+    "Release": "homodb.query.api",
     "Score": "homodb.query.score.result",
     "Species": "homodb.schema.species",
-    "Strategy": "homodb.schema.strategies",
+    "Strategy": "homodb.schema.enums",
     "TranslationReport": "homodb.query.translate.report",
     "compare": "homodb.query.compare.compare",
     "annotate": "homodb.query.annotate.annotate",
     "annotate_with_report": "homodb.query.annotate.annotate",
-    "download": "homodb.query.download",
+    "download": "homodb.query.release.download",
     "evaluate": "homodb.query.annotate.evaluate.evaluate",
-    "inspect": "homodb.query.inspect",
+    "inspect": "homodb.query.inspect.inspect",
     "integrate": "homodb.query.integrate.integrate",
     "join": "homodb.query.join.join",
     "join_with_report": "homodb.query.join.join",
@@ -50,7 +50,7 @@ _WHERE = {
     "report": "homodb.query.report.report",
     "score": "homodb.query.score.score",
     "translate": "homodb.query.translate.translate",
-    "translate_genes": "homodb.query.lists.genes",
+    "translate_genes": "homodb.query.gene_lists.translate",
     "translate_with_report": "homodb.query.translate.translate",
     "verify": "homodb.schema.verify",
 }
@@ -60,7 +60,7 @@ __all__ = [*_WHERE, "__version__", "open"]
 
 def __getattr__(name):
     if name == "open":
-        return importlib.import_module("homodb.query.release").open_release
+        return importlib.import_module("homodb.query.api").open
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("homodb")
     if name in _WHERE:

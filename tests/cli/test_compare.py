@@ -11,10 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from homodb.cli.app import app
+from homodb.query.compare import CompareProgress, Comparison, Row
 from homodb.query.compare import compare as module
-from homodb.query.compare.grid import Progress
-from homodb.query.compare.result import Comparison, Row
-from homodb.query.score.result import Number, Part, Score
+from homodb.query.score import Number, ProfileScores, Score
 
 ABOUT = pl.DataFrame({"species": ["human", "mouse"], "genes": [1100, 1200], "carried": [0.875, None]})
 
@@ -26,9 +25,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, toy_folder: Path) -> dict[str, Any]:
 
     def fake(objects: list[Path], **options: Any) -> Comparison:
         kept.update(options, objects=objects)
-        options["report"](Progress("HM_O2O", "joining", 0, 2))
+        options["report"](CompareProgress("HM_O2O", "joining", 0, 2))
         rows = [
-            Row(name, "none", 1100, ABOUT, Score("pca", {"pllm": Part({"ari": Number(at, at, at)})}, "donors"))
+            Row(name, "none", 1100, ABOUT, Score("pca", {"pllm": ProfileScores({"ari": Number(at, at, at)})}, "donors"))
             for name, at in (("HM_O2O", 0.5), ("same symbol", 0.25))
         ]
         failed = Row("random pairing", "none", 1100, ABOUT, None, "no anchors [x]")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from homodb.query import doctor as module
-from homodb.query.doctor import Finding, State, doctor
-from homodb.schema import cache
+from homodb.query.release import doctor as module
+from homodb.query.release.doctor import Finding, State, doctor
+from homodb.schema import settings
 from tests.cli.conftest import Run
 from tests.conftest import ROOT
 
@@ -80,7 +80,7 @@ def test_every_extra_says_what_it_is_for() -> None:
 
 
 def test_release_in_the_cache_and_by_environment(bare: Path, toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(toy_folder, cache.releases_folder() / "toy-1")
+    shutil.copytree(toy_folder, settings.releases_folder() / "toy-1")
     assert found("releases", "in use").found.startswith("toy-1, schema ")
     assert found("cache", "release").state is State.OK
     monkeypatch.setenv("HOMODB_RELEASE", str(toy_folder))
@@ -91,7 +91,7 @@ def test_release_in_the_cache_and_by_environment(bare: Path, toy_folder: Path, m
 
 
 def test_damaged_release_is_broken(toy_folder: Path) -> None:
-    folder = cache.releases_folder() / "toy-1"
+    folder = settings.releases_folder() / "toy-1"
     shutil.copytree(toy_folder, folder)
     (folder / "manifest.json").write_text("{")
     damaged = found("cache", "damaged release")
@@ -107,7 +107,7 @@ def test_catalog_by_environment_and_by_configuration(bare: Path, monkeypatch: py
     monkeypatch.delenv("HOMODB_CATALOG")
     configuration = bare / "config.toml"
     monkeypatch.setattr(module, "configuration", lambda: configuration)
-    monkeypatch.setattr("homodb.query.configuration.configuration", lambda: configuration)
+    monkeypatch.setattr("homodb.schema.settings.configuration", lambda: configuration)
     configuration.write_text("catalog = ")
     assert found("catalog", "catalog").state is State.BROKEN
 
@@ -119,7 +119,7 @@ def test_cache_that_cannot_be_written(bare: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_weights_in_the_cache() -> None:
-    path = cache.cache_folder() / "weights" / "esm2_t6_8M_UR50D.pt"
+    path = settings.cache_folder() / "weights" / "esm2_t6_8M_UR50D.pt"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
     assert found("models", "ESM2").found == "esm2_t6_8M_UR50D"

@@ -73,7 +73,7 @@ def test_several_proteomes_and_workers(run: Run, tmp_path: Path) -> None:
         (">ENSP00000000001.1 " + HEADER.format(1) + "\n", "empty sequence"),
         (fasta({"1": "MKV"}) + fasta({"1": "MKL"}), "protein ID of two different records"),
         (fasta({"1": "MK5V"}), "invalid amino-acid letters (5)"),
-        ("", "wanted FASTA"),
+        ("", "Expected FASTA"),
     ],
 )
 def test_bad_proteomes_are_one_line_and_nothing_is_made(run: Run, tmp_path: Path, text: str, seen: str) -> None:

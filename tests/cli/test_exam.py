@@ -11,8 +11,7 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.query.exam import By, exam
-from homodb.query.exam.result import CAVEATS, COLUMNS
+from homodb.query.exam import CAVEATS, COLUMNS, By, exam
 from tests.cli.conftest import Run, one_error
 
 HUMAN, MOUSE = "homo_sapiens", "mus_musculus"

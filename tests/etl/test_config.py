@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from homodb.etl import EmbeddingConfig, EnsemblConfig, Parameters, Source, read_config
 from homodb.etl.embeddings import Long, Pooling
@@ -90,7 +91,6 @@ def test_every_key(folder: Path) -> None:
 
     path = write(folder, WHOLE)
     config = read_config(path)
-    assert config.path == path
     release = config.release
     assert (release.version, release.title, release.ensembl) == ("2026.1", "A title", "115")
     assert (release.licence, release.citation) == ("CC0-1.0", "Somebody, 2026")
@@ -113,8 +113,8 @@ def test_every_key(folder: Path) -> None:
     assert (evidence.best_hits, evidence.correlations) == (source("hits.csv"), source("more.csv"))
     assert evidence.median_correlation == 0.0
     assert config.parameters == Parameters(2.0, 0.5)
-    assert config.pairs == ((MOUSE, HUMAN), (PIG, MOUSE))
-    assert config.allow_mixed is True
+    assert config.build.pairs == ((MOUSE, HUMAN), (PIG, MOUSE))
+    assert config.build.allow_mixed is True
 
 
 def test_what_is_left_out(folder: Path) -> None:
@@ -125,19 +125,19 @@ def test_what_is_left_out(folder: Path) -> None:
     assert (human.assembly, human.proteome, human.xrefs, human.history) == (None, None, (), None)
     assert (config.evidence[0].correlations, config.evidence[0].median_correlation) == (None, None)
     assert config.parameters == Parameters(1.0, 1.0)
-    assert config.pairs is None
-    assert config.allow_mixed is False
+    assert config.build.pairs is None
+    assert config.build.allow_mixed is False
 
 
 def test_all_pairs_and_one_weight(folder: Path) -> None:
     config = read_config(write(folder, LEAST + '[build]\npairs = "all"\n[hl_o2o.weights]\ncorrelation = 0\n'))
-    assert config.pairs == "all"
+    assert config.build.pairs == "all"
     assert config.parameters == Parameters(1.0, 0.0)
 
 
 def test_embedding(folder: Path) -> None:
     usual = read_config(write(folder, EMBEDDED + 'model = "kmer"\n')).embedding
-    assert usual == EmbeddingConfig("kmer")
+    assert usual == EmbeddingConfig(model="kmer")
     text = (
         'model = "esm2_t6_8M_UR50D"\nweights = "a.tsv"\nlayer = 3\npooling = ["max", "canonical"]\nlong = "window"\n'
         'device = "cpu"\nprecision = "bfloat16"\nmin_length = 20\nbiotypes = "protein_coding"\nstore = "sub/store"\n'
@@ -187,133 +187,226 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
         ("[release", "", "is not TOML"),
         (b"\xff\xfe", "", "is not TOML"),
         ('[release]\nversion = "1"\nversion = "2"', "", "is not TOML"),
-        ("", "[release]", "is missing"),
-        ("release = 1", "[release]", "is not a table"),
-        (LEAST + "[extra]\n", "the config", "unknown key 'extra'; there are release, species"),
-        ("extra = 1\n" + LEAST, "the config", "unknown key 'extra'"),
-        (LEAST + "[[homologies]]\n", "the config", "did you mean 'homology'?"),
-        (LEAST + '[embedding]\nmodel = "kmer"\n', "[embedding]", "no species has a proteome"),
-        (EMBEDDED + 'model = "esm2"\n', "[embedding]", "there is no model 'esm2'; there are kmer, esm2_t6_8M_UR50D,"),
+        ("", "", "2 problems: [release] is missing. [[species]] is missing."),
+        ("release = 1", "", "2 problems: [release]: Expected a table, got 1. [[species]] is missing."),
+        (LEAST + "[extra]\n", "", "Unknown key 'extra'; there are release"),
+        ("extra = 1\n" + LEAST, "", "Unknown key 'extra'; there are release"),
+        (LEAST + "[[homologies]]\n", "Unknown key", "did you mean 'homology'?"),
+        (
+            LEAST + '[embedding]\nmodel = "kmer"\n',
+            "[embedding]",
+            'No species has a proteome. Add proteome = "….pep.all.fa.gz" to [[species]].',
+        ),
+        (EMBEDDED + 'model = "esm2"\n', "[embedding]: model", "There is no model 'esm2'; there are kmer"),
         (EMBEDDED, "[embedding]", "model is missing"),
-        (EMBEDDED + 'model = "kmer"\nlayer = 2\n', "[embedding]", "layer means nothing for model 'kmer'"),
-        (EMBEDDED + 'model = "kmer"\nlong = "window"\n', "[embedding]", "long means nothing for model 'kmer'"),
+        (
+            EMBEDDED + 'model = "kmer"\nlayer = 2\n',
+            "[embedding]",
+            "layer has no meaning for model 'kmer'; it belongs to an ESM2 checkpoint.",
+        ),
+        (
+            EMBEDDED + 'model = "kmer"\nlong = "window"\n',
+            "[embedding]",
+            "long has no meaning for model 'kmer'; it belongs to an ESM2 checkpoint.",
+        ),
         (
             EMBEDDED + 'model = "kmer"\npooling = "median"\n',
-            "[embedding]",
-            "there is no pooling 'median'; there are mean,",
+            "[embedding]: pooling 1",
+            "There is no pooling 'median'; there are mean",
         ),
-        (EMBEDDED + 'model = "kmer"\npooling = []\n', "[embedding]", "pooling is a word or a list of words"),
-        (EMBEDDED + 'model = "kmer"\npooling = ["max", "max"]\n', "[embedding]", "pooling holds 'max' twice"),
-        (EMBEDDED + 'model = "kmer"\nmin_length = 0\n', "[embedding]", "min_length is 0, wanted 1 or more"),
-        (EMBEDDED + 'model = "kmer"\nmin_length = true\n', "[embedding]", "min_length is True, wanted a whole number"),
+        (EMBEDDED + 'model = "kmer"\npooling = []\n', "[embedding]: pooling", "Expected a list of 1 or more, got []."),
+        (EMBEDDED + 'model = "kmer"\npooling = ["max", "max"]\n', "[embedding]: pooling", "'max' is listed twice."),
+        (EMBEDDED + 'model = "kmer"\nmin_length = 0\n', "[embedding]: min_length", "Expected 1 or more, got 0."),
+        (
+            EMBEDDED + 'model = "kmer"\nmin_length = true\n',
+            "[embedding]: min_length",
+            "Expected a whole number, got True.",
+        ),
         (EMBEDDED + 'model = "kmer"\nmodle = "x"\n', "[embedding]", "did you mean 'model'?"),
-        (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nlayer = 7\n', "[embedding]", "has layers 0 to 6"),
-        (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nweights = "no.pt"\n', "[embedding]: weights", "there is no file"),
+        (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nlayer = 7\n', "[embedding]: layer", "Expected 0 to 6, got 7."),
+        (EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nweights = "no.pt"\n', "[embedding]: weights", "There is no file"),
         (
             EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nlong = "cut"\n',
-            "[embedding]",
-            "there is no long 'cut'; there are truncate, window",
+            "[embedding]: long",
+            "There is no long 'cut'; there are truncate",
         ),
         (
             EMBEDDED + 'model = "esm2_t6_8M_UR50D"\ndevice = "gpu"\n',
-            "[embedding]",
-            "there is no device 'gpu'; there are auto, cpu, cuda, mps",
+            "[embedding]: device",
+            "There is no device 'gpu'; there are auto",
         ),
         (LEAST + "[ensembl]\n", "[ensembl]", "release is missing"),
-        (LEAST + "ensembl = 115\n", "[[species]] 2", "unknown key 'ensembl'"),
-        ("ensembl = 115\n" + LEAST, "[ensembl]", "is not a table"),
-        (LEAST + '[ensembl]\nrelease = "115"\n', "[ensembl]", "release is '115', wanted a whole number"),
-        (LEAST + "[ensembl]\nrelease = 0\n", "[ensembl]", "release is 0, wanted the number of an Ensembl release"),
+        (LEAST + "ensembl = 115\n", "[[species]] 2", "Unknown key 'ensembl'; there are name"),
+        ("ensembl = 115\n" + LEAST, "[ensembl]", "Expected a table, got 115."),
+        (LEAST + '[ensembl]\nrelease = "115"\n', "[ensembl]: release", "Expected a whole number, got '115'."),
+        (LEAST + "[ensembl]\nrelease = 0\n", "[ensembl]: release", "Expected 1 or more, got 0."),
         (
             LEAST + '[ensembl]\nrelease = 1\ndivision = "fish"\n',
-            "[ensembl]",
-            "there is no division 'fish'; there are vertebrates",
+            "[ensembl]: division",
+            "There is no division 'fish'; there are vertebrates",
         ),
-        (LEAST + "[ensembl]\nrelease = 1\nurl = 1\n", "[ensembl]", "unknown key 'url'"),
-        (LEAST + "[ensembl]\nrelease = 1\nbase = 1\n", "[ensembl]", "base is 1, wanted text"),
-        (LEAST + 'core = ["absent"]\n', "[[species]] 2: core", "there is no file"),
+        (LEAST + "[ensembl]\nrelease = 1\nurl = 1\n", "[ensembl]", "Unknown key 'url'; there are release"),
+        (LEAST + "[ensembl]\nrelease = 1\nbase = 1\n", "[ensembl]: base", "Expected text, got 1."),
+        (LEAST + 'core = ["absent"]\n', "[[species]] 2: core 1", "There is no file"),
         # [release]
         (LEAST.replace('version = "1"', 'title = "x"'), "[release]", "version is missing"),
-        (LEAST.replace('"1"', "1"), "[release]", "version is 1, wanted text"),
-        (LEAST.replace('"1"', '""'), "[release]", "version '' names files"),
-        (LEAST.replace('"1"', '"a/b"'), "[release]", "version 'a/b' names files"),
-        (LEAST.replace('"1"', '".."'), "[release]", "version '..' names files"),
-        (LEAST.replace('"1"', '"a\\nb"'), "[release]", "version 'a\\nb' names files"),
-        (LEAST.replace('"1"', '"1 0"'), "[release]", "version '1 0' names files"),
+        (LEAST.replace('"1"', "1"), "[release]: version", "Expected text, got 1."),
+        (
+            LEAST.replace('"1"', '""'),
+            "[release]: version",
+            "'' cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.",
+        ),
+        (
+            LEAST.replace('"1"', '"a/b"'),
+            "[release]: version",
+            "'a/b' cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.",
+        ),
+        (
+            LEAST.replace('"1"', '".."'),
+            "[release]: version",
+            "'..' cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.",
+        ),
+        (
+            LEAST.replace('"1"', '"a\\nb"'),
+            "[release]: version",
+            "'a\\nb' cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.",
+        ),
+        (
+            LEAST.replace('"1"', '"1 0"'),
+            "[release]: version",
+            "'1 0' cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.",
+        ),
         (LEAST.replace('"1"', '"1"\ntitel = "x"'), "[release]", "did you mean 'title'?"),
-        (LEAST.replace('"1"', '"1"\ntitle = 1'), "[release]", "title is 1, wanted text"),
-        (LEAST.replace('"1"', '"1"\nensembl = true'), "[release]", "ensembl is True, wanted text"),
-        (LEAST.replace('"1"', '"1"\nensembl = 11.5'), "[release]", "ensembl is 11.5, wanted text"),
-        (LEAST.replace('"1"', '"1"\nlicence = []'), "[release]", "licence is [], wanted text"),
-        (LEAST.replace('"1"', '"1"\ncitation = 2026-01-01'), "[release]", "citation is datetime.date"),
+        (LEAST.replace('"1"', '"1"\ntitle = 1'), "[release]: title", "Expected text, got 1."),
+        (LEAST.replace('"1"', '"1"\nensembl = true'), "[release]: ensembl", "Expected text, got True."),
+        (LEAST.replace('"1"', '"1"\nensembl = 11.5'), "[release]: ensembl", "Expected text, got 11.5."),
+        (LEAST.replace('"1"', '"1"\nlicence = []'), "[release]: licence", "Expected text, got []."),
+        (
+            LEAST.replace('"1"', '"1"\ncitation = 2026-01-01'),
+            "[release]: citation",
+            "Expected text, got datetime.date(2026, 1, 1).",
+        ),
         # [[species]]
         ('[release]\nversion = "1"\n', "[[species]]", "is missing"),
-        ('species = []\n[release]\nversion = "1"\n', "[[species]]", "is missing"),
-        ('[release]\nversion = "1"\n[species]\nname = "human"\n', "[[species]]", "write [[species]] with double"),
-        ('species = ["human"]\n[release]\nversion = "1"\n', "[[species]]", "is not a list of tables"),
+        ('species = []\n[release]\nversion = "1"\n', "[[species]]", "Expected a list of 1 or more, got []."),
+        (
+            '[release]\nversion = "1"\n[species]\nname = "human"\n',
+            "[[species]]",
+            "Expected a list of tables. Write its name in double brackets.",
+        ),
+        ('species = ["human"]\n[release]\nversion = "1"\n', "[[species]] 1", "Expected a table, got 'human'."),
         (LEAST + "[[species]]\n", "[[species]] 3", "name is missing"),
-        (LEAST + "[[species]]\nname = 9823\n", "[[species]] 3", "name is 9823, wanted text"),
-        (LEAST + '[[species]]\nname = "Human"\n', "[[species]]", "homo_sapiens stands twice"),
+        (LEAST + "[[species]]\nname = 9823\n", "[[species]] 3: name", "Expected text, got 9823."),
+        (LEAST + '[[species]]\nname = "Human"\n', "[[species]]", "homo_sapiens is listed twice."),
         (LEAST + '[[species]]\nname = "pig"\nproteom = "pep.fa"\n', "[[species]] 3", "did you mean 'proteome'?"),
-        (LEAST + 'proteome = "absent.fa"\n', "[[species]] 2: proteome", "there is no file"),
-        (LEAST + 'annotation = "sub"\n', "[[species]] 2: annotation", "there is no file"),
-        (LEAST + 'canonical = ""\n', "[[species]] 2: canonical", "there is no file"),
-        (LEAST + "synonyms = 1\n", "[[species]] 2", "synonyms is 1, wanted text"),
-        (LEAST + 'history = ["history.tsv"]\n', "[[species]] 2", "history is ['history.tsv'], wanted text"),
-        (LEAST + "assembly = 38\n", "[[species]] 2", "assembly is 38, wanted text"),
-        (LEAST + "xrefs = 1\n", "[[species]] 2", "xrefs is a path or a list of paths"),
-        (LEAST + 'xrefs = ["entrez.tsv", 1]\n', "[[species]] 2", "xrefs is a path or a list of paths"),
-        (LEAST + 'xrefs = ["entrez.tsv", "absent"]\n', "[[species]] 2: xrefs", "there is no file"),
+        (LEAST + 'proteome = "absent.fa"\n', "[[species]] 2: proteome", "There is no file"),
+        (LEAST + 'annotation = "sub"\n', "[[species]] 2: annotation", "There is no file"),
+        (LEAST + 'canonical = ""\n', "[[species]] 2: canonical", "There is no file"),
+        (LEAST + "synonyms = 1\n", "[[species]] 2: synonyms", "Expected a path, got 1."),
+        (LEAST + 'history = ["history.tsv"]\n', "[[species]] 2: history", "Expected a path, got ['history.tsv']."),
+        (LEAST + "assembly = 38\n", "[[species]] 2: assembly", "Expected text, got 38."),
+        (LEAST + "xrefs = 1\n", "[[species]] 2: xrefs", "Expected one value or a list, got 1."),
+        (LEAST + 'xrefs = ["entrez.tsv", 1]\n', "[[species]] 2: xrefs 2", "Expected a path, got 1."),
+        (LEAST + 'xrefs = ["entrez.tsv", "absent"]\n', "[[species]] 2: xrefs 2", "There is no file"),
         # [[homology]]
-        (LEAST + HOMOLOGY + "[[homology]]\n", "[[homology]] 2", "source is missing"),
+        (
+            LEAST + HOMOLOGY + "[[homology]]\n",
+            "",
+            "4 problems: [[homology]] 2: source is missing. [[homology]] 2: target is missing. "
+            "[[homology]] 2: format is missing. [[homology]] 2: path is missing.",
+        ),
         (LEAST + HOMOLOGY.replace('target = "mouse"', ""), "[[homology]] 1", "target is missing"),
         (LEAST + HOMOLOGY.replace('format = "biomart"', ""), "[[homology]] 1", "format is missing"),
         (
             LEAST + HOMOLOGY.replace('"biomart"', '"BioMart"'),
-            "[[homology]] 1",
-            "there is no format 'BioMart'; there are biomart, compara; did you mean 'biomart'?",
+            "[[homology]] 1: format",
+            "did you mean 'biomart'?",
         ),
         (LEAST + HOMOLOGY.replace('path = "c.txt"', ""), "[[homology]] 1", "path is missing"),
-        (LEAST + HOMOLOGY.replace('"c.txt"', "[]"), "[[homology]] 1", "path is missing"),
-        (LEAST + HOMOLOGY.replace('"c.txt"', "{}"), "[[homology]] 1", "path is a path or a list of paths"),
-        (LEAST + HOMOLOGY.replace('"c.txt"', '"absent"'), "[[homology]] 1: path", "there is no file"),
+        (LEAST + HOMOLOGY.replace('"c.txt"', "[]"), "[[homology]] 1: path", "Expected a list of 1 or more, got []."),
+        (LEAST + HOMOLOGY.replace('"c.txt"', "{}"), "[[homology]] 1: path", "Expected one value or a list, got {}."),
+        (LEAST + HOMOLOGY.replace('"c.txt"', '"absent"'), "[[homology]] 1: path 1", "There is no file"),
         (LEAST + HOMOLOGY.replace('"mouse"', '"human"'), "[[homology]] 1", "source and target are both homo_sapiens"),
         (LEAST + HOMOLOGY.replace('"mouse"', '"pig"'), "[[homology]] 1", "sus_scrofa has no [[species]] entry"),
         (LEAST + HOMOLOGY + "paths = []\n", "[[homology]] 1", "did you mean 'path'?"),
-        (LEAST + "[homology]\n", "[[homology]]", "is not a list of tables"),
+        (LEAST + "[homology]\n", "[[homology]]", "Expected a list of tables. Write its name in double brackets."),
         # [[evidence]]
         (LEAST + EVIDENCE.replace('model = "m"', ""), "[[evidence]] 1", "model is missing"),
         (LEAST + EVIDENCE.replace('pooling = "mean"', ""), "[[evidence]] 1", "pooling is missing"),
         (LEAST + EVIDENCE.replace('best_hits = "hits.csv"', ""), "[[evidence]] 1", "best_hits is missing"),
-        (LEAST + EVIDENCE.replace('"hits.csv"', '"absent"'), "[[evidence]] 1: best_hits", "there is no file"),
-        (LEAST + EVIDENCE + 'correlations = "absent"\n', "[[evidence]] 1: correlations", "there is no file"),
-        (LEAST + EVIDENCE + "median_correlation = 1.5\n", "[[evidence]] 1", "1.5 is not within -1 to 1"),
-        (LEAST + EVIDENCE + "median_correlation = nan\n", "[[evidence]] 1", "nan is not within -1 to 1"),
-        (LEAST + EVIDENCE + "median_correlation = true\n", "[[evidence]] 1", "is True, wanted a number"),
-        (LEAST + EVIDENCE + 'median_correlation = "0.5"\n', "[[evidence]] 1", "is '0.5', wanted a number"),
-        (LEAST + EVIDENCE + "layer = 33\n", "[[evidence]] 1", "unknown key 'layer'"),
+        (LEAST + EVIDENCE.replace('"hits.csv"', '"absent"'), "[[evidence]] 1: best_hits", "There is no file"),
+        (LEAST + EVIDENCE + 'correlations = "absent"\n', "[[evidence]] 1: correlations", "There is no file"),
+        (
+            LEAST + EVIDENCE + "median_correlation = 1.5\n",
+            "[[evidence]] 1: median_correlation",
+            "Expected 1 or less, got 1.5.",
+        ),
+        (
+            LEAST + EVIDENCE + "median_correlation = nan\n",
+            "[[evidence]] 1: median_correlation",
+            "Expected 1 or less, got nan.",
+        ),
+        (
+            LEAST + EVIDENCE + "median_correlation = true\n",
+            "[[evidence]] 1: median_correlation",
+            "Expected a number, got True.",
+        ),
+        (
+            LEAST + EVIDENCE + 'median_correlation = "0.5"\n',
+            "[[evidence]] 1: median_correlation",
+            "Expected a number, got '0.5'.",
+        ),
+        (LEAST + EVIDENCE + "layer = 33\n", "[[evidence]] 1", "Unknown key 'layer'; there are source"),
         (LEAST + EVIDENCE.replace('"mouse"', '"pig"'), "[[evidence]] 1", "sus_scrofa has no [[species]] entry"),
-        (LEAST + EVIDENCE * 2, "[[evidence]]", "homo_sapiens and mus_musculus stand twice for m, mean"),
+        (LEAST + EVIDENCE * 2, "[[evidence]]", "homo_sapiens and mus_musculus are listed twice for m, mean."),
         # [hl_o2o]
         (LEAST + "[hl_o2o]\nweight = 1\n", "[hl_o2o]", "did you mean 'weights'?"),
-        (LEAST + "[hl_o2o]\nweights = 1\n", "[weights]", "is not a table"),
-        (LEAST + "[hl_o2o.weights]\ngoc = 1\n", "[hl_o2o] weights", "unknown key 'goc'"),
-        (LEAST + "[hl_o2o.weights]\nidentity = -1\n", "[hl_o2o] weights", "wanted numbers of 0 or more"),
-        (LEAST + "[hl_o2o.weights]\nidentity = nan\n", "[hl_o2o] weights", "wanted numbers of 0 or more"),
-        (LEAST + "[hl_o2o.weights]\ncorrelation = inf\n", "[hl_o2o] weights", "wanted numbers of 0 or more"),
-        (LEAST + "[hl_o2o.weights]\ncorrelation = true\n", "[hl_o2o] weights", "is True, wanted a number"),
+        (LEAST + "[hl_o2o]\nweights = 1\n", "[hl_o2o]: weights", "Expected a table, got 1."),
+        (LEAST + "[hl_o2o.weights]\ngoc = 1\n", "[hl_o2o]: weights", "Unknown key 'goc'; there are identity"),
+        (LEAST + "[hl_o2o.weights]\nidentity = -1\n", "[hl_o2o]: weights: identity", "Expected 0 or more, got -1."),
+        (
+            LEAST + "[hl_o2o.weights]\nidentity = nan\n",
+            "[hl_o2o]: weights: identity",
+            "Expected a finite number, got nan.",
+        ),
+        (
+            LEAST + "[hl_o2o.weights]\ncorrelation = inf\n",
+            "[hl_o2o]: weights: correlation",
+            "Expected a finite number, got inf.",
+        ),
+        (
+            LEAST + "[hl_o2o.weights]\ncorrelation = true\n",
+            "[hl_o2o]: weights: correlation",
+            "Expected a number, got True.",
+        ),
         # [build]
-        (LEAST + "build = 1\n", "[[species]] 2", "unknown key 'build'"),
-        ("build = 1\n" + LEAST, "[build]", "is not a table"),
+        (LEAST + "build = 1\n", "[[species]] 2", "Unknown key 'build'; there are name"),
+        ("build = 1\n" + LEAST, "[build]", "Expected a table, got 1."),
         (LEAST + "[build]\nallow_mix = true\n", "[build]", "did you mean 'allow_mixed'?"),
-        (LEAST + "[build]\nallow_mixed = 1\n", "[build]", "allow_mixed is 1, wanted true or false"),
-        (LEAST + '[build]\npairs = "some"\n', "[build]", "pairs is 'all' or a list of pairs of species"),
-        (LEAST + "[build]\npairs = 1\n", "[build]", "pairs is 'all' or a list of pairs of species"),
-        (LEAST + '[build]\npairs = ["human", "mouse"]\n', "[build]", "pairs is 'all' or a list of pairs of species"),
-        (LEAST + '[build]\npairs = [["human"]]\n', "[build]", "pairs is 'all' or a list of pairs of species"),
-        (LEAST + '[build]\npairs = [["human", 1]]\n', "[build] pairs", "target is 1, wanted text"),
-        (LEAST + '[build]\npairs = [["human", "human"]]\n', "[build] pairs", "are both homo_sapiens"),
-        (LEAST + '[build]\npairs = [["human", "pig"]]\n', "[build] pairs", "sus_scrofa has no [[species]] entry"),
+        (LEAST + "[build]\nallow_mixed = 1\n", "[build]: allow_mixed", "Expected true or false, got 1."),
+        (
+            LEAST + '[build]\npairs = "some"\n',
+            "[build]: pairs",
+            "Expected 'all' or a list of pairs of species, got 'some'.",
+        ),
+        (LEAST + "[build]\npairs = 1\n", "[build]: pairs", "Expected 'all' or a list of pairs of species, got 1."),
+        (
+            LEAST + '[build]\npairs = ["human", "mouse"]\n',
+            "[build]: pairs",
+            "Expected 'all' or a list of pairs of species, got ['human', 'mouse'].",
+        ),
+        (
+            LEAST + '[build]\npairs = [["human"]]\n',
+            "[build]: pairs",
+            "Expected 'all' or a list of pairs of species, got [['human']].",
+        ),
+        (LEAST + '[build]\npairs = [["human", 1]]\n', "[build]: pairs", "Expected text, got 1."),
+        (
+            LEAST + '[build]\npairs = [["human", "human"]]\n',
+            "[build]: pairs 1",
+            "source and target are both homo_sapiens.",
+        ),
+        (LEAST + '[build]\npairs = [["human", "pig"]]\n', "[build]: pairs 1", "sus_scrofa has no [[species]] entry."),
     ],
 )
 def test_errors(folder: Path, text: str | bytes, place: str, wanted: str) -> None:
@@ -329,10 +422,10 @@ def test_errors(folder: Path, text: str | bytes, place: str, wanted: str) -> Non
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        (LEAST + '[[species]]\nname = "humna"\n', "[[species]] 3"),
-        (LEAST + HOMOLOGY.replace('"human"', '"humna"'), "[[homology]] 1"),
-        (LEAST + EVIDENCE.replace('"human"', '"humna"'), "[[evidence]] 1"),
-        (LEAST + '[build]\npairs = [["humna", "mouse"]]\n', "[build] pairs"),
+        (LEAST + '[[species]]\nname = "humna"\n', "[[species]] 3: name"),
+        (LEAST + HOMOLOGY.replace('"human"', '"humna"'), "[[homology]] 1: source"),
+        (LEAST + EVIDENCE.replace('"human"', '"humna"'), "[[evidence]] 1: source"),
+        (LEAST + '[build]\npairs = [["humna", "mouse"]]\n', "[build]: pairs"),
     ],
 )
 def test_unknown_species(folder: Path, text: str, place: str) -> None:
@@ -355,9 +448,11 @@ def test_no_config(folder: Path, name: str) -> None:
 def test_ensembl(folder: Path) -> None:
     text = LEAST + '[ensembl]\nrelease = 60\ndivision = "plants"\nbase = "https://x.org/pub"\nfolder = "sub"\n'
     config = read_config(write(folder, text + '[embedding]\nmodel = "kmer"\n'))  # its proteomes are fetched
-    assert config.ensembl == EnsemblConfig(60, "plants", "https://x.org/pub", folder / "sub")
-    assert config.embedding == EmbeddingConfig("kmer")
-    assert read_config(write(folder, LEAST + "[ensembl]\nrelease = 115\n")).ensembl == EnsemblConfig(115)
+    assert config.ensembl == EnsemblConfig(
+        release=60, division="plants", base="https://x.org/pub", folder=folder / "sub"
+    )
+    assert config.embedding == EmbeddingConfig(model="kmer")
+    assert read_config(write(folder, LEAST + "[ensembl]\nrelease = 115\n")).ensembl == EnsemblConfig(release=115)
     assert read_config(write(folder, LEAST)).ensembl is None
 
 
@@ -373,6 +468,33 @@ def test_files_that_were_fetched_are_known_by_their_address(folder: Path) -> Non
     assert mouse.annotation.url == "https://x.org/g"
 
 
+def test_a_config_made_in_python_has_the_same_errors() -> None:
+    with pytest.raises(ConfigError, match=r"^division: There is no division 'fish'; there are vertebrates, "):
+        EnsemblConfig(release=1, division="fish")
+    with pytest.raises(ConfigError, match=r"^layer has no meaning for model 'kmer'"):
+        EmbeddingConfig(model="kmer", layer=2)
+    with pytest.raises(ConfigError, match=r"^Unknown key 'modle'; .*; did you mean 'model'\?$"):
+        EmbeddingConfig(modle="kmer")  # type: ignore[call-arg]
+
+
+def test_a_config_is_frozen() -> None:
+    config = EmbeddingConfig(model="kmer")
+    with pytest.raises(ValidationError, match="frozen"):
+        config.min_length = 2  # type: ignore[misc]
+
+
+def test_every_problem_is_listed_up_to_ten(folder: Path) -> None:
+    text = LEAST + "assembly = 1\n[ensembl]\nrelease = 0\n" + "[[homology]]\n" * 3
+    with pytest.raises(ConfigError) as caught:
+        read_config(write(folder, text))
+    message = str(caught.value)
+    assert message.startswith(
+        f"{folder / 'release.toml'}: 14 problems: [[species]] 2: assembly: Expected text, got 1. "
+    )
+    assert message.count("is missing.") == 9
+    assert message.endswith("4 more.")
+
+
 def test_ready_evidence_of_several_embeddings_of_one_pair(folder: Path) -> None:
     """Once per model and pooling, whichever species is the source."""
     text = LEAST + EVIDENCE + EVIDENCE.replace('"mean"', '"max"') + EVIDENCE.replace('"m"', '"n"')
@@ -380,5 +502,5 @@ def test_ready_evidence_of_several_embeddings_of_one_pair(folder: Path) -> None:
         ("m", "mean"), ("m", "max"), ("n", "mean"),
     ]  # fmt: skip
     turned = EVIDENCE.replace('"human"', '"x"').replace('"mouse"', '"human"').replace('"x"', '"mouse"')
-    with pytest.raises(ConfigError, match="stand twice for m, mean"):
+    with pytest.raises(ConfigError, match="are listed twice for m, mean"):
         read_config(write(folder, LEAST + EVIDENCE + turned))

@@ -52,7 +52,7 @@ from homodb.schema.errors import (
     TransferError,
     UnknownSpeciesError,
 )
-from homodb.schema.patience import Patience
+from homodb.schema.io.http import RetryPolicy
 from tests.ensembl_site import FAULTS, RELEASE, Site, Waits, make_site, serving, write_sums
 
 TOLD: Counter[tuple[str, str]] = Counter()
@@ -111,12 +111,12 @@ def site(served: Site) -> Iterator[Site]:
     served.reset()
 
 
-def patience(**settings: Any) -> Patience:
-    return Patience(**{"attempts": 3, "timeout": 10.0, "sleep": Waits(), "chance": lambda: 0.0} | settings)
+def patience(**settings: Any) -> RetryPolicy:
+    return RetryPolicy(**{"attempts": 3, "timeout": 10.0, "sleep": Waits(), "chance": lambda: 0.0} | settings)
 
 
 def bring_in(site: Site, folder: Path, names: str = NAMES, **settings: Any) -> Fetch:
-    wanted = EnsemblConfig(RELEASE, base=site.base, folder=folder)
+    wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=folder)
     return fetch_files(wanted, parse_species(names), **{"patience": patience()} | settings)
 
 
@@ -228,9 +228,8 @@ class TestWhatIsFetched:
         assert "[[homology]]" in (tmp_path / "release.toml").read_text()
 
     def test_dry_run(self, site: Site, tmp_path: Path) -> None:
-        found = plan_fetch(
-            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path / "in"), parse_species(PAIR), patience=patience()
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path / "in")
+        found = plan_fetch(wanted, parse_species(PAIR), patience=patience())
         assert len(found.missing) == len(found.files) > 15
         about, real = found.missing_bytes, sum((site.root / file.path).stat().st_size for file in found.files)
         assert about is not None
@@ -240,8 +239,8 @@ class TestWhatIsFetched:
 
     def test_the_cache_is_the_usual_place(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("HOMODB_CACHE", str(tmp_path))
-        assert fetch_folder(EnsemblConfig(113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
-        mirror = EnsemblConfig(60, "plants", "https://example.org/a/../b//")
+        assert fetch_folder(EnsemblConfig(release=113)) == tmp_path / "ensembl" / "ftp.ensembl.org-pub-vertebrates-113"
+        mirror = EnsemblConfig(release=60, division="plants", base="https://example.org/a/../b//")
         assert fetch_folder(mirror).parent == tmp_path / "ensembl"
 
     def test_plain_and_compressed_beside_each_other(self, site: Site, tmp_path: Path, pub: Path) -> None:
@@ -266,9 +265,9 @@ COMMAND = [sys.executable, "-m", "homodb.cli", "fetch", "--ensembl", str(RELEASE
 
 class TestErrors:
     def wrong(self, site: Site, folder: Path, names: str = NAMES, **wanted: Any) -> str:
-        config = EnsemblConfig(**{"release": RELEASE, "base": site.base, "folder": folder} | wanted)
+        values: dict[str, Any] = {"release": RELEASE, "base": site.base, "folder": folder} | wanted
         with pytest.raises(HomodbError) as caught:
-            fetch_files(config, parse_species(names), patience=patience())
+            fetch_files(EnsemblConfig(**values), parse_species(names), patience=patience())
         assert "\n" not in str(caught.value)
         assert not (folder / "release.toml").exists()
         return f"{type(caught.value).__name__}: {caught.value}"
@@ -281,7 +280,7 @@ class TestErrors:
     def test_a_release_without_a_list(self, site: Site, tmp_path: Path) -> None:
         assert "has no species list (species_EnsemblVertebrates.txt)" in self.wrong(site, tmp_path, release=9998)
         assert "(species_EnsemblPlants.txt)" in self.wrong(site, tmp_path, division="plants")
-        assert "unknown division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
+        assert "There is no division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
 
     def test_species_that_the_release_lacks(self, site: Site, tmp_path: Path) -> None:
         told = self.wrong(site, tmp_path, "human,dog,rat")
@@ -388,9 +387,8 @@ class TestErrors:
 
         record = read_record(tmp_path)
         assert record is None
-        found = plan_fetch(
-            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path)
+        found = plan_fetch(wanted, parse_species(NAMES), patience=patience())
         with pytest.raises(StoppedError, match="the same command goes on") as caught:
             download_files(
                 found.missing, tmp_path, most=2, checksums=True, patience=patience(), report=lambda *_: None, done=stop
@@ -400,13 +398,12 @@ class TestErrors:
         assert contents(tmp_path) == whole
 
     def test_what_waits_ends_when_another_file_fails(self, site: Site, tmp_path: Path) -> None:
-        found = plan_fetch(
-            EnsemblConfig(RELEASE, base=site.base, folder=tmp_path), parse_species(NAMES), patience=patience()
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path)
+        found = plan_fetch(wanted, parse_species(NAMES), patience=patience())
         site.reset()
         site.faults[PEP] = [FAULTS["503 with Retry-After"]] * 9
         site.faults["gtf.gz"] = [FAULTS["404"]]
-        hour = Patience(first=3600.0, longest=3600.0, chance=lambda: 1.0)
+        hour = RetryPolicy(first=3600.0, longest=3600.0, chance=lambda: 1.0)
         with pytest.raises(TransferError, match="404"):
             download_files(
                 found.missing, tmp_path, most=len(found.missing), checksums=True, patience=hour,
@@ -634,11 +631,9 @@ class TestBuild:
 
     def test_the_config_in_memory_is_the_one_in_the_folder(self, site: Site, tmp_path: Path) -> None:
         done = bring_in(site, tmp_path, PAIR)
-        wanted = EnsemblConfig(RELEASE, base=site.base, folder=tmp_path)
-        made, read = (
-            add_fetched_inputs(config_from_ensembl(wanted, PAIR), done.record, tmp_path),
-            read_config(done.config),
-        )
+        wanted = EnsemblConfig(release=RELEASE, base=site.base, folder=tmp_path)
+        made = add_fetched_inputs(config_from_ensembl(wanted, PAIR), done.record, tmp_path)
+        read = read_config(done.config)
         assert (made.species, made.homologies, made.release) == (read.species, read.homologies, read.release)
 
     def test_a_config_with_ensembl(
@@ -752,8 +747,8 @@ class TestCommandLine:
             (("c.toml", "--species", "human"), OptionsError, "--species is for a build without a config: c.toml says"),
             (("--ensembl", "113"), ConfigError, "no species"),
             (("--ensembl", "113", "--species", "humna"), UnknownSpeciesError, "did you mean human"),
-            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "unknown model 'esm3'"),
-            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "unknown division 'x'"),
+            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "There is no model 'esm3'"),
+            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "There is no division 'x'"),
         ],
     )
     def test_what_does_not_fit_together(

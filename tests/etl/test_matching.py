@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.schema.greedy import greedy
+from homodb.schema.one_to_one import greedy
 
 gene = st.one_of(st.integers(0, 6), st.sampled_from([-1, 2**24, 2**24 + 1, 2**40]))
 candidates = st.lists(st.tuples(gene, gene), max_size=60)

@@ -20,8 +20,7 @@ import pytest
 from homodb.etl import publish_release
 from homodb.schema.catalog import CATALOG, Catalog
 from homodb.schema.errors import BrokenReleaseError, CatalogError, OutputError, ReleaseError
-from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest
-from homodb.schema.selection import write_selection
+from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest, write_selection
 from homodb.schema.verify import verify
 
 KILLS = int(os.environ.get("HOMODB_KILLS", "3"))
@@ -64,7 +63,7 @@ def test_published(build: Path, target: Path) -> None:
     assert {path.name for path in target.iterdir()} == {CATALOG, "toy-1", "toy-1.datapackage.json"}
     assert state(target / "toy-1") == state(build)
     catalog = Catalog.from_json((target / CATALOG).read_bytes(), "there")
-    assert catalog.entries == (entry,)
+    assert catalog.releases == (entry,)
     assert entry.manifest_sha256 == hashlib.sha256((target / "toy-1" / MANIFEST).read_bytes()).hexdigest()
     assert entry.manifest_bytes == (target / "toy-1" / MANIFEST).stat().st_size
     assert entry.bytes == sum(path.stat().st_size for path in build.rglob("*") if path.is_file()) - entry.manifest_bytes
@@ -86,7 +85,7 @@ def test_several_releases(build: Path, target: Path) -> None:
         rewrite(build, version=version)
         publish_release(build, target)
     catalog = Catalog.from_json((target / CATALOG).read_bytes(), "there")
-    assert [entry.name for entry in catalog.entries] == ["a", "b"]
+    assert [entry.name for entry in catalog.releases] == ["a", "b"]
     assert verify(target / "a").manifest.version == "a" and verify(target / "b").manifest.version == "b"
 
 
@@ -223,7 +222,7 @@ def test_killed_publishing_ends_in_the_same_bytes(build: Path, target: Path, tmp
             process.wait()
             killed += 1
         if (target / CATALOG).exists():
-            for entry in Catalog.from_json((target / CATALOG).read_bytes(), "there").entries:
+            for entry in Catalog.from_json((target / CATALOG).read_bytes(), "there").releases:
                 assert verify(target / entry.name).manifest_sha256 == entry.manifest_sha256
             shutil.rmtree(target)
     subprocess.run([*command, str(target)], check=True)
@@ -242,6 +241,6 @@ def test_two_publishers_at_once(build: Path, target: Path, tmp_path: Path) -> No
     ]
     assert [process.wait() for process in processes] == [0, 0, 0]
     catalog = Catalog.from_json((target / CATALOG).read_bytes(), "there")
-    assert [entry.name for entry in catalog.entries] == ["toy-1", "toy-2"]
+    assert [entry.name for entry in catalog.releases] == ["toy-1", "toy-2"]
     assert {path.name for path in target.iterdir() if path.name.startswith(".")} == set()
     assert Manifest.from_json((target / "toy-2" / MANIFEST).read_text(), target).version == "toy-2"

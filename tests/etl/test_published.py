@@ -21,7 +21,7 @@ from homodb.etl import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, HOMOLOGY_COLUMNS, 
 from homodb.etl.strategies.ens_m2m import ens_m2m
 from homodb.etl.strategies.hl_o2o import choose
 from homodb.etl.strategies.lm_o2o import lm_o2o
-from homodb.query.joint import chain
+from homodb.query.genes import chain
 
 pytestmark = pytest.mark.shared
 

@@ -17,7 +17,7 @@ from homodb.etl import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, HOMOLOGY_COLUMNS, 
 from homodb.etl.strategies import STRATEGIES
 from homodb.etl.strategies.candidates import COLUMNS
 from homodb.etl.strategies.evidence_class import classified
-from homodb.schema.strategies import Strategy
+from homodb.schema.enums import Strategy
 
 Pair = tuple[int, int]
 Row = dict[str, Any]

@@ -24,7 +24,7 @@ from homodb.etl.sources import (
     read_synonyms,
     read_xrefs,
 )
-from homodb.query.lists.table import read_table
+from homodb.query.gene_lists import read_table
 from homodb.schema.errors import HomodbError
 from homodb.schema.manifest import read_manifest
 from homodb.schema.species import find

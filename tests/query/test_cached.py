@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 import homodb
-from homodb.query.cached import Kind, cached, newest_release, prune
+from homodb.query.release import CacheKind, list_cached, newest_release, prune
 from homodb.schema.errors import CacheError, NewerSchemaError, ReleaseError
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST, read_manifest
-from homodb.schema.selection import write_selection
+from homodb.schema.manifest import MANIFEST, read_manifest, write_selection
 
 
 @pytest.fixture
@@ -44,16 +43,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_folder: Path) -> 
 
 def test_list(cache: Path, toy_folder: Path) -> None:
     size = sum(path.stat().st_size for path in toy_folder.rglob("*") if path.is_file())
-    found = {one.name: one for one in cached()}
-    assert [(one.name, one.kind) for one in cached()] == [
-        ("new", Kind.RELEASE),
-        ("old", Kind.RELEASE),
-        ("part", Kind.PART),
-        ("odd", Kind.DAMAGED),
-        ("releases/.half.downloading", Kind.UNFINISHED),
-        ("weights/esm2_t6_8M_UR50D.pt", Kind.WEIGHTS),
-        ("embeddings/kmer-1", Kind.EMBEDDINGS),
-        ("checked", Kind.OTHER),
+    found = {one.name: one for one in list_cached()}
+    assert [(one.name, one.kind) for one in list_cached()] == [
+        ("new", CacheKind.RELEASE),
+        ("old", CacheKind.RELEASE),
+        ("part", CacheKind.PART),
+        ("odd", CacheKind.DAMAGED),
+        ("releases/.half.downloading", CacheKind.UNFINISHED),
+        ("weights/esm2_t6_8M_UR50D.pt", CacheKind.WEIGHTS),
+        ("embeddings/kmer-1", CacheKind.EMBEDDINGS),
+        ("checked", CacheKind.OTHER),
     ]
     assert abs(found["old"].bytes - size) < 1000
     assert [found[name].bytes for name in list(found)[4:]] == [1000, 2000, 3000, 0]
@@ -63,9 +62,9 @@ def test_list(cache: Path, toy_folder: Path) -> None:
 
 def test_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "none"))
-    assert cached() == [] and newest_release() is None and prune() == []
+    assert list_cached() == [] and newest_release() is None and prune() == []
     (tmp_path / "none").write_text("a file")
-    assert cached() == [] and newest_release() is None
+    assert list_cached() == [] and newest_release() is None
 
 
 def test_the_newest_that_can_be_opened(cache: Path) -> None:
@@ -101,18 +100,18 @@ def test_a_newer_schema_is_said(cache: Path) -> None:
 def test_prune_keeps_the_newest_and_what_is_no_release(cache: Path) -> None:
     names = {"old", "part", "odd", "releases/.half.downloading"}
     assert {one.name for one in prune(dry_run=True)} == names
-    assert len(cached()) == 8
+    assert len(list_cached()) == 8
     assert {one.name for one in prune()} == names
-    assert {one.name for one in cached()} == {"new", "weights/esm2_t6_8M_UR50D.pt", "embeddings/kmer-1", "checked"}
+    assert {one.name for one in list_cached()} == {"new", "weights/esm2_t6_8M_UR50D.pt", "embeddings/kmer-1", "checked"}
     assert prune() == []
 
 
 def test_prune_by_name(cache: Path) -> None:
     prune(["new", "weights/esm2_t6_8M_UR50D.pt", "embeddings/kmer-1", "checked", "new"])
-    assert [one.name for one in cached()] == ["old", "part", "odd", "releases/.half.downloading"]
+    assert [one.name for one in list_cached()] == ["old", "part", "odd", "releases/.half.downloading"]
     with pytest.raises(CacheError, match=r"the cache holds no 'new', '\.\./x' \(it holds old, part"):
         prune(["new", "../x", "old"])
-    assert "old" in {one.name for one in cached()}
+    assert "old" in {one.name for one in list_cached()}
 
 
 def test_prune_deletes_links_and_not_what_they_lead_to(cache: Path, tmp_path: Path) -> None:
@@ -123,14 +122,14 @@ def test_prune_deletes_links_and_not_what_they_lead_to(cache: Path, tmp_path: Pa
 
 
 def test_prune_waits_for_a_download(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homodb.query.cached._PATIENCE", 0.1)
+    monkeypatch.setattr("homodb.query.release.cache._PATIENCE", 0.1)
     for lock, name in ((".old.lock", "old"), (".half.lock", "releases/.half.downloading")):
         with (
             waited(cache / "releases" / lock),
             pytest.raises(CacheError, match="another process is at work here"),
         ):
             prune([name])
-        assert name in {one.name for one in cached()}
+        assert name in {one.name for one in list_cached()}
 
 
 def test_what_a_killed_prune_leaves_is_pruned(cache: Path) -> None:

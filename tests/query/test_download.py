@@ -24,10 +24,11 @@ from hypothesis import strategies as st
 
 import homodb
 from homodb.etl import publish_release
-from homodb.query import catalogs
-from homodb.query.catalogs import place_of, releases
-from homodb.query.download import Downloaded, Part, download
+from homodb.query.release import catalog
+from homodb.query.release.catalog import place_of, releases
+from homodb.query.release.download import Downloaded, download
 from homodb.schema.catalog import CATALOG
+from homodb.schema.enums import ReleasePart
 from homodb.schema.errors import (
     BrokenReleaseError,
     CatalogError,
@@ -39,8 +40,8 @@ from homodb.schema.errors import (
     TransferError,
     UnknownSpeciesError,
 )
+from homodb.schema.io.http import RetryPolicy
 from homodb.schema.manifest import MANIFEST, SELECTION, read_manifest
-from homodb.schema.patience import Patience
 from homodb.schema.verify import verify
 from tests.ensembl_site import FAULTS, Site, Waits, serving
 
@@ -49,7 +50,7 @@ TALLY: Counter[str] = Counter()
 #: To read them takes longer than most of these tests.
 CERTIFICATES = httpx.create_ssl_context()
 DATABASE = "homodb-toy-1.duckdb"
-CODE = "import sys; from homodb.query.download import download; download(catalog=sys.argv[1])"
+CODE = "import sys; from homodb.query.release.download import download; download(catalog=sys.argv[1])"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs locks and kill -9")
 
 
@@ -77,8 +78,8 @@ def site(served: Site) -> Site:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and nothing else that could name a catalog or a release; returns the place of the release."""
     monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("homodb.query.configuration.configuration", lambda: tmp_path / "config.toml")
-    monkeypatch.setattr(catalogs.httpx, "Client", functools.partial(httpx.Client, verify=CERTIFICATES))
+    monkeypatch.setattr("homodb.schema.settings.configuration", lambda: tmp_path / "config.toml")
+    monkeypatch.setattr(catalog.httpx, "Client", functools.partial(httpx.Client, verify=CERTIFICATES))
     for name in ("HOMODB_CATALOG", "HOMODB_RELEASE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "cache" / "releases" / "toy-1"
@@ -90,8 +91,8 @@ def spoiled(published: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(published, tmp_path / "spoiled"))
 
 
-def patience(**settings: Any) -> Patience:
-    return Patience(**{"sleep": Waits(), "attempts": 3} | settings)
+def patience(**settings: Any) -> RetryPolicy:
+    return RetryPolicy(**{"sleep": Waits(), "attempts": 3} | settings)
 
 
 def state(folder: Path) -> dict[str, str]:
@@ -174,7 +175,7 @@ def test_parts(site: Site, published: Path, cache: Path) -> None:
     assert verify(cache).left_out
     with homodb.open("toy-1") as release:
         assert release.version == "toy-1"
-    download(catalog=site.base, only=[Part.PARQUET], species=["human", "mouse"])
+    download(catalog=site.base, only=[ReleasePart.PARQUET], species=["human", "mouse"])
     got = set(state(cache))
     assert {DATABASE, "parquet/gene/gene.parquet", "parquet/mapping/homo_sapiens.mus_musculus.parquet"} <= got
     assert not [path for path in got if "sus_scrofa" in path or path.startswith("embeddings/")]
@@ -410,11 +411,11 @@ HOSTILE = {
     "has a query": ({"path": "x?y=z"}, "outside the release"),
     "takes the manifest's place": ({"path": "Manifest.json"}, "twice"),
     "takes the record's place": ({"path": "downloaded.json"}, "twice"),
-    "is negative": ({"bytes": -1}, "no size"),
-    "is of no size": ({"bytes": None}, "no size"),
-    "has no checksum": ({"sha256": ""}, "no SHA-256"),
-    "has a checksum in capitals": ({"sha256": "A" * 64}, "no SHA-256"),
-    "is of no kind": ({"kind": 5}, "no kind"),
+    "is negative": ({"bytes": -1}, "bytes: Expected 0 or more, got -1"),
+    "is of no size": ({"bytes": None}, "bytes: Expected a whole number, got None"),
+    "has no checksum": ({"sha256": ""}, "is not a SHA-256"),
+    "has a checksum in capitals": ({"sha256": "A" * 64}, "is not a SHA-256"),
+    "is of no kind": ({"kind": 5}, "kind: Expected text, got 5"),
 }
 
 
@@ -460,10 +461,10 @@ def test_manifests_that_say_something_else(
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        ({"name": "../toy-1"}, CatalogError, "cannot be one of a folder"),
-        ({"name": "/etc"}, CatalogError, "cannot be one of a folder"),
-        ({"name": "https://example.org/toy-1"}, CatalogError, "cannot be one of a folder"),
-        ({"name": ".toy-1.downloading"}, CatalogError, "cannot be one of a folder"),
+        ({"name": "../toy-1"}, CatalogError, "cannot be the name of a folder"),
+        ({"name": "/etc"}, CatalogError, "cannot be the name of a folder"),
+        ({"name": "https://example.org/toy-1"}, CatalogError, "cannot be the name of a folder"),
+        ({"name": ".toy-1.downloading"}, CatalogError, "cannot be the name of a folder"),
         ({"manifest_sha256": "0" * 64}, BrokenReleaseError, "is not the file"),
         ({"manifest_bytes": 1}, BrokenReleaseError, "is not the file"),
         ({"manifest_bytes": 10**12}, CatalogError, "a manifest of 1,000,000,000,000 bytes is none"),
@@ -543,7 +544,7 @@ def test_a_folder_that_cannot_be_written(published: Path, tmp_path: Path, monkey
 
 
 def test_catalogs_that_are_too_large(spoiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs, "LARGEST_INDEX", 100)
+    monkeypatch.setattr(catalog, "LARGEST_INDEX", 100)
     with pytest.raises(CatalogError, match="is larger than any catalog"):
         releases(spoiled)
     with serving(spoiled) as server, pytest.raises(TransferError, match="at most 100 were wanted"):

@@ -20,11 +20,9 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.exam import By, exam
-from homodb.query.exam.groups import grouped
-from homodb.query.exam.result import CAVEATS, COLUMNS, Exam
+from homodb.query.exam import CAVEATS, COLUMNS, By, Exam, exam, grouped
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import InputError, MissingMappingError, UnknownGeneError
-from homodb.schema.strategies import Strategy
 
 Row = dict[str, Any]
 Gene = tuple[str, str]  # species and stable ID

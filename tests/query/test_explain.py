@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.query.explain import Explanation
+from homodb.query.genes import Explanation
 from homodb.schema.errors import MissingMappingError, UnknownGeneError, UnknownSpeciesError
 
 

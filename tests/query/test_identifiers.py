@@ -9,8 +9,7 @@ import pytest
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.genes import resolve
-from homodb.query.translate.detect import are_positions, detect_species, species_votes
+from homodb.query.genes import are_positions, detect_species, resolve, species_votes
 from homodb.schema.errors import UndecidedSpeciesError
 
 HUMAN = {

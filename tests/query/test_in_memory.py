@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.query.in_memory import is_lazy, values_of
+from homodb.query.cells import is_lazy, values_of
 
 array = pytest.importorskip("dask.array", reason="needs dask (pip install 'homodb[scale]')")
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import homodb
 from homodb.etl.build import build
-from homodb.query.names import name_texts, texts
+from homodb.schema.names import name_texts, texts
 
 MOUSE = ["Ins1", "Ins2", "nan", "Tnf", "Fcer1a", "Vwf", "mt-Nd1", "Rplp0", "Dup1", "Dup2", "ENSMUSG00000000012", "Zz"]
 MISSING = [None, float("nan"), np.nan, pd.NA, pd.NaT]

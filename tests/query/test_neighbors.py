@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import homodb
 from homodb.etl import write_index
-from homodb.query.nearest import nearest
-from homodb.query.vector_files import find_embedding
+from homodb.query.genes import nearest
+from homodb.query.release import find_embedding
 from homodb.schema.errors import (
     BrokenReleaseError,
     HomodbError,

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 import homodb
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import MissingMappingError, UnknownGeneError, UnknownSpeciesError, UnknownStrategyError
-from homodb.schema.strategies import Strategy
 
 EVIDENCE = ("homology_type", "identity", "goc", "wga", "confidence", "correlation", "margin", "tied", "score", "rank")
 VIEWS = ("ens_m2m", "ens_o2o", "hm_o2o", "lm_o2o", "hl_o2o")

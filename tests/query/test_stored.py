@@ -15,20 +15,20 @@ import pytest
 import zarr
 
 import homodb
-from homodb.query.annotate.evaluate.files import evaluate_file
-from homodb.query.annotate.files import annotate_files
+from homodb.query.annotate import annotate_files
+from homodb.query.annotate.evaluate import evaluate_file
+from homodb.query.cells import check_cells_output, open_anndata, read_anndata
+from homodb.query.gene_lists import translate_list_file
 from homodb.query.inspect import inspect
-from homodb.query.integrate.files import integrate_files
+from homodb.query.integrate import integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.lists import translate_list_file
-from homodb.query.score.files import score_file
-from homodb.query.stored import check_cells_output, opened, read_whole
-from homodb.query.translate.files import translate_file
+from homodb.query.score import score_file
+from homodb.query.translate import translate_file
 from homodb.schema.errors import OutputError, TranslationError
 
 READERS: dict[str, Callable[[Path, Path, homodb.Release], Any]] = {
-    "opened": lambda path, out, toy: opened(path).__enter__(),
-    "read_whole": lambda path, out, toy: read_whole(path),
+    "opened": lambda path, out, toy: open_anndata(path).__enter__(),
+    "read_whole": lambda path, out, toy: read_anndata(path),
     "inspect": lambda path, out, toy: inspect(path, release=toy),
     "translate": lambda path, out, toy: translate_file(path, out, "human", release=toy),
     "join": lambda path, out, toy: join_to_file([path, Path(__file__)], out, release=toy),
@@ -76,7 +76,7 @@ def test_a_damaged_part_is_one_sentence(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["X"].attrs["encoding-type"] = "nonsense"
     with pytest.raises(TranslationError, match=r"x\.h5ad: is not an AnnData, neither .*nonsense"):
-        read_whole(path)
+        read_anndata(path)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_sound_file_is_not_called_damaged(
 
     monkeypatch.setattr(anndata, "read_h5ad", refuse)
     with pytest.raises(TranslationError, match=rf"x\.h5ad: {said}"):
-        read_whole(path)
+        read_anndata(path)
 
 
 def test_what_could_not_be_written_is_refused_first(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_the_case_of_an_ending_does_not_matter(toy: homodb.Release, tmp_path: Pa
     cells = anndata.AnnData(np.ones((1, 2)), obs=pd.DataFrame(index=["a"]), var=pd.DataFrame(index=["Ins1", "Ins2"]))
     cells.write_h5ad(tmp_path / "in.H5AD")
     translate_file(tmp_path / "in.H5AD", tmp_path / "OUT.ZARR", "human", source="mouse", release=toy)
-    assert (tmp_path / "OUT.ZARR").is_dir() and read_whole(tmp_path / "OUT.ZARR").n_obs == 1
+    assert (tmp_path / "OUT.ZARR").is_dir() and read_anndata(tmp_path / "OUT.ZARR").n_obs == 1
     (tmp_path / "genes.txt").write_text("Ins1\n")
     translate_list_file(tmp_path / "genes.txt", tmp_path / "out.TXT.GZ", "human", source="mouse", release=toy)
     assert gzip.decompress((tmp_path / "out.TXT.GZ").read_bytes()) == b"INS\n"

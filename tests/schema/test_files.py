@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from homodb.schema.endings import check_ending
 from homodb.schema.errors import HomodbError, OptionsError, OutputError
-from homodb.schema.files import check_folder, check_output, check_there, make_folder, whole_file
+from homodb.schema.io import check_ending, check_folder, check_output, check_there, make_folder, whole_file
 
 
 def test_an_input_is_refused_under_any_name(tmp_path: Path) -> None:

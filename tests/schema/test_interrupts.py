@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from homodb.schema.interrupts import held_back
+from homodb.schema.io import held_back
 
 
 def press() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.manifest import MANIFEST, Manifest, ReleaseFile, describe_file, read_manifest
+from homodb.schema.manifest import MANIFEST, Manifest, ManifestFile, describe_file, read_manifest
 
 WHERE = Path("there/manifest.json")
 LEAST = {"version": "1", "schema_version": 3, "homodb_version": "0.1.0", "created": "2026-01-01T00:00:00+00:00"}
@@ -29,7 +29,7 @@ part = st.from_regex(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,5}", fullmatch=True)
 path = st.lists(part, min_size=1, max_size=3).map("/".join)
 sums = st.text("0123456789abcdef", min_size=64, max_size=64)
 files = st.lists(
-    st.builds(ReleaseFile, path, st.integers(0), sums, words), max_size=3, unique_by=lambda file: file.path.casefold()
+    st.builds(ManifestFile, path, st.integers(0), sums, words), max_size=3, unique_by=lambda file: file.path.casefold()
 )
 manifests = st.builds(
     Manifest,
@@ -73,8 +73,10 @@ def test_what_a_later_homodb_adds_is_passed_over() -> None:
     ],
 )  # fmt: skip
 def test_paths_that_lead_elsewhere(hostile: Any) -> None:
-    with pytest.raises(BrokenReleaseError, match="names a file outside the release"):
+    wanted = "{!r} is a file outside the release." if isinstance(hostile, str) else "Expected text, got {!r}."
+    with pytest.raises(BrokenReleaseError) as caught:
         Manifest.from_json(text([DATABASE, DATABASE | {"path": hostile}]), WHERE)
+    assert str(caught.value) == f"{WHERE}: the manifest is malformed: files 2: path: {wanted.format(hostile)}"
 
 
 @pytest.mark.parametrize("harmless", ["a", "a/b", "a..b/c", "a.", "-a", "a+b_c-d.e", "a/b/c/d/e/f/g/h"])
@@ -125,29 +127,67 @@ def test_malformed_files(files: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        ({"bytes": -1}, "no size in bytes"),
-        ({"bytes": 1.5}, "no size in bytes"),
-        ({"bytes": True}, "no size in bytes"),
-        ({"bytes": "1"}, "no size in bytes"),
-        ({"sha256": "0" * 63}, "is no SHA-256"),
-        ({"sha256": "G" * 64}, "is no SHA-256"),
-        ({"sha256": None}, "is no SHA-256"),
-        ({"kind": 5}, "no kind of file"),
-        ({"path": "HOMODB-1.duckdb"}, "twice"),
-        ({"path": "manifest.json"}, "twice"),
-        ({"path": "Downloaded.json"}, "twice"),
+        ({"bytes": -1}, "files 2: bytes: Expected 0 or more, got -1."),
+        ({"bytes": 1.5}, "files 2: bytes: Expected a whole number, got 1.5."),
+        ({"bytes": float("nan")}, "files 2: bytes: Expected a whole number, got nan."),
+        ({"bytes": True}, "files 2: bytes: Expected a whole number, got True."),
+        ({"bytes": "1"}, "files 2: bytes: Expected a whole number, got '1'."),
+        ({"sha256": "0" * 63}, f"files 2: sha256: '{'0' * 63}' is not a SHA-256."),
+        ({"sha256": "G" * 64}, f"files 2: sha256: '{'G' * 64}' is not a SHA-256."),
+        ({"sha256": "0" * 64 + "\n"}, f"files 2: sha256: '{'0' * 64}\\n' is not a SHA-256."),
+        ({"sha256": None}, "files 2: sha256: Expected text, got None."),
+        ({"kind": 5}, "files 2: kind: Expected text, got 5."),
+        ({"path": "HOMODB-1.duckdb"}, "files: 'HOMODB-1.duckdb' is listed twice."),
+        ({"path": "manifest.json"}, "files: 'manifest.json' is listed twice."),
+        ({"path": "Downloaded.json"}, "files: 'Downloaded.json' is listed twice."),
     ],
 )
 def test_files_that_cannot_be(change: dict[str, Any], wanted: str) -> None:
-    with pytest.raises(BrokenReleaseError, match=wanted):
+    with pytest.raises(BrokenReleaseError) as caught:
         Manifest.from_json(text([DATABASE, DATABASE | {"path": "other"} | change]), WHERE)
+    assert str(caught.value) == f"{WHERE}: the manifest is malformed: {wanted}"
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({"created": 5}, "created: Expected text, got 5."),
+        ({"version": None}, "version: Expected text, got None."),
+        ({"title": ["x"]}, "title: Expected text, got ['x']."),
+        ({"species": "human"}, "species: Expected a list, got 'human'."),
+        ({"species": [5]}, "species 1: Expected text, got 5."),
+        ({"strategies": {"a": 1}}, "strategies: Expected a list, got {'a': 1}."),
+        ({"rows": []}, "rows: Expected a table, got []."),
+        ({"rows": {"gene": "x"}}, "rows: gene: Expected a whole number, got 'x'."),
+        ({"rows": {"gene": True}}, "rows: gene: Expected a whole number, got True."),
+        ({"rows": {"gene": float("nan")}}, "rows: gene: Expected a whole number, got nan."),
+        ({"losses": ["x"]}, "losses 1: Expected a table, got 'x'."),
+        ({"schema_version": "3"}, "schema_version: Expected a whole number, got '3'."),
+        ({"title": 1, "rows": 2}, "2 problems: title: Expected text, got 1. rows: Expected a table, got 2."),
+    ],
+)
+def test_values_of_another_type(values: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(BrokenReleaseError) as caught:
+        Manifest.from_json(text([DATABASE], **values), WHERE)
+    assert str(caught.value) == f"{WHERE}: the manifest is malformed: {wanted}"
+
+
+def test_values_without_end() -> None:
+    """Sizes beyond 64 bits are numbers; what is nested deeper than Python reads is no JSON."""
+    assert Manifest.from_json(text([DATABASE | {"bytes": 10**30}]), WHERE).files[0].bytes == 10**30
+    with pytest.raises(ReleaseError, match="is not JSON"):
+        Manifest.from_json(text([DATABASE | {"bytes": 7}]).replace(": 7", ": " + "7" * 5_000), WHERE)
+    for place in ("rows", "losses", "files", "later"):
+        deep = text(**{"files": [DATABASE], place: "DEEP"}).replace('"DEEP"', "[" * 100_000 + "]" * 100_000)
+        with pytest.raises(ReleaseError, match="is not JSON"):
+            Manifest.from_json(deep, WHERE)
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_release_has_one_database(count: int) -> None:
     databases = [DATABASE | {"path": f"{place}.duckdb"} for place in range(count)]
     manifest = Manifest.from_json(text([*databases, DATABASE | {"kind": "parquet"}]), WHERE)
-    with pytest.raises(BrokenReleaseError, match=f"names {count} DuckDB files, wanted 1"):
+    with pytest.raises(BrokenReleaseError, match=f"names {count} DuckDB files\\. Expected 1\\."):
         _ = manifest.database
 
 
@@ -160,7 +200,7 @@ def test_read_manifest(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="cannot be read"):
         read_manifest(tmp_path)
     (tmp_path / MANIFEST).write_text(text([DATABASE]))
-    assert read_manifest(tmp_path).files == (ReleaseFile(**DATABASE),)
+    assert read_manifest(tmp_path).files == (ManifestFile(**DATABASE),)
     (tmp_path / MANIFEST).unlink()
     (tmp_path / MANIFEST).mkdir()
     with pytest.raises(ReleaseError, match="cannot be read"):
@@ -172,4 +212,4 @@ def test_describe_file(tmp_path: Path) -> None:
     (tmp_path / "parquet" / "a.parquet").write_bytes(b"abc" * 1000)
     described = describe_file(tmp_path, tmp_path / "parquet" / "a.parquet", "parquet")
     checksum = hashlib.sha256(b"abc" * 1000).hexdigest()
-    assert described == ReleaseFile("parquet/a.parquet", 3000, checksum, "parquet")
+    assert described == ManifestFile("parquet/a.parquet", 3000, checksum, "parquet")

@@ -9,31 +9,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.query.integrate.methods import method_named
-from homodb.query.translate.outcome import groups_of
-from homodb.query.translate.prepare import names_of
+from homodb.query.integrate import method_named
+from homodb.query.translate import groups_of, names_of
+from homodb.schema.enums import Strategy, find_strategy
 from homodb.schema.errors import HomodbError, UnknownStrategyError
-from homodb.schema.near import did_you_mean, near
-from homodb.schema.strategies import Strategy, find_strategy
+from homodb.schema.messages import close_matches, did_you_mean
 
 NAMES = st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=12), max_size=8)
 
 
 @given(name=st.text(max_size=12), known=NAMES, most=st.integers(1, 4))
 def test_only_known_names_are_suggested_each_once(name: str, known: list[str], most: int) -> None:
-    found = near(name, known, most=most)
+    found = close_matches(name, known, most=most)
     assert set(found) <= set(known) and len(found) == len(set(found)) <= most
 
 
 @given(known=NAMES.filter(bool))
 def test_case_and_separators_do_not_matter(known: list[str]) -> None:
-    assert near(known[0].swapcase(), known)[0].casefold() == known[0].casefold()
-    assert near("cell type", ["Cell-Type", *known]) == ["Cell-Type"]
+    assert close_matches(known[0].swapcase(), known)[0].casefold() == known[0].casefold()
+    assert close_matches("cell type", ["Cell-Type", *known]) == ["Cell-Type"]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "zzzzzzzz", "\0"])
 def test_nothing_is_suggested_where_nothing_is_close(name: str) -> None:
-    assert near(name, ["donor", "species"]) == [] and did_you_mean(name, ["donor", "species"]) == ""
+    assert close_matches(name, ["donor", "species"]) == [] and did_you_mean(name, ["donor", "species"]) == ""
 
 
 @pytest.mark.parametrize("name", ["hm_o20", "HMO2O", "hm-o2", "HM O2O x"])

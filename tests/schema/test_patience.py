@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from homodb.schema.patience import HaltedError, Patience
+from homodb.schema.io.http import HaltedError, RetryPolicy
 
 
 def test_waits_grow_and_are_spread() -> None:
-    patience = Patience(first=1, longest=60, chance=lambda: 0.0)
+    patience = RetryPolicy(first=1, longest=60, chance=lambda: 0.0)
     assert [patience.wait(failures, None) for failures in (1, 2, 3, 7, 99)] == [0.5, 1, 2, 30, 30]
     assert patience.wait(1, 20.0) == 20.0
 
@@ -19,10 +19,10 @@ def test_waits_grow_and_are_spread() -> None:
 def test_a_pause_is_as_long_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    Patience().pause(3.0)
-    Patience(sleep=slept.append, halt=threading.Event()).pause(4.0)
+    RetryPolicy().pause(3.0)
+    RetryPolicy(sleep=slept.append, halt=threading.Event()).pause(4.0)
     assert slept == [3.0, 4.0]
-    Patience(halt=threading.Event()).pause(0.01)
+    RetryPolicy(halt=threading.Event()).pause(0.01)
     assert slept == [3.0, 4.0]
 
 
@@ -31,7 +31,7 @@ def test_no_pause_begins_once_the_work_is_given_up(sleep: Callable[[float], None
     halt = threading.Event()
     halt.set()
     with pytest.raises(HaltedError):
-        Patience(halt=halt, sleep=sleep).pause(3600.0)
+        RetryPolicy(halt=halt, sleep=sleep).pause(3600.0)
 
 
 def test_a_pause_ends_when_the_work_is_given_up() -> None:
@@ -39,7 +39,7 @@ def test_a_pause_ends_when_the_work_is_given_up() -> None:
 
     def work() -> None:
         try:
-            Patience(halt=halt).pause(3600.0)
+            RetryPolicy(halt=halt).pause(3600.0)
         except HaltedError as error:
             ended.append(error)
 

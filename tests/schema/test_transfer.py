@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
-from homodb.schema import transfer
 from homodb.schema.errors import OutputError, TransferError
-from homodb.schema.patience import Patience
-from homodb.schema.transfer import Fetched
+from homodb.schema.io import transfer
+from homodb.schema.io.http import RetryPolicy
+from homodb.schema.io.transfer import Fetched
 
 CONTENT = random.Random(1).randbytes(3_000_000)  # noqa: S311
 OTHER = random.Random(2).randbytes(3_000_000)  # noqa: S311
@@ -104,8 +104,8 @@ def target(tmp_path: Path) -> Path:
 class Slept(list[float]):
     """Remembers waits, and takes none of them."""
 
-    def patience(self, **settings: float) -> Patience:
-        return Patience(sleep=self.append, chance=lambda: 1.0, **settings)  # type: ignore[arg-type]
+    def patience(self, **settings: float) -> RetryPolicy:
+        return RetryPolicy(sleep=self.append, chance=lambda: 1.0, **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -324,7 +324,7 @@ class TestBrokenConnections:
             time.sleep(5)
 
         server.answers = [stalls, whole()]
-        code = "import sys, pathlib, homodb.schema.transfer as t; t.fetch(sys.argv[1], pathlib.Path(sys.argv[2]))"
+        code = "import sys, pathlib, homodb.schema.io.transfer as t; t.fetch(sys.argv[1], pathlib.Path(sys.argv[2]))"
         process = subprocess.Popen([sys.executable, "-c", code, server.url, str(target)])
         partial = target.with_name(".file.bin.partial")
         while not partial.exists() or partial.stat().st_size < 1_000_000:
@@ -512,7 +512,7 @@ class TestDisks:
 
         server.answers = [slow]
         done: list[Fetched] = []
-        patience = Patience(sleep=lambda seconds: time.sleep(0.01))
+        patience = RetryPolicy(sleep=lambda seconds: time.sleep(0.01))
 
         def work() -> None:
             done.append(fetch(server.url, target, keep=True, patience=patience))

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ReleaseFile
-from homodb.schema.selection import read_selection, write_selection
+from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_selection, write_selection
 from homodb.schema.verify import copy_verified, sha256_of, verify
 
 NAMES = ("homodb-1.duckdb", "parquet/gene/gene.parquet", "embeddings/homo_sapiens.kmer-mean.parquet", "empty")
@@ -30,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        files.append(ReleaseFile(name, size, hashlib.sha256(content).hexdigest(), "duckdb" if size > 10**6 else "x"))
+        files.append(ManifestFile(name, size, hashlib.sha256(content).hexdigest(), "duckdb" if size > 10**6 else "x"))
     (folder / MANIFEST).write_text(Manifest("1", 3, "0.1", "2026", files=tuple(files)).to_json())
     return folder
 

@@ -1,3 +1,28 @@
 """Method ``cellama``: cells as sentences, embedded by a language model; and fine-tuning of that model."""
 
-from homodb.query.annotate.cellama.tune import fine_tune as fine_tune
+from __future__ import annotations
+
+from homodb.query.annotate.cellama.method import (
+    RANGES,
+    CellamaSettings,
+    cellama,
+    counts_of_words,
+    neighbor_phrases,
+    shared_words,
+)
+from homodb.query.annotate.cellama.tune import NEAR, SentenceCells, draw_pairs, fine_tune, metadata_of, profiles_of
+
+__all__ = [
+    "NEAR",
+    "RANGES",
+    "CellamaSettings",
+    "SentenceCells",
+    "cellama",
+    "counts_of_words",
+    "draw_pairs",
+    "fine_tune",
+    "metadata_of",
+    "neighbor_phrases",
+    "profiles_of",
+    "shared_words",
+]

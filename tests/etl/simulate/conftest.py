@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from homodb.etl import build_release
-from homodb.etl.simulate import Progress, Settings, Summary, simulate
+from homodb.etl.simulate import Settings, SimulationProgress, Summary, simulate
 
 SETTINGS = Settings(
     species=4, genes=220, cells=400, seed=7, duplication=0.001, loss=0.001, missed=0.08, split=0.3, wrong_type=0.05,
@@ -21,13 +21,13 @@ class Simulated:
     folder: Path
     settings: Settings
     summary: Summary
-    progress: list[Progress]
+    progress: list[SimulationProgress]
 
 
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     folder = tmp_path_factory.mktemp("simulated") / "sim"
-    progress: list[Progress] = []
+    progress: list[SimulationProgress] = []
     summary = simulate(folder, SETTINGS, report=progress.append)
     return Simulated(folder, SETTINGS, summary, progress)
 

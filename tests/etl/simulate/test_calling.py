@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,7 +98,8 @@ def test_types_of_what_is_left_of_a_torn_group_follow_its_parts(clade: Clade) ->
 
 def test_without_errors_the_truth_is_called() -> None:
     tree = species_tree(3)
-    settings = replace(SETTINGS, species=3, genes=100, missed=0.0, split=0.0, wrong_type=0.0, false_pairs=0.0)
+    no_errors = {"missed": 0.0, "split": 0.0, "wrong_type": 0.0, "false_pairs": 0.0}
+    settings = SETTINGS.model_copy(update={"species": 3, "genes": 100} | no_errors)
     trees = grow_families(tree, settings)
     calls = call_orthologs(trees, read_histories(trees, tree), settings)
     assert np.array_equal(calls.true_type, calls.called_type) and not calls.error.any()

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from homodb.etl.simulate import (
-    Annotation,
     Expression,
     GeneTrees,
     Histories,
     Settings,
+    SimulatedAnnotation,
     annotate_genes,
     design_cells,
     draw_counts,
@@ -28,7 +28,7 @@ SETTINGS = Settings(
     species=3, genes=200, cells=1_800, seed=9, duplication=0.002, dispersion=0.0, dropout=0.0, ambient=0.0,
     expression_drift=0.0,
 )  # fmt: skip
-Clade = tuple[GeneTrees, Histories, Annotation, Expression]
+Clade = tuple[GeneTrees, Histories, SimulatedAnnotation, Expression]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_means_of_a_type_are_those_of_its_programme(clade: Clade) -> None:
 
 
 def test_ambient_reads_come_from_the_donors_soup(clade: Clade) -> None:
-    settings = Settings(**{**SETTINGS.__dict__, "ambient": 0.3})
+    settings = SETTINGS.model_copy(update={"ambient": 0.3})
     plan = design_cells(0, clade[2], clade[3], settings)
     table = draw_counts(plan, plan.soup(), 0, len(plan.types), settings, settings.stream("test"))
     weight = plan.depth * plan.ambient
@@ -80,14 +80,14 @@ def test_ambient_reads_come_from_the_donors_soup(clade: Clade) -> None:
 
 def test_dropout_and_dispersion_do_what_they_say(clade: Clade) -> None:
     plain, _, _ = drawn(clade, SETTINGS)
-    dropping, _, plan = drawn(clade, Settings(**{**SETTINGS.__dict__, "dropout": 0.5}))
+    dropping, _, plan = drawn(clade, SETTINGS.model_copy(update={"dropout": 0.5}))
     expected = plan.profile[plan.donors, plan.types] * plan.depth[:, None]  # type: ignore[attr-defined]
     low = expected < 1
     kept = (expected * (1 - 0.5 / (1 + expected)))[low].sum()
     assert abs(dropping[low].sum() - kept) < 4 * np.sqrt(kept)
     assert abs(plain[low].sum() - expected[low].sum()) < 4 * np.sqrt(expected[low].sum())
     assert kept < 0.75 * expected[low].sum()
-    spread, _, _ = drawn(clade, Settings(**{**SETTINGS.__dict__, "dispersion": 0.5}))
+    spread, _, _ = drawn(clade, SETTINGS.model_copy(update={"dispersion": 0.5}))
     high = expected.mean(axis=0) > 30
     extra = ((spread - expected)[:, high] ** 2 - expected[:, high]).sum() / (expected[:, high] ** 2).sum()
     assert abs(extra - 0.5) < 0.1

@@ -11,8 +11,7 @@ import polars as pl
 import homodb
 from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
-from homodb.query.exam import exam
-from homodb.query.exam.result import Exam
+from homodb.query.exam import Exam, exam
 
 CLADE: dict[str, Any] = {
     "species": 2, "genes": 500, "cells": 0, "seed": 11, "non_coding": 0.0, "duplication": 0.001, "loss": 0.001,

@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +45,14 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     there = run_elsewhere(tmp_path / "there", 5, PYTHONHASHSEED="1", POLARS_MAX_THREADS="1", OMP_NUM_THREADS="1")
     assert here == there
     assert any(name.endswith(".h5ad") for name in here)
-    simulate(tmp_path / "other", replace(TINY, seed=6))
+    simulate(tmp_path / "other", TINY.model_copy(update={"seed": 6}))
     other = digests(tmp_path / "other")
     assert not [name for name in here.keys() & other.keys() if other[name] == here[name]]
 
 
 def test_cells_do_not_change_the_genes(tmp_path: Path) -> None:
     simulate(tmp_path / "with", TINY)
-    simulate(tmp_path / "without", replace(TINY, cells=0))
+    simulate(tmp_path / "without", TINY.model_copy(update={"cells": 0}))
     some, none = digests(tmp_path / "with"), digests(tmp_path / "without")
     assert not (tmp_path / "without" / "cells").exists()
     alike = {name for name in none if some[name] == none[name]}
@@ -78,23 +77,24 @@ def test_everything_says_that_it_is_simulated(simulated: Any) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"species": 1}, "species is 1, wanted a whole number from 2 to 16"),
-        ({"species": 99}, "species is 99"),
-        ({"genes": 3}, "genes is 3, wanted a whole number from 20"),
-        ({"genes": 10**9}, "genes is 1000000000"),
-        ({"cells": -1}, "cells is -1"),
-        ({"seed": -1}, "seed is -1"),
-        ({"duplication": -0.1}, "duplication is -0.1, wanted a number from 0 to 0.05"),
-        ({"loss": float("nan")}, "loss is nan"),
-        ({"missed": 1.5}, "missed is 1.5, wanted a number from 0 to 1"),
-        ({"birth": float("inf")}, "birth is inf"),
-        ({"donors": 0}, "donors is 0"),
+        ({"species": 1}, "species: Expected 2 or more, got 1."),
+        ({"species": 99}, "species: Expected 16 or less, got 99."),
+        ({"genes": 3}, "genes: Expected 20 or more, got 3."),
+        ({"genes": 10**9}, "genes: Expected 100,000 or less, got 1000000000."),
+        ({"cells": -1}, "cells: Expected 0 or more, got -1."),
+        ({"seed": -1}, "seed: Expected 0 or more, got -1."),
+        ({"duplication": -0.1}, "duplication: Expected 0 or more, got -0.1."),
+        ({"duplication": 0.1}, "duplication: Expected 0.05 or less, got 0.1."),
+        ({"loss": float("nan")}, "loss: Expected a finite number, got nan."),
+        ({"missed": 1.5}, "missed: Expected 1 or less, got 1.5."),
+        ({"birth": float("inf")}, "birth: Expected a finite number, got inf."),
+        ({"donors": 0}, "donors: Expected 1 or more, got 0."),
         ({"duplication": 0.05}, "duplication is too high: families would grow without bound"),
     ],
 )
 def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        simulate(tmp_path / "sim", replace(TINY, **changed))
+        simulate(tmp_path / "sim", Settings(**TINY.model_dump() | changed))
     assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -123,7 +123,7 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
     "extreme", [{"loss": 0.05}, {"missed": 1.0}, {"species": 16, "genes": 20}, {"cell_types": 1, "donors": 1}]
 )
 def test_extremes_still_make_a_clade(tmp_path: Path, extreme: dict[str, Any]) -> None:
-    summary = simulate(tmp_path / "sim", replace(TINY, **extreme))
+    summary = simulate(tmp_path / "sim", TINY.model_copy(update=extreme))
     assert summary.genes > 0 and summary.config.is_file()
 
 

@@ -13,9 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.annotate.annotate import annotate_with_report
-from homodb.query.annotate.files import annotate_files
-from homodb.query.annotate.options import choices_of
+from homodb.query.annotate import annotate_files, annotate_with_report, choices_of
 from homodb.schema.errors import (
     AnnotationError,
     MissingEmbeddingError,

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 import homodb
-from homodb.query.annotate.knn import knn
-from homodb.query.annotate.options import Choices
-from homodb.query.annotate.read import prepare
+from homodb.query.annotate import Choices, knn, prepare
 
 
 def accuracy(clade: Any, label: Any, kept: np.ndarray) -> float:

@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.annotate.files import annotate_files
-from homodb.query.annotate.given import read_parameters
-from homodb.query.annotate.methods import METHODS, Method, method_named
-from homodb.query.annotate.options import choices_of, read_choices
-from homodb.query.annotate.parameter import Parameter
-from homodb.query.ranges import Range, whole_number
+from homodb.query.annotate import (
+    METHODS,
+    AnnotationMethod,
+    Parameter,
+    annotate_files,
+    choices_of,
+    method_named,
+    parse_parameters,
+    read_choices,
+)
 from homodb.schema.errors import AnnotationError, TranslationError, VectorsError
+from homodb.schema.options import Bounds, whole_number
 
 NUMBERS = [
     (method, one) for method in METHODS for one in method.parameters
@@ -23,25 +28,25 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("method", "one"), NUMBERS, ids=lambda one: one.name)
-def test_every_number_has_a_range_that_is_told(method: Method, one: Parameter) -> None:
+def test_every_number_has_a_range_that_is_told(method: AnnotationMethod, one: Parameter) -> None:
     assert one.allowed is not None and one.default in one.allowed
     over: Any = one.allowed.high * 10 + 1
     for value in (-1, "-1", over, str(over)):
         with pytest.raises(AnnotationError, match=rf"^{one.name} is .+; it must be (at least|above) .+ and at most"):
-            read_parameters(method, {one.name: value})
+            parse_parameters(method, {one.name: value})
     for value in ("nan", "inf", float("nan"), float("inf"), "-inf", "", "many", None, True):
         if (value, one.kind or type(one.default)) != (True, float):
             with pytest.raises(AnnotationError, match=f"^{one.name} is "):
-                read_parameters(method, {one.name: value})
+                parse_parameters(method, {one.name: value})
 
 
 def test_ranges() -> None:
-    assert 1 in Range(0, 1, above=True) and 0 not in Range(0, 1, above=True) and float("nan") not in Range(0, 1)
+    assert 1 in Bounds(0, 1, above=True) and 0 not in Bounds(0, 1, above=True) and float("nan") not in Bounds(0, 1)
     assert whole_number("1e3") == 1000
     for text in ("1.5", "x", "", "nan", "inf"):
         with pytest.raises(ValueError):  # noqa: PT011 (its message is for nobody)
             whole_number(text)
-    assert read_parameters(method_named("knn"), {"k": "1e2"})["k"] == 100
+    assert parse_parameters(method_named("knn"), {"k": "1e2"})["k"] == 100
 
 
 @pytest.mark.parametrize(
@@ -68,11 +73,11 @@ def test_ranges() -> None:
 )
 def test_what_will_not_do_is_said(method: str, given: dict[str, Any], said: str) -> None:
     with pytest.raises(AnnotationError, match=said):
-        read_parameters(method_named(method), given)
+        parse_parameters(method_named(method), given)
 
 
 def test_parameters_of_consensus_by_any_case() -> None:
-    assert read_parameters(method_named("consensus"), {"KNN.k": "7"}) == {"methods": None, "knn.k": 7}
+    assert parse_parameters(method_named("consensus"), {"KNN.k": "7"}) == {"methods": None, "knn.k": 7}
 
 
 @pytest.mark.parametrize(

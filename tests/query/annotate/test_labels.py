@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from homodb.query.annotate.labels import mapped, one_side_only, read_labels
+from homodb.query.annotate import mapped, one_side_only, read_labels
 from homodb.schema.errors import AnnotationError, InputError
 
 

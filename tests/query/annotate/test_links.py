@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.annotate.links import find_links
-from homodb.query.annotate.sides import Asked, read_side
-from homodb.query.annotate.task import Links, Side
+from homodb.query.annotate import CellRequest, OrthologyLinks, find_links, read_side
+from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError, UnknownSpeciesError, UnknownStrategyError
 from homodb.schema.species import find
 
 
-def named(links: Links, query: Side, reference: Side) -> dict[tuple[str, str], float]:
+def named(links: OrthologyLinks, query: SpeciesCells, reference: SpeciesCells) -> dict[tuple[str, str], float]:
     pairs = zip(links.query.tolist(), links.reference.tolist(), links.weight.tolist(), strict=True)
     return {(query.stable_ids[one], reference.stable_ids[two]): weight for one, two, weight in pairs}
 
 
 @pytest.fixture(scope="module")
-def sides(clade: Any) -> tuple[Side, Side]:
-    one, two = (read_side(clade.release, cells, Asked("query")).side for cells in (clade.mouse, clade.human))
+def sides(clade: Any) -> tuple[SpeciesCells, SpeciesCells]:
+    one, two = (read_side(clade.release, cells, CellRequest("query")).side for cells in (clade.mouse, clade.human))
     # a fifth of the genes of each side are not measured
     kept = [np.flatnonzero(np.random.default_rng(8).random(len(side.genes)) < 0.8) for side in (one, two)]
     return tuple(  # type: ignore[return-value]
@@ -36,7 +35,9 @@ def sides(clade: Any) -> tuple[Side, Side]:
 
 
 @pytest.mark.parametrize("strategy", ["ENS_M2M", "ENS_O2O", "HM_O2O", "LM_O2O", "HL_O2O", "ENS_O2O+LM_O2O"])
-def test_links_are_the_measured_rows_of_the_view(clade: Any, sides: tuple[Side, Side], strategy: str) -> None:
+def test_links_are_the_measured_rows_of_the_view(
+    clade: Any, sides: tuple[SpeciesCells, SpeciesCells], strategy: str
+) -> None:
     query, reference = sides
     best, every, _ = find_links(clade.release, query, reference, strategy=strategy.lower(), evidence=None)
     partners: dict[str, list[str]] = defaultdict(list)
@@ -58,7 +59,7 @@ def test_links_are_the_measured_rows_of_the_view(clade: Any, sides: tuple[Side, 
     assert (np.diff(best.reference) >= 0).all()
 
 
-def test_evidence_filters_and_adds(clade: Any, sides: tuple[Side, Side]) -> None:
+def test_evidence_filters_and_adds(clade: Any, sides: tuple[SpeciesCells, SpeciesCells]) -> None:
     query, reference = sides
     both, _, _ = find_links(clade.release, query, reference, strategy="ens_m2m", evidence="both")
     assert set(both.evidence) == {"both"}
@@ -67,14 +68,14 @@ def test_evidence_filters_and_adds(clade: Any, sides: tuple[Side, Side]) -> None
     assert len(more.query) >= len(plain.query)
 
 
-def test_one_species_is_linked_to_itself(clade: Any, sides: tuple[Side, Side]) -> None:
+def test_one_species_is_linked_to_itself(clade: Any, sides: tuple[SpeciesCells, SpeciesCells]) -> None:
     query, _ = sides
     best, every, notes = find_links(clade.release, query, query, strategy=None, evidence=None)
     assert (best.query == np.arange(len(query.genes))).all() and (best.reference == best.query).all()
     assert every is best and best.strategy == "same species" and "both mouse" in notes[0]
 
 
-def test_what_is_refused(clade: Any, sides: tuple[Side, Side]) -> None:
+def test_what_is_refused(clade: Any, sides: tuple[SpeciesCells, SpeciesCells]) -> None:
     query, reference = sides
     none = replace(reference, genes=reference.genes + 1_000_000)
     with pytest.raises(AnnotationError, match=r"share no genes: none of the .* genes of mouse"):

@@ -11,30 +11,38 @@ import numpy as np
 import polars as pl
 import pytest
 
-from homodb.query.annotate import methods
-from homodb.query.annotate.consensus import consensus
-from homodb.query.annotate.given import read_parameters, split_parameters
-from homodb.query.annotate.knn import knn
-from homodb.query.annotate.methods import METHODS, Method, Parameter, method_named
-from homodb.query.annotate.options import Choices
-from homodb.query.annotate.protein import protein, strongest, weighted_means
-from homodb.query.annotate.read import prepare
-from homodb.query.annotate.space import shared_counts
-from homodb.query.annotate.task import Labelled, Side, Task
-from homodb.query.annotate.vectors import read_vector_options, vectors_of
+from homodb.query.annotate import (
+    METHODS,
+    AnnotationMethod,
+    AnnotationTask,
+    Choices,
+    Labelled,
+    Parameter,
+    consensus,
+    knn,
+    method_named,
+    methods,
+    parse_parameters,
+    prepare,
+    protein,
+    shared_counts,
+    split_parameters,
+)
+from homodb.query.cells import SpeciesCells
+from homodb.query.integrate import read_vector_options, strongest, vectors_of, weighted_means
 from homodb.schema.errors import AnnotationError, MissingEmbeddingError, VectorsError
 
 
 @pytest.fixture(scope="module")
-def task(clade: Any) -> Task:
+def task(clade: Any) -> AnnotationTask:
     return prepare(clade.release, clade.mouse, clade.human, Choices("cell_type")).task
 
 
-def with_parameters(task: Task, **parameters: Any) -> Task:
+def with_parameters(task: AnnotationTask, **parameters: Any) -> AnnotationTask:
     return replace(task, parameters=parameters)
 
 
-def right(task: Task, found: Labelled, clade: Any) -> float:
+def right(task: AnnotationTask, found: Labelled, clade: Any) -> float:
     names = np.array([*task.labels, "unknown"])[found.label]
     return float((names == clade.mouse.obs["cell_type"].astype(str).to_numpy()).mean())
 
@@ -42,7 +50,7 @@ def right(task: Task, found: Labelled, clade: Any) -> float:
 # knn
 
 
-def test_shared_counts_are_those_of_a_loop(task: Task) -> None:
+def test_shared_counts_are_those_of_a_loop(task: AnnotationTask) -> None:
     shared = shared_counts(task)
     wanted = np.zeros((task.query.n_cells, task.reference.counts.shape[1]))
     for one, two, weight in zip(task.best.query, task.best.reference, task.best.weight, strict=True):
@@ -52,7 +60,7 @@ def test_shared_counts_are_those_of_a_loop(task: Task) -> None:
 
 
 @pytest.mark.parametrize("scale", ["none", "centre", "each", "reference"])
-def test_knn_is_that_of_dense_numpy(task: Task, clade: Any, scale: str) -> None:
+def test_knn_is_that_of_dense_numpy(task: AnnotationTask, clade: Any, scale: str) -> None:
     dims, k = 6, 5
     found = knn(with_parameters(task, scale=scale, dims=dims, k=k, weights="uniform", features=60))
     shared = shared_counts(task)
@@ -84,14 +92,14 @@ def test_knn_is_that_of_dense_numpy(task: Task, clade: Any, scale: str) -> None:
 
 
 @pytest.mark.parametrize("integration", ["none", "cca"])
-def test_knn_in_an_integration(task: Task, clade: Any, integration: str) -> None:
+def test_knn_in_an_integration(task: AnnotationTask, clade: Any, integration: str) -> None:
     pytest.importorskip("skmisc", reason="the extra cells is not installed")
     found = knn(with_parameters(task, integration=integration, features=100, dims=10))
     assert right(task, found, clade) > 0.5
     assert found.reference_embedding is not None and len(found.reference_embedding) == task.reference.n_cells
 
 
-def test_cells_without_shared_counts_are_unknown(task: Task) -> None:
+def test_cells_without_shared_counts_are_unknown(task: AnnotationTask) -> None:
     counts = task.query.counts.toarray()
     counts[3] = 0
     found = knn(replace(task, query=replace(task.query, counts=type(task.query.counts)(counts))))
@@ -102,7 +110,7 @@ def test_cells_without_shared_counts_are_unknown(task: Task) -> None:
 # protein
 
 
-def test_protein_cells_are_weighted_means(task: Task) -> None:
+def test_protein_cells_are_weighted_means(task: AnnotationTask) -> None:
     rng = np.random.default_rng(2)
     side, genes = task.query, task.query.counts.shape[1]
     found = np.sort(rng.choice(genes, 60, replace=False))
@@ -127,15 +135,15 @@ def test_strongest_of_empty_and_full_rows() -> None:
     assert strongest(matrix, 9).toarray().tolist() == matrix.toarray().tolist()
 
 
-def test_protein_space_needs_no_orthology(task: Task, clade: Any) -> None:
+def test_protein_space_needs_no_orthology(task: AnnotationTask, clade: Any) -> None:
     none = np.empty(0, np.int64)
     empty = replace(task.best, query=none, reference=none, weight=np.empty(0), evidence=())
     found = protein(replace(task, best=empty, all_pairs=empty, parameters={"top": 40}))
     assert (found.label >= 0).all() and right(task, found, clade) > 0.4
 
 
-def test_vectors_of_tables(task: Task, clade: Any, tmp_path: Path) -> None:
-    def own(side: Side) -> tuple[np.ndarray, np.ndarray]:
+def test_vectors_of_tables(task: AnnotationTask, clade: Any, tmp_path: Path) -> None:
+    def own(side: SpeciesCells) -> tuple[np.ndarray, np.ndarray]:
         found, vectors = vectors_of(clade.release)(side)
         return found[:30], vectors[:30, :8]
 
@@ -186,21 +194,21 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
         "c": ([0, 2, 1, 1, -1], [0.7, 0.1, 1.0, 0.4, np.nan]),
     }
 
-    def answering(name: str) -> Method:
-        def function(task: Task) -> Labelled:
+    def answering(name: str) -> AnnotationMethod:
+        def function(task: AnnotationTask) -> Labelled:
             label, confidence = answers[name]
             return Labelled(np.array(label), np.array(confidence), np.array([1.0, 2, 3, np.nan, 5]))
 
-        return Method(name, "", "", function, (Parameter("k", 3, ""),))
+        return AnnotationMethod(name, "", "", function, (Parameter("k", 3, ""),))
 
-    def failing(task: Task) -> Labelled:
+    def failing(task: AnnotationTask) -> Labelled:
         raise MissingEmbeddingError("no vectors")
 
-    own = (*map(answering, "abc"), Method("d", "", "", failing, ()), method_named("consensus"))
+    own = (*map(answering, "abc"), AnnotationMethod("d", "", "", failing, ()), method_named("consensus"))
     monkeypatch.setattr(methods, "METHODS", own)
 
 
-def test_consensus_by_hand(task: Task, made_up: None) -> None:
+def test_consensus_by_hand(task: AnnotationTask, made_up: None) -> None:
     small = replace(task, query=replace(task.query, cells=task.query.cells[:5], counts=task.query.counts[:5]))
     found = consensus(replace(small, labels=("x", "y", "z"), parameters={"methods": None}))
     # all agree; two of three; two of three against a surer one; one voice; one against one, the surer wins
@@ -221,21 +229,21 @@ def test_consensus_by_hand(task: Task, made_up: None) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_every_method_takes_its_own_defaults(method: Method) -> None:
-    defaults = read_parameters(method, {})
+def test_every_method_takes_its_own_defaults(method: AnnotationMethod) -> None:
+    defaults = parse_parameters(method, {})
     texts = {name: str(value) for name, value in defaults.items() if value is not None}
-    assert read_parameters(method, texts) == defaults
+    assert parse_parameters(method, texts) == defaults
     assert method.summary and all(one.summary for one in method.parameters)
 
 
 def test_parameters_that_are_none() -> None:
     one = method_named("knn")
-    assert read_parameters(one, {"balanced": "yes", "k": np.int64(3)}) == {
-        **read_parameters(one, {}),
+    assert parse_parameters(one, {"balanced": "yes", "k": np.int64(3)}) == {
+        **parse_parameters(one, {}),
         "balanced": True,
         "k": 3,
     }
-    assert read_parameters(method_named("consensus"), {"methods": "knn,protein", "knn.k": "7"}) == {
+    assert parse_parameters(method_named("consensus"), {"methods": "knn,protein", "knn.k": "7"}) == {
         "methods": "knn,protein", "knn.k": 7,
     }  # fmt: skip
     for given, said in (
@@ -245,7 +253,7 @@ def test_parameters_that_are_none() -> None:
         ({"balanced": "perhaps"}, "wanted yes or no"),
     ):
         with pytest.raises(AnnotationError, match=said):
-            read_parameters(one, given)
+            parse_parameters(one, given)
     with pytest.raises(AnnotationError, match="wanted NAME=VALUE"):
         split_parameters(["k"])
     with pytest.raises(AnnotationError, match="there is no method 'svm'; there are knn"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.annotate.neighbors import cosine_nearest, vote
+from homodb.query.annotate import cosine_nearest, vote
 from homodb.schema.errors import AnnotationError
 
 

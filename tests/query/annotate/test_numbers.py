@@ -17,10 +17,8 @@ from typer.testing import CliRunner
 
 import homodb
 from homodb.cli.app import app
-from homodb.query.annotate.annotate import annotate_with_report
-from homodb.query.annotate.evaluate.numbers import agreement
-from homodb.query.annotate.files import annotate_files
-from homodb.query.annotate.neighbors import average
+from homodb.query.annotate import annotate_files, annotate_with_report, average
+from homodb.query.annotate.evaluate import agreement
 from homodb.schema.errors import AnnotationError, ScoreError
 
 

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.annotate.sides import Asked, read_side, some_cells
+from homodb.query.annotate import CellRequest, read_side, some_cells
 from homodb.schema.errors import AnnotationError, UndecidedSpeciesError, UnknownSpeciesError
 
 NAMES = ["INS", "TNF", "ENSG00000000004", "Nonsense", "INS", "MT-ND1", "RPLP0", "CXCL8", "IL8"]
@@ -30,7 +30,7 @@ def cells(names: Sequence[str], counts: Any = None, **parts: Any) -> anndata.Ann
 @pytest.mark.filterwarnings("ignore:Variable names are not unique")
 def test_columns_of_one_gene_are_added_up_and_others_left_out(toy: homodb.Release) -> None:
     given = cells(NAMES)
-    read = read_side(toy, given, Asked("query", "human", label="type", donor="donor"))
+    read = read_side(toy, given, CellRequest("query", "human", label="type", donor="donor"))
     side, matrix = read.side, np.asarray(given.X)
     assert (np.diff(side.genes) > 0).all() and side.counts.has_canonical_format
     by_symbol = {symbol: side.counts[:, at].toarray().ravel() for at, symbol in enumerate(side.symbols)}
@@ -47,22 +47,22 @@ def test_columns_of_one_gene_are_added_up_and_others_left_out(toy: homodb.Releas
 def test_matrices_of_every_kind_give_the_same(toy: homodb.Release) -> None:
     names = ["INS", "TNF", "VWF", "GCG"]
     dense = np.random.default_rng(3).poisson(1.0, (6, 4)).astype(np.float32)
-    wanted = read_side(toy, cells(names, dense), Asked("query", "human")).side.counts.toarray()
+    wanted = read_side(toy, cells(names, dense), CellRequest("query", "human")).side.counts.toarray()
     for made in (sp.csr_matrix(dense), sp.csc_matrix(dense), sp.csr_array(dense), dense.astype(np.int32)):
-        found = read_side(toy, cells(names, made), Asked("query", "human")).side.counts
+        found = read_side(toy, cells(names, made), CellRequest("query", "human")).side.counts
         assert found.dtype == np.float64
         np.testing.assert_array_equal(found.toarray(), wanted)
     layered = cells(names, np.log1p(dense), layers={"counts": dense})
-    found = read_side(toy, layered, Asked("query", "human", layer="counts")).side.counts
+    found = read_side(toy, layered, CellRequest("query", "human", layer="counts")).side.counts
     np.testing.assert_array_equal(found.toarray(), wanted)
     layered.raw = cells(names, dense)
-    found = read_side(toy, layered, Asked("query", "human", layer="raw")).side.counts
+    found = read_side(toy, layered, CellRequest("query", "human", layer="raw")).side.counts
     np.testing.assert_array_equal(found.toarray(), wanted)
 
 
 def test_some_cells_keep_what_belongs_to_them(toy: homodb.Release) -> None:
     given = cells(["INS", "TNF"], obsm={"spatial": np.arange(12.0).reshape(6, 2)})
-    side = read_side(toy, given, Asked("query", "human", donor="donor", phrases=("type",))).side
+    side = read_side(toy, given, CellRequest("query", "human", donor="donor", phrases=("type",))).side
     kept = some_cells(side, np.array([False, True, False, True, True, False]))
     assert kept.cells == ("c1", "c3", "c4") and kept.phrases["type"] == ("a", "b", None)
     assert kept.place is not None and kept.place.tolist() == [[2, 3], [6, 7], [8, 9]]
@@ -97,14 +97,14 @@ def _broken(name: str) -> tuple[anndata.AnnData, dict[str, Any], str]:
 def test_what_is_refused(toy: homodb.Release, name: str) -> None:
     given, more, said = _broken(name)
     with pytest.raises(AnnotationError, match=said):
-        read_side(toy, given, Asked("query", "human", **more))
+        read_side(toy, given, CellRequest("query", "human", **more))
 
 
 def test_species_that_are_not_there_or_not_told(toy: homodb.Release) -> None:
     with pytest.raises(UnknownSpeciesError):
-        read_side(toy, cells(["INS", "TNF"]), Asked("reference", "dog"))
+        read_side(toy, cells(["INS", "TNF"]), CellRequest("reference", "dog"))
     with pytest.raises(UndecidedSpeciesError, match="--reference-species|none of the"):
-        read_side(toy, cells(["x", "y"]), Asked("reference"))
+        read_side(toy, cells(["x", "y"]), CellRequest("reference"))
 
 
 def test_indices_of_two_types(toy: homodb.Release) -> None:
@@ -112,5 +112,5 @@ def test_indices_of_two_types(toy: homodb.Release) -> None:
     counts.indptr = counts.indptr.astype(np.int64)  # as files of h5ad may come in
     given = anndata.AnnData(counts)
     given.var_names = ["INS", "TNF"]
-    read = read_side(toy, given, Asked("query", "human")).side.counts
+    read = read_side(toy, given, CellRequest("query", "human")).side.counts
     assert read.sum() == counts.sum() and read[::2].shape == (450, 2)

@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 
 import homodb
 from homodb.cli.app import app
-from homodb.query.compare import grid
-from homodb.query.compare.grid import Progress
-from homodb.query.score.result import Number, Part, Score
+from homodb.query.compare import CompareProgress, grid
+from homodb.query.score import Number, ProfileScores, Score
 from homodb.schema.errors import (
     CountsError,
     HomodbError,
@@ -43,14 +42,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def fake(adata: anndata.AnnData, **options: Any) -> Score:
         asked.append({"cells": list(adata.obs_names), **options})
         place = float(abs(adata.obsm[f"X_{options['key']}"][0, 0]))
-        return Score(options["key"], {"fake": Part({"place": Number(place, place, place)})}, "donors")
+        return Score(options["key"], {"fake": ProfileScores({"place": Number(place, place, place)})}, "donors")
 
     monkeypatch.setattr(grid, "score", fake)
     return asked
 
 
 @pytest.fixture(scope="module")
-def compared(clade: Clade, tmp_path_factory: pytest.TempPathFactory) -> tuple[homodb.Comparison, Path, list[Progress]]:
+def compared(
+    clade: Clade, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[homodb.Comparison, Path, list[CompareProgress]]:
     keep, progress = tmp_path_factory.mktemp("kept") / "joint", []
     found = homodb.compare(
         clade.cells, species=["human", "mouse"], release=clade.release, methods="cca,none", strategies="hm_o2o",
@@ -59,7 +60,7 @@ def compared(clade: Clade, tmp_path_factory: pytest.TempPathFactory) -> tuple[ho
     return found, keep, progress
 
 
-def test_rows_stand_in_order(compared: tuple[homodb.Comparison, Path, list[Progress]]) -> None:
+def test_rows_stand_in_order(compared: tuple[homodb.Comparison, Path, list[CompareProgress]]) -> None:
     found, _, progress = compared
     names = ["HM_O2O", "same symbol", "random pairing"]
     assert [(row.strategy, row.method) for row in found.rows] == [
@@ -70,7 +71,7 @@ def test_rows_stand_in_order(compared: tuple[homodb.Comparison, Path, list[Progr
 
 
 def test_a_row_is_what_the_steps_give_one_by_one(
-    compared: tuple[homodb.Comparison, Path, list[Progress]], clade: Clade
+    compared: tuple[homodb.Comparison, Path, list[CompareProgress]], clade: Clade
 ) -> None:
     found, keep, _ = compared
     joint = homodb.join(clade.cells, species=["human", "mouse"], release=clade.release, strategy="hm_o2o")
@@ -90,7 +91,7 @@ def test_a_row_is_what_the_steps_give_one_by_one(
     ]  # fmt: skip
 
 
-def test_random_pairing_is_told_from_a_mapping(compared: tuple[homodb.Comparison, Path, list[Progress]]) -> None:
+def test_random_pairing_is_told_from_a_mapping(compared: tuple[homodb.Comparison, Path, list[CompareProgress]]) -> None:
     table = compared[0].table.filter(method="none")
     right = dict(zip(table["strategy"], table["transfer_balanced_accuracy"], strict=True))
     assert right["random pairing"] < 0.4 < 0.6 < right["HM_O2O"]

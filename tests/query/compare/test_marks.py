@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.compare.result import Comparison, Row, marks
+from homodb.query.compare import Comparison, Row, marks
 from homodb.query.results import Grid
-from homodb.query.score.result import Number, Part, Score
+from homodb.query.score import Number, ProfileScores, Score
 
 ABOUT = pl.DataFrame({"species": ["human", "mouse"], "genes": [10, 12], "carried": [0.9, None]})
 
@@ -63,7 +63,7 @@ def test_a_number_without_a_direction_or_an_interval_is_not_marked() -> None:
 
 
 def row(strategy: str, method: str, value: float, low: float, high: float, kind: str = "donors") -> Row:
-    part = Part({"right": Number(value, low, high), "wrong": Number(1 - value, 1 - high, 1 - low, -1),
+    part = ProfileScores({"right": Number(value, low, high), "wrong": Number(1 - value, 1 - high, 1 - low, -1),
                  "types": Number(4.0, better=0)})  # fmt: skip
     return Row(strategy, method, 10, ABOUT, Score(method, {"made_up": part}, kind))
 

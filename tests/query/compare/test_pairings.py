@@ -10,16 +10,14 @@ import pandas as pd
 import pytest
 
 import homodb
-from homodb.query.compare.pairings import pairings, random_pairing, read_strategies, same_symbol
-from homodb.query.join.options import read_join_options
-from homodb.query.join.plan import JoinPlan, make_plan
-from homodb.query.join.sides import Side, read_side
+from homodb.query.compare import pairings, random_pairing, read_strategies, same_symbol
+from homodb.query.join import JoinPlan, JoinSide, make_plan, read_join_options, read_side
 from homodb.schema.errors import JoinError, MissingMappingError, UnknownStrategyError
 
 OPTIONS = read_join_options({}, 2)
 
 
-def sides_of(release: homodb.Release, human: list[str], mouse: list[str]) -> list[Side]:
+def sides_of(release: homodb.Release, human: list[str], mouse: list[str]) -> list[JoinSide]:
     return [
         read_side(release, name, pd.DataFrame(index=genes), name, None)
         for name, genes in (("human", human), ("mouse", mouse))
@@ -35,7 +33,7 @@ def symbols(release: homodb.Release, species: str) -> list[str]:
 
 
 @pytest.fixture
-def sides(toy: homodb.Release) -> list[Side]:
+def sides(toy: homodb.Release) -> list[JoinSide]:
     return sides_of(toy, symbols(toy, "human"), symbols(toy, "mouse"))
 
 
@@ -76,7 +74,7 @@ def test_no_symbol_in_common(toy: homodb.Release) -> None:
         same_symbol(toy, sides_of(toy, human, ["ENSMUSG00000000001"]), OPTIONS)
 
 
-def test_random_pairing_permutes_partners_and_nothing_else(toy: homodb.Release, sides: list[Side]) -> None:
+def test_random_pairing_permutes_partners_and_nothing_else(toy: homodb.Release, sides: list[JoinSide]) -> None:
     plan = make_plan(toy, sides, "hm_o2o", OPTIONS)
     made = random_pairing(plan, 3)
     assert [set(link.place.tolist()) for link in made.links] == [set(link.place.tolist()) for link in plan.links]
@@ -89,7 +87,7 @@ def test_random_pairing_permutes_partners_and_nothing_else(toy: homodb.Release, 
     assert [frame.filter(fate="mapped")["name"].to_list() for frame in made.fates] == mapped
 
 
-def test_which_strategies(toy: homodb.Release, sides: list[Side]) -> None:
+def test_which_strategies(toy: homodb.Release, sides: list[JoinSide]) -> None:
     assert read_strategies("all") == (tuple(homodb.Strategy), False)
     assert read_strategies(["HL_O2O", "ens-m2m", "hl_o2o"])[0] == (homodb.Strategy.ENS_M2M, homodb.Strategy.HL_O2O)
     with pytest.raises(UnknownStrategyError, match="did you mean"):
@@ -100,7 +98,9 @@ def test_which_strategies(toy: homodb.Release, sides: list[Side]) -> None:
     assert [one.name for one in every] == [*map(str, homodb.Strategy), "same symbol", "random pairing"]
 
 
-def test_a_strategy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, toy: homodb.Release, sides: list[Side]) -> None:
+def test_a_strategy_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, toy: homodb.Release, sides: list[JoinSide]
+) -> None:
     def lacking(release: object, sides: object, strategy: object, options: object) -> JoinPlan:
         if strategy in (None, homodb.Strategy.HM_O2O):
             return make_plan(toy, sides, "hm_o2o", OPTIONS)  # type: ignore[arg-type]
@@ -114,9 +114,8 @@ def test_a_strategy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, toy: homo
 
 
 def test_a_ready_table_is_joined_as_plain_numpy_joins_it(toy: homodb.Release) -> None:
-    from homodb.query.join.join import joined
-    from homodb.query.join.sources import opened_sources
-    from homodb.query.join.work import Work
+    from homodb.query.cells import opened_sources
+    from homodb.query.join import Work, joined
 
     rng = np.random.default_rng(0)
     objects = [

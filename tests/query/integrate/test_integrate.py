@@ -14,9 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.integrate.files import integrate_files
-from homodb.query.integrate.methods import METHODS, method_named
-from homodb.query.integrate.settings import RANGES, Settings, read_settings
+from homodb.query.integrate import METHODS, RANGES, IntegrateSettings, integrate_files, method_named, read_settings
 from homodb.schema.errors import (
     CountsError,
     HomodbError,
@@ -252,7 +250,7 @@ def test_methods_and_settings() -> None:
     names = [one.name for one in METHODS]
     assert names == ["none", "cca", "harmony", "scvi", "protein", "cellama"]
     assert method_named("Harmony").key == "harmony"
-    assert Settings(**read_settings(["k_weight = 7", "prune=0"])).k_weight == 7
+    assert IntegrateSettings(**read_settings(["k_weight = 7", "prune=0"])).k_weight == 7
     for text, words in (
         ("k=1", "no setting 'k'"),
         ("dims=many", "wanted a whole number"),
@@ -261,22 +259,22 @@ def test_methods_and_settings() -> None:
         with pytest.raises(IntegrationError, match=words):
             read_settings([text])
     with pytest.raises(IntegrationError, match="span is 1000000000.0; it must be above 0 and at most 1"):
-        Settings(**read_settings(["span=1e9"]))
+        IntegrateSettings(**read_settings(["span=1e9"]))
 
 
 def test_every_number_of_an_integration_has_a_range() -> None:
-    numbers = {one.name: one.default for one in fields(Settings) if not isinstance(one.default, str)}
+    numbers = {one.name: one.default for one in fields(IntegrateSettings) if not isinstance(one.default, str)}
     assert set(RANGES) == set(numbers)
     for name, allowed in RANGES.items():
         for value in (-1, float("nan"), float("inf"), allowed.high * 10 + 1):
             with pytest.raises(IntegrationError, match=rf"^{name} is {value}; it must be .* and at most "):
-                Settings(**{name: value})
+                IntegrateSettings(**{name: value})
     with pytest.raises(IntegrationError, match="k_anchor is inf|k_anchor is 'inf'; wanted a whole number"):
         read_settings(["k_anchor=inf"])
 
 
 def test_what_a_method_has_not_is_neither_taken_nor_told(cells: anndata.AnnData, tmp_path: Path) -> None:
-    told = {one.name: one.settings(Settings()) for one in METHODS}
+    told = {one.name: one.settings(IntegrateSettings()) for one in METHODS}
     assert "model" in told["cellama"] and "k_anchor" not in told["cellama"]
     assert "model" not in told["cca"] and "k_anchor" in told["cca"]
     assert {"model", "k_anchor"}.isdisjoint(told["none"]) and "dims" in told["none"]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import homodb
-from homodb.query.vector_files import checked_file, find_embedding
+from homodb.query.release import checked_file, find_embedding
 from homodb.schema.errors import IntegrationError, MissingEmbeddingError
 from homodb.schema.species import find
 from homodb.schema.vectors import read_vectors

@@ -12,12 +12,21 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.integrate.anchors import Anchors, find_anchors
-from homodb.query.integrate.correct import correct
-from homodb.query.integrate.nearest import Nearest, nearest
-from homodb.query.integrate.principal import canonical_vectors, principal_components, unit_rows
-from homodb.query.integrate.scaled import log_normalized, scaled, varying
-from homodb.query.integrate.variable import consensus, vst
+from homodb.query.integrate import (
+    Anchors,
+    Nearest,
+    canonical_vectors,
+    consensus,
+    correct,
+    find_anchors,
+    log_normalized,
+    nearest,
+    principal_components,
+    scaled,
+    unit_rows,
+    varying,
+    vst,
+)
 
 pytestmark = pytest.mark.shared
 pytest.importorskip("skmisc", reason="the extra cells is not installed")

@@ -11,14 +11,26 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.integrate.anchors import Anchors, find_anchors
-from homodb.query.integrate.correct import correct, weights
-from homodb.query.integrate.graph import shared_neighbors
-from homodb.query.integrate.merge import Step, merge, merge_order
-from homodb.query.integrate.nearest import nearest
-from homodb.query.integrate.principal import canonical_vectors, principal_components, unit_rows
-from homodb.query.integrate.scaled import log_normalized, scaled, standardized_cells, varying
-from homodb.query.integrate.variable import consensus, vst
+from homodb.query.integrate import (
+    Anchors,
+    MergeStep,
+    canonical_vectors,
+    consensus,
+    correct,
+    find_anchors,
+    log_normalized,
+    merge,
+    merge_order,
+    nearest,
+    principal_components,
+    scaled,
+    shared_neighbors,
+    standardized_cells,
+    unit_rows,
+    varying,
+    vst,
+    weights,
+)
 from homodb.schema.errors import IntegrationError
 
 FEW = settings(max_examples=15, deadline=None)
@@ -48,6 +60,17 @@ def test_nearest(seed: int, k: int) -> None:
     found = nearest(points, queries, k)
     np.testing.assert_array_equal(found.indices, np.argsort(apart, axis=1)[:, :k])
     np.testing.assert_allclose(found.distances, np.sort(apart, axis=1)[:, :k])
+
+
+@FEW
+@given(st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([0, 1_000_003]))
+def test_of_points_that_are_equally_far_the_first_are_nearest(seed: int, k: int, away: int) -> None:
+    rng = np.random.default_rng(seed)
+    points, queries = (rng.integers(0, 3, (rows, 3)) + away for rows in (40, 17))  # whole numbers: ties are exact
+    apart = ((queries[:, None] - points[None]) ** 2).sum(axis=2)
+    found = nearest(points, queries, k)
+    np.testing.assert_array_equal(found.indices, np.argsort(apart, axis=1, kind="stable")[:, :k])
+    np.testing.assert_array_equal(found.distances, np.sqrt(np.sort(apart, axis=1)[:, :k]))
 
 
 def test_nearest_refuses_more_than_there_are() -> None:
@@ -200,7 +223,7 @@ def _linked(numbers: dict[tuple[int, int], int], offset: list[int]) -> dict[tupl
 def test_order_of_merging() -> None:
     # 2 and 1 have the most anchors per cell of the smaller: 2 (smaller) goes onto 1, then 0 (smaller) onto both
     pairs = _linked({(0, 1): 5, (0, 2): 4, (1, 2): 18}, [0, 30, 80])
-    assert merge_order(pairs, np.array([30, 50, 20])) == [Step((1,), (2,)), Step((1, 2), (0,))]
+    assert merge_order(pairs, np.array([30, 50, 20])) == [MergeStep((1,), (2,)), MergeStep((1, 2), (0,))]
 
 
 def test_groups_without_anchors_are_refused() -> None:

@@ -14,11 +14,9 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.query.join import join, join_with_report
-from homodb.query.join.report import JoinReport
-from homodb.query.join.way import Way
-from homodb.query.pairs import Pair
-from homodb.schema.strategies import Strategy
+from homodb.query.genes import Pair
+from homodb.query.join import JoinReport, JoinRoute, join, join_with_report
+from homodb.schema.enums import Strategy
 
 pytestmark = pytest.mark.shared
 
@@ -92,7 +90,7 @@ def test_from_the_published_pairs_the_published_joint_tables(
     )
     files = {"homo_sapiens": ("human_mice", False), "sus_scrofa": ("mice_pig", True)}
 
-    def pairs(way: Way, pair: Pair, wanted: Strategy) -> pl.DataFrame:
+    def pairs(way: JoinRoute, pair: Pair, wanted: Strategy) -> pl.DataFrame:
         if pair.source.name != "mus_musculus" or pair.target.name not in files:
             return pair.mapping(wanted)
         name, forward = files[pair.target.name]
@@ -104,7 +102,7 @@ def test_from_the_published_pairs_the_published_joint_tables(
             evidence_class=pl.lit("ensembl")
         )
 
-    monkeypatch.setattr(Way, "_mapping", pairs)
+    monkeypatch.setattr(JoinRoute, "_mapping", pairs)
     joint, _ = joined(release, whole, strategy)
     assert sorted(table_of(joint)) == sorted(published(shared_data, strategy))
 

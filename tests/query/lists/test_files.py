@@ -15,10 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.query.lists import is_list_file, translate_list_file
-from homodb.query.lists.complexes import read
-from homodb.query.lists.report import ListReport
-from homodb.query.lists.table import find_separator
+from homodb.query.gene_lists import ListReport, find_separator, is_list_file, read, translate_list_file
 from homodb.query.results import write_report
 from homodb.schema.errors import HomodbError, InputError, OutputError, TranslationError, UndecidedSpeciesError
 

@@ -10,7 +10,7 @@ import pytest
 import homodb
 from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
-from homodb.query.markers.result import Markers
+from homodb.query.markers import Markers
 
 SETTINGS = Settings(species=2, genes=260, cells=1400, seed=8, donors=3, cell_types=4, expression_drift=0.1)
 

@@ -15,9 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.markers.cells import read_alone
-from homodb.query.markers.effects import Limits, effects
-from homodb.query.markers.sort import Kind
+from homodb.query.markers import Conservation, Limits, effects, read_alone
 from homodb.schema.errors import CountsError, HomodbError, MissingMappingError, OutputError, ScoreError
 
 Plan = Mapping[str, Sequence[str] | None]
@@ -149,7 +147,12 @@ def test_what_leans_is_said(joint: anndata.AnnData) -> None:
     cells.X = sp.csr_matrix(dense)
     found = homodb.markers(cells, donor_key="donor")
     row = found.table.filter((pl.col("gene") == "g1") & (pl.col("species") == "human")).row(0, named=True)
-    assert row["kind"] == Kind.SPECIFIC and row["leans"] and row["ortholog_log2fc"] > 1 and row["ortholog_q"] > 0.05
+    assert (
+        row["kind"] == Conservation.SPECIFIC
+        and row["leans"]
+        and row["ortholog_log2fc"] > 1
+        and row["ortholog_q"] > 0.05
+    )
     assert found.counts()["leaning"].sum() == 1 and any("leaning (1)" in line for line in found.lines())
 
 

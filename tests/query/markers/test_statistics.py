@@ -9,12 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from homodb.query.markers import ranks
-from homodb.query.markers.bulk import PSEUDO, bulk
-from homodb.query.markers.cells import Side
-from homodb.query.markers.effects import Effects, Limits, adjusted, effects
-from homodb.query.markers.moderated import _trigamma_inverse, moderated_t, usual_variance
-from homodb.query.markers.ranks import rank_tests
+from homodb.query.markers import (
+    PSEUDO,
+    Effects,
+    Limits,
+    MarkerCells,
+    adjusted,
+    bulk,
+    effects,
+    moderated_t,
+    rank_tests,
+    statistics,
+    usual_variance,
+)
+from homodb.query.markers.statistics import _trigamma_inverse
 from homodb.schema.errors import ScoreError
 
 
@@ -41,7 +49,7 @@ def test_ranks_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     values, code = sp.csc_matrix(rng.poisson(0.7, (60, 50)).astype(float)), rng.integers(0, 3, 60)
     whole = rank_tests(values, code, 3)
-    monkeypatch.setattr(ranks, "_AT_ONCE", 70)
+    monkeypatch.setattr(statistics, "_AT_ONCE", 70)
     for one, other in zip(whole, rank_tests(values, code, 3), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -88,7 +96,7 @@ def test_rates_are_those_of_scipy(p: list[float]) -> None:
     np.testing.assert_allclose(adjusted(np.array(p)), stats.false_discovery_control(p), atol=1e-12)
 
 
-def side(seed: int = 0, *, cells: int = 90, genes: int = 40, donors: int = 3, types: int = 3) -> Side:
+def side(seed: int = 0, *, cells: int = 90, genes: int = 40, donors: int = 3, types: int = 3) -> MarkerCells:
     rng = np.random.default_rng(seed)
     kind, donor = rng.integers(0, types, cells), rng.integers(0, donors, cells)
     level = rng.gamma(1, 3, (types, genes))
@@ -97,7 +105,7 @@ def side(seed: int = 0, *, cells: int = 90, genes: int = 40, donors: int = 3, ty
     counts = sp.csr_matrix(drawn)
     totals = np.asarray(counts.sum(axis=1), float).ravel()
     names = [f"g{one}" for one in range(genes)]
-    return Side(
+    return MarkerCells(
         "human", names, np.full(genes, -1), counts, totals, tuple(f"t{one}" for one in range(types)), kind,
         tuple(f"d{one}" for one in range(donors)), donor,
     )  # fmt: skip
@@ -144,7 +152,7 @@ def test_one_donor_is_tested_by_cells_and_order_does_not_matter() -> None:
     first = effects(cells, cells.types, Limits())
     assert first.types["test"].to_list() == ["cells"] * 3 and first.types["donors"].sum() == 0
     order = np.random.default_rng(0).permutation(len(cells.totals))
-    mixed = Side(
+    mixed = MarkerCells(
         cells.species, cells.genes, cells.keys, cells.counts[order], cells.totals[order], cells.types,
         cells.type_code[order], cells.donors, cells.donor_code[order],
     )  # fmt: skip

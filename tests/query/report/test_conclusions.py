@@ -10,15 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.report.conclusions import conclusions
-from homodb.query.score.cross_species import cross_species
-from homodb.query.score.embedded import Coded, Embedded
-from homodb.query.score.result import Number, Part, Score
+from homodb.query.report import conclusions
+from homodb.query.score import Coded, Embedded, Number, ProfileScores, Score, cross_species
 
 DONORS = {"human": 3, "mouse": 2}
 
 
-def scored(part: Part, intervals: str = "donors") -> Score:
+def scored(part: ProfileScores, intervals: str = "donors") -> Score:
     return Score("cca", {"cross_species": part}, intervals)
 
 
@@ -44,7 +42,7 @@ def merged(*rows: tuple[str, str, str, int | None, float | None, float, float | 
 
 
 def told(**tables: pl.DataFrame) -> str:
-    part = Part(
+    part = ProfileScores(
         {}, {name.replace("_", " ").replace("over merging", "over-merging"): one for name, one in tables.items()}
     )
     return "\n".join(conclusions(scored(part), DONORS))
@@ -53,8 +51,8 @@ def told(**tables: pl.DataFrame) -> str:
 def test_where_nothing_can_be_said_nothing_is() -> None:
     (said,) = conclusions(None, {})
     assert "Nothing can be said" in said and "no scores across species" in said
-    assert conclusions(Score("cca", {"pllm": Part({"ari": Number(0.9)})}, "donors"), DONORS) == [said]
-    empty = Part(
+    assert conclusions(Score("cca", {"pllm": ProfileScores({"ari": Number(0.9)})}, "donors"), DONORS) == [said]
+    empty = ProfileScores(
         {"mixing_neighbours": Number(np.nan)}, {"label transfer": transfer(0.5, None, None, 0.2, None).clear()}
     )
     (said,) = conclusions(scored(empty), DONORS)
@@ -69,7 +67,7 @@ def test_where_nothing_can_be_said_nothing_is() -> None:
 def test_mixing(value: float, word: str) -> None:
     table = pl.DataFrame({"cell_type": ["a", "b", "c", "mean"], "cells": [9, 9, 9, None],
                           "neighbours": [0.5, 0.1, None, 0.05]})  # fmt: skip
-    part = Part({"mixing_neighbours": Number(value, 0.05, 1.5, 1, 0.03)}, {"mixing": table})
+    part = ProfileScores({"mixing_neighbours": Number(value, 0.05, 1.5, 1, 0.03)}, {"mixing": table})
     first, *_ = conclusions(scored(part), DONORS)
     assert f"{value:.2f} times" in first and word in first and "interval 0.05 to 1.50" in first
     assert "without integration 0.03" in first and first.endswith("least in b (0.10).")
@@ -125,7 +123,7 @@ def test_over_merging_counts_cells_not_types() -> None:
 
 
 def test_what_can_be_claimed() -> None:
-    part = Part({"mixing_neighbours": Number(0.5)})
+    part = ProfileScores({"mixing_neighbours": Number(0.5)})
     for intervals, donors, words in (
         ("donors", DONORS, "(human 3, mouse 2), so they tell of other donors, but so few give rough ones"),
         ("donors", {"human": 9, "mouse": 5}, "so they tell of other donors; two integrations"),
@@ -145,7 +143,9 @@ _SHARE = st.none() | st.floats(0, 1) | st.just(float("nan"))
 @given(st.floats(allow_infinity=True, allow_nan=True), st.lists(st.floats(0, 1), max_size=12), _SHARE)
 def test_no_number_breaks_it(value: float, shares: list[float], before: float | None) -> None:
     table = recalls(*shares, before=before) if shares else recalls(0.1).clear()
-    part = Part({"mixing_neighbours": Number(value, None, None, 1, before)}, {"label transfer by cell type": table})
+    part = ProfileScores(
+        {"mixing_neighbours": Number(value, None, None, 1, before)}, {"label transfer by cell type": table}
+    )
     said = conclusions(scored(part), DONORS)
     assert 1 <= len(said) <= 6 and not re.search(r"\b(nan|inf|None)\b", " ".join(said))
 

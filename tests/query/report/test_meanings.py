@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from homodb.query.integrate.methods import METHODS
-from homodb.query.report.meanings import INTERVALS, SCORES, STRATEGIES, meaning, method_meaning, said, strategy_meaning
-from homodb.query.score.pllm import SCORES as PLLM
-from homodb.query.score.profiles import PROFILES
-from homodb.query.score.rightness import RIGHTNESS
-from homodb.schema.strategies import Strategy
+from homodb.query.integrate import METHODS
+from homodb.query.report import INTERVALS, SCORES, STRATEGIES, meaning, method_meaning, said, strategy_meaning
+from homodb.query.score import PROFILES, RIGHTNESS
+from homodb.query.score import SCORES as PLLM
+from homodb.schema.enums import Strategy
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -20,8 +20,8 @@ import scipy.sparse as sp
 
 import homodb
 from homodb.query.integrate import clusters
-from homodb.query.report.origin import simulated
-from homodb.query.score.result import Number, Part, Score
+from homodb.query.report import simulated
+from homodb.query.score import Number, ProfileScores, Score
 from homodb.schema.errors import (
     HomodbError,
     MissingPackageError,
@@ -39,7 +39,7 @@ TYPES = ["alpha", "beta & <b>", "$delta$"]
 def scored() -> Score:
     numbers = {"ari": Number(0.7, 0.6, 0.8, 1, 0.3), "alcs": Number(np.nan, better=-1), "cells": Number(120, better=0)}
     table = pl.DataFrame({"cell_type": TYPES, "recall": [0.1, 0.2, None]})
-    part = Part(numbers, {"by <type>": table}, ("few donors",))
+    part = ProfileScores(numbers, {"by <type>": table}, ("few donors",))
     return Score("cca", {"cross_species": part}, "cells only", ("a note",))
 
 
@@ -151,7 +151,7 @@ def test_all_types_of_the_reference_have_a_column_and_the_largest_come_first(tmp
 def test_values_above_1_and_what_is_not_told_are_on_the_drawing(tmp_path: Path) -> None:
     numbers = {"mixing_neighbours": Number(1.031, 0.901, 1.031), "alcs": Number(np.nan, better=-1)}
     numbers |= {"self_projection": Number(0.9, baseline=40.0), "transfer_kappa": Number(-1.5, -1.6, -1.4)}
-    score = Score("cca", {"cross_species": Part(numbers)}, "donors", ("none baseline: pca",))
+    score = Score("cca", {"cross_species": ProfileScores(numbers)}, "donors", ("none baseline: pca",))
     text, page = written(tmp_path, score=score)
     for wanted in (
         "mixing neighbours →", "not told: alcs", "partly beyond the axis: self projection, transfer kappa", "1.031",

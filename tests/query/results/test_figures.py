@@ -12,10 +12,23 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from homodb.query.results import Drawing, Drawings
-from homodb.query.results.figures import COLOURS, MARKS, RASTER_FROM, Line, beyond, dots, heat, intervals, look
-from homodb.query.results.html import inline, page
-from homodb.query.results.scatter import place_labels, scatter
+from homodb.query.results import (
+    COLOURS,
+    MARKS,
+    RASTER_FROM,
+    Drawing,
+    Drawings,
+    Line,
+    beyond,
+    dots,
+    heat,
+    inline,
+    intervals,
+    look,
+    page,
+    place_labels,
+    scatter,
+)
 
 pytest.importorskip("matplotlib", reason="the extra cells is not installed")
 

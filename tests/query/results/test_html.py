@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, ResultBlock
-from homodb.query.results.html import fragment, page
+from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, ResultBlock, fragment, page
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")))
 

@@ -15,18 +15,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from homodb.query.annotate.evaluate.result import Evaluation
-from homodb.query.annotate.result import Annotation
-from homodb.query.compare.result import Comparison, Row
-from homodb.query.exam.result import COLUMNS, Exam
-from homodb.query.explain import Explanation
+from homodb.query.annotate import Annotation
+from homodb.query.annotate.evaluate import Evaluation
+from homodb.query.compare import Comparison, Row
+from homodb.query.exam import COLUMNS, Exam
+from homodb.query.gene_lists import ListReport
+from homodb.query.genes import Explanation
 from homodb.query.inspect import Inspection
-from homodb.query.join.report import JoinReport
-from homodb.query.lists.report import ListReport
-from homodb.query.markers.result import Markers
+from homodb.query.join import JoinReport
+from homodb.query.markers import Markers
 from homodb.query.results import Result, check_report, json_text, write_report
-from homodb.query.score.result import Number, Part, Score
-from homodb.query.translate.report import TranslationReport
+from homodb.query.score import Number, ProfileScores, Score
+from homodb.query.translate import TranslationReport
 from homodb.schema.errors import OutputError
 
 EVIL = "<script src='http://x'>alert(1)</script>"
@@ -76,7 +76,7 @@ def listed(rows: int) -> ListReport:
 
 def scored(rows: int) -> Score:
     table = some({EVIL: [EVIL], "f1": [0.5], "f1_low": [0.1], "f1_high": [0.9], "f1_baseline": [float("nan")]}, rows)
-    part = Part({EVIL: Number(float("nan"), 0.1, 0.2, baseline=0.1)}, {EVIL: table}, (EVIL,))
+    part = ProfileScores({EVIL: Number(float("nan"), 0.1, 0.2, baseline=0.1)}, {EVIL: table}, (EVIL,))
     return Score(EVIL, {"pllm": part} if rows else {}, "donors", (EVIL,) * rows)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note
-from homodb.query.results.text import flat, lines
+from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, flat, lines
 
 
 def test_tables_are_aligned_and_numbers_are_short() -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from homodb.query.score.embedded import Coded, Embedded
+from homodb.query.score import Coded, Embedded
 
 
 def coded(values: Sequence[object]) -> Coded:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.score.agreement import ari, cross_table, matched_f1, nmi
+from homodb.query.score import ari, cross_table, matched_f1, nmi
 
 Divisions = tuple[np.ndarray, np.ndarray]
 

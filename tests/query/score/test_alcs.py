@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from homodb.query.score.alcs import SPLITS, self_projection
+from homodb.query.score import SPLITS, self_projection
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 

@@ -9,15 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from homodb.query.score.cross_species import cross_species
-from homodb.query.score.embedded import Embedded
-from homodb.query.score.result import Part
+from homodb.query.score import Embedded, ProfileScores, cross_species
 from homodb.schema.errors import ScoreError
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
-def numbers(part: Part) -> dict[str, float]:
+def numbers(part: ProfileScores) -> dict[str, float]:
     return {name: one.value for name, one in part.numbers.items()}
 
 

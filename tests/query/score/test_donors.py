@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.query.score.donors import CELLS_ONLY, DONORS, draws, overlaps, resampled, undistinguished
-from homodb.query.score.result import Number
+from homodb.query.score import CELLS_ONLY, DONORS, Number, draws, overlaps, resampled, undistinguished
 
 
 def naive_means(values, species, donor, resamples, seed):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from homodb.query.score.lisi import lisi
+from homodb.query.score import lisi
 from homodb.schema.errors import ScoreError
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from homodb.query.score.over_merging import CONFIDENT, find_over_merging
-from homodb.query.score.votes import find_votes
+from homodb.query.score import CONFIDENT, find_over_merging, find_votes
 
 
 def found_in(cells):

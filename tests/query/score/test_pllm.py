@@ -9,10 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from homodb.query.score.donors import CELLS_ONLY
-from homodb.query.score.embedded import Embedded
-from homodb.query.score.pllm import SCORES, in_all_species, measure, pllm, subset
-from homodb.query.score.result import Part
+from homodb.query.score import CELLS_ONLY, SCORES, Embedded, ProfileScores, in_all_species, measure, pllm, subset
 from homodb.schema.errors import ScoreError
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")
@@ -24,7 +21,7 @@ REFERENCE = {
 }  # fmt: skip
 
 
-def values(part: Part) -> dict[str, float]:
+def values(part: ProfileScores) -> dict[str, float]:
     return {name: one.value for name, one in part.numbers.items()}
 
 
@@ -61,7 +58,7 @@ def test_the_reference_on_seurats_embedding_and_clusters(shared_data: Path) -> N
 def test_from_seurats_embedding_to_scores(shared_data: Path) -> None:
     import anndata
 
-    from homodb.query.score.score import score
+    from homodb.query.score import score
 
     folder = shared_data / "seurat"
     obs = pd.concat(

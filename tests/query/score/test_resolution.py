@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from homodb.query.score.resolution import Clustered, cluster_to_count, join_singles
+from homodb.query.score import Clustered, cluster_to_count, join_singles
 from homodb.schema.errors import ScoreError
 
-module = importlib.import_module("homodb.query.score.resolution")
+module = importlib.import_module("homodb.query.score.pllm")
 
 
 def search(count: Callable[[float], int], wanted: int) -> tuple[Clustered, list[float]]:

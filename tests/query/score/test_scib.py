@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.integrate.nearest import nearest
-from homodb.query.score.embedded import Embedded
-from homodb.query.score.scib import scib
+from homodb.query.integrate import nearest
+from homodb.query.score import Embedded, scib
 from homodb.schema.errors import MissingPackageError, ScoreError
 
 

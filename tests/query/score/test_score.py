@@ -13,9 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.score.files import score_file
-from homodb.query.score.profiles import PROFILES, profiles_named
-from homodb.query.score.result import Number, Part, Score
+from homodb.query.score import PROFILES, Number, ProfileScores, Score, profiles_named, score_file
 from homodb.schema.errors import MissingPackageError, ScoreError, TranslationError
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")
@@ -209,7 +207,7 @@ def test_text() -> None:
     import polars as pl
 
     table = pl.DataFrame({"cell_type": ["beta"], "f1": [0.5], "f1_low": [0.4], "f1_high": [0.6], "f1_baseline": [0.1]})
-    part = Part(
+    part = ProfileScores(
         {"ari": Number(0.70983, 0.6, 0.8, baseline=float("nan")), "cells": Number(12633, better=0)},
         {"cell types": table}, ("a note",),
     )  # fmt: skip

@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 import pytest
 
-from homodb.query.score.silhouette import silhouette
+from homodb.query.score import silhouette
 
 module = importlib.import_module("homodb.query.score.silhouette")
 

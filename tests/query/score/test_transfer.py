@@ -9,9 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from homodb.query.score.rightness import recalls, rightness
-from homodb.query.score.transfer import Transfer
-from homodb.query.score.votes import find_votes
+from homodb.query.score import Transfer, classification_metrics, find_votes, recalls
 
 
 def all_votes(cells):
@@ -78,14 +76,14 @@ def test_rightness_against_scikit_learn(table):
         metrics.accuracy_score(true, called),
         metrics.f1_score(true, called, labels=there, average="macro", zero_division=0),
     ]
-    np.testing.assert_allclose(rightness(table.astype(float)), wanted, atol=1e-12)
+    np.testing.assert_allclose(classification_metrics(table.astype(float)), wanted, atol=1e-12)
     found = recalls(table.astype(float))
     assert [not np.isnan(one) for one in found] == [one in there for one in range(4)]
 
 
 def test_rightness_of_nothing_and_of_one_type():
-    assert np.isnan(rightness(np.zeros((2, 2)))).all()
-    np.testing.assert_array_equal(rightness(np.diag([5.0, 0])), [1, np.nan, 1, 1])
+    assert np.isnan(classification_metrics(np.zeros((2, 2)))).all()
+    np.testing.assert_array_equal(classification_metrics(np.diag([5.0, 0])), [1, np.nan, 1, 1])
 
 
 @settings(max_examples=10)

@@ -22,8 +22,7 @@ import scipy.sparse as sp
 
 import homodb
 from homodb.cli import main
-from homodb.query.translate.carry import Progress
-from homodb.query.translate.files import translate_file
+from homodb.query.translate import TranslateProgress, translate_file
 from homodb.schema.errors import CountsError, OutputError, TranslationError, UndecidedSpeciesError, UnknownSpeciesError
 
 MOUSE = [
@@ -116,7 +115,7 @@ def test_compression_is_kept(release: homodb.Release, full: anndata.AnnData, com
 
 def test_progress_and_shares_by_group(release: homodb.Release, full: anndata.AnnData, tmp_path: Path) -> None:
     full.write_h5ad(tmp_path / "in.h5ad")
-    seen: list[Progress] = []
+    seen: list[TranslateProgress] = []
     asked: Any = {"source": "mouse", "release": release, "by": ["cell_type", "plain"]}
     report = translate_file(tmp_path / "in.h5ad", tmp_path / "out.h5ad", "human", report=seen.append, block=4, **asked)
     assert [one.done for one in seen if one.slot == "X"] == [0, 4, 8, 9]

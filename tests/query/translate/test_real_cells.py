@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.translate.report import TranslationReport
+from homodb.query.translate import TranslationReport
 
 pytestmark = pytest.mark.shared
 

@@ -13,8 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.translate.files import translate_file
-from homodb.query.translate.options import Choices
+from homodb.query.translate import TranslateChoices, translate_file
 
 pytestmark = pytest.mark.shared
 
@@ -101,12 +100,15 @@ def neighbours(counts: Any) -> np.ndarray:
 @pytest.mark.parametrize(
     "choices",
     [
-        Choices(one_to_many="split"), Choices(many_to_one="mean"), Choices(many_to_one="max"),
-        Choices(evidence="+lm_orphan"), Choices(keep_unmapped=True), Choices(min_identity=80, missing="drop"),
+        TranslateChoices(one_to_many="split"), TranslateChoices(many_to_one="mean"),
+        TranslateChoices(many_to_one="max"), TranslateChoices(evidence="+lm_orphan"),
+        TranslateChoices(keep_unmapped=True), TranslateChoices(min_identity=80, missing="drop"),
     ],
     ids=str,
 )  # fmt: skip
-def test_policies_on_real_cells(release: homodb.Release, shared_data: Path, choices: Choices, tmp_path: Path) -> None:
+def test_policies_on_real_cells(
+    release: homodb.Release, shared_data: Path, choices: TranslateChoices, tmp_path: Path
+) -> None:
     path = shared_data / "cells" / "baron_mouse_822.h5ad"
     adata = anndata.read_h5ad(path)
     result, report = homodb.translate_with_report(adata, "human", release=release, **choices)

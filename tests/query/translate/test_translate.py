@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as npst
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.translate.fates import Fate
+from homodb.query.translate import Fate
 from homodb.schema.errors import (
     CountsError,
     MissingMappingError,

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.translate.values import kind_of_values
+from homodb.query.cells import kind_of_values
 
 Matrix = np.ndarray
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from homodb.query.annotate.task import Links, Side, Task
+from homodb.query.annotate import AnnotationTask, OrthologyLinks
+from homodb.query.cells import SpeciesCells
 from homodb.schema.species import find
 
 
@@ -41,12 +42,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model"
 
 
-MakeSide = Callable[..., Side]
+MakeSide = Callable[..., SpeciesCells]
 
 
 @pytest.fixture
 def make_side() -> MakeSide:
-    def make(counts: Any, symbols: Sequence[str], species: str, **more: Any) -> Side:
+    def make(counts: Any, symbols: Sequence[str], species: str, **more: Any) -> SpeciesCells:
         matrix = sp.csr_matrix(np.asarray(counts, np.float64))
         cells, genes = matrix.shape
         plain = {
@@ -55,19 +56,19 @@ def make_side() -> MakeSide:
             "cells": tuple(f"{species}{n}" for n in range(cells)),
             "label": np.full(cells, -1, np.int64),
         }
-        return Side(matrix, symbols=tuple(symbols), species=find(species), **{**plain, **more})
+        return SpeciesCells(matrix, symbols=tuple(symbols), species=find(species), **{**plain, **more})
 
     return make
 
 
-MakeTask = Callable[..., Task]
+MakeTask = Callable[..., AnnotationTask]
 
 
 @pytest.fixture
 def make_task(make_side: MakeSide) -> MakeTask:
     """Mouse cells of two kinds, to be labelled by human cells of the same kinds; genes are linked in their order."""
 
-    def make(n: int = 8, seed: int = 0, **parameters: Any) -> Task:
+    def make(n: int = 8, seed: int = 0, **parameters: Any) -> AnnotationTask:
         rng = np.random.default_rng(seed)
         symbols = ("ALB", "BMP", "CCK", "DCN", "EGF", "FOS", "RPL3", "MT-ND1")
         high = np.array([[9, 8, 7, 0, 0, 0, 20, 20], [0, 0, 0, 9, 8, 7, 20, 20]])
@@ -76,7 +77,7 @@ def make_task(make_side: MakeSide) -> MakeTask:
         human = make_side(sides[0], symbols, "human", label=kind.astype(np.int64))
         mouse = make_side(sides[1], [one.title() for one in symbols], "mouse")
         every = np.arange(len(symbols), dtype=np.int64)
-        links = Links(every, every, np.ones(len(symbols)), ("both",) * len(symbols), "ENS_M2M")
-        return Task(human, mouse, links, links, ("abc", "def"), {"top": 3, "k": 3, **parameters})
+        links = OrthologyLinks(every, every, np.ones(len(symbols)), ("both",) * len(symbols), "ENS_M2M")
+        return AnnotationTask(human, mouse, links, links, ("abc", "def"), {"top": 3, "k": 3, **parameters})
 
     return make

@@ -13,13 +13,9 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.annotate.cellama.method import cellama
-from homodb.query.annotate.cellama.models import PACKAGED, load_model
-from homodb.query.annotate.cellama.settings import Settings
-from homodb.query.annotate.cellama.spatial import neighbor_phrases
-from homodb.query.annotate.links import find_links
-from homodb.query.annotate.sides import Asked, read_side, some_cells
-from homodb.query.annotate.task import Links, Task
+from homodb.query.annotate import AnnotationTask, CellRequest, OrthologyLinks, find_links, read_side, some_cells
+from homodb.query.annotate.cellama import CellamaSettings, cellama, neighbor_phrases
+from homodb.query.integrate import PACKAGED, load_model
 from homodb.schema.errors import AnnotationError
 
 
@@ -153,7 +149,7 @@ def test_sentences_that_are_cut_are_said(make_task: Any, tiny: Path, caplog: pyt
 )  # fmt: skip
 def test_parameters_that_will_not_do_are_said(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(AnnotationError, match=said):
-        Settings.read(wrong)
+        CellamaSettings.read(wrong)
 
 
 @pytest.mark.shared
@@ -171,12 +167,12 @@ def test_real_islets_of_mouse_by_those_of_human(real: homodb.Release, shared_dat
         return np.concatenate([np.flatnonzero(names == name)[:each] for name in types])
 
     rows, asked = some(human, 7), some(mouse, 5)
-    reference = read_side(real, human, Asked("reference", label="cell_type"))
-    query = read_side(real, mouse, Asked("query"))
+    reference = read_side(real, human, CellRequest("reference", label="cell_type"))
+    query = read_side(real, mouse, CellRequest("query"))
     best, every, _ = find_links(real, query.side, reference.side, strategy=None, evidence=None)
     label = np.array([types.index(name) if name in types else -1 for name in reference.named or ()])
     parameters = {"model": PACKAGED, "device": "cpu"}
-    task = Task(
+    task = AnnotationTask(
         some_cells(replace(reference.side, label=label), rows), some_cells(query.side, asked), best, every,
         tuple(types), parameters,
     )  # fmt: skip
@@ -202,11 +198,11 @@ def _housekeeping(side: Any) -> float:
     return float(side.housekeeping[order].mean())
 
 
-def test_one_package_is_enough_to_ask_for_it(make_task: Callable[..., Task], tmp_path: Path) -> None:
+def test_one_package_is_enough_to_ask_for_it(make_task: Callable[..., AnnotationTask], tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     with pytest.raises(AnnotationError, match="there is no folder"):
         cellama(make_task(model=str(tmp_path / "none")))
     task = make_task()
     none = np.empty(0, np.int64)
     with pytest.raises(AnnotationError, match="no gene is left"):
-        cellama(replace(task, best=Links(none, none, np.empty(0), (), "ENS_M2M")))
+        cellama(replace(task, best=OrthologyLinks(none, none, np.empty(0), (), "ENS_M2M")))

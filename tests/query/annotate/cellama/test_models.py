@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.annotate.cellama.embed import count_cut, distinct, embed
-from homodb.query.annotate.cellama.models import DEFAULT, PACKAGED, find_model, load_model
+from homodb.query.integrate import DEFAULT, PACKAGED, count_cut, distinct, embed, find_model, load_model
 from homodb.schema.errors import AnnotationError, MissingPackageError
 
 

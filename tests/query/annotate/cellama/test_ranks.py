@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from homodb.query.annotate.cellama.ranks import top_words
-from homodb.query.annotate.cellama.sentences import check_phrases, metadata_phrases, sentences, with_phrases
-from homodb.query.annotate.cellama.words import counts_of_words, shared_words
-from homodb.query.annotate.task import Links
+from homodb.query.annotate import OrthologyLinks
+from homodb.query.annotate.cellama import counts_of_words, shared_words
+from homodb.query.integrate import check_phrases, metadata_phrases, sentences, top_words, with_phrases
 from homodb.schema.errors import AnnotationError
 
 GENES = 7
@@ -83,7 +82,7 @@ def test_words_are_the_references_symbols_by_symbol_then_key(make_side: Any) -> 
     reference = make_side(np.ones((1, GENES)), SYMBOLS, "human")
     query = make_side(np.ones((1, 4)), ["Alb", "Ins1", "Ins2", "Rpl3"], "mouse")
     # both mouse insulins go to human INS; the ribosomal mouse gene to B2M, which so is left out
-    best = Links(np.arange(4), np.array([4, 3, 3, 6]), np.ones(4), ("both",) * 4, "ENS_M2M")
+    best = OrthologyLinks(np.arange(4), np.array([4, 3, 3, 6]), np.ones(4), ("both",) * 4, "ENS_M2M")
     words = shared_words(query, reference, best, housekeeping=False)
     assert words.texts == ("ALB", "INS")
     assert words.query.tolist() == [0, 1, 1, -1]
@@ -92,13 +91,13 @@ def test_words_are_the_references_symbols_by_symbol_then_key(make_side: Any) -> 
     kept = shared_words(query, reference, best, housekeeping=True)
     assert (kept.texts, kept.left_out) == (("ALB", "B2M", "INS"), 0)
     assert counts_of_words(query.counts, words.query, 2).toarray().tolist() == [[1.0, 2.0]]
-    same = Links(np.arange(2), np.array([4, 1]), np.ones(2), ("both",) * 2, "ENS_M2M")
+    same = OrthologyLinks(np.arange(2), np.array([4, 1]), np.ones(2), ("both",) * 2, "ENS_M2M")
     assert shared_words(query, reference, same, housekeeping=False).query.tolist()[:2] == [1, 0]
 
 
 def test_no_gene_left_is_said(make_side: Any) -> None:
     side = make_side([[1.0, 1.0]], ["RPL3", "MT-ND1"], "human")
-    best = Links(np.arange(2), np.arange(2), np.ones(2), ("", ""), "same species")
+    best = OrthologyLinks(np.arange(2), np.arange(2), np.ones(2), ("", ""), "same species")
     with pytest.raises(AnnotationError, match=r"2 genes are measured on both sides, and 2 of them are ribosomal"):
         shared_words(side, side, best, housekeeping=False)
 

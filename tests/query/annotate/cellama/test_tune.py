@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from homodb.query.annotate.cellama import fine_tune
-from homodb.query.annotate.cellama.embed import embed
-from homodb.query.annotate.cellama.models import load_model
-from homodb.query.annotate.cellama.pairs import NEAR, Cells, draw_pairs, metadata_of, profiles_of
+from homodb.query.annotate import fine_tune
+from homodb.query.annotate.cellama import NEAR, SentenceCells, draw_pairs, metadata_of, profiles_of
+from homodb.query.integrate import embed, load_model
 from homodb.schema.errors import AnnotationError, OutputError
 
 
@@ -20,9 +19,9 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
-def _cells(n: int, name: str, seed: int = 0, **more: Any) -> Cells:
+def _cells(n: int, name: str, seed: int = 0, **more: Any) -> SentenceCells:
     rng = np.random.default_rng(seed)
-    return Cells([f"{name}{number}" for number in range(n)], rng.standard_normal((n, 4)), **more)
+    return SentenceCells([f"{name}{number}" for number in range(n)], rng.standard_normal((n, 4)), **more)
 
 
 def test_half_the_pairs_are_close_and_targets_are_cosines_of_profiles() -> None:
@@ -63,17 +62,17 @@ def test_cells_of_other_metadata_are_to_be_apart_and_a_missing_value_is_not_anot
 
 
 def test_cells_of_equal_profiles_make_pairs_too() -> None:
-    cells = Cells([f"a{n}" for n in range(30)], np.ones((30, 2)))
+    cells = SentenceCells([f"a{n}" for n in range(30)], np.ones((30, 2)))
     pairs = draw_pairs([cells], 100)
     assert all(one != other for one, other in zip(pairs.first, pairs.second, strict=True))
     np.testing.assert_allclose(pairs.target, 1, atol=1e-6)
 
 
 def test_cells_without_sentences_are_left_aside() -> None:
-    cells = Cells(["a", None, "b"], np.eye(3))
+    cells = SentenceCells(["a", None, "b"], np.eye(3))
     assert {*draw_pairs([cells], 20).first} == {"a", "b"}
     with pytest.raises(AnnotationError, match="at least two cells of one side"):
-        draw_pairs([Cells(["a", None], np.eye(2)), Cells(["b"], np.eye(1))], 4)
+        draw_pairs([SentenceCells(["a", None], np.eye(2)), SentenceCells(["b"], np.eye(1))], 4)
 
 
 def test_species_and_donor_are_never_metadata(make_side: Any) -> None:
@@ -107,7 +106,7 @@ def test_steps_bring_the_loss_down_and_the_model_is_kept(tiny: Path, tmp_path: P
     kept = tmp_path / "models" / "tuned"
     losses = fine_tune(
         model,
-        [Cells(texts, profiles)],
+        [SentenceCells(texts, profiles)],
         kept,
         steps=12,
         batch=16,
@@ -122,7 +121,7 @@ def test_steps_bring_the_loss_down_and_the_model_is_kept(tiny: Path, tmp_path: P
     assert [path.name for path in kept.parent.iterdir()] == ["tuned"]
     np.testing.assert_allclose(embed(load_model(str(kept), device="cpu"), texts), after, atol=1e-6)
     with pytest.raises(OutputError, match="exists"):
-        fine_tune(model, [Cells(texts, profiles)], kept, steps=1)
+        fine_tune(model, [SentenceCells(texts, profiles)], kept, steps=1)
     np.testing.assert_array_equal(embed(model, texts), after)
 
 

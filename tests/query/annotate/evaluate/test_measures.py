@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.annotate.evaluate.measures import auroc, majority_table, measures, random_table
-from homodb.query.annotate.evaluate.result import calibration
+from homodb.query.annotate.evaluate import auroc, calibration, majority_table, measures, random_table
 
 
 def test_agreement_with_scikit_learn() -> None:

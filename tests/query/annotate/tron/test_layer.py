@@ -15,10 +15,8 @@ torch = pytest.importorskip("torch", reason="torch is an extra")
 from torch import nn
 
 import homodb
-from homodb.query.annotate.task import Links
-from homodb.query.annotate.tron.edges import Edges
-from homodb.query.annotate.tron.layer import OrthologyLayer
-from homodb.query.annotate.tron.start import TRUST, Start, starting_weights
+from homodb.query.annotate import OrthologyLinks
+from homodb.query.annotate.tron.layer import TRUST, Edges, OrthologyLayer, Start, init_weights
 from homodb.schema.errors import AnnotationError
 
 torch.set_num_threads(1)
@@ -228,7 +226,7 @@ def test_first_weights(start: Start) -> None:
     at = np.array([[0, 0], [1, 0], [1, 1], [2, 1]])
     evidence = ("both", "ensembl", "lm_partial", "")
     edges = Edges(("a", "b", "c"), ("x", "y", "z"), at[:, 0], at[:, 1], np.array([1.0, 0.5, 0.5, 1.0]), evidence)
-    weight = starting_weights(edges, start, seed=3)
+    weight = init_weights(edges, start, seed=3)
     both, ensembl, partial = (TRUST[one] for one in list(TRUST)[:2] + list(TRUST)[3:4])
     rows = [both / (both + ensembl / 2), ensembl / 2 / (both + ensembl / 2), partial / 2 / (1 + partial / 2)]
     wanted = {
@@ -238,17 +236,15 @@ def test_first_weights(start: Start) -> None:
     }
     if start == "random":
         assert (
-            (weight >= 0).all()
-            and (weight <= 1).all()
-            and np.array_equal(weight, starting_weights(edges, start, seed=3))
+            (weight >= 0).all() and (weight <= 1).all() and np.array_equal(weight, init_weights(edges, start, seed=3))
         )
-        assert not np.array_equal(weight, starting_weights(edges, start, seed=4))
+        assert not np.array_equal(weight, init_weights(edges, start, seed=4))
     else:
         np.testing.assert_allclose(weight, wanted[start])
 
 
 def test_links_of_a_task_and_a_release_make_layers(toy: homodb.Release) -> None:
-    links = Links(np.array([2, 0]), np.array([0, 1]), np.array([0.5, 1.0]), ("both", "ensembl"), "ENS_M2M")
+    links = OrthologyLinks(np.array([2, 0]), np.array([0, 1]), np.array([0.5, 1.0]), ("both", "ensembl"), "ENS_M2M")
     layer = OrthologyLayer.from_links(links, ["a", "b", "c"], ["x", "y", "z"], start="links")
     assert layer.dense_weight().tolist() == [[0, 0, 0.5], [1, 0, 0], [0, 0, 0]]
     of_release = homodb.OrthologyLayer.from_release(toy, "human", "mouse", "ENS_M2M")

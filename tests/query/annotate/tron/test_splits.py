@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.annotate.tron.splits import choose_tuning, hold_out
+from homodb.query.annotate.tron.train import choose_tuning, hold_out
 
 cells = st.integers(1, 40)
 

@@ -16,14 +16,13 @@ import scipy.sparse as sp
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
 
-from homodb.query.annotate.task import Links, Side, Task
-from homodb.query.annotate.tron.edges import Edges
-from homodb.query.annotate.tron.expression import linear, log_mean, spread
-from homodb.query.annotate.tron.layer import OrthologyLayer
+from homodb.query.annotate import AnnotationTask, OrthologyLinks
+from homodb.query.annotate.tron import TronParameters
+from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.method import tron
-from homodb.query.annotate.tron.parameters import TronParameters
-from homodb.query.annotate.tron.phenotype import Phenotype
+from homodb.query.annotate.tron.network import Phenotype, linear, log_mean, spread
 from homodb.query.annotate.tron.transfer import Cells, transfer
+from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError
 from homodb.schema.species import find
 
@@ -32,7 +31,9 @@ QUICK: dict[str, Any] = {"seeds": 2, "hidden": 16, "epochs": 25, "tuning_epochs"
 GENES, TYPES = 40, 3
 
 
-def task(*, labelled: str = "none", reference_donors: bool = False, seed: int = 0, **parameters: object) -> Task:
+def task(
+    *, labelled: str = "none", reference_donors: bool = False, seed: int = 0, **parameters: object
+) -> AnnotationTask:
     """Three types; query gene 2g and 2g+1 are the paralogs of reference gene g; the last two genes have no partner."""
     rng = np.random.default_rng(seed)
     profile = rng.lognormal(0, 1, GENES) * rng.lognormal(0, 0.8, (TYPES, GENES))
@@ -46,22 +47,22 @@ def task(*, labelled: str = "none", reference_donors: bool = False, seed: int = 
     donor = np.arange(90) % 3
     shown = {"none": donor < 0, "all": donor >= 0, "donor 1": donor == 1, "some": rng.random(90) < 0.3}[labelled]
     at = np.arange(2 * GENES)
-    links = Links(at, at // 2, np.ones(2 * GENES), ("both", "ensembl") * GENES, "ENS_M2M")
-    best = Links(at[::2], at[::2] // 2, np.ones(GENES), ("both",) * GENES, "ENS_M2M")
-    return Task(
+    links = OrthologyLinks(at, at // 2, np.ones(2 * GENES), ("both", "ensembl") * GENES, "ENS_M2M")
+    best = OrthologyLinks(at[::2], at[::2] // 2, np.ones(GENES), ("both",) * GENES, "ENS_M2M")
+    return AnnotationTask(
         side(reference, "human", here, rng.integers(4, size=150) if reference_donors else None),
         side(query, "mouse", np.where(shown, there, -1), donor), best, links, ("a", "b", "c", "d"),
         {**QUICK, **parameters}, seed, phenotypes,
     )  # fmt: skip
 
 
-def phenotypes(side: Side) -> Any:
+def phenotypes(side: SpeciesCells) -> Any:
     raise AssertionError("TRON needs no vectors")
 
 
-def side(counts: np.ndarray, species: str, label: np.ndarray, donor: np.ndarray | None) -> Side:
+def side(counts: np.ndarray, species: str, label: np.ndarray, donor: np.ndarray | None) -> SpeciesCells:
     genes = counts.shape[1]
-    return Side(
+    return SpeciesCells(
         sp.csr_matrix(counts), np.arange(genes), tuple(f"{species[0]}{gene}" for gene in range(genes)),
         np.zeros(genes, bool), find(species), tuple(f"cell{cell}" for cell in range(len(counts))), label, donor,
         stable_ids=tuple(f"{species[:3].upper()}{gene:04}" for gene in range(genes)),
@@ -189,7 +190,7 @@ def test_the_table_of_weights_says_what_the_layer_holds() -> None:
 
 
 def test_bad_tasks_are_refused() -> None:
-    def without(given: Task, **changed: Any) -> Task:
+    def without(given: AnnotationTask, **changed: Any) -> AnnotationTask:
         return replace(given, **changed)
 
     given = task()
@@ -218,10 +219,10 @@ def test_bad_tasks_are_refused() -> None:
         tron(without(given, query=replace(given.query, counts=sp.csr_matrix((90, 83)))))
     nothing = np.empty(0, np.int64)
     with pytest.raises(AnnotationError, match="none of the 0 linked"):
-        tron(without(given, all_pairs=Links(nothing, nothing, np.empty(0), (), "ENS_M2M")))
+        tron(without(given, all_pairs=OrthologyLinks(nothing, nothing, np.empty(0), (), "ENS_M2M")))
 
 
-def fewer(reference: Side) -> Side:
+def fewer(reference: SpeciesCells) -> SpeciesCells:
     """The same with every gene zero in one cell at least, so that no gene is seen in all 150."""
     counts = reference.counts.tolil()
     counts[0] = 0

@@ -1,0 +1,228 @@
+"""``homodb.translate_genes``: names of genes in, the names of their partners out, and the fate of each."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from homodb.query.gene_lists.partners import EVIDENCE, GeneListRequest, Naming, OneToMany, find_partners, find_source
+from homodb.query.gene_lists.plain import translate_list, translate_sets
+from homodb.query.gene_lists.report import ListReport, Translated, list_report
+from homodb.query.gene_lists.rows import translate_table
+from homodb.query.gene_lists.table import find_separator
+from homodb.query.release import ReleaseFile, use_release
+from homodb.schema.enums import Strategy
+from homodb.schema.errors import TranslationError
+from homodb.schema.io import check_ending, check_output, check_there, ending_of, whole_file
+from homodb.schema.names import name_texts
+from homodb.schema.species import Species
+
+
+def translate_genes(
+    genes: str | Sequence[str],
+    *,
+    to: str | int | Species,
+    source: str | int | Species | None = None,
+    strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None,
+    one_to_many: OneToMany = "best",
+    names: Naming = "keep",
+) -> pl.DataFrame:
+    """Translate names of genes into another species' genes.
+
+    Parameters
+    ----------
+    genes
+        Names of genes, of any kind, mixed, in a list, Series or Index; one that is missing is an empty name, which is
+        unknown.
+    to
+        The species to translate to, by any name; where it is the species of the genes, names are brought up to date.
+    source
+        The species that the genes are of; by default found out by a vote over their names.
+    strategy
+        One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
+    release
+        An open release, or what :func:`homodb.open` takes.
+    one_to_many
+        Of several partners the ``best`` (by HM_O2O's order), or ``all``.
+    names
+        How the genes of the result are called: ``keep`` gives stable IDs for stable IDs and symbols for everything
+        else; ``id``; ``symbol``. A gene without a symbol bears its stable ID.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row per given name, in order (with ``all`` a row per name and partner): ``name``; ``target`` (the name of its
+        partner, null where it has none); ``fate``; ``detail`` (why it has none); ``how`` and ``understood_as`` (how the
+        name was understood); ``source_id, source_symbol, target_id, target_symbol`` and the evidence.
+
+    Raises
+    ------
+    UnknownSpeciesError, UnknownStrategyError, MissingMappingError
+        If the release lacks what is asked.
+    UndecidedSpeciesError
+        If the names do not tell the species.
+    TranslationError
+        If `one_to_many` or `names` is none of those above.
+
+    Examples
+    --------
+    >>> import homodb
+    >>> homodb.translate_genes(["Ins1", "Gcg", "Xist"], to="human", release="rel")  # doctest: +SKIP
+    """
+    asked = [genes] if isinstance(genes, str) else name_texts(genes)
+    with ExitStack() as stack:
+        opened = stack.enter_context(use_release(release))
+        given = opened.find_species(source) if source is not None else None
+        wish = GeneListRequest(opened, opened.find_species(to), given, strategy, one_to_many, names)
+        partners = find_partners(wish, asked, find_source(wish, asked) if asked else wish.target)
+    by_id = (pl.col("how") == "stable_id") if names == "keep" else pl.lit(names == "id")
+    target = pl.when(by_id).then("target_id").otherwise(pl.coalesce("target_symbol", "target_id"))
+    return (
+        pl.DataFrame({"name": pl.Series(asked, dtype=pl.String)})
+        .join(partners.frame, on="name", how="left", maintain_order="left_right")
+        .select(
+            "name", target.alias("target"), "fate", "detail", "how", "understood_as", "source_id", "source_symbol",
+            "target_id", "target_symbol", *EVIDENCE,
+        )
+    )  # fmt: skip
+
+
+Kind = Literal["list", "table", "gmt"]
+
+#: Endings of files of genes, before a ``.gz``.
+_ENDINGS = (".txt", ".list", ".lst", ".csv", ".tsv", ".tab", ".gmt")
+
+_GZIP = b"\x1f\x8b"
+
+
+def is_list_file(path: Path) -> bool:
+    """Whether a file's name says that it holds a list of genes, a table or gene sets.
+
+    Examples
+    --------
+    >>> is_list_file(Path("markers.csv.gz")), is_list_file(Path("cells.h5ad"))
+    (True, False)
+    """
+    return path.name.lower().removesuffix(".gz").endswith(_ENDINGS)
+
+
+def translate_list_file(
+    path: Path,
+    output: Path,
+    to: str | int | Species,
+    *,
+    source: str | int | Species | None = None,
+    strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None,
+    column: str | None = None,
+    one_to_many: OneToMany = "best",
+    names: Naming = "keep",
+    kind: Kind | None = None,
+) -> ListReport:
+    """Translate a file of genes; parameters that are not here as in :func:`homodb.translate_genes`.
+
+    Parameters
+    ----------
+    path
+        A list of one gene per line, a table (CSV, TSV; markers, ligands and receptors), or gene sets (GMT); plain or
+        gzip.
+    output
+        The file to write, of the same form; gzip where it ends in ``.gz``. What is there is replaced when the new one
+        is whole.
+    column
+        Of a table: names (or numbers from 1) of the columns of genes, parted by commas; by default found by their names
+        and cells.
+    kind
+        What the file is; by default told by its name and content.
+
+    Raises
+    ------
+    InputError
+        If the rows of a table differ in length.
+    TranslationError
+        If the file is not text, holds no genes, a column is not there, or not a single gene can be carried.
+    OutputError
+        If the output is the input, or cannot be written.
+    """
+    check_there(path, error=TranslationError)
+    check_output(output, path)
+    form, wanted = (one.with_suffix("") if ending_of(one) == ".gz" else one for one in (path, output))
+    check_ending(wanted, f"genes of {path.name}", ending_of(form), ".txt")
+    text = _text(path)
+    with ExitStack() as stack:
+        opened = stack.enter_context(use_release(release))
+        given = opened.find_species(source) if source is not None else None
+        wish = GeneListRequest(opened, opened.find_species(to), given, strategy, one_to_many, names)
+        translated = _translated(path, text, wish, column, kind)
+        version = opened.version
+    report = list_report(translated, source_given=source is not None, release=version)
+    if not translated.partners.targets:
+        raise TranslationError(_nothing(path, report))
+    with whole_file(output) as partial:
+        content = translated.text.encode()
+        partial.write_bytes(gzip.compress(content, mtime=0) if ending_of(output) == ".gz" else content)
+    return report
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TranslationError(f"{path}: cannot be read as text, plain or gzip (it is not in UTF-8)") from error
+    except (OSError, EOFError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise TranslationError(f"{path}: cannot be read as text, plain or gzip ({why})") from error
+    if "\0" in text:
+        raise TranslationError(f"{path}: is not text; save it as CSV or TSV first")
+    if not text.strip():
+        raise TranslationError(f"{path}: is empty; wanted genes")
+    return text
+
+
+def _translated(path: Path, text: str, wish: GeneListRequest, column: str | None, kind: Kind | None) -> Translated:
+    separator = find_separator(text)
+    kind = kind or _kind(path, text, separator)
+    if kind not in ("list", "table", "gmt"):
+        raise TranslationError(f"there is no kind of file {kind!r}; there are list, table and gmt")
+    if kind != "table" and column is not None:
+        raise TranslationError(
+            f"{path}: is a {'list' if kind == 'list' else 'file of gene sets'} and has no columns; leave out --column"
+        )
+    if kind == "table":
+        return translate_table(path, text, separator or ("\t" if ".tsv" in path.name else ","), wish, column)
+    return translate_sets(text, wish) if kind == "gmt" else translate_list(text, wish)
+
+
+def _kind(path: Path, text: str, separator: str | None) -> Kind:
+    """Tell by the name, then by the lines: gene sets have lines of many lengths, with tabs."""
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending == ".gmt":
+        return "gmt"
+    if ending in (".csv", ".tsv", ".tab"):
+        return "table"
+    widths = [line.rstrip().count("\t") for line in text.splitlines() if line.strip()]
+    if min(widths) >= 2 and len(set(widths)) > 1:
+        return "gmt"
+    return "list" if separator is None else "table"
+
+
+def _nothing(path: Path, report: ListReport) -> str:
+    seen = ", ".join(
+        f"{name!r} ({fate}{': ' + detail if detail else ''})"
+        for name, fate, detail in report.fates.select("name", "fate", "detail").head(5).iter_rows()
+    )
+    genes = report.fates.height
+    which = "its one gene is not" if genes == 1 else f"none of the {genes:,} genes is"
+    return (
+        f"{path}: {which} carried from {report.source} to {report.target}"
+        f"{': ' + seen if seen else ''}; check --from and --column"
+    )

@@ -1,0 +1,204 @@
+"""The whole story of one gene: how its name resolved, its candidates, what each strategy answers and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from homodb.query.genes.orthologs import unknown_message
+from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
+from homodb.query.genes.resolve import resolve
+from homodb.query.release import ReleaseFile
+from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
+from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, is_coding
+from homodb.schema.errors import UnknownGeneError
+from homodb.schema.species import Species
+
+
+@dataclass(frozen=True)
+class Explanation(Result):
+    """Candidates and answers for one gene.
+
+    Parameters
+    ----------
+    source, target
+        Production names of the two species.
+    gene
+        One row: the name as asked, ``how`` it was understood, and what the release knows of the gene.
+    candidates
+        A row per partner that any evidence names: identifiers, homology type, identities, GOC, WGA,
+        confidence, correlation, margin, evidence class, and the ``strategies`` that map it; best first.
+    answers
+        A row per strategy of the release: ``strategy``, ``target_id``, ``target_symbol`` (null without an
+        answer; ENS_M2M may have several rows), ``why``.
+    """
+
+    source: str
+    target: str
+    gene: pl.DataFrame
+    candidates: pl.DataFrame
+    answers: pl.DataFrame
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return all frames as one list of rows, each with its ``part``: gene, candidate or answer."""
+        parts = {"gene": self.gene, "candidate": self.candidates, "answer": self.answers}
+        return [{"part": part, **row} for part, frame in parts.items() for row in frame.iter_rows(named=True)]
+
+    def totals(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {"source": self.source, "target": self.target, "rows": self.rows()}
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield what the gene is, its candidates, and what each strategy answers."""
+        row = self.gene.row(0, named=True)
+        name = row["name"]
+        how = row["how"] if row["understood_as"] == name else f"{row['how']} {row['understood_as']}"
+        stable_id = "" if row["stable_id"] == name else f" ({row['stable_id']})"
+        beside = " (no stable ID in the sources)" if row["symbol_stands_in"] else stable_id
+        marks = [mark for mark in ("mitochondrial", "ribosomal", "pseudoautosomal") if row[mark]]
+        yield Heading(f"homodb explain: {name}", level=1)
+        first = f"{name} is {row['symbol'] or 'a gene without symbol'} of {self.source}{beside}, found by {how}"
+        kinds = [row["biotype"] or "biotype unknown", *marks, *filter(None, [row["description"]])]
+        aliases = [f"aliases: {', '.join(row['aliases'])}"] if row["aliases"] else []
+        yield Lines([first, ", ".join(kinds), *aliases])
+        title = f"candidates in {self.target}, best first:"
+        if self.candidates.height:
+            columns = ["target_id", "homology_type", "source_identity", "target_identity", "goc", "wga", "confidence"]
+            shown = self.candidates.select("target_symbol", *columns, "correlation", "evidence_class")
+            yield Grid(shown, title)
+        else:
+            yield Lines([title, "none"], apart=True)
+        yield Grid(self.answers, "what each strategy answers:")
+
+
+def explain(
+    release: ReleaseFile, gene: str, *, source: str | int | Species, target: str | int | Species
+) -> Explanation:
+    """Tell the whole story of one gene.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    gene
+        Its name, of any kind.
+    source, target
+        Its species, and the species of its partners.
+
+    Raises
+    ------
+    UnknownSpeciesError
+        If a name means no species of the release.
+    MissingMappingError
+        If the release has no mapping between them.
+    UnknownGeneError
+        If the name means no gene, or several.
+    """
+    pair = find_pair(release, source, target)
+    choose_strategy(pair, None, Strategy.ENS_M2M)
+    found = resolve(release, [gene], pair.source)
+    key = found["gene"].item()
+    if key is None:
+        raise UnknownGeneError(unknown_message(release, found, pair.source))
+    details = release.ask("gene_details", {"gene": key})
+    candidates = pair.ask("candidates", gene=key)
+    takers = pair.ask("takers", forward=pair.forward, gene=key, partners=candidates["gene"].to_list())
+    answers = [row for strategy in pair.strategies() for row in _answers(strategy, candidates, takers, details, pair)]
+    return Explanation(
+        source=pair.source.name,
+        target=pair.target.name,
+        gene=found.select("name", "how", "understood_as").hstack(details.drop("gene")),
+        candidates=candidates.drop("gene"),
+        answers=pl.DataFrame(
+            answers,
+            schema={"strategy": pl.String, "target_id": pl.String, "target_symbol": pl.String, "why": pl.String},
+            orient="row",
+        ),
+    )
+
+
+#: Ensembl itself, of this day or another, may have one.
+_NO_ORTHOLOG = "the release's Ensembl data have no ortholog"
+_Answer = tuple[str, str | None, str | None, str]
+
+
+def _answers(
+    strategy: Strategy, candidates: pl.DataFrame, takers: pl.DataFrame, details: pl.DataFrame, pair: Pair
+) -> list[_Answer]:
+    """Return what a strategy answers for the gene: its partners, or why there is none."""
+    chosen = candidates.filter(pl.col("strategies").list.contains(str(strategy)))
+    if chosen.height:
+        return [
+            (str(strategy), row["target_id"], row["target_symbol"], _why_chosen(strategy, row))
+            for row in chosen.iter_rows(named=True)
+        ]
+    return [(str(strategy), None, None, _why_not(strategy, candidates, takers, details, pair))]
+
+
+def _why_chosen(strategy: Strategy, row: dict[str, Any]) -> str:
+    ensembl = (
+        f"{row['homology_type']}, {_confidence(row['confidence'])}"
+        + (f", identity {row['identity']:.1f} %" if row["identity"] is not None else "")
+        if row["homology_type"]
+        else "Ensembl does not have the pair"
+    )
+    correlation = f"correlation {row['correlation']:.4f}" if row["correlation"] is not None else "correlation unknown"
+    match strategy:
+        case Strategy.ENS_M2M | Strategy.ENS_O2O:
+            return ensembl
+        case Strategy.HM_O2O:
+            return f"best free pair by confidence and identity: {ensembl}"
+        case Strategy.LM_O2O:
+            return f"each other's best hit, {correlation}; {_class_in_words(row['evidence_class'])}"
+        case Strategy.HL_O2O:
+            return f"best free pair by confidence, then identity and correlation: {ensembl}; {correlation}"
+
+
+def _why_not(
+    strategy: Strategy, candidates: pl.DataFrame, takers: pl.DataFrame, details: pl.DataFrame, pair: Pair
+) -> str:
+    orthologs = candidates.filter(pl.col("homology_type").is_not_null())
+    if (strategy is Strategy.ENS_M2M and not orthologs.height) or not candidates.height:
+        if not is_coding(details["biotype"].item()):
+            return f"no protein: {details['biotype'].item()}, and {_NO_ORTHOLOG} in {pair.target.name}"
+        return f"{_NO_ORTHOLOG} in {pair.target.name}"
+    if strategy in (Strategy.ENS_O2O, Strategy.HM_O2O) and not orthologs.height:
+        return f"{_NO_ORTHOLOG} in {pair.target.name}"
+    if strategy is Strategy.ENS_O2O:
+        kinds = orthologs["homology_type"].unique().sort().to_list()
+        return f"not {HomologyType.ONE2ONE}: {', '.join(kinds)}"
+    reasons = []
+    labels = {row["gene"]: row["target_symbol"] or row["target_id"] for row in candidates.iter_rows(named=True)}
+    rivals = orthologs if strategy is Strategy.HM_O2O else candidates
+    lost = (pl.col("strategy") == str(strategy)) & pl.col("partner").is_in(rivals["gene"].implode())
+    for taker in takers.filter(lost).iter_rows(named=True):
+        evidence = ", ".join(
+            text
+            for text, value in (
+                (_confidence(taker["confidence"]), taker["confidence"]),
+                (f"identity {taker['identity'] or 0:.1f} %", taker["identity"]),
+                (f"correlation {taker['correlation'] or 0:.4f}", taker["correlation"]),
+            )
+            if value is not None
+        )
+        reasons.append(f"{labels[taker['partner']]} went to {taker['taker_symbol'] or taker['taker_id']} ({evidence})")
+    if strategy is Strategy.LM_O2O:
+        reasons.insert(0, "not in a pair of mutual best hits")
+    return "; ".join(reasons) or "no candidate pair"
+
+
+def _confidence(value: int | None) -> str:
+    return {1: "high confidence", 0: "low confidence"}.get(value if value is not None else -1, "confidence not given")
+
+
+def _class_in_words(name: str) -> str:
+    words = {
+        EvidenceClass.BOTH: "Ensembl has the pair too",
+        EvidenceClass.LM_ORPHAN: "Ensembl has no ortholog for either gene",
+        EvidenceClass.LM_PARTIAL: "Ensembl has another partner for one of the two genes",
+        EvidenceClass.LM_CONTRADICTS: "Ensembl has other partners for both genes",
+    }
+    return words.get(EvidenceClass(name), name)

@@ -1,0 +1,329 @@
+"""The nearest genes of another species, or of the same one, by the vectors of an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from homodb.query.genes.orthologs import unknown_message
+from homodb.query.genes.resolve import resolve
+from homodb.query.release import Embedding, ReleaseFile, checked_file, find_embedding, vectors_place
+from homodb.schema.enums import is_coding
+from homodb.schema.errors import BrokenReleaseError, MissingEmbeddingError, UnknownGeneError
+from homodb.schema.species import Species
+from homodb.schema.vectors import GeneVectors, normalised, read_rows, read_vectors
+
+if TYPE_CHECKING:
+    from usearch.index import Index
+
+#: An index whose nodes have so few neighbours holds no graph that could be searched: it is gone through.
+_NO_GRAPH = 2
+#: Nodes of a graph that a look-up keeps in view; with the graphs that homodb builds, it finds 0.99 of the nearest ten.
+_EXPANSION = 256
+#: Half precision rounds an element of either vector by 2^-11 of itself at most, and so a correlation by twice that.
+_HALF = 2.0**-10 + 1e-4
+#: Correlations by float32 products are off by less.
+_SINGLE = 1e-4
+#: So many look-ups at once, or more, are cheaper by a product with all vectors, where they take at most so many bytes.
+_MANY, _IN_MEMORY = 128, 2**31
+_BLOCK = 512
+
+_Keys = npt.NDArray[np.int64]
+_Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The nearest genes to one vector: keys, and correlations with it, high to low."""
+
+    genes: _Keys
+    correlations: _Reals
+
+
+def nearest(
+    queries: GeneVectors, vectors: Path, index: Path, k: int, *, whole: bool | None = None
+) -> tuple[Found, ...]:
+    """Find the nearest genes to each of some genes, itself left out.
+
+    Parameters
+    ----------
+    queries
+        The genes and their vectors, as read.
+    vectors, index
+        Files of the genes to search.
+    k
+        How many to find; all, where there are fewer.
+    whole
+        Whether to read all vectors instead of searching the index; None decides by the number of queries. Without
+        a graph in the index both ways find the same.
+
+    Returns
+    -------
+    tuple of Found
+        For each query the genes of the highest Pearson correlations, computed in float64 from the float32 vectors;
+        equal ones in order of gene keys. A constant vector has correlation 0 with every other one.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If a file is broken, or index and vectors do not belong together.
+    """
+    opened = _open(index, queries.vectors.shape[1])
+    wanted = min(k + 1, len(opened))  # one more, for a gene does not count as its own neighbour
+    if not wanted:
+        return tuple(Found(np.zeros(0, np.int64), np.zeros(0)) for _ in queries.genes)
+    if whole is None:
+        small = opened.connectivity <= _NO_GRAPH and len(opened) * queries.vectors.shape[1] * 4 <= _IN_MEMORY
+        whole = small and len(queries.genes) >= _MANY
+    if not whole:
+        candidates = _by_index(opened, normalised(queries.vectors), wanted)
+        asked = np.unique(np.concatenate([one.genes for one in candidates]))
+        read = read_rows(vectors, asked)
+        if len(read.genes) != len(asked):
+            raise BrokenReleaseError(f"{index} names genes that {vectors.name} does not hold; get the release again")
+        exact = [_correlated(queries, row, one.genes, read) for row, one in enumerate(candidates)]
+        if all(np.abs(a.correlations - b.correlations).max() <= _HALF for a, b in zip(candidates, exact, strict=True)):
+            return tuple(_first(one, key, k) for one, key in zip(exact, queries.genes, strict=True))
+    return _by_product(queries, read_vectors(vectors), wanted, k)  # also where an index rounds worse than it should
+
+
+def _open(path: Path, dimensions: int) -> Index:
+    from usearch.index import Index
+
+    try:
+        opened = Index.restore(path, view=True, expansion_search=_EXPANSION)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise BrokenReleaseError(
+            f"{path}: cannot be read as a vector index ({error}); get the release again"
+        ) from error
+    if opened is None or opened.ndim != dimensions:
+        raise BrokenReleaseError(
+            f"{path}: is an index of {opened.ndim if opened else 'no'} dimensions, and the vectors have {dimensions}"
+        )
+    return opened
+
+
+def _by_index(index: Index, queries: npt.NDArray[np.float32], wanted: int) -> list[Found]:
+    """Return candidates with correlations in half precision: all that may be among the wanted ones.
+
+    By half precision, the last of the wanted nearest has some value; its true one is lower by the error of rounding
+    at most, and what lies lower by twice that error is not among the nearest. (Of a graph, all that it finds.)
+    """
+    exact = index.connectivity <= _NO_GRAPH
+    count = min(len(index), 4 * wanted + 64)
+    while True:
+        matches = index.search(queries, count, exact=exact)
+        keys, distances = np.atleast_2d(matches.keys), np.atleast_2d(matches.distances)
+        rows = [
+            Found(keys[row, :number].astype(np.int64), 1.0 - distances[row, :number].astype(np.float64))
+            for row, number in enumerate(getattr(matches, "counts", [keys.shape[1]]))
+        ]
+        near = [_down_to(row, wanted, 2 * _HALF) for row in rows]
+        if (
+            not exact
+            or count == len(index)
+            or all(len(a.genes) < len(b.genes) for a, b in zip(near, rows, strict=True))
+        ):
+            return near
+        count = min(len(index), 4 * count)
+
+
+def _by_product(queries: GeneVectors, vectors: GeneVectors, wanted: int, k: int) -> tuple[Found, ...]:
+    """Compare with all vectors: products in single precision choose the candidates."""
+    all_of_them, asked = normalised(vectors.vectors), normalised(queries.vectors)
+    found = []
+    for start in range(0, len(asked), _BLOCK):
+        products = asked[start : start + _BLOCK] @ all_of_them.T
+        last = np.partition(products, products.shape[1] - wanted, axis=1)[:, products.shape[1] - wanted]
+        for row, floor in enumerate(last - 2 * _SINGLE, start):
+            near = np.flatnonzero(products[row - start] >= floor)
+            some = GeneVectors(vectors.genes[near], vectors.vectors[near])
+            found.append(_first(_correlated(queries, row, some.genes, some), queries.genes[row], k))
+    return tuple(found)
+
+
+def _down_to(row: Found, wanted: int, less: float) -> Found:
+    """Keep what correlates with at least the last of the wanted ones' value less some."""
+    near = row.correlations >= row.correlations[: max(wanted, 1)].min() - less
+    return Found(row.genes[near], row.correlations[near])
+
+
+def _correlated(queries: GeneVectors, row: int, genes: _Keys, vectors: GeneVectors) -> Found:
+    """Correlate a query with some genes, in float64; equal vectors give equal numbers, whatever is beside them."""
+    some = vectors.vectors[np.searchsorted(vectors.genes, genes)]
+    query = _unit(queries.vectors[row : row + 1])
+    return Found(genes, np.clip((_unit(some) * query).sum(axis=1), -1.0, 1.0))
+
+
+def _unit(vectors: npt.NDArray[np.float32]) -> _Reals:
+    """Return vectors less their own mean at unit length, in float64; constant ones as zero."""
+    centred = vectors.astype(np.float64)
+    centred -= centred.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred * centred).sum(axis=1))
+    constant = ~normalised(vectors).any(axis=1)
+    length[constant] = 1.0
+    centred /= length[:, None]
+    centred[constant] = 0.0
+    return centred
+
+
+def _first(found: Found, own: np.int64, k: int) -> Found:
+    """Return the first k of them, itself left out: by correlation, then by key."""
+    order = np.lexsort((found.genes, -found.correlations))
+    order = order[found.genes[order] != own][:k]
+    return Found(found.genes[order], found.correlations[order])
+
+
+_ANSWER: dict[str, pl.DataType | type[pl.DataType]] = {
+    "gene": pl.Int64,
+    "rank": pl.Int64,
+    "target": pl.Int64,
+    "correlation": pl.Float64,
+}
+
+
+def neighbors(
+    release: ReleaseFile,
+    genes: str | Sequence[str],
+    *,
+    source: str | int | Species,
+    target: str | int | Species,
+    k: int = 10,
+    embedding: str | None = None,
+) -> pl.DataFrame:
+    """Return the nearest genes of a species, also for genes that have no ortholog in it.
+
+    Parameters
+    ----------
+    release
+        An open release, with its folder.
+    genes
+        Names of genes of the source species, of any kind, as :meth:`Release.orthologs` takes them.
+    source, target
+        The two species, by any name; they may be one, and then a gene is not its own neighbour.
+    k
+        How many neighbours, at least 1.
+    embedding
+        Name of an embedding (``kmer-mean``); by default the release's default one.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row per asked name and neighbour, nearest first: ``name``, ``resolved_as``, ``source_species, source_id,
+        source_symbol``, ``rank`` (1 is nearest), ``target_species, target_id, target_symbol``, ``correlation`` (Pearson
+        correlation of the two vectors), ``evidence_class`` (of a pair that a strategy maps; null else),
+        ``homology_type, identity, confidence`` (null where Ensembl does not have the pair), ``strategies`` that map
+        the pair, ``n_isoforms, n_nmd`` (proteins behind the target's vector, and decaying ones of them), ``embedding``,
+        and ``why``: null, or why a name has no neighbours, the target's columns being null then.
+
+    Raises
+    ------
+    UnknownSpeciesError
+        If a name means no species of the release.
+    UnknownGeneError
+        If no name at all is a gene of the source species.
+    MissingEmbeddingError
+        If the release has no vectors at hand, or not of this embedding or species; or if no gene at all has one.
+    BrokenReleaseError
+        If a file of vectors is missing or altered.
+
+    Notes
+    -----
+    Of up to 50,000 genes the true nearest ones are found; of more, a graph finds nearly all of them.
+    An alternate locus has no vector of its own: its primary gene stands for it.
+    """
+    if k < 1:
+        raise ValueError(f"k is {k}; wanted 1 or more neighbours")
+    here, there = release.find_species(source), release.find_species(target)
+    chosen = find_embedding(release, embedding)
+    names = [genes] if isinstance(genes, str) else genes
+    resolved = resolve(release, names, here)
+    if resolved["gene"].is_null().all():
+        raise UnknownGeneError(unknown_message(release, resolved, here))
+    keys = resolved["gene"].drop_nulls().unique().sort().to_numpy()
+    queries = read_rows(vectors_place(release, chosen.vectors(here)), keys)
+    reasons = _reasons(release, np.setdiff1d(keys, queries.genes).tolist())
+    if not len(queries.genes):
+        raise MissingEmbeddingError(_no_vector_message(resolved, reasons, chosen))
+    index = checked_file(release, chosen.index(there))
+    found = nearest(queries, vectors_place(release, chosen.vectors(there)), index, k)
+    answer = _answer(dict(zip(queries.genes.tolist(), found, strict=True)))
+    answer = answer.hstack(_pairs(release, answer, here, there, chosen))
+    return (
+        resolved.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
+        .join(answer, on="gene", how="left", maintain_order="left_right")
+        .join(_why(resolved, reasons), on="name", how="left", maintain_order="left")
+        .select(
+            "name",
+            "resolved_as",
+            pl.lit(here.name).alias("source_species"),
+            "source_id",
+            "source_symbol",
+            "rank",
+            pl.lit(there.name).alias("target_species"),
+            pl.exclude("name", "resolved_as", "gene", "target", "source_id", "source_symbol", "rank", "why"),
+            pl.lit(chosen.name).alias("embedding"),
+            "why",
+        )
+    )
+
+
+def _answer(found: Mapping[int, Found]) -> pl.DataFrame:
+    rows = [
+        (gene, rank, target, correlation)
+        for gene, one in found.items()
+        for rank, (target, correlation) in enumerate(zip(one.genes.tolist(), one.correlations.tolist(), strict=True), 1)
+    ]
+    return pl.DataFrame(rows, schema=_ANSWER, orient="row")
+
+
+def _pairs(
+    release: ReleaseFile, answer: pl.DataFrame, here: Species, there: Species, embedding: Embedding
+) -> pl.DataFrame:
+    first, second = sorted((here.number, there.number))
+    return release.ask(
+        "neighbor_pairs",
+        {
+            "sources": answer["gene"].to_list(),
+            "targets": answer["target"].to_list(),
+            "species_a": first,
+            "species_b": second,
+            "embedding": embedding.number,
+        },
+    ).drop("source_id", "source_symbol")
+
+
+def _reasons(release: ReleaseFile, genes: Sequence[int]) -> dict[int, str]:
+    """Say of each gene without a vector why it has none."""
+    if not genes:
+        return {}
+    reasons = {}
+    for gene, biotype, proteins in release.ask("no_vector", {"genes": list(genes)}).iter_rows():
+        if not is_coding(biotype):
+            reasons[gene] = f"no protein: {biotype}"
+        elif not proteins:
+            reasons[gene] = "no protein: the proteome of the build has none of it"
+        else:
+            reasons[gene] = f"none of its {proteins} proteins entered (too short, of another biotype, or not usable)"
+    return reasons
+
+
+def _why(resolved: pl.DataFrame, reasons: Mapping[int, str]) -> pl.DataFrame:
+    why = [
+        reasons.get(gene) if gene is not None else f"{how}: {', '.join(others)}" if others else how
+        for gene, how, others in resolved.select("gene", "how", "candidates").iter_rows()
+    ]
+    return resolved.select("name").with_columns(why=pl.Series(why, dtype=pl.String)).unique("name")
+
+
+def _no_vector_message(resolved: pl.DataFrame, reasons: Mapping[int, str], embedding: Embedding) -> str:
+    known = resolved.filter(pl.col("gene").is_not_null()).select("name", "gene")
+    shown = [f"{name} ({reasons[gene]})" for name, gene in known.head(5).iter_rows()]
+    more = f" and {known.height - 5} more" if known.height > 5 else ""
+    return f"no vector of {embedding.name} for {', '.join(shown)}{more}; look-ups need a gene with a protein"

@@ -1,0 +1,163 @@
+"""Which gene a name means: every name of a list, by fixed rules, nothing guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from homodb.query.genes.spellings import VERSION, explain_unresolved, name_variants
+from homodb.query.release import ReleaseFile
+from homodb.schema.names import name_texts
+from homodb.schema.species import KEYS_PER_SPECIES, Species
+
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "name": pl.String,
+    "gene": pl.Int64,
+    "stable_id": pl.String,
+    "symbol": pl.String,
+    "how": pl.String,
+    "understood_as": pl.String,
+    "candidates": pl.List(pl.String),
+    "hint": pl.String,
+}
+_MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
+    "name": pl.String,
+    "how": pl.String,
+    "text": pl.String,
+    "genes": pl.List(pl.Int64),
+    "hint": pl.String,
+}
+
+#: Whether a row has a name at all: one that is missing or blank means no gene.
+HAS_NAME = pl.col("name").str.contains(r"\S")
+
+#: Later readings of a name stand so far apart in the order of rules.
+_STAGE = 1000
+
+
+def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.DataFrame:
+    """Find the gene that each name means in a species.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    names
+        Stable IDs (with or without version), symbols, aliases, mixed; a missing one is an empty name and no gene.
+    species
+        The species that they are of.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per name, in order: ``name``; ``gene`` (key of the primary gene, null when not found);
+        ``stable_id``, ``symbol``; ``how`` (stable_id, symbol, symbol_case, alias, date, ambiguous, retired, unknown);
+        ``understood_as`` (what was left of the name when a version, make-unique suffix or genome prefix came
+        off, else the name); ``candidates`` (stable IDs that an ambiguous name may mean); ``hint`` (for a name that
+        means no gene: what it looks like, where that can be told).
+
+    Notes
+    -----
+    The rules, first match wins: stable ID; stable ID less its version; symbol of a primary gene; symbol
+    whatever its case where unambiguous; alias where unambiguous. A symbol that several primary genes bear is
+    ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known (``TBCE-1``;
+    not where other symbols begin alike, as those of pig's SLA-1 do), and so
+    is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``) and Seurat (``C4B-2`` for ``C4B_2``). A prefix is a
+    genome if it has a digit or names the species, and is no symbol and not another species' assembly: ``adt_CD4`` is no
+    gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
+    """
+    asked = pl.DataFrame({"name": pl.Series(name_texts(names), dtype=pl.String)})
+    different = asked["name"].unique(maintain_order=True)
+    known = _by_exact_name(release, different, species)
+    rest = _without(different, known)
+    if rest.len():
+        known = pl.concat([known, _by_reading(release, rest, species)])
+        rest = _without(rest, known)
+        known = (
+            pl.concat([known, explain_unresolved(release, rest, species).select(*_MEANING)]) if rest.len() else known
+        )
+    return _labelled(release, asked.join(known, on="name", how="left", maintain_order="left"))
+
+
+def _by_exact_name(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
+    """Resolve stable IDs, with version or without, and symbols as they stand."""
+    versionless = names.str.extract(VERSION, 1)
+    read = pl.DataFrame({
+        "name": pl.concat([names, names]),
+        "text": pl.concat([names, versionless]),
+        "place": pl.repeat(0, names.len(), eager=True).append(pl.repeat(1, names.len(), eager=True)),
+    }).drop_nulls("text")  # fmt: skip
+    is_id = pl.col("how") == "stable_id"
+    claims = _claims(release, "resolve_exact", read, species).filter(is_id | (pl.col("place") == 0))
+    return _first(claims.with_columns(rank=pl.when(is_id).then("place").otherwise(2)))
+
+
+def _by_reading(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
+    """Resolve names that are neither: by case or alias as they stand, then by what a tool has left of them."""
+    as_is = pl.DataFrame({"name": names, "text": names}).with_columns(place=pl.lit(0))
+    found = [_loosely(release, as_is, species)]
+    read = name_variants(release, _without(names, found[-1]), species).filter(pl.col("place") > 0)
+    exact = _claims(release, "resolve_exact", read, species)
+    ids_first = pl.when(pl.col("how") == "stable_id").then(0).otherwise(_STAGE)
+    found.append(_first(exact.with_columns(rank=ids_first + pl.col("place"))))
+    found.append(_loosely(release, read.join(found[-1], on="name", how="anti"), species))
+    return pl.concat(found)
+
+
+def _without(names: pl.Series, found: pl.DataFrame) -> pl.Series:
+    return names.filter(~names.is_in(found["name"].implode()))
+
+
+def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.DataFrame:
+    """Resolve by symbol but for case, then by alias; where no reading means one gene, it is ambiguous."""
+    claims = _claims(release, "resolve_loose", read, species)
+    several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
+    by_alias = pl.when(pl.col("how") == "symbol_case").then(0).otherwise(1)
+    return _first(claims.with_columns(rank=several + pl.col("place") * 2 + by_alias))
+
+
+def _claims(release: ReleaseFile, query: str, read: pl.DataFrame, species: Species) -> pl.DataFrame:
+    """Return the genes that bear a reading of a name: ``name, text, place, how, genes``, a row per kind of bearing."""
+    parameters: dict[str, object] = {"texts": read["text"].unique().to_list(), "species": species.number}
+    if not read.height:
+        return pl.DataFrame(schema={**read.schema, "place": pl.Int32, "how": pl.String, "genes": pl.List(pl.Int64)})
+    if query == "resolve_loose":
+        first = species.number * KEYS_PER_SPECIES
+        parameters |= {"first": first, "last": first + KEYS_PER_SPECIES - 1}
+    found = release.ask(query, parameters).group_by("text", "how").agg(genes=pl.col("gene").unique().sort())
+    return read.join(found, on="text").select("name", "text", pl.col("place").cast(pl.Int32), "how", "genes")
+
+
+def _first(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Keep each name's claim of the lowest rank; one by several genes is ambiguous."""
+    several = pl.col("genes").list.len() > 1
+    return (
+        ranked.sort("rank")
+        .unique("name", keep="first", maintain_order=True)
+        .with_columns(
+            how=pl.when(several).then(pl.lit("ambiguous")).otherwise("how"), hint=pl.lit(None, pl.String)
+        )
+        .select(*_MEANING)
+    )  # fmt: skip
+
+
+def _labelled(release: ReleaseFile, meanings: pl.DataFrame) -> pl.DataFrame:
+    """Name the genes."""
+    wanted = meanings["genes"].explode().drop_nulls().unique().sort()
+    labels = release.ask("labels", {"genes": wanted.to_list()})
+    of_many = meanings.filter(pl.col("how") == "ambiguous").unique("name").explode("genes").rename({"genes": "gene"})
+    candidates = (
+        of_many.join(labels, on="gene", maintain_order="left")
+        .group_by("name", maintain_order=True)
+        .agg(candidates="stable_id")
+    )
+    one = pl.when(~pl.col("how").is_in(["ambiguous", "unknown", "retired"])).then(pl.col("genes").list.first())
+    return (
+        meanings.with_columns(gene=one, understood_as="text")
+        .join(labels, on="gene", how="left", maintain_order="left")
+        .join(candidates, on="name", how="left", maintain_order="left")
+        .with_columns(pl.col("candidates").fill_null([]))
+        .select(pl.col(name).cast(kind) for name, kind in _SCHEMA.items())
+    )

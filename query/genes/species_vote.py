@@ -1,0 +1,183 @@
+"""Which species gene names come from: a vote over the names that tell species apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from homodb.query.genes.spellings import ASSEMBLED, VERSION
+from homodb.query.release import ReleaseFile
+from homodb.schema.errors import UndecidedSpeciesError
+from homodb.schema.species import KEYS_PER_SPECIES, Species, find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The winner needs so many telling names by default, this share of what is known, and this share of all votes.
+_VOTES = 5
+_SHARE_OF_KNOWN = 0.005
+_SHARE_OF_VOTES = 0.9
+
+#: Where fewer of the names than this share are known as stable IDs or symbols, accessions vote too.
+_FEW = 0.1
+
+#: So many names of another species, and hardly any of the one that was given, are no doubt.
+_MANY, _HARDLY = 100, 0.05
+
+_ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
+
+
+def other_species_note(release: ReleaseFile, names: Sequence[str], given: Species) -> list[str]:
+    """Return a note where far more names are known to another species than to the one that was given.
+
+    Raises
+    ------
+    UndecidedSpeciesError
+        If hardly any of many names is known to the one that was given.
+    """
+    votes = species_votes(release, names)
+    best = votes.row(0, named=True)
+    known = votes.filter(pl.col("species") == given.name)["known"].item()
+    if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known:
+        return []
+    different = len(set(names))
+    if best["known"] >= _MANY and known < _HARDLY * best["known"]:
+        raise UndecidedSpeciesError(
+            f"{known / different:.1%} of the names are known as genes of {given.name}, and"
+            f" {best['known'] / different:.1%} as genes of {best['species']}: name the species whose names they are"
+        )
+    return [
+        f"the names look like {best['species']}, which knows {best['known']:,} of them, rather than {given.name}, "
+        f"which knows {known:,}"
+    ]
+
+
+def species_votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
+    """Count for each species of a release the names that its genes bear.
+
+    Parameters
+    ----------
+    release
+        An open release; only its species are considered.
+    names
+        Names of genes, of any kind; a version and the name of an assembly (``mm10___Ins2``: mouse) come off. Accessions
+        (NCBI Gene, UniProt, RefSeq, retired stable IDs) count where hardly any name is a stable ID or a symbol.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``species``, ``votes`` (names that genes of this species alone bear), ``known`` (names that its genes bear);
+        most votes first.
+    """
+    different = pl.DataFrame({"name": pl.Series(names, dtype=pl.String).unique(maintain_order=True)})
+    name = pl.col("name")
+    owner = name.str.extract(_ASSEMBLY, 1).replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
+    bare = different.select("name", text=pl.coalesce(name.str.extract(_ASSEMBLY, 2), name), owner=owner)
+    versionless = bare.with_columns(pl.col("text").str.extract(VERSION, 1)).drop_nulls("text")
+    numbered = bare.with_columns(pl.col("text").str.extract(r"^LOC(\d+)$", 1)).drop_nulls("text")
+    read = pl.concat([bare, versionless, numbered])
+    parameters: dict[str, object] = {
+        "names": read["name"].to_list(),
+        "texts": read["text"].to_list(),
+        "owners": read["owner"].to_list(),
+        "keys_per_species": KEYS_PER_SPECIES,
+    }
+    votes = release.ask("species_votes", parameters | {"by_alias": False})
+    most = votes.select(pl.col("known").max()).item()
+    if most >= _FEW * different.height or are_positions(names):
+        return votes
+    return release.ask("species_votes", parameters | {"by_alias": True})
+
+
+def are_positions(names: Sequence[str]) -> bool:
+    """Whether the names count from 0 or 1: then they number the rows, and are no NCBI Gene numbers.
+
+    Examples
+    --------
+    >>> are_positions(["0", "1", "2"]), are_positions(["3630", "2641"])
+    (True, False)
+    """
+    return bool(names) and names[0] in ("0", "1") and list(names) == [str(int(names[0]) + i) for i in range(len(names))]
+
+
+def detect_species(release: ReleaseFile, names: Sequence[str], *, few: bool = False) -> Species:
+    """Return the species that the names come from.
+
+    Parameters
+    ----------
+    release
+        An open release; only its species are considered.
+    names
+        Stable IDs or symbols, spelled as in their species, or accessions. A name that genes of exactly one species bear
+        is a vote.
+    few
+        Whether there may be few names, as in a list of genes: then half of those that are known are votes enough.
+
+    Raises
+    ------
+    UndecidedSpeciesError
+        If no species has enough votes: close species share nearly all symbols. The message shows the votes.
+    """
+    votes = species_votes(release, names)
+    best = votes.row(0, named=True)
+    total = int(votes["votes"].sum())
+    least = max(1, min(_VOTES, (best["known"] + 1) // 2)) if few else _VOTES
+    enough = best["votes"] >= max(least, _SHARE_OF_KNOWN * best["known"])
+    if enough and best["votes"] >= _SHARE_OF_VOTES * total:
+        return find(best["species"])
+    shown = ", ".join(f"{row['species']} {row['votes']} (knows {row['known']})" for row in votes.iter_rows(named=True))
+    if not best["known"]:
+        seen = ", ".join(repr(name) for name in names[:5])
+        raise UndecidedSpeciesError(
+            f"none of the {len(names)} names is a gene of release {release.version}; they look like {seen}. "
+            "If the gene names stand in a column of var, name it (--column); if the species is not in the release, "
+            "use another release"
+        )
+    raise UndecidedSpeciesError(
+        f"the names do not tell which species they come from; of {len(names)} names, those that only one species "
+        f"bears: {shown}. Say which it is with --from"
+    )
+
+
+#: So many values of a column are looked up, evenly spaced; a column of names is one of which this share is known.
+_LOOKED_AT = 2000
+_SHARE = 0.5
+
+
+def named_column(release: ReleaseFile, var: pd.DataFrame) -> tuple[str, float] | None:
+    """Return the column of var with the largest share of gene names of some species of the release, and that share.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    var
+        The table of genes of an AnnData.
+
+    Returns
+    -------
+    tuple of str and float, or None
+        None where of no column at least half of the values are known.
+    """
+    best: tuple[str, float] | None = None
+    for name in var.columns:
+        share = known_share(release, _texts(var[name]))
+        if share >= _SHARE and (best is None or share > best[1]):
+            best = (str(name), share)
+    return best
+
+
+def known_share(release: ReleaseFile, names: list[str]) -> float:
+    """Return the share of names (of at most 2000, evenly spaced) that one species of the release knows at best."""
+    distinct = list(dict.fromkeys(names[:: max(1, len(names) // _LOOKED_AT)]))
+    if not distinct:
+        return 0.0
+    known = species_votes(release, distinct)["known"].to_list()
+    return float(max(known, default=0)) / len(distinct)
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """Return the values of a column of text; none of another."""
+    return [value for value in column.tolist() if isinstance(value, str)]

@@ -1,0 +1,7 @@
+"""Describe the gene names, matrices and tables of an AnnData."""
+
+from __future__ import annotations
+
+from homodb.query.inspect.inspect import Inspection, inspect
+
+__all__ = ["Inspection", "inspect"]

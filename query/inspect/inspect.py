@@ -1,0 +1,355 @@
+"""``homodb inspect``: what the gene names of an AnnData are, what resolves, and what parts the object has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from homodb.query.cells import DAMAGED, RAW, kind_of_values, read_element, store, stored_slots
+from homodb.query.cells import open_anndata as open_stored
+from homodb.query.genes import about_synonyms, are_positions, detect_species, resolve, species_votes
+from homodb.query.inspect.name_summary import ensembl_release_hints, forms, kinds, unresolved
+from homodb.query.release import ReleaseFile, use_release
+from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
+from homodb.schema.errors import TranslationError, UndecidedSpeciesError
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import name_texts, unnamed_note
+from homodb.schema.species import Species
+
+#: Numbers are judged by so many rows, in so many blocks.
+_ROWS, _BLOCKS = 200, 4
+
+#: Of a matrix stored by columns, rows cannot be read apart: so many of its values are looked at.
+_VALUES = 100_000
+
+
+@dataclass(frozen=True)
+class SlotSummary:
+    """A matrix of cells and genes.
+
+    Parameters
+    ----------
+    name
+        ``X``, ``layers['counts']``, ``raw.X``.
+    rows, columns
+        Its shape.
+    form
+        ``dense``, ``CSR``, ``CSC``.
+    dtype
+        Type of its numbers.
+    filled
+        Share of its values that are stored; 1 where it is dense.
+    kind
+        What its numbers are: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``, judged from a sample; ``not whole``
+        where that cannot tell.
+    """
+
+    name: str
+    rows: int
+    columns: int
+    form: str
+    dtype: str
+    filled: float
+    kind: str
+
+
+def read_part(path: Path, group: Any, part: str) -> Any:
+    """Read one part of a stored AnnData as anndata does.
+
+    Raises
+    ------
+    TranslationError
+        If it is damaged.
+    """
+    try:
+        return read_element(group[part])
+    except DAMAGED as error:
+        what = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TranslationError(f"{path}: {part} cannot be read ({what})") from error
+
+
+def slots(path: Path, group: Any) -> list[SlotSummary]:
+    """List the matrices of cells and genes, and judge each by a sample of its rows."""
+    found = stored_slots(group)
+    logged = "uns" in group and "log1p" in group["uns"]
+    return [
+        _slot(path, "raw.X" if slot == RAW else slot.label, found.matrix(slot), logged=logged and slot.label == "X")
+        for slot in found.all()
+    ]
+
+
+def _slot(path: Path, name: str, element: Any, *, logged: bool) -> SlotSummary:
+    from anndata.io import sparse_dataset
+
+    try:
+        if hasattr(element, "shape"):
+            rows, columns = (*element.shape, 1)[:2]
+            judged: str = kind_of_values(_sample(element, rows), logged=logged)
+            return SlotSummary(name, rows, columns, "dense", str(element.dtype), 1.0, judged)
+        matrix = sparse_dataset(element)
+        rows, columns = matrix.shape
+        stored = element["data"].shape[0]
+        if matrix.format == "csr":
+            judged = kind_of_values(_sample(matrix, rows), logged=logged)
+        else:
+            judged = _by_values(element["data"], logged)
+        filled = stored / (rows * columns) if rows * columns else 0.0
+        return SlotSummary(name, rows, columns, matrix.format.upper(), str(element["data"].dtype), filled, judged)
+    except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        what = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TranslationError(f"{path}: {name} cannot be read ({what})") from error
+
+
+def _sample(matrix: Any, rows: int) -> Any:
+    """Read some blocks of rows, evenly spaced."""
+    import scipy.sparse as sp
+
+    size = max(1, min(rows, _ROWS) // _BLOCKS)
+    starts = np.unique(np.linspace(0, max(rows - size, 0), _BLOCKS).astype(int))
+    blocks = [matrix[start : start + size] for start in starts]
+    return (
+        sp.vstack(blocks).tocsr()
+        if sp.issparse(blocks[0])
+        else np.vstack([np.atleast_2d(np.asarray(b).T).T for b in blocks])
+    )
+
+
+def _by_values(data: Any, logged: bool) -> str:
+    """Judge stored values without their rows."""
+    step = max(1, data.shape[0] // _VALUES)
+    values = np.asarray(data[::step] if step < 50 else data[:_VALUES], dtype=np.float64)
+    if values.size and values.min() < 0:
+        return "scaled"
+    if np.array_equal(values, np.round(values)):
+        return "counts"
+    return "log" if logged and values.max() < 30 else "not whole"
+
+
+def slot_table(found: list[SlotSummary]) -> pl.DataFrame:
+    """Return the slots as a frame, a row each."""
+    names = list(SlotSummary.__dataclass_fields__)
+    schema = dict(zip(names, (pl.String, pl.Int64, pl.Int64, pl.String, pl.String, pl.Float64, pl.String), strict=True))
+    return pl.DataFrame([[getattr(slot, name) for name in names] for slot in found], schema=schema, orient="row")
+
+
+#: A column of var is worth naming where this share of its values is known to one species.
+_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Inspection(Result):
+    """What is in an AnnData, as :func:`inspect` finds it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cells, genes
+        Rows of obs and of var.
+    column
+        Column of var that was looked at; None for its index.
+    species
+        Production name of the species of the names; None where they do not tell it.
+    votes
+        ``species, votes, known``, see :func:`homodb.query.genes.species_vote.species_votes`.
+    kinds
+        ``how, names, share, examples``: how the names were understood.
+    forms
+        ``form, names, examples``: what had to come off names.
+    unresolved
+        ``how, hint, names, examples``: names that mean no gene, by what they look like.
+    era
+        What the names say of the Ensembl release they come from.
+    columns
+        ``column, species, known``: columns of var that hold names of genes, and the share that is known.
+    slots
+        ``name, rows, columns, form, dtype, filled, kind``: X, layers, raw.
+    parts
+        ``part, what``: obs with the number of categories, obsm, varm, obsp, uns.
+    notes
+        What else a user should know.
+    """
+
+    path: Path
+    cells: int
+    genes: int
+    column: str | None
+    species: str | None
+    votes: pl.DataFrame
+    kinds: pl.DataFrame
+    forms: pl.DataFrame
+    unresolved: pl.DataFrame
+    era: tuple[str, ...]
+    columns: pl.DataFrame
+    slots: pl.DataFrame
+    parts: pl.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def resolved(self) -> float:
+        """Share of the names that mean one gene."""
+        lost = int(self.unresolved["names"].sum())
+        return (self.genes - lost) / self.genes if self.genes and self.species else 0.0
+
+    def totals(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        plain = {"path": str(self.path), "resolved": self.resolved}
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if name != "path":
+                plain[name] = value.to_dicts() if isinstance(value, pl.DataFrame) else value
+        return plain
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield the species, how names are understood, and the parts of the object."""
+        yield Heading(f"homodb inspect: {self.path.name}", level=1)
+        names = "index" if self.column is None else f"column {self.column!r}"
+        cells, genes = counted(self.cells, "cell"), counted(self.genes, "gene")
+        species = f"{self.species}; {self.resolved:.1%} of the names mean one gene" if self.species else "undecided"
+        yield Lines([f"{self.path.name}: {cells}, {genes}; names from var's {names}", f"species: {species}"])
+        for title, frame in (
+            ("votes: names that only one species bears, and names that it knows:", self.votes),
+            ("how the names are understood:", self.kinds),
+            ("what came off names:", self.forms),
+            ("names that mean no gene:", self.unresolved),
+            ("columns of var that hold names of genes:", self.columns),
+            ("matrices (what is in them is judged from some rows):", self.slots),
+            ("other parts (number of categories):", self.parts),
+        ):
+            if frame.height:
+                yield Grid(frame, title)
+        if self.era or self.notes:
+            yield Lines(["", *(f"era: {line}" for line in self.era)])
+        yield from map(Note, self.notes)
+
+
+def inspect(
+    path: Path,
+    *,
+    release: str | Path | ReleaseFile | None = None,
+    source: str | int | Species | None = None,
+    column: str | None = None,
+) -> Inspection:
+    """Say what the gene names of an AnnData are, and what parts it has, reading no more of it than that needs.
+
+    Parameters
+    ----------
+    path
+        An h5ad file or a zarr store.
+    release
+        An open release, or what :func:`homodb.open` takes.
+    source
+        The species of the genes; by default found out by a vote.
+    column
+        Column of var that holds the gene names; by default var's index.
+
+    Raises
+    ------
+    TranslationError
+        If it is not an AnnData, or the column is not there.
+    UnknownSpeciesError
+        If the release does not hold `source`.
+    """
+    with ExitStack() as stack:
+        opened = stack.enter_context(use_release(release))
+        stored = stack.enter_context(open_stored(path))
+        var = read_part(path, stored, "var")
+        if column is not None and column not in var:
+            there = ", ".join(map(repr, var.columns)) or "none"
+            close = did_you_mean(column, map(str, var))
+            raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {there}{close}")
+        names = name_texts(var.index if column is None else var[column])
+        votes = species_votes(opened, names)
+        notes: list[str] = []
+        species = _species(opened, names, source, notes)
+        found = resolve(opened, names if species else [], species or opened.species[0])
+        columns = _columns(opened, var)
+        notes += _about_names(names, column, columns)
+        notes += about_synonyms(opened, [(found, species)]) if species else []
+        obs, told = _obs(path, stored)
+        return Inspection(
+            path=path,
+            cells=obs,
+            genes=len(names),
+            column=column,
+            species=species.name if species else None,
+            votes=votes,
+            kinds=kinds(found),
+            forms=forms(found),
+            unresolved=unresolved(found),
+            era=tuple(ensembl_release_hints(opened, found, species)) if species else (),
+            columns=columns,
+            slots=slot_table(slots(path, stored)),
+            parts=pl.DataFrame(told + _parts(stored), schema={"part": pl.String, "what": pl.String}, orient="row"),
+            notes=tuple(notes),
+        )
+
+
+def _species(
+    release: ReleaseFile, names: Sequence[str], source: str | int | Species | None, notes: list[str]
+) -> Species | None:
+    if source is not None:
+        return release.find_species(source)
+    try:
+        return detect_species(release, names)
+    except UndecidedSpeciesError as error:
+        notes.append(str(error))
+        return None
+
+
+def _columns(release: ReleaseFile, var: Any) -> pl.DataFrame:
+    rows = []
+    for name in var.columns:
+        names = list(dict.fromkeys(value for value in var[name].tolist() if isinstance(value, str)))
+        if not names or are_positions(names):
+            continue
+        best = species_votes(release, names).sort("known", descending=True).row(0, named=True)
+        share = best["known"] / len(names)
+        if share >= _SHARE:
+            rows.append((str(name), best["species"], share))
+    return pl.DataFrame(
+        rows, schema={"column": pl.String, "species": pl.String, "known": pl.Float64}, orient="row"
+    ).sort("known", descending=True)
+
+
+def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame) -> list[str]:
+    notes = unnamed_note(names)
+    named = [name for name in names if name]
+    repeated = len(named) - len(set(named))
+    if repeated:
+        notes.append(f"{counted(repeated, 'name stands', 'names stand')} there more than once")
+    if are_positions(names):
+        better = columns["column"][0] if columns.height else None
+        notes.append(
+            "the names count rows and are no genes"
+            + (f"; column {better!r} of var holds names: --column {better}" if better and better != column else "")
+        )
+    return notes
+
+
+def _obs(path: Path, stored: Any) -> tuple[int, list[tuple[str, str]]]:
+    """Count the cells, and the categories of obs; no more of obs is read."""
+    obs = stored["obs"]
+    if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
+        return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
+    cells = store.height(obs) if "_index" in obs.attrs else len(read_part(path, stored, "obs"))
+    told = []
+    for name in obs.attrs.get("column-order", []):
+        many = store.categories(obs[name])
+        told.append(str(name) if many is None else f"{name} ({many:,})")
+    return cells, [("obs", ", ".join(told))] if told else []
+
+
+def _parts(stored: Any) -> list[tuple[str, str]]:
+    told = []
+    for part in ("obsm", "varm", "obsp", "varp", "uns"):
+        names = sorted(stored[part]) if part in stored else []
+        if names:
+            told.append((part, ", ".join(names)))
+    return told

@@ -1,0 +1,239 @@
+"""A sparse matrix less a low-rank one: centred and standardised data that keep the memory of their counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SparseMinusLowRank:
+    """The matrix ``values - left @ right.T``, cells x features, which is never formed.
+
+    Parameters
+    ----------
+    values
+        CSR, shape (cells, features), float64.
+    left, right
+        Shapes (cells, rank) and (features, rank).
+    """
+
+    values: sp.csr_matrix
+    left: Array
+    right: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells and features."""
+        rows, columns = self.values.shape
+        return int(rows), int(columns)
+
+    def times(self, vectors: Array) -> Array:
+        """Return the matrix times `vectors`, shape (features,) or (features, n)."""
+        product: Array = self.values @ vectors - self.left @ (self.right.T @ vectors)
+        return product
+
+    def transposed_times(self, vectors: Array) -> Array:
+        """Return the transposed matrix times `vectors`, shape (cells,) or (cells, n)."""
+        product: Array = self.values.T @ vectors - self.right @ (self.left.T @ vectors)
+        return product
+
+    def columns(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SparseMinusLowRank:
+        """Return the matrix of the chosen features."""
+        return SparseMinusLowRank(sp.csr_matrix(self.values[:, chosen]), self.left, self.right[chosen])
+
+    def dense(self) -> Array:
+        """Return the matrix itself; for small ones."""
+        formed: Array = self.values.toarray() - self.left @ self.right.T
+        return formed
+
+
+def leading(
+    shape: tuple[int, int],
+    times: Callable[[Array], Array],
+    transposed_times: Callable[[Array], Array],
+    k: int,
+    seed: int,
+) -> tuple[Array, Array, Array]:
+    """Compute the `k` leading singular values and vectors of a matrix that is given by its products.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the matrix.
+    times, transposed_times
+        The products with it and with its transpose.
+    k
+        How many; less than both dimensions.
+    seed
+        Of the vector that the iteration begins with.
+
+    Returns
+    -------
+    tuple
+        Left vectors (rows, k), values (k,) in falling order, right vectors (columns, k).
+    """
+    from scipy.sparse.linalg import LinearOperator, svds
+
+    operator: Any = LinearOperator(shape, matvec=times, rmatvec=transposed_times, dtype=np.float64)
+    start = np.random.default_rng(seed).standard_normal(min(shape))
+    found: tuple[Any, Any, Any] = svds(operator, k=k, v0=start, solver="arpack")
+    left, values, right = found
+    order = np.argsort(-values, kind="stable")
+    return left[:, order], values[order], right[order].T
+
+
+def log_normalized(counts: sp.csr_matrix, totals: Array, *, scale_factor: float = 1e4) -> sp.csr_matrix:
+    """Scale each cell's counts to the same total and take log1p, as Seurat's ``NormalizeData`` does.
+
+    Parameters
+    ----------
+    counts
+        Cells x features; the chosen features are enough.
+    totals
+        Each cell's total, over all its features. A cell of total 0 stays 0.
+    scale_factor
+        The total that every cell gets (``scale.factor``).
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        As float64.
+    """
+    each = np.divide(scale_factor, totals, out=np.zeros(len(totals)), where=totals > 0)
+    data = np.log1p(counts.data * np.repeat(each, np.diff(counts.indptr)))
+    return sp.csr_matrix((data, counts.indices, counts.indptr), counts.shape)
+
+
+def scaled(logs: sp.csr_matrix, *, scale_max: float = 10.0) -> SparseMinusLowRank:
+    """Centre each feature, divide it by its deviation and clip it from above, as Seurat's ``ScaleData`` does.
+
+    A feature that does not vary becomes 0. Only values other than zero can reach the clip, since zeros fall below the
+    mean; so the result is a sparse matrix less one row of shifts.
+
+    Parameters
+    ----------
+    logs
+        Normalised logarithms, cells x features.
+    scale_max
+        Largest value (``scale.max``).
+    """
+    cells, features = logs.shape
+    mean = np.bincount(logs.indices, logs.data, minlength=features) / cells
+    zeros = cells - np.bincount(logs.indices, minlength=features)
+    squares = np.bincount(logs.indices, (logs.data - mean[logs.indices]) ** 2, minlength=features) + zeros * mean**2
+    deviation = np.sqrt(squares / (cells - 1))
+    inverse = np.divide(1.0, deviation, out=np.zeros(features), where=deviation > 1e-12 * (1 + mean))
+    shift = mean * inverse
+    data = np.minimum(logs.data * inverse[logs.indices], (scale_max + shift)[logs.indices])
+    values = sp.csr_matrix((data, logs.indices, logs.indptr), logs.shape)
+    return SparseMinusLowRank(values, np.ones((cells, 1)), shift[:, None])
+
+
+def varying(matrix: SparseMinusLowRank) -> npt.NDArray[np.bool_]:
+    """Return which features of a scaled matrix vary over its cells: those that were not constant."""
+    reach = np.zeros(matrix.shape[1])
+    np.maximum.at(reach, matrix.values.indices, np.abs(matrix.values.data))
+    return reach > 0
+
+
+def standardized_cells(matrix: SparseMinusLowRank) -> SparseMinusLowRank:
+    """Give each cell's values mean 0 and deviation 1 over features; a cell without any variance becomes 0."""
+    features = matrix.shape[1]
+    ones = np.ones(features)
+    mean = matrix.times(ones) / features
+    shift = matrix.right[:, 0]
+    # sum of (v - s - m)^2 over a row, opened up so that only the sparse values are walked
+    squares = np.asarray(matrix.values.multiply(matrix.values).sum(axis=1)).ravel()
+    squares += -2 * (matrix.values @ shift) + shift @ shift - features * mean**2
+    deviation = np.sqrt(np.maximum(squares, 0) / (features - 1))
+    inverse = np.divide(1.0, deviation, out=np.zeros(len(mean)), where=deviation > 1e-12)
+    data = matrix.values.data * np.repeat(inverse, np.diff(matrix.values.indptr))
+    values = sp.csr_matrix((data, matrix.values.indices, matrix.values.indptr), matrix.values.shape)
+    left = np.column_stack([inverse, mean * inverse])
+    return SparseMinusLowRank(values, left, np.column_stack([shift, ones]))
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components.
+
+    Parameters
+    ----------
+    cells
+        Shape (cells, k): left vectors times singular values.
+    loadings
+        Shape (features, k).
+    variance
+        Shape (k,): singular values squared over cells less one.
+    """
+
+    cells: Array
+    loadings: Array
+    variance: Array
+
+
+def principal_components(matrix: SparseMinusLowRank, k: int, *, seed: int = 0) -> Components:
+    """Compute the `k` leading principal components of scaled data, as Seurat's ``RunPCA`` does.
+
+    The data are not centred again. The sign of a component makes the largest of its loadings positive.
+    """
+    left, values, right = leading(matrix.shape, matrix.times, matrix.transposed_times, k, seed)
+    signs = np.sign(right[np.abs(right).argmax(axis=0), np.arange(k)])
+    return Components(left * values * signs, right * signs, values**2 / (matrix.shape[0] - 1))
+
+
+def leading_directions(points: Array, k: int) -> Array:
+    """Turn points, shape (cells, dimensions), so that most of their spread lies in the first `k` dimensions, kept."""
+    left, values, _ = np.linalg.svd(points, full_matrices=False)
+    kept = min(k, len(values))
+    return np.ascontiguousarray(left[:, :kept] * values[:kept])
+
+
+def canonical_vectors(
+    first: SparseMinusLowRank, second: SparseMinusLowRank, k: int, *, seed: int = 0
+) -> tuple[Array, Array]:
+    """Compute the `k` leading canonical vectors of two species, as Seurat's ``RunCCA`` does.
+
+    Features that are constant in either species are left out, then each cell's values are standardised over
+    features. The cross product, cells x cells, is only ever multiplied with a vector.
+
+    Parameters
+    ----------
+    first, second
+        Scaled data of the two species, over the same features.
+    k
+        How many (``num.cc``).
+    seed
+        Of the vector that the iteration begins with.
+
+    Returns
+    -------
+    tuple
+        Of each species its vectors, shape (cells, k); every vector has length 1 and is positive at the first cell.
+    """
+    both = varying(first) & varying(second)
+    a, b = standardized_cells(first.columns(both)), standardized_cells(second.columns(both))
+    left, _, right = leading(
+        (a.shape[0], b.shape[0]),
+        lambda vectors: a.times(b.transposed_times(vectors)),
+        lambda vectors: b.times(a.transposed_times(vectors)),
+        k,
+        seed,
+    )
+    signs = np.where(left[0] < 0, -1.0, 1.0)
+    return left * signs, right * signs
+
+
+def unit_rows(vectors: Array) -> Array:
+    """Divide each row by its length; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    divided: Array = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return divided

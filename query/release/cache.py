@@ -1,0 +1,198 @@
+"""What the cache holds: releases, downloads that were broken off, weights, stores of vectors; and how it is cleared."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from homodb.schema.errors import CacheError, OutputError, ReleaseError
+from homodb.schema.locks import waited
+from homodb.schema.manifest import Manifest, read_manifest, read_selection
+from homodb.schema.settings import cache_folder, releases_folder
+
+#: Folders of the cache whose entries are listed one by one, beside the releases.
+_KINDS = {"weights": "weights", "embeddings": "embeddings"}
+#: Seconds to wait for a process that is at work on what is to be deleted.
+_PATIENCE = 5.0
+_PRUNED = ".pruned"
+
+
+class CacheKind(StrEnum):
+    """What a thing in the cache is."""
+
+    RELEASE = "release"
+    PART = "part of a release"
+    DAMAGED = "damaged release"
+    UNFINISHED = "unfinished"
+    WEIGHTS = "weights"
+    EMBEDDINGS = "embeddings"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Cached:
+    """One thing in the cache.
+
+    Parameters
+    ----------
+    name
+        The release's name, or else its path within the cache.
+    kind
+        What it is.
+    path
+        Where it is.
+    bytes
+        Size of all its files.
+    created
+        When the release was built, ISO 8601, UTC; None for what is none.
+    """
+
+    name: str
+    kind: CacheKind
+    path: Path
+    bytes: int
+    created: str | None = None
+
+
+def list_cached() -> list[Cached]:
+    """Return what the cache holds, releases first, the newest of them first.
+
+    Raises
+    ------
+    CacheError
+        If the cache cannot be read.
+    """
+    folder = cache_folder()
+    try:
+        found = [_release(path) for path in _entries(releases_folder()) if not path.name.endswith(".lock")]
+        for place in _entries(folder):
+            if place.name in _KINDS:
+                kind = CacheKind(_KINDS[place.name])
+                found += [Cached(f"{place.name}/{one.name}", kind, one, _size(one)) for one in _entries(place)]
+            elif place.name != releases_folder().name:
+                found.append(Cached(place.name, CacheKind.OTHER, place, _size(place)))
+    except OSError as error:
+        raise CacheError(f"{folder}: the cache cannot be read ({error.strerror or error})") from error
+    order = list(CacheKind)
+    newest = sorted(found, key=lambda one: (one.created or "", one.name), reverse=True)
+    return sorted(newest, key=lambda one: order.index(one.kind))
+
+
+def newest_release() -> Path | None:
+    """Return the folder of the release in the cache that was built last; None where none has its database."""
+    try:
+        manifests = [(_manifest(path), path) for path in _entries(releases_folder()) if not path.name.startswith(".")]
+    except OSError as error:
+        raise CacheError(f"{releases_folder()}: cannot be read ({error.strerror or error})") from error
+    usable = [
+        (manifest.created, path.name, path)
+        for manifest, path in manifests
+        if manifest is not None and _has_database(manifest, path)
+    ]
+    return max(usable)[2] if usable else None
+
+
+def prune(names: Sequence[str] = (), *, dry_run: bool = False) -> list[Cached]:
+    """Delete from the cache.
+
+    Parameters
+    ----------
+    names
+        Names as :func:`cached` gives them. None means unfinished downloads and all releases but the newest.
+    dry_run
+        Delete nothing.
+
+    Returns
+    -------
+    list of Cached
+        What is deleted, or would be.
+
+    Raises
+    ------
+    CacheError
+        If the cache holds no such thing, or it cannot be deleted.
+    """
+    there = list_cached()
+    if names:
+        by_name = {one.name: one for one in there}
+        unknown = [name for name in names if name not in by_name]
+        if unknown:
+            told = ", ".join(by_name) or "nothing"
+            raise CacheError(f"the cache holds no {', '.join(map(repr, unknown))} (it holds {told})")
+        chosen = [by_name[name] for name in dict.fromkeys(names)]
+    else:
+        newest = newest_release()
+        kinds = (CacheKind.RELEASE, CacheKind.PART, CacheKind.DAMAGED, CacheKind.UNFINISHED)
+        chosen = [one for one in there if one.kind in kinds and one.path != newest]
+    for one in chosen if not dry_run else ():
+        _delete(one)
+    return chosen
+
+
+def _delete(one: Cached) -> None:
+    """Take the name away first, so that nobody finds a half-deleted release."""
+    try:
+        if one.path.parent != releases_folder():
+            _remove(one.path)
+            return
+        with waited(one.path.with_name(f".{_release_name(one.path)}.lock"), longest=_PATIENCE):
+            gone = one.path.with_name(f".{one.path.name.lstrip('.')}{_PRUNED}")
+            _remove(gone)
+            one.path.rename(gone)
+            _remove(gone)
+    except OutputError as error:
+        raise CacheError(f"{one.name}: {error}") from error
+    except OSError as error:
+        raise CacheError(f"{one.path}: cannot be deleted ({error.strerror or error})") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def _release_name(path: Path) -> str:
+    """Return the release that a folder, perhaps a hidden one, belongs to."""
+    name = path.name.removesuffix(_PRUNED)
+    return name.lstrip(".").removesuffix(".downloading") if path.name.startswith(".") else path.name
+
+
+def _release(path: Path) -> Cached:
+    if path.name.startswith("."):
+        return Cached(f"releases/{path.name}", CacheKind.UNFINISHED, path, _size(path))
+    manifest = _manifest(path)
+    if manifest is None:
+        return Cached(path.name, CacheKind.DAMAGED, path, _size(path))
+    kind = CacheKind.RELEASE if read_selection(path) is None else CacheKind.PART
+    return Cached(path.name, kind, path, _size(path), manifest.created)
+
+
+def _manifest(path: Path) -> Manifest | None:
+    try:
+        read_selection(path)
+        return read_manifest(path)
+    except ReleaseError:
+        return None
+
+
+def _has_database(manifest: Manifest, path: Path) -> bool:
+    databases = [file.path for file in manifest.files if file.kind == "duckdb"]
+    return len(databases) == 1 and (path / databases[0]).is_file()
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _size(path: Path) -> int:
+    if path.is_symlink() or path.is_file():
+        return path.lstat().st_size
+    return sum(one.lstat().st_size for one in path.rglob("*") if one.is_symlink() or one.is_file())

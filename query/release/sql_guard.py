@@ -1,0 +1,206 @@
+"""Which SQL a release answers: one SELECT, or EXPLAIN without ANALYZE, judged by DuckDB's own parser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from homodb.schema.errors import QueryError
+from homodb.schema.options import Bounds
+
+#: What a question may be made of. DuckDB 2 lets a SELECT hold ``WITH x AS (COPY ... TO ...)``, whose node is another.
+_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+
+
+def check_statement(sql: str) -> str:
+    """Return the one statement in a text, or refuse it.
+
+    A read-only connection without file access still lets ``COPY (SELECT 1) TO``, ``EXPLAIN ANALYZE COPY`` and
+    ``WITH x AS (COPY ...)`` overwrite the release file itself, so what is not a question never reaches it.
+
+    Raises
+    ------
+    QueryError
+        If it cannot be parsed, holds no or several statements, or one that is not a SELECT.
+    """
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise QueryError(first_line(error)) from error
+    if len(statements) != 1:
+        raise QueryError(f"wanted one SELECT statement, got {len(statements)} statements")
+    query, kind = statements[0].query, _kind(statements[0])
+    select = query if kind == "SELECT" else _explained(query) if kind == "EXPLAIN" else None
+    if select is None:
+        raise QueryError(f"a release answers one SELECT (or EXPLAIN SELECT); this is {kind}")
+    for node in _nodes(select) - _NODES:
+        what = node.removesuffix("_NODE").removesuffix("_QUERY")
+        raise QueryError(f"a release answers one SELECT (or EXPLAIN SELECT); this one holds {what}")
+    return query
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    try:
+        return statement.type.name
+    except ValueError:  # a kind of statement for which duckdb's Python package has no name
+        return "of another kind"
+
+
+def _explained(query: str) -> str | None:
+    """Return the SELECT whose plan an EXPLAIN asks for: what follows the word is one by itself, else it is None.
+
+    Comments are left to DuckDB's parser, since they nest (``/* /* */ SELECT 1 -- */ ANALYZE COPY ...``).
+    """
+    rest = re.fullmatch(r"\s*explain\s+(?P<rest>.+)", query, re.IGNORECASE | re.DOTALL)
+    if rest is None:
+        return None
+    try:
+        inner = duckdb.extract_statements(rest["rest"])
+    except duckdb.Error:
+        return None
+    return inner[0].query if len(inner) == 1 and _kind(inner[0]) == "SELECT" else None
+
+
+def _nodes(select: str) -> set[str]:
+    """Return the kinds of all queries that a SELECT consists of, as DuckDB's parser names them."""
+    try:
+        rows = _parser().cursor().execute("SELECT json_serialize_sql($1)", [select]).fetchall()
+        parsed = json.loads(rows[0][0])
+    except duckdb.Error as error:
+        raise QueryError(first_line(error)) from error
+    except RecursionError as error:
+        raise QueryError("the query is nested too deeply") from error
+    if parsed["error"]:
+        raise QueryError(f"a release cannot judge this query: {parsed.get('error_message', 'it is not parsed')}")
+    found: set[str] = set()
+    left: list[object] = [parsed]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left.extend(one.values())
+            if "cte_map" in one or str(one.get("type", "")).endswith("_NODE"):
+                found.add(str(one.get("type")))
+        elif isinstance(one, list):
+            left.extend(one)
+    return found
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Return a connection to nothing, for its parser."""
+    config: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": "false", "threads": "1"}
+    return duckdb.connect(config=config)
+
+
+def first_line(error: duckdb.Error) -> str:
+    """Return what DuckDB says, without its drawing of the place in the query."""
+    text = str(error).strip()
+    said = " ".join(text.split("\n\nLINE")[0].split())
+    column = re.match(r'Binder Error: Referenced column "(.*?)" (not found|was not found)', said)
+    return f"{said}; text stands in single quotes ('{column[1]}')" if column else said
+
+
+#: Seconds that a question may take, and gigabytes, unless the caller says otherwise.
+TIMEOUT = 300.0
+MEMORY = 4.0
+_GIGABYTE = 1e9
+#: What may be allowed: seconds and gigabytes that a clock can wait for and DuckDB can count.
+_TIMEOUTS, _MEMORIES = Bounds(0.001, 1_000_000), Bounds(0.01, 1_000_000)
+#: Seconds between two interrupts, since one that comes before DuckDB has begun is lost.
+_AGAIN = 0.05
+
+
+def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
+    """Refuse limits of a question that are no seconds or gigabytes that can be allowed.
+
+    Raises
+    ------
+    QueryError
+        If one lies outside of its range, or is NaN.
+    """
+    _TIMEOUTS.check("timeout", timeout, QueryError)
+    _MEMORIES.check("memory", memory, QueryError)
+
+
+def answer(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Sequence[Any] | Mapping[str, Any] | None,
+    *,
+    timeout: float,
+    memory: float,
+) -> pa.Table:
+    """Run a query and return its answer.
+
+    DuckDB itself keeps to the memory limit of its connection; its answer is taken batch by batch and held to the
+    same limit. It looks for interrupts between blocks of rows: one function of one huge value is not cut short.
+
+    Parameters
+    ----------
+    cursor
+        Of a connection with that memory limit.
+    query, parameters
+        The SQL and what is bound in it.
+    timeout
+        Seconds.
+    memory
+        Gigabytes.
+
+    Raises
+    ------
+    QueryError
+        If it takes longer or more.
+    """
+    check_limits(timeout=timeout)
+    # in a thread of its own, so that this one can look at the clock, and hears Ctrl-C, while DuckDB works
+    with ThreadPoolExecutor(1, thread_name_prefix="homodb-question") as pool:
+        answering = pool.submit(_read, cursor, query, parameters, memory)
+        try:
+            if wait([answering], timeout).done:
+                return answering.result()
+            raise QueryError(_too_late(timeout))
+        finally:
+            while not wait([answering], _AGAIN).done:
+                cursor.interrupt()
+
+
+def _read(
+    cursor: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None, memory: float
+) -> pa.Table:
+    """Run a query, and take its answer as long as there is room for it."""
+    room = memory * _GIGABYTE
+    batches: list[pa.RecordBatch] = []
+    try:
+        # closed in any case: DuckDB waits for it when the same file is opened anew
+        with pa.RecordBatchReader.from_stream(cursor.sql(query, params=parameters)) as reader:
+            for batch in reader:
+                batches.append(batch)
+                room -= batch.nbytes
+                if room < 0:
+                    raise QueryError(_too_much("the answer is", memory))
+            return pa.Table.from_batches(batches, reader.schema)
+    except (duckdb.InterruptException, pa.ArrowException, OSError) as error:
+        raise QueryError(" ".join(str(error).split())) from error
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise QueryError(_too_much("the query needs", memory)) from error
+
+
+def _too_late(timeout: float) -> str:
+    return (
+        f"the query took longer than {timeout:g} s and was stopped: narrow it, or allow more time "
+        "(--timeout, release.sql(..., timeout=...))"
+    )
+
+
+def _too_much(what: str, memory: float) -> str:
+    return (
+        f"{what} more than the {memory:g} GB that a question may take: narrow it, or allow more "
+        "(--memory, homodb.open(..., memory=...))"
+    )

@@ -1,0 +1,33 @@
+"""Files: checked outputs, folders, endings, atomic writing, verified transfer."""
+
+from __future__ import annotations
+
+from homodb.schema.io.atomic import held_back
+from homodb.schema.io.files import (
+    check_apart,
+    check_ending,
+    check_folder,
+    check_output,
+    check_there,
+    ending_of,
+    make_folder,
+    must_end,
+    read_toml,
+    reason,
+    whole_file,
+)
+
+__all__ = [
+    "check_apart",
+    "check_ending",
+    "check_folder",
+    "check_output",
+    "check_there",
+    "ending_of",
+    "held_back",
+    "make_folder",
+    "must_end",
+    "read_toml",
+    "reason",
+    "whole_file",
+]

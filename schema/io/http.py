@@ -1,0 +1,403 @@
+"""One attempt at a file: asks its server for it, follows redirects, and writes what comes into the partial file."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from homodb.schema.errors import TransferError
+from homodb.schema.io.partial import Partial, Version
+
+#: Answers that pass: the server is busy, or something before it broke.
+_PASSING = (408, 429, 500, 502, 503, 504)
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+#: A change so many seconds before the answer shows in ``Last-Modified``, whose unit is the second (RFC 9110, 8.8.2.2).
+_SETTLED = 60.0
+
+
+class RetryableError(Exception):
+    """Something failed that may go well next time.
+
+    Attributes
+    ----------
+    asked
+        Seconds that the server asks to wait (``Retry-After``); None where it does not.
+    """
+
+    def __init__(self, message: str, asked: float | None = None) -> None:
+        super().__init__(message)
+        self.asked = asked
+
+
+def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) -> None:
+    """Raise unless this may be asked for a file that was to come from the first address.
+
+    Parameters
+    ----------
+    address
+        The address, of a redirect or the first one itself.
+    first
+        What the caller gave.
+    hosts
+        Hosts beside the first one's that are trusted over ``https:``.
+
+    Raises
+    ------
+    TransferError
+        For anything but ``https:``, except on this machine; for other hosts.
+    """
+    if address.scheme not in ("http", "https") or not address.host:
+        raise TransferError(f"{address}: wanted an address that begins with https://")
+    if address.scheme == "http" and not _is_loopback(address.host):
+        raise TransferError(f"{address}: plain http is used for this machine only; use https")
+    same = (address.scheme, address.host, address.port) == (first.scheme, first.host, first.port)
+    trusted = address.scheme == "https" and address.port is None and address.host in {first.host, *hosts}
+    if not (same or trusted):
+        raise TransferError(
+            f"{first}: is redirected to {address.host}, where nothing was asked for; "
+            "if that is its new home, give the new address"
+        )
+
+
+def begin(response: httpx.Response, url: str, held: int, version: Version | None) -> Version:
+    """Judge the answer to a request for a file, or for what is left of it.
+
+    Parameters
+    ----------
+    response
+        Its status and headers.
+    url
+        Address that was asked for.
+    held, version
+        Bytes that are there, and of which version.
+
+    Returns
+    -------
+    Version
+        The version that comes: from its beginning, or, where the status is 206, from where the bytes end.
+
+    Raises
+    ------
+    PassingError
+        If it may go well next time; :class:`NotContinuedError` if not with the bytes that are there.
+    TransferError
+        If it will not.
+    """
+    status = f"the server answered {response.status_code} {response.reason_phrase}"
+    if response.status_code == 200:
+        return Version(url, _validator(response), length(response))
+    if response.status_code == 206 and held and version is not None:
+        total = _continues(response, held, version)
+        if total is None:
+            raise NotContinuedError("the server went on with another part or another version than asked for")
+        return replace(version, total=total)
+    if response.status_code == 416:
+        raise NotContinuedError("the server has no such part of the file")
+    if response.status_code in _PASSING:
+        raise RetryableError(status, _retry_after(response))
+    raise TransferError(f"{url}: {status}")
+
+
+class NotContinuedError(RetryableError):
+    """What is there cannot be gone on with."""
+
+
+def check_kind(response: httpx.Response, url: str, *, pages: bool) -> None:
+    """Raise if what comes is a page where a file was wanted, or is encoded."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml") and not pages:
+        raise TransferError(f"{url}: the server sent a page (HTML) where a file was wanted; open it in a browser")
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    # servers that label a .gz file so send it as it is
+    if coding != "identity" and not httpx.URL(url).path.endswith((".gz", ".bgz")):
+        raise TransferError(f"{url}: the server sent it encoded ({coding}), which was not asked for")
+
+
+def length(response: httpx.Response) -> int | None:
+    """Return how many bytes a whole answer has, where it tells."""
+    written = response.headers.get("content-length", "")
+    return int(written) if written.isdecimal() and not _is_chunked(response) else None
+
+
+def tells_its_end(response: httpx.Response) -> bool:
+    """Tell whether a cut of a body of unknown length can be told from its end."""
+    return _is_chunked(response) or response.http_version == "HTTP/2"
+
+
+def _is_chunked(response: httpx.Response) -> bool:
+    return "chunked" in response.headers.get("transfer-encoding", "").lower()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _continues(response: httpx.Response, held: int, version: Version) -> int | None:
+    """Return the length of the whole, if the answer goes on where the bytes end, in the same version."""
+    found = _RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if not found or int(found[1]) != held or version.total not in (None, int(found[3])):
+        return None
+    name = "etag" if (version.validator or "").startswith('"') else "last-modified"
+    same = response.headers.get(name, version.validator) == version.validator
+    return int(found[3]) if same else None
+
+
+def _validator(response: httpx.Response) -> str | None:
+    """Return what proves, sent as ``If-Range``, that the file is still the same (RFC 9110, sections 8.8 and 13.1.5)."""
+    if "bytes" not in response.headers.get("accept-ranges", "bytes").lower():
+        return None
+    tag: str = response.headers.get("etag", "")
+    if tag.startswith('"'):
+        return tag
+    changed: str = response.headers.get("last-modified", "")
+    then, now = _date(changed), _date(response.headers.get("date", ""))
+    return changed if then and now and (now - then).total_seconds() >= _SETTLED else None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    written = response.headers.get("retry-after", "").strip()
+    if written.isdecimal():
+        return float(written)
+    then, now = _date(written), _date(response.headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (then - now).total_seconds()) if then else None
+
+
+def _date(written: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(written)
+    except (TypeError, ValueError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+class HaltedError(Exception):
+    """The work that was waited for has been given up."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When a transfer waits, and when it gives up.
+
+    Parameters
+    ----------
+    attempts
+        Failures in a row, without progress between them, that end it.
+    timeout
+        Seconds to wait for a connection or for more data.
+    least
+        Bytes that have to come in `timeout` seconds; a server that drips slower counts as a broken connection.
+    first, longest
+        Seconds: the first wait after a failure, about doubled with every further one, and the longest. A server that
+        asks for more than the longest (``Retry-After``) is not asked again.
+    halt
+        Set by whoever gives the work up: a pause then ends, and no other begins.
+    sleep, chance, clock
+        What waits, gives a random number in [0, 1), and tells seconds; for tests.
+    """
+
+    attempts: int = 6
+    timeout: float = 30.0
+    least: int = 4096
+    first: float = 1.0
+    longest: float = 120.0
+    halt: threading.Event | None = None
+    sleep: Callable[[float], None] | None = None
+    chance: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
+
+    def wait(self, failures: int, asked: float | None) -> float:
+        """Return how long to wait after so many failures, where the server asked for so long."""
+        own = min(self.first * 2.0 ** (failures - 1), self.longest) * (0.5 + 0.5 * self.chance())
+        return max(own, asked or 0.0)
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, but no longer than the work goes on.
+
+        Raises
+        ------
+        HaltedError
+            If `halt` is set, before or meanwhile.
+        """
+        if self.sleep is not None:
+            self.sleep(seconds)
+        elif self.halt is not None:
+            self.halt.wait(seconds)
+        else:
+            time.sleep(seconds)  # which Ctrl-C ends on every system
+        if self.halt is not None and self.halt.is_set():
+            raise HaltedError
+
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 5
+
+
+@dataclass(frozen=True)
+class DownloadRequest:
+    """A file that is wanted: where from, and what it has to be.
+
+    Parameters
+    ----------
+    url
+        Its address.
+    sha256, size
+        What it has to be: hexadecimal in lower case, bytes; None where that is not known.
+    limit
+        More bytes than these are not accepted.
+    hosts
+        Hosts beside the one of `url` that the server may redirect to.
+    pages
+        HTML is welcome.
+
+    Raises
+    ------
+    TransferError
+        If the address is none, or may not be asked.
+    """
+
+    url: str
+    sha256: str | None
+    size: int | None
+    limit: int | None
+    hosts: frozenset[str]
+    pages: bool
+
+    def __post_init__(self) -> None:
+        try:
+            check_address(httpx.URL(self.url), httpx.URL(self.url), self.hosts)
+        except httpx.InvalidURL as error:
+            raise TransferError(f"{self.url}: is no address ({error})") from error
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Attempts at one file, each from where the last one ended.
+
+    Parameters
+    ----------
+    wanted
+        The file.
+    client
+        To send with.
+    patience
+        How long to wait for an answer, and for more data.
+    report
+        Called with the bytes that are there.
+    """
+
+    wanted: DownloadRequest
+    client: httpx.Client
+    patience: RetryPolicy
+    report: Callable[[int], None]
+
+    def receive(self, partial: Partial) -> None:
+        """Ask once, for what the partial file lacks, and write what comes.
+
+        Raises
+        ------
+        PassingError
+            If it may go well next time; the partial file holds what came.
+        TransferError
+            If it may not.
+        """
+        try:
+            self._receive(partial)
+        except httpx.TransportError as error:
+            if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError) or (
+                "CERTIFICATE_VERIFY" in str(error)
+            ):
+                raise TransferError(f"{self.wanted.url}: {error}") from error
+            raise RetryableError(str(error) or f"no answer ({type(error).__name__})") from error
+
+    def _receive(self, partial: Partial) -> None:
+        wanted, version = self.wanted, partial.version
+        if version and version.url != wanted.url:
+            partial.restart(version := None)
+        if version and partial.held and partial.held == version.total:
+            return
+        headers = {"Accept-Encoding": "identity", "User-Agent": "homodb"}
+        if version and version.validator and partial.held:
+            headers |= {"Range": f"bytes={partial.held}-", "If-Range": version.validator}
+        with self._answer(headers) as response:
+            total = self._begin(response, partial)
+            most = min((one for one in (total, wanted.size, wanted.limit) if one is not None), default=None)
+            self._write(response, partial, most)
+        if total is not None and partial.held < total:
+            raise RetryableError(f"the connection ended after {partial.held:,} of {total:,} bytes")
+
+    @contextmanager
+    def _answer(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """Send the request, to wherever the server redirects it."""
+        wanted = self.wanted
+        address = httpx.URL(wanted.url)
+        for _ in range(_MOST_REDIRECTS):
+            request = self.client.build_request("GET", address, headers=headers, timeout=self.patience.timeout)
+            response = self.client.send(request, stream=True, follow_redirects=False)
+            try:
+                if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                    yield response
+                    return
+                try:
+                    address = address.join(response.headers["location"])
+                except httpx.InvalidURL as error:
+                    raise TransferError(f"{wanted.url}: is redirected to no address ({error})") from error
+                check_address(address, httpx.URL(wanted.url), wanted.hosts)
+            finally:
+                response.close()
+        raise TransferError(f"{wanted.url}: is redirected more than {_MOST_REDIRECTS} times")
+
+    def _begin(self, response: httpx.Response, partial: Partial) -> int | None:
+        """Judge the answer, make the partial file ready for it, and return how long the whole is to be."""
+        wanted = self.wanted
+        try:
+            version = begin(response, wanted.url, partial.held, partial.version)
+        except NotContinuedError:
+            partial.restart(None)
+            raise
+        check_kind(response, wanted.url, pages=wanted.pages)
+        if response.status_code != 206:
+            partial.restart(version)
+        total = version.total
+        self._check_total(total)
+        if total is None and wanted.size is None and wanted.sha256 is None and not tells_its_end(response):
+            raise TransferError(
+                f"{wanted.url}: the server does not tell how long the file is, so a cut would not be seen; "
+                "give its size or checksum"
+            )
+        return total
+
+    def _check_total(self, total: int | None) -> None:
+        wanted = self.wanted
+        if total is not None and wanted.size is not None and total != wanted.size:
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long where {wanted.size:,} were wanted")
+        if total is not None and wanted.limit is not None and total > wanted.limit:
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long where at most {wanted.limit:,} were wanted")
+
+    def _write(self, response: httpx.Response, partial: Partial, most: int | None) -> None:
+        patience = self.patience
+        since, before = patience.clock(), partial.held
+        for chunk in response.iter_raw():
+            if most is not None and partial.held + len(chunk) > most:
+                partial.restart(None)
+                raise TransferError(
+                    f"{self.wanted.url}: is longer than the {most:,} bytes that were wanted; nothing was kept"
+                )
+            partial.write(chunk)
+            self.report(partial.held)
+            if (now := patience.clock()) - since >= patience.timeout:
+                if partial.held - before < patience.least:
+                    raise RetryableError(f"fewer than {patience.least:,} bytes came in {patience.timeout:g} s")
+                since, before = now, partial.held

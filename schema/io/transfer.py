@@ -1,0 +1,176 @@
+"""Fetches a file over HTTP: verified, resumed where that is safe, whole under its name or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from homodb.schema.errors import OutputError, TransferError
+from homodb.schema.io.http import Attempts, DownloadRequest, RetryableError, RetryPolicy
+from homodb.schema.io.partial import Partial, claim
+
+_LOG = logging.getLogger(__name__)
+#: So many bytes further than ever before count as progress, and the count of failures starts again.
+_PROGRESS = 1 << 20
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that was fetched: where it is, its length and SHA-256 as computed here, and where it came from."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    url: str
+
+
+def fetch(
+    url: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    limit: int | None = None,
+    hosts: Collection[str] = (),
+    pages: bool = False,
+    keep: bool = False,
+    client: httpx.Client | None = None,
+    patience: RetryPolicy | None = None,
+    report: Callable[[int], None] = lambda done: None,
+) -> Fetched:
+    """Fetch a file over HTTP.
+
+    The data goes to a hidden file beside the target, which takes the target's name when all of it is there and right.
+    What an interrupted call left is gone on with if the server proves, by a strong ``ETag`` or a ``Last-Modified`` that
+    is old enough, that the file is still the same; else it is fetched anew. Processes that fetch the same target do so
+    one after another.
+
+    Parameters
+    ----------
+    url
+        ``https:``; ``http:`` only for this machine itself.
+    target
+        The file to be; its folder exists. Where it has the wanted checksum already, nothing is asked for.
+    sha256, size
+        What the file has to be: hexadecimal, bytes.
+    limit
+        Where the size is not known: more bytes than these are not accepted.
+    hosts
+        Hosts beside the one of `url` that the server may redirect to, over ``https:``.
+    pages
+        HTML is welcome. Otherwise it is taken for a page of a login or an error, and refused.
+    keep
+        A target that is there is taken as it is: it only ever appears whole.
+    client
+        To send with; None makes one.
+    patience
+        When to wait and when to give up; None takes the usual one.
+    report
+        Called with the bytes that are there.
+
+    Returns
+    -------
+    Fetched
+        With the checksum as computed here, also where none was asked for.
+
+    Raises
+    ------
+    TransferError
+        If the file cannot be had, or is another than was asked for. What stood under the target's name stays.
+    OutputError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> fetch("http://example.org/a.fa.gz", Path("a.fa.gz"))
+    Traceback (most recent call last):
+    ...
+    homodb.schema.errors.TransferError: http://example.org/a.fa.gz: plain http is used for this machine only; use https
+    """
+    sending, patience = client or httpx.Client(), patience or RetryPolicy()
+    try:
+        wanted = DownloadRequest(url, sha256 and sha256.lower(), size, limit, frozenset(hosts), pages)
+        if there := _there(wanted, target, keep=keep):
+            return there
+        with claim(target, lambda: patience.pause(1.0)) as partial:
+            # another process may have fetched it meanwhile
+            if there := _there(wanted, target, keep=keep):
+                return there
+            _fill(partial, Attempts(wanted, sending, patience, report))
+            done = Fetched(target, partial.held, partial.sha256, url)
+            partial.finish()
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if client is None:
+            sending.close()
+    _LOG.info("fetched %s: %d bytes, sha256 %s", url, done.bytes, done.sha256)
+    return done
+
+
+def _there(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | None:
+    """Return the target, if it is there and need not be fetched."""
+    if not (keep or wanted.sha256) or not target.exists():
+        return None
+    with target.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return Fetched(target, stream.tell(), digest, wanted.url) if keep or digest == wanted.sha256 else None
+
+
+def _fill(partial: Partial, attempts: Attempts) -> None:
+    """Fill the partial file, over as many attempts as it takes."""
+    url = attempts.wanted.url
+    failures, farthest = 0, partial.held
+    resumed = partial.held > 0
+    while True:
+        try:
+            attempts.receive(partial)
+            wrong = _wrong(partial, attempts.wanted)
+            if wrong is None:
+                return
+            partial.restart(None)
+            if not resumed:
+                raise TransferError(f"{url}: {wrong}; nothing was kept")
+            resumed = False
+            _LOG.warning("%s: %s after it was resumed: fetching it anew", url, wrong)
+            continue
+        except RetryableError as error:
+            passing = error
+        if partial.held >= farthest + _PROGRESS:
+            failures = 0
+        farthest = max(farthest, partial.held)
+        resumed = partial.held > 0
+        failures += 1
+        _pause(attempts, passing, failures, partial)
+
+
+def _pause(attempts: Attempts, passing: RetryableError, failures: int, partial: Partial) -> None:
+    """Wait before the next attempt, or raise where there is to be none."""
+    url, patience = attempts.wanted.url, attempts.patience
+    can_go_on = partial.held and partial.version and partial.version.validator
+    kept = "; what came is kept, and the same command goes on from there" if can_go_on else ""
+    if failures >= patience.attempts:
+        raise TransferError(f"{url}: {passing}, {failures} times; try again later{kept}") from passing
+    if (passing.asked or 0.0) > patience.longest:
+        raise TransferError(f"{url}: {passing}, and asks to wait {passing.asked:.0f} s; try again then{kept}")
+    pause = patience.wait(failures, passing.asked)
+    _LOG.info("%s: %s; again in %.1f s", url, passing, pause)
+    patience.pause(pause)
+
+
+def _wrong(partial: Partial, wanted: DownloadRequest) -> str | None:
+    """Return what is wrong with a file that came whole."""
+    if wanted.size is not None and partial.held != wanted.size:
+        return f"is {partial.held:,} bytes long where {wanted.size:,} were wanted"
+    if wanted.sha256 is not None and partial.sha256 != wanted.sha256:
+        return f"has sha256 {partial.sha256} where {wanted.sha256} was wanted"
+    if not wanted.pages and _PAGE.match(partial.head(256)):
+        return "is a page (HTML) where a file was wanted"
+    return None

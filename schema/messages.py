@@ -1,0 +1,219 @@
+"""Build the parts of messages that many modules share."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from homodb.schema.errors import HomodbError
+
+#: Problems that a message lists; the others are counted.
+_LISTED = 10
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+
+#: What was expected, by pydantic's type of error.
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dataclass_type": "a table",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than_equal": "{ge} or more",
+    "int_type": "a whole number",
+    "less_than_equal": "{le} or less",
+    "model_type": "a table",
+    "path_type": "a path",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+
+def expected(what: str, value: object) -> str:
+    """Return the sentence about a value that is not what was expected.
+
+    Examples
+    --------
+    >>> expected("a whole number", "115")
+    "Expected a whole number, got '115'."
+    """
+    return f"Expected {what}, got {_SHORT.repr(value)}."
+
+
+def translate_validation(
+    error: ValueError, kind: type[HomodbError], where: str = "", headings: Mapping[str, str] | None = None
+) -> HomodbError:
+    """Translate a validation error of pydantic into one of homodb.
+
+    Parameters
+    ----------
+    error
+        The ``ValidationError``, or the ValueError of a single check.
+    kind
+        Class of the result, unless a check failed because of another :class:`HomodbError`.
+    where
+        The file or address that was read; empty for values that come from Python.
+    headings
+        How messages write top-level keys, such as ``[release]``; others are written as they are.
+
+    Returns
+    -------
+    HomodbError
+        Names the place of each wrong value, and says what was expected there.
+    """
+    problems: Sequence[Mapping[str, Any]]
+    problems = error.errors(include_url=False) if hasattr(error, "errors") else [_problem_of(error)]
+    sentences = [_sentence(problem, headings or {}) for problem in problems[:_LISTED]]
+    if len(problems) > 1:
+        sentences.insert(0, f"{len(problems)} problems:")
+    if len(problems) > _LISTED:
+        sentences.append(f"{len(problems) - _LISTED} more.")
+    cause = problems[0].get("ctx", {}).get("error", error)
+    if cause.args and isinstance(cause.args[0], HomodbError):
+        kind = type(cause.args[0])
+    return kind(f"{where}: {' '.join(sentences)}" if where else " ".join(sentences))
+
+
+def _problem_of(error: ValueError) -> dict[str, Any]:
+    return {"type": "value_error", "loc": (), "ctx": {"error": error}}
+
+
+def _sentence(problem: Mapping[str, Any], headings: Mapping[str, str]) -> str:
+    loc, kind, context = problem["loc"], problem["type"], problem.get("ctx", {})
+    if kind == "missing":
+        return _at(loc[:-1], headings) + f"{headings.get(loc[-1], loc[-1]) if len(loc) == 1 else loc[-1]} is missing."
+    if kind == "unexpected_keyword_argument":
+        return _at(loc[:-1], headings) + f"Unknown key {loc[-1]!r}."
+    if kind == "value_error":
+        text = str(context["error"])
+        return _at(loc, headings) + (text if text.endswith((".", "?")) else text + ".")
+    if kind in _EXPECTED:
+        bounds = {key: _bound(context[key]) for key in ("ge", "le") if key in context}
+        return _at(loc, headings) + expected(_EXPECTED[kind].format(**bounds), problem["input"])
+    return _at(loc, headings) + f"Unexpected value {_SHORT.repr(problem['input'])}."
+
+
+def _bound(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+
+
+def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
+    """Return the beginning of a sentence about a place, such as ``[[species]] 2: name: ``."""
+    parts: list[str] = []
+    for step in loc:
+        if isinstance(step, int) and parts:
+            parts[-1] += f" {step + 1}"
+        else:
+            word = _SHORT.repr(step).strip("'")
+            parts.append(word if parts else headings.get(word, word))
+    return "".join(f"{part}: " for part in parts)
+
+
+#: Names less alike than this are not what somebody meant.
+_CUTOFF = 0.6
+
+
+def close_matches(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = _CUTOFF) -> list[str]:
+    """Return the known names that come close to one, the closest first.
+
+    Parameters
+    ----------
+    name
+        What was written.
+    known
+        The names that there are. Case does not matter, and ``-``, ``_``, ``.`` and blanks are the same.
+    most
+        So many at most.
+    cutoff
+        How alike they must be, from 0 to 1.
+
+    Examples
+    --------
+    >>> near("Cell Typ", ["donor", "cell_type", "species"])
+    ['cell_type']
+    >>> near("x", ["donor", "cell_type"])
+    []
+    """
+    folded: dict[str, list[str]] = {}
+    for one in known:
+        folded.setdefault(_folded(one), []).append(one)
+    close = difflib.get_close_matches(_folded(name), folded, n=most, cutoff=cutoff)
+    return list(dict.fromkeys(one for match in close for one in folded[match]))[:most]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the part of a message that suggests the closest of the known names; empty where none is close.
+
+    Examples
+    --------
+    >>> "there is no method 'harmny'" + did_you_mean("harmny", ["cca", "harmony"])
+    "there is no method 'harmny'; did you mean 'harmony'?"
+    """
+    close = close_matches(name, known)
+    return f"; did you mean {str(close[0])!r}?" if close else ""
+
+
+def choices_hint(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message that there is no such thing: which there are, and what comes close.
+
+    Examples
+    --------
+    >>> "there is no device 'cud'" + there_are("cud", ["auto", "cpu", "cuda"])
+    "there is no device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
+    """
+    names = [str(one) for one in known]
+    return f"; there are {', '.join(names)}{did_you_mean(name, names)}"
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_. ]+", "_", name.strip()).casefold()
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a count and what is counted.
+
+    Parameters
+    ----------
+    count
+        How many.
+    noun
+        What one of them is called.
+    plural
+        What several are called; None adds an s.
+
+    Examples
+    --------
+    >>> counted(1, "gene"), counted(2_000, "gene"), counted(0, "entry", "entries")
+    ('1 gene', '2,000 genes', '0 entries')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def make_unique(names: Iterable[str], mark: str = "-") -> list[str]:
+    """Return the names, each repeated one with the first number that makes it unique.
+
+    Parameters
+    ----------
+    names
+        In their order; the first of several that are equal stays as it is.
+    mark
+        Between name and number.
+
+    Examples
+    --------
+    >>> numbered(["gene", "gene", "gene-1", "gene"])
+    ['gene', 'gene-1', 'gene-1-1', 'gene-2']
+    """
+    taken: set[str] = set()
+    unique = []
+    for name in names:
+        free, number = name, 0
+        while free in taken:
+            number += 1
+            free = f"{name}{mark}{number}"
+        taken.add(free)
+        unique.append(free)
+    return unique

@@ -1,0 +1,105 @@
+"""Define the base of frozen pydantic models, whose errors a user can read.
+
+Importing pydantic takes as long as a fifth of a look-up, so modules on the way of every command do not import this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
+
+from homodb.schema.errors import ConfigError, HomodbError
+from homodb.schema.messages import choices_hint, translate_validation
+
+
+class FrozenModel(BaseModel):
+    """Base of frozen models, in which unknown keys are errors.
+
+    Attributes
+    ----------
+    error
+        Class of the errors that :meth:`read` and the constructor raise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    error: ClassVar[type[HomodbError]] = ConfigError
+
+    def check(self) -> None:
+        """Check values against each other; a ValueError says what is wrong."""
+
+    @classmethod
+    def read(
+        cls, document: object, where: str, context: object = (), headings: Mapping[str, str] | None = None
+    ) -> Self:
+        """Validate a parsed document.
+
+        Parameters
+        ----------
+        document
+            The document.
+        where
+            The file or address that was read, for messages.
+        context
+            Context of the validators.
+        headings
+            How messages write top-level keys; None as they are.
+
+        Raises
+        ------
+        HomodbError
+            Of the class `error`. Lists every wrong value.
+        """
+        try:
+            return cls.model_validate(document, context=context)
+        except ValueError as error:
+            raise translate_validation(error, cls.error, where, headings) from error
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _validate(cls, values: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Self:
+        try:
+            if isinstance(values, Mapping):
+                cls._check_keys(values)
+            model: Self = handler(values)
+            model.check()
+        except ValueError as error:
+            if info.context is not None:
+                raise
+            raise translate_validation(error, cls.error) from error
+        return model
+
+    @classmethod
+    def _check_keys(cls, values: Mapping[str, Any]) -> None:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        for key in values:
+            if key not in known and cls.model_config["extra"] == "forbid":
+                raise ValueError(f"Unknown key {key!r}{choices_hint(key, known)}")
+
+
+def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
+    """Return a validator that accepts some words, and suggests one for any other.
+
+    Parameters
+    ----------
+    what
+        Name of the choice, for messages.
+    choices
+        The words.
+    """
+    words = [str(one) for one in choices]
+
+    def check(word: object) -> object:
+        if isinstance(word, str) and word not in words:
+            raise ValueError(f"There is no {what} {word!r}{choices_hint(word, words)}")
+        return word
+
+    return BeforeValidator(check)
