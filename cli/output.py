@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from homodb.cli.together import apart
-from homodb.query.results import Grid, ResultBlock, json_text
 from homodb.schema.errors import OptionsError, OutputError
 from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from homodb.query.results import ResultBlock
 
 #: Number of rows that a printed table shows; other formats give all.
 _SHOWN_ROWS = 50
@@ -92,6 +93,8 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
     OutputError
         If the file cannot be written, or a binary format would go to a terminal.
     """
+    from homodb.query.results import Grid
+
     if output is not None:
         with whole_file(output) as partial:
             partial.write_bytes(_encoded(frame, form))
@@ -127,6 +130,8 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
 
 def give_json(value: object) -> None:
     """Print one value as JSON: text as it is, null for what JSON has no number for."""
+    from homodb.query.results import json_text
+
     typer.echo(json_text(value))
 
 
@@ -142,7 +147,7 @@ def megabytes(count: int) -> str:
 
 
 def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
-    from homodb.query.results import flat
+    from homodb.query.results import flat, json_text
 
     stream = io.BytesIO()
     match form:

@@ -49,11 +49,7 @@ class Explanation(Result):
 
     def totals(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        frames = {"candidates": self.candidates, "answers": self.answers}
-        gene = self.gene.row(0, named=True)
-        return {"source": self.source, "target": self.target, "gene": gene} | {
-            name: frame.to_dicts() for name, frame in frames.items()
-        }
+        return {"source": self.source, "target": self.target, "rows": self.rows()}
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield what the gene is, its candidates, and what each strategy answers."""

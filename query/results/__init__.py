@@ -30,6 +30,7 @@ from homodb.query.results.result import (
     and_more,
     check_report,
     json_text,
+    plain,
     write_report,
 )
 from homodb.query.results.scatter import place_labels, scatter
@@ -67,6 +68,7 @@ __all__ = [
     "number",
     "page",
     "place_labels",
+    "plain",
     "scatter",
     "write_report",
 ]

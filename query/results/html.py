@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -22,47 +21,13 @@ if TYPE_CHECKING:
 _NOTEBOOK_ROWS = 50
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A table as the template needs it.
-
-    Parameters
-    ----------
-    titles
-        Titles of its columns.
-    rows
-        Per cell: text, whether it is a number, and the length of its bar (None without one).
-    count
-        How many rows there are.
-    more
-        How many of them are not shown.
-    """
-
-    titles: list[str]
-    rows: Iterable[list[tuple[str, bool, str | None]]]
-    count: str
-    more: str
-
-
 def page(blocks: Iterable[ResultBlock]) -> str:
-    """Return a page that needs no other file.
-
-    Parameters
-    ----------
-    blocks
-        Parts of an answer; the first heading is the title of the page.
-    """
+    """Return blocks as a page that needs no other file; the first heading is its title."""
     return _render(blocks, whole=True)
 
 
 def fragment(blocks: Iterable[ResultBlock]) -> str:
-    """Return an element for a notebook; long tables are cut.
-
-    Parameters
-    ----------
-    blocks
-        Parts of an answer.
-    """
+    """Return blocks as an element for a notebook; long tables are cut."""
     return _render(blocks, whole=False)
 
 
@@ -111,24 +76,18 @@ def _headline(title: str) -> str:
     return f"{title[:1].upper()}{title[1:].removesuffix(':')}"
 
 
-def _sheet(grid: Grid, whole: bool) -> Sheet:
-    names = grid.frame.columns
-    columns = [(grid.column(name), grid.is_right(name)) for name in names]
-    titles = [title for name, (column, _) in zip(names, columns, strict=True)
-              for title in ([column.title or name, ""] if column.bar else [column.title or name])]  # fmt: skip
-    shown = grid.frame if whole else grid.frame.head(_NOTEBOOK_ROWS)
-    rows = (
-        [_cell(value, column, right) for value, (column, right) in zip(row, columns, strict=True)]
-        for row in flat(shown).iter_rows()
-    )
-    left = grid.frame.height - shown.height
-    return Sheet(titles, rows, counted(grid.frame.height, grid.noun), and_more(left, grid.noun))
+def _sheet(grid: Grid, whole: bool) -> dict[str, Any]:
+    """Return the columns of a table, its rows as texts with the lengths of bars, and how many there are and more."""
+    columns, height = grid.shown(), grid.frame.height
+    frame = grid.frame if whole else grid.frame.head(_NOTEBOOK_ROWS)
+    rows = ([_cell(value, one) for value, one in zip(row, columns, strict=True)] for row in flat(frame).iter_rows())
+    more = and_more(height - frame.height, grid.noun)
+    return {"columns": columns, "rows": rows, "count": counted(height, grid.noun), "more": more}
 
 
-def _cell(value: Any, column: GridColumn, right: bool) -> tuple[str, bool, str | None]:
+def _cell(value: Any, column: GridColumn) -> tuple[GridColumn, str, str]:
     known = value is not None and not (isinstance(value, float) and math.isnan(value))
     text = str(value) if known else ""
     if known and isinstance(value, int | float) and not isinstance(value, bool):
         text = format(value, column.form or (".6g" if isinstance(value, float) else ","))
-    bar = f"{min(max(value, 0.0), 1.0) if known else 0.0:.1%}" if column.bar else None
-    return text, right, bar
+    return column, text, f"{min(max(value, 0.0), 1.0):.1%}" if column.bar and known else "0%"

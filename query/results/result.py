@@ -6,7 +6,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,14 +23,8 @@ _REPORT_FORMATS = (".tsv", ".json", ".html")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultBlock(ABC):
-    """A part of an answer.
-
-    Parameters
-    ----------
-    in_text, in_page
-        Whether it appears in the text and in the HTML.
-    """
+class ResultBlock:
+    """A part of an answer; ``in_text`` and ``in_page`` say whether it appears in the text and in HTML."""
 
     kind: ClassVar[str]
     in_text: bool = True
@@ -39,15 +33,7 @@ class ResultBlock(ABC):
 
 @dataclass(frozen=True)
 class Heading(ResultBlock):
-    """A heading, in HTML only.
-
-    Parameters
-    ----------
-    text
-        The heading.
-    level
-        1 to 3.
-    """
+    """A heading, in HTML only."""
 
     kind = "heading"
     text: str
@@ -56,18 +42,10 @@ class Heading(ResultBlock):
 
 @dataclass(frozen=True)
 class Lines(ResultBlock):
-    """Lines of text; in HTML, paragraphs.
+    """Lines of text, in HTML paragraphs.
 
-    Parameters
-    ----------
-    texts
-        The lines.
-    more
-        Line that says what was left out, such as :func:`and_more` returns; a hint may follow it.
-    apart
-        Whether an empty line stands before them in the text.
-    warning
-        Whether HTML shows them in a box.
+    ``more`` is a last line that counts what was left out; ``apart`` puts an empty line before them in the text, and
+    ``warning`` a box around them in HTML.
     """
 
     kind = "lines"
@@ -79,13 +57,7 @@ class Lines(ResultBlock):
 
 @dataclass(frozen=True)
 class Note(ResultBlock):
-    """A note that a reader should not miss.
-
-    Parameters
-    ----------
-    text
-        The note.
-    """
+    """A note that a reader should not miss."""
 
     kind = "note"
     text: str
@@ -93,17 +65,7 @@ class Note(ResultBlock):
 
 @dataclass(frozen=True)
 class Bullets(ResultBlock):
-    """A list, which the text writes into one line.
-
-    Parameters
-    ----------
-    items
-        The items.
-    title
-        Title of the list.
-    most
-        Number of items that the text shows; None shows all.
-    """
+    """A list; the text writes up to ``most`` of its items into one line."""
 
     kind = "bullets"
     items: Sequence[str]
@@ -121,10 +83,8 @@ class GridColumn:
         Title of the column; by default its name.
     form
         Format of its numbers, as :func:`format` takes it.
-    width
-        Least width in the text.
-    most
-        Number of characters after which the text cuts a value; None never cuts.
+    width, most
+        Least width in the text, and number of characters after which the text cuts a value.
     right
         Whether it is aligned to the right; by default numbers are.
     bar
@@ -152,7 +112,7 @@ class Grid(ResultBlock):
     columns
         How columns are shown, by name; the others are shown by their type.
     rows
-        Number of rows that the text shows; None shows all.
+        Number of rows that the text shows.
     noun
         What a row is, in the singular.
     folded
@@ -163,33 +123,22 @@ class Grid(ResultBlock):
     frame: pl.DataFrame
     title: str = ""
     columns: Mapping[str, GridColumn] = field(default_factory=dict)
-    rows: int | None = 50
+    rows: int = 50
     noun: str = "row"
     folded: bool = False
 
-    def column(self, name: str) -> GridColumn:
-        """Return how a column is shown."""
-        return self.columns.get(name) or GridColumn()
-
-    def is_right(self, name: str) -> bool:
-        """Return whether a column is aligned to the right."""
-        right = self.column(name).right
-        return self.frame.schema[name].is_numeric() if right is None else right
+    def shown(self) -> list[GridColumn]:
+        """Return how each column is shown, its title and its alignment decided."""
+        chosen = [(name, kind, self.columns.get(name, GridColumn())) for name, kind in self.frame.schema.items()]
+        return [
+            replace(one, title=one.title or name, right=kind.is_numeric() if one.right is None else one.right)
+            for name, kind, one in chosen
+        ]
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing with its caption.
-
-    Parameters
-    ----------
-    svg
-        SVG document, as :mod:`homodb.query.results.figures` makes it.
-    caption
-        What the drawing shows.
-    name
-        Name of its file, without suffix.
-    """
+    """An SVG document with its caption, and the name of its file without suffix."""
 
     svg: str
     caption: str
@@ -198,15 +147,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Drawings(ResultBlock):
-    """Drawings side by side, in HTML only.
-
-    Parameters
-    ----------
-    drawings
-        The drawings.
-    even
-        Whether all have the same width.
-    """
+    """Drawings side by side, in HTML only; ``even`` makes them of one width."""
 
     kind = "drawings"
     drawings: Sequence[Drawing]
@@ -281,7 +222,20 @@ def json_text(value: object, indent: int | None = None) -> str:
     >>> json_text({"x": float("nan"), "path": Path("a"), "sum": Decimal("2")})
     '{"x": null, "path": "a", "sum": 2}'
     """
-    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=indent, default=str)
+    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=indent, default=str)
+
+
+def plain(value: Any) -> Any:
+    """Return a value with None for NaN and infinities, numbers for decimals, and lists for arrays and tuples."""
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def check_report(path: Path, *others: Path) -> None:
@@ -329,15 +283,3 @@ def write_report(result: Result, path: Path) -> None:
                 partial.write_text(f"{result.to_json(1)}\n", "utf-8")
             case _:
                 partial.write_text(result.to_html(), "utf-8")
-
-
-def _plain(value: object) -> object:
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -45,7 +45,7 @@ def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None =
             case Grid():
                 out += [block.title] if block.title else []
                 out += _table(block, screen)
-                more = and_more(0 if block.rows is None else block.frame.height - block.rows, block.noun)
+                more = and_more(block.frame.height - block.rows, block.noun)
         out += [f"{more}{ending}"] if more else []
     return out
 
@@ -83,15 +83,11 @@ def _table(grid: Grid, screen: int | None) -> list[str]:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in grid.frame.columns:
-        column = grid.column(name)
-        justify = "right" if grid.is_right(name) else "left"
-        table.add_column(column.title or name, justify=justify, overflow="fold", min_width=column.width)  # type: ignore[arg-type]
-    shown = flat(grid.frame if grid.rows is None else grid.frame.head(grid.rows))
-    forms = [(grid.column(name).form, grid.column(name).most) for name in grid.frame.columns]
-    for row in shown.iter_rows():
-        table.add_row(*(_cell(value, form)[:most] for value, (form, most) in zip(row, forms, strict=True)))
+    table, columns = Table(box=None, pad_edge=False, header_style="bold"), grid.shown()
+    for one in columns:
+        table.add_column(one.title, justify="right" if one.right else "left", overflow="fold", min_width=one.width)
+    for row in flat(grid.frame.head(grid.rows)).iter_rows():
+        table.add_row(*(_cell(value, one.form)[: one.most] for value, one in zip(row, columns, strict=True)))
     drawn = io.StringIO()
     console = Console(
         file=drawn, width=screen or 10_000, force_terminal=screen is not None, color_system="auto" if screen else None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, number
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, number, plain
 
 _INTERVALS = {
     "donors": "intervals of 95 % resample donors",
@@ -94,9 +94,8 @@ class Score(Result):
 
     def totals(self) -> dict[str, Any]:
         """Return all numbers in one object, None for those that are not known."""
-        return {
-            name: None if value is None or not math.isfinite(value) else value for name, value in self.flat().items()
-        }
+        numbers: dict[str, Any] = plain(self.flat())
+        return numbers
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield numbers with their intervals and the baseline beside them, tables and notes, profile by profile."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.labels import UNKNOWN
-from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
+from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock, plain
 from homodb.query.score import Number
 from homodb.schema.errors import OutputError
 
@@ -77,15 +77,14 @@ class Evaluation(Result):
             "seen": self.seen, "untold": self.untold,
         }  # fmt: skip
         for name, number in self.numbers.items():
-            totals[name] = _finite(number.value)
+            totals[name] = number.value
             if number.low is not None and number.high is not None:
-                totals |= {f"{name}_low": _finite(number.low), f"{name}_high": _finite(number.high)}
-        tables = {
-            "rows": self.rows, "types": self.types, "confusion": self.confusion, "calibration": self.calibration,
-            "left_out": self.left_out,
-        }  # fmt: skip
-        totals |= {name: None if table is None else _plain(table) for name, table in tables.items()}
-        return {**totals, "intervals": self.intervals, "notes": list(self.notes)}
+                totals |= {f"{name}_low": number.low, f"{name}_high": number.high}
+        for name in ("rows", "types", "confusion", "calibration", "left_out"):
+            table = getattr(self, name)
+            totals[name] = None if table is None else table.to_dicts()
+        totals |= {"intervals": self.intervals, "notes": list(self.notes)}
+        return {name: plain(value) for name, value in totals.items()}
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield cells that were left aside, the measures with their intervals, and the tables."""
@@ -209,11 +208,3 @@ def calibration(
     })  # fmt: skip
     error = float((np.abs(means[0] - means[1]) * cells[filled]).sum() / len(sure)) if len(sure) else float("nan")
     return table, error
-
-
-def _plain(table: pl.DataFrame) -> list[dict[str, Any]]:
-    return [{name: _finite(value) for name, value in row.items()} for row in table.to_dicts()]
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -307,7 +307,7 @@ def test_all_is_checked_before_the_work(tmp_path: Path, toy: homodb.Release, mon
     cells.write_text("nothing")
     for given, error, said in (
         ({"layer": "nix"}, ScoreError, "there is no layer 'nix'; the layers are: 'counts' .--layer."),
-        ({"species": ["human"]}, ScoreError, "name the files, too .--cells."),
+        ({"species": ["human"]}, ScoreError, "name the files, too$"),
         ({"cells": [tmp_path / "no.h5ad"]}, TranslationError, r"no\.h5ad: there is no such file"),
         ({"cells": [cells, cells], "species": ["human", "foo"]}, UnknownSpeciesError, "foo"),
         ({"cells": [cells, cells], "species": ["human"]}, ScoreError, "2 files and 1 species"),

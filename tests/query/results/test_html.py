@@ -76,7 +76,7 @@ def test_cells_and_bars() -> None:
     assert "<td class=n>1,234,567<td class=n>0.123457<td><td>True<td class=n></tr>" in fragment([Grid(frame)])
     shares = Grid(pl.DataFrame({"share": [7.0, None, float("nan"), 0.25]}), columns={"share": GridColumn(bar=True)})
     drawn = fragment([shares])
-    assert [drawn.count(f'style="width:{wide}"') for wide in ("100.0%", "0.0%", "25.0%")] == [1, 2, 1]
+    assert [drawn.count(f'style="width:{wide}"') for wide in ("100.0%", "0%", "25.0%")] == [1, 2, 1]
     percent = {"share": GridColumn(form=".1%", bar=True)}
     assert "<td class=n>25.0%<td>" in fragment([Grid(shares.frame, columns=percent)])
 
