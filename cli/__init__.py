@@ -43,7 +43,7 @@ def _run(interrupted: list[int]) -> int | str | None:
         if interrupted and not isinstance(error, StoppedError):
             raise
         interrupted.clear()
-        sys.stderr.write(f"homodb: {error}\n")
+        sys.stderr.write(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])]) + "\n")
         return error.exit_code
     except OSError as error:
         if error.errno != errno.ENOSPC:

@@ -7,9 +7,22 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from homodb.schema.errors import HomodbError
+
 
 class Command(TyperCommand):
     """What every command of homodb is; it knows both forms that typer's help has had."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error that concerns one of its options gets a note with the flag."""
+        try:
+            return super().invoke(ctx)
+        except HomodbError as error:
+            for parameter in self.params:
+                flag = max(parameter.opts, key=len)
+                if error.option is not None and error.option in (parameter.name, flag.lstrip("-").replace("-", "_")):
+                    error.add_note(f"({flag})")
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return ``IN...`` for what typer writes as ``{IN...}...``."""

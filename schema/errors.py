@@ -50,9 +50,22 @@ _LONGEST = 400
 
 
 class HomodbError(Exception):
-    """Root of all errors that homodb raises on purpose."""
+    """Base of all errors that homodb raises on purpose.
+
+    Parameters
+    ----------
+    message
+        The message.
+    option
+        Name of the parameter that the error concerns; None if it concerns no single parameter. The command line adds
+        the flag of that name to the message.
+    """
 
     exit_code: int = 2
+
+    def __init__(self, message: object = "", *, option: str | None = None) -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class ConfigError(HomodbError):

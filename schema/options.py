@@ -57,7 +57,7 @@ class Bounds:
         homodb.schema.errors.AnnotationError: k is -3; it must be at least 1 and at most 10,000
         """
         if value not in self:
-            raise error(f"{name} is {value}; it must be {self}")
+            raise error(f"{name} is {value}; it must be {self}", option=name)
 
 
 def whole_number(text: str) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 
 import platformdirs
 
 from homodb.schema.errors import ConfigError
-from homodb.schema.io import reason
-from homodb.schema.messages import choices_hint
+from homodb.schema.io import read_toml
+from homodb.schema.messages import choices_hint, expected
 
 #: Environment variable that names another folder for the cache.
 CACHE_VARIABLE = "HOMODB_CACHE"
@@ -41,19 +40,14 @@ def configured_catalog() -> str | None:
     Raises
     ------
     ConfigError
-        If the file cannot be read, has an unknown key, or a value of another kind.
+        If the file cannot be read, has an Unknown key, or a value of another kind.
     """
     path = configuration()
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
+    document = read_toml(path, missing_ok=True)
     for key in document:
         if key not in _KEYS:
-            raise ConfigError(f"{path}: unknown key {key!r}{choices_hint(key, _KEYS)}")
+            raise ConfigError(f"{path}: Unknown key {key!r}{choices_hint(key, _KEYS)}")
     catalog = document.get("catalog")
     if catalog is not None and not isinstance(catalog, str):
-        raise ConfigError(f"{path}: catalog is {catalog!r}, wanted text")
+        raise ConfigError(f"{path}: catalog: {expected('text', catalog)}")
     return catalog

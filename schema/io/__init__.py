@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homodb.schema.io.atomic import held_back
+from homodb.schema.io.atomic import held_back, whole_file
 from homodb.schema.io.files import (
     check_apart,
     check_ending,
@@ -14,7 +14,6 @@ from homodb.schema.io.files import (
     must_end,
     read_toml,
     reason,
-    whole_file,
 )
 
 __all__ = [

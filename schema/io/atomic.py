@@ -3,9 +3,38 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from homodb.schema.errors import OutputError
+from homodb.schema.io.files import is_device, reason
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a place to write to; when all went well, the file written there takes the place of `path`.
+
+    What was there stays as it was until then, also when the process is killed.
+
+    Raises
+    ------
+    OutputError
+        If the folder is not there, or the file cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}")
+    if is_device(path):
+        raise OutputError(f"{path}: is no regular file; name a file")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            partial = Path(folder) / path.name
+            yield partial
+            partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
 
 
 @contextmanager

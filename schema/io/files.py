@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +105,7 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
         raise OutputError("-: is no file; name one (an answer is printed where -o is left out)")
     if not output.parent.is_dir():
         raise OutputError(f"{output}: there is no folder {output.parent}")
-    if _is_device(output):
+    if is_device(output):
         raise OutputError(f"{output}: is no regular file; name a file")
     if output.is_dir() and not store:
         raise OutputError(f"{output}: is a folder; name a file")
@@ -183,8 +181,15 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     """Read a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    missing_ok
+        Whether a missing file counts as an empty one.
 
     Raises
     ------
@@ -194,6 +199,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
+        if missing_ok and isinstance(error, FileNotFoundError):
+            return {}
         raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not TOML (it is not valid UTF-8)") from error
@@ -217,31 +224,7 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be made ({reason(error)}); name another folder") from error
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a place to write to; when all went well, the file written there takes the place of `path`.
-
-    What was there stays as it was until then, also when the process is killed.
-
-    Raises
-    ------
-    OutputError
-        If the folder is not there, or the file cannot be written.
-    """
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
-    if _is_device(path):
-        raise OutputError(f"{path}: is no regular file; name a file")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            partial = Path(folder) / path.name
-            yield partial
-            partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
-
-
-def _is_device(path: Path) -> bool:
+def is_device(path: Path) -> bool:
     """Whether a path is a device, a pipe, or a name such as /dev/stdout, whose place a file must not take."""
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()

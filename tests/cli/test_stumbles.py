@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 import pytest
+import typer
 from typer.main import get_command
 
 from homodb.cli import progress
 from homodb.cli.app import app
+from homodb.cli.command import Command
+from homodb.schema.errors import OptionsError
 from tests.cli.conftest import Run, one_error
 from tests.cli.test_cli import cells as cells
 
@@ -244,7 +247,7 @@ def test_a_catalog_in_the_configuration_is_spelt_right(run: Run, tmp_path: Path)
     (tmp_path / "config" / "homodb").mkdir(parents=True)
     (tmp_path / "config" / "homodb" / "config.toml").write_text('catalogue = "releases"\n')
     if sys.platform == "linux":
-        one_error(run("releases"), "unknown key 'catalogue'; there are catalog; did you mean 'catalog'?")
+        one_error(run("releases"), "Unknown key 'catalogue'; there are catalog; did you mean 'catalog'?")
 
 
 # Closed streams, logs, help
@@ -327,3 +330,32 @@ def test_explain_says_an_id_once(run: Run, toy_folder: Path) -> None:
     assert told == "ENSG00000000001 is INS of homo_sapiens, found by stable_id"
     nameless = run("explain", "ENSG00000000017", *PAIR, "--release", toy_folder).out.splitlines()[0]
     assert nameless == "ENSG00000000017 is a gene without symbol of homo_sapiens, found by stable_id"
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        (None, "homodb: wrong"),
+        ("layer", "homodb: wrong (--layer)"),
+        ("target", "homodb: wrong (--to)"),  # the name in Python
+        ("to", "homodb: wrong (--to)"),
+        ("random_state", "homodb: wrong (--random-state)"),
+        ("groupby", "homodb: wrong"),  # Python's alone
+    ],
+)
+def test_the_flag_of_the_option_that_an_error_concerns(
+    run: Run, monkeypatch: pytest.MonkeyPatch, option: str | None, line: str
+) -> None:
+    app = typer.Typer()
+
+    @app.command(cls=Command)
+    def stumble(
+        target: Annotated[str, typer.Option("-t", "--to")] = "",
+        layer: Annotated[str, typer.Option("--layer")] = "",
+        seed: Annotated[str, typer.Option("--random-state")] = "",
+    ) -> None:
+        raise OptionsError("wrong", option=option)
+
+    monkeypatch.setattr("homodb.cli.app.app", app)
+    ran = run()
+    assert (ran.code, ran.out, ran.err) == (2, "", f"{line}\n")
