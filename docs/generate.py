@@ -154,16 +154,15 @@ def api_page() -> str:
         _NOTE,
         "# Python\n",
         "Everything public is `homodb.NAME`, loaded when it is first used: `import homodb` takes a moment, whatever is "
-        "installed. Errors are subclasses of `homodb.HomodbError`: [what they mean](troubleshoot.md).\n",
+        "installed. Errors stand in `homodb.errors`, `HomodbError` at their root: [what they mean](troubleshoot.md).\n",
     ]
     for title, names in _API.items():
         parts.append(f"## {title}\n")
         for name in names:
-            where = homodb._WHERE.get(name)
-            path = f"{where}.{name}" if where else "homodb.query.api.open"
+            path = f"{getattr(homodb, name).__module__}.{name}"
             options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 3}
             parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
-    left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__"}
+    left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__", "errors"}
     if left:
         raise SystemExit(f"docs/generate.py: _API has no place for {', '.join(sorted(left))}")
     return "\n".join(parts)

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("cli", "etl", "query", "schema")
-FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/py.typed"}
+FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/errors.py", "homodb/py.typed"}
 
 
 def _tracked(*paths: str) -> set[str]:
@@ -75,17 +75,43 @@ def test_constraints_pin_every_direct_dependency() -> None:
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
 
 
-def test_stub_of_the_face_names_what_the_face_gives() -> None:
+def test_the_face_has_what_its_stub_names() -> None:
     import ast
 
     import homodb
 
     stub = ast.parse((ROOT / "src" / "homodb" / "__init__.pyi").read_text())
     named = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert named | {"__version__"} == set(homodb.__all__)
     lacking = {"OrthologyLayer"} if importlib.util.find_spec("torch") is None else set[str]()
-    for name in set(homodb.__all__) - lacking:
+    assert (named | {"__version__"}) - lacking == set(homodb.__all__)
+    for name in homodb.__all__:
         assert getattr(homodb, name) is not None
+
+
+_LOOK = """
+import importlib.util, inspect, pydoc, sys
+real = importlib.util.find_spec
+if {hide}:
+    importlib.util.find_spec = lambda name, package=None: None if name == "torch" else real(name, package)
+import homodb
+has_torch = real("torch") is not None and not {hide}
+assert ("OrthologyLayer" in dir(homodb)) == hasattr(homodb, "OrthologyLayer") == has_torch
+assert not hasattr(homodb, "no_such_name")
+names = dict(inspect.getmembers(homodb))
+assert set(homodb.__all__) <= set(names), set(homodb.__all__) - set(names)
+assert "translate" in pydoc.render_doc(homodb)
+scope = {{}}
+exec("from homodb import *", scope)
+assert scope["translate"] is homodb.translate and scope["errors"].HomodbError is homodb.HomodbError
+from homodb.errors import CountsError
+assert "torch" not in sys.modules or not {hide}
+"""
+
+
+@pytest.mark.parametrize("hide", [False, True])
+def test_looking_around_in_the_face_works_with_and_without_torch(hide: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", _LOOK.format(hide=hide)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_large_file_and_no_file_of_the_real_data() -> None:

@@ -16,56 +16,22 @@ Everything public is here, loaded when it is first used:
 - :class:`OrthologyLayer`: a layer for PyTorch, from one species' genes to another's;
 - :func:`inspect`: what the gene names of an AnnData are;
 - :func:`download`, :func:`verify`: a release into the cache, and whether it is still what it was;
-- :class:`Release`, :class:`Strategy`, and the errors, :class:`HomodbError` at their root.
+- :class:`Release`, :class:`Strategy`, and :mod:`homodb.errors`, :class:`HomodbError` at their root.
 """
 
-import importlib
+from homodb.schema.lazy import attach_stub
 
-_WHERE = {
-    "Annotation": "homodb.query.annotate.result",
-    "Evaluation": "homodb.query.annotate.evaluate.result",
-    "Comparison": "homodb.query.compare.result",
-    "EvidenceClass": "homodb.schema.enums",
-    "Explanation": "homodb.query.genes.explain",
-    "HomodbError": "homodb.schema.errors",
-    "Inspection": "homodb.query.inspect.inspect",
-    "JoinReport": "homodb.query.join.report",
-    "Markers": "homodb.query.markers.result",
-    "OrthologyLayer": "homodb.query.annotate.tron.layer",
-    "Release": "homodb.query.api",
-    "Score": "homodb.query.score.result",
-    "Species": "homodb.schema.species",
-    "Strategy": "homodb.schema.enums",
-    "TranslationReport": "homodb.query.translate.report",
-    "compare": "homodb.query.compare.compare",
-    "annotate": "homodb.query.annotate.annotate",
-    "annotate_with_report": "homodb.query.annotate.annotate",
-    "download": "homodb.query.release.download",
-    "evaluate": "homodb.query.annotate.evaluate.evaluate",
-    "inspect": "homodb.query.inspect.inspect",
-    "integrate": "homodb.query.integrate.integrate",
-    "join": "homodb.query.join.join",
-    "join_with_report": "homodb.query.join.join",
-    "markers": "homodb.query.markers.markers",
-    "report": "homodb.query.report.report",
-    "score": "homodb.query.score.score",
-    "translate": "homodb.query.translate.translate",
-    "translate_genes": "homodb.query.gene_lists.translate",
-    "translate_with_report": "homodb.query.translate.translate",
-    "verify": "homodb.schema.verify",
-}
+_load, _names, _listed = attach_stub(__name__, __file__, needs={"OrthologyLayer": "torch"})
 
-__all__ = [*_WHERE, "__version__", "open"]
+__all__ = [*_listed, "__version__"]
 
 
 def __getattr__(name):
-    if name == "open":
-        return importlib.import_module("homodb.query.api").open
     if name == "__version__":
-        return importlib.import_module("importlib.metadata").version("homodb")
-    if name in _WHERE:
-        return getattr(importlib.import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'homodb' has no attribute {name!r}")
+        from importlib.metadata import version
+
+        return version("homodb")
+    return _load(name)
 
 
 def __dir__():

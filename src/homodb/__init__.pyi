@@ -31,40 +31,6 @@ from homodb.schema.errors import HomodbError as HomodbError
 from homodb.schema.species import Species as Species
 from homodb.schema.verify import verify as verify
 
-__version__: str
+from . import errors as errors
 
-__all__ = [
-    "Annotation",
-    "Comparison",
-    "Evaluation",
-    "EvidenceClass",
-    "Explanation",
-    "HomodbError",
-    "Inspection",
-    "JoinReport",
-    "Markers",
-    "OrthologyLayer",
-    "Release",
-    "Score",
-    "Species",
-    "Strategy",
-    "TranslationReport",
-    "__version__",
-    "annotate",
-    "annotate_with_report",
-    "compare",
-    "download",
-    "evaluate",
-    "inspect",
-    "integrate",
-    "join",
-    "join_with_report",
-    "markers",
-    "open",
-    "report",
-    "score",
-    "translate",
-    "translate_genes",
-    "translate_with_report",
-    "verify",
-]
+__version__: str

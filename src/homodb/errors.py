@@ -1,0 +1,3 @@
+"""Errors that homodb raises, :class:`HomodbError` at their root."""
+
+from homodb.schema.errors import *  # noqa: F403
