@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TESTS  := $(BIN)/python -m pytest -n 2 --dist worksteal
+# Many tests start a Python of their own: it is to find the code compiled.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all demo test coverage check docs format kills faults fuzz clean bench help
+.PHONY: all demo test test-all coverage check docs format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -19,11 +22,14 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)   ## everything on simulated species, from nothing to a report; under three minutes once installed
 	$(BIN)/homodb demo -o demo
 
-test: $(STAMP)   ## all tests; those on real data run where ../shared/data lies beside the checkout
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(STAMP)   ## the quick tests, in three minutes: all but those marked slow
+	$(TESTS) -m "not slow"
+
+test-all: $(STAMP) ## all tests, in eight; those on real data run where ../shared/data lies beside the checkout
+	$(TESTS)
 
 coverage: $(STAMP) ## all tests, and which lines they leave out in their own processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(TESTS) --cov --cov-report=term
 
 check: $(STAMP)  ## lint, format, types, import rules, docs
 	$(BIN)/ruff check .

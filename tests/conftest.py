@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +15,7 @@ from hypothesis import settings
 
 import homodb
 from homodb.etl import Contents, ReleaseConfig, build_release, write_index, write_release
+from homodb.schema.locks import waited
 from homodb.schema.vectors import FOLDER, GeneVectors, index_file, vectors_file, write_vectors
 
 #: A property that takes long on a loaded machine has not failed: nothing here is judged by the clock.
@@ -25,16 +28,38 @@ SHARED = ROOT.parent / "shared" / "data"
 Vectors = Mapping[tuple[str, str], Mapping[str, GeneVectors]]
 
 
+class Once(Protocol):
+    def __call__(self, name: str, make: Callable[[Path], object]) -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Fills a folder once in a run: the worker that needs it first does, the others wait. Tests do not change it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "once"
+    shared.mkdir(exist_ok=True)
+
+    def filled(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with waited(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return filled
+
+
 @pytest.fixture(scope="session")
 def toy_config() -> Path:
     return ROOT / "tests" / "toy" / "release.toml"
 
 
 @pytest.fixture(scope="session")
-def toy_folder(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> Path:
-    folder = tmp_path_factory.mktemp("toy") / "release"
-    build_release(toy_config, folder)
-    return folder
+def toy_folder(once: Once, toy_config: Path) -> Path:
+    return once("toy", lambda folder: build_release(toy_config, folder / "release")) / "release"
 
 
 @pytest.fixture
@@ -52,10 +77,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_folder(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
-    folder = tmp_path_factory.mktemp("real") / "release"
-    build_release(shared_data / "pllm" / "release.toml", folder)
-    return folder
+def real_folder(once: Once, shared_data: Path) -> Path:
+    config = shared_data / "pllm" / "release.toml"
+    return once("real", lambda folder: build_release(config, folder / "release")) / "release"
 
 
 @pytest.fixture
@@ -126,9 +150,7 @@ def coding(toy_folder: Path) -> Mapping[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def vectors_folder(
-    tmp_path_factory: pytest.TempPathFactory, release_with: ReleaseWith, coding: Mapping[str, np.ndarray]
-) -> Path:
+def vectors_folder(once: Once, release_with: ReleaseWith, coding: Mapping[str, np.ndarray]) -> Path:
     """The toy release with made-up vectors: of all three species by ``kmer-mean``, of two by ``kmer-max``."""
     rng = np.random.default_rng(4)
 
@@ -139,4 +161,4 @@ def vectors_folder(
     by_mean = {species: made(species, 24) for species in coding}
     by_max = {species: made(species, 24) for species in ("homo_sapiens", "mus_musculus")}
     vectors = {("kmer", "mean"): by_mean, ("kmer", "max"): by_max}
-    return release_with(tmp_path_factory.mktemp("vectors") / "release", vectors)
+    return once("vectors", lambda folder: release_with(folder / "release", vectors)) / "release"

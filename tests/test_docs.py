@@ -8,8 +8,6 @@ import importlib.util
 import os
 import pkgutil
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +19,7 @@ import homodb
 from homodb.cli.app import app
 from homodb.schema.enums import EvidenceClass, Strategy
 from tests.blocks import WIDTH, console_blocks, shown
+from tests.console import typed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -121,18 +120,14 @@ def test_old_addresses_lead_to_sections(tmp_path: Path) -> None:
 def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) -> None:
     for cells in (shared_data / "cells").glob("*.h5ad"):
         (tmp_path / cells.name).symlink_to(cells)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     blocks = console_blocks((ROOT / "README.md").read_text())
     assert len(blocks) >= 8
     for command, output in blocks:
         assert command.startswith("homodb ")
-        typed = command.replace("release.toml", str(shared_data / "pllm" / "release.toml"))
-        done = subprocess.run(
-            ["bash", "-c", typed], cwd=tmp_path, capture_output=True, text=True, check=False,
-            env=os.environ | {"PATH": path},
-        )  # fmt: skip
-        assert not done.returncode, done.stderr
-        assert shown(done.stdout) == shown(output), command
+        with_data = command.replace("release.toml", str(shared_data / "pllm" / "release.toml"))
+        ran = typed(with_data, tmp_path, dict(os.environ))
+        assert not ran.code, ran.err
+        assert shown(ran.out) == shown(output), command
 
 
 def test_glossary_has_every_name_that_is_stored() -> None:

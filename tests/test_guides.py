@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 import homodb
 from tests.blocks import console_blocks, section, shown
+from tests.console import typed
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: Sections with simulated cells in pages that otherwise have real ones: they go on from the five-minute start.
@@ -54,22 +55,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(command: str, folder: Path, release: Path | None, *, refused: bool = False) -> str:
     """Run a command as it stands on a page; give what it prints, or, where the page shows a refusal, that line."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOMODB_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = kept | {"PATH": path, "HOMODB_CACHE": str(folder / "cache")}
+    environment = kept | {"HOMODB_CACHE": str(folder / "cache")}
     environment |= {"HOMODB_RELEASE": str(release)} if release else {}
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = typed(command, folder, environment)
     if refused:
-        assert done.returncode == 2 and not done.stdout, done.stdout
-        return done.stderr
-    assert done.returncode in (0, 141), done.stderr  # 141: head had read enough
-    return done.stdout
+        assert ran.code == 2 and not ran.out, ran.out
+        return ran.err
+    assert ran.code == 0, ran.err
+    return ran.out
 
 
 def go_through(text: str, folder: Path, release: Path | None = None) -> None:

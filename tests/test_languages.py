@@ -33,7 +33,7 @@ def test_the_pages_show_something() -> None:
 
 @pytest.mark.parametrize("number", range(len(R)))
 def test_r_prints_what_is_shown(number: int, beside: Path) -> None:
-    code, shown = R[number]
+    code, printed = R[number]
     if shutil.which("Rscript") is None:
         pytest.skip("R is not installed")
     package = re.match(r"library\((\w+)\)", code)
@@ -49,19 +49,19 @@ def test_r_prints_what_is_shown(number: int, beside: Path) -> None:
         ["Rscript", "-e", code], cwd=beside, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert _lines(done.stdout) == _lines(shown)
+    assert _lines(done.stdout) == _lines(printed)
 
 
 @pytest.mark.parametrize("number", range(len(SHELL)))
 def test_duckdb_prints_what_is_shown(number: int, beside: Path) -> None:
-    command, shown = SHELL[number]
+    command, printed = SHELL[number]
     duckdb_command = shutil.which("duckdb", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if duckdb_command is None:
         pytest.skip("DuckDB's command line is not installed")
     words = shlex.split(command)
     assert words[0] == "duckdb"
     done = subprocess.run([duckdb_command, *words[1:]], cwd=beside, capture_output=True, text=True, check=True)
-    assert _lines(done.stdout) == _lines(shown)
+    assert _lines(done.stdout) == _lines(printed)
 
 
 def _lines(text: str) -> list[str]:

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from homodb.cli import main
-
-
-class Ran(NamedTuple):
-    """What a command ended with and wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def raw(self) -> bytes:
-        return self.out.encode("utf-8", "surrogateescape")
-
+from tests.console import Ran, homodb
 
 Run = Callable[..., Ran]
 
@@ -39,20 +25,13 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(bare: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+def run(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run homodb in this process; names and values are added to the environment."""
 
     def homodb_(*words: object, **environment: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["homodb", *map(str, words)])
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-        caught = capsysbinary.readouterr()
-        return Ran(code, caught.out.decode("utf-8", "surrogateescape"), caught.err.decode())
+        return homodb([str(word) for word in words], Path.cwd(), dict(os.environ))
 
     return homodb_
 

@@ -12,6 +12,7 @@ import pytest
 import homodb
 from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
+from tests.conftest import Once
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,12 @@ class Clade:
 
 
 @pytest.fixture(scope="session")
-def clade_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clade")
-    summary = simulate(folder / "sim", Settings(species=2, genes=120, cells=160, cell_types=4, seed=5))
-    build_release(summary.config, folder / "release")
-    return folder
+def clade_folder(once: Once) -> Path:
+    def make(folder: Path) -> None:
+        summary = simulate(folder / "sim", Settings(species=2, genes=120, cells=160, cell_types=4, seed=5))
+        build_release(summary.config, folder / "release")
+
+    return once("annotated clade", make)
 
 
 @pytest.fixture(scope="session")

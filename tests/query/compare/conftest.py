@@ -9,6 +9,7 @@ import pytest
 
 from homodb.etl import build_release
 from homodb.etl.simulate import Settings, simulate
+from tests.conftest import Once
 
 #: Settings of integration that a hundred cells allow.
 SMALL = {
@@ -22,9 +23,10 @@ class Clade(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def clade(tmp_path_factory: pytest.TempPathFactory) -> Clade:
-    folder = tmp_path_factory.mktemp("clade")
-    settings = Settings(species=2, genes=120, cells=120, seed=3, cell_types=4)
-    simulate(folder / "sim", settings)
-    build_release(folder / "sim" / "release.toml", folder / "release")
+def clade(once: Once) -> Clade:
+    def make(folder: Path) -> None:
+        summary = simulate(folder / "sim", Settings(species=2, genes=120, cells=120, seed=3, cell_types=4))
+        build_release(summary.config, folder / "release")
+
+    folder = once("compared clade", make)
     return Clade(folder / "release", sorted((folder / "sim" / "cells").glob("*.h5ad")))
