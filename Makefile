@@ -1,5 +1,7 @@
 # Each target starts from a bare checkout with Python and pip: .venv is made when it is missing.
 PYTHON ?= python3
+# Python 3.13: pyenv's where it has one, else the one on the path.
+PYTHON_NEWEST ?= $(or $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python)),python3.13)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
@@ -7,7 +9,7 @@ TESTS  := $(BIN)/python -m pytest -n 2 --dist worksteal
 # Many tests start a Python of their own: it is to find the code compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all demo test test-all coverage check docs format kills faults fuzz clean bench help
+.PHONY: all demo test test-all test-newest coverage check docs format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -28,14 +30,24 @@ test: $(STAMP)   ## the quick tests, in three minutes: all but those marked slow
 test-all: $(STAMP) ## all tests, in eight; those on real data run where ../shared/data lies beside the checkout
 	$(TESTS)
 
+test-newest: .venv-newest/.installed ## the quick tests with the newest versions on Python 3.13, without torch
+	.venv-newest/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+.venv-newest/.installed: pyproject.toml constraints-newest.txt
+	test -x .venv-newest/bin/python || $(PYTHON_NEWEST) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-newest.txt --group test -e ".[cells,scale]"
+	touch $@
+
 coverage: $(STAMP) ## all tests, and which lines they leave out in their own processes
 	$(TESTS) --cov --cov-report=term
 
-check: $(STAMP)  ## lint, format, types, import rules, docs
+check: $(STAMP)  ## lint, format, types, import rules, size of the house, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python benchmarks/house.py
 	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_packaging.py
 	$(MAKE) docs
 
@@ -70,4 +82,4 @@ bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/integrate.py
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) demo dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-newest demo dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
