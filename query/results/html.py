@@ -1,4 +1,4 @@
-"""Answers as HTML: a page that needs no other file, or a part of a notebook."""
+"""Render answers as HTML pages and notebook fragments."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _NOTEBOOK_ROWS = 50
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table as the template needs it.
+    """Table for the template.
 
     Parameters
     ----------
     titles
-        Titles of its columns.
+        Titles of the columns.
     rows
-        Per cell: text, whether it is a number, and the length of its bar (None without one).
+        Text of each cell, whether it is a number, and the length of its bar (None without one).
     count
-        How many rows there are.
+        Number of rows.
     more
-        How many of them are not shown.
+        Number of hidden rows.
     """
 
     titles: list[str]
@@ -45,18 +45,18 @@ class Sheet:
 
 
 def page(blocks: Iterable[ResultBlock]) -> str:
-    """Return a page that needs no other file.
+    """Return a self-contained page.
 
     Parameters
     ----------
     blocks
-        Parts of an answer; the first heading is the title of the page.
+        Parts of an answer; the first heading becomes the title of the page.
     """
     return _render(blocks, whole=True)
 
 
 def fragment(blocks: Iterable[ResultBlock]) -> str:
-    """Return an element for a notebook; long tables are cut.
+    """Return an element for a notebook, with long tables cut.
 
     Parameters
     ----------
@@ -67,12 +67,14 @@ def fragment(blocks: Iterable[ResultBlock]) -> str:
 
 
 def inline(svg: str, name: str) -> str:
-    """Return an SVG document as an element of a page: no prologue, no size of its own, no unused IDs.
+    """Return an SVG document as an element of a page.
+
+    It has no prologue, no size of its own and no unused IDs.
 
     Parameters
     ----------
     svg
-        As :func:`homodb.query.results.figures.to_svg` returns it.
+        Result of :func:`homodb.query.results.figures.to_svg`.
     name
         Text for screen readers.
     """
@@ -101,7 +103,10 @@ def _render(blocks: Iterable[ResultBlock], *, whole: bool) -> str:
 
 
 def _inline(drawing: Drawing) -> Markup:
-    """Mark a drawing as safe: matplotlib escapes the texts in it. Nothing else is marked so."""
+    """Mark a drawing as safe, since matplotlib escapes its texts.
+
+    Nothing else is marked so.
+    """
     from markupsafe import Markup
 
     return Markup(inline(drawing.svg, drawing.caption))  # noqa: S704
@@ -126,9 +131,9 @@ def _sheet(grid: Grid, whole: bool) -> Sheet:
 
 
 def _cell(value: Any, column: GridColumn, right: bool) -> tuple[str, bool, str | None]:
-    known = value is not None and not (isinstance(value, float) and math.isnan(value))
-    text = str(value) if known else ""
-    if known and isinstance(value, int | float) and not isinstance(value, bool):
+    is_known = value is not None and not (isinstance(value, float) and math.isnan(value))
+    text = str(value) if is_known else ""
+    if is_known and isinstance(value, int | float) and not isinstance(value, bool):
         text = format(value, column.form or (".6g" if isinstance(value, float) else ","))
-    bar = f"{min(max(value, 0.0), 1.0) if known else 0.0:.1%}" if column.bar else None
+    bar = f"{min(max(value, 0.0), 1.0) if is_known else 0.0:.1%}" if column.bar else None
     return text, right, bar

@@ -1,4 +1,4 @@
-"""Answers as blocks: lines, tables, notes and drawings, from which text, HTML and JSON are made."""
+"""Represent answers as blocks, for text, HTML and JSON."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _REPORT_FORMATS = (".tsv", ".json", ".html")
 
 @dataclass(frozen=True, kw_only=True)
 class ResultBlock(ABC):
-    """A part of an answer.
+    """Part of an answer.
 
     Parameters
     ----------
     in_text, in_page
-        Whether it appears in the text and in the HTML.
+        Whether it appears in the text and in HTML.
     """
 
     kind: ClassVar[str]
@@ -39,12 +39,12 @@ class ResultBlock(ABC):
 
 @dataclass(frozen=True)
 class Heading(ResultBlock):
-    """A heading, in HTML only.
+    """Heading, in HTML only.
 
     Parameters
     ----------
     text
-        The heading.
+        Text of the heading.
     level
         1 to 3.
     """
@@ -63,11 +63,11 @@ class Lines(ResultBlock):
     texts
         The lines.
     more
-        Line that says what was left out, such as :func:`and_more` returns; a hint may follow it.
+        Line that counts hidden parts, as from :func:`and_more`; a hint may follow it.
     apart
-        Whether an empty line stands before them in the text.
+        Whether an empty line precedes them in the text.
     warning
-        Whether HTML shows them in a box.
+        Whether HTML puts them into a box.
     """
 
     kind = "lines"
@@ -79,12 +79,12 @@ class Lines(ResultBlock):
 
 @dataclass(frozen=True)
 class Note(ResultBlock):
-    """A note that a reader should not miss.
+    """Note that readers should not miss.
 
     Parameters
     ----------
     text
-        The note.
+        Text of the note.
     """
 
     kind = "note"
@@ -93,7 +93,7 @@ class Note(ResultBlock):
 
 @dataclass(frozen=True)
 class Bullets(ResultBlock):
-    """A list, which the text writes into one line.
+    """List, on one line in the text.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Bullets(ResultBlock):
     title
         Title of the list.
     most
-        Number of items that the text shows; None shows all.
+        Number of items in the text; None shows all.
     """
 
     kind = "bullets"
@@ -113,18 +113,18 @@ class Bullets(ResultBlock):
 
 @dataclass(frozen=True)
 class GridColumn:
-    """How a column of a grid is shown.
+    """Format of a column of a grid.
 
     Parameters
     ----------
     title
         Title of the column; by default its name.
     form
-        Format of its numbers, as :func:`format` takes it.
+        Format of its numbers, as for :func:`format`.
     width
-        Least width in the text.
+        Minimal width in the text.
     most
-        Number of characters after which the text cuts a value; None never cuts.
+        Maximal number of characters of a value in the text; None never cuts.
     right
         Whether it is aligned to the right; by default numbers are.
     bar
@@ -141,22 +141,22 @@ class GridColumn:
 
 @dataclass(frozen=True)
 class Grid(ResultBlock):
-    """A table.
+    """Table.
 
     Parameters
     ----------
     frame
-        The table.
+        Content of the table.
     title
-        Title of the table; HTML leaves out a colon at its end.
+        Title of the table; HTML drops a final colon.
     columns
-        How columns are shown, by name; the others are shown by their type.
+        Formats of columns by name; others follow from their type.
     rows
-        Number of rows that the text shows; None shows all.
+        Number of rows in the text; None shows all.
     noun
-        What a row is, in the singular.
+        Noun for a row, in the singular.
     folded
-        Whether HTML shows the table only after a click.
+        Whether HTML hides the table until a click.
     """
 
     kind = "grid"
@@ -168,7 +168,7 @@ class Grid(ResultBlock):
     folded: bool = False
 
     def column(self, name: str) -> GridColumn:
-        """Return how a column is shown."""
+        """Return the format of a column."""
         return self.columns.get(name) or GridColumn()
 
     def is_right(self, name: str) -> bool:
@@ -179,14 +179,14 @@ class Grid(ResultBlock):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing with its caption.
+    """Drawing with its caption.
 
     Parameters
     ----------
     svg
-        SVG document, as :mod:`homodb.query.results.figures` makes it.
+        SVG document from :mod:`homodb.query.results.figures`.
     caption
-        What the drawing shows.
+        Description of the drawing.
     name
         Name of its file, without suffix.
     """
@@ -203,7 +203,7 @@ class Drawings(ResultBlock):
     Parameters
     ----------
     drawings
-        The drawings.
+        Drawings in order.
     even
         Whether all have the same width.
     """
@@ -214,18 +214,21 @@ class Drawings(ResultBlock):
 
 
 class Result(ABC):
-    """An answer that is shown as text, HTML or JSON."""
+    """Answer that can be shown as text, HTML or JSON."""
 
     @abstractmethod
     def blocks(self) -> Iterable[ResultBlock]:
-        """Return the parts of the answer, in order; the first is its title."""
+        """Return the parts of the answer in order, beginning with its title."""
 
     @abstractmethod
     def totals(self) -> dict[str, Any]:
         """Return the answer as plain values, without its longest tables."""
 
     def frames(self) -> Mapping[str, pl.DataFrame]:
-        """Return the tables that the totals leave out; ``genes``, where there is one, has a row per gene."""
+        """Return the tables that the totals leave out.
+
+        ``genes``, if present, has a row per gene.
+        """
         return {}
 
     def to_json(self, indent: int | None = None) -> str:
@@ -240,7 +243,7 @@ class Result(ABC):
         return json_text({**self.totals(), **frames}, indent)
 
     def to_html(self) -> str:
-        """Return a page that needs no other file."""
+        """Return a self-contained page."""
         from homodb.query.results.html import page
 
         return page(self.blocks())
@@ -261,7 +264,7 @@ class Result(ABC):
 
 
 def and_more(left: int, noun: str = "") -> str:
-    """Return the line that counts what is not shown; empty where all is shown.
+    """Return the line that counts hidden items; empty without any.
 
     Examples
     --------
@@ -274,7 +277,9 @@ def and_more(left: int, noun: str = "") -> str:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON: null for NaN and infinities, text for what JSON has no form for.
+    """Format a value as JSON.
+
+    NaN and infinities become null, and other types without a JSON form become text.
 
     Examples
     --------
@@ -306,14 +311,14 @@ def check_report(path: Path, *others: Path) -> None:
 
 
 def write_report(result: Result, path: Path) -> None:
-    """Write an answer to a file that appears whole or not at all.
+    """Write an answer to a file, whole or not at all.
 
     Parameters
     ----------
     result
-        An answer with a row per gene.
+        Answer with a row per gene.
     path
-        ``.tsv``: a row per gene; ``.json``: everything; ``.html``: a page that needs no other file.
+        ``.tsv``: a row per gene; ``.json``: everything; ``.html``: a self-contained page.
 
     Raises
     ------
