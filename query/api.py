@@ -1,4 +1,4 @@
-"""Open a release and ask it questions: the public :class:`Release`."""
+"""Open a release and query it: the public :class:`Release`."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def open(release: str | Path | None = None, *, memory: float = MEMORY) -> Releas
     Parameters
     ----------
     release
-        Folder of a release, its ``.duckdb`` file, or the name of one in the cache; None takes what the
-        environment variable ``HOMODB_RELEASE`` says, else the newest in the cache.
+        Folder of a release, its ``.duckdb`` file, or the name of one in the cache; None takes the environment
+        variable ``HOMODB_RELEASE``, else the newest in the cache.
     memory
-        Gigabytes that questions to it may take. In one process a release is open with one such limit at a time.
+        Memory limit of queries in gigabytes. In one process a release is open with one such limit at a time.
 
     Raises
     ------
     ReleaseError
-        If none is given and the cache has none, or what is given is not a release.
+        If no release is given and the cache has none, or `release` is not one.
     NewerSchemaError
-        If it was written under a newer schema.
+        If it has a newer schema.
     QueryError
-        If the memory is no amount that can be allowed.
+        If `memory` is out of bounds.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def open(release: str | Path | None = None, *, memory: float = MEMORY) -> Releas
 
 
 class Release(ReleaseFile):
-    """An open release, and the questions that it answers."""
+    """Open release with methods for genes and their partners."""
 
     def orthologs(
         self,
@@ -68,7 +68,7 @@ class Release(ReleaseFile):
         return _genes.joint_table(self, species, strategy=strategy, via=via)
 
     def explain(self, gene: str, *, source: str | int | Species, target: str | int | Species) -> Explanation:
-        """Tell the whole story of one gene; see :func:`homodb.query.genes.explain`."""
+        """Explain one gene; see :func:`homodb.query.genes.explain`."""
         return _genes.explain(self, gene, source=source, target=target)
 
     def neighbors(

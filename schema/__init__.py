@@ -1,1 +1,1 @@
-"""The tables of a release, and what all floors share: species, errors, manifest, connections."""
+"""Define what all floors share: tables, species, errors, manifests."""

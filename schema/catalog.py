@@ -25,7 +25,9 @@ NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,99}")
 
 
 def is_name(name: str) -> bool:
-    """Return whether a release can have this name: every system accepts it for a folder beside the catalog.
+    """Return whether a release can have this name.
+
+    Every system accepts such a name for a folder beside the catalog.
 
     Examples
     --------
@@ -42,7 +44,7 @@ def _check_name(name: str) -> str:
 
 
 def _check_printable(text: str) -> str:
-    """Refuse what a terminal would obey, since entries are printed."""
+    """Refuse control characters, since entries are printed on terminals."""
     if not text.isprintable():
         raise ValueError(f"{text!r} has characters that cannot be printed.")
     return text
@@ -87,7 +89,9 @@ class Entry(FrozenModel):
 
     @classmethod
     def of(cls, manifest: Manifest, sha256: str, size: int) -> Self:
-        """Return the entry of a release; its texts are put on one line.
+        """Return the entry of a release.
+
+        Its texts are put on one line.
 
         Parameters
         ----------
@@ -113,7 +117,7 @@ class Entry(FrozenModel):
 
 
 class Catalog(FrozenModel):
-    """The releases of a catalog, in its order."""
+    """Releases of a catalog, in its order."""
 
     model_config = ConfigDict(extra="ignore")
     error: ClassVar[type[HomodbError]] = CatalogError
@@ -133,7 +137,7 @@ class Catalog(FrozenModel):
         Raises
         ------
         CatalogError
-            If the catalog has none of that name.
+            If the catalog has no release of this name.
         """
         for entry in self.releases:
             if entry.name == name:
@@ -142,11 +146,14 @@ class Catalog(FrozenModel):
         raise CatalogError(f"{where}: has no release {name!r} (it has {names})")
 
     def newest_first(self) -> list[Entry]:
-        """Return the entries by time of their build, the newest first."""
+        """Return the entries, newest build first."""
         return sorted(self.releases, key=lambda entry: (entry.created, entry.name), reverse=True)
 
     def with_entry(self, entry: Entry) -> Catalog:
-        """Return the catalog with an entry added, or in place of one of the same name, sorted by name."""
+        """Return the catalog with an entry added, sorted by name.
+
+        An entry of the same name is replaced.
+        """
         others = [one for one in self.releases if one.name != entry.name]
         return Catalog(releases=tuple(sorted((*others, entry), key=lambda one: one.name)))
 

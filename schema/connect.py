@@ -1,4 +1,6 @@
-"""Connections to release files, and the schema that is declared in ``schema/sql``.
+"""Open release files, and create them from the DDL in ``schema/sql``.
+
+The DDL is the only declaration of a table: Arrow schemas that loaders check against come from running it in memory.
 
 The DDL is the only declaration of a table: Arrow schemas that loaders check against come from running
 it in memory.
@@ -37,26 +39,29 @@ _CHECK = re.compile(r"^-- check (?P<name>\w+): (?P<says>.+)\n(?P<sql>(?:(?!^-- c
 
 @cache
 def ddl() -> tuple[tuple[int, str], ...]:
-    """Return the numbered DDL files, in order, each with its number."""
+    """List the numbered DDL files in order, each with its number."""
     folder = resources.files("homodb.schema") / "sql"
     files = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{3}_\w+\.sql", entry.name))
     return tuple((int(name[:3]), (folder / name).read_text("utf-8")) for name in files)
 
 
 def schema_version() -> int:
-    """Return the number of the newest schema file that this homodb knows."""
+    """Return the number of the newest schema file in this homodb."""
     return ddl()[-1][0]
 
 
 @cache
 def checks() -> tuple[tuple[str, str, str], ...]:
-    """Return the invariants of a release as (name, what it says, SQL that returns no row)."""
+    """Return the invariants of a release.
+
+    Each is a name, its meaning, and SQL that returns no row.
+    """
     text = (resources.files("homodb.schema") / "sql" / "checks.sql").read_text("utf-8")
     return tuple((found["name"], found["says"], found["sql"].strip().rstrip(";")) for found in _CHECK.finditer(text))
 
 
 def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Run every invariant on a release and describe those that do not hold.
+    """Check every invariant of a release, and describe broken ones.
 
     Parameters
     ----------
@@ -103,7 +108,9 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Return the Arrow schema of a table, derived from the DDL; NOT NULL columns are not nullable.
+    """Return the Arrow schema of a table, derived from the DDL.
+
+    NOT NULL columns are not nullable.
 
     Examples
     --------
@@ -115,7 +122,7 @@ def arrow_schema(table: str) -> pa.Schema:
 
 @cache
 def _arrow_schemas() -> dict[str, pa.Schema]:
-    """Run the DDL in memory, once, and look at what came of it."""
+    """Run the DDL once in memory, and return the schema of each table."""
     with duckdb.connect() as connection:
         for _, sql in ddl():
             connection.execute(sql)
@@ -134,19 +141,21 @@ def _arrow_schemas() -> dict[str, pa.Schema]:
 
 
 def tables() -> tuple[str, ...]:
-    """Return the names of the tables, in the order of their declaration."""
+    """Return the names of the tables, in order of declaration."""
     return tuple(re.findall(r"^CREATE TABLE (\w+)", "\n".join(sql for _, sql in ddl()), re.MULTILINE))
 
 
 def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnection:
-    """Open a release file, read-only and shut off from files, network, extensions and settings.
+    """Open a release file, read-only and isolated.
+
+    The connection has no access to files, network, extensions and settings.
 
     Parameters
     ----------
     path
         The ``.duckdb`` file of a release.
     memory
-        Gigabytes that queries may take; None leaves it to DuckDB (most of what the machine has).
+        Memory limit of queries in gigabytes; None keeps DuckDB's default (most of the machine's memory).
 
     Raises
     ------
@@ -190,7 +199,10 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a file begins as DuckDB's do; one that cannot be read may."""
+    """Return whether a file begins like a DuckDB file.
+
+    True for a file that cannot be read.
+    """
     try:
         with path.open("rb") as stream:
             return stream.read(12)[8:] == b"DUCK"
@@ -206,6 +218,6 @@ def _version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     except duckdb.Error as error:
         raise BrokenReleaseError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
     if len(rows) != 1 or not isinstance(rows[0][0], int):
-        seen = f"{len(rows)} rows" if len(rows) != 1 else f"schema version {rows[0][0]!r}"
-        raise BrokenReleaseError(f"{path}: table release has {seen}, wanted one row with the number of its schema")
+        content = f"{len(rows)} rows" if len(rows) != 1 else f"schema version {rows[0][0]!r}"
+        raise BrokenReleaseError(f"{path}: table release has {content}, wanted one row with the number of its schema")
     return rows[0][0]

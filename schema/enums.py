@@ -1,4 +1,4 @@
-"""Names that both the build and the queries use: strategies, evidence classes, homology types, fates."""
+"""Define the names that the build and the queries share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from homodb.schema.messages import choices_hint
 
 
 class Strategy(StrEnum):
-    """The five ways to derive a mapping."""
+    """Ways to derive a mapping."""
 
     ENS_M2M = "ENS_M2M"
     ENS_O2O = "ENS_O2O"
@@ -19,12 +19,12 @@ class Strategy(StrEnum):
 
     @property
     def one_to_one(self) -> bool:
-        """Whether it uses a gene at most once."""
+        """Return whether the strategy uses a gene at most once."""
         return self is not Strategy.ENS_M2M
 
 
 class EvidenceClass(StrEnum):
-    """What stands behind a mapped pair."""
+    """Evidence behind a mapped pair."""
 
     BOTH = "both"
     ENSEMBL = "ensembl"
@@ -50,7 +50,9 @@ CODING_BIOTYPES = ("protein_coding", "IG_", "TR_", "nonsense_mediated_decay", "p
 
 
 def find_strategy(name: str) -> Strategy:
-    """Return the strategy of this name, in any case, with ``-`` or ``_``.
+    """Return the strategy of this name.
+
+    Case does not matter, and ``-`` is the same as ``_``.
 
     Raises
     ------
@@ -69,7 +71,9 @@ def find_strategy(name: str) -> Strategy:
 
 
 def is_coding(biotype: str | None) -> bool:
-    """Whether genes of a biotype code for a protein; an unknown biotype may.
+    """Return whether genes of a biotype code for a protein.
+
+    An unknown biotype counts as coding.
 
     Examples
     --------
@@ -82,7 +86,7 @@ def is_coding(biotype: str | None) -> bool:
 
 
 class VectorForm(StrEnum):
-    """Forms in which vectors of genes are exported."""
+    """Formats for exported gene vectors."""
 
     PARQUET = "parquet"
     H5 = "h5"
@@ -92,14 +96,14 @@ class VectorForm(StrEnum):
 
 
 class GraphForm(StrEnum):
-    """Forms in which mappings are exported as graphs."""
+    """Formats for mappings exported as graphs."""
 
     SAMAP = "samap"
     BIADJACENCY = "biadjacency"
 
 
 class Weight(StrEnum):
-    """What the weight of an edge is; where it is unknown, the median of those known in the mapping."""
+    """Weights of edges; unknown ones get the median of the mapping."""
 
     #: Mean of both identities, 0 to 1.
     IDENTITY = "identity"
@@ -110,14 +114,14 @@ class Weight(StrEnum):
 
 
 class GeneNames(StrEnum):
-    """What genes are called in an export."""
+    """Kinds of gene names in an export."""
 
     SYMBOL = "symbol"
     STABLE_ID = "stable_id"
 
 
 class ReleasePart(StrEnum):
-    """Parts of a release that can be downloaded alone."""
+    """Parts of a release that can be downloaded separately."""
 
     DUCKDB = "duckdb"
     PARQUET = "parquet"

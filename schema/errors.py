@@ -69,25 +69,25 @@ class HomodbError(Exception):
 
 
 class ConfigError(HomodbError):
-    """The build config asks for something that does not exist or contradicts itself."""
+    """The build config has an unknown key or contradicts itself."""
 
 
 class OptionsError(HomodbError):
-    """Options contradict each other, or one has a value that it does not take."""
+    """Options contradict each other, or one has an invalid value."""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong with an input file.
+    """One problem in an input file.
 
     Parameters
     ----------
     line
         1-based line of the (decompressed) file; 0 when it concerns the file as a whole.
     kind
-        What sort of problem: problems of one kind are listed together.
+        Kind of problem; problems of one kind are listed together.
     seen
-        What stands there.
+        Text in the file.
     """
 
     line: int
@@ -100,22 +100,22 @@ class Problem:
 
 
 def _shown(seen: str) -> str:
-    """Return the beginning of what stands in a file, on one line and with nothing that a terminal would obey."""
+    """Return the beginning of a text, on one line and printable."""
     cut = seen[:_LONGEST] + ("…" if len(seen) > _LONGEST else "")
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in cut)
 
 
 class InputError(HomodbError):
-    """An input file that cannot be used; lists every problem found in it.
+    """An input file is invalid; all its problems are listed.
 
     Parameters
     ----------
     path
         The file.
     problems
-        The problems, in any order. The message lists the first twenty of each kind.
+        Problems, in any order. The message lists the first twenty of each kind.
     totals
-        How many there are of each kind, where `problems` does not hold them all.
+        Number of problems of each kind, where `problems` does not hold them all.
     """
 
     def __init__(self, path: Path | str, problems: Sequence[Problem], totals: Mapping[str, int] | None = None) -> None:
@@ -126,7 +126,7 @@ class InputError(HomodbError):
         super().__init__(f"{path}: {self._summary()}")
 
     def __reduce__(self) -> tuple[type[InputError], tuple[Path, list[Problem], Counter[str]]]:
-        """Pickle what it was made of, so that it comes whole out of a worker process."""
+        """Pickle the arguments, so that worker processes can return it."""
         return type(self), (self.path, self.problems, self.totals)
 
     def _summary(self) -> str:
@@ -146,63 +146,69 @@ class InputError(HomodbError):
 
 
 class MixedInputsError(HomodbError):
-    """Proteome, annotation and homologies come from different Ensembl releases."""
+    """Inputs come from different Ensembl releases."""
 
 
 class OutputError(HomodbError):
-    """The output place holds something else, or cannot be written."""
+    """The output cannot be written, or exists with other content."""
 
 
 class ReleaseError(HomodbError):
-    """What was given is not a release that can be opened."""
+    """The path or name is not a release that can be opened."""
 
 
 class NewerSchemaError(ReleaseError):
-    """The release was written under a newer schema than this homodb knows."""
+    """The release has a newer schema than this homodb supports."""
 
 
 class BrokenReleaseError(ReleaseError):
-    """The release is damaged: a file is missing or altered, or an invariant does not hold."""
+    """The release is damaged.
+
+    A file is missing or altered, or an invariant does not hold.
+    """
 
 
 class CatalogError(HomodbError):
-    """A catalog of releases cannot be read, or has no such release."""
+    """A catalog cannot be read, or lacks the release."""
 
 
 class CacheError(HomodbError):
-    """The cache of this machine cannot be read, lacks what was named, or does not let go of it."""
+    """The cache cannot be read, lacks an item, or cannot delete it."""
 
 
 class TransferError(HomodbError):
-    """A file could not be fetched whole and as it should be; nothing stands under its name."""
+    """A download failed or gave a wrong file; no file was left."""
 
 
 class UnknownSpeciesError(HomodbError):
-    """The name means no species that homodb (or this release) knows."""
+    """The name is no species of homodb or of this release."""
 
 
 class UnknownStrategyError(HomodbError):
-    """There is no such strategy."""
+    """The strategy does not exist."""
 
 
 class UnknownGeneError(HomodbError):
-    """None of the given names resolves to a gene."""
+    """None of the names resolves to a gene."""
 
 
 class MissingMappingError(HomodbError):
-    """The release has no mapping for this pair of species, or not by this strategy."""
+    """The release lacks this pair of species, or this strategy for it."""
 
 
 class MissingEmbeddingError(HomodbError):
-    """The release has no vectors of genes, or none of this embedding, this species or these genes."""
+    """The release lacks gene vectors.
+
+    It has none at all, or none of this embedding, species or genes.
+    """
 
 
 class MissingPackageError(HomodbError):
-    """What was asked needs a package that is not installed."""
+    """A required package is not installed."""
 
     @classmethod
     def of(cls, what: str, package: str, extra: str, instead: str = "") -> MissingPackageError:
-        """Return the error of a package that one of homodb's extras brings.
+        """Return the error for a package of one of homodb's extras.
 
         Examples
         --------
@@ -214,19 +220,22 @@ class MissingPackageError(HomodbError):
 
 
 class VectorsError(HomodbError):
-    """Vectors of genes cannot be compared: their numbers are not finite, or they differ in their dimensions."""
+    """Gene vectors are not finite, or differ in their dimensions."""
 
 
 class StoreError(HomodbError):
-    """A store of vectors is of other weights, is damaged, lacks what was asked for, or cannot be written."""
+    """A store of vectors is unusable.
+
+    It has vectors of other weights, is damaged or incomplete, or cannot be written.
+    """
 
 
 class WorkerError(HomodbError):
-    """A worker process died before its work was done; what was finished is kept."""
+    """A worker process died before finishing; finished work is kept."""
 
 
 class StoppedError(HomodbError):
-    """The user stopped the work half-way (Ctrl-C); what was finished is kept."""
+    """The user stopped the work (Ctrl-C); finished work is kept."""
 
     exit_code = 130
 
@@ -236,28 +245,40 @@ class QueryError(HomodbError):
 
 
 class JoinError(HomodbError):
-    """AnnDatas cannot be put together as asked: nothing that they share, or choices that contradict each other."""
+    """AnnDatas cannot be joined.
+
+    They share nothing, or the options contradict each other.
+    """
 
 
 class IntegrationError(HomodbError):
-    """The joint object cannot be integrated as asked: its species, cells, features or values do not allow it."""
+    """The joint object cannot be integrated.
+
+    Its species, cells, features or values do not allow it.
+    """
 
 
 class ScoreError(HomodbError):
-    """Cells cannot be scored, compared or reported as asked: their embedding, labels or species do not allow it."""
+    """Cells cannot be scored, compared or reported.
+
+    Their embedding, labels or species do not allow it.
+    """
 
 
 class AnnotationError(HomodbError):
-    """Cell types cannot be carried as asked: the reference, the query or what they share does not allow it."""
+    """Cell types cannot be transferred.
+
+    The reference, the query or their shared genes do not allow it.
+    """
 
 
 class TranslationError(HomodbError):
-    """The AnnData cannot be translated as asked."""
+    """The AnnData cannot be translated."""
 
 
 class UndecidedSpeciesError(TranslationError):
-    """The gene names do not tell which species they come from."""
+    """The gene names do not identify one species."""
 
 
 class CountsError(TranslationError):
-    """The values must not be aggregated by the chosen policy."""
+    """The policy cannot aggregate these values."""

@@ -1,4 +1,4 @@
-"""Faces of packages that load each module when one of its names is first used."""
+"""Build package faces that import modules on first use."""
 
 from __future__ import annotations
 

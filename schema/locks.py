@@ -1,4 +1,4 @@
-"""Locks by which processes take turns or share out work: one is free again as soon as its holder is dead.
+"""Lock files between processes; a dead process holds no lock.
 
 POSIX record locks, because the system drops them with the process that took them, and a forked child (a worker
 that outlives a killed parent) does not inherit them. On Windows there are none here: every lock is granted, so two
@@ -27,19 +27,19 @@ _GUARD = threading.Lock()
 
 
 class Lock:
-    """A lock that this process holds; see :func:`take`."""
+    """Lock that this process holds; see :func:`take`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
 
     def release(self, *, finished: bool) -> None:
-        """Give it back.
+        """Release the lock.
 
         Parameters
         ----------
         finished
-            Nobody needs the lock's file any more.
+            Whether to delete the lock's file.
         """
         with _GUARD:
             if finished and sys.platform != "win32":
@@ -49,17 +49,17 @@ class Lock:
 
 
 def take(path: Path) -> Lock | None:
-    """Take a lock if it is free; never wait.
+    """Take a lock if it is free, without waiting.
 
     Parameters
     ----------
     path
-        The lock's file, in a folder that exists; it is made and need hold nothing.
+        File of the lock, in an existing folder; it is made and stays empty.
 
     Returns
     -------
     Lock or None
-        None while another process, or another thread of this one, holds it.
+        None if another process, or another thread of this one, holds it.
 
     Raises
     ------
@@ -83,14 +83,14 @@ def take(path: Path) -> Lock | None:
 
 @contextmanager
 def waited(path: Path, *, longest: float = 600.0) -> Iterator[None]:
-    """Hold a lock, after waiting for whoever else holds it.
+    """Hold a lock, after waiting for its holder.
 
     Parameters
     ----------
     path
-        The lock's file, in a folder that exists; it is gone afterwards.
+        File of the lock, in an existing folder; it is deleted afterwards.
     longest
-        Seconds to wait at most.
+        Longest wait in seconds.
 
     Raises
     ------
@@ -98,15 +98,15 @@ def waited(path: Path, *, longest: float = 600.0) -> Iterator[None]:
         If another process holds it for longer, or its file cannot be made.
     """
     begun = time.monotonic()
-    told = False
+    is_logged = False
     while (lock := take(path)) is None:
         spent = time.monotonic() - begun
         if spent >= longest:
             raise OutputError(
                 f"{path}: another process is at work here, and was so for {spent:.0f} s; try again when it is done"
             )
-        if spent >= 1.0 and not told:
-            told = True
+        if spent >= 1.0 and not is_logged:
+            is_logged = True
             _LOG.warning("another process is at work here (%s): waiting for it", path)
         time.sleep(_LOOK)
     try:
@@ -130,7 +130,10 @@ def _locked(descriptor: int) -> bool:
 
 
 def _still_named(descriptor: int, path: Path) -> bool:
-    """Tell whether the file that is open still has this name, and was not deleted by the one that held it before."""
+    """Return whether an open file still has this name.
+
+    Its previous holder may have deleted it.
+    """
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

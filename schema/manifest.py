@@ -1,4 +1,6 @@
-"""Read and write ``manifest.json`` and ``downloaded.json``, the records of a release and of a partial download.
+"""Read and write the manifests of releases and downloads.
+
+``manifest.json`` is the record of a release, ``downloaded.json`` that of a partial download.
 
 The build writes the manifest once, last; times are only in it. ``downloaded.json`` is beside the manifest of a release
 that was downloaded in part: without it, a missing file is damage.
@@ -34,7 +36,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ManifestFile:
-    """A file of a release: path within it (with ``/``), size in bytes, SHA-256, and kind."""
+    """File of a release.
+
+    Its path within the release (with ``/``), size in bytes, SHA-256 and kind.
+    """
 
     path: str
     bytes: int
@@ -44,7 +49,7 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The manifest of a release.
+    """Manifest of a release.
 
     Parameters
     ----------
@@ -85,7 +90,7 @@ class Manifest:
 
     @property
     def database(self) -> str:
-        """Path of the DuckDB file within the release."""
+        """Return the path of the DuckDB file within the release."""
         databases = [file.path for file in self.files if file.kind == "duckdb"]
         if len(databases) != 1:
             raise BrokenReleaseError(f"the manifest names {len(databases)} DuckDB files. Expected 1.")
@@ -97,12 +102,12 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Self:
-        """Parse the text of a manifest; keys that a later homodb may add are ignored.
+        """Parse the text of a manifest, ignoring unknown keys.
 
         Raises
         ------
         ReleaseError
-            If it is not a manifest of a homodb release.
+            If it is not the manifest of a homodb release.
         BrokenReleaseError
             If an entry points out of the release folder or is malformed.
         """
@@ -125,7 +130,7 @@ def _check_path(path: str) -> str:
 
 
 def check_sha256(sha256: str) -> str:
-    """Return a SHA-256 as manifests and catalogs write it; raise ValueError for any other text."""
+    """Return a valid SHA-256 in lower case; raise ValueError otherwise."""
     if not _SHA256.fullmatch(sha256):
         raise ValueError(f"{sha256!r} is not a SHA-256.")
     return sha256
@@ -207,7 +212,7 @@ def describe_file(folder: Path, path: Path, kind: str) -> ManifestFile:
 
 
 def read_selection(folder: Path) -> frozenset[str] | None:
-    """Return the paths of the files that were downloaded; None for a whole release.
+    """Return the paths of downloaded files; None for a whole release.
 
     Raises
     ------
@@ -228,6 +233,6 @@ def read_selection(folder: Path) -> frozenset[str] | None:
 
 
 def write_selection(folder: Path, files: Iterable[str]) -> None:
-    """Record the paths of the files that were downloaded."""
+    """Record the paths of downloaded files."""
     with whole_file(folder / SELECTION) as partial:
         partial.write_text(json.dumps({"format": _SELECTION_FORMAT, "files": sorted(files)}, indent=2) + "\n", "utf-8")

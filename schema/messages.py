@@ -33,7 +33,7 @@ _EXPECTED = {
 
 
 def expected(what: str, value: object) -> str:
-    """Return the sentence about a value that is not what was expected.
+    """Return the sentence about a value of the wrong kind.
 
     Examples
     --------
@@ -117,24 +117,24 @@ _CUTOFF = 0.6
 
 
 def close_matches(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = _CUTOFF) -> list[str]:
-    """Return the known names that come close to one, the closest first.
+    """Return the names most similar to one, best match first.
 
     Parameters
     ----------
     name
-        What was written.
+        Name as written.
     known
-        The names that there are. Case does not matter, and ``-``, ``_``, ``.`` and blanks are the same.
+        Existing names. Case does not matter, and ``-``, ``_``, ``.`` and blanks are the same.
     most
-        So many at most.
+        Maximal number of matches.
     cutoff
-        How alike they must be, from 0 to 1.
+        Minimal similarity, from 0 to 1.
 
     Examples
     --------
-    >>> near("Cell Typ", ["donor", "cell_type", "species"])
+    >>> close_matches("Cell Typ", ["donor", "cell_type", "species"])
     ['cell_type']
-    >>> near("x", ["donor", "cell_type"])
+    >>> close_matches("x", ["donor", "cell_type"])
     []
     """
     folded: dict[str, list[str]] = {}
@@ -145,7 +145,7 @@ def close_matches(name: str, known: Iterable[str], *, most: int = 1, cutoff: flo
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the part of a message that suggests the closest of the known names; empty where none is close.
+    """Suggest the most similar known name; empty without one.
 
     Examples
     --------
@@ -157,11 +157,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def choices_hint(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message that there is no such thing: which there are, and what comes close.
+    """List the choices and suggest the most similar one.
 
     Examples
     --------
-    >>> "there is no device 'cud'" + there_are("cud", ["auto", "cpu", "cuda"])
+    >>> "there is no device 'cud'" + choices_hint("cud", ["auto", "cpu", "cuda"])
     "there is no device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
     """
     names = [str(one) for one in known]
@@ -173,16 +173,16 @@ def _folded(name: str) -> str:
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Return a count and what is counted.
+    """Return a count and its noun.
 
     Parameters
     ----------
     count
-        How many.
+        Number of things.
     noun
-        What one of them is called.
+        Noun in the singular.
     plural
-        What several are called; None adds an s.
+        Noun in the plural; None adds an s.
 
     Examples
     --------
@@ -193,18 +193,18 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def make_unique(names: Iterable[str], mark: str = "-") -> list[str]:
-    """Return the names, each repeated one with the first number that makes it unique.
+    """Make repeated names unique by adding numbers.
 
     Parameters
     ----------
     names
-        In their order; the first of several that are equal stays as it is.
+        Names; the first of several equal ones stays unchanged.
     mark
-        Between name and number.
+        Separator between name and number.
 
     Examples
     --------
-    >>> numbered(["gene", "gene", "gene-1", "gene"])
+    >>> make_unique(["gene", "gene", "gene-1", "gene"])
     ['gene', 'gene-1', 'gene-1-1', 'gene-2']
     """
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""Define the base of frozen pydantic models, whose errors a user can read.
+"""Define frozen pydantic models with readable errors.
 
 Importing pydantic takes as long as a fifth of a look-up, so modules on the way of every command do not import this one.
 """
@@ -34,7 +34,7 @@ class FrozenModel(BaseModel):
     error: ClassVar[type[HomodbError]] = ConfigError
 
     def check(self) -> None:
-        """Check values against each other; a ValueError says what is wrong."""
+        """Check values against each other; raise ValueError if invalid."""
 
     @classmethod
     def read(
@@ -79,14 +79,16 @@ class FrozenModel(BaseModel):
 
     @classmethod
     def _check_keys(cls, values: Mapping[str, Any]) -> None:
-        known = [field.alias or name for name, field in cls.model_fields.items()]
+        keys = [field.alias or name for name, field in cls.model_fields.items()]
         for key in values:
-            if key not in known and cls.model_config["extra"] == "forbid":
-                raise ValueError(f"Unknown key {key!r}{choices_hint(key, known)}")
+            if key not in keys and cls.model_config["extra"] == "forbid":
+                raise ValueError(f"Unknown key {key!r}{choices_hint(key, keys)}")
 
 
 def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
-    """Return a validator that accepts some words, and suggests one for any other.
+    """Return a validator that accepts one of some words.
+
+    It suggests a word for any other.
 
     Parameters
     ----------

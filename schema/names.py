@@ -1,4 +1,4 @@
-"""Names and labels as text, whatever holds them; a missing one stays missing and never becomes the text "nan"."""
+"""Convert names and labels to text, keeping missing ones missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from homodb.schema.messages import counted
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value is missing: None, NaN, NaT or pandas' NA.
+    """Return whether a value is None, NaN, NaT or pandas' NA.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def is_missing(value: object) -> bool:
 
 
 def texts(values: Iterable[Any]) -> list[str | None]:
-    """Return values as text, None for those that are missing.
+    """Return values as text, missing ones as None.
 
     Parameters
     ----------
@@ -42,7 +42,9 @@ def texts(values: Iterable[Any]) -> list[str | None]:
 
 
 def name_texts(values: Iterable[Any]) -> list[str]:
-    """Return names as text, the empty name for those that are missing: no gene is called so. See :func:`texts`.
+    """Return names as text, missing ones as the empty name.
+
+    No gene has the empty name. See :func:`texts`.
 
     Examples
     --------
@@ -53,6 +55,6 @@ def name_texts(values: Iterable[Any]) -> list[str]:
 
 
 def unnamed_note(names: Iterable[str]) -> list[str]:
-    """Return a note that says how many genes have no name, or none where all have one."""
+    """Return a note on the number of genes without names, if any."""
     unnamed = sum(not name.strip() for name in names)
     return [f"{counted(unnamed, 'gene has', 'genes have')} no name, so what they are is unknown"] if unnamed else []

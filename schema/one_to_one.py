@@ -1,4 +1,4 @@
-"""Greedy one-to-one matching: candidates in order of merit, each taken when neither of its genes is."""
+"""Match genes greedily one to one."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 
 def greedy(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Take candidate pairs in the order given, each when neither of its genes is taken yet.
+    """Accept candidate pairs in order while both genes are unused.
 
     Parameters
     ----------
     first, second
-        Genes of the two sides, shape (candidates,), integers; best candidate first.
+        Genes of the two sides as integers, shape (candidates,); best candidate first.
 
     Returns
     -------
     numpy.ndarray
-        Whether each candidate is taken, shape (candidates,).
+        Whether each candidate is accepted, shape (candidates,).
 
     Examples
     --------

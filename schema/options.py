@@ -1,4 +1,4 @@
-"""The range of a number that a user may set, and the one sentence for a number outside of it."""
+"""Define bounds of numeric options, and parse whole numbers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from homodb.schema.errors import HomodbError
 
 @dataclass(frozen=True)
 class Bounds:
-    """From where to where a number may lie.
+    """Bounds of a number.
 
     Parameters
     ----------
     low, high
-        The least and the largest value.
+        Smallest and largest value.
     above
-        Whether the least itself is left out.
+        Whether the smallest value is excluded.
 
     Examples
     --------
-    >>> str(Range(1, 10_000)), str(Range(0, 1, above=True))
+    >>> str(Bounds(1, 10_000)), str(Bounds(0, 1, above=True))
     ('at least 1 and at most 10,000', 'above 0 and at most 1')
     """
 
@@ -29,29 +29,29 @@ class Bounds:
     above: bool = False
 
     def __contains__(self, value: float) -> bool:
-        """Say whether a number lies in it; NaN does not."""
+        """Return whether a number lies within the bounds; NaN does not."""
         return (value > self.low if self.above else value >= self.low) and value <= self.high
 
     def __str__(self) -> str:
-        """Return what stands after "it must be"."""
+        """Return the text that follows "it must be"."""
         return f"{'above' if self.above else 'at least'} {_shown(self.low)} and at most {_shown(self.high)}"
 
     def check(self, name: str, value: float, error: type[HomodbError]) -> None:
-        """Refuse a number that lies outside.
+        """Raise an error for a number outside the bounds.
 
         Parameters
         ----------
         name
-            What the number is called.
+            Name of the option.
         value
-            The number.
+            Number to check.
         error
-            What is raised.
+            Class of the error.
 
         Examples
         --------
         >>> from homodb.schema.errors import AnnotationError
-        >>> Range(1, 10_000).check("k", -3, AnnotationError)
+        >>> Bounds(1, 10_000).check("k", -3, AnnotationError)
         Traceback (most recent call last):
         ...
         homodb.schema.errors.AnnotationError: k is -3; it must be at least 1 and at most 10,000
@@ -61,12 +61,12 @@ class Bounds:
 
 
 def whole_number(text: str) -> int:
-    """Read a whole number, such as ``50`` or ``1e4``.
+    """Parse a whole number, such as ``50`` or ``1e4``.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If the text is not a whole number.
 
     Examples
     --------

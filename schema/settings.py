@@ -1,4 +1,4 @@
-"""Where homodb keeps what it need not fetch or compute twice."""
+"""Locate the cache folder, and read the configuration file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ CACHE_VARIABLE = "HOMODB_CACHE"
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache: the platform's own place, unless ``HOMODB_CACHE`` names another."""
+    """Return the cache folder.
+
+    It is the platform's own place, unless ``HOMODB_CACHE`` names another.
+    """
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("homodb", appauthor=False))
 
 
 def releases_folder() -> Path:
-    """Return the folder of the cache that holds releases by name."""
+    """Return the folder of cached releases."""
     return cache_folder() / "releases"
 
 
@@ -30,12 +33,12 @@ _KEYS = ("catalog",)
 
 
 def configuration() -> Path:
-    """Return the place of the file; it need not be there."""
+    """Return the path of the configuration file; it need not exist."""
     return Path(platformdirs.user_config_dir("homodb", appauthor=False)) / "config.toml"
 
 
 def configured_catalog() -> str | None:
-    """Return the catalog that the file names; None without one.
+    """Return the catalog in the configuration file; None without one.
 
     Raises
     ------

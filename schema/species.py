@@ -1,4 +1,4 @@
-"""The species that homodb knows, and every name by which people ask for them.
+"""Look up species by any of their names.
 
 Reads ``species.tsv`` beside this file: number, Ensembl production name, NCBI taxon ID, usual English name,
 other names. Production names and taxon IDs are as Ensembl lists them (its species tables of release 110);
@@ -28,7 +28,7 @@ SUGGESTIONS = 4
 
 @dataclass(frozen=True, slots=True, order=True)
 class Species:
-    """A species, or a strain or breed that has a gene set of its own.
+    """Species, or strain or breed with a gene set of its own.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Species:
 
 
 def find(name: str | int) -> Species:
-    """Find the one species that a name means.
+    """Find the species that a name means.
 
     Parameters
     ----------
@@ -77,15 +77,15 @@ def find(name: str | int) -> Species:
     >>> find(9606) == find("Homo sapiens") == find("hsapiens")
     True
     """
-    known = _by_name().get(normalise(str(name)))
-    if known is None:
+    species = _by_name().get(normalise(str(name)))
+    if species is None:
         raise UnknownSpeciesError(_unknown(name))
-    return known
+    return species
 
 
 @cache
 def registry() -> tuple[Species, ...]:
-    """All species, by number.
+    """Return all species, by number.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def registry() -> tuple[Species, ...]:
 
 
 def by_number(number: int) -> Species:
-    """Return the species of a fixed number.
+    """Return the species with this number.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def by_number(number: int) -> Species:
 # What normalise does, in SQL: table species_alias is looked up by this.
 # trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')
 def normalise(name: str) -> str:
-    """Bring a name of a species to its one normal form.
+    """Normalise the name of a species.
 
     Parameters
     ----------
@@ -138,7 +138,9 @@ def normalise(name: str) -> str:
 
 
 def names(species: Species) -> tuple[str, ...]:
-    """List every name that means a species, in normal form: the rows of table ``species_alias``.
+    """List every name of a species, in normal form.
+
+    These are the rows of table ``species_alias``.
 
     Parameters
     ----------
@@ -159,7 +161,7 @@ def names(species: Species) -> tuple[str, ...]:
 
 
 def gene_key(number: int, rank: int) -> int:
-    """Make the integer key of a gene.
+    """Return the integer key of a gene.
 
     Parameters
     ----------
@@ -189,7 +191,10 @@ def gene_key(number: int, rank: int) -> int:
 
 @cache
 def _owners() -> dict[int, int]:
-    """Of entries that share a taxon ID, the first is the species and the others its strains: its number."""
+    """Map each taxon ID to the number of its species.
+
+    Of entries that share a taxon ID, the first is the species and the others are its strains.
+    """
     return {species.taxon_id: species.number for species in reversed(registry())}
 
 

@@ -1,4 +1,7 @@
-"""Vectors of genes as a release keeps them: one Parquet file per species and embedding, rows by gene key."""
+"""Read and write the gene vectors of a release.
+
+There is one Parquet file per species and embedding, with rows ordered by gene key.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ ROWS_PER_GROUP = 64
 
 @dataclass(frozen=True)
 class GeneVectors:
-    """Vectors of one species' genes by one embedding.
+    """Vectors of the genes of one species in one embedding.
 
     Parameters
     ----------
@@ -58,7 +61,10 @@ def index_file(species: str, model: str, pooling: str) -> str:
 
 
 def write_vectors(path: Path, vectors: GeneVectors) -> None:
-    """Write vectors as Parquet: columns ``gene`` and ``vector`` (a list of fixed size)."""
+    """Write vectors as Parquet.
+
+    Columns are ``gene`` and ``vector`` (a list of fixed size).
+    """
     dimensions = vectors.vectors.shape[1]
     flat = pa.array(np.ascontiguousarray(vectors.vectors, np.float32).reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(flat, dimensions)
@@ -91,14 +97,14 @@ def read_vectors(path: Path) -> GeneVectors:
 
 
 def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
-    """Read the vectors of some genes, without the rest of the file.
+    """Read the vectors of some genes without reading the whole file.
 
     Parameters
     ----------
     path
-        A file of vectors.
+        File of vectors.
     genes
-        Gene keys, in any order; those that the file does not hold are left out.
+        Gene keys in any order; keys missing from the file are ignored.
 
     Raises
     ------
@@ -107,8 +113,8 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
     """
     try:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
-            there = _numbers(file.read(columns=["gene"])["gene"])
-            rows = np.flatnonzero(np.isin(there, genes))
+            stored = _numbers(file.read(columns=["gene"])["gene"])
+            rows = np.flatnonzero(np.isin(stored, genes))
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
             group_of = np.repeat(np.arange(len(sizes)), sizes)
             groups = np.unique(group_of[rows])
@@ -117,19 +123,24 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
     except (OSError, pa.ArrowException, KeyError, AttributeError) as error:
         raise BrokenReleaseError(f"{path}: cannot be read as vectors of genes ({error})") from error
     read = _numbers(column.flatten()).astype(np.float32, copy=False).reshape(-1, dimensions)
-    return GeneVectors(there[rows], read[np.isin(np.flatnonzero(np.isin(group_of, groups)), rows)])
+    return GeneVectors(stored[rows], read[np.isin(np.flatnonzero(np.isin(group_of, groups)), rows)])
 
 
 def _numbers(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
-    """Return a column without gaps as numbers; ``to_numpy`` would import pandas, which outlasts a look-up."""
+    """Convert a column without nulls to numbers.
+
+    ``to_numpy`` would import pandas, which takes longer than a look-up.
+    """
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.from_dlpack(whole)
 
 
 def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return vectors less their own mean, at unit length: their inner product is Pearson's correlation.
+    """Centre vectors and scale them to unit length.
 
-    A vector that is constant, which correlates with nothing, becomes zero.
+    Their inner product is Pearson's correlation.
+
+    A constant vector, which correlates with nothing, becomes zero.
     """
     centred = vectors.astype(np.float32, copy=True)
     centred -= centred.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)

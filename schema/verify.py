@@ -1,4 +1,4 @@
-"""Holds a release against its manifest: a bad byte anywhere is found, and named. Copies files so that none slips in."""
+"""Verify a release against its manifest, and copy files verified."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Verified:
-    """What was verified.
+    """Result of a verification.
 
     Parameters
     ----------
     manifest
-        The manifest.
+        Manifest of the release.
     manifest_sha256
-        Its own checksum, hexadecimal: the one that stands in a catalog.
+        SHA-256 of the manifest itself, hexadecimal, as in a catalog.
     files, bytes
-        Files that are there and right, and their size.
+        Number of verified files, and their total size.
     left_out
-        Paths of files that were not downloaded, as the release's own record says.
+        Paths of files that were not downloaded, from the release's own record.
     foreign
-        Paths of files that the manifest does not name.
+        Paths of files that are not in the manifest.
     """
 
     manifest: Manifest
@@ -48,59 +48,59 @@ def verify(folder: str | Path, *, report: Callable[[int, int], None] = lambda do
     Parameters
     ----------
     folder
-        The release.
+        Folder of the release.
     report
-        Called with bytes checked and bytes in all.
+        Callback that receives the number of bytes checked and the total.
 
     Raises
     ------
     ReleaseError
-        If it holds no manifest.
+        If it has no manifest.
     BrokenReleaseError
-        Names every file that is missing or altered, and links that lead out of the release.
+        If files are missing or altered, or links lead out of the release; all are named.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    chosen, left_out = _chosen(folder, manifest)
-    total, done, bad = sum(file.bytes for file in chosen), 0, []
-    for file in chosen:
-        why = _wrong(folder, file, partial(_further, report, done, total))
+    files, left_out = _chosen(folder, manifest)
+    total, done, bad = sum(file.bytes for file in files), 0, []
+    for file in files:
+        why = _problem_of(folder, file, partial(_further, report, done, total))
         done += file.bytes
         report(done, total)
         if why:
             bad.append(f"{file.path} {why}")
     if bad:
-        told = "; ".join(bad)
-        raise BrokenReleaseError(f"{folder}: {len(bad)} of {len(chosen)} files are not what they were: {told}")
-    known = {MANIFEST, SELECTION, *(file.path for file in manifest.files)}
-    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    there = (path.relative_to(folder).as_posix() for path in found)
+        problems = "; ".join(bad)
+        raise BrokenReleaseError(f"{folder}: {len(bad)} of {len(files)} files are not what they were: {problems}")
+    listed = {MANIFEST, SELECTION, *(file.path for file in manifest.files)}
+    paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    present = (path.relative_to(folder).as_posix() for path in paths)
     return Verified(
         manifest,
         sha256_of(folder / MANIFEST),
-        len(chosen),
+        len(files),
         total,
         tuple(file.path for file in left_out),
-        tuple(sorted(set(there) - known)),
+        tuple(sorted(set(present) - listed)),
     )
 
 
 def _chosen(folder: Path, manifest: Manifest) -> tuple[list[ManifestFile], list[ManifestFile]]:
-    """Part the files into those that should be there, or are, and those that were left out of the download."""
+    """Separate expected or existing files from those left out."""
     selection = read_selection(folder)
-    chosen: list[ManifestFile] = []
+    kept: list[ManifestFile] = []
     left_out: list[ManifestFile] = []
     for file in manifest.files:
         here = selection is None or file.path in selection or os.path.lexists(folder / file.path)
-        (chosen if here else left_out).append(file)
-    return chosen, left_out
+        (kept if here else left_out).append(file)
+    return kept, left_out
 
 
 def _further(report: Callable[[int, int], None], before: int, total: int, count: int) -> None:
     report(before + count, total)
 
 
-def _wrong(folder: Path, file: ManifestFile, report: Callable[[int], None]) -> str | None:
+def _problem_of(folder: Path, file: ManifestFile, report: Callable[[int], None]) -> str | None:
     path = folder / file.path
     try:
         if not path.is_file():
@@ -110,10 +110,10 @@ def _wrong(folder: Path, file: ManifestFile, report: Callable[[int], None]) -> s
         size = path.stat().st_size
         if size != file.bytes:
             return f"has {size:,} bytes instead of {file.bytes:,}"
-        found = sha256_of(path, report=report)
+        digest = sha256_of(path, report=report)
     except (OSError, RuntimeError) as error:  # not to be read, a link to itself
         return f"cannot be read ({reason(error)})"
-    return None if found == file.sha256 else f"has SHA-256 {found[:12]}… instead of {file.sha256[:12]}…"
+    return None if digest == file.sha256 else f"has SHA-256 {digest[:12]}… instead of {file.sha256[:12]}…"
 
 
 def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None) -> str:
@@ -124,7 +124,7 @@ def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None)
     path
         The file.
     report
-        Called with the bytes read so far.
+        Callback that receives the number of bytes read.
     """
     digest = hashlib.sha256()
     done = 0
@@ -139,21 +139,21 @@ def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None)
 def copy_verified(
     source: Path, target: Path, size: int, sha256: str, *, report: Callable[[int], None] = lambda count: None
 ) -> bool:
-    """Copy a file, reading it once; what arrives is what was hashed.
+    """Copy a file and verify it in one read.
 
     Parameters
     ----------
     source, target
-        The file, and the one to be; what stands there is replaced.
+        Source file and target; an existing target is replaced.
     size, sha256
-        What the file has to be.
+        Expected size and SHA-256.
     report
-        Called with the bytes copied so far.
+        Callback that receives the number of bytes copied.
 
     Returns
     -------
     bool
-        Whether it is that file. If not, the copy is deleted; it never grows beyond `size`.
+        Whether the copy matches. If not, it is deleted; it never grows beyond `size`.
     """
     digest, done = hashlib.sha256(), 0
     with source.open("rb") as reading, target.open("wb") as writing:

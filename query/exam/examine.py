@@ -28,23 +28,22 @@ def exam(release: ReleaseFile, truth: str | Path, *, genes: str | Path | None = 
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     truth
         File of all true ortholog pairs, see :func:`homodb.query.exam.truth.read_truth`. It must be complete for
-        every pair of species that it names.
+        every pair of its species.
     genes
-        File of all genes that exist, see :func:`homodb.query.exam.truth.read_genes`; by default those known
-        to exist are the genes of the truth.
+        File of all existing genes, see :func:`homodb.query.exam.truth.read_genes`; by default the genes of the truth.
 
     Returns
     -------
     Exam
-        A frame per question.
+        Scores, with a frame per question.
 
     Raises
     ------
     InputError
-        If a file is not what it should be; lists all its problems.
+        If a file is invalid; all its problems are listed.
     MissingMappingError
         If the release has no mappings, or none between species of the truth.
     UnknownGeneError
@@ -54,8 +53,8 @@ def exam(release: ReleaseFile, truth: str | Path, *, genes: str | Path | None = 
     -----
     A mapped pair is right when the truth has it, so in a family with duplications any co-ortholog is. It is
     unjudged, and counts neither as right nor as wrong, when the truth knows neither gene. Precision is the share of
-    right pairs among the judged ones. Recall is the share found of what a perfect strategy of this kind would
-    find: of all true pairs for ENS_M2M; for a one-to-one strategy of as many pairs per true group as its smaller side
+    right pairs among the judged ones. Recall is the share found of the pairs that a perfect strategy of this kind
+    finds: of all true pairs for ENS_M2M; for a one-to-one strategy of as many pairs per true group as its smaller side
     has genes. ``source_recall`` is the share of source genes with a true ortholog that are mapped to one.
 
     Examples
@@ -69,28 +68,30 @@ def exam(release: ReleaseFile, truth: str | Path, *, genes: str | Path | None = 
             f"release {release.version} has no mappings, so there is nothing to examine: "
             "build it with homologies or embedding evidence"
         )
-    asked = release.ask("exam_strategies").with_columns(pl.col("strategy").cast(_STRATEGIES))
-    told = read_truth(truth)
-    examined = _examined(release, asked, told, truth)
-    keyed, known = _keyed(release, told, None if genes is None else read_genes(Path(genes)))
+    strategies = release.ask("exam_strategies").with_columns(pl.col("strategy").cast(_STRATEGIES))
+    true_pairs = read_truth(truth)
+    examined = _examined_pairs(release, strategies, true_pairs, truth)
+    keyed, existing = _with_keys(release, true_pairs, None if genes is None else read_genes(Path(genes)))
     pairs = keyed.join(examined, on=_PAIR, how="semi")
     if not pairs["mappable"].any():
-        raise _strangers(release, pairs, truth)
-    heading = _heading(release, asked, told, pairs, truth)
+        raise _no_shared_genes_error(release, pairs, truth)
+    heading = _heading(release, strategies, true_pairs, pairs, truth)
     divergences = pairs.group_by(_PAIR).agg(pl.col("divergence").median().round(4))
     groups = grouped(pairs)
     mapping = release.ask("exam_mapping").join(examined, on=_PAIR, how="semi")
     mapping = mapping.with_columns(pl.col("strategy").cast(_STRATEGIES), pl.col("evidence_class").cast(_CLASSES))
-    judged = judge(mapping, groups, known)
-    return score(judged, groups, asked.join(examined, on=_PAIR, how="semi"), divergences, heading)
+    judged = judge(mapping, groups, existing)
+    return score(judged, groups, strategies.join(examined, on=_PAIR, how="semi"), divergences, heading)
 
 
-def _examined(release: ReleaseFile, asked: pl.DataFrame, told: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """Return the pairs of species that both the truth and the release have."""
-    examined = asked.join(told, on=_PAIR, how="semi").select(_PAIR).unique()
+def _examined_pairs(
+    release: ReleaseFile, strategies: pl.DataFrame, true_pairs: pl.DataFrame, path: Path
+) -> pl.DataFrame:
+    """Return the pairs of species in both the truth and the release."""
+    examined = strategies.join(true_pairs, on=_PAIR, how="semi").select(_PAIR).unique()
     if examined.is_empty():
         raise MissingMappingError(
-            f"{path}: tells of {_spelled(told)}; release {release.version} maps {_spelled(asked)}: "
+            f"{path}: tells of {_spelled(true_pairs)}; release {release.version} maps {_spelled(strategies)}: "
             "no pair of species in common, so give the truth of this release"
         )
     return examined
@@ -102,13 +103,15 @@ def _spelled(frame: pl.DataFrame) -> str:
     return ", ".join(shown) + (f" and {len(rows) - 10} more" if len(rows) > 10 else "")
 
 
-def _keyed(release: ReleaseFile, told: pl.DataFrame, genes: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.Series]:
-    """Key the genes of the truth as the release does; return the true pairs and the keys of all genes known to exist.
+def _with_keys(
+    release: ReleaseFile, true_pairs: pl.DataFrame, genes: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Add the release's gene keys to the genes of the truth.
 
-    A gene that the release lacks gets a key below zero.
+    Returns the true pairs, and the keys of all existing genes. A gene missing from the release gets a negative key.
     """
     own = release.ask("exam_genes")
-    named = [told.select(species=f"species_{side}", stable_id=f"id_{side}") for side in "ab"]
+    named = [true_pairs.select(species=f"species_{side}", stable_id=f"id_{side}") for side in "ab"]
     named += [] if genes is None else [genes]
     keys = (
         pl.concat(named)
@@ -117,7 +120,7 @@ def _keyed(release: ReleaseFile, told: pl.DataFrame, genes: pl.DataFrame | None)
         .with_row_index("place", offset=1)
         .with_columns(pl.col("gene").fill_null(-pl.col("place").cast(pl.Int64)), pl.col("mappable").fill_null(False))
     )
-    keyed = told
+    keyed = true_pairs
     for side in "ab":
         keyed = keyed.join(
             keys.select(
@@ -129,7 +132,7 @@ def _keyed(release: ReleaseFile, told: pl.DataFrame, genes: pl.DataFrame | None)
     return keyed.with_columns(mappable=pl.col("mappable_a") & pl.col("mappable_b")), keys["gene"]
 
 
-def _strangers(release: ReleaseFile, pairs: pl.DataFrame, path: Path) -> UnknownGeneError:
+def _no_shared_genes_error(release: ReleaseFile, pairs: pl.DataFrame, path: Path) -> UnknownGeneError:
     return UnknownGeneError(
         f"{path}: none of its {counted(pairs.height, 'pair')} between species that release {release.version} maps has "
         "both genes in the release "
@@ -139,19 +142,19 @@ def _strangers(release: ReleaseFile, pairs: pl.DataFrame, path: Path) -> Unknown
 
 
 def _heading(
-    release: ReleaseFile, asked: pl.DataFrame, told: pl.DataFrame, truth: pl.DataFrame, path: Path
+    release: ReleaseFile, strategies: pl.DataFrame, true_pairs: pl.DataFrame, truth: pl.DataFrame, path: Path
 ) -> tuple[str, ...]:
-    """Say what is examined, what no strategy can find, what is left out, and what the scores do not say."""
-    examined = asked.join(truth, on=_PAIR, how="semi")
-    strategies = [strategy for strategy in Strategy if strategy in set(examined["strategy"])]
+    """Describe the exam's input, its limits and what it leaves out."""
+    examined = strategies.join(truth, on=_PAIR, how="semi")
+    scored = [strategy for strategy in Strategy if strategy in set(examined["strategy"])]
     pairs = examined.select(_PAIR).n_unique()
     model = release.sql("SELECT model, pooling FROM embedding JOIN release ON embedding = default_embedding").rows()
     lines = [
         f"release {release.version} against {path.name}: {counted(pairs, 'pair')} of species, "
         f"{counted(truth.height, 'true ortholog pair')}, {truth['one2one'].sum():,} of them one-to-one",
-        f"strategies: {', '.join(strategies)}; embedding: {' '.join(model[0]) if model else 'none'}",
+        f"strategies: {', '.join(scored)};  embedding: {' '.join(model[0]) if model else 'none'}",
     ]
-    for strategy in strategies:
+    for strategy in scored:
         covered = examined.filter(pl.col("strategy") == str(strategy)).height
         if covered < pairs:
             lines.append(f"{strategy} has evidence for {covered:,} of the {pairs:,} and is scored over these alone")
@@ -162,8 +165,8 @@ def _heading(
             "primary gene: no strategy can find them, and they count as missed"
         )
     for one, other, why in (
-        (told, asked, "the release does not map them"),
-        (asked, told, "the truth has none of them"),
+        (true_pairs, strategies, "the release does not map them"),
+        (strategies, true_pairs, "the truth has none of them"),
     ):
         left = one.join(other, on=_PAIR, how="anti")
         if left.height:

@@ -1,8 +1,8 @@
-"""Finds the true groups, and sorts them into kinds.
+"""Group true ortholog pairs, and classify the groups.
 
-A true group is what descends, in two species, from one gene of their last common ancestor: a connected component
-of their true ortholog pairs, in which (when the truth comes from a tree) every gene of one species is an ortholog
-of every gene of the other.
+A true group consists of the genes of two species that descend from one gene of their last common ancestor: a connected
+component of their true ortholog pairs, in which (when the truth comes from a tree) every gene of one species is an
+ortholog of every gene of the other.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-#: What groups are told apart by, each an integer: whether all their pairs are one-to-one orthologs, and two sizes.
+#: Columns that classify groups, each an integer: whether all their pairs are one-to-one orthologs, and two sizes.
 PARTS = ("one2one", "group_bin", "family_bin")
 
-#: Sizes are told apart from these on; a bin bears its lowest size.
+#: Lowest sizes of the bins; a bin is named by its lowest size.
 BOUNDS = (1, 2, 3, 6, 11, 21)
 
 #: Bin of a size that the truth does not tell.
@@ -27,15 +27,15 @@ _SPECIES_BITS = 12
 
 @dataclass(frozen=True)
 class Truth:
-    """The true pairs, in groups.
+    """True pairs in groups.
 
     Parameters
     ----------
     pairs
-        A row per true pair: ``species_a, species_b, gene_a, gene_b, group, kind``.
+        Row per true pair: ``species_a, species_b, gene_a, gene_b, group, kind``.
     kinds
-        A row per kind of group: ``kind, species_a, species_b``, the :data:`PARTS`, and of all its groups together
-        ``pairs``, ``genes_a, genes_b``, and ``one_to_one``, how many pairs can stand together one-to-one.
+        Row per kind of group: ``kind, species_a, species_b``, the :data:`PARTS`, and totals over its groups: ``pairs``,
+        ``genes_a, genes_b``, and ``one_to_one``, the number of pairs in a one-to-one choice.
     """
 
     pairs: pl.DataFrame
@@ -43,7 +43,7 @@ class Truth:
 
 
 def grouped(pairs: pl.DataFrame) -> Truth:
-    """Put true pairs into groups, and these into kinds.
+    """Group true pairs, and classify the groups.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def grouped(pairs: pl.DataFrame) -> Truth:
     -----
     A one-to-one choice can take as many pairs of a group as its smaller side has genes.
     """
-    told = _with_groups(pairs)
+    with_groups = _with_groups(pairs)
     groups = (
-        told.group_by("group")
+        with_groups.group_by("group")
         .agg(
             pl.first("species_a", "species_b", "genes_a", "genes_b"),
             pl.col("one2one").min(),
@@ -73,7 +73,7 @@ def grouped(pairs: pl.DataFrame) -> Truth:
     kinds = groups.group_by(_KIND).agg(counts).sort(_KIND).with_row_index("kind")
     of_group = groups.join(kinds.select(*_KIND, "kind"), on=_KIND, how="left").select("group", "kind")
     columns = ["species_a", "species_b", "gene_a", "gene_b", "group"]
-    return Truth(told.select(columns).join(of_group, on="group", how="left"), kinds)
+    return Truth(with_groups.select(columns).join(of_group, on="group", how="left"), kinds)
 
 
 def _bin(size: pl.Expr) -> pl.Expr:
@@ -82,7 +82,10 @@ def _bin(size: pl.Expr) -> pl.Expr:
 
 
 def _with_groups(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Add the number of each pair's ``group``, and how many genes it has on both sides (``genes_a, genes_b``)."""
+    """Add each pair's ``group``, and its number of genes on both sides.
+
+    These are ``genes_a, genes_b``.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""Judges every mapped pair, and counts the right, the wrong and the unjudged."""
+"""Judge every mapped pair, and count right, wrong and unjudged ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class JudgedPairs:
     right
         ``strategy, evidence_class, kind, right``.
     found
-        ``strategy, kind``, and what the right pairs of a kind amount to: ``pairs``, ``genes_a, genes_b``, and
-        ``one_to_one``, how many of them can stand together one-to-one.
+        ``strategy, kind``, and totals of the right pairs of a kind: ``pairs``, ``genes_a, genes_b``, and
+        ``one_to_one``, the number of pairs in a one-to-one choice.
     wrong
         ``strategy, evidence_class, species_a, species_b, kind_a, kind_b, wrong``: a wrong pair has the kinds of the
         groups that its two genes are of, null for a gene without a true ortholog in the other species.
@@ -44,7 +44,7 @@ def judge(mapping: pl.DataFrame, truth: Truth, known: pl.Series) -> JudgedPairs:
     mapping
         ``strategy, evidence_class, species_a, species_b, gene_a, gene_b``.
     truth
-        The true pairs. A mapped pair is right when it is one of them.
+        True pairs. A mapped pair is right when it is one of them.
     known
         Keys of all genes that the truth knows. A mapped pair of two others is unjudged.
     """
@@ -61,14 +61,17 @@ def judge(mapping: pl.DataFrame, truth: Truth, known: pl.Series) -> JudgedPairs:
         wrong = wrong.join(of_gene, on=gene, how="left")
     return JudgedPairs(
         right=right.group_by("strategy", "evidence_class", "kind").agg(right=_count()),
-        found=_found(right, truth),
+        found=_count_right(right, truth),
         wrong=wrong.group_by("strategy", "evidence_class", *_PAIR, "kind_a", "kind_b").agg(wrong=_count()),
         unjudged=others.filter(~is_known).group_by("strategy", "evidence_class", *_PAIR).agg(unjudged=_count()),
     )
 
 
-def _found(right: pl.DataFrame, truth: Truth) -> pl.DataFrame:
-    """Count what right pairs amount to; in a group of two genes, which most are, everything is one."""
+def _count_right(right: pl.DataFrame, truth: Truth) -> pl.DataFrame:
+    """Count the right pairs of each kind, and their genes.
+
+    In a group of two genes, as most are, every count is one.
+    """
     of_two = truth.kinds.filter(pl.col("group_bin") == 2)["kind"].implode()
     two = right.filter(pl.col("kind").is_in(of_two)).group_by("strategy", "kind").agg(pairs=_count())
     genes = [pl.col(f"gene_{side}").n_unique().cast(pl.Int64).alias(f"genes_{side}") for side in "ab"]

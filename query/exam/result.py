@@ -1,4 +1,4 @@
-"""Scores of an exam: a frame per question, with what they do not say."""
+"""Hold the scores of an exam, one frame per question."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ _NOT_SHOWN = ("species_pairs", "found", "source_genes", "target_genes")
 
 @dataclass(frozen=True)
 class Exam(Result):
-    """The scores of a release.
+    """Scores of a release against a known truth.
 
-    Every frame has ``strategy``, ``species_pairs`` (how many the row is over), the counts ``mapped, right, wrong,
+    Every frame has ``strategy``, ``species_pairs`` (their number), the counts ``mapped, right, wrong,
     unjudged, possible, found, source_genes, target_genes`` and the scores ``precision, recall, f1, source_recall,
-    target_recall``; :func:`homodb.query.exam.exam` says what they are.
+    target_recall``; :func:`homodb.query.exam.exam` defines them.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ class Exam(Result):
     groups
         By ``group_size``: genes of both species that descend from one gene of their last common ancestor.
     families
-        By ``family_size``, as the truth tells it.
+        By ``family_size`` in the truth.
     heading
-        What was examined, and what was left out, in words.
+        Description of the exam's input and of what was left out.
     """
 
     strategies: pl.DataFrame
@@ -97,10 +97,13 @@ class Exam(Result):
     heading: tuple[str, ...]
 
     def rows(self, by: ExamBy | None = None) -> pl.DataFrame:
-        """Return all frames, or those of one question, below each other; a row says ``by`` what, and its ``caveat``."""
-        said = pl.col("strategy").replace_strict(_SAID_OF, return_dtype=pl.String)
+        """Return all frames, or those of one question, in one frame.
+
+        Each row has its question (``by``) and a ``caveat``.
+        """
+        caveats = pl.col("strategy").replace_strict(_SAID_OF, return_dtype=pl.String)
         parts = [
-            frame.with_columns(by=pl.lit(str(of)), families=pl.lit(families), caveat=said)
+            frame.with_columns(by=pl.lit(str(of)), families=pl.lit(families), caveat=caveats)
             for of, _, families, frame in self._questions()
             if by in (None, of)
         ]
@@ -108,16 +111,16 @@ class Exam(Result):
         return pl.concat([empty, *parts], how="diagonal").select(list(COLUMNS))
 
     def totals(self) -> dict[str, Any]:
-        """Return what was examined, and all frames as rows."""
+        """Return the description, and all frames as rows."""
         return {"heading": list(self.heading), "rows": self.rows().to_dicts()}
 
     def blocks(self, by: ExamBy | None = None) -> Iterator[ResultBlock]:
-        """Yield what was examined, and a table per question, or those of one question.
+        """Yield the description, and the tables of one or all questions.
 
         Parameters
         ----------
         by
-            The question; None stands for all.
+            Question; None means all.
         """
         yield Heading("homodb exam", level=1)
         yield Lines(self.heading)

@@ -1,6 +1,6 @@
-"""Reads a truth: the true ortholog pairs of a clade, and optionally all its genes, tab separated, plain or gzip.
+"""Read true ortholog pairs and genes from tab-separated files.
 
-Columns are found by name. Everything that is wrong with a file is raised as one error with line numbers.
+Columns are found by name. All problems of a file are raised as one error with line numbers.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ def read_truth(path: Path) -> pl.DataFrame:
     Parameters
     ----------
     path
-        The file, with columns ``source_species, source_id, target_species, target_id, homology_type`` and, where
-        told, ``family_size`` (genes of the family) and ``divergence`` (of the two species, any unit).
+        File with columns ``source_species, source_id, target_species, target_id, homology_type`` and, optionally,
+        ``family_size`` (genes of the family) and ``divergence`` (of the two species, any unit).
 
     Returns
     -------
     polars.DataFrame
         ``species_a, id_a, species_b, id_b`` (numbers of the species, lower first), ``one2one`` (1 where the
-        pair is of type ``ortholog_one2one``, else 0), ``family_size, divergence`` (null where not told).
+        pair is of type ``ortholog_one2one``, else 0), ``family_size, divergence`` (null if missing).
 
     Raises
     ------
     InputError
         Lists all problems: a missing column, rows with the wrong number of fields, unknown species or homology
-        types, genes without an ID, a pair within one species, a pair that stands twice, values out of bounds.
+        types, genes without an ID, a pair within one species, a duplicate pair, values out of bounds.
     """
     file = _File(path, _PAIR, ("family_size", "divergence"))
     for column in _PAIR:
@@ -74,7 +74,9 @@ def read_truth(path: Path) -> pl.DataFrame:
 
 
 def read_genes(path: Path) -> pl.DataFrame:
-    """Read which genes exist: ``species`` (number) and ``stable_id``.
+    """Read the existing genes.
+
+    Columns are ``species`` (number) and ``stable_id``.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def read_genes(path: Path) -> pl.DataFrame:
 
 
 class _File:
-    """The rows of a file as text columns, and the problems found in them."""
+    """Rows of a file as text columns, and its problems."""
 
     def __init__(self, path: Path, wanted: Sequence[str], optional: Sequence[str] = ()) -> None:
         self.path = path
@@ -122,14 +124,17 @@ class _File:
         )
 
     def check(self, bad: pl.Expr, kind: str, *seen: str) -> None:
-        """Note every row for which an expression is true; null counts as false."""
+        """Record every row for which an expression is true.
+
+        Null counts as false.
+        """
         rows = self.frame.filter(bad)
         self._totals[kind] += rows.height
         for line, *values in rows.head(LISTED_PER_KIND).select("line", *seen).iter_rows():
             self._problems.append(Problem(line, kind, ", ".join(str(value)[:80] for value in values)))
 
     def species(self, *columns: str) -> None:
-        """Add the number of the species that each column names, as ``<column>_number``."""
+        """Add the number of each column's species, as ``<column>_number``."""
         spelled = {name for column in columns for name in self.frame[column].drop_nulls().unique()}
         numbers = {name: number for name in spelled if (number := _number(name)) is not None}
         for column in columns:

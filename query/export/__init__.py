@@ -1,4 +1,4 @@
-"""What other tools load: vectors of genes, and mappings as graphs."""
+"""Export gene vectors and mappings for other tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports the vectors of genes in the forms that other tools load."""
+"""Export gene vectors in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ Vectors = npt.NDArray[np.float32]
 
 
 def write_parquet(path: Path, genes: pl.DataFrame, vectors: Vectors) -> None:
-    """Write ``stable_id``, ``symbol`` and ``vector`` (a list of fixed size, float32)."""
+    """Write vectors as Parquet.
+
+    Columns are ``stable_id``, ``symbol`` and ``vector`` (a list of fixed size, float32).
+    """
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
     names = genes.select("stable_id", "symbol").to_arrow()
     with whole_file(path) as partial:
@@ -34,7 +37,9 @@ def write_parquet(path: Path, genes: pl.DataFrame, vectors: Vectors) -> None:
 
 
 def write_h5(path: Path, genes: pl.DataFrame, vectors: Vectors, about: Mapping[str, str]) -> None:
-    """Write datasets ``stable_id``, ``symbol`` (empty without one) and ``vectors`` (genes x dimensions, float32).
+    """Write vectors as HDF5.
+
+    Datasets are ``stable_id``, ``symbol`` (empty without one) and ``vectors`` (genes x dimensions, float32).
 
     Raises
     ------
@@ -50,7 +55,9 @@ def write_h5(path: Path, genes: pl.DataFrame, vectors: Vectors, about: Mapping[s
 
 
 def write_transcriptformer(path: Path, stable_ids: Sequence[str] | pl.Series, vectors: Vectors) -> None:
-    """Write what TranscriptFormer reads: ``keys`` (gene IDs as bytes) and a group ``arrays`` with a vector by ID.
+    """Write vectors for TranscriptFormer.
+
+    The file has ``keys`` (gene IDs as bytes) and a group ``arrays`` with a vector by ID.
 
     Its README: https://github.com/czi-ai/transcriptformer (option ``--pretrained-embedding``).
 
@@ -69,7 +76,9 @@ def write_transcriptformer(path: Path, stable_ids: Sequence[str] | pl.Series, ve
 
 
 def write_symbol_dictionary(path: Path, names: Sequence[str], vectors: Vectors) -> None:
-    """Write what SATURN and UCE load: a torch file with a dictionary from gene name to vector.
+    """Write vectors for SATURN and UCE.
+
+    It is a torch file with a dictionary from gene name to vector.
 
     Their code: https://github.com/snap-stanford/SATURN and https://github.com/snap-stanford/UCE.
 
@@ -92,12 +101,14 @@ def _needed(name: str) -> Any:
 
 
 def locate(genes: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Give genes without a location the reason to be left out: UCE orders genes by chromosome and start.
+    """Mark genes without a location as left out.
+
+    UCE orders genes by chromosome and start.
 
     Raises
     ------
     MissingEmbeddingError
-        If no gene has one.
+        If no gene has a location.
     """
     unknown = pl.col("region").is_null() | pl.col("region_start").is_null()
     if genes.select(unknown.all()).item():
@@ -109,7 +120,10 @@ def locate(genes: pl.DataFrame, species: Species) -> pl.DataFrame:
 
 
 def write_chromosomes(path: Path, genes: pl.DataFrame, species: Species) -> None:
-    """Write UCE's ``spec_chrom_csv_path``: ``gene_symbol`` (upper case), ``chromosome, start, species``."""
+    """Write UCE's ``spec_chrom_csv_path``.
+
+    Columns are ``gene_symbol`` (upper case), ``chromosome, start, species``.
+    """
     table = genes.sort("region", "region_start", "stable_id").select(
         gene_symbol=pl.col("name").map_elements(str.upper, pl.String),
         chromosome="region",
@@ -121,7 +135,10 @@ def write_chromosomes(path: Path, genes: pl.DataFrame, species: Species) -> None
 
 
 def write_species_list(path: Path, files: Mapping[str, Path]) -> None:
-    """Write UCE's ``new_species_protein_embeddings.csv``: ``species, path`` (whole paths, as UCE asks for)."""
+    """Write UCE's ``new_species_protein_embeddings.csv``.
+
+    Columns are ``species, path`` (absolute paths, as UCE requires).
+    """
     table = pl.DataFrame({"species": list(files), "path": [str(file.resolve()) for file in files.values()]})
     with whole_file(path) as partial:
         table.write_csv(partial)
@@ -129,18 +146,18 @@ def write_species_list(path: Path, files: Mapping[str, Path]) -> None:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was exported of one species.
+    """Export of one species.
 
     Parameters
     ----------
     species
         Production name.
     files
-        Files written, the one with the vectors first.
+        Written files, the one with the vectors first.
     genes, dimensions
-        Shape of what was written.
+        Shape of the written vectors.
     left_out
-        A row per gene that was left out: ``stable_id, symbol, reason``.
+        Row per gene that was left out: ``stable_id, symbol, reason``.
     """
 
     species: str
@@ -150,12 +167,15 @@ class Exported:
     left_out: pl.DataFrame
 
     def reasons(self) -> str:
-        """Return why genes were left out, with counts; genes whose name went to another one are one reason."""
+        """Return the reasons for left-out genes, with counts.
+
+        Genes that lost their name to another gene count as one reason.
+        """
         kinds = self.left_out.select(pl.col("reason").str.replace(" to .*", " to another gene"))["reason"]
         return ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(kinds).items()))
 
     def summary(self) -> dict[str, Any]:
-        """Return it as plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "species": self.species,
             "files": [str(path) for path in self.files],
@@ -174,14 +194,14 @@ def export_embeddings(
     embedding: str | None = None,
     report: Callable[[str], None] = lambda species: None,
 ) -> tuple[Exported, ...]:
-    """Write the vectors of genes, one set of files a species.
+    """Write gene vectors, one set of files per species.
 
     Parameters
     ----------
     release
-        An open release, with its folder.
+        Open release, with its folder.
     folder
-        Where to write; it is made where it is not there. Every file appears whole or not at all.
+        Output folder, made if missing. Every file appears whole or not at all.
     form
         ``parquet`` and ``h5`` hold every gene by stable ID and symbol. ``saturn`` and ``uce`` are torch dictionaries
         from name to vector, as these tools load them; a gene without symbol goes by its stable ID, and of several
@@ -190,16 +210,16 @@ def export_embeddings(
         genes lie and a list of species, and leaves out genes whose location is unknown. ``transcriptformer`` is an
         HDF5 dictionary from stable ID to vector.
     species
-        Which species; by default all that have vectors.
+        Species; by default all with vectors.
     embedding
-        Which embedding; by default the release's default one.
+        Name of the embedding; by default the release's default one.
     report
-        Called with each species' name before it is written.
+        Callback that receives each species' name before it is written.
 
     Raises
     ------
     MissingEmbeddingError
-        If the release has no such vectors at hand.
+        If the release has no such vectors.
     MissingPackageError
         If torch or h5py is needed and not installed.
     BrokenReleaseError
@@ -229,9 +249,9 @@ def _export(
     release: ReleaseFile, folder: Path, form: VectorForm, species: Species, embedding: Embedding, place: Path
 ) -> Exported:
     """Write one species."""
-    told = read_vectors(place)
+    stored = read_vectors(place)
     genes = release.ask("embedded_genes", {"embedding": embedding.number, "species": species.number})
-    if not np.array_equal(genes["gene"].to_numpy(), told.genes):
+    if not np.array_equal(genes["gene"].to_numpy(), stored.genes):
         raise BrokenReleaseError(f"{place}: its genes are not those of table gene_embedding; get the release again")
     genes = genes.with_columns(row=pl.int_range(pl.len()), reason=pl.lit(None, pl.String))
     files = [folder / f"{species.name}.{embedding.name}.{form}"]
@@ -239,12 +259,12 @@ def _export(
     about |= {"release": release.version, "ensembl": release.ensembl or ""}
     match form:
         case VectorForm.PARQUET:
-            write_parquet(files[0], genes, told.vectors)
+            write_parquet(files[0], genes, stored.vectors)
         case VectorForm.H5:
-            write_h5(files[0], genes, told.vectors, about)
+            write_h5(files[0], genes, stored.vectors, about)
         case VectorForm.TRANSCRIPTFORMER:
             files = [folder / f"{species.name}_gene.h5"]
-            write_transcriptformer(files[0], genes["stable_id"], told.vectors)
+            write_transcriptformer(files[0], genes["stable_id"], stored.vectors)
         case VectorForm.SATURN | VectorForm.UCE:
             files = [folder / f"{species.name}.gene_symbol_to_embedding_{embedding.name}.pt"]
             genes = _named_once(locate(genes, species) if form is VectorForm.UCE else genes)
@@ -252,13 +272,13 @@ def _export(
             if form is VectorForm.UCE:
                 files.append(folder / f"{species.name}_to_chrom_pos.csv")
                 write_chromosomes(files[1], kept, species)
-            write_symbol_dictionary(files[0], kept["name"].to_list(), told.vectors[kept["row"].to_numpy()])
+            write_symbol_dictionary(files[0], kept["name"].to_list(), stored.vectors[kept["row"].to_numpy()])
     left_out = genes.filter(pl.col("reason").is_not_null()).select("stable_id", "symbol", "reason")
-    return Exported(species.name, tuple(files), genes.height - left_out.height, told.vectors.shape[1], left_out)
+    return Exported(species.name, tuple(files), genes.height - left_out.height, stored.vectors.shape[1], left_out)
 
 
 def _named_once(genes: pl.DataFrame) -> pl.DataFrame:
-    """Add ``name``, and a reason to genes that lose theirs to another gene."""
+    """Add ``name``, and a reason to genes that lose it to another gene."""
     named = genes.with_columns(name=pl.coalesce("symbol", "stable_id")).with_columns(
         key=pl.col("name").map_elements(str.casefold, pl.String),
         coding=pl.col("biotype").map_elements(is_coding, pl.Boolean, skip_nulls=False),

@@ -1,4 +1,4 @@
-"""Mappings as graphs: the gene graph that SAMap starts from, and the biadjacency matrix of two species."""
+"""Export mappings as graphs: SAMap's, and biadjacency matrices."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _LEAST = 0.01
 
 @dataclass(frozen=True)
 class Biadjacency:
-    """One strategy's mapping of a pair of species as a matrix.
+    """Mapping of a pair of species by one strategy, as a matrix.
 
     Parameters
     ----------
     matrix
-        Source genes x target genes, compressed by rows; not 0 where the strategy maps the pair.
+        Source genes x target genes, compressed by rows; non-zero for mapped pairs.
     source, target
         All primary genes of the two species in the order of rows and columns: ``stable_id, symbol``.
     strategy
-        The strategy.
+        Strategy of the mapping.
     """
 
     matrix: sp.csr_matrix
@@ -58,7 +58,9 @@ def biadjacency(
     strategy: str | Strategy | None = None,
     weight: Weight | str = Weight.EQUAL,
 ) -> Biadjacency:
-    """Return a mapping as a matrix over all primary genes, of the same shape whatever the strategy.
+    """Return a mapping as a matrix over all primary genes.
+
+    Its shape does not depend on the strategy.
 
     Parameters
     ----------
@@ -69,25 +71,25 @@ def biadjacency(
     strategy
         One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
     weight
-        What stands in the matrix.
+        Value of a mapped pair.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked, or no pair of the mapping has such a weight.
+        If the release lacks a species, strategy or mapping, or no pair of the mapping has such a weight.
     """
     import scipy.sparse as sp
 
     pair = find_pair(release, source, target)
-    chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
+    selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     rows, columns = _genes(release, pair.source), _genes(release, pair.target)
-    edges = _edges(pair, chosen, Weight(weight))
+    edges = _edges(pair, selected, Weight(weight))
     places = (
         np.searchsorted(rows["gene"], edges["source_gene"]),
         np.searchsorted(columns["gene"], edges["target_gene"]),
     )
     matrix = sp.csr_matrix((edges["weight"].to_numpy(), places), shape=(rows.height, columns.height))
-    return Biadjacency(matrix, rows.drop("gene"), columns.drop("gene"), chosen)
+    return Biadjacency(matrix, rows.drop("gene"), columns.drop("gene"), selected)
 
 
 def samap_graph(
@@ -99,22 +101,24 @@ def samap_graph(
     names: GeneNames | str = GeneNames.SYMBOL,
     ids: Mapping[str, str] | None = None,
 ) -> SamapGraph:
-    """Return the gene graph that ``SAMAP(sams, gnnm=...)`` takes in place of BLAST's.
+    """Return the gene graph for ``SAMAP(sams, gnnm=...)``.
+
+    It replaces the graph of BLAST's.
 
     Parameters
     ----------
     release
         An open release.
     species
-        Two or more species, by any name. Of three or more, two that the release does not map get no edges.
+        Two or more species, by any name. Of three or more, pairs without a mapping get no edges.
     strategy
         One of the five; by default ENS_M2M, and LM_O2O for pairs of species of which Ensembl has nothing.
     weight
-        What an edge weighs, 0.01 at least; by default the identity, the correlation for LM_O2O, and 1 for HL_O2O,
+        Weight of an edge, at least 0.01; by default the identity, the correlation for LM_O2O, and 1 for HL_O2O,
         whose pairs need not have both. SAMap scales the weights of a gene by the highest one.
     names
-        What genes are called in the data: their symbols (a gene without one goes by its stable ID; genes of one
-        symbol become one node, as in SAMap, with the highest weights) or their stable IDs.
+        Names of genes in the data: symbols (the stable ID for a gene without one; genes of one symbol become one
+        node, as in SAMap, with the highest weights) or stable IDs.
     ids
         The ID of each species in SAMap, by any of its names: the keys of ``sams``, without ``_``. By default the first
         letters of its two names (``hs``, ``mm``), or where two species share them also the whole second
@@ -123,8 +127,8 @@ def samap_graph(
     Returns
     -------
     tuple
-        A symmetric scipy matrix over all genes that have an edge, compressed by rows, float64; the names of the genes,
-        each begun by its species' ID and ``_``; and a dictionary from ID to the names of its species.
+        Symmetric scipy matrix over all genes with an edge, compressed by rows, float64; names of the genes, each with
+        its species' ID and ``_`` as prefix; and a dictionary from ID to the names of its species.
 
     Raises
     ------
@@ -133,20 +137,20 @@ def samap_graph(
     """
     import scipy.sparse as sp
 
-    asked = [release.find_species(one) for one in species]
-    prefixes = _prefixes(release, asked, ids or {})
-    called = pl.concat([_called(_genes(release, one), prefixes[one], GeneNames(names)) for one in asked])
+    wanted = [release.find_species(one) for one in species]
+    prefixes = _prefixes(release, wanted, ids or {})
+    called = pl.concat([_node_names(_genes(release, one), prefixes[one], GeneNames(names)) for one in wanted])
     parts = []
-    for one, other in combinations(asked, 2):
+    for one, other in combinations(wanted, 2):
         pair = find_pair(release, one, other)
-        if len(asked) > 2 and not pair.strategies():
+        if len(wanted) > 2 and not pair.strategies():
             continue
-        chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
-        parts.append(_edges(pair, chosen, Weight(weight or _usual(chosen))))
+        selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
+        parts.append(_edges(pair, selected, Weight(weight or _default_weight(selected))))
     linked = {
         gene // KEYS_PER_SPECIES for part in parts for gene in (*part["source_gene"][:1], *part["target_gene"][:1])
     }
-    alone = [one.common_name for one in asked if one.number not in linked]
+    alone = [one.common_name for one in wanted if one.number not in linked]
     if alone:
         raise MissingMappingError(
             f"release {release.version} maps no gene of {', '.join(alone)} to any of the other species"
@@ -162,7 +166,7 @@ def samap_graph(
     nodes = set(edges["a"]) | set(edges["b"])
     by_id = {
         prefixes[one]: np.array(sorted(name for name in nodes if name.startswith(f"{prefixes[one]}_")), np.str_)
-        for one in asked
+        for one in wanted
     }
     order = np.concatenate(list(by_id.values()))
     place = {name: row for row, name in enumerate(order.tolist())}
@@ -171,7 +175,7 @@ def samap_graph(
     return sp.csr_matrix(half + half.T), order, by_id
 
 
-def _usual(strategy: Strategy) -> Weight:
+def _default_weight(strategy: Strategy) -> Weight:
     return {Strategy.LM_O2O: Weight.CORRELATION, Strategy.HL_O2O: Weight.EQUAL}.get(strategy, Weight.IDENTITY)
 
 
@@ -182,7 +186,7 @@ def _genes(release: ReleaseFile, species: Species) -> pl.DataFrame:
     )
 
 
-def _called(genes: pl.DataFrame, prefix: str, names: GeneNames) -> pl.DataFrame:
+def _node_names(genes: pl.DataFrame, prefix: str, names: GeneNames) -> pl.DataFrame:
     name = pl.coalesce("symbol", "stable_id") if names is GeneNames.SYMBOL else pl.col("stable_id")
     return genes.select("gene", name=pl.format("{}_{}", pl.lit(prefix), name))
 
@@ -210,19 +214,19 @@ def _prefixes(release: ReleaseFile, species: Sequence[Species], wanted: Mapping[
     given = {release.find_species(name): text for name, text in wanted.items()}
     for one in given:
         if one not in species:
-            there = ", ".join(two.common_name for two in species)
-            raise UnknownSpeciesError(f"an ID is given for {one.common_name}, and the graph is of {there}")
+            names = ", ".join(two.common_name for two in species)
+            raise UnknownSpeciesError(f"an ID is given for {one.common_name}, and the graph is of {names}")
     short = {one: "".join(word[0] for word in one.name.split("_")[:2]) for one in species}
     long = {one: one.name[0] + one.name.split("_")[-1] for one in species}
     clash = {one for one in species if list(short.values()).count(short[one]) > 1}
-    chosen = {one: given.get(one, long[one] if one in clash else short[one]) for one in species}
-    wrong = [text for text in chosen.values() if not re.fullmatch(r"[^_\s]+", text)]
-    if wrong or len(set(chosen.values())) < len(chosen):
-        seen = ", ".join(f"{one.name}={text}" for one, text in chosen.items())
+    prefixes = {one: given.get(one, long[one] if one in clash else short[one]) for one in species}
+    wrong = [text for text in prefixes.values() if not re.fullmatch(r"[^_\s]+", text)]
+    if wrong or len(set(prefixes.values())) < len(prefixes):
+        ids = ", ".join(f"{one.name}={text}" for one, text in prefixes.items())
         raise UnknownSpeciesError(
-            f"species in SAMap go by different IDs without _ or spaces; these are {seen}: give others (--id SPECIES=ID)"
+            f"species in SAMap go by different IDs without _ or spaces; these are {ids}: give others (--id SPECIES=ID)"
         )
-    return chosen
+    return prefixes
 
 
 def export_graph(
@@ -243,27 +247,27 @@ def export_graph(
     release
         An open release.
     path
-        File to write, ``.npz``. It appears whole or not at all.
+        Output file, ``.npz``. It appears whole or not at all.
     form
         ``samap`` or ``biadjacency``.
     species
         The species by any name; two for a biadjacency matrix, source and target.
     strategy, weight
-        As both take them.
+        As for both functions.
     names, ids
-        As a graph for SAMap takes them, and no other: genes by symbol unless `names` says otherwise.
+        As for :func:`samap_graph`, and for no other form; genes go by symbol by default.
 
     Returns
     -------
     dict
-        ``file``, ``form``, ``genes`` in it, ``pairs`` (edges), and ``unlinked``: pairs of IDs of species without any.
+        ``file``, ``form``, number of ``genes`` and ``pairs`` (edges), and ``unlinked``: pairs of IDs without edges.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
         If the release lacks what is asked.
     OptionsError
-        If names or IDs are given for a biadjacency matrix, which holds both.
+        If names or IDs are given for a biadjacency matrix, which has both.
     OutputError
         If the file cannot be written, or its name does not end in ``.npz``.
     """
@@ -286,9 +290,9 @@ def export_graph(
         if len(species) != 2:
             raise UnknownSpeciesError(f"a biadjacency matrix has two species, source and target; got {len(species)}")
         source, target = species
-        told = biadjacency(release, source=source, target=target, strategy=strategy, weight=weight or Weight.EQUAL)
-        write_biadjacency(path, told)
-        pairs, genes = told.matrix.nnz, sum(told.matrix.shape)
+        mapping = biadjacency(release, source=source, target=target, strategy=strategy, weight=weight or Weight.EQUAL)
+        write_biadjacency(path, mapping)
+        pairs, genes = mapping.matrix.nnz, sum(mapping.matrix.shape)
     return {"file": str(path), "form": str(form), "genes": genes, "pairs": pairs, "unlinked": unlinked}
 
 
@@ -308,12 +312,12 @@ def write_samap_graph(path: Path, graph: SamapGraph) -> None:
 
 
 def read_samap_graph(path: Path | str) -> SamapGraph:
-    """Read the tuple that ``SAMAP(sams, gnnm=...)`` takes.
+    """Read the tuple for ``SAMAP(sams, gnnm=...)``.
 
     Raises
     ------
     InputError
-        If the file is not one that :func:`write_samap_graph` wrote.
+        If the file was not written by :func:`write_samap_graph`.
 
     Examples
     --------
@@ -334,7 +338,7 @@ def read_samap_graph(path: Path | str) -> SamapGraph:
     return matrix, genes, {one: genes[species == one] for one in ids}
 
 
-def write_biadjacency(path: Path, told: Biadjacency) -> None:
+def write_biadjacency(path: Path, mapping: Biadjacency) -> None:
     """Write a matrix of :func:`homodb.query.export.biadjacency`.
 
     ``scipy.sparse.load_npz`` reads the matrix, ``numpy.load`` the genes of rows and columns: ``source_id,
@@ -347,14 +351,14 @@ def write_biadjacency(path: Path, told: Biadjacency) -> None:
     """
     names = {
         f"{side}_{short}": frame[column].fill_null("").to_numpy().astype(np.str_)
-        for side, frame in (("source", told.source), ("target", told.target))
+        for side, frame in (("source", mapping.source), ("target", mapping.target))
         for short, column in (("id", "stable_id"), ("symbol", "symbol"))
     }
-    _write(path, told.matrix, **names, strategy=np.array(str(told.strategy)))
+    _write(path, mapping.matrix, **names, strategy=np.array(str(mapping.strategy)))
 
 
 def _write(path: Path, matrix: sp.csr_matrix, **more: Any) -> None:
-    """Write a matrix under the names of ``scipy.sparse.save_npz``, and more beside it."""
+    """Write a matrix and further arrays, as ``scipy.sparse.save_npz``."""
     _check_name(path)
     parts: dict[str, Any] = {
         "format": np.array(b"csr"),

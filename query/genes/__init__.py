@@ -1,4 +1,4 @@
-"""Resolve names to genes and answer questions about their partners."""
+"""Resolve gene names, and look up orthologs and nearest genes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole story of one gene: how its name resolved, its candidates, what each strategy answers and why."""
+"""Explain one gene: its name, candidates and answers by strategy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Explanation(Result):
     source, target
         Production names of the two species.
     gene
-        One row: the name as asked, ``how`` it was understood, and what the release knows of the gene.
+        One row: the name, ``how`` it was resolved, and the gene's details in the release.
     candidates
         A row per partner that any evidence names: identifiers, homology type, identities, GOC, WGA,
         confidence, correlation, margin, evidence class, and the ``strategies`` that map it; best first.
@@ -43,7 +43,10 @@ class Explanation(Result):
     answers: pl.DataFrame
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return all frames as one list of rows, each with its ``part``: gene, candidate or answer."""
+        """Return all frames as one list of rows.
+
+        ``part`` is gene, candidate or answer.
+        """
         parts = {"gene": self.gene, "candidate": self.candidates, "answer": self.answers}
         return [{"part": part, **row} for part, frame in parts.items() for row in frame.iter_rows(named=True)]
 
@@ -52,7 +55,7 @@ class Explanation(Result):
         return {"source": self.source, "target": self.target, "rows": self.rows()}
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield what the gene is, its candidates, and what each strategy answers."""
+        """Yield the gene, its candidates, and each strategy's answer."""
         row = self.gene.row(0, named=True)
         name = row["name"]
         how = row["how"] if row["understood_as"] == name else f"{row['how']} {row['understood_as']}"
@@ -77,16 +80,16 @@ class Explanation(Result):
 def explain(
     release: ReleaseFile, gene: str, *, source: str | int | Species, target: str | int | Species
 ) -> Explanation:
-    """Tell the whole story of one gene.
+    """Explain one gene.
 
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     gene
-        Its name, of any kind.
+        Name of any kind.
     source, target
-        Its species, and the species of its partners.
+        Species of the gene, and species of its partners.
 
     Raises
     ------
@@ -99,10 +102,10 @@ def explain(
     """
     pair = find_pair(release, source, target)
     choose_strategy(pair, None, Strategy.ENS_M2M)
-    found = resolve(release, [gene], pair.source)
-    key = found["gene"].item()
+    resolved = resolve(release, [gene], pair.source)
+    key = resolved["gene"].item()
     if key is None:
-        raise UnknownGeneError(unknown_message(release, found, pair.source))
+        raise UnknownGeneError(unknown_message(release, resolved, pair.source))
     details = release.ask("gene_details", {"gene": key})
     candidates = pair.ask("candidates", gene=key)
     takers = pair.ask("takers", forward=pair.forward, gene=key, partners=candidates["gene"].to_list())
@@ -110,7 +113,7 @@ def explain(
     return Explanation(
         source=pair.source.name,
         target=pair.target.name,
-        gene=found.select("name", "how", "understood_as").hstack(details.drop("gene")),
+        gene=resolved.select("name", "how", "understood_as").hstack(details.drop("gene")),
         candidates=candidates.drop("gene"),
         answers=pl.DataFrame(
             answers,
@@ -128,12 +131,12 @@ _Answer = tuple[str, str | None, str | None, str]
 def _answers(
     strategy: Strategy, candidates: pl.DataFrame, takers: pl.DataFrame, details: pl.DataFrame, pair: Pair
 ) -> list[_Answer]:
-    """Return what a strategy answers for the gene: its partners, or why there is none."""
-    chosen = candidates.filter(pl.col("strategies").list.contains(str(strategy)))
-    if chosen.height:
+    """Return a strategy's partners of the gene, or the reason for none."""
+    partners = candidates.filter(pl.col("strategies").list.contains(str(strategy)))
+    if partners.height:
         return [
             (str(strategy), row["target_id"], row["target_symbol"], _why_chosen(strategy, row))
-            for row in chosen.iter_rows(named=True)
+            for row in partners.iter_rows(named=True)
         ]
     return [(str(strategy), None, None, _why_not(strategy, candidates, takers, details, pair))]
 

@@ -1,4 +1,4 @@
-"""Joint tables: the genes of three or more species side by side, chained through a hub."""
+"""Build joint tables of three or more species through a hub."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ def joint_table(
     strategy: str | Strategy | None = None,
     via: str | int | Species | None = None,
 ) -> pl.DataFrame:
-    """Return the joint table of several species: a row is one gene of each.
+    """Return the joint table of several species.
+
+    Each row is one gene of each species.
 
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     species
         Two or more species, by any name; the columns follow their order.
     strategy
         One of the five, the same for every pair; by default HM_O2O.
     via
-        The hub, one of the species: each other one is joined to it by the pair's mapping, and a row lives where
-        the hub's gene has a partner in all of them. By default the first species that has a mapping with
-        every other one.
+        Hub, one of the species: the others are joined to it by the pair's mapping, and a row remains if the hub's
+        gene has a partner in all of them. By default the first species with mappings to all others.
 
     Returns
     -------
     polars.DataFrame
         Columns ``<species>_symbol`` and ``<species>_id`` per species (``homo_sapiens_symbol``,
-        ``homo_sapiens_id``, ...), sorted by the hub's stable ID. No row stands twice.
+        ``homo_sapiens_id``, ...), sorted by the hub's stable ID, without duplicate rows.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked, or fewer than two species are named.
+        If the release lacks a species or mapping, or fewer than two species are given.
     """
     wanted = [release.find_species(name) for name in species]
     if len(wanted) < 2 or len(set(wanted)) != len(wanted):
@@ -58,27 +59,29 @@ def joint_table(
     partners: dict[str, pl.DataFrame] = {}
     for other in (one for one in wanted if one != hub):
         pair = find_pair(release, hub, other)
-        chosen = choose_strategy(pair, strategy, Strategy.HM_O2O)
-        partners[other.name] = pair.mapping(chosen).select(
+        pair_strategy = choose_strategy(pair, strategy, Strategy.HM_O2O)
+        partners[other.name] = pair.mapping(pair_strategy).select(
             pl.col("source_gene").alias(hub.name), pl.col("target_gene").alias(other.name)
         )
     return _labelled(release, chain(partners, hub.name), wanted, hub)
 
 
 def chain(partners: Mapping[str, pl.DataFrame], hub: str) -> pl.DataFrame:
-    """Join the pair tables of a hub: a row lives where the hub's gene has a partner in all other species.
+    """Join the pair tables of a hub.
+
+    A row remains if the hub's gene has a partner in all other species.
 
     Parameters
     ----------
     partners
-        For each other species the table of its pairs with the hub, columns ``hub`` and the species.
+        Table of pairs with the hub for each other species, columns ``hub`` and the species.
     hub
         Name of the hub.
 
     Returns
     -------
     polars.DataFrame
-        Columns: the hub, then the others in their order. No row stands twice; a row with a gap is none.
+        Columns: the hub, then the others in their order. Rows are unique and without nulls.
 
     Examples
     --------
@@ -92,7 +95,7 @@ def chain(partners: Mapping[str, pl.DataFrame], hub: str) -> pl.DataFrame:
 
 
 def _hub(release: ReleaseFile, wanted: list[Species]) -> Species:
-    """Return the first species that has a mapping with every other one."""
+    """Return the first species with mappings to all others."""
     for candidate in wanted:
         others = [one for one in wanted if one != candidate]
         if all(find_pair(release, candidate, other).strategies() for other in others):

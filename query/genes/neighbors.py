@@ -1,4 +1,4 @@
-"""The nearest genes of another species, or of the same one, by the vectors of an embedding."""
+"""Find the nearest genes by the vectors of an embedding."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _Reals = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Found:
-    """The nearest genes to one vector: keys, and correlations with it, high to low."""
+    """Nearest genes of one vector: keys, and correlations, descending."""
 
     genes: _Keys
     correlations: _Reals
@@ -49,25 +49,25 @@ class Found:
 def nearest(
     queries: GeneVectors, vectors: Path, index: Path, k: int, *, whole: bool | None = None
 ) -> tuple[Found, ...]:
-    """Find the nearest genes to each of some genes, itself left out.
+    """Find the nearest genes of each gene, excluding itself.
 
     Parameters
     ----------
     queries
-        The genes and their vectors, as read.
+        Genes and their vectors, as read.
     vectors, index
-        Files of the genes to search.
+        Files of the searched genes.
     k
-        How many to find; all, where there are fewer.
+        Number of neighbours; all if there are fewer.
     whole
-        Whether to read all vectors instead of searching the index; None decides by the number of queries. Without
-        a graph in the index both ways find the same.
+        Whether to read all vectors instead of searching the index; None decides by the number of queries. Both
+        give the same unless the index has a graph.
 
     Returns
     -------
     tuple of Found
-        For each query the genes of the highest Pearson correlations, computed in float64 from the float32 vectors;
-        equal ones in order of gene keys. A constant vector has correlation 0 with every other one.
+        Genes with the highest Pearson correlations per query, computed in float64 from the float32 vectors; ties
+        are in order of gene keys. A constant vector has correlation 0 with every other one.
 
     Raises
     ------
@@ -83,9 +83,9 @@ def nearest(
         whole = small and len(queries.genes) >= _MANY
     if not whole:
         candidates = _by_index(opened, normalised(queries.vectors), wanted)
-        asked = np.unique(np.concatenate([one.genes for one in candidates]))
-        read = read_rows(vectors, asked)
-        if len(read.genes) != len(asked):
+        keys = np.unique(np.concatenate([one.genes for one in candidates]))
+        read = read_rows(vectors, keys)
+        if len(read.genes) != len(keys):
             raise BrokenReleaseError(f"{index} names genes that {vectors.name} does not hold; get the release again")
         exact = [_correlated(queries, row, one.genes, read) for row, one in enumerate(candidates)]
         if all(np.abs(a.correlations - b.correlations).max() <= _HALF for a, b in zip(candidates, exact, strict=True)):
@@ -110,10 +110,10 @@ def _open(path: Path, dimensions: int) -> Index:
 
 
 def _by_index(index: Index, queries: npt.NDArray[np.float32], wanted: int) -> list[Found]:
-    """Return candidates with correlations in half precision: all that may be among the wanted ones.
+    """Return candidates from the index, with half-precision correlations.
 
-    By half precision, the last of the wanted nearest has some value; its true one is lower by the error of rounding
-    at most, and what lies lower by twice that error is not among the nearest. (Of a graph, all that it finds.)
+    The true correlation of the last wanted gene is lower than its half-precision one by the rounding error at most, so
+    genes lower by twice that error are not among the nearest. (A graph returns all that it finds.)
     """
     exact = index.connectivity <= _NO_GRAPH
     count = min(len(index), 4 * wanted + 64)
@@ -135,34 +135,40 @@ def _by_index(index: Index, queries: npt.NDArray[np.float32], wanted: int) -> li
 
 
 def _by_product(queries: GeneVectors, vectors: GeneVectors, wanted: int, k: int) -> tuple[Found, ...]:
-    """Compare with all vectors: products in single precision choose the candidates."""
-    all_of_them, asked = normalised(vectors.vectors), normalised(queries.vectors)
-    found = []
-    for start in range(0, len(asked), _BLOCK):
-        products = asked[start : start + _BLOCK] @ all_of_them.T
+    """Compare with all vectors, after a choice in single precision."""
+    all_of_them, unit_queries = normalised(vectors.vectors), normalised(queries.vectors)
+    rows = []
+    for start in range(0, len(unit_queries), _BLOCK):
+        products = unit_queries[start : start + _BLOCK] @ all_of_them.T
         last = np.partition(products, products.shape[1] - wanted, axis=1)[:, products.shape[1] - wanted]
         for row, floor in enumerate(last - 2 * _SINGLE, start):
             near = np.flatnonzero(products[row - start] >= floor)
             some = GeneVectors(vectors.genes[near], vectors.vectors[near])
-            found.append(_first(_correlated(queries, row, some.genes, some), queries.genes[row], k))
-    return tuple(found)
+            rows.append(_first(_correlated(queries, row, some.genes, some), queries.genes[row], k))
+    return tuple(rows)
 
 
 def _down_to(row: Found, wanted: int, less: float) -> Found:
-    """Keep what correlates with at least the last of the wanted ones' value less some."""
+    """Keep correlations no lower than the last wanted one, less a margin."""
     near = row.correlations >= row.correlations[: max(wanted, 1)].min() - less
     return Found(row.genes[near], row.correlations[near])
 
 
 def _correlated(queries: GeneVectors, row: int, genes: _Keys, vectors: GeneVectors) -> Found:
-    """Correlate a query with some genes, in float64; equal vectors give equal numbers, whatever is beside them."""
+    """Correlate a query with some genes, in float64.
+
+    Equal vectors give equal numbers, whatever the other vectors are.
+    """
     some = vectors.vectors[np.searchsorted(vectors.genes, genes)]
     query = _unit(queries.vectors[row : row + 1])
     return Found(genes, np.clip((_unit(some) * query).sum(axis=1), -1.0, 1.0))
 
 
 def _unit(vectors: npt.NDArray[np.float32]) -> _Reals:
-    """Return vectors less their own mean at unit length, in float64; constant ones as zero."""
+    """Centre vectors and scale them to unit length, in float64.
+
+    Constant ones become zero.
+    """
     centred = vectors.astype(np.float64)
     centred -= centred.mean(axis=1, keepdims=True)
     length = np.sqrt((centred * centred).sum(axis=1))
@@ -173,11 +179,14 @@ def _unit(vectors: npt.NDArray[np.float32]) -> _Reals:
     return centred
 
 
-def _first(found: Found, own: np.int64, k: int) -> Found:
-    """Return the first k of them, itself left out: by correlation, then by key."""
-    order = np.lexsort((found.genes, -found.correlations))
-    order = order[found.genes[order] != own][:k]
-    return Found(found.genes[order], found.correlations[order])
+def _first(row: Found, own: np.int64, k: int) -> Found:
+    """Return the first k genes, excluding itself.
+
+    They are in order of correlation, then of key.
+    """
+    order = np.lexsort((row.genes, -row.correlations))
+    order = order[row.genes[order] != own][:k]
+    return Found(row.genes[order], row.correlations[order])
 
 
 _ANSWER: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -197,25 +206,27 @@ def neighbors(
     k: int = 10,
     embedding: str | None = None,
 ) -> pl.DataFrame:
-    """Return the nearest genes of a species, also for genes that have no ortholog in it.
+    """Return the nearest genes of a species by protein embedding.
+
+    Genes without an ortholog in it have neighbours too.
 
     Parameters
     ----------
     release
-        An open release, with its folder.
+        Open release, with its folder.
     genes
         Names of genes of the source species, of any kind, as :meth:`Release.orthologs` takes them.
     source, target
-        The two species, by any name; they may be one, and then a gene is not its own neighbour.
+        The two species, by any name; if they are the same, a gene is not its own neighbour.
     k
-        How many neighbours, at least 1.
+        Number of neighbours, at least 1.
     embedding
         Name of an embedding (``kmer-mean``); by default the release's default one.
 
     Returns
     -------
     polars.DataFrame
-        A row per asked name and neighbour, nearest first: ``name``, ``resolved_as``, ``source_species, source_id,
+        A row per name and neighbour, nearest first: ``name``, ``resolved_as``, ``source_species, source_id,
         source_symbol``, ``rank`` (1 is nearest), ``target_species, target_id, target_symbol``, ``correlation`` (Pearson
         correlation of the two vectors), ``evidence_class`` (of a pair that a strategy maps; null else),
         ``homology_type, identity, confidence`` (null where Ensembl does not have the pair), ``strategies`` that map
@@ -227,34 +238,34 @@ def neighbors(
     UnknownSpeciesError
         If a name means no species of the release.
     UnknownGeneError
-        If no name at all is a gene of the source species.
+        If none of the names is a gene of the source species.
     MissingEmbeddingError
-        If the release has no vectors at hand, or not of this embedding or species; or if no gene at all has one.
+        If the release has no vectors, or none of this embedding or species; or if none of the genes has one.
     BrokenReleaseError
         If a file of vectors is missing or altered.
 
     Notes
     -----
-    Of up to 50,000 genes the true nearest ones are found; of more, a graph finds nearly all of them.
+    Among up to 50,000 genes the nearest ones are exact; among more, a graph finds nearly all of them.
     An alternate locus has no vector of its own: its primary gene stands for it.
     """
     if k < 1:
         raise ValueError(f"k is {k}; wanted 1 or more neighbours")
-    here, there = release.find_species(source), release.find_species(target)
-    chosen = find_embedding(release, embedding)
+    source_species, target_species = release.find_species(source), release.find_species(target)
+    selected = find_embedding(release, embedding)
     names = [genes] if isinstance(genes, str) else genes
-    resolved = resolve(release, names, here)
+    resolved = resolve(release, names, source_species)
     if resolved["gene"].is_null().all():
-        raise UnknownGeneError(unknown_message(release, resolved, here))
+        raise UnknownGeneError(unknown_message(release, resolved, source_species))
     keys = resolved["gene"].drop_nulls().unique().sort().to_numpy()
-    queries = read_rows(vectors_place(release, chosen.vectors(here)), keys)
+    queries = read_rows(vectors_place(release, selected.vectors(source_species)), keys)
     reasons = _reasons(release, np.setdiff1d(keys, queries.genes).tolist())
     if not len(queries.genes):
-        raise MissingEmbeddingError(_no_vector_message(resolved, reasons, chosen))
-    index = checked_file(release, chosen.index(there))
-    found = nearest(queries, vectors_place(release, chosen.vectors(there)), index, k)
-    answer = _answer(dict(zip(queries.genes.tolist(), found, strict=True)))
-    answer = answer.hstack(_pairs(release, answer, here, there, chosen))
+        raise MissingEmbeddingError(_no_vector_message(resolved, reasons, selected))
+    index = checked_file(release, selected.index(target_species))
+    nearest_genes = nearest(queries, vectors_place(release, selected.vectors(target_species)), index, k)
+    answer = _answer(dict(zip(queries.genes.tolist(), nearest_genes, strict=True)))
+    answer = answer.hstack(_pairs(release, answer, source_species, target_species, selected))
     return (
         resolved.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
         .join(answer, on="gene", how="left", maintain_order="left_right")
@@ -262,31 +273,31 @@ def neighbors(
         .select(
             "name",
             "resolved_as",
-            pl.lit(here.name).alias("source_species"),
+            pl.lit(source_species.name).alias("source_species"),
             "source_id",
             "source_symbol",
             "rank",
-            pl.lit(there.name).alias("target_species"),
+            pl.lit(target_species.name).alias("target_species"),
             pl.exclude("name", "resolved_as", "gene", "target", "source_id", "source_symbol", "rank", "why"),
-            pl.lit(chosen.name).alias("embedding"),
+            pl.lit(selected.name).alias("embedding"),
             "why",
         )
     )
 
 
-def _answer(found: Mapping[int, Found]) -> pl.DataFrame:
+def _answer(nearest_of: Mapping[int, Found]) -> pl.DataFrame:
     rows = [
         (gene, rank, target, correlation)
-        for gene, one in found.items()
+        for gene, one in nearest_of.items()
         for rank, (target, correlation) in enumerate(zip(one.genes.tolist(), one.correlations.tolist(), strict=True), 1)
     ]
     return pl.DataFrame(rows, schema=_ANSWER, orient="row")
 
 
 def _pairs(
-    release: ReleaseFile, answer: pl.DataFrame, here: Species, there: Species, embedding: Embedding
+    release: ReleaseFile, answer: pl.DataFrame, source: Species, target: Species, embedding: Embedding
 ) -> pl.DataFrame:
-    first, second = sorted((here.number, there.number))
+    first, second = sorted((source.number, target.number))
     return release.ask(
         "neighbor_pairs",
         {
@@ -300,7 +311,7 @@ def _pairs(
 
 
 def _reasons(release: ReleaseFile, genes: Sequence[int]) -> dict[int, str]:
-    """Say of each gene without a vector why it has none."""
+    """Return the reason why each gene has no vector."""
     if not genes:
         return {}
     reasons = {}
@@ -323,7 +334,7 @@ def _why(resolved: pl.DataFrame, reasons: Mapping[int, str]) -> pl.DataFrame:
 
 
 def _no_vector_message(resolved: pl.DataFrame, reasons: Mapping[int, str], embedding: Embedding) -> str:
-    known = resolved.filter(pl.col("gene").is_not_null()).select("name", "gene")
-    shown = [f"{name} ({reasons[gene]})" for name, gene in known.head(5).iter_rows()]
-    more = f" and {known.height - 5} more" if known.height > 5 else ""
+    resolved_genes = resolved.filter(pl.col("gene").is_not_null()).select("name", "gene")
+    shown = [f"{name} ({reasons[gene]})" for name, gene in resolved_genes.head(5).iter_rows()]
+    more = f" and {resolved_genes.height - 5} more" if resolved_genes.height > 5 else ""
     return f"no vector of {embedding.name} for {', '.join(shown)}{more}; look-ups need a gene with a protein"

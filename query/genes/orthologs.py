@@ -1,4 +1,4 @@
-"""The partners of genes in another species, by one strategy."""
+"""Look up orthologs of genes by one strategy."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def orthologs(
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     genes
-        Names of genes of the source species, of any kind, in a list, Series or Index (one that is missing is an empty
-        name, which is unknown); None for the whole mapping.
+        Names of genes of the source species, of any kind, in a list, Series or Index (a missing one counts as an
+        empty name, which is unknown); None for the whole mapping.
     source, target
         The two species, by any name.
     strategy
@@ -40,7 +40,7 @@ def orthologs(
     Returns
     -------
     polars.DataFrame
-        A row per asked name and partner, best partner first, with all evidence: ``name``, ``resolved_as``
+        A row per name and partner, best partner first, with all evidence: ``name``, ``resolved_as``
         (how the name was understood), ``source_species, source_id, source_symbol, target_species, target_id,
         target_symbol, strategy``, .... A name without a partner has one row whose target columns are null. With
         ``genes=None`` a row per pair of the mapping, without ``name`` and ``resolved_as``.
@@ -48,25 +48,25 @@ def orthologs(
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks a species, strategy or mapping.
     UnknownGeneError
-        If no name at all is a gene of the source species.
+        If none of the names is a gene of the source species.
     """
     pair = find_pair(release, source, target)
-    chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
+    selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     if genes is None:
         return release.sql(
             "SELECT * FROM ortholog WHERE source_species = ? AND target_species = ? AND strategy = ? ORDER BY rank",
-            [pair.source.name, pair.target.name, str(chosen)],
+            [pair.source.name, pair.target.name, str(selected)],
         )
     names = [genes] if isinstance(genes, str) else genes
-    found = resolve(release, names, pair.source)
-    if found["gene"].is_null().all():
-        raise UnknownGeneError(unknown_message(release, found, pair.source))
-    keys = found["gene"].drop_nulls().unique().to_list()
-    partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(chosen))
+    resolved = resolve(release, names, pair.source)
+    if resolved["gene"].is_null().all():
+        raise UnknownGeneError(unknown_message(release, resolved, pair.source))
+    keys = resolved["gene"].drop_nulls().unique().to_list()
+    partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(selected))
     return (
-        found.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
+        resolved.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
         .join(partners, on="gene", how="left", maintain_order="left_right")
         .select(
             "name",
@@ -77,23 +77,23 @@ def orthologs(
             pl.lit(pair.target.name).alias("target_species"),
             "target_id",
             "target_symbol",
-            pl.lit(str(chosen)).alias("strategy"),
+            pl.lit(str(selected)).alias("strategy"),
             pl.exclude("gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"),
         )
     )
 
 
-def unknown_message(release: ReleaseFile, found: pl.DataFrame, species: Species) -> str:
-    """Say which names mean no gene, and why; of one that is unknown, which symbols come close."""
+def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> str:
+    """Explain names that mean no gene, with similar symbols."""
     shown = [
         f"{name if name.strip() else repr(name)} "
         f"({'ambiguous: ' + ', '.join(candidates) if how == 'ambiguous' else 'unknown'})"
-        for name, how, candidates in found.select("name", "how", "candidates").head(5).iter_rows()
+        for name, how, candidates in resolved.select("name", "how", "candidates").head(5).iter_rows()
     ]
-    more = f" and {found.height - 5} more" if found.height > 5 else ""
-    unknown = found.filter(pl.col("how") != "ambiguous")["name"].head(1)
-    asked = [{"species": species.number, "text": name} for name in unknown]
-    close = [symbol for bound in asked for symbol in release.ask("near_symbols", bound)["symbol"]]
+    more = f" and {resolved.height - 5} more" if resolved.height > 5 else ""
+    unknown = resolved.filter(pl.col("how") != "ambiguous")["name"].head(1)
+    bindings = [{"species": species.number, "text": name} for name in unknown]
+    close = [symbol for bound in bindings for symbol in release.ask("near_symbols", bound)["symbol"]]
     hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and --from"
-    told = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
-    return told + hint + "".join(f" ({said})" for said in about_synonyms(release, [(found, species)]))
+    message = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
+    return message + hint + "".join(f" ({said})" for said in about_synonyms(release, [(resolved, species)]))

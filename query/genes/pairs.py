@@ -1,4 +1,4 @@
-"""A pair of species and a strategy, as asked for and as the release holds them."""
+"""Look up a pair of species and its strategies in a release."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from homodb.schema.species import Species
 
 @dataclass(frozen=True)
 class Pair:
-    """A source and a target species of one release.
+    """Source and target species of one release.
 
     Parameters
     ----------
     release
-        The release.
+        Open release.
     source, target
-        The two species.
+        Source and target species.
     """
 
     release: ReleaseFile
@@ -30,38 +30,44 @@ class Pair:
 
     @property
     def forward(self) -> bool:
-        """Whether the source is the first species in the tables."""
+        """Return whether the source is the first species in the tables."""
         return self.source.number < self.target.number
 
     @property
     def keys(self) -> dict[str, object]:
-        """The numbers of the two species, as the queries of ``query/sql`` bind them."""
+        """Return the species numbers, for the queries of ``query/sql``."""
         first, second = sorted((self.source.number, self.target.number))
         return {"species_a": first, "species_b": second}
 
     def ask(self, query: str, **more: object) -> pl.DataFrame:
-        """Run a query of ``query/sql`` over the pair's mappings: binds its species and the default embedding."""
+        """Run a query of ``query/sql`` over the mappings of the pair.
+
+        It binds the two species and the default embedding.
+        """
         return self.release.ask(query, self.keys | {"embedding": self.release.default_embedding} | more)
 
     def strategies(self) -> tuple[Strategy, ...]:
-        """Return the strategies that the release has for this pair."""
-        there = set(self.release.ask("strategies", self.keys)["strategy"])
-        return tuple(strategy for strategy in Strategy if strategy in there)
+        """Return the strategies of this pair in the release."""
+        present = set(self.release.ask("strategies", self.keys)["strategy"])
+        return tuple(strategy for strategy in Strategy if strategy in present)
 
     def mapping(self, strategy: Strategy) -> pl.DataFrame:
-        """Return a strategy's mapping from the source: ``source_gene, target_gene`` and the evidence, best first."""
+        """Return a strategy's mapping from the source, best pair first.
+
+        Columns are ``source_gene, target_gene`` and the evidence.
+        """
         return self.ask("mapping", forward=self.forward, strategy=str(strategy))
 
 
 def find_pair(release: ReleaseFile, source: str | int | Species, target: str | int | Species) -> Pair:
-    """Return a pair of species of a release.
+    """Find a pair of species of a release.
 
     Raises
     ------
     UnknownSpeciesError
         If a name means no species of the release.
     MissingMappingError
-        If both names mean one species.
+        If both names mean the same species.
     """
     pair = Pair(release, release.find_species(source), release.find_species(target))
     if pair.source == pair.target:
@@ -70,28 +76,30 @@ def find_pair(release: ReleaseFile, source: str | int | Species, target: str | i
 
 
 def choose_strategy(pair: Pair, wanted: str | Strategy | None, default: Strategy) -> Strategy:
-    """Return the wanted strategy, or the default one; LM_O2O where Ensembl has nothing for the pair.
+    """Return the given strategy or the default one.
+
+    The default is LM_O2O if Ensembl has nothing for the pair.
 
     Raises
     ------
     UnknownStrategyError
         If there is no such strategy.
     MissingMappingError
-        If the release has no mapping for the pair, or not by this strategy; says what it has.
+        If the release has no mapping for the pair, or not by this strategy.
     """
-    there = pair.strategies()
-    if not there:
+    available = pair.strategies()
+    if not available:
         raise MissingMappingError(
             f"release {pair.release.version} has no mapping between {pair.source.common_name} and "
             f"{pair.target.common_name}; it has {_pairs_of(pair.release)}"
         )
     if wanted is None:
-        return default if default in there else Strategy.LM_O2O if Strategy.LM_O2O in there else there[0]
+        return default if default in available else Strategy.LM_O2O if Strategy.LM_O2O in available else available[0]
     strategy = find_strategy(wanted)
-    if strategy not in there:
+    if strategy not in available:
         raise MissingMappingError(
             f"release {pair.release.version} has no {strategy} between {pair.source.common_name} and "
-            f"{pair.target.common_name}; it has {', '.join(there)}"
+            f"{pair.target.common_name}; it has {', '.join(available)}"
         )
     return strategy
 

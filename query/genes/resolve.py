@@ -1,4 +1,4 @@
-"""Which gene a name means: every name of a list, by fixed rules, nothing guessed."""
+"""Resolve gene names by fixed rules, without guesses."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     names
-        Stable IDs (with or without version), symbols, aliases, mixed; a missing one is an empty name and no gene.
+        Stable IDs (with or without version), symbols, aliases, mixed; a missing one counts as an empty name, which
+        is no gene.
     species
-        The species that they are of.
+        Species of the genes.
 
     Returns
     -------
@@ -56,7 +57,7 @@ def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.
         ``stable_id``, ``symbol``; ``how`` (stable_id, symbol, symbol_case, alias, date, ambiguous, retired, unknown);
         ``understood_as`` (what was left of the name when a version, make-unique suffix or genome prefix came
         off, else the name); ``candidates`` (stable IDs that an ambiguous name may mean); ``hint`` (for a name that
-        means no gene: what it looks like, where that can be told).
+        means no gene: its likely kind, if recognised).
 
     Notes
     -----
@@ -68,21 +69,23 @@ def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.
     genome if it has a digit or names the species, and is no symbol and not another species' assembly: ``adt_CD4`` is no
     gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
     """
-    asked = pl.DataFrame({"name": pl.Series(name_texts(names), dtype=pl.String)})
-    different = asked["name"].unique(maintain_order=True)
-    known = _by_exact_name(release, different, species)
-    rest = _without(different, known)
+    frame = pl.DataFrame({"name": pl.Series(name_texts(names), dtype=pl.String)})
+    different = frame["name"].unique(maintain_order=True)
+    meanings = _by_exact_name(release, different, species)
+    rest = _without(different, meanings)
     if rest.len():
-        known = pl.concat([known, _by_reading(release, rest, species)])
-        rest = _without(rest, known)
-        known = (
-            pl.concat([known, explain_unresolved(release, rest, species).select(*_MEANING)]) if rest.len() else known
+        meanings = pl.concat([meanings, _by_reading(release, rest, species)])
+        rest = _without(rest, meanings)
+        meanings = (
+            pl.concat([meanings, explain_unresolved(release, rest, species).select(*_MEANING)])
+            if rest.len()
+            else meanings
         )
-    return _labelled(release, asked.join(known, on="name", how="left", maintain_order="left"))
+    return _labelled(release, frame.join(meanings, on="name", how="left", maintain_order="left"))
 
 
 def _by_exact_name(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
-    """Resolve stable IDs, with version or without, and symbols as they stand."""
+    """Resolve stable IDs, with or without version, and exact symbols."""
     versionless = names.str.extract(VERSION, 1)
     read = pl.DataFrame({
         "name": pl.concat([names, names]),
@@ -95,23 +98,26 @@ def _by_exact_name(release: ReleaseFile, names: pl.Series, species: Species) -> 
 
 
 def _by_reading(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
-    """Resolve names that are neither: by case or alias as they stand, then by what a tool has left of them."""
+    """Resolve the remaining names by case, alias and variants."""
     as_is = pl.DataFrame({"name": names, "text": names}).with_columns(place=pl.lit(0))
-    found = [_loosely(release, as_is, species)]
-    read = name_variants(release, _without(names, found[-1]), species).filter(pl.col("place") > 0)
+    stages = [_loosely(release, as_is, species)]
+    read = name_variants(release, _without(names, stages[-1]), species).filter(pl.col("place") > 0)
     exact = _claims(release, "resolve_exact", read, species)
     ids_first = pl.when(pl.col("how") == "stable_id").then(0).otherwise(_STAGE)
-    found.append(_first(exact.with_columns(rank=ids_first + pl.col("place"))))
-    found.append(_loosely(release, read.join(found[-1], on="name", how="anti"), species))
-    return pl.concat(found)
+    stages.append(_first(exact.with_columns(rank=ids_first + pl.col("place"))))
+    stages.append(_loosely(release, read.join(stages[-1], on="name", how="anti"), species))
+    return pl.concat(stages)
 
 
-def _without(names: pl.Series, found: pl.DataFrame) -> pl.Series:
-    return names.filter(~names.is_in(found["name"].implode()))
+def _without(names: pl.Series, resolved: pl.DataFrame) -> pl.Series:
+    return names.filter(~names.is_in(resolved["name"].implode()))
 
 
 def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Resolve by symbol but for case, then by alias; where no reading means one gene, it is ambiguous."""
+    """Resolve by symbol regardless of case, then by alias.
+
+    A name is ambiguous if no variant means one gene.
+    """
     claims = _claims(release, "resolve_loose", read, species)
     several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
     by_alias = pl.when(pl.col("how") == "symbol_case").then(0).otherwise(1)
@@ -119,19 +125,25 @@ def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.D
 
 
 def _claims(release: ReleaseFile, query: str, read: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Return the genes that bear a reading of a name: ``name, text, place, how, genes``, a row per kind of bearing."""
+    """Return the genes with a variant of a name.
+
+    Columns are ``name, text, place, how, genes``, with a row per kind of name.
+    """
     parameters: dict[str, object] = {"texts": read["text"].unique().to_list(), "species": species.number}
     if not read.height:
         return pl.DataFrame(schema={**read.schema, "place": pl.Int32, "how": pl.String, "genes": pl.List(pl.Int64)})
     if query == "resolve_loose":
         first = species.number * KEYS_PER_SPECIES
         parameters |= {"first": first, "last": first + KEYS_PER_SPECIES - 1}
-    found = release.ask(query, parameters).group_by("text", "how").agg(genes=pl.col("gene").unique().sort())
-    return read.join(found, on="text").select("name", "text", pl.col("place").cast(pl.Int32), "how", "genes")
+    bearers = release.ask(query, parameters).group_by("text", "how").agg(genes=pl.col("gene").unique().sort())
+    return read.join(bearers, on="text").select("name", "text", pl.col("place").cast(pl.Int32), "how", "genes")
 
 
 def _first(ranked: pl.DataFrame) -> pl.DataFrame:
-    """Keep each name's claim of the lowest rank; one by several genes is ambiguous."""
+    """Keep each name's match of the lowest rank.
+
+    A match with several genes is ambiguous.
+    """
     several = pl.col("genes").list.len() > 1
     return (
         ranked.sort("rank")
@@ -144,7 +156,7 @@ def _first(ranked: pl.DataFrame) -> pl.DataFrame:
 
 
 def _labelled(release: ReleaseFile, meanings: pl.DataFrame) -> pl.DataFrame:
-    """Name the genes."""
+    """Add identifiers of the genes."""
     wanted = meanings["genes"].explode().drop_nulls().unique().sort()
     labels = release.ask("labels", {"genes": wanted.to_list()})
     of_many = meanings.filter(pl.col("how") == "ambiguous").unique("name").explode("genes").rename({"genes": "gene"})

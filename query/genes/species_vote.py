@@ -1,4 +1,4 @@
-"""Which species gene names come from: a vote over the names that tell species apart."""
+"""Detect the species of gene names by a vote."""
 
 from __future__ import annotations
 
@@ -30,45 +30,46 @@ _ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
 
 
 def other_species_note(release: ReleaseFile, names: Sequence[str], given: Species) -> list[str]:
-    """Return a note where far more names are known to another species than to the one that was given.
+    """Return a note if another species knows far more of the names.
 
     Raises
     ------
     UndecidedSpeciesError
-        If hardly any of many names is known to the one that was given.
+        If hardly any of many names is known in the given species.
     """
     votes = species_votes(release, names)
     best = votes.row(0, named=True)
-    known = votes.filter(pl.col("species") == given.name)["known"].item()
-    if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known:
+    known_count = votes.filter(pl.col("species") == given.name)["known"].item()
+    if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known_count:
         return []
     different = len(set(names))
-    if best["known"] >= _MANY and known < _HARDLY * best["known"]:
+    if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
         raise UndecidedSpeciesError(
-            f"{known / different:.1%} of the names are known as genes of {given.name}, and"
+            f"{known_count / different:.1%} of the names are known as genes of {given.name}, and"
             f" {best['known'] / different:.1%} as genes of {best['species']}: name the species whose names they are"
         )
     return [
         f"the names look like {best['species']}, which knows {best['known']:,} of them, rather than {given.name}, "
-        f"which knows {known:,}"
+        f"which knows {known_count:,}"
     ]
 
 
 def species_votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
-    """Count for each species of a release the names that its genes bear.
+    """Count the names that each species of a release knows.
 
     Parameters
     ----------
     release
-        An open release; only its species are considered.
+        Open release; only its species are considered.
     names
-        Names of genes, of any kind; a version and the name of an assembly (``mm10___Ins2``: mouse) come off. Accessions
-        (NCBI Gene, UniProt, RefSeq, retired stable IDs) count where hardly any name is a stable ID or a symbol.
+        Names of genes, of any kind; a version and the name of an assembly (``mm10___Ins2``: mouse) are removed.
+        Accessions (NCBI Gene, UniProt, RefSeq, retired stable IDs) count where hardly any name is a stable ID or a
+        symbol.
 
     Returns
     -------
     polars.DataFrame
-        ``species``, ``votes`` (names that genes of this species alone bear), ``known`` (names that its genes bear);
+        ``species``, ``votes`` (names of genes of this species alone), ``known`` (names of its genes);
         most votes first.
     """
     different = pl.DataFrame({"name": pl.Series(names, dtype=pl.String).unique(maintain_order=True)})
@@ -92,7 +93,9 @@ def species_votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
 
 
 def are_positions(names: Sequence[str]) -> bool:
-    """Whether the names count from 0 or 1: then they number the rows, and are no NCBI Gene numbers.
+    """Return whether the names count from 0 or 1.
+
+    Such names are row numbers, not NCBI Gene numbers.
 
     Examples
     --------
@@ -103,22 +106,22 @@ def are_positions(names: Sequence[str]) -> bool:
 
 
 def detect_species(release: ReleaseFile, names: Sequence[str], *, few: bool = False) -> Species:
-    """Return the species that the names come from.
+    """Detect the species of gene names.
 
     Parameters
     ----------
     release
         An open release; only its species are considered.
     names
-        Stable IDs or symbols, spelled as in their species, or accessions. A name that genes of exactly one species bear
-        is a vote.
+        Stable IDs or symbols, spelled as in their species, or accessions. A name of genes of exactly one species is a
+        vote.
     few
-        Whether there may be few names, as in a list of genes: then half of those that are known are votes enough.
+        Whether few names are enough, as in a list of genes: then votes from half of the known names suffice.
 
     Raises
     ------
     UndecidedSpeciesError
-        If no species has enough votes: close species share nearly all symbols. The message shows the votes.
+        If no species has enough votes: related species share nearly all symbols. The message shows the votes.
     """
     votes = species_votes(release, names)
     best = votes.row(0, named=True)
@@ -129,9 +132,9 @@ def detect_species(release: ReleaseFile, names: Sequence[str], *, few: bool = Fa
         return find(best["species"])
     shown = ", ".join(f"{row['species']} {row['votes']} (knows {row['known']})" for row in votes.iter_rows(named=True))
     if not best["known"]:
-        seen = ", ".join(repr(name) for name in names[:5])
+        examples = ", ".join(repr(name) for name in names[:5])
         raise UndecidedSpeciesError(
-            f"none of the {len(names)} names is a gene of release {release.version}; they look like {seen}. "
+            f"none of the {len(names)} names is a gene of release {release.version}; they look like {examples}. "
             "If the gene names stand in a column of var, name it (--column); if the species is not in the release, "
             "use another release"
         )
@@ -147,19 +150,21 @@ _SHARE = 0.5
 
 
 def named_column(release: ReleaseFile, var: pd.DataFrame) -> tuple[str, float] | None:
-    """Return the column of var with the largest share of gene names of some species of the release, and that share.
+    """Return the column of var with the most gene names.
+
+    The second value is the share of its values that some species of the release knows.
 
     Parameters
     ----------
     release
         An open release.
     var
-        The table of genes of an AnnData.
+        Table of genes of an AnnData.
 
     Returns
     -------
     tuple of str and float, or None
-        None where of no column at least half of the values are known.
+        None if no column has at least half of its values known.
     """
     best: tuple[str, float] | None = None
     for name in var.columns:
@@ -170,14 +175,17 @@ def named_column(release: ReleaseFile, var: pd.DataFrame) -> tuple[str, float] |
 
 
 def known_share(release: ReleaseFile, names: list[str]) -> float:
-    """Return the share of names (of at most 2000, evenly spaced) that one species of the release knows at best."""
+    """Return the share of names known in the best species.
+
+    At most 2000 names are tried, evenly spaced.
+    """
     distinct = list(dict.fromkeys(names[:: max(1, len(names) // _LOOKED_AT)]))
     if not distinct:
         return 0.0
-    known = species_votes(release, distinct)["known"].to_list()
-    return float(max(known, default=0)) / len(distinct)
+    counts = species_votes(release, distinct)["known"].to_list()
+    return float(max(counts, default=0)) / len(distinct)
 
 
 def _texts(column: pd.Series) -> list[str]:
-    """Return the values of a column of text; none of another."""
+    """Return the values of a text column; none for other columns."""
     return [value for value in column.tolist() if isinstance(value, str)]

@@ -1,4 +1,4 @@
-"""The readings of names: as they stand, and as they were before a tool changed or lengthened them."""
+"""Find variants of names, and explain unresolved ones."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ ASSEMBLED = {
 
 
 def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
-    """List what is left of each name when what a tool added comes off, and what it was before a tool changed it.
+    """List each name's variants before a tool changed or extended it.
 
     Parameters
     ----------
     release
-        An open release: what symbols it has decides what a prefix and what a suffix is.
+        Open release; its symbols decide what counts as a prefix or suffix.
     names
         Different names, of type String.
     species
-        The species that they are of.
+        Species of the genes.
 
     Returns
     -------
     polars.DataFrame
-        ``name``, ``place`` (0 for the name as it stands, then in the order in which readings are tried), ``text``;
-        a text stands once for a name. A suffix that would make a gene of a family's other member (``SLA-1`` of a
-        species with ``SLA-DRB1``) has not come off.
+        ``name``, ``place`` (0 for the unchanged name, then in the order in which variants are tried), ``text``; a
+        text appears once per name. A suffix is kept if removing it would give another gene of the family
+        (``SLA-1`` of a species with ``SLA-DRB1``).
     """
     frame = names.alias("name").to_frame()
     name = pl.col("name")
@@ -76,7 +76,10 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
 
 
 def _spelled(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
-    """Return the symbols of which R's ``make.names`` or Seurat makes a name: ``RP11-34P13.7`` of ``RP11.34P13.7``."""
+    """Return the symbols that ``make.names`` or Seurat turn into a name.
+
+    For example ``RP11-34P13.7`` for ``RP11.34P13.7``.
+    """
     changed = names.filter(names.str.contains(r"[.-]|^X\d")).to_list()
     if not changed:
         return pl.DataFrame(schema={"name": pl.String, "spelled": pl.String})
@@ -84,9 +87,9 @@ def _spelled(release: ReleaseFile, names: pl.Series, species: Species) -> pl.Dat
 
 
 def _without_genome(release: ReleaseFile, names: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Return the names less the genome that they begin with, where they begin with one that may be the species'."""
+    """Remove the prefix of a genome that may be the species' own."""
     name = pl.col("name")
-    found = names.select(
+    parts = names.select(
         "name",
         assembly=name.str.extract(_ASSEMBLY, 1),
         assembled=name.str.extract(_ASSEMBLY, 2),
@@ -94,19 +97,22 @@ def _without_genome(release: ReleaseFile, names: pl.DataFrame, species: Species)
         rest=name.str.extract(_GENOME, 2),
     )
     own = [assembly for assembly, owner in ASSEMBLED.items() if owner == species.name]
-    told = found.filter(pl.col("assembly").is_in(own)).select("name", genome="assembled")
-    others = found.filter(pl.col("assembly").is_null() & pl.col("prefix").is_not_null())
+    own_parts = parts.filter(pl.col("assembly").is_in(own)).select("name", genome="assembled")
+    others = parts.filter(pl.col("assembly").is_null() & pl.col("prefix").is_not_null())
     prefixes = others["prefix"].unique().to_list()
     called = species_names(species)
     genomes = [one for one in prefixes if any(c.isdigit() for c in one) or normalise(one) in called]
     if genomes:  # ITGA2_ITGB1 is a pair of genes, and no gene of a genome ITGA2
         exact = release.ask("resolve_exact", {"texts": genomes, "species": species.number})
         genomes = sorted(set(genomes) - set(exact.filter(pl.col("how") == "symbol")["text"]))
-    return pl.concat([told, others.filter(pl.col("prefix").is_in(genomes)).select("name", genome="rest")])
+    return pl.concat([own_parts, others.filter(pl.col("prefix").is_in(genomes)).select("name", genome="rest")])
 
 
 def _without_families(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Leave out texts that begin other symbols too: SLA-1 is a gene like SLA-DRB1, not a second SLA."""
+    """Remove texts that are prefixes of other symbols too.
+
+    SLA-1 is a gene like SLA-DRB1, not a second SLA.
+    """
     bases = read["text"].str.extract(r"^(.+)-\d+$", 1).drop_nulls().unique().to_list()
     if not bases:
         return read
@@ -162,7 +168,7 @@ _TOLD: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass
 class _Hints:
-    """What is said of names; a name has its first hint."""
+    """Collected hints on names; the first hint of a name counts."""
 
     rows: dict[str, tuple[str, str, list[int], str | None]] = field(default_factory=dict)
 
@@ -171,35 +177,35 @@ class _Hints:
 
 
 def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
-    """Say of names that mean no gene by name what they look like.
+    """Explain names that mean no gene by their form.
 
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     names
         Different names that are neither stable ID, symbol nor alias of a gene.
     species
-        The species that they should be of.
+        Expected species.
 
     Returns
     -------
     polars.DataFrame
-        One row per name: ``name, how, text, genes, hint``. A date of which only one symbol can have become so is
-        that gene (``how`` is ``date``), one of two (``1-Mar``: MARCH1 and MARC1) is ``ambiguous``; an ID of the form
-        of the species' own stable IDs that an annotated species of the release does not have is ``retired``, the
-        rest ``unknown``; ``hint`` is null where nothing can be said.
+        One row per name: ``name, how, text, genes, hint``. A date that can come from one symbol only means that gene
+        (``how`` is ``date``), a date from two (``1-Mar``: MARCH1 and MARC1) is ``ambiguous``; an ID in the form of
+        the species' stable IDs, missing from an annotated species of the release, is ``retired``; the rest is
+        ``unknown``. ``hint`` is null for names of no known form.
     """
-    told = _Hints()
-    _dates(release, names.filter(names.str.contains(_LIKE_A_DATE)).to_list(), species, told)
-    _stable_ids(release, names.filter(names.str.contains(r"^[A-Za-z_]+\d{7,11}(\.\d+)?$")).to_list(), species, told)
+    hints = _Hints()
+    _dates(release, names.filter(names.str.contains(_LIKE_A_DATE)).to_list(), species, hints)
+    _stable_ids(release, names.filter(names.str.contains(r"^[A-Za-z_]+\d{7,11}(\.\d+)?$")).to_list(), species, hints)
     frame = names.alias("name").to_frame()
     name = pl.col("name")
     looks = pl.coalesce(*(pl.when(name.str.contains(form)).then(pl.lit(says)) for form, says in _LOOKS))
     genome = name.str.extract(r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+.", 1)
     owner = genome.replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
     other = pl.when(owner != species.name).then(pl.format("a gene of a genome of {}", owner))
-    rows = [(key, *row) for key, row in told.rows.items()]
+    rows = [(key, *row) for key, row in hints.rows.items()]
     return (
         frame.with_columns(looks=pl.coalesce(other, looks))
         .join(pl.DataFrame(rows, schema=_TOLD, orient="row"), on="name", how="left", maintain_order="left")
@@ -214,39 +220,46 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
     )
 
 
-def about_synonyms(release: ReleaseFile, found: Sequence[tuple[pl.DataFrame, Species]]) -> list[str]:
-    """Say of which species the release has no synonyms, where names are unknown that may be old symbols.
+def about_synonyms(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, Species]]) -> list[str]:
+    """Return a note on species without synonyms in the release.
+
+    It matters if unknown names may be old symbols.
 
     Parameters
     ----------
     release
         An open release.
-    found
-        Answers of :func:`.resolve.resolve`, each with its species; where one has ``is_gene``, only such rows
+    resolved
+        Results of :func:`.resolve.resolve`, each with its species; if a frame has ``is_gene``, only those rows
         count.
 
     Returns
     -------
     list of str
-        One sentence, or none.
+        One sentence at most.
     """
-    names = dict.fromkeys(species.common_name for table, species in found if _old_may_be_there(release, table, species))
+    names = dict.fromkeys(
+        species.common_name for table, species in resolved if _may_need_synonyms(release, table, species)
+    )
     if not names:
         return []
     return [f"the release has no synonyms of {' and '.join(names)}: symbols that genes once had are unknown to it"]
 
 
-def _old_may_be_there(release: ReleaseFile, found: pl.DataFrame, species: Species) -> bool:
+def _may_need_synonyms(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> bool:
     unknown = pl.col("how") == "unknown"
-    if "is_gene" in found.columns:
+    if "is_gene" in resolved.columns:
         unknown &= pl.col("is_gene")
     first = species.number * KEYS_PER_SPECIES
     bounds = {"first": first, "last": first + KEYS_PER_SPECIES - 1}
-    return bool(found.filter(unknown).height) and not release.ask("synonyms", bounds).height
+    return bool(resolved.filter(unknown).height) and not release.ask("synonyms", bounds).height
 
 
-def _dates(release: ReleaseFile, names: Sequence[str], species: Species, told: _Hints) -> None:
-    """Undo what a spreadsheet does to SEPT2 and its like, where that can mean one gene only."""
+def _dates(release: ReleaseFile, names: Sequence[str], species: Species, hints: _Hints) -> None:
+    """Recover SEPT2 and similar symbols from dates of spreadsheets.
+
+    A date resolves only if it can mean one gene.
+    """
     wanted = {name: _symbols_of_date(name) for name in names}
     texts = sorted({text for groups in wanted.values() for group in groups for text in group})
     first = species.number * KEYS_PER_SPECIES
@@ -255,22 +268,25 @@ def _dates(release: ReleaseFile, names: Sequence[str], species: Species, told: _
     for text, how, gene in release.ask("resolve_loose", {"texts": texts} | keys).iter_rows() if texts else ():
         bearers.setdefault(text, {}).setdefault(how, set()).add(gene)
     for name, groups in wanted.items():
-        found = [(group[0], meant) for group in groups if (meant := _meant(bearers, group))]
-        genes = sorted({gene for _, meant in found for gene in meant})
+        matches = [(group[0], meant) for group in groups if (meant := _meant(bearers, group))]
+        genes = sorted({gene for _, meant in matches for gene in meant})
         if not groups:
-            told.add(name, "unknown", "a date, which a spreadsheet may have made of a symbol")
+            hints.add(name, "unknown", "a date, which a spreadsheet may have made of a symbol")
             continue
         hint = "a date, which a spreadsheet made of " + " or ".join(f"{new} (once {old})" for new, old in groups)
         if not genes:
-            told.add(name, "unknown", hint)
+            hints.add(name, "unknown", hint)
         elif len(groups) == len(genes) == 1:
-            told.add(name, "date", None, text=found[0][0], genes=genes)
+            hints.add(name, "date", None, text=matches[0][0], genes=genes)
         else:
-            told.add(name, "ambiguous", hint, genes=genes)
+            hints.add(name, "ambiguous", hint, genes=genes)
 
 
 def _meant(bearers: dict[str, dict[str, set[int]]], group: tuple[str, str]) -> set[int]:
-    """Genes of the new symbol, else of the old one, as symbol, else as alias."""
+    """Return genes of the new symbol, else of the old one.
+
+    Each is looked up as symbol, then as alias.
+    """
     for how in ("symbol_case", "alias"):
         for text in group:
             if genes := bearers.get(text, {}).get(how):
@@ -279,7 +295,10 @@ def _meant(bearers: dict[str, dict[str, set[int]]], group: tuple[str, str]) -> s
 
 
 def _symbols_of_date(name: str) -> list[tuple[str, str]]:
-    """Return the genes of which a spreadsheet makes a date, each as its new symbol and its old one."""
+    """Return the genes that a spreadsheet turns into a date.
+
+    Each is given as its new and its old symbol.
+    """
     if match := _DAY_MONTH.fullmatch(name):
         month, numbers = match[2].lower(), {int(match[1])}
     elif match := _MONTH_DAY.fullmatch(name):
@@ -302,8 +321,11 @@ def _symbols(month: str, number: int) -> list[tuple[str, str]]:
     return {("sep", 15): [("SELENOF", "SEP15")], ("dec", 1): [("DELEC1", "DEC1")]}.get((month, number), [])
 
 
-def _stable_ids(release: ReleaseFile, names: Sequence[str], species: Species, told: _Hints) -> None:
-    """Tell stable IDs that the release does not hold: retired, newer than it, or of another species."""
+def _stable_ids(release: ReleaseFile, names: Sequence[str], species: Species, hints: _Hints) -> None:
+    """Explain stable IDs that are missing from the release.
+
+    They are retired, newer than the release, or of another species.
+    """
     parts = {name: match for name in names if (match := _STABLE_ID.fullmatch(name))}
     if not parts:
         return
@@ -316,13 +338,13 @@ def _stable_ids(release: ReleaseFile, names: Sequence[str], species: Species, to
         if owner is None:
             continue
         if owner != species.name:
-            told.add(name, "unknown", f"the form of a stable ID of {owner}")
+            hints.add(name, "unknown", f"the form of a stable ID of {owner}")
         elif int(match[2]) > last:
-            told.add(name, "unknown", f"the form of a stable ID of {owner}, newer than all in the release")
+            hints.add(name, "unknown", f"the form of a stable ID of {owner}, newer than all in the release")
         elif annotated:
-            told.add(name, "retired", f"the form of a stable ID of {owner}, which the release does not have")
+            hints.add(name, "retired", f"the form of a stable ID of {owner}, which the release does not have")
         else:
-            told.add(
+            hints.add(
                 name, "unknown",
                 f"the form of a stable ID of {owner}: retired, or among genes that the release was not given",
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Describe the gene names, matrices and tables of an AnnData."""
+"""Summarise the gene names, matrices and tables of an AnnData."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``homodb inspect``: what the gene names of an AnnData are, what resolves, and what parts the object has."""
+"""Summarise the gene names, matrices and tables of an AnnData."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ _VALUES = 100_000
 
 @dataclass(frozen=True)
 class SlotSummary:
-    """A matrix of cells and genes.
+    """Summary of a matrix of cells and genes.
 
     Parameters
     ----------
     name
         ``X``, ``layers['counts']``, ``raw.X``.
     rows, columns
-        Its shape.
+        Shape.
     form
         ``dense``, ``CSR``, ``CSC``.
     dtype
-        Type of its numbers.
+        Type of the numbers.
     filled
-        Share of its values that are stored; 1 where it is dense.
+        Share of stored values; 1 if it is dense.
     kind
-        What its numbers are: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``, judged from a sample; ``not whole``
-        where that cannot tell.
+        Kind of the numbers, judged from a sample: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``;
+        ``not whole`` if undecided.
     """
 
     name: str
@@ -60,7 +60,7 @@ class SlotSummary:
 
 
 def read_part(path: Path, group: Any, part: str) -> Any:
-    """Read one part of a stored AnnData as anndata does.
+    """Read one part of a stored AnnData, as anndata does.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def read_part(path: Path, group: Any, part: str) -> Any:
 
 
 def slots(path: Path, group: Any) -> list[SlotSummary]:
-    """List the matrices of cells and genes, and judge each by a sample of its rows."""
-    found = stored_slots(group)
+    """List the matrices, and judge each by a sample of its rows."""
+    matrices = stored_slots(group)
     logged = "uns" in group and "log1p" in group["uns"]
     return [
-        _slot(path, "raw.X" if slot == RAW else slot.label, found.matrix(slot), logged=logged and slot.label == "X")
-        for slot in found.all()
+        _slot(path, "raw.X" if slot == RAW else slot.label, matrices.matrix(slot), logged=logged and slot.label == "X")
+        for slot in matrices.all()
     ]
 
 
@@ -107,7 +107,7 @@ def _slot(path: Path, name: str, element: Any, *, logged: bool) -> SlotSummary:
 
 
 def _sample(matrix: Any, rows: int) -> Any:
-    """Read some blocks of rows, evenly spaced."""
+    """Read blocks of rows, evenly spaced."""
     import scipy.sparse as sp
 
     size = max(1, min(rows, _ROWS) // _BLOCKS)
@@ -131,11 +131,11 @@ def _by_values(data: Any, logged: bool) -> str:
     return "log" if logged and values.max() < 30 else "not whole"
 
 
-def slot_table(found: list[SlotSummary]) -> pl.DataFrame:
-    """Return the slots as a frame, a row each."""
+def slot_table(summaries: list[SlotSummary]) -> pl.DataFrame:
+    """Return the slots as a frame, one row each."""
     names = list(SlotSummary.__dataclass_fields__)
     schema = dict(zip(names, (pl.String, pl.Int64, pl.Int64, pl.String, pl.String, pl.Float64, pl.String), strict=True))
-    return pl.DataFrame([[getattr(slot, name) for name in names] for slot in found], schema=schema, orient="row")
+    return pl.DataFrame([[getattr(slot, name) for name in names] for slot in summaries], schema=schema, orient="row")
 
 
 #: A column of var is worth naming where this share of its values is known to one species.
@@ -144,36 +144,36 @@ _SHARE = 0.5
 
 @dataclass(frozen=True)
 class Inspection(Result):
-    """What is in an AnnData, as :func:`inspect` finds it.
+    """Summary of an AnnData, from :func:`inspect`.
 
     Parameters
     ----------
     path
-        The file.
+        File or store.
     cells, genes
-        Rows of obs and of var.
+        Number of rows of obs and of var.
     column
-        Column of var that was looked at; None for its index.
+        Column of var with the gene names; None for its index.
     species
-        Production name of the species of the names; None where they do not tell it.
+        Production name of the species of the names; None if undecided.
     votes
         ``species, votes, known``, see :func:`homodb.query.genes.species_vote.species_votes`.
     kinds
-        ``how, names, share, examples``: how the names were understood.
+        ``how, names, share, examples``: names by how they were resolved.
     forms
-        ``form, names, examples``: what had to come off names.
+        ``form, names, examples``: affixes that were removed from names.
     unresolved
-        ``how, hint, names, examples``: names that mean no gene, by what they look like.
+        ``how, hint, names, examples``: names that mean no gene, by their form.
     era
-        What the names say of the Ensembl release they come from.
+        Hints at the Ensembl release of the names.
     columns
-        ``column, species, known``: columns of var that hold names of genes, and the share that is known.
+        ``column, species, known``: columns of var with gene names, and the share of known ones.
     slots
         ``name, rows, columns, form, dtype, filled, kind``: X, layers, raw.
     parts
         ``part, what``: obs with the number of categories, obsm, varm, obsp, uns.
     notes
-        What else a user should know.
+        Further notes.
     """
 
     path: Path
@@ -193,7 +193,7 @@ class Inspection(Result):
 
     @property
     def resolved(self) -> float:
-        """Share of the names that mean one gene."""
+        """Return the share of names that mean one gene."""
         lost = int(self.unresolved["names"].sum())
         return (self.genes - lost) / self.genes if self.genes and self.species else 0.0
 
@@ -207,7 +207,7 @@ class Inspection(Result):
         return plain
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield the species, how names are understood, and the parts of the object."""
+        """Yield the species, the kinds of names, and the parts of the object."""
         yield Heading(f"homodb inspect: {self.path.name}", level=1)
         names = "index" if self.column is None else f"column {self.column!r}"
         cells, genes = counted(self.cells, "cell"), counted(self.genes, "gene")
@@ -236,43 +236,45 @@ def inspect(
     source: str | int | Species | None = None,
     column: str | None = None,
 ) -> Inspection:
-    """Say what the gene names of an AnnData are, and what parts it has, reading no more of it than that needs.
+    """Summarise the gene names and parts of an AnnData.
+
+    Only the required parts of the file are read.
 
     Parameters
     ----------
     path
-        An h5ad file or a zarr store.
+        h5ad file or zarr store.
     release
-        An open release, or what :func:`homodb.open` takes.
+        Open release, or an argument of :func:`homodb.open`.
     source
-        The species of the genes; by default found out by a vote.
+        Species of the genes; by default detected by a vote.
     column
         Column of var that holds the gene names; by default var's index.
 
     Raises
     ------
     TranslationError
-        If it is not an AnnData, or the column is not there.
+        If it is not an AnnData, or the column is missing.
     UnknownSpeciesError
-        If the release does not hold `source`.
+        If `source` is not in the release.
     """
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         stored = stack.enter_context(open_stored(path))
         var = read_part(path, stored, "var")
         if column is not None and column not in var:
-            there = ", ".join(map(repr, var.columns)) or "none"
+            columns_text = ", ".join(map(repr, var.columns)) or "none"
             close = did_you_mean(column, map(str, var))
-            raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {there}{close}")
+            raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {columns_text}{close}")
         names = name_texts(var.index if column is None else var[column])
         votes = species_votes(opened, names)
         notes: list[str] = []
         species = _species(opened, names, source, notes)
-        found = resolve(opened, names if species else [], species or opened.species[0])
+        resolved = resolve(opened, names if species else [], species or opened.species[0])
         columns = _columns(opened, var)
         notes += _about_names(names, column, columns)
-        notes += about_synonyms(opened, [(found, species)]) if species else []
-        obs, told = _obs(path, stored)
+        notes += about_synonyms(opened, [(resolved, species)]) if species else []
+        obs, obs_parts = _obs(path, stored)
         return Inspection(
             path=path,
             cells=obs,
@@ -280,13 +282,13 @@ def inspect(
             column=column,
             species=species.name if species else None,
             votes=votes,
-            kinds=kinds(found),
-            forms=forms(found),
-            unresolved=unresolved(found),
-            era=tuple(ensembl_release_hints(opened, found, species)) if species else (),
+            kinds=kinds(resolved),
+            forms=forms(resolved),
+            unresolved=unresolved(resolved),
+            era=tuple(ensembl_release_hints(opened, resolved, species)) if species else (),
             columns=columns,
             slots=slot_table(slots(path, stored)),
-            parts=pl.DataFrame(told + _parts(stored), schema={"part": pl.String, "what": pl.String}, orient="row"),
+            parts=pl.DataFrame(obs_parts + _parts(stored), schema={"part": pl.String, "what": pl.String}, orient="row"),
             notes=tuple(notes),
         )
 
@@ -334,22 +336,25 @@ def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame
 
 
 def _obs(path: Path, stored: Any) -> tuple[int, list[tuple[str, str]]]:
-    """Count the cells, and the categories of obs; no more of obs is read."""
+    """Count the cells, and the categories of obs.
+
+    Nothing else of obs is read.
+    """
     obs = stored["obs"]
     if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
         return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
     cells = store.height(obs) if "_index" in obs.attrs else len(read_part(path, stored, "obs"))
-    told = []
+    columns = []
     for name in obs.attrs.get("column-order", []):
         many = store.categories(obs[name])
-        told.append(str(name) if many is None else f"{name} ({many:,})")
-    return cells, [("obs", ", ".join(told))] if told else []
+        columns.append(str(name) if many is None else f"{name} ({many:,})")
+    return cells, [("obs", ", ".join(columns))] if columns else []
 
 
 def _parts(stored: Any) -> list[tuple[str, str]]:
-    told = []
+    parts = []
     for part in ("obsm", "varm", "obsp", "varp", "uns"):
         names = sorted(stored[part]) if part in stored else []
         if names:
-            told.append((part, ", ".join(names)))
-    return told
+            parts.append((part, ", ".join(names)))
+    return parts

@@ -1,4 +1,4 @@
-"""What gene names say of the Ensembl release that they come from; no more than they do say."""
+"""Summarise gene names: Ensembl release, kinds, forms, unresolved."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from homodb.schema.messages import counted
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 
-def ensembl_release_hints(release: ReleaseFile, found: pl.DataFrame, species: Species) -> list[str]:
-    """Compare names with the release that they were resolved by.
+def ensembl_release_hints(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> list[str]:
+    """Infer the names' Ensembl release, compared with this one.
 
     Parameters
     ----------
     release
-        The release.
-    found
-        Answer of :func:`homodb.query.genes.resolve.resolve` for the names.
+        Open release.
+    resolved
+        Result of :func:`homodb.query.genes.resolve.resolve` for the names.
     species
-        Their species.
+        Species of the names.
 
     Returns
     -------
     list of str
-        Sentences on versions of stable IDs, stable IDs that the release does not have, and old symbols; none where the
-        names say nothing.
+        Sentences on versions of stable IDs, stable IDs missing from the release, and old symbols; empty if the names
+        give no hint.
     """
     ensembl = f"Ensembl {release.ensembl}" if release.ensembl else "an Ensembl release that it does not tell"
-    said = [*_versions(release, found), *_absent(found, species), *_aliases(release, found, species)]
-    return [f"the release rests on {ensembl}", *said] if said else []
+    sentences = [*_versions(release, resolved), *_absent(resolved, species), *_aliases(release, resolved, species)]
+    return [f"the release rests on {ensembl}", *sentences] if sentences else []
 
 
-def _versions(release: ReleaseFile, found: pl.DataFrame) -> list[str]:
-    given = found.filter(pl.col("how") == "stable_id").select(
+def _versions(release: ReleaseFile, resolved: pl.DataFrame) -> list[str]:
+    given = resolved.filter(pl.col("how") == "stable_id").select(
         "gene", "stable_id", own=pl.col("name").str.extract(VERSION, 1).str.split("_").list.last(),
         given=pl.col("name").str.extract(r"\.(\d+)$", 1).cast(pl.Int64, strict=False),
     ).filter(pl.col("own") == pl.col("stable_id"))  # fmt: skip
     if not given.height:
         return []
-    known = release.ask("gene_versions", {"genes": given["gene"].unique().to_list()})
-    both = given.join(known.select("gene", "version"), on="gene")
+    current = release.ask("gene_versions", {"genes": given["gene"].unique().to_list()})
+    both = given.join(current.select("gene", "version"), on="gene")
     if not both.height:
         having = counted(given.height, "stable ID has", "stable IDs have")
         return [f"{having} a version; the release has none to compare with"]
@@ -63,37 +63,37 @@ def _versions(release: ReleaseFile, found: pl.DataFrame) -> list[str]:
     ]
 
 
-def _absent(found: pl.DataFrame, species: Species) -> list[str]:
-    said = []
-    own = found.filter(pl.col("hint").str.contains(f"stable ID of {species.name}", literal=True))
+def _absent(resolved: pl.DataFrame, species: Species) -> list[str]:
+    sentences = []
+    own = resolved.filter(pl.col("hint").str.contains(f"stable ID of {species.name}", literal=True))
     newer = own.filter(pl.col("hint").str.contains("newer than all", literal=True)).height
     if newer:
         which = counted(newer, "stable ID is", "stable IDs are")
-        said.append(f"{which} newer than all in the release: the names are from a newer Ensembl")
+        sentences.append(f"{which} newer than all in the release: the names are from a newer Ensembl")
     if own.height > newer:
-        said.append(
+        sentences.append(
             f"{counted(own.height - newer, 'stable ID is', 'stable IDs are')} not in the release: retired, or of genes "
             "that it does not cover"
         )
-    return said
+    return sentences
 
 
-def _aliases(release: ReleaseFile, found: pl.DataFrame, species: Species) -> list[str]:
-    texts = found.filter(pl.col("how") == "alias")["understood_as"].unique().to_list()
+def _aliases(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> list[str]:
+    texts = resolved.filter(pl.col("how") == "alias")["understood_as"].unique().to_list()
     if not texts:
         return []
     first = species.number * KEYS_PER_SPECIES
     keys = {"texts": texts, "first": first, "last": first + KEYS_PER_SPECIES - 1}
     kinds = dict(release.ask("alias_kinds", keys).group_by("kind").agg(pl.len()).iter_rows())
-    said = []
+    sentences = []
     if kinds.get("retired"):
-        said.append(
+        sentences.append(
             f"{counted(kinds['retired'], 'stable ID')} retired, with a successor: the names are from an older Ensembl"
         )
     if kinds.get("synonym"):
         which = counted(kinds["synonym"], "name is a synonym or old symbol", "names are synonyms or old symbols")
-        said.append(f"{which} of genes")
-    return said
+        sentences.append(f"{which} of genes")
+    return sentences
 
 
 _EXAMPLES = 4
@@ -111,27 +111,30 @@ _FORMS = (
 )
 
 
-def kinds(found: pl.DataFrame) -> pl.DataFrame:
-    """Count names by how they were understood.
+def kinds(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Count names by how they were resolved.
 
     Parameters
     ----------
-    found
-        Answer of :func:`homodb.query.genes.resolve.resolve`.
+    resolved
+        Result of :func:`homodb.query.genes.resolve.resolve`.
 
     Returns
     -------
     polars.DataFrame
-        ``how, names, share, examples``, the most first.
+        ``how, names, share, examples``, most frequent first.
     """
-    share = (pl.col("names") / max(found.height, 1)).alias("share")
-    return _counted(found, pl.col("how")).select("how", "names", share, "examples")
+    share = (pl.col("names") / max(resolved.height, 1)).alias("share")
+    return _counted(resolved, pl.col("how")).select("how", "names", share, "examples")
 
 
-def forms(found: pl.DataFrame) -> pl.DataFrame:
-    """Count names of which something had to come off, by what that was: ``form, names, examples``, the most first."""
+def forms(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Count names by affixes that had to be removed.
+
+    Columns are ``form, names, examples``, most frequent first.
+    """
     another = pl.col("understood_as") != pl.col("name")
-    changed = found.filter(pl.col("gene").is_not_null() & another & (pl.col("how") != "date"))
+    changed = resolved.filter(pl.col("gene").is_not_null() & another & (pl.col("how") != "date"))
     name, by_id = pl.col("name"), pl.col("how") == "stable_id"
     alone = name.str.replace(_SUFFIX, "") == pl.col("understood_as")  # Nkx2.2 is Nkx2-2, not a second Nkx2
     meets = {_VERSION: by_id, _UNIQUE: alone}
@@ -142,12 +145,15 @@ def forms(found: pl.DataFrame) -> pl.DataFrame:
     return _counted(changed, pl.coalesce(*says, pl.lit("changed otherwise")).alias("form"))
 
 
-def unresolved(found: pl.DataFrame) -> pl.DataFrame:
-    """Count names that mean no gene, by what they look like: ``how, hint, names, examples``, the most first."""
-    return _counted(found.filter(pl.col("gene").is_null()), pl.col("how"), pl.col("hint"))
+def unresolved(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Count names that mean no gene by their form.
+
+    Columns are ``how, hint, names, examples``, most frequent first.
+    """
+    return _counted(resolved.filter(pl.col("gene").is_null()), pl.col("how"), pl.col("hint"))
 
 
-def _counted(found: pl.DataFrame, *by: pl.Expr) -> pl.DataFrame:
-    grouped = found.group_by(*by, maintain_order=True)
+def _counted(resolved: pl.DataFrame, *by: pl.Expr) -> pl.DataFrame:
+    grouped = resolved.group_by(*by, maintain_order=True)
     counted = grouped.agg(pl.len().alias("names"), pl.col("name").head(_EXAMPLES).alias("examples"))
     return counted.sort("names", descending=True, maintain_order=True)

@@ -1,4 +1,4 @@
-"""Open a release and ask it; find, list and verify releases."""
+"""Open, query, find, download, list and verify releases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the cache holds: releases, downloads that were broken off, weights, stores of vectors; and how it is cleared."""
+"""List and prune the cache.
+
+It holds releases, interrupted downloads, model weights and stores of vectors.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _PRUNED = ".pruned"
 
 
 class CacheKind(StrEnum):
-    """What a thing in the cache is."""
+    """Kinds of items in the cache."""
 
     RELEASE = "release"
     PART = "part of a release"
@@ -34,20 +37,20 @@ class CacheKind(StrEnum):
 
 @dataclass(frozen=True)
 class Cached:
-    """One thing in the cache.
+    """Item in the cache.
 
     Parameters
     ----------
     name
-        The release's name, or else its path within the cache.
+        Name of the release, or else path within the cache.
     kind
-        What it is.
+        Kind of the item.
     path
-        Where it is.
+        Path.
     bytes
         Size of all its files.
     created
-        When the release was built, ISO 8601, UTC; None for what is none.
+        Time of the release's build, ISO 8601, UTC; None for other items.
     """
 
     name: str
@@ -58,7 +61,7 @@ class Cached:
 
 
 def list_cached() -> list[Cached]:
-    """Return what the cache holds, releases first, the newest of them first.
+    """List the cache, releases first, newest release first.
 
     Raises
     ------
@@ -67,22 +70,25 @@ def list_cached() -> list[Cached]:
     """
     folder = cache_folder()
     try:
-        found = [_release(path) for path in _entries(releases_folder()) if not path.name.endswith(".lock")]
+        items = [_release(path) for path in _entries(releases_folder()) if not path.name.endswith(".lock")]
         for place in _entries(folder):
             if place.name in _KINDS:
                 kind = CacheKind(_KINDS[place.name])
-                found += [Cached(f"{place.name}/{one.name}", kind, one, _size(one)) for one in _entries(place)]
+                items += [Cached(f"{place.name}/{one.name}", kind, one, _size(one)) for one in _entries(place)]
             elif place.name != releases_folder().name:
-                found.append(Cached(place.name, CacheKind.OTHER, place, _size(place)))
+                items.append(Cached(place.name, CacheKind.OTHER, place, _size(place)))
     except OSError as error:
         raise CacheError(f"{folder}: the cache cannot be read ({error.strerror or error})") from error
     order = list(CacheKind)
-    newest = sorted(found, key=lambda one: (one.created or "", one.name), reverse=True)
+    newest = sorted(items, key=lambda one: (one.created or "", one.name), reverse=True)
     return sorted(newest, key=lambda one: order.index(one.kind))
 
 
 def newest_release() -> Path | None:
-    """Return the folder of the release in the cache that was built last; None where none has its database."""
+    """Return the folder of the newest release in the cache.
+
+    None if no release has its database.
+    """
     try:
         manifests = [(_manifest(path), path) for path in _entries(releases_folder()) if not path.name.startswith(".")]
     except OSError as error:
@@ -96,44 +102,47 @@ def newest_release() -> Path | None:
 
 
 def prune(names: Sequence[str] = (), *, dry_run: bool = False) -> list[Cached]:
-    """Delete from the cache.
+    """Delete items from the cache.
 
     Parameters
     ----------
     names
-        Names as :func:`cached` gives them. None means unfinished downloads and all releases but the newest.
+        Names, as in :func:`list_cached`. None means unfinished downloads and all releases but the newest.
     dry_run
-        Delete nothing.
+        Whether to delete nothing.
 
     Returns
     -------
     list of Cached
-        What is deleted, or would be.
+        Items that were deleted, or would be.
 
     Raises
     ------
     CacheError
-        If the cache holds no such thing, or it cannot be deleted.
+        If an item does not exist or cannot be deleted.
     """
-    there = list_cached()
+    items = list_cached()
     if names:
-        by_name = {one.name: one for one in there}
+        by_name = {one.name: one for one in items}
         unknown = [name for name in names if name not in by_name]
         if unknown:
-            told = ", ".join(by_name) or "nothing"
-            raise CacheError(f"the cache holds no {', '.join(map(repr, unknown))} (it holds {told})")
-        chosen = [by_name[name] for name in dict.fromkeys(names)]
+            available = ", ".join(by_name) or "nothing"
+            raise CacheError(f"the cache holds no {', '.join(map(repr, unknown))} (it holds {available})")
+        selected = [by_name[name] for name in dict.fromkeys(names)]
     else:
         newest = newest_release()
         kinds = (CacheKind.RELEASE, CacheKind.PART, CacheKind.DAMAGED, CacheKind.UNFINISHED)
-        chosen = [one for one in there if one.kind in kinds and one.path != newest]
-    for one in chosen if not dry_run else ():
+        selected = [one for one in items if one.kind in kinds and one.path != newest]
+    for one in selected if not dry_run else ():
         _delete(one)
-    return chosen
+    return selected
 
 
 def _delete(one: Cached) -> None:
-    """Take the name away first, so that nobody finds a half-deleted release."""
+    """Delete an item, after renaming it.
+
+    A half-deleted release is never listed.
+    """
     try:
         if one.path.parent != releases_folder():
             _remove(one.path)
@@ -157,7 +166,7 @@ def _remove(path: Path) -> None:
 
 
 def _release_name(path: Path) -> str:
-    """Return the release that a folder, perhaps a hidden one, belongs to."""
+    """Return the name of the release in a folder, perhaps a hidden one."""
     name = path.name.removesuffix(_PRUNED)
     return name.lstrip(".").removesuffix(".downloading") if path.name.startswith(".") else path.name
 

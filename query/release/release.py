@@ -1,4 +1,4 @@
-"""Opens a release, read-only, and asks it questions."""
+"""Open a release read-only, and query it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -
 
 @contextmanager
 def use_release(release: str | Path | ReleaseFile | None) -> Iterator[ReleaseFile]:
-    """Yield an open release as it is, or open what :func:`homodb.open` takes and close it afterwards."""
+    """Yield an open release, or open one and close it afterwards."""
     if isinstance(release, ReleaseFile):
         yield release
         return
@@ -45,21 +45,21 @@ def statement(name: str) -> str:
 
 
 class ReleaseFile:
-    """An open release.
+    """Open release.
 
     Parameters
     ----------
     path
-        Its folder, or its ``.duckdb`` file alone.
+        Folder of the release, or its ``.duckdb`` file alone.
     memory
-        Gigabytes that questions may take.
+        Memory limit of queries in gigabytes.
 
     Attributes
     ----------
     path
-        The DuckDB file.
+        DuckDB file.
     folder, manifest
-        Its folder and manifest; None where only the DuckDB file is at hand.
+        Folder and manifest; None if only the DuckDB file is available.
     """
 
     def __init__(self, path: Path, *, memory: float = MEMORY) -> None:
@@ -73,7 +73,7 @@ class ReleaseFile:
             self.manifest = read_manifest(path)
             self.path = path / self.manifest.database
             if not self.path.is_file():
-                raise BrokenReleaseError(_lacks(path, self.manifest))
+                raise BrokenReleaseError(_missing_database_message(path, self.manifest))
         self._connection = connect(self.path, memory=memory)
         rows = self._connection.execute("SELECT version, ensembl, default_embedding FROM release").fetchall()
         self.version: str = rows[0][0]
@@ -104,7 +104,7 @@ class ReleaseFile:
             raise ReleaseError(f"{self.path}: this release has been closed; open it again") from error
 
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
-        """Run one of homodb's own queries (a file of ``query/sql``) with bound values."""
+        """Run a query of ``query/sql`` with bound values."""
         try:
             return _frame(self._cursor().sql(statement(name), params=parameters).to_arrow_table())
         except duckdb.Error as error:
@@ -117,7 +117,7 @@ class ReleaseFile:
         *,
         timeout: float = TIMEOUT,
     ) -> pl.DataFrame:
-        """Ask one SELECT in SQL.
+        """Run one SELECT statement.
 
         Parameters
         ----------
@@ -126,12 +126,12 @@ class ReleaseFile:
         parameters
             Values for ``?`` or ``$name`` in it.
         timeout
-            Seconds that it may take.
+            Time limit in seconds.
 
         Raises
         ------
         QueryError
-            If it is anything else, DuckDB cannot run it, or it takes more time or memory than it may.
+            If it is another statement, DuckDB cannot run it, or it exceeds a limit of time or memory.
         """
         checked = check_statement(query)
         try:
@@ -141,34 +141,39 @@ class ReleaseFile:
             raise QueryError(first_line(error)) from error
 
     def find_species(self, name: str | int | Species) -> Species:
-        """Return a species of this release from any of its names.
+        """Find a species of this release by any of its names.
 
         Raises
         ------
         UnknownSpeciesError
-            If the name means no species, or one that the release does not hold.
+            If the name means no species, or one that is not in the release.
         """
         try:
             species = name if isinstance(name, Species) else find(name)
         except UnknownSpeciesError as error:
-            raise UnknownSpeciesError(f"{error} Release {self.version} holds {self._held()}.") from error
+            raise UnknownSpeciesError(f"{error} Release {self.version} holds {self._species_text()}.") from error
         if species not in self.species:
-            raise UnknownSpeciesError(f"release {self.version} does not hold {species.name} (it holds {self._held()})")
+            raise UnknownSpeciesError(
+                f"release {self.version} does not hold {species.name} (it holds {self._species_text()})"
+            )
         return species
 
-    def _held(self) -> str:
-        """Name the first twenty species that it holds."""
+    def _species_text(self) -> str:
+        """List the first twenty species of the release."""
         names = [one.common_name for one in self.species]
         return ", ".join(names[:20]) + (f" and {len(names) - 20} more, see homodb info" if len(names) > 20 else "")
 
     def info(self) -> pl.DataFrame:
-        """Return what the release maps: a row per pair of species and strategy, with counts by evidence class."""
+        """Count mappings per pair of species and strategy.
+
+        The counts are by evidence class.
+        """
         return self.ask("info")
 
 
-def _lacks(path: Path, manifest: Manifest) -> str:
-    chosen = read_selection(path)
-    if chosen is None or manifest.database in chosen:
+def _missing_database_message(path: Path, manifest: Manifest) -> str:
+    selection = read_selection(path)
+    if selection is None or manifest.database in selection:
         return f"{path}: the manifest names {manifest.database}, which is not there"
     return f"{path}: was downloaded without its database; `homodb download {manifest.version} --only duckdb` adds it"
 

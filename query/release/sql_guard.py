@@ -1,4 +1,7 @@
-"""Which SQL a release answers: one SELECT, or EXPLAIN without ANALYZE, judged by DuckDB's own parser."""
+"""Accept only one SELECT, and run it within limits.
+
+EXPLAIN without ANALYZE is accepted too. DuckDB's own parser decides.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,15 @@ _NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "
 
 
 def check_statement(sql: str) -> str:
-    """Return the one statement in a text, or refuse it.
+    """Return the only statement of a text, or refuse it.
 
     A read-only connection without file access still lets ``COPY (SELECT 1) TO``, ``EXPLAIN ANALYZE COPY`` and
-    ``WITH x AS (COPY ...)`` overwrite the release file itself, so what is not a question never reaches it.
+    ``WITH x AS (COPY ...)`` overwrite the release file itself, so only queries are accepted.
 
     Raises
     ------
     QueryError
-        If it cannot be parsed, holds no or several statements, or one that is not a SELECT.
+        If it cannot be parsed, has no or several statements, or one that is not a SELECT.
     """
     try:
         statements = duckdb.extract_statements(sql)
@@ -54,7 +57,7 @@ def _kind(statement: duckdb.Statement) -> str:
 
 
 def _explained(query: str) -> str | None:
-    """Return the SELECT whose plan an EXPLAIN asks for: what follows the word is one by itself, else it is None.
+    """Return the SELECT behind EXPLAIN; None if it is another statement.
 
     Comments are left to DuckDB's parser, since they nest (``/* /* */ SELECT 1 -- */ ANALYZE COPY ...``).
     """
@@ -69,7 +72,7 @@ def _explained(query: str) -> str | None:
 
 
 def _nodes(select: str) -> set[str]:
-    """Return the kinds of all queries that a SELECT consists of, as DuckDB's parser names them."""
+    """Return the kinds of all queries in a SELECT, from DuckDB's parser."""
     try:
         rows = _parser().cursor().execute("SELECT json_serialize_sql($1)", [select]).fetchall()
         parsed = json.loads(rows[0][0])
@@ -79,32 +82,32 @@ def _nodes(select: str) -> set[str]:
         raise QueryError("the query is nested too deeply") from error
     if parsed["error"]:
         raise QueryError(f"a release cannot judge this query: {parsed.get('error_message', 'it is not parsed')}")
-    found: set[str] = set()
+    kinds: set[str] = set()
     left: list[object] = [parsed]
     while left:
         one = left.pop()
         if isinstance(one, dict):
             left.extend(one.values())
             if "cte_map" in one or str(one.get("type", "")).endswith("_NODE"):
-                found.add(str(one.get("type")))
+                kinds.add(str(one.get("type")))
         elif isinstance(one, list):
             left.extend(one)
-    return found
+    return kinds
 
 
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
-    """Return a connection to nothing, for its parser."""
+    """Return a connection without a file, for its parser."""
     config: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": "false", "threads": "1"}
     return duckdb.connect(config=config)
 
 
 def first_line(error: duckdb.Error) -> str:
-    """Return what DuckDB says, without its drawing of the place in the query."""
+    """Return DuckDB's message without its drawing of the query."""
     text = str(error).strip()
-    said = " ".join(text.split("\n\nLINE")[0].split())
-    column = re.match(r'Binder Error: Referenced column "(.*?)" (not found|was not found)', said)
-    return f"{said}; text stands in single quotes ('{column[1]}')" if column else said
+    message = " ".join(text.split("\n\nLINE")[0].split())
+    column = re.match(r'Binder Error: Referenced column "(.*?)" (not found|was not found)', message)
+    return f"{message}; text stands in single quotes ('{column[1]}')" if column else message
 
 
 #: Seconds that a question may take, and gigabytes, unless the caller says otherwise.
@@ -118,12 +121,12 @@ _AGAIN = 0.05
 
 
 def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
-    """Refuse limits of a question that are no seconds or gigabytes that can be allowed.
+    """Check limits of time and memory.
 
     Raises
     ------
     QueryError
-        If one lies outside of its range, or is NaN.
+        If a limit is out of bounds or NaN.
     """
     _TIMEOUTS.check("timeout", timeout, QueryError)
     _MEMORIES.check("memory", memory, QueryError)
@@ -137,26 +140,26 @@ def answer(
     timeout: float,
     memory: float,
 ) -> pa.Table:
-    """Run a query and return its answer.
+    """Run a query within limits, and return its result.
 
-    DuckDB itself keeps to the memory limit of its connection; its answer is taken batch by batch and held to the
-    same limit. It looks for interrupts between blocks of rows: one function of one huge value is not cut short.
+    DuckDB itself respects the memory limit of its connection; the result is read in batches and has the same limit.
+    DuckDB checks for interrupts between blocks of rows: one function of one huge value is not interrupted.
 
     Parameters
     ----------
     cursor
-        Of a connection with that memory limit.
+        Cursor of a connection with this memory limit.
     query, parameters
-        The SQL and what is bound in it.
+        SQL and its bound values.
     timeout
-        Seconds.
+        Time limit in seconds.
     memory
-        Gigabytes.
+        Memory limit in gigabytes.
 
     Raises
     ------
     QueryError
-        If it takes longer or more.
+        If it exceeds a limit.
     """
     check_limits(timeout=timeout)
     # in a thread of its own, so that this one can look at the clock, and hears Ctrl-C, while DuckDB works
@@ -174,7 +177,7 @@ def answer(
 def _read(
     cursor: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None, memory: float
 ) -> pa.Table:
-    """Run a query, and take its answer as long as there is room for it."""
+    """Run a query, and read its result while it fits into memory."""
     room = memory * _GIGABYTE
     batches: list[pa.RecordBatch] = []
     try:

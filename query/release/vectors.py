@@ -1,4 +1,4 @@
-"""The vectors of a release: which embeddings have them, and where their files lie, whole and as the manifest says."""
+"""Find the embeddings of a release and their verified files."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _SETTLED = 2.0
 
 @dataclass(frozen=True)
 class Embedding:
-    """An embedding whose vectors are in the release.
+    """Embedding with vectors in the release.
 
     Parameters
     ----------
     number
-        Its number in the tables.
+        Number in the tables.
     model, pooling, dimensions
         As table ``embedding`` has them.
     """
@@ -39,37 +39,37 @@ class Embedding:
 
     @property
     def name(self) -> str:
-        """Name by which it is asked for: model and pooling."""
+        """Return its name: model and pooling."""
         return f"{self.model}-{self.pooling}"
 
     def vectors(self, species: Species) -> str:
-        """Path of a species' vectors within the release."""
+        """Return the path of a species' vectors within the release."""
         return vectors_file(species.name, self.model, self.pooling)
 
     def index(self, species: Species) -> str:
-        """Path of a species' index within the release."""
+        """Return the path of a species' index within the release."""
         return index_file(species.name, self.model, self.pooling)
 
 
 def find_embedding(release: ReleaseFile, wanted: str | None = None) -> Embedding:
-    """Return an embedding whose vectors are in a release.
+    """Find an embedding with vectors in the release.
 
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     wanted
-        Its name (``kmer-mean``), or its model where the release has it by one pooling; None for the default one,
-        or the first that has vectors where the default one has none.
+        Name (``kmer-mean``), or model if the release has it with one pooling only; None takes the default one, or
+        the first with vectors if the default one has none.
 
     Raises
     ------
     MissingEmbeddingError
-        If the release has no vectors, or none of this embedding; says what it has.
+        If the release has no vectors, or none of this embedding.
     """
     rows = release.sql("SELECT embedding, model, pooling, dimensions FROM embedding ORDER BY embedding").rows()
-    there = [Embedding(*row) for row in rows if row[3] is not None]
-    if not there:
+    available = [Embedding(*row) for row in rows if row[3] is not None]
+    if not available:
         given = (
             f" (its embedding evidence came ready: {', '.join(f'{row[1]}-{row[2]}' for row in rows)})" if rows else ""
         )
@@ -78,18 +78,20 @@ def find_embedding(release: ReleaseFile, wanted: str | None = None) -> Embedding
             "build one from proteomes with [embedding] in the config"
         )
     if wanted is None:
-        default = [one for one in there if one.number == release.default_embedding]
-        return (default or there)[0]
-    found = [one for one in there if one.name == wanted] or [one for one in there if one.model == wanted]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(one.name for one in there)
-    what = f"has {wanted!r} by several poolings" if found else f"has no vectors of an embedding {wanted!r}"
+        default = [one for one in available if one.number == release.default_embedding]
+        return (default or available)[0]
+    matches = [one for one in available if one.name == wanted] or [one for one in available if one.model == wanted]
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(one.name for one in available)
+    what = f"has {wanted!r} by several poolings" if matches else f"has no vectors of an embedding {wanted!r}"
     raise MissingEmbeddingError(f"release {release.version} {what}; ask for one of: {names}")
 
 
 def vectors_place(release: ReleaseFile, path: str) -> Path:
-    """Return the place of a file of vectors, of which a few rows are wanted: its pages carry checksums of their own.
+    """Return the path of a vectors file to read some rows from.
+
+    Its pages have checksums of their own, so only its size is checked.
 
     Raises
     ------
@@ -106,10 +108,10 @@ def vectors_place(release: ReleaseFile, path: str) -> Path:
 
 
 def checked_file(release: ReleaseFile, path: str) -> Path:
-    """Return the place of a file of a release after its checksum was compared with the manifest's.
+    """Return the path of a file of a release, verified by checksum.
 
-    That a file was found right is noted in the cache with its size and time of change; while both stay, it is not
-    read again.
+    The cache records verified files with their size and time of change; while both stay the same, the file is not read
+    again.
 
     Raises
     ------
@@ -120,22 +122,22 @@ def checked_file(release: ReleaseFile, path: str) -> Path:
     """
     folder, entry = _entry(release, path)
     place = folder / path
-    found = _stat(place)
-    mark = {"place": str(place.resolve()), "sha256": entry.sha256, "bytes": found.st_size, "time": found.st_mtime_ns}
+    status = _stat(place)
+    mark = {"place": str(place.resolve()), "sha256": entry.sha256, "bytes": status.st_size, "time": status.st_mtime_ns}
     note = _note(mark["place"])
     if _noted(note) == mark:
         return place
     digest = None
-    if found.st_size == entry.bytes:
+    if status.st_size == entry.bytes:
         with place.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != entry.sha256:
         raise BrokenReleaseError(
             f"{place}: is not the file that the manifest names "
-            f"({found.st_size} bytes, sha256 {digest or 'not computed'}; wanted {entry.bytes} bytes, {entry.sha256}); "
+            f"({status.st_size} bytes, sha256 {digest or 'not computed'}; wanted {entry.bytes} bytes, {entry.sha256}); "
             "get the release again, or build it again"
         )
-    if time.time() - found.st_mtime > _SETTLED:
+    if time.time() - status.st_mtime > _SETTLED:
         _remember(note, mark)
     return place
 
@@ -174,7 +176,10 @@ def _noted(note: Path) -> object:
 
 
 def _remember(note: Path, mark: dict[str, object]) -> None:
-    """Note that a file was found right; a cache that cannot be written costs time, nothing else."""
+    """Record a verified file in the cache.
+
+    An unwritable cache costs time, nothing else.
+    """
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
         partial = note.with_suffix(f".{time.time_ns()}")

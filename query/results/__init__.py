@@ -1,4 +1,4 @@
-"""How answers are shown: as text, HTML or JSON."""
+"""Show answers as text, HTML or JSON."""
 
 from __future__ import annotations
 

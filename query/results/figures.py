@@ -1,4 +1,7 @@
-"""Drawings as SVG: heat maps, dots, scores with intervals, calibration. Same input, same bytes; no global state."""
+"""Draw heat maps, dot plots, scores and calibration as SVG.
+
+The same input gives the same bytes, and no global state changes.
+"""
 
 from __future__ import annotations
 
@@ -66,11 +69,14 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def settings(**more: Any) -> Any:
-    """Return a context in which matplotlib draws as homodb does; everything is as it was afterwards."""
+    """Return a context with homodb's settings for matplotlib.
+
+    They are restored afterwards.
+    """
     import matplotlib
 
-    asked: Any = {**_SETTINGS, **more}
-    return matplotlib.rc_context(asked)
+    parameters: Any = {**_SETTINGS, **more}
+    return matplotlib.rc_context(parameters)
 
 
 def to_svg(figure: Figure, name: str) -> str:
@@ -79,9 +85,9 @@ def to_svg(figure: Figure, name: str) -> str:
     Parameters
     ----------
     figure
-        Drawn within :func:`settings`.
+        Figure drawn within :func:`settings`.
     name
-        What the drawing is called; its inner names are made from it, so that several can stand in one page.
+        Name of the drawing; its inner IDs are made from it, so that several fit in one page.
     """
     buffer = io.StringIO()
     with settings(**{"svg.hashsalt": f"homodb {name}"}):
@@ -90,7 +96,7 @@ def to_svg(figure: Figure, name: str) -> str:
 
 
 def look(number: int) -> tuple[str, str]:
-    """Return colour and mark of the n-th thing that is drawn.
+    """Return colour and mark of the n-th series.
 
     Examples
     --------
@@ -101,7 +107,7 @@ def look(number: int) -> tuple[str, str]:
 
 
 def short(text: str, most: int = 28) -> str:
-    """Return a name that fits: of a long one the beginning and the end.
+    """Shorten a long name to its beginning and end.
 
     Examples
     --------
@@ -119,27 +125,27 @@ def heat(
     meaning: str = "share of the row", row_cells: Sequence[int] | None = None,
     column_cells: Sequence[int] | None = None,
 ) -> str:  # fmt: skip
-    """Draw a table of shares.
+    """Draw a table of shares as a heat map.
 
     Parameters
     ----------
     shares
         Shape (rows, columns), from 0 to 1; NaN is left empty.
     rows, columns
-        Their names.
+        Names of rows and columns.
     title
-        What stands above, and what the drawing is called.
+        Title, which is also the name of the drawing.
     across, down
-        What the columns and the rows are.
+        Labels of columns and rows.
     meaning
-        What the shares are shares of.
+        Meaning of the shares.
     row_cells, column_cells
-        How many cells there are of each row and column, to stand behind its name; by default nothing does.
+        Number of cells of each row and column, shown behind its name; by default none.
 
     Returns
     -------
     str
-        An SVG document. Where row and column have the same name, the field has a frame, and a 0 where it is empty.
+        SVG document. A field whose row and column have the same name has a frame, and a 0 if it is empty.
     """
     table = np.asarray(shares, np.float64).reshape(len(rows), len(columns))
     cell = 0.36 if table.size <= _WRITTEN else 0.2
@@ -159,8 +165,8 @@ def heat(
         for side in panel.spines.values():
             side.set_visible(False)
         if table.size <= _WRITTEN:
-            seen = np.argwhere(np.nan_to_num(table) >= 0.005).tolist()
-            for row, column in dict.fromkeys([*map(tuple, seen), *framed]):
+            filled = np.argwhere(np.nan_to_num(table) >= 0.005).tolist()
+            for row, column in dict.fromkeys([*map(tuple, filled), *framed]):
                 share = table[row, column]
                 panel.text(
                     column, row, _written(share), ha="center", va="center",
@@ -182,7 +188,7 @@ def _names(names: Sequence[str], cells: Sequence[int] | None) -> list[str]:
 
 
 def _written(share: float) -> str:
-    """Write a share in the least room.
+    """Format a share in the least space.
 
     Examples
     --------
@@ -203,20 +209,20 @@ def dots(
     Parameters
     ----------
     shares
-        Share of a group's cells that have any count of a gene, shape (rows, columns); NaN where it is not measured.
+        Share of a group's cells with any count of a gene, shape (rows, columns); NaN if not measured.
     levels
-        How much, from 0 to 1, of the same shape.
+        Expression level from 0 to 1, same shape.
     rows
         Group and name of each row, such as cell type and species; rows of a group stand together.
     columns
         Group and name of each column, such as the cell type that a gene marks, and the gene.
     title
-        What stands above, and what the drawing is called.
+        Title, which is also the name of the drawing.
 
     Returns
     -------
     str
-        An SVG document.
+        SVG document.
     """
     share, level = (np.asarray(one, np.float64).reshape(len(rows), len(columns)) for one in (shares, levels))
     names = [f"{short(group, 22)}  {short(name, 16)}" for group, name in rows]
@@ -256,11 +262,11 @@ class Line:
     Parameters
     ----------
     name
-        What it is called.
+        Name of the score.
     value, low, high, baseline
-        Where it lies; None for what is not known.
+        Value, interval and baseline; None if unknown.
     better
-        1 where higher is better, -1 where lower is.
+        1 if higher is better, -1 if lower is.
     """
 
     name: str
@@ -272,19 +278,19 @@ class Line:
 
 
 def intervals(lines: Sequence[Line], title: str) -> str:
-    """Draw scores, the first on top.
+    """Draw scores with intervals, the first on top.
 
     Parameters
     ----------
     lines
-        The scores; not empty.
+        Scores, at least one.
     title
-        What stands above, and what the drawing is called.
+        Title, which is also the name of the drawing.
 
     Returns
     -------
     str
-        An SVG document. Arrows say which way is better. What is beyond -1 or 2 is a mark at the edge, with its value.
+        SVG document. Arrows show the better direction. A value beyond -1 or 2 is a mark at the edge, with its number.
     """
     names = [f"{short(line.name, 36)} {'→' if line.better > 0 else '←'}" for line in lines]
     with settings():
@@ -325,7 +331,7 @@ def intervals(lines: Sequence[Line], title: str) -> str:
 
 
 def beyond(lines: Sequence[Line]) -> list[str]:
-    """Return the names of scores of which something lies beyond the longest axis.
+    """Return the names of scores beyond the longest axis.
 
     Examples
     --------
@@ -336,8 +342,8 @@ def beyond(lines: Sequence[Line]) -> list[str]:
 
 
 def _values(line: Line) -> list[float]:
-    there = (line.value, line.low, line.high, line.baseline)
-    return [one for one in there if one is not None and np.isfinite(one)]
+    values = (line.value, line.low, line.high, line.baseline)
+    return [one for one in values if one is not None and np.isfinite(one)]
 
 
 def _ends(lines: Sequence[Line]) -> tuple[float, float]:
@@ -346,28 +352,28 @@ def _ends(lines: Sequence[Line]) -> tuple[float, float]:
 
 
 def _spot(value: float, mark: str) -> tuple[float, str]:
-    """Return where a value is drawn, and as what."""
+    """Return the position and mark of a value."""
     if value > _HIGHEST:
         return _HIGHEST, ">"
     return (_LOWEST, "<") if value < _LOWEST else (value, mark)
 
 
 def against(true: npt.NDArray[np.float64], given: npt.NDArray[np.float64], title: str, *, across: str, up: str) -> str:
-    """Draw one number of each cell over another.
+    """Draw a scatter plot of given over true values.
 
     Parameters
     ----------
     true, given
         Shape (cells,), finite.
     title
-        What stands above, and what the drawing is called.
+        Title, which is also the name of the drawing.
     across, up
-        What the two are called.
+        Labels of the axes.
 
     Returns
     -------
     str
-        An SVG document. On the dashed line both are the same.
+        SVG document. On the dashed line both are equal.
     """
     ends = np.array([min(true.min(), given.min()), max(true.max(), given.max())])
     with settings():
@@ -387,16 +393,16 @@ def calibration_curve(
     Parameters
     ----------
     confidence, right, cells
-        Of each bin that has cells: mean confidence, share of cells that are right, number of cells.
+        Mean confidence, share of correct cells and number of cells of each non-empty bin.
     title
-        What stands above, and what the drawing is called.
+        Title, which is also the name of the drawing.
     bins
-        Into how many bins 0 to 1 was cut.
+        Number of bins from 0 to 1.
 
     Returns
     -------
     str
-        An SVG document. On the dashed line confidence is the chance of being right.
+        SVG document. On the dashed line confidence is the chance of being correct.
     """
     sure, good, many = (np.asarray(one, np.float64) for one in (confidence, right, cells))
     with settings():

@@ -1,4 +1,4 @@
-"""Answers as HTML: a page that needs no other file, or a part of a notebook."""
+"""Render answers as HTML pages and notebook fragments."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ def fragment(blocks: Iterable[ResultBlock]) -> str:
 
 
 def inline(svg: str, name: str) -> str:
-    """Return an SVG document as an element of a page: no prologue, no size of its own, no unused IDs.
+    """Return an SVG document as an element of a page.
+
+    It has no prologue, no size of its own and no unused IDs.
 
     Parameters
     ----------
     svg
-        As :func:`homodb.query.results.figures.to_svg` returns it.
+        Result of :func:`homodb.query.results.figures.to_svg`.
     name
         Text for screen readers.
     """
@@ -66,7 +68,10 @@ def _render(blocks: Iterable[ResultBlock], *, whole: bool) -> str:
 
 
 def _inline(drawing: Drawing) -> Markup:
-    """Mark a drawing as safe: matplotlib escapes the texts in it. Nothing else is marked so."""
+    """Mark a drawing as safe, since matplotlib escapes its texts.
+
+    Nothing else is marked so.
+    """
     from markupsafe import Markup
 
     return Markup(inline(drawing.svg, drawing.caption))  # noqa: S704

@@ -1,4 +1,4 @@
-"""Answers as blocks: lines, tables, notes and drawings, from which text, HTML and JSON are made."""
+"""Represent answers as blocks, for text, HTML and JSON."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Bullets(ResultBlock):
 
 @dataclass(frozen=True)
 class GridColumn:
-    """How a column of a grid is shown.
+    """Format of a column of a grid.
 
     Parameters
     ----------
@@ -101,22 +101,22 @@ class GridColumn:
 
 @dataclass(frozen=True)
 class Grid(ResultBlock):
-    """A table.
+    """Table.
 
     Parameters
     ----------
     frame
-        The table.
+        Content of the table.
     title
-        Title of the table; HTML leaves out a colon at its end.
+        Title of the table; HTML drops a final colon.
     columns
-        How columns are shown, by name; the others are shown by their type.
+        Formats of columns by name; others follow from their type.
     rows
         Number of rows that the text shows.
     noun
-        What a row is, in the singular.
+        Noun for a row, in the singular.
     folded
-        Whether HTML shows the table only after a click.
+        Whether HTML hides the table until a click.
     """
 
     kind = "grid"
@@ -155,18 +155,21 @@ class Drawings(ResultBlock):
 
 
 class Result(ABC):
-    """An answer that is shown as text, HTML or JSON."""
+    """Answer that can be shown as text, HTML or JSON."""
 
     @abstractmethod
     def blocks(self) -> Iterable[ResultBlock]:
-        """Return the parts of the answer, in order; the first is its title."""
+        """Return the parts of the answer in order, beginning with its title."""
 
     @abstractmethod
     def totals(self) -> dict[str, Any]:
         """Return the answer as plain values, without its longest tables."""
 
     def frames(self) -> Mapping[str, pl.DataFrame]:
-        """Return the tables that the totals leave out; ``genes``, where there is one, has a row per gene."""
+        """Return the tables that the totals leave out.
+
+        ``genes``, if present, has a row per gene.
+        """
         return {}
 
     def to_json(self, indent: int | None = None) -> str:
@@ -181,7 +184,7 @@ class Result(ABC):
         return json_text({**self.totals(), **frames}, indent)
 
     def to_html(self) -> str:
-        """Return a page that needs no other file."""
+        """Return a self-contained page."""
         from homodb.query.results.html import page
 
         return page(self.blocks())
@@ -202,7 +205,7 @@ class Result(ABC):
 
 
 def and_more(left: int, noun: str = "") -> str:
-    """Return the line that counts what is not shown; empty where all is shown.
+    """Return the line that counts hidden items; empty without any.
 
     Examples
     --------
@@ -215,7 +218,9 @@ def and_more(left: int, noun: str = "") -> str:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON: null for NaN and infinities, text for what JSON has no form for.
+    """Format a value as JSON.
+
+    NaN and infinities become null, and other types without a JSON form become text.
 
     Examples
     --------
@@ -260,14 +265,14 @@ def check_report(path: Path, *others: Path) -> None:
 
 
 def write_report(result: Result, path: Path) -> None:
-    """Write an answer to a file that appears whole or not at all.
+    """Write an answer to a file, whole or not at all.
 
     Parameters
     ----------
     result
-        An answer with a row per gene.
+        Answer with a row per gene.
     path
-        ``.tsv``: a row per gene; ``.json``: everything; ``.html``: a page that needs no other file.
+        ``.tsv``: a row per gene; ``.json``: everything; ``.html``: a self-contained page.
 
     Raises
     ------

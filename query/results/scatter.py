@@ -1,4 +1,4 @@
-"""Cells on a plane as SVG, coloured by what they are, with names among them."""
+"""Draw cells on a plane as SVG, with colours and labels."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def scatter(
     points
         Shape (cells, 2).
     code
-        Which of the names each cell has.
+        Index of each cell's name.
     names
-        What is told apart, in the order of the legend.
+        Names in the order of the legend.
     title
-        What stands above, and what the drawing is called.
+        Title, which is also the name of the drawing.
     axes
-        What the two axes are called, without number.
+        Common label of the two axes, without number.
     labels
-        Whether names stand among the cells, where they find room.
+        Whether to place names among the cells, where there is room.
 
     Returns
     -------
@@ -99,14 +99,20 @@ def scatter(
 
 
 def _within(place: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Bring points into a square from 0 to 1, each axis by itself, with a margin."""
+    """Scale points to a square from 0 to 1, each axis by itself.
+
+    A margin is left free.
+    """
     low, high = place.min(axis=0), place.max(axis=0)
-    found: npt.NDArray[np.float64] = _MARGIN + (1 - 2 * _MARGIN) * (place - low) / np.where(high > low, high - low, 1)
-    return found
+    scaled: npt.NDArray[np.float64] = _MARGIN + (1 - 2 * _MARGIN) * (place - low) / np.where(high > low, high - low, 1)
+    return scaled
 
 
 def _shown(name: str, cells: int) -> str:
-    """Return a name for a legend; matplotlib leaves out names that begin with an underscore."""
+    """Return a name for a legend.
+
+    Matplotlib leaves out names that begin with an underscore.
+    """
     text = f"{short(name, 18) or '(no name)'} ({cells:,})"
     return f"\u200b{text}" if text.startswith("_") else text
 
@@ -114,24 +120,24 @@ def _shown(name: str, cells: int) -> str:
 def place_labels(
     points: npt.NDArray[np.float64], code: npt.NDArray[np.int64], names: Sequence[str], *, wide: float, high: float
 ) -> Iterator[tuple[int, float, float]]:
-    """Find places for names.
+    """Find places for labels among the cells.
 
     Parameters
     ----------
     points
         Shape (cells, 2), in parts of the panel: from 0 to 1.
     code
-        Which of the names each cell has.
+        Index of each cell's name.
     names
-        As they are written.
+        Labels as written.
     wide, high
-        Of a letter and of a line, in parts of the panel.
+        Width of a letter and height of a line, in parts of the panel.
 
     Yields
     ------
     tuple
-        Which name, and its middle: the cell nearest to the median of its cells, or a line or two above or below. What
-        most cells have comes first; a name that finds no room, or has less than 1 % of the cells, is left out.
+        Index of a name, and its centre: the cell nearest to the median of its cells, or a line or two above or below.
+        Names of most cells come first; a name without room, or with less than 1 % of the cells, is left out.
     """
     count = np.bincount(code, minlength=len(names))
     taken: list[tuple[float, float, float]] = []

@@ -1,4 +1,4 @@
-"""Answers as text: numbers, alignment, and what is left out."""
+"""Render answers as text, with formatted numbers and tables."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None =
     blocks
         Parts of an answer.
     hint
-        Where all of it can be had; it follows each line that counts what is left out.
+        Place of the whole answer; it follows each line that counts hidden parts.
     screen
-        Columns of a terminal, for which tables are folded and their headers are bold; None does neither.
+        Width of a terminal, to fold tables and print bold headers; None does neither.
     """
     out: list[str] = []
     ending = f" ({hint})" if hint else ""
@@ -51,7 +51,10 @@ def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None =
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Make text of lists (joined by ``;``), of other nested values (JSON) and of bytes (hex)."""
+    """Convert nested values and bytes to text.
+
+    Lists are joined by ``;``, other nested values become JSON, and bytes become hexadecimal.
+    """
     import polars as pl
 
     changed = {}
@@ -67,7 +70,9 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def number(value: float, form: str = "") -> str:
-    """Write a number: by a format, or short, large whole ones in full.
+    """Format a number, by a format or in short form.
+
+    Large whole numbers are written in full.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files: checked outputs, folders, endings, atomic writing, verified transfer."""
+"""Check, write, download and verify files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C where it would break what is being done: held back, and raised at the next safe place."""
+"""Delay Ctrl-C while a file is being written."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def held_back() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back: libraries in C that call Python back (HDF5) crash where it is raised inside of them.
+    """Delay Ctrl-C until it is safe.
 
-    Outside of the main thread, where Ctrl-C is never raised, nothing changes.
+    C libraries that call Python back (HDF5) crash when it is raised inside them. Outside the main thread, where Ctrl-C
+    is never raised, nothing changes.
 
     Yields
     ------
     callable
-        Raises KeyboardInterrupt if Ctrl-C came since; to be called where it is safe. At the end it is raised anyway.
+        Raises KeyboardInterrupt if Ctrl-C was pressed; call it where that is safe. It is raised at the end in any case.
     """
     came: list[int] = []
     before = signal.getsignal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and folders; what could not be written is refused before any work is done."""
+"""Check paths, make folders and write whole files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KNOWN = frozenset({
 
 
 def ending_of(path: Path) -> str:
-    """Return the ending of a name, in lower case.
+    """Return the ending of a file name, in lower case.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def ending_of(path: Path) -> str:
 
 
 def names_a_format(path: Path) -> bool:
-    """Whether a name ends as that of a file of some format does.
+    """Return whether a name ends like a file of some format.
 
     Examples
     --------
@@ -40,24 +40,26 @@ def names_a_format(path: Path) -> bool:
 
 
 def must_end(output: Path, what: str, *written: str) -> None:
-    """Refuse a name that does not end as what is written does.
+    """Refuse a name without one of the expected endings.
 
     Parameters
     ----------
     output, what, *written
-        As those of :func:`check_ending`.
+        See :func:`check_ending`.
 
     Raises
     ------
     OutputError
-        If it ends otherwise.
+        If it has another ending.
     """
     if ending_of(output) not in written:
         raise OutputError(f"{output}: {what} are written as {_or(written)}; end the name so")
 
 
 def check_ending(output: Path, what: str, *written: str) -> None:
-    """Refuse a name that ends as another format does than what is written; endings of no format are free.
+    """Refuse a name with the ending of another format.
+
+    Endings of no format are accepted.
 
     Parameters
     ----------
@@ -85,21 +87,21 @@ def _or(written: tuple[str, ...]) -> str:
 
 
 def check_output(output: Path, *inputs: Path | None, store: bool = False) -> None:
-    """Refuse, before any work is done, a file that could not be written or would take the place of an input.
+    """Check that `output` is writable and is not an input.
 
     Parameters
     ----------
     output
         The file to write.
     *inputs
-        What is read; None for nothing.
+        Paths that are read; None is ignored.
     store
-        Whether a folder, a zarr store, is written.
+        Whether the output is a folder (a zarr store).
 
     Raises
     ------
     OutputError
-        If its folder is not there or cannot be written, or it is a folder, a device, one of the inputs, or lies in one.
+        If its folder is missing or not writable, or it is a folder, a device, one of the inputs, or inside one.
     """
     if str(output) == "-":
         raise OutputError("-: is no file; name one (an answer is printed where -o is left out)")
@@ -116,12 +118,14 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
 
 
 def check_apart(path: Path, output: Path) -> None:
-    """Refuse an output that is the input, by any name or link, or lies in it.
+    """Refuse an output that is the input or lies in it.
+
+    Links and other names of the input count too.
 
     Raises
     ------
     OutputError
-        If it is or does.
+        If it is the input or lies in it.
     """
     same = output.exists() and path.exists() and output.samefile(path)
     if same or output.resolve() == path.resolve():
@@ -131,19 +135,19 @@ def check_apart(path: Path, output: Path) -> None:
 
 
 def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) -> None:
-    """Refuse, before any work is done, an input that is not there.
+    """Check that inputs exist.
 
     Parameters
     ----------
     *paths
-        Files, or stores; None for none.
+        Files or stores; None is ignored.
     error
-        What is raised, where readers of a kind of file have an error of their own.
+        Class of the error, for readers with an error class of their own.
 
     Raises
     ------
     OptionsError
-        Names the first such path.
+        If a path does not exist.
     """
     for path in paths:
         if path is not None and not os.path.exists(path):  # noqa: PTH110 (a name that is too long is not there)
@@ -151,12 +155,12 @@ def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) ->
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse, before any work is done, a folder that is a file, is named as one, or that nothing could be written to.
+    """Check that a folder can be made and written to.
 
     Raises
     ------
     OutputError
-        If it is one, or lies below a file, or the folder (or the one that it would be made in) cannot be written.
+        If it is a file or lies below one, has the name of a file, or cannot be made or written.
     """
     if not folder.exists() and names_a_format(folder):
         raise OutputError(f"{folder}: is a name of a file, and several are written; name a folder")
@@ -171,7 +175,9 @@ def check_folder(folder: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return why something failed, of the system's errors without number and path, which messages tell themselves.
+    """Return the reason of a failure, without number and path.
+
+    The messages that use it name the path themselves.
 
     Examples
     --------
@@ -209,12 +215,12 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, unless it is there.
+    """Make a folder and its parents, unless it exists.
 
     Raises
     ------
     OutputError
-        If it cannot be made, or a file is there.
+        If it cannot be made, or is a file.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -225,7 +231,10 @@ def make_folder(folder: Path) -> None:
 
 
 def is_device(path: Path) -> bool:
-    """Whether a path is a device, a pipe, or a name such as /dev/stdout, whose place a file must not take."""
+    """Return whether a path is a device, a pipe or /dev/stdout.
+
+    A file must not replace such a path.
+    """
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()
     except OSError as error:  # such as a name that is too long

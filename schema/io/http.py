@@ -1,4 +1,7 @@
-"""One attempt at a file: asks its server for it, follows redirects, and writes what comes into the partial file."""
+"""Request a file over HTTP, follow redirects, and retry.
+
+Responses are checked, and written to the partial file.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ _SETTLED = 60.0
 
 
 class RetryableError(Exception):
-    """Something failed that may go well next time.
+    """The request failed, but may succeed next time.
 
     Attributes
     ----------
     asked
-        Seconds that the server asks to wait (``Retry-After``); None where it does not.
+        Seconds to wait, from ``Retry-After``; None without it.
     """
 
     def __init__(self, message: str, asked: float | None = None) -> None:
@@ -40,21 +43,21 @@ class RetryableError(Exception):
 
 
 def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) -> None:
-    """Raise unless this may be asked for a file that was to come from the first address.
+    """Refuse addresses that a download must not request.
 
     Parameters
     ----------
     address
-        The address, of a redirect or the first one itself.
+        Address of a redirect, or the first one itself.
     first
-        What the caller gave.
+        Address given by the caller.
     hosts
-        Hosts beside the first one's that are trusted over ``https:``.
+        Further hosts that are trusted over ``https:``.
 
     Raises
     ------
     TransferError
-        For anything but ``https:``, except on this machine; for other hosts.
+        If it is not ``https:`` (except on this machine), or the host is not trusted.
     """
     if address.scheme not in ("http", "https") or not address.host:
         raise TransferError(f"{address}: wanted an address that begins with https://")
@@ -70,26 +73,26 @@ def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) 
 
 
 def begin(response: httpx.Response, url: str, held: int, version: Version | None) -> Version:
-    """Judge the answer to a request for a file, or for what is left of it.
+    """Check the response to a request for a file or its remainder.
 
     Parameters
     ----------
     response
         Its status and headers.
     url
-        Address that was asked for.
+        Requested address.
     held, version
-        Bytes that are there, and of which version.
+        Number of bytes in the partial file, and their version.
 
     Returns
     -------
     Version
-        The version that comes: from its beginning, or, where the status is 206, from where the bytes end.
+        Version of the response: the whole file, or with status 206 its remainder.
 
     Raises
     ------
     PassingError
-        If it may go well next time; :class:`NotContinuedError` if not with the bytes that are there.
+        If a retry may succeed; :class:`NotContinuedError` if only a retry from the beginning may.
     TransferError
         If it will not.
     """
@@ -109,11 +112,11 @@ def begin(response: httpx.Response, url: str, held: int, version: Version | None
 
 
 class NotContinuedError(RetryableError):
-    """What is there cannot be gone on with."""
+    """The partial file cannot be continued."""
 
 
 def check_kind(response: httpx.Response, url: str, *, pages: bool) -> None:
-    """Raise if what comes is a page where a file was wanted, or is encoded."""
+    """Refuse an HTML page or an encoded response."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml") and not pages:
         raise TransferError(f"{url}: the server sent a page (HTML) where a file was wanted; open it in a browser")
@@ -124,13 +127,13 @@ def check_kind(response: httpx.Response, url: str, *, pages: bool) -> None:
 
 
 def length(response: httpx.Response) -> int | None:
-    """Return how many bytes a whole answer has, where it tells."""
+    """Return the number of bytes of a whole response, if known."""
     written = response.headers.get("content-length", "")
     return int(written) if written.isdecimal() and not _is_chunked(response) else None
 
 
 def tells_its_end(response: httpx.Response) -> bool:
-    """Tell whether a cut of a body of unknown length can be told from its end."""
+    """Return whether a truncated body of unknown length is detectable."""
     return _is_chunked(response) or response.http_version == "HTTP/2"
 
 
@@ -146,17 +149,23 @@ def _is_loopback(host: str) -> bool:
 
 
 def _continues(response: httpx.Response, held: int, version: Version) -> int | None:
-    """Return the length of the whole, if the answer goes on where the bytes end, in the same version."""
-    found = _RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    if not found or int(found[1]) != held or version.total not in (None, int(found[3])):
+    """Return the total length if the response continues the file.
+
+    That is, if it starts where the bytes end, in the same version; else None.
+    """
+    match = _RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if not match or int(match[1]) != held or version.total not in (None, int(match[3])):
         return None
     name = "etag" if (version.validator or "").startswith('"') else "last-modified"
     same = response.headers.get(name, version.validator) == version.validator
-    return int(found[3]) if same else None
+    return int(match[3]) if same else None
 
 
 def _validator(response: httpx.Response) -> str | None:
-    """Return what proves, sent as ``If-Range``, that the file is still the same (RFC 9110, sections 8.8 and 13.1.5)."""
+    """Return the validator for ``If-Range``; None without one.
+
+    It proves that the file is unchanged (RFC 9110, sections 8.8 and 13.1.5).
+    """
     if "bytes" not in response.headers.get("accept-ranges", "bytes").lower():
         return None
     tag: str = response.headers.get("etag", "")
@@ -184,28 +193,28 @@ def _date(written: str) -> datetime | None:
 
 
 class HaltedError(Exception):
-    """The work that was waited for has been given up."""
+    """The caller has given up the download."""
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a transfer waits, and when it gives up.
+    """Limits of waiting and retrying.
 
     Parameters
     ----------
     attempts
-        Failures in a row, without progress between them, that end it.
+        Number of consecutive failures without progress before giving up.
     timeout
         Seconds to wait for a connection or for more data.
     least
-        Bytes that have to come in `timeout` seconds; a server that drips slower counts as a broken connection.
+        Minimal number of bytes per `timeout` seconds; a slower server counts as a broken connection.
     first, longest
         Seconds: the first wait after a failure, about doubled with every further one, and the longest. A server that
         asks for more than the longest (``Retry-After``) is not asked again.
     halt
-        Set by whoever gives the work up: a pause then ends, and no other begins.
+        Event that ends a pause and prevents further ones.
     sleep, chance, clock
-        What waits, gives a random number in [0, 1), and tells seconds; for tests.
+        Functions that wait, return a random number in [0, 1), and return seconds; for tests.
     """
 
     attempts: int = 6
@@ -219,12 +228,15 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     def wait(self, failures: int, asked: float | None) -> float:
-        """Return how long to wait after so many failures, where the server asked for so long."""
+        """Return the seconds to wait after some failures.
+
+        A ``Retry-After`` of the server is respected.
+        """
         own = min(self.first * 2.0 ** (failures - 1), self.longest) * (0.5 + 0.5 * self.chance())
         return max(own, asked or 0.0)
 
     def pause(self, seconds: float) -> None:
-        """Wait so long, but no longer than the work goes on.
+        """Wait for some seconds, or until the work is given up.
 
         Raises
         ------
@@ -247,25 +259,25 @@ _MOST_REDIRECTS = 5
 
 @dataclass(frozen=True)
 class DownloadRequest:
-    """A file that is wanted: where from, and what it has to be.
+    """Address and expected content of a file to download.
 
     Parameters
     ----------
     url
-        Its address.
+        Address.
     sha256, size
-        What it has to be: hexadecimal in lower case, bytes; None where that is not known.
+        Expected SHA-256 (hexadecimal, lower case) and number of bytes; None if unknown.
     limit
-        More bytes than these are not accepted.
+        Largest number of bytes to accept.
     hosts
         Hosts beside the one of `url` that the server may redirect to.
     pages
-        HTML is welcome.
+        Whether HTML is accepted.
 
     Raises
     ------
     TransferError
-        If the address is none, or may not be asked.
+        If the address is invalid or must not be requested.
     """
 
     url: str
@@ -284,18 +296,18 @@ class DownloadRequest:
 
 @dataclass(frozen=True)
 class Attempts:
-    """Attempts at one file, each from where the last one ended.
+    """Attempts to download one file, each continuing the last.
 
     Parameters
     ----------
     wanted
-        The file.
+        File to download.
     client
-        To send with.
+        HTTP client.
     patience
-        How long to wait for an answer, and for more data.
+        Timeouts and retries.
     report
-        Called with the bytes that are there.
+        Callback that receives the number of bytes in the partial file.
     """
 
     wanted: DownloadRequest
@@ -304,14 +316,14 @@ class Attempts:
     report: Callable[[int], None]
 
     def receive(self, partial: Partial) -> None:
-        """Ask once, for what the partial file lacks, and write what comes.
+        """Request the missing bytes once, and write them.
 
         Raises
         ------
         PassingError
-            If it may go well next time; the partial file holds what came.
+            If a retry may succeed; the partial file keeps the received bytes.
         TransferError
-            If it may not.
+            If a retry cannot succeed.
         """
         try:
             self._receive(partial)
@@ -340,7 +352,7 @@ class Attempts:
 
     @contextmanager
     def _answer(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """Send the request, to wherever the server redirects it."""
+        """Send the request, following redirects."""
         wanted = self.wanted
         address = httpx.URL(wanted.url)
         for _ in range(_MOST_REDIRECTS):
@@ -360,7 +372,7 @@ class Attempts:
         raise TransferError(f"{wanted.url}: is redirected more than {_MOST_REDIRECTS} times")
 
     def _begin(self, response: httpx.Response, partial: Partial) -> int | None:
-        """Judge the answer, make the partial file ready for it, and return how long the whole is to be."""
+        """Check the response, prepare the partial file, return the length."""
         wanted = self.wanted
         try:
             version = begin(response, wanted.url, partial.held, partial.version)

@@ -1,4 +1,7 @@
-"""The file that a download grows in, hidden beside its target: what it holds, and of which version of the file."""
+"""Manage the partial file of a download, hidden beside its target.
+
+It records which version of the file it holds.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,17 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Version:
-    """What a server says of the file that it sends.
+    """Version of a file, as described by its server.
 
     Parameters
     ----------
     url
-        Address that was asked for.
+        Requested address.
     validator
         Strong ``ETag``, or a ``Last-Modified`` that cannot change within its second; None where the server gives
         neither, and a download cannot go on.
     total
-        Length of the file in bytes, where the server tells.
+        Length of the file in bytes; None if unknown.
     """
 
     url: str
@@ -36,16 +39,16 @@ class Version:
 
 
 class Partial:
-    """A growing file; see :func:`claim`.
+    """Partial file of a download; see :func:`claim`.
 
     Attributes
     ----------
     version
-        What it holds a beginning of; None where it is empty.
+        Version of its content; None if it is empty.
     held
-        Bytes that it holds.
+        Number of bytes.
     finished
-        It has become the target.
+        Whether it has become the target.
     """
 
     def __init__(self, target: Path, stream: IO[bytes]) -> None:
@@ -64,11 +67,11 @@ class Partial:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what it holds, hexadecimal."""
+        """Return the SHA-256 of the content, hexadecimal."""
         return self._digest.hexdigest()
 
     def restart(self, version: Version | None) -> None:
-        """Empty it; what is written from now on is of this version."""
+        """Empty the file, and record its new version."""
         self._stream.seek(0)
         self._stream.truncate()
         self._digest = hashlib.sha256()
@@ -82,20 +85,20 @@ class Partial:
         written.replace(self._note)
 
     def write(self, data: bytes) -> None:
-        """Add to its end."""
+        """Append bytes."""
         self._stream.write(data)
         self._digest.update(data)
         self.held += len(data)
 
     def head(self, count: int) -> bytes:
-        """Return its first bytes."""
+        """Return the first bytes."""
         self._stream.seek(0)
         first = self._stream.read(count)
         self._stream.seek(0, os.SEEK_END)
         return first
 
     def finish(self) -> None:
-        """Give it the target's name, in place of what was there."""
+        """Move the file to the target, replacing an existing one."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
         if sys.platform == "win32":
@@ -115,19 +118,19 @@ class Partial:
 
 @contextmanager
 def claim(target: Path, wait: Callable[[], None]) -> Iterator[Partial]:
-    """Hold the partial file of a target, alone.
+    """Lock the partial file of a target.
 
     Parameters
     ----------
     target
-        The file to be, in a folder that exists.
+        Target of the download, in an existing folder.
     wait
-        Called again and again while another process (or thread) holds it. A holder that dies lets go.
+        Callback, repeated while another process (or thread) holds the lock. A dead process holds none.
 
     Yields
     ------
     Partial
-        With what an earlier, broken-off download left in it.
+        Partial file with the bytes of an earlier, interrupted download.
     """
     path = _partial_of(target)
     while True:
@@ -173,7 +176,10 @@ def _locked(stream: IO[bytes]) -> bool:
 
 
 def _still_named(stream: IO[bytes], path: Path) -> bool:
-    """Tell whether the file that is open still has this name, and was not finished or deleted meanwhile."""
+    """Return whether an open file still has this name.
+
+    It may have been finished or deleted meanwhile.
+    """
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""Fetches a file over HTTP: verified, resumed where that is safe, whole under its name or not there."""
+"""Download a file over HTTP, verified, and resume safely.
+
+The target appears whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head)\b", re.
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that was fetched: where it is, its length and SHA-256 as computed here, and where it came from."""
+    """Downloaded file: path, length, computed SHA-256 and source."""
 
     path: Path
     bytes: int
@@ -45,45 +48,44 @@ def fetch(
     patience: RetryPolicy | None = None,
     report: Callable[[int], None] = lambda done: None,
 ) -> Fetched:
-    """Fetch a file over HTTP.
+    """Download a file over HTTP.
 
-    The data goes to a hidden file beside the target, which takes the target's name when all of it is there and right.
-    What an interrupted call left is gone on with if the server proves, by a strong ``ETag`` or a ``Last-Modified`` that
-    is old enough, that the file is still the same; else it is fetched anew. Processes that fetch the same target do so
-    one after another.
+    The data goes to a hidden file beside the target, which is renamed when it is complete and verified.
+    An interrupted download continues if the server proves, by a strong ``ETag`` or a ``Last-Modified`` that is old
+    enough, that the file is unchanged; else it starts again. Processes that download the same target take turns.
 
     Parameters
     ----------
     url
         ``https:``; ``http:`` only for this machine itself.
     target
-        The file to be; its folder exists. Where it has the wanted checksum already, nothing is asked for.
+        Target, in an existing folder. If it already has the expected checksum, nothing is requested.
     sha256, size
-        What the file has to be: hexadecimal, bytes.
+        Expected SHA-256 (hexadecimal) and number of bytes.
     limit
-        Where the size is not known: more bytes than these are not accepted.
+        Largest number of bytes to accept if the size is unknown.
     hosts
         Hosts beside the one of `url` that the server may redirect to, over ``https:``.
     pages
-        HTML is welcome. Otherwise it is taken for a page of a login or an error, and refused.
+        Whether HTML is accepted; by default it is refused as a login or error page.
     keep
-        A target that is there is taken as it is: it only ever appears whole.
+        Whether to keep an existing target unchecked.
     client
-        To send with; None makes one.
+        HTTP client; None makes one.
     patience
-        When to wait and when to give up; None takes the usual one.
+        Timeouts and retries; None takes the default.
     report
-        Called with the bytes that are there.
+        Callback that receives the number of bytes downloaded.
 
     Returns
     -------
     Fetched
-        With the checksum as computed here, also where none was asked for.
+        Downloaded file with its computed checksum.
 
     Raises
     ------
     TransferError
-        If the file cannot be had, or is another than was asked for. What stood under the target's name stays.
+        If the download fails or gives another file. An existing target stays unchanged.
     OutputError
         If it cannot be written.
 
@@ -97,12 +99,12 @@ def fetch(
     sending, patience = client or httpx.Client(), patience or RetryPolicy()
     try:
         wanted = DownloadRequest(url, sha256 and sha256.lower(), size, limit, frozenset(hosts), pages)
-        if there := _there(wanted, target, keep=keep):
-            return there
+        if existing := _existing_target(wanted, target, keep=keep):
+            return existing
         with claim(target, lambda: patience.pause(1.0)) as partial:
             # another process may have fetched it meanwhile
-            if there := _there(wanted, target, keep=keep):
-                return there
+            if existing := _existing_target(wanted, target, keep=keep):
+                return existing
             _fill(partial, Attempts(wanted, sending, patience, report))
             done = Fetched(target, partial.held, partial.sha256, url)
             partial.finish()
@@ -115,8 +117,8 @@ def fetch(
     return done
 
 
-def _there(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | None:
-    """Return the target, if it is there and need not be fetched."""
+def _existing_target(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | None:
+    """Return the target if it exists and need not be downloaded."""
     if not (keep or wanted.sha256) or not target.exists():
         return None
     with target.open("rb") as stream:
@@ -125,14 +127,14 @@ def _there(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | No
 
 
 def _fill(partial: Partial, attempts: Attempts) -> None:
-    """Fill the partial file, over as many attempts as it takes."""
+    """Download the whole partial file, with retries."""
     url = attempts.wanted.url
     failures, farthest = 0, partial.held
     resumed = partial.held > 0
     while True:
         try:
             attempts.receive(partial)
-            wrong = _wrong(partial, attempts.wanted)
+            wrong = _problem_of(partial, attempts.wanted)
             if wrong is None:
                 return
             partial.restart(None)
@@ -152,7 +154,7 @@ def _fill(partial: Partial, attempts: Attempts) -> None:
 
 
 def _pause(attempts: Attempts, passing: RetryableError, failures: int, partial: Partial) -> None:
-    """Wait before the next attempt, or raise where there is to be none."""
+    """Wait before the next attempt, or raise if there is none."""
     url, patience = attempts.wanted.url, attempts.patience
     can_go_on = partial.held and partial.version and partial.version.validator
     kept = "; what came is kept, and the same command goes on from there" if can_go_on else ""
@@ -165,8 +167,8 @@ def _pause(attempts: Attempts, passing: RetryableError, failures: int, partial: 
     patience.pause(pause)
 
 
-def _wrong(partial: Partial, wanted: DownloadRequest) -> str | None:
-    """Return what is wrong with a file that came whole."""
+def _problem_of(partial: Partial, wanted: DownloadRequest) -> str | None:
+    """Return the problem of a complete file; None if it has none."""
     if wanted.size is not None and partial.held != wanted.size:
         return f"is {partial.held:,} bytes long where {wanted.size:,} were wanted"
     if wanted.sha256 is not None and partial.sha256 != wanted.sha256:
