@@ -1,4 +1,4 @@
-"""Read and write the matrices and tables of an AnnData, in memory and on disk."""
+"""Read and write the matrices and tables of an AnnData."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def decide(
     asked = options.slots.get(slot.name)
     if asked is SlotPolicy.DROP:
         return Refused(None), Values("linear")
-    holds = judge(rows.sample(), logged=logged.said, base=logged.base)
+    holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
     policy = asked or SlotPolicy(options.many_to_one)
     against = objection(slot, policy, holds, links)
     if against is None and not slot.main and asked is None and holds.kind == "scaled":

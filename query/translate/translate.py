@@ -70,7 +70,7 @@ def lazily(matrix: Any, slot: Slot, links: Links, options: Options, logged: Logg
         dtype = how.wider(dtype)
 
     def block(rows: Any) -> Any:
-        holds = judge(rows, logged=logged.said, base=base)
+        holds = judge(rows, logged=logged.is_log, base=base)
         against = objection(slot, policy, holds, links)
         if against is not None:
             raise CountsError(against)
