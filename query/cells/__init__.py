@@ -14,7 +14,7 @@ from homodb.query.cells.files import (
     read_element,
     walk,
 )
-from homodb.query.cells.matrices import InMemory, Rows, as_rows
+from homodb.query.cells.matrices import InMemory, Rows, as_rows, check_sound
 from homodb.query.cells.on_disk import open_matrix
 from homodb.query.cells.product import product
 from homodb.query.cells.sinks import MemorySink, Sink, file_sink
@@ -54,6 +54,7 @@ __all__ = [
     "atomic_output",
     "called",
     "check_cells_output",
+    "check_sound",
     "encoding",
     "file_sink",
     "held_as",

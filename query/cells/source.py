@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from homodb.query.cells import store
-from homodb.query.cells.files import encoding, open_anndata, read_anndata
+from homodb.query.cells.files import open_anndata, read_anndata
 from homodb.query.cells.matrices import Rows, as_rows
 from homodb.query.cells.on_disk import open_matrix
 from homodb.query.cells.slots import Slot, Slots, logged_of, slots_of, stored_slots, with_tables
@@ -80,21 +80,13 @@ class FileSource:
         self.obs = store.read(root, "obs")
         self.var = store.read(root["raw"] if self.main.label == "raw" else root, "var")
         self.layers = tuple(slot.name for slot in self._slots.beside(self.main))
-        self.logged = self._logged()
+        self.logged = store.read_logged(root)
         parts = [f"{part}[{key!r}]" for part in _PARTS if part in root for key in root[part]]
         self.parts = (*parts, *_unused(self.main, self._slots))
 
     def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
         shape = (len(self.obs), len(self.var))
         return open_matrix(self._slots.matrix(slot), shape, f"{self.path}: {slot.label}", folder, block)
-
-    def _logged(self) -> tuple[bool, float | None]:
-        uns = self.root.get("uns", {})
-        if "log1p" not in uns:
-            return False, None
-        log1p = uns["log1p"]
-        base = store.read(log1p, "base") if encoding(log1p) == "dict" and "base" in log1p else None
-        return logged_of({"log1p": {"base": base}})
 
 
 @contextmanager

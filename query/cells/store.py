@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from homodb.query.cells.files import encoding, is_zarr, read_element, walk
 from homodb.query.cells.matrices import reading
-from homodb.query.cells.slots import slots_of
+from homodb.query.cells.slots import logged_of, slots_of
 from homodb.schema.errors import OutputError
 from homodb.schema.io import held_back
 
@@ -291,6 +291,15 @@ def peek(group: Any) -> dict[str, Any]:
         else:
             entries[key] = None
     return entries
+
+
+def read_logged(root: Any) -> tuple[bool, float | None]:
+    """Return whether X of a file is recorded as logarithms, and their base."""
+    uns = root.get("uns", {})
+    if "log1p" not in uns:
+        return False, None
+    log1p = uns["log1p"]
+    return logged_of({"log1p": {"base": read(log1p, "base")} if encoding(log1p) == "dict" and "base" in log1p else {}})
 
 
 def index_of(table: Any) -> list[str]:
