@@ -155,7 +155,7 @@ Weight = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
 
 
 class ReleaseConfig(FrozenModel):
-    """``[release]``: what the release is."""
+    """``[release]``: description of the release."""
 
     version: Annotated[str, AfterValidator(_check_version)]
     title: str | None = None
@@ -216,7 +216,7 @@ class EmbeddingConfig(FrozenModel):
     pooling
         How isoforms make a gene; the first is the release's default embedding.
     long
-        What is done with proteins longer than the model reads.
+        Policy for proteins longer than the model reads.
     device, precision
         Where and how it computes.
     min_length, biotypes

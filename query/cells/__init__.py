@@ -35,7 +35,7 @@ from homodb.query.cells.slots import (
     with_tables,
 )
 from homodb.query.cells.source import CellSource, called, opened_sources
-from homodb.query.cells.values import Values, judge, kind_of_values
+from homodb.query.cells.values import Values, judge, kind_of_values, undo_logarithm
 
 __all__ = [
     "DAMAGED",
@@ -77,6 +77,7 @@ __all__ = [
     "slots_of",
     "stored_slots",
     "texts_of",
+    "undo_logarithm",
     "validate_key_added",
     "values_of",
     "walk",

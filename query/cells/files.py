@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import anndata
 
 #: Files that mark a folder as a zarr store.
-_STORE = ("zarr.json", ".zgroup", ".zmetadata")
+_STORE_FILES = ("zarr.json", ".zgroup", ".zmetadata")
 #: Errors that readers raise on a damaged file.
 DAMAGED = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError)
 #: Encodings of arrays and of groups that anndata 0.11 to 0.13 write or read, and their versions.
@@ -60,7 +60,7 @@ def check_cells_output(output: Path, *inputs: Path) -> None:
     check_there(*inputs, error=TranslationError)
     store = ending_of(output) == ".zarr"
     check_output(output, *inputs, store=store)
-    if store and output.exists() and not any((output / name).is_file() for name in _STORE):
+    if store and output.exists() and not any((output / name).is_file() for name in _STORE_FILES):
         raise OutputError(f"{output}: is there and is no zarr store; name another output")
 
 
@@ -101,11 +101,11 @@ def read_anndata(path: Path) -> anndata.AnnData:
             _check_encodings(root)
             return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
         except MemoryError as error:
-            raise TranslationError(f"{path}: does not fit into memory ({_first(error)})") from error
+            raise TranslationError(f"{path}: does not fit into memory ({_first_line(error)})") from error
         except PermissionError as error:
             raise _unreadable(path, error) from error
         except DAMAGED as error:
-            raise _none(path, _first(error)) from error
+            raise _not_anndata(path, _first_line(error)) from error
 
 
 def read_element(element: Any) -> Any:
@@ -161,8 +161,8 @@ def _hdf5(path: Path) -> Any:
     except PermissionError as error:
         raise _unreadable(path, error) from error
     except (OSError, KeyError, RuntimeError) as error:
-        message = _first(error)
-        raise _none(path, "it is not HDF5" if "signature not found" in message else message) from error
+        message = _first_line(error)
+        raise _not_anndata(path, "it is not HDF5" if "signature not found" in message else message) from error
     return file
 
 
@@ -172,21 +172,21 @@ def _zarr(path: Path) -> Any:
     try:
         return zarr.open_group(path, mode="r", use_consolidated=False)
     except FileNotFoundError as error:
-        raise _none(path, "it is a folder of something else") from error
+        raise _not_anndata(path, "it is a folder of something else") from error
     except PermissionError as error:
         raise _unreadable(path, error) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _none(path, _first(error)) from error
+        raise _not_anndata(path, _first_line(error)) from error
 
 
 def _check_parts(path: Path, root: Any) -> None:
     missing = [part for part in ("obs", "var") if part not in root]
     if missing:
         entries = ", ".join(sorted(root)[:_SHOWN]) or "nothing"
-        raise _none(path, f"it has no {' and '.join(missing)}; it holds {entries}")
+        raise _not_anndata(path, f"it has no {' and '.join(missing)}; it holds {entries}")
 
 
-def _none(path: Path, why: str) -> TranslationError:
+def _not_anndata(path: Path, why: str) -> TranslationError:
     return TranslationError(f"{path}: is not an AnnData, neither an h5ad file nor a zarr store ({why})")
 
 
@@ -194,7 +194,7 @@ def _unreadable(path: Path, error: OSError) -> TranslationError:
     return TranslationError(f"{path}: cannot be read ({reason(error)})")
 
 
-def _first(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -89,6 +89,27 @@ def _share(judged: list[bool | None]) -> float:
     return sum(decided) / len(decided) if decided else 0.0
 
 
+def undo_logarithm(block: Any, base: float | None) -> Any:
+    """Undo the logarithm of values, if they are logarithms.
+
+    Parameters
+    ----------
+    block
+        NumPy array or CSR.
+    base
+        Base of the logarithms; None if the values are not logarithms.
+    """
+    if base is None:
+        return block
+    scale = float(np.log(base))
+    sparse = bool(sp.issparse(block))
+    if not sparse:
+        return np.expm1(block * scale)
+    changed = block.astype(np.float64)
+    changed.data = np.expm1(changed.data * scale)
+    return changed
+
+
 def _rows_of(sample: Any) -> list[npt.NDArray[np.float64]]:
     """Return the values other than zero of each row."""
     sparse = bool(sp.issparse(sample))

@@ -203,7 +203,7 @@ def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) ->
     Raises
     ------
     TranslationError
-        If a column is not there, or none holds genes.
+        If a column does not exist, or none holds genes.
     UndecidedSpeciesError
         If the names do not identify the species.
     """
@@ -363,7 +363,7 @@ def translate_table(
     InputError
         If the rows differ in length.
     TranslationError
-        If a column is not there, or none holds genes.
+        If a column does not exist, or none holds genes.
     """
     table = read_table(path, text, separator)
     columns = find_columns(table, wish, column)

@@ -275,7 +275,7 @@ def join(
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks it.
     UndecidedSpeciesError
         If names do not identify their species.
     CountsError

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from homodb.query.cells import Rows, Sink, Slot, Values, judge
+from homodb.query.cells import Rows, Sink, Slot, Values, judge, undo_logarithm
 from homodb.query.translate import Aggregation, Links, SlotPolicy, TooWideError
 from homodb.schema.errors import CountsError, JoinError
 from homodb.schema.messages import counted, did_you_mean
@@ -163,7 +163,7 @@ def _carry(
             summed = _sum_genes(part, how, piece, dtype)
             sink.add(sp.csr_matrix(summed) if sparse and not sp.issparse(summed) else summed)
             if count:
-                linear = _exponentiated(piece, part.holds.base)
+                linear = undo_logarithm(piece, part.holds.base)
                 sums += np.asarray(linear.T @ np.ones(piece.shape[0])).ravel()
                 totals.append(np.asarray(linear @ part.is_gene.astype(np.float64)).ravel())
             step(done + stop)
@@ -185,18 +185,6 @@ def _sum_genes(part: StackPart, how: Aggregation, piece: Any, dtype: np.dtype[An
         return how.apply(piece, dtype)
     except CountsError as error:
         raise CountsError(f"{part.name}: {str(error).replace('translating', 'joining')}") from error
-
-
-def _exponentiated(piece: Any, base: float | None) -> Any:
-    """Return values with logarithms undone."""
-    if base is None:
-        return piece
-    scale = float(np.log(base))
-    if not hasattr(piece, "indptr"):
-        return np.expm1(piece * scale)
-    changed = piece.astype(np.float64)
-    changed.data = np.expm1(changed.data * scale)
-    return changed
 
 
 #: Columns that a join adds.

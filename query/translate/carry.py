@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import scipy.sparse as sp
 
-from homodb.query.cells import Logged, Rows, Sink, Slot, Values, judge
+from homodb.query.cells import Logged, Rows, Sink, Slot, Values, judge, undo_logarithm
 from homodb.query.genes import resolve
 from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
 from homodb.query.translate.options import Options, SlotPolicy
@@ -51,7 +50,7 @@ class CountTally:
         which = [kind for one in (gene, mt, ribo, gene & ~mt & ~ribo) for kind in (one, one & mapped)]
         self._which = np.column_stack(which).astype(np.float64)
         self.sums = np.zeros(fates.height)
-        self._scale = None if base is None else float(np.log(base))
+        self._base = base
         self._codes: dict[str, npt.NDArray[np.int64]] = {}
         self._names: dict[str, list[str]] = {}
         self._totals: dict[str, npt.NDArray[np.float64]] = {}
@@ -69,8 +68,7 @@ class CountTally:
 
     def add(self, start: int, block: Any) -> None:
         """Add a block of untranslated rows that begins at row `start`."""
-        if self._scale is not None:
-            block = _undone(block, self._scale)
+        block = undo_logarithm(block, self._base)
         ones = np.ones(block.shape[0])
         self.sums += np.asarray(block.T @ ones).ravel()  # in 64 bits, whatever the type of the block
         for column, codes in self._codes.items():
@@ -107,15 +105,6 @@ class CountTally:
             "carried_mean",
         )
         return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
-
-
-def _undone(block: Any, scale: float) -> Any:
-    sparse = bool(sp.issparse(block))
-    if not sparse:
-        return np.expm1(block * scale)
-    changed = block.astype(np.float64)
-    changed.data = np.expm1(changed.data * scale)
-    return changed
 
 
 @dataclass(frozen=True)

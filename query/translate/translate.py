@@ -162,7 +162,7 @@ def translate(
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks it.
     UndecidedSpeciesError
         If the names do not identify the species.
     CountsError
