@@ -67,7 +67,7 @@ class Source:
 
 @dataclass(frozen=True)
 class _Context:
-    """Folder of a config, and the record of the files that were fetched into it."""
+    """Folder of a config, and the record of files fetched into it."""
 
     folder: Path
     record: Record | None
@@ -155,7 +155,7 @@ Weight = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
 
 
 class ReleaseConfig(FrozenModel):
-    """``[release]``: what the release is."""
+    """``[release]``: description of the release."""
 
     version: Annotated[str, AfterValidator(_check_version)]
     title: str | None = None
@@ -193,7 +193,7 @@ class HomologyConfig(SpeciesPair):
 
 
 class EvidenceConfig(SpeciesPair):
-    """``[[evidence]]``: ready evidence from an embedding for one pair of species."""
+    """``[[evidence]]``: ready evidence from an embedding for a pair."""
 
     model: str
     pooling: str
@@ -216,7 +216,7 @@ class EmbeddingConfig(FrozenModel):
     pooling
         How isoforms make a gene; the first is the release's default embedding.
     long
-        What is done with proteins longer than the model reads.
+        Policy for proteins longer than the model reads.
     device, precision
         Where and how it computes.
     min_length, biotypes
@@ -268,7 +268,7 @@ class EnsemblConfig(FrozenModel):
 
 
 class WeightsConfig(FrozenModel):
-    """``[hl_o2o.weights]``: weights of the scaled identity and correlation in HL_O2O's sum."""
+    """``[hl_o2o.weights]``: weights of scaled identity and correlation."""
 
     identity: Weight = 1.0
     correlation: Weight = 1.0
@@ -281,7 +281,7 @@ class HlO2oConfig(FrozenModel):
 
 
 class BuildTable(FrozenModel):
-    """``[build]``: pairs of species to map, and whether inputs of different Ensembl releases are accepted."""
+    """``[build]``: pairs to map, and whether Ensembl releases may differ."""
 
     pairs: Annotated[Pairs | Literal["all"] | None, PlainValidator(_read_pairs)] = None
     allow_mixed: StrictBool = False
@@ -309,7 +309,10 @@ class BuildConfig(FrozenModel):
         return Parameters(self.hl_o2o.weights.identity, self.hl_o2o.weights.correlation)
 
     def check(self) -> None:
-        """Check that species and evidence are listed once, pairs are of listed species, and proteomes are named."""
+        """Check species, evidence, pairs and proteomes against each other.
+
+        Species and evidence are listed once, pairs are of listed species, and proteomes are named.
+        """
         listed = [entry.species for entry in self.species]
         for species in listed:
             if listed.count(species) > 1:

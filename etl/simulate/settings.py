@@ -1,4 +1,4 @@
-"""Define the settings of a simulation, its progress, and its streams of random numbers."""
+"""Define the settings, progress and random numbers of a simulation."""
 
 from __future__ import annotations
 
@@ -127,13 +127,13 @@ class Settings(FrozenModel):
         return cls(**values)
 
     def stream(self, *names: str | int) -> np.random.Generator:
-        """Return the stream of random numbers of one part of the work, the same whatever else was drawn."""
+        """Return the random numbers of a part, independent of all others."""
         key = tuple(zlib.crc32(str(name).encode()) for name in names)
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
 
 def _number(text: str) -> int | float | str:
-    """Return the number that a text is; a text that is not a number is left to the model."""
+    """Parse a number, or return the text for the model to check."""
     for kind in (int, float):
         with suppress(ValueError):
             return kind(text)
@@ -142,7 +142,7 @@ def _number(text: str) -> int | float | str:
 
 @dataclass(frozen=True, slots=True)
 class SimulationProgress:
-    """How far a simulation has come: the step, and how much of how much of it is done."""
+    """Progress of a simulation: the step, and its units done and in total."""
 
     step: str
     done: int
@@ -151,14 +151,14 @@ class SimulationProgress:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a simulation has made.
+    """Summary of a simulated data set.
 
     Parameters
     ----------
     path
-        The folder.
+        Folder of the data set.
     config
-        The build config in it.
+        Build config in the folder.
     species
         Production names, in the order of their numbers.
     genes, proteins, orthologs, homologies, cells

@@ -1,4 +1,4 @@
-"""Read and write the matrices and tables of an AnnData, in memory and on disk."""
+"""Read and write the matrices and tables of an AnnData."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from homodb.query.cells.files import (
     read_element,
     walk,
 )
-from homodb.query.cells.matrices import InMemory, Rows, as_rows
+from homodb.query.cells.matrices import InMemory, Rows, as_rows, check_sound
 from homodb.query.cells.on_disk import open_matrix
 from homodb.query.cells.product import product
 from homodb.query.cells.sinks import MemorySink, Sink, file_sink
@@ -35,7 +35,7 @@ from homodb.query.cells.slots import (
     with_tables,
 )
 from homodb.query.cells.source import CellSource, called, opened_sources
-from homodb.query.cells.values import Values, judge, kind_of_values
+from homodb.query.cells.values import Values, judge, kind_of_values, undo_logarithm
 
 __all__ = [
     "DAMAGED",
@@ -54,6 +54,7 @@ __all__ = [
     "atomic_output",
     "called",
     "check_cells_output",
+    "check_sound",
     "encoding",
     "file_sink",
     "held_as",
@@ -76,6 +77,7 @@ __all__ = [
     "slots_of",
     "stored_slots",
     "texts_of",
+    "undo_logarithm",
     "validate_key_added",
     "values_of",
     "walk",

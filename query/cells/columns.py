@@ -1,4 +1,4 @@
-"""Columns of obs, as texts, as numbers, or numbered."""
+"""Read columns of obs, and check names of results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def texts_of(adata: anndata.AnnData, name: str, side: str) -> tuple[str | None, ...]:
-    """Return the values of a column of obs as text, None for those that are missing or blank.
+    """Return a column of obs as texts, None where missing or blank.
 
     Raises
     ------
@@ -26,9 +26,9 @@ def texts_of(adata: anndata.AnnData, name: str, side: str) -> tuple[str | None, 
         If there is no such column.
     """
     if name not in adata.obs:
-        there = ", ".join(map(str, adata.obs.columns)) or "no column"
+        columns = ", ".join(map(str, adata.obs.columns)) or "no column"
         raise AnnotationError(
-            f"obs of the {side} has no column {name!r}; it has {there}{did_you_mean(name, map(str, adata.obs))}"
+            f"obs of the {side} has no column {name!r}; it has {columns}{did_you_mean(name, map(str, adata.obs))}"
         )
     return tuple((text or "").strip() or None for text in texts(adata.obs[name]))
 
@@ -39,32 +39,32 @@ def numbers_of(adata: anndata.AnnData, name: str, side: str) -> npt.NDArray[np.f
     Raises
     ------
     AnnotationError
-        If there is no such column, or it holds something else, or what is not finite.
+        If there is no such column, or a value is not a finite number.
     """
-    told = texts_of(adata, name, side)
-    read = np.full(len(told), np.nan)
-    for cell, text in enumerate(told):
+    values = texts_of(adata, name, side)
+    numbers = np.full(len(values), np.nan)
+    for cell, text in enumerate(values):
         if text is None:
             continue
         try:
-            read[cell] = float(text)
+            numbers[cell] = float(text)
         except ValueError as error:
             raise AnnotationError(f"obs[{name!r}] of the {side} holds {text!r}, which is no number") from error
-        if not np.isfinite(read[cell]):
+        if not np.isfinite(numbers[cell]):
             raise AnnotationError(f"obs[{name!r}] of the {side} holds {text}; wanted finite numbers")
-    return read
+    return numbers
 
 
 def numbered(
     adata: anndata.AnnData, name: str | None, side: str
 ) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return a column of obs as numbers, -1 for none, and what they mean."""
+    """Return a column of obs as codes, -1 where missing, and their names."""
     if name is None:
         return None, ()
-    told = texts_of(adata, name, side)
-    names = tuple(sorted({text for text in told if text is not None}))
-    number = {text: code for code, text in enumerate(names)}
-    return np.array([-1 if text is None else number[text] for text in told], np.int64), names
+    values = texts_of(adata, name, side)
+    names = tuple(sorted({text for text in values if text is not None}))
+    codes = {text: code for code, text in enumerate(names)}
+    return np.array([-1 if text is None else codes[text] for text in values], np.int64), names
 
 
 def lines_of(path: Path, what: str, error: type[HomodbError]) -> list[str]:
@@ -75,14 +75,14 @@ def lines_of(path: Path, what: str, error: type[HomodbError]) -> list[str]:
     path
         The file.
     what
-        What it should hold, for the message.
+        Expected content, for the message.
     error
-        What is raised.
+        Class of the error.
 
     Raises
     ------
     HomodbError
-        Of that class, if the file is not there, or is no text.
+        Of that class, if the file does not exist or is not text.
     """
     check_there(path, error=error)
     try:
@@ -94,19 +94,21 @@ def lines_of(path: Path, what: str, error: type[HomodbError]) -> list[str]:
 
 
 def validate_key_added(key: str | None, error: type[HomodbError]) -> None:
-    """Refuse a name of results that a file could not hold: h5ad and zarr part names by slashes.
+    """Check that a name for results can be stored in h5ad and zarr.
+
+    Both separate names by slashes.
 
     Parameters
     ----------
     key
         The name; None for the default.
     error
-        What is raised.
+        Class of the error.
 
     Examples
     --------
     >>> from homodb.schema.errors import IntegrationError
-    >>> check_key("a/b", IntegrationError)
+    >>> validate_key_added("a/b", IntegrationError)
     Traceback (most recent call last):
     ...
     homodb.schema.errors.IntegrationError: results cannot be called 'a/b'; give a name without a slash (--key)

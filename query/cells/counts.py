@@ -1,4 +1,4 @@
-"""Split."""
+"""Hold the counts and annotations of the cells of one species."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SpeciesCells:
     Parameters
     ----------
     counts
-        CSR, cells x genes, float64, canonical: raw counts. Rows of one gene were added up; names that are no gene of
-        the release are left out.
+        Raw counts: canonical CSR, cells x genes, float64. Rows of the same gene are summed; names that are not a gene
+        of the release are left out.
     genes
         Gene keys of the columns, shape (genes,), int64, ascending.
     symbols
@@ -28,11 +28,11 @@ class SpeciesCells:
     housekeeping
         Shape (genes,), bool: ribosomal or mitochondrial.
     species
-        Whose genes they are.
+        Species of the genes.
     cells
         Names of cells, as in obs.
     label
-        Which of :attr:`Task.labels` each cell has, -1 for none, shape (cells,), int64. On the query's side -1
+        Index into :attr:`Task.labels` of each cell, -1 for none, shape (cells,), int64. On the query's side -1
         everywhere, unless ``--query-label`` names a column.
     donor
         Number of each cell's donor; None where no column was named.
@@ -41,10 +41,10 @@ class SpeciesCells:
     phrases
         Columns of obs for cell sentences: by name, a text or None per cell.
     stable_ids
-        Stable ID of each gene; empty where nobody asked for them, and symbols stand for genes.
+        Stable ID of each gene; empty where they are not needed and symbols identify the genes.
     number
-        Where a number is carried and no cell type: that of each cell, NaN for none, shape (cells,), float64; on the
-        query's side NaN everywhere, unless ``--query-label`` names a column. None where cell types are carried.
+        Number of each cell where a number is carried rather than a cell type, NaN for none, shape (cells,), float64; on
+        the query's side NaN everywhere, unless ``--query-label`` names a column. None where cell types are carried.
     """
 
     counts: sp.csr_matrix
@@ -62,10 +62,10 @@ class SpeciesCells:
 
     @property
     def n_cells(self) -> int:
-        """How many cells there are."""
+        """Number of cells."""
         return int(self.counts.shape[0])
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
-        """Which cells have a label, or a number where numbers are carried, shape (cells,)."""
+        """Mask of the cells with a label, or a number where one is carried."""
         return self.label >= 0 if self.number is None else np.isfinite(self.number)

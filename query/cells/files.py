@@ -1,4 +1,4 @@
-"""AnnData as they are stored, h5ad files and zarr stores: opened, or read whole; what is none is refused in one way."""
+"""Open, read and replace AnnData files: h5ad and zarr."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from homodb.schema.io import check_ending, check_output, check_there, ending_of,
 if TYPE_CHECKING:
     import anndata
 
-#: What a folder holds that is a zarr store.
-_STORE = ("zarr.json", ".zgroup", ".zmetadata")
-#: What readers raise of a file that is damaged.
+#: Files that mark a folder as a zarr store.
+_STORE_FILES = ("zarr.json", ".zgroup", ".zmetadata")
+#: Errors that readers raise on a damaged file.
 DAMAGED = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError)
 #: Encodings of arrays and of groups that anndata 0.11 to 0.13 write or read, and their versions.
 _ARRAYS = dict.fromkeys(("array", "bytes", "numeric-scalar", "rec-array", "string", "string-array"), ("0.2.0",))
@@ -30,48 +30,48 @@ _GROUPS = dict.fromkeys(
     ),
     ("0.1.0",),
 ) | {"categorical": ("0.2.0",), "dataframe": ("0.1.0", "0.2.0")}  # fmt: skip
-#: Names of entries that a message shows.
+#: Number of entries that a message lists.
 _SHOWN = 8
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a path is, or by its suffix shall be, a zarr store."""
+    """Return whether a path is a zarr store, or has the suffix of one."""
     return path.is_dir() or ending_of(path) == ".zarr"
 
 
 def check_cells_output(output: Path, *inputs: Path) -> None:
-    """Refuse, before any work is done, a file of cells that could not be made from some others.
+    """Check that `output` is writable and is not an input.
 
     Parameters
     ----------
     output
-        The h5ad file to write, or zarr store where it ends with ``.zarr``.
+        h5ad file to write, or zarr store if it ends with ``.zarr``.
     *inputs
-        Files of cells that are read.
+        Files of cells to read.
 
     Raises
     ------
     OutputError
-        If the output cannot be written, ends as another kind of file, or is one of the inputs.
+        If the output cannot be written, has the suffix of another kind of file, or is one of the inputs.
     TranslationError
-        If an input is not there.
+        If an input does not exist.
     """
     check_ending(output, "cells", ".h5ad", ".zarr")
     check_there(*inputs, error=TranslationError)
     store = ending_of(output) == ".zarr"
     check_output(output, *inputs, store=store)
-    if store and output.exists() and not any((output / name).is_file() for name in _STORE):
+    if store and output.exists() and not any((output / name).is_file() for name in _STORE_FILES):
         raise OutputError(f"{output}: is there and is no zarr store; name another output")
 
 
 @contextmanager
 def open_anndata(path: Path) -> Iterator[Any]:
-    """Open an h5ad file or a zarr store for reading; gives its root group.
+    """Open an h5ad file or a zarr store for reading, and yield its root.
 
     Raises
     ------
     TranslationError
-        If it is not there, or is neither.
+        If it does not exist, or is neither.
     """
     check_there(path, error=TranslationError)
     if path.is_dir():
@@ -85,12 +85,14 @@ def open_anndata(path: Path) -> Iterator[Any]:
 
 
 def read_anndata(path: Path) -> anndata.AnnData:
-    """Read an object whole, also one of before anndata 0.8, which does not say how its parts are encoded.
+    """Read an AnnData into memory.
+
+    Files written before anndata 0.8, which do not record encodings, are read too.
 
     Raises
     ------
     TranslationError
-        If it is not there, or is no AnnData.
+        If it does not exist, or is not an AnnData.
     """
     import anndata
 
@@ -99,20 +101,22 @@ def read_anndata(path: Path) -> anndata.AnnData:
             _check_encodings(root)
             return anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
         except MemoryError as error:
-            raise TranslationError(f"{path}: does not fit into memory ({_first(error)})") from error
+            raise TranslationError(f"{path}: does not fit into memory ({_first_line(error)})") from error
         except PermissionError as error:
             raise _unreadable(path, error) from error
         except DAMAGED as error:
-            raise _none(path, _first(error)) from error
+            raise _not_anndata(path, _first_line(error)) from error
 
 
 def read_element(element: Any) -> Any:
-    """Read an element of a file into memory, of any encoding that anndata 0.11 to 0.13 write.
+    """Read an element of a file into memory.
+
+    Every encoding that anndata 0.11 to 0.13 write is supported.
 
     Raises
     ------
     OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError
-        If it is damaged, or is none: :data:`DAMAGED`.
+        If it is damaged or not an element: :data:`DAMAGED`.
     """
     from anndata.io import read_elem
 
@@ -123,13 +127,13 @@ def read_element(element: Any) -> Any:
 
 
 def encoding(element: Any) -> str:
-    """Return an element's encoding type, or nothing."""
-    told = element.attrs.get("encoding-type", "")
-    return told if isinstance(told, str) else ""
+    """Return the encoding type of an element, or an empty string."""
+    value = element.attrs.get("encoding-type", "")
+    return value if isinstance(value, str) else ""
 
 
 def walk(element: Any) -> Iterator[Any]:
-    """Yield an element and all that it holds."""
+    """Yield an element and everything below it."""
     yield element
     if not hasattr(element, "shape"):
         for name in element:
@@ -137,7 +141,10 @@ def walk(element: Any) -> Iterator[Any]:
 
 
 def _check_encodings(element: Any) -> None:
-    """Refuse what anndata has no reader for; its own error for that is of a class that it does not give away."""
+    """Check that anndata can read the encodings of an element.
+
+    The class of anndata's own error for this is not public.
+    """
     for one in walk(element):
         kind = _ARRAYS if hasattr(one, "shape") else _GROUPS
         form, version = encoding(one), str(one.attrs.get("encoding-version", ""))
@@ -150,12 +157,12 @@ def _hdf5(path: Path) -> Any:
 
     try:
         file = h5py.File(path, "r")
-        dict(file.attrs)  # a file whose beginning is damaged opens, but tells nothing
+        dict(file.attrs)  # opening alone does not detect a damaged header
     except PermissionError as error:
         raise _unreadable(path, error) from error
     except (OSError, KeyError, RuntimeError) as error:
-        first = _first(error)
-        raise _none(path, "it is not HDF5" if "signature not found" in first else first) from error
+        message = _first_line(error)
+        raise _not_anndata(path, "it is not HDF5" if "signature not found" in message else message) from error
     return file
 
 
@@ -165,21 +172,21 @@ def _zarr(path: Path) -> Any:
     try:
         return zarr.open_group(path, mode="r", use_consolidated=False)
     except FileNotFoundError as error:
-        raise _none(path, "it is a folder of something else") from error
+        raise _not_anndata(path, "it is a folder of something else") from error
     except PermissionError as error:
         raise _unreadable(path, error) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _none(path, _first(error)) from error
+        raise _not_anndata(path, _first_line(error)) from error
 
 
 def _check_parts(path: Path, root: Any) -> None:
     missing = [part for part in ("obs", "var") if part not in root]
     if missing:
-        there = ", ".join(sorted(root)[:_SHOWN]) or "nothing"
-        raise _none(path, f"it has no {' and '.join(missing)}; it holds {there}")
+        entries = ", ".join(sorted(root)[:_SHOWN]) or "nothing"
+        raise _not_anndata(path, f"it has no {' and '.join(missing)}; it holds {entries}")
 
 
-def _none(path: Path, why: str) -> TranslationError:
+def _not_anndata(path: Path, why: str) -> TranslationError:
     return TranslationError(f"{path}: is not an AnnData, neither an h5ad file nor a zarr store ({why})")
 
 
@@ -187,18 +194,18 @@ def _unreadable(path: Path, error: OSError) -> TranslationError:
     return TranslationError(f"{path}: cannot be read ({reason(error)})")
 
 
-def _first(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
 def atomic_output(output: Path) -> Iterator[Path]:
-    """Give a place to write a file, or a zarr store, to; when all went well it takes the place of the output.
+    """Yield a temporary path that replaces `output` on success.
 
     Raises
     ------
     OutputError
-        If it cannot be written, or something else than a store is there.
+        If it cannot be written, or exists and is not a store.
     """
     if not is_zarr(output):
         with whole_file(output) as partial:

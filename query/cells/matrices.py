@@ -1,4 +1,4 @@
-"""Matrices as runs of rows, wherever they are: in memory, or in a file that is read piece by piece."""
+"""Read matrices in blocks of rows, from memory or from a file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import scipy.sparse as sp
 from homodb.query.cells.slots import held_as, values_of
 from homodb.schema.errors import CountsError, TranslationError
 
-#: A block holds about so many values.
+#: Approximate number of values in a block.
 BLOCK_VALUES = 1 << 22
 
-#: What a matrix holds is judged from so many rows, evenly spaced.
+#: Number of evenly spaced rows from which the kind of values is inferred.
 _SAMPLE = 200
 
 
 class Rows(Protocol):
-    """A matrix, cells x genes, that gives runs of its rows."""
+    """A matrix, cells x genes, that is read in blocks of rows."""
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
@@ -29,11 +29,14 @@ class Rows(Protocol):
     array: bool
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the runs to take one after another: of `block` rows, or of about :data:`BLOCK_VALUES` values."""
+        """Return the bounds of blocks of `block` rows.
+
+        The default is blocks of about :data:`BLOCK_VALUES` values.
+        """
         ...
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a run of rows: NumPy array or CSR."""
+        """Return a block of rows: NumPy array or CSR."""
         ...
 
     def sample(self) -> Any:
@@ -42,7 +45,7 @@ class Rows(Protocol):
 
 
 class InMemory:
-    """A matrix in memory; one that is lazy, or lies in a file, is read whole."""
+    """A matrix in memory; a lazy or backed one is read at once."""
 
     def __init__(self, matrix: Any) -> None:
         matrix = values_of(matrix)
@@ -53,11 +56,11 @@ class InMemory:
         self.array = isinstance(matrix, sp.sparray)
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the runs to take, one after another."""
+        """Return the bounds of the blocks."""
         return even_cuts(self.shape[0], block or self.shape[0])
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a run of rows."""
+        """Return a block of rows."""
         if self.sparse and self._matrix.format != "csr":
             check_sound(self._matrix, "X")
             self._matrix = self._matrix.tocsr()
@@ -86,11 +89,11 @@ class DenseOnDisk:
         self.dtype = held_as(dataset.dtype)
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the runs to take, one after another."""
+        """Return the bounds of the blocks."""
         return even_cuts(self.shape[0], block or max(1, BLOCK_VALUES // max(self.shape[1], 1)))
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a run of rows."""
+        """Return a block of rows."""
         with reading():
             return np.asarray(self.dataset[start:stop], self.dtype)
 
@@ -123,11 +126,11 @@ class CsrOnDisk:
         check_indptr(self._indptr, shape[0], self._data.shape[0], self._indices.shape[0])
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the runs to take, one after another."""
+        """Return the bounds of the blocks."""
         return even_cuts(self.shape[0], block) if block else value_cuts(self._indptr)
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a run of rows."""
+        """Return a block of rows."""
         low, high = int(self._indptr[start]), int(self._indptr[stop])
         with reading():
             data, indices = np.asarray(self._data[low:high], self.dtype), np.asarray(self._indices[low:high])
@@ -140,7 +143,10 @@ class CsrOnDisk:
 
 
 def as_rows(matrix: Any) -> Rows:
-    """Return a matrix of an AnnData as runs of rows; of one that lies in a file, no more than a run is read at once."""
+    """Return a matrix of an AnnData as blocks of rows.
+
+    A matrix in a file is read one block at a time.
+    """
     group = getattr(matrix, "group", None)
     if group is not None and matrix.format == "csr":
         return CsrOnDisk(group, matrix.shape)
@@ -149,12 +155,15 @@ def as_rows(matrix: Any) -> Rows:
 
 
 def even_cuts(rows: int, block: int) -> list[tuple[int, int]]:
-    """Cut rows into runs of `block`."""
+    """Return the bounds of blocks of `block` rows."""
     return [(start, min(start + block, rows)) for start in range(0, rows, max(block, 1))]
 
 
 def value_cuts(indptr: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Cut rows into runs of at most :data:`BLOCK_VALUES` values, or of one row."""
+    """Return the bounds of blocks of at most :data:`BLOCK_VALUES` values.
+
+    A row with more values is a block of its own.
+    """
     cuts, start, rows = [], 0, len(indptr) - 1
     while start < rows:
         stop = int(np.searchsorted(indptr, indptr[start] + BLOCK_VALUES, side="right")) - 1
@@ -170,7 +179,10 @@ def sample_rows(rows: int) -> npt.NDArray[np.int64]:
 
 
 def check_sound(matrix: Any, slot: str) -> None:
-    """Check that no index points out of the matrix: SciPy would follow it into foreign memory."""
+    """Check that every index is within the matrix.
+
+    SciPy does not check, and would read beyond its buffers.
+    """
     try:
         matrix.check_format(full_check=True)
     except ValueError as error:
@@ -178,7 +190,7 @@ def check_sound(matrix: Any, slot: str) -> None:
 
 
 def check_indptr(indptr: npt.NDArray[np.int64], rows: int, values: int, indices: int) -> None:
-    """Check the pointers of a compressed matrix in a file."""
+    """Check the row pointers of a compressed matrix in a file."""
     sound = len(indptr) == rows + 1 and values == indices and indptr[0] == 0 and indptr[-1] == values
     if not sound or bool((np.diff(indptr) < 0).any()):
         raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); make the file anew")
@@ -186,12 +198,12 @@ def check_indptr(indptr: npt.NDArray[np.int64], rows: int, values: int, indices:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Make an error of the file that is read one of translating."""
+    """Raise errors of the file that is read as :class:`TranslationError`."""
     try:
         yield
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"the input is not an AnnData that can be read, or is damaged ({first})") from error
+        message = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TranslationError(f"the input is not an AnnData that can be read, or is damaged ({message})") from error
 
 
 def _csr(

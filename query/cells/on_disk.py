@@ -1,4 +1,4 @@
-"""A matrix of a file, as runs of its rows, however it lies there."""
+"""Read a matrix of a file in blocks of rows, whatever its layout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from homodb.schema.errors import CountsError, TranslationError
 
 
 class TurnedOnDisk:
-    """A matrix in a file, sparse by columns, that gives runs of rows.
+    """A CSC matrix in a file that is read in blocks of rows.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class TurnedOnDisk:
     shape
         Cells, genes.
     folder
-        An empty folder for buckets: a file per run of rows, as large as the matrix in all, uncompressed.
+        Empty folder for buckets: a file per block of rows, in total as large as the uncompressed matrix.
     block
-        Rows of a bucket; by default so many that it holds about four million values.
+        Number of rows of a bucket; by default as many as hold about four million values.
     """
 
     sparse = True
@@ -53,11 +53,11 @@ class TurnedOnDisk:
         self._sampled = self._sort_into_buckets()
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the runs to take, one after another."""
+        """Return the bounds of the blocks."""
         return self._cuts
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a run of rows."""
+        """Return a block of rows."""
         path = self._folder / str(start)
         records = np.fromfile(path, dtype=self._record) if path.exists() else np.empty(0, self._record)
         return self._matrix(records["row"] - start, records, stop - start)
@@ -67,7 +67,7 @@ class TurnedOnDisk:
         return self._sampled
 
     def _matrix(self, rows: npt.NDArray[np.int64], records: npt.NDArray[Any], number: int) -> sp.csr_matrix:
-        """Return rows that were read column by column as CSR; what stands twice stays twice, as in the file."""
+        """Return records in column order as CSR, with duplicates as in the file."""
         order = np.argsort(rows, kind="stable")
         indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=number))])
         return sp.csr_matrix((records["value"][order], records["column"][order], indptr), shape=(number, self.shape[1]))
@@ -83,7 +83,7 @@ class TurnedOnDisk:
         return rows
 
     def _sort_into_buckets(self) -> sp.csr_matrix:
-        """Append every value to the bucket of its row; return the rows of the sample."""
+        """Append every value to the bucket of its row; return sampled rows."""
         wanted = matrices.sample_rows(self.shape[0])
         place = np.full(self.shape[0], -1, dtype=np.int64)
         place[wanted] = np.arange(wanted.size)
@@ -103,40 +103,42 @@ class TurnedOnDisk:
                 if last > first:
                     with (self._folder / str(start)).open("ab") as file:
                         records[first:last].tofile(file)
-        together = np.concatenate(sampled) if sampled else np.empty(0, self._record)
-        return self._matrix(place[together["row"]], together, wanted.size)
+        sample = np.concatenate(sampled) if sampled else np.empty(0, self._record)
+        return self._matrix(place[sample["row"]], sample, wanted.size)
 
 
 def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, block: int | None) -> tuple[Rows, Any]:
-    """Return a matrix as runs of rows, and the array whose compression a result gets.
+    """Return a matrix as blocks of rows, and its array of values.
+
+    A result is compressed as that array is.
 
     Parameters
     ----------
     element
         The matrix in an h5ad file or zarr store: dense, CSR or CSC.
     shape
-        What obs and var say that it must have.
+        Shape expected from obs and var.
     where
-        What it is called in messages: file and slot.
+        Name in messages: file and slot.
     folder
-        Where a CSC matrix is turned round piece by piece; it is made then, and what it held goes.
+        Folder in which a CSC matrix is transposed block by block; it is emptied first.
     block
-        Rows to take at a time; None to decide by values.
+        Number of rows per block; None to choose by the number of values.
 
     Raises
     ------
     TranslationError
-        If it is no matrix, or not of that shape.
+        If it is not a matrix, or not of that shape.
     """
     kind = encoding(element)
     if kind in ("csr_matrix", "csc_matrix"):
-        told = tuple(int(one) for one in element.attrs.get("shape", ()))
+        actual = tuple(int(one) for one in element.attrs.get("shape", ()))
     elif kind == "array" and len(getattr(element, "shape", ())) == 2:
-        told = tuple(element.shape)
+        actual = tuple(element.shape)
     else:
         raise TranslationError(f"{where} is no matrix that is known (encoding {kind or 'not said'!r})")
-    if told != shape:
-        raise TranslationError(f"{where} is {told}, but obs and var are {shape}; the file is damaged")
+    if actual != shape:
+        raise TranslationError(f"{where} is {actual}, but obs and var are {shape}; the file is damaged")
     if kind == "array":
         return DenseOnDisk(element), element
     if kind == "csr_matrix":

@@ -1,4 +1,4 @@
-"""One product: rows x genes times a matrix of links, sparse or dense, with sorted indices."""
+"""Multiply rows x genes, sparse or dense, by a sparse matrix of links."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-#: Rows are taken so many values at a time: what is made of them then stays in the processor's cache.
+#: Number of values processed at a time, so that intermediate arrays fit the processor's cache.
 _VALUES = 1 << 18
 
-#: Where more than this share of links keep the order of the genes, values need not be sorted.
+#: Share of links that must keep the order of the genes for values to be used unsorted.
 _IN_ORDER = 0.9
 
 _Ints = npt.NDArray[np.int64]
@@ -32,14 +32,14 @@ def product(block: Any, columns: int, place: _Ints, column: _Ints, weight: npt.N
     Returns
     -------
     array or sparse matrix
-        Rows x columns, of the block's type; CSR with sorted indices and nothing twice.
+        Rows x columns, of the block's type; CSR with sorted indices and no duplicates.
     """
     kind = block.dtype
     sparse = bool(sp.issparse(block))
     if not sparse:
         links = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
         return np.ascontiguousarray((links.T @ block.T).T)
-    goes, ordered = _goes(block.shape[1], place, column)
+    goes, ordered = _column_of_gene(block.shape[1], place, column)
     if goes is None or not bool((weight == 1).all()):
         weights = sp.csr_array((weight.astype(kind), (place, column)), shape=(block.shape[1], columns))
         parts = [sp.csr_array(block[start:stop] @ weights).tocsc().tocsr() for start, stop in _cuts(block.indptr)]
@@ -52,10 +52,11 @@ def product(block: Any, columns: int, place: _Ints, column: _Ints, weight: npt.N
     return _stacked(parts, (block.shape[0], columns), kind, array=isinstance(block, sp.sparray))
 
 
-def _goes(genes: int, place: _Ints, column: _Ints) -> tuple[npt.NDArray[np.int32] | None, bool]:
-    """Return where each gene goes (-1: nowhere), None if one goes to several columns; and whether most stay in order.
+def _column_of_gene(genes: int, place: _Ints, column: _Ints) -> tuple[npt.NDArray[np.int32] | None, bool]:
+    """Return the column of each gene, and whether most genes stay in order.
 
-    Where they do, those that do not are marked: -2 less their column.
+    A gene without a column has -1; the columns are None if a gene has several. Where most genes stay in order, the
+    others are marked: -2 less their column.
     """
     if np.unique(place).size < place.size:
         return None, False
@@ -72,7 +73,7 @@ def _goes(genes: int, place: _Ints, column: _Ints) -> tuple[npt.NDArray[np.int32
 
 
 def _cuts(indptr: npt.NDArray[Any]) -> list[tuple[int, int]]:
-    """Cut rows into runs of about so many values."""
+    """Return the bounds of blocks of about :data:`_VALUES` values."""
     rows = len(indptr) - 1
     ends = np.searchsorted(indptr, np.arange(indptr[0] + _VALUES, indptr[-1], _VALUES))
     edges = np.unique(np.concatenate([[0], ends, [rows]]))
@@ -80,14 +81,17 @@ def _cuts(indptr: npt.NDArray[Any]) -> list[tuple[int, int]]:
 
 
 def _kept_in_order(block: Any, start: int, stop: int, goes: npt.NDArray[np.int32], columns: int) -> sp.csr_array:
-    """Keep values whose columns stay in order, which needs no sorting, and add the few others to them."""
+    """Relabel values whose columns stay in order, and add the few others.
+
+    Only the others have to be sorted.
+    """
     low, high = int(block.indptr[start]), int(block.indptr[stop])
     indptr = block.indptr[start : stop + 1] - low
     column, data, shape = goes[block.indices[low:high]], block.data[low:high], (stop - start, columns)
-    there, behind = np.flatnonzero(column >= 0), np.flatnonzero(column < -1)
+    in_order, behind = np.flatnonzero(column >= 0), np.flatnonzero(column < -1)
     kept = sp.csr_array(shape, dtype=data.dtype)
-    kept.data, kept.indices = data.take(there), column.take(there)
-    kept.indptr = np.searchsorted(there, indptr).astype(np.int32)
+    kept.data, kept.indices = data.take(in_order), column.take(in_order)
+    kept.indptr = np.searchsorted(in_order, indptr).astype(np.int32)
     if not behind.size:
         return kept
     others = sp.csr_array(
@@ -98,7 +102,10 @@ def _kept_in_order(block: Any, start: int, stop: int, goes: npt.NDArray[np.int32
 
 
 def _moved(block: Any, start: int, stop: int, goes: npt.NDArray[np.int32], columns: int) -> sp.csr_array:
-    """Move values to other columns and add up those that meet; what goes nowhere goes behind them and is cut off."""
+    """Move values to other columns and sum those in the same column.
+
+    Values without a column are put into an extra last one, which is cut off.
+    """
     low, high = int(block.indptr[start]), int(block.indptr[stop])
     column = goes[block.indices[low:high]]
     column[column < 0] = columns
@@ -108,12 +115,15 @@ def _moved(block: Any, start: int, stop: int, goes: npt.NDArray[np.int32], colum
 
 
 def _sorted(matrix: sp.csr_array, columns: int | None = None) -> sp.csr_array:
-    """Sort rows and add up what meets, of the first columns: to columns and back to rows, which takes linear time."""
+    """Sort the first columns of each row and sum duplicates.
+
+    Converting to CSC and back takes linear time.
+    """
     by_column = matrix.tocsc()
     if columns is not None:
         end = int(by_column.indptr[columns])
-        there = (by_column.data[:end], by_column.indices[:end], by_column.indptr[: columns + 1])
-        by_column = sp.csc_array(there, shape=(matrix.shape[0], columns))
+        kept = (by_column.data[:end], by_column.indices[:end], by_column.indptr[: columns + 1])
+        by_column = sp.csc_array(kept, shape=(matrix.shape[0], columns))
     by_row = by_column.tocsr()
     by_row.has_sorted_indices = True
     by_row.sum_duplicates()

@@ -1,4 +1,4 @@
-"""Split."""
+"""Collect blocks of a translated matrix in memory or in a file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from homodb.query.cells.store import make_group
 
 
 class Sink(Protocol):
-    """Takes the runs of a translated matrix."""
+    """Destination of the blocks of a translated matrix."""
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Begin, or begin anew, with values of a type."""
+        """Start, or restart, with values of a type."""
         ...
 
     def add(self, block: Any) -> None:
@@ -23,15 +23,15 @@ class Sink(Protocol):
         ...
 
     def end(self) -> Any:
-        """Finish; return what was made, if it is in memory."""
+        """Finish, and return the matrix if it is in memory."""
         ...
 
 
 class MemorySink:
-    """Keeps the runs and puts them together."""
+    """A sink that concatenates the blocks in memory."""
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Begin, or begin anew, with values of a type."""
+        """Start, or restart, with values of a type."""
         self._blocks: list[Any] = []
 
     def add(self, block: Any) -> None:
@@ -61,37 +61,37 @@ def file_sink(parent: Any, key: str, shape: tuple[int, int], sparse: bool, like:
     Parameters
     ----------
     parent
-        The group to write into.
+        Group to write into.
     key
-        The name of the matrix in it.
+        Name of the matrix in the group.
     shape
-        Of the matrix; of a sparse one only the columns have to be known.
+        Shape of the matrix; of a sparse one only the columns are used.
     sparse
-        Whether it is written as CSR.
+        Whether to write CSR.
     like
-        The array whose compression it gets; None for none.
+        Array whose compression is used; None for none.
     """
     return _SparseSink(parent, key, shape[1], like) if sparse else _DenseSink(parent, key, shape, like)
 
 
 class _SparseSink:
-    """Writes CSR.
+    """A sink that writes CSR.
 
     Parameters
     ----------
     parent, key
-        Where.
+        Group to write into, and name in it.
     columns
-        Genes.
+        Number of genes.
     like
-        An array of the source, whose compression is kept; None for none.
+        Array of the source whose compression is used; None for none.
     """
 
     def __init__(self, parent: Any, key: str, columns: int, like: Any) -> None:
         self._parent, self._key, self._columns, self._like = parent, key, columns, like
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Begin, or begin anew, with values of a type."""
+        """Start, or restart, with values of a type."""
         if self._key in self._parent:
             del self._parent[self._key]
         self._group = make_group(self._parent, self._key, {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
@@ -111,33 +111,33 @@ class _SparseSink:
         self._indices.end()
         indptr = np.concatenate(self._pointers)
         small = indptr[-1] <= np.iinfo(np.int32).max
-        _array(self._group, "indptr", indptr.astype(np.int32 if small else np.int64), self._like)
+        _write_array(self._group, "indptr", indptr.astype(np.int32 if small else np.int64), self._like)
         self._group.attrs["shape"] = _shape(self._group, (len(indptr) - 1, self._columns))
 
 
 class _DenseSink:
-    """Writes a dense matrix.
+    """A sink that writes a dense matrix.
 
     Parameters
     ----------
     parent, key
-        Where.
+        Group to write into, and name in it.
     shape
         Cells, genes.
     like
-        The source's array, whose compression is kept; None for none.
+        Array of the source whose compression is used; None for none.
     """
 
     def __init__(self, parent: Any, key: str, shape: tuple[int, int], like: Any) -> None:
         self._parent, self._key, self._shape, self._like = parent, key, shape, like
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Begin, or begin anew, with values of a type."""
+        """Start, or restart, with values of a type."""
         if self._key in self._parent:
             del self._parent[self._key]
         rows = max(1, min(self._shape[0], _CHUNK_DENSE // max(self._shape[1], 1)))
         chunks = (rows, max(self._shape[1], 1))
-        self._array = _made(self._parent, self._key, self._shape, dtype, chunks, self._like)
+        self._array = _create_array(self._parent, self._key, self._shape, dtype, chunks, self._like)
         self._array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
         self._at = 0
 
@@ -152,36 +152,39 @@ class _DenseSink:
 
 
 class _Growing:
-    """A one-dimensional array that grows by whole chunks; what does not fill one waits."""
+    """A one-dimensional array that grows by whole chunks.
+
+    Values that do not fill a chunk are buffered.
+    """
 
     def __init__(self, group: Any, name: str, dtype: np.dtype[Any], like: Any) -> None:
         size = _CHUNK_ZARR if _is_zarr(group) else _CHUNK_H5
         self._chunk = max(1, min(size, like.shape[0] if like is not None and len(like.shape) == 1 else size))
-        self._array = _made(group, name, (0,), dtype, (self._chunk,), like, growing=True)
-        self._waiting: list[npt.NDArray[Any]] = []
-        self._held = self._size = 0
+        self._array = _create_array(group, name, (0,), dtype, (self._chunk,), like, growing=True)
+        self._buffer: list[npt.NDArray[Any]] = []
+        self._buffered = self._size = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
-        """Take the next values: write whole chunks, keep the rest."""
-        lacking = (self._chunk - self._held) % self._chunk if self._held else 0
-        if self._held:
-            self._waiting.append(values[:lacking])
-            self._held += len(values[:lacking])
-            if self._held == self._chunk:
-                self._write(np.concatenate(self._waiting))
-                self._waiting, self._held = [], 0
+        """Take the next values: write whole chunks, buffer the rest."""
+        lacking = (self._chunk - self._buffered) % self._chunk if self._buffered else 0
+        if self._buffered:
+            self._buffer.append(values[:lacking])
+            self._buffered += len(values[:lacking])
+            if self._buffered == self._chunk:
+                self._write(np.concatenate(self._buffer))
+                self._buffer, self._buffered = [], 0
         rest = values[lacking:]
         whole = len(rest) - len(rest) % self._chunk
         if whole:
             self._write(rest[:whole])
         if len(rest) > whole:
-            self._waiting.append(rest[whole:].copy())
-            self._held += len(rest) - whole
+            self._buffer.append(rest[whole:].copy())
+            self._buffered += len(rest) - whole
 
     def end(self) -> None:
-        """Write what waits."""
-        if self._held:
-            self._write(np.concatenate(self._waiting))
+        """Write the buffered values."""
+        if self._buffered:
+            self._write(np.concatenate(self._buffer))
 
     def _write(self, values: npt.NDArray[Any]) -> None:
         self._array.resize((self._size + len(values),))
@@ -189,12 +192,12 @@ class _Growing:
         self._size += len(values)
 
 
-def _array(group: Any, name: str, values: npt.NDArray[Any], like: Any) -> None:
-    array = _made(group, name, values.shape, values.dtype, (max(1, min(len(values), _CHUNK_H5)),), like)
+def _write_array(group: Any, name: str, values: npt.NDArray[Any], like: Any) -> None:
+    array = _create_array(group, name, values.shape, values.dtype, (max(1, min(len(values), _CHUNK_H5)),), like)
     array[:] = values
 
 
-def _made(
+def _create_array(
     group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], chunks: tuple[int, ...], like: Any,
     *, growing: bool = False,
 ) -> Any:  # fmt: skip
@@ -213,7 +216,10 @@ def _made(
 
 
 def compression_of(like: Any) -> dict[str, Any]:
-    """Return the compression to write HDF5 with: that of an HDF5 array, gzip where a zarr array has any, else none."""
+    """Return the arguments to compress an HDF5 dataset like an array.
+
+    A compressed zarr array gives gzip.
+    """
     if like is None:
         return {}
     if _is_zarr(like):

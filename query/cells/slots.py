@@ -1,4 +1,4 @@
-"""The matrices and tables that an AnnData has, in memory or in a file."""
+"""List and read the matrices and tables of an AnnData."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 def is_lazy(matrix: Any) -> bool:
-    """Whether a matrix is a Dask array, or AnnData's view of one."""
+    """Return whether a matrix is a Dask array, or a view of one."""
     return any(kind.__module__.split(".")[0] == "dask" for kind in type(matrix).__mro__)
 
 
 def with_tables(adata: anndata.AnnData) -> anndata.AnnData:
-    """Return an object whose tables are pandas' own and whose matrices are as they were.
+    """Return an object with pandas tables and unchanged matrices.
 
     Parameters
     ----------
     adata
-        Any object; one of ``anndata.experimental.read_lazy`` has tables of xarray.
+        Any object; one from ``anndata.experimental.read_lazy`` has xarray tables.
 
     Returns
     -------
     anndata.AnnData
-        The object itself, or a new one where it had other tables. What uns holds is then in memory too.
+        The object itself, or a new one if it had other tables; its uns is then in memory too.
     """
     if not _has_lazy_tables(adata):
         return adata
@@ -50,21 +50,21 @@ def with_tables(adata: anndata.AnnData) -> anndata.AnnData:
 
 
 def in_memory(adata: anndata.AnnData) -> anndata.AnnData:
-    """Return an object that holds all its parts in memory; a new one where some lie in a file or are lazy."""
+    """Return an object with all parts in memory, a new one if necessary."""
     return adata.to_memory() if adata.isbacked or _has_lazy_tables(adata) else adata
 
 
 def values_of(matrix: Any) -> Any:
-    """Return a matrix in memory, with values of a type that SciPy has."""
+    """Return a matrix in memory, with values of a type that SciPy supports."""
     for method in ("to_memory", "compute"):
         matrix = getattr(matrix, method)() if hasattr(matrix, method) else matrix
     return matrix.astype(held_as(matrix.dtype), copy=False)
 
 
 def held_as(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return the type to hold values in: SciPy has no half precision, so it becomes single."""
-    given = np.dtype(dtype)
-    return np.dtype(np.float32) if given == np.float16 else given
+    """Return the type for values: single for half, which SciPy lacks."""
+    kind = np.dtype(dtype)
+    return np.dtype(np.float32) if kind == np.float16 else kind
 
 
 def _has_lazy_tables(adata: anndata.AnnData) -> bool:
@@ -76,7 +76,7 @@ def _table(value: Any) -> Any:
 
 
 def _read(value: Any) -> Any:
-    """Return what uns holds, in memory."""
+    """Return a value of uns in memory."""
     if is_lazy(value):
         return value.compute()
     held = _table(value)  # before mappings: a table of xarray is one too
@@ -85,9 +85,9 @@ def _read(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Logged:
-    """What the object itself says of its X: that it holds logarithms, and to which base (scanpy's ``uns["log1p"]``)."""
+    """Logarithm of X recorded by the object (``uns["log1p"]``), and its base."""
 
-    said: bool = False
+    is_log: bool = False
     base: float | None = None
 
 
@@ -100,9 +100,9 @@ class Slot:
     name
         ``X``, ``raw``, or the name of a layer.
     label
-        How reports call it: ``X``, ``raw``, ``layers['counts']``.
+        Name in reports: ``X``, ``raw``, ``layers['counts']``.
     main
-        Whether it is what is asked for: it is never dropped, and its counts are reported.
+        Whether it is the matrix to translate: it is never dropped, and its counts are reported.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Slot:
     main: bool = False
 
 
-#: The slot of raw, beside another main one.
+#: The slot of raw where another slot is the main one.
 RAW = Slot("raw", "raw")
 
 
@@ -126,13 +126,13 @@ class Slots:
     Parameters
     ----------
     has_x
-        Whether it has an X.
+        Whether the object has an X.
     layers
-        Names of its layers.
+        Names of the layers.
     has_raw
-        Whether it has a raw with a matrix.
+        Whether the object has a raw with a matrix.
     matrix
-        Returns the matrix of a slot, or in a file its element.
+        Function that returns the matrix of a slot, or its element in a file.
     """
 
     has_x: bool
@@ -141,17 +141,17 @@ class Slots:
     matrix: Callable[[Slot], Any]
 
     def main(self, layer: str | None) -> Slot:
-        """Return the slot that is X of a result.
+        """Return the slot that becomes X of a result.
 
         Parameters
         ----------
         layer
-            What was asked for in place of X: a layer, or ``raw``.
+            Layer to use in place of X, or ``raw``.
 
         Raises
         ------
         TranslationError
-            If it is not there.
+            If it does not exist.
         """
         if layer is None:
             if not self.has_x:
@@ -164,7 +164,7 @@ class Slots:
         raise TranslationError(no_layer(layer, self.layers, has_raw=self.has_raw))
 
     def beside(self, main: Slot) -> list[Slot]:
-        """Return the layers that go with the main slot; raw has genes of its own, so none go with it."""
+        """Return the layers beside the main slot; none beside raw."""
         return (
             [] if main.label == "raw" else [slot for slot in map(layer_slot, self.layers) if slot.label != main.label]
         )
@@ -176,7 +176,10 @@ class Slots:
 
 
 def slots_of(adata: anndata.AnnData) -> Slots:
-    """Return the matrices of an object in memory; since anndata 0.13 its layers hold X too, under None."""
+    """Return the matrices of an object in memory.
+
+    Since anndata 0.13 the layers include X, under None.
+    """
 
     def matrix(slot: Slot) -> Any:
         return adata.X if slot.label == "X" else adata.raw.X if slot.label == "raw" else adata.layers[slot.name]
@@ -197,16 +200,19 @@ def stored_slots(root: Any) -> Slots:
 
 
 def no_layer(layer: str, layers: Iterable[str], *, has_raw: bool = False) -> str:
-    """Return the message that a layer is not there, which lists those that are."""
+    """Return the message that a layer does not exist, with the layers."""
     names = list(layers)
-    there = ", ".join([*map(repr, names), *(["raw"] if has_raw else [])]) or "none"
-    return f"there is no layer {layer!r}; the layers are: {there}{did_you_mean(layer, names)}"
+    listed = ", ".join([*map(repr, names), *(["raw"] if has_raw else [])]) or "none"
+    return f"there is no layer {layer!r}; the layers are: {listed}{did_you_mean(layer, names)}"
 
 
 def logged_of(uns: Any) -> tuple[bool, float | None]:
-    """Return what the object says of X: whether it holds logarithms, and to which base (None: e, or not said)."""
+    """Return whether X is recorded as logarithms, and their base.
+
+    A base of None means e, or not recorded.
+    """
     if "log1p" not in uns:
         return False, None
-    told = uns["log1p"]
-    base = told.get("base") if hasattr(told, "get") else None
+    log1p = uns["log1p"]
+    base = log1p.get("base") if hasattr(log1p, "get") else None
     return True, float(base) if isinstance(base, int | float) else None

@@ -1,4 +1,4 @@
-"""The objects that are joined, in memory or in files: their tables, and their matrices as runs of rows."""
+"""Read the tables and matrices of objects to join."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from homodb.query.cells import store
-from homodb.query.cells.files import encoding, open_anndata, read_anndata
+from homodb.query.cells.files import open_anndata, read_anndata
 from homodb.query.cells.matrices import Rows, as_rows
 from homodb.query.cells.on_disk import open_matrix
 from homodb.query.cells.slots import Slot, Slots, logged_of, slots_of, stored_slots, with_tables
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
-#: Parts of an object that hold cells or genes, and that a join leaves behind.
+#: Parts of an object that a join drops.
 _PARTS = ("obsm", "obsp", "varm", "varp", "uns")
 
 
@@ -28,17 +28,17 @@ class CellSource(Protocol):
     Attributes
     ----------
     name
-        What it is called.
+        Name of the object.
     obs, var
-        Its cells, and the genes of its main matrix.
+        Tables of its cells, and of the genes of its main matrix.
     main
-        Its main matrix: X, a layer, or raw.
+        Main matrix: X, a layer, or raw.
     layers
-        Names of its other layers.
+        Names of the other layers.
     logged
-        Whether it says that X holds logarithms, and to which base.
+        Whether X is recorded as logarithms, and their base.
     parts
-        What it has that a join leaves behind.
+        Parts of the object that a join drops.
     """
 
     name: str
@@ -50,12 +50,12 @@ class CellSource(Protocol):
     parts: tuple[str, ...]
 
     def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:
-        """Return a matrix as runs of rows, and the array whose compression the result gets."""
+        """Return a matrix as blocks of rows, and its array of values."""
         ...
 
 
 class MemorySource:
-    """An AnnData."""
+    """An AnnData in memory."""
 
     def __init__(self, name: str, adata: anndata.AnnData, layer: str | None) -> None:
         adata = with_tables(adata)
@@ -72,7 +72,7 @@ class MemorySource:
 
 
 class FileSource:
-    """An h5ad file or a zarr store that is open."""
+    """An open h5ad file or zarr store."""
 
     def __init__(self, name: str, path: Path, root: Any, layer: str | None) -> None:
         self.name, self.path, self.root, self._slots = name, path, root, stored_slots(root)
@@ -80,7 +80,7 @@ class FileSource:
         self.obs = store.read(root, "obs")
         self.var = store.read(root["raw"] if self.main.label == "raw" else root, "var")
         self.layers = tuple(slot.name for slot in self._slots.beside(self.main))
-        self.logged = self._logged()
+        self.logged = store.read_logged(root)
         parts = [f"{part}[{key!r}]" for part in _PARTS if part in root for key in root[part]]
         self.parts = (*parts, *_unused(self.main, self._slots))
 
@@ -88,36 +88,28 @@ class FileSource:
         shape = (len(self.obs), len(self.var))
         return open_matrix(self._slots.matrix(slot), shape, f"{self.path}: {slot.label}", folder, block)
 
-    def _logged(self) -> tuple[bool, float | None]:
-        uns = self.root.get("uns", {})
-        if "log1p" not in uns:
-            return False, None
-        told = uns["log1p"]
-        base = store.read(told, "base") if encoding(told) == "dict" and "base" in told else None
-        return logged_of({"log1p": {"base": base}})
-
 
 @contextmanager
 def opened_sources(
     given: Sequence[Path | anndata.AnnData], names: Sequence[str], layers: Sequence[str | None]
 ) -> Iterator[list[CellSource]]:
-    """Open what is joined.
+    """Open the objects to join.
 
     Parameters
     ----------
     given
         Files, stores, or AnnDatas.
     names
-        What they are called.
+        Name of each.
     layers
-        Layer of each in place of X.
+        Layer of each to use in place of X.
 
     Raises
     ------
     TranslationError
-        If a file is not there, or is not an AnnData.
+        If a file does not exist, or is not an AnnData.
     JoinError
-        If a layer is not there.
+        If a layer does not exist.
     """
     with ExitStack() as stack:
         sources: list[CellSource] = []
@@ -141,19 +133,19 @@ def _main(name: str, layer: str | None, slots: Slots) -> Slot:
 
 
 def _unused(main: Slot, slots: Slots) -> list[str]:
-    return [one for one, there in (("X", slots.has_x), ("raw", slots.has_raw)) if there and main.label != one]
+    return [one for one, exists in (("X", slots.has_x), ("raw", slots.has_raw)) if exists and main.label != one]
 
 
 def called(given: Sequence[Any]) -> list[str]:
-    """Return what objects are called: files by their names, by their paths where names repeat, others by number.
+    """Return unique names: of files their name or path, else a number.
 
     Examples
     --------
     >>> called([Path("a/x.h5ad"), Path("b/x.h5ad")]), called([Path("a/x.h5ad"), object()])
     (['a/x.h5ad', 'b/x.h5ad'], ['x.h5ad', '2'])
     """
-    short = [one.name if isinstance(one, Path) else str(number) for number, one in enumerate(given, 1)]
-    if len(set(short)) == len(short):
-        return short
-    long = [str(one) if isinstance(one, Path) else str(number) for number, one in enumerate(given, 1)]
-    return long if len(set(long)) == len(long) else [f"{name}#{number}" for number, name in enumerate(long, 1)]
+    names = [one.name if isinstance(one, Path) else str(number) for number, one in enumerate(given, 1)]
+    if len(set(names)) == len(names):
+        return names
+    paths = [str(one) if isinstance(one, Path) else str(number) for number, one in enumerate(given, 1)]
+    return paths if len(set(paths)) == len(paths) else [f"{name}#{number}" for number, name in enumerate(paths, 1)]

@@ -1,4 +1,4 @@
-"""AnnData files, h5ad and zarr alike: read element by element, and written."""
+"""Read, write and copy the elements of AnnData files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from homodb.query.cells.files import encoding, is_zarr, read_element, walk
 from homodb.query.cells.matrices import reading
-from homodb.query.cells.slots import slots_of
+from homodb.query.cells.slots import logged_of, slots_of
 from homodb.schema.errors import OutputError
 from homodb.schema.io import held_back
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 
 class DeferredErrorFile(io.RawIOBase):
-    """A new file to write and read; after a failed write it takes everything and keeps nothing.
+    """A new file that defers the error of a failed write.
+
+    After a failure it accepts and discards all data; :meth:`check` raises the error.
 
     Parameters
     ----------
     path
-        The file; it is made, or emptied.
+        The file; it is created, or truncated.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,12 +36,12 @@ class DeferredErrorFile(io.RawIOBase):
         self._failed: BaseException | None = None
 
     def check(self) -> None:
-        """Raise the error of the first write that failed, an interrupt among them; nothing where none did."""
+        """Raise the error of the first failed write, if any."""
         if self._failed is not None:
             raise self._failed
 
     def write(self, data: Any) -> int:
-        """Write, or pretend to after a failure."""
+        """Write, or discard the data after a failure."""
         view = memoryview(data).cast("B")
         done = 0
         while done < len(view) and self._failed is None:
@@ -59,11 +61,11 @@ class DeferredErrorFile(io.RawIOBase):
         return size or 0
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Go to a position."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         return self._file.tell()
 
     def readinto(self, buffer: Any) -> int:
@@ -79,7 +81,7 @@ class DeferredErrorFile(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """Return that it has places."""
+        """Return that it can be positioned."""
         return True
 
     def close(self) -> None:
@@ -97,14 +99,16 @@ _DICT = {"encoding-type": "dict", "encoding-version": "0.1.0"}
 
 @contextmanager
 def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
-    """Create an h5ad file or a zarr store, and close it whole; gives its root, and a function that raises what failed.
+    """Create an h5ad file or a zarr store, and close it completely.
+
+    Yields its root, and a function that raises the error of a failed write.
 
     Parameters
     ----------
     path
-        Where; nothing is there.
+        Path to create; nothing exists there yet.
     like
-        Root group of the source: a zarr store of its format is written where it is one, else one of format 3.
+        Root group of the source; the format of a zarr source is kept, else it is 3.
 
     Raises
     ------
@@ -114,23 +118,23 @@ def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
     if not is_zarr(path):
         import h5py
 
-        with writing(), held_back() as interrupted, closing(DeferredErrorFile(path)) as sheltered:
+        with writing(), held_back() as interrupted, closing(DeferredErrorFile(path)) as target:
 
             def check() -> None:
-                sheltered.check()
+                target.check()
                 interrupted()
 
-            with h5py.File(sheltered, "w") as file:
+            with h5py.File(target, "w") as file:
                 file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
                 yield file, check
-            sheltered.check()
+            target.check()
         return
     import zarr
 
-    told = getattr(getattr(like, "metadata", None), "zarr_format", None)
+    zarr_format = getattr(getattr(like, "metadata", None), "zarr_format", None)
     with writing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        group = zarr.open_group(path, mode="w", zarr_format=told or 3)
+        group = zarr.open_group(path, mode="w", zarr_format=zarr_format or 3)
         group.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         yield group, lambda: None
         zarr.consolidate_metadata(group.store)
@@ -138,16 +142,16 @@ def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Make an error of writing, a full disk included, one that says so."""
+    """Raise errors of writing as :class:`OutputError`."""
     try:
         yield
     except (OSError, RuntimeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OutputError(f"the output cannot be written, is the disk full? ({first})") from error
+        message = (str(error).splitlines() or [type(error).__name__])[0]
+        raise OutputError(f"the output cannot be written, is the disk full? ({message})") from error
 
 
 def is_anndata(root: Any) -> bool:
-    """Whether the root says that it is an AnnData of the present form; one before anndata 0.8 does not."""
+    """Return whether a root is marked as an AnnData, as since anndata 0.8."""
     return encoding(root) == "anndata"
 
 
@@ -158,7 +162,9 @@ def read(group: Any, key: str) -> Any:
 
 
 def write_whole(adata: anndata.AnnData, path: Path) -> None:
-    """Write an object to an h5ad file or a zarr store; as anndata does, columns of text that repeat as categories.
+    """Write an object to an h5ad file or a zarr store.
+
+    Columns of repeated texts become categories, as in anndata.
 
     Raises
     ------
@@ -184,7 +190,7 @@ def write_whole(adata: anndata.AnnData, path: Path) -> None:
 
 
 def write(group: Any, key: str, value: Any) -> None:
-    """Write an element, its texts so that every anndata can read them and write them again."""
+    """Write an element with texts that every anndata reads and writes."""
     import anndata
     from anndata.io import write_elem
 
@@ -194,9 +200,11 @@ def write(group: Any, key: str, value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value with its texts as plain arrays, or as categories where some are missing; an index stays then.
+    """Return a value with its texts as plain arrays.
 
-    anndata writes the strings of pandas 3 in an encoding that versions before 0.13 read and do not write.
+    Texts with missing values become categories; an index with missing values stays as it is.
+
+    anndata writes the strings of pandas 3 in an encoding that versions before 0.13 can only read.
     """
     import pandas as pd
 
@@ -220,18 +228,18 @@ def plain(value: Any) -> Any:
 
 
 def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozenset()) -> None:
-    """Copy an element from store to store, its texts as :func:`write` writes them.
+    """Copy an element between stores, with texts as :func:`write` does.
 
-    Within HDF5 arrays are copied as they lie; else they are read and written, of a mapping one entry after another.
+    Between HDF5 files arrays are copied as they are; else they are read and written, mappings entry by entry.
 
     Parameters
     ----------
     source, target
         Groups of two stores.
     key
-        The element; where the source has none, an empty mapping is written.
+        Name of the element; if the source lacks it, an empty mapping is written.
     leave
-        Entries of it not to copy.
+        Entries of the element not to copy.
     """
     import h5py
 
@@ -270,19 +278,28 @@ def make_group(parent: Any, key: str, attributes: Mapping[str, Any] = _DICT) -> 
 
 
 def peek(group: Any) -> dict[str, Any]:
-    """Return the entries of a mapping as far as it takes to tell what they speak of: keys, or the index of a table."""
+    """Return the outline of a mapping: keys, and indices of tables."""
     import pandas as pd
 
-    told: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for key in group:
         element = group[key]
         if encoding(element) == "dict":
-            told[key] = dict.fromkeys(element, None)
+            entries[key] = dict.fromkeys(element, None)
         elif encoding(element) == "dataframe":
-            told[key] = pd.DataFrame(index=pd.Index(index_of(element)))
+            entries[key] = pd.DataFrame(index=pd.Index(index_of(element)))
         else:
-            told[key] = None
-    return told
+            entries[key] = None
+    return entries
+
+
+def read_logged(root: Any) -> tuple[bool, float | None]:
+    """Return whether X of a file is recorded as logarithms, and their base."""
+    uns = root.get("uns", {})
+    if "log1p" not in uns:
+        return False, None
+    log1p = uns["log1p"]
+    return logged_of({"log1p": {"base": read(log1p, "base")} if encoding(log1p) == "dict" and "base" in log1p else {}})
 
 
 def index_of(table: Any) -> list[str]:
@@ -298,23 +315,23 @@ def height(table: Any) -> int:
 
 
 def length(element: Any) -> int:
-    """Return the number of entries of a column in a file: an array, categories, or what can be missing."""
+    """Return the number of entries of a column in a file."""
     with reading():
         array = element if hasattr(element, "shape") else element["codes" if "codes" in element else "values"]
         return int(array.shape[0])
 
 
 def categories(column: Any) -> int | None:
-    """Return the number of categories of a column in a file; None where it has none."""
+    """Return the number of categories of a column in a file, or None."""
     return length(column["categories"]) if encoding(column) == "categorical" else None
 
 
 def read_columns(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read some columns of a table in a file; those that it lacks are left out."""
+    """Read those of the columns that a table in a file has."""
     import pandas as pd
 
-    there = [column for column in columns if column in table]
-    return pd.DataFrame({column: pd.Series(read(table, column)) for column in there})
+    present = [column for column in columns if column in table]
+    return pd.DataFrame({column: pd.Series(read(table, column)) for column in present})
 
 
 def columns_of(table: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""What kind of numbers a matrix holds, judged from a sample of rows."""
+"""Infer the kind of values of a matrix from a sample of rows."""
 
 from __future__ import annotations
 
@@ -21,48 +21,47 @@ _LOGARITHMS = (1.0, float(np.log(2)), float(np.log(10)))
 
 @dataclass(frozen=True)
 class Values:
-    """What a matrix holds: its kind, and the base of its logarithms where it holds some."""
+    """Kind of values, and the base where they are logarithms."""
 
     kind: Kind
     base: float | None = None
 
 
 def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Values:
-    """Judge what a matrix holds, as :func:`kind_of_values` does, and to which base its logarithms are.
+    """Infer the kind of values of a matrix, and the base of logarithms.
 
     Parameters
     ----------
     matrix
-        Cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are looked at.
+        Cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled.
     logged, base
-        Whether the object says that logarithms were taken, and to which base; by default e.
+        Whether the object records logarithms, and their base; by default e.
     """
-    kind, seen = _judged(matrix, logged=logged)
-    return Values(kind, (base or seen) if kind == "log" else None)
+    kind, inferred = _infer(matrix, logged=logged)
+    return Values(kind, (base or inferred) if kind == "log" else None)
 
 
 def kind_of_values(matrix: Any, *, logged: bool = False) -> Kind:
-    """Judge what a matrix of expression values holds.
+    """Infer the kind of values of a matrix of expression.
 
     Parameters
     ----------
     matrix
-        Cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are looked at.
+        Cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled.
     logged
-        Whether the object says that logarithms were taken; believed where the values may be some.
+        Whether the object records logarithms; used where the values may be logarithms.
 
     Returns
     -------
     str
-        ``counts`` (whole numbers), ``nan`` (some are no numbers), ``scaled`` (negative values), ``log`` (logarithms:
-        undoing the logarithm makes
-        each cell's values whole multiples of its smallest one, as counts scaled per cell are, and they are not so
-        as they stand), else ``linear``. Not being whole does not make values logarithms.
+        ``counts`` (whole numbers), ``nan`` (some values are NaN), ``scaled`` (negative values), ``log`` (logarithms:
+        after exponentiation, but not before, each cell's values are whole multiples of its smallest one, as counts
+        scaled per cell are), else ``linear``. Fractional values alone are not taken for logarithms.
     """
-    return _judged(matrix, logged=logged)[0]
+    return _infer(matrix, logged=logged)[0]
 
 
-def _judged(matrix: Any, *, logged: bool) -> tuple[Kind, float]:
+def _infer(matrix: Any, *, logged: bool) -> tuple[Kind, float]:
     rows = min(_SAMPLE, matrix.shape[0])
     step = max(1, matrix.shape[0] // max(rows, 1))
     sample = matrix[np.arange(rows) * step]
@@ -78,16 +77,37 @@ def _judged(matrix: Any, *, logged: bool) -> tuple[Kind, float]:
         return "linear", np.e
     if logged:
         return "log", np.e
-    told = [row for row in dense if row.size]
-    as_is = _share([_multiples(row) for row in told])
-    undone = {scale: _share([_multiples(np.expm1(row * scale)) for row in told]) for scale in _LOGARITHMS}
-    best = max(undone, key=lambda scale: undone[scale])
-    return "log" if undone[best] > 0.5 > as_is else "linear", float(np.exp(best))
+    expressed = [row for row in dense if row.size]
+    as_is = _share([_multiples(row) for row in expressed])
+    exponentiated = {scale: _share([_multiples(np.expm1(row * scale)) for row in expressed]) for scale in _LOGARITHMS}
+    best = max(exponentiated, key=lambda scale: exponentiated[scale])
+    return "log" if exponentiated[best] > 0.5 > as_is else "linear", float(np.exp(best))
 
 
 def _share(judged: list[bool | None]) -> float:
-    known = [one for one in judged if one is not None]
-    return sum(known) / len(known) if known else 0.0
+    decided = [one for one in judged if one is not None]
+    return sum(decided) / len(decided) if decided else 0.0
+
+
+def undo_logarithm(block: Any, base: float | None) -> Any:
+    """Undo the logarithm of values, if they are logarithms.
+
+    Parameters
+    ----------
+    block
+        NumPy array or CSR.
+    base
+        Base of the logarithms; None if the values are not logarithms.
+    """
+    if base is None:
+        return block
+    scale = float(np.log(base))
+    sparse = bool(sp.issparse(block))
+    if not sparse:
+        return np.expm1(block * scale)
+    changed = block.astype(np.float64)
+    changed.data = np.expm1(changed.data * scale)
+    return changed
 
 
 def _rows_of(sample: Any) -> list[npt.NDArray[np.float64]]:
@@ -102,7 +122,10 @@ def _rows_of(sample: Any) -> list[npt.NDArray[np.float64]]:
 
 
 def _multiples(values: npt.NDArray[np.float64]) -> bool | None:
-    """Whether nine tenths of the other values are whole multiples of the smallest, within tolerance; None: unknown."""
+    """Return whether values are multiples of the smallest, None if unknown.
+
+    Nine tenths of the other values have to be, within a tolerance.
+    """
     ratio = values / values.min()
     near = ratio[(ratio > 1 + _TOLERANCE) & (ratio < 20)]
     if np.unique(near).size < 2:

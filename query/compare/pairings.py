@@ -124,7 +124,7 @@ def random_pairing(plan: JoinPlan, seed: int) -> JoinPlan:
     """Plan features of the same genes, with partners permuted: as many of them, carrying the same counts."""
     count = plan.links[0].shape[1]
     rng = np.random.default_rng(seed)
-    moved = {species: rng.permutation(count) for species in plan.way.species[1:]}
+    moved = {species: rng.permutation(count) for species in plan.route.species[1:]}
     rows = [
         pl.DataFrame({
             "place": link.place,
@@ -132,7 +132,7 @@ def random_pairing(plan: JoinPlan, seed: int) -> JoinPlan:
         })
         for side, link in zip(plan.sides, plan.links, strict=True)
     ]  # fmt: skip
-    return plan_from_table(plan.way.release, plan.sides, plan.options, RANDOM, rows)
+    return plan_from_table(plan.route.release, plan.sides, plan.options, RANDOM, rows)
 
 
 def _by_strategy(
@@ -144,7 +144,7 @@ def _by_strategy(
         if named:
             raise
         return Pairing(str(strategy), None, str(error))
-    return Pairing(str(strategy), plan, notes=plan.way.notes)
+    return Pairing(str(strategy), plan, notes=plan.route.notes)
 
 
 def _random(release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions, seed: int) -> Pairing:

@@ -1,4 +1,7 @@
-"""Translates lists of genes: names in Python, and files of names, marker tables, gene sets, ligand-receptor pairs."""
+"""Translate lists of genes.
+
+These are names in Python, and files of names, marker tables, gene sets, and tables of ligands and receptors.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of genes, what each means, and its partners' names: what lists of every kind are translated by."""
+"""Find the partners of names of genes, for lists of every kind."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ EVIDENCE = ("homology_type", "identity", "confidence", "correlation", "evidence_
 
 @dataclass(frozen=True)
 class GeneListRequest:
-    """What is to be done with names.
+    """Request to translate names of genes.
 
     Parameters
     ----------
     release
         An open release.
     target
-        The species to go to.
+        Target species.
     source
-        The species of the names; None to find it out.
+        Species of the names; None to infer it.
     strategy
-        As the user named it; None for the default.
+        Strategy given by the user; None for the default.
     one_to_many
-        Of several partners the best, or all.
+        Whether to use the best of several partners, or all.
     naming
-        How target genes are called: as the source was (``keep``), by stable ID or by symbol.
+        Kind of names for target genes: that of the source (``keep``), stable IDs or symbols.
     """
 
     release: ReleaseFile
@@ -60,12 +60,12 @@ class GeneListRequest:
     naming: Naming = "keep"
 
     def __post_init__(self) -> None:
-        for what, seen, known in (
+        for what, word, words in (
             ("one-to-many policy", self.one_to_many, ("best", "all")),
             ("kind of names", self.naming, ("keep", "id", "symbol")),
         ):  # fmt: skip
-            if seen not in known:
-                raise TranslationError(f"there is no {what} {seen!r} for lists of genes{choices_hint(seen, known)}")
+            if word not in words:
+                raise TranslationError(f"there is no {what} {word!r} for lists of genes{choices_hint(word, words)}")
 
 
 @dataclass(frozen=True)
@@ -77,25 +77,25 @@ class Target:
     symbol: str | None
 
     def called(self, naming: Naming) -> str:
-        """Return its name; a gene without a symbol bears its stable ID."""
+        """Return the symbol or stable ID, the latter if there is no symbol."""
         return self.stable_id if naming == "id" else self.symbol or self.stable_id
 
 
 @dataclass(frozen=True)
 class Partners:
-    """What became of names.
+    """Partners and fates of names.
 
     Parameters
     ----------
     source, target
-        The two species, which may be one.
+        The two species, possibly the same.
     strategy
-        Name of the strategy; None where both species are one.
+        Name of the strategy; None if the species are the same.
     frame
         A row per different name and partner, in order, the best partner first: ``name, how, understood_as, source_gene,
         source_id, source_symbol, fate, detail, target_gene, target_id, target_symbol`` and the evidence.
     notes
-        What else a user should know.
+        Notes for the user.
     """
 
     source: Species
@@ -106,14 +106,14 @@ class Partners:
 
     @cached_property
     def targets(self) -> Mapping[str, tuple[Target, ...]]:
-        """For each name that is carried, its target genes, best first."""
-        found: dict[str, tuple[Target, ...]] = {}
+        """Target genes of each carried name, best first."""
+        targets_by_name: dict[str, tuple[Target, ...]] = {}
         mapped = self.frame.filter(pl.col("fate") == Fate.MAPPED)
         for name, gene, stable_id, symbol in mapped.select(
             "name", "target_gene", "target_id", "target_symbol"
         ).iter_rows():
-            found[name] = (*found.get(name, ()), Target(gene, stable_id, symbol))
-        return found
+            targets_by_name[name] = (*targets_by_name.get(name, ()), Target(gene, stable_id, symbol))
+        return targets_by_name
 
     @cached_property
     def named_by_id(self) -> frozenset[str]:
@@ -122,23 +122,23 @@ class Partners:
 
     @cached_property
     def why_not(self) -> Mapping[str, str]:
-        """For each name that is not carried, its fate and what is known of why."""
+        """Fate and reason of each name that is not carried."""
         rows = self.frame.filter(pl.col("fate") != Fate.MAPPED).select("name", "fate", "detail").iter_rows()
         return {name: fate if detail is None else f"{fate}: {detail}" for name, fate, detail in rows}
 
     def called(self, name: str, target: Target, naming: Naming) -> str:
-        """Return what a name's target gene is called."""
+        """Return the name of a target gene of a name."""
         kept: Naming = "id" if name in self.named_by_id else "symbol"
         return target.called(kept if naming == "keep" else naming)
 
 
 def find_source(wish: GeneListRequest, names: Sequence[str]) -> Species:
-    """Return the species of the names, as given, else by vote.
+    """Return the given species of the names, or infer it.
 
     Raises
     ------
     UndecidedSpeciesError
-        If the names do not tell it.
+        If the names do not identify it.
     """
     if wish.source is not None:
         return wish.source
@@ -153,18 +153,18 @@ def find_partners(
     Parameters
     ----------
     wish
-        Target, strategy and the like.
+        Target species, strategy and other arguments.
     names
         Names of genes, of any kind; repeats are looked up once.
     source
-        The species that they are of; where it is the target too, names are brought up to date.
+        Species of the names; if it is the target too, names are updated.
     resolved
-        What they (and perhaps others) mean, where that is known already.
+        Result of resolving the names (and possibly others), if available.
 
     Raises
     ------
     UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks it.
     """
     different = list(dict.fromkeys(names))
     if resolved is None:
@@ -175,19 +175,23 @@ def find_partners(
         )
     notes = other_species_note(wish.release, names, source) if wish.source is not None and len(names) else []
     if source == wish.target:
-        strategy, links, losers = None, _own(resolved), None
+        strategy, links, lost_genes = None, _identity_links(resolved), None
         notes.append(f"the names are of {source.name} already: they are brought up to date, and no strategy is used")
     else:
         pair = find_pair(wish.release, source, wish.target)
-        chosen = choose_strategy(pair, wish.strategy, Strategy.ENS_M2M)
-        if wish.strategy is None and chosen is Strategy.LM_O2O:
+        resolved_strategy = choose_strategy(pair, wish.strategy, Strategy.ENS_M2M)
+        if wish.strategy is None and resolved_strategy is Strategy.LM_O2O:
             notes.append("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used")
-        strategy, links, losers = str(chosen), _links(pair, chosen, wish.one_to_many), lost(pair, chosen)
+        strategy, links, lost_genes = (
+            str(resolved_strategy),
+            _links(pair, resolved_strategy, wish.one_to_many),
+            lost(pair, resolved_strategy),
+        )
     notes += about_synonyms(wish.release, [(resolved, source)])
-    return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, losers), tuple(notes))
+    return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, lost_genes), tuple(notes))
 
 
-def _own(resolved: pl.DataFrame) -> pl.DataFrame:
+def _identity_links(resolved: pl.DataFrame) -> pl.DataFrame:
     genes = resolved.select(source_gene="gene", target_gene="gene").drop_nulls().unique(maintain_order=True)
     kinds = {"homology_type": pl.String, "evidence_class": pl.String, "confidence": pl.Int8}
     return genes.with_columns(pl.lit(None, kinds.get(name, pl.Float32)).alias(name) for name in EVIDENCE)
@@ -201,20 +205,20 @@ def _links(pair: Pair, strategy: Strategy, one_to_many: OneToMany) -> pl.DataFra
 
 
 def _fates(
-    release: ReleaseFile, resolved: pl.DataFrame, links: pl.DataFrame, losers: pl.DataFrame | None
+    release: ReleaseFile, resolved: pl.DataFrame, links: pl.DataFrame, lost_genes: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Join names with their partners; say of the others why they have none."""
+    """Join names with their partners, and give reasons for the others."""
     genes = resolved["gene"].drop_nulls().unique().to_list()
     details = release.ask("source_genes", {"genes": genes}).select("gene", "biotype")
-    if losers is None:
-        losers = pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
+    if lost_genes is None:
+        lost_genes = pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
     linked = resolved.join(links, left_on="gene", right_on="source_gene", how="left", maintain_order="left_right")
     wanted = linked["target_gene"].drop_nulls().unique().to_list()
     labels = release.ask("labels", {"genes": wanted}).rename({"stable_id": "target_id", "symbol": "target_symbol"})
     frame = (
         linked.join(labels, left_on="target_gene", right_on="gene", how="left", maintain_order="left")
         .join(details, on="gene", how="left", maintain_order="left")
-        .join(losers, on="gene", how="left", maintain_order="left")
+        .join(lost_genes, on="gene", how="left", maintain_order="left")
     )
     non_coding = pl.col("biotype").map_elements(lambda biotype: not is_coding(biotype), return_dtype=pl.Boolean)
     candidates = pl.concat_str(pl.col("candidates").list.join(", "), "hint", separator="; ", ignore_nulls=True)

@@ -1,4 +1,4 @@
-"""The report of a translated list: the fate of every gene, and every row or set that is not carried."""
+"""Report the fates of genes of a list, and the rows and sets lost."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Loss:
     line
         1-based line of the (decompressed) file.
     what
-        What stands there: a gene, the gene cells of a row, or a gene and its set.
+        Content of the line: a gene, the gene cells of a row, or a gene and its set.
     why
-        The fate of the gene for which it is not carried.
+        Fate of the gene that is not carried.
     """
 
     line: int
@@ -38,7 +38,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Translated:
-    """What came of a file's text.
+    """Translated text of a file.
 
     Parameters
     ----------
@@ -47,19 +47,19 @@ class Translated:
     kind
         ``list of genes``, ``table`` or ``gene sets``.
     came, left
-        How many genes, rows or sets there were, and how many the new text has.
+        Number of genes, rows or sets of the file, and of the new text.
     partners
-        What became of the names.
+        Partners and fates of the names.
     places
-        How often each name stands in the file.
+        Number of occurrences of each name in the file.
     lost
-        What is not carried.
+        Parts that are not carried.
     columns
-        Columns of a table that were translated.
+        Translated columns of a table.
     sets
-        Of gene sets: ``set``, ``genes`` (there were), ``carried`` (of these), ``left`` (genes that it has now).
+        A row per gene set: ``set``, ``genes`` (before), ``carried`` (of these), ``left`` (in the new text).
     notes
-        What else a user should know.
+        Notes for the user.
     """
 
     text: str
@@ -83,26 +83,26 @@ class ListReport(FateReport):
     source, target
         Production names of the species.
     source_given
-        Whether the source species was given, or found by vote.
+        Whether the source species was given rather than inferred from the names.
     strategy
-        Name of the strategy; None where both species are one.
+        Name of the strategy; None if the species are the same.
     release
         Version of the release.
     kind
         ``list of genes``, ``table`` or ``gene sets``.
     came, left
-        How many genes, rows or sets the file had, and how many the new one has.
+        Number of genes, rows or sets of the file, and of the new one.
     columns
-        Columns of a table that were translated.
+        Translated columns of a table.
     fates
         A row per different name: ``name, source_id, source_symbol, how, fate, target_id, target_symbol,
-        evidence_class`` (of several partners joined by ``;``), ``detail``, ``places`` (how often it is in the file).
+        evidence_class`` (of several partners joined by ``;``), ``detail``, ``places`` (occurrences in the file).
     lost
         A row per gene, row or set that is not carried: ``line, what, why``.
     sets
-        Of gene sets: ``set, genes, carried, left``.
+        A row per gene set: ``set, genes, carried, left``.
     notes
-        What else a user should know.
+        Notes for the user.
     """
 
     source: str
@@ -120,7 +120,7 @@ class ListReport(FateReport):
     notes: tuple[str, ...]
 
     def by_fate(self) -> pl.DataFrame:
-        """Return ``fate``, ``genes`` (different names) and ``places`` (where they stand), a row per fate."""
+        """Return ``fate``, ``genes`` (different names) and ``places`` per fate."""
         return self.fates.group_by("fate").agg(genes=pl.len(), places=pl.col("places").sum()).sort(fate_order())
 
     def totals(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class ListReport(FateReport):
         }
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield how many are carried, the fates, what is lost, and the sets."""
+        """Yield numbers carried, fates, lost parts, and sets."""
         yield Heading(f"homodb translate: {self.source} to {self.target}", level=1)
         unit = {"list of genes": "gene", "table": "row", "gene sets": "set"}[self.kind]
         how = "" if self.source_given else " (by their names)"
@@ -175,7 +175,7 @@ class ListReport(FateReport):
 
 
 def list_report(translated: Translated, *, source_given: bool, release: str) -> ListReport:
-    """Make the report of a translated list."""
+    """Build the report of a translated list."""
     partners = translated.partners
     joined = [pl.col(name).drop_nulls().str.join(";").replace("", None) for name in ("target_id", "target_symbol")]
     fates = partners.frame.group_by("name", maintain_order=True).agg(

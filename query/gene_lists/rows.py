@@ -1,4 +1,4 @@
-"""Translates the gene cells of a table's rows; all other cells stay."""
+"""Find and translate the gene columns of tables."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from homodb.schema.errors import TranslationError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.species import Species
 
-#: What joins the parts of a complex: ``_`` (LIANA, CellChat, OmniPath), ``, `` (CellChat's symbols), and the like.
+#: Separators of the parts of a complex: ``_`` (LIANA, CellChat, OmniPath), ``, `` (symbols of CellChat), and others.
 _SEPARATORS = (", ", "_", "&", "+", ":", ";", "|", ",", "/")
 
-#: OmniPath writes this before a complex.
+#: Prefix of a complex in OmniPath.
 _MARK = "COMPLEX:"
 
 
@@ -33,11 +33,11 @@ class Cell:
     Parameters
     ----------
     parts
-        Names of genes; more than one for a complex; none for an empty cell.
+        Names of genes: several for a complex, none for an empty cell.
     separator
-        What joins them.
+        Text between them.
     mark
-        What stands before them.
+        Text before them.
     """
 
     parts: tuple[str, ...]
@@ -45,12 +45,12 @@ class Cell:
     mark: str = ""
 
     def rewritten(self, names: Iterable[str]) -> str:
-        """Return the cell with other names; a name that several parts come to stands once."""
+        """Return the text of the cell with other names, each once."""
         return self.mark + self.separator.join(dict.fromkeys(names))
 
 
 def readings(text: str) -> list[Cell]:
-    """List all ways to read a cell: as one name, and as a complex by each separator that it holds.
+    """List the readings of a cell: one name, or a complex per separator.
 
     Examples
     --------
@@ -70,17 +70,19 @@ def readings(text: str) -> list[Cell]:
 
 
 def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> Cell:
-    """Read a cell: as one name where that is known as it stands, else as the complex of which most parts are known.
+    """Read a cell as a name if it is known, else as a complex.
+
+    Of several readings as a complex, the one with most known parts is used.
 
     Parameters
     ----------
     text
-        The cell.
+        Text of the cell.
     known
-        Names that mean a gene as they stand.
+        Names of genes.
     known_in_part
-        Names that mean a gene when a suffix or a prefix comes off; where no part of a complex is known as it
-        stands, they count. (``ITGA2_ITGB1`` is a complex, not ITGB1 of a genome ITGA2.)
+        Names of genes once a suffix or a prefix is removed; they are used if no part of a complex is known.
+        (``ITGA2_ITGB1`` is a complex, not ITGB1 of a genome ITGA2.)
 
     Examples
     --------
@@ -92,25 +94,25 @@ def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> C
     whole, *complexes = readings(text.strip())
     if not complexes or whole.parts[0] in known:
         return whole
-    best = max(complexes, key=lambda cell: _share_complexes(cell, known))
+    best = max(complexes, key=lambda cell: _share_of_parts(cell, known))
     return (
         best
-        if _share_complexes(best, known) > 0 and whole.parts[0] not in known_in_part
-        else _either(whole, best, known)
+        if _share_of_parts(best, known) > 0 and whole.parts[0] not in known_in_part
+        else _name_or_complex(whole, best, known)
     )
 
 
-def _either(whole: Cell, best: Cell, known: Collection[str]) -> Cell:
-    """Choose between a name less its prefix or suffix, and a complex: that needs all its parts."""
-    return best if _share_complexes(best, known) == 1 else whole
+def _name_or_complex(whole: Cell, best: Cell, known: Collection[str]) -> Cell:
+    """Choose the complex if all its parts are known, else the name."""
+    return best if _share_of_parts(best, known) == 1 else whole
 
 
-def _share_complexes(cell: Cell, known: Collection[str]) -> float:
+def _share_of_parts(cell: Cell, known: Collection[str]) -> float:
     return sum(part in known and not part.isdigit() for part in cell.parts) / len(cell.parts)
 
 
-#: How columns of genes are called: in marker tables of scanpy and Seurat, and in the tables of ligands and receptors of
-#: CellChat, CellPhoneDB, LIANA, OmniPath, NicheNet and CellTalkDB.
+#: Names of gene columns: in marker tables of scanpy and Seurat, and in the tables of ligands and receptors of CellChat,
+#: CellPhoneDB, LIANA, OmniPath, NicheNet and CellTalkDB.
 _PAIRED = re.compile(
     r"(ligand|receptor)([._ ]?(complex|symbol|gene([._ ]?symbol)?|approvedsymbol|genesymbol))?"
     r"|(source|target)_?genesymbol|(gene|partner|genename|gene_name|protein_name)_[ab12]|from|to|interaction_name|(subunit|uniprot)_?\d+",
@@ -123,14 +125,14 @@ _GENE = re.compile(
 )
 _NUMBERED = re.compile(r"entrez|ncbi|gene_?id", re.IGNORECASE)
 
-#: Shares of cells that mean genes: of a column whose name says genes, of any other, and of the best if there is none.
+#: Least shares of gene cells: in a column named like genes, in any other, and in the best if there is none.
 _NAMED, _UNNAMED, _BEST = 0.3, 0.8, 0.5
 
-#: Columns are judged by so many different cells.
+#: Number of different cells by which a column is recognised.
 _SAMPLE = 2000
 _LONGEST = 120
 
-#: Columns that name the same gene in this share of rows speak of one gene.
+#: Least share of rows with the same gene for columns to describe the same gene.
 _SAME = 0.9
 
 
@@ -141,13 +143,13 @@ class Column:
     Parameters
     ----------
     place
-        Its place in the table.
+        Index of the column in the table.
     cells
-        Its cells, read.
+        Cells of the column.
     by_id
-        Whether most of its names are stable IDs.
+        Whether most names are stable IDs.
     share
-        Share of its different cells that mean genes.
+        Share of different cells that are genes.
     """
 
     place: int
@@ -163,15 +165,15 @@ class GeneColumns:
     Parameters
     ----------
     source
-        The species of the genes.
+        Species of the genes.
     roles
-        Columns that speak of one gene together (its stable ID, its symbol), the surest first.
+        Groups of columns that describe the same gene (stable ID, symbol), the most reliable column first.
     apart
-        Whether each cell stands for itself (a column of markers for each cell type), not a row as a whole.
+        Whether cells are independent (a column of markers per cell type) rather than parts of a row.
     headless
-        Whether genes stand where a header should.
+        Whether the header consists of genes.
     resolved
-        What the names of all cells mean, see :func:`homodb.query.genes.resolve.resolve`.
+        Genes of the names of all cells, see :func:`homodb.query.genes.resolve.resolve`.
     """
 
     source: Species
@@ -182,7 +184,7 @@ class GeneColumns:
 
     @property
     def columns(self) -> list[Column]:
-        """All columns, by place."""
+        """All columns, in the order of the table."""
         return sorted((column for role in self.roles for column in role), key=lambda column: column.place)
 
 
@@ -194,44 +196,44 @@ def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) ->
     table
         The table.
     wish
-        What is to be done; its source species may be open.
+        Request for the translation; without a source species it is inferred.
     wanted
-        Names (or numbers from 1) of the columns, parted by commas; None to find them.
+        Names (or numbers from 1) of the columns, separated by commas; None to find them.
 
     Raises
     ------
     TranslationError
-        If a column is not there, or none holds genes.
+        If a column does not exist, or none holds genes.
     UndecidedSpeciesError
-        If the names do not tell the species.
+        If the names do not identify the species.
     """
-    chosen = _asked_for(table, wanted) if wanted is not None else _candidates(table)
-    texts = {place: _different(table, place) for place in chosen}
+    places = _find_requested(table, wanted) if wanted is not None else _candidates(table)
+    texts = {place: _different_cells(table, place) for place in places}
     sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
     source = find_source(wish, _names(sample.values()))
-    found = resolve(wish.release, _names([*sample.values(), table.header]), source)
-    shares = {place: _share(cells, found) for place, cells in sample.items()}
+    resolved = resolve(wish.release, _names([*sample.values(), table.header]), source)
+    shares = {place: _share_of_genes(cells, resolved) for place, cells in sample.items()}
     if wanted is None:
-        chosen = _genes(table, shares)
-    if not chosen or not any(shares[place] for place in chosen):
-        told = ", ".join(f"{table.header[place] or 'unnamed'!r} {share:.0%}" for place, share in shares.items())
+        places = _gene_columns(table, shares)
+    if not places or not any(shares[place] for place in places):
+        listing = ", ".join(f"{table.header[place] or 'unnamed'!r} {share:.0%}" for place, share in shares.items())
         raise TranslationError(
-            f"no column holds genes of {source.name} (share of cells that mean one: {told or 'no column of text'}); "
+            f"no column holds genes of {source.name} (share of cells that mean one: {listing or 'no column of text'}); "
             "name the column (--column) or the species (--from)"
         )
-    if any(len(texts[place]) > _SAMPLE for place in chosen):
-        found = resolve(wish.release, _names([*(texts[place] for place in chosen), table.header]), source)
-    known, in_part = _known(found)
-    by_id = set(found.filter(pl.col("how") == "stable_id")["name"])
-    columns = [_column(table, place, known, in_part, by_id, shares[place]) for place in chosen]
-    roles = _roles(columns, dict(found.select("name", "gene").drop_nulls().iter_rows()))
-    paired = any(_PAIRED.fullmatch(table.header[place]) for place in chosen)
-    apart = wanted is None and not paired and len(roles) > 2 and len(chosen) == len(_candidates(table))
-    exact = set(found.filter(pl.col("how").is_in(["stable_id", "symbol"]))["name"])
-    return GeneColumns(source, roles, apart, any(table.header[place] in exact for place in chosen), found)
+    if any(len(texts[place]) > _SAMPLE for place in places):
+        resolved = resolve(wish.release, _names([*(texts[place] for place in places), table.header]), source)
+    names, in_part = _known_names(resolved)
+    by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
+    columns = [_column(table, place, names, in_part, by_id, shares[place]) for place in places]
+    roles = _roles(columns, dict(resolved.select("name", "gene").drop_nulls().iter_rows()))
+    paired = any(_PAIRED.fullmatch(table.header[place]) for place in places)
+    apart = wanted is None and not paired and len(roles) > 2 and len(places) == len(_candidates(table))
+    exact = set(resolved.filter(pl.col("how").is_in(["stable_id", "symbol"]))["name"])
+    return GeneColumns(source, roles, apart, any(table.header[place] in exact for place in places), resolved)
 
 
-def _asked_for(table: GeneTable, wanted: str) -> list[int]:
+def _find_requested(table: GeneTable, wanted: str) -> list[int]:
     places: list[int] = []
     for name in wanted.split(","):
         if name in table.header:
@@ -239,17 +241,17 @@ def _asked_for(table: GeneTable, wanted: str) -> list[int]:
         elif name.isdigit() and 1 <= int(name) <= len(table.header):
             places.append(int(name) - 1)
         else:
-            there = ", ".join(map(repr, table.header))
+            columns = ", ".join(map(repr, table.header))
             close = did_you_mean(name, table.header)
-            raise TranslationError(f"the table has no column {name!r}; its columns are: {there}{close}")
+            raise TranslationError(f"the table has no column {name!r}; its columns are: {columns}{close}")
     return list(dict.fromkeys(places))
 
 
 def _candidates(table: GeneTable) -> list[int]:
-    """Columns that are not all numbers; those may be NCBI Gene numbers where the column's name says so."""
+    """Return columns that are not numeric, or named like NCBI Gene IDs."""
     places = []
     for place, name in enumerate(table.header):
-        cells = _different(table, place)
+        cells = _different_cells(table, place)
         if cells and (not all(map(_is_number, cells)) or _NUMBERED.search(name)):
             places.append(place)
     return places
@@ -263,7 +265,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _different(table: GeneTable, place: int) -> list[str]:
+def _different_cells(table: GeneTable, place: int) -> list[str]:
     return [
         text for text in dict.fromkeys(cell.strip() for cell in table.column(place)) if text and len(text) <= _LONGEST
     ]
@@ -275,31 +277,31 @@ def _names(columns: Iterable[Sequence[str]]) -> list[str]:
     )
 
 
-def _known(found: pl.DataFrame) -> tuple[set[str], set[str]]:
-    """Names that mean something as they stand, and those that do when something comes off."""
-    means = found.filter(~pl.col("how").is_in(["unknown", "retired"]))
+def _known_names(resolved: pl.DataFrame) -> tuple[set[str], set[str]]:
+    """Return names known as they are, and those known with or without affix."""
+    means = resolved.filter(~pl.col("how").is_in(["unknown", "retired"]))
     as_is = means.filter((pl.col("how") == "stable_id") | (pl.col("understood_as") == pl.col("name")))
     return set(as_is["name"]), set(means["name"])
 
 
-def _share(cells: Sequence[str], found: pl.DataFrame) -> float:
-    """Share of cells of which all parts mean genes."""
-    known, in_part = _known(found)
-    return sum(all(part in in_part for part in read(text, known, in_part).parts) for text in cells) / max(len(cells), 1)
+def _share_of_genes(cells: Sequence[str], resolved: pl.DataFrame) -> float:
+    """Return the share of cells whose parts are all genes."""
+    names, in_part = _known_names(resolved)
+    return sum(all(part in in_part for part in read(text, names, in_part).parts) for text in cells) / max(len(cells), 1)
 
 
-def _genes(table: GeneTable, shares: dict[int, float]) -> list[int]:
+def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
     def says(place: int) -> bool:
         name = table.header[place]
-        names_of_rows = place == 0 and not name  # as R writes them
+        names_of_rows = place == 0 and not name  # as written by R
         return names_of_rows or bool(_PAIRED.fullmatch(name) or _GENE.fullmatch(name))
 
-    chosen = [place for place, share in shares.items() if share >= (_NAMED if says(place) else _UNNAMED)]
-    if len(chosen) > 1 and not any(map(says, chosen)):  # a column for each group
-        chosen = [place for place, share in shares.items() if share >= _BEST]
-    if not chosen and shares and max(shares.values()) >= _BEST:
-        chosen = [max(shares, key=lambda place: shares[place])]
-    return chosen
+    places = [place for place, share in shares.items() if share >= (_NAMED if says(place) else _UNNAMED)]
+    if len(places) > 1 and not any(map(says, places)):  # a column for each group
+        places = [place for place, share in shares.items() if share >= _BEST]
+    if not places and shares and max(shares.values()) >= _BEST:
+        places = [max(shares, key=lambda place: shares[place])]
+    return places
 
 
 def _column(table: GeneTable, place: int, known: set[str], in_part: set[str], by_id: set[str], share: float) -> Column:
@@ -310,11 +312,11 @@ def _column(table: GeneTable, place: int, known: set[str], in_part: set[str], by
 
 
 def _roles(columns: list[Column], genes: dict[str, int]) -> tuple[tuple[Column, ...], ...]:
-    """Put columns together that name the same gene in nearly every row."""
+    """Group columns that name the same gene in nearly every row."""
     roles: list[list[Column]] = []
     for column in sorted(columns, key=lambda column: (-column.share, column.place)):
         for role in roles:
-            if _same(role[0], column, genes):
+            if _name_same_gene(role[0], column, genes):
                 role.append(column)
                 break
         else:
@@ -322,7 +324,7 @@ def _roles(columns: list[Column], genes: dict[str, int]) -> tuple[tuple[Column, 
     return tuple(tuple(role) for role in sorted(roles, key=lambda role: role[0].place))
 
 
-def _same(first: Column, second: Column, genes: dict[str, int]) -> bool:
+def _name_same_gene(first: Column, second: Column, genes: dict[str, int]) -> bool:
     both = [
         [genes[part] for part in a.parts] == [genes[part] for part in b.parts]
         for a, b in zip(first.cells, second.cells, strict=True)
@@ -339,30 +341,29 @@ def translate_table(
     Parameters
     ----------
     path
-        Where it stands, for messages.
+        Path of the table, for messages.
     text
-        Its text.
+        Text of the table.
     separator
-        What parts its columns.
+        Separator of columns.
     wish
-        What is to be done.
+        Request for the translation.
     column
-        Names (or numbers from 1) of the columns of genes, parted by commas; None to find them.
+        Names (or numbers from 1) of the columns of genes, separated by commas; None to find them.
 
     Returns
     -------
     Translated
-        A row is carried where all its genes are: the ligand and the receptor, all parts of a complex. Columns that name
-        the same gene (stable ID and symbol) are carried together, by the first of them that is known. With all
-        partners a row is repeated. In a table with a column of markers for each group, a gene that is not carried
-        leaves an empty cell.
+        A row is carried if all its genes are: ligand and receptor, all parts of a complex. Columns that name the same
+        gene (stable ID and symbol) are carried together, by the first known name. With all partners rows are repeated.
+        In a table with a column of markers per group, a gene that is not carried leaves an empty cell.
 
     Raises
     ------
     InputError
         If the rows differ in length.
     TranslationError
-        If a column is not there, or none holds genes.
+        If a column does not exist, or none holds genes.
     """
     table = read_table(path, text, separator)
     columns = find_columns(table, wish, column)
@@ -371,7 +372,7 @@ def translate_table(
         columns = find_columns(table, wish, column)
     names = [part for one in columns.columns for cell in one.cells for part in cell.parts]
     partners = find_partners(wish, names, columns.source, columns.resolved)
-    rows, lost, stay = (_apart if columns.apart else _together)(table, columns, partners, wish)
+    rows, lost, stay = (_translate_cells if columns.apart else _translate_rows)(table, columns, partners, wish)
     if not table.header[0] and table.has_header and columns.columns[0].place == 0:
         rows = _unique(rows)
     return Translated(
@@ -383,51 +384,51 @@ def translate_table(
         places=Counter(names),
         lost=lost,
         columns=[table.header[one.place] or "unnamed" for one in columns.columns],
-        notes=_about_complexes(stay),
+        notes=_note_of_complexes(stay),
     )
 
 
-def _about_complexes(stay: int) -> list[str]:
+def _note_of_complexes(stay: int) -> list[str]:
     if not stay:
         return []
     one, several = ("cell that names a complex, not its genes, stays", "cells that name a complex, not its genes, stay")
     return [f"{counted(stay, one, several)} as before"]
 
 
-#: New rows, what is not carried, and how many cells stay since they name a complex.
+#: New rows, lost parts, and number of cells kept as names of complexes.
 _Rows = tuple[list[list[str]], list[Loss], int]
 
 
-def _together(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
-    """Carry rows of which all genes are carried."""
+def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
+    """Translate rows whose genes are all carried."""
     rows: list[list[str]] = []
     lost: list[Loss] = []
     stay = 0
     for place, (line, cells) in enumerate(table.rows):
         leads: list[tuple[tuple[Column, ...], Cell]] = []
         for role in columns.roles:
-            lead = _lead(role, place, partners)
+            lead = _leading_cell(role, place, partners)
             if lead.parts:
                 leads.append((role, lead))
         missing = [part for _, lead in leads for part in lead.parts if part not in partners.targets]
         if missing:
             what = ", ".join(dict.fromkeys(filter(None, (cells[column.place] for column in columns.columns))))
-            lost.append(Loss(line, what, "; ".join(_why(partners, part, what) for part in dict.fromkeys(missing))))
+            lost.append(Loss(line, what, "; ".join(_reason(partners, part, what) for part in dict.fromkeys(missing))))
             continue
-        for chosen in _choices([part for _, lead in leads for part in lead.parts], partners):
+        for targets in _choices([part for _, lead in leads for part in lead.parts], partners):
             row = list(cells)
             for role, lead in leads:
                 for column in role:
                     if _names_a_complex(column.cells[place], lead, partners):
                         stay += 1
                     else:
-                        row[column.place] = _written(column, place, lead, chosen, wish)
+                        row[column.place] = _translated_cell(column, place, lead, targets, wish)
             rows.append(row)
     return rows, lost, stay
 
 
-def _apart(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
-    """Carry each cell for itself, to its best partner."""
+def _translate_cells(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
+    """Translate each cell independently, to its best partner."""
     rows: list[list[str]] = []
     lost: list[Loss] = []
     for place, (line, cells) in enumerate(table.rows):
@@ -442,17 +443,17 @@ def _apart(table: GeneTable, columns: GeneColumns, partners: Partners, wish: Gen
                 )
             elif cell.parts:
                 best = {part: partners.targets[part][0] for part in cell.parts}
-                row[column.place] = _written(column, place, cell, best, wish)
+                row[column.place] = _translated_cell(column, place, cell, best, wish)
         rows.append(row)
     return rows, lost, 0
 
 
-def _why(partners: Partners, part: str, what: str) -> str:
+def _reason(partners: Partners, part: str, what: str) -> str:
     return partners.why_not[part] if part == what else f"{part} {partners.why_not[part]}"
 
 
-def _lead(role: tuple[Column, ...], place: int, partners: Partners) -> Cell:
-    """Return the cell by which a row's gene is carried: the first that can be, else the first that is not empty."""
+def _leading_cell(role: tuple[Column, ...], place: int, partners: Partners) -> Cell:
+    """Return the first cell that can be carried, else the first not empty."""
     cells = [column.cells[place] for column in role if column.cells[place].parts]
     for cell in cells:
         if all(part in partners.targets for part in cell.parts):
@@ -461,36 +462,44 @@ def _lead(role: tuple[Column, ...], place: int, partners: Partners) -> Cell:
 
 
 def _names_a_complex(cell: Cell, lead: Cell, partners: Partners) -> bool:
-    """Whether a cell is a complex's own name, as TGFbR1_R2 is of TGFBR1 and TGFBR2 in CellChat; it stays."""
+    """Return whether a cell is the name of a complex, to be kept.
+
+    An example is TGFbR1_R2 for TGFBR1 and TGFBR2 in CellChat.
+    """
     several = len(cell.parts) > 1 or (len(cell.parts) == 1 and len(lead.parts) > 1)
     return several and not all(part in partners.targets for part in cell.parts)
 
 
 def _choices(parts: list[str], partners: Partners) -> Iterator[Mapping[str, Target]]:
-    """Yield every choice of partners for the names of a row; names of one gene go together."""
+    """Yield every choice of partners for the names of a row.
+
+    Names of the same gene get the same partner.
+    """
     by_gene: dict[tuple[Target, ...], list[str]] = {}
     for part in dict.fromkeys(parts):
         by_gene.setdefault(partners.targets[part], []).append(part)
-    for chosen in itertools.product(*by_gene):
-        yield {part: target for parts, target in zip(by_gene.values(), chosen, strict=True) for part in parts}
+    for targets in itertools.product(*by_gene):
+        yield {part: target for parts, target in zip(by_gene.values(), targets, strict=True) for part in parts}
 
 
-def _written(column: Column, place: int, lead: Cell, chosen: Mapping[str, Target], wish: GeneListRequest) -> str:
+def _translated_cell(
+    column: Column, place: int, lead: Cell, targets: Mapping[str, Target], wish: GeneListRequest
+) -> str:
     own = column.cells[place]
     naming: Naming = wish.naming if wish.naming != "keep" else "id" if column.by_id else "symbol"
     form = own if len(own.parts) == len(lead.parts) else lead
-    return form.rewritten(chosen[part].called(naming) for part in lead.parts)
+    return form.rewritten(targets[part].called(naming) for part in lead.parts)
 
 
 def _unique(rows: list[list[str]]) -> list[list[str]]:
-    """Make names of rows unique as R does: INS, INS.1."""
-    there: set[str] = set()
+    """Make names of rows unique as in R: INS, INS.1."""
+    used: set[str] = set()
     for row in rows:
         name = next(
             name
             for name in itertools.chain([row[0]], (f"{row[0]}.{i}" for i in itertools.count(1)))
-            if name not in there
+            if name not in used
         )
-        there.add(name)
+        used.add(name)
         row[0] = name
     return rows

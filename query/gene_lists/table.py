@@ -1,4 +1,4 @@
-"""Delimited tables as text: read with their separators, header and line ends, and written as they were."""
+"""Read delimited tables, and write them in the same form."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from homodb.schema.errors import InputError, Problem
 
 #: Separators of columns, the surest first.
 _SEPARATORS = ("\t", ",", ";", "|")
-_LOOKED_AT = 50
+_SAMPLE = 50
 
 
 @dataclass(frozen=True)
 class GeneTable:
-    """A table.
+    """A delimited table.
 
     Parameters
     ----------
     header
-        Names of the columns; their numbers from 1 where the table has none.
+        Names of the columns; their numbers from 1 if the table has none.
     rows
-        Line and cells of each row.
+        Line number and cells of each row.
     separator, line_end
-        As in the file.
+        Separator of columns and line ends of the file.
     has_header
-        Whether the header stands in the file.
+        Whether the file has the header.
     unnamed_rows
-        Whether the header lacks a name for the first column, as R's ``write.table`` writes it.
+        Whether the header lacks a name for the first column, as from ``write.table`` of R.
     comments
         Lines before the table that begin with ``#``.
     """
@@ -48,7 +48,7 @@ class GeneTable:
         return [cells[place] for _, cells in self.rows]
 
     def headless(self) -> GeneTable:
-        """Return the table with its header as its first row, columns numbered from 1."""
+        """Return the table with its header as a row, and numbers as names."""
         first = (len(self.comments) + 1, self.header)
         numbers = tuple(str(place + 1) for place in range(len(self.header)))
         return replace(self, header=numbers, rows=(first, *self.rows), has_header=False)
@@ -66,19 +66,21 @@ class GeneTable:
 
 
 def find_separator(text: str) -> str | None:
-    r"""Return what parts the columns of a text, None where nothing does: it stands equally often in all first lines.
+    r"""Return the separator of the columns of a text, None without columns.
+
+    It is equally frequent in the first lines.
 
     Examples
     --------
     >>> find_separator("gene,score\nINS,1\n"), find_separator("INS\nGCG\n")
     (',', None)
     """
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:_LOOKED_AT]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:_SAMPLE]
     for separator in _SEPARATORS:
         widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
         if widths and min(widths) > 1 and set(widths[1:]) in ({widths[0]}, {widths[0] + 1}, set()):
             return separator
-    for separator in _SEPARATORS:  # rows that differ in length are told apart later, with their lines
+    for separator in _SEPARATORS:  # rows that differ in length are reported later, with their lines
         widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
         if widths and widths[0] > 1 and sum(width == widths[0] for width in widths) * 2 > len(widths):
             return separator
@@ -86,21 +88,21 @@ def find_separator(text: str) -> str | None:
 
 
 def read_table(path: Path, text: str, separator: str) -> GeneTable:
-    """Read a table.
+    """Read a delimited table.
 
     Parameters
     ----------
     path
-        Where it stands, for messages.
+        Path of the table, for messages.
     text
-        Its text.
+        Text of the table.
     separator
-        What parts its columns.
+        Separator of columns.
 
     Raises
     ------
     InputError
-        Lists all rows of the wrong length; or if there is no row.
+        If rows differ in length (all are listed), or there is no row.
     """
     comments = []
     rest = text

@@ -1,4 +1,4 @@
-"""``homodb.translate_genes``: names of genes in, the names of their partners out, and the fate of each."""
+"""Translate names of genes, and files of them, into another species."""
 
 from __future__ import annotations
 
@@ -38,53 +38,52 @@ def translate_genes(
     Parameters
     ----------
     genes
-        Names of genes, of any kind, mixed, in a list, Series or Index; one that is missing is an empty name, which is
-        unknown.
+        Names of genes of any kinds, in a list, Series or Index; a missing name is empty, and unknown.
     to
-        The species to translate to, by any name; where it is the species of the genes, names are brought up to date.
+        Target species, by any name; the species of the genes itself updates old names.
     source
-        The species that the genes are of; by default found out by a vote over their names.
+        Species of the genes; inferred from the names by default.
     strategy
-        One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
+        One of the five strategies; by default ENS_M2M, or LM_O2O if Ensembl has no homologies for the pair.
     release
-        An open release, or what :func:`homodb.open` takes.
+        An open release, or an argument of :func:`homodb.open`.
     one_to_many
-        Of several partners the ``best`` (by HM_O2O's order), or ``all``.
+        Whether to return the ``best`` of several partners (in the order of HM_O2O), or ``all``.
     names
-        How the genes of the result are called: ``keep`` gives stable IDs for stable IDs and symbols for everything
-        else; ``id``; ``symbol``. A gene without a symbol bears its stable ID.
+        Kind of names in the result: ``keep`` gives stable IDs for stable IDs and symbols for all others; ``id``;
+        ``symbol``. A gene without a symbol has its stable ID.
 
     Returns
     -------
     polars.DataFrame
-        A row per given name, in order (with ``all`` a row per name and partner): ``name``; ``target`` (the name of its
-        partner, null where it has none); ``fate``; ``detail`` (why it has none); ``how`` and ``understood_as`` (how the
-        name was understood); ``source_id, source_symbol, target_id, target_symbol`` and the evidence.
+        A row per given name, in order (with ``all`` a row per name and partner): ``name``; ``target`` (name of its
+        partner, null if it has none); ``fate``; ``detail`` (reason why it has none); ``how`` and ``understood_as`` (how
+        the name was resolved); ``source_id, source_symbol, target_id, target_symbol`` and the evidence.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks it.
     UndecidedSpeciesError
-        If the names do not tell the species.
+        If the names do not identify the species.
     TranslationError
-        If `one_to_many` or `names` is none of those above.
+        If `one_to_many` or `names` has an unknown value.
 
     Examples
     --------
     >>> import homodb
     >>> homodb.translate_genes(["Ins1", "Gcg", "Xist"], to="human", release="rel")  # doctest: +SKIP
     """
-    asked = [genes] if isinstance(genes, str) else name_texts(genes)
+    listed = [genes] if isinstance(genes, str) else name_texts(genes)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         given = opened.find_species(source) if source is not None else None
         wish = GeneListRequest(opened, opened.find_species(to), given, strategy, one_to_many, names)
-        partners = find_partners(wish, asked, find_source(wish, asked) if asked else wish.target)
+        partners = find_partners(wish, listed, find_source(wish, listed) if listed else wish.target)
     by_id = (pl.col("how") == "stable_id") if names == "keep" else pl.lit(names == "id")
     target = pl.when(by_id).then("target_id").otherwise(pl.coalesce("target_symbol", "target_id"))
     return (
-        pl.DataFrame({"name": pl.Series(asked, dtype=pl.String)})
+        pl.DataFrame({"name": pl.Series(listed, dtype=pl.String)})
         .join(partners.frame, on="name", how="left", maintain_order="left_right")
         .select(
             "name", target.alias("target"), "fate", "detail", "how", "understood_as", "source_id", "source_symbol",
@@ -102,7 +101,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def is_list_file(path: Path) -> bool:
-    """Whether a file's name says that it holds a list of genes, a table or gene sets.
+    """Return whether a file has the name of a list, table or gene sets.
 
     Examples
     --------
@@ -125,7 +124,9 @@ def translate_list_file(
     names: Naming = "keep",
     kind: Kind | None = None,
 ) -> ListReport:
-    """Translate a file of genes; parameters that are not here as in :func:`homodb.translate_genes`.
+    """Translate a file of genes.
+
+    Other parameters are those of :func:`homodb.translate_genes`.
 
     Parameters
     ----------
@@ -133,20 +134,20 @@ def translate_list_file(
         A list of one gene per line, a table (CSV, TSV; markers, ligands and receptors), or gene sets (GMT); plain or
         gzip.
     output
-        The file to write, of the same form; gzip where it ends in ``.gz``. What is there is replaced when the new one
-        is whole.
+        File to write, in the same form; gzip if it ends in ``.gz``. An existing one is replaced when the new one is
+        complete.
     column
-        Of a table: names (or numbers from 1) of the columns of genes, parted by commas; by default found by their names
-        and cells.
+        Names (or numbers from 1) of the columns of genes of a table, separated by commas; by default inferred from
+        names and cells.
     kind
-        What the file is; by default told by its name and content.
+        Kind of the file; inferred from its name and content by default.
 
     Raises
     ------
     InputError
         If the rows of a table differ in length.
     TranslationError
-        If the file is not text, holds no genes, a column is not there, or not a single gene can be carried.
+        If the file is not text or holds no genes, a column does not exist, or no gene can be carried.
     OutputError
         If the output is the input, or cannot be written.
     """
@@ -154,23 +155,23 @@ def translate_list_file(
     check_output(output, path)
     form, wanted = (one.with_suffix("") if ending_of(one) == ".gz" else one for one in (path, output))
     check_ending(wanted, f"genes of {path.name}", ending_of(form), ".txt")
-    text = _text(path)
+    text = _read_text(path)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         given = opened.find_species(source) if source is not None else None
         wish = GeneListRequest(opened, opened.find_species(to), given, strategy, one_to_many, names)
-        translated = _translated(path, text, wish, column, kind)
+        translated = _translate_text(path, text, wish, column, kind)
         version = opened.version
     report = list_report(translated, source_given=source is not None, release=version)
     if not translated.partners.targets:
-        raise TranslationError(_nothing(path, report))
+        raise TranslationError(_nothing_carried(path, report))
     with whole_file(output) as partial:
         content = translated.text.encode()
         partial.write_bytes(gzip.compress(content, mtime=0) if ending_of(output) == ".gz" else content)
     return report
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP):
@@ -188,7 +189,7 @@ def _text(path: Path) -> str:
     return text
 
 
-def _translated(path: Path, text: str, wish: GeneListRequest, column: str | None, kind: Kind | None) -> Translated:
+def _translate_text(path: Path, text: str, wish: GeneListRequest, column: str | None, kind: Kind | None) -> Translated:
     separator = find_separator(text)
     kind = kind or _kind(path, text, separator)
     if kind not in ("list", "table", "gmt"):
@@ -203,7 +204,10 @@ def _translated(path: Path, text: str, wish: GeneListRequest, column: str | None
 
 
 def _kind(path: Path, text: str, separator: str | None) -> Kind:
-    """Tell by the name, then by the lines: gene sets have lines of many lengths, with tabs."""
+    """Infer the kind of a file from its name, then from its lines.
+
+    Gene sets have lines of many lengths, with tabs.
+    """
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending == ".gmt":
         return "gmt"
@@ -215,8 +219,8 @@ def _kind(path: Path, text: str, separator: str | None) -> Kind:
     return "list" if separator is None else "table"
 
 
-def _nothing(path: Path, report: ListReport) -> str:
-    seen = ", ".join(
+def _nothing_carried(path: Path, report: ListReport) -> str:
+    examples = ", ".join(
         f"{name!r} ({fate}{': ' + detail if detail else ''})"
         for name, fate, detail in report.fates.select("name", "fate", "detail").head(5).iter_rows()
     )
@@ -224,5 +228,5 @@ def _nothing(path: Path, report: ListReport) -> str:
     which = "its one gene is not" if genes == 1 else f"none of the {genes:,} genes is"
     return (
         f"{path}: {which} carried from {report.source} to {report.target}"
-        f"{': ' + seen if seen else ''}; check --from and --column"
+        f"{': ' + examples if examples else ''}; check --from and --column"
     )

@@ -1,7 +1,7 @@
-"""Puts several species into one object: a joint table or groups of orthologs, and the cells over them.
+"""Join objects of several species into one over shared features.
 
-What each name means (:mod:`.sides`), which way leads from species to species (:mod:`.way`), what a feature is
-(:mod:`.table`), and the plan of it all (:mod:`.plan`) come first; one worker (:mod:`.work`) then carries the matrices.
+Names are resolved (:mod:`.sides`), a route between the species and the features are chosen (:mod:`.route`), and a plan
+is built (:mod:`.plan`); then :mod:`.join` carries the matrices, block by block (:mod:`.stack`), and reports.
 """
 
 from __future__ import annotations

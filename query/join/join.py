@@ -1,4 +1,4 @@
-"""``homodb.join``: several objects, of several species, in one object over shared features."""
+"""Join objects of several species in memory, or from files to a file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.route import CONFIRMED, SILENT, HubRoute, count_verdicts
 from homodb.query.join.sides import JoinSide, read_side
-from homodb.query.join.stack import TOTAL, StackPart, judged, objection, put_together, stack
+from homodb.query.join.stack import TOTAL, StackPart, concatenate_obs, objection, stack, with_kind_of_values
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.translate import Fate, TranslateProgress, with_counts
 from homodb.schema.enums import EvidenceClass, Strategy
@@ -52,16 +52,16 @@ def read_sides(
     release: ReleaseFile, sources: Sequence[CellSource], species: Sequence[str | int | Species | None] | None,
     options: JoinOptions,
 ) -> list[JoinSide]:  # fmt: skip
-    """Find the genes of every object; errors as of :func:`homodb.query.join.sides.read_side`."""
-    asked = [None] * len(sources) if species is None else list(species)
+    """Find the genes of every object, as :func:`.sides.read_side` does."""
+    requested = [None] * len(sources) if species is None else list(species)
     return [
         read_side(release, source.name, source.var, one, column)
-        for source, one, column in zip(sources, asked, options.columns, strict=True)
+        for source, one, column in zip(sources, requested, options.columns, strict=True)
     ]
 
 
 class Work:
-    """One join under way.
+    """State of a join.
 
     Parameters
     ----------
@@ -70,15 +70,15 @@ class Work:
     sources
         The objects.
     species, strategy, options
-        What was asked for.
+        Species of each object, strategy, and checked options.
     folder
-        Where there is room for what has to lie on disk meanwhile.
+        Folder for temporary files.
     block
-        Cells of a run.
+        Number of cells per block.
     report
-        Called with how far it is.
+        Callback that receives the progress.
     plan
-        A plan that was made before, of the same objects; by default it is made here.
+        Plan for the same objects; built here by default.
     """
 
     def __init__(
@@ -88,41 +88,41 @@ class Work:
     ) -> None:  # fmt: skip
         self._sources, self._folder, self._block, self._progress = sources, folder, block, report
         sides = read_sides(release, sources, species, options) if plan is None else plan.sides
-        self._cells = put_together(
+        self._cells = concatenate_obs(
             [source.obs for source in sources], [source.name for source in sources], [side.species for side in sides],
             options.shared_types,
         )  # fmt: skip
         self.plan = make_plan(release, sides, strategy, options) if plan is None else plan
         self._notes: list[str] = []
         self._dropped: list[str] = []
-        self._made: dict[str, str] = {}
+        self._kinds: dict[str, str] = {}
         self._main: list[StackPart] = []
         self._at = 0
 
     def slots(self) -> list[Slot]:
-        """Return the matrices to carry, the main one first: layers are those that all objects have."""
+        """Return the matrices to carry: the main one, and shared layers."""
         shared = [name for name in self._sources[0].layers if all(name in source.layers for source in self._sources)]
         return [_MAIN, *(layer_slot(name) for name in shared)]
 
     def carry(self, slot: Slot, sink: Callable[[tuple[int, int], bool, Any], Sink]) -> Any:
-        """Carry a matrix of all objects; return what the sink made, or None where the matrix is left behind.
+        """Carry a matrix of all objects; return None if it is dropped.
 
         Parameters
         ----------
         slot
-            Which.
+            Slot of the matrix.
         sink
-            Makes a sink of a shape, whether sparse, and the array whose compression it gets.
+            Function that returns a sink, given a shape, whether it is sparse, and an array whose compression is used.
         """
         read = [self._part(slot, number) for number in range(len(self._sources))]
-        parts = [judged(part) for part, _ in read]
-        against = objection(slot, parts)
+        parts = [with_kind_of_values(part) for part, _ in read]
+        reason = objection(slot, parts)
         scaled = any(part.holds.kind == "scaled" for part in parts)
-        if against is not None and slot.main:
-            raise CountsError(against)
-        if against is not None or (scaled and not slot.main):
+        if reason is not None and slot.main:
+            raise CountsError(reason)
+        if reason is not None or (scaled and not slot.main):
             self._dropped.append(slot.label)
-            self._notes.append(f"{slot.label} was left out: {against or 'it holds scaled values (some are negative)'}")
+            self._notes.append(f"{slot.label} was left out: {reason or 'it holds scaled values (some are negative)'}")
             return None
         sparse = any(part.rows.sparse for part in parts)
         shape = (len(self._cells.obs), self.plan.links[0].shape[1])
@@ -133,18 +133,18 @@ class Work:
             self._progress(TranslateProgress(slot.label, self._at + row, total))
 
         step(0)
-        made, dtype = stack(
+        matrix, dtype = stack(
             slot, parts, sink(shape, sparse, read[0][1]), sparse=sparse, count=slot.main and not scaled,
             block=self._block, step=step,
         )  # fmt: skip
         self._at += cells
-        self._made[slot.label] = f"{'sparse' if sparse else 'dense'} {dtype}"
+        self._kinds[slot.label] = f"{'sparse' if sparse else 'dense'} {dtype}"
         given = list(dict.fromkeys(str(part.rows.dtype) for part in parts))
         if len(given) > 1:
             self._notes.append(f"{slot.label} was {' and '.join(given)}; it is {dtype}")
         if slot.main:
             self._main = parts
-        return made
+        return matrix
 
     def _part(self, slot: Slot, number: int) -> tuple[StackPart, Any]:
         source, side = self._sources[number], self.plan.sides[number]
@@ -155,40 +155,40 @@ class Work:
         return StackPart(side.name, rows, self.plan.links[number], is_gene, self._cells.kept[number], logged), like
 
     def obs(self) -> pd.DataFrame:
-        """Return the obs of the result, with totals where they are known."""
+        """Return the obs of the result, with totals if they are known."""
         totals = [part.totals for part in self._main]
         if all(one is not None for one in totals):
             self._cells.obs[TOTAL] = np.concatenate([one for one in totals if one is not None])
         return self._cells.obs
 
     def report(self) -> JoinReport:
-        """Return the report; the release must still be open."""
+        """Build the report; the release must still be open."""
         plan = self.plan
         fates = [with_counts(frame, part.sums) for frame, part in zip(plan.fates, self._main, strict=True)]
-        one_species = len(plan.way.species) == 1
+        one_species = len(plan.route.species) == 1
         kind = "gene" if one_species else "copy" if plan.copies else "row"
-        if not one_species and not plan.copies and plan.way.strategy is Strategy.ENS_M2M:
+        if not one_species and not plan.copies and plan.route.strategy is Strategy.ENS_M2M:
             kind = "group"
         evidence = plan.var["homodb_evidence"].value_counts()
         named = [(side.resolved, side.species) for side in plan.sides]
-        notes = [*plan.notes, *self._cells.notes, *self._notes, *about_synonyms(plan.way.release, named)]
+        notes = [*plan.notes, *self._cells.notes, *self._notes, *about_synonyms(plan.route.release, named)]
         if self._main[0].sums is None:
             notes.append("no counts were added up, so there are no totals and no shares of counts (values are scaled)")
         return JoinReport(
-            release=plan.way.release.version, strategy=plan.called, features=kind,
+            release=plan.route.release.version, strategy=plan.called, features=kind,
             hub=self._hub(), files=self._files(fates),
             feature_count=plan.links[0].shape[1], summed=plan.several, fates=pl.concat(fates), steps=plan.steps,
-            verdicts=count_verdicts(plan.told), conflicts=self._conflicts(), left_out=self._left_out(),
+            verdicts=count_verdicts(plan.verdicts), conflicts=self._conflicts(), left_out=self._left_out(),
             evidence={str(one): int(evidence.get(str(one), 0)) for one in EvidenceClass if evidence.get(str(one), 0)},
-            slots=self._made, dropped=tuple(self._left_behind()), notes=tuple(notes),
+            slots=self._kinds, dropped=tuple(self._dropped_parts()), notes=tuple(notes),
         )  # fmt: skip
 
     def _hub(self) -> str | None:
-        """Return the hub, where it says more than which two species are joined."""
-        way = self.plan.way
-        if not isinstance(way, HubRoute) or (len(way.species) == 2 and way.hub in way.species):
+        """Return the name of the hub, None if it is one of only two species."""
+        route = self.plan.route
+        if not isinstance(route, HubRoute) or (len(route.species) == 2 and route.hub in route.species):
             return None
-        return way.hub.name
+        return route.hub.name
 
     def _files(self, fates: Sequence[pl.DataFrame]) -> pl.DataFrame:
         rows = []
@@ -203,7 +203,7 @@ class Work:
             })  # fmt: skip
         return pl.DataFrame(rows, schema_overrides={"carried": pl.Float64})
 
-    def _left_behind(self) -> list[str]:
+    def _dropped_parts(self) -> list[str]:
         shared = {slot.name for slot in self.slots() if not slot.main}
         parts = [part for source in self._sources for part in source.parts]
         parts += [f"layers[{name!r}]" for source in self._sources for name in source.layers if name not in shared]
@@ -211,24 +211,24 @@ class Work:
         return list(dict.fromkeys([*parts, *self._dropped]))
 
     def _conflicts(self) -> pl.DataFrame:
-        """Return the rows that direct pairs do not confirm though they know their genes, by name."""
-        told = self.plan.told.filter(~pl.col("verdict").is_in([CONFIRMED, SILENT]))
-        genes = pl.concat([told[name] for name in ("first_gene", "second_gene", "direct_second", "direct_first")])
-        labels = self.plan.way.release.ask("labels", {"genes": genes.drop_nulls().unique().to_list()})
+        """Return the names of rows that direct pairs contradict, wholly or half."""
+        conflicts = self.plan.verdicts.filter(~pl.col("verdict").is_in([CONFIRMED, SILENT]))
+        genes = pl.concat([conflicts[name] for name in ("first_gene", "second_gene", "direct_second", "direct_first")])
+        labels = self.plan.route.release.ask("labels", {"genes": genes.drop_nulls().unique().to_list()})
         for name in ("first_gene", "second_gene", "direct_second", "direct_first"):
             short = name.removesuffix("_gene")
-            known = labels.select(
+            names = labels.select(
                 pl.col("gene").alias(name), pl.coalesce("symbol", "stable_id").alias(f"{short}_name"),
                 pl.col("stable_id").alias(f"{short}_id"),
             )  # fmt: skip
-            told = told.join(known, on=name, how="left", maintain_order="left")
-        return told.drop("first_gene", "second_gene", "direct_second", "direct_first", "feature").sort(
+            conflicts = conflicts.join(names, on=name, how="left", maintain_order="left")
+        return conflicts.drop("first_gene", "second_gene", "direct_second", "direct_first", "feature").sort(
             "ensembl", "verdict", descending=[True, False], maintain_order=True
         )
 
     def _left_out(self) -> pl.DataFrame:
         genes = self.plan.left_out.explode("gene")
-        labels = self.plan.way.release.ask("labels", {"genes": genes["gene"].drop_nulls().to_list()})
+        labels = self.plan.route.release.ask("labels", {"genes": genes["gene"].drop_nulls().to_list()})
         named = genes.join(labels, on="gene", how="left", maintain_order="left")
         return named.group_by("group", "genes", maintain_order=True).agg(
             names=pl.coalesce("symbol", "stable_id").str.join(";")
@@ -245,43 +245,43 @@ def join(
     report: Callable[[TranslateProgress], None] = lambda progress: None,
     **choices: Unpack[JoinChoices],
 ) -> anndata.AnnData:
-    """Put several objects, of several species, into one over shared features.
+    """Join objects of several species into one over shared features.
 
     Parameters
     ----------
     objects
-        AnnDatas, or paths of h5ad files or zarr stores, two or more. They are not changed.
+        Two or more AnnDatas, or paths of h5ad files or zarr stores; not modified.
     species
-        The species of each, by any name; by default found by a vote over the names of genes. Several may be of one.
+        Species of each, by any name; inferred from the names of genes by default. Objects may share a species.
     strategy
-        One of the five; by default HM_O2O, and LM_O2O where Ensembl has nothing for a pair.
+        One of the five strategies; by default HM_O2O, or LM_O2O if Ensembl has no homologies for a pair.
     release
-        An open release, or what :func:`homodb.open` takes.
+        An open release, or an argument of :func:`homodb.open`.
     block
-        Cells to hold in memory at a time; by default so many that they have about four million values.
+        Number of cells in memory at a time; by default as many as hold about four million values.
     report
-        Called with how far it is.
+        Callback that receives the progress.
     **choices
-        See :class:`homodb.query.join.options.JoinChoices`.
+        Optional arguments: see :class:`homodb.query.join.options.JoinChoices`.
 
     Returns
     -------
     anndata.AnnData
-        The cells of all objects, one object below the other, x features that have a measured gene in every species. X,
-        and the layers that all of them have. obs: all their columns, ``species`` (common name), ``source_file``,
-        ``homodb_total`` (sum of a cell's genes, whether in a feature or not). var: which genes a feature is of, and the
-        evidence. ``uns["homodb"]``: what was done. What else they hold is left behind.
+        The concatenated cells of all objects x features that have a measured gene in every species: X, and the layers
+        that all objects have. obs: all columns of the objects, ``species`` (common name), ``source_file``,
+        ``homodb_total`` (sum of a cell's genes, whether in a feature or not). var: the genes of each feature, and the
+        evidence. ``uns["homodb"]``: a description of the join. Other parts of the objects are dropped.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks it.
     UndecidedSpeciesError
-        If names do not tell their species.
+        If names do not identify their species.
     CountsError
-        If X holds NaN, or values that cannot be added up or put below each other.
+        If X holds NaN, or values that cannot be summed or concatenated.
     JoinError
-        If the objects share no feature, or what is asked does not fit them.
+        If the objects share no feature, or the arguments do not fit them.
 
     Examples
     --------
@@ -303,7 +303,7 @@ def join_with_report(
     report: Callable[[TranslateProgress], None] = lambda progress: None,
     **choices: Unpack[JoinChoices],
 ) -> tuple[anndata.AnnData, JoinReport]:
-    """Join as :func:`join` does, and return the report of fates beside it."""
+    """Join objects like :func:`join`, and return the report too."""
     given, options = check_objects(objects, species, choices, block)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
@@ -313,16 +313,16 @@ def join_with_report(
 
 
 def joined(work: Work) -> tuple[anndata.AnnData, JoinReport]:
-    """Do the work in memory."""
+    """Carry a join out in memory."""
     import anndata
 
-    made = {slot: work.carry(slot, lambda *_: MemorySink()) for slot in work.slots()}
-    told = work.report()
-    (_, x), *layers = made.items()
+    matrices = {slot: work.carry(slot, lambda *_: MemorySink()) for slot in work.slots()}
+    report = work.report()
+    (_, x), *layers = matrices.items()
     layered = {slot.name: matrix for slot, matrix in layers if matrix is not None}
     result = anndata.AnnData(X=x, obs=work.obs(), var=work.plan.var, layers=layered)
-    result.uns["homodb"] = provenance(told)
-    return result, told
+    result.uns["homodb"] = provenance(report)
+    return result, report
 
 
 def join_files(
@@ -334,7 +334,7 @@ def join_files(
     report: Callable[[TranslateProgress], None] = lambda progress: None,
     **choices: Unpack[JoinChoices],
 ) -> anndata.AnnData:
-    """Join files into an object in memory; parameters as in :func:`join`."""
+    """Join files into an object in memory, with parameters of :func:`join`."""
     return join(
         [Path(path) for path in paths], species=species, strategy=strategy, release=release, report=report, **choices
     )
@@ -351,15 +351,17 @@ def join_to_file(
     report: Callable[[TranslateProgress], None] = lambda progress: None,
     **choices: Unpack[JoinChoices],
 ) -> JoinReport:
-    """Join files into a file, in runs of cells: memory is set by the run, not by the files.
+    """Join files into a file, block by block.
+
+    Other parameters are those of :func:`join`; memory depends on the block, not on the files.
 
     Parameters
     ----------
     paths
         h5ad files or zarr stores.
     output
-        The file to write, a zarr store where it ends with ``.zarr``; what is there is replaced when the new one is
-        whole. Compression is that of the first file.
+        File to write, a zarr store if it ends with ``.zarr``; an existing one is replaced when the new one is
+        complete. The compression of the first file is kept.
 
     Raises
     ------
@@ -384,19 +386,19 @@ def join_to_file(
             for slot in work.slots():
                 parent, key = (out, "X") if slot.main else (out["layers"], slot.name)
                 work.carry(slot, functools.partial(file_sink, parent, key))
-            told = work.report()
+            result = work.report()
             for part in ("obsm", "obsp", "varm", "varp", "uns"):
                 store.make_group(out, part)
             store.write(out, "obs", work.obs())
             store.write(out, "var", work.plan.var)
-            store.write(out["uns"], "homodb", provenance(told))
-    return told
+            store.write(out["uns"], "homodb", provenance(result))
+    return result
 
 
 def check_objects(
     objects: Sequence[Any], species: Sequence[Any] | None, choices: JoinChoices, block: int | None
 ) -> tuple[list[Any], JoinOptions]:
-    """Check what can be checked before anything is read."""
+    """Check the arguments of a join before any file is read."""
     if isinstance(objects, str | Path):
         raise JoinError(f"one object, {objects}, cannot be joined with itself; name two or more")
     if len(objects) < 2:

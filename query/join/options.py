@@ -1,4 +1,4 @@
-"""What may be chosen about a join, checked before anything is read."""
+"""Define and check the options of a join."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from homodb.schema.errors import JoinError
 from homodb.schema.messages import did_you_mean
 from homodb.schema.species import Species
 
-#: A group of orthologs with more genes than this is no feature, by default.
+#: Default maximum number of genes of a group of orthologs.
 LARGEST = 20
 
 
 class Features(StrEnum):
-    """What a feature is under ENS_M2M."""
+    """Kind of features under ENS_M2M."""
 
     GROUP = "group"
     COPY = "copy"
 
 
 class TooLarge(StrEnum):
-    """What becomes of groups with too many genes."""
+    """Policy for groups with too many genes."""
 
     LEAVE = "leave"
     REFUSE = "refuse"
 
 
 class JoinChoices(TypedDict, total=False):
-    """The keyword arguments of a join beyond its species, strategy and release.
+    """Optional keyword arguments of a join.
 
     Notes
     -----
-    ``via``: the hub, a species that the others are joined to; it need not be among those of the files.
-    ``features``: what a feature is under ENS_M2M: ``group`` (default), all orthologs that hang together, their counts
-    added up on each side; or ``copy``, a row of the joint table, counts copied, names in lower case, as in the
+    ``via``: the hub, a species that the others are joined to; it may be a species without a file.
+    ``features``: kind of features under ENS_M2M: ``group`` (default), a connected group of orthologs, with counts
+    summed per species; or ``copy``, a row of the joint table, with counts copied and names in lower case, as in the
     reference.
-    ``largest``: most genes of a group (default 20). ``too_large``: ``leave`` larger ones out (default) or ``refuse``.
-    ``consistent``: only rows that every direct pair of species confirms. ``measured``: choose one-to-one partners
-    among the genes that the files have. ``shared_types``: a column of obs; only cells whose value there all species
-    have. ``column``, ``layer``: column of var with the gene names, layer in place of X; one for all objects, or one
-    for each (None: var's index, X). ``names``: ``keep`` the kind of names of the first object (default), ``id`` or
-    ``symbol``.
+    ``largest``: maximum number of genes of a group (default 20). ``too_large``: ``leave`` larger ones out (default) or
+    ``refuse``. ``consistent``: only use rows that every direct pair of species confirms. ``measured``: choose
+    one-to-one partners among the genes in the files. ``shared_types``: a column of obs; only cells with a value that
+    all species have are kept. ``column``, ``layer``: column of var with the gene names, layer in place of X; one for
+    all objects, or one for each (None: index of var, X). ``names``: ``keep`` the kind of names of the first object
+    (default), ``id`` or ``symbol``.
     """
 
     via: str | int | Species | None
@@ -61,7 +61,7 @@ class JoinChoices(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class JoinOptions:
-    """Checked choices; see :class:`JoinChoices`."""
+    """Checked options; see :class:`JoinChoices`."""
 
     via: str | int | Species | None = None
     features: Features = Features.GROUP
@@ -76,19 +76,19 @@ class JoinOptions:
 
 
 def read_join_options(choices: JoinChoices, objects: int) -> JoinOptions:
-    """Check the choices.
+    """Check the keyword arguments.
 
     Parameters
     ----------
     choices
-        As given.
+        Keyword arguments.
     objects
-        How many objects are joined.
+        Number of objects to join.
 
     Raises
     ------
     JoinError
-        If a word is not one of those that an option takes, or a list does not have one entry for each object.
+        If an option has an unknown value, or a list does not have one entry for each object.
     """
     unknown = set(choices) - set(JoinChoices.__annotations__)
     if unknown:

@@ -1,4 +1,4 @@
-"""The plan of a join: which rows of each var go to which features, made before any matrix is read."""
+"""Build the plan of a join: which rows of each var go to which features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from homodb.query.join.route import (
     JoinRoute,
     build_table,
     check_consistency,
-    find_way,
+    find_join_route,
     number_of,
     rows_table,
     weakest,
@@ -30,12 +30,12 @@ from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import JoinError
 from homodb.schema.messages import counted, make_unique
 
-#: Of a group's genes so many give it its name; of more it is said how many there are.
+#: Maximum number of genes that form the name of a group; of further ones it has the number.
 _NAMING = 3
 
 
 def feature_var(
-    way: JoinRoute,
+    route: JoinRoute,
     table: FeatureTable,
     used: pl.DataFrame,
     sides: Sequence[JoinSide],
@@ -44,7 +44,7 @@ def feature_var(
     *,
     lower: bool,
 ) -> pd.DataFrame:
-    """Return the var of the result, one row per feature.
+    """Build the var of the result, one row per feature.
 
     Parameters
     ----------
@@ -55,34 +55,34 @@ def feature_var(
     used
         ``column, feature, gene, species``: the measured genes of each feature.
     sides, links
-        The objects, and which rows of their vars go to which feature.
+        Objects, and links from rows of their vars to features.
     names
-        What features are called.
+        Kind of names for features.
     lower
-        Whether names are lower-cased, as the reference does it.
+        Whether to lower-case names, as in the reference.
 
     Returns
     -------
     pandas.DataFrame
-        Index: unique names, those of the first species' genes. Per species ``homodb_<species>``: the names that came
-        in, of all its objects, joined by ``;``; ``homodb_<species>_id``: the genes; ``homodb_<species>_genes``: how
-        many; ``homodb_<species>_evidence``: the weakest class of the pairs that link them. ``homodb_evidence``: the
-        weakest of all pairs.
+        Index: unique names, from the first species' genes. Per species ``homodb_<species>``: names in all its objects,
+        joined by ``;``; ``homodb_<species>_id``: the genes; ``homodb_<species>_genes``: their number;
+        ``homodb_<species>_evidence``: the weakest class of their pairs. ``homodb_evidence``: the weakest class of all
+        pairs.
         ``homodb_mt``, ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, in any of the species.
     """
     keys = used["gene"].unique().sort().to_list()
-    labels = way.release.ask("target_genes", {"genes": keys}).rename({"target_gene": "gene"})
-    known = used.join(labels, on="gene", how="left", maintain_order="left").sort("column", "gene")
+    labels = route.release.ask("target_genes", {"genes": keys}).rename({"target_gene": "gene"})
+    genes = used.join(labels, on="gene", how="left", maintain_order="left").sort("column", "gene")
     kind = kind_of_names(sides[0].resolved) if names is Names.KEEP else names.value
     frame = used.select("column").unique().sort("column")
     pairs = _pairs(table, used)
-    for species in way.species:
-        own = known.filter(pl.col("species") == species.number)
+    for species in route.species:
+        own = genes.filter(pl.col("species") == species.number)
         about = own.group_by("column", maintain_order=True).agg(
             pl.col("target_id").str.join(";").alias(f"homodb_{species.name}_id"),
             pl.len().cast(pl.Int32).alias(f"homodb_{species.name}_genes"),
         )
-        given = _given(species.number, sides, links).rename({"names": f"homodb_{species.name}"})
+        given = _names_in_objects(species.number, sides, links).rename({"names": f"homodb_{species.name}"})
         of_it = weakest(pairs.filter(pl.col("species") == species.number), "column").rename(
             {"evidence_class": f"homodb_{species.name}_evidence"}
         )
@@ -91,28 +91,28 @@ def feature_var(
             .join(about, on="column", how="left", maintain_order="left")
             .join(of_it, on="column", how="left", maintain_order="left")
         )
-    marks = known.group_by("column", maintain_order=True).agg(
+    marks = genes.group_by("column", maintain_order=True).agg(
         homodb_mt=pl.col("mitochondrial").any(), homodb_ribo=pl.col("ribosomal").any()
     )
     overall = weakest(pairs, "column").rename({"evidence_class": "homodb_evidence"})
     frame = frame.join(overall, on="column", how="left", maintain_order="left")
     frame = frame.join(marks, on="column", how="left", maintain_order="left")
     var = frame.drop("column").to_pandas()
-    var.index = pd.Index(_names(known, way.species[0].number, kind, lower=lower))
+    var.index = pd.Index(_names(genes, route.species[0].number, kind, lower=lower))
     for column in [name for name in var.columns if name.endswith("evidence")]:
         var[column] = var[column].astype("category")
     return var
 
 
 def _pairs(table: FeatureTable, used: pl.DataFrame) -> pl.DataFrame:
-    """Return ``column, species, evidence_class``: a row per end of each pair of the features that are used."""
+    """Return ``column, species, evidence_class`` per end of each used pair."""
     columns = used.select("feature", "column").unique("feature")
     ends = [table.pairs.select("feature", "evidence_class", number_of(end)) for end in ("gene_a", "gene_b")]
     return pl.concat(ends).join(columns, on="feature", how="inner")
 
 
-def _given(species: int, sides: Sequence[JoinSide], links: Sequence[Links]) -> pl.DataFrame:
-    """Return ``column, names``: the names that came in, each once."""
+def _names_in_objects(species: int, sides: Sequence[JoinSide], links: Sequence[Links]) -> pl.DataFrame:
+    """Return ``column, names``: the different names in the objects."""
     frames = [
         pl.DataFrame({"column": link.column, "place": link.place}).join(
             side.resolved.select("place", "name"), on="place"
@@ -126,17 +126,17 @@ def _given(species: int, sides: Sequence[JoinSide], links: Sequence[Links]) -> p
     )  # fmt: skip
 
 
-def _names(known: pl.DataFrame, species: int, kind: str, *, lower: bool) -> list[str]:
-    """Return a unique name for each feature: of the first species' gene, or of the first of several and how many."""
+def _names(genes: pl.DataFrame, species: int, kind: str, *, lower: bool) -> list[str]:
+    """Return a unique name for each feature, from the first species' genes."""
     label = pl.col("target_id") if kind == "id" else pl.coalesce("target_symbol", "target_id")
-    own = known.filter(pl.col("species") == species).with_columns(label=label)
-    told = own.group_by("column", maintain_order=True).agg(
+    own = genes.filter(pl.col("species") == species).with_columns(label=label)
+    labelled = own.group_by("column", maintain_order=True).agg(
         pl.col("label"), identifier=pl.col("target_id").first(), several=pl.len()
     )
     shown = pl.when(pl.col("several") > _NAMING).then(
         pl.format("{}+{}", pl.col("label").list.head(_NAMING).list.join("+"), pl.col("several") - _NAMING)
     ).otherwise(pl.col("label").list.join("+"))  # fmt: skip
-    frame = told.select("identifier", name=shown.str.to_lowercase() if lower else shown)
+    frame = labelled.select("identifier", name=shown.str.to_lowercase() if lower else shown)
     names, identifiers = frame["name"].to_list(), frame["identifier"].to_list()
     repeated = set(frame["name"].filter(frame["name"].is_duplicated()).to_list())
     if not lower:
@@ -146,7 +146,7 @@ def _names(known: pl.DataFrame, species: int, kind: str, *, lower: bool) -> list
 
 @dataclass(frozen=True)
 class JoinPlan:
-    """Where every row of every var goes.
+    """Plan for the rows of every var.
 
     Parameters
     ----------
@@ -155,57 +155,57 @@ class JoinPlan:
     sides
         The genes of each object.
     options
-        What was chosen.
+        Checked options.
     links
-        For each object, which rows of var go to which feature.
+        Links from rows of var to features, for each object.
     fates
         For each object, a row per row of var: see :func:`homodb.query.join.losses.side_fates`.
     var
         The var of the result.
     steps
-        How many features or genes each step left.
-    told
-        What the direct pairs say of the rows: see :func:`homodb.query.join.route.check_consistency`.
+        Number of features or genes left by each step.
+    verdicts
+        Verdicts of direct pairs: see :func:`homodb.query.join.route.check_consistency`.
     left_out
         Groups that are too large.
     notes
-        What a user should know.
+        Notes for the user.
     title
-        What the mapping is called, where it is none of the five strategies.
+        Name of the mapping, if it is none of the five strategies.
     """
 
-    way: JoinRoute
+    route: JoinRoute
     sides: tuple[JoinSide, ...]
     options: JoinOptions
     links: tuple[Links, ...]
     fates: tuple[pl.DataFrame, ...]
     var: pd.DataFrame
     steps: tuple[tuple[str, int], ...]
-    told: pl.DataFrame
+    verdicts: pl.DataFrame
     left_out: pl.DataFrame
     notes: tuple[str, ...]
     title: str = ""
 
     @property
     def called(self) -> str:
-        """What the mapping is called."""
-        return self.title or str(self.way.strategy)
+        """Name of the mapping."""
+        return self.title or str(self.route.strategy)
 
     @property
     def copies(self) -> bool:
-        """Whether features are copied as the reference does it."""
-        return self.way.strategy is Strategy.ENS_M2M and self.options.features is Features.COPY
+        """True if counts are copied to features, as in the reference."""
+        return self.route.strategy is Strategy.ENS_M2M and self.options.features is Features.COPY
 
     @property
     def several(self) -> int:
-        """How many features add up several rows of some var."""
+        """Number of features that sum several rows of some var."""
         return int(np.logical_or.reduce([links.rows_per_column > 1 for links in self.links]).sum())
 
 
 def make_plan(
     release: ReleaseFile, sides: Sequence[JoinSide], strategy: str | Strategy | None, options: JoinOptions
 ) -> JoinPlan:
-    """Plan a join.
+    """Build the plan of a join.
 
     Parameters
     ----------
@@ -214,96 +214,93 @@ def make_plan(
     sides
         The genes of each object.
     strategy
-        What was asked for.
+        The strategy; None for the default.
     options
-        What was chosen.
+        Checked options.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks it.
     JoinError
-        If no feature is shared by all species; says how many each step left.
+        If all species share no feature; the message has the number left by each step.
     """
     genes = measured_genes(sides)
-    way = find_way(release, genes, strategy, options)
+    route = find_join_route(release, genes, strategy, options)
     steps = [(f"genes of {side.name} ({side.species.common_name})", side.genes.len()) for side in sides]
     if len(sides) > len(genes):
         steps += [
-            (f"genes that all objects of {one.common_name} have", known.len())
-            for one, known in genes.items()
+            (f"genes that all objects of {one.common_name} have", measured.len())
+            for one, measured in genes.items()
             if sum(side.species == one for side in sides) > 1
         ]
-    table = full = build_table(way, genes[way.species[0]], options)
+    table = full = build_table(route, genes[route.species[0]], options)
     kind = "groups of orthologs" if table.rows is None else "rows of the joint table"
-    if len(way.species) > 1:
-        steps.append((f"{kind} by {way.strategy} in the release", table.members["feature"].n_unique()))
-    told = check_consistency(way, table.rows)
-    if options.consistent and table.rows is not None and isinstance(way, HubRoute) and way.direct:
-        against = told.filter(pl.col("verdict") != CONFIRMED)
-        kept = table.rows.join(against, on="feature", how="anti", maintain_order="left")
+    if len(route.species) > 1:
+        steps.append((f"{kind} by {route.strategy} in the release", table.members["feature"].n_unique()))
+    verdicts = check_consistency(route, table.rows)
+    if options.consistent and table.rows is not None and isinstance(route, HubRoute) and route.direct:
+        unconfirmed = verdicts.filter(pl.col("verdict") != CONFIRMED)
+        kept = table.rows.join(unconfirmed, on="feature", how="anti", maintain_order="left")
         steps.append(("that every direct pair confirms", kept.height))
         dropped = table.rows.height - kept.height
         what = "that not every direct pair confirms"
         note = f"{counted(dropped, f'row {what} was', f'rows {what} were')} left out"
-        way = replace(way, notes=(*way.notes, note))
+        route = replace(route, notes=(*route.notes, note))
         renumbered = kept.select(feature="feature").with_row_index("new")
-        told = told.join(renumbered, on="feature", how="left", maintain_order="left").with_columns(
+        verdicts = verdicts.join(renumbered, on="feature", how="left", maintain_order="left").with_columns(
             feature=pl.col("new").cast(pl.Int64)
         ).drop("new")  # fmt: skip
-        table = rows_table(way, kept)
+        table = rows_table(route, kept)
     measured = pl.concat([one.to_frame("gene") for one in genes.values()])
     used = table.members.join(measured, on="gene", how="semi", maintain_order="left")
     numbers = used.with_columns(number_of()).group_by("feature").agg(pl.col("species").n_unique())
     whole = numbers.filter(pl.col("species") == len(genes)).select("feature")
-    if len(way.species) > 1:
+    if len(route.species) > 1:
         steps.append(("with a gene that is measured in every species", whole.height))
     if not whole.height:
-        raise JoinError(_nothing(steps, sides))
+        raise JoinError(_nothing_shared(steps, sides))
     used = used.join(whole, on="feature", how="semi", maintain_order="left").with_columns(number_of())
-    first = used.filter(pl.col("species") == way.species[0].number).group_by("feature").agg(pl.col("gene").min())
+    first = used.filter(pl.col("species") == route.species[0].number).group_by("feature").agg(pl.col("gene").min())
     order = first.sort("gene", "feature").with_row_index("column").select("feature", pl.col("column").cast(pl.Int64))
     used = used.join(order, on="feature", how="left", maintain_order="left").sort("column", "gene")
-    copies = way.strategy is Strategy.ENS_M2M and options.features is Features.COPY and len(way.species) > 1
+    copies = route.strategy is Strategy.ENS_M2M and options.features is Features.COPY and len(route.species) > 1
     links = tuple(_links(side, used, order.height, first_only=copies) for side in sides)
-    fates = tuple(side_fates(way, side, genes, (full, table), used) for side in sides)
-    var = feature_var(way, table, used, sides, links, options.names, lower=copies)
+    fates = tuple(side_fates(route, side, genes, (full, table), used) for side in sides)
+    var = feature_var(route, table, used, sides, links, options.names, lower=copies)
     return JoinPlan(
-        way, tuple(sides), options, links, fates, var, tuple(steps), told, full.left_out,
-        _notes(way, table, options, sides),
+        route, tuple(sides), options, links, fates, var, tuple(steps), verdicts, full.left_out,
+        _notes(route, table, options, sides),
     )  # fmt: skip
 
 
 def _links(side: JoinSide, used: pl.DataFrame, features: int, *, first_only: bool) -> Links:
-    """Return which rows of a var go to which features; of a gene's several rows all, or the first only."""
+    """Link rows of a var to features: all rows of a gene, or the first."""
     rows = side.resolved.select("place", "gene").drop_nulls()
     if first_only:
         rows = rows.unique("gene", keep="first", maintain_order=True)
     linked = rows.join(used.select("gene", "column"), on="gene", how="inner", maintain_order="left_right")
-    return Links(
-        linked["place"].to_numpy().astype(np.int64), linked["column"].to_numpy().astype(np.int64),
-        np.ones(linked.height), linked["gene"].to_numpy().astype(np.int64), (side.resolved.height, features),
-    )  # fmt: skip
+    return _as_links(linked, (side.resolved.height, features))
 
 
-def _notes(way: JoinRoute, table: FeatureTable, options: JoinOptions, sides: Sequence[JoinSide]) -> tuple[str, ...]:
-    notes = [*way.notes, *table.notes, *(note for side in sides for note in side.notes)]
-    twice = [one for one in way.species if sum(side.species == one for side in sides) > 1]
+def _notes(route: JoinRoute, table: FeatureTable, options: JoinOptions, sides: Sequence[JoinSide]) -> tuple[str, ...]:
+    notes = [*route.notes, *table.notes, *(note for side in sides for note in side.notes)]
+    twice = [one for one in route.species if sum(side.species == one for side in sides) > 1]
     notes += [
         f"{' and '.join(side.name for side in sides if side.species == one)} are of {one.common_name}: joined by "
         "gene, and only genes that all of them have are used"
-        for one in (twice if len(way.species) > 1 else ())
+        for one in (twice if len(route.species) > 1 else ())
     ]
-    if options.consistent and not way.direct:
+    if options.consistent and not route.direct:
         notes.append("there is no direct pair beside the ones joined by, so nothing was to be confirmed")
-    if options.measured and way.strategy in (Strategy.ENS_M2M, Strategy.ENS_O2O):
-        notes.append(f"{way.strategy} does not choose among partners: --measured changes nothing")
-    elif options.measured and len(way.species) > 1:
-        notes.append(f"{way.strategy} was chosen anew among the genes that are there")
+    if options.measured and route.strategy in (Strategy.ENS_M2M, Strategy.ENS_O2O):
+        notes.append(f"{route.strategy} does not choose among partners: --measured changes nothing")
+    elif options.measured and len(route.species) > 1:
+        notes.append(f"{route.strategy} was chosen anew among the genes that are there")
     return tuple(notes)
 
 
-def _nothing(steps: Sequence[tuple[str, int]], sides: Sequence[JoinSide]) -> str:
+def _nothing_shared(steps: Sequence[tuple[str, int]], sides: Sequence[JoinSide]) -> str:
     left = "; ".join(f"{what}: {number:,}" for what, number in steps)
     return (
         f"the {len(sides)} objects share no feature. What each step left: {left}. Check the species, the column of "
@@ -314,27 +311,27 @@ def _nothing(steps: Sequence[tuple[str, int]], sides: Sequence[JoinSide]) -> str
 def plan_from_table(
     release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions, title: str, rows: Sequence[pl.DataFrame]
 ) -> JoinPlan:
-    """Plan a join whose features are given.
+    """Build the plan of a join with given features.
 
     Parameters
     ----------
     release
-        An open release; of the features it tells nothing.
+        An open release; not used for the features.
     sides
         The genes of each object.
     options
-        What was chosen; what concerns strategies has no meaning here.
+        Checked options; those about strategies are ignored.
     title
-        What the table is called, in place of a strategy.
+        Name of the table, in place of a strategy.
     rows
-        For each object ``place, column``: which row of its var goes to which feature. Features are numbered from 0, and
-        every one has a row in every object; several rows of one object are added up.
+        ``place, column`` for each object: rows of its var and their features. Features are numbered from 0, and each
+        has a row in every object; several rows of an object are summed.
 
     Returns
     -------
     JoinPlan
-        Evidence classes are null. A feature is called by the first of its rows in the first object. A gene in none has
-        the fate ``no_ortholog``.
+        Evidence classes are null. A feature is named by its first row in the first object. A gene in no feature has the
+        fate ``no_ortholog``.
 
     Raises
     ------
@@ -348,31 +345,35 @@ def plan_from_table(
     for side, one in zip(sides, rows, strict=True):
         if not np.array_equal(one["column"].unique().sort().to_numpy(), np.arange(count)):
             raise JoinError(f"{side.name}: the table {title!r} has features that none of its {one.height:,} rows is of")
-    links = tuple(_links_ready(side, one, count) for side, one in zip(sides, rows, strict=True))
+    links = tuple(_links_of_table(side, one, count) for side, one in zip(sides, rows, strict=True))
     species = tuple(dict.fromkeys(side.species for side in sides))
-    way = JoinRoute(release, species, Strategy.HM_O2O, ())
+    route = JoinRoute(release, species, Strategy.HM_O2O, ())
     table = FeatureTable(pl.DataFrame(), pl.DataFrame())
     steps = [(f"genes of {side.name} ({side.species.common_name})", side.genes.len()) for side in sides]
+    fates = tuple(_fates_of_table(side, one) for side, one in zip(sides, rows, strict=True))
     return JoinPlan(
-        way, tuple(sides), options, links, tuple(_fates(side, one) for side, one in zip(sides, rows, strict=True)),
-        _var(sides, rows), (*steps, (f"features by {title}", count)), check_consistency(way, None), table.left_out,
+        route, tuple(sides), options, links, fates, _var_of_table(sides, rows),
+        (*steps, (f"features by {title}", count)), check_consistency(route, None), table.left_out,
         tuple(note for side in sides for note in side.notes), title,
     )  # fmt: skip
 
 
-def _links_ready(side: JoinSide, rows: pl.DataFrame, count: int) -> Links:
+def _links_of_table(side: JoinSide, rows: pl.DataFrame, features: int) -> Links:
+    """Link rows of a var to given features."""
     ordered = rows.sort("place", "column").join(
         side.resolved.select("place", "gene"), on="place", how="left", maintain_order="left"
     )
-    return Links(
-        ordered["place"].to_numpy().astype(np.int64), ordered["column"].to_numpy().astype(np.int64),
-        np.ones(ordered.height), ordered.select(pl.coalesce("gene", -1 - pl.col("place")))["gene"].to_numpy(),
-        (side.resolved.height, count),
-    )  # fmt: skip
+    return _as_links(ordered.with_columns(pl.coalesce("gene", -1 - pl.col("place"))), (side.resolved.height, features))
 
 
-def _fates(side: JoinSide, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return a row per var row, in order, with the columns of :func:`homodb.query.join.losses.side_fates`."""
+def _as_links(rows: pl.DataFrame, shape: tuple[int, int]) -> Links:
+    """Return ``place, column, gene`` as links of weight 1."""
+    place, column, gene = (rows[name].to_numpy().astype(np.int64) for name in ("place", "column", "gene"))
+    return Links(place, column, np.ones(rows.height), gene, shape)
+
+
+def _fates_of_table(side: JoinSide, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the fates of a side by its features, as :func:`side_fates`."""
     mapped = rows.group_by("place").agg(pl.col("column").min())
     fate = (
         pl.when(~pl.col("is_gene")).then(pl.lit(str(Fate.NOT_A_GENE)))
@@ -387,8 +388,8 @@ def _fates(side: JoinSide, rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _var(sides: Sequence[JoinSide], rows: Sequence[pl.DataFrame]) -> pd.DataFrame:
-    """Return the var of the result: names that came in and stable IDs of each species, and no evidence."""
+def _var_of_table(sides: Sequence[JoinSide], rows: Sequence[pl.DataFrame]) -> pd.DataFrame:
+    """Build a var with names and stable IDs per species, without evidence."""
     named = [
         one.join(side.resolved.select("place", "name", "stable_id"), on="place").sort("column", "place").with_columns(
             species=pl.lit(side.species.name)

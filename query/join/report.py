@@ -1,4 +1,4 @@
-"""The report of a join: what became of the genes and the counts of every object."""
+"""Report the fates of genes and counts of every object of a join."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note
 from homodb.query.translate import MEANING, Fate, FateReport, fate_order
 from homodb.schema.messages import counted
 
-#: Numbers of objects with a column of their own, of conflicts, groups and parts that the text shows.
+#: Numbers of objects with their own column, of conflicts and groups, and of parts that the text shows.
 _COLUMNS = 4
 _SHOWN = 5
 _SHOWN_PARTS = 10
@@ -40,34 +40,34 @@ class JoinReport(FateReport):
     release
         Version of the release.
     strategy
-        The strategy, and the hub.
+        Name of the strategy.
     features
-        What a feature is: ``row``, ``group``, ``copy`` or ``gene``.
+        Kind of features: ``row``, ``group``, ``copy`` or ``gene``.
     hub
-        Production name of the hub; None where there is none.
+        Production name of the hub, if any.
     files
-        A row per object: ``file, species, common_name, given`` (whether the species was), ``cells, genes`` (rows of
-        var), ``carried`` (share of counts; null where they are not known).
+        A row per object: ``file, species, common_name, given`` (whether the species was given), ``cells, genes`` (rows
+        of var), ``carried`` (share of counts; null if unknown).
     feature_count, summed
-        Features of the result; those that add up several rows of some var.
+        Number of features, and of those that sum several rows of some var.
     fates
         A row per object and row of its var: see :func:`homodb.query.join.losses.side_fates`, with ``counts``.
     steps
-        How many each step left.
+        Number of features or genes left by each step.
     verdicts
-        What direct pairs of species say of the rows, counted: see :func:`homodb.query.join.route.count_verdicts`.
+        Counts of verdicts of direct pairs of species: see :func:`homodb.query.join.route.count_verdicts`.
     conflicts
-        The rows that a direct pair contradicts, wholly or by half: symbols and stable IDs.
+        Symbols and stable IDs of rows that a direct pair contradicts, wholly or by half.
     left_out
         Groups that are too large: ``group, genes, names``.
     evidence
-        How many features have which evidence class, by the weakest of their pairs.
+        Number of features per evidence class, by their weakest pair.
     slots
-        The matrices of the result, and the types of their values.
+        Types of values of each matrix of the result.
     dropped
-        What the result does not have.
+        Parts of the objects that the result lacks.
     notes
-        What else a user should know.
+        Notes for the user.
     """
 
     release: str
@@ -89,18 +89,21 @@ class JoinReport(FateReport):
 
     @property
     def cells(self) -> int:
-        """Cells of the result."""
+        """Number of cells of the result."""
         return int(self.files["cells"].sum())
 
     def by_fate(self) -> pl.DataFrame:
-        """Return ``file, fate, genes, counts, share`` (of the object's counts), a row per object and fate."""
+        """Return ``file, fate, genes, counts, share``, per object and fate.
+
+        The share is of the object's counts.
+        """
         total = pl.col("counts").filter(pl.col("fate") != Fate.NOT_A_GENE).sum().over("file")
-        known = pl.col("counts").is_not_null() & (pl.col("fate") != Fate.NOT_A_GENE)
+        is_counted = pl.col("counts").is_not_null() & (pl.col("fate") != Fate.NOT_A_GENE)
         order = {name: place for place, name in enumerate(self.files["file"].to_list())}
         summed = pl.when(pl.col("counts").null_count() == 0).then(pl.col("counts").sum())
         return (
             self.fates.group_by("file", "fate", maintain_order=True).agg(genes=pl.len(), counts=summed)
-            .with_columns(share=pl.when(known & (total > 0)).then(pl.col("counts") / total))
+            .with_columns(share=pl.when(is_counted & (total > 0)).then(pl.col("counts") / total))
             .sort(pl.col("file").replace_strict(order, return_dtype=pl.Int32), fate_order())
         )  # fmt: skip
 
@@ -128,11 +131,11 @@ class JoinReport(FateReport):
         }  # fmt: skip
 
     def frames(self) -> Mapping[str, pl.DataFrame]:
-        """Return conflicting rows, groups that are too large, and all genes."""
+        """Return conflicting rows, too large groups, and all genes."""
         return {"conflicting_rows": self.conflicts, "groups_too_large": self.left_out, **super().frames()}
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield files, fates, evidence, what direct pairs say, groups that are too large, and what was dropped."""
+        """Yield files, fates, evidence, verdicts, large groups, and drops."""
         yield Heading("homodb join", level=1)
         by = f"by {self.strategy} of release" if self.features != "gene" else "by gene, release"
         hub = "" if self.hub is None else f", via {self.hub}"
@@ -175,7 +178,10 @@ class JoinReport(FateReport):
         yield Grid(pl.DataFrame(self.steps, ["what", "left"], orient="row"), in_text=False)
 
     def _fates(self) -> Iterator[ResultBlock]:
-        """Yield genes and shares of counts by fate: objects side by side in the text, below each other on a page."""
+        """Yield genes and shares of counts by fate.
+
+        Objects are columns in the text, and rows on a page.
+        """
         table, names = self.by_fate(), self.files["file"].to_list()
         rows = {(file, fate): (genes, share)
                 for file, fate, genes, share in table.select("file", "fate", "genes", "share").iter_rows()}  # fmt: skip
@@ -233,8 +239,8 @@ class JoinReport(FateReport):
 
 
 def provenance(report: JoinReport) -> dict[str, Any]:
-    """Return what goes into ``uns["homodb"]``: plain values that h5ad and zarr can hold; unknown ones are left out."""
-    told: dict[str, Any] = {
+    """Return plain values for ``uns["homodb"]``, without unknown ones."""
+    totals: dict[str, Any] = {
         "what": "join", "release": report.release, "strategy": report.strategy, "features_are": report.features,
         "cells": report.cells, "features": report.feature_count, "summed_features": report.summed,
         "evidence": {key: int(number) for key, number in report.evidence.items()},
@@ -242,28 +248,31 @@ def provenance(report: JoinReport) -> dict[str, Any]:
         "steps": np.array([f"{what}: {left}" for what, left in report.steps], dtype=str),
     }  # fmt: skip
     if report.hub is not None:
-        told["hub"] = report.hub
+        totals["hub"] = report.hub
     files = report.files
-    told["files"] = np.array(files["file"].to_list(), dtype=str)
-    told["species"] = np.array(files["species"].to_list(), dtype=str)
-    told["genes"] = files["genes"].to_numpy()
+    totals["files"] = np.array(files["file"].to_list(), dtype=str)
+    totals["species"] = np.array(files["species"].to_list(), dtype=str)
+    totals["genes"] = files["genes"].to_numpy()
     if not files["carried"].null_count():
-        told["carried"] = files["carried"].to_numpy()
-    told |= _fates(report)
+        totals["carried"] = files["carried"].to_numpy()
+    totals |= _fate_totals(report)
     for key, texts in (("dropped", report.dropped), ("notes", report.notes)):
         if texts:
-            told[key] = np.array(list(texts), dtype=str)
-    return told
+            totals[key] = np.array(list(texts), dtype=str)
+    return totals
 
 
 def _short(name: str) -> str:
-    """Return the name of an object as its column has room for it: the end of a long one."""
+    """Return the name of an object, shortened to its end if too long."""
     stem = name if len(name) <= _WIDTH else name.removesuffix(".h5ad").removesuffix(".zarr")
     return stem if len(stem) <= _WIDTH else f"…{stem[1 - _WIDTH :]}"
 
 
-def _fates(report: JoinReport) -> dict[str, Any]:
-    """Return ``fates``, ``fate_genes`` (files x fates) and, where counts are known, ``fate_shares`` of them."""
+def _fate_totals(report: JoinReport) -> dict[str, Any]:
+    """Return ``fates``, ``fate_genes`` (files x fates) and ``fate_shares``.
+
+    There are no shares if counts are unknown.
+    """
     rows = report.by_fate()
     fates = [str(fate) for fate in Fate if str(fate) in set(rows["fate"])]
     files = report.files["file"].to_list()
@@ -271,5 +280,5 @@ def _fates(report: JoinReport) -> dict[str, Any]:
     for row in rows.iter_rows(named=True):
         at = files.index(row["file"]), fates.index(row["fate"])
         genes[at], shares[at] = row["genes"], np.nan if row["share"] is None else row["share"]
-    told: dict[str, Any] = {"fates": np.array(fates, dtype=str), "fate_genes": genes}
-    return told if report.files["carried"].null_count() else told | {"fate_shares": shares}
+    totals: dict[str, Any] = {"fates": np.array(fates, dtype=str), "fate_genes": genes}
+    return totals if report.files["carried"].null_count() else totals | {"fate_shares": shares}

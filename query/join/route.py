@@ -1,4 +1,4 @@
-"""The way from species to species: which pairs of species a join goes through, by which strategy, and by which hub."""
+"""Choose the route of a join between species, and its features."""
 
 from __future__ import annotations
 
@@ -25,25 +25,24 @@ from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 @dataclass(frozen=True)
 class JoinRoute:
-    """The pairs of species that a join goes through.
+    """Pairs of species that a join uses.
 
     Parameters
     ----------
     release
         The open release.
     species
-        The species of the objects, each once, in their order.
+        The different species of the objects, in order.
     strategy
-        What was asked for, else the default.
+        Requested strategy, or the default.
     legs
-        The pairs that are used, each with its strategy: all that there are, or those from the hub (:class:`HubWay`);
-        none where there is one species only.
+        Pairs with their strategies: all pairs, or those from the hub (:class:`HubRoute`); none for a single species.
     direct
-        With a hub: the pairs of other species that the release maps directly.
+        Pairs of species other than the hub that the release maps directly.
     genes
-        Where partners are chosen among the genes that are there: those of each species.
+        Measured genes of each species, if partners are chosen among them.
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     release: ReleaseFile
@@ -53,27 +52,27 @@ class JoinRoute:
     direct: tuple[tuple[Pair, Strategy], ...] = ()
     genes: Mapping[Species, pl.Series] | None = None
     notes: tuple[str, ...] = ()
-    _known: dict[tuple[int, int, Strategy], pl.DataFrame] = field(default_factory=dict, repr=False)
+    _mappings: dict[tuple[int, int, Strategy], pl.DataFrame] = field(default_factory=dict, repr=False)
 
     def mapping(self, pair: Pair, strategy: Strategy) -> pl.DataFrame:
-        """Return ``source_gene, target_gene, evidence_class`` of a pair, best first."""
+        """Return the genes and evidence class of a pair's rows, best first."""
         key = (pair.source.number, pair.target.number, strategy)
-        if key not in self._known:
-            self._known[key] = self._mapping(pair, strategy).select("source_gene", "target_gene", "evidence_class")
-        return self._known[key]
+        if key not in self._mappings:
+            self._mappings[key] = self._mapping(pair, strategy).select("source_gene", "target_gene", "evidence_class")
+        return self._mappings[key]
 
     def _mapping(self, pair: Pair, strategy: Strategy) -> pl.DataFrame:
         if self.genes is None or strategy not in GREEDY:
             return pair.mapping(strategy)
-        there = set(pair.strategies())
-        left = [
-            self._there(pair, pair.mapping(one if one in there else strategy)).filter(pl.lit(one in there))
+        strategies = set(pair.strategies())
+        candidates = [
+            self._measured(pair, pair.mapping(one if one in strategies else strategy)).filter(pl.lit(one in strategies))
             for one in (Strategy.ENS_M2M, Strategy.LM_O2O)
         ]
-        return rematch_measured(pair, strategy, *left)
+        return rematch_measured(pair, strategy, *candidates)
 
-    def _there(self, pair: Pair, rows: pl.DataFrame) -> pl.DataFrame:
-        """Keep the rows of genes that are measured; of a species that no object is of, all are."""
+    def _measured(self, pair: Pair, rows: pl.DataFrame) -> pl.DataFrame:
+        """Keep the rows of measured genes, and of species without an object."""
         for species, column in ((pair.source, "source_gene"), (pair.target, "target_gene")):
             if self.genes is not None and species in self.genes:
                 rows = rows.join(self.genes[species].to_frame(column), on=column, how="semi", maintain_order="left")
@@ -82,21 +81,21 @@ class JoinRoute:
 
 @dataclass(frozen=True, kw_only=True)
 class HubRoute(JoinRoute):
-    """A way whose legs all begin at one species.
+    """A route whose legs all begin at the same species.
 
     Parameters
     ----------
     hub
-        The species that the others are joined to.
+        Species that the others are joined to.
     """
 
     hub: Species
 
 
-def possible_ways(
+def possible_routes(
     release: ReleaseFile, genes: Mapping[Species, pl.Series], strategy: str | Strategy | None, options: JoinOptions
 ) -> JoinRoute | list[HubRoute]:
-    """Find the pairs of species to go through: the way without a hub, or one for each species that may be it.
+    """Find the route without a hub, or one for each possible hub.
 
     Parameters
     ----------
@@ -105,49 +104,51 @@ def possible_ways(
     genes
         The measured genes of each species, in the order of the objects.
     strategy
-        What was asked for; None for HM_O2O, and LM_O2O where Ensembl has nothing for a pair.
+        The strategy; None for HM_O2O, or LM_O2O if Ensembl has no homologies for a pair.
     options
-        What was chosen.
+        Checked options.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError
-        If the hub is not in the release, or there is no such strategy.
+        If the release lacks the hub, or the strategy does not exist.
     MissingMappingError
-        If the pairs of the release do not lead from every species to every other one.
+        If the pairs of the release do not connect the species.
     """
     species = tuple(genes)
     wanted = None if strategy is None else find_strategy(strategy)
-    chosen = wanted or Strategy.HM_O2O
+    resolved = wanted or Strategy.HM_O2O
     hub = None if options.via is None else release.find_species(options.via)
     if len(species) == 1:
         note = f"all objects are of {species[0].common_name}: joined by gene"
-        return JoinRoute(release, species, chosen, (), notes=(note,))
+        return JoinRoute(release, species, resolved, (), notes=(note,))
     measured = genes if options.measured else None
-    grouped = chosen is Strategy.ENS_M2M and options.features is Features.GROUP
+    grouped = resolved is Strategy.ENS_M2M and options.features is Features.GROUP
     if grouped and hub is None:
-        return JoinRoute(release, species, chosen, _all_pairs(release, species, chosen), genes=measured)
+        return JoinRoute(release, species, resolved, _all_pairs(release, species, resolved), genes=measured)
     hubs = [hub] if hub else _hubs(release, species, wanted)
-    ways = [_through(release, species, one, wanted, measured) for one in hubs]
-    return [replace(way, direct=()) for way in ways] if grouped else ways
+    routes = [_hub_route(release, species, one, wanted, measured) for one in hubs]
+    return [replace(route, direct=()) for route in routes] if grouped else routes
 
 
 def _hubs(release: ReleaseFile, species: Sequence[Species], wanted: Strategy | None) -> list[Species]:
-    """Return the species that are mapped to all others."""
+    """Return the species that are mapped to all others, one of two."""
     hubs = [
-        one for one in species if all(_has(find_pair(release, one, other), wanted) for other in species if other != one)
+        one
+        for one in species
+        if all(_is_mapped(find_pair(release, one, other), wanted) for other in species if other != one)
     ]
     if not hubs:
-        _no_way(release, species, wanted, "none of the species is mapped to all others")
+        _raise_no_route(release, species, wanted, "none of the species is mapped to all others")
     return hubs[:1] if len(species) == 2 else hubs
 
 
-def _has(pair: Pair, wanted: Strategy | None) -> bool:
-    there = pair.strategies()
-    return wanted in there if wanted else bool(there)
+def _is_mapped(pair: Pair, wanted: Strategy | None) -> bool:
+    strategies = pair.strategies()
+    return wanted in strategies if wanted else bool(strategies)
 
 
-def _through(
+def _hub_route(
     release: ReleaseFile, species: Sequence[Species], hub: Species, wanted: Strategy | None,
     genes: Mapping[Species, pl.Series] | None,
 ) -> HubRoute:  # fmt: skip
@@ -173,7 +174,7 @@ def _through(
 def _all_pairs(
     release: ReleaseFile, species: Sequence[Species], wanted: Strategy
 ) -> tuple[tuple[Pair, Strategy], ...]:  # fmt: skip
-    """Return all pairs of the species that have the strategy; they must hang together."""
+    """Return all pairs with the strategy, which must connect the species."""
     legs = tuple(
         (pair, wanted)
         for pair in (find_pair(release, *two) for two in itertools.combinations(species, 2))
@@ -185,22 +186,24 @@ def _all_pairs(
             if reached & {pair.source, pair.target}:
                 reached |= {pair.source, pair.target}
     if reached != set(species):
-        _no_way(release, species, wanted, "the species do not hang together")
+        _raise_no_route(release, species, wanted, "the species do not hang together")
     return legs
 
 
-def _no_way(release: ReleaseFile, species: Sequence[Species], wanted: Strategy | None, why: str) -> None:
-    """Raise what says which pairs there are, and which species could be gone through."""
-    pairs = {two: _has(find_pair(release, *two), wanted) for two in itertools.combinations(species, 2)}
-    there = (
+def _raise_no_route(release: ReleaseFile, species: Sequence[Species], wanted: Strategy | None, why: str) -> None:
+    """Raise an error that lists mapped pairs and possible hubs."""
+    pairs = {two: _is_mapped(find_pair(release, *two), wanted) for two in itertools.combinations(species, 2)}
+    mapped = (
         ", ".join(f"{a.common_name} - {b.common_name}" for (a, b), has in pairs.items() if has) or "none of these pairs"
     )
     by = "" if wanted is None else f" by {wanted}"
-    known = [release.find_species(name) for name in release.sql("SELECT name FROM species ORDER BY species")["name"]]
+    all_species = [
+        release.find_species(name) for name in release.sql("SELECT name FROM species ORDER BY species")["name"]
+    ]
     hubs = [
         one.common_name
-        for one in known
-        if one not in species and all(_has(find_pair(release, one, other), wanted) for other in species)
+        for one in all_species
+        if one not in species and all(_is_mapped(find_pair(release, one, other), wanted) for other in species)
     ]
     way_out = (
         f"go through {' or '.join(hubs)} (--via)"
@@ -209,11 +212,11 @@ def _no_way(release: ReleaseFile, species: Sequence[Species], wanted: Strategy |
     )
     raise MissingMappingError(
         f"there is no way between {', '.join(one.common_name for one in species)} in release {release.version}{by}: "
-        f"{why}; it maps {there}. {way_out[0].upper()}{way_out[1:]}"
+        f"{why}; it maps {mapped}. {way_out[0].upper()}{way_out[1:]}"
     )
 
 
-#: What a direct pair may say of two genes that the chain puts into one row.
+#: Verdicts of a direct pair on two genes that the chain puts into the same row.
 CONFIRMED, CONTRADICTED, HALF, SILENT = "confirmed", "contradicted", "half", "silent"
 
 _ENSEMBL = (str(EvidenceClass.BOTH), str(EvidenceClass.ENSEMBL))
@@ -223,45 +226,44 @@ _SCHEMA = {
 }  # fmt: skip
 
 
-def check_consistency(way: JoinRoute, rows: pl.DataFrame | None) -> pl.DataFrame:
-    """Compare each row of the chained table with every direct pair.
+def check_consistency(route: JoinRoute, rows: pl.DataFrame | None) -> pl.DataFrame:
+    """Compare rows of the chained table with every direct pair.
 
     Parameters
     ----------
     way
-        The way, with its direct pairs.
+        The route, with its direct pairs.
     rows
-        ``feature``, a column of genes per species, ``evidence_<species>`` for each leg; None where features are
-        groups.
+        ``feature``, a column of genes per species, ``evidence_<species>`` for each leg; None if features are groups.
 
     Returns
     -------
     polars.DataFrame
         A row per feature and direct pair: ``feature``; ``first, second``, the two species; ``first_gene,
-        second_gene``, as the chain has them; ``direct_second``, the direct partner of the first gene, ``direct_first``,
-        that of the second one (the named one where it is among several); ``ensembl``: whether Ensembl stands behind
-        both legs; ``verdict``: ``confirmed``; ``contradicted``, both have other partners; ``half``, one of them has
-        another one, the other has none; ``silent``, neither has any.
+        second_gene``, in the chain; ``direct_second``, the direct partner of the first gene, ``direct_first``, that of
+        the second gene (preferably the gene in the chain); ``ensembl``: whether Ensembl supports both legs;
+        ``verdict``: ``confirmed``; ``contradicted``, both have other partners; ``half``, one has another partner, the
+        other has none; ``silent``, neither has a partner.
     """
     frames = [pl.DataFrame(schema=_SCHEMA)]
     if rows is None:
         return frames[0]
-    for pair, strategy in way.direct:
+    for pair, strategy in route.direct:
         first, second = pair.source.name, pair.target.name
-        known = way.mapping(pair, strategy).select("source_gene", "target_gene")
-        asked = rows.select(
+        mapping = route.mapping(pair, strategy).select("source_gene", "target_gene")
+        chained = rows.select(
             "feature", first=pl.lit(first), second=pl.lit(second), first_gene=first, second_gene=second,
             ensembl=pl.col(f"evidence_{first}").is_in(_ENSEMBL) & pl.col(f"evidence_{second}").is_in(_ENSEMBL),
         )  # fmt: skip
-        same = known.select(first_gene="source_gene", second_gene="target_gene", same=pl.lit(value=True)).unique()
-        of_first = known.unique("source_gene", keep="first").select(
+        same = mapping.select(first_gene="source_gene", second_gene="target_gene", same=pl.lit(value=True)).unique()
+        of_first = mapping.unique("source_gene", keep="first").select(
             first_gene="source_gene", direct_second="target_gene"
         )
-        of_second = known.unique("target_gene", keep="first").select(
+        of_second = mapping.unique("target_gene", keep="first").select(
             second_gene="target_gene", direct_first="source_gene"
         )
-        told = (
-            asked.join(same, on=["first_gene", "second_gene"], how="left", maintain_order="left")
+        matched = (
+            chained.join(same, on=["first_gene", "second_gene"], how="left", maintain_order="left")
             .join(of_first, on="first_gene", how="left", maintain_order="left")
             .join(of_second, on="second_gene", how="left", maintain_order="left")
         )
@@ -272,7 +274,7 @@ def check_consistency(way: JoinRoute, rows: pl.DataFrame | None) -> pl.DataFrame
             .when(one | other).then(pl.lit(HALF)).otherwise(pl.lit(CONTRADICTED))
         )  # fmt: skip
         frames.append(
-            told.with_columns(
+            matched.with_columns(
                 direct_second=pl.when(confirmed).then("second_gene").otherwise("direct_second"),
                 direct_first=pl.when(confirmed).then("first_gene").otherwise("direct_first"),
                 verdict=verdict,
@@ -281,14 +283,14 @@ def check_consistency(way: JoinRoute, rows: pl.DataFrame | None) -> pl.DataFrame
     return pl.concat(frames)
 
 
-def count_verdicts(told: pl.DataFrame) -> pl.DataFrame:
-    """Count the verdicts.
+def count_verdicts(checked: pl.DataFrame) -> pl.DataFrame:
+    """Count the verdicts of each direct pair.
 
     Returns
     -------
     polars.DataFrame
         A row per direct pair and ``behind`` (``Ensembl behind both legs``, ``the language model alone behind one``):
-        ``first, second, behind``, the four counts, and ``share_contradicted`` of the rows of which both genes have a
+        ``first, second, behind``, the four counts, and ``share_contradicted`` of the rows whose genes both have a
         direct partner (confirmed or contradicted).
     """
     behind = (
@@ -297,7 +299,7 @@ def count_verdicts(told: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("the language model alone behind one"))
     )
     verdicts = (CONFIRMED, CONTRADICTED, HALF, SILENT)
-    counted = told.group_by("first", "second", behind=behind, maintain_order=True).agg(
+    counted = checked.group_by("first", "second", behind=behind, maintain_order=True).agg(
         (pl.col("verdict") == one).sum().cast(pl.Int64).alias(one) for one in verdicts
     )
     both = pl.col(CONFIRMED) + pl.col(CONTRADICTED)
@@ -310,23 +312,23 @@ _PAIRS: dict[Any, Any] = {"gene_a": pl.Int64, "gene_b": pl.Int64, "evidence_clas
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """The features that a release has for some species.
+    """Features of a release for some species.
 
     Parameters
     ----------
     members
-        ``feature, gene``: the genes of every feature, of all species gone through.
+        ``feature, gene``: genes of every feature, of all species of the route.
     pairs
-        ``feature, gene_a, gene_b, evidence_class``: the pairs of genes that make it.
+        ``feature, gene_a, gene_b, evidence_class``: pairs of genes of every feature.
     rows
-        Where a feature is a row of the joint table: ``feature``, and a column of genes per species, called by its
-        production name; None where features are groups.
+        ``feature`` and a column of genes per species, named by its production name, if features are rows of the joint
+        table; None if they are groups.
     refused
         ``gene, why``: genes of groups that are too large.
     left_out
-        The groups that are too large: ``group, genes`` (how many), ``gene`` (their keys).
+        Groups that are too large: ``group, genes`` (their number), ``gene`` (their keys).
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     members: pl.DataFrame
@@ -339,47 +341,47 @@ class FeatureTable:
     notes: tuple[str, ...] = ()
 
 
-def build_table(way: JoinRoute, genes: pl.Series, options: JoinOptions) -> FeatureTable:
-    """Build the features of a way.
+def build_table(route: JoinRoute, genes: pl.Series, options: JoinOptions) -> FeatureTable:
+    """Build the features of a route.
 
     Parameters
     ----------
     way
-        The pairs of species to go through.
+        Pairs of species to use.
     genes
-        The measured genes; where all objects are of one species, they are the features.
+        Measured genes; the features if all objects are of the same species.
     options
-        What was chosen.
+        Checked options.
 
     Raises
     ------
     JoinError
-        If groups are too large, and that is to be refused.
+        If groups are too large and options refuse them.
     """
-    if len(way.species) == 1:
+    if len(route.species) == 1:
         members = pl.DataFrame(
             {"feature": np.arange(genes.len()), "gene": genes}, schema_overrides={"feature": pl.Int64}
         )
         return FeatureTable(members, pl.DataFrame(schema={"feature": pl.Int64, **_PAIRS}))
-    grouped = way.strategy is Strategy.ENS_M2M and options.features is Features.GROUP
-    if isinstance(way, HubRoute) and not grouped:
-        return rows_table(way, chained_rows(way))
-    return _groups(way, options)
+    grouped = route.strategy is Strategy.ENS_M2M and options.features is Features.GROUP
+    if isinstance(route, HubRoute) and not grouped:
+        return rows_table(route, chained_rows(route))
+    return _groups(route, options)
 
 
-def rows_table(way: HubRoute, rows: pl.DataFrame) -> FeatureTable:
-    """Return the table whose features are rows.
+def rows_table(route: HubRoute, rows: pl.DataFrame) -> FeatureTable:
+    """Return the features of rows of the joint table.
 
     Parameters
     ----------
     way
-        The legs from the hub.
+        Route with the legs from the hub.
     rows
         A column of genes per species, ``evidence_<species>`` for each leg.
     """
     rows = rows.drop("feature", strict=False).with_row_index("feature").with_columns(pl.col("feature").cast(pl.Int64))
-    hub = way.hub.name
-    others = [pair.target.name for pair, _ in way.legs]
+    hub = route.hub.name
+    others = [pair.target.name for pair, _ in route.legs]
     members = pl.concat([rows.select("feature", gene=name) for name in (hub, *others)])
     pairs = pl.concat(
         [rows.select("feature", gene_a=hub, gene_b=name, evidence_class=f"evidence_{name}") for name in others]
@@ -392,27 +394,32 @@ def rows_table(way: HubRoute, rows: pl.DataFrame) -> FeatureTable:
     return FeatureTable(members, pairs, rows, notes=notes)
 
 
-def chained_rows(way: HubRoute) -> pl.DataFrame:
-    """Return the rows of the joint table in order: a column per species, ``evidence_<species>`` for each leg."""
-    hub = way.hub.name
+def chained_rows(route: HubRoute) -> pl.DataFrame:
+    """Return the rows of the joint table in order.
+
+    They have a column per species, and ``evidence_<species>`` for each leg.
+    """
+    hub = route.hub.name
     legs = [
-        way.mapping(pair, strategy).select(
+        route.mapping(pair, strategy).select(
             pl.col("source_gene").alias(hub), pl.col("target_gene").alias(pair.target.name),
             pl.col("evidence_class").alias(f"evidence_{pair.target.name}"),
         )
-        for pair, strategy in way.legs
+        for pair, strategy in route.legs
     ]  # fmt: skip
     rows = reduce(lambda joined, leg: joined.join(leg, on=hub, how="inner"), legs)
-    order = [species.name for species in way.species]
+    order = [species.name for species in route.species]
     columns = [*order, *([hub] if hub not in order else [])]
     return rows.unique(columns, keep="first").sort(columns)
 
 
-def _groups(way: JoinRoute, options: JoinOptions) -> FeatureTable:
+def _groups(route: JoinRoute, options: JoinOptions) -> FeatureTable:
     """Return the connected components of all pairs."""
     legs = [
-        way.mapping(pair, strategy).select(gene_a="source_gene", gene_b="target_gene", evidence_class="evidence_class")
-        for pair, strategy in way.legs
+        route.mapping(pair, strategy).select(
+            gene_a="source_gene", gene_b="target_gene", evidence_class="evidence_class"
+        )
+        for pair, strategy in route.legs
     ]
     pairs = pl.concat(legs).cast(_PAIRS)
     genes = pl.concat([pairs["gene_a"], pairs["gene_b"].rename("gene_a")]).unique().sort().to_numpy()
@@ -447,7 +454,7 @@ def _groups(way: JoinRoute, options: JoinOptions) -> FeatureTable:
 
 
 def weakest(pairs: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """Return the weakest evidence class of each group of pairs, as ``evidence_class``."""
+    """Return the weakest ``evidence_class`` of each group of pairs."""
     order = {str(one): place for place, one in enumerate(EvidenceClass)}
     rank = pl.col("evidence_class").replace_strict(order, default=None, return_dtype=pl.Int32)
     names = list(order)
@@ -461,39 +468,45 @@ def weakest(pairs: pl.DataFrame, *by: str) -> pl.DataFrame:
 
 
 def number_of(column: str = "gene") -> pl.Expr:
-    """Return the number of a gene's species."""
+    """Return an expression for the number of a gene's species."""
     return (pl.col(column) // KEYS_PER_SPECIES).cast(pl.Int64).alias("species")
 
 
-def find_way(
+def find_join_route(
     release: ReleaseFile, genes: Mapping[Species, pl.Series], strategy: str | Strategy | None, options: JoinOptions
 ) -> JoinRoute:
-    """Find the pairs of species to go through; parameters and errors as of :func:`~.way.possible_ways`.
+    """Find the best of the possible routes.
+
+    Parameters and errors are those of :func:`possible_routes`.
 
     Returns
     -------
-    Way
-        Of several hubs the one whose table has the smallest share of rows that the direct pairs contradict, wholly or
-        by half; then the one with most rows, then the first. All of them hold the rows that every pair confirms; a
-        longer table has more rows that are not.
+    JoinRoute
+        Of several hubs the one whose table has the smallest share of rows that direct pairs contradict, wholly or by
+        half; then the one with most rows, then the first. Every table has the rows that all pairs confirm; a longer
+        table has more rows that are not confirmed.
     """
-    ways = possible_ways(release, genes, strategy, options)
-    if isinstance(ways, JoinRoute):
-        return ways
-    if len(ways) == 1:
-        return ways[0]
-    told = [_judged(way) for way in ways]
-    best = min(range(len(ways)), key=lambda place: (told[place][0] / max(told[place][1], 1), -told[place][1]))
-    others = ", ".join(
-        f"{way.hub.common_name} {against:,} of {rows:,}" for way, (against, rows) in zip(ways, told, strict=True)
+    routes = possible_routes(release, genes, strategy, options)
+    if isinstance(routes, JoinRoute):
+        return routes
+    if len(routes) == 1:
+        return routes[0]
+    contradictions = [_count_contradictions(route) for route in routes]
+    best = min(
+        range(len(routes)),
+        key=lambda place: (contradictions[place][0] / max(contradictions[place][1], 1), -contradictions[place][1]),
     )
-    way = ways[best]
-    note = f"joined via {way.hub.common_name}, by which direct pairs of species contradict the fewest rows ({others})"
-    return replace(way, notes=(*way.notes, note))
+    others = ", ".join(
+        f"{route.hub.common_name} {contradicted:,} of {rows:,}"
+        for route, (contradicted, rows) in zip(routes, contradictions, strict=True)
+    )
+    route = routes[best]
+    note = f"joined via {route.hub.common_name}, by which direct pairs of species contradict the fewest rows ({others})"
+    return replace(route, notes=(*route.notes, note))
 
 
-def _judged(way: HubRoute) -> tuple[int, int]:
-    """Return how many rows direct pairs contradict, and how many there are."""
-    rows = chained_rows(way).with_row_index("feature")
-    against = check_consistency(way, rows).filter(pl.col("verdict").is_in([CONTRADICTED, HALF]))
-    return against["feature"].n_unique(), rows.height
+def _count_contradictions(route: HubRoute) -> tuple[int, int]:
+    """Return the numbers of contradicted rows and of all rows."""
+    rows = chained_rows(route).with_row_index("feature")
+    contradicted = check_consistency(route, rows).filter(pl.col("verdict").is_in([CONTRADICTED, HALF]))
+    return contradicted["feature"].n_unique(), rows.height

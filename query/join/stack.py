@@ -1,4 +1,4 @@
-"""One matrix of all objects, one below the other, features for genes: carried run by run."""
+"""Concatenate matrices and obs of all objects over shared features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from homodb.query.cells import Rows, Sink, Slot, Values, judge
+from homodb.query.cells import Rows, Sink, Slot, Values, judge, undo_logarithm
 from homodb.query.translate import Aggregation, Links, SlotPolicy, TooWideError
 from homodb.schema.errors import CountsError, JoinError
 from homodb.schema.messages import counted, did_you_mean
@@ -29,28 +29,28 @@ _WHAT = {
 
 @dataclass
 class StackPart:
-    """One object's share of a matrix.
+    """Part of a matrix that comes from one object.
 
     Parameters
     ----------
     name
-        What the object is called.
+        Name of the object.
     rows
-        Its matrix.
+        Matrix of the object.
     links
-        Which rows of its var go to which feature.
+        Links from rows of its var to features.
     is_gene
-        Which rows of its var are genes, shape (genes,).
+        Mask of the rows of its var that are genes, shape (genes,).
     kept
-        Which of its cells stay; None for all.
+        Mask of the cells to keep; None for all.
     logged
-        Whether it says that the values are logarithms, and to which base.
+        Whether the object records logarithms, and their base.
     holds
-        What a sample of its values is.
+        Kind of values, from a sample.
     sums
-        Sum over the cells of each row of var.
+        Sums over cells, per row of var.
     totals
-        Sum over the genes of each cell.
+        Sums over genes, per cell.
     """
 
     name: str
@@ -64,14 +64,14 @@ class StackPart:
     totals: npt.NDArray[np.float64] | None = None
 
 
-def judged(part: StackPart) -> StackPart:
-    """Return the part with what a sample of it holds."""
-    said, base = part.logged
-    return replace(part, holds=judge(part.rows.sample(), logged=said, base=base))
+def with_kind_of_values(part: StackPart) -> StackPart:
+    """Return the part with the kind of its values."""
+    is_log, base = part.logged
+    return replace(part, holds=judge(part.rows.sample(), logged=is_log, base=base))
 
 
 def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
-    """Return what stands against putting these matrices together; None if nothing does."""
+    """Return why these matrices cannot be concatenated, or None."""
     for part in parts:
         kind = part.holds.kind
         if kind == "nan":
@@ -107,61 +107,63 @@ def stack(
     block: int | None,
     step: Callable[[int], None],
 ) -> tuple[Any, np.dtype[Any]]:
-    """Carry a matrix of all objects into a sink.
+    """Concatenate a matrix of all objects into a sink.
 
     Parameters
     ----------
     slot
-        Which matrix.
+        Slot of the matrix.
     parts
-        Each object's share; where `count`, their sums and totals are set.
+        Part of each object.
     sink
-        Where it goes.
+        Destination of the result.
     sparse
         Whether the result is sparse.
     count
-        Whether to add up what goes by.
+        Whether to set the sums and totals of the parts.
     block
-        Cells of a run; by default so many that they hold about four million values.
+        Number of cells per block; by default as many as hold about four million values.
     step
-        Called after each run with the number of cells read.
+        Callback that receives the number of cells read after each block.
 
     Returns
     -------
     object, dtype
-        What the sink made, and the type of its values.
+        Matrix returned by the sink, and type of its values.
 
     Raises
     ------
     CountsError
-        If values turn up that must not be there: NaN, or negative ones that would be added up.
+        If the matrix holds NaN, or negative values that would be summed.
     """
-    ways = [Aggregation(part.links, SlotPolicy.SUM, slot.label) for part in parts]
-    dtype: np.dtype[Any] = np.result_type(*(how.dtype(part.rows.dtype) for how, part in zip(ways, parts, strict=True)))
+    aggregations = [Aggregation(part.links, SlotPolicy.SUM, slot.label) for part in parts]
+    dtype: np.dtype[Any] = np.result_type(
+        *(how.dtype(part.rows.dtype) for how, part in zip(aggregations, parts, strict=True))
+    )
     while True:
         try:
-            return _carry(parts, ways, sink, dtype, sparse=sparse, count=count, block=block, step=step), dtype
+            return _carry(parts, aggregations, sink, dtype, sparse=sparse, count=count, block=block, step=step), dtype
         except TooWideError:
             dtype = np.dtype(np.int64)
 
 
 def _carry(
-    parts: Sequence[StackPart], ways: Sequence[Aggregation], sink: Sink, dtype: np.dtype[Any], *, sparse: bool,
+    parts: Sequence[StackPart], aggregations: Sequence[Aggregation], sink: Sink, dtype: np.dtype[Any], *, sparse: bool,
     count: bool, block: int | None, step: Callable[[int], None],
 ) -> Any:  # fmt: skip
     sink.begin(dtype)
     done = 0
-    for part, how in zip(parts, ways, strict=True):
+    for part, how in zip(parts, aggregations, strict=True):
         sums = np.zeros(part.rows.shape[1])
         totals: list[npt.NDArray[np.float64]] = []
         for start, stop in part.rows.cuts(block):
             piece = part.rows.take(start, stop)
             if part.kept is not None:
                 piece = piece[np.flatnonzero(part.kept[start:stop])]
-            made = _checked(part, how, piece, dtype)
-            sink.add(sp.csr_matrix(made) if sparse and not sp.issparse(made) else made)
+            summed = _sum_genes(part, how, piece, dtype)
+            sink.add(sp.csr_matrix(summed) if sparse and not sp.issparse(summed) else summed)
             if count:
-                linear = _undone(piece, part.holds.base)
+                linear = undo_logarithm(piece, part.holds.base)
                 sums += np.asarray(linear.T @ np.ones(piece.shape[0])).ravel()
                 totals.append(np.asarray(linear @ part.is_gene.astype(np.float64)).ravel())
             step(done + stop)
@@ -171,8 +173,8 @@ def _carry(
     return sink.end()
 
 
-def _checked(part: StackPart, how: Aggregation, piece: Any, dtype: np.dtype[Any]) -> Any:
-    """Add up the genes of a run; an error says which object it is in."""
+def _sum_genes(part: StackPart, how: Aggregation, piece: Any, dtype: np.dtype[Any]) -> Any:
+    """Sum the genes of a block; errors name the object."""
     values = np.asarray(piece.data if hasattr(piece, "indptr") else piece)
     if values.size and part.links.several and values.min() < 0:
         raise CountsError(
@@ -185,34 +187,22 @@ def _checked(part: StackPart, how: Aggregation, piece: Any, dtype: np.dtype[Any]
         raise CountsError(f"{part.name}: {str(error).replace('translating', 'joining')}") from error
 
 
-def _undone(piece: Any, base: float | None) -> Any:
-    """Return what values are logarithms of."""
-    if base is None:
-        return piece
-    scale = float(np.log(base))
-    if not hasattr(piece, "indptr"):
-        return np.expm1(piece * scale)
-    changed = piece.astype(np.float64)
-    changed.data = np.expm1(changed.data * scale)
-    return changed
-
-
 #: Columns that a join adds.
 SPECIES, FILE, TOTAL, CELL = "species", "source_file", "homodb_total", "homodb_cell"
 
 
 @dataclass(frozen=True)
 class JoinedCells:
-    """The cells of a joint object.
+    """Cells of a joint object.
 
     Parameters
     ----------
     obs
         A row per cell, without totals.
     kept
-        For each object, which of its rows stay; None for all.
+        Mask of the cells to keep, for each object; None for all.
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     obs: pd.DataFrame
@@ -220,19 +210,19 @@ class JoinedCells:
     notes: tuple[str, ...]
 
 
-def put_together(
+def concatenate_obs(
     tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], shared_types: str | None
 ) -> JoinedCells:
-    """Put the obs of all objects one below the other.
+    """Concatenate the obs of all objects.
 
     Parameters
     ----------
     tables
         The obs of each object.
     names, species
-        What each object is called, and its species.
+        Name and species of each object.
     shared_types
-        Column whose values all species must have for a cell to stay; None keeps all cells.
+        Column of which only cells with values of all species are kept; None keeps all cells.
 
     Raises
     ------
@@ -243,53 +233,58 @@ def put_together(
     notes: list[str] = []
     if shared_types is not None:
         kept, notes = _shared(tables, names, species, shared_types)
-    chosen = [table if mask is None else table[mask] for table, mask in zip(tables, kept, strict=True)]
-    empty = [name for name, table in zip(names, chosen, strict=True) if not len(table)]
+    selected = [table if mask is None else table[mask] for table, mask in zip(tables, kept, strict=True)]
+    empty = [name for name, table in zip(names, selected, strict=True) if not len(table)]
     if empty:
         raise JoinError(f"{empty[0]}: has no cells; leave it out")
-    columns = list(dict.fromkeys(str(column) for table in chosen for column in table.columns))
-    obs = pd.DataFrame(index=_index(chosen, notes))
-    renamed = _apart(columns)
+    columns = list(dict.fromkeys(str(column) for table in selected for column in table.columns))
+    obs = pd.DataFrame(index=_index(selected, notes))
+    renamed = _renamed_columns(columns)
     for column in columns:
-        obs[renamed.get(column, column)] = _column([table.get(column) for table in chosen], chosen)
+        obs[renamed.get(column, column)] = _column([table.get(column) for table in selected], selected)
     if renamed:
         notes.append(
             "columns of obs that were there: " + ", ".join(f"{old!r} is now {new!r}" for old, new in renamed.items())
         )
-    some = [column for column in columns if any(column not in table for table in chosen)]
+    some = [column for column in columns if any(column not in table for table in selected)]
     if some:
         notes.append(f"columns of obs that not all objects have, missing elsewhere: {', '.join(map(repr, some))}")
-    sizes = [len(table) for table in chosen]
+    sizes = [len(table) for table in selected]
     common = list(dict.fromkeys(one.common_name for one in species))
     obs[SPECIES] = pd.Categorical(np.repeat([one.common_name for one in species], sizes), categories=common)
     obs[FILE] = pd.Categorical(np.repeat(np.array(names, dtype=object), sizes), categories=list(names))
     if any("made unique" in note for note in notes):
-        obs[CELL] = [one for table in chosen for one in name_texts(table.index)]
+        obs[CELL] = [one for table in selected for one in name_texts(table.index)]
     return JoinedCells(obs, tuple(kept), tuple(notes))
 
 
 def _shared(
     tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], column: str
 ) -> tuple[list[npt.NDArray[np.bool_] | None], list[str]]:
-    """Return which cells have a value of the column that all species have."""
+    """Return masks of cells with a value that all species have, and a note."""
     values = []
     for table, name in zip(tables, names, strict=True):
         if column not in table:
-            there = ", ".join(map(repr, table.columns)) or "none"
+            columns = ", ".join(map(repr, table.columns)) or "none"
             close = did_you_mean(column, map(str, table))
-            raise JoinError(f"{name}: obs has no column {column!r} (--shared-types); its columns are: {there}{close}")
+            raise JoinError(f"{name}: obs has no column {column!r} (--shared-types); its columns are: {columns}{close}")
         values.append(texts(table[column]))
     types: dict[Species, set[str]] = {}
-    for one, told in zip(species, values, strict=True):
-        types.setdefault(one, set()).update(value for value in told if value is not None)
+    for one, column_values in zip(species, values, strict=True):
+        types.setdefault(one, set()).update(value for value in column_values if value is not None)
     shared = set.intersection(*types.values())
     if not shared:
-        seen = "; ".join(f"{one.common_name}: {', '.join(sorted(there)[:8]) or 'none'}" for one, there in types.items())
-        raise JoinError(f"no value of {column!r} is in all species ({seen}); make the labels alike")
+        listing = "; ".join(
+            f"{one.common_name}: {', '.join(sorted(values)[:8]) or 'none'}" for one, values in types.items()
+        )
+        raise JoinError(f"no value of {column!r} is in all species ({listing}); make the labels alike")
     masks: list[npt.NDArray[np.bool_] | None] = [
-        np.array([value in shared for value in told], dtype=bool) for told in values
+        np.array([value in shared for value in column_values], dtype=bool) for column_values in values
     ]
-    before, after = sum(len(told) for told in values), sum(int(mask.sum()) for mask in masks if mask is not None)
+    before, after = (
+        sum(len(column_values) for column_values in values),
+        sum(int(mask.sum()) for mask in masks if mask is not None),
+    )
     alone = sorted(set.union(*types.values()) - shared)
     left = f" (left out: {', '.join(alone[:8])}{', ...' if len(alone) > 8 else ''})" if alone else ""
     which = counted(len(shared), f"value of {column!r} is", f"values of {column!r} are")
@@ -297,30 +292,30 @@ def _shared(
 
 
 def _index(tables: Sequence[pd.DataFrame], notes: list[str]) -> pd.Index:
-    """Return unique names of cells; where names repeat, all get the number of their object."""
+    """Return unique names of cells, numbered by object if names repeat."""
     names = [name_texts(table.index) for table in tables]
-    together = [one for told in names for one in told]
+    together = [one for object_names in names for one in object_names]
     if len(set(together)) < len(together):
         notes.append(
             "names of cells repeat; they were made unique by the number of their object (-1, -2, ...), and what they "
             f"were is obs[{CELL!r}]"
         )
-        together = [f"{one}-{number}" for number, told in enumerate(names, 1) for one in told]
-    seen: dict[str, int] = {}
-    apart, taken = [], set(together)
+        together = [f"{one}-{number}" for number, object_names in enumerate(names, 1) for one in object_names]
+    next_number: dict[str, int] = {}
+    unique, taken = [], set(together)
     for one in together:
-        number = seen.get(one, 0)
+        number = next_number.get(one, 0)
         free = one
         while number and free in taken:
             free, number = f"{one}.{number}", number + 1
-        seen[one] = max(number, 1)
+        next_number[one] = max(number, 1)
         taken.add(free)
-        apart.append(free)
-    return pd.Index(apart, dtype=object)
+        unique.append(free)
+    return pd.Index(unique, dtype=object)
 
 
-def _apart(columns: list[str]) -> dict[str, str]:
-    """Return new names for columns that stand where a join writes its own."""
+def _renamed_columns(columns: list[str]) -> dict[str, str]:
+    """Return new names for columns with the name of one that a join adds."""
     renamed: dict[str, str] = {}
     for column in columns:
         if column in (SPECIES, FILE, TOTAL, CELL):
@@ -332,14 +327,14 @@ def _apart(columns: list[str]) -> dict[str, str]:
 
 
 def _column(parts: list[pd.Series | None], tables: Sequence[pd.DataFrame]) -> Any:
-    """Return one column of all objects: of one kind of values, else of text."""
-    there = [part for part in parts if part is not None]
-    whole = len(there) == len(parts)
-    kinds = {_kind(part) for part in there}
+    """Return a column of all objects, as text if kinds of values differ."""
+    present = [part for part in parts if part is not None]
+    whole = len(present) == len(parts)
+    kinds = {_kind(part) for part in present}
     values = [
         part.tolist() if part is not None else [None] * len(table) for part, table in zip(parts, tables, strict=True)
     ]
-    flat = [None if is_missing(one) else one for told in values for one in told]
+    flat = [None if is_missing(one) else one for part_values in values for one in part_values]
     if kinds == {"bool"}:
         return pd.Series(flat, dtype="bool" if whole and None not in flat else "boolean").array
     if kinds == {"int"}:
@@ -347,11 +342,11 @@ def _column(parts: list[pd.Series | None], tables: Sequence[pd.DataFrame]) -> An
     if kinds <= {"int", "float", "bool"}:
         return np.array([np.nan if one is None else float(one) for one in flat])
     labels = texts(flat)
-    order = [str(one) for part in there if isinstance(part.dtype, pd.CategoricalDtype) for one in part.cat.categories]
-    found = sorted({one for one in labels if one is not None})
-    used = set(found)
-    ordered = [one for one in dict.fromkeys([*order, *found]) if one in used]
-    if None not in labels and kinds == {"text"} and not order and len(found) == len(labels):
+    order = [str(one) for part in present if isinstance(part.dtype, pd.CategoricalDtype) for one in part.cat.categories]
+    different = sorted({one for one in labels if one is not None})
+    used = set(different)
+    ordered = [one for one in dict.fromkeys([*order, *different]) if one in used]
+    if None not in labels and kinds == {"text"} and not order and len(different) == len(labels):
         return np.array(labels, dtype=object)
     return pd.Categorical(labels, categories=ordered)
 

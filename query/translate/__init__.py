@@ -1,7 +1,7 @@
-"""Translates an AnnData from one species' gene space into another's: resolve, map, aggregate, annotate.
+"""Translate an AnnData into the genes of another species.
 
-A plan is made once from the names of genes (:mod:`.plan`); a pure aggregation is applied to any run of rows of any
-matrix (:mod:`.aggregate`); one driver does it in memory (:mod:`.translate`), one from file to file (:mod:`.files`).
+A plan is built once from the names of genes (:mod:`.plan`), and a pure aggregation is applied to every block of rows
+of every matrix (:mod:`.aggregate`, :mod:`.carry`). :mod:`.translate` does so in memory, and from file to file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The values of target genes from the values of source genes, for any block of rows of any matrix."""
+"""Compute the values of target genes from those of source genes."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells import held_as, product
+from homodb.query.cells import check_sound, held_as, product
 from homodb.query.translate.options import SlotPolicy
 from homodb.schema.errors import CountsError
 
 
 class TooWideError(Exception):
-    """Sums may not fit the type of the values; begin anew with a wider one (never leaves this package)."""
+    """Signal within this package that sums need a wider type of values."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """Which var rows go to which columns of the result.
+    """Links from rows of var to columns of the result.
 
     Parameters
     ----------
     place, column
         Row of var and column of the result of each link, integers, shape (links,).
     weight
-        Share of the row's values that goes there, shape (links,).
+        Share of the row's values that the column receives, shape (links,).
     gene
-        The source gene that the row stands for, numbered in any way, shape (links,): rows of one gene add up.
+        Arbitrary number of the source gene of the row, shape (links,): rows of the same gene are summed.
     shape
-        Rows of var, columns of the result.
+        Number of rows of var and of columns of the result.
     """
 
     place: npt.NDArray[np.int64]
@@ -43,44 +43,44 @@ class Links:
 
     @cached_property
     def rows_per_column(self) -> npt.NDArray[np.int64]:
-        """How many var rows go to each column."""
+        """Number of rows of var linked to each column."""
         return np.bincount(self.column, minlength=self.shape[1])
 
     @cached_property
     def several(self) -> int:
-        """How many columns add up several rows of var."""
+        """Number of columns that sum several rows of var."""
         return int((self.rows_per_column > 1).sum())
 
     @cached_property
     def splits(self) -> int:
-        """How many source genes go to several columns in parts."""
+        """Number of source genes split over several columns."""
         return len(set(self.gene[self.weight != 1].tolist()))
 
     @cached_property
     def repeated(self) -> bool:
-        """Whether some source gene stands in several rows of var."""
+        """True if a source gene has several rows of var."""
         return len({*zip(self.gene.tolist(), self.place.tolist(), strict=True)}) > len(set(self.gene.tolist()))
 
     @cached_property
-    def one_each(self) -> bool:
-        """Whether each row of var goes to at most one column, whole."""
+    def one_apply_to_values(self) -> bool:
+        """True if every row of var is linked to at most one column, unsplit."""
         return np.unique(self.place).size == self.place.size and not self.splits
 
 
 @dataclass(frozen=True)
 class Aggregation:
-    """One way to make target genes of source genes.
+    """Way to combine source genes into target genes.
 
     Parameters
     ----------
     links
-        Which rows of var go where.
+        Links from rows of var to columns.
     policy
-        How several are made one.
+        Policy for combining several genes into one.
     slot
         Name of the matrix, for messages.
     logarithms
-        Base of the logarithms that the values are; None where they are none.
+        Base of the values if they are logarithms, else None.
     """
 
     links: Links
@@ -89,17 +89,17 @@ class Aggregation:
     logarithms: float | None = None
 
     def dtype(self, given: npt.DTypeLike) -> np.dtype[Any]:
-        """Return the type of the result, where sums fit it."""
+        """Return the type of the result if sums fit into it."""
         kind = held_as(given)
         fractions = self.links.splits or self.policy in (SlotPolicy.MEAN, SlotPolicy.LOG)
         return np.dtype(np.float64) if fractions and not np.issubdtype(kind, np.floating) else kind
 
     def wider(self, dtype: npt.DTypeLike) -> np.dtype[Any]:
-        """Return the type for sums that may not fit."""
+        """Return a type for sums that may not fit into another."""
         return np.dtype(np.int64) if not np.issubdtype(np.dtype(dtype), np.floating) else np.dtype(dtype)
 
     def apply(self, block: Any, dtype: npt.DTypeLike) -> Any:
-        """Return the values of target genes for a block of rows.
+        """Compute the values of target genes for a block of rows.
 
         Parameters
         ----------
@@ -116,33 +116,26 @@ class Aggregation:
         Raises
         ------
         CountsError
-            If the block is damaged, holds NaN, or negative values that would be added up.
+            If the block is damaged, or holds NaN, or negative values that would be summed.
         TooWideError
-            If sums of these values may not fit the type.
+            If sums of the values may not fit into the type.
         """
         sparse = bool(sp.issparse(block))
         if sparse:
-            self._check_sound(block)
+            check_sound(block, self.slot)
             block = block.tocsr()
         values = np.asarray(block.data if sparse else block)
         self._check_values(values, np.dtype(dtype))
         block = block.astype(dtype, copy=False)
         match self.policy:
             case SlotPolicy.LOG:
-                return self._redone(product(self._undone(block), self.links.shape[1], *self._sum))
+                return self._logarithm(product(self._exponentiated(block), self.links.shape[1], *self._sum))
             case SlotPolicy.MEAN:
                 return product(self._genes(block), self.links.shape[1], *self._mean)
             case SlotPolicy.MAX:
-                return self._greatest(self._genes(block))
+                return self._maximum_of(self._genes(block))
             case _:
                 return product(block, self.links.shape[1], *self._sum)
-
-    def _check_sound(self, block: Any) -> None:
-        """Check that no index points out of the matrix: SciPy would follow it into foreign memory."""
-        try:
-            block.check_format(full_check=True)
-        except ValueError as error:
-            raise CountsError(f"{self.slot} is a damaged sparse matrix ({error}); make the file anew") from error
 
     def _check_values(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
         if not values.size:
@@ -171,28 +164,33 @@ class Aggregation:
         return self.links.place, self.links.column, self.links.weight
 
     @cached_property
-    def _units(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """Links of source genes, once they are one column each: gene, column, weight."""
+    def _gene_links(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Links from source genes to columns: gene, column, weight."""
         numbers = np.unique(self.links.gene, return_inverse=True)[1]
         _, first = np.unique(numbers * self.links.shape[1] + self.links.column, return_index=True)
         return numbers[first], self.links.column[first], self.links.weight[first]
 
     @cached_property
     def _mean(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        gene, column, weight = self._units
+        gene, column, weight = self._gene_links
         return gene, column, weight / np.maximum(np.bincount(column, minlength=self.links.shape[1]), 1)[column]
 
     def _genes(self, block: Any) -> Any:
-        """Return rows x source genes: rows of var that are one gene add up; logarithms by what they are of."""
+        """Sum the rows of var of each source gene.
+
+        Logarithms are undone first, where genes have several rows, and redone.
+        """
         places, first = np.unique(self.links.place, return_index=True)
         genes, numbers = np.unique(self.links.gene[first], return_inverse=True)
         undo = self.logarithms is not None and self.links.repeated
-        added = product(self._undone(block) if undo else block, genes.size, places, numbers, np.ones(places.size))
-        return self._redone(added) if undo else added
+        added = product(
+            self._exponentiated(block) if undo else block, genes.size, places, numbers, np.ones(places.size)
+        )
+        return self._logarithm(added) if undo else added
 
-    def _greatest(self, genes: Any) -> Any:
-        """Return the greatest of each column's genes, zeros that are not stored among them."""
-        gene, column, weight = self._units
+    def _maximum_of(self, genes: Any) -> Any:
+        """Return the maximum over each column's genes, implicit zeros included."""
+        gene, column, weight = self._gene_links
         number = np.bincount(column, minlength=self.links.shape[1])
         alone = number[column] == 1
         single = product(genes, self.links.shape[1], gene[alone], column[alone], weight[alone])
@@ -201,22 +199,22 @@ class Aggregation:
         targets, start, count = np.unique(column, return_index=True, return_counts=True)
         if not targets.size:
             return single
-        greatest: Any = None
+        maximum: Any = None
         for level in range(int(count.max())):
             pick = start + np.minimum(level, count - 1)
             one = product(genes, targets.size, gene[pick], np.arange(targets.size), weight[pick])
-            greatest = one if greatest is None else _maximum(greatest, one)
-        put = product(greatest, self.links.shape[1], np.arange(targets.size), targets, np.ones(targets.size))
+            maximum = one if maximum is None else _maximum(maximum, one)
+        put = product(maximum, self.links.shape[1], np.arange(targets.size), targets, np.ones(targets.size))
         summed = single + put
         if bool(sp.issparse(summed)):
             summed.sort_indices()
         return summed
 
-    def _undone(self, block: Any) -> Any:
-        return _each(block, lambda values: np.expm1(values * self._scale))
+    def _exponentiated(self, block: Any) -> Any:
+        return _apply_to_values(block, lambda values: np.expm1(values * self._scale))
 
-    def _redone(self, block: Any) -> Any:
-        return _each(block, lambda values: np.log1p(values) / self._scale)
+    def _logarithm(self, block: Any) -> Any:
+        return _apply_to_values(block, lambda values: np.log1p(values) / self._scale)
 
     @property
     def _scale(self) -> float:
@@ -227,8 +225,8 @@ def _maximum(one: Any, other: Any) -> Any:
     return one.maximum(other) if bool(sp.issparse(one)) else np.maximum(one, other)
 
 
-def _each(block: Any, function: Any) -> Any:
-    """Change stored values; zero stays zero."""
+def _apply_to_values(block: Any, function: Any) -> Any:
+    """Apply a function that keeps zero to the stored values."""
     sparse = bool(sp.issparse(block))
     if not sparse:
         return function(block)

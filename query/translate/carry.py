@@ -1,4 +1,4 @@
-"""Carries a matrix over, run by run: from where it lies to where it shall lie."""
+"""Translate matrices block by block, and collect counts and notes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import scipy.sparse as sp
 
-from homodb.query.cells import Logged, Rows, Sink, Slot, Values, judge
+from homodb.query.cells import Logged, Rows, Sink, Slot, Values, judge, undo_logarithm
 from homodb.query.genes import resolve
 from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
 from homodb.query.translate.options import Options, SlotPolicy
@@ -24,21 +23,21 @@ from homodb.schema.names import name_texts
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Sums that are kept for a group of cells: of all genes, and of those that are mapped.
+#: Kinds of genes whose counts are summed per group of cells, in total and mapped.
 _KINDS = ("all", "mitochondrial", "ribosomal", "other")
 
 
 class CountTally:
-    """Adds up what was there and what was carried.
+    """Sums of counts, in total and carried.
 
     Parameters
     ----------
     plan
-        Which genes are mapped, mitochondrial, ribosomal.
+        Plan, which marks mapped, mitochondrial and ribosomal genes.
     groups
-        For each column of obs asked for, its values.
+        Values of each requested column of obs.
     base
-        Base of logarithms that the values are; their sums are of what they are logarithms of.
+        Base of the values if they are logarithms: they are undone before they are summed.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class CountTally:
         which = [kind for one in (gene, mt, ribo, gene & ~mt & ~ribo) for kind in (one, one & mapped)]
         self._which = np.column_stack(which).astype(np.float64)
         self.sums = np.zeros(fates.height)
-        self._scale = None if base is None else float(np.log(base))
+        self._base = base
         self._codes: dict[str, npt.NDArray[np.int64]] = {}
         self._names: dict[str, list[str]] = {}
         self._totals: dict[str, npt.NDArray[np.float64]] = {}
@@ -62,17 +61,16 @@ class CountTally:
             self._totals[column] = np.zeros((len(names), len(which) + 2))
 
     def begin(self) -> None:
-        """Forget what was added up."""
+        """Reset all sums."""
         self.sums[:] = 0
         for totals in self._totals.values():
             totals[:] = 0
 
     def add(self, start: int, block: Any) -> None:
-        """Take a run of rows, before they are translated, that begins at row `start`."""
-        if self._scale is not None:
-            block = _undone(block, self._scale)
+        """Add a block of untranslated rows that begins at row `start`."""
+        block = undo_logarithm(block, self._base)
         ones = np.ones(block.shape[0])
-        self.sums += np.asarray(block.T @ ones).ravel()  # 64 bits, whatever the block has
+        self.sums += np.asarray(block.T @ ones).ravel()  # in 64 bits, whatever the type of the block
         for column, codes in self._codes.items():
             cells = np.asarray(block @ self._which)
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -81,7 +79,10 @@ class CountTally:
             np.add.at(self._totals[column], codes[start : start + block.shape[0]], rows)
 
     def groups(self) -> pl.DataFrame:
-        """Return a row per column of obs and group: shares of counts carried, pooled and as the mean over cells."""
+        """Return shares of counts carried, per column of obs and group.
+
+        Shares are of pooled counts; ``carried_mean`` is the mean over cells.
+        """
         frames = []
         for column, totals in self._totals.items():
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -106,25 +107,16 @@ class CountTally:
         return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
 
-def _undone(block: Any, scale: float) -> Any:
-    sparse = bool(sp.issparse(block))
-    if not sparse:
-        return np.expm1(block * scale)
-    changed = block.astype(np.float64)
-    changed.data = np.expm1(changed.data * scale)
-    return changed
-
-
 @dataclass(frozen=True)
 class TranslateProgress:
-    """How far a translation is.
+    """Progress of a translation.
 
     Parameters
     ----------
     slot
-        The matrix that is at work.
+        Name of the current matrix.
     done, total
-        Cells, over all matrices.
+        Number of cells, over all matrices.
     """
 
     slot: str
@@ -141,27 +133,27 @@ def stream(
     tally: CountTally | None = None,
     step: Callable[[int], None] = lambda done: None,
 ) -> Any:
-    """Translate a matrix.
+    """Translate a matrix block by block.
 
     Parameters
     ----------
     rows
         The matrix.
     how
-        How its genes are added up.
+        Aggregation of its genes.
     sink
-        Where the result goes.
+        Destination of the result.
     block
-        Rows of a run; by default so many that it holds about four million values.
+        Number of rows per block; by default as many as hold about four million values.
     tally
-        Adds up counts on the way.
+        Sums to update with each block.
     step
-        Called after each run with the number of rows done.
+        Callback that receives the number of rows done after each block.
 
     Returns
     -------
     object
-        What the sink made.
+        Matrix returned by the sink.
     """
     dtype: npt.DTypeLike = how.dtype(rows.dtype)
     while True:
@@ -189,24 +181,24 @@ def _carry(
 
 @dataclass(frozen=True)
 class Refused:
-    """A matrix that is dropped, and why (None: as asked)."""
+    """Reason for dropping a matrix, None if the user asked for it."""
 
     why: str | None
 
 
 def check_slots(slots: Sequence[Slot], options: Options) -> None:
-    """Check that every slot with a policy of its own is there, and that the main one stays.
+    """Check that slots with a policy exist and the main one is not dropped.
 
     Raises
     ------
     TranslationError
-        If not.
+        If one does not exist, or the main one is to be dropped.
     """
     names = [slot.name for slot in slots]
     for name, policy in options.slots.items():
         if name not in names:
-            there = f"the slots are: {', '.join(map(repr, names)) or 'none'}{did_you_mean(name, names)}"
-            raise TranslationError(f"there is no slot {name!r}; {there} (--slot {name}={policy})")
+            hint = f"the slots are: {', '.join(map(repr, names)) or 'none'}{did_you_mean(name, names)}"
+            raise TranslationError(f"there is no slot {name!r}; {hint} (--slot {name}={policy})")
         if policy is SlotPolicy.DROP and any(slot.main for slot in slots if slot.name == name):
             raise TranslationError(f"{name} is what is translated and cannot be dropped; --layer names another matrix")
 
@@ -214,43 +206,48 @@ def check_slots(slots: Sequence[Slot], options: Options) -> None:
 def decide(
     slot: Slot, rows: Rows, links: Links, options: Options, logged: Logged
 ) -> tuple[Aggregation | Refused, Values]:
-    """Decide what becomes of a matrix, by what a sample of it holds.
+    """Choose the aggregation of a matrix from a sample of its values.
 
     Returns
     -------
     tuple
-        How to add it up, or why it is dropped; and what it holds.
+        Aggregation, or reason for dropping the matrix; and kind of its values.
 
     Raises
     ------
     CountsError
-        If the main matrix, or one with a policy of its own, holds values that the policy must not take.
+        If the main matrix, or one with its own policy, holds values that the policy does not support.
     """
-    asked = options.slots.get(slot.name)
-    if asked is SlotPolicy.DROP:
+    requested = options.slots.get(slot.name)
+    if requested is SlotPolicy.DROP:
         return Refused(None), Values("linear")
-    holds = judge(rows.sample(), logged=logged.said, base=logged.base)
-    policy = asked or SlotPolicy(options.many_to_one)
-    against = objection(slot, policy, holds, links)
-    if against is None and not slot.main and asked is None and holds.kind == "scaled":
-        against = f"{slot.label} holds scaled values (some are negative)"
-    if against is None:
+    holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
+    policy = requested or SlotPolicy(options.many_to_one)
+    reason = objection(slot, policy, holds, links)
+    if reason is None and not slot.main and requested is None and holds.kind == "scaled":
+        reason = f"{slot.label} holds scaled values (some are negative)"
+    if reason is None:
         base = logged.base if policy is SlotPolicy.LOG and holds.base is None else holds.base
         return Aggregation(links, policy, slot.label, base), holds
-    if slot.main or asked is not None:
-        raise CountsError(against)
-    return Refused(against), holds
+    if slot.main or requested is not None:
+        raise CountsError(reason)
+    return Refused(reason), holds
 
 
 def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links) -> str | None:
-    """Return what stands against adding up such values in such a way, with the way out; None if nothing does."""
+    """Return why values must not be combined by a policy, or None.
+
+    The reason includes the alternatives.
+    """
     if holds.kind == "nan":
         out = "" if slot.main else f", or leave it out (--slot {slot.name}=drop)"
         return f"{slot.label} holds NaN; fill or remove such values before translating{out}"
-    what = {"log": "logarithms", "scaled": "scaled values (some are negative)", "counts": "whole numbers"}
+    contents = {"log": "logarithms", "scaled": "scaled values (some are negative)", "counts": "whole numbers"}
     if policy is SlotPolicy.LOG:
         if holds.kind in ("scaled", "counts"):
-            return f"{slot.label} holds {what[holds.kind]}, not logarithms, so expm1-sum-log1p is not for it; use sum"
+            return (
+                f"{slot.label} holds {contents[holds.kind]}, not logarithms, so expm1-sum-log1p is not for it; use sum"
+            )
         return None
     if holds.kind not in ("log", "scaled"):
         return None
@@ -266,68 +263,68 @@ def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links) -> st
     counts = "translate a layer of counts (--layer counts) or raw (--layer raw), " if slot.main else ""
     drop = "" if slot.main else f"leave it out (--slot {slot.name}=drop), "
     return (
-        f"{slot.label} holds {what[holds.kind]}, and {why}, which is wrong for such values; {counts}{undo}{drop}"
+        f"{slot.label} holds {contents[holds.kind]}, and {why}, which is wrong for such values; {counts}{undo}{drop}"
         "or use a one-to-one strategy (--strategy hm_o2o)"
     )
 
 
 def fates_of_markers(plan: TranslationPlan, markers: Sequence[str]) -> pl.DataFrame:
-    """Tell what became of markers.
+    """Return the fates of marker genes.
 
     Parameters
     ----------
     plan
         The plan of the translation.
     markers
-        Names of genes of the source species, of any kind.
+        Names of genes of the source species, of any kind of name.
 
     Returns
     -------
     polars.DataFrame
         A row per marker, in order: ``marker``, ``name`` (of its row of var), ``fate``, ``target_id``,
-        ``target_symbol``, ``evidence_class``, ``detail``. The fate is ``not_in_file`` where no row of var is it.
+        ``target_symbol``, ``evidence_class``, ``detail``. The fate is ``not_in_file`` for markers without a row of var.
     """
     if not markers:
         return pl.DataFrame()
-    told = plan.fates.with_columns(gene=plan.resolved["gene"])
+    fates = plan.fates.with_columns(gene=plan.resolved["gene"])
     columns = ("name", "fate", "target_id", "target_symbol", "evidence_class", "detail")
-    by_gene = told.drop_nulls("gene").unique("gene", keep="first", maintain_order=True).select("gene", *columns)
-    by_name = told.unique("name", keep="first", maintain_order=True).select("name", *columns[1:])
-    asked = resolve(plan.route.release, list(markers), plan.route.source).select(
+    by_gene = fates.drop_nulls("gene").unique("gene", keep="first", maintain_order=True).select("gene", *columns)
+    by_name = fates.unique("name", keep="first", maintain_order=True).select("name", *columns[1:])
+    resolved = resolve(plan.route.release, list(markers), plan.route.source).select(
         "gene", marker="name", missing=pl.when(pl.col("gene").is_null()).then("how")
     )
-    named = asked.join(by_name.with_columns(marker="name"), on="marker", how="left", maintain_order="left")
-    found = asked.join(by_gene, on="gene", how="left", maintain_order="left")
-    return pl.DataFrame({"marker": asked["marker"]}).with_columns(
-        *(pl.coalesce(found[column], named[column]).alias(column) for column in columns)
+    named = resolved.join(by_name.with_columns(marker="name"), on="marker", how="left", maintain_order="left")
+    matched = resolved.join(by_gene, on="gene", how="left", maintain_order="left")
+    return pl.DataFrame({"marker": resolved["marker"]}).with_columns(
+        *(pl.coalesce(matched[column], named[column]).alias(column) for column in columns)
     ).with_columns(
         fate=pl.col("fate").fill_null("not_in_file"),
-        detail=pl.coalesce("detail", pl.when(pl.col("fate").is_null()).then(asked["missing"])),
+        detail=pl.coalesce("detail", pl.when(pl.col("fate").is_null()).then(resolved["missing"])),
     )  # fmt: skip
 
 
 @dataclass
 class TranslationRun:
-    """What was carried, what was dropped, what was counted.
+    """State of a translation: matrices carried and dropped, and counts.
 
     Parameters
     ----------
     plan
-        Where the genes of the main matrix go.
+        Plan for the genes of the main matrix.
     options
-        What was chosen.
+        Checked options.
     source_given
-        Whether the species was given.
+        Whether the user gave the source species.
     logged
-        What the object says of its X.
+        Logarithm of X recorded by the object.
     groups
-        The columns of obs to tell shares by.
+        Columns of obs by which to report shares.
     raw
-        Where the genes of raw go, which has a var of its own.
+        Plan for the genes of raw, which has its own var.
     slots, dropped, notes
-        For the report.
+        Policies, dropped parts and notes for the report.
     tally
-        The counts of the main matrix; None until they are there, or where they cannot be.
+        Counts of the main matrix; None before it is translated, or if its values cannot be summed.
     """
 
     plan: TranslationPlan
@@ -342,7 +339,7 @@ class TranslationRun:
     tally: CountTally | None = None
 
     def drop(self, slot: Slot, refused: Refused) -> None:
-        """Note that a matrix is left out, and why."""
+        """Record that a matrix is dropped, and the reason."""
         self.dropped.append(slot.label)
         if refused.why is not None:
             self.notes.append(f"{slot.label} was left out: {refused.why}")
@@ -357,23 +354,26 @@ class TranslationRun:
         block: int | None,
         step: Callable[[int], None],
     ) -> Any:
-        """Translate one matrix into a sink; return what it made, or None where the matrix is dropped."""
-        how, holds = decide(slot, rows, plan.links, self.options, self.said_of(slot))
+        """Translate a matrix into a sink; return None if it is dropped."""
+        how, holds = decide(slot, rows, plan.links, self.options, self.logged_slot(slot))
         if isinstance(how, Refused):
             self.drop(slot, how)
             return None
         if slot.main and holds.kind != "scaled":
             self.tally = CountTally(plan, self.groups, holds.base)
-        made = stream(rows, how, sink, block=block, tally=self.tally if slot.main else None, step=step)
+        matrix = stream(rows, how, sink, block=block, tally=self.tally if slot.main else None, step=step)
         self.slots[slot.label] = str(how.policy)
-        return made
+        return matrix
 
-    def said_of(self, slot: Slot) -> Logged:
-        """Return what the object says of a matrix: of X and raw in uns, of a layer by its name (``logcounts``)."""
+    def logged_slot(self, slot: Slot) -> Logged:
+        """Return the logarithm recorded for a matrix.
+
+        It is recorded in uns for X and raw, and in its name for a layer (``logcounts``).
+        """
         return self.logged if slot.label in ("X", "raw") else Logged("log" in slot.name.lower())
 
     def report(self, cells: int, leftovers: list[str]) -> TranslationReport:
-        """Return the report; the release must still be open."""
+        """Build the report; the release must still be open."""
         plan, options = self.plan, self.options
         notes = list(plan.notes) + self.notes
         if self.tally is None:
@@ -402,27 +402,27 @@ class TranslationRun:
 
 
 def groups_of(obs: pd.DataFrame, by: tuple[str, ...], columns: Sequence[str] | None = None) -> dict[str, pd.Series]:
-    """Return the columns of obs that shares are told by.
+    """Return the columns of obs by which to report shares.
 
     Parameters
     ----------
     obs
-        The cells; of a file, only the columns that are asked for.
+        Table of cells; of a file, only the requested columns.
     by
-        Which columns.
+        Names of the requested columns.
     columns
-        Names of all columns that there are; None for those of `obs`.
+        Names of all existing columns; None for those of `obs`.
 
     Raises
     ------
     TranslationError
-        If one is not there.
+        If a column does not exist.
     """
-    there = list(map(str, obs.columns)) if columns is None else list(columns)
+    names = list(map(str, obs.columns)) if columns is None else list(columns)
     for column in by:
         if column not in obs:
             raise TranslationError(
-                f"obs has no column {column!r}; its columns are: {', '.join(map(repr, there)) or 'none'}"
-                f"{did_you_mean(column, there)} (--by)"
+                f"obs has no column {column!r}; its columns are: {', '.join(map(repr, names)) or 'none'}"
+                f"{did_you_mean(column, names)} (--by)"
             )
     return {column: obs[column] for column in by}

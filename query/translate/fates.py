@@ -1,4 +1,4 @@
-"""What became of every gene of a file, and why; nothing is lost without a fate."""
+"""Assign a fate, with a reason, to every gene of a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from homodb.schema.enums import HomologyType, Strategy, is_coding
 
 
 class Fate(StrEnum):
-    """What became of a source gene."""
+    """Fate of a source gene."""
 
     MAPPED = "mapped"
     LOST_TO = "lost_to"
@@ -24,7 +24,7 @@ class Fate(StrEnum):
     NOT_A_GENE = "not_a_gene"
 
 
-#: What each fate means, for reports.
+#: Meaning of each fate, for reports.
 MEANING = {
     Fate.MAPPED: "carried to a target gene",
     Fate.LOST_TO: "its partner went to another gene",
@@ -39,24 +39,24 @@ MEANING = {
 
 
 def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
-    """Tell the fate of every var row.
+    """Return the fate of every row of var.
 
     Parameters
     ----------
     resolved
         The rows of var, see :class:`homodb.query.translate.plan.TranslationPlan`.
     placed
-        Where rows went: ``place, target_id, target_symbol, evidence_class``, several targets joined by ``;``.
+        Targets of rows: ``place, target_id, target_symbol, evidence_class``, several targets joined by ``;``.
     refused
         ``gene, why``: genes whose partners are all filtered out.
     lost
-        Answer of :func:`lost`.
+        Result of :func:`lost`.
 
     Returns
     -------
     polars.DataFrame
         One row per var row, in order: ``name, stable_id, symbol, how, fate, target_id, target_symbol,
-        evidence_class, detail`` (why, or who took its partner), ``mitochondrial, ribosomal``.
+        evidence_class, detail`` (reason, or the gene that took its partner), ``mitochondrial, ribosomal``.
     """
     frame = (
         resolved.join(placed, on="place", how="left")
@@ -88,24 +88,26 @@ def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, l
     )  # fmt: skip
 
 
-def lost(pair: Pair, strategy: Strategy, chosen: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Of source genes with an Ensembl partner that the strategy does not give them: who took it, and the types.
+def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return which genes took the Ensembl partners of other source genes.
+
+    These are source genes with an Ensembl partner to which the strategy does not map them.
 
     Parameters
     ----------
     pair, strategy
-        What was translated by.
-    chosen
-        ``source_gene, target_gene`` that the strategy chose; by default its rows in the release.
+        Pair of species and strategy of the translation.
+    mapping
+        ``source_gene, target_gene`` of the strategy; by default its rows in the release.
 
     Returns
     -------
     polars.DataFrame
-        ``gene, taker`` (null where nobody took it), ``kinds`` (homology types, where nobody took it).
+        ``gene, taker`` (null if no gene took it), ``kinds`` (homology types, if no gene took it).
     """
     if strategy is Strategy.ENS_M2M or Strategy.ENS_M2M not in pair.strategies():
         return pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
-    taken_rows = pair.mapping(strategy) if chosen is None else chosen
+    taken_rows = pair.mapping(strategy) if mapping is None else mapping
     takers = taken_rows.select("target_gene", taker_gene="source_gene")
     wanted = pair.mapping(Strategy.ENS_M2M).select("source_gene", "target_gene", "homology_type")
     labels = pair.release.ask("labels", {"genes": takers["taker_gene"].unique().to_list()})

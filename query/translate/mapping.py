@@ -1,4 +1,4 @@
-"""From source genes to target genes: the rows of a strategy, filtered, added to, chosen among."""
+"""Choose target genes by a strategy, with filters and additions."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ GREEDY = (Strategy.HM_O2O, Strategy.LM_O2O, Strategy.HL_O2O)
 
 
 def rematch_measured(pair: Pair, strategy: Strategy, ensembl: pl.DataFrame, lm: pl.DataFrame) -> pl.DataFrame:
-    """Return what a greedy strategy takes of the candidates that are left.
+    """Apply a greedy strategy to the remaining candidates.
 
     Parameters
     ----------
     pair
-        The two species; the medians that HL_O2O takes for unknown values come from here.
+        The two species; provides the medians that HL_O2O uses for unknown values.
     strategy
         HM_O2O, LM_O2O or HL_O2O.
     ensembl
-        Rows of ENS_M2M that are left, best first, as :meth:`homodb.query.genes.pairs.Pair.mapping` gives them.
+        Remaining rows of ENS_M2M, best first, as from :meth:`homodb.query.genes.pairs.Pair.mapping`.
     lm
-        Rows of LM_O2O that are left: mutual best hits of the whole proteomes.
+        Remaining rows of LM_O2O: mutual best hits of the whole proteomes.
 
     Returns
     -------
     polars.DataFrame
-        The rows taken, best first. Of all rows, those of the release (where its weights for HL_O2O are 1 and 1).
+        Chosen rows, best first. From all rows these are the release's (if its weights for HL_O2O are 1 and 1).
     """
     if strategy is Strategy.LM_O2O:
-        return _taken(lm)
-    hm = _taken(ensembl)
+        return _greedy(lm)
+    hm = _greedy(ensembl)
     if strategy is Strategy.HM_O2O:
         return hm
     union = pl.concat([lm, hm]).unique(["source_gene", "target_gene"], keep="first", maintain_order=True)
@@ -50,26 +50,29 @@ def rematch_measured(pair: Pair, strategy: Strategy, ensembl: pl.DataFrame, lm: 
     ordered = union.with_columns(score=pl.Series(score)).sort(
         pl.col("confidence").fill_null(0), "score", first, second, descending=[True, True, False, False]
     )
-    return _taken(ordered)
+    return _greedy(ordered)
 
 
-def _taken(rows: pl.DataFrame) -> pl.DataFrame:
+def _greedy(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(
         pl.Series(greedy(rows["source_gene"].to_numpy(), rows["target_gene"].to_numpy()), dtype=pl.Boolean)
     )
 
 
 def _scaled(values: pl.Series, stand_in: float | None) -> npt.NDArray[np.float64]:
-    """Min-max scale with a stand-in for missing values; what is constant, or stays unknown, gives 0.5."""
-    known = values.cast(pl.Float64).fill_null(np.nan if stand_in is None else stand_in).to_numpy()
-    there = known[~np.isnan(known)]
-    if there.size == 0 or there.min() == there.max():
-        return np.full(known.shape, 0.5)
-    low, high = there.min(), there.max()
-    return np.where(np.isnan(known), 0.5, (known - low) / (high - low))
+    """Scale to 0 to 1, with a stand-in for missing values.
+
+    Constant values, and those that stay unknown, become 0.5.
+    """
+    filled = values.cast(pl.Float64).fill_null(np.nan if stand_in is None else stand_in).to_numpy()
+    finite = filled[~np.isnan(filled)]
+    if finite.size == 0 or finite.min() == finite.max():
+        return np.full(filled.shape, 0.5)
+    low, high = finite.min(), finite.max()
+    return np.where(np.isnan(filled), 0.5, (filled - low) / (high - low))
 
 
-#: Columns of a mapping that translating uses.
+#: Columns of a mapping that a translation uses.
 COLUMNS = (
     "source_gene", "target_gene", "homology_type", "identity", "confidence", "correlation", "rank", "evidence_class",
 )  # fmt: skip
@@ -77,19 +80,19 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Mapped:
-    """Where source genes go.
+    """Pairs of genes used in a translation.
 
     Parameters
     ----------
     rows
-        A row per pair that is used, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's
-        values that goes there.
+        A row per pair, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's values that the
+        target gene receives.
     refused
-        ``gene, why``: of source genes that have partners but none that is used, what stands against the best one.
+        ``gene, why``: reason against the best partner, for source genes none of whose partners is used.
     chosen
-        ``source_gene, target_gene`` of the strategy, before it was filtered: who took whose partner.
+        ``source_gene, target_gene`` of the strategy, before filters.
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     rows: pl.DataFrame
@@ -110,9 +113,9 @@ def map_genes(
     strategy
         One of the pair's strategies.
     options
-        Filters, classes to add, what a gene with several targets does.
+        Filters, classes to add, and policy for genes with several targets.
     present
-        Source genes that the file has.
+        Source genes in the file.
     wanted
         Target genes to translate to; None for all.
     """
@@ -129,25 +132,25 @@ def settled(
     chosen: pl.DataFrame,
     notes: list[str],
 ) -> Mapped:
-    """Filter rows, choose among a gene's several targets, and say what stands against the genes left out.
+    """Filter rows, choose among targets, and record reasons for refusals.
 
     Parameters
     ----------
     rows
-        :data:`COLUMNS`, best first, of genes that are there.
+        :data:`COLUMNS`, best first, of genes in the file.
     """
-    judged = _judged(rows, options)
-    notes = [*notes, *_kept_without(judged, options)]
+    rated = _with_refusals(rows, options)
+    notes = [*notes, *_notes_of_unknown(rated, options)]
     if options.measured:
-        judged = _only_wanted(judged, wanted)
-    passing = judged.filter(pl.col("refused").is_null())
+        rated = _only_wanted(rated, wanted)
+    passing = rated.filter(pl.col("refused").is_null())
     if options.one_to_many is OneToMany.BEST:
         passing = passing.unique("source_gene", keep="first", maintain_order=True)
     share = 1 / pl.len().over("source_gene") if options.one_to_many is OneToMany.SPLIT else pl.lit(1.0)
     weighted = _only_wanted(passing.with_columns(weight=share.cast(pl.Float64)), wanted)
     used = weighted.filter(pl.col("refused").is_null()).drop("refused")
     refused = (
-        pl.concat([weighted.drop("weight"), judged])
+        pl.concat([weighted.drop("weight"), rated])
         .filter(pl.col("refused").is_not_null())
         .join(used, on="source_gene", how="anti", maintain_order="left")
         .unique("source_gene", keep="first", maintain_order=True)
@@ -159,11 +162,11 @@ def settled(
 def _rows(
     pair: Pair, strategy: Strategy, options: Options, here: pl.DataFrame, wanted: frozenset[int] | None
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """Return the strategy's rows of the genes that are there, and all that it chose."""
+    """Return the strategy's rows of present genes, all its rows, and notes."""
     if not options.measured or strategy not in GREEDY:
         rows = pair.mapping(strategy)
         return _of(rows, here), rows.select("source_gene", "target_gene"), []
-    ensembl, lm = (_left(pair.mapping(one), here, options, wanted) for one in (Strategy.ENS_M2M, Strategy.LM_O2O))
+    ensembl, lm = (_remaining(pair.mapping(one), here, options, wanted) for one in (Strategy.ENS_M2M, Strategy.LM_O2O))
     anew = rematch_measured(pair, strategy, ensembl, lm)
     notes = [f"{strategy} was chosen anew among the genes that are there"]
     if strategy is not Strategy.HM_O2O:
@@ -171,10 +174,10 @@ def _rows(
     return anew.select(COLUMNS), anew.select("source_gene", "target_gene"), notes
 
 
-def _left(rows: pl.DataFrame, here: pl.DataFrame, options: Options, wanted: frozenset[int] | None) -> pl.DataFrame:
-    """Return the rows of genes that are there and wanted, and that pass the filters."""
-    there = rows.join(here, on="source_gene", how="semi", maintain_order="left")
-    return _only_wanted(_judged(there, options), wanted).filter(pl.col("refused").is_null()).drop("refused")
+def _remaining(rows: pl.DataFrame, here: pl.DataFrame, options: Options, wanted: frozenset[int] | None) -> pl.DataFrame:
+    """Return rows of present and wanted genes that pass the filters."""
+    present = rows.join(here, on="source_gene", how="semi", maintain_order="left")
+    return _only_wanted(_with_refusals(present, options), wanted).filter(pl.col("refused").is_null()).drop("refused")
 
 
 def _of(rows: pl.DataFrame, here: pl.DataFrame) -> pl.DataFrame:
@@ -184,7 +187,10 @@ def _of(rows: pl.DataFrame, here: pl.DataFrame) -> pl.DataFrame:
 def _with_added(
     pair: Pair, strategy: Strategy, rows: pl.DataFrame, options: Options, here: pl.DataFrame
 ) -> tuple[pl.DataFrame, list[str]]:
-    """Add, after all others, rows of LM_O2O (or HL_O2O) of the classes asked for; one-to-one stays one-to-one."""
+    """Append rows of LM_O2O (or HL_O2O) of the requested classes.
+
+    A one-to-one mapping stays one-to-one.
+    """
     if not options.added:
         return rows, []
     more = [one for one in (Strategy.LM_O2O, Strategy.HL_O2O) if one in pair.strategies()]
@@ -203,8 +209,8 @@ def _added(pairs: int, options: Options, source: Strategy) -> str:
     return f"{counted(pairs, f'pair of {classes} was', f'pairs of {classes} were')} added from {source}"
 
 
-def _judged(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
-    """Add ``refused``: the first reason against a row, null where there is none."""
+def _with_refusals(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Add ``refused``: the first reason against a row, or null."""
     refused = pl.lit(None, pl.String)
     for name, least in reversed(list(options.least.items())):
         low = pl.format(f"{name} {{}}, wanted {least:g}", pl.col(name).cast(pl.Float64).round(2))
@@ -230,11 +236,11 @@ def _only_wanted(rows: pl.DataFrame, wanted: frozenset[int] | None) -> pl.DataFr
     )
 
 
-def _kept_without(judged: pl.DataFrame, options: Options) -> list[str]:
-    """Say how many pairs passed a filter only because their value is not known."""
+def _notes_of_unknown(rated: pl.DataFrame, options: Options) -> list[str]:
+    """Note the number of pairs kept because a filtered value is unknown."""
     if options.missing is Missing.DROP:
         return []
-    lacking = {name: judged[name].null_count() for name in options.least}
+    lacking = {name: rated[name].null_count() for name in options.least}
     return [
         f"{counted(number, f'pair whose {name} is not known was', f'pairs whose {name} is not known were')} kept"
         " (--missing drop leaves them out)"
@@ -244,7 +250,7 @@ def _kept_without(judged: pl.DataFrame, options: Options) -> list[str]:
 
 
 def identity_rows(present: list[int]) -> pl.DataFrame:
-    """Return rows that take each gene to itself."""
+    """Return rows that map each gene to itself."""
     genes = pl.Series(present, dtype=pl.Int64)
     return pl.DataFrame({"source_gene": genes, "target_gene": genes}).with_columns(
         homology_type=pl.lit(None, pl.String), identity=pl.lit(None, pl.Float32), confidence=pl.lit(None, pl.Int8),
@@ -254,22 +260,22 @@ def identity_rows(present: list[int]) -> pl.DataFrame:
 
 
 def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
-    """Join the mapping of two pairs of species that share the species between.
+    """Compose the mappings of two pairs that share a species.
 
     Parameters
     ----------
     first
-        From the source to the species between.
+        Pair of the source and the intermediate species.
     second
-        From there to the target.
+        Pair of the intermediate and the target species.
     strategy
         The strategy of both.
 
     Returns
     -------
     polars.DataFrame
-        :data:`homodb.query.translate.mapping.COLUMNS`, best first: of each value the lesser of the two steps, of
-        the evidence classes the weaker one, one-to-one only where both steps are; unknown where one of them is.
+        :data:`homodb.query.translate.mapping.COLUMNS`, best first: the lesser value and the weaker evidence class
+        of the two steps, one-to-one only if both steps are; unknown if a step is unknown.
     """
     weak_first = [str(one) for one in reversed(EvidenceClass)]
     one, two = first.mapping(strategy), second.mapping(strategy)
@@ -278,19 +284,19 @@ def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFr
     )
 
     def lesser(column: str) -> pl.Expr:
-        known = pl.col(column).is_not_null() & pl.col(f"{column}_2").is_not_null()
-        return pl.when(known).then(pl.min_horizontal(column, f"{column}_2")).alias(column)
+        is_known = pl.col(column).is_not_null() & pl.col(f"{column}_2").is_not_null()
+        return pl.when(is_known).then(pl.min_horizontal(column, f"{column}_2")).alias(column)
 
     def place(column: str) -> pl.Expr:
         return pl.col(column).replace_strict(weak_first, list(range(len(weak_first))), return_dtype=pl.Int32)
 
     both = (pl.col("homology_type") == HomologyType.ONE2ONE) & (pl.col("homology_type_2") == HomologyType.ONE2ONE)
-    known = pl.col("homology_type").is_not_null() & pl.col("homology_type_2").is_not_null()
+    has_type = pl.col("homology_type").is_not_null() & pl.col("homology_type_2").is_not_null()
     kind = pl.when(both).then(pl.lit(str(HomologyType.ONE2ONE))).otherwise(pl.lit(str(HomologyType.MANY2MANY)))
     weaker = pl.when(place("evidence_class") <= place("evidence_class_2")).then("evidence_class")
     return (
         joined.select(
-            "source_gene", "target_gene", pl.when(known).then(kind).alias("homology_type"),
+            "source_gene", "target_gene", pl.when(has_type).then(kind).alias("homology_type"),
             lesser("identity"), lesser("confidence"), lesser("correlation"),
             weaker.otherwise("evidence_class_2").alias("evidence_class"),
         )

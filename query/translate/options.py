@@ -1,4 +1,4 @@
-"""What may be chosen about a translation, checked before anything is read."""
+"""Define and check the options of a translation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from homodb.schema.species import Species
 
 
 class ManyToOne(StrEnum):
-    """What a target gene is of several source genes."""
+    """Policy for combining several source genes into a target gene."""
 
     SUM = "sum"
     MEAN = "mean"
@@ -26,7 +26,7 @@ class ManyToOne(StrEnum):
 
 
 class OneToMany(StrEnum):
-    """Where a source gene with several target genes goes."""
+    """Policy for a source gene with several target genes."""
 
     BEST = "best"
     SPLIT = "split"
@@ -34,7 +34,7 @@ class OneToMany(StrEnum):
 
 
 class SlotPolicy(StrEnum):
-    """What becomes of a matrix of the object."""
+    """Policy for a matrix of the object."""
 
     SUM = "sum"
     MEAN = "mean"
@@ -44,14 +44,14 @@ class SlotPolicy(StrEnum):
 
 
 class Missing(StrEnum):
-    """What becomes of a pair that lacks a value that is filtered by."""
+    """Policy for a pair without a value for a filter."""
 
     KEEP = "keep"
     DROP = "drop"
 
 
 class Names(StrEnum):
-    """What target genes are called."""
+    """Kind of names for target genes."""
 
     KEEP = "keep"
     ID = "id"
@@ -59,7 +59,7 @@ class Names(StrEnum):
 
 
 class TranslateChoices(TypedDict, total=False):
-    """The keyword arguments of a translation beyond its source, strategy, release, column and layer.
+    """Optional keyword arguments of a translation.
 
     Notes
     -----
@@ -68,11 +68,11 @@ class TranslateChoices(TypedDict, total=False):
     ``expm1-sum-log1p`` or ``drop``. ``min_confidence`` (0 or 1), ``min_identity`` (percent), ``min_correlation``:
     pairs below are not used. ``missing``: pairs that lack such a value are kept (``keep``, the default) or not
     (``drop``). ``evidence``: classes to use, and with a ``+`` to add (``"both,ensembl"``, ``"+lm_orphan"``).
-    ``measured``: choose one-to-one partners among the genes that are there. ``via``: a third species to go through.
-    ``keep_unmapped``: source genes without a target stay, marked. ``names``: ``keep`` the kind that came in
-    (default), ``id`` or ``symbol``. ``genes``: the target genes, in this order; a list or a file with one per line.
-    ``by``: columns of obs to tell the share of counts carried by. ``markers``: genes whose fate to tell; a list or a
-    file.
+    ``measured``: choose one-to-one partners among the genes of the object. ``via``: an intermediate species.
+    ``keep_unmapped``: keep source genes without a target, marked. ``names``: ``keep`` the kind of the input (default),
+    ``id`` or ``symbol``. ``genes``: the target genes, in this order; a list or a file with one per line. ``by``:
+    columns of obs by which to report the share of counts carried. ``markers``: genes whose fate to report; a list or
+    a file.
     """
 
     many_to_one: str
@@ -94,7 +94,7 @@ class TranslateChoices(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """Checked choices; see :class:`Choices`."""
+    """Checked options; see :class:`TranslateChoices`."""
 
     many_to_one: ManyToOne = ManyToOne.SUM
     one_to_many: OneToMany = OneToMany.BEST
@@ -116,13 +116,13 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 
 def read_options(choices: TranslateChoices) -> Options:
-    """Check the choices.
+    """Check the keyword arguments.
 
     Raises
     ------
     TranslationError
-        If a word is not one of those that an option takes, a number is out of its range, or a file of genes cannot
-        be read or names a gene twice.
+        If an option has an unknown value, a number is out of range, or a file of genes cannot be read or names a gene
+        twice.
     """
     unknown = set(choices) - set(TranslateChoices.__annotations__)
     if unknown:
@@ -153,7 +153,7 @@ def read_options(choices: TranslateChoices) -> Options:
 def gene_list(genes: Sequence[str] | Path) -> list[str]:
     """Return the genes of a list, or of a file with one per line.
 
-    Missing names are left out, and so are blank lines and those that begin with #.
+    Missing names, blank lines and lines that begin with # are skipped.
 
     Raises
     ------
@@ -189,22 +189,24 @@ def _word(words: type[_Word], word: str, what: str, of: str = "") -> _Word:
 
 
 def _least(choices: TranslateChoices) -> dict[str, float]:
-    asked = (
+    bounds = (
         ("confidence", choices.get("min_confidence"), 0, 1),
         ("identity", choices.get("min_identity"), 0, 100),
         ("correlation", choices.get("min_correlation"), -1, 1),
     )
-    for name, value, low, high in asked:
+    for name, value, low, high in bounds:
         if value is not None and not low <= value <= high:
             raise TranslationError(f"the least {name} is {value:g}; it lies between {low} and {high}")
-    return {name: value for name, value, _, _ in asked if value is not None}
+    return {name: value for name, value, _, _ in bounds if value is not None}
 
 
-def _evidence(asked: str | Sequence[str] | None) -> tuple[frozenset[EvidenceClass] | None, tuple[EvidenceClass, ...]]:
-    """Return the classes to use (None: all that the strategy has) and those to add."""
-    if asked is None:
+def _evidence(
+    requested: str | Sequence[str] | None,
+) -> tuple[frozenset[EvidenceClass] | None, tuple[EvidenceClass, ...]]:
+    """Return the classes to use (None for all), and those to add."""
+    if requested is None:
         return None, ()
-    words = [word.strip() for word in (asked.split(",") if isinstance(asked, str) else asked)]
+    words = [word.strip() for word in (requested.split(",") if isinstance(requested, str) else requested)]
     classes = [(_word(EvidenceClass, word.removeprefix("+"), "evidence class"), word.startswith("+")) for word in words]
     kept = frozenset(one for one, plus in classes if not plus)
     return kept or None, tuple(dict.fromkeys(one for one, plus in classes if plus))

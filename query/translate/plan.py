@@ -1,4 +1,4 @@
-"""The plan of a translation, made once from the names of genes: which row of var goes to which column of the result."""
+"""Build the plan of a translation from the names of genes."""
 
 from __future__ import annotations
 
@@ -35,26 +35,28 @@ from homodb.schema.species import Species
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The value of var's ``feature_types`` that is translated; an antibody CD4 is not the gene CD4.
+#: Value of var's ``feature_types`` to translate; the antibody CD4 is not the gene CD4.
 GENE_EXPRESSION = "Gene Expression"
 
 
 @dataclass(frozen=True)
 class Route:
-    """From which species to which, by what: the part of a plan that does not depend on the names.
+    """Species and strategy of a translation, independent of the names.
 
     Parameters
     ----------
     release
         The open release.
     source, target
-        The two species; they may be one.
+        The two species, possibly the same.
     strategy
-        The strategy; None where the two are one.
+        The strategy; None if the species are the same.
     between
-        The species gone through, if any.
+        Intermediate species, if any.
     options
-        What was chosen.
+        Checked options.
+    notes
+        Notes for the user.
     """
 
     release: ReleaseFile
@@ -67,35 +69,35 @@ class Route:
 
     @property
     def same(self) -> bool:
-        """Whether source and target are one species."""
+        """True if source and target are the same species."""
         return self.source == self.target
 
     @property
     def how(self) -> str:
-        """The strategy's name, for reports."""
+        """Name of the strategy, for reports."""
         by = "the release's own symbols" if self.strategy is None else str(self.strategy)
         return by if self.between is None else f"{by} via {self.between.name}"
 
 
 @dataclass(frozen=True)
 class TranslationPlan:
-    """Where every row of a var goes.
+    """Plan for the rows of a var.
 
     Parameters
     ----------
     route
         Species, strategy, options.
     resolved
-        Answer of :func:`homodb.query.genes.resolve`, with ``place``, ``is_gene``, ``feature`` (its ``feature_types``),
+        Result of :func:`homodb.query.genes.resolve`, with ``place``, ``is_gene``, ``feature`` (its ``feature_types``),
         and ``biotype, mitochondrial, ribosomal`` of the source gene.
     targets
-        The columns of the result, and the links to them.
+        Columns of the result, and the links to them.
     fates
         One row per var row, see :func:`homodb.query.translate.fates.fates`.
     var
         The var of the result.
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     route: Route
@@ -107,24 +109,24 @@ class TranslationPlan:
 
     @property
     def links(self) -> Links:
-        """What goes where, as numbers."""
+        """Links from rows of var to columns."""
         return self.targets.links
 
     @cached_property
     def is_gene(self) -> pl.Series:
-        """Whether each row of var is a gene."""
+        """Mask of the rows of var that are genes."""
         return self.resolved["is_gene"]
 
 
 def find_route(
     release: ReleaseFile, source: Species, target: Species, strategy: str | Strategy | None, options: Options
 ) -> Route:
-    """Find the way from one species to another.
+    """Find the route from one species to another.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked; a way through a third species is only taken if options say so.
+        If the release lacks it; an intermediate species is only used if options name one.
     TranslationError
         If options contradict each other.
     """
@@ -138,11 +140,11 @@ def find_route(
         return Route(release, source, target, None, None, options)
     if options.via is not None:
         return _via(release, source, target, options.via, strategy, options)
-    chosen = choose_strategy(find_pair(release, source, target), strategy, Strategy.ENS_M2M)
+    resolved = choose_strategy(find_pair(release, source, target), strategy, Strategy.ENS_M2M)
     notes: tuple[str, ...] = ()
-    if strategy is None and chosen is Strategy.LM_O2O:
+    if strategy is None and resolved is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
-    return Route(release, source, target, chosen, None, options, notes)
+    return Route(release, source, target, resolved, None, options, notes)
 
 
 def _via(
@@ -168,11 +170,11 @@ def make_plan(route: Route, names: list[str], features: list[str | None] | None 
     Parameters
     ----------
     route
-        From where to where, by what.
+        Species and strategy.
     names
         Name of the gene of each row of var.
     features
-        ``feature_types`` of each row, where var tells.
+        ``feature_types`` of each row, if var has them.
 
     Raises
     ------
@@ -186,22 +188,24 @@ def make_plan(route: Route, names: list[str], features: list[str | None] | None 
         pl.col("place").cast(pl.Int64), is_gene=gene, gene=pl.when(gene).then("gene"),
         feature=pl.Series(features or [None] * len(names), dtype=pl.String),
     )  # fmt: skip
-    known = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
-    resolved = resolved.join(known, on="gene", how="left", maintain_order="left").with_columns(
+    genes = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
+    resolved = resolved.join(genes, on="gene", how="left", maintain_order="left").with_columns(
         pl.col("mitochondrial", "ribosomal").fill_null(value=False)
     )
     wanted = None if options.genes is None else resolve(release, list(options.genes), route.target)
     mapped = _mapped(route, resolved, wanted)
     targets = lay_out(release, resolved, mapped.rows, wanted, keep=_keep(route), same=route.same)
     if not targets.translated:
-        raise TranslationError(_nothing(names, route))
+        raise TranslationError(_nothing_translated(names, route))
     lost_rows = pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
     if route.strategy is not None and route.between is None:
         lost_rows = lost(find_pair(release, route.source, route.target), route.strategy, mapped.chosen)
     table = fates(resolved, targets.placed, mapped.refused, lost_rows)
     kind = kind_of_names(resolved) if options.names == "keep" else options.names.value
-    asked = wanted is not None and options.names == "keep"
-    var = target_var(targets, resolved, kind, as_asked=asked, mark=None if route.same else route.source.common_name)
+    keeps_wanted_names = wanted is not None and options.names == "keep"
+    var = target_var(
+        targets, resolved, kind, as_asked=keeps_wanted_names, mark=None if route.same else route.source.common_name
+    )
     notes = (*_notes(targets, resolved, options), *about_synonyms(release, [(resolved, route.source)]))
     return TranslationPlan(route, resolved, targets, table, var, (*route.notes, *mapped.notes, *notes))
 
@@ -247,19 +251,19 @@ def _notes(targets: Targets, resolved: pl.DataFrame, options: Options) -> list[s
     return notes
 
 
-def _nothing(names: list[str], route: Route) -> str:
-    seen = ", ".join(repr(name) for name in names[:5])
+def _nothing_translated(names: list[str], route: Route) -> str:
+    examples = ", ".join(repr(name) for name in names[:5])
     return (
         f"none of the {len(names)} genes could be translated from {route.source.common_name} to "
-        f"{route.target.common_name} by {route.how}; the names look like {seen}. Check --from, or name the column of "
-        "var that holds them (--column)"
+        f"{route.target.common_name} by {route.how}; the names look like {examples}. Check --from, or name the column "
+        "of var that holds them (--column)"
     )
 
 
-#: Names of which a smaller share is known are not gene names; a column of var may hold them.
+#: Smallest share of known names for the index of var to be taken for gene names.
 _KNOWN = 0.02
 
-#: Whether names look like another species' is asked of so many first.
+#: Number of names that are first compared with those of other species.
 _SAMPLE = 2000
 
 
@@ -273,46 +277,48 @@ def prepare(
     column: str | None,
     options: Options,
 ) -> TranslationPlan:
-    """Make the plan for a var.
+    """Build a translation plan from `var`.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError, UndecidedSpeciesError
-        If the release lacks what is asked, or the names do not tell the species.
+        If the release lacks it, or the names do not identify the species.
     TranslationError
-        If a column of var is not there, no gene can be translated, or the names stand in a column that was not named.
+        If a column of var does not exist, no gene can be translated, or another column holds the names.
     """
     target = release.find_species(to)
     given = None if source is None else release.find_species(source)
     names = names_of(var, column)
     features = features_of(var)
-    asked = [name for name, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION] if features else names
+    gene_names = (
+        [name for name, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION] if features else names
+    )
     if column is None:
-        _check_named(release, var, asked)
-    species = given or detect_species(release, asked)
+        _check_named(release, var, gene_names)
+    species = given or detect_species(release, gene_names)
     plan = make_plan(find_route(release, species, target, strategy, options), names, features)
-    return plan if given is None else replace(plan, notes=(*plan.notes, *_doubts(release, asked, given)))
+    return plan if given is None else replace(plan, notes=(*plan.notes, *_species_notes(release, gene_names, given)))
 
 
 def prepare_raw(plan: TranslationPlan, raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> TranslationPlan:
-    """Make the plan for the var of raw: the same species, strategy and options, other genes.
+    """Build the plan for the var of raw, by the same route.
 
     Raises
     ------
     TranslationError
-        If its names cannot be told, or none can be translated.
+        If its names are not found, or none can be translated.
     """
     if column is not None and column not in raw:
         index, own, names = name_texts(raw.index), name_texts(var.index), names_of(var, column)
-        known = {**dict(zip(own, names, strict=True)), "": ""}
-        if set(index) <= set(known):
-            named = names if index == own else [known[name] for name in index]
-            return _planned(plan, named, features_of(raw))
-    return _planned(plan, names_of(raw, column), features_of(raw))
+        named_by_index = {**dict(zip(own, names, strict=True)), "": ""}
+        if set(index) <= set(named_by_index):
+            named = names if index == own else [named_by_index[name] for name in index]
+            return _plan_of_raw(plan, named, features_of(raw))
+    return _plan_of_raw(plan, names_of(raw, column), features_of(raw))
 
 
-def _planned(plan: TranslationPlan, names: list[str], features: list[str | None] | None) -> TranslationPlan:
-    """Return the plan itself where raw has the same genes, else one for its own."""
+def _plan_of_raw(plan: TranslationPlan, names: list[str], features: list[str | None] | None) -> TranslationPlan:
+    """Return the same plan if raw has the same genes, else one for its own."""
     same = plan.resolved["name"].to_list() == names
     if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):
         return plan
@@ -320,37 +326,40 @@ def _planned(plan: TranslationPlan, names: list[str], features: list[str | None]
 
 
 def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
-    """Return the name of the gene of each row, empty where it is missing."""
+    """Return the gene name of each row, empty where it is missing."""
     if column is None:
         return name_texts(var.index)
     if column not in var:
-        there = ", ".join(map(repr, var.columns)) or "none"
+        columns = ", ".join(map(repr, var.columns)) or "none"
         close = did_you_mean(column, map(str, var))
-        raise TranslationError(f"var has no column {column!r}; its columns are: {there}{close}")
+        raise TranslationError(f"var has no column {column!r}; its columns are: {columns}{close}")
     return name_texts(var[column])
 
 
 def features_of(var: pd.DataFrame) -> list[str | None] | None:
-    """Return ``feature_types`` of each row; None where var does not tell."""
+    """Return ``feature_types`` of each row; None if var has none."""
     if "feature_types" not in var:
         return None
     return texts(var["feature_types"])
 
 
 def _check_named(release: ReleaseFile, var: pd.DataFrame, names: list[str]) -> None:
-    """Refuse names that are none where a column of var holds some."""
+    """Check that no column of var holds gene names if the index does not."""
     if not len(var.columns) or known_share(release, names) > _KNOWN:
         return
-    found = named_column(release, var)
-    if found is not None:
-        seen = ", ".join(map(repr, names[:3]))
+    match = named_column(release, var)
+    if match is not None:
+        examples = ", ".join(map(repr, names[:3]))
         raise TranslationError(
-            f"the names of var look like {seen}, which are no genes, while var[{found[0]!r}] holds gene names "
-            f"({found[1]:.0%} of them are known); name it: --column {found[0]}"
+            f"the names of var look like {examples}, which are no genes, while var[{match[0]!r}] holds gene names "
+            f"({match[1]:.0%} of them are known); name it: --column {match[0]}"
         )
 
 
-def _doubts(release: ReleaseFile, names: list[str], given: Species) -> list[str]:
-    """Return a note where the names look like another species'; all are counted only where a sample does."""
-    some = names[:: max(1, len(names) // _SAMPLE)]
-    return other_species_note(release, names, given) if other_species_note(release, some, given) else []
+def _species_notes(release: ReleaseFile, names: list[str], given: Species) -> list[str]:
+    """Return a note if the names look like those of another species.
+
+    All names are compared only if a sample of them looks so.
+    """
+    sample = names[:: max(1, len(names) // _SAMPLE)]
+    return other_species_note(release, names, given) if other_species_note(release, sample, given) else []

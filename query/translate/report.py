@@ -1,4 +1,4 @@
-"""Reports of a translation: the fate of every gene, and what was carried of the counts."""
+"""Report the fate of every gene and the counts carried."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note
 from homodb.query.translate.fates import MEANING, Fate
 from homodb.schema.messages import counted
 
-#: Entries of ``uns["homodb"]`` that hold whatever the genes are.
+#: Entries of ``uns["homodb"]`` that are about cells and stay valid.
 _ABOUT_CELLS = ("annotation",)
 
-#: Numbers of groups, markers and dropped parts that the text shows.
+#: Numbers of groups and markers, and of dropped parts, that the text shows.
 _SHOWN = 8
 _SHOWN_PARTS = 12
 
@@ -30,9 +30,9 @@ class FateReport(Result):
     Parameters
     ----------
     fates
-        A row per gene, with ``name``, ``fate``, ``detail`` and, where they were looked at, ``counts``.
+        A row per gene, with ``name``, ``fate``, ``detail`` and, if they were summed, ``counts``.
     notes
-        What else a user should know.
+        Notes for the user.
     """
 
     fates: pl.DataFrame
@@ -40,14 +40,17 @@ class FateReport(Result):
 
     @abstractmethod
     def by_fate(self) -> pl.DataFrame:
-        """Return ``fate, genes`` and what else is known, a row per fate."""
+        """Return ``fate, genes`` and further columns, a row per fate."""
 
     def frames(self) -> Mapping[str, pl.DataFrame]:
         """Return the genes."""
         return {"genes": self.fates}
 
     def meaning(self, fate: str, meaning: Mapping[Fate, str] = MEANING) -> str:
-        """Return what a fate means, and up to three genes that it befell: those with most counts, or the first."""
+        """Return the meaning of a fate, with up to three of its genes.
+
+        These are the genes with most counts, or the first.
+        """
         genes = self.fates.filter(pl.col("fate") == fate)
         if "counts" in genes.columns:
             genes = genes.filter(pl.col("counts") > 0).sort("counts", descending=True)
@@ -60,7 +63,7 @@ class FateReport(Result):
         return f"{meaning[Fate(fate)]}{examples}"
 
     def genes_by_fate(self, noun: str = "gene") -> Iterator[ResultBlock]:
-        """Yield all genes, a folded table per fate, for a page."""
+        """Yield all genes as a folded table per fate, for a page."""
         for fate in Fate:
             rows = self.fates.filter(pl.col("fate") == fate).drop("fate")
             if "counts" in rows.columns:
@@ -79,36 +82,36 @@ class TranslationReport(FateReport):
     source, target
         Production names of the species.
     source_given
-        Whether the source species was given, or found by vote.
+        Whether the source species was given rather than inferred from the names.
     strategy
         Name of the strategy.
     release
         Version of the release.
     cells
-        Rows of the object.
+        Number of cells.
     targets
-        Genes of the result.
+        Number of genes of the result.
     summed
-        Of these, genes that add up several source genes.
+        Number of these that sum several source genes.
     fates
         One row per var row, see :func:`homodb.query.translate.fates.fates`, with ``counts``: the sum of its values
-        (of what they are logarithms of, where they are; null where X was not computed).
+        (with logarithms undone; null if X was not computed).
     dropped
-        Parts of the object that no longer hold.
+        Parts of the object that no longer apply.
     notes
-        What else a user should know.
+        Notes for the user.
     many_to_one, one_to_many
         The policies.
     slots
-        What was done with each matrix.
+        Policy applied to each matrix.
     kept
-        Source genes without a target that stay in the result.
+        Number of source genes without a target in the result.
     groups
-        For columns of obs that were asked for: shares of counts carried per group of cells.
+        Shares of counts carried per group of cells, for the requested columns of obs.
     markers
-        The fate of the markers that were asked for.
+        Fates of the requested markers.
     vocabulary
-        What became of each wanted gene, where a list of them was given.
+        State of each wanted gene, if a list was given.
     """
 
     source: str
@@ -134,8 +137,8 @@ class TranslationReport(FateReport):
         """Return ``fate, genes, counts, share`` (of all counts), a row per fate."""
         genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
         total = float(genes["counts"].sum())
-        known = self.fates["counts"].null_count() == 0
-        share = pl.lit(None, pl.Float64) if not known else pl.col("counts") / total if total else pl.lit(0.0)
+        complete = self.fates["counts"].null_count() == 0
+        share = pl.lit(None, pl.Float64) if not complete else pl.col("counts") / total if total else pl.lit(0.0)
         return (
             self.fates.group_by("fate")
             .agg(genes=pl.len(), counts=pl.col("counts").sum())
@@ -144,7 +147,13 @@ class TranslationReport(FateReport):
         )
 
     def carried(self, which: pl.Expr | None = None) -> float:
-        """Return the share of counts carried over, of all genes or of those an expression is true for; NaN of none."""
+        """Return the share of counts carried, NaN if there are none.
+
+        Parameters
+        ----------
+        which
+            Expression that selects genes; None for all.
+        """
         genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
         if which is not None:
             genes = genes.filter(which)
@@ -153,13 +162,16 @@ class TranslationReport(FateReport):
         return mapped / total if total else float("nan")
 
     def carried_by_kind(self) -> dict[str, float]:
-        """Return the share of counts carried over of mitochondrial, ribosomal and all other genes; NaN of none."""
+        """Return the share of counts carried by kind of gene.
+
+        Kinds are mitochondrial, ribosomal and other; the share is NaN if there are no counts.
+        """
         special = pl.col("mitochondrial") | pl.col("ribosomal")
         kinds = {"mitochondrial": pl.col("mitochondrial"), "ribosomal": pl.col("ribosomal"), "other": ~special}
         return {kind: self.carried(which) for kind, which in kinds.items()}
 
     def totals(self) -> dict[str, Any]:
-        """Return the totals as plain values, as they stand in ``uns["homodb"]``."""
+        """Return the totals as plain values, as in ``uns["homodb"]``."""
         totals: dict[str, Any] = {
             "source": self.source,
             "target": self.target,
@@ -189,7 +201,7 @@ class TranslationReport(FateReport):
         return {"groups": self.groups, "markers": self.markers, "wanted_genes": wanted, **super().frames()}
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield what was carried, the fates, groups, markers, wanted genes, and what was dropped."""
+        """Yield shares carried, fates, groups, markers, and dropped parts."""
         yield Heading(f"homodb translate: {self.source} to {self.target}", level=1)
         how = "" if self.source_given else " (by their names)"
         source = f"{counted(self.cells, 'cell')}, {counted(self.fates.height, 'gene')} of {self.source}{how}"
@@ -269,38 +281,38 @@ class TranslationReport(FateReport):
 
 
 def fate_order() -> pl.Expr:
-    """Return an expression that sorts the rows of a frame by their ``fate``, mapped genes first."""
+    """Return an expression that sorts rows by ``fate``, mapped genes first."""
     order = {str(fate): place for place, fate in enumerate(Fate)}
     return pl.col("fate").replace_strict(order, return_dtype=pl.Int32)
 
 
 def with_counts(fates: pl.DataFrame, sums: npt.NDArray[np.float64] | None) -> pl.DataFrame:
-    """Add each var row's sum over all cells as ``counts``; null where they are not known."""
+    """Add the sum of each row over all cells as ``counts``, null if unknown."""
     if sums is None:
         return fates.with_columns(counts=pl.lit(None, pl.Float64))
     return fates.with_columns(counts=pl.Series(np.asarray(sums, dtype=np.float64)))
 
 
 def provenance(report: TranslationReport, earlier: object = None) -> dict[str, Any]:
-    """Return what goes into ``uns["homodb"]``: plain values that h5ad and zarr can hold; unknown ones are left out.
+    """Return plain values for ``uns["homodb"]``, without unknown ones.
 
     Parameters
     ----------
     report
         The report.
     earlier
-        What stood there: the entry ``annotation``, which is about cells, stays; the rest is kept as ``before``.
+        Previous entry: its ``annotation``, which is about cells, is kept; the rest becomes ``before``.
     """
-    held = {
+    totals = {
         key: np.array(value, dtype=str) if isinstance(value, list) else value
         for key, value in report.totals().items()
         if value is not None
     }
     if not isinstance(earlier, Mapping):
-        return held
+        return totals
     kept = {key: deepcopy(value) for key, value in earlier.items()}
     cells = {key: kept.pop(key) for key in _ABOUT_CELLS if key in kept}
-    return held | cells | ({"before": kept} if kept else {})
+    return totals | cells | ({"before": kept} if kept else {})
 
 
 def _or_none(share: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The columns of the result, and which rows of var go to each."""
+"""Lay out the columns of the result, and name and describe them."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Targets:
-    """The columns of the result.
+    """Columns of the result.
 
     Parameters
     ----------
     columns
-        A row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a source gene
-        that was kept), ``mitochondrial, ribosomal``, ``kept`` (the name of a source gene that was kept without a
-        target, else null), ``wanted`` (the name in the list of wanted genes, where there is one).
-    told
+        A row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a kept source gene),
+        ``mitochondrial, ribosomal``, ``kept`` (name of a source gene kept without a target, else null), ``wanted``
+        (name in the list of wanted genes, if any).
+    pairs
         A row per link, best first: ``place``, ``column``, and the evidence of the pair.
     placed
-        A row per var row that was mapped: ``place, target_id, target_symbol, evidence_class``.
+        A row per mapped row of var: ``place, target_id, target_symbol, evidence_class``.
     links
         The links as numbers.
     vocabulary
-        What became of each wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``,
+        State of each wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``,
         ``ambiguous``, ``repeated``); None where none were given.
     """
 
     columns: pl.DataFrame
-    told: pl.DataFrame
+    pairs: pl.DataFrame
     placed: pl.DataFrame
     links: Links
     vocabulary: pl.DataFrame | None
 
     @property
     def translated(self) -> int:
-        """How many columns hold a target gene with a source."""
-        return int(self.told["target_id"].drop_nulls().n_unique())
+        """Number of target genes with a source gene."""
+        return int(self.pairs["target_id"].drop_nulls().n_unique())
 
 
 _EVIDENCE = ("homology_type", "identity", "confidence", "correlation", "rank", "evidence_class", "weight")
@@ -62,7 +62,9 @@ def lay_out(
     keep: bool,
     same: bool,
 ) -> Targets:
-    """Lay out the columns of the result: wanted genes in their order, else all in the order of var.
+    """Lay out the columns of the result.
+
+    They are the wanted genes in their order, else all target genes in the order of var.
 
     Parameters
     ----------
@@ -71,51 +73,54 @@ def lay_out(
     resolved
         The rows of var, resolved.
     rows
-        The pairs of genes that are used, see :class:`homodb.query.translate.mapping.Mapped`.
+        Pairs of genes, see :class:`homodb.query.translate.mapping.Mapped`.
     wanted
-        Wanted target genes, resolved; None for all that there are.
+        Wanted target genes, resolved; None for all.
     keep
-        Whether source genes without a target stay.
+        Whether to keep source genes without a target.
     same
-        Whether source and target are one species: a wanted gene that is unknown is then found by its name.
+        Whether source and target are the same species: unknown wanted genes are then looked up by name.
     """
-    told = (
+    pairs = (
         resolved.select("place", source_gene="gene")
         .drop_nulls("source_gene")
         .join(rows, on="source_gene", how="inner", maintain_order="left_right")
     )
-    kept = _kept(resolved, told) if keep else told.clear().select("place", kept=pl.lit(None, pl.String))
+    kept = _kept(resolved, pairs) if keep else pairs.clear().select("place", kept=pl.lit(None, pl.String))
     if wanted is not None:
-        keys, vocabulary = _wanted(wanted, told)
+        keys, vocabulary = _wanted_columns(wanted, pairs)
         if same:
             names = wanted.filter(pl.col("gene").is_null()).select(kept="name")
-            kept = _kept(resolved, told).join(names, on="kept", how="semi", maintain_order="left")
+            kept = _kept(resolved, pairs).join(names, on="kept", how="semi", maintain_order="left")
             keys = keys.with_columns(kept=pl.when(pl.col("wanted").is_in(kept["kept"].to_list())).then("wanted"))
     else:
         vocabulary = None
-        keys = _found(told, kept)
+        keys = _all_columns(pairs, kept)
     columns = keys.with_row_index("column").with_columns(pl.col("column").cast(pl.Int64))
     details = release.ask("target_genes", {"genes": keys["target_gene"].drop_nulls().unique().sort().to_list()})
     columns = columns.join(details, on="target_gene", how="left", maintain_order="left").with_columns(
         pl.col("mitochondrial", "ribosomal").fill_null(value=False)
     )
     by_gene = columns.drop_nulls("target_gene").select("column", "target_gene", "target_id", "target_symbol")
-    told = told.join(by_gene, on="target_gene", how="inner", maintain_order="left")
+    pairs = pairs.join(by_gene, on="target_gene", how="inner", maintain_order="left")
     kept = kept.join(columns.drop_nulls("kept").select("column", "kept"), on="kept", how="inner", maintain_order="left")
     units = resolved.select("place", gene_number=pl.coalesce(pl.col("gene"), -1 - pl.col("place")))
     both = pl.concat(
-        [told.select("place", "column", "weight"), kept.select("place", "column", weight=pl.lit(1.0))]
+        [pairs.select("place", "column", "weight"), kept.select("place", "column", weight=pl.lit(1.0))]
     ).join(units, on="place", how="left", maintain_order="left")  # fmt: skip
     links = Links(
         both["place"].to_numpy().astype(np.int64), both["column"].to_numpy().astype(np.int64),
         both["weight"].to_numpy().astype(np.float64), _numbers(both, kept), (resolved.height, columns.height),
     )  # fmt: skip
-    told = pl.concat([told, kept.select("place", "column")], how="diagonal")
-    return Targets(columns, told, _placed(told), links, vocabulary)
+    pairs = pl.concat([pairs, kept.select("place", "column")], how="diagonal")
+    return Targets(columns, pairs, _placed(pairs), links, vocabulary)
 
 
 def _numbers(both: pl.DataFrame, kept: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Give each source gene a number; unresolved rows that are kept under one name are one gene."""
+    """Return a number for the source gene of each row.
+
+    Unresolved rows that are kept under the same name count as one gene.
+    """
     numbers = both["gene_number"].to_numpy().astype(np.int64)
     start = both.height - kept.height
     unresolved = np.flatnonzero(numbers[start:] < 0) + start
@@ -124,9 +129,12 @@ def _numbers(both: pl.DataFrame, kept: pl.DataFrame) -> np.ndarray[tuple[int], n
     return numbers
 
 
-def _kept(resolved: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    """Return ``place, kept``: named rows without a target; those of one gene, or one unknown name, bear one name."""
-    left = resolved.filter("is_gene", HAS_NAME).join(told, on="place", how="anti", maintain_order="left")
+def _kept(resolved: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return ``place, kept``: named rows without a target.
+
+    Rows of the same gene, or the same unknown name, share a name.
+    """
+    left = resolved.filter("is_gene", HAS_NAME).join(pairs, on="place", how="anti", maintain_order="left")
     unit = (
         pl.when(pl.col("gene").is_not_null()).then(pl.format("gene {}", "gene")).otherwise(pl.format("name {}", "name"))
     )
@@ -136,19 +144,22 @@ def _kept(resolved: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     return names.select("place", kept=pl.when(apart).then(pl.coalesce("stable_id", "name")).otherwise("kept"))
 
 
-def _found(told: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """Return a row per column, in the order of the first rows of var: ``target_gene``, ``kept``, ``wanted`` (null)."""
-    genes = told.group_by("target_gene").agg(place=pl.col("place").min()).with_columns(kept=pl.lit(None, pl.String))
+def _all_columns(pairs: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """Return ``target_gene, kept, wanted`` (null), a row per column.
+
+    Columns are in the order of their first rows of var.
+    """
+    genes = pairs.group_by("target_gene").agg(place=pl.col("place").min()).with_columns(kept=pl.lit(None, pl.String))
     others = kept.group_by("kept").agg(place=pl.col("place").min()).with_columns(target_gene=pl.lit(None, pl.Int64))
     both = pl.concat([genes, others], how="diagonal").sort("place", "target_gene")
     return both.select("target_gene", "kept", wanted=pl.lit(None, pl.String))
 
 
-def _wanted(wanted: pl.DataFrame, told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return a row per wanted gene, as :func:`_found` does, and what became of each."""
+def _wanted_columns(wanted: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the columns of wanted genes, and the state of each gene."""
     first = pl.col("gene").is_first_distinct() | pl.col("gene").is_null()
     keys = wanted.select(target_gene=pl.when(first).then("gene"), kept=pl.lit(None, pl.String), wanted="name")
-    filled = pl.col("gene").is_in(told["target_gene"].unique().to_list())
+    filled = pl.col("gene").is_in(pairs["target_gene"].unique().to_list())
     state = (
         pl.when(pl.col("how") == "ambiguous").then("how")
         .when(pl.col("gene").is_null()).then(pl.lit("unknown"))
@@ -159,9 +170,9 @@ def _wanted(wanted: pl.DataFrame, told: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     return keys, wanted.select("name", "stable_id", state=state)
 
 
-def _placed(told: pl.DataFrame) -> pl.DataFrame:
+def _placed(pairs: pl.DataFrame) -> pl.DataFrame:
     return (
-        told.drop_nulls("target_id").sort("place", "rank", nulls_last=True, maintain_order=True)
+        pairs.drop_nulls("target_id").sort("place", "rank", nulls_last=True, maintain_order=True)
         .group_by("place", maintain_order=True)
         .agg(
             pl.col("target_id").str.join(";"),
@@ -178,10 +189,10 @@ def _placed(told: pl.DataFrame) -> pl.DataFrame:
 
 
 def kind_of_names(resolved: pl.DataFrame) -> str:
-    """Return the kind of names that came in: ``id`` where most genes were named by stable ID, else ``symbol``."""
-    found = resolved.filter(pl.col("gene").is_not_null())
-    by_id = found.filter(pl.col("how") == "stable_id").height
-    return "id" if by_id * 2 > found.height else "symbol"
+    """Return ``id`` if most genes are named by stable ID, else ``symbol``."""
+    genes = resolved.filter(pl.col("gene").is_not_null())
+    by_id = genes.filter(pl.col("how") == "stable_id").height
+    return "id" if by_id * 2 > genes.height else "symbol"
 
 
 def target_names(columns: pl.DataFrame, kind: str, mark: str | None = None) -> list[str]:
@@ -192,10 +203,10 @@ def target_names(columns: pl.DataFrame, kind: str, mark: str | None = None) -> l
     columns
         The columns of the result, see :class:`homodb.query.translate.targets.Targets`.
     kind
-        ``id`` for stable IDs; ``symbol`` for symbols, where genes without one, and genes that share one, bear
-        their stable IDs.
+        ``id`` for stable IDs; ``symbol`` for symbols, with stable IDs for genes without a symbol or with a shared
+        one.
     mark
-        What stands, with a colon, before source genes that were kept without a target; None for nothing.
+        Prefix, before a colon, of source genes kept without a target; None for none.
     """
     kept = pl.col("kept") if mark is None else pl.format("{}:{}", pl.lit(mark), pl.col("kept"))
     frame = columns.with_columns(own=kept).with_columns(
@@ -204,7 +215,7 @@ def target_names(columns: pl.DataFrame, kind: str, mark: str | None = None) -> l
     )
     identifiers = frame["identifier"]
     names = identifiers if kind == "id" else frame["symbol"]
-    for _ in range(len(names)):  # a symbol may be another gene's stable ID, hence again
+    for _ in range(len(names)):  # a symbol may be the stable ID of another gene
         repeated = names.is_duplicated()
         if not repeated.any() or names.filter(repeated).equals(identifiers.filter(repeated)):
             break
@@ -224,20 +235,20 @@ def target_var(
     kind, mark
         As in :func:`target_names`.
     as_asked
-        Whether wanted genes bear the names that they were asked for by.
+        Whether to name wanted genes as in the list.
 
     Returns
     -------
     pandas.DataFrame
-        Index: names. ``homodb_id``, ``homodb_symbol``: the target gene. ``homodb_source``: the names that came in,
-        joined by ``;``; ``homodb_sources``: how many. ``homodb_evidence`` (class), ``homodb_type``,
-        ``homodb_identity``, ``homodb_confidence``, ``homodb_correlation``: of the best of its rows. ``homodb_mt``,
-        ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, by what the gene is, not by its name.
-        ``homodb_kept``, where source genes without a target were kept: whether it is one.
+        Index: names. ``homodb_id``, ``homodb_symbol``: the target gene. ``homodb_source``: names of the source
+        genes, joined by ``;``; ``homodb_sources``: their number. ``homodb_evidence`` (class), ``homodb_type``,
+        ``homodb_identity``, ``homodb_confidence``, ``homodb_correlation``: of its best row. ``homodb_mt``,
+        ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, according to the release.
+        ``homodb_kept``, if source genes without a target were kept: whether it is one.
     """
     first = ["evidence_class", "homology_type", "identity", "confidence", "correlation"]
-    told = (
-        targets.told.join(resolved.select("place", "name", "mitochondrial", "ribosomal"), on="place")
+    sources = (
+        targets.pairs.join(resolved.select("place", "name", "mitochondrial", "ribosomal"), on="place")
         .sort("rank", "place", nulls_last=True)
         .group_by("column", maintain_order=True)
         .agg(
@@ -245,7 +256,7 @@ def target_var(
             mt=pl.col("mitochondrial").first(), ribo=pl.col("ribosomal").first(),
         )
     )  # fmt: skip
-    frame = targets.columns.join(told, on="column", how="left", maintain_order="left").select(
+    frame = targets.columns.join(sources, on="column", how="left", maintain_order="left").select(
         homodb_id="target_id",
         homodb_symbol="target_symbol",
         homodb_source=pl.col("name").list.join(";").fill_null(""),
@@ -265,7 +276,7 @@ def target_var(
     var.index = targets.columns["wanted"].to_list() if as_asked else target_names(targets.columns, kind, mark)
     for column in ("homodb_evidence", "homodb_type"):
         var[column] = var[column].astype("category")
-    for column in ("homodb_id", "homodb_symbol"):  # text that is missing here and there: files hold it as categories
+    for column in ("homodb_id", "homodb_symbol"):  # files store texts with missing values as categories
         if var[column].isna().any():
             var[column] = var[column].astype("category")
     return var

@@ -1,4 +1,4 @@
-"""``homodb.translate``: an AnnData in, a new AnnData in another species' genes out."""
+"""Translate an AnnData in memory, or from file to file."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def lazily(matrix: Any, slot: Slot, links: Links, options: Options, logged: Logged) -> Any:
+def _translate_lazily(matrix: Any, slot: Slot, links: Links, options: Options, logged: Logged) -> Any:
     """Return a Dask array of target genes.
 
-    What the values are is judged when a block is computed; a block that must not be added up raises
-    :class:`~homodb.schema.errors.CountsError` then. Small integers that are added up become 64 bits wide.
+    The kind of values is inferred when a block is computed; a block that must not be summed then raises
+    :class:`~homodb.schema.errors.CountsError`. Sums of small integers are 64 bits wide.
 
     Returns
     -------
     dask.array.Array or Refused
-        Cells x target genes, in the chunks of cells that came in; or that it is dropped as asked.
+        Cells x target genes, in the input's chunks of cells; or that it is dropped as requested.
     """
     policy = options.slots.get(slot.name) or SlotPolicy(options.many_to_one)
     if policy is SlotPolicy.DROP:
@@ -70,7 +70,7 @@ def lazily(matrix: Any, slot: Slot, links: Links, options: Options, logged: Logg
         dtype = how.wider(dtype)
 
     def block(rows: Any) -> Any:
-        holds = judge(rows, logged=logged.said, base=base)
+        holds = judge(rows, logged=logged.is_log, base=base)
         against = objection(slot, policy, holds, links)
         if against is not None:
             raise CountsError(against)
@@ -78,38 +78,40 @@ def lazily(matrix: Any, slot: Slot, links: Links, options: Options, logged: Logg
 
     whole = matrix.rechunk({1: -1}) if matrix.numblocks[1] > 1 else matrix
     meta: Any = np.empty((0, 0), dtype=dtype)
-    if sp.issparse(matrix._meta):  # blocks come out by rows, however they came in
+    if sp.issparse(matrix._meta):  # blocks of the result are CSR, whatever the format of the input
         meta = (sp.csr_array if isinstance(matrix._meta, sp.sparray) else sp.csr_matrix)(meta)
     return whole.map_blocks(block, chunks=(whole.chunks[0], (links.shape[1],)), dtype=dtype, meta=meta)
 
 
-#: Entries of uns that do, by their usual names.
+#: Usual names of gene-level entries of uns.
 _GENE_WISE = ("hvg", "rank_genes_groups", "pca", "rank_velocity_genes", "recover_dynamics")
 
-#: What an entry of uns holds, beside ``names``, when it is a ranking of genes under a name of its own.
+#: Keys that, beside ``names``, mark an entry of uns as a ranking of genes.
 _RANKING = {"scores", "params", "pvals", "pvals_adj", "logfoldchanges"}
 
 
 def gene_level_uns_keys(uns: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Return the keys of uns that speak of genes.
+    """Return the keys of uns whose entries are about genes.
 
     Parameters
     ----------
     uns
-        The entries; of a table only its index is looked at, of a mapping only its keys.
+        The entries; only the index of a table and the keys of a mapping are used.
     names
-        Names of var: a table with most of its rows called so is one of genes.
+        Names of var: a table with most of its rows named so is about genes.
     """
-    known = frozenset(filter(None, texts(names)))
-    return [key for key, value in uns.items() if key in _GENE_WISE or _ranks(value) or _table_of(value, known)]
+    genes = frozenset(filter(None, texts(names)))
+    return [
+        key for key, value in uns.items() if key in _GENE_WISE or _is_ranking(value) or _is_gene_table(value, genes)
+    ]
 
 
-def _ranks(value: Any) -> bool:
+def _is_ranking(value: Any) -> bool:
     keys = set(value) if isinstance(value, Mapping) else set()
     return "names" in keys and bool(keys & _RANKING)
 
 
-def _table_of(value: Any, names: frozenset[str]) -> bool:
+def _is_gene_table(value: Any, names: frozenset[str]) -> bool:
     index = getattr(value, "index", None)
     if index is None or callable(index) or not len(index):
         return False
@@ -132,17 +134,17 @@ def translate(
     Parameters
     ----------
     adata
-        Cells x genes. It is not changed. Matrices backed by Dask stay lazy.
+        Cells x genes; not modified. Dask arrays stay lazy.
     to
-        The species to translate to, by any name; the source species itself brings old symbols up to date.
+        Target species, by any name; the source species itself updates old symbols.
     source
-        The species that the genes are of; by default found out by a vote over their names.
+        Source species; inferred from the names of genes by default.
     strategy
-        One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
+        One of the five strategies; by default ENS_M2M, or LM_O2O if Ensembl has no homologies for the pair.
     release
-        An open release, or what :func:`homodb.open` takes.
+        An open release, or an argument of :func:`homodb.open`.
     column
-        Column of var that holds the gene names; by default var's index.
+        Column of var that holds the gene names; the index of var by default.
     layer
         Layer to translate in place of X; ``raw`` for raw.
     **choices
@@ -151,22 +153,22 @@ def translate(
     Returns
     -------
     anndata.AnnData
-        A new object. X, all layers and raw: for each target gene the sum of its source genes; a source gene with
-        several partners goes to its best one. var says where each gene came from, ``uns["homodb"]`` what was done.
-        obs, obsm, obsp and uns stay; varm, varp, var's old columns and gene-wise entries of uns are dropped, and so are
-        layers and raw that hold scaled values, or logarithms that would have to be added up
+        A new object. In X, all layers and raw a target gene is the sum of its source genes; a source gene with several
+        partners goes to its best one. var describes the source of each gene, ``uns["homodb"]`` the translation. obs,
+        obsm, obsp and uns are kept; varm, varp, old columns of var and gene-level entries of uns are dropped, and so
+        are layers and raw with scaled values, or with logarithms that would have to be summed
         (:func:`translate_with_report` lists them).
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks it.
     UndecidedSpeciesError
-        If the names do not tell the species.
+        If the names do not identify the species.
     CountsError
-        If X holds NaN, or logarithms or negative values that would have to be added up.
+        If X holds NaN, or logarithms or negative values that would have to be summed.
     TranslationError
-        If no gene at all can be translated, a column or layer is not there, or a choice is none.
+        If no gene can be translated, a column or layer does not exist, or an option is not valid.
 
     Examples
     --------
@@ -189,7 +191,7 @@ def translate_with_report(
     layer: str | None = None,
     **choices: Unpack[TranslateChoices],
 ) -> tuple[anndata.AnnData, TranslationReport]:
-    """Translate an AnnData as :func:`translate` does, and return the report of fates beside it."""
+    """Translate an AnnData like :func:`translate`, and return the report too."""
     options = read_options(choices)
     adata = with_tables(adata)
     with ExitStack() as stack:
@@ -200,66 +202,69 @@ def translate_with_report(
         check_slots(list(matrices), options)
         var = adata.raw.var if main.name == "raw" and main.label == "raw" else adata.var
         plan = prepare(opened, var, to, source=source, strategy=strategy, column=column, options=options)
-        outcome = TranslationRun(
+        run = TranslationRun(
             plan, options, source is not None, Logged(*logged_of(adata.uns)), groups_of(adata.obs, options.by)
         )
-        made = {slot: _made(slot, matrix, adata, outcome, column) for slot, matrix in matrices.items()}
-        report = outcome.report(adata.n_obs, _leftovers(adata, slots, main))
-    return _put_together(adata, main, made, outcome, report), report
+        translated = {slot: _translated_matrix(slot, matrix, adata, run, column) for slot, matrix in matrices.items()}
+        report = run.report(adata.n_obs, _dropped_parts(adata, slots, main))
+    return _assemble(adata, main, translated, run, report), report
 
 
 def _matrices(slots: Slots, main: Slot) -> dict[Slot, Any]:
-    """Return the matrices to translate, the main one first; raw in place of X has a var of its own, so it is alone."""
+    """Return the matrices to translate, the main one first.
+
+    If raw is the main one it is the only one, since it has its own var.
+    """
     raw = [RAW] if slots.has_raw and main.label != "raw" else []
     return {slot: slots.matrix(slot) for slot in (main, *slots.beside(main), *raw)}
 
 
-def _made(slot: Slot, matrix: Any, adata: anndata.AnnData, outcome: TranslationRun, column: str | None) -> Any:
-    """Return the translated matrix; None where it is dropped."""
-    plan: TranslationPlan = outcome.plan
+def _translated_matrix(slot: Slot, matrix: Any, adata: anndata.AnnData, run: TranslationRun, column: str | None) -> Any:
+    """Translate a matrix; return None if it is dropped."""
+    plan: TranslationPlan = run.plan
     if slot.label == "raw" and not slot.main:
         try:
-            plan = outcome.raw = prepare_raw(plan, adata.raw.var, adata.var, column)
+            plan = run.raw = prepare_raw(plan, adata.raw.var, adata.var, column)
         except TranslationError as error:
-            outcome.drop(slot, Refused(str(error)))
+            run.drop(slot, Refused(str(error)))
             return None
     if not is_lazy(matrix):
-        return outcome.translate(slot, as_rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
-    made = lazily(matrix, slot, plan.links, outcome.options, outcome.said_of(slot))
-    if isinstance(made, Refused):
-        outcome.drop(slot, made)
+        return run.translate(slot, as_rows(matrix), plan, MemorySink(), block=None, step=lambda done: None)
+    array = _translate_lazily(matrix, slot, plan.links, run.options, run.logged_slot(slot))
+    if isinstance(array, Refused):
+        run.drop(slot, array)
         return None
-    outcome.slots[slot.label] = str(outcome.options.slots.get(slot.name) or outcome.options.many_to_one)
-    return made
+    run.slots[slot.label] = str(run.options.slots.get(slot.name) or run.options.many_to_one)
+    return array
 
 
-def _put_together(
-    adata: anndata.AnnData, main: Slot, made: dict[Slot, Any], outcome: TranslationRun, report: TranslationReport
+def _assemble(
+    adata: anndata.AnnData, main: Slot, matrices: dict[Slot, Any], run: TranslationRun, report: TranslationReport
 ) -> anndata.AnnData:
     import anndata
 
     gene_wise = gene_level_uns_keys(adata.uns, adata.var_names)
     result = anndata.AnnData(
-        X=made[main],
+        X=matrices[main],
         obs=adata.obs.copy(),
-        var=outcome.plan.var,
+        var=run.plan.var,
         uns=deepcopy({key: value for key, value in adata.uns.items() if key not in gene_wise}),
         obsm={key: value.copy() for key, value in adata.obsm.items()},
         obsp={key: value.copy() for key, value in adata.obsp.items()},
     )
-    for slot, matrix in made.items():
+    for slot, matrix in matrices.items():
         if slot.main or matrix is None:
             continue
-        if slot.label == "raw" and outcome.raw is not None:
-            result.raw = anndata.AnnData(X=matrix, obs=adata.obs[[]].copy(), var=outcome.raw.var)
+        if slot.label == "raw" and run.raw is not None:
+            result.raw = anndata.AnnData(X=matrix, obs=adata.obs[[]].copy(), var=run.raw.var)
         else:
             result.layers[slot.name] = matrix
     result.uns["homodb"] = provenance(report, adata.uns.get("homodb"))
     return result
 
 
-def _leftovers(adata: anndata.AnnData, slots: Slots, main: Slot) -> list[str]:
-    """List what no longer holds, but for matrices that their values forbid to add up."""
+def _dropped_parts(adata: anndata.AnnData, slots: Slots, main: Slot) -> list[str]:
+    """List dropped parts, except matrices that are dropped for their values."""
     parts = [f"var[{name!r}]" for name in adata.var.columns]
     parts += [f"varm[{name!r}]" for name in adata.varm] + [f"varp[{name!r}]" for name in adata.varp]
     parts += [f"uns[{name!r}]" for name in gene_level_uns_keys(adata.uns, adata.var_names)]
@@ -285,24 +290,26 @@ def translate_file(
     report: Callable[[TranslateProgress], None] = lambda progress: None,
     **choices: Unpack[TranslateChoices],
 ) -> TranslationReport:
-    """Translate an h5ad file or a zarr store; other parameters as in :func:`homodb.translate`.
+    """Translate an h5ad file or a zarr store.
+
+    Other parameters are those of :func:`homodb.translate`.
 
     Parameters
     ----------
     path
-        The file to read.
+        File to read.
     output
-        The file to write, a zarr store where it ends with ``.zarr``; what is there is replaced when the new one is
-        whole. Compression is that of the source.
+        File to write, a zarr store if it ends with ``.zarr``; an existing one is replaced when the new one is
+        complete. The compression of the source is kept.
     block
-        Cells to hold in memory at a time; by default so many that they have about four million values.
+        Number of cells in memory at a time; by default as many as hold about four million values.
     report
-        Called with how far it is.
+        Callback that receives the progress.
 
     Raises
     ------
     TranslationError
-        If the input is not an AnnData file, or cannot be translated as asked.
+        If the input is not an AnnData file, or cannot be translated as requested.
     OutputError
         If the output is the input, or cannot be written.
     """
@@ -311,33 +318,33 @@ def translate_file(
     if block is not None and block < 1:
         raise TranslationError(f"a block has {block} cells; it needs at least one")
     with ExitStack() as stack:
-        known = stack.enter_context(use_release(release))
+        opened = stack.enter_context(use_release(release))
         root = stack.enter_context(open_anndata(path))
         partial = stack.enter_context(atomic_output(output))
         if store.is_anndata(root):
             work = _FileTranslation(path, root, partial, column, layer, block, report)
-            return work.run(known, to, source, strategy, options)
-        told: dict[str, Any] = {
+            return work.run(opened, to, source, strategy, options)
+        arguments: dict[str, Any] = {
             "source": source,
             "strategy": strategy,
-            "release": known,
+            "release": opened,
             "column": column,
             "layer": layer,
         }
-        translated, made = translate_with_report(read_anndata(path), to, **told, **choices)
+        translated, result = translate_with_report(read_anndata(path), to, **arguments, **choices)
         store.write_whole(translated, partial)
-        return made
+        return result
 
 
 class _Raw(NamedTuple):
-    """What an object has as its raw: the group in the file, and its var."""
+    """Raw of an object in a file: its group, and its var."""
 
     group: Any
     var: pd.DataFrame
 
 
 class _FileTranslation:
-    """One file on its way into another."""
+    """Translation of one file into another."""
 
     def __init__(
         self, path: Path, root: Any, partial: Path, column: str | None, layer: str | None, block: int | None,
@@ -363,11 +370,11 @@ class _FileTranslation:
         plan = prepare(
             release, self._var_of(self.main), to, source=source, strategy=strategy, column=self.column, options=options
         )
-        outcome = TranslationRun(plan, options, source is not None, Logged(*self._logged()), groups)
+        work = TranslationRun(plan, options, source is not None, Logged(*store.read_logged(self.root)), groups)
         with store.created(self.partial, self.root) as (out, self.check):
             store.make_group(out, "layers")
             for number, (slot, element) in enumerate(elements.items()):
-                self._carry(out, slot, element, outcome, number, len(elements))
+                self._carry(out, slot, element, work, number, len(elements))
             gene_wise = gene_level_uns_keys(self.uns, self.var.index)
             for part in ("obs", "obsm", "obsp"):
                 store.copy(self.root, out, part)
@@ -376,10 +383,10 @@ class _FileTranslation:
             for part in ("varm", "varp"):
                 store.make_group(out, part)
             store.write(out, "var", plan.var)
-            made = outcome.report(self.cells, self._leftovers(gene_wise))
+            report = work.report(self.cells, self._dropped_parts(gene_wise))
             earlier = store.read(self.root["uns"], "homodb") if "homodb" in self.uns else None
-            store.write(out["uns"], "homodb", provenance(made, earlier))
-        return made
+            store.write(out["uns"], "homodb", provenance(report, earlier))
+        return report
 
     def _elements(self) -> dict[Slot, Any]:
         """Return the matrices to translate, the main one first."""
@@ -389,15 +396,15 @@ class _FileTranslation:
     def _var_of(self, slot: Slot) -> pd.DataFrame:
         return self.raw.var if self.raw is not None and slot.label == "raw" else self.var
 
-    def _carry(self, out: Any, slot: Slot, element: Any, outcome: TranslationRun, number: int, slots: int) -> None:
-        """Translate a matrix into its place in the output."""
-        plan, parent, key = outcome.plan, out, "X"
+    def _carry(self, out: Any, slot: Slot, element: Any, work: TranslationRun, number: int, slots: int) -> None:
+        """Translate a matrix into its slot of the output."""
+        plan, parent, key = work.plan, out, "X"
         var = self._var_of(slot)
         if slot.label == "raw" and not slot.main:
             try:
-                plan = outcome.raw = prepare_raw(plan, var, self.var, self.column)
+                plan = work.raw = prepare_raw(plan, var, self.var, self.column)
             except TranslationError as error:
-                outcome.drop(slot, Refused(str(error)))
+                work.drop(slot, Refused(str(error)))
                 return
             parent = store.make_group(out, "raw", store.RAW_GROUP)
         elif not slot.main:
@@ -412,25 +419,20 @@ class _FileTranslation:
             self.progress(TranslateProgress(slot.label, done + row, total))
 
         step(0)
-        outcome.translate(slot, rows, plan, sink, block=self.block, step=step)
+        work.translate(slot, rows, plan, sink, block=self.block, step=step)
         shutil.rmtree(folder, ignore_errors=True)
         if slot.label == "raw" and not slot.main:
             self._finish_raw(out, plan)
 
     def _finish_raw(self, out: Any, plan: TranslationPlan) -> None:
-        if "X" not in out["raw"]:  # its values forbade it
+        if "X" not in out["raw"]:  # it was dropped
             del out["raw"]
             return
         store.write(out["raw"], "var", plan.var)
         store.make_group(out["raw"], "varm")
 
-    def _logged(self) -> tuple[bool, float | None]:
-        told = self.uns.get("log1p")
-        base = store.read(self.root["uns"]["log1p"], "base") if isinstance(told, dict) and "base" in told else None
-        return logged_of({"log1p": {"base": base}} if "log1p" in self.uns else {})
-
-    def _leftovers(self, gene_wise: list[str]) -> list[str]:
-        """List what no longer holds, but for matrices that their values forbid to add up."""
+    def _dropped_parts(self, gene_wise: list[str]) -> list[str]:
+        """List dropped parts, except matrices that are dropped for their values."""
         root = self.root
         parts = [f"var[{name!r}]" for name in self.var.columns]
         parts += [f"{part}[{name!r}]" for part in ("varm", "varp") if part in root for name in root[part]]
