@@ -14,6 +14,7 @@ from homodb.query.cells.matrices import reading
 from homodb.query.cells.slots import logged_of, slots_of
 from homodb.schema.errors import OutputError
 from homodb.schema.io import held_back
+from homodb.schema.names import name_texts
 
 if TYPE_CHECKING:
     import anndata
@@ -305,7 +306,7 @@ def read_logged(root: Any) -> tuple[bool, float | None]:
 def index_of(table: Any) -> list[str]:
     """Return the index of a table in a file as text."""
     key = table.attrs["_index"]
-    return [str(one) for one in read(table, key)]
+    return name_texts(read(table, key))
 
 
 def height(table: Any) -> int:

@@ -106,7 +106,8 @@ class ReleaseFile:
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run a query of ``query/sql`` with bound values."""
         try:
-            return _frame(self._cursor().sql(statement(name), params=parameters).to_arrow_table())
+            with closing(self._cursor()) as cursor:
+                return _frame(cursor.sql(statement(name), params=parameters).to_arrow_table())
         except duckdb.Error as error:
             raise QueryError(first_line(error)) from error
 

@@ -19,7 +19,6 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.integrate import clusters
 from homodb.query.report import simulated
 from homodb.query.score import Number, ProfileScores, Score
 from homodb.schema.errors import (
@@ -197,7 +196,7 @@ def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     adata = cells_of()
     del adata.obsm["X_cca_umap"], adata.obs["cca_cluster"], adata.uns["homodb"]
     adata.X = sp.csr_matrix(np.full(adata.shape, -1.0))
-    monkeypatch.setattr(clusters, "umap", absent)
+    monkeypatch.setattr("homodb.query.integrate.umap", absent)
     text, page = written(tmp_path, adata)
     for wanted in (
         "no clusters", "no markers: X holds negative values", "first two dimensions", "does not say how", "dimension 1",
@@ -207,27 +206,23 @@ def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_scores_that_cannot_be_had_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from homodb.query.score import score as module
-
     def refuse(*_: object, profile: str, **__: object) -> None:
         raise ScoreError(f"not {profile}")
 
-    monkeypatch.setattr(module, "score", refuse)
+    monkeypatch.setattr("homodb.query.score.score", refuse)
     _, page = written(tmp_path, score=None, profile="pllm")
     assert "no scores by profile pllm: not pllm" in page.text and "cross-species: not cross-species" in page.text
     assert "mouse called by human" in page.text, "labels are carried all the same"
 
 
 def test_scores_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from homodb.query.score import score as module
-
     asked: dict[str, Any] = {}
 
     def tell(adata: object, **options: Any) -> Score:
         asked.update(options)
         return scored()
 
-    monkeypatch.setattr(module, "score", tell)
+    monkeypatch.setattr("homodb.query.score.score", tell)
     written(tmp_path, score=None)
     asked.pop("report")
     assert asked == {
@@ -297,8 +292,8 @@ def test_all_is_checked_before_the_work(tmp_path: Path, toy: homodb.Release, mon
     def late(*_: object, **__: object) -> None:
         raise AssertionError("too late")
 
-    monkeypatch.setattr(clusters, "umap", late)
-    monkeypatch.setattr("homodb.query.score.score.score", late)
+    monkeypatch.setattr("homodb.query.integrate.umap", late)
+    monkeypatch.setattr("homodb.query.score.score", late)
     adata, page = cells_of(), tmp_path / "page.html"
     del adata.obsm["X_cca_umap"]
     adata.layers["counts"] = adata.X.copy()
