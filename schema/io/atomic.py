@@ -1,4 +1,4 @@
-"""Delay Ctrl-C while a file is being written."""
+"""Write files atomically, and defer Ctrl-C to safe points."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from homodb.schema.io.files import is_device, reason
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a place to write to; when all went well, the file written there takes the place of `path`.
+    """Write a file atomically.
 
-    What was there stays as it was until then, also when the process is killed.
+    An existing file keeps its content until then, also if the process is killed.
+
+    Yields
+    ------
+    Path
+        The temporary file to write to. It replaces `path` at the end, unless an exception was raised.
 
     Raises
     ------
     OutputError
-        If the folder is not there, or the file cannot be written.
+        If the folder does not exist, or the file cannot be written.
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}")
     if is_device(path):
-        raise OutputError(f"{path}: is no regular file; name a file")
+        raise OutputError(f"{path}: is not a regular file; name a file")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             partial = Path(folder) / path.name
@@ -39,33 +44,33 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def held_back() -> Iterator[Callable[[], None]]:
-    """Delay Ctrl-C until it is safe.
+    """Defer Ctrl-C to the next safe point.
 
-    C libraries that call Python back (HDF5) crash when it is raised inside them. Outside the main thread, where Ctrl-C
-    is never raised, nothing changes.
+    C libraries that call Python back (HDF5) crash if it is raised inside such a call. Outside the main thread, where
+    Ctrl-C is never raised, this does nothing.
 
     Yields
     ------
     callable
-        Raises KeyboardInterrupt if Ctrl-C was pressed; call it where that is safe. It is raised at the end in any case.
+        Raises KeyboardInterrupt if Ctrl-C was pressed; call it at safe points. It is also raised at the end.
     """
-    came: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
+    pending: list[int] = []
+    previous = signal.getsignal(signal.SIGINT)
 
     def check() -> None:
-        if came:
-            number = came.pop()
-            came.clear()
-            if callable(before):
-                before(number, None)
+        if pending:
+            number = pending.pop()
+            pending.clear()
+            if callable(previous):
+                previous(number, None)
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield check
         return
-    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    signal.signal(signal.SIGINT, lambda number, frame: pending.append(number))
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
     check()

@@ -373,7 +373,7 @@ class TestErrors:
 
     def test_a_folder_that_is_a_file(self, site: Site, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(OutputError, match="cannot be made"):
+        with pytest.raises(OutputError, match="cannot be created"):
             bring_in(site, tmp_path / "file")
 
     def test_too_many_connections(self, site: Site, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_no_release(tmp_path: Path, target: Path) -> None:
 
 def test_a_target_that_is_a_file(build: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot be made, since"):
+    with pytest.raises(OutputError, match="cannot be created because"):
         publish_release(build, tmp_path / "file")
 
 
