@@ -77,6 +77,7 @@ def test_five_minute_start(folder: Path) -> None:
     assert (folder / "in_human_genes.h5ad").is_file()
 
 
+@pytest.mark.slow
 def test_five_minute_start_in_python(folder: Path) -> None:
     code = re.findall(r"```python\n(.*?)```", (DOCS / "index.md").read_text("utf-8"), re.DOTALL)
     assert len(code) == 1
@@ -84,10 +85,12 @@ def test_five_minute_start_in_python(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_three_species(folder: Path) -> None:
     go_through(simulated("join"), folder)
 
 
+@pytest.mark.slow
 def test_a_species_that_ensembl_lacks(folder: Path) -> None:
     text = simulated("build")
     (config,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
@@ -95,6 +98,7 @@ def test_a_species_that_ensembl_lacks(folder: Path) -> None:
     go_through(text, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("page", [*REAL, *(LONG if "HOMODB_LONG" in os.environ else [])])
 def test_pages_with_real_cells(

@@ -48,6 +48,7 @@ def test_a_report_and_a_file(toy_folder: Path, files: list[str], tmp_path: Path)
     assert joint.shape == (9, 4) and joint.obs["source_file"].nunique() == 3
 
 
+@pytest.mark.slow
 def test_json_and_report_files(toy_folder: Path, files: list[str], tmp_path: Path) -> None:
     for suffix in (".json", ".tsv", ".html"):
         report = tmp_path / f"report{suffix}"

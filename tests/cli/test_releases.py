@@ -19,6 +19,7 @@ from tests.ensembl_site import serving
 HOMODB = [sys.executable, "-m", "homodb.cli"]
 
 
+@pytest.mark.slow
 def test_from_a_build_to_an_answer(run: Run, toy_folder: Path, tmp_path: Path) -> None:
     """The examples of the help, one after another: publish, list, download, verify, ask, clear."""
     shutil.copytree(toy_folder, "rel")

@@ -60,6 +60,7 @@ def test_what_cannot_be_told_is_null(out: Path) -> None:
     assert read["cross_species_alcs"] is None and not any(name.endswith("_baseline") for name in read)
 
 
+@pytest.mark.slow
 def test_one_line_and_exit_code(out: Path) -> None:
     homodb = Path(sys.executable).parent / "homodb"
     command = [homodb, "score", out, "--key", "cca", "--label", "type"]
@@ -68,6 +69,7 @@ def test_one_line_and_exit_code(out: Path) -> None:
     assert "obs has no column 'type' that tells cell types; it has kind, species (--label)" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_docs_show_what_is_printed(shared_data: Path, real_folder: Path, tmp_path: Path) -> None:
     """Words are the same; numbers may differ in the second decimal, as linear algebra does between machines."""

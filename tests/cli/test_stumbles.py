@@ -151,6 +151,7 @@ def test_nothing_is_written_under_the_ending_of_another_format(
     assert sorted(given.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_the_ending_decides_the_format(run: Run, toy_folder: Path, tmp_path: Path) -> None:
     read = {
         "a.csv": pl.read_csv,
@@ -253,6 +254,7 @@ def test_a_catalog_in_the_configuration_is_spelt_right(run: Run, tmp_path: Path)
 # Closed streams, logs, help
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
 def test_closed_streams_are_no_tracebacks(toy_folder: Path, tmp_path: Path, closed: str) -> None:
     words = f"{sys.executable} -m homodb.cli --release {toy_folder}"

@@ -457,6 +457,7 @@ build_release(Path(sys.argv[1]), Path(sys.argv[2]), report=lambda step: print(st
 """
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_the_earlier_one(inputs: Path, tmp_path: Path) -> None:
     """Killed while it reads, maps, and at several moments while it writes; a new one then goes through."""
     out = tmp_path / "out"

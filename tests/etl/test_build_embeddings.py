@@ -146,6 +146,7 @@ def test_genes_say_how_many_isoforms_entered(whole: Path) -> None:
     assert rows(whole, alternate) == [(0,)]
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(clade: Path, whole: Path, tmp_path: Path) -> None:
     build_release(clade / "whole.toml", tmp_path / "again")
     assert sums(tmp_path / "again") == sums(whole)
@@ -168,6 +169,7 @@ def test_proteomes_alone(clade: Path, tmp_path: Path) -> None:
     assert rows(tmp_path / "release", "SELECT DISTINCT evidence_class FROM mapping") == [("lm_orphan",)]
 
 
+@pytest.mark.slow
 def test_what_does_not_enter_is_counted(clade: Path, tmp_path: Path) -> None:
     sim = tmp_path / "sim"
     shutil.copytree(clade, sim)
@@ -218,6 +220,7 @@ def esm2(checkpoint: Path, store: Path) -> str:
     return f'\n[embedding]\nmodel = "esm2_t6_8M_UR50D"\nweights = "{checkpoint}"\nstore = "{store}"\ndevice = "cpu"\n'
 
 
+@pytest.mark.slow
 def test_a_small_checkpoint_gives_all_five_and_a_second_build_embeds_nothing(
     short_clade: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -233,6 +236,7 @@ def test_a_small_checkpoint_gives_all_five_and_a_second_build_embeds_nothing(
     assert sums(tmp_path / "one") == sums(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_killed_builds_end_in_the_same_release(short_clade: Path, checkpoint: Path, tmp_path: Path) -> None:
     """Each is killed at a random moment again and again, until one is through."""
     text = config(short_clade, "once", esm2(checkpoint, tmp_path / "store-once"))
@@ -262,6 +266,7 @@ def test_killed_builds_end_in_the_same_release(short_clade: Path, checkpoint: Pa
     assert sums(tmp_path / "killed") == sums(tmp_path / "once")
 
 
+@pytest.mark.slow
 def test_a_store_of_other_weights_is_refused(short_clade: Path, checkpoint: Path, tmp_path: Path) -> None:
     from tests.etl.embeddings.checkpoint_files import fair_esm, save
 

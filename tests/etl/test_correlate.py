@@ -299,6 +299,7 @@ def homologies(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12), st.data())
 @settings(deadline=None, max_examples=60)
 def test_thinned_ties_choose_the_same(left: list[int], right: list[int], data: st.DataObject) -> None:

@@ -252,6 +252,7 @@ class TestWhatIsFetched:
             plain.unlink()
         assert [path.rpartition("/")[2] for path in proteomes] == [PEP]
 
+    @pytest.mark.slow
     def test_two_at_once(self, site: Site, tmp_path: Path, whole: dict[str, bytes]) -> None:
         command = [*COMMAND, "--base", site.base, "-o", str(tmp_path)]
         both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
@@ -535,6 +536,7 @@ SEQUENCES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=int(os.environ.get("HOMODB_FAULTS", "12")),
     deadline=None,
@@ -578,6 +580,7 @@ def without_checksums(found: dict[str, bytes]) -> dict[str, bytes]:
     return found | {RECORD: re.sub(rb'"published": "[^"]+",?\s*', b"", found[RECORD])}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
 def test_killed_at_random_moments(site: Site, tmp_path: Path, whole: dict[str, bytes]) -> None:
     site.step, site.pause = 512, 0.02
@@ -636,6 +639,7 @@ class TestBuild:
         read = read_config(done.config)
         assert (made.species, made.homologies, made.release) == (read.species, read.homologies, read.release)
 
+    @pytest.mark.slow
     def test_a_config_with_ensembl(
         self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_config: Path
     ) -> None:
@@ -729,6 +733,7 @@ class TestCommandLine:
         asked = json.loads(self.run(*fetching, str(tmp_path / "in"), "--offline", "--json").stdout)
         assert not any(file["missing"] for file in asked["files"])
 
+    @pytest.mark.slow
     def test_build_straight_from_ensembl(self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))
         straight = ("build", "--ensembl", str(RELEASE), "--species", PAIR, "--base", site.base, "--model", "kmer")

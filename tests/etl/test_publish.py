@@ -202,6 +202,7 @@ def test_the_description_for_other_programs(build: Path, target: Path) -> None:
         assert set(resource["name"]) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
 def test_killed_publishing_ends_in_the_same_bytes(build: Path, target: Path, tmp_path: Path) -> None:
     """At each moment the catalog is whole, and names only what is whole."""
@@ -230,6 +231,7 @@ def test_killed_publishing_ends_in_the_same_bytes(build: Path, target: Path, tmp
     assert state(target) == state(tmp_path / "once")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
 def test_two_publishers_at_once(build: Path, target: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(build, tmp_path / "other"))

@@ -313,6 +313,7 @@ def failure(site: Site) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @settings(
     max_examples=int(os.environ.get("HOMODB_FAULTS", "12")),
     deadline=None,
@@ -352,6 +353,7 @@ def test_redirects_elsewhere(site: Site, cache: Path) -> None:
     place.close()
 
 
+@pytest.mark.slow
 @posix
 def test_killed_downloads_end_in_the_same_bytes(site: Site, published: Path, cache: Path) -> None:
     """Killed at random moments, each time the release is not there at all."""
@@ -383,6 +385,7 @@ def test_killed_downloads_end_in_the_same_bytes(site: Site, published: Path, cac
     assert {path.name for path in cache.parent.iterdir()} <= {"toy-1"}
 
 
+@pytest.mark.slow
 @posix
 def test_two_processes_at_once(site: Site, published: Path, cache: Path) -> None:
     """One brings it, the other waits, looks, and has nothing to do."""

@@ -281,6 +281,7 @@ def comparable(rows: Iterable[Row]) -> dict[Any, Row]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=releases(), truth=truths(), genes=st.none() | st.sets(st.integers(1, 8)), swap=st.booleans())
 def test_exam_is_what_loops_give(made: Any, truth: list[Row], genes: set[int] | None, swap: bool) -> None:

@@ -50,6 +50,7 @@ manifests = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(manifests)
 def test_round_trip(manifest: Manifest) -> None:
     written = manifest.to_json()

@@ -118,6 +118,7 @@ def test_any_executor_gives_the_same_bytes(tmp_path: Path, reference: dict[str, 
     assert counts.embedded == COUNT and content(tmp_path) == reference
 
 
+@pytest.mark.slow
 def test_killed_wherever_a_file_is_touched(tmp_path: Path) -> None:
     """SIGKILL at each step that touches a file, in turn; then resume, and compare with an uninterrupted run."""
     script = [sys.executable, str(HERE / "fake_model.py"), "die", str(tmp_path)]
@@ -336,6 +337,7 @@ def test_a_lock_is_free_when_its_holder_is_dead_although_a_fork_of_it_lives(tmp_
         holder.communicate()
 
 
+@pytest.mark.slow
 def test_esm2_interrupted_and_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="torch is an extra")
     pytest.importorskip("esm", reason="makes the checkpoint")

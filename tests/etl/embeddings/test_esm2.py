@@ -88,6 +88,7 @@ def test_the_last_layer_is_the_default(model: Esm2, wanted: Any) -> None:
     np.testing.assert_allclose(model.embed(MIXED), wanted[6], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_long_proteins_are_truncated(model: Esm2, module: Any) -> None:
     long = protein(1100)
     found = model.embed([long, long[:1022], "MKV", long[:1022] + "W"])
@@ -133,6 +134,7 @@ def test_pieces_fill_batches_without_loss() -> None:
         assert len({length for _, length in batch.groups}) == len(batch.groups)
 
 
+@pytest.mark.slow
 def test_a_vector_depends_on_no_other_sequence(model: Esm2, weights: Path) -> None:
     together = model.embed(MIXED)
     order = RANDOM.sample(range(len(MIXED)), len(MIXED))
@@ -150,6 +152,7 @@ def test_equal_sequences_are_computed_once_and_nothing_gives_nothing(model: Esm2
     assert model.embed([]).shape == (0, 320)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_points_the_same_way(module: Any, weights: Path, precision: str) -> None:
     sequences = [protein(length) for length in (1, 5, 60, 150)]

@@ -39,6 +39,7 @@ def run_elsewhere(folder: Path, seed: int, **environment: str) -> dict[str, str]
     return digests(folder)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     simulate(tmp_path / "here", TINY)
     here = digests(tmp_path / "here")
@@ -119,6 +120,7 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "extreme", [{"loss": 0.05}, {"missed": 1.0}, {"species": 16, "genes": 20}, {"cell_types": 1, "donors": 1}]
 )

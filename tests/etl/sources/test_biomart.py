@@ -261,6 +261,7 @@ def naive(text: str, delimiter: str, columns: Mapping[str, str]) -> tuple[list[d
     return homologies, {gene for gene in genes if gene[1:] != (None, None)}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_random_exports_are_read_as_a_naive_reader_does(data: st.DataObject) -> None:

@@ -464,6 +464,7 @@ def told(reading: Reading) -> list[Homology]:
     return pl.DataFrame(reading.homologies).select(order).rows()
 
 
+@pytest.mark.slow
 @given(data=st.data(), rows=st.lists(ROW, max_size=30), pairs=st.sets(st.integers(0, 2)), packed=st.booleans())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_files_read_as_a_naive_reader_does(

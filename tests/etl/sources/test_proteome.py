@@ -381,6 +381,7 @@ def test_real_proteomes(file: str, species: str, proteins: int, kept: int, genes
     assert all(length >= 1 for length in reading.proteins["length"].to_pylist())
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.shared
 def test_real_quirks() -> None:

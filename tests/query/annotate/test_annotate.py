@@ -24,6 +24,7 @@ from homodb.schema.errors import (
 COLUMNS = ["cell_type_homodb", "cell_type_homodb_confidence", "cell_type_homodb_distance"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["knn", "protein", "tron"])
 def test_labels_of_the_query_are_never_read(clade: Any, method: str) -> None:
     more: dict[str, Any] = {}
@@ -148,6 +149,7 @@ def test_without_torch_consensus_does_without_tron(clade: Any, monkeypatch: pyte
     assert any(line.startswith("tron: ") and "needs torch" in line for line in told.told["not_run"])
 
 
+@pytest.mark.slow
 def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
     cells = clade_folder / "sim" / "cells"
     query, reference, out = cells / "mus_musculus.h5ad", cells / "homo_sapiens.h5ad", tmp_path / "out.zarr"
@@ -210,6 +212,7 @@ def test_what_a_release_lacks(clade: Any, toy: homodb.Release, tmp_path: Path) -
         homodb.annotate(mouse, apart, **told)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_islets(shared_data: Path, real: homodb.Release) -> None:
     human, mouse = (

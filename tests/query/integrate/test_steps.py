@@ -268,6 +268,7 @@ def test_identical_cells_have_neighbors() -> None:
     assert (graph.distances.tocoo().row != graph.distances.tocoo().col).all()
 
 
+@pytest.mark.slow
 def test_memory_stays_below_cells_by_cells() -> None:
     cells = np.random.default_rng(0).standard_normal((4000, 10))
     matrix = scaled(sp.random(4000, 60, 0.1, "csr", rng=np.random.default_rng(1)))

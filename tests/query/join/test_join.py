@@ -335,6 +335,7 @@ def paths(three: list[anndata.AnnData], tmp_path: Path) -> list[Path]:
     return [tmp_path / "human.h5ad", tmp_path / "mouse.h5ad", tmp_path / "pig.zarr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
 @pytest.mark.parametrize("block", [1, 2, None])
 def test_files_as_in_memory(

@@ -80,6 +80,7 @@ def by_groups(pairs: set[tuple[Gene, Gene]], species: list[str], largest: int, h
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_objects(

@@ -265,6 +265,7 @@ CELLS = st.sampled_from(["Ins1", "Ins2", "Gcg", "Tnf", "Vwf", "Rplp0", "Xist", "
 OTHER = st.text(st.sampled_from('abc,"\t ;x1'), max_size=6)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(rows=st.lists(st.tuples(CELLS, OTHER), min_size=1, max_size=15), separator=st.sampled_from(",\t"))
 def test_rows_are_kept_whole_or_told(

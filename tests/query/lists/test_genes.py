@@ -121,6 +121,7 @@ NAMES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(names=NAMES, strategy=st.sampled_from(["ens_m2m", "ens_o2o", "hm_o2o", "lm_o2o", "hl_o2o"]))
 def test_agrees_with_the_view_of_the_release(release: homodb.Release, names: list[str], strategy: str) -> None:

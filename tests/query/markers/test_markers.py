@@ -244,6 +244,7 @@ def test_bad_files(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.A
         homodb.markers([gap, mouse], species=["human", "mouse"], release=toy)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_islets(shared_data: Path, real: homodb.Release) -> None:
     files = [shared_data / "cells" / name for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad")]

@@ -170,10 +170,12 @@ def test_tests_by_cells_tell_of_no_donors(tmp_path: Path) -> None:
     assert re.search(r"<td>human<td class=n>\d+<td>by donors<td>3<td", text) and "<td>by cells<td class=n>0" not in text
 
 
+@pytest.mark.slow
 def test_the_same_bytes(tmp_path: Path) -> None:
     assert written(tmp_path)[0] == written(tmp_path)[0]
 
 
+@pytest.mark.slow
 def test_simulated_cells_are_called_so(tmp_path: Path) -> None:
     adata = cells_of()
     assert not simulated(adata)
@@ -248,6 +250,7 @@ def test_few_cells(tmp_path: Path) -> None:
     assert "10 are too few for a UMAP" in page.text and "labels were not carried across" in page.text
 
 
+@pytest.mark.slow
 def test_many_cells_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from homodb.query.report import gather
 
@@ -336,6 +339,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _BROWSER = next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_BROWSER is None, reason="there is no Chromium to look with")
 def test_it_looks_right_in_a_browser(tmp_path: Path) -> None:
     from matplotlib.image import imread
@@ -358,6 +362,7 @@ def test_it_looks_right_in_a_browser(tmp_path: Path) -> None:
     assert blue.sum() > 200, "cells are drawn in their colours"
 
 
+@pytest.mark.slow
 def test_importing_homodb_does_not_load_matplotlib() -> None:
     script = (
         "import homodb, sys; homodb.report, homodb.markers; assert not {'matplotlib', 'anndata'} & set(sys.modules)"

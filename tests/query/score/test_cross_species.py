@@ -132,6 +132,7 @@ def islets(shared_data: Path, make) -> dict[str, Embedded]:
     return {name: make(one, label, species, donor) for name, one in points.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_seurat_calls_all_mouse_ductal_cells_alpha(islets):
     part = cross_species(islets["integrated"], islets["pca"], resamples=20)

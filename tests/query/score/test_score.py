@@ -113,6 +113,7 @@ def test_a_baseline_that_cannot_be_computed_is_said_to_be_missing(joint: anndata
     assert not any(name.endswith("_baseline") for name in found.flat())
 
 
+@pytest.mark.slow
 def test_files_give_what_objects_give(joint: anndata.AnnData, tmp_path: Path) -> None:
     both = homodb.integrate(joint, method="none", clustering="none", **SMALL)
     wanted = homodb.score(both, profile="pllm", resamples=3).flat()

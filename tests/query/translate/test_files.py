@@ -84,6 +84,7 @@ def assert_same(one: anndata.AnnData, other: anndata.AnnData) -> None:
     assert sorted(one.uns["homodb"]["dropped"]) == sorted(other.uns["homodb"]["dropped"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("incoming", ["h5ad", "zarr"])
 @pytest.mark.parametrize("outgoing", ["h5ad", "zarr"])
 def test_from_any_store_to_any_store(
@@ -212,6 +213,7 @@ def test_a_negative_value_that_no_sample_shows(release: homodb.Release, tmp_path
         nothing_written(tmp_path, "in.h5ad")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["h5ad", "zarr"])
 def test_sums_that_grow_too_wide_half_way(release: homodb.Release, store: str, tmp_path: Path) -> None:
     """Only the last block does not fit 8 bits."""
@@ -274,6 +276,7 @@ def translating(path: str, release: Path, *more: str) -> list[str]:
 CLI = [sys.executable, "-c", "from homodb.cli import main; main()"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
 def test_a_full_disk_leaves_nothing(toy_folder: Path, suffix: str, tmp_path: Path) -> None:
     """A limit on the size of a file stands for the full disk."""
@@ -291,6 +294,7 @@ def test_a_full_disk_leaves_nothing(toy_folder: Path, suffix: str, tmp_path: Pat
     nothing_written(tmp_path, "in.h5ad", *(["out.h5ad"] if suffix == "h5ad" else []))
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_nothing(toy_folder: Path, tmp_path: Path) -> None:
     counts = sp.random(60_000, len(MOUSE), density=0.5, format="csr", dtype=np.float32, random_state=0)
     anndata.AnnData(counts, var=pd.DataFrame(index=MOUSE)).write_h5ad(tmp_path / "in.h5ad")
@@ -337,6 +341,7 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(
         homodb.translate(full, "human", source="mouse", release=release, by=["depth", "cel_type"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["h5ad", "zarr"])
 def test_a_second_translation_keeps_what_the_first_told(
     release: homodb.Release, full: anndata.AnnData, tmp_path: Path, form: str
@@ -363,6 +368,7 @@ def test_a_second_translation_keeps_what_the_first_told(
 # Reports
 
 
+@pytest.mark.slow
 def test_report_files(
     toy_folder: Path,
     full: anndata.AnnData,

@@ -107,6 +107,7 @@ def dense(matrix: Any) -> np.ndarray:
 FORMS = {"dense": np.asarray, "csr": sp.csr_matrix, "csc": sp.csc_matrix, "csr_array": sp.csr_array}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     given_object=objects(),
@@ -202,6 +203,7 @@ def test_logarithms_are_undone_and_taken_again(
         np.testing.assert_allclose(dense(result.X), wanted, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", sorted(FORMS))
 @pytest.mark.parametrize("cells", [1, 7, 40])
 def test_human_to_human_is_the_identity(release: homodb.Release, form: str, cells: int, tmp_path: Path) -> None:

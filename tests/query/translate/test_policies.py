@@ -67,6 +67,7 @@ def test_split_shares_and_all_repeats(release: homodb.Release) -> None:
     assert report.carried() == 1.0
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.integers(0, 10**6), min_size=11, max_size=11), st.sampled_from(["int32", "float32", "float64"]))
 def test_split_conserves_each_cells_total(release: homodb.Release, counts: list[int], dtype: str) -> None:

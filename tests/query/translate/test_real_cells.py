@@ -46,6 +46,7 @@ def carried_per_cell(adata: anndata.AnnData, report: TranslationReport) -> np.nd
     return np.asarray(adata.X[:, mapped].sum(axis=1) / adata.X.sum(axis=1)).ravel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", sorted(SHARES))
 def test_share_of_counts_of_beta_cells(release: homodb.Release, mouse: anndata.AnnData, strategy: str) -> None:
     """The design's 0.93, 0.57 and 0.84: the mean over the 343 beta cells of the share of all counts of a cell.
@@ -142,6 +143,7 @@ def test_there_and_back(release: homodb.Release, human: anndata.AnnData) -> None
     assert back.obs.equals(human.obs)
 
 
+@pytest.mark.slow
 def test_normalised_cells_are_refused_or_not_as_genes_add_up(release: homodb.Release, mouse: anndata.AnnData) -> None:
     logarithms = mouse.copy()
     depth = np.asarray(mouse.X.sum(axis=1)).ravel()

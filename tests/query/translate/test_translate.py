@@ -118,6 +118,7 @@ def files(draw: st.DrawFn) -> anndata.AnnData:
     return adata
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(adata=files(), strategy=st.sampled_from(["ENS_M2M", "ENS_O2O", "HM_O2O", "LM_O2O", "HL_O2O"]))
 def test_agrees_with_loops_over_dictionaries(release: homodb.Release, adata: anndata.AnnData, strategy: str) -> None:

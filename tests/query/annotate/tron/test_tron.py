@@ -73,6 +73,7 @@ def truth(seed: int = 0) -> np.ndarray:
     return task(labelled="all", seed=seed).query.label
 
 
+@pytest.mark.slow
 def test_labels_cells_without_any_query_label() -> None:
     steps: list[str] = []
     given = replace(task(), report=steps.append)
@@ -125,6 +126,7 @@ def test_learns_from_the_labelled_donor_only() -> None:
     assert np.array_equal(truth_there, given.query.label)
 
 
+@pytest.mark.slow
 def test_all_labelled_leaves_donors_to_judge_by() -> None:
     given = task(labelled="all")
     found = tron(given)
@@ -147,6 +149,7 @@ def test_labels_that_the_reference_lacks_are_not_learned() -> None:
     assert set(np.unique(found.label)) <= {-1, 0, 1, 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -229,6 +232,7 @@ def fewer(reference: SpeciesCells) -> SpeciesCells:
     return replace(reference, counts=sp.csr_matrix(counts))
 
 
+@pytest.mark.slow
 def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
     rng = np.random.default_rng(3)
     age = {"source": rng.uniform(20, 80, 300), "target": rng.uniform(20, 80, 200)}
@@ -289,6 +293,7 @@ def _benchmark() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     bench = _benchmark()
     size = bench.Size(genes=60, types=6, source_cells=300, tuning_cells=400, judged_cells=200)
