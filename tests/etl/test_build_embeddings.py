@@ -24,6 +24,7 @@ from homodb.schema.errors import ConfigError, InputError, StoreError
 from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.species import by_number, find
 from homodb.schema.vectors import read_vectors
+from tests import messages
 
 #: How often a build is killed; ``make kills`` asks for more.
 KILLS = int(os.environ.get("HOMODB_KILLS", "3"))
@@ -191,7 +192,7 @@ def test_what_does_not_enter_is_counted(clade: Path, tmp_path: Path) -> None:
 
 def test_no_protein_is_long_enough(clade: Path, tmp_path: Path) -> None:
     text = config(clade, "none", '\n[embedding]\nmodel = "kmer"\nmin_length = 99999\n')
-    with pytest.raises(ConfigError, match="no protein is left to embed .*fewer than 99999 residues"):
+    with pytest.raises(ConfigError, match=messages.Embeddings.no_protein_is_left):
         build_release(text, tmp_path / "release")
     assert not (tmp_path / "release").exists()
 
@@ -272,7 +273,7 @@ def test_a_store_of_other_weights_is_refused(short_clade: Path, checkpoint: Path
 
     other = save(fair_esm("esm2_t6_8M_UR50D", seed=1), tmp_path / "other.pt")
     build_release(config(short_clade, "first", esm2(checkpoint, tmp_path / "store")), tmp_path / "release")
-    with pytest.raises(StoreError, match="weights"):
+    with pytest.raises(StoreError, match=messages.Embeddings.weights):
         build_release(config(short_clade, "second", esm2(other, tmp_path / "store")), tmp_path / "release2")
     assert not (tmp_path / "release2").exists()
 
@@ -280,6 +281,6 @@ def test_a_store_of_other_weights_is_refused(short_clade: Path, checkpoint: Path
 def test_weights_that_are_none(short_clade: Path, tmp_path: Path) -> None:
     pytest.importorskip("esm", reason="fair-esm is not installed (extra etl)")
     (tmp_path / "w.pt").write_bytes(b"no weights")
-    with pytest.raises((ConfigError, InputError), match=r"w\.pt"):
+    with pytest.raises((ConfigError, InputError), match=messages.Embeddings.w_pt):
         build_release(config(short_clade, "bad", esm2(tmp_path / "w.pt", tmp_path / "store")), tmp_path / "release")
     assert not (tmp_path / "release").exists()

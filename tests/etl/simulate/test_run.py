@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from homodb.cli.simulate import simulate as command
 from homodb.etl.simulate import Settings, simulate
 from homodb.schema.errors import ConfigError, OutputError
+from tests import messages
 
 TINY = Settings(species=2, genes=40, cells=20, seed=5)
 CODE = """
@@ -103,10 +104,10 @@ def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="is not empty. Use a new or empty folder"):
+    with pytest.raises(OutputError, match=messages.Simulate.is_not_empty_use_new):
         simulate(tmp_path / "sim", TINY)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot be created because"):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_created_because):
         simulate(tmp_path / "file", TINY)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "mine.txt", "sim"]
 

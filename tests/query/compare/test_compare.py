@@ -26,6 +26,7 @@ from homodb.schema.errors import (
     ScoreError,
     UnknownStrategyError,
 )
+from tests import messages
 from tests.query.compare.conftest import SMALL, Clade
 
 pytest.importorskip("skmisc", reason="the extra cells is not installed")
@@ -161,7 +162,7 @@ def test_a_method_that_fails_on_one_mapping_is_a_row_that_says_so(
         raise IntegrationError("not today")
 
     monkeypatch.setattr(grid, "add_prepared", never)
-    with pytest.raises(IntegrationError, match="no method could integrate any mapping.*not today"):
+    with pytest.raises(IntegrationError, match=messages.Compare.no_method_could_integrate):
         homodb.compare(clade.cells, methods="none", **options)
 
 
@@ -197,7 +198,7 @@ def test_bad_input_is_one_error_before_anything_is_computed(
                 given, release=clade.release, **{"methods": "none", "strategies": "hm_o2o"} | SMALL | options
             )
     assert not quick
-    with pytest.raises(TypeError, match="unexpected keyword argument 'k_wight'"):
+    with pytest.raises(TypeError, match=messages.Compare.unexpected_keyword):
         homodb.compare(cells, release=clade.release, k_wight=3)  # type: ignore[call-arg]
 
 

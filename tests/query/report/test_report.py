@@ -29,6 +29,7 @@ from homodb.schema.errors import (
     TranslationError,
     UnknownSpeciesError,
 )
+from tests import messages
 
 pytest.importorskip("matplotlib", reason="the extra cells is not installed")
 
@@ -237,7 +238,7 @@ def test_one_of_several_integrations(tmp_path: Path) -> None:
     adata.obsm["X_mine"] = adata.obsm["X_cca"] + 1
     adata.obsm["X_mine_umap"] = adata.obsm["X_cca_umap"]
     adata.uns["homodb_integration"]["mine"] = {"method": "harmony"}
-    with pytest.raises(ScoreError, match="cca, mine"):
+    with pytest.raises(ScoreError, match=messages.Report.cca_mine):
         written(tmp_path, adata)
     _, page = written(tmp_path, adata, key="mine")
     assert "by mine" in page.text and "harmony" in page.text and "'mine_cluster'" in page.text
@@ -282,12 +283,12 @@ def test_bad_input(tmp_path: Path, options: Any, error: type[HomodbError], messa
 
 
 def test_bad_output(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"pages are written as \.html"):
+    with pytest.raises(OutputError, match=messages.Report.pages_are_written_as_html):
         homodb.report(cells_of(), tmp_path / "page.pdf")
-    with pytest.raises(OutputError, match="no folder"):
+    with pytest.raises(OutputError, match=messages.Shared.no_folder):
         homodb.report(cells_of(), tmp_path / "no" / "page.html")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be created"):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_created):
         homodb.report(cells_of(), tmp_path / "page.html", figures=tmp_path / "file")
 
 
@@ -314,7 +315,7 @@ def test_all_is_checked_before_the_work(tmp_path: Path, toy: homodb.Release, mon
     ):
         with pytest.raises(error, match=said):
             homodb.report(whole, page, release=toy, **given)
-    with pytest.raises(TranslationError, match=r"no\.h5ad: there is no such file"):
+    with pytest.raises(TranslationError, match=messages.Shared.no_h5ad):
         homodb.report(tmp_path / "no.h5ad", page)
     assert not page.exists()
 

@@ -15,6 +15,7 @@ import pytest
 from homodb.query.integrate import nearest
 from homodb.query.score import Embedded, scib
 from homodb.schema.errors import MissingPackageError, ScoreError
+from tests import messages
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +100,11 @@ def test_no_type_in_two_species(package: Any, make: Any) -> None:
 
 
 def test_too_few_cells(package: Any, make: Any) -> None:
-    with pytest.raises(ScoreError, match="90 neighbours, but there are 90 cells"):
+    with pytest.raises(ScoreError, match=messages.Score.neighbours_but):
         scib(two(make, cells=90))
 
 
 def test_without_the_package(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scib_metrics", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'homodb\[score\]'"):
+    with pytest.raises(MissingPackageError, match=messages.Score.pip_install_homodb_score):
         scib(two(make))

@@ -22,6 +22,7 @@ from hypothesis.extra import numpy as npst
 import homodb
 from homodb.query.cells import matrices
 from homodb.query.translate import translate_file
+from tests import messages
 from tests.floats import float_tolerance
 
 MOUSE = [
@@ -190,9 +191,9 @@ def test_logarithms_are_undone_and_taken_again(
     adata.write_h5ad(tmp_path / "in.h5ad")
     asked: Any = {"source": "mouse", "release": release, "slots": {"X": policy}}
     if policy == "sum":
-        with pytest.raises(homodb.HomodbError, match="logarithms"):
+        with pytest.raises(homodb.HomodbError, match=messages.Translate.logarithms):
             homodb.translate(adata, "human", **asked)
-        with pytest.raises(homodb.HomodbError, match="logarithms"):
+        with pytest.raises(homodb.HomodbError, match=messages.Translate.logarithms):
             translate_file(tmp_path / "in.h5ad", tmp_path / "out.h5ad", "human", **asked)
         assert [path.name for path in tmp_path.iterdir()] == ["in.h5ad"]
         return
@@ -243,7 +244,7 @@ def test_dask_stays_lazy(release: homodb.Release) -> None:
     assert computed
     negative = anndata.AnnData(X=lazy - 5, var=pd.DataFrame(index=names))
     wrong = homodb.translate(negative, "human", source="mouse", release=release)
-    with pytest.raises(homodb.HomodbError, match="negative"):
+    with pytest.raises(homodb.HomodbError, match=messages.Translate.negative):
         wrong.X.compute()
 
 

@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
+from tests import messages
+
 torch = pytest.importorskip("torch", reason="torch is an extra")
 
 from homodb.query.annotate import AnnotationTask, OrthologyLinks
@@ -210,18 +212,18 @@ def test_bad_tasks_are_refused() -> None:
     ):
         with pytest.raises(AnnotationError, match=told):
             tron(without(given, parameters={**QUICK, **parameters}, reference=fewer(given.reference)))
-    with pytest.raises(AnnotationError, match="only 'a'"):
+    with pytest.raises(AnnotationError, match=messages.Tron.only):
         tron(without(given, reference=replace(given.reference, label=np.zeros(150, np.int64))))
-    with pytest.raises(AnnotationError, match="none as label"):
+    with pytest.raises(AnnotationError, match=messages.Tron.none_as_label):
         tron(without(given, reference=replace(given.reference, label=np.full(150, -1))))
     counts = given.query.counts.copy()
     counts.data[3] = np.nan
-    with pytest.raises(AnnotationError, match="NaN"):
+    with pytest.raises(AnnotationError, match=messages.Shared.nan):
         tron(without(given, query=replace(given.query, counts=counts)))
-    with pytest.raises(AnnotationError, match="no cell of the query has counts"):
+    with pytest.raises(AnnotationError, match=messages.Tron.no_cell_query_has_counts):
         tron(without(given, query=replace(given.query, counts=sp.csr_matrix((90, 83)))))
     nothing = np.empty(0, np.int64)
-    with pytest.raises(AnnotationError, match="none of the 0 linked"):
+    with pytest.raises(AnnotationError, match=messages.Tron.none_0_linked):
         tron(without(given, all_pairs=OrthologyLinks(nothing, nothing, np.empty(0), (), "ENS_M2M")))
 
 
