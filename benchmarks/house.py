@@ -19,7 +19,7 @@ from pathlib import Path
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
     "modules": 295,
-    "lines": 51_000,
+    "lines": 50_960,
     "packages": 30,
     "modules directly in query": 1,
     "modules outside cli with one importer": 69,
@@ -27,8 +27,8 @@ LIMITS = {
     "import cycles, with imports for typing": 0,
     "imports of homodb inside functions, upwards": 0,
     "class names that serve several classes": 0,
-    "variables named by a participle": 315,
-    "docstrings that begin with a question word": 60,
+    "variables named by a participle": 281,
+    "docstrings that begin with a question word": 52,
     "command-line flags named below cli": 139,
 }
 
