@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from homodb.schema.errors import BrokenReleaseError
 
@@ -59,6 +58,8 @@ def index_file(species: str, model: str, pooling: str) -> str:
 
 def write_vectors(path: Path, vectors: GeneVectors) -> None:
     """Write vectors as Parquet with columns ``gene`` and ``vector``."""
+    import pyarrow.parquet as pq
+
     dimensions = vectors.vectors.shape[1]
     flat = pa.array(np.ascontiguousarray(vectors.vectors, np.float32).reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(flat, dimensions)
@@ -78,6 +79,8 @@ def read_vectors(path: Path) -> GeneVectors:
     BrokenReleaseError
         If the file is missing or has other content.
     """
+    import pyarrow.parquet as pq
+
     try:
         table = pq.read_table(path, columns=["gene", "vector"], page_checksum_verification=True).combine_chunks()
         column = table["vector"].combine_chunks() if table.num_rows else None
@@ -105,6 +108,8 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
     BrokenReleaseError
         If the file is missing, has other content, or was altered in the rows that are read.
     """
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
             keys = _numbers(file.read(columns=["gene"])["gene"])

@@ -63,7 +63,7 @@ def given(tmp_path: Path) -> Path:
         (["download", "--only", "duck"], "--only does not take 'duck'; there are duckdb, parquet"),
         (["exam", "--truth", "genes.txt", "--by", "strat"], "--by does not take 'strat'; there are strategy"),
         (["export", "embeddings", "-o", "v", "--format", "hdf"], "--format does not take 'hdf'; there are parquet"),
-        (["embed", HUMAN, "-o", "st", "--device", "cud"], "there is no device 'cud'; there are auto, cpu, cuda, mps"),
+        (["embed", HUMAN, "-o", "st", "--device", "cud"], "unknown device 'cud'; there are auto, cpu, cuda, mps"),
         (["embed", HUMAN, "-o", "st", "--device", "cuda"], "model kmer runs on the CPU only. Expected device auto"),
         (["embed", HUMAN, "-o", "st", "--long", "cut"], "--long does not take 'cut'; there are truncate, window"),
     ],

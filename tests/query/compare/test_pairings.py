@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import anndata
@@ -107,7 +108,7 @@ def test_a_strategy_that_is_not_there(
             return make_plan(toy, sides, "hm_o2o", OPTIONS)  # type: ignore[arg-type]
         raise MissingMappingError(f"no {strategy}")
 
-    monkeypatch.setattr("homodb.query.compare.pairings.make_plan", lacking)
+    monkeypatch.setattr(importlib.import_module("homodb.query.compare.pairings"), "make_plan", lacking)
     left = [one for one in pairings(toy, sides, OPTIONS, tuple(homodb.Strategy), named=False, seed=0) if not one.plan]
     assert [one.name for one in left] == ["ENS_M2M", "ENS_O2O", "LM_O2O", "HL_O2O"] and left[0].why == "no ENS_M2M"
     with pytest.raises(MissingMappingError, match=messages.Compare.no_lm_o2o):
