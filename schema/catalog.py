@@ -89,9 +89,7 @@ class Entry(FrozenModel):
 
     @classmethod
     def of(cls, manifest: Manifest, sha256: str, size: int) -> Self:
-        """Return the entry of a release.
-
-        Its texts are put on one line.
+        """Return the entry of a release, with texts on one line.
 
         Parameters
         ----------
@@ -150,10 +148,7 @@ class Catalog(FrozenModel):
         return sorted(self.releases, key=lambda entry: (entry.created, entry.name), reverse=True)
 
     def with_entry(self, entry: Entry) -> Catalog:
-        """Return the catalog with an entry added, sorted by name.
-
-        An entry of the same name is replaced.
-        """
+        """Return the catalog with an entry added or replaced, sorted by name."""
         others = [one for one in self.releases if one.name != entry.name]
         return Catalog(releases=tuple(sorted((*others, entry), key=lambda one: one.name)))
 

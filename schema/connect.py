@@ -52,10 +52,7 @@ def schema_version() -> int:
 
 @cache
 def checks() -> tuple[tuple[str, str, str], ...]:
-    """Return the invariants of a release.
-
-    Each is a name, its meaning, and SQL that returns no row.
-    """
+    """Return each invariant: name, meaning, and SQL that returns no row."""
     text = (resources.files("homodb.schema") / "sql" / "checks.sql").read_text("utf-8")
     return tuple((found["name"], found["says"], found["sql"].strip().rstrip(";")) for found in _CHECK.finditer(text))
 
@@ -108,9 +105,7 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Return the Arrow schema of a table, derived from the DDL.
-
-    NOT NULL columns are not nullable.
+    """Return the Arrow schema of a table, with nullability of the DDL.
 
     Examples
     --------
@@ -199,10 +194,7 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
 
 
 def _is_database(path: Path) -> bool:
-    """Return whether a file begins like a DuckDB file.
-
-    True for a file that cannot be read.
-    """
+    """Return whether a file is unreadable or begins like a DuckDB file."""
     try:
         with path.open("rb") as stream:
             return stream.read(12)[8:] == b"DUCK"

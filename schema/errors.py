@@ -1,4 +1,4 @@
-"""Every error that homodb raises for a reason that its caller can do something about.
+"""Define every error that homodb raises on purpose.
 
 ::
 
@@ -33,8 +33,8 @@
         ├── UndecidedSpeciesError the names do not tell which species they are from
         └── CountsError           values that the chosen policy must not add up
 
-A message says what was seen, what was wanted, and what to do next. The command line prints it as one
-line and leaves with :attr:`HomodbError.exit_code`.
+A message gives what was seen, what was expected, and what to do next. The command line prints it as one line and exits
+with :attr:`HomodbError.exit_code`.
 """
 
 from __future__ import annotations
@@ -149,10 +149,7 @@ class NewerSchemaError(ReleaseError):
 
 
 class BrokenReleaseError(ReleaseError):
-    """The release is damaged.
-
-    A file is missing or altered, or an invariant does not hold.
-    """
+    """A file of the release is missing or altered, or an invariant fails."""
 
 
 class CatalogError(HomodbError):
@@ -184,10 +181,7 @@ class MissingMappingError(HomodbError):
 
 
 class MissingEmbeddingError(HomodbError):
-    """The release lacks gene vectors.
-
-    It has none at all, or none of this embedding, species or genes.
-    """
+    """The release lacks vectors of this embedding, species or gene."""
 
 
 class MissingPackageError(HomodbError):
@@ -211,10 +205,7 @@ class VectorsError(HomodbError):
 
 
 class StoreError(HomodbError):
-    """A store of vectors is unusable.
-
-    It has vectors of other weights, is damaged or incomplete, or cannot be written.
-    """
+    """A store of vectors is damaged, unwritable or of other weights."""
 
 
 class WorkerError(HomodbError):
@@ -232,31 +223,19 @@ class QueryError(HomodbError):
 
 
 class JoinError(HomodbError):
-    """AnnDatas cannot be joined.
-
-    They share nothing, or the options contradict each other.
-    """
+    """AnnDatas share nothing, or the options of a join are contradictory."""
 
 
 class IntegrationError(HomodbError):
-    """The joint object cannot be integrated.
-
-    Its species, cells, features or values do not allow it.
-    """
+    """The species, cells or values of an object cannot be integrated."""
 
 
 class ScoreError(HomodbError):
-    """Cells cannot be scored, compared or reported.
-
-    Their embedding, labels or species do not allow it.
-    """
+    """Cells cannot be scored, compared or reported as requested."""
 
 
 class AnnotationError(HomodbError):
-    """Cell types cannot be transferred.
-
-    The reference, the query or their shared genes do not allow it.
-    """
+    """Cell types cannot be transferred from the reference to the query."""
 
 
 class TranslationError(HomodbError):

@@ -130,10 +130,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _still_named(descriptor: int, path: Path) -> bool:
-    """Return whether an open file still has this name.
-
-    Its previous holder may have deleted it.
-    """
+    """Return whether an open file still has this name."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

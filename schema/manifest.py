@@ -36,10 +36,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ManifestFile:
-    """File of a release.
-
-    Its path within the release (with ``/``), size in bytes, SHA-256 and kind.
-    """
+    """File of a release: path (with ``/``), bytes, SHA-256 and kind."""
 
     path: str
     bytes: int

@@ -101,7 +101,7 @@ def _bound(number: float) -> str:
 
 
 def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
-    """Return the beginning of a sentence about a place, such as ``[[species]] 2: name: ``."""
+    """Return the start of a message, such as ``[[species]] 2: name: ``."""
     parts: list[str] = []
     for step in loc:
         if isinstance(step, int) and parts:

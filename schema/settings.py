@@ -17,10 +17,7 @@ CACHE_VARIABLE = "HOMODB_CACHE"
 
 
 def cache_folder() -> Path:
-    """Return the cache folder.
-
-    It is the platform's own place, unless ``HOMODB_CACHE`` names another.
-    """
+    """Return the cache folder: ``HOMODB_CACHE``, else the platform's own."""
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("homodb", appauthor=False))
 
 

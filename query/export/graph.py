@@ -240,7 +240,7 @@ def export_graph(
     names: GeneNames | str | None = None,
     ids: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write a mapping as a graph; see :func:`samap_graph` and :func:`biadjacency`.
+    """Write :func:`samap_graph` or :func:`biadjacency` to a file.
 
     Parameters
     ----------

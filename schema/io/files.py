@@ -248,10 +248,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def _is_device(path: Path) -> bool:
-    """Return whether a path is a device, a pipe or /dev/stdout.
-
-    A file must not replace such a path.
-    """
+    """Return whether a path, which no file may replace, is a device or pipe."""
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()
     except OSError as error:  # such as a name that is too long

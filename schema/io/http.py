@@ -149,10 +149,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _continues(response: httpx.Response, held: int, version: Version) -> int | None:
-    """Return the total length if the response continues the file.
-
-    That is, if it starts where the bytes end, in the same version; else None.
-    """
+    """Return the total length if the response continues this version."""
     match = _RANGE.fullmatch(response.headers.get("content-range", "").strip())
     if not match or int(match[1]) != held or version.total not in (None, int(match[3])):
         return None
@@ -228,10 +225,7 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     def wait(self, failures: int, asked: float | None) -> float:
-        """Return the seconds to wait after some failures.
-
-        A ``Retry-After`` of the server is respected.
-        """
+        """Return the seconds to wait, respecting ``Retry-After``."""
         own = min(self.first * 2.0 ** (failures - 1), self.longest) * (0.5 + 0.5 * self.chance())
         return max(own, asked or 0.0)
 

@@ -176,10 +176,7 @@ def _locked(stream: IO[bytes]) -> bool:
 
 
 def _still_named(stream: IO[bytes], path: Path) -> bool:
-    """Return whether an open file still has this name.
-
-    It may have been finished or deleted meanwhile.
-    """
+    """Return whether an open file still has this name."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
     except FileNotFoundError:
