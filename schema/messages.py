@@ -15,7 +15,7 @@ _LISTED = 10
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
-#: What was expected, by pydantic's type of error.
+#: Expected kind of value by pydantic's type of error.
 _EXPECTED = {
     "bool_type": "true or false",
     "dataclass_type": "a table",

@@ -26,7 +26,7 @@ def releases_folder() -> Path:
     return cache_folder() / "releases"
 
 
-#: What the file may say.
+#: Keys of the file.
 _KEYS = ("catalog",)
 
 

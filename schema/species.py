@@ -115,7 +115,7 @@ def by_number(number: int) -> Species:
     raise UnknownSpeciesError(f"no species has the number {number}; a newer homodb may know it")
 
 
-# What normalise does, in SQL: table species_alias is looked up by this.
+# SQL equivalent of normalise, for look-ups in table species_alias.
 # trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')
 def normalise(name: str) -> str:
     """Normalise the name of a species.

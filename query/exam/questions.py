@@ -12,7 +12,7 @@ from homodb.schema.enums import Strategy
 _PAIR = ["species_a", "species_b"]
 _CELL = ["strategy", *_PAIR]
 
-#: What is counted; all of them add up over pairs of species.
+#: Columns of counts, which add up over pairs of species.
 _COUNTS = (
     "mapped", "right", "wrong", "unjudged", "possible", "found",
     "source_genes", "source_found", "target_genes", "target_found",

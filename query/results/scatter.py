@@ -21,7 +21,7 @@ _WIDTH, _PANEL, _LEFT, _ABOVE, _BELOW = 5.8, 3.7, 0.28, 0.28, 0.28
 #: Part of the panel that is left empty around the cells.
 _MARGIN = 0.04
 
-#: What fewer of all cells have is not named.
+#: Minimal share of cells for a label.
 _LEAST = 0.01
 
 #: Lines up or down that a name may move to find room.
