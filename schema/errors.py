@@ -33,7 +33,7 @@
         ├── UndecidedSpeciesError the names do not tell which species they are from
         └── CountsError           values that the chosen policy must not add up
 
-A message gives what was seen, what was expected, and what to do next. The command line prints it as one line and exits
+A message says what was seen, what was expected, and what to do next. The command line prints it as one line and exits
 with :attr:`HomodbError.exit_code`.
 """
 
