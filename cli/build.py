@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homodb.etl import Step
 
 
-#: What a config says itself.
+#: Options that a config sets itself.
 _OF_ENSEMBL = ("ensembl", "species", "model", "base", "division")
 
 

@@ -153,8 +153,5 @@ def listed(given: str | None) -> list[str] | None:
 
 
 def each(given: str | None) -> list[str | None] | None:
-    """Split a list with one value per file.
-
-    ``-`` stands for None.
-    """
+    """Split a list with one value per file; ``-`` stands for None."""
     return None if given is None else [None if one in ("-", "") else one for one in listed(given) or ()]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Number of rows that a printed table shows; other formats give all.
 _SHOWN_ROWS = 50
 
-#: Where all of an answer can be had of which only the beginning is printed.
+#: Hint at the whole answer, where only its beginning is printed.
 ALL_IN_REPORT, ALL_IN_JSON = "--report FILE has all", "--json gives all"
 
 

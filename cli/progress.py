@@ -55,10 +55,7 @@ def status() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _logged_steps(doing: Callable[[], str]) -> Iterator[None]:
-    """Log the current step while it takes long.
-
-    A quick step leaves no line.
-    """
+    """Log the current step while it takes long."""
     done, begun = threading.Event(), time.monotonic()
 
     def tell() -> None:

@@ -10,10 +10,7 @@ from homodb.schema.errors import HomodbError, OptionsError
 
 
 def given(context: typer.Context, name: str) -> bool:
-    """Return whether an option is on the command line.
-
-    It is named by its parameter.
-    """
+    """Return whether an option, by parameter name, is on the command line."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 
 

@@ -15,7 +15,7 @@ from homodb.cli.together import refuse
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import check_apart
 
-#: What means something for a list of genes too.
+#: Options that apply to gene lists too.
 _OF_LISTS = frozenset({
     "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
     "release", "as_json",

@@ -80,5 +80,7 @@ def typed(command: str, folder: Path, environment: Mapping[str, str]) -> Ran:
 def _shell(command: str, folder: Path, environment: Mapping[str, str], text: str) -> Ran:
     words = ["bash", "-o", "pipefail", "-c", command]
     path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    done = subprocess.run(words, cwd=folder, env={**environment, "PATH": path}, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=folder, env={**environment, "PATH": path}, input=text, capture_output=True, text=True, check=False
+    )
     return Ran(done.returncode, done.stdout, done.stderr)
