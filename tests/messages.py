@@ -314,7 +314,7 @@ class Report:
 class Schema:
     cannot_be_created_because = "cannot be created because .*file is a file"
     cannot_be_created_because_2 = "cannot be created because a file is there"
-    cannot_be_written_made = "cannot be (written|made)"
+    cannot_be_written_made = "cannot be (written|created)"
     cells_are_written_as_h5ad = r"cells are written as \.h5ad or \.zarr, not as \.\w+; change the ending"
     did_you_mean_cell_type = r"did you mean 'cell_type'\?"
     did_you_mean_gene_ids = r"did you mean 'gene_ids'\?"

@@ -167,8 +167,8 @@ def json_text(value: object, indent: int | None = None) -> str:
 
     Examples
     --------
-    >>> json_text({"x": float("nan"), "path": Path("a"), "sum": Decimal("2")})
-    '{"x": null, "path": "a", "sum": 2}'
+    >>> json_text({"x": float("nan"), "sum": Decimal("2")})
+    '{"x": null, "sum": 2}'
     """
     return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=indent, default=str)
 
