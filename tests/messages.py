@@ -336,7 +336,7 @@ class Schema:
     is_input_file_name_another = "is the input file; name another output"
     is_inside_input = "is inside the input"
     is_link_out_release = "is a link out of the release"
-    is_name_file_several = "is a name of a file, and several are written"
+    is_name_file_several = "has the ending of a file, but several"
     is_not_release_holds = r"is not a release \(it holds no manifest\.json\)"
     manifest_is_malformed = "the manifest is malformed"
     names_duckdb_files = r"names {count} DuckDB files\. Expected 1\."

@@ -133,7 +133,7 @@ def test_options_that_do_not_go_together(
     [
         (["sql", "SELECT 1", "-o", "a.h5ad"], "answers are written as .csv, .tsv, .json, .parquet or .arrow, not as"),
         (["sql", "SELECT 1", "-o", "a.csv.gz"], "not as .gz; change the ending"),
-        (["translate", "cells.h5ad", "--to", "human", "-o", "a.csv"], "cells are written as .h5ad or .zarr, not as .csv"),
+        (["translate", "cells.h5ad", "--to", "human", "-o", "a.csv"], "are written as .h5ad or .zarr, not as .csv"),
         (["translate", "mouse.txt", "--to", "human", "-o", "a.h5ad"], "genes of mouse.txt are written as .txt, not as"),
         (["join", "a.h5ad", "b.h5ad", "-o", "j.parquet"], "cells are written as .h5ad or .zarr, not as .parquet"),
         (["integrate", "a.h5ad", "-o", "i.csv"], "cells are written as .h5ad or .zarr, not as .csv"),
