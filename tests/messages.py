@@ -178,7 +178,7 @@ class Fetch:
 
 class Genes:
     bytes = "bytes"
-    cannot_be_read_as_vectors = "cannot be read as vectors"
+    cannot_be_read_as_vectors = "cannot be read as (gene )?vectors"
     column = "--column"
     dimensions = "5 dimensions"
     holds_no_vectors_made = r"holds no vectors.*made-by-hand-mean.*\[embedding\]"
@@ -268,7 +268,7 @@ class Publish:
 
 
 class Release:
-    at_most_100_wanted = "at most 100 were wanted"
+    at_most_100_wanted = r"Expected at most 100\. Releases in the cache"
     bytes_long_expected = r"bytes long\. Expected"
     cache_holds_no_new_x = r"the cache holds no 'new', '\.\./x' \(it holds old, part"
     cast = "cast"

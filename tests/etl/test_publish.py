@@ -128,7 +128,7 @@ def test_a_link_is_not_followed_out(build: Path, target: Path, tmp_path: Path) -
     path = build / "parquet" / "gene" / "gene.parquet"
     path.rename(tmp_path / "outside")
     path.symlink_to(tmp_path / "outside")
-    refused(build, target, BrokenReleaseError, "link that leads out")
+    refused(build, target, BrokenReleaseError, "is a link out of the release")
 
 
 def test_a_part_of_a_release(build: Path, target: Path) -> None:
