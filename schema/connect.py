@@ -57,7 +57,7 @@ def checks() -> tuple[tuple[str, str, str], ...]:
     Each is a name, its meaning, and SQL that returns no row.
     """
     text = (resources.files("homodb.schema") / "sql" / "checks.sql").read_text("utf-8")
-    return tuple((found["name"], found["says"], found["sql"].strip().rstrip(";")) for found in _CHECK.finditer(text))
+    return tuple((match["name"], match["says"], match["sql"].strip().rstrip(";")) for match in _CHECK.finditer(text))
 
 
 def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -177,7 +177,7 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
         connection = duckdb.connect(str(path), read_only=True, config=config)
     except duckdb.ConnectionException as error:
         raise ReleaseError(
-            f"{path}: is open in this process already, with other settings; close that connection first"
+            f"{path}: is already open in this process with other settings; close that connection first"
         ) from error
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
@@ -192,7 +192,7 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
     if version > schema_version():
         connection.close()
         raise NewerSchemaError(
-            f"{path}: has schema {version}, this homodb knows up to {schema_version()}; "
+            f"{path}: has schema {version}, this homodb supports up to {schema_version()}; "
             "install a newer homodb (pip install -U homodb)"
         )
     return connection
@@ -219,5 +219,5 @@ def _version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         raise BrokenReleaseError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
     if len(rows) != 1 or not isinstance(rows[0][0], int):
         content = f"{len(rows)} rows" if len(rows) != 1 else f"schema version {rows[0][0]!r}"
-        raise BrokenReleaseError(f"{path}: table release has {content}, wanted one row with the number of its schema")
+        raise BrokenReleaseError(f"{path}: table release has {content}. Expected one row with a schema version.")
     return rows[0][0]

@@ -1,4 +1,4 @@
-"""Every error that homodb raises for a reason that its caller can do something about.
+"""Define every error that homodb raises on purpose.
 
 ::
 
@@ -33,8 +33,8 @@
         ├── UndecidedSpeciesError the names do not tell which species they are from
         └── CountsError           values that the chosen policy must not add up
 
-A message says what was seen, what was wanted, and what to do next. The command line prints it as one
-line and leaves with :attr:`HomodbError.exit_code`.
+A message says what is wrong, what was expected, and what to do next. The command line prints it as one line and exits
+with :attr:`HomodbError.exit_code`.
 """
 
 from __future__ import annotations
@@ -86,22 +86,22 @@ class Problem:
         1-based line of the (decompressed) file; 0 when it concerns the file as a whole.
     kind
         Kind of problem; problems of one kind are listed together.
-    seen
+    text
         Text in the file.
     """
 
     line: int
     kind: str
-    seen: str = ""
+    text: str = ""
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({_shown(self.seen)})" if self.seen else "")
+        return f"{where}{self.kind}" + (f" ({_shown(self.text)})" if self.text else "")
 
 
-def _shown(seen: str) -> str:
+def _shown(text: str) -> str:
     """Return the beginning of a text, on one line and printable."""
-    cut = seen[:_LONGEST] + ("…" if len(seen) > _LONGEST else "")
+    cut = text[:_LONGEST] + ("…" if len(text) > _LONGEST else "")
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in cut)
 
 

@@ -73,7 +73,7 @@ def take(path: Path) -> Lock | None:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
+            raise OutputError(f"{path}: cannot be created ({error.strerror})") from error
         if not (_locked(descriptor) and _still_named(descriptor, path)):
             os.close(descriptor)
             return None
@@ -103,11 +103,11 @@ def waited(path: Path, *, longest: float = 600.0) -> Iterator[None]:
         spent = time.monotonic() - begun
         if spent >= longest:
             raise OutputError(
-                f"{path}: another process is at work here, and was so for {spent:.0f} s; try again when it is done"
+                f"{path}: in use by another process, for {spent:.0f} s so far; try again when it has finished"
             )
         if spent >= 1.0 and not is_logged:
             is_logged = True
-            _LOG.warning("another process is at work here (%s): waiting for it", path)
+            _LOG.warning("%s: in use by another process; waiting for it", path)
         time.sleep(_LOOK)
     try:
         yield

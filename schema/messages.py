@@ -101,7 +101,7 @@ def _bound(number: float) -> str:
 
 
 def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
-    """Return the beginning of a sentence about a place, such as ``[[species]] 2: name: ``."""
+    """Return the place of a value, such as ``[[species]] 2: name: ``."""
     parts: list[str] = []
     for step in loc:
         if isinstance(step, int) and parts:
@@ -116,14 +116,14 @@ def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
 _CUTOFF = 0.6
 
 
-def close_matches(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = _CUTOFF) -> list[str]:
+def close_matches(name: str, names: Iterable[str], *, most: int = 1, cutoff: float = _CUTOFF) -> list[str]:
     """Return the names most similar to one, best match first.
 
     Parameters
     ----------
     name
         Name as written.
-    known
+    names
         Existing names. Case does not matter, and ``-``, ``_``, ``.`` and blanks are the same.
     most
         Maximal number of matches.
@@ -138,13 +138,13 @@ def close_matches(name: str, known: Iterable[str], *, most: int = 1, cutoff: flo
     []
     """
     folded: dict[str, list[str]] = {}
-    for one in known:
+    for one in names:
         folded.setdefault(_folded(one), []).append(one)
     close = difflib.get_close_matches(_folded(name), folded, n=most, cutoff=cutoff)
     return list(dict.fromkeys(one for match in close for one in folded[match]))[:most]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Suggest the most similar known name; empty without one.
 
     Examples
@@ -152,11 +152,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> "there is no method 'harmny'" + did_you_mean("harmny", ["cca", "harmony"])
     "there is no method 'harmny'; did you mean 'harmony'?"
     """
-    close = close_matches(name, known)
+    close = close_matches(name, names)
     return f"; did you mean {str(close[0])!r}?" if close else ""
 
 
-def choices_hint(name: str, known: Iterable[str]) -> str:
+def choices_hint(name: str, choices: Iterable[str]) -> str:
     """List the choices and suggest the most similar one.
 
     Examples
@@ -164,8 +164,8 @@ def choices_hint(name: str, known: Iterable[str]) -> str:
     >>> "there is no device 'cud'" + choices_hint("cud", ["auto", "cpu", "cuda"])
     "there is no device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
     """
-    names = [str(one) for one in known]
-    return f"; there are {', '.join(names)}{did_you_mean(name, names)}"
+    words = [str(one) for one in choices]
+    return f"; there are {', '.join(words)}{did_you_mean(name, words)}"
 
 
 def _folded(name: str) -> str:

@@ -101,7 +101,7 @@ def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
 
     def check(word: object) -> object:
         if isinstance(word, str) and word not in words:
-            raise ValueError(f"There is no {what} {word!r}{choices_hint(word, words)}")
+            raise ValueError(f"Unknown {what} {word!r}{choices_hint(word, words)}")
         return word
 
     return BeforeValidator(check)

@@ -88,9 +88,9 @@ def read_vectors(path: Path) -> GeneVectors:
         table = pq.read_table(path, columns=["gene", "vector"], page_checksum_verification=True).combine_chunks()
         column = table["vector"].combine_chunks() if table.num_rows else None
         if not pa.types.is_fixed_size_list(table.schema.field("vector").type):
-            raise BrokenReleaseError(f"{path}: its vectors are no lists of one size")
+            raise BrokenReleaseError(f"{path}: its vectors do not have one length")
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise BrokenReleaseError(f"{path}: cannot be read as vectors of genes ({error})") from error
+        raise BrokenReleaseError(f"{path}: cannot be read as gene vectors ({error})") from error
     dimensions = table.schema.field("vector").type.list_size
     flat = np.zeros(0, np.float32) if column is None else _numbers(column.flatten())
     return GeneVectors(_numbers(table["gene"]), flat.astype(np.float32, copy=False).reshape(-1, dimensions))
@@ -121,7 +121,7 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
             column = file.read_row_groups(groups.tolist(), columns=["vector"])["vector"].combine_chunks()
             dimensions = column.type.list_size
     except (OSError, pa.ArrowException, KeyError, AttributeError) as error:
-        raise BrokenReleaseError(f"{path}: cannot be read as vectors of genes ({error})") from error
+        raise BrokenReleaseError(f"{path}: cannot be read as gene vectors ({error})") from error
     read = _numbers(column.flatten()).astype(np.float32, copy=False).reshape(-1, dimensions)
     return GeneVectors(stored[rows], read[np.isin(np.flatnonzero(np.isin(group_of, groups)), rows)])
 

@@ -71,7 +71,7 @@ def verify(folder: str | Path, *, report: Callable[[int, int], None] = lambda do
             bad.append(f"{file.path} {why}")
     if bad:
         problems = "; ".join(bad)
-        raise BrokenReleaseError(f"{folder}: {len(bad)} of {len(files)} files are not what they were: {problems}")
+        raise BrokenReleaseError(f"{folder}: {len(bad)} of {len(files)} files are missing or altered: {problems}")
     listed = {MANIFEST, SELECTION, *(file.path for file in manifest.files)}
     paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     present = (path.relative_to(folder).as_posix() for path in paths)
@@ -104,9 +104,9 @@ def _problem_of(folder: Path, file: ManifestFile, report: Callable[[int], None])
     path = folder / file.path
     try:
         if not path.is_file():
-            return "is missing" if not os.path.lexists(path) else "is no file"
+            return "is missing" if not os.path.lexists(path) else "is not a file"
         if not path.resolve().is_relative_to(folder.resolve()):
-            return "is a link that leads out of the release"
+            return "is a link out of the release"
         size = path.stat().st_size
         if size != file.bytes:
             return f"has {size:,} bytes instead of {file.bytes:,}"

@@ -1,4 +1,4 @@
-"""Delay Ctrl-C while a file is being written."""
+"""Write files whole or not at all, and delay Ctrl-C to safe points."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from homodb.schema.io.files import is_device, reason
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a place to write to; when all went well, the file written there takes the place of `path`.
+    """Write a file atomically.
 
-    What was there stays as it was until then, also when the process is killed.
+    An existing file keeps its content until the end, also if the process is killed.
+
+    Yields
+    ------
+    Path
+        Temporary file to write to. It replaces `path` at the end, unless an exception was raised.
 
     Raises
     ------
     OutputError
-        If the folder is not there, or the file cannot be written.
+        If the folder does not exist, or the file cannot be written.
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}")
     if is_device(path):
-        raise OutputError(f"{path}: is no regular file; name a file")
+        raise OutputError(f"{path}: is not a regular file; name a file")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             partial = Path(folder) / path.name

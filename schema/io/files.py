@@ -1,4 +1,4 @@
-"""Check paths, make folders and write whole files."""
+"""Check inputs and outputs, make folders, and read TOML."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def must_end(output: Path, what: str, *written: str) -> None:
         If it has another ending.
     """
     if ending_of(output) not in written:
-        raise OutputError(f"{output}: {what} are written as {_or(written)}; end the name so")
+        raise OutputError(f"{output}: {what} are written as {_or(written)}; change the ending")
 
 
 def check_ending(output: Path, what: str, *written: str) -> None:
@@ -77,8 +77,7 @@ def check_ending(output: Path, what: str, *written: str) -> None:
     """
     ending = ending_of(output)
     if names_a_format(output) and ending not in written:
-        wanted = _or(written)
-        raise OutputError(f"{output}: {what} are written as {wanted}, and {ending} is another format; end the name so")
+        raise OutputError(f"{output}: {what} are written as {_or(written)}, not as {ending}; change the ending")
 
 
 def _or(written: tuple[str, ...]) -> str:
@@ -104,11 +103,11 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
         If its folder is missing or not writable, or it is a folder, a device, one of the inputs, or inside one.
     """
     if str(output) == "-":
-        raise OutputError("-: is no file; name one (an answer is printed where -o is left out)")
+        raise OutputError("-: is not a file; name one, or none to print the answer", option="output")
     if not output.parent.is_dir():
         raise OutputError(f"{output}: there is no folder {output.parent}")
     if is_device(output):
-        raise OutputError(f"{output}: is no regular file; name a file")
+        raise OutputError(f"{output}: is not a regular file; name a file")
     if output.is_dir() and not store:
         raise OutputError(f"{output}: is a folder; name a file")
     check_folder(output.parent)
@@ -131,7 +130,7 @@ def check_apart(path: Path, output: Path) -> None:
     if same or output.resolve() == path.resolve():
         raise OutputError(f"{output}: is the input file; name another output")
     if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
-        raise OutputError(f"{output}: lies in the input; name another output")
+        raise OutputError(f"{output}: is inside the input; name another output")
 
 
 def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) -> None:
@@ -163,11 +162,11 @@ def check_folder(folder: Path) -> None:
         If it is a file or lies below one, has the name of a file, or cannot be made or written.
     """
     if not folder.exists() and names_a_format(folder):
-        raise OutputError(f"{folder}: is a name of a file, and several are written; name a folder")
+        raise OutputError(f"{folder}: has the ending of a file, but several files are written; name a folder")
     try:
         place = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(one))
         if not place.is_dir():
-            raise OutputError(f"{folder}: cannot be made, since {place} is a file; name another folder")
+            raise OutputError(f"{folder}: cannot be created because {place} is a file; name another folder")
         with tempfile.TemporaryDirectory(prefix=".homodb-", dir=place):
             return
     except OSError as error:
@@ -181,8 +180,8 @@ def reason(error: Exception) -> str:
 
     Examples
     --------
-    >>> reason(FileNotFoundError(2, "No such file or directory", "a.txt")), reason(ValueError("no TOML"))
-    ('No such file or directory', 'no TOML')
+    >>> reason(FileNotFoundError(2, "No such file or directory", "a.txt")), reason(ValueError("not TOML"))
+    ('No such file or directory', 'not TOML')
     """
     return getattr(error, "strerror", None) or str(error)
 
@@ -225,9 +224,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise OutputError(f"{folder}: cannot be made, since a file is there; name another folder") from error
+        raise OutputError(f"{folder}: cannot be created because a file is there; name another folder") from error
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({reason(error)}); name another folder") from error
+        raise OutputError(f"{folder}: cannot be created ({reason(error)}); name another folder") from error
 
 
 def is_device(path: Path) -> bool:

@@ -33,13 +33,13 @@ class RetryableError(Exception):
 
     Attributes
     ----------
-    asked
+    retry_after
         Seconds to wait, from ``Retry-After``; None without it.
     """
 
-    def __init__(self, message: str, asked: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.asked = asked
+        self.retry_after = retry_after
 
 
 def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) -> None:
@@ -60,15 +60,14 @@ def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) 
         If it is not ``https:`` (except on this machine), or the host is not trusted.
     """
     if address.scheme not in ("http", "https") or not address.host:
-        raise TransferError(f"{address}: wanted an address that begins with https://")
+        raise TransferError(f"{address}: expected an address that begins with https://")
     if address.scheme == "http" and not _is_loopback(address.host):
-        raise TransferError(f"{address}: plain http is used for this machine only; use https")
+        raise TransferError(f"{address}: plain http is for this machine only; use https")
     same = (address.scheme, address.host, address.port) == (first.scheme, first.host, first.port)
     trusted = address.scheme == "https" and address.port is None and address.host in {first.host, *hosts}
     if not (same or trusted):
         raise TransferError(
-            f"{first}: is redirected to {address.host}, where nothing was asked for; "
-            "if that is its new home, give the new address"
+            f"{first}: is redirected to {address.host}, another host; if the file has moved, give the new address"
         )
 
 
@@ -91,7 +90,7 @@ def begin(response: httpx.Response, url: str, held: int, version: Version | None
 
     Raises
     ------
-    PassingError
+    RetryableError
         If a retry may succeed; :class:`NotContinuedError` if only a retry from the beginning may.
     TransferError
         If it will not.
@@ -102,7 +101,7 @@ def begin(response: httpx.Response, url: str, held: int, version: Version | None
     if response.status_code == 206 and held and version is not None:
         total = _continues(response, held, version)
         if total is None:
-            raise NotContinuedError("the server went on with another part or another version than asked for")
+            raise NotContinuedError("the server sent another part or version than requested")
         return replace(version, total=total)
     if response.status_code == 416:
         raise NotContinuedError("the server has no such part of the file")
@@ -119,11 +118,11 @@ def check_kind(response: httpx.Response, url: str, *, pages: bool) -> None:
     """Refuse an HTML page or an encoded response."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml") and not pages:
-        raise TransferError(f"{url}: the server sent a page (HTML) where a file was wanted; open it in a browser")
+        raise TransferError(f"{url}: the server sent a page (HTML) instead of a file; open it in a browser")
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     # servers that label a .gz file so send it as it is
     if coding != "identity" and not httpx.URL(url).path.endswith((".gz", ".bgz")):
-        raise TransferError(f"{url}: the server sent it encoded ({coding}), which was not asked for")
+        raise TransferError(f"{url}: the server sent it encoded ({coding}), which was not requested")
 
 
 def length(response: httpx.Response) -> int | None:
@@ -132,7 +131,7 @@ def length(response: httpx.Response) -> int | None:
     return int(written) if written.isdecimal() and not _is_chunked(response) else None
 
 
-def tells_its_end(response: httpx.Response) -> bool:
+def detects_truncation(response: httpx.Response) -> bool:
     """Return whether a truncated body of unknown length is detectable."""
     return _is_chunked(response) or response.http_version == "HTTP/2"
 
@@ -227,13 +226,13 @@ class RetryPolicy:
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
 
-    def wait(self, failures: int, asked: float | None) -> float:
+    def wait(self, failures: int, retry_after: float | None) -> float:
         """Return the seconds to wait after some failures.
 
         A ``Retry-After`` of the server is respected.
         """
         own = min(self.first * 2.0 ** (failures - 1), self.longest) * (0.5 + 0.5 * self.chance())
-        return max(own, asked or 0.0)
+        return max(own, retry_after or 0.0)
 
     def pause(self, seconds: float) -> None:
         """Wait for some seconds, or until the work is given up.
@@ -291,7 +290,7 @@ class DownloadRequest:
         try:
             check_address(httpx.URL(self.url), httpx.URL(self.url), self.hosts)
         except httpx.InvalidURL as error:
-            raise TransferError(f"{self.url}: is no address ({error})") from error
+            raise TransferError(f"{self.url}: is not an address ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -320,7 +319,7 @@ class Attempts:
 
         Raises
         ------
-        PassingError
+        RetryableError
             If a retry may succeed; the partial file keeps the received bytes.
         TransferError
             If a retry cannot succeed.
@@ -332,7 +331,7 @@ class Attempts:
                 "CERTIFICATE_VERIFY" in str(error)
             ):
                 raise TransferError(f"{self.wanted.url}: {error}") from error
-            raise RetryableError(str(error) or f"no answer ({type(error).__name__})") from error
+            raise RetryableError(str(error) or f"no response ({type(error).__name__})") from error
 
     def _receive(self, partial: Partial) -> None:
         wanted, version = self.wanted, partial.version
@@ -365,7 +364,7 @@ class Attempts:
                 try:
                     address = address.join(response.headers["location"])
                 except httpx.InvalidURL as error:
-                    raise TransferError(f"{wanted.url}: is redirected to no address ({error})") from error
+                    raise TransferError(f"{wanted.url}: is redirected to an invalid address ({error})") from error
                 check_address(address, httpx.URL(wanted.url), wanted.hosts)
             finally:
                 response.close()
@@ -384,9 +383,9 @@ class Attempts:
             partial.restart(version)
         total = version.total
         self._check_total(total)
-        if total is None and wanted.size is None and wanted.sha256 is None and not tells_its_end(response):
+        if total is None and wanted.size is None and wanted.sha256 is None and not detects_truncation(response):
             raise TransferError(
-                f"{wanted.url}: the server does not tell how long the file is, so a cut would not be seen; "
+                f"{wanted.url}: the server does not send the length of the file, so truncation could not be detected; "
                 "give its size or checksum"
             )
         return total
@@ -394,9 +393,9 @@ class Attempts:
     def _check_total(self, total: int | None) -> None:
         wanted = self.wanted
         if total is not None and wanted.size is not None and total != wanted.size:
-            raise TransferError(f"{wanted.url}: is {total:,} bytes long where {wanted.size:,} were wanted")
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long, expected {wanted.size:,}")
         if total is not None and wanted.limit is not None and total > wanted.limit:
-            raise TransferError(f"{wanted.url}: is {total:,} bytes long where at most {wanted.limit:,} were wanted")
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long, expected at most {wanted.limit:,}")
 
     def _write(self, response: httpx.Response, partial: Partial, most: int | None) -> None:
         patience = self.patience
@@ -404,12 +403,10 @@ class Attempts:
         for chunk in response.iter_raw():
             if most is not None and partial.held + len(chunk) > most:
                 partial.restart(None)
-                raise TransferError(
-                    f"{self.wanted.url}: is longer than the {most:,} bytes that were wanted; nothing was kept"
-                )
+                raise TransferError(f"{self.wanted.url}: is longer than the expected {most:,} bytes; nothing was kept")
             partial.write(chunk)
             self.report(partial.held)
             if (now := patience.clock()) - since >= patience.timeout:
                 if partial.held - before < patience.least:
-                    raise RetryableError(f"fewer than {patience.least:,} bytes came in {patience.timeout:g} s")
+                    raise RetryableError(f"fewer than {patience.least:,} bytes arrived in {patience.timeout:g} s")
                 since, before = now, partial.held

@@ -94,7 +94,7 @@ def fetch(
     >>> fetch("http://example.org/a.fa.gz", Path("a.fa.gz"))
     Traceback (most recent call last):
     ...
-    homodb.schema.errors.TransferError: http://example.org/a.fa.gz: plain http is used for this machine only; use https
+    homodb.schema.errors.TransferError: http://example.org/a.fa.gz: plain http is for this machine only; use https
     """
     sending, patience = client or httpx.Client(), patience or RetryPolicy()
     try:
@@ -141,7 +141,7 @@ def _fill(partial: Partial, attempts: Attempts) -> None:
             if not resumed:
                 raise TransferError(f"{url}: {wrong}; nothing was kept")
             resumed = False
-            _LOG.warning("%s: %s after it was resumed: fetching it anew", url, wrong)
+            _LOG.warning("%s: %s after it was resumed; downloading it again", url, wrong)
             continue
         except RetryableError as error:
             passing = error
@@ -157,12 +157,12 @@ def _pause(attempts: Attempts, passing: RetryableError, failures: int, partial: 
     """Wait before the next attempt, or raise if there is none."""
     url, patience = attempts.wanted.url, attempts.patience
     can_go_on = partial.held and partial.version and partial.version.validator
-    kept = "; what came is kept, and the same command goes on from there" if can_go_on else ""
+    kept = "; the partial file is kept, and the same command resumes it" if can_go_on else ""
     if failures >= patience.attempts:
         raise TransferError(f"{url}: {passing}, {failures} times; try again later{kept}") from passing
-    if (passing.asked or 0.0) > patience.longest:
-        raise TransferError(f"{url}: {passing}, and asks to wait {passing.asked:.0f} s; try again then{kept}")
-    pause = patience.wait(failures, passing.asked)
+    if (passing.retry_after or 0.0) > patience.longest:
+        raise TransferError(f"{url}: {passing}, and asks to wait {passing.retry_after:.0f} s; try again then{kept}")
+    pause = patience.wait(failures, passing.retry_after)
     _LOG.info("%s: %s; again in %.1f s", url, passing, pause)
     patience.pause(pause)
 
@@ -170,9 +170,9 @@ def _pause(attempts: Attempts, passing: RetryableError, failures: int, partial: 
 def _problem_of(partial: Partial, wanted: DownloadRequest) -> str | None:
     """Return the problem of a complete file; None if it has none."""
     if wanted.size is not None and partial.held != wanted.size:
-        return f"is {partial.held:,} bytes long where {wanted.size:,} were wanted"
+        return f"is {partial.held:,} bytes long instead of {wanted.size:,}"
     if wanted.sha256 is not None and partial.sha256 != wanted.sha256:
-        return f"has sha256 {partial.sha256} where {wanted.sha256} was wanted"
+        return f"has SHA-256 {partial.sha256} instead of {wanted.sha256}"
     if not wanted.pages and _PAGE.match(partial.head(256)):
-        return "is a page (HTML) where a file was wanted"
+        return "is a page (HTML) instead of a file"
     return None

@@ -197,7 +197,7 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
             "[embedding]",
             'No species has a proteome. Add proteome = "….pep.all.fa.gz" to [[species]].',
         ),
-        (EMBEDDED + 'model = "esm2"\n', "[embedding]: model", "There is no model 'esm2'; there are kmer"),
+        (EMBEDDED + 'model = "esm2"\n', "[embedding]: model", "Unknown model 'esm2'; there are kmer"),
         (EMBEDDED, "[embedding]", "model is missing"),
         (
             EMBEDDED + 'model = "kmer"\nlayer = 2\n',
@@ -212,7 +212,7 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
         (
             EMBEDDED + 'model = "kmer"\npooling = "median"\n',
             "[embedding]: pooling 1",
-            "There is no pooling 'median'; there are mean",
+            "Unknown pooling 'median'; there are mean",
         ),
         (EMBEDDED + 'model = "kmer"\npooling = []\n', "[embedding]: pooling", "Expected a list of 1 or more, got []."),
         (EMBEDDED + 'model = "kmer"\npooling = ["max", "max"]\n', "[embedding]: pooling", "'max' is listed twice."),
@@ -228,12 +228,12 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
         (
             EMBEDDED + 'model = "esm2_t6_8M_UR50D"\nlong = "cut"\n',
             "[embedding]: long",
-            "There is no long 'cut'; there are truncate",
+            "Unknown long 'cut'; there are truncate",
         ),
         (
             EMBEDDED + 'model = "esm2_t6_8M_UR50D"\ndevice = "gpu"\n',
             "[embedding]: device",
-            "There is no device 'gpu'; there are auto",
+            "Unknown device 'gpu'; there are auto",
         ),
         (LEAST + "[ensembl]\n", "[ensembl]", "release is missing"),
         (LEAST + "ensembl = 115\n", "[[species]] 2", "Unknown key 'ensembl'; there are name"),
@@ -243,7 +243,7 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
         (
             LEAST + '[ensembl]\nrelease = 1\ndivision = "fish"\n',
             "[ensembl]: division",
-            "There is no division 'fish'; there are vertebrates",
+            "Unknown division 'fish'; there are vertebrates",
         ),
         (LEAST + "[ensembl]\nrelease = 1\nurl = 1\n", "[ensembl]", "Unknown key 'url'; there are release"),
         (LEAST + "[ensembl]\nrelease = 1\nbase = 1\n", "[ensembl]: base", "Expected text, got 1."),
@@ -469,7 +469,7 @@ def test_files_that_were_fetched_are_known_by_their_address(folder: Path) -> Non
 
 
 def test_a_config_made_in_python_has_the_same_errors() -> None:
-    with pytest.raises(ConfigError, match=r"^division: There is no division 'fish'; there are vertebrates, "):
+    with pytest.raises(ConfigError, match=r"^division: Unknown division 'fish'; there are vertebrates, "):
         EnsemblConfig(release=1, division="fish")
     with pytest.raises(ConfigError, match=r"^layer has no meaning for model 'kmer'"):
         EmbeddingConfig(model="kmer", layer=2)

@@ -280,7 +280,7 @@ class TestErrors:
     def test_a_release_without_a_list(self, site: Site, tmp_path: Path) -> None:
         assert "has no species list (species_EnsemblVertebrates.txt)" in self.wrong(site, tmp_path, release=9998)
         assert "(species_EnsemblPlants.txt)" in self.wrong(site, tmp_path, division="plants")
-        assert "There is no division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
+        assert "Unknown division 'fish'; there are vertebrates" in self.wrong(site, tmp_path, division="fish")
 
     def test_species_that_the_release_lacks(self, site: Site, tmp_path: Path) -> None:
         told = self.wrong(site, tmp_path, "human,dog,rat")
@@ -373,7 +373,7 @@ class TestErrors:
 
     def test_a_folder_that_is_a_file(self, site: Site, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(OutputError, match="cannot be made"):
+        with pytest.raises(OutputError, match="cannot be created"):
             bring_in(site, tmp_path / "file")
 
     def test_too_many_connections(self, site: Site, tmp_path: Path) -> None:
@@ -747,8 +747,8 @@ class TestCommandLine:
             (("c.toml", "--species", "human"), OptionsError, "--species is for a build without a config: c.toml says"),
             (("--ensembl", "113"), ConfigError, "no species"),
             (("--ensembl", "113", "--species", "humna"), UnknownSpeciesError, "did you mean human"),
-            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "There is no model 'esm3'"),
-            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "There is no division 'x'"),
+            (("--ensembl", "113", "--species", "human", "--model", "esm3"), ConfigError, "Unknown model 'esm3'"),
+            (("--ensembl", "113", "--species", "human", "--division", "x"), ConfigError, "Unknown division 'x'"),
         ],
     )
     def test_what_does_not_fit_together(

@@ -129,7 +129,7 @@ def test_a_link_is_not_followed_out(build: Path, target: Path, tmp_path: Path) -
     path = build / "parquet" / "gene" / "gene.parquet"
     path.rename(tmp_path / "outside")
     path.symlink_to(tmp_path / "outside")
-    refused(build, target, BrokenReleaseError, "link that leads out")
+    refused(build, target, BrokenReleaseError, "link out of the release")
 
 
 def test_a_part_of_a_release(build: Path, target: Path) -> None:
@@ -184,7 +184,7 @@ def test_no_release(tmp_path: Path, target: Path) -> None:
 
 def test_a_target_that_is_a_file(build: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot be made, since"):
+    with pytest.raises(OutputError, match="cannot be created because"):
         publish_release(build, tmp_path / "file")
 
 

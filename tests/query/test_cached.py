@@ -126,7 +126,7 @@ def test_prune_waits_for_a_download(cache: Path, monkeypatch: pytest.MonkeyPatch
     for lock, name in ((".old.lock", "old"), (".half.lock", "releases/.half.downloading")):
         with (
             waited(cache / "releases" / lock),
-            pytest.raises(CacheError, match="another process is at work here"),
+            pytest.raises(CacheError, match="in use by another process"),
         ):
             prune([name])
         assert name in {one.name for one in list_cached()}

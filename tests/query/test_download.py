@@ -490,7 +490,7 @@ def test_no_more_than_is_declared(spoiled: Path, cache: Path) -> None:
         download(catalog=spoiled)
     largest = max(path.stat().st_size for path in cache.parent.rglob("*"))
     assert largest <= read_manifest(spoiled / "toy-1").files[0].bytes
-    with serving(spoiled) as server, pytest.raises(TransferError, match="bytes long where"):
+    with serving(spoiled) as server, pytest.raises(TransferError, match="bytes long, expected"):
         download(catalog=server.base, patience=patience())
     assert max(path.stat().st_size for path in cache.parent.rglob("*")) <= largest
 
@@ -547,5 +547,5 @@ def test_catalogs_that_are_too_large(spoiled: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(catalog, "LARGEST_INDEX", 100)
     with pytest.raises(CatalogError, match="is larger than any catalog"):
         releases(spoiled)
-    with serving(spoiled) as server, pytest.raises(TransferError, match="at most 100 were wanted"):
+    with serving(spoiled) as server, pytest.raises(TransferError, match=r"expected at most 100\b"):
         releases(server.base)

@@ -106,7 +106,7 @@ def test_what_could_not_be_written_is_refused_first(tmp_path: Path) -> None:
     for name in ("folder.zarr", "file.zarr"):
         with pytest.raises(OutputError, match="is there and is no zarr store"):
             check_cells_output(tmp_path / name)
-    with pytest.raises(OutputError, match="is no regular file"):
+    with pytest.raises(OutputError, match="is not a regular file"):
         check_cells_output(Path("/dev/null"))
     with pytest.raises(OutputError, match="cells are written as"):
         check_cells_output(tmp_path / "out.csv")

@@ -107,10 +107,10 @@ def test_what_is_no_release(tmp_path: Path) -> None:
     ("statements", "wanted"),
     [
         (["CREATE TABLE release (version VARCHAR)"], "cannot be read"),
-        (["CREATE TABLE release (schema_version INTEGER)"], "table release has 0 rows, wanted one row"),
+        (["CREATE TABLE release (schema_version INTEGER)"], "table release has 0 rows. Expected one row"),
         (
             ["CREATE TABLE release AS SELECT unnest([1, 2]) AS schema_version"],
-            "table release has 2 rows, wanted one row",
+            "table release has 2 rows. Expected one row",
         ),
     ],
 )
@@ -121,7 +121,7 @@ def test_broken_table_release(tmp_path: Path, statements: list[str], wanted: str
 
 def test_a_newer_schema(tmp_path: Path) -> None:
     newer = other_database(tmp_path / "newer.duckdb", "CREATE TABLE release AS SELECT 999 AS schema_version")
-    with pytest.raises(NewerSchemaError, match=f"has schema 999, this homodb knows up to {schema_version()}; install"):
+    with pytest.raises(NewerSchemaError, match=f"schema 999, this homodb supports up to {schema_version()}; install"):
         connect(newer)
     # it is closed again: another configuration may open it
     other_database(newer, "DROP TABLE release")

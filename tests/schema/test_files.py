@@ -28,14 +28,14 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for output, told in (
         (tmp_path, "is a folder"),
         (tmp_path / "nowhere" / "a.txt", "there is no folder"),
-        (pipe, "is no regular file"),
-        (Path("/dev/null"), "is no regular file"),
-        (Path("/dev/stdout"), "is no regular file"),
+        (pipe, "is not a regular file"),
+        (Path("/dev/null"), "is not a regular file"),
+        (Path("/dev/stdout"), "is not a regular file"),
     ):
         with pytest.raises(OutputError, match=told):
             check_output(output)
     for device in (pipe, Path("/dev/stdout")):
-        with pytest.raises(OutputError, match="is no regular file"), whole_file(device):
+        with pytest.raises(OutputError, match="is not a regular file"), whole_file(device):
             raise AssertionError("nothing is written")
     assert pipe.is_fifo()
 
@@ -51,23 +51,23 @@ def test_a_name_that_is_too_long_is_one_error(tmp_path: Path) -> None:
 def test_an_output_inside_a_store_that_is_read_is_refused(tmp_path: Path) -> None:
     store = tmp_path / "cells.zarr"
     store.mkdir()
-    with pytest.raises(OutputError, match="lies in the input"):
+    with pytest.raises(OutputError, match="is inside the input"):
         check_output(store / "scores.txt", store)
 
 
 def test_a_folder_is_tried_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OutputError, match="cannot be made, since .*file is a file"):
+        with pytest.raises(OutputError, match="cannot be created because .*file is a file"):
             check_folder(folder)
-        with pytest.raises(OutputError, match="cannot be made, since a file is there"):
+        with pytest.raises(OutputError, match="cannot be created because a file is there"):
             make_folder(folder)
     for folder in (Path("/proc/x"), tmp_path / ("x" * 300)):
-        with pytest.raises(OutputError, match="cannot be (written|made)"):
+        with pytest.raises(OutputError, match="cannot be (written|created)"):
             make_folder(folder)
     with pytest.raises(OutputError, match="cannot be written"):
         check_folder(Path("/proc/x/y"))
-    with pytest.raises(OutputError, match="is a name of a file, and several are written"):
+    with pytest.raises(OutputError, match="has the ending of a file, but several files are written"):
         check_folder(tmp_path / "markers.csv")
     check_folder(tmp_path / "new" / "below")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]  # a trial leaves nothing
@@ -96,5 +96,5 @@ def test_endings_of_what_is_written_and_of_nothing_are_free(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cells.csv", "cells.h5ad.gz", "cells.CSV", ".parquet.json", "a.b.html"])
 def test_endings_of_other_formats_are_refused(name: str) -> None:
-    with pytest.raises(OutputError, match=r"cells are written as \.h5ad or \.zarr, and \.\w+ is another format"):
+    with pytest.raises(OutputError, match=r"cells are written as \.h5ad or \.zarr, not as \.\w+; change the ending"):
         check_ending(Path(name), "cells", ".h5ad", ".zarr")

@@ -40,7 +40,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     with waited(tmp_path / "lock"):
         assert take(tmp_path / "lock") is None
         with (
-            pytest.raises(OutputError, match="another process is at work here, and was so for 0 s"),
+            pytest.raises(OutputError, match="in use by another process, for 0 s so far"),
             waited(tmp_path / "lock", longest=0.2),
         ):
             pass
@@ -59,7 +59,7 @@ def test_given_back_after_an_error(tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be made"), waited(tmp_path / "no" / "lock"):
+    with pytest.raises(OutputError, match="cannot be created"), waited(tmp_path / "no" / "lock"):
         pass
 
 

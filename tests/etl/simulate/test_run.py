@@ -105,7 +105,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is not empty. Use a new or empty folder"):
         simulate(tmp_path / "sim", TINY)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot be made, since"):
+    with pytest.raises(OutputError, match="cannot be created because"):
         simulate(tmp_path / "file", TINY)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "mine.txt", "sim"]
 

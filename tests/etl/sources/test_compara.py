@@ -71,7 +71,7 @@ def problems(path: Path, pairs: Sequence[tuple[Species, Species]] = PAIR) -> lis
         read_compara(path, pairs)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
-    return [(problem.line, problem.kind, problem.seen) for problem in caught.value.problems]
+    return [(problem.line, problem.kind, problem.text) for problem in caught.value.problems]
 
 
 # ---------------------------------------------------------------------------------------------- rules

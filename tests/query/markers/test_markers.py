@@ -192,7 +192,7 @@ def test_written_files(joint: anndata.AnnData, tmp_path: Path) -> None:
     homodb.markers(joint, donor_key="donor").write(folder)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         found.write(tmp_path / "file")
 
 

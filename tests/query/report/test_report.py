@@ -284,7 +284,7 @@ def test_bad_output(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no folder"):
         homodb.report(cells_of(), tmp_path / "no" / "page.html")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         homodb.report(cells_of(), tmp_path / "page.html", figures=tmp_path / "file")
 
 
