@@ -18,18 +18,18 @@ from pathlib import Path
 
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
-    "modules": 438,
-    "lines": 50_900,
-    "packages": 26,
-    "modules directly in query": 28,
-    "modules outside cli with one importer": 156,
-    "import cycles": 4,
-    "import cycles, with imports for typing": 8,
-    "imports of homodb inside functions, upwards": 13,
-    "class names that serve several classes": 28,
-    "variables named by a participle": 694,
-    "docstrings that begin with a question word": 249,
-    "command-line flags named below cli": 130,
+    "modules": 295,
+    "lines": 50_960,
+    "packages": 30,
+    "modules directly in query": 1,
+    "modules outside cli with one importer": 69,
+    "import cycles": 0,
+    "import cycles, with imports for typing": 0,
+    "imports of homodb inside functions, upwards": 0,
+    "class names that serve several classes": 0,
+    "variables named by a participle": 281,
+    "docstrings that begin with a question word": 52,
+    "command-line flags named below cli": 139,
 }
 
 FOLDERS = ("schema", "etl", "query", "cli")

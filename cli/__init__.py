@@ -1,4 +1,7 @@
-"""The command line: one file per command, each parses, calls one function, formats."""
+"""Run the command line: one file per command.
+
+Each file parses options, calls one function and formats its answer.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; errors that homodb raises become one line and an exit code, here and nowhere else."""
+    """Run the command line.
+
+    Errors that homodb raises become one line and an exit code, here and nowhere else.
+    """
     _open_closed_streams()
     interrupted: list[int] = []
     signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupted))
@@ -58,7 +64,10 @@ def _run(interrupted: list[int]) -> int | str | None:
 
 
 def _open_closed_streams() -> None:
-    """Give a process that was started without standard streams (``>&-``) empty ones: else files get their numbers."""
+    """Open empty standard streams where a process has none (``>&-``).
+
+    Otherwise opened files would get their numbers.
+    """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)

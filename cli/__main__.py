@@ -1,4 +1,4 @@
-"""``python -m homodb.cli``."""
+"""Run ``python -m homodb.cli``."""
 
 from homodb.cli import main
 

@@ -1,4 +1,4 @@
-"""``homodb annotate``."""
+"""Define the command ``homodb annotate``."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def annotate(
         named.append(f"{'cellama.' if method == 'consensus' else ''}model={model}")
     given = split_parameters([*(setting or []), *named])
     with open_chosen(context, release) as opened, status() as show:
-        told = annotate_files(
+        result = annotate_files(
             path, reference, output, label=label, method=method, strategy=strategy, evidence=evidence, source=source,
             reference_species=reference_species, labels=labels, unknown_below=unknown_below, query_label=query_label,
             query_donors=listed(query_donors), donor_key=donor_key, layer=layer, reference_layer=reference_layer,
@@ -89,7 +89,7 @@ def annotate(
             report=show, parameters=given,
         )  # fmt: skip
     if as_json:
-        give_json({"output": str(output), **told.totals()})
+        give_json({"output": str(output), **result.totals()})
         return
-    give_blocks(told.blocks())
-    typer.echo(f"labels: obs[{told.column!r}]\nwritten: {output}")
+    give_blocks(result.blocks())
+    typer.echo(f"labels: obs[{result.column!r}]\nwritten: {output}")

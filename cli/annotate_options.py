@@ -1,4 +1,4 @@
-"""The options of ``homodb annotate`` and ``homodb evaluate`` that no other command has."""
+"""Define options of ``homodb annotate`` and ``homodb evaluate`` only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application: options that stand before a command, and the commands."""
+"""Define the application, its global options and its commands."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ app = typer.Typer(
 
 
 def _version(context: typer.Context, wanted: bool) -> None:
-    """Print the version of homodb and its schema, and, on a line of its own, the release that would be asked."""
+    """Print the versions of homodb and its schema, and the release.
+
+    The release, on a line of its own, is the one that questions use.
+    """
     if wanted:
         from importlib.metadata import version
 

@@ -1,4 +1,7 @@
-"""Hard bounds of one question on the command line, where a process of its own can be stopped."""
+"""Enforce hard limits of time and memory on one query.
+
+They can end the process, which belongs to one command.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,23 @@ _BESIDE, _FORMS = 2e9, 3.0
 
 @contextmanager
 def bounded(timeout: float, memory: float) -> Iterator[None]:
-    """Stop this process where DuckDB does not stop: it looks at the clock, and at its limit, between blocks of rows.
+    """Stop this process if a query exceeds its limits.
+
+    DuckDB checks its own limits only between blocks of rows.
 
     Parameters
     ----------
     timeout
-        Seconds; some more are allowed for an orderly end.
+        Time limit in seconds; a few more are allowed for an orderly end.
     memory
-        Gigabytes. Bounds the address space, on Linux; elsewhere there is no such bound.
+        Memory limit in gigabytes. It limits the address space on Linux, and nothing elsewhere.
     """
 
     def stop() -> None:
-        told = f"the query took longer than {timeout:g} s and did not stop: narrow it, or allow more time (--timeout)"
-        sys.stderr.write(f"homodb: {told}\n")
+        message = (
+            f"the query took longer than {timeout:g} s and did not stop: narrow it, or allow more time (--timeout)"
+        )
+        sys.stderr.write(f"homodb: {message}\n")
         sys.stderr.flush()
         os._exit(QueryError.exit_code)
 
@@ -47,7 +54,7 @@ def bounded(timeout: float, memory: float) -> Iterator[None]:
 
 @contextmanager
 def _room(more: float) -> Iterator[None]:
-    """Allow so many bytes of address space beside those that are in use."""
+    """Allow some bytes of address space beyond those in use."""
     if sys.platform != "linux":
         yield
         return

@@ -1,4 +1,4 @@
-"""``homodb build``."""
+"""Define the command ``homodb build``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homodb.etl import Step
 
 
-#: What a config says itself.
+#: Options that a config sets itself.
 _OF_ENSEMBL = ("ensembl", "species", "model", "base", "division")
 
 
@@ -58,9 +58,9 @@ def build(
 
     if config is not None:
         refuse(context, _OF_ENSEMBL, f"is for a build without a config: {config} says it in [ensembl] or [embedding]")
-        chosen: Path | BuildConfig = config
+        settings: Path | BuildConfig = config
     elif ensembl is not None:
-        chosen = config_from_ensembl(EnsemblConfig(release=ensembl, division=division, base=base), species, model)
+        settings = config_from_ensembl(EnsemblConfig(release=ensembl, division=division, base=base), species, model)
     else:
         raise OptionsError("there is nothing to build from: give a config, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:
@@ -78,7 +78,7 @@ def build(
                 line = f"{step.name:<15} {step.subject:<34} {step.rows:>9,} rows {step.seconds:>6.2f} s"
                 progress.console.print(line, soft_wrap=True)
 
-        manifest = build_release(chosen, output, offline=offline, report=report)
+        manifest = build_release(settings, output, offline=offline, report=report)
     if as_json:
         give_json({"path": str(output), **json.loads(manifest.to_json())})
         return

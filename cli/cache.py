@@ -1,4 +1,4 @@
-"""``homodb cache``: its two commands."""
+"""Define ``homodb cache`` and its two commands."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def list_(as_json: JsonOption = False) -> None:
     from homodb.query.release import list_cached
     from homodb.schema.settings import cache_folder
 
-    there = list_cached()
+    items = list_cached()
     if as_json:
-        give_json({"folder": str(cache_folder()), "entries": _told(there)})
+        give_json({"folder": str(cache_folder()), "entries": _as_dicts(items)})
         return
-    _show(there)
-    typer.echo(f"{_entries(there)}, {megabytes(sum(one.bytes for one in there))}, in {cache_folder()}")
+    _show(items)
+    typer.echo(f"{_entries(items)}, {megabytes(sum(one.bytes for one in items))}, in {cache_folder()}")
 
 
 @cache.command("prune", cls=Command)
@@ -63,27 +63,27 @@ def prune(
     from homodb.query.release import prune as prune_cache
     from homodb.schema.errors import CacheError
 
-    chosen = prune_cache(names or (), dry_run=True)
+    selected = prune_cache(names or (), dry_run=True)
     if not as_json:
-        _show(chosen)
-    if chosen and not (dry_run or yes):
+        _show(selected)
+    if selected and not (dry_run or yes):
         if as_json or not sys.stdin.isatty():
-            raise CacheError(f"{_entries(chosen)} would be deleted; say --yes to do so, or --dry-run to see them")
-        typer.confirm(f"delete {_entries(chosen)}?", abort=True, err=True)
-    if chosen and not dry_run:
-        prune_cache([one.name for one in chosen])
-    size = megabytes(sum(one.bytes for one in chosen))
+            raise CacheError(f"{_entries(selected)} would be deleted; say --yes to do so, or --dry-run to see them")
+        typer.confirm(f"delete {_entries(selected)}?", abort=True, err=True)
+    if selected and not dry_run:
+        prune_cache([one.name for one in selected])
+    size = megabytes(sum(one.bytes for one in selected))
     if as_json:
-        give_json({"dry_run": dry_run, "deleted": _told(chosen)})
+        give_json({"dry_run": dry_run, "deleted": _as_dicts(selected)})
     else:
-        typer.echo(f"{_entries(chosen)}, {size}, {'would be' if dry_run else 'were'} deleted")
+        typer.echo(f"{_entries(selected)}, {size}, {'would be' if dry_run else 'were'} deleted")
 
 
 def _entries(entries: list[Cached]) -> str:
     return counted(len(entries), "entry", "entries")
 
 
-def _told(entries: list[Cached]) -> list[dict[str, object]]:
+def _as_dicts(entries: list[Cached]) -> list[dict[str, object]]:
     return [
         {"name": one.name, "kind": one.kind, "path": str(one.path), "bytes": one.bytes, "created": one.created}
         for one in entries

@@ -1,4 +1,7 @@
-"""A command whose help names what is given, and not the type that Python has for it."""
+"""Format the help of commands.
+
+Arguments are shown by name, without the type that Python has for them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from homodb.schema.errors import HomodbError
 
 
 class Command(TyperCommand):
-    """What every command of homodb is; it knows both forms that typer's help has had."""
+    """Base class of all commands.
+
+    It supports both forms of help in typer's versions.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; an error that concerns one of its options gets a note with the flag."""
@@ -25,18 +31,18 @@ class Command(TyperCommand):
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return ``IN...`` for what typer writes as ``{IN...}...``."""
+        """Return ``IN...`` for typer's ``{IN...}...``."""
         pieces = super().collect_usage_pieces(ctx)
         return [re.sub(r"(\.\.\.\]?)\.\.\.$", r"\1", re.sub(r"^\{(.*)\}", r"\1", piece)) for piece in pieces]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write arguments and options; of an argument its name without ``<path>``."""
+        """Format arguments, without ``<path>``, and options."""
         rows: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                name, said = record
-                rows[parameter.param_type_name].append((re.sub(r" <.*>$", "", name), said))
+                name, help_text = record
+                rows[parameter.param_type_name].append((re.sub(r" <.*>$", "", name), help_text))
         for kind, title in (("argument", "Arguments"), ("option", "Options")):
             if rows[kind]:
                 with formatter.section(title):

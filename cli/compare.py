@@ -1,4 +1,4 @@
-"""``homodb compare``."""
+"""Define the command ``homodb compare``."""
 
 from __future__ import annotations
 
@@ -68,17 +68,17 @@ def compare(
     if keep is not None:
         check_folder(keep)
     with open_chosen(context, release) as opened, status() as show:
-        found = compare_all(
+        comparison = compare_all(
             paths, species=listed(species), strategies=strategies, methods=methods, label=label, donor_key=donor_key,
             profile=profile, resamples=resamples, release=opened, column=each(column), layer=each(layer),
             keep=keep, report=lambda at: show(f"{at.done + 1}/{at.total} {at.pairing}: {at.step}"),
             **read_settings(setting or []),
         )  # fmt: skip
     if output is not None:
-        give(found.table, form, output)
+        give(comparison.table, form, output)
     if as_json:
-        give_json(found.totals())
+        give_json(comparison.totals())
         return
-    give_blocks(found.blocks())
+    give_blocks(comparison.blocks())
     if output is not None or keep is not None:
         typer.echo(f"\nwritten: {', '.join(str(one) for one in (output, keep) if one is not None)}")

@@ -1,10 +1,10 @@
-"""What a shell completes for options: names of species, strategies and methods."""
+"""Complete names of species, strategies and methods in shells."""
 
 from __future__ import annotations
 
 
 def species(incomplete: str) -> list[str]:
-    """Return the names of species that begin so, the usual English ones first.
+    """Return species names with a prefix, usual English ones first.
 
     Examples
     --------
@@ -18,7 +18,7 @@ def species(incomplete: str) -> list[str]:
 
 
 def several_species(incomplete: str) -> list[str]:
-    """Return completions of the last name in a list with commas.
+    """Return completions of the last name in a comma-separated list.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def several_species(incomplete: str) -> list[str]:
 
 
 def strategies(incomplete: str) -> list[str]:
-    """Return the strategies that begin so.
+    """Return the strategies with a prefix.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def strategies(incomplete: str) -> list[str]:
 
 
 def integration_methods(incomplete: str) -> list[str]:
-    """Return the methods of integration that begin so.
+    """Return the methods of integration with a prefix.
 
     Examples
     --------
@@ -56,6 +56,9 @@ def integration_methods(incomplete: str) -> list[str]:
 
 
 def _begin(incomplete: str, names: list[str]) -> list[str]:
-    """Return the names that begin so, spelt as they were begun: shells drop what begins otherwise."""
+    """Return the names with a prefix, spelled like the prefix.
+
+    Shells drop completions that begin otherwise.
+    """
     begun = [name for name in dict.fromkeys(names) if name.startswith(incomplete.lower())]
     return [incomplete + name[len(incomplete) :] for name in begun]

@@ -1,4 +1,4 @@
-"""``homodb demo``."""
+"""Define the command ``homodb demo``."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def demo(
             _run(step, stream.write)
             if weights is not None and not config.exists():
                 _with_weights(sim / "release.toml", config, weights)
-        found = json.loads(_answer(("--release", str(output / "release"), "sql", "--json", ORPHAN)))
-        orphan = found[0]["symbol"] if found else "MT-ND1"
+        orphans = json.loads(_answer(("--release", str(output / "release"), "sql", "--json", ORPHAN)))
+        orphan = orphans[0]["symbol"] if orphans else "MT-ND1"
         for step in next_steps(output, orphan):
             _run(step, stream.write)
     typer.echo(
@@ -74,7 +74,7 @@ def demo(
 
 
 def _clear(output: Path) -> None:
-    """Remove what an earlier demo left and a step would not replace."""
+    """Remove files of an earlier demo that a step would not replace."""
     import shutil
 
     for made in ("sim", "release", "markers"):
@@ -82,30 +82,36 @@ def _clear(output: Path) -> None:
 
 
 def _with_weights(config: Path, changed: Path, weights: Path) -> None:
-    """Write the build config with an ESM2 checkpoint, which is called as its file, in place of the k-mer profile."""
+    """Write the build config with an ESM2 checkpoint.
+
+    It replaces the k-mer profile, and is named after its file.
+    """
     text = config.read_text("utf-8")
     model = f"model = {json.dumps(weights.stem)}\nweights = {json.dumps(str(weights.resolve()))}"
     changed.write_text(text.replace('model = "kmer"', model), "utf-8")
 
 
 def _run(step: DemoStep, log: Callable[[str], object]) -> None:
-    """Run a step, show the command and some lines of its answer, and keep all of it."""
+    """Run a step, print part of its answer, and log all of it."""
     shown = f"\n== {step.title}\n$ {shlex.join(('homodb', *step.command))}"
     typer.echo(shown)
     began = time.perf_counter()
     lines = _answer(step.command).splitlines()
     log("\n".join([shown, *lines, ""]))
     if isinstance(step.shown, int):
-        chosen = [line for line in lines if line.strip()][: step.shown]
+        selected = [line for line in lines if line.strip()][: step.shown]
     else:
-        chosen = [line for line in lines if any(text in line for text in step.shown)]
-    for line in chosen:
+        selected = [line for line in lines if any(text in line for text in step.shown)]
+    for line in selected:
         typer.echo(f"  {line.rstrip()}")
     typer.echo(f"  ({time.perf_counter() - began:.0f} s)")
 
 
 def _answer(command: Sequence[str]) -> str:
-    """Run a command as a user would; where it fails, say what it said, and end as it ended."""
+    """Run a command as a user would, and return its answer.
+
+    If it fails, print its message and exit with its code.
+    """
     done = subprocess.run([sys.executable, "-m", "homodb.cli", *command], capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         typer.echo(done.stderr, err=True, nl=False)

@@ -1,4 +1,7 @@
-"""What ``homodb demo`` does, step by step: each a command that a user could type, and which of its lines are shown."""
+"""List the steps of ``homodb demo``.
+
+Each step is a command that a user could type, with the lines of its answer to show.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,16 @@ _PAIRS = (
 
 @dataclass(frozen=True)
 class DemoStep:
-    """One step.
+    """One step of the demo.
 
     Parameters
     ----------
     title
-        What it is for.
+        Purpose of the step.
     command
-        The words after ``homodb``.
+        Words after ``homodb``.
     shown
-        Lines of its answer that are shown: those that hold one of these texts, or the first so many.
+        Lines of its answer to show: those with one of these texts, or the number of first lines.
     """
 
     title: str
@@ -46,9 +49,9 @@ def first_steps(folder: Path, *, genes: int, cells: int, config: Path) -> Iterat
     folder
         Of the demo.
     genes, cells
-        Of the ancestor, and of all species.
+        Number of genes of the ancestor, and number of cells of all species.
     config
-        What the release is built from; it is there after the first step.
+        Config of the release, written by the first step.
     """
     simulated = ("-o", str(folder / "sim"), "--genes", str(genes), "--cells", str(cells))
     yield DemoStep("three species, simulated with known truth", ("simulate", *simulated), 1)
@@ -113,10 +116,10 @@ def _judged(folder: Path, release: tuple[str, str], files: tuple[str, str], out:
         (*release, "markers", *files, "--species", "human,mouse", *donors, "--top", "3", "-o", str(folder / "markers")),
         ("markers of ", "conserved, those", " / "),
     )
-    chosen = ("--method", "consensus", "--set", "tron.seeds=1", "--model", _MODEL)
+    several = ("--method", "consensus", "--set", "tron.seeds=1", "--model", _MODEL)
     yield DemoStep(
         "what are the mouse cells, given the human ones? What most of several methods say",
-        (*release, "annotate", mouse, "--reference", human, "--label", "cell_type", *chosen, "-o", annotated),
+        (*release, "annotate", mouse, "--reference", human, "--label", "cell_type", *several, "-o", annotated),
         ("cells of mouse", "mean confidence", "not run", "left out"),
     )
     yield DemoStep(

@@ -1,4 +1,4 @@
-"""``homodb doctor``."""
+"""Define the command ``homodb doctor``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``homodb download``."""
+"""Define the command ``homodb download``."""
 
 from __future__ import annotations
 

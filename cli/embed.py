@@ -1,4 +1,4 @@
-"""``homodb embed``."""
+"""Define the command ``homodb embed``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LongWay(StrEnum):
-    """What is done with proteins longer than the model reads."""
+    """Ways to embed proteins longer than the model's limit."""
 
     TRUNCATE = "truncate"
     WINDOW = "window"

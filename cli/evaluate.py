@@ -1,4 +1,4 @@
-"""``homodb evaluate``."""
+"""Define the command ``homodb evaluate``."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def evaluate(
     from homodb.query.annotate.evaluate import evaluate_file
 
     with status() as show:
-        told = evaluate_file(
+        result = evaluate_file(
             path, truth=truth, predicted=predicted, donor_key=donor_key, reference=reference, labels=labels,
             numeric=numeric or None,
             resamples=resamples, figures=figures, release=release or context.obj, report=show,
         )  # fmt: skip
     if as_json:
-        give_json({"input": str(path), **told.totals()})
+        give_json({"input": str(path), **result.totals()})
         return
-    give_blocks(told.blocks(), ALL_IN_JSON)
+    give_blocks(result.blocks(), ALL_IN_JSON)
     if figures is not None:
         typer.echo(f"\ndrawn: {figures}")

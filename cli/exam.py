@@ -1,4 +1,4 @@
-"""``homodb exam``."""
+"""Define the command ``homodb exam``."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def exam(
     form = chosen(form, as_json, output, truth, genes)
     check_there(truth, genes)
     with open_chosen(context, path or release) as opened:
-        found = examine(opened, truth, genes=genes)
+        result = examine(opened, truth, genes=genes)
     if form is not Format.TABLE:
-        give(found.rows(by), form, output)
+        give(result.rows(by), form, output)
         return
-    give_blocks(found.blocks(by), ALL_IN_JSON)
+    give_blocks(result.blocks(by), ALL_IN_JSON)

@@ -1,4 +1,4 @@
-"""``homodb explain``."""
+"""Define the command ``homodb explain``."""
 
 from __future__ import annotations
 

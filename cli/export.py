@@ -1,4 +1,4 @@
-"""``homodb export``: its two commands."""
+"""Define ``homodb export`` and its two commands."""
 
 from __future__ import annotations
 

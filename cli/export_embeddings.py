@@ -1,4 +1,4 @@
-"""``homodb export embeddings``."""
+"""Define the command ``homodb export embeddings``."""
 
 from __future__ import annotations
 

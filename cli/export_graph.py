@@ -1,4 +1,4 @@
-"""``homodb export graph``."""
+"""Define the command ``homodb export graph``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def graph(
 
 
 def _read_ids(given: list[str]) -> dict[str, str]:
-    """Return the ID that each species goes by."""
+    """Parse the ID of each species."""
     ids: dict[str, str] = {}
     for one in given:
         species, _, called = (part.strip() for part in one.partition("="))

@@ -1,4 +1,4 @@
-"""``homodb fetch``."""
+"""Define the command ``homodb fetch``."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ def fetch(
     from homodb.etl.fetch import fetch_files, parse_species, plan_fetch
 
     wanted = EnsemblConfig(release=ensembl, division=division, base=base, folder=output)
-    asked = parse_species(species)
+    wanted_species = parse_species(species)
     with steps_bar("asking") as show:
 
         def report(now: FetchProgress) -> None:
             files = (
                 f": {now.files} of {counted(now.all_files, 'file')}, {megabytes(now.bytes)}" if now.all_files else ""
             )
-            told = f"{now.step}{files}"
-            show(told, now.bytes, now.all_bytes)
+            description = f"{now.step}{files}"
+            show(description, now.bytes, now.all_bytes)
 
         if dry_run:
-            found = plan_fetch(wanted, asked, offline=offline, report=report)
+            result = plan_fetch(wanted, wanted_species, offline=offline, report=report)
         else:
-            found = fetch_files(
-                wanted, asked, offline=offline, checksums=checksums, connections=connections, report=report
+            result = fetch_files(
+                wanted, wanted_species, offline=offline, checksums=checksums, connections=connections, report=report
             )
-    for note in found.notes:
+    for note in result.notes:
         typer.echo(f"noted: {note}", err=True)
     if as_json:
-        give_json(found.totals())
+        give_json(result.totals())
         return
     if dry_run:
-        for file in found.missing:
+        for file in result.missing:
             typer.echo(f"{'' if file.high is None else megabytes(file.high):>12}  {file.url}")
-        size = "of unknown size" if found.missing_bytes is None else f"about {megabytes(found.missing_bytes)}"
-        typer.echo(f"{len(found.missing):,} of {counted(len(found.files), 'file')} to fetch, {size}")
+        size = "of unknown size" if result.missing_bytes is None else f"about {megabytes(result.missing_bytes)}"
+        typer.echo(f"{len(result.missing):,} of {counted(len(result.files), 'file')} to fetch, {size}")
         return
-    size = megabytes(sum(file.bytes or 0 for file in found.files))
-    typer.echo(f"{counted(len(found.files), 'file')}, {size}, {len(found.missing)} of them fetched now")
-    typer.echo(f"next: homodb build {found.config} -o rel")
+    size = megabytes(sum(file.bytes or 0 for file in result.files))
+    typer.echo(f"{counted(len(result.files), 'file')}, {size}, {len(result.missing)} of them fetched now")
+    typer.echo(f"next: homodb build {result.config} -o rel")

@@ -1,4 +1,4 @@
-"""``homodb info``."""
+"""Define the command ``homodb info``."""
 
 from __future__ import annotations
 

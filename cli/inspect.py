@@ -1,4 +1,4 @@
-"""``homodb inspect``."""
+"""Define the command ``homodb inspect``."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def inspect(
     from homodb.query.inspect import inspect as look
 
     with open_chosen(context, release) as opened:
-        found = look(path, release=opened, source=source, column=column)
+        inspection = look(path, release=opened, source=source, column=column)
     if as_json:
-        give_json(found.totals())
+        give_json(inspection.totals())
         return
-    give_blocks(found.blocks(), ALL_IN_JSON)
+    give_blocks(inspection.blocks(), ALL_IN_JSON)

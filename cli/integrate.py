@@ -1,4 +1,4 @@
-"""``homodb integrate``."""
+"""Define the command ``homodb integrate``."""
 
 from __future__ import annotations
 
@@ -74,21 +74,21 @@ def integrate(
     from homodb.query.integrate import integrate_files, read_settings
 
     with status() as show:
-        told = integrate_files(
+        totals = integrate_files(
             paths, output, method=method, species=listed(species), species_key=species_key, label=label,
             strategy=strategy, layer=layer, size_factors=size_factors, umap=umap, key=key,
             release=release or context.obj, report=show, **read_settings(setting or []),
         )  # fmt: skip
     if as_json:
-        give_json({"output": str(output), **told, "features": list(told["features"])})
+        give_json({"output": str(output), **totals, "features": list(totals["features"])})
         return
     typer.echo(
-        f"{counted(told['n_cells'], 'cell')}: " + ", ".join(f"{n:,} {name}" for name, n in told["cells"].items())
+        f"{counted(totals['n_cells'], 'cell')}: " + ", ".join(f"{n:,} {name}" for name, n in totals["cells"].items())
     )
-    typer.echo(f"{len(told['features']):,} variable of {counted(told['n_joint_features'], 'joint feature')}")
-    for pair, anchors in told.get("anchors", {}).items():
+    typer.echo(f"{len(totals['features']):,} variable of {counted(totals['n_joint_features'], 'joint feature')}")
+    for pair, anchors in totals.get("anchors", {}).items():
         typer.echo(f"{counted(anchors, 'anchor')} {pair}")
-    typer.echo("".join(f"{one}\n" for one in told.get("merged", [])), nl=False)
-    if "clusters" in told:
-        typer.echo(f"{counted(told['clusters'], 'cluster')}: obs[{told['key'] + '_cluster'!r}]")
-    typer.echo(f"embedding: obsm[{'X_' + told['key']!r}]\nwritten: {output}")
+    typer.echo("".join(f"{one}\n" for one in totals.get("merged", [])), nl=False)
+    if "clusters" in totals:
+        typer.echo(f"{counted(totals['clusters'], 'cluster')}: obs[{totals['key'] + '_cluster'!r}]")
+    typer.echo(f"embedding: obsm[{'X_' + totals['key']!r}]\nwritten: {output}")

@@ -1,4 +1,4 @@
-"""``homodb join``."""
+"""Define the command ``homodb join``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``homodb markers``."""
+"""Define the command ``homodb markers``."""
 
 from __future__ import annotations
 
@@ -71,16 +71,16 @@ def markers(
     if output is not None:
         check_folder(output)
     with status() as show:
-        found = find(
+        result = find(
             paths, label=label, species=listed(species), species_key=species_key, donor_key=donor_key, layer=layer,
             column=column, strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr,
             min_log2fc=min_log2fc, min_share=min_share, report=show,
         )  # fmt: skip
-        written = [] if output is None else found.write(output, top)
+        written = [] if output is None else result.write(output, top)
     if as_json:
-        told = {**found.totals(top), "files": [str(path) for path in written]}
-        give_json(told)
+        totals = {**result.totals(top), "files": [str(path) for path in written]}
+        give_json(totals)
         return
-    give_blocks(found.blocks(top))
+    give_blocks(result.blocks(top))
     for place in written:
         typer.echo(f"written: {place}")

@@ -1,4 +1,4 @@
-"""``homodb neighbors``."""
+"""Define the command ``homodb neighbors``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands have, and how what they are given is read."""
+"""Define options that several commands share, and parse their values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _located(release: str | None) -> str | None:
-    """Refuse a release that is not there, also where a command would not need it."""
+    """Check that the release exists, even if a command does not need it."""
     if release == "":
         raise OptionsError("--release is empty: name a release, or leave it out")
     if release is not None:
@@ -138,17 +138,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 
 def open_chosen(context: typer.Context, release: str | None, **settings: float) -> Release:
-    """Open the release named after the command, else the one named before it or by the environment."""
+    """Open the release of a command.
+
+    It is named after the command, else before it or by the environment.
+    """
     from homodb.query.api import open as open_release
 
     return open_release(release or context.obj, **settings)
 
 
 def listed(given: str | None) -> list[str] | None:
-    """Return the parts of a list with commas."""
+    """Split a comma-separated list."""
     return None if given is None else [one.strip() for one in given.split(",")]
 
 
 def each(given: str | None) -> list[str | None] | None:
-    """Return what is named for each file; None where it is ``-``."""
+    """Split a list with one value per file; ``-`` stands for None."""
     return None if given is None else [None if one in ("-", "") else one for one in listed(given) or ()]

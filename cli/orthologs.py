@@ -1,4 +1,4 @@
-"""``homodb orthologs``."""
+"""Define the command ``homodb orthologs``."""
 
 from __future__ import annotations
 

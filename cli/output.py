@@ -1,4 +1,7 @@
-"""How frames are printed or written: table, csv, tsv, json, parquet, arrow; a file's ending says which."""
+"""Print frames or write them to files.
+
+Formats are table, csv, tsv, json, parquet and arrow; by default the file's ending decides.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,12 @@ if TYPE_CHECKING:
 #: Number of rows that a printed table shows; other formats give all.
 _SHOWN_ROWS = 50
 
-#: Where all of an answer can be had of which only the beginning is printed.
+#: Hint at the whole answer, where only its beginning is printed.
 ALL_IN_REPORT, ALL_IN_JSON = "--report FILE has all", "--json gives all"
 
 
 class Format(StrEnum):
-    """Forms in which an answer is given."""
+    """Formats of an answer."""
 
     TABLE = "table"
     CSV = "csv"
@@ -50,43 +53,45 @@ def chosen(
     *inputs: Path | None,
     usual: Format = Format.TABLE,
 ) -> Format:
-    """Return the form of an answer: what was asked for, else what the file's ending says.
+    """Return the format of an answer.
+
+    It is the requested one, else the one of the file's ending.
 
     Parameters
     ----------
     form, as_json
         ``--format`` and ``--json``.
     output
-        The file to write, which is checked before any work is done; None where the answer is printed.
+        Output file, which is checked here; None prints the answer.
     *inputs
-        What is read, and must not be written over.
+        Input files, which must not be overwritten.
     usual
-        What is printed where nothing is asked for. A file without a telling ending is CSV.
+        Default format of a printed answer. A file without a known ending is CSV.
 
     Raises
     ------
     OptionsError
-        If what was asked for contradicts itself, or the file's ending.
+        If the options contradict each other, or the file's ending.
     OutputError
-        If the file could not be written, or its ending is that of a form that no answer has.
+        If the file cannot be written, or its ending is that of no answer's format.
     """
     if as_json and form not in (None, Format.JSON):
         raise apart("--json", f"--format {form}")
-    asked = Format.JSON if as_json else form
+    requested = Format.JSON if as_json else form
     if output is None:
-        return asked or usual
+        return requested or usual
     check_output(output, *inputs)
     check_ending(output, "answers", *_ENDINGS)
-    told = _ENDINGS.get(ending_of(output))
-    if asked is Format.TABLE:
+    of_ending = _ENDINGS.get(ending_of(output))
+    if requested is Format.TABLE:
         raise OptionsError(f"{output}: a table is for reading: write {', '.join(Format)[7:]} (--format)")
-    if asked and told and asked is not told:
-        raise apart(f"--output {output}", "--json" if as_json else f"--format {asked}")
-    return asked or told or Format.CSV
+    if requested and of_ending and requested is not of_ending:
+        raise apart(f"--output {output}", "--json" if as_json else f"--format {requested}")
+    return requested or of_ending or Format.CSV
 
 
 def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
-    """Print a frame, or write it to a file that appears whole or not at all.
+    """Print a frame, or write it to a file, whole or not at all.
 
     Raises
     ------
@@ -113,14 +118,16 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
 
 
 def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
-    """Print blocks of an answer; on a terminal, tables are folded to its width.
+    """Print blocks of an answer.
+
+    On a terminal, tables are folded to its width.
 
     Parameters
     ----------
     blocks
-        The blocks.
+        Parts of the answer.
     hint
-        Where all of the answer can be had, for lines that count what is left out.
+        Place of the whole answer, for lines that count hidden parts.
     """
     from homodb.query.results import lines
 
@@ -129,7 +136,10 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
 
 
 def give_json(value: object) -> None:
-    """Print one value as JSON: text as it is, null for what JSON has no number for."""
+    """Print one value as JSON.
+
+    Text is not escaped, and numbers that JSON lacks become null.
+    """
     from homodb.query.results import json_text
 
     typer.echo(json_text(value))

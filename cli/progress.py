@@ -1,6 +1,6 @@
-"""How far a command is: a word that changes, and bars over steps, bytes and cells.
+"""Show progress: a status word, or bars of steps, bytes and cells.
 
-They are drawn on a terminal; in a log, what takes long is told from time to time by a plain line of the error stream.
+Bars are drawn on a terminal; in a log, long steps print a plain line to the error stream from time to time.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _FIRST, _AGAIN = 15.0, 30.0
 
 @contextmanager
 def status() -> Iterator[Callable[[str], None]]:
-    """Show what is being done.
+    """Show the current step.
 
     Yields
     ------
     callable
-        To be called with a word or two.
+        Callback that receives a word or two.
     """
     from rich.console import Console
 
@@ -49,13 +49,13 @@ def status() -> Iterator[Callable[[str], None]]:
         nonlocal step
         step = word
 
-    with _told(lambda: step):
+    with _logged_steps(lambda: step):
         yield begin
 
 
 @contextmanager
-def _told(doing: Callable[[], str]) -> Iterator[None]:
-    """Tell a log what is being done, where that takes long: what is quick leaves nothing there."""
+def _logged_steps(doing: Callable[[], str]) -> Iterator[None]:
+    """Log the current step while it takes long."""
     done, begun = threading.Event(), time.monotonic()
 
     def tell() -> None:
@@ -78,7 +78,7 @@ def _told(doing: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def bars(*columns: ProgressColumn) -> Iterator[Bars]:
-    """Open what bars are drawn in: each a bar, its description, and more columns of rich."""
+    """Open a set of bars: bar, description and further columns of rich."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
@@ -89,12 +89,12 @@ def bars(*columns: ProgressColumn) -> Iterator[Bars]:
         if console.is_terminal:
             yield opened
             return
-        with _told(lambda: _line(opened)):
+        with _logged_steps(lambda: _line(opened)):
             yield opened
 
 
 def _line(bars: Bars) -> str:
-    """Return in words what the first bar shows."""
+    """Describe the first bar in words."""
     bar = next(iter(bars.tasks), None)
     if bar is None:
         return "beginning"
@@ -103,19 +103,19 @@ def _line(bars: Bars) -> str:
 
 @contextmanager
 def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show which step something is at, and how far.
+    """Show the current step and its progress.
 
     Parameters
     ----------
     first
-        What is done first.
+        Name of the first step.
     columns
-        More columns of rich.
+        Further columns of rich.
 
     Yields
     ------
     callable
-        To be called with what is done, how much of it, and how much there is in all, where that is known.
+        Callback that receives the step, its progress, and its total if known.
     """
     with bars(*columns) as opened:
         bar = opened.add_task(first, total=None)
@@ -124,17 +124,17 @@ def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, i
 
 @contextmanager
 def bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many bytes are done, how fast it goes, and the time left.
+    """Show the bytes done, the speed and the time left.
 
     Parameters
     ----------
     what
-        What is done.
+        Name of the work.
 
     Yields
     ------
     callable
-        To be called with bytes done and bytes in all.
+        Callback that receives the bytes done and the total.
     """
     from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -145,9 +145,9 @@ def bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def cells_bar() -> Iterator[Callable[[TranslateProgress], None]]:
-    """Show how far the cells are, how many go by in a second, and the time left.
+    """Show the cells done, the speed and the time left.
 
-    An interrupt that Python swallows (in a callback of its own) is raised again with the next cells.
+    An interrupt that Python ignores (in a callback of its own) is raised again with the next cells.
     """
     from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
@@ -178,16 +178,16 @@ def cells_bar() -> Iterator[Callable[[TranslateProgress], None]]:
 
 
 def pace_of(part: tuple[int, int], seconds: float, unit: str = "tokens") -> str:
-    """Return how fast a step goes and how long it will take, for a progress bar.
+    """Format the speed of a step and its time left.
 
     Parameters
     ----------
     part
-        Done, and in all.
+        Amount done, and total.
     seconds
-        Since it began.
+        Seconds since the start.
     unit
-        What is counted.
+        Unit of the amount.
 
     Examples
     --------

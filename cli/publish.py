@@ -1,4 +1,4 @@
-"""``homodb publish``."""
+"""Define the command ``homodb publish``."""
 
 from __future__ import annotations
 

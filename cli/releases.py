@@ -1,4 +1,4 @@
-"""``homodb releases``."""
+"""Define the command ``homodb releases``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_js
 
     from homodb.query.release.catalog import releases as list_releases
 
-    found = list_releases(catalog, hosts=hosts or ())
+    entries = list_releases(catalog, hosts=hosts or ())
     if as_json:
-        give_json(found)
+        give_json(entries)
         return
     rows = [
         {
@@ -36,7 +36,7 @@ def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_js
             "here": "yes" if one["here"] else "",
             "title": one["title"],
         }
-        for one in found
+        for one in entries
     ]
     if rows:
         give(pl.DataFrame(rows), Format.TABLE)

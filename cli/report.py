@@ -1,4 +1,4 @@
-"""``homodb report``."""
+"""Define the command ``homodb report``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``homodb score``."""
+"""Define the command ``homodb score``."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def score(
         as_json = as_json or ending_of(output) == ".json"
     beside: str | Literal[False] | None = False if baseline == "-" else baseline
     with status() as show:
-        found = score_file(
+        scores = score_file(
             path, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile,
             baseline=beside, resamples=resamples, seed=seed, report=show,
         )  # fmt: skip
     if output is None:
-        give_json(found.totals()) if as_json else give_blocks(found.blocks())
+        give_json(scores.totals()) if as_json else give_blocks(scores.blocks())
         return
     with whole_file(output) as partial:
-        partial.write_text(f"{found.to_json() if as_json else found}\n", "utf-8")
+        partial.write_text(f"{scores.to_json() if as_json else scores}\n", "utf-8")
     typer.echo(f"written: {output}", err=True)

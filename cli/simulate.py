@@ -1,4 +1,4 @@
-"""``homodb simulate``."""
+"""Define the command ``homodb simulate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``homodb sql``."""
+"""Define the command ``homodb sql``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``homodb table``."""
+"""Define the command ``homodb table``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which options were given, and which of them do not go together."""
+"""Check which options were given, and refuse conflicting ones."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from homodb.schema.errors import HomodbError, OptionsError
 
 
 def given(context: typer.Context, name: str) -> bool:
-    """Whether an option, by the name of its parameter, stands on the command line."""
+    """Return whether an option, by parameter name, is on the command line."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 
 
 def refuse(context: typer.Context, names: Iterable[str], why: str, error: type[HomodbError] = OptionsError) -> None:
-    """Refuse options that mean nothing here.
+    """Refuse options that have no meaning here.
 
     Parameters
     ----------
     context
-        Of the command.
+        Context of the command.
     names
-        The names of their parameters.
+        Names of their parameters.
     why
-        What follows the option in the message.
+        Text after the option in the message.
     error
-        What is raised.
+        Class of the error.
 
     Raises
     ------
     OptionsError
-        Names the first of them that stands on the command line.
+        If one of them is on the command line.
     """
     spelled = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
     for name in names:
@@ -40,7 +40,7 @@ def refuse(context: typer.Context, names: Iterable[str], why: str, error: type[H
 
 
 def apart(one: str, other: str) -> OptionsError:
-    """Return the error that two options do not go together.
+    """Return the error for two conflicting options.
 
     Examples
     --------

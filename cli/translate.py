@@ -1,4 +1,4 @@
-"""``homodb translate``."""
+"""Define the command ``homodb translate``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from homodb.cli.together import refuse
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import check_apart
 
-#: What means something for a list of genes too.
+#: Options that apply to gene lists too.
 _OF_LISTS = frozenset({
     "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
     "release", "as_json",
@@ -61,15 +61,15 @@ def translate(
     """
     from homodb.query.gene_lists import is_list_file
 
-    asked: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
+    options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
     is_list = is_list_file(path)
     if is_list:
         _refuse_for_lists(context)
     with open_chosen(context, release) as opened:
-        asked["release"] = opened
+        options["release"] = opened
         if is_list:
-            asked |= {"one_to_many": one_to_many, "names": names}
-            report: Any = _translate_list(path, output, target, report_file, **asked)
+            options |= {"one_to_many": one_to_many, "names": names}
+            report: Any = _translate_list(path, output, target, report_file, **options)
         else:
             choices = {
                 "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": own.read_slots(slots),
@@ -77,45 +77,45 @@ def translate(
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
                 "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "by": by or (), "markers": markers,
             }  # fmt: skip
-            report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **asked, **choices)
+            report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **options, **choices)
     if as_json:
-        told = {"output": str(output), **report.totals()}
-        give_json(told)
+        totals = {"output": str(output), **report.totals()}
+        give_json(totals)
         return
     give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
 
 
-def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
+def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
     from homodb.query.gene_lists import translate_list_file
     from homodb.query.results import check_report, write_report
 
     if report_file is not None:
         check_report(report_file, path, output)
-    report = translate_list_file(path, output, target, **asked)
+    report = translate_list_file(path, output, target, **options)
     if report_file is not None:
         write_report(report, report_file)
     return report
 
 
 def _refuse_for_lists(context: typer.Context) -> None:
-    """Refuse options that mean nothing for a list of genes."""
+    """Refuse options that have no meaning for gene lists."""
     names = (parameter.name or "" for parameter in context.command.params)
     why = f"is for files of cells; {context.params['path']} is a list of genes"
     refuse(context, (name for name in names if name not in _OF_LISTS), why, error=TranslationError)
 
 
-def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **asked: Any) -> Any:
+def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
     from homodb.query.results import check_report, write_report
     from homodb.query.translate import translate_file
 
-    lists = [one for one in (asked["genes"], asked["markers"]) if one is not None]
+    lists = [one for one in (options["genes"], options["markers"]) if one is not None]
     for one in lists:
         check_apart(one, output)
     if report_file is not None:
         check_report(report_file, path, output, *lists)
     with cells_bar() as show:
-        report = translate_file(path, output, target, report=show, **asked)
+        report = translate_file(path, output, target, report=show, **options)
     if report_file is not None:
         write_report(report, report_file)
     return report

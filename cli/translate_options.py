@@ -1,4 +1,4 @@
-"""The options of ``homodb translate`` that choose policies, filters and names."""
+"""Define policies, filters and names of ``homodb translate``."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ BlockOption = Annotated[
 
 
 def read_slots(given: list[str] | None) -> dict[str, str]:
-    """Return the policies that ``--slot`` gives, by slot.
+    """Return the policies of ``--slot``, by slot.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Options whose values are numbers within bounds, or one of a few words: how they are read, and what is said if not."""
+"""Define options with bounded numbers or one of a few words."""
 
 from __future__ import annotations
 
@@ -18,38 +18,40 @@ _MANY = 1_000_000_000
 
 
 def whole(*flags: str, low: int = 0, high: int = _MANY, metavar: str = "N", help: str, **more: Any) -> Any:  # noqa: A002
-    """Make an option that takes a whole number.
+    """Define an option with a whole number.
 
     Parameters
     ----------
     *flags
-        Its spellings.
+        Spellings of the option.
     low, high
-        The least and the largest.
+        Smallest and largest value.
     metavar, help, **more
-        As of :func:`typer.Option`.
+        As for :func:`typer.Option`.
     """
     parser = _read(flags[-1], Bounds(low, high), whole_number, "a whole number, such as 10")
     return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
 
 
 def number(*flags: str, low: float, high: float, metavar: str, help: str, **more: Any) -> Any:  # noqa: A002
-    """Make an option that takes a number; parameters as of :func:`whole`."""
+    """Define an option with a number; parameters as of :func:`whole`."""
     parser = _read(flags[-1], Bounds(low, high), float, "a number, such as 0.5")
     return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
 
 
 def word(*flags: str, kind: type[Word], help: str, metavar: str = "WORD", **more: Any) -> Any:  # noqa: A002
-    """Make an option that takes one of the words of an enumeration, which its help lists.
+    """Define an option with one word of an enumeration.
+
+    The help lists the words.
 
     Parameters
     ----------
     *flags
-        Its spellings.
+        Spellings of the option.
     kind
-        The words.
+        Enumeration of the words.
     metavar, help, **more
-        As of :func:`typer.Option`; the help is without full stop.
+        As for :func:`typer.Option`; the help has no full stop.
     """
     words = [str(one) for one in kind]
 

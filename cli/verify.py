@@ -1,4 +1,4 @@
-"""``homodb verify``."""
+"""Define the command ``homodb verify``."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ def verify(
         raise apart("PATH", "--release")
     folder = folder_of(locate(path or release or context.obj))
     with bytes_bar(f"verifying {folder}") as report:
-        found = verify_release(folder, report=report)
+        verified = verify_release(folder, report=report)
     if as_json:
-        told = {"release": found.manifest.version, "folder": str(folder), "manifest_sha256": found.manifest_sha256}
-        counts = {"files": found.files, "bytes": found.bytes, "left_out": found.left_out, "foreign": found.foreign}
-        give_json(told | counts)
+        names = {"release": verified.manifest.version, "folder": str(folder)}
+        digest = {"manifest_sha256": verified.manifest_sha256}
+        counts = {key: getattr(verified, key) for key in ("files", "bytes", "left_out", "foreign")}
+        give_json(names | digest | counts)
         return
-    for name in found.foreign:
+    for name in verified.foreign:
         typer.echo(f"noted: {name} is not of this release", err=True)
-    left_out = f", {len(found.left_out)} were not downloaded" if found.left_out else ""
-    sound = f"{counted(found.files, 'file')} ({megabytes(found.bytes)}) are what they were{left_out}"
-    typer.echo(f"release {found.manifest.version}: {sound}; sha256 of the manifest {found.manifest_sha256}")
+    left_out = f", {len(verified.left_out)} were not downloaded" if verified.left_out else ""
+    sound = f"{counted(verified.files, 'file')} ({megabytes(verified.bytes)}) are what they were{left_out}"
+    typer.echo(f"release {verified.manifest.version}: {sound}; sha256 of the manifest {verified.manifest_sha256}")

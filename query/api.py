@@ -64,7 +64,7 @@ class Release(ReleaseFile):
         strategy: str | Strategy | None = None,
         via: str | int | Species | None = None,
     ) -> pl.DataFrame:
-        """Return the joint table of several species; see :func:`homodb.query.genes.joint_table`."""
+        """Return a joint table; see :func:`homodb.query.genes.joint_table`."""
         return _genes.joint_table(self, species, strategy=strategy, via=via)
 
     def explain(self, gene: str, *, source: str | int | Species, target: str | int | Species) -> Explanation:
@@ -80,5 +80,5 @@ class Release(ReleaseFile):
         k: int = 10,
         embedding: str | None = None,
     ) -> pl.DataFrame:
-        """Return the nearest genes by their vectors; see :func:`homodb.query.genes.neighbors`."""
+        """Return the nearest genes; see :func:`homodb.query.genes.neighbors`."""
         return _genes.neighbors(self, genes, source=source, target=target, k=k, embedding=embedding)

@@ -1,1 +1,1 @@
-"""Define what all floors share: tables, species, errors, manifests."""
+"""Define a release and what etl, query and cli share."""

@@ -27,7 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,99}")
 def is_name(name: str) -> bool:
     """Return whether a release can have this name.
 
-    Every system accepts such a name for a folder beside the catalog.
+    A release is a folder of its name beside the catalog, on every operating system.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def _check_name(name: str) -> str:
 
 
 def _check_printable(text: str) -> str:
-    """Refuse control characters, since entries are printed on terminals."""
+    """Refuse control characters, since entries are printed to a terminal."""
     if not text.isprintable():
         raise ValueError(f"{text!r} has characters that cannot be printed.")
     return text
@@ -89,9 +89,7 @@ class Entry(FrozenModel):
 
     @classmethod
     def of(cls, manifest: Manifest, sha256: str, size: int) -> Self:
-        """Return the entry of a release.
-
-        Its texts are put on one line.
+        """Return the entry of a release; its texts are put on one line.
 
         Parameters
         ----------
@@ -117,7 +115,7 @@ class Entry(FrozenModel):
 
 
 class Catalog(FrozenModel):
-    """Releases of a catalog, in its order."""
+    """The releases of a catalog, in its order."""
 
     model_config = ConfigDict(extra="ignore")
     error: ClassVar[type[HomodbError]] = CatalogError
@@ -137,7 +135,7 @@ class Catalog(FrozenModel):
         Raises
         ------
         CatalogError
-            If the catalog has no release of this name.
+            If the catalog has none of that name.
         """
         for entry in self.releases:
             if entry.name == name:
@@ -146,13 +144,13 @@ class Catalog(FrozenModel):
         raise CatalogError(f"{where}: has no release {name!r} (it has {names})")
 
     def newest_first(self) -> list[Entry]:
-        """Return the entries, newest build first."""
+        """Return the entries by time of their build, the newest first."""
         return sorted(self.releases, key=lambda entry: (entry.created, entry.name), reverse=True)
 
     def with_entry(self, entry: Entry) -> Catalog:
         """Return the catalog with an entry added, sorted by name.
 
-        An entry of the same name is replaced.
+        The entry replaces one of the same name.
         """
         others = [one for one in self.releases if one.name != entry.name]
         return Catalog(releases=tuple(sorted((*others, entry), key=lambda one: one.name)))

@@ -1,9 +1,6 @@
-"""Open release files, and create them from the DDL in ``schema/sql``.
+"""Create and open release files, and run the schema in ``schema/sql``.
 
-The DDL is the only declaration of a table: Arrow schemas that loaders check against come from running it in memory.
-
-The DDL is the only declaration of a table: Arrow schemas that loaders check against come from running
-it in memory.
+Tables are declared only in the DDL: the Arrow schemas that loaders check against come from running it in memory.
 """
 
 from __future__ import annotations
@@ -21,17 +18,17 @@ from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, ReleaseEr
 #: Storage format of release files: the oldest that DuckDB writes, so that every DuckDB from 1.1 opens them.
 STORAGE_VERSION = "v1.0.0"
 
-#: A release is only read, by SQL that may come from anybody.
+#: A release is read-only, and its SQL may come from anybody.
 _SAFE = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
-    # none: what does not fit into memory is refused, for the disk is shut
+    # no spilling: the disk is not accessible, so what does not fit into memory fails
     "temp_directory": "",
 }
-#: Once the file is open nothing else is needed from disk. Without this, DuckDB 2 lets ``WITH x AS (COPY ...)`` write
-#: over the release itself, read-only or not.
+#: Nothing else is needed from disk once the file is open. Without this, DuckDB 2 lets ``WITH x AS (COPY ...)``
+#: overwrite the release itself, read-only or not.
 _LOCK = "SET disabled_filesystems = 'LocalFileSystem'; SET lock_configuration = true"
 
 _CHECK = re.compile(r"^-- check (?P<name>\w+): (?P<says>.+)\n(?P<sql>(?:(?!^-- check ).*\n?)+)", re.MULTILINE)
@@ -39,29 +36,29 @@ _CHECK = re.compile(r"^-- check (?P<name>\w+): (?P<says>.+)\n(?P<sql>(?:(?!^-- c
 
 @cache
 def ddl() -> tuple[tuple[int, str], ...]:
-    """List the numbered DDL files in order, each with its number."""
+    """Return the numbered DDL files, in order, as (number, SQL)."""
     folder = resources.files("homodb.schema") / "sql"
     files = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{3}_\w+\.sql", entry.name))
     return tuple((int(name[:3]), (folder / name).read_text("utf-8")) for name in files)
 
 
 def schema_version() -> int:
-    """Return the number of the newest schema file in this homodb."""
+    """Return the newest schema version that this homodb supports."""
     return ddl()[-1][0]
 
 
 @cache
 def checks() -> tuple[tuple[str, str, str], ...]:
-    """Return the invariants of a release.
+    """Return the invariants of a release as (name, description, SQL).
 
-    Each is a name, its meaning, and SQL that returns no row.
+    The SQL returns the rows that break the invariant.
     """
     text = (resources.files("homodb.schema") / "sql" / "checks.sql").read_text("utf-8")
     return tuple((match["name"], match["says"], match["sql"].strip().rstrip(";")) for match in _CHECK.finditer(text))
 
 
 def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Check every invariant of a release, and describe broken ones.
+    """Check every invariant of a release and describe those that fail.
 
     Parameters
     ----------
@@ -71,7 +68,7 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
     Returns
     -------
     list of str
-        One line per broken invariant, with the first rows that break it; empty for a sound release.
+        One line per broken invariant, with the first rows that break it; empty for a valid release.
     """
     broken: list[str] = []
     for name, says, sql in checks():
@@ -108,7 +105,7 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Return the Arrow schema of a table, derived from the DDL.
+    """Return the Arrow schema of a table, as the DDL declares it.
 
     NOT NULL columns are not nullable.
 
@@ -122,7 +119,7 @@ def arrow_schema(table: str) -> pa.Schema:
 
 @cache
 def _arrow_schemas() -> dict[str, pa.Schema]:
-    """Run the DDL once in memory, and return the schema of each table."""
+    """Run the DDL in memory, once, and read the schema of each table."""
     with duckdb.connect() as connection:
         for _, sql in ddl():
             connection.execute(sql)
@@ -146,23 +143,23 @@ def tables() -> tuple[str, ...]:
 
 
 def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnection:
-    """Open a release file, read-only and isolated.
+    """Open a release file, read-only.
 
-    The connection has no access to files, network, extensions and settings.
+    Its SQL has no access to other files, the network, extensions and settings.
 
     Parameters
     ----------
     path
         The ``.duckdb`` file of a release.
     memory
-        Memory limit of queries in gigabytes; None keeps DuckDB's default (most of the machine's memory).
+        Memory limit of queries in gigabytes; None for DuckDB's default.
 
     Raises
     ------
     ReleaseError
-        If there is no such file, or it is not a release of homodb.
+        If the file does not exist or is not a release of homodb.
     NewerSchemaError
-        If its schema is newer than this homodb knows.
+        If its schema is newer than this homodb supports.
     """
     if not path.is_file():
         raise ReleaseError(f"{path}: there is no such file; give the folder of a release or its .duckdb file")
@@ -184,7 +181,7 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
         raise ReleaseError(f"{path}: is not a release file that DuckDB can open ({first})") from error
     try:
         if not connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
-            connection.execute(_LOCK)  # a second connection to the file finds it locked
+            connection.execute(_LOCK)  # a second connection to the file is locked already
         version = _version_of(connection, path)
     except BaseException:
         connection.close()
@@ -199,10 +196,7 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
 
 
 def _is_database(path: Path) -> bool:
-    """Return whether a file begins like a DuckDB file.
-
-    True for a file that cannot be read.
-    """
+    """Return whether a file has DuckDB's magic bytes, or cannot be read."""
     try:
         with path.open("rb") as stream:
             return stream.read(12)[8:] == b"DUCK"

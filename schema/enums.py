@@ -1,4 +1,4 @@
-"""Define the names that the build and the queries share."""
+"""Define the enumerations that etl, query and cli share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from homodb.schema.messages import choices_hint
 
 
 class Strategy(StrEnum):
-    """Ways to derive a mapping."""
+    """Strategies that derive a mapping."""
 
     ENS_M2M = "ENS_M2M"
     ENS_O2O = "ENS_O2O"
@@ -19,12 +19,12 @@ class Strategy(StrEnum):
 
     @property
     def one_to_one(self) -> bool:
-        """Return whether the strategy uses a gene at most once."""
+        """True if a gene occurs at most once in its mappings."""
         return self is not Strategy.ENS_M2M
 
 
 class EvidenceClass(StrEnum):
-    """Evidence behind a mapped pair."""
+    """Classes of evidence for a mapped pair."""
 
     BOTH = "both"
     ENSEMBL = "ensembl"
@@ -34,7 +34,7 @@ class EvidenceClass(StrEnum):
 
 
 class HomologyType(StrEnum):
-    """Ensembl's types of homology that a release keeps."""
+    """Ensembl's homology types that a release keeps."""
 
     ONE2ONE = "ortholog_one2one"
     ONE2MANY = "ortholog_one2many"
@@ -42,22 +42,20 @@ class HomologyType(StrEnum):
     GENE_SPLIT = "gene_split"
 
 
-#: Types of homology that are orthologs.
+#: Homology types that are orthologs.
 ORTHOLOG_TYPES = (HomologyType.ONE2ONE, HomologyType.ONE2MANY, HomologyType.MANY2MANY)
 
-#: Biotypes whose genes code for a protein, by their beginnings; a gene of any other biotype has no protein.
+#: Prefixes of the biotypes of protein-coding genes.
 CODING_BIOTYPES = ("protein_coding", "IG_", "TR_", "nonsense_mediated_decay", "polymorphic_pseudogene")
 
 
 def find_strategy(name: str) -> Strategy:
-    """Return the strategy of this name.
-
-    Case does not matter, and ``-`` is the same as ``_``.
+    """Return a strategy by name, in any case, with ``-`` or ``_``.
 
     Raises
     ------
     UnknownStrategyError
-        If there is none; the message lists all five.
+        If there is none of that name; the message lists all five.
 
     Examples
     --------
@@ -71,9 +69,7 @@ def find_strategy(name: str) -> Strategy:
 
 
 def is_coding(biotype: str | None) -> bool:
-    """Return whether genes of a biotype code for a protein.
-
-    An unknown biotype counts as coding.
+    """Return whether a biotype is protein-coding; None counts as coding.
 
     Examples
     --------
@@ -86,7 +82,7 @@ def is_coding(biotype: str | None) -> bool:
 
 
 class VectorForm(StrEnum):
-    """Formats for exported gene vectors."""
+    """Export formats of gene vectors."""
 
     PARQUET = "parquet"
     H5 = "h5"
@@ -96,14 +92,14 @@ class VectorForm(StrEnum):
 
 
 class GraphForm(StrEnum):
-    """Formats for mappings exported as graphs."""
+    """Export formats of mappings as graphs."""
 
     SAMAP = "samap"
     BIADJACENCY = "biadjacency"
 
 
 class Weight(StrEnum):
-    """Weights of edges; unknown ones get the median of the mapping."""
+    """Weights of edges; an unknown weight is the median of the mapping."""
 
     #: Mean of both identities, 0 to 1.
     IDENTITY = "identity"
@@ -121,7 +117,7 @@ class GeneNames(StrEnum):
 
 
 class ReleasePart(StrEnum):
-    """Parts of a release that can be downloaded separately."""
+    """Parts of a release that can be downloaded alone."""
 
     DUCKDB = "duckdb"
     PARQUET = "parquet"

@@ -3,35 +3,35 @@
 ::
 
     HomodbError
-    ├── ConfigError               the build config: unknown key, wrong value, missing path
-    ├── OptionsError              options that do not go together, or a value that one does not take
+    ├── ConfigError               a config: unknown key, wrong value, missing path
+    ├── OptionsError              options that exclude each other, or an invalid value
     ├── InputError                an input file: all its problems at once, with line numbers
     ├── MixedInputsError          inputs of different Ensembl releases in one build
-    ├── OutputError               the place to write to holds something else, or cannot be written
-    ├── ReleaseError              what was opened is not a usable release
+    ├── OutputError               an output that exists as something else, or cannot be written
+    ├── ReleaseError              not a usable release
     │   ├── NewerSchemaError      a release written by a newer homodb
     │   └── BrokenReleaseError    a file of the release is missing or altered, or an invariant fails
-    ├── CatalogError              a catalog that cannot be read, or lacks the release that was asked for
-    ├── CacheError                what the cache does not hold, or what cannot be deleted from it
-    ├── TransferError             a download that fails, or does not give what was asked for
-    ├── UnknownSpeciesError       a name that means no species, or none of the release
+    ├── CatalogError              a catalog that cannot be read, or lacks the requested release
+    ├── CacheError                an entry that the cache lacks, or that cannot be deleted
+    ├── TransferError             a download that fails, or gives another file than requested
+    ├── UnknownSpeciesError       a name of no species, or of none in the release
     ├── UnknownStrategyError      a strategy that does not exist
-    ├── UnknownGeneError          no gene behind any of the given names
-    ├── MissingMappingError       the release has no such pair of species, or not that strategy for it
-    ├── MissingEmbeddingError     the release has no vectors of genes, or not of that embedding, species or gene
-    ├── MissingPackageError       a package that a plain install does not bring
-    ├── VectorsError              vectors of genes that cannot be compared: not finite, or of different dimensions
-    ├── StoreError                a store of vectors: of other weights, damaged, or not to be written
-    ├── WorkerError               a worker process died before its work was done; what was finished is kept
-    ├── StoppedError              stopped by the user half-way; what was finished is kept
+    ├── UnknownGeneError          names of which none is a gene
+    ├── MissingMappingError       a pair of species, or a strategy for it, that the release lacks
+    ├── MissingEmbeddingError     gene vectors that the release lacks
+    ├── MissingPackageError       a package that a plain install does not include
+    ├── VectorsError              gene vectors that are not finite, or differ in dimensions
+    ├── StoreError                a store of vectors: other weights, damaged, or not writable
+    ├── WorkerError               a worker process that died; finished work is kept
+    ├── StoppedError              stopped by the user; finished work is kept
     ├── QueryError                SQL that is refused or that fails
-    ├── IntegrationError          a joint object whose species cannot be integrated as asked
-    ├── ScoreError                an embedding, labels or cells that cannot be scored, compared or reported as asked
-    ├── AnnotationError           a reference or query between which cell types cannot be carried as asked
-    ├── JoinError                 AnnDatas that cannot be put together as asked
-    └── TranslationError          an AnnData that cannot be translated as asked
-        ├── UndecidedSpeciesError the names do not tell which species they are from
-        └── CountsError           values that the chosen policy must not add up
+    ├── IntegrationError          a joint object whose species cannot be integrated
+    ├── ScoreError                an embedding, labels or cells that cannot be scored, compared or reported
+    ├── AnnotationError           a reference and query between which cell types cannot be carried
+    ├── JoinError                 AnnData objects that cannot be joined
+    └── TranslationError          an AnnData object that cannot be translated
+        ├── UndecidedSpeciesError gene names that fit several species
+        └── CountsError           values that a policy must not add up
 
 A message says what is wrong, what was expected, and what to do next. The command line prints it as one line and exits
 with :attr:`HomodbError.exit_code`.
@@ -44,7 +44,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Of each kind of problem in an input file, so many are listed; the others are counted.
+#: Problems of each kind that a message lists; the others are counted.
 LISTED_PER_KIND = 20
 _LONGEST = 400
 
@@ -69,53 +69,53 @@ class HomodbError(Exception):
 
 
 class ConfigError(HomodbError):
-    """The build config has an unknown key or contradicts itself."""
+    """A config has an unknown key or a wrong value, or contradicts itself."""
 
 
 class OptionsError(HomodbError):
-    """Options contradict each other, or one has an invalid value."""
+    """Options exclude each other, or one has an invalid value."""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One problem in an input file.
+    """A problem in an input file.
 
     Parameters
     ----------
     line
-        1-based line of the (decompressed) file; 0 when it concerns the file as a whole.
+        1-based line of the (decompressed) file; 0 for the file as a whole.
     kind
         Kind of problem; problems of one kind are listed together.
-    text
-        Text in the file.
+    content
+        The text in the file.
     """
 
     line: int
     kind: str
-    text: str = ""
+    content: str = ""
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({_shown(self.text)})" if self.text else "")
+        return f"{where}{self.kind}" + (f" ({_shown(self.content)})" if self.content else "")
 
 
 def _shown(text: str) -> str:
-    """Return the beginning of a text, on one line and printable."""
+    """Shorten a text to one line, with control characters escaped."""
     cut = text[:_LONGEST] + ("…" if len(text) > _LONGEST else "")
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in cut)
 
 
 class InputError(HomodbError):
-    """An input file is invalid; all its problems are listed.
+    """An input file cannot be used; lists every problem in it.
 
     Parameters
     ----------
     path
         The file.
     problems
-        Problems, in any order. The message lists the first twenty of each kind.
+        The problems, in any order. The message lists the first twenty of each kind.
     totals
-        Number of problems of each kind, where `problems` does not hold them all.
+        Number of problems of each kind, if `problems` is not complete.
     """
 
     def __init__(self, path: Path | str, problems: Sequence[Problem], totals: Mapping[str, int] | None = None) -> None:
@@ -126,7 +126,7 @@ class InputError(HomodbError):
         super().__init__(f"{path}: {self._summary()}")
 
     def __reduce__(self) -> tuple[type[InputError], tuple[Path, list[Problem], Counter[str]]]:
-        """Pickle the arguments, so that worker processes can return it."""
+        """Pickle the arguments, so that a worker process can raise it."""
         return type(self), (self.path, self.problems, self.totals)
 
     def _summary(self) -> str:
@@ -146,42 +146,39 @@ class InputError(HomodbError):
 
 
 class MixedInputsError(HomodbError):
-    """Inputs come from different Ensembl releases."""
+    """Input files come from different Ensembl releases."""
 
 
 class OutputError(HomodbError):
-    """The output cannot be written, or exists with other content."""
+    """The output exists as something else, or cannot be written."""
 
 
 class ReleaseError(HomodbError):
-    """The path or name is not a release that can be opened."""
+    """The path is not a release that can be opened."""
 
 
 class NewerSchemaError(ReleaseError):
-    """The release has a newer schema than this homodb supports."""
+    """The schema of the release is newer than this homodb supports."""
 
 
 class BrokenReleaseError(ReleaseError):
-    """The release is damaged.
-
-    A file is missing or altered, or an invariant does not hold.
-    """
+    """A file of the release is missing or altered, or an invariant fails."""
 
 
 class CatalogError(HomodbError):
-    """A catalog cannot be read, or lacks the release."""
+    """A catalog of releases cannot be read, or lacks a release."""
 
 
 class CacheError(HomodbError):
-    """The cache cannot be read, lacks an item, or cannot delete it."""
+    """The cache cannot be read or changed, or lacks an entry."""
 
 
 class TransferError(HomodbError):
-    """A download failed or gave a wrong file; no file was left."""
+    """A download failed; no file of that name was written."""
 
 
 class UnknownSpeciesError(HomodbError):
-    """The name is no species of homodb or of this release."""
+    """The name is of no species in homodb or in this release."""
 
 
 class UnknownStrategyError(HomodbError):
@@ -189,26 +186,23 @@ class UnknownStrategyError(HomodbError):
 
 
 class UnknownGeneError(HomodbError):
-    """None of the names resolves to a gene."""
+    """None of the names is a gene."""
 
 
 class MissingMappingError(HomodbError):
-    """The release lacks this pair of species, or this strategy for it."""
+    """The release has no mapping for the species pair and strategy."""
 
 
 class MissingEmbeddingError(HomodbError):
-    """The release lacks gene vectors.
-
-    It has none at all, or none of this embedding, species or genes.
-    """
+    """The release has no gene vectors of the embedding, species or genes."""
 
 
 class MissingPackageError(HomodbError):
-    """A required package is not installed."""
+    """An optional package is not installed."""
 
     @classmethod
     def of(cls, what: str, package: str, extra: str, instead: str = "") -> MissingPackageError:
-        """Return the error for a package of one of homodb's extras.
+        """Return the error for a package that one of homodb's extras installs.
 
         Examples
         --------
@@ -224,14 +218,11 @@ class VectorsError(HomodbError):
 
 
 class StoreError(HomodbError):
-    """A store of vectors is unusable.
-
-    It has vectors of other weights, is damaged or incomplete, or cannot be written.
-    """
+    """A store of vectors has other weights, is damaged or not writable."""
 
 
 class WorkerError(HomodbError):
-    """A worker process died before finishing; finished work is kept."""
+    """A worker process died; finished work is kept."""
 
 
 class StoppedError(HomodbError):
@@ -241,44 +232,32 @@ class StoppedError(HomodbError):
 
 
 class QueryError(HomodbError):
-    """The SQL is refused, or DuckDB could not run it."""
+    """The SQL is not allowed, or DuckDB could not run it."""
 
 
 class JoinError(HomodbError):
-    """AnnDatas cannot be joined.
-
-    They share nothing, or the options contradict each other.
-    """
+    """AnnData objects cannot be joined."""
 
 
 class IntegrationError(HomodbError):
-    """The joint object cannot be integrated.
-
-    Its species, cells, features or values do not allow it.
-    """
+    """The species of a joint object cannot be integrated."""
 
 
 class ScoreError(HomodbError):
-    """Cells cannot be scored, compared or reported.
-
-    Their embedding, labels or species do not allow it.
-    """
+    """Cells cannot be scored, compared or reported."""
 
 
 class AnnotationError(HomodbError):
-    """Cell types cannot be transferred.
-
-    The reference, the query or their shared genes do not allow it.
-    """
+    """Cell types cannot be carried from the reference to the query."""
 
 
 class TranslationError(HomodbError):
-    """The AnnData cannot be translated."""
+    """The AnnData object cannot be translated."""
 
 
 class UndecidedSpeciesError(TranslationError):
-    """The gene names do not identify one species."""
+    """The gene names fit several species."""
 
 
 class CountsError(TranslationError):
-    """The policy cannot aggregate these values."""
+    """The policy must not aggregate these values."""

@@ -1,8 +1,8 @@
-"""Lock files between processes; a dead process holds no lock.
+"""Lock files, so that processes take turns; a lock ends with its process.
 
-POSIX record locks, because the system drops them with the process that took them, and a forked child (a worker
-that outlives a killed parent) does not inherit them. On Windows there are none here: every lock is granted, so two
-processes may do one piece of work twice.
+These are POSIX record locks: the system releases them with the process that took them, and a forked child (a worker
+that outlives a killed parent) does not inherit them. On Windows every lock is granted, so two processes may do the same
+work.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pathlib import Path
 from homodb.schema.errors import OutputError
 
 _LOG = logging.getLogger(__name__)
-#: Seconds between two looks at a lock that another holds.
-_LOOK = 0.1
-#: Record locks do not tell threads of one process apart; this does. Path to the process that holds it.
+#: Seconds between two attempts to take a lock.
+_INTERVAL = 0.1
+#: Process that holds each path: record locks do not distinguish the threads of a process.
 _HELD: dict[str, int] = {}
 _GUARD = threading.Lock()
 
 
 class Lock:
-    """Lock that this process holds; see :func:`take`."""
+    """A lock of this process; see :func:`take`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
@@ -39,7 +39,7 @@ class Lock:
         Parameters
         ----------
         finished
-            Whether to delete the lock's file.
+            Whether the file of the lock is deleted.
         """
         with _GUARD:
             if finished and sys.platform != "win32":
@@ -54,17 +54,17 @@ def take(path: Path) -> Lock | None:
     Parameters
     ----------
     path
-        File of the lock, in an existing folder; it is made and stays empty.
+        The file of the lock, in a folder that exists; it is created if missing.
 
     Returns
     -------
     Lock or None
-        None if another process, or another thread of this one, holds it.
+        None while another process or thread holds it.
 
     Raises
     ------
     OutputError
-        If its file cannot be made.
+        If its file cannot be created.
     """
     path = path.absolute()
     with _GUARD:
@@ -83,24 +83,24 @@ def take(path: Path) -> Lock | None:
 
 @contextmanager
 def waited(path: Path, *, longest: float = 600.0) -> Iterator[None]:
-    """Hold a lock, after waiting for its holder.
+    """Wait for a lock and hold it.
 
     Parameters
     ----------
     path
-        File of the lock, in an existing folder; it is deleted afterwards.
+        The file of the lock, in a folder that exists; it is deleted afterwards.
     longest
-        Longest wait in seconds.
+        Maximum number of seconds to wait.
 
     Raises
     ------
     OutputError
-        If another process holds it for longer, or its file cannot be made.
+        If another process holds it for longer, or its file cannot be created.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     is_logged = False
     while (lock := take(path)) is None:
-        spent = time.monotonic() - begun
+        spent = time.monotonic() - start
         if spent >= longest:
             raise OutputError(
                 f"{path}: in use by another process, for {spent:.0f} s so far; try again when it has finished"
@@ -108,7 +108,7 @@ def waited(path: Path, *, longest: float = 600.0) -> Iterator[None]:
         if spent >= 1.0 and not is_logged:
             is_logged = True
             _LOG.warning("%s: in use by another process; waiting for it", path)
-        time.sleep(_LOOK)
+        time.sleep(_INTERVAL)
     try:
         yield
     finally:
@@ -124,16 +124,13 @@ def _locked(descriptor: int) -> bool:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # a file system without locks: grant it
+        # a file system without locks: granted
         return error.errno not in (errno.EACCES, errno.EAGAIN)
     return True
 
 
 def _still_named(descriptor: int, path: Path) -> bool:
-    """Return whether an open file still has this name.
-
-    Its previous holder may have deleted it.
-    """
+    """Return whether an open file still has its name: it was not deleted."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

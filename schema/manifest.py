@@ -1,9 +1,7 @@
-"""Read and write the manifests of releases and downloads.
+"""Read and write the manifest and the record of a partial download.
 
-``manifest.json`` is the record of a release, ``downloaded.json`` that of a partial download.
-
-The build writes the manifest once, last; times are only in it. ``downloaded.json`` is beside the manifest of a release
-that was downloaded in part: without it, a missing file is damage.
+The build writes ``manifest.json`` last; only it has times. ``downloaded.json`` is beside the manifest of a release that
+was downloaded in part: without it, a missing file is damage.
 """
 
 from __future__ import annotations
@@ -36,10 +34,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ManifestFile:
-    """File of a release.
-
-    Its path within the release (with ``/``), size in bytes, SHA-256 and kind.
-    """
+    """A file of a release: path in it with ``/``, bytes, SHA-256 and kind."""
 
     path: str
     bytes: int
@@ -49,7 +44,7 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Manifest of a release.
+    """The manifest of a release.
 
     Parameters
     ----------
@@ -90,7 +85,7 @@ class Manifest:
 
     @property
     def database(self) -> str:
-        """Return the path of the DuckDB file within the release."""
+        """Path of the DuckDB file within the release."""
         databases = [file.path for file in self.files if file.kind == "duckdb"]
         if len(databases) != 1:
             raise BrokenReleaseError(f"the manifest names {len(databases)} DuckDB files. Expected 1.")
@@ -102,12 +97,14 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Self:
-        """Parse the text of a manifest, ignoring unknown keys.
+        """Parse the text of a manifest.
+
+        Keys that a later homodb may add are ignored.
 
         Raises
         ------
         ReleaseError
-            If it is not the manifest of a homodb release.
+            If it is not a manifest of a homodb release.
         BrokenReleaseError
             If an entry points out of the release folder or is malformed.
         """
@@ -130,7 +127,7 @@ def _check_path(path: str) -> str:
 
 
 def check_sha256(sha256: str) -> str:
-    """Return a valid SHA-256 in lower case; raise ValueError otherwise."""
+    """Check that a text is a SHA-256 as manifests and catalogs write it."""
     if not _SHA256.fullmatch(sha256):
         raise ValueError(f"{sha256!r} is not a SHA-256.")
     return sha256
@@ -212,7 +209,7 @@ def describe_file(folder: Path, path: Path, kind: str) -> ManifestFile:
 
 
 def read_selection(folder: Path) -> frozenset[str] | None:
-    """Return the paths of downloaded files; None for a whole release.
+    """Read the paths of the downloaded files; None for a whole release.
 
     Raises
     ------
@@ -233,6 +230,6 @@ def read_selection(folder: Path) -> frozenset[str] | None:
 
 
 def write_selection(folder: Path, files: Iterable[str]) -> None:
-    """Record the paths of downloaded files."""
+    """Record the paths of the files that were downloaded."""
     with whole_file(folder / SELECTION) as partial:
         partial.write_text(json.dumps({"format": _SELECTION_FORMAT, "files": sorted(files)}, indent=2) + "\n", "utf-8")

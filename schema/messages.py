@@ -33,7 +33,7 @@ _EXPECTED = {
 
 
 def expected(what: str, value: object) -> str:
-    """Return the sentence about a value of the wrong kind.
+    """Return the sentence about a value that is not what was expected.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def _bound(number: float) -> str:
 
 
 def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
-    """Return the place of a value, such as ``[[species]] 2: name: ``."""
+    """Return the place of a value for a message: ``[[species]] 2: name: ``."""
     parts: list[str] = []
     for step in loc:
         if isinstance(step, int) and parts:
@@ -112,23 +112,23 @@ def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
     return "".join(f"{part}: " for part in parts)
 
 
-#: Names less alike than this are not what somebody meant.
+#: Similarity below which a name is not suggested.
 _CUTOFF = 0.6
 
 
 def close_matches(name: str, names: Iterable[str], *, most: int = 1, cutoff: float = _CUTOFF) -> list[str]:
-    """Return the names most similar to one, best match first.
+    """Return the names that are similar to a name, the most similar first.
 
     Parameters
     ----------
     name
-        Name as written.
+        The name to match.
     names
-        Existing names. Case does not matter, and ``-``, ``_``, ``.`` and blanks are the same.
+        The valid names. Case is ignored; ``-``, ``_``, ``.`` and spaces are equal.
     most
-        Maximal number of matches.
+        Maximum number of matches.
     cutoff
-        Minimal similarity, from 0 to 1.
+        Minimum similarity, from 0 to 1.
 
     Examples
     --------
@@ -145,27 +145,27 @@ def close_matches(name: str, names: Iterable[str], *, most: int = 1, cutoff: flo
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Suggest the most similar known name; empty without one.
+    """Return the suggestion of a message; empty if no name is similar.
 
     Examples
     --------
-    >>> "there is no method 'harmny'" + did_you_mean("harmny", ["cca", "harmony"])
-    "there is no method 'harmny'; did you mean 'harmony'?"
+    >>> "unknown method 'harmny'" + did_you_mean("harmny", ["cca", "harmony"])
+    "unknown method 'harmny'; did you mean 'harmony'?"
     """
     close = close_matches(name, names)
     return f"; did you mean {str(close[0])!r}?" if close else ""
 
 
 def choices_hint(name: str, choices: Iterable[str]) -> str:
-    """List the choices and suggest the most similar one.
+    """Return the choices and the suggestion of a message.
 
     Examples
     --------
-    >>> "there is no device 'cud'" + choices_hint("cud", ["auto", "cpu", "cuda"])
-    "there is no device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
+    >>> "unknown device 'cud'" + choices_hint("cud", ["auto", "cpu", "cuda"])
+    "unknown device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
     """
-    words = [str(one) for one in choices]
-    return f"; there are {', '.join(words)}{did_you_mean(name, words)}"
+    names = [str(one) for one in choices]
+    return f"; there are {', '.join(names)}{did_you_mean(name, names)}"
 
 
 def _folded(name: str) -> str:
@@ -173,16 +173,16 @@ def _folded(name: str) -> str:
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Return a count and its noun.
+    """Return a count with its noun.
 
     Parameters
     ----------
     count
-        Number of things.
+        The count.
     noun
-        Noun in the singular.
+        Singular of the noun.
     plural
-        Noun in the plural; None adds an s.
+        Plural of the noun; None for the singular with an s.
 
     Examples
     --------
@@ -192,15 +192,15 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def make_unique(names: Iterable[str], mark: str = "-") -> list[str]:
-    """Make repeated names unique by adding numbers.
+def make_unique(names: Iterable[str], separator: str = "-") -> list[str]:
+    """Make names unique by appending numbers to repeated ones.
 
     Parameters
     ----------
     names
-        Names; the first of several equal ones stays unchanged.
-    mark
-        Separator between name and number.
+        The names; the first of several equal ones keeps its name.
+    separator
+        Text between name and number.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def make_unique(names: Iterable[str], mark: str = "-") -> list[str]:
         free, number = name, 0
         while free in taken:
             number += 1
-            free = f"{name}{mark}{number}"
+            free = f"{name}{separator}{number}"
         taken.add(free)
         unique.append(free)
     return unique

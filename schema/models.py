@@ -1,6 +1,6 @@
-"""Define frozen pydantic models with readable errors.
+"""Define the base of frozen pydantic models, whose errors a user can read.
 
-Importing pydantic takes as long as a fifth of a look-up, so modules on the way of every command do not import this one.
+Importing pydantic takes a tenth of the time of a look-up, so modules that every command imports do not import this one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class FrozenModel(BaseModel):
     error: ClassVar[type[HomodbError]] = ConfigError
 
     def check(self) -> None:
-        """Check values against each other; raise ValueError if invalid."""
+        """Check values against each other; a ValueError says what is wrong."""
 
     @classmethod
     def read(
@@ -86,9 +86,7 @@ class FrozenModel(BaseModel):
 
 
 def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
-    """Return a validator that accepts one of some words.
-
-    It suggests a word for any other.
+    """Return a validator that accepts some words and suggests one of them.
 
     Parameters
     ----------
@@ -101,7 +99,7 @@ def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
 
     def check(word: object) -> object:
         if isinstance(word, str) and word not in words:
-            raise ValueError(f"Unknown {what} {word!r}{choices_hint(word, words)}")
+            raise ValueError(f"There is no {what} {word!r}{choices_hint(word, words)}")
         return word
 
     return BeforeValidator(check)

@@ -1,4 +1,4 @@
-"""Convert names and labels to text, keeping missing ones missing."""
+"""Convert names and labels to text; a missing one never becomes "nan"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from homodb.schema.messages import counted
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a value is None, NaN, NaT or pandas' NA.
+    """Return whether a value is missing: None, NaN, NaT or pandas' NA.
 
     Examples
     --------
@@ -20,12 +20,12 @@ def is_missing(value: object) -> bool:
         return True
     try:
         return bool(value != value)
-    except TypeError:  # pandas' NA equals nothing, itself neither, and is neither true nor false
+    except TypeError:  # a comparison with pandas' NA is NA, which is neither true nor false
         return True
 
 
 def texts(values: Iterable[Any]) -> list[str | None]:
-    """Return values as text, missing ones as None.
+    """Return values as text; missing ones are None.
 
     Parameters
     ----------
@@ -42,9 +42,7 @@ def texts(values: Iterable[Any]) -> list[str | None]:
 
 
 def name_texts(values: Iterable[Any]) -> list[str]:
-    """Return names as text, missing ones as the empty name.
-
-    No gene has the empty name. See :func:`texts`.
+    """Return names as text; missing ones are empty. See :func:`texts`.
 
     Examples
     --------
@@ -55,6 +53,6 @@ def name_texts(values: Iterable[Any]) -> list[str]:
 
 
 def unnamed_note(names: Iterable[str]) -> list[str]:
-    """Return a note on the number of genes without names, if any."""
+    """Return a note with the number of genes without a name, if there are any."""
     unnamed = sum(not name.strip() for name in names)
     return [f"{counted(unnamed, 'gene has', 'genes have')} no name, so what they are is unknown"] if unnamed else []

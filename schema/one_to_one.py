@@ -1,4 +1,4 @@
-"""Match genes greedily one to one."""
+"""Match genes one to one."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 
 def greedy(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Accept candidate pairs in order while both genes are unused.
+    """Select candidate pairs greedily, so that each gene is used at most once.
 
     Parameters
     ----------
     first, second
-        Genes of the two sides as integers, shape (candidates,); best candidate first.
+        Genes of both sides as integers, shape (candidates,), the best candidate first.
 
     Returns
     -------
     numpy.ndarray
-        Whether each candidate is accepted, shape (candidates,).
+        True for each selected candidate, shape (candidates,).
 
     Examples
     --------

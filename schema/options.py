@@ -1,4 +1,4 @@
-"""Define bounds of numeric options, and parse whole numbers."""
+"""Check numbers that a user may set."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Bounds:
     Parameters
     ----------
     low, high
-        Smallest and largest value.
+        The least and the largest value.
     above
-        Whether the smallest value is excluded.
+        Whether `low` itself is excluded.
 
     Examples
     --------
@@ -29,22 +29,22 @@ class Bounds:
     above: bool = False
 
     def __contains__(self, value: float) -> bool:
-        """Return whether a number lies within the bounds; NaN does not."""
+        """Return whether a number is within the bounds; NaN is not."""
         return (value > self.low if self.above else value >= self.low) and value <= self.high
 
     def __str__(self) -> str:
-        """Return the text that follows "it must be"."""
+        """Return the text after "it must be"."""
         return f"{'above' if self.above else 'at least'} {_shown(self.low)} and at most {_shown(self.high)}"
 
     def check(self, name: str, value: float, error: type[HomodbError]) -> None:
-        """Raise an error for a number outside the bounds.
+        """Check that a number is within the bounds.
 
         Parameters
         ----------
         name
-            Name of the option.
+            Name of the number.
         value
-            Number to check.
+            The number.
         error
             Class of the error.
 
@@ -66,7 +66,7 @@ def whole_number(text: str) -> int:
     Raises
     ------
     ValueError
-        If the text is not a whole number.
+        If it is not a whole number.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Locate the cache folder, and read the configuration file."""
+"""Locate the cache, and read the user's configuration file."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from homodb.schema.errors import ConfigError
 from homodb.schema.io import read_toml
 from homodb.schema.messages import choices_hint, expected
 
-#: Environment variable that names another folder for the cache.
+#: Environment variable with another folder for the cache.
 CACHE_VARIABLE = "HOMODB_CACHE"
 
 
 def cache_folder() -> Path:
-    """Return the cache folder.
-
-    It is the platform's own place, unless ``HOMODB_CACHE`` names another.
-    """
+    """Return the folder of the cache: ``HOMODB_CACHE``, or the platform's own."""
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("homodb", appauthor=False))
 
 
 def releases_folder() -> Path:
-    """Return the folder of cached releases."""
+    """Return the folder of the cache with a folder for each release."""
     return cache_folder() / "releases"
 
 
-#: What the file may say.
+#: Keys of the configuration file.
 _KEYS = ("catalog",)
 
 
 def configuration() -> Path:
-    """Return the path of the configuration file; it need not exist."""
+    """Return the path of the configuration file, which need not exist."""
     return Path(platformdirs.user_config_dir("homodb", appauthor=False)) / "config.toml"
 
 
@@ -43,7 +40,7 @@ def configured_catalog() -> str | None:
     Raises
     ------
     ConfigError
-        If the file cannot be read, has an Unknown key, or a value of another kind.
+        If the file cannot be read, or has an unknown key or a wrong value.
     """
     path = configuration()
     document = read_toml(path, missing_ok=True)

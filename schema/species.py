@@ -1,12 +1,12 @@
-"""Look up species by any of their names.
+"""Register the species and their names.
 
-Reads ``species.tsv`` beside this file: number, Ensembl production name, NCBI taxon ID, usual English name,
-other names. Production names and taxon IDs are as Ensembl lists them (its species tables of release 110);
-a species that Ensembl lacks stands there under its scientific name spelled in the same way.
+``species.tsv`` beside this file has the number, Ensembl production name, NCBI taxon ID, common English name and other
+names of each species. Production names and taxon IDs are Ensembl's (its species tables of release 110); a species that
+Ensembl lacks has its scientific name in the same spelling.
 
-The registry only grows. A species' number is part of the keys of all its genes, so a number is never changed
-and never given away again; a new species is a new last line. A strain or breed with a gene set of its own is
-an entry of its own, below its species: it has its own names, but its taxon ID means the species.
+The registry only grows. The number of a species is part of the keys of all its genes, so a number is never changed
+or reused; a new species is a new last line. A strain or breed with its own gene set is an entry of its own, below its
+species: it has its own names, but its taxon ID means the species.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from importlib import resources
 from homodb.schema.errors import UnknownSpeciesError
 from homodb.schema.messages import close_matches
 
-#: So many gene keys belong to one species.
+#: Number of gene keys of each species.
 KEYS_PER_SPECIES = 2**24
 
-#: For a name that means no species, so many are suggested at most.
+#: Maximum number of suggestions for an unknown name.
 SUGGESTIONS = 4
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Species:
-    """Species, or strain or breed with a gene set of its own.
+    """A species, or a strain or breed with its own gene set.
 
     Parameters
     ----------
     number
-        Fixed number, from 1. It never changes, since the keys of genes contain it.
+        Fixed number, from 1. It never changes, since gene keys contain it.
     name
         Ensembl production name, for example ``mus_musculus``.
     taxon_id
-        NCBI taxon ID, as Ensembl gives it. Strains share their species' one.
+        NCBI taxon ID, as Ensembl lists it. Strains have that of their species.
     common_name
-        Usual English name in lower case, for example ``mouse``.
+        Common English name in lower case, for example ``mouse``.
     aliases
-        Further names as people write them, and further taxon IDs; never a taxon ID of another entry.
+        Further names and taxon IDs; never a taxon ID of another entry.
     """
 
     number: int
@@ -52,13 +52,13 @@ class Species:
 
 
 def find(name: str | int) -> Species:
-    """Find the species that a name means.
+    """Find a species by any of its names.
 
     Parameters
     ----------
     name
         Production name, scientific name, common name, Ensembl's short form (``hsapiens``) or NCBI taxon ID.
-        Case does not matter; space, underscore, dot and hyphen are the same. No part of a name is enough:
+        Case is ignored; space, underscore, dot and hyphen are equal. The whole name must match:
         ``mus_musculus_x`` is not a mouse.
 
     Returns
@@ -68,7 +68,7 @@ def find(name: str | int) -> Species:
     Raises
     ------
     UnknownSpeciesError
-        When nothing in the registry has this name; the message suggests what comes close.
+        If no species has this name; the message suggests similar ones.
 
     Examples
     --------
@@ -85,12 +85,7 @@ def find(name: str | int) -> Species:
 
 @cache
 def registry() -> tuple[Species, ...]:
-    """Return all species, by number.
-
-    Returns
-    -------
-    The species of ``species.tsv``.
-    """
+    """Return all species of ``species.tsv``, by number."""
     text = resources.files("homodb.schema").joinpath("species.tsv").read_text("ascii")
     rows = (line.split("\t") for line in text.splitlines()[1:])
     return tuple(
@@ -102,7 +97,7 @@ def registry() -> tuple[Species, ...]:
 
 
 def by_number(number: int) -> Species:
-    """Return the species with this number.
+    """Return the species with a number.
 
     Raises
     ------
@@ -115,10 +110,10 @@ def by_number(number: int) -> Species:
     raise UnknownSpeciesError(f"no species has the number {number}; a newer homodb may know it")
 
 
-# What normalise does, in SQL: table species_alias is looked up by this.
+# normalise in SQL, for look-ups in table species_alias:
 # trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')
 def normalise(name: str) -> str:
-    """Normalise the name of a species.
+    """Convert the name of a species to its normal form.
 
     Parameters
     ----------
@@ -138,7 +133,7 @@ def normalise(name: str) -> str:
 
 
 def names(species: Species) -> tuple[str, ...]:
-    """List every name of a species, in normal form.
+    """Return every name of a species in normal form.
 
     These are the rows of table ``species_alias``.
 
@@ -149,7 +144,7 @@ def names(species: Species) -> tuple[str, ...]:
 
     Returns
     -------
-    Its names without repeats, the production name first. Taxon IDs stand among them as bare numbers and as
+    Its names without duplicates, the production name first. Taxon IDs are included as plain numbers and as
     ``ncbitaxon:9606``, as cell atlases write them.
     """
     taxon_ids = [alias for alias in species.aliases if alias.isdigit()]
@@ -168,7 +163,7 @@ def gene_key(number: int, rank: int) -> int:
     number
         Number of its species.
     rank
-        Rank of its stable ID among those of its species, from 0.
+        Rank of its stable ID in its species, from 0.
 
     Returns
     -------
@@ -177,7 +172,7 @@ def gene_key(number: int, rank: int) -> int:
     Raises
     ------
     ValueError
-        When the rank does not fit a species' share of the keys.
+        If the rank exceeds the keys of a species.
 
     Examples
     --------
@@ -191,9 +186,9 @@ def gene_key(number: int, rank: int) -> int:
 
 @cache
 def _owners() -> dict[int, int]:
-    """Map each taxon ID to the number of its species.
+    """Return the number of the species of each taxon ID.
 
-    Of entries that share a taxon ID, the first is the species and the others are its strains.
+    The first entry with a taxon ID is the species; the others are its strains.
     """
     return {species.taxon_id: species.number for species in reversed(registry())}
 
@@ -205,12 +200,12 @@ def _by_name() -> dict[str, Species]:
 
 def _unknown(name: str | int) -> str:
     wanted = normalise(str(name))
-    # Words only: nobody means the taxon ID beside the one that was given.
+    # Words only: a similar taxon ID is never what was meant.
     words = {spelling: species for spelling, species in _by_name().items() if not spelling[-1].isdigit()}
     close = [word for word in words if f"_{wanted}_" in f"_{word}_" or wanted.startswith(f"{word}_")]
     close += close_matches(wanted, words, most=SUGGESTIONS, cutoff=0.75)
-    suggested = list(dict.fromkeys(words[word] for word in close))[:SUGGESTIONS]
-    hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggested)
+    suggestions = list(dict.fromkeys(words[word] for word in close))[:SUGGESTIONS]
+    hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggestions)
     return (
         f"no species is called {str(name)!r}"
         + (f"; did you mean {hint}?" if hint else ".")

@@ -1,7 +1,4 @@
-"""Read and write the gene vectors of a release.
-
-There is one Parquet file per species and embedding, with rows ordered by gene key.
-"""
+"""Read and write gene vectors: one Parquet file per species and embedding."""
 
 from __future__ import annotations
 
@@ -12,19 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from homodb.schema.errors import BrokenReleaseError
 
-#: Folder of a release that holds vectors and indexes.
+#: Folder of a release with vectors and indexes.
 FOLDER = "embeddings"
-#: Rows that are read together: a look-up reads a few groups, not the file.
+#: Rows per row group: a look-up reads a few groups, not the file.
 ROWS_PER_GROUP = 64
 
 
 @dataclass(frozen=True)
 class GeneVectors:
-    """Vectors of the genes of one species in one embedding.
+    """Gene vectors of one species and embedding.
 
     Parameters
     ----------
@@ -61,16 +57,15 @@ def index_file(species: str, model: str, pooling: str) -> str:
 
 
 def write_vectors(path: Path, vectors: GeneVectors) -> None:
-    """Write vectors as Parquet.
+    """Write vectors as Parquet with columns ``gene`` and ``vector``."""
+    import pyarrow.parquet as pq
 
-    Columns are ``gene`` and ``vector`` (a list of fixed size).
-    """
     dimensions = vectors.vectors.shape[1]
     flat = pa.array(np.ascontiguousarray(vectors.vectors, np.float32).reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(flat, dimensions)
     table = pa.table({"gene": pa.array(vectors.genes, pa.int64()), "vector": column})
-    # noise does not compress: no dictionary, no codec, so that reading costs next to nothing; small groups of rows,
-    # each with its checksums, so that a few genes can be read without the rest
+    # vectors do not compress: without dictionary and codec reading is cheap; small row groups with checksums allow to
+    # read a few genes
     pq.write_table(
         table, path, compression="none", use_dictionary=False, write_page_checksum=True, row_group_size=ROWS_PER_GROUP
     )
@@ -82,8 +77,10 @@ def read_vectors(path: Path) -> GeneVectors:
     Raises
     ------
     BrokenReleaseError
-        If the file is missing or holds something else.
+        If the file is missing or has other content.
     """
+    import pyarrow.parquet as pq
+
     try:
         table = pq.read_table(path, columns=["gene", "vector"], page_checksum_verification=True).combine_chunks()
         column = table["vector"].combine_chunks() if table.num_rows else None
@@ -97,24 +94,26 @@ def read_vectors(path: Path) -> GeneVectors:
 
 
 def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
-    """Read the vectors of some genes without reading the whole file.
+    """Read the vectors of some genes.
 
     Parameters
     ----------
     path
-        File of vectors.
+        A file of vectors.
     genes
-        Gene keys in any order; keys missing from the file are ignored.
+        Gene keys, in any order; genes that the file lacks are left out.
 
     Raises
     ------
     BrokenReleaseError
-        If the file is missing, holds something else, or was altered where it is read.
+        If the file is missing, has other content, or was altered in the rows that are read.
     """
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
-            stored = _numbers(file.read(columns=["gene"])["gene"])
-            rows = np.flatnonzero(np.isin(stored, genes))
+            keys = _numbers(file.read(columns=["gene"])["gene"])
+            rows = np.flatnonzero(np.isin(keys, genes))
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
             group_of = np.repeat(np.arange(len(sizes)), sizes)
             groups = np.unique(group_of[rows])
@@ -123,11 +122,11 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
     except (OSError, pa.ArrowException, KeyError, AttributeError) as error:
         raise BrokenReleaseError(f"{path}: cannot be read as gene vectors ({error})") from error
     read = _numbers(column.flatten()).astype(np.float32, copy=False).reshape(-1, dimensions)
-    return GeneVectors(stored[rows], read[np.isin(np.flatnonzero(np.isin(group_of, groups)), rows)])
+    return GeneVectors(keys[rows], read[np.isin(np.flatnonzero(np.isin(group_of, groups)), rows)])
 
 
 def _numbers(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
-    """Convert a column without nulls to numbers.
+    """Return a column without nulls as numbers.
 
     ``to_numpy`` would import pandas, which takes longer than a look-up.
     """
@@ -138,9 +137,7 @@ def _numbers(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
 def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Centre vectors and scale them to unit length.
 
-    Their inner product is Pearson's correlation.
-
-    A constant vector, which correlates with nothing, becomes zero.
+    Their inner product is Pearson's correlation. A constant vector becomes zero.
     """
     centred = vectors.astype(np.float32, copy=True)
     centred -= centred.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)

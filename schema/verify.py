@@ -1,4 +1,4 @@
-"""Verify a release against its manifest, and copy files verified."""
+"""Verify a release against its manifest, and copy files with verification."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Verified:
     Parameters
     ----------
     manifest
-        Manifest of the release.
+        The manifest.
     manifest_sha256
-        SHA-256 of the manifest itself, hexadecimal, as in a catalog.
+        Checksum of the manifest itself, hexadecimal, as in a catalog.
     files, bytes
-        Number of verified files, and their total size.
+        Number of verified files, and their size.
     left_out
-        Paths of files that were not downloaded, from the release's own record.
+        Paths of files that were not downloaded, by the record of the download.
     foreign
-        Paths of files that are not in the manifest.
+        Paths of files that the manifest does not list.
     """
 
     manifest: Manifest
@@ -48,59 +48,59 @@ def verify(folder: str | Path, *, report: Callable[[int, int], None] = lambda do
     Parameters
     ----------
     folder
-        Folder of the release.
+        The release.
     report
-        Callback that receives the number of bytes checked and the total.
+        Callback that receives the verified and the total bytes.
 
     Raises
     ------
     ReleaseError
         If it has no manifest.
     BrokenReleaseError
-        If files are missing or altered, or links lead out of the release; all are named.
+        Names every file that is missing or altered, and every link out of the release.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    files, left_out = _chosen(folder, manifest)
-    total, done, bad = sum(file.bytes for file in files), 0, []
+    files, left_out = _split_files(folder, manifest)
+    total, done, problems = sum(file.bytes for file in files), 0, []
     for file in files:
-        why = _problem_of(folder, file, partial(_further, report, done, total))
+        problem = _problem(folder, file, partial(_further, report, done, total))
         done += file.bytes
         report(done, total)
-        if why:
-            bad.append(f"{file.path} {why}")
-    if bad:
-        problems = "; ".join(bad)
-        raise BrokenReleaseError(f"{folder}: {len(bad)} of {len(files)} files are missing or altered: {problems}")
-    listed = {MANIFEST, SELECTION, *(file.path for file in manifest.files)}
+        if problem:
+            problems.append(f"{file.path} {problem}")
+    if problems:
+        listed = "; ".join(problems)
+        raise BrokenReleaseError(f"{folder}: {len(problems)} of {len(files)} files are missing or altered: {listed}")
+    expected = {MANIFEST, SELECTION, *(file.path for file in manifest.files)}
     paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    present = (path.relative_to(folder).as_posix() for path in paths)
+    present = {path.relative_to(folder).as_posix() for path in paths}
     return Verified(
         manifest,
         sha256_of(folder / MANIFEST),
         len(files),
         total,
         tuple(file.path for file in left_out),
-        tuple(sorted(set(present) - listed)),
+        tuple(sorted(present - expected)),
     )
 
 
-def _chosen(folder: Path, manifest: Manifest) -> tuple[list[ManifestFile], list[ManifestFile]]:
-    """Separate expected or existing files from those left out."""
+def _split_files(folder: Path, manifest: Manifest) -> tuple[list[ManifestFile], list[ManifestFile]]:
+    """Split the files into those to verify and those that were not downloaded."""
     selection = read_selection(folder)
-    kept: list[ManifestFile] = []
+    files: list[ManifestFile] = []
     left_out: list[ManifestFile] = []
     for file in manifest.files:
-        here = selection is None or file.path in selection or os.path.lexists(folder / file.path)
-        (kept if here else left_out).append(file)
-    return kept, left_out
+        is_expected = selection is None or file.path in selection or os.path.lexists(folder / file.path)
+        (files if is_expected else left_out).append(file)
+    return files, left_out
 
 
 def _further(report: Callable[[int, int], None], before: int, total: int, count: int) -> None:
     report(before + count, total)
 
 
-def _problem_of(folder: Path, file: ManifestFile, report: Callable[[int], None]) -> str | None:
+def _problem(folder: Path, file: ManifestFile, report: Callable[[int], None]) -> str | None:
     path = folder / file.path
     try:
         if not path.is_file():
@@ -110,10 +110,10 @@ def _problem_of(folder: Path, file: ManifestFile, report: Callable[[int], None])
         size = path.stat().st_size
         if size != file.bytes:
             return f"has {size:,} bytes instead of {file.bytes:,}"
-        digest = sha256_of(path, report=report)
-    except (OSError, RuntimeError) as error:  # not to be read, a link to itself
+        sha256 = sha256_of(path, report=report)
+    except (OSError, RuntimeError) as error:  # not readable, or a link to itself
         return f"cannot be read ({reason(error)})"
-    return None if digest == file.sha256 else f"has SHA-256 {digest[:12]}… instead of {file.sha256[:12]}…"
+    return None if sha256 == file.sha256 else f"has SHA-256 {sha256[:12]}… instead of {file.sha256[:12]}…"
 
 
 def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None) -> str:
@@ -124,7 +124,7 @@ def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None)
     path
         The file.
     report
-        Callback that receives the number of bytes read.
+        Callback that receives the bytes read so far.
     """
     digest = hashlib.sha256()
     done = 0
@@ -139,21 +139,21 @@ def sha256_of(path: Path, *, report: Callable[[int], None] = lambda count: None)
 def copy_verified(
     source: Path, target: Path, size: int, sha256: str, *, report: Callable[[int], None] = lambda count: None
 ) -> bool:
-    """Copy a file and verify it in one read.
+    """Copy a file and verify the copy, in one pass.
 
     Parameters
     ----------
     source, target
-        Source file and target; an existing target is replaced.
+        The file and its copy; an existing file is replaced.
     size, sha256
-        Expected size and SHA-256.
+        Expected size and checksum.
     report
-        Callback that receives the number of bytes copied.
+        Callback that receives the bytes copied so far.
 
     Returns
     -------
     bool
-        Whether the copy matches. If not, it is deleted; it never grows beyond `size`.
+        True if it is the expected file. If not, the copy is deleted; it never exceeds `size`.
     """
     digest, done = hashlib.sha256(), 0
     with source.open("rb") as reading, target.open("wb") as writing:

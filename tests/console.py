@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -60,7 +61,9 @@ def homodb(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -
 
 
 def typed(command: str, folder: Path, environment: Mapping[str, str]) -> Ran:
-    """Run a command as it stands on a page, over one line or several."""
+    """Run a command as it stands on a page, over one line or several; what only a shell reads is left to one."""
+    if re.search(r"[*?<>;&$`]", re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
+        return _shell(command, folder, environment, "")
     split = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars="|")
     split.whitespace_split = True
     words = list(split)
@@ -76,5 +79,8 @@ def typed(command: str, folder: Path, environment: Mapping[str, str]) -> Ran:
 
 def _shell(command: str, folder: Path, environment: Mapping[str, str], text: str) -> Ran:
     words = ["bash", "-o", "pipefail", "-c", command]
-    done = subprocess.run(words, cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    done = subprocess.run(
+        words, cwd=folder, env={**environment, "PATH": path}, input=text, capture_output=True, text=True, check=False
+    )
     return Ran(done.returncode, done.stdout, done.stderr)

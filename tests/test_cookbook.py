@@ -44,6 +44,7 @@ def test_recipe_prints_what_is_shown(
         assert _lines(capsys.readouterr().out) == _lines(shown)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_recipes_run_on_a_real_release(real: homodb.Release) -> None:
     empty = {title for title, sql, _ in RECIPES if real.sql(sql).is_empty()}

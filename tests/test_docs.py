@@ -48,6 +48,7 @@ def _loaded(name: str) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_generated_pages_are_those_that_the_sources_give() -> None:
     for page, text in _loaded("generate").PAGES.items():
         assert (ROOT / "docs" / page).read_text() == text(), f"run python docs/generate.py: {page} is stale"
@@ -117,6 +118,7 @@ def test_old_addresses_lead_to_sections(tmp_path: Path) -> None:
     assert 'url=../decisions.html#7-duckdb-files"' in (tmp_path / "decisions/0007-duckdb-files.html").read_text()
 
 
+@pytest.mark.slow
 def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) -> None:
     for cells in (shared_data / "cells").glob("*.h5ad"):
         (tmp_path / cells.name).symlink_to(cells)

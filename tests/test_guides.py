@@ -22,7 +22,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: Sections with simulated cells in pages that otherwise have real ones: they go on from the five-minute start.
 SIMULATED = {"join": "Three species, step by step", "build": "A species that Ensembl lacks"}
 #: Pages with real cells, each gone through in an empty folder; comparing goes through a grid, which takes minutes.
-REAL = ["identifiers", "integrate", "markers", "score", "annotate", "translate", "lists", "join"]
+REAL = ["identifiers", "integrate", "markers", "annotate", "translate", "lists", "join"]
 LONG = ["compare"]
 
 
@@ -39,7 +39,7 @@ def simulated(page: str) -> str:
 
 def test_every_console_block_is_gone_through() -> None:
     pages = {path.stem: path.read_text("utf-8") for path in DOCS.glob("*.md")}
-    others = {"index", "languages"}  # below, and test_languages.py
+    others = {"index", "languages", "score"}  # below, test_languages.py, and test_score.py, where numbers may differ
     assert {page for page, text in pages.items() if "```console" in text} == {*SIMULATED, *REAL, *LONG, *others}
     assert not console_blocks(text_of("build"))
 
@@ -77,6 +77,7 @@ def test_five_minute_start(folder: Path) -> None:
     assert (folder / "in_human_genes.h5ad").is_file()
 
 
+@pytest.mark.slow
 def test_five_minute_start_in_python(folder: Path) -> None:
     code = re.findall(r"```python\n(.*?)```", (DOCS / "index.md").read_text("utf-8"), re.DOTALL)
     assert len(code) == 1
@@ -84,10 +85,12 @@ def test_five_minute_start_in_python(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_three_species(folder: Path) -> None:
     go_through(simulated("join"), folder)
 
 
+@pytest.mark.slow
 def test_a_species_that_ensembl_lacks(folder: Path) -> None:
     text = simulated("build")
     (config,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
@@ -95,6 +98,7 @@ def test_a_species_that_ensembl_lacks(folder: Path) -> None:
     go_through(text, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("page", [*REAL, *(LONG if "HOMODB_LONG" in os.environ else [])])
 def test_pages_with_real_cells(

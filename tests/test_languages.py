@@ -31,6 +31,7 @@ def test_the_pages_show_something() -> None:
     assert len(R) >= 3 and len(SHELL) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(R)))
 def test_r_prints_what_is_shown(number: int, beside: Path) -> None:
     code, printed = R[number]

@@ -36,6 +36,7 @@ def test_wheel_holds_the_four_folders_and_the_face(wheel: Path) -> None:
     assert held == {f"homodb/{name}" for name in _tracked(*FOLDERS)} | FACE
 
 
+@pytest.mark.slow
 def test_source_distribution_builds_the_same_wheel(tmp_path: Path, wheel: Path) -> None:
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(command, capture_output=True, check=True)

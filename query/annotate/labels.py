@@ -146,7 +146,7 @@ def expand_to_all_cells(
 
     Examples
     --------
-    >>> among(3, np.array([2, 0]), np.array([0.5, 1.0])).tolist()
+    >>> expand_to_all_cells(3, np.array([2, 0]), np.array([0.5, 1.0])).tolist()
     [1.0, nan, 0.5]
     """
     every = np.full(n_cells, np.nan)

@@ -61,7 +61,7 @@ class Parameter:
 
         Examples
         --------
-        >>> Parameter("k", 5, "neighbours", allowed=Range(1, 10_000)).read("7")
+        >>> Parameter("k", 5, "neighbours", allowed=Bounds(1, 10_000)).read("7")
         7
         """
         if value is None and self.default is None:
@@ -401,7 +401,7 @@ def parse_parameters(method: AnnotationMethod, given: Mapping[str, Any]) -> dict
 
     Examples
     --------
-    >>> read_parameters(method_named("knn"), {"k": "5"})["k"]
+    >>> parse_parameters(method_named("knn"), {"k": "5"})["k"]
     5
     """
     known = {one.name: one for one in method.parameters}

@@ -1,4 +1,4 @@
-"""Score the strategies of a release against a known truth: precision, recall and F1."""
+"""Score the strategies of a release against a known truth."""
 
 from homodb.query.exam.examine import exam
 from homodb.query.exam.groups import grouped

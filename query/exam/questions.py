@@ -12,7 +12,7 @@ from homodb.schema.enums import Strategy
 _PAIR = ["species_a", "species_b"]
 _CELL = ["strategy", *_PAIR]
 
-#: What is counted; all of them add up over pairs of species.
+#: Columns of counts, which add up over pairs of species.
 _COUNTS = (
     "mapped", "right", "wrong", "unjudged", "possible", "found",
     "source_genes", "source_found", "target_genes", "target_found",
@@ -105,10 +105,7 @@ def _by_species(counts: pl.DataFrame, strategies: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_evidence(judged: JudgedPairs, truth: Truth) -> pl.DataFrame:
-    """Score by evidence class.
-
-    There is precision alone, since the truth has no such classes.
-    """
+    """Score precision by evidence class; the truth has no such classes."""
     right = judged.right.join(truth.kinds.select("kind", *_PAIR), on="kind", how="left")
     counts = _summed([right, judged.wrong, judged.unjudged], [*_CELL, "evidence_class"])
     columns = ["strategy", "species_pairs", "evidence_class", "mapped", "right", "wrong", "unjudged", "precision"]

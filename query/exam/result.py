@@ -11,7 +11,7 @@ import polars as pl
 from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
 from homodb.schema.enums import ExamBy, Strategy
 
-#: What the scores do not say.
+#: Caveats of the scores.
 CAVEATS = (
     "What ENS_M2M, ENS_O2O and HM_O2O score here gives back the error rates that were dialled into the simulation: "
     "it claims nothing about Ensembl.",

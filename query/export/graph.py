@@ -24,7 +24,7 @@ from homodb.schema.species import KEYS_PER_SPECIES, Species
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-#: What SAMap takes as ``gnnm``: matrix, all gene names, gene names by species.
+#: Argument ``gnnm`` of SAMap: matrix, all gene names, gene names by species.
 SamapGraph = tuple["sp.csr_matrix", npt.NDArray[np.str_], dict[str, npt.NDArray[np.str_]]]
 #: An edge of no weight is none: the least that one gets.
 _LEAST = 0.01
@@ -240,7 +240,7 @@ def export_graph(
     names: GeneNames | str | None = None,
     ids: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write a mapping as a graph; see :func:`samap_graph` and :func:`biadjacency`.
+    """Write :func:`samap_graph` or :func:`biadjacency` to a file.
 
     Parameters
     ----------

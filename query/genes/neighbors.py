@@ -180,10 +180,7 @@ def _unit(vectors: npt.NDArray[np.float32]) -> _Reals:
 
 
 def _first(row: Found, own: np.int64, k: int) -> Found:
-    """Return the first k genes, excluding itself.
-
-    They are in order of correlation, then of key.
-    """
+    """Return the first k genes by correlation, then key, without itself."""
     order = np.lexsort((row.genes, -row.correlations))
     order = order[row.genes[order] != own][:k]
     return Found(row.genes[order], row.correlations[order])

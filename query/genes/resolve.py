@@ -30,7 +30,7 @@ _MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
     "hint": pl.String,
 }
 
-#: Whether a row has a name at all: one that is missing or blank means no gene.
+#: Expression for rows with a name; a missing or blank one means no gene.
 HAS_NAME = pl.col("name").str.contains(r"\S")
 
 #: Later readings of a name stand so far apart in the order of rules.

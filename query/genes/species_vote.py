@@ -20,7 +20,7 @@ _VOTES = 5
 _SHARE_OF_KNOWN = 0.005
 _SHARE_OF_VOTES = 0.9
 
-#: Where fewer of the names than this share are known as stable IDs or symbols, accessions vote too.
+#: Accessions vote too if fewer names than this share are known as stable IDs or symbols.
 _FEW = 0.1
 
 #: So many names of another species, and hardly any of the one that was given, are no doubt.

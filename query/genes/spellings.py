@@ -144,7 +144,7 @@ _LIKE_A_DATE = (
 
 _STABLE_ID = re.compile(r"([A-Za-z_]+?)(\d{7,11})(?:\.\d+)?")
 
-#: What other names look like, first match: pattern, and what is said.
+#: Patterns of other names and their hints; the first match counts.
 _LOOKS = (
     (r"^\s*$|^(?i:nan|none|na|null|n/a|<na>)$", "no name"),
     (r"^\s|\s$", "it has blanks around it"),

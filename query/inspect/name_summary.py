@@ -101,7 +101,7 @@ _EXAMPLES = 4
 _VERSION, _UNIQUE = "with a version", "with a suffix that makes them unique"
 _SUFFIX = r"[-.]\d+$"
 
-#: What is added to names, in the order in which it is looked for; of names that were understood as something else.
+#: Affixes of names that were resolved as another text, in the order in which they are tried.
 _FORMS = (
     (_VERSION, r"\.\d+$"),
     ("with a genome's name", r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d|^[A-Za-z0-9.]+_"),

@@ -197,7 +197,7 @@ def merge_order(pairs: Pairs, sizes: npt.NDArray[np.int64]) -> list[MergeStep]:
     --------
     >>> pair = Anchors(np.array([0]), np.array([7]), np.ones(1))
     >>> merge_order({(0, 1): pair}, np.array([5, 9]))
-    [Step(reference=(1,), query=(0,))]
+    [MergeStep(reference=(1,), query=(0,))]
     """
     from scipy.cluster.hierarchy import linkage
 

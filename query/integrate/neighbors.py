@@ -166,7 +166,7 @@ def kneighbors_excluding_self(
 
     Examples
     --------
-    >>> nearest_others(np.array([[0.0], [1.0], [5.0]]), 1).indices.tolist()
+    >>> kneighbors_excluding_self(np.array([[0.0], [1.0], [5.0]]), 1).indices.tolist()
     [[1], [0], [1]]
     """
     asked = np.arange(len(points)) if cells is None else cells

@@ -139,10 +139,7 @@ def prune(names: Sequence[str] = (), *, dry_run: bool = False) -> list[Cached]:
 
 
 def _delete(one: Cached) -> None:
-    """Delete an item, after renaming it.
-
-    A half-deleted release is never listed.
-    """
+    """Rename an item, then delete it, so that no half of it is listed."""
     try:
         if one.path.parent != releases_folder():
             _remove(one.path)

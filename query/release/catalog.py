@@ -26,7 +26,7 @@ from homodb.schema.verify import copy_verified
 CATALOG_VARIABLE = "HOMODB_CATALOG"
 #: A catalog or manifest of more bytes is none.
 LARGEST_INDEX = 32 << 20
-#: Whether there is a network shows with the first file: not long is waited for it.
+#: Retries for the first file, which shows soon whether there is a network.
 _SOON = RetryPolicy(attempts=3, timeout=20.0)
 
 Report = Callable[[int], None]

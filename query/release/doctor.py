@@ -27,7 +27,7 @@ from homodb.schema.settings import CACHE_VARIABLE, cache_folder, configuration
 
 #: The extra that a line such as ``harmonypy>=0.0.10; extra == 'integrate'`` of homodb's metadata is for.
 _EXTRA = re.compile(r"\bextra\s*==\s*['\"](\w+)")
-#: What each extra is for.
+#: Purpose of each extra.
 EXTRAS = {
     "etl": "for ESM2 embeddings",
     "cells": "for variable features, clusters, UMAP, figures",

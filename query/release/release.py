@@ -24,7 +24,7 @@ from homodb.schema.species import Species, by_number, find
 
 
 def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -> ReleaseFile:
-    """Open a release, read-only; parameters and errors as in :func:`homodb.open`."""
+    """Open a release read-only; see :func:`homodb.open`."""
     return ReleaseFile(locate(release), memory=memory)
 
 
@@ -165,10 +165,7 @@ class ReleaseFile:
         return ", ".join(names[:20]) + (f" and {len(names) - 20} more, see homodb info" if len(names) > 20 else "")
 
     def info(self) -> pl.DataFrame:
-        """Count mappings per pair of species and strategy.
-
-        The counts are by evidence class.
-        """
+        """Count mappings per species pair, strategy and evidence class."""
         return self.ask("info")
 
 

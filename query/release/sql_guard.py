@@ -18,7 +18,7 @@ import pyarrow as pa
 from homodb.schema.errors import QueryError
 from homodb.schema.options import Bounds
 
-#: What a question may be made of. DuckDB 2 lets a SELECT hold ``WITH x AS (COPY ... TO ...)``, whose node is another.
+#: Nodes that a query may contain. In DuckDB 2 a SELECT may hold ``WITH x AS (COPY ... TO ...)``, with another node.
 _NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 
 
@@ -114,7 +114,7 @@ def first_line(error: duckdb.Error) -> str:
 TIMEOUT = 300.0
 MEMORY = 4.0
 _GIGABYTE = 1e9
-#: What may be allowed: seconds and gigabytes that a clock can wait for and DuckDB can count.
+#: Bounds of seconds that a clock can wait, and of gigabytes that DuckDB can count.
 _TIMEOUTS, _MEMORIES = Bounds(0.001, 1_000_000), Bounds(0.01, 1_000_000)
 #: Seconds between two interrupts, since one that comes before DuckDB has begun is lost.
 _AGAIN = 0.05

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from homodb.query.results.blocks import (
+    Bullets,
+    Drawing,
+    Drawings,
+    Grid,
+    GridColumn,
+    Heading,
+    Lines,
+    Note,
+    ResultBlock,
+    and_more,
+    json_text,
+    plain,
+)
 from homodb.query.results.figures import (
     COLOURS,
     MARKS,
@@ -16,23 +30,7 @@ from homodb.query.results.figures import (
     look,
 )
 from homodb.query.results.html import fragment, inline, page
-from homodb.query.results.result import (
-    Bullets,
-    Drawing,
-    Drawings,
-    Grid,
-    GridColumn,
-    Heading,
-    Lines,
-    Note,
-    Result,
-    ResultBlock,
-    and_more,
-    check_report,
-    json_text,
-    plain,
-    write_report,
-)
+from homodb.query.results.result import Result, check_report, write_report
 from homodb.query.results.scatter import place_labels, scatter
 from homodb.query.results.text import flat, lines, number
 

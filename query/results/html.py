@@ -9,7 +9,7 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.results.result import Drawing, Grid, GridColumn, Heading, ResultBlock, and_more
+from homodb.query.results.blocks import Drawing, Grid, GridColumn, Heading, ResultBlock, and_more
 from homodb.query.results.text import flat
 from homodb.schema.messages import counted
 

@@ -21,7 +21,7 @@ _WIDTH, _PANEL, _LEFT, _ABOVE, _BELOW = 5.8, 3.7, 0.28, 0.28, 0.28
 #: Part of the panel that is left empty around the cells.
 _MARGIN = 0.04
 
-#: What fewer of all cells have is not named.
+#: Minimal share of cells for a label.
 _LEAST = 0.01
 
 #: Lines up or down that a name may move to find room.
@@ -99,10 +99,7 @@ def scatter(
 
 
 def _within(place: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scale points to a square from 0 to 1, each axis by itself.
-
-    A margin is left free.
-    """
+    """Scale each axis of points to 0 to 1, with a margin."""
     low, high = place.min(axis=0), place.max(axis=0)
     scaled: npt.NDArray[np.float64] = _MARGIN + (1 - 2 * _MARGIN) * (place - low) / np.where(high > low, high - low, 1)
     return scaled

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from homodb.query.results.result import Bullets, Grid, Lines, Note, ResultBlock, and_more, json_text
+from homodb.query.results.blocks import Bullets, Grid, Lines, Note, ResultBlock, and_more, json_text
 
 if TYPE_CHECKING:
     import polars as pl

@@ -173,7 +173,7 @@ def nan_mean(rows: _Floats) -> _Floats:
 
     Examples
     --------
-    >>> mean_known(np.array([[1.0, np.nan], [2.0, np.nan]])).tolist()
+    >>> nan_mean(np.array([[1.0, np.nan], [2.0, np.nan]])).tolist()
     [1.5, nan]
     """
     known = np.isfinite(rows)
@@ -209,7 +209,7 @@ def classification_metrics(table: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
 
     Examples
     --------
-    >>> rightness(np.array([[8.0, 2.0], [0.0, 2.0]])).round(3).tolist()
+    >>> classification_metrics(np.array([[8.0, 2.0], [0.0, 2.0]])).round(3).tolist()
     [0.9, 0.571, 0.833, 0.778]
     """
     total = table.sum()

@@ -1,4 +1,4 @@
-"""Check, write, download and verify files."""
+"""Check, read and write files."""
 
 from __future__ import annotations
 

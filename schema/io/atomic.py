@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and delay Ctrl-C to safe points."""
+"""Write files atomically, and defer Ctrl-C to safe points."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from homodb.schema.io.files import is_device, reason
 def whole_file(path: Path) -> Iterator[Path]:
     """Write a file atomically.
 
-    An existing file keeps its content until the end, also if the process is killed.
+    An existing file keeps its content until then, also if the process is killed.
 
     Yields
     ------
     Path
-        Temporary file to write to. It replaces `path` at the end, unless an exception was raised.
+        The temporary file to write to. It replaces `path` at the end, unless an exception was raised.
 
     Raises
     ------
@@ -44,33 +44,33 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def held_back() -> Iterator[Callable[[], None]]:
-    """Delay Ctrl-C until it is safe.
+    """Defer Ctrl-C to the next safe point.
 
-    C libraries that call Python back (HDF5) crash when it is raised inside them. Outside the main thread, where Ctrl-C
-    is never raised, nothing changes.
+    C libraries that call Python back (HDF5) crash if it is raised inside such a call. Outside the main thread, where
+    Ctrl-C is never raised, this does nothing.
 
     Yields
     ------
     callable
-        Raises KeyboardInterrupt if Ctrl-C was pressed; call it where that is safe. It is raised at the end in any case.
+        Raises KeyboardInterrupt if Ctrl-C was pressed; call it at safe points. It is also raised at the end.
     """
-    came: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
+    pending: list[int] = []
+    previous = signal.getsignal(signal.SIGINT)
 
     def check() -> None:
-        if came:
-            number = came.pop()
-            came.clear()
-            if callable(before):
-                before(number, None)
+        if pending:
+            number = pending.pop()
+            pending.clear()
+            if callable(previous):
+                previous(number, None)
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield check
         return
-    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    signal.signal(signal.SIGINT, lambda number, frame: pending.append(number))
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
     check()

@@ -1,4 +1,4 @@
-"""Check inputs and outputs, make folders, and read TOML."""
+"""Check inputs and outputs before any work is done; read TOML."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from homodb.schema.errors import ConfigError, HomodbError, OptionsError, OutputError
 
-#: Endings that name a format; any other is free to use.
-_KNOWN = frozenset({
+#: Endings that mean a format; a name may have any other.
+_FORMATS = frozenset({
     ".h5ad", ".zarr", ".loom", ".rds", ".mtx", ".npz", ".npy", ".duckdb", ".csv", ".tsv", ".tab", ".json", ".parquet",
     ".arrow", ".feather", ".xlsx", ".gmt", ".html", ".pdf", ".svg", ".png", ".gz", ".zip", ".pt", ".toml", ".fa",
 })  # fmt: skip
@@ -29,23 +29,23 @@ def ending_of(path: Path) -> str:
 
 
 def names_a_format(path: Path) -> bool:
-    """Return whether a name ends like a file of some format.
+    """Return whether a name has the ending of a file format.
 
     Examples
     --------
     >>> names_a_format(Path("a.CSV")), names_a_format(Path("markers")), names_a_format(Path("rel.v1"))
     (True, False, False)
     """
-    return ending_of(path) in _KNOWN
+    return ending_of(path) in _FORMATS
 
 
 def must_end(output: Path, what: str, *written: str) -> None:
-    """Refuse a name without one of the expected endings.
+    """Check that a name has one of some endings.
 
     Parameters
     ----------
     output, what, *written
-        See :func:`check_ending`.
+        As for :func:`check_ending`.
 
     Raises
     ------
@@ -57,18 +57,18 @@ def must_end(output: Path, what: str, *written: str) -> None:
 
 
 def check_ending(output: Path, what: str, *written: str) -> None:
-    """Refuse a name with the ending of another format.
+    """Check that a name does not have the ending of another format.
 
-    Endings of no format are accepted.
+    Endings that mean no format are accepted.
 
     Parameters
     ----------
     output
         The file to write.
     what
-        What is written, in the plural.
+        Noun for the content, in the plural.
     *written
-        Endings that it may have.
+        Endings of the format that is written.
 
     Raises
     ------
@@ -86,21 +86,21 @@ def _or(written: tuple[str, ...]) -> str:
 
 
 def check_output(output: Path, *inputs: Path | None, store: bool = False) -> None:
-    """Check that `output` is writable and is not an input.
+    """Check that an output can be written and is not an input.
 
     Parameters
     ----------
     output
         The file to write.
     *inputs
-        Paths that are read; None is ignored.
+        Inputs; None for none.
     store
-        Whether the output is a folder (a zarr store).
+        Whether the output is a folder, a zarr store.
 
     Raises
     ------
     OutputError
-        If its folder is missing or not writable, or it is a folder, a device, one of the inputs, or inside one.
+        If its folder does not exist or cannot be written, or it is a folder, a device, an input, or inside an input.
     """
     if str(output) == "-":
         raise OutputError("-: is not a file; name one, or none to print the answer", option="output")
@@ -117,14 +117,14 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
 
 
 def check_apart(path: Path, output: Path) -> None:
-    """Refuse an output that is the input or lies in it.
+    """Check that an output is neither the input nor inside it.
 
-    Links and other names of the input count too.
+    Other names of the input and links to it are recognised.
 
     Raises
     ------
     OutputError
-        If it is the input or lies in it.
+        If it is.
     """
     same = output.exists() and path.exists() and output.samefile(path)
     if same or output.resolve() == path.resolve():
@@ -139,27 +139,27 @@ def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) ->
     Parameters
     ----------
     *paths
-        Files or stores; None is ignored.
+        Files, or stores; None for none.
     error
-        Class of the error, for readers with an error class of their own.
+        Class of the error.
 
     Raises
     ------
     OptionsError
-        If a path does not exist.
+        Names the first path that does not exist.
     """
     for path in paths:
-        if path is not None and not os.path.exists(path):  # noqa: PTH110 (a name that is too long is not there)
+        if path is not None and not os.path.exists(path):  # noqa: PTH110 (False for a name that is too long)
             raise error(f"{path}: there is no such file")
 
 
 def check_folder(folder: Path) -> None:
-    """Check that a folder can be made and written to.
+    """Check that files can be written to a folder, which need not exist.
 
     Raises
     ------
     OutputError
-        If it is a file or lies below one, has the name of a file, or cannot be made or written.
+        If it is a file, is inside one, has the ending of one, or cannot be created or written.
     """
     if not folder.exists() and names_a_format(folder):
         raise OutputError(f"{folder}: has the ending of a file, but several files are written; name a folder")
@@ -174,9 +174,7 @@ def check_folder(folder: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return the reason of a failure, without number and path.
-
-    The messages that use it name the path themselves.
+    """Return the reason of a failure, without an OSError's number and path.
 
     Examples
     --------
@@ -214,12 +212,12 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, unless it exists.
+    """Create a folder and its parents, unless it exists.
 
     Raises
     ------
     OutputError
-        If it cannot be made, or is a file.
+        If it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -230,10 +228,7 @@ def make_folder(folder: Path) -> None:
 
 
 def is_device(path: Path) -> bool:
-    """Return whether a path is a device, a pipe or /dev/stdout.
-
-    A file must not replace such a path.
-    """
+    """Return whether a path is a device or a pipe, such as /dev/stdout."""
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()
     except OSError as error:  # such as a name that is too long

@@ -1,7 +1,4 @@
-"""Request a file over HTTP, follow redirects, and retry.
-
-Responses are checked, and written to the partial file.
-"""
+"""Request a file: when to retry, what a response means, and one attempt."""
 
 from __future__ import annotations
 
@@ -21,20 +18,20 @@ import httpx
 from homodb.schema.errors import TransferError
 from homodb.schema.io.partial import Partial, Version
 
-#: Answers that pass: the server is busy, or something before it broke.
-_PASSING = (408, 429, 500, 502, 503, 504)
+#: Temporary failures: the server is busy, or a proxy failed.
+_TEMPORARY = (408, 429, 500, 502, 503, 504)
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-#: A change so many seconds before the answer shows in ``Last-Modified``, whose unit is the second (RFC 9110, 8.8.2.2).
+#: ``Last-Modified`` in seconds proves the version only if it is this much older than the response (RFC 9110, 8.8.2.2).
 _SETTLED = 60.0
 
 
 class RetryableError(Exception):
-    """The request failed, but may succeed next time.
+    """A temporary failure.
 
     Attributes
     ----------
     retry_after
-        Seconds to wait, from ``Retry-After``; None without it.
+        Seconds to wait, from the header ``Retry-After``; None without it.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -43,21 +40,21 @@ class RetryableError(Exception):
 
 
 def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) -> None:
-    """Refuse addresses that a download must not request.
+    """Check that an address is trusted.
 
     Parameters
     ----------
     address
-        Address of a redirect, or the first one itself.
+        The address: the original one or that of a redirect.
     first
-        Address given by the caller.
+        The original address.
     hosts
         Further hosts that are trusted over ``https:``.
 
     Raises
     ------
     TransferError
-        If it is not ``https:`` (except on this machine), or the host is not trusted.
+        If it is not ``https:``, except on this machine, or of another host.
     """
     if address.scheme not in ("http", "https") or not address.host:
         raise TransferError(f"{address}: expected an address that begins with https://")
@@ -72,28 +69,28 @@ def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) 
 
 
 def begin(response: httpx.Response, url: str, held: int, version: Version | None) -> Version:
-    """Check the response to a request for a file or its remainder.
+    """Return the version that a response sends.
 
     Parameters
     ----------
     response
-        Its status and headers.
+        Status and headers.
     url
         Requested address.
     held, version
-        Number of bytes in the partial file, and their version.
+        Bytes of the partial file, and their version.
 
     Returns
     -------
     Version
-        Version of the response: the whole file, or with status 206 its remainder.
+        The version: from the beginning of the file or, with status 206, from the end of the partial file.
 
     Raises
     ------
     RetryableError
-        If a retry may succeed; :class:`NotContinuedError` if only a retry from the beginning may.
+        For a temporary failure; :class:`NotContinuedError` if the partial file cannot be resumed.
     TransferError
-        If it will not.
+        For any other failure.
     """
     status = f"the server answered {response.status_code} {response.reason_phrase}"
     if response.status_code == 200:
@@ -105,34 +102,34 @@ def begin(response: httpx.Response, url: str, held: int, version: Version | None
         return replace(version, total=total)
     if response.status_code == 416:
         raise NotContinuedError("the server has no such part of the file")
-    if response.status_code in _PASSING:
+    if response.status_code in _TEMPORARY:
         raise RetryableError(status, _retry_after(response))
     raise TransferError(f"{url}: {status}")
 
 
 class NotContinuedError(RetryableError):
-    """The partial file cannot be continued."""
+    """The partial file cannot be resumed."""
 
 
 def check_kind(response: httpx.Response, url: str, *, pages: bool) -> None:
-    """Refuse an HTML page or an encoded response."""
+    """Check that a response is a file, not a page, and is not encoded."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml") and not pages:
         raise TransferError(f"{url}: the server sent a page (HTML) instead of a file; open it in a browser")
     coding = response.headers.get("content-encoding", "identity").strip().lower()
-    # servers that label a .gz file so send it as it is
+    # servers with this label on a .gz file send the file itself
     if coding != "identity" and not httpx.URL(url).path.endswith((".gz", ".bgz")):
         raise TransferError(f"{url}: the server sent it encoded ({coding}), which was not requested")
 
 
 def length(response: httpx.Response) -> int | None:
-    """Return the number of bytes of a whole response, if known."""
+    """Return the bytes of a complete response, from its headers, if known."""
     written = response.headers.get("content-length", "")
     return int(written) if written.isdecimal() and not _is_chunked(response) else None
 
 
 def detects_truncation(response: httpx.Response) -> bool:
-    """Return whether a truncated body of unknown length is detectable."""
+    """Return whether truncation of a body of unknown length is detected."""
     return _is_chunked(response) or response.http_version == "HTTP/2"
 
 
@@ -148,10 +145,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _continues(response: httpx.Response, held: int, version: Version) -> int | None:
-    """Return the total length if the response continues the file.
-
-    That is, if it starts where the bytes end, in the same version; else None.
-    """
+    """Return the length of the file if the response resumes the partial file."""
     match = _RANGE.fullmatch(response.headers.get("content-range", "").strip())
     if not match or int(match[1]) != held or version.total not in (None, int(match[3])):
         return None
@@ -161,10 +155,7 @@ def _continues(response: httpx.Response, held: int, version: Version) -> int | N
 
 
 def _validator(response: httpx.Response) -> str | None:
-    """Return the validator for ``If-Range``; None without one.
-
-    It proves that the file is unchanged (RFC 9110, sections 8.8 and 13.1.5).
-    """
+    """Return the strong validator for ``If-Range`` (RFC 9110, 8.8, 13.1.5)."""
     if "bytes" not in response.headers.get("accept-ranges", "bytes").lower():
         return None
     tag: str = response.headers.get("etag", "")
@@ -192,28 +183,28 @@ def _date(written: str) -> datetime | None:
 
 
 class HaltedError(Exception):
-    """The caller has given up the download."""
+    """The download was given up while it waited."""
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Limits of waiting and retrying.
+    """Rules for retrying a download.
 
     Parameters
     ----------
     attempts
-        Number of consecutive failures without progress before giving up.
+        Maximum number of consecutive failures without progress.
     timeout
         Seconds to wait for a connection or for more data.
     least
-        Minimal number of bytes per `timeout` seconds; a slower server counts as a broken connection.
+        Minimum bytes per `timeout` seconds; a slower server counts as a broken connection.
     first, longest
-        Seconds: the first wait after a failure, about doubled with every further one, and the longest. A server that
-        asks for more than the longest (``Retry-After``) is not asked again.
+        Seconds to wait after the first failure, about doubled for each further one, and at most. A server whose
+        ``Retry-After`` is longer is not asked again.
     halt
-        Event that ends a pause and prevents further ones.
+        Event that ends the current pause and refuses any other.
     sleep, chance, clock
-        Functions that wait, return a random number in [0, 1), and return seconds; for tests.
+        Functions that wait, give a random number in [0, 1), and give the time in seconds; for tests.
     """
 
     attempts: int = 6
@@ -227,27 +218,24 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     def wait(self, failures: int, retry_after: float | None) -> float:
-        """Return the seconds to wait after some failures.
-
-        A ``Retry-After`` of the server is respected.
-        """
+        """Return the seconds to wait after some failures."""
         own = min(self.first * 2.0 ** (failures - 1), self.longest) * (0.5 + 0.5 * self.chance())
         return max(own, retry_after or 0.0)
 
     def pause(self, seconds: float) -> None:
-        """Wait for some seconds, or until the work is given up.
+        """Wait, unless the download is given up.
 
         Raises
         ------
         HaltedError
-            If `halt` is set, before or meanwhile.
+            If `halt` is or becomes set.
         """
         if self.sleep is not None:
             self.sleep(seconds)
         elif self.halt is not None:
             self.halt.wait(seconds)
         else:
-            time.sleep(seconds)  # which Ctrl-C ends on every system
+            time.sleep(seconds)  # Ctrl-C ends it on every system
         if self.halt is not None and self.halt.is_set():
             raise HaltedError
 
@@ -258,25 +246,25 @@ _MOST_REDIRECTS = 5
 
 @dataclass(frozen=True)
 class DownloadRequest:
-    """Address and expected content of a file to download.
+    """A file to download.
 
     Parameters
     ----------
     url
-        Address.
+        Its address.
     sha256, size
-        Expected SHA-256 (hexadecimal, lower case) and number of bytes; None if unknown.
+        Expected checksum, hexadecimal in lower case, and bytes; None if unknown.
     limit
-        Largest number of bytes to accept.
+        Maximum number of bytes.
     hosts
-        Hosts beside the one of `url` that the server may redirect to.
+        Hosts other than that of `url` that the server may redirect to.
     pages
         Whether HTML is accepted.
 
     Raises
     ------
     TransferError
-        If the address is invalid or must not be requested.
+        If the address is invalid or not trusted.
     """
 
     url: str
@@ -295,18 +283,18 @@ class DownloadRequest:
 
 @dataclass(frozen=True)
 class Attempts:
-    """Attempts to download one file, each continuing the last.
+    """Attempts at one file, each of which resumes the last.
 
     Parameters
     ----------
     wanted
-        File to download.
+        The file.
     client
-        HTTP client.
+        Client that sends the requests.
     patience
-        Timeouts and retries.
+        Timeout and minimum speed.
     report
-        Callback that receives the number of bytes in the partial file.
+        Callback that receives the bytes received so far.
     """
 
     wanted: DownloadRequest
@@ -315,14 +303,14 @@ class Attempts:
     report: Callable[[int], None]
 
     def receive(self, partial: Partial) -> None:
-        """Request the missing bytes once, and write them.
+        """Request the rest of the partial file once, and append it.
 
         Raises
         ------
         RetryableError
-            If a retry may succeed; the partial file keeps the received bytes.
+            For a temporary failure; the partial file keeps the bytes received.
         TransferError
-            If a retry cannot succeed.
+            For any other failure.
         """
         try:
             self._receive(partial)
@@ -342,7 +330,7 @@ class Attempts:
         headers = {"Accept-Encoding": "identity", "User-Agent": "homodb"}
         if version and version.validator and partial.held:
             headers |= {"Range": f"bytes={partial.held}-", "If-Range": version.validator}
-        with self._answer(headers) as response:
+        with self._response(headers) as response:
             total = self._begin(response, partial)
             most = min((one for one in (total, wanted.size, wanted.limit) if one is not None), default=None)
             self._write(response, partial, most)
@@ -350,8 +338,8 @@ class Attempts:
             raise RetryableError(f"the connection ended after {partial.held:,} of {total:,} bytes")
 
     @contextmanager
-    def _answer(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """Send the request, following redirects."""
+    def _response(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """Send the request and follow redirects."""
         wanted = self.wanted
         address = httpx.URL(wanted.url)
         for _ in range(_MOST_REDIRECTS):
@@ -371,7 +359,7 @@ class Attempts:
         raise TransferError(f"{wanted.url}: is redirected more than {_MOST_REDIRECTS} times")
 
     def _begin(self, response: httpx.Response, partial: Partial) -> int | None:
-        """Check the response, prepare the partial file, return the length."""
+        """Prepare the partial file for a response; return the length of the whole."""
         wanted = self.wanted
         try:
             version = begin(response, wanted.url, partial.held, partial.version)
@@ -393,9 +381,9 @@ class Attempts:
     def _check_total(self, total: int | None) -> None:
         wanted = self.wanted
         if total is not None and wanted.size is not None and total != wanted.size:
-            raise TransferError(f"{wanted.url}: is {total:,} bytes long, expected {wanted.size:,}")
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long. Expected {wanted.size:,}.")
         if total is not None and wanted.limit is not None and total > wanted.limit:
-            raise TransferError(f"{wanted.url}: is {total:,} bytes long, expected at most {wanted.limit:,}")
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long. Expected at most {wanted.limit:,}.")
 
     def _write(self, response: httpx.Response, partial: Partial, most: int | None) -> None:
         patience = self.patience

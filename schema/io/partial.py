@@ -1,7 +1,4 @@
-"""Manage the partial file of a download, hidden beside its target.
-
-It records which version of the file it holds.
-"""
+"""Keep the partial file of a download, beside its target, and its version."""
 
 from __future__ import annotations
 
@@ -20,15 +17,15 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Version:
-    """Version of a file, as described by its server.
+    """Version of a file, as its server identifies it.
 
     Parameters
     ----------
     url
         Requested address.
     validator
-        Strong ``ETag``, or a ``Last-Modified`` that cannot change within its second; None where the server gives
-        neither, and a download cannot go on.
+        Strong ``ETag``, or a ``Last-Modified`` that cannot change within its second; None if the server sends
+        neither, and the download cannot be resumed.
     total
         Length of the file in bytes; None if unknown.
     """
@@ -39,14 +36,14 @@ class Version:
 
 
 class Partial:
-    """Partial file of a download; see :func:`claim`.
+    """A partial file; see :func:`claim`.
 
     Attributes
     ----------
     version
-        Version of its content; None if it is empty.
+        Version of its bytes; None if it is empty.
     held
-        Number of bytes.
+        Number of its bytes.
     finished
         Whether it has become the target.
     """
@@ -67,11 +64,11 @@ class Partial:
 
     @property
     def sha256(self) -> str:
-        """Return the SHA-256 of the content, hexadecimal."""
+        """SHA-256 of its bytes, hexadecimal."""
         return self._digest.hexdigest()
 
     def restart(self, version: Version | None) -> None:
-        """Empty the file, and record its new version."""
+        """Empty it, for bytes of another version."""
         self._stream.seek(0)
         self._stream.truncate()
         self._digest = hashlib.sha256()
@@ -91,14 +88,14 @@ class Partial:
         self.held += len(data)
 
     def head(self, count: int) -> bytes:
-        """Return the first bytes."""
+        """Return its first bytes."""
         self._stream.seek(0)
         first = self._stream.read(count)
         self._stream.seek(0, os.SEEK_END)
         return first
 
     def finish(self) -> None:
-        """Move the file to the target, replacing an existing one."""
+        """Rename it to the target, which it replaces."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
         if sys.platform == "win32":
@@ -123,18 +120,18 @@ def claim(target: Path, wait: Callable[[], None]) -> Iterator[Partial]:
     Parameters
     ----------
     target
-        Target of the download, in an existing folder.
+        The target, in a folder that exists.
     wait
-        Callback, repeated while another process (or thread) holds the lock. A dead process holds none.
+        Function that waits; called while another process or thread has the lock, which ends with its process.
 
     Yields
     ------
     Partial
-        Partial file with the bytes of an earlier, interrupted download.
+        With the bytes of an earlier, interrupted download.
     """
     path = _partial_of(target)
     while True:
-        # in this form, and not "a+b", because a file that is there is kept and yet can be emptied
+        # not "a+b", which could not truncate an existing file
         stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
         try:
             if not _locked(stream):
@@ -144,8 +141,8 @@ def claim(target: Path, wait: Callable[[], None]) -> Iterator[Partial]:
                 try:
                     yield partial
                 finally:
-                    going_on = partial.held and partial.version and partial.version.validator
-                    if not (partial.finished or going_on):
+                    resumable = partial.held and partial.version and partial.version.validator
+                    if not (partial.finished or resumable):
                         _note_of(target).unlink(missing_ok=True)
                         path.unlink(missing_ok=True)
                 return
@@ -170,16 +167,13 @@ def _locked(stream: IO[bytes]) -> bool:
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # a file system without locks: grant it
+        # a file system without locks: granted
         return error.errno not in (errno.EACCES, errno.EAGAIN)
     return True
 
 
 def _still_named(stream: IO[bytes], path: Path) -> bool:
-    """Return whether an open file still has this name.
-
-    It may have been finished or deleted meanwhile.
-    """
+    """Return whether an open file still has its name."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
     except FileNotFoundError:

@@ -1,7 +1,4 @@
-"""Download a file over HTTP, verified, and resume safely.
-
-The target appears whole or not at all.
-"""
+"""Download files over HTTP: verified, resumed if safe, and atomic."""
 
 from __future__ import annotations
 
@@ -19,14 +16,14 @@ from homodb.schema.io.http import Attempts, DownloadRequest, RetryableError, Ret
 from homodb.schema.io.partial import Partial, claim
 
 _LOG = logging.getLogger(__name__)
-#: So many bytes further than ever before count as progress, and the count of failures starts again.
+#: Bytes beyond the previous maximum that count as progress and reset the number of failures.
 _PROGRESS = 1 << 20
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """Downloaded file: path, length, computed SHA-256 and source."""
+    """A downloaded file: path, length, SHA-256 as computed here, and address."""
 
     path: Path
     bytes: int
@@ -50,42 +47,42 @@ def fetch(
 ) -> Fetched:
     """Download a file over HTTP.
 
-    The data goes to a hidden file beside the target, which is renamed when it is complete and verified.
-    An interrupted download continues if the server proves, by a strong ``ETag`` or a ``Last-Modified`` that is old
-    enough, that the file is unchanged; else it starts again. Processes that download the same target take turns.
+    The data goes to a hidden file beside the target, which is renamed to the target when it is complete and verified.
+    An interrupted download is resumed if the server proves, by a strong ``ETag`` or a ``Last-Modified`` that is old
+    enough, that the file is still the same; else it starts again. Processes that download the same target take turns.
 
     Parameters
     ----------
     url
         ``https:``; ``http:`` only for this machine itself.
     target
-        Target, in an existing folder. If it already has the expected checksum, nothing is requested.
+        The file to write; its folder exists. If it has the expected checksum already, nothing is requested.
     sha256, size
-        Expected SHA-256 (hexadecimal) and number of bytes.
+        Expected checksum, hexadecimal, and number of bytes.
     limit
-        Largest number of bytes to accept if the size is unknown.
+        Maximum number of bytes, for a file of unknown size.
     hosts
-        Hosts beside the one of `url` that the server may redirect to, over ``https:``.
+        Hosts other than that of `url` that the server may redirect to, over ``https:``.
     pages
-        Whether HTML is accepted; by default it is refused as a login or error page.
+        Whether HTML is accepted; otherwise it is taken for a login or error page and refused.
     keep
-        Whether to keep an existing target unchecked.
+        Whether an existing target is kept as it is; it is always complete.
     client
-        HTTP client; None makes one.
+        Client that sends the requests; None for a new one.
     patience
-        Timeouts and retries; None takes the default.
+        Rules for retrying; None for the default.
     report
-        Callback that receives the number of bytes downloaded.
+        Callback that receives the bytes received so far.
 
     Returns
     -------
     Fetched
-        Downloaded file with its computed checksum.
+        With the checksum as computed here, also if none was expected.
 
     Raises
     ------
     TransferError
-        If the download fails or gives another file. An existing target stays unchanged.
+        If the download fails or gives another file than expected. An existing target stays.
     OutputError
         If it cannot be written.
 
@@ -99,12 +96,12 @@ def fetch(
     sending, patience = client or httpx.Client(), patience or RetryPolicy()
     try:
         wanted = DownloadRequest(url, sha256 and sha256.lower(), size, limit, frozenset(hosts), pages)
-        if existing := _existing_target(wanted, target, keep=keep):
-            return existing
+        if present := _present(wanted, target, keep=keep):
+            return present
         with claim(target, lambda: patience.pause(1.0)) as partial:
-            # another process may have fetched it meanwhile
-            if existing := _existing_target(wanted, target, keep=keep):
-                return existing
+            # another process may have downloaded it meanwhile
+            if present := _present(wanted, target, keep=keep):
+                return present
             _fill(partial, Attempts(wanted, sending, patience, report))
             done = Fetched(target, partial.held, partial.sha256, url)
             partial.finish()
@@ -117,8 +114,8 @@ def fetch(
     return done
 
 
-def _existing_target(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | None:
-    """Return the target if it exists and need not be downloaded."""
+def _present(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | None:
+    """Return the target if it need not be downloaded."""
     if not (keep or wanted.sha256) or not target.exists():
         return None
     with target.open("rb") as stream:
@@ -127,14 +124,14 @@ def _existing_target(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fe
 
 
 def _fill(partial: Partial, attempts: Attempts) -> None:
-    """Download the whole partial file, with retries."""
+    """Fill the partial file, in as many attempts as the policy allows."""
     url = attempts.wanted.url
     failures, farthest = 0, partial.held
     resumed = partial.held > 0
     while True:
         try:
             attempts.receive(partial)
-            wrong = _problem_of(partial, attempts.wanted)
+            wrong = _wrong(partial, attempts.wanted)
             if wrong is None:
                 return
             partial.restart(None)
@@ -144,31 +141,33 @@ def _fill(partial: Partial, attempts: Attempts) -> None:
             _LOG.warning("%s: %s after it was resumed; downloading it again", url, wrong)
             continue
         except RetryableError as error:
-            passing = error
+            failure = error
         if partial.held >= farthest + _PROGRESS:
             failures = 0
         farthest = max(farthest, partial.held)
         resumed = partial.held > 0
         failures += 1
-        _pause(attempts, passing, failures, partial)
+        _pause(attempts, failure, failures, partial)
 
 
-def _pause(attempts: Attempts, passing: RetryableError, failures: int, partial: Partial) -> None:
-    """Wait before the next attempt, or raise if there is none."""
+def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: Partial) -> None:
+    """Wait before the next attempt; raise if there is to be none."""
     url, patience = attempts.wanted.url, attempts.patience
-    can_go_on = partial.held and partial.version and partial.version.validator
-    kept = "; the partial file is kept, and the same command resumes it" if can_go_on else ""
+    resumable = partial.held and partial.version and partial.version.validator
+    kept = "; the partial file is kept, and the same command resumes it" if resumable else ""
     if failures >= patience.attempts:
-        raise TransferError(f"{url}: {passing}, {failures} times; try again later{kept}") from passing
-    if (passing.retry_after or 0.0) > patience.longest:
-        raise TransferError(f"{url}: {passing}, and asks to wait {passing.retry_after:.0f} s; try again then{kept}")
-    pause = patience.wait(failures, passing.retry_after)
-    _LOG.info("%s: %s; again in %.1f s", url, passing, pause)
+        raise TransferError(f"{url}: {failure}, {failures} times; try again later{kept}") from failure
+    if (failure.retry_after or 0.0) > patience.longest:
+        raise TransferError(
+            f"{url}: {failure}, and asks to wait {failure.retry_after:.0f} s; try again then{kept}"
+        ) from failure
+    pause = patience.wait(failures, failure.retry_after)
+    _LOG.info("%s: %s; retrying in %.1f s", url, failure, pause)
     patience.pause(pause)
 
 
-def _problem_of(partial: Partial, wanted: DownloadRequest) -> str | None:
-    """Return the problem of a complete file; None if it has none."""
+def _wrong(partial: Partial, wanted: DownloadRequest) -> str | None:
+    """Return the problem of a complete file; None if there is none."""
     if wanted.size is not None and partial.held != wanted.size:
         return f"is {partial.held:,} bytes long instead of {wanted.size:,}"
     if wanted.sha256 is not None and partial.sha256 != wanted.sha256:

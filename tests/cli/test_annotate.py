@@ -48,6 +48,7 @@ def test_text_json_and_evaluation(files: tuple[str, str, str], toy_folder: Path,
     assert json.loads(judged.stdout)["cells"] == 24
 
 
+@pytest.mark.slow
 def test_refusals_are_one_line(files: tuple[str, str, str], toy_folder: Path) -> None:
     query, reference, out = files
     asked = ["annotate", query, "--reference", reference, "--label", "kind", "-o", out, "--release", str(toy_folder)]

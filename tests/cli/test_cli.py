@@ -55,6 +55,7 @@ def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
         assert "--json" in ran.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_of_the_help_works(
     run: Run,
@@ -407,6 +408,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": source, "COLUMNS": "80", "TERM": "xterm"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -445,6 +447,7 @@ def on_a_terminal(command: list[str], folder: Path) -> tuple[int, str, str]:
     return process.returncode, out.decode(), seen.decode()
 
 
+@pytest.mark.slow
 def test_build_on_a_terminal_and_not(toy_config: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "homodb.cli", "build", str(toy_config), "-o"]
     code, out, err = on_a_terminal([*command, "on"], tmp_path)

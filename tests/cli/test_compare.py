@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from homodb.cli.app import app
 from homodb.query.compare import CompareProgress, Comparison, Row
-from homodb.query.compare import compare as module
 from homodb.query.score import Number, ProfileScores, Score
 
 ABOUT = pl.DataFrame({"species": ["human", "mouse"], "genes": [1100, 1200], "carried": [0.875, None]})
@@ -33,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, toy_folder: Path) -> dict[str, Any]:
         failed = Row("random pairing", "none", 1100, ABOUT, None, "no anchors [x]")
         return Comparison("r1", {"human": 5, "mouse": 7}, {"human": 2, "mouse": 2}, (*rows, failed), {})
 
-    monkeypatch.setattr(module, "compare", fake)
+    monkeypatch.setattr("homodb.query.compare.compare", fake)
     monkeypatch.setenv("HOMODB_RELEASE", str(toy_folder))
     return kept
 

@@ -105,6 +105,7 @@ def test_wrong_words_are_one_line(run: Run, tmp_path: Path, words: list[str], se
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_weights_that_are_none_are_one_line_from_a_worker_too(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is an extra")
     (tmp_path / "w.pt").write_bytes(b"PK not really")
@@ -150,6 +151,7 @@ def test_ctrl_c_is_one_line_that_says_how_to_go_on(run: Run, monkeypatch: pytest
     assert "4 of 9 sequences embedded and kept in store: the same command goes on there" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_real_proteome_killed_and_taken_up(run: Run, shared_data: Path, tmp_path: Path) -> None:
     proteome = next((shared_data / "proteomes").glob("Homo_sapiens.ensembl85*"))

@@ -31,6 +31,7 @@ def type_in(bare: Path) -> Callable[..., str]:
     return homodb_
 
 
+@pytest.mark.slow
 def test_from_nothing_to_a_translated_file(type_in: Callable[..., str], tmp_path: Path) -> None:
     with serving(make_site(tmp_path / "site", species=2, genes=40)) as ensembl:
         type_in("fetch", "--ensembl", RELEASE, "--species", "human,mouse", "--base", ensembl.base, "-o", "inputs")

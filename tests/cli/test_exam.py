@@ -55,6 +55,7 @@ def test_tables_of_all_questions_and_what_is_not_claimed(run: Run, toy_folder: P
     assert first[1].split()[:7] == ["ENS_M2M", "all", "all", "21", "4", "2", "15"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ExamBy)
 def test_one_question(run: Run, toy_folder: Path, truth: Path, by: ExamBy) -> None:
     whole, one = (run("exam", toy_folder, "--truth", truth, *more).out for more in ((), ("--by", by)))

@@ -46,6 +46,7 @@ def test_text_and_json(joint: Path, tmp_path: Path) -> None:
     assert read["key"] == "pca" and len(read["features"]) == 100 and read["cells"] == {"human": 50, "mouse": 30}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_files_in_one_command(shared_data: Path, real_folder: Path, tmp_path: Path) -> None:
     cells, out = shared_data / "cells", tmp_path / "out.h5ad"

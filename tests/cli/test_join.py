@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from homodb.cli.app import app
 from homodb.schema.errors import HomodbError, JoinError, OutputError
+from tests import messages
 
 GENES = {
     "human": ["INS", "GCG", "TNF", "VWF", "MALAT1"],
@@ -48,6 +49,7 @@ def test_a_report_and_a_file(toy_folder: Path, files: list[str], tmp_path: Path)
     assert joint.shape == (9, 4) and joint.obs["source_file"].nunique() == 3
 
 
+@pytest.mark.slow
 def test_json_and_report_files(toy_folder: Path, files: list[str], tmp_path: Path) -> None:
     for suffix in (".json", ".tsv", ".html"):
         report = tmp_path / f"report{suffix}"
@@ -66,12 +68,12 @@ def test_json_and_report_files(toy_folder: Path, files: list[str], tmp_path: Pat
 
 def test_refused(toy_folder: Path, files: list[str], tmp_path: Path) -> None:
     output = str(tmp_path / "joint.h5ad")
-    with pytest.raises(JoinError, match="3 objects and 2 species are named"):
+    with pytest.raises(JoinError, match=messages.Cli.objects_2_species):
         run(toy_folder, *files, "--species", "human,mouse", "-o", output)
-    with pytest.raises(JoinError, match="1 object cannot be joined"):
+    with pytest.raises(JoinError, match=messages.Shared.object_cannot_be_joined):
         run(toy_folder, files[0], "-o", output)
-    with pytest.raises(OutputError, match="is the input file"):
+    with pytest.raises(OutputError, match=messages.Shared.is_input_file):
         run(toy_folder, *files, "--species", "human,mouse,pig", "-o", files[1])
-    with pytest.raises(OutputError, match="is the input or the output"):
+    with pytest.raises(OutputError, match=messages.Shared.is_input_or_output):
         run(toy_folder, *files, "-o", output, "--report", files[2])
     assert not Path(output).exists()

@@ -34,13 +34,13 @@ LINES = {
     "evaluate": ("labelled.h5ad --truth cell_type --resamples 0", "accuracy"),
     "markers": (f"{FILES} --donor-key donor -o markers", "markers"),
     "report": ("out.h5ad -o page.html --donor-key donor --profile pllm", "page.html"),
-    "inspect": ("sim/cells/mus_musculus.h5ad", "mouse"),
-    "orthologs": ("ENSG00000000001 --from human --to mouse", "target"),
-    "explain": ("ENSG00000000001 --from human --to mouse", "ENSG00000000001"),
-    "neighbors": ("ENSG00000000001 --from human --to mouse -k 2", "correlation"),
-    "table": ("human mouse", "human"),
-    "info": ("", "mapping"),
-    "exam": ("--truth sim/truth_orthologs.tsv.gz --by strategy", "precision"),
+    "inspect": ("sim/cells/mus_musculus.h5ad", "species: mus_musculus"),
+    "orthologs": ("ENSG90000000006 --from human --to mouse", "target"),
+    "explain": ("ENSG90000000006 --from human --to mouse", "ENSG90000000006"),
+    "neighbors": ("ENSG90000000006 --from human --to mouse -k 2", "correlation"),
+    "table": ("human mouse", "homo_sapiens_symbol"),
+    "info": ("", "HM_O2O"),
+    "exam": ("--truth sim/truth.tsv.gz --by strategy", "precision"),
     "doctor": ("", "duckdb"),
     "export": ("embeddings -o vectors --format saturn", "vectors"),
     "cache": ("list", "cache"),
@@ -68,6 +68,7 @@ def test_every_command_runs_so_somewhere() -> None:
     assert not set(LINES) & ELSEWHERE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", LINES)
 def test_a_command_in_a_process_of_its_own(command: str, made: Path, bare: Path) -> None:
     for name in ("sim", "rel", "out.h5ad", "labelled.h5ad"):

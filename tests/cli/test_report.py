@@ -31,6 +31,7 @@ def integrated(tmp_path: Path) -> Path:
     return tmp_path / "out.h5ad"
 
 
+@pytest.mark.slow
 def test_page_and_drawings(integrated: Path, tmp_path: Path) -> None:
     page, figures = tmp_path / "report.html", tmp_path / "figures"
     asked = ["report", str(integrated), "-o", str(page), "--profile", "cross-species", "--figures", str(figures)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from homodb.cli.app import app
+from tests.blocks import console_blocks
+from tests.console import typed
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")
 
@@ -60,6 +61,7 @@ def test_what_cannot_be_told_is_null(out: Path) -> None:
     assert read["cross_species_alcs"] is None and not any(name.endswith("_baseline") for name in read)
 
 
+@pytest.mark.slow
 def test_one_line_and_exit_code(out: Path) -> None:
     homodb = Path(sys.executable).parent / "homodb"
     command = [homodb, "score", out, "--key", "cca", "--label", "type"]
@@ -68,24 +70,18 @@ def test_one_line_and_exit_code(out: Path) -> None:
     assert "obs has no column 'type' that tells cell types; it has kind, species (--label)" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_docs_show_what_is_printed(shared_data: Path, real_folder: Path, tmp_path: Path) -> None:
     """Words are the same; numbers may differ in the second decimal, as linear algebra does between machines."""
     for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad"):
         (tmp_path / name).symlink_to(shared_data / "cells" / name)
-    page = (Path(__file__).parents[2] / "docs" / "score.md").read_text()
-    blocks = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL))
-    shown = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", blocks, re.MULTILINE)
-    command = Path(sys.executable).parent / "homodb"
-    environment = {**os.environ, "HOMODB_RELEASE": str(real_folder)}
-    assert len(shown) >= 2
-    for line, printed in shown:
-        words = shlex.split(line)
-        assert words[0] == "homodb"
-        done = subprocess.run(
-            [command, *words[1:]], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-        )
-        seen, wanted = _words(done.stdout), _words(printed)
+    blocks = console_blocks((Path(__file__).parents[2] / "docs" / "score.md").read_text())
+    assert len(blocks) >= 2
+    for line, printed in blocks:
+        ran = typed(line, tmp_path, os.environ | {"HOMODB_RELEASE": str(real_folder)})
+        assert not ran.code, ran.err
+        seen, wanted = _words(ran.out), _words(printed)
         if wanted[-1] == "...":
             seen, wanted = seen[: len(wanted) - 1], wanted[:-1]
         assert [a for a, b in zip(seen, wanted, strict=True) if not _same(a, b)] == [], line

@@ -133,7 +133,7 @@ def test_options_that_do_not_go_together(
     [
         (["sql", "SELECT 1", "-o", "a.h5ad"], "answers are written as .csv, .tsv, .json, .parquet or .arrow, not as"),
         (["sql", "SELECT 1", "-o", "a.csv.gz"], "not as .gz; change the ending"),
-        (["translate", "cells.h5ad", "--to", "human", "-o", "a.csv"], ".h5ad or .zarr, not as .csv"),
+        (["translate", "cells.h5ad", "--to", "human", "-o", "a.csv"], "are written as .h5ad or .zarr, not as .csv"),
         (["translate", "mouse.txt", "--to", "human", "-o", "a.h5ad"], "genes of mouse.txt are written as .txt, not as"),
         (["join", "a.h5ad", "b.h5ad", "-o", "j.parquet"], "cells are written as .h5ad or .zarr, not as .parquet"),
         (["integrate", "a.h5ad", "-o", "i.csv"], "cells are written as .h5ad or .zarr, not as .csv"),
@@ -151,6 +151,7 @@ def test_nothing_is_written_under_the_ending_of_another_format(
     assert sorted(given.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_the_ending_decides_the_format(run: Run, toy_folder: Path, tmp_path: Path) -> None:
     read = {
         "a.csv": pl.read_csv,
@@ -253,6 +254,7 @@ def test_a_catalog_in_the_configuration_is_spelt_right(run: Run, tmp_path: Path)
 # Closed streams, logs, help
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
 def test_closed_streams_are_no_tracebacks(toy_folder: Path, tmp_path: Path, closed: str) -> None:
     words = f"{sys.executable} -m homodb.cli --release {toy_folder}"

@@ -60,6 +60,7 @@ def on_a_terminal(tmp_path: Path, *words: str, **more: str) -> bytes:
     return written
 
 
+@pytest.mark.slow
 def test_pipes_and_logs_hold_no_colours_and_no_bars(tmp_path: Path, toy_config: Path) -> None:
     for words in (
         ("build", str(toy_config), "-o", "rel"),
@@ -72,6 +73,7 @@ def test_pipes_and_logs_hold_no_colours_and_no_bars(tmp_path: Path, toy_config: 
         assert ESCAPE not in done.stdout + done.stderr and b"\r" not in done.stdout + done.stderr, words
 
 
+@pytest.mark.slow
 def test_no_color_is_respected_on_a_terminal(tmp_path: Path, toy_folder: Path) -> None:
     words = ("orthologs", "INS", "--from", "human", "--to", "mouse", "--release", str(toy_folder))
     assert b"\x1b[1m" in on_a_terminal(tmp_path, *words)  # the header is bold

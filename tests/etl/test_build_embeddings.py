@@ -24,6 +24,7 @@ from homodb.schema.errors import ConfigError, InputError, StoreError
 from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.species import by_number, find
 from homodb.schema.vectors import read_vectors
+from tests import messages
 
 #: How often a build is killed; ``make kills`` asks for more.
 KILLS = int(os.environ.get("HOMODB_KILLS", "3"))
@@ -146,6 +147,7 @@ def test_genes_say_how_many_isoforms_entered(whole: Path) -> None:
     assert rows(whole, alternate) == [(0,)]
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(clade: Path, whole: Path, tmp_path: Path) -> None:
     build_release(clade / "whole.toml", tmp_path / "again")
     assert sums(tmp_path / "again") == sums(whole)
@@ -168,6 +170,7 @@ def test_proteomes_alone(clade: Path, tmp_path: Path) -> None:
     assert rows(tmp_path / "release", "SELECT DISTINCT evidence_class FROM mapping") == [("lm_orphan",)]
 
 
+@pytest.mark.slow
 def test_what_does_not_enter_is_counted(clade: Path, tmp_path: Path) -> None:
     sim = tmp_path / "sim"
     shutil.copytree(clade, sim)
@@ -189,7 +192,7 @@ def test_what_does_not_enter_is_counted(clade: Path, tmp_path: Path) -> None:
 
 def test_no_protein_is_long_enough(clade: Path, tmp_path: Path) -> None:
     text = config(clade, "none", '\n[embedding]\nmodel = "kmer"\nmin_length = 99999\n')
-    with pytest.raises(ConfigError, match="no protein is left to embed .*fewer than 99999 residues"):
+    with pytest.raises(ConfigError, match=messages.Embeddings.no_protein_is_left):
         build_release(text, tmp_path / "release")
     assert not (tmp_path / "release").exists()
 
@@ -218,6 +221,7 @@ def esm2(checkpoint: Path, store: Path) -> str:
     return f'\n[embedding]\nmodel = "esm2_t6_8M_UR50D"\nweights = "{checkpoint}"\nstore = "{store}"\ndevice = "cpu"\n'
 
 
+@pytest.mark.slow
 def test_a_small_checkpoint_gives_all_five_and_a_second_build_embeds_nothing(
     short_clade: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -233,6 +237,7 @@ def test_a_small_checkpoint_gives_all_five_and_a_second_build_embeds_nothing(
     assert sums(tmp_path / "one") == sums(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_killed_builds_end_in_the_same_release(short_clade: Path, checkpoint: Path, tmp_path: Path) -> None:
     """Each is killed at a random moment again and again, until one is through."""
     text = config(short_clade, "once", esm2(checkpoint, tmp_path / "store-once"))
@@ -262,12 +267,13 @@ def test_killed_builds_end_in_the_same_release(short_clade: Path, checkpoint: Pa
     assert sums(tmp_path / "killed") == sums(tmp_path / "once")
 
 
+@pytest.mark.slow
 def test_a_store_of_other_weights_is_refused(short_clade: Path, checkpoint: Path, tmp_path: Path) -> None:
     from tests.etl.embeddings.checkpoint_files import fair_esm, save
 
     other = save(fair_esm("esm2_t6_8M_UR50D", seed=1), tmp_path / "other.pt")
     build_release(config(short_clade, "first", esm2(checkpoint, tmp_path / "store")), tmp_path / "release")
-    with pytest.raises(StoreError, match="weights"):
+    with pytest.raises(StoreError, match=messages.Embeddings.weights):
         build_release(config(short_clade, "second", esm2(other, tmp_path / "store")), tmp_path / "release2")
     assert not (tmp_path / "release2").exists()
 
@@ -275,6 +281,6 @@ def test_a_store_of_other_weights_is_refused(short_clade: Path, checkpoint: Path
 def test_weights_that_are_none(short_clade: Path, tmp_path: Path) -> None:
     pytest.importorskip("esm", reason="fair-esm is not installed (extra etl)")
     (tmp_path / "w.pt").write_bytes(b"no weights")
-    with pytest.raises((ConfigError, InputError), match=r"w\.pt"):
+    with pytest.raises((ConfigError, InputError), match=messages.Embeddings.w_pt):
         build_release(config(short_clade, "bad", esm2(tmp_path / "w.pt", tmp_path / "store")), tmp_path / "release")
     assert not (tmp_path / "release").exists()

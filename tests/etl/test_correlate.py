@@ -25,6 +25,7 @@ from homodb.etl.matching import arrays, correlate, correlate_genes, product, sid
 from homodb.etl.strategies.lm_o2o import lm_o2o
 from homodb.schema.errors import MissingPackageError, VectorsError
 from homodb.schema.vectors import GeneVectors
+from tests import messages
 
 Array = npt.NDArray[np.float32]
 NOTHING = pl.DataFrame(schema={"gene_a": pl.Int64, "gene_b": pl.Int64})
@@ -194,7 +195,7 @@ def test_the_failure_of_one_worker_is_raised() -> None:
         if next(at) == 20:
             raise MemoryError("one tile too many")
 
-    with patch.object(product._Worker, "_scan", look), pytest.raises(MemoryError, match="one tile"):
+    with patch.object(product._Worker, "_scan", look), pytest.raises(MemoryError, match=messages.Matching.one_tile):
         correlate_genes(a, b, wanted=NOTHING, block=4)
     assert next(at) < 1000  # of 7500 tiles
 
@@ -299,6 +300,7 @@ def homologies(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12), st.data())
 @settings(deadline=None, max_examples=60)
 def test_thinned_ties_choose_the_same(left: list[int], right: list[int], data: st.DataObject) -> None:
@@ -347,12 +349,12 @@ def test_a_gene_with_several_equal_partners_is_tied() -> None:
 def test_numbers_that_are_not_finite_are_refused(broken: float) -> None:
     vectors = random(1, 5, 4)
     vectors[3, 2] = broken
-    with pytest.raises(VectorsError, match=r"1 genes \(first: 103\).*values that are not finite"):
+    with pytest.raises(VectorsError, match=messages.Matching.genes_first_103_values):
         correlate_genes(species(vectors), species(random(2, 5, 4)), wanted=NOTHING)
 
 
 def test_other_dimensions_are_refused() -> None:
-    with pytest.raises(VectorsError, match="expected vectors of equal dimensions, got 4 and 5"):
+    with pytest.raises(VectorsError, match=messages.Matching.expected_vectors_equal):
         correlate_genes(species(random(1, 5, 4)), species(random(2, 5, 5)), wanted=NOTHING)
 
 
@@ -362,7 +364,7 @@ def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     for device in ("auto", "cpu", "numpy"):
         same(correlate_genes(a, b, wanted=NOTHING, device=device), reference)
-    with pytest.raises(MissingPackageError, match="needs torch"):
+    with pytest.raises(MissingPackageError, match=messages.Matching.needs_torch):
         correlate_genes(a, b, wanted=NOTHING, device="cuda")
 
 

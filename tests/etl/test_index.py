@@ -14,6 +14,7 @@ from usearch.index import Index
 from homodb.etl import EXACT, GRAPH, write_index
 from homodb.schema.errors import OutputError
 from homodb.schema.vectors import GeneVectors, normalised
+from tests import messages
 
 
 def made(genes: int, dimensions: int = 16, seed: int = 0) -> GeneVectors:
@@ -72,11 +73,11 @@ def test_few_genes(tmp_path: Path, genes: int) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     for place in (tmp_path / "no" / "i", tmp_path):
-        with pytest.raises(OutputError, match="cannot be written"):
+        with pytest.raises(OutputError, match=messages.Shared.cannot_be_written):
             write_index(place, made(3))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_an_error() -> None:
-    with pytest.raises(OutputError, match="disk full"):
+    with pytest.raises(OutputError, match=messages.Build.disk_full):
         write_index(Path("/dev/full"), made(3))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from homodb.etl import CANONICAL_BASES, choose_canonical, isoforms
 from homodb.etl.sources import CANONICAL, PROTEINS, read_canonical, read_proteome, records
 from homodb.schema.species import find
+from tests import messages
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -103,7 +104,7 @@ def test_no_proteins() -> None:
 
 
 def test_an_unknown_basis() -> None:
-    with pytest.raises(ValueError, match="guess"):
+    with pytest.raises(ValueError, match=messages.Build.guess):
         choose_canonical(proteins(*THREE), claims((1, "G", "T1", "guess")))
 
 

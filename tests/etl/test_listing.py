@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from homodb.etl.fetch import ListedFile, read_listing
 from homodb.schema.errors import TransferError
+from tests import messages
 
 URL = "https://example.org/pub/release-111/"
 APACHE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">
@@ -106,6 +107,6 @@ def test_any_page(tmp_path_factory: pytest.TempPathFactory, pieces: list[str]) -
     ["", "text", "<html>", APACHE[:-40], "<html><a href='login.html'>Log in</a></html>", "<html><p>Index</p></html>"],
 )
 def test_pages_that_are_none(tmp_path: Path, page: str) -> None:
-    with pytest.raises(TransferError, match="listing of a folder") as caught:
+    with pytest.raises(TransferError, match=messages.Build.listing_folder) as caught:
         read(tmp_path, page)
     assert str(caught.value).startswith(URL)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homodb.schema.one_to_one import greedy
+from tests import messages
 
 gene = st.one_of(st.integers(0, 6), st.sampled_from([-1, 2**24, 2**24 + 1, 2**40]))
 candidates = st.lists(st.tuples(gene, gene), max_size=60)
@@ -62,5 +63,5 @@ def test_the_two_sides_share_no_numbers() -> None:
 
 
 def test_sides_of_different_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match=messages.Matching.zip):
         greedy([1, 2], [1])

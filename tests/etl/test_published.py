@@ -159,6 +159,7 @@ def test_hm_o2o_has_the_published_size_and_nearly_all_its_pairs(
     assert len(found & wanted) >= 0.993 * len(wanted)
 
 
+@pytest.mark.slow
 @each_pair
 def test_both_hm_o2o_are_outcomes_of_one_rule(real: homodb.Release, shared_data: Path, pair: str) -> None:
     """Greedy by confidence, then mean identity, gives the published table or ours, by the order of ties alone."""
@@ -169,6 +170,7 @@ def test_both_hm_o2o_are_outcomes_of_one_rule(real: homodb.Release, shared_data:
     assert outcome(merit, found) == found
 
 
+@pytest.mark.slow
 @each_pair
 def test_hm_o2o_differs_only_where_ties_decide(real: homodb.Release, shared_data: Path, pair: str) -> None:
     wanted = published(shared_data, "hm_o2o", pair)
@@ -259,6 +261,7 @@ def raw_evidence(data: Path, pair: str) -> tuple[Evidence, dict[int, str], dict[
     return evidence, {key: name for name, key in keys_a.items()}, {key: name for name, key in keys_b.items()}
 
 
+@pytest.mark.slow
 @each_pair
 def test_hl_o2o_from_the_published_hm_o2o(shared_data: Path, pair: str) -> None:
     """HL_O2O's own choice, with the published HM_O2O as its candidates in place of ours."""
@@ -311,6 +314,7 @@ def scored(data: Path, pair: str, weights: tuple[float, float] = (1.0, 1.0)) -> 
     return merit
 
 
+@pytest.mark.slow
 @each_pair
 def test_hl_o2o_on_the_published_scale_is_exact(shared_data: Path, pair: str) -> None:
     """So what separates ours from the published HL_O2O is what its files do not tell, and ties."""
@@ -318,6 +322,7 @@ def test_hl_o2o_on_the_published_scale_is_exact(shared_data: Path, pair: str) ->
     assert outcome(scored(shared_data, pair), wanted) == wanted
 
 
+@pytest.mark.slow
 @each_pair
 @pytest.mark.parametrize("weights", [(1.0, 0.0), (0.0, 1.0)])
 def test_the_test_of_hl_o2o_notices_another_rule(shared_data: Path, pair: str, weights: tuple[float, float]) -> None:

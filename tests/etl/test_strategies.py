@@ -188,6 +188,7 @@ SLOW = {
 DECIDED = ("gene_a", "gene_b", "identity", "goc", "wga", "correlation", "margin", "tied", "score", "rank")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(Strategy))
 @settings(max_examples=100, deadline=None)
 @given(told=evidence(), parameters=weights)
@@ -199,6 +200,7 @@ def test_like_the_slow_one(name: Strategy, told: Evidence, parameters: Parameter
     assert [value or 0 for value in answer["confidence"]] == [row["confidence"] or 0 for row in wanted]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(Strategy))
 @settings(max_examples=40, deadline=None)
 @given(told=evidence(), chance=st.randoms(use_true_random=False))

@@ -11,6 +11,7 @@ import pytest
 import homodb
 from homodb.query.genes import Explanation
 from homodb.schema.errors import MissingMappingError, UnknownGeneError, UnknownSpeciesError
+from tests import messages
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_orph1_is_the_models_alone(release: homodb.Release) -> None:
 
 
 def test_tbce_is_ambiguous(release: homodb.Release) -> None:
-    with pytest.raises(UnknownGeneError, match="TBCE \\(ambiguous: ENSG00000000015, ENSG00000000016\\)"):
+    with pytest.raises(UnknownGeneError, match=messages.Genes.tbce_ambiguous):
         to_mouse(release, "TBCE")
     assert to_mouse(release, "ENSG00000000016").gene["symbol"].item() == "TBCE"
 
@@ -163,9 +164,9 @@ def test_rows_are_all_three_parts(release: homodb.Release) -> None:
 
 
 def test_errors(release: homodb.Release) -> None:
-    with pytest.raises(UnknownGeneError, match="NOTHING"):
+    with pytest.raises(UnknownGeneError, match=messages.Genes.nothing):
         to_mouse(release, "NOTHING")
-    with pytest.raises(UnknownSpeciesError, match="rattus_norvegicus"):
+    with pytest.raises(UnknownSpeciesError, match=messages.Genes.rattus_norvegicus):
         release.explain("INS", source="human", target="rat")
-    with pytest.raises(MissingMappingError, match="human - mouse, mouse - pig"):
+    with pytest.raises(MissingMappingError, match=messages.Genes.human_mouse_mouse_pig):
         release.explain("INS", source="human", target="pig")

@@ -36,6 +36,7 @@ from homodb.schema.errors import (
     UnknownSpeciesError,
 )
 from homodb.schema.vectors import GeneVectors, read_vectors
+from tests import messages
 
 HUMAN, MOUSE, PIG = "homo_sapiens", "mus_musculus", "sus_scrofa"
 
@@ -172,7 +173,7 @@ def test_uce_leaves_out_genes_without_a_place_and_refuses_a_species_without_any(
     release: homodb.Release, tmp_path: Path
 ) -> None:
     pytest.importorskip("torch")
-    with pytest.raises(MissingEmbeddingError, match="place on chromosomes"):
+    with pytest.raises(MissingEmbeddingError, match=messages.Export.place_on_chromosomes):
         export_embeddings(release, tmp_path, form="uce", species=["pig"])
     assert not list(tmp_path.glob("*.pt"))
 
@@ -193,7 +194,7 @@ def test_a_missing_package_is_named_and_nothing_is_left(
     release: homodb.Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingPackageError, match=f"pip install {package}"):
+    with pytest.raises(MissingPackageError, match=messages.Export.pip_install.format(package=package)):
         export_embeddings(release, tmp_path / "out", form=form)
     assert not list((tmp_path / "out").iterdir())
 
@@ -204,7 +205,7 @@ def test_altered_vectors_are_not_exported(vectors_folder: Path, tmp_path: Path) 
     altered = bytearray(file.read_bytes())
     altered[len(altered) // 2] ^= 1
     file.write_bytes(altered)
-    with homodb.open(folder) as release, pytest.raises(BrokenReleaseError, match="not the file"):
+    with homodb.open(folder) as release, pytest.raises(BrokenReleaseError, match=messages.Export.not_file):
         export_embeddings(release, tmp_path / "out", form="parquet")
     assert not list((tmp_path / "out").iterdir())
 
@@ -351,7 +352,7 @@ def test_a_file_that_is_no_graph(tmp_path: Path, content: bytes | None) -> None:
         sp.save_npz(path, sp.csr_matrix(np.eye(2)))
     else:
         path.write_bytes(content)
-    with pytest.raises(InputError, match="not a gene graph"):
+    with pytest.raises(InputError, match=messages.Export.not_gene_graph):
         read_samap_graph(path)
     with pytest.raises(InputError):
         read_samap_graph(tmp_path / "absent.npz")
@@ -415,5 +416,5 @@ def test_vectors_of_other_genes_than_the_table_says_are_refused(
         manifest.read_text().replace(old.sha256, new.sha256).replace(f'"bytes": {old.bytes}', f'"bytes": {new.bytes}')
     )
     manifest.write_text(text)
-    with homodb.open(folder) as release, pytest.raises(BrokenReleaseError, match="gene_embedding"):
+    with homodb.open(folder) as release, pytest.raises(BrokenReleaseError, match=messages.Export.gene_embedding):
         export_embeddings(release, tmp_path / "out", form="parquet")

@@ -329,6 +329,7 @@ NAMES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(names=st.lists(NAMES, max_size=50), species=st.sampled_from(["human", "mouse", "pig"]))
 def test_agrees_with_the_rules_over_the_plain_tables(
@@ -344,6 +345,7 @@ def test_agrees_with_the_rules_over_the_plain_tables(
         assert ({row["gene"]} if row["gene"] is not None else {keys[one] for one in row["candidates"]}) == genes
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(names=st.lists(NAMES, max_size=30), seed=st.randoms(use_true_random=False))
 def test_order_and_repeats_are_kept(release: homodb.Release, names: list[str], seed: random.Random) -> None:

@@ -11,6 +11,7 @@ import homodb
 from homodb.etl import build_release
 from homodb.query.genes import are_positions, detect_species, resolve, species_votes
 from homodb.schema.errors import UndecidedSpeciesError
+from tests import messages
 
 HUMAN = {
     "INS": "ENSG00000254647",
@@ -267,7 +268,7 @@ def test_accessions_vote_where_hardly_any_symbol_is_known(release: homodb.Releas
 
 
 def test_numbers_of_rows_are_no_gene_numbers(release: homodb.Release) -> None:
-    with pytest.raises(UndecidedSpeciesError, match="--column"):
+    with pytest.raises(UndecidedSpeciesError, match=messages.Genes.column):
         detect_species(release, [str(i) for i in range(8000)])
 
 

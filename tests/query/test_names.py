@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.etl.build import build
+from homodb.etl import build_release
 from homodb.schema.names import name_texts, texts
 
 MOUSE = ["Ins1", "Ins2", "nan", "Tnf", "Fcer1a", "Vwf", "mt-Nd1", "Rplp0", "Dup1", "Dup2", "ENSMUSG00000000012", "Zz"]
@@ -47,7 +47,7 @@ def release(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> Itera
     for path in (folder / "toy").iterdir():
         if path.suffix in (".txt", ".csv"):
             path.write_text(path.read_text("utf-8").replace("Gcg", "nan"), "utf-8")
-    build(folder / "toy" / toy_config.name, folder / "release")
+    build_release(folder / "toy" / toy_config.name, folder / "release")
     with homodb.open(folder / "release") as opened:
         yield opened
 

@@ -147,6 +147,7 @@ def test_errors_say_what_there_is(
         release.orthologs(names, source=source, target=target, strategy=strategy)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("strategy", ["ENS_M2M", "HL_O2O"])
 def test_real_partners_are_those_of_the_table(real: homodb.Release, strategy: str) -> None:

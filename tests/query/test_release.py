@@ -19,6 +19,7 @@ from homodb.schema.errors import (
     ReleaseError,
     UnknownSpeciesError,
 )
+from tests import messages
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_none_given(cache: Path, monkeypatch: pytest.MonkeyPatch, value: str | N
     with homodb.open(value) as release:
         assert release.folder == cache / "releases" / "named"
     shutil.rmtree(cache / "releases" / "named")
-    with pytest.raises(ReleaseError, match=r"--release.*HOMODB_RELEASE"):
+    with pytest.raises(ReleaseError, match=messages.Release.release_homodb_release):
         homodb.open(value)
 
 
@@ -123,7 +124,7 @@ def test_a_name_does_not_lead_out_of_the_cache(cache: Path, toy_folder: Path) ->
 
 
 def test_a_folder_that_is_no_release(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match=r"manifest\.json"):
+    with pytest.raises(ReleaseError, match=messages.Release.manifest_json):
         homodb.open(tmp_path)
 
 
@@ -139,7 +140,7 @@ def test_a_file_that_is_no_release(tmp_path: Path, content: bytes) -> None:
 def test_a_database_that_is_no_release(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "other.duckdb")) as connection:
         connection.execute("CREATE TABLE gene (x INTEGER)")
-    with pytest.raises(ReleaseError, match="not a homodb release"):
+    with pytest.raises(ReleaseError, match=messages.Release.not_homodb_release):
         homodb.open(tmp_path / "other.duckdb")
 
 
@@ -240,7 +241,7 @@ def test_use_after_close(toy_folder: Path) -> None:
         lambda: release.explain("INS", source="human", target="mouse"),
         lambda: release.joint_table(["human", "mouse"]),
     ):
-        with pytest.raises(ReleaseError, match="closed"):
+        with pytest.raises(ReleaseError, match=messages.Release.closed):
             ask()
 
 
@@ -248,13 +249,16 @@ def test_closed_by_an_error(toy_folder: Path) -> None:
     release = homodb.open(toy_folder)
     with pytest.raises(QueryError), release:
         release.sql("SELEC 1")
-    with pytest.raises(ReleaseError, match="closed"):
+    with pytest.raises(ReleaseError, match=messages.Release.closed):
         release.sql("SELECT 1")
 
 
 def test_a_file_that_others_hold_open(toy_folder: Path) -> None:
     """DuckDB opens a file with one configuration per process; the error says so and is homodb's."""
-    with duckdb.connect(str(database(toy_folder)), read_only=True), pytest.raises(ReleaseError, match="other settings"):
+    with (
+        duckdb.connect(str(database(toy_folder)), read_only=True),
+        pytest.raises(ReleaseError, match=messages.Release.other_settings_2),
+    ):
         homodb.open(toy_folder)
     with homodb.open(toy_folder) as release:
         assert release.version == "toy-1"

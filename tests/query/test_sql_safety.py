@@ -21,6 +21,7 @@ import pytest
 
 import homodb
 from homodb.schema.errors import QueryError
+from tests import messages
 
 GENES = 42
 
@@ -279,7 +280,7 @@ def test_columns_of_one_name_are_told_apart(release: homodb.Release) -> None:
 
 
 def test_a_type_that_a_frame_has_not_is_an_error_of_homodb(release: homodb.Release) -> None:
-    with pytest.raises(QueryError, match="cast"):
+    with pytest.raises(QueryError, match=messages.Release.cast):
         release.sql("SELECT union_value(a := 1)")
 
 
@@ -301,7 +302,7 @@ def test_a_refusal_says_what_it_saw(release: homodb.Release, sql: str, told: str
 @pytest.mark.skipif(duckdb.__version__ < "2", reason="an older DuckDB does not parse it")
 @pytest.mark.parametrize("what", ["COPY (SELECT 1) TO 'x'", "INSERT INTO gene FROM gene RETURNING *"])
 def test_a_part_that_writes_is_named(release: homodb.Release, what: str) -> None:
-    with pytest.raises(QueryError, match=f"this one holds {what.split()[0]}"):
+    with pytest.raises(QueryError, match=messages.Release.this_one_holds.format(split=what.split()[0])):
         release.sql(f"WITH x AS ({what}) FROM x")
 
 
@@ -326,7 +327,7 @@ def test_orthologs_takes_species_in_any_spelling(release: homodb.Release) -> Non
 @pytest.mark.parametrize("species", ["klingon", "rat", "", "mus_musculus_x"])
 def test_orthologs_of_an_unknown_species_is_an_error(release: homodb.Release, species: str) -> None:
     for pair in ((species, "human"), ("human", species)):
-        with pytest.raises(QueryError, match="no species of this release is called"):
+        with pytest.raises(QueryError, match=messages.Release.no_species_this_release):
             release.sql("FROM orthologs(?, ?, 'hl_o2o')", pair)
 
 

@@ -25,6 +25,7 @@ from homodb.query.join import join_to_file
 from homodb.query.score import score_file
 from homodb.query.translate import translate_file
 from homodb.schema.errors import OutputError, TranslationError
+from tests import messages
 
 READERS: dict[str, Callable[[Path, Path, homodb.Release], Any]] = {
     "opened": lambda path, out, toy: open_anndata(path).__enter__(),
@@ -75,7 +76,7 @@ def test_a_damaged_part_is_one_sentence(tmp_path: Path) -> None:
     anndata.AnnData(np.ones((2, 2)), obs=pd.DataFrame(index=["a", "b"])).write_h5ad(path)
     with h5py.File(path, "a") as file:
         file["X"].attrs["encoding-type"] = "nonsense"
-    with pytest.raises(TranslationError, match=r"x\.h5ad: is not an AnnData, neither .*nonsense"):
+    with pytest.raises(TranslationError, match=messages.Release.x_h5ad_is_not_anndata):
         read_anndata(path)
 
 
@@ -104,11 +105,11 @@ def test_what_could_not_be_written_is_refused_first(tmp_path: Path) -> None:
     (tmp_path / "folder.zarr").mkdir()
     (tmp_path / "file.zarr").write_text("mine")
     for name in ("folder.zarr", "file.zarr"):
-        with pytest.raises(OutputError, match="is there and is no zarr store"):
+        with pytest.raises(OutputError, match=messages.Release.is_there_is_no_zarr):
             check_cells_output(tmp_path / name)
-    with pytest.raises(OutputError, match="is not a regular file"):
+    with pytest.raises(OutputError, match=messages.Shared.is_not_regular_file):
         check_cells_output(Path("/dev/null"))
-    with pytest.raises(OutputError, match="cells are written as"):
+    with pytest.raises(OutputError, match=messages.Release.cells_are_written):
         check_cells_output(tmp_path / "out.csv")
 
 

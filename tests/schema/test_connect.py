@@ -23,6 +23,7 @@ from homodb.schema.connect import (
     tables,
 )
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, ReleaseError
+from tests import messages
 
 SQL = resources.files("homodb.schema") / "sql"
 
@@ -121,7 +122,9 @@ def test_broken_table_release(tmp_path: Path, statements: list[str], wanted: str
 
 def test_a_newer_schema(tmp_path: Path) -> None:
     newer = other_database(tmp_path / "newer.duckdb", "CREATE TABLE release AS SELECT 999 AS schema_version")
-    with pytest.raises(NewerSchemaError, match=f"schema 999, this homodb supports up to {schema_version()}; install"):
+    with pytest.raises(
+        NewerSchemaError, match=messages.Schema.has_schema_999_this_homodb.format(schema_version=schema_version())
+    ):
         connect(newer)
     # it is closed again: another configuration may open it
     other_database(newer, "DROP TABLE release")
@@ -360,5 +363,5 @@ def test_orthologs_takes_species_in_any_spelling(copy: duckdb.DuckDBPyConnection
 
 
 def test_orthologs_refuses_a_species_that_is_not_there(copy: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(duckdb.Error, match="no species of this release is called rat"):
+    with pytest.raises(duckdb.Error, match=messages.Schema.no_species_this_release):
         copy.execute("SELECT * FROM orthologs('human', 'rat', 'HM_O2O')").fetchall()

@@ -9,6 +9,7 @@ import pytest
 
 from homodb.schema.errors import HomodbError, OptionsError, OutputError
 from homodb.schema.io import check_ending, check_folder, check_output, check_there, make_folder, whole_file
+from tests import messages
 
 
 def test_an_input_is_refused_under_any_name(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_an_input_is_refused_under_any_name(tmp_path: Path) -> None:
     given.write_text("INS\n")
     other.symlink_to(given)
     for output in (given, other, tmp_path / "." / "given.txt"):
-        with pytest.raises(OutputError, match="is the input file; name another output"):
+        with pytest.raises(OutputError, match=messages.Schema.is_input_file_name_another):
             check_output(output, None, given)
     check_output(tmp_path / "new.txt", given, tmp_path / "absent.txt")
     assert given.read_text() == "INS\n"
@@ -35,39 +36,39 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=told):
             check_output(output)
     for device in (pipe, Path("/dev/stdout")):
-        with pytest.raises(OutputError, match="is not a regular file"), whole_file(device):
+        with pytest.raises(OutputError, match=messages.Shared.is_not_regular_file), whole_file(device):
             raise AssertionError("nothing is written")
     assert pipe.is_fifo()
 
 
 def test_a_name_that_is_too_long_is_one_error(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 300)
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_written):
         check_output(long)
-    with pytest.raises(OutputError, match="cannot be written"), whole_file(long):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_written), whole_file(long):
         raise AssertionError("nothing is written")
 
 
 def test_an_output_inside_a_store_that_is_read_is_refused(tmp_path: Path) -> None:
     store = tmp_path / "cells.zarr"
     store.mkdir()
-    with pytest.raises(OutputError, match="is inside the input"):
+    with pytest.raises(OutputError, match=messages.Schema.is_inside_input):
         check_output(store / "scores.txt", store)
 
 
 def test_a_folder_is_tried_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OutputError, match="cannot be created because .*file is a file"):
+        with pytest.raises(OutputError, match=messages.Schema.cannot_be_created_because):
             check_folder(folder)
-        with pytest.raises(OutputError, match="cannot be created because a file is there"):
+        with pytest.raises(OutputError, match=messages.Schema.cannot_be_created_because_2):
             make_folder(folder)
     for folder in (Path("/proc/x"), tmp_path / ("x" * 300)):
-        with pytest.raises(OutputError, match="cannot be (written|created)"):
+        with pytest.raises(OutputError, match=messages.Schema.cannot_be_written_made):
             make_folder(folder)
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_written):
         check_folder(Path("/proc/x/y"))
-    with pytest.raises(OutputError, match="has the ending of a file, but several files are written"):
+    with pytest.raises(OutputError, match=messages.Schema.is_name_file_several):
         check_folder(tmp_path / "markers.csv")
     check_folder(tmp_path / "new" / "below")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]  # a trial leaves nothing
@@ -79,9 +80,9 @@ def test_a_folder_is_tried_before_the_work(tmp_path: Path) -> None:
 def test_inputs_are_looked_for(tmp_path: Path) -> None:
     check_there(None, tmp_path)
     for absent in (tmp_path / "absent", tmp_path / ("x" * 300), tmp_path / "a" / "b"):
-        with pytest.raises(OptionsError, match="there is no such file"):
+        with pytest.raises(OptionsError, match=messages.Shared.there_is_no_such_file):
             check_there(tmp_path, absent)
-    with pytest.raises(InputGone, match="there is no such file"):
+    with pytest.raises(InputGone, match=messages.Shared.there_is_no_such_file):
         check_there(tmp_path / "absent", error=InputGone)
 
 
@@ -96,5 +97,5 @@ def test_endings_of_what_is_written_and_of_nothing_are_free(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cells.csv", "cells.h5ad.gz", "cells.CSV", ".parquet.json", "a.b.html"])
 def test_endings_of_other_formats_are_refused(name: str) -> None:
-    with pytest.raises(OutputError, match=r"cells are written as \.h5ad or \.zarr, not as \.\w+; change the ending"):
+    with pytest.raises(OutputError, match=messages.Schema.cells_are_written_as_h5ad):
         check_ending(Path(name), "cells", ".h5ad", ".zarr")

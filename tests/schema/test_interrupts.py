@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from homodb.schema.io import held_back
+from tests import messages
 
 
 def press() -> None:
@@ -42,7 +43,7 @@ def test_other_errors_come_first() -> None:
     def full() -> None:
         raise OSError("full")
 
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(OSError, match=messages.Schema.full):
         hold(press, full)
 
 

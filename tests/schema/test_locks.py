@@ -15,6 +15,7 @@ import pytest
 
 from homodb.schema.errors import OutputError
 from homodb.schema.locks import take, waited
+from tests import messages
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
 
@@ -40,7 +41,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     with waited(tmp_path / "lock"):
         assert take(tmp_path / "lock") is None
         with (
-            pytest.raises(OutputError, match="in use by another process, for 0 s so far"),
+            pytest.raises(OutputError, match=messages.Schema.in_use_by_another_process),
             waited(tmp_path / "lock", longest=0.2),
         ):
             pass
@@ -59,7 +60,7 @@ def test_given_back_after_an_error(tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be created"), waited(tmp_path / "no" / "lock"):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_created), waited(tmp_path / "no" / "lock"):
         pass
 
 

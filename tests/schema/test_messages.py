@@ -54,7 +54,7 @@ class Model(FrozenModel):
         ({"several": [{}, {"text": 1}]}, "several 2: text: Expected text, got 1."),
         ({"values": []}, "values: Expected a table, got []."),
         ({"values": {"a\x1b": "x"}}, "values: a\\x1b: Unexpected value 'x'."),
-        ({"choice": "rde"}, "choice: Unknown colour 'rde'; there are red, green; did you mean 'red'?"),
+        ({"choice": "rde"}, "choice: There is no colour 'rde'; there are red, green; did you mean 'red'?"),
         ({"other": "c"}, "other: Unexpected value 'c'."),
         ({"text": "x", "flag": True}, "text 'x' excludes flag."),
         ({"tetx": 1}, "Unknown key 'tetx'; there are text, whole, number, flag, inner, several, values, choice, "

@@ -19,6 +19,7 @@ import pytest
 from homodb.schema import species as module
 from homodb.schema.errors import HomodbError, UnknownSpeciesError
 from homodb.schema.species import KEYS_PER_SPECIES, Species, find, gene_key, names, normalise, registry
+from tests import messages
 
 # What normalise does, in SQL. It stands in a comment of the module and in a macro of the schema.
 SQL = "trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')"
@@ -397,7 +398,7 @@ def test_gene_key() -> None:
 
 @pytest.mark.parametrize("rank", [-1, KEYS_PER_SPECIES])
 def test_gene_key_outside_the_share_of_a_species(rank: int) -> None:
-    with pytest.raises(ValueError, match=f"rank {rank} of a gene is outside 0 to 16777215"):
+    with pytest.raises(ValueError, match=messages.Schema.rank_gene_is_outside_0.format(rank=rank)):
         gene_key(1, rank)
 
 

@@ -23,6 +23,7 @@ from homodb.schema.errors import OutputError, TransferError
 from homodb.schema.io import transfer
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.io.transfer import Fetched
+from tests import messages
 
 CONTENT = random.Random(1).randbytes(3_000_000)  # noqa: S311
 OTHER = random.Random(2).randbytes(3_000_000)  # noqa: S311
@@ -256,7 +257,7 @@ class TestBrokenConnections:
 
     def test_gives_up_when_nothing_more_comes(self, server: Server, target: Path, slept: Slept) -> None:
         server.answers = [whole(cut=1_000_000, X="1")]
-        with pytest.raises(TransferError, match="3 times; try again later$"):
+        with pytest.raises(TransferError, match=messages.Transfer.times_try_again_later):
             fetch(server.url, target, patience=slept.patience(attempts=3))
         assert len(server.requests) == 3
         assert nothing_stands(target)
@@ -268,7 +269,7 @@ class TestBrokenConnections:
 
     def test_the_next_call_goes_on(self, server: Server, target: Path, slept: Slept) -> None:
         server.answers = [whole(cut=1_000_000), status(500)]
-        with pytest.raises(TransferError, match="500 .* the same command resumes it"):
+        with pytest.raises(TransferError, match=messages.Transfer.same_command_resumes):
             fetch(server.url, target, patience=slept.patience(attempts=2))
         assert nothing_stands(target)
         server.answers = [whole()]
@@ -280,7 +281,7 @@ class TestBrokenConnections:
         self, server: Server, target: Path, slept: Slept
     ) -> None:
         server.answers = [whole(OTHER, cut=1_000_000), status(404)]
-        with pytest.raises(TransferError, match="404"):
+        with pytest.raises(TransferError, match=messages.Shared.says_404):
             fetch(server.url + "?v=1", target, patience=slept.patience())
         server.answers = [whole()]
         assert fetch(server.url, target).sha256 == SHA256
@@ -294,7 +295,7 @@ class TestBrokenConnections:
         assert left(target) == {"file.bin"}
 
     def test_nobody_listens(self, target: Path, slept: Slept) -> None:
-        with pytest.raises(TransferError, match="4 times"):
+        with pytest.raises(TransferError, match=messages.Transfer.times):
             fetch("http://127.0.0.1:1/file.bin", target, patience=slept.patience(attempts=4))
         assert slept == [1.0, 2.0, 4.0]
         assert left(target) == set()
@@ -308,13 +309,13 @@ class TestBrokenConnections:
                 time.sleep(0.01)
 
         server.answers = [drip]
-        with pytest.raises(TransferError, match=r"fewer than 4,096 bytes arrived in 0\.05 s, 2 times"):
+        with pytest.raises(TransferError, match=messages.Transfer.fewer_than_4_096_bytes):
             fetch(server.url, target, patience=slept.patience(attempts=2, timeout=0.05))
         assert nothing_stands(target)
 
     def test_silence(self, server: Server, target: Path, slept: Slept) -> None:
         server.answers = [lambda handler: time.sleep(0.3)]
-        with pytest.raises(TransferError, match="timed out"):
+        with pytest.raises(TransferError, match=messages.Transfer.timed_out):
             fetch(server.url, target, patience=slept.patience(attempts=2, timeout=0.05))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
@@ -357,7 +358,7 @@ class TestBusyServers:
 
     def test_does_not_wait_longer_than_it_may(self, server: Server, target: Path, slept: Slept) -> None:
         server.answers = [status(429, Retry_After="86400")]
-        with pytest.raises(TransferError, match="429 Too Many Requests, and asks to wait 86400 s"):
+        with pytest.raises(TransferError, match=messages.Transfer.too_many_requests_asks):
             fetch(server.url, target, patience=slept.patience())
         assert slept == []
         assert left(target) == set()
@@ -375,7 +376,7 @@ class TestWrongFiles:
     def test_checksum(self, server: Server, target: Path) -> None:
         target.write_bytes(b"before")
         server.answers = [whole(OTHER)]
-        with pytest.raises(TransferError, match=f"has SHA-256 [0-9a-f]+ instead of {SHA256}; nothing was kept"):
+        with pytest.raises(TransferError, match=messages.Transfer.has_sha_256_instead.format(SHA256=SHA256)):
             fetch(server.url, target, sha256=SHA256)
         assert target.read_bytes() == b"before"
         assert left(target) == {"file.bin"}
@@ -383,20 +384,20 @@ class TestWrongFiles:
     @pytest.mark.parametrize("size", [0, 2_999_999, 3_000_001])
     def test_length(self, server: Server, target: Path, size: int) -> None:
         for server.answers in ([whole()], [chunked(CONTENT)]):
-            with pytest.raises(TransferError, match=r"long"):
+            with pytest.raises(TransferError, match=messages.Transfer.long):
                 fetch(server.url, target, size=size)
             assert left(target) == set()
 
     def test_no_more_than_declared_is_taken(self, server: Server, target: Path) -> None:
         told: list[int] = []
         server.answers = [chunked(CONTENT * 3)]
-        with pytest.raises(TransferError, match="longer than the expected 1,000,000 bytes"):
+        with pytest.raises(TransferError, match=messages.Transfer.longer_than_expected_1_000):
             fetch(server.url, target, size=1_000_000, report=told.append)
         assert max(told) <= 1_000_000
-        with pytest.raises(TransferError, match="longer than the expected 1,000,000 bytes"):
+        with pytest.raises(TransferError, match=messages.Transfer.longer_than_expected_1_000):
             fetch(server.url, target, limit=1_000_000)
         server.answers = [whole()]
-        with pytest.raises(TransferError, match="at most 1,000,000"):
+        with pytest.raises(TransferError, match=messages.Transfer.at_most_1_000_000):
             fetch(server.url, target, limit=1_000_000)
         assert fetch(server.url, target, limit=3_000_000).sha256 == SHA256
 
@@ -409,7 +410,7 @@ class TestWrongFiles:
         assert fetch(server.url, target, patience=slept.patience()).sha256 == SHA256
         assert len(slept) == 1
         server.answers = [until_closed]
-        with pytest.raises(TransferError, match="truncation could not be detected"):
+        with pytest.raises(TransferError, match=messages.Transfer.truncation_could):
             fetch(server.url, target)
         assert fetch(server.url, target.with_name("b"), sha256=SHA256).sha256 == SHA256
         assert fetch(server.url, target.with_name("c"), size=len(CONTENT)).sha256 == SHA256
@@ -417,14 +418,14 @@ class TestWrongFiles:
     def test_pages(self, server: Server, target: Path) -> None:
         page = b"\n <!DOCTYPE html><html><body>Please log in</body></html>"
         for server.answers in ([whole(page, Content_Type="text/html; charset=utf-8")], [whole(page)]):
-            with pytest.raises(TransferError, match="page"):
+            with pytest.raises(TransferError, match=messages.Transfer.page):
                 fetch(server.url, target)
             assert left(target) == set()
         assert fetch(server.url, target, pages=True).bytes == len(page)
 
     def test_encoded(self, server: Server, target: Path) -> None:
         server.answers = [whole(Content_Encoding="gzip")]
-        with pytest.raises(TransferError, match="encoded"):
+        with pytest.raises(TransferError, match=messages.Transfer.encoded):
             fetch(server.url, target)
         assert fetch(server.url.replace(".bin", ".fa.gz"), target).sha256 == SHA256
 
@@ -436,7 +437,7 @@ class TestAddresses:
 
     def test_round_in_circles(self, server: Server, target: Path) -> None:
         server.answers = [status(302, Location="/file.bin")]
-        with pytest.raises(TransferError, match="more than 5 times"):
+        with pytest.raises(TransferError, match=messages.Transfer.more_than_5_times):
             fetch(server.url, target)
 
     @pytest.mark.parametrize(
@@ -470,7 +471,7 @@ class TestAddresses:
         with httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True) as client:
             assert fetch("https://a.org/f", target, client=client, hosts=["mirror.org"]).bytes == 4
             assert asked == ["https://a.org/f", "https://mirror.org/f"]
-            with pytest.raises(TransferError, match="redirected to mirror.org"):
+            with pytest.raises(TransferError, match=messages.Transfer.redirected_to_mirror_org):
                 fetch("https://a.org/f", target, client=client)
             assert len(asked) == 3
 
@@ -485,7 +486,7 @@ class TestAddresses:
 
 class TestDisks:
     def test_no_folder(self, server: Server, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="cannot be written"):
+        with pytest.raises(OutputError, match=messages.Shared.cannot_be_written):
             fetch(server.url, tmp_path / "no" / "file.bin")
 
     def test_full(self, server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,7 +494,7 @@ class TestDisks:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(OutputError, match="No space left"):
+        with pytest.raises(OutputError, match=messages.Transfer.no_space_left):
             fetch(server.url, target)
         assert nothing_stands(target)
         monkeypatch.undo()

@@ -117,7 +117,7 @@ class CellamaSettings:
 
         Examples
         --------
-        >>> Settings.read({"top": 16}).top
+        >>> CellamaSettings.read({"top": 16}).top
         16
         """
         known = [field.name for field in fields(CellamaSettings)]

@@ -234,7 +234,7 @@ def init_weights(edges: Edges, start: Start = "rows", *, seed: int = 42) -> npt.
     --------
     >>> places = np.array([0, 1]), np.array([0, 0])
     >>> edges = Edges(("Ins1", "Ins2"), ("INS",), *places, np.ones(2), ("both", "both"))
-    >>> starting_weights(edges)
+    >>> init_weights(edges)
     array([0.5, 0.5])
     """
     if start not in get_args(Start):

@@ -14,6 +14,7 @@ from homodb.etl.embeddings import CHECKPOINTS, check_weights_file, locate_weight
 from homodb.schema.errors import ConfigError, InputError, TransferError
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.settings import CACHE_VARIABLE
+from tests import messages
 
 NAME = "esm2_t12_35M_UR50D"
 IMPATIENT = RetryPolicy(attempts=2, sleep=lambda seconds: None)
@@ -73,7 +74,7 @@ def test_fetched_once_and_known_from_then_on(cache: Path) -> None:
 def test_altered_since(cache: Path) -> None:
     path = locate_weights(NAME, client=Publisher(archive()).client)
     path.write_bytes(archive("other/data.pkl"))
-    with pytest.raises(InputError, match="was altered after .*; delete both files.*expected sha256 .*, got"):
+    with pytest.raises(InputError, match=messages.Embeddings.altered_after_delete_both):
         weights_checksum(path)
     path.unlink()
     assert locate_weights(NAME, client=Publisher(archive()).client) == path
@@ -112,14 +113,12 @@ def test_given_files_are_taken_as_they_are(tmp_path: Path, cache: Path) -> None:
     assert weights_checksum(given) == hashlib.sha256(archive()).hexdigest()
     check_weights_file(given)
     assert not cache.exists()
-    with pytest.raises(ConfigError, match="no such file"):
+    with pytest.raises(ConfigError, match=messages.Shared.no_such_file):
         locate_weights(NAME, tmp_path / "no.pt")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=messages.Shared.cannot_be_read):
         weights_checksum(tmp_path / "no.pt")
 
 
 def test_other_names() -> None:
-    with pytest.raises(
-        ConfigError, match="unknown .* .esm1b_t33_650M_UR50S.*there are esm2_t6_8M_UR50D, .*did you mean"
-    ):
+    with pytest.raises(ConfigError, match=messages.Embeddings.unknown_esm1b_t33_650m):
         locate_weights("esm1b_t33_650M_UR50S")

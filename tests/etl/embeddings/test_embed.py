@@ -18,6 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import messages
+
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # workers import it too
 
@@ -118,6 +120,7 @@ def test_any_executor_gives_the_same_bytes(tmp_path: Path, reference: dict[str, 
     assert counts.embedded == COUNT and content(tmp_path) == reference
 
 
+@pytest.mark.slow
 def test_killed_wherever_a_file_is_touched(tmp_path: Path) -> None:
     """SIGKILL at each step that touches a file, in turn; then resume, and compare with an uninterrupted run."""
     script = [sys.executable, str(HERE / "fake_model.py"), "die", str(tmp_path)]
@@ -224,7 +227,7 @@ def test_a_disk_that_fills_up_loses_nothing(
     store = Store(tmp_path, IDENTITY)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(StoreError, match=r"No space left.*run the same command to continue"):
+        with pytest.raises(StoreError, match=messages.Embeddings.no_space_left_run_same):
             embed_sequences(sequences(COUNT), FakeSpec(), store)
     assert not list(tmp_path.rglob("*.partial"))
     embed_sequences(sequences(COUNT), FakeSpec(), store)
@@ -235,7 +238,7 @@ def test_a_damaged_shard_is_an_error_and_deleting_it_helps(tmp_path: Path, refer
     embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
     path = sorted(tmp_path.rglob("shards/*.npy"))[3]
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(StoreError, match="Delete this file and run the same command again"):
+    with pytest.raises(StoreError, match=messages.Embeddings.delete_this_file_run_same):
         embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
     path.unlink()
     counts = embed_sequences(sequences(COUNT), FakeSpec(), Store(tmp_path, IDENTITY))
@@ -249,18 +252,18 @@ def test_a_damaged_plan_is_an_error_and_deleting_it_helps(tmp_path: Path, text: 
     plan_tasks(unique, store, 900)
     (path,) = (store.folder / "plans").iterdir()
     path.write_text(text)
-    with pytest.raises(StoreError, match="plan is damaged.*Delete this file"):
+    with pytest.raises(StoreError, match=messages.Embeddings.plan_is_damaged_delete):
         embed_sequences(sequences(COUNT), FakeSpec(), store)
     path.unlink()
     assert embed_sequences(sequences(COUNT), FakeSpec(), store).embedded == COUNT
 
 
 def test_a_worker_with_other_weights_is_found_out(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"a worker has another model\. Expected Identity.*, got Identity"):
+    with pytest.raises(StoreError, match=messages.Embeddings.worker_has_another_model):
         embed_sequences(sequences(9), FakeSpec(weights_sha256="cd" * 32), Store(tmp_path, IDENTITY))
-    with pytest.raises(ConfigError, match="unknown model .*; there are kmer, esm2_t6"):
+    with pytest.raises(ConfigError, match=messages.Embeddings.unknown_model):
         open_store(tmp_path, ModelSpec("esm3"))
-    with pytest.raises(ConfigError, match="kmer has no weights, layer"):
+    with pytest.raises(ConfigError, match=messages.Embeddings.kmer_has_no_weights_layer):
         open_store(tmp_path, ModelSpec("kmer", layer=3))
 
 
@@ -268,7 +271,7 @@ def test_a_worker_that_dies_is_one_clear_error(tmp_path: Path, reference: dict[s
     fatal = pl.concat([sequences(COUNT), frame(["A!"])])
     with (
         worker_pool(1) as pool,
-        pytest.raises(WorkerError, match="use fewer workers.*same command to continue"),
+        pytest.raises(WorkerError, match=messages.Embeddings.use_fewer_workers_same),
     ):
         embed_sequences(fatal, FakeSpec(), Store(tmp_path, IDENTITY), executor=pool, ahead=1)
     assert len(list(tmp_path.rglob("shards/*.npy"))) > 3
@@ -336,6 +339,7 @@ def test_a_lock_is_free_when_its_holder_is_dead_although_a_fork_of_it_lives(tmp_
         holder.communicate()
 
 
+@pytest.mark.slow
 def test_esm2_interrupted_and_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="torch is an extra")
     pytest.importorskip("esm", reason="makes the checkpoint")

@@ -18,6 +18,7 @@ import pytest
 from homodb.etl.embeddings import CHECKPOINTS, Encoder, Esm2, Identity, Long, load_esm2
 from homodb.etl.embeddings.esm2 import LIMIT, OVERLAP, batches, cut, encode, window_starts
 from homodb.schema.errors import ConfigError, InputError, MissingPackageError
+from tests import messages
 
 sys.path.insert(0, str(Path(__file__).parent))
 from checkpoint_files import fair_esm, mean_of, residues, save
@@ -88,6 +89,7 @@ def test_the_last_layer_is_the_default(model: Esm2, wanted: Any) -> None:
     np.testing.assert_allclose(model.embed(MIXED), wanted[6], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_long_proteins_are_truncated(model: Esm2, module: Any) -> None:
     long = protein(1100)
     found = model.embed([long, long[:1022], "MKV", long[:1022] + "W"])
@@ -133,6 +135,7 @@ def test_pieces_fill_batches_without_loss() -> None:
         assert len({length for _, length in batch.groups}) == len(batch.groups)
 
 
+@pytest.mark.slow
 def test_a_vector_depends_on_no_other_sequence(model: Esm2, weights: Path) -> None:
     together = model.embed(MIXED)
     order = RANDOM.sample(range(len(MIXED)), len(MIXED))
@@ -150,6 +153,7 @@ def test_equal_sequences_are_computed_once_and_nothing_gives_nothing(model: Esm2
     assert model.embed([]).shape == (0, 320)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_points_the_same_way(module: Any, weights: Path, precision: str) -> None:
     sequences = [protein(length) for length in (1, 5, 60, 150)]
@@ -202,7 +206,7 @@ def test_identity_knows_the_weights(model: Esm2, weights: Path, tmp_path: Path) 
 
 def test_overflow_is_an_error_and_no_vector(model: Esm2, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Encoder, "__call__", lambda self, batch: torch.full((len(batch.proteins), 320), torch.inf))
-    with pytest.raises(ConfigError, match="not finite in float32"):
+    with pytest.raises(ConfigError, match=messages.Embeddings.not_finite_in_float32):
         model.embed(["MKV"])
 
 
@@ -250,24 +254,24 @@ class TestFilesThatAreNoCheckpoint:
         content = weights.read_bytes()
         path = tmp_path / "cut.pt"
         path.write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(InputError, match="cut short"):
+        with pytest.raises(InputError, match=messages.Embeddings.cut_short):
             load_esm2(NAME, weights=path)
 
     @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x80\x02}q\x00." * 9])
     def test_something_else(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "else.pt"
         path.write_bytes(content)
-        with pytest.raises(InputError, match="is not a checkpoint of torch"):
+        with pytest.raises(InputError, match=messages.Embeddings.is_not_checkpoint_torch):
             load_esm2(NAME, weights=path)
 
     def test_another_zip(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x=np.zeros(3))
-        with pytest.raises(InputError, match="not a checkpoint"):
+        with pytest.raises(InputError, match=messages.Embeddings.not_checkpoint):
             load_esm2(NAME, weights=tmp_path / "a.npz")
 
     def test_code(self, tmp_path: Path) -> None:
         torch.save({"cfg": Path("x"), "model": {}}, tmp_path / "code.pt")
-        with pytest.raises(InputError, match="not loaded.*Path"):
+        with pytest.raises(InputError, match=messages.Embeddings.not_loaded_path):
             load_esm2(NAME, weights=tmp_path / "code.pt")
 
     @pytest.mark.parametrize(
@@ -287,13 +291,13 @@ class TestFilesThatAreNoCheckpoint:
     )
     def test_other_things_of_torch(self, tmp_path: Path, document: object) -> None:
         torch.save(document, tmp_path / "other.pt")
-        with pytest.raises(InputError, match="not a checkpoint of ESM2"):
+        with pytest.raises(InputError, match=messages.Embeddings.not_checkpoint_esm2):
             load_esm2(NAME, weights=tmp_path / "other.pt")
 
     def test_another_model(self, weights: Path) -> None:
         for name in CHECKPOINTS:
             if name != NAME:
-                with pytest.raises(InputError, match=f"is not {name} .expected .* layers of .*, got 6 of 320 and 20"):
+                with pytest.raises(InputError, match=messages.Embeddings.is_not_expected_layers_got.format(name=name)):
                     load_esm2(name, weights=weights)
 
     def test_settings_and_tensors_that_disagree(self, module: Any, tmp_path: Path) -> None:
@@ -322,7 +326,7 @@ class TestFilesThatAreNoCheckpoint:
     def test_rotary_frequencies_that_differ_between_layers(self, module: Any, tmp_path: Path) -> None:
         name = "encoder.sentence_encoder.layers.3.self_attn.rot_emb.inv_freq"
         path = save(module, tmp_path / "turned.pt", {name: lambda tensor: 2 * tensor})
-        with pytest.raises(InputError, match="frequencies that differ"):
+        with pytest.raises(InputError, match=messages.Embeddings.frequencies_differ):
             load_esm2(NAME, weights=path)
 
 
@@ -330,7 +334,7 @@ class TestFilesThatAreNoCheckpoint:
 def test_without_the_extra(weights: Path, monkeypatch: pytest.MonkeyPatch, missing: str, package: str) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingPackageError, match=rf"ESM2 needs {package}, .*pip install 'homodb\[etl\]'"):
+    with pytest.raises(MissingPackageError, match=messages.Embeddings.esm2_needs_pip_install.format(package=package)):
         load_esm2(NAME, weights=weights)
 
 
@@ -341,5 +345,5 @@ def test_another_package_called_esm(weights: Path, tmp_path: Path, monkeypatch: 
     for name in [name for name in sys.modules if name.partition(".")[0] == "esm"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(MissingPackageError, match="ESM2 needs fair-esm"):
+    with pytest.raises(MissingPackageError, match=messages.Embeddings.esm2_needs_fair_esm):
         load_esm2(NAME, weights=weights)

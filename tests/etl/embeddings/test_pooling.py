@@ -54,6 +54,7 @@ def naive(proteins: pl.DataFrame, how: Pooling) -> dict[int, tuple[list[float], 
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 3, 8_192])
 @given(rows=PROTEINS)
 def test_pooling_equals_a_naive_one_whatever_the_block(

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from homodb.etl.embeddings import Identity, Long, Store, write_once
 from homodb.schema.errors import StoreError
+from tests import messages
 
 KMER = Identity("kmer", None, Long.WHOLE, "float32", None, 5)
 ESM = Identity("esm2_t6_8M_UR50D", 6, Long.TRUNCATE, "bfloat16", "cd" * 32, 5)
@@ -47,7 +48,7 @@ def test_empty(tmp_path: Path) -> None:
     assert store.missing([sha(2), sha(1), sha(2)]) == [sha(2), sha(1)]
     assert store.missing([]) == []
     assert store.read([]).shape == (0, 5)
-    with pytest.raises(StoreError, match="lacks 1 of 1"):
+    with pytest.raises(StoreError, match=messages.Embeddings.lacks_1_1):
         store.read([sha(1)])
 
 
@@ -113,7 +114,7 @@ def test_other_processes_see_what_is_added(tmp_path: Path) -> None:
 )
 def test_other_weights_are_one_clear_error(tmp_path: Path, other: Identity) -> None:
     fill(Store(tmp_path, ESM))
-    with pytest.raises(StoreError, match=r"vectors of another model \(.*: expected .*, got .*\)\. Give another folder"):
+    with pytest.raises(StoreError, match=messages.Embeddings.vectors_another_model):
         Store(tmp_path, other)
     assert not Store(tmp_path, ESM).missing([sha(3)])
 
@@ -132,13 +133,13 @@ def test_other_settings_live_beside(tmp_path: Path) -> None:
 def test_a_broken_identity_is_one_clear_error(tmp_path: Path, text: str) -> None:
     store = Store(tmp_path, KMER)
     (store.folder / "store.json").write_text(text)
-    with pytest.raises(StoreError, match="give another folder|Give another folder"):
+    with pytest.raises(StoreError, match=messages.Embeddings.give_another_folder_give):
         Store(tmp_path, KMER)
 
 
 def test_a_place_that_cannot_be_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="give a folder that can be written to"):
+    with pytest.raises(StoreError, match=messages.Embeddings.give_folder_can_be_written):
         Store(tmp_path / "file", KMER)
 
 
@@ -162,12 +163,12 @@ def test_a_truncated_or_longer_shard_is_noticed_and_deleting_it_helps(tmp_path: 
     path = max(shards(store), key=lambda path: path.stat().st_size)
     path.write_bytes(path.read_bytes()[:size] if size >= 0 else path.read_bytes() + b"\0" * 52)
     again = [sha(n) for n in range(14)]
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match=messages.Shared.damaged):
         Store(tmp_path, KMER).missing(again)
     path.unlink()
     assert Store(tmp_path, KMER).missing(again) == [sha(n) for n in range(10)]
     assert store.missing(again) == [sha(n) for n in range(10)]
-    with pytest.raises(StoreError, match="lacks 10 of 14"):
+    with pytest.raises(StoreError, match=messages.Embeddings.lacks_10_14):
         store.read(again)
 
 
@@ -175,7 +176,7 @@ def test_a_shard_under_another_name_is_noticed(tmp_path: Path) -> None:
     store = Store(tmp_path, KMER)
     fill(store)
     shards(store)[0].rename(store.folder / "shards" / ("0" * 32 + ".npy"))
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match=messages.Shared.damaged):
         store.missing([sha(1)])
 
 
@@ -184,10 +185,10 @@ def test_what_is_no_vector_is_not_stored(tmp_path: Path) -> None:
     for bad in (np.nan, np.inf):
         broken = vectors(2)
         broken[1, 3] = bad
-        with pytest.raises(StoreError, match="values that are not finite in bfloat16; use another precision"):
+        with pytest.raises(StoreError, match=messages.Embeddings.values_are_not_finite):
             store.write([sha(1), sha(2)], broken)
     for checksums, shape in (([sha(1)], (2, 5)), ([sha(1), sha(1)], (2, 5)), ([sha(1)], (1, 4)), (["ab"], (1, 5))):
-        with pytest.raises(ValueError, match="vectors of shape|64 hexadecimal digits"):
+        with pytest.raises(ValueError, match=messages.Embeddings.vectors_shape_64):
             store.write(checksums, np.zeros(shape, np.float32))
     assert not shards(store)
 
@@ -210,7 +211,7 @@ def test_full_disk(tmp_path: Path) -> None:
     many = [sha(n) for n in range(100, 400)]
     with (
         limited_files(4096),
-        pytest.raises(StoreError, match=r"cannot be written \(File too large\).*same command to continue"),
+        pytest.raises(StoreError, match=messages.Embeddings.cannot_be_written_file_too),
     ):
         store.write(many, vectors(300))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -236,7 +237,7 @@ def test_a_disk_that_fills_up_at_any_step(tmp_path: Path, monkeypatch: pytest.Mo
             patch.setattr(Path, "replace", full)
         else:
             patch.setattr(os, "fsync", full)
-        with pytest.raises(StoreError, match="No space left on device"):
+        with pytest.raises(StoreError, match=messages.Embeddings.no_space_left_on_device):
             store.write([sha(77)], vectors(1))
     assert sorted(tmp_path.rglob("*")) == before
 

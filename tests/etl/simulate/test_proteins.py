@@ -71,6 +71,7 @@ def test_lg_is_reversible_and_scaled() -> None:
     assert -np.diag(flow).sum() == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [0.05, 0.4, 1.5])
 def test_identity_is_what_the_branch_lengths_make_expected(distance: float) -> None:
     block, rates = evolved(distance, Settings(indels=0.0))

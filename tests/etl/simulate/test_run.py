@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from homodb.cli.simulate import simulate as command
 from homodb.etl.simulate import Settings, simulate
 from homodb.schema.errors import ConfigError, OutputError
+from tests import messages
 
 TINY = Settings(species=2, genes=40, cells=20, seed=5)
 CODE = """
@@ -39,6 +40,7 @@ def run_elsewhere(folder: Path, seed: int, **environment: str) -> dict[str, str]
     return digests(folder)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     simulate(tmp_path / "here", TINY)
     here = digests(tmp_path / "here")
@@ -102,10 +104,10 @@ def test_impossible_settings_are_one_line(tmp_path: Path, changed: dict[str, Any
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="is not empty. Use a new or empty folder"):
+    with pytest.raises(OutputError, match=messages.Simulate.is_not_empty_use_new):
         simulate(tmp_path / "sim", TINY)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot be created because"):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_created_because):
         simulate(tmp_path / "file", TINY)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "mine.txt", "sim"]
 
@@ -119,6 +121,7 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "extreme", [{"loss": 0.05}, {"missed": 1.0}, {"species": 16, "genes": 20}, {"cell_types": 1, "donors": 1}]
 )

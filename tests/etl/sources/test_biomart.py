@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from homodb.etl.sources import GENES, HOMOLOGIES, Reading, read_biomart
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
+from tests import messages
 
 HUMAN, MOUSE, PIG, CHIMPANZEE = (find(name) for name in ("human", "mouse", "pig", "chimpanzee"))
 
@@ -261,6 +262,7 @@ def naive(text: str, delimiter: str, columns: Mapping[str, str]) -> tuple[list[d
     return homologies, {gene for gene in genes if gene[1:] != (None, None)}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_random_exports_are_read_as_a_naive_reader_does(data: st.DataObject) -> None:
@@ -422,7 +424,7 @@ def test_semicolons_are_not_commas(tmp_path: Path) -> None:
 
 def test_a_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match=messages.Shared.cannot_be_read):
             read_biomart(path, HUMAN, MOUSE)
 
 

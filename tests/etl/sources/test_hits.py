@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from homodb.etl.sources import HITS, Reading, read_hits
 from homodb.schema.errors import InputError
 from homodb.schema.species import Species, find
+from tests import messages
 
 HUMAN, MOUSE = find("human"), find("mouse")
 HEADER = "human gene name,mice gene name,correlation\n"
@@ -149,11 +150,9 @@ def test_columns_named_after_other_species_are_refused(tmp_path: Path, header: s
     text = f"{header},correlation\nINS,Ins2,0.96\n"
     assert read(tmp_path, text).kept == 1
     if header != "a,b":
-        with pytest.raises(
-            InputError, match=r"line 1: column of homo_sapiens\. Expected genes of mus_musculus\. Swap source"
-        ):
+        with pytest.raises(InputError, match=messages.Sources.line_1_column_homo_sapiens):
             read(tmp_path, text, source=MOUSE, target=HUMAN)
-        with pytest.raises(InputError, match=r"line 1: column of mus_musculus\. Expected genes of sus_scrofa"):
+        with pytest.raises(InputError, match=messages.Sources.line_1_column_mus_musculus):
             read(tmp_path, text, target=find("pig"))
     assert read(tmp_path, text, target=find("mouse balb/cj")).kept == 1
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from homodb.etl.sources import GENES, PROTEINS, Reading, read_proteome, split_version
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
+from tests import messages
 
 HUMAN = find("human")
 SHARED = Path(__file__).resolve().parents[3] / "../shared/data"
@@ -280,7 +281,7 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=messages.Shared.cannot_be_read):
         read_proteome(tmp_path / "none.fa", HUMAN)
 
 
@@ -381,6 +382,7 @@ def test_real_proteomes(file: str, species: str, proteins: int, kept: int, genes
     assert all(length >= 1 for length in reading.proteins["length"].to_pylist())
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.shared
 def test_real_quirks() -> None:

@@ -20,10 +20,12 @@ from homodb.schema.errors import (
     MissingPackageError,
     OutputError,
 )
+from tests import messages
 
 COLUMNS = ["cell_type_homodb", "cell_type_homodb_confidence", "cell_type_homodb_distance"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["knn", "protein", "tron"])
 def test_labels_of_the_query_are_never_read(clade: Any, method: str) -> None:
     more: dict[str, Any] = {}
@@ -84,7 +86,7 @@ def test_empty_cells_are_unknown_and_counted(clade: Any) -> None:
     assert any("of them without any count" in line for line in told.lines())
     zero = query.copy()
     zero.X = sp.csr_matrix(zero.shape)
-    with pytest.raises(AnnotationError, match="no cell of the query has a count of a known gene"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.no_cell_query_has_count):
         homodb.annotate(zero, reference, label="cell_type", release=clade.release)
 
 
@@ -142,12 +144,13 @@ def test_without_torch_consensus_does_without_tron(clade: Any, monkeypatch: pyte
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "torch" else find(name, *more))
     cells = {"label": "cell_type", "release": clade.release}
-    with pytest.raises(MissingPackageError, match=r"method tron needs torch.*homodb\[annotate\]"):
+    with pytest.raises(MissingPackageError, match=messages.Annotate.method_tron_needs_torch):
         annotate_with_report(clade.mouse, clade.human, method="tron", **cells)
     _, told = annotate_with_report(clade.mouse, clade.human, method="consensus", **cells)
     assert any(line.startswith("tron: ") and "needs torch" in line for line in told.told["not_run"])
 
 
+@pytest.mark.slow
 def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
     cells = clade_folder / "sim" / "cells"
     query, reference, out = cells / "mus_musculus.h5ad", cells / "homo_sapiens.h5ad", tmp_path / "out.zarr"
@@ -156,7 +159,7 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
         query, reference, out, label="cell_type", release=clade.release, report=steps.append, tables=tmp_path / "t"
     )
     assert anndata.read_zarr(out).obs[told.column].notna().all() and steps[-1] == "writing"
-    with pytest.raises(OutputError, match="is the input file"):
+    with pytest.raises(OutputError, match=messages.Shared.is_input_file):
         annotate_files(query, reference, reference, label="cell_type", release=clade.release)
     kept = tmp_path / "kept.h5ad"
     kept.write_bytes(b"as it was")
@@ -197,19 +200,20 @@ def test_what_a_release_lacks(clade: Any, toy: homodb.Release, tmp_path: Path) -
     obs = pd.DataFrame({"kind": list("abc") * 3}, index=[f"c{n}" for n in range(9)])
     human = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=genes))
     mouse = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=["Ins2", "Gcg", "Tnf", "Vwf", "Dup1"]))
-    with pytest.raises(MissingEmbeddingError, match="holds no vectors"):
+    with pytest.raises(MissingEmbeddingError, match=messages.Shared.holds_no_vectors):
         homodb.annotate(mouse, human, method="protein", **told)
-    with pytest.raises(AnnotationError, match="a consensus needs two methods, and 1 could run"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.consensus_needs_two):
         homodb.annotate(mouse, human, method="consensus", methods="knn", **told)
     made = homodb.annotate(mouse, human, k=1, **told)
     assert made.obs["kind_homodb"].notna().all()
-    with pytest.raises(AnnotationError, match="there is no such file"):
+    with pytest.raises(AnnotationError, match=messages.Shared.there_is_no_such_file):
         homodb.annotate(mouse, human, labels=tmp_path / "none.tsv", **told)
     apart = anndata.AnnData(counts[:, :1], obs=obs, var=pd.DataFrame(index=["CXCL8"]))
-    with pytest.raises(AnnotationError, match="share no genes"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.share_no_genes):
         homodb.annotate(mouse, apart, **told)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_islets(shared_data: Path, real: homodb.Release) -> None:
     human, mouse = (

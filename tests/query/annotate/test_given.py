@@ -20,6 +20,7 @@ from homodb.query.annotate import (
 )
 from homodb.schema.errors import AnnotationError, TranslationError, VectorsError
 from homodb.schema.options import Bounds, whole_number
+from tests import messages
 
 NUMBERS = [
     (method, one) for method in METHODS for one in method.parameters
@@ -32,7 +33,7 @@ def test_every_number_has_a_range_that_is_told(method: AnnotationMethod, one: Pa
     assert one.allowed is not None and one.default in one.allowed
     over: Any = one.allowed.high * 10 + 1
     for value in (-1, "-1", over, str(over)):
-        with pytest.raises(AnnotationError, match=rf"^{one.name} is .+; it must be (at least|above) .+ and at most"):
+        with pytest.raises(AnnotationError, match=messages.Annotate.is_must_be_at_least.format(name=one.name)):
             parse_parameters(method, {one.name: value})
     for value in ("nan", "inf", float("nan"), float("inf"), "-inf", "", "many", None, True):
         if (value, one.kind or type(one.default)) != (True, float):
@@ -125,5 +126,5 @@ def test_all_is_checked_before_files_are_looked_at(tmp_path: Path) -> None:
     ):
         with pytest.raises(error, match=said):
             annotate_files(cells, cells, out, label="cell_type", release="no such release", **given)
-    with pytest.raises(TranslationError, match=r"other\.h5ad: there is no such file"):
+    with pytest.raises(TranslationError, match=messages.Annotate.other_h5ad):
         annotate_files(cells, tmp_path / "other.h5ad", out, label="cell_type", release="no such release")

@@ -8,6 +8,7 @@ import pytest
 
 from homodb.query.annotate import mapped, one_side_only, read_labels
 from homodb.schema.errors import AnnotationError, InputError
+from tests import messages
 
 
 def test_a_map_by_side(tmp_path: Path) -> None:
@@ -39,9 +40,9 @@ def test_maps_that_are_none(tmp_path: Path, text: str, said: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=said):
         read_labels(path)
-    with pytest.raises(AnnotationError, match=r"none\.tsv: there is no such file"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.none_tsv):
         read_labels(tmp_path / "none.tsv")
-    with pytest.raises(AnnotationError, match="cannot be read as a label map"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.cannot_be_read_as_label):
         read_labels(tmp_path)
 
 

@@ -31,6 +31,7 @@ from homodb.query.annotate import (
 from homodb.query.cells import SpeciesCells
 from homodb.query.integrate import read_vector_options, strongest, vectors_of, weighted_means
 from homodb.schema.errors import AnnotationError, MissingEmbeddingError, VectorsError
+from tests import messages
 
 
 @pytest.fixture(scope="module")
@@ -161,15 +162,15 @@ def test_vectors_of_tables(task: AnnotationTask, clade: Any, tmp_path: Path) -> 
             (one, same), (other, wanted) = given(side), own(side)
             assert (one == other).all()
             np.testing.assert_allclose(same, wanted, rtol=1e-6)
-    with pytest.raises(MissingEmbeddingError, match="no table of vectors is given for human"):
+    with pytest.raises(MissingEmbeddingError, match=messages.Annotate.no_table_vectors_is_given):
         vectors_of(clade.release, files={"mouse": tables["mouse"]})(task.reference)
-    with pytest.raises(MissingEmbeddingError, match="none of the measured genes of human"):
+    with pytest.raises(MissingEmbeddingError, match=messages.Annotate.none_measured_genes_human):
         vectors_of(clade.release, files={"": tables["mouse"]})(task.reference)
     short = tmp_path / "short.csv"
     short.write_text(f"id,one,two\n{task.reference.stable_ids[0]},1,2\n")
     both = vectors_of(clade.release, files={"mouse": tables["mouse"], "human": short})
     both(task.query)
-    with pytest.raises(VectorsError, match="differ in their dimensions"):
+    with pytest.raises(VectorsError, match=messages.Annotate.differ_in_their_dimensions):
         both(task.reference)
     for text, said in (
         ("", "cannot be read"),
@@ -219,9 +220,9 @@ def test_consensus_by_hand(task: AnnotationTask, made_up: None) -> None:
     assert found.tables["labels by method"]["c"].to_list() == ["x", "z", "y", "y", None]
     with pytest.raises(MissingEmbeddingError):
         consensus(replace(small, labels=("x", "y", "z"), parameters={"methods": "a,d"}))
-    with pytest.raises(AnnotationError, match="a consensus needs two methods, and 1 could run"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.consensus_needs_two):
         consensus(replace(small, labels=("x", "y", "z"), parameters={"methods": "a"}))
-    with pytest.raises(AnnotationError, match="of other methods than itself"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.other_methods_than_itself):
         consensus(replace(small, parameters={"methods": "a,consensus"}))
 
 
@@ -254,7 +255,7 @@ def test_parameters_that_are_none() -> None:
     ):
         with pytest.raises(AnnotationError, match=said):
             parse_parameters(one, given)
-    with pytest.raises(AnnotationError, match="wanted NAME=VALUE"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.wanted_name_value):
         split_parameters(["k"])
-    with pytest.raises(AnnotationError, match="there is no method 'svm'; there are knn"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.there_is_no_method_svm):
         method_named("svm")

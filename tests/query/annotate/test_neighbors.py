@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from homodb.query.annotate import cosine_nearest, vote
 from homodb.schema.errors import AnnotationError
+from tests import messages
 
 
 def naive(
@@ -87,5 +88,5 @@ def test_an_index_finds_what_comparing_all_finds() -> None:
 def test_what_is_refused(choices: dict[str, object], said: str) -> None:
     with pytest.raises(AnnotationError, match=said):
         vote(np.eye(2), np.array([0, 1]), np.eye(2), 2, **choices)  # type: ignore[arg-type]
-    with pytest.raises(AnnotationError, match="no cell of the reference"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.no_cell_reference):
         vote(np.zeros((2, 2)), np.array([0, 1]), np.eye(2), 2)

@@ -20,6 +20,7 @@ from homodb.cli.app import app
 from homodb.query.annotate import annotate_files, annotate_with_report, average
 from homodb.query.annotate.evaluate import agreement
 from homodb.schema.errors import AnnotationError, ScoreError
+from tests import messages
 
 
 def staged(adata: anndata.AnnData) -> anndata.AnnData:
@@ -36,6 +37,7 @@ def sides(clade: Any) -> tuple[anndata.AnnData, anndata.AnnData]:
     return staged(clade.mouse), staged(clade.human)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["knn", "tron"])
 def test_a_number_crosses_species(
     clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData], method: str, tmp_path: Path
@@ -190,17 +192,18 @@ def test_what_is_refused(
 
 def test_what_an_evaluation_refuses(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData]) -> None:
     made = homodb.annotate(sides[0], sides[1], label="stage", numeric=True, release=clade.release)
-    with pytest.raises(AnnotationError, match="--reference is about cell types"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.reference_is_about_cell):
         homodb.evaluate(made, truth="stage", reference=sides[1], release=clade.release)
-    with pytest.raises(AnnotationError, match="which is no number"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.which_is_no_number):
         homodb.evaluate(made, truth="cell_type")
-    with pytest.raises(ScoreError, match="resamples is -1; it must be at least 0"):
+    with pytest.raises(ScoreError, match=messages.Annotate.resamples_is_1_must):
         homodb.evaluate(made, truth="stage", resamples=-1)
     made.obs["stage"] = np.nan
-    with pytest.raises(AnnotationError, match="fewer than two cells can be judged"):
+    with pytest.raises(AnnotationError, match=messages.Annotate.fewer_than_two_cells_can):
         homodb.evaluate(made, truth="stage")
 
 
+@pytest.mark.slow
 def test_from_file_to_file(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData], tmp_path: Path) -> None:
     paths = [tmp_path / "query.h5ad", tmp_path / "reference.h5ad"]
     for adata, path in zip(sides, paths, strict=True):

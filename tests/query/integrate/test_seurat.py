@@ -109,6 +109,7 @@ def test_consensus(oracle: Oracle) -> None:
     assert moved[-2] <= 13 and np.median(moved) <= 1
 
 
+@pytest.mark.slow
 def test_principal_components(oracle: Oracle) -> None:
     ours = principal_components(scaled(sp.csr_matrix(sp.vstack(list(oracle.logs().values())))), 50).cells
     theirs = oracle.cells("pca")
@@ -154,6 +155,7 @@ def test_corrected_from_their_anchors(oracle: Oracle) -> None:
     assert np.abs(correct(mouse, human, anchors, near=seen) - wanted[:175]).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_end_to_end(oracle: Oracle) -> None:
     import anndata
 

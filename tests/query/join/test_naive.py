@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import homodb
 from homodb.query.join import join
 from homodb.schema.errors import JoinError
+from tests import messages
 
 ALL = ["homo_sapiens", "mus_musculus", "sus_scrofa"]
 Gene = tuple[str, str]
@@ -80,6 +81,7 @@ def by_groups(pairs: set[tuple[Gene, Gene]], species: list[str], largest: int, h
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_objects(
@@ -107,7 +109,7 @@ def test_any_objects(
     )
     asked = {"species": species, "strategy": strategy, "features": features, "largest": largest, "release": release}
     if not expected:
-        with pytest.raises(JoinError, match="share no feature"):
+        with pytest.raises(JoinError, match=messages.Join.share_no_feature):
             join(objects, **asked)
         return
     joint = join(objects, **asked)

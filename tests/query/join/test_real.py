@@ -63,6 +63,7 @@ def table_of(joint: anndata.AnnData) -> list[tuple[str, ...]]:
     return list(joint.var[ids].itertuples(index=False, name=None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ens_o2o", "hl_o2o"])
 def test_the_published_joint_tables(
     release: homodb.Release, shared_data: Path, whole: list[anndata.AnnData], strategy: str
@@ -76,6 +77,7 @@ def test_the_published_joint_tables(
     assert len(set(found) & wanted) >= 0.994 * len(wanted) and len(set(found) - wanted) <= 0.006 * len(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ens_o2o", "hl_o2o"])
 def test_from_the_published_pairs_the_published_joint_tables(
     release: homodb.Release,
@@ -107,6 +109,7 @@ def test_from_the_published_pairs_the_published_joint_tables(
     assert sorted(table_of(joint)) == sorted(published(shared_data, strategy))
 
 
+@pytest.mark.slow
 def test_conflicts_of_chain_and_direct_pair(release: homodb.Release, whole: list[anndata.AnnData]) -> None:
     """Both genes have other direct partners in 0.03 % of rows with Ensembl behind both legs, else in 15 %."""
     joint, report = joined(release, whole, "hl_o2o")
@@ -128,6 +131,7 @@ def test_conflicts_of_chain_and_direct_pair(release: homodb.Release, whole: list
     assert set(agreed.var["homodb_mus_musculus"]) < set(joint.var["homodb_mus_musculus"])
 
 
+@pytest.mark.slow
 def test_the_hub_that_direct_pairs_contradict_least(release: homodb.Release, whole: list[anndata.AnnData]) -> None:
     """Mouse: 37 of 15 511 rows; by pig the table is longer by rows that no direct pair confirms."""
     _, report = join_with_report(whole, species=["human", "mouse", "pig"], release=release)
@@ -135,6 +139,7 @@ def test_the_hub_that_direct_pairs_contradict_least(release: homodb.Release, who
     assert any("human 76 of 15,556, mouse 37 of 15,511, pig 95 of 15,578" in note for note in report.notes)
 
 
+@pytest.mark.slow
 def test_the_references_copied_features(release: homodb.Release, shared_data: Path, islets: list[Path]) -> None:
     """Names lower-cased, of repeated genes the first, every row whose genes both have: all 11 860, every count."""
     human, mouse = (anndata.read_h5ad(path) for path in islets)
@@ -171,6 +176,7 @@ def test_the_references_copied_features(release: homodb.Release, shared_data: Pa
     assert (columns[:175] != copied[0]).nnz == 0 and (columns[175:] != copied[1]).nnz == 0
 
 
+@pytest.mark.slow
 def test_islets(release: homodb.Release, islets: list[Path]) -> None:
     """Rows and shares; a group of orthologs never carries less than the one-to-one rows of the same evidence."""
     rows, by_rows = join_with_report(islets, species=["human", "mouse"], release=release, shared_types="cell_type")

@@ -19,6 +19,7 @@ from homodb.schema.errors import (
     UnknownSpeciesError,
     UnknownStrategyError,
 )
+from tests import messages
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +88,9 @@ def test_the_species_is_found_and_short_lists_are_not_guessed(release: homodb.Re
         "INS",
         None,
     ]
-    with pytest.raises(UndecidedSpeciesError, match="--from"):
+    with pytest.raises(UndecidedSpeciesError, match=messages.Shared.from_):
         translate_genes(["GCG"], to="mouse", release=release)  # human or pig
-    with pytest.raises(UndecidedSpeciesError, match="look like 'Foo'"):
+    with pytest.raises(UndecidedSpeciesError, match=messages.Lists.look_like_foo):
         translate_genes(["Foo"], to="mouse", release=release)
 
 
@@ -121,6 +122,7 @@ NAMES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(names=NAMES, strategy=st.sampled_from(["ens_m2m", "ens_o2o", "hm_o2o", "lm_o2o", "hl_o2o"]))
 def test_agrees_with_the_view_of_the_release(release: homodb.Release, names: list[str], strategy: str) -> None:

@@ -24,6 +24,7 @@ from homodb.query.markers import (
 )
 from homodb.query.markers.statistics import _trigamma_inverse
 from homodb.schema.errors import ScoreError
+from tests import messages
 
 
 @settings(max_examples=40)
@@ -164,7 +165,7 @@ def test_one_donor_is_tested_by_cells_and_order_does_not_matter() -> None:
 
 def test_limits_are_checked() -> None:
     for wrong in ({"fdr": 0.0}, {"fdr": 2.0}, {"share": -0.1}, {"cells": 0}, {"log2fc": float("nan")}):
-        with pytest.raises(ScoreError, match="rate and share"):
+        with pytest.raises(ScoreError, match=messages.Markers.rate_share):
             Limits(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(ScoreError, match="no two cell types of 500 cells"):
+    with pytest.raises(ScoreError, match=messages.Markers.no_two_cell_types_500):
         effects(side(), ("t0", "t1", "t2"), Limits(cells=500))

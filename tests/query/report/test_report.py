@@ -29,6 +29,7 @@ from homodb.schema.errors import (
     TranslationError,
     UnknownSpeciesError,
 )
+from tests import messages
 
 pytest.importorskip("matplotlib", reason="the extra cells is not installed")
 
@@ -170,10 +171,12 @@ def test_tests_by_cells_tell_of_no_donors(tmp_path: Path) -> None:
     assert re.search(r"<td>human<td class=n>\d+<td>by donors<td>3<td", text) and "<td>by cells<td class=n>0" not in text
 
 
+@pytest.mark.slow
 def test_the_same_bytes(tmp_path: Path) -> None:
     assert written(tmp_path)[0] == written(tmp_path)[0]
 
 
+@pytest.mark.slow
 def test_simulated_cells_are_called_so(tmp_path: Path) -> None:
     adata = cells_of()
     assert not simulated(adata)
@@ -235,7 +238,7 @@ def test_one_of_several_integrations(tmp_path: Path) -> None:
     adata.obsm["X_mine"] = adata.obsm["X_cca"] + 1
     adata.obsm["X_mine_umap"] = adata.obsm["X_cca_umap"]
     adata.uns["homodb_integration"]["mine"] = {"method": "harmony"}
-    with pytest.raises(ScoreError, match="cca, mine"):
+    with pytest.raises(ScoreError, match=messages.Report.cca_mine):
         written(tmp_path, adata)
     _, page = written(tmp_path, adata, key="mine")
     assert "by mine" in page.text and "harmony" in page.text and "'mine_cluster'" in page.text
@@ -248,6 +251,7 @@ def test_few_cells(tmp_path: Path) -> None:
     assert "10 are too few for a UMAP" in page.text and "labels were not carried across" in page.text
 
 
+@pytest.mark.slow
 def test_many_cells_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from homodb.query.report import gather
 
@@ -279,12 +283,12 @@ def test_bad_input(tmp_path: Path, options: Any, error: type[HomodbError], messa
 
 
 def test_bad_output(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"pages are written as \.html"):
+    with pytest.raises(OutputError, match=messages.Report.pages_are_written_as_html):
         homodb.report(cells_of(), tmp_path / "page.pdf")
-    with pytest.raises(OutputError, match="no folder"):
+    with pytest.raises(OutputError, match=messages.Shared.no_folder):
         homodb.report(cells_of(), tmp_path / "no" / "page.html")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be created"):
+    with pytest.raises(OutputError, match=messages.Shared.cannot_be_created):
         homodb.report(cells_of(), tmp_path / "page.html", figures=tmp_path / "file")
 
 
@@ -311,7 +315,7 @@ def test_all_is_checked_before_the_work(tmp_path: Path, toy: homodb.Release, mon
     ):
         with pytest.raises(error, match=said):
             homodb.report(whole, page, release=toy, **given)
-    with pytest.raises(TranslationError, match=r"no\.h5ad: there is no such file"):
+    with pytest.raises(TranslationError, match=messages.Shared.no_h5ad):
         homodb.report(tmp_path / "no.h5ad", page)
     assert not page.exists()
 
@@ -336,6 +340,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _BROWSER = next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_BROWSER is None, reason="there is no Chromium to look with")
 def test_it_looks_right_in_a_browser(tmp_path: Path) -> None:
     from matplotlib.image import imread
@@ -358,6 +363,7 @@ def test_it_looks_right_in_a_browser(tmp_path: Path) -> None:
     assert blue.sum() > 200, "cells are drawn in their colours"
 
 
+@pytest.mark.slow
 def test_importing_homodb_does_not_load_matplotlib() -> None:
     script = (
         "import homodb, sys; homodb.report, homodb.markers; assert not {'matplotlib', 'anndata'} & set(sys.modules)"

@@ -66,6 +66,7 @@ def test_names_stand_as_they_are(kind: str) -> None:
     assert any("_hidden" in text for text in told) and any("…" in text for text in told)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_another_process_and_nothing_global_is_touched() -> None:
     script = (
         "import hashlib, matplotlib, runpy, sys;"
@@ -78,6 +79,7 @@ def test_the_same_bytes_in_another_process_and_nothing_global_is_touched() -> No
     assert said == hashlib.sha256(repr(drawn()).encode()).hexdigest()
 
 
+@pytest.mark.slow
 def test_many_points_are_a_picture() -> None:
     few, many = scatter(*points(RASTER_FROM), ODD, "few"), scatter(*points(60_000), ODD, "many")
     assert "data:image/png;base64" in many and "data:image/png;base64" not in few

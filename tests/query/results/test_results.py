@@ -28,6 +28,7 @@ from homodb.query.results import Result, check_report, json_text, write_report
 from homodb.query.score import Number, ProfileScores, Score
 from homodb.query.translate import TranslationReport
 from homodb.schema.errors import OutputError
+from tests import messages
 
 EVIL = "<script src='http://x'>alert(1)</script>"
 CSS_AND_SVG = re.compile(r"<style>.*?</style>|<svg.*?</svg>", re.DOTALL)
@@ -198,7 +199,7 @@ def test_a_report_is_written_by_its_ending(make: Callable[[int], Result], tmp_pa
     for name in ("report.pdf", "missing/report.tsv"):
         with pytest.raises(OutputError):
             write_report(report, tmp_path / name)
-    with pytest.raises(OutputError, match="is the input or the output"):
+    with pytest.raises(OutputError, match=messages.Shared.is_input_or_output):
         check_report(tmp_path / "report.tsv", tmp_path / "." / "report.tsv")
 
 

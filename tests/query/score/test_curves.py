@@ -56,22 +56,26 @@ def check(found, worse, better, sure: dict[str, list[str]], scores: list[str]) -
             assert below(found, (*worse, method, score), (*better, method, score)), (method, score)
 
 
+@pytest.mark.slow
 def test_wrong_pairs_of_genes_cost_mixing_and_transfer(curves, found):
     sure = {"none": ["mixing_neighbours", "mixing_ilisi", "transfer_balanced_accuracy"]}
     check(found, (curves.WRONG, 0.6), (curves.WRONG, 0), sure, [*sure["none"], "transfer_kappa"])
 
 
+@pytest.mark.slow
 def test_a_batch_costs_mixing(curves, found):
     sure = {"none": ["mixing_neighbours", "mixing_ilisi"]}
     check(found, (curves.BATCH, 2), (curves.BATCH, 0), sure, [*sure["none"], "transfer_kappa"])
 
 
+@pytest.mark.slow
 def test_integration_mixes_and_transfer_is_far_from_random_pairing(curves, found):
     assert below(found, (curves.WRONG, 0, "none", "mixing_neighbours"), (curves.WRONG, 0, "cca", "mixing_neighbours"))
     random = found.filter(dial=curves.WRONG, at=0, method="cca", score="transfer_random_kappa")["value"].item()
     assert abs(random) < 0.2 < ends(found, curves.WRONG, 0, "cca", "transfer_kappa")[0]
 
 
+@pytest.mark.slow
 def test_a_type_merged_away_is_caught(curves, found):
     scores = ["over_merging_neighbours", "over_merging_confident_near", "alcs"]
     # the better of these is the lower

@@ -10,6 +10,7 @@ import pytest
 
 from homodb.query.score import lisi
 from homodb.schema.errors import ScoreError
+from tests import messages
 
 
 def naive(points: np.ndarray, code: np.ndarray) -> np.ndarray:
@@ -62,7 +63,7 @@ def test_copies_of_cells_and_far_ones() -> None:
 
 
 def test_too_few_cells() -> None:
-    with pytest.raises(ScoreError, match="90 neighbours.*89 cells"):
+    with pytest.raises(ScoreError, match=messages.Score.neighbours_89_cells):
         lisi(np.zeros((89, 2)), np.zeros(89, np.int64))
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from homodb.query.score import CELLS_ONLY, SCORES, Embedded, ProfileScores, in_all_species, measure, pllm, subset
 from homodb.schema.errors import ScoreError
+from tests import messages
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")
 
@@ -150,9 +151,9 @@ def test_per_type_adds_up(draw) -> None:  # type: ignore[no-untyped-def]
 def test_what_cannot_be_scored(make, draw) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(0)
     points, species = rng.normal(size=(200, 4)), ["human"] * 100 + ["mouse"] * 100
-    with pytest.raises(ScoreError, match="two cell types that all species .human, mouse. have; they share: none"):
+    with pytest.raises(ScoreError, match=messages.Score.two_cell_types_all_species):
         pllm(make(points, ["a"] * 50 + ["b"] * 50 + ["A"] * 50 + ["B"] * 50, species))
-    with pytest.raises(ScoreError, match="they share: a;"):
+    with pytest.raises(ScoreError, match=messages.Score.they_share):
         pllm(make(points, (["a"] * 50 + ["b"] * 50) + ["a"] * 50 + ["B"] * 50, species))
-    with pytest.raises(ScoreError, match="90 neighbours.*60 cells"):
+    with pytest.raises(ScoreError, match=messages.Score.neighbours_60_cells):
         pllm(draw(0, cells=60))

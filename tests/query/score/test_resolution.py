@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from homodb.query.score import Clustered, cluster_to_count, join_singles
 from homodb.schema.errors import ScoreError
+from tests import messages
 
 module = importlib.import_module("homodb.query.score.pllm")
 
@@ -75,5 +76,5 @@ def test_a_lone_cell_joins_the_cluster_that_it_shares_most_with() -> None:
 
 
 def test_too_few_cells() -> None:
-    with pytest.raises(ScoreError, match="20 neighbours"):
+    with pytest.raises(ScoreError, match=messages.Score.neighbours):
         cluster_to_count(np.zeros((20, 2)), 2)

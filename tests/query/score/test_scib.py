@@ -15,6 +15,7 @@ import pytest
 from homodb.query.integrate import nearest
 from homodb.query.score import Embedded, scib
 from homodb.schema.errors import MissingPackageError, ScoreError
+from tests import messages
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,7 @@ def two(make: Any, seed: int = 0, *, apart: float = 1.0, cells: int = 162) -> Em
     return make(points, label.tolist(), names.tolist())  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_every_metric_is_that_of_scib_metrics(package: Any, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
     cells, before = two(make), two(make, apart=6)
     found = scib(cells, before)
@@ -78,6 +80,7 @@ def test_every_metric_is_that_of_scib_metrics(package: Any, make: Any, capfd: py
     assert any("pcr_comparison is left out" in note for note in again.notes)
 
 
+@pytest.mark.slow
 def test_worse_than_before_is_said_and_nothing_is_warned(package: Any, make: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -86,6 +89,7 @@ def test_worse_than_before_is_said_and_nothing_is_warned(package: Any, make: Any
     assert any("PCR comparison score is negative" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_no_type_in_two_species(package: Any, make: Any) -> None:
     cells = two(make)
     species = [cells.species.names[one] for one in cells.species.code]
@@ -96,11 +100,11 @@ def test_no_type_in_two_species(package: Any, make: Any) -> None:
 
 
 def test_too_few_cells(package: Any, make: Any) -> None:
-    with pytest.raises(ScoreError, match="90 neighbours, but there are 90 cells"):
+    with pytest.raises(ScoreError, match=messages.Score.neighbours_but):
         scib(two(make, cells=90))
 
 
 def test_without_the_package(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scib_metrics", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'homodb\[score\]'"):
+    with pytest.raises(MissingPackageError, match=messages.Score.pip_install_homodb_score):
         scib(two(make))

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 import homodb
 from homodb.query.translate import TranslationReport
+from tests import messages
 
 pytestmark = pytest.mark.shared
 
@@ -46,6 +47,7 @@ def carried_per_cell(adata: anndata.AnnData, report: TranslationReport) -> np.nd
     return np.asarray(adata.X[:, mapped].sum(axis=1) / adata.X.sum(axis=1)).ravel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", sorted(SHARES))
 def test_share_of_counts_of_beta_cells(release: homodb.Release, mouse: anndata.AnnData, strategy: str) -> None:
     """The design's 0.93, 0.57 and 0.84: the mean over the 343 beta cells of the share of all counts of a cell.
@@ -142,11 +144,12 @@ def test_there_and_back(release: homodb.Release, human: anndata.AnnData) -> None
     assert back.obs.equals(human.obs)
 
 
+@pytest.mark.slow
 def test_normalised_cells_are_refused_or_not_as_genes_add_up(release: homodb.Release, mouse: anndata.AnnData) -> None:
     logarithms = mouse.copy()
     depth = np.asarray(mouse.X.sum(axis=1)).ravel()
     logarithms.X = sp.csr_matrix(sp.diags(1e4 / depth) @ mouse.X).log1p()
-    with pytest.raises(homodb.HomodbError, match=r"logarithms.*117 target genes"):
+    with pytest.raises(homodb.HomodbError, match=messages.Translate.logarithms_117_target):
         homodb.translate(logarithms, "human", release=release)
     linear = mouse.copy()
     linear.X = sp.csr_matrix(sp.diags(1e4 / depth) @ mouse.X)

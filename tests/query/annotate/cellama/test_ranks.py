@@ -15,6 +15,7 @@ from homodb.query.annotate import OrthologyLinks
 from homodb.query.annotate.cellama import counts_of_words, shared_words
 from homodb.query.integrate import check_phrases, metadata_phrases, sentences, top_words, with_phrases
 from homodb.schema.errors import AnnotationError
+from tests import messages
 
 GENES = 7
 #: Symbols that are in no order, two of them the same.
@@ -98,7 +99,7 @@ def test_words_are_the_references_symbols_by_symbol_then_key(make_side: Any) -> 
 def test_no_gene_left_is_said(make_side: Any) -> None:
     side = make_side([[1.0, 1.0]], ["RPL3", "MT-ND1"], "human")
     best = OrthologyLinks(np.arange(2), np.arange(2), np.ones(2), ("", ""), "same species")
-    with pytest.raises(AnnotationError, match=r"2 genes are measured on both sides, and 2 of them are ribosomal"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.genes_are_measured_on_both):
         shared_words(side, side, best, housekeeping=False)
 
 
@@ -115,6 +116,6 @@ def test_a_missing_value_leaves_its_phrase_out() -> None:
 def test_a_phrase_on_one_side_only_is_refused(make_side: Any) -> None:
     one = make_side([[1.0]], ["INS"], "human", phrases={"tissue": ("pancreas",)})
     for other in ({}, {"tissue": (None,)}):
-        with pytest.raises(AnnotationError, match="no cell of the query has a value of 'tissue'"):
+        with pytest.raises(AnnotationError, match=messages.Cellama.no_cell_query_has_value):
             check_phrases(make_side([[1.0]], ["Ins2"], "mouse", phrases=other), one)
     check_phrases(one, one)

@@ -13,6 +13,7 @@ from homodb.query.annotate import fine_tune
 from homodb.query.annotate.cellama import NEAR, SentenceCells, draw_pairs, metadata_of, profiles_of
 from homodb.query.integrate import embed, load_model
 from homodb.schema.errors import AnnotationError, OutputError
+from tests import messages
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
@@ -71,7 +72,7 @@ def test_cells_of_equal_profiles_make_pairs_too() -> None:
 def test_cells_without_sentences_are_left_aside() -> None:
     cells = SentenceCells(["a", None, "b"], np.eye(3))
     assert {*draw_pairs([cells], 20).first} == {"a", "b"}
-    with pytest.raises(AnnotationError, match="at least two cells of one side"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.at_least_two_cells_one):
         draw_pairs([SentenceCells(["a", None], np.eye(2)), SentenceCells(["b"], np.eye(1))], 4)
 
 
@@ -93,7 +94,7 @@ def test_profiles_are_principal_components_of_scaled_logarithms() -> None:
     left, values, _ = np.linalg.svd(scaled, full_matrices=False)
     found = profiles_of(sp.csr_matrix(counts))
     np.testing.assert_allclose(np.abs(found), np.abs(left * values)[:, : found.shape[1]], atol=1e-6)
-    with pytest.raises(AnnotationError, match="too few to fine-tune on"):
+    with pytest.raises(AnnotationError, match=messages.Cellama.too_few_to_fine_tune):
         profiles_of(sp.csr_matrix(np.ones((5, 3))))
 
 
@@ -120,7 +121,7 @@ def test_steps_bring_the_loss_down_and_the_model_is_kept(tiny: Path, tmp_path: P
     assert list(kept.rglob("*.safetensors")) and not list(kept.rglob("*.bin"))
     assert [path.name for path in kept.parent.iterdir()] == ["tuned"]
     np.testing.assert_allclose(embed(load_model(str(kept), device="cpu"), texts), after, atol=1e-6)
-    with pytest.raises(OutputError, match="exists"):
+    with pytest.raises(OutputError, match=messages.Cellama.exists):
         fine_tune(model, [SentenceCells(texts, profiles)], kept, steps=1)
     np.testing.assert_array_equal(embed(model, texts), after)
 
@@ -160,7 +161,7 @@ def test_a_model_that_cannot_be_written_leaves_nothing(tiny: Path, tmp_path: Pat
         raise OSError("no space left on device")
 
     model.save = full  # type: ignore[method-assign]
-    with pytest.raises(OutputError, match="no space left"):
+    with pytest.raises(OutputError, match=messages.Cellama.no_space_left):
         fine_tune(model, [_cells(6, "a")], tmp_path / "tuned", steps=1, batch=2)
     assert not list(tmp_path.iterdir())
 
@@ -168,5 +169,5 @@ def test_a_model_that_cannot_be_written_leaves_nothing(tiny: Path, tmp_path: Pat
 def test_numbers_out_of_range_are_said(tiny: Path) -> None:
     model = load_model(str(tiny), device="cpu")
     for wrong in ({"steps": 0}, {"steps": 1, "batch": 0}, {"steps": 1, "rate": float("nan")}):
-        with pytest.raises(AnnotationError, match="wanted numbers above 0"):
+        with pytest.raises(AnnotationError, match=messages.Cellama.wanted_numbers_above_0):
             fine_tune(model, [_cells(6, "a")], **wrong)

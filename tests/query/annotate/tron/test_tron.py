@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
+from tests import messages
+
 torch = pytest.importorskip("torch", reason="torch is an extra")
 
 from homodb.query.annotate import AnnotationTask, OrthologyLinks
@@ -73,6 +75,7 @@ def truth(seed: int = 0) -> np.ndarray:
     return task(labelled="all", seed=seed).query.label
 
 
+@pytest.mark.slow
 def test_labels_cells_without_any_query_label() -> None:
     steps: list[str] = []
     given = replace(task(), report=steps.append)
@@ -125,6 +128,7 @@ def test_learns_from_the_labelled_donor_only() -> None:
     assert np.array_equal(truth_there, given.query.label)
 
 
+@pytest.mark.slow
 def test_all_labelled_leaves_donors_to_judge_by() -> None:
     given = task(labelled="all")
     found = tron(given)
@@ -147,6 +151,7 @@ def test_labels_that_the_reference_lacks_are_not_learned() -> None:
     assert set(np.unique(found.label)) <= {-1, 0, 1, 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -207,18 +212,18 @@ def test_bad_tasks_are_refused() -> None:
     ):
         with pytest.raises(AnnotationError, match=told):
             tron(without(given, parameters={**QUICK, **parameters}, reference=fewer(given.reference)))
-    with pytest.raises(AnnotationError, match="only 'a'"):
+    with pytest.raises(AnnotationError, match=messages.Tron.only):
         tron(without(given, reference=replace(given.reference, label=np.zeros(150, np.int64))))
-    with pytest.raises(AnnotationError, match="none as label"):
+    with pytest.raises(AnnotationError, match=messages.Tron.none_as_label):
         tron(without(given, reference=replace(given.reference, label=np.full(150, -1))))
     counts = given.query.counts.copy()
     counts.data[3] = np.nan
-    with pytest.raises(AnnotationError, match="NaN"):
+    with pytest.raises(AnnotationError, match=messages.Shared.nan):
         tron(without(given, query=replace(given.query, counts=counts)))
-    with pytest.raises(AnnotationError, match="no cell of the query has counts"):
+    with pytest.raises(AnnotationError, match=messages.Tron.no_cell_query_has_counts):
         tron(without(given, query=replace(given.query, counts=sp.csr_matrix((90, 83)))))
     nothing = np.empty(0, np.int64)
-    with pytest.raises(AnnotationError, match="none of the 0 linked"):
+    with pytest.raises(AnnotationError, match=messages.Tron.none_0_linked):
         tron(without(given, all_pairs=OrthologyLinks(nothing, nothing, np.empty(0), (), "ENS_M2M")))
 
 
@@ -229,6 +234,7 @@ def fewer(reference: SpeciesCells) -> SpeciesCells:
     return replace(reference, counts=sp.csr_matrix(counts))
 
 
+@pytest.mark.slow
 def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
     rng = np.random.default_rng(3)
     age = {"source": rng.uniform(20, 80, 300), "target": rng.uniform(20, 80, 200)}
@@ -289,6 +295,7 @@ def _benchmark() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     bench = _benchmark()
     size = bench.Size(genes=60, types=6, source_cells=300, tuning_cells=400, judged_cells=200)
