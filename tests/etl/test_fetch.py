@@ -361,7 +361,7 @@ class TestErrors:
 
     def test_plain_http(self, site: Site, tmp_path: Path) -> None:
         assert "plain http" in self.wrong(site, tmp_path, base="http://example.org/pub")
-        assert "wanted an address" in self.wrong(site, tmp_path, base="ftp://ftp.ensembl.org/pub")
+        assert "expected an address" in self.wrong(site, tmp_path, base="ftp://ftp.ensembl.org/pub")
 
     def test_a_full_disk(self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(descriptor: int) -> None:
