@@ -268,8 +268,8 @@ class Publish:
 
 
 class Release:
-    at_most_100_wanted = r"Expected at most 100\. Releases in the cache"
-    bytes_long_expected = r"bytes long\. Expected"
+    at_most_100_wanted = "expected at most 100"
+    bytes_long_expected = "bytes long, expected"
     cache_holds_no_new_x = r"the cache holds no 'new', '\.\./x' \(it holds old, part"
     cast = "cast"
     cells_are_written = "cells are written as"

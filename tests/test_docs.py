@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from markdown.extensions.toc import slugify
 from typer.main import get_command
 
 import homodb
@@ -20,6 +19,8 @@ from homodb.cli.app import app
 from homodb.schema.enums import EvidenceClass, Strategy
 from tests.blocks import WIDTH, console_blocks, shown
 from tests.console import typed
+
+slugify = pytest.importorskip("markdown.extensions.toc", reason="the documentation tools are not installed").slugify
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(

@@ -229,9 +229,7 @@ def read_catalog(place: Place) -> Catalog:
     try:
         text = place.index()
     except TransferError as error:
-        raise TransferError(
-            f"{str(error).rstrip('.')}. Releases in the cache need no network: `homodb cache list`"
-        ) from error
+        raise TransferError(f"{error}. Releases in the cache need no network: `homodb cache list`") from error
     if len(text) > LARGEST_INDEX:
         raise CatalogError(f"{place.where}: is larger than any catalog")
     return Catalog.from_json(text, place.where)

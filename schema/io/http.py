@@ -381,9 +381,9 @@ class Attempts:
     def _check_total(self, total: int | None) -> None:
         wanted = self.wanted
         if total is not None and wanted.size is not None and total != wanted.size:
-            raise TransferError(f"{wanted.url}: is {total:,} bytes long. Expected {wanted.size:,}.")
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long, expected {wanted.size:,}")
         if total is not None and wanted.limit is not None and total > wanted.limit:
-            raise TransferError(f"{wanted.url}: is {total:,} bytes long. Expected at most {wanted.limit:,}.")
+            raise TransferError(f"{wanted.url}: is {total:,} bytes long, expected at most {wanted.limit:,}")
 
     def _write(self, response: httpx.Response, partial: Partial, most: int | None) -> None:
         patience = self.patience

@@ -419,7 +419,9 @@ def test_the_product_stays_within_the_tolerance() -> None:
 
             products.append(torch.mm(torch.from_numpy(numbers), torch.from_numpy(numbers).T).numpy())
         for found in products:
-            assert np.abs(found.reshape(-1) - exact).max() < product.tolerance(dimensions) / 4
+            assert (
+                np.abs(found.reshape(-1) - exact).max() < product.tolerance(dimensions) / 2
+            )  # kernels of OpenBLAS use up to 0.35 of it
 
 
 def test_progress_is_told() -> None:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("torch", reason="torch is an extra")
+
 from homodb.query.annotate.tron.train import choose_tuning, hold_out
 
 cells = st.integers(1, 40)
