@@ -63,7 +63,7 @@ class MarkerCells:
 
 
 def read_joint(
-    adata: anndata.AnnData, *, label: str, species_key: str, donor_key: str | None, layer: str | None
+    adata: anndata.AnnData, *, label_key: str, species_key: str, donor_key: str | None, layer: str | None
 ) -> list[MarkerCells]:
     """Read a joint object: one side per species, over the same features.
 
@@ -84,7 +84,7 @@ def read_joint(
     counts = read_counts(adata, layer)
     totals = _totals(adata, counts)
     names = name_texts(adata.var_names)
-    types, type_code = column(adata.obs, label, "cell types", "--label")
+    types, type_code = column(adata.obs, label_key, "cell types", "--label")
     sides = []
     for one in order:
         rows = np.flatnonzero(code == one)
@@ -99,7 +99,7 @@ def read_joint(
 
 def read_alone(
     adata: anndata.AnnData, species: str, genes: Sequence[str], keys: npt.NDArray[np.int64],
-    place: npt.NDArray[np.int64], *, label: str, donor_key: str | None, layer: str | None,
+    place: npt.NDArray[np.int64], *, label_key: str, donor_key: str | None, layer: str | None,
 ) -> MarkerCells:  # fmt: skip
     """Read an object of one species, columns that mean one gene added up.
 
@@ -113,14 +113,14 @@ def read_alone(
         Of each column of the result: its name, and its gene.
     place
         To which column of the result each row of var goes; -1 for none. Shape (rows of var,).
-    label, donor_key, layer
+    label_key, donor_key, layer
         As of :func:`read_joint`; errors too.
     """
     counts = read_counts(adata, layer)
     kept = np.flatnonzero(place >= 0)
     links = sp.csr_matrix((np.ones(len(kept), counts.dtype), (kept, place[kept])), shape=(len(place), len(keys)))
     merged = sp.csr_matrix(counts @ links)
-    types, type_code = column(adata.obs, label, "cell types", "--label")
+    types, type_code = column(adata.obs, label_key, "cell types", "--label")
     donors, donor_code = _donors(adata.obs, donor_key, np.arange(adata.n_obs))
     totals = np.asarray(merged.sum(axis=1), np.float64).ravel()
     return MarkerCells(species, list(genes), keys, merged, totals, types, type_code, donors, donor_code)

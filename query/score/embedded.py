@@ -79,7 +79,7 @@ def read_embedded(
     adata: anndata.AnnData,
     *,
     key: str | None = None,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species_key: str = "species",
     donor_key: str | None = None,
 ) -> Embedded:
@@ -92,7 +92,7 @@ def read_embedded(
     key
         Which integration: ``obsm["X_<key>"]``, or an entry of obsm by its own name; by default the only one that
         ``homodb integrate`` left, the ``none`` baseline apart.
-    label, species_key, donor_key
+    label_key, species_key, donor_key
         Columns of obs. Every cell must have a label, a species and, where a column of donors is named, a donor.
 
     Raises
@@ -102,7 +102,7 @@ def read_embedded(
         one species.
     """
     name, points = _embedding(adata, key)
-    labels = _column(adata, label, "--label", "cell types")
+    labels = _column(adata, label_key, "--label", "cell types")
     species = _column(adata, species_key, "--species-key", "the species")
     if len(species.names) < 2:
         raise ScoreError(
@@ -110,10 +110,10 @@ def read_embedded(
         )
     if len(labels.names) < 2:
         raise ScoreError(
-            f"obs[{label!r}] has one value, {', '.join(labels.names) or 'none'}; scores need two cell types"
+            f"obs[{label_key!r}] has one value, {', '.join(labels.names) or 'none'}; scores need two cell types"
         )
     if len(labels.names) == len(labels.code):
-        raise ScoreError(f"obs[{label!r}] is different for every cell; name a column of cell types (--label)")
+        raise ScoreError(f"obs[{label_key!r}] is different for every cell; name a column of cell types (--label)")
     donor = None if donor_key is None else _donors(adata, donor_key, species)
     return Embedded(points, labels, species, donor, name)
 
