@@ -14,13 +14,12 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.score.alcs import SelfProjection, self_projection
-from homodb.query.score.contingency import RIGHTNESS
 from homodb.query.score.donors import CELLS_ONLY, Draws, Resampled, draws, resampled
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.mixing import LEAST, MIXING, Mixing, find_mixing
 from homodb.query.score.over_merging import CONFIDENT, OVER_MERGING, OverMerging, find_over_merging
 from homodb.query.score.result import Number, ProfileScores
-from homodb.query.score.transfer import N_RIGHTNESS, VOTERS, Transfer, find_votes
+from homodb.query.score.transfer import TRANSFER_METRICS, VOTERS, Transfer, find_votes
 from homodb.schema.errors import ScoreError
 
 _Floats = npt.NDArray[np.float64]
@@ -131,13 +130,12 @@ def _transfer(embedded: Embedded, now: CrossSpeciesMeasures, before: CrossSpecie
         "cells_left_out": [*(int((~one).sum()) for one in known), None],
     }  # fmt: skip
     ours = same | {"called_by": "neighbours"}
-    for column, name in enumerate(RIGHTNESS):
+    for column, name in enumerate(TRANSFER_METRICS):
         ours |= _told(name, (slice(None), column), now.transferred, None if before is None else before.transferred)
     parts = [pl.DataFrame(ours)]
     for way, values in (("majority class", now.majority), ("random pairing", now.random)):
-        parts.append(
-            pl.DataFrame(same | {"called_by": way} | {name: values[:, column] for column, name in enumerate(RIGHTNESS)})
-        )
+        metrics = dict(zip(TRANSFER_METRICS, values.T, strict=False))
+        parts.append(pl.DataFrame(same | {"called_by": way} | metrics))
     order = {name: number for number, name in enumerate(dict.fromkeys(zip(reference, query, strict=True)))}
     place = [order[pair] for pair in zip(reference, query, strict=True)] * len(parts)
     table = pl.concat(parts, how="diagonal").with_columns(place=pl.Series(place))
@@ -146,10 +144,10 @@ def _transfer(embedded: Embedded, now: CrossSpeciesMeasures, before: CrossSpecie
 
 
 def _recalls(embedded: Embedded, now: CrossSpeciesMeasures, before: CrossSpeciesMeasures | None) -> pl.DataFrame:
-    value = now.transferred.value[:-1, N_RIGHTNESS:]
+    value = now.transferred.value[:-1, len(TRANSFER_METRICS) :]
     at = np.nonzero(np.isfinite(value))
     cells, votes = _cells(embedded), now.transfer.votes
-    shifted = at[0], at[1] + N_RIGHTNESS
+    shifted = at[0], at[1] + len(TRANSFER_METRICS)
     columns: dict[str, Any] = {
         "reference": [embedded.species.names[votes[pair].reference] for pair in at[0].tolist()],
         "query": [embedded.species.names[votes[pair].query] for pair in at[0].tolist()],
@@ -314,10 +312,10 @@ def _numbers(
 
     yield "mixing_neighbours", total(lambda one: one.mixed, 0, 1)
     yield "mixing_ilisi", total(lambda one: one.mixed, 1, 1)
-    for column, name in enumerate(RIGHTNESS):
+    for column, name in enumerate(TRANSFER_METRICS):
         yield f"transfer_{name}", total(lambda one: one.transferred, column, 1)
     for way, values in (("majority", now.majority), ("random", now.random)):
-        for column, name in enumerate(RIGHTNESS):
+        for column, name in enumerate(TRANSFER_METRICS):
             yield f"transfer_{way}_{name}", Number(float(values[-1, column]), better=0)
     yield "over_merging_neighbours", total(lambda one: one.merged, 0, -1)
     yield "over_merging_confident", total(lambda one: one.merged, 2, -1)

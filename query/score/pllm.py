@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from homodb.query.cells import Coded
 from homodb.query.integrate import Network, shared_neighbors
-from homodb.query.score.contingency import Matched, ari, cross_table, matched_f1, nmi
+from homodb.query.score.contingency import MatchedClusters, ari, cross_table, matched_f1, nmi
 from homodb.query.score.donors import draws, resampled
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.lisi import lisi
@@ -335,7 +335,7 @@ def _part(coded: Coded, kept: npt.NDArray[np.bool_]) -> Coded:
     return Coded(code.astype(np.int64), tuple(coded.names[one] for one in there))
 
 
-def _by_type(measured: PllmMeasures, matched: Matched, names: tuple[str, ...]) -> pl.DataFrame:
+def _by_type(measured: PllmMeasures, matched: MatchedClusters, names: tuple[str, ...]) -> pl.DataFrame:
     size = np.bincount(measured.label)
     normal = 1.0 - (measured.lisi - 1.0) / (measured.types - 1)
     return pl.DataFrame(
@@ -356,7 +356,7 @@ def _crossed(table: Array, names: tuple[str, ...]) -> pl.DataFrame:
     return pl.DataFrame({"cell_type": names, **columns})
 
 
-def _notes(embedded: Embedded, cells: Embedded, matched: Matched, clusters: int) -> list[str]:
+def _notes(embedded: Embedded, cells: Embedded, matched: MatchedClusters, clusters: int) -> list[str]:
     said = []
     if cells.n_cells < embedded.n_cells:
         out = sorted(set(embedded.label.names) - set(cells.label.names))

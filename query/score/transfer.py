@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.query.integrate import nearest
-from homodb.query.score.contingency import RIGHTNESS, classification_metrics, nan_mean, recalls
+from homodb.query.score.contingency import classification_metrics, majority_table, nan_mean
 from homodb.query.score.embedded import Embedded
 
 #: Neighbours that vote.
@@ -111,8 +111,8 @@ def find_votes(embedded: Embedded, reference: int, query: int, *, k: int = VOTER
     )  # fmt: skip
 
 
-#: Columns of :meth:`Transfer.values` before the recalls.
-N_RIGHTNESS = len(RIGHTNESS)
+#: Columns of :meth:`Transfer.values` before the recall of each type.
+TRANSFER_METRICS = ("balanced_accuracy", "kappa", "accuracy", "macro_f1")
 
 #: Shuffles of the reference's labels whose mean is the score of random pairing.
 SHUFFLES = 10
@@ -149,9 +149,8 @@ class Transfer:
         rows = []
         for one in self.votes:
             true = one.label[one.cells]
-            count = np.bincount(true[one.known[true]], minlength=len(one.known))
-            ones = np.ones(len(one.label))
-            rows.append(_scores(one.table(np.full(len(true), count.argmax()), ones)))
+            size = np.bincount(true[one.known[true]], minlength=len(one.known)).astype(np.float64)
+            rows.append(_scores(majority_table(size)))
         return np.vstack([rows, nan_mean(np.array(rows))])
 
     def random(self, random_state: int) -> _Floats:
@@ -181,4 +180,5 @@ class Transfer:
 
 
 def _scores(table: _Floats) -> _Floats:
-    return np.concatenate([classification_metrics(table), recalls(table)])
+    metrics = classification_metrics(table)
+    return np.concatenate([metrics.values(TRANSFER_METRICS), metrics.recall])
