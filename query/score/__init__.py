@@ -1,8 +1,8 @@
-"""How good an integration is: scores of several profiles over one embedding."""
+"""Score integrations: several profiles over one embedding."""
 
 from __future__ import annotations
 
-from homodb.query.score.alcs import SPLITS, self_projection
+from homodb.query.score.cell_scores import affinities, lisi, silhouette
 from homodb.query.score.contingency import (
     ClassificationMetrics,
     ari,
@@ -13,27 +13,22 @@ from homodb.query.score.contingency import (
     nmi,
     random_table,
 )
-from homodb.query.score.cross_species import cross_species
-from homodb.query.score.donors import CELLS_ONLY, DONORS, Draws, draws, overlaps, resampled, undistinguished
+from homodb.query.score.cross_species import SPLITS, cross_species, self_projection
 from homodb.query.score.embedded import Embedded, read_embedded
-from homodb.query.score.lisi import affinities, lisi
+from homodb.query.score.intervals import CELLS_ONLY, DONORS, Draws, draws, overlaps, resampled, undistinguished
 from homodb.query.score.mixing import MIXING, find_mixing
-from homodb.query.score.over_merging import CONFIDENT, find_over_merging
-from homodb.query.score.pllm import (
-    SCORES,
-    Clustered,
-    cluster_to_count,
-    in_all_species,
-    join_singles,
-    measure,
-    pllm,
-    subset,
-)
+from homodb.query.score.pllm import SCORES, Clustered, cluster_to_count, in_all_species, join_singles, measure, pllm
 from homodb.query.score.result import Number, ProfileScores, Score
 from homodb.query.score.scib import scib
 from homodb.query.score.score import PROFILES, profiles_named, score
-from homodb.query.score.silhouette import silhouette
-from homodb.query.score.transfer import TRANSFER_METRICS, VOTERS, Transfer, find_votes
+from homodb.query.score.transfer import (
+    CONFIDENT,
+    TRANSFER_METRICS,
+    VOTERS,
+    Transfer,
+    find_over_merging,
+    find_votes,
+)
 
 __all__ = [
     "CELLS_ONLY",
@@ -80,6 +75,5 @@ __all__ = [
     "score",
     "self_projection",
     "silhouette",
-    "subset",
     "undistinguished",
 ]

@@ -84,21 +84,12 @@ def ari(table: Floats) -> float:
 
 @dataclass(frozen=True)
 class ClassificationMetrics:
-    """Metrics of predicted labels.
+    """Metrics of predicted labels."""
 
-    Parameters
-    ----------
-    accuracy
-        Share of cells with the right label.
-    kappa
-        Cohen's kappa: agreement beyond that expected from the margins; NaN if both sides have only one type.
-    precision, recall, f1
-        Metrics of each type, shape (types,). NaN for a type without true cells; precision and F1 are 0 for a type
-        that is never predicted.
-    """
-
-    accuracy: float
-    kappa: float
+    accuracy: float  # share of cells with the right label
+    kappa: float  # Cohen's kappa: agreement beyond that expected from the margins; NaN if both sides have only one type
+    # metrics of each type, shape (types,). NaN for a type without true cells; precision and F1 are 0 for a type that
+    # is never predicted
     precision: Floats
     recall: Floats
     f1: Floats
@@ -159,33 +150,22 @@ def classification_metrics(table: Floats) -> ClassificationMetrics:
 
 @dataclass(frozen=True)
 class MatchedClusters:
-    """F1 of cell types after each was matched with at most one cluster.
+    """F1 of cell types after each was matched with at most one cluster."""
 
-    Parameters
-    ----------
-    cluster
-        Cluster of each type, -1 if it has none, shape (types,).
-    f1, f1_all
-        F1 of each type, shape (types,), over the cells of matched clusters and over all cells. `f1` is NaN if the type
-        has a cluster but no right cell, as in the reference.
-    macro, micro, weighted
-        Averages of the reference, over the cells of matched clusters.
-    macro_all, micro_all, weighted_all
-        Averages over all cells; those of unmatched clusters count as wrong.
-    unmatched
-        Share of the cells that are in unmatched clusters.
-    """
-
-    cluster: npt.NDArray[np.int64]
+    cluster: npt.NDArray[np.int64]  # cluster of each type, -1 if it has none, shape (types,)
+    # F1 of each type, shape (types,), over the cells of matched clusters and over all cells. `f1` is NaN if the type
+    # has a cluster but no right cell, as in the reference
     f1: Floats
     f1_all: Floats
+    # averages of the reference, over the cells of matched clusters
     macro: float
     micro: float
     weighted: float
+    # averages over all cells; those of unmatched clusters count as wrong
     macro_all: float
     micro_all: float
     weighted_all: float
-    unmatched: float
+    unmatched: float  # share of the cells that are in unmatched clusters
 
 
 def matched_f1(table: Floats) -> MatchedClusters:
