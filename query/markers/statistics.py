@@ -42,27 +42,16 @@ _Ints = npt.NDArray[np.int64]
 class Limits:
     """Limits of a marker.
 
-    Parameters
-    ----------
-    fdr
-        Highest false discovery rate (Benjamini-Hochberg over the tested genes of a type in a species).
-    log2fc
-        Least log2 fold change over the other types.
-    share
-        Least share of the type's cells that have any count of the gene.
-    cells
-        Fewest cells of a type, in a donor and in all.
-
     Raises
     ------
     ScoreError
         If a limit is out of its range.
     """
 
-    fdr: float = 0.05
-    log2fc: float = 1.0
-    share: float = 0.1
-    cells: int = 3
+    fdr: float = 0.05  # highest false discovery rate (Benjamini-Hochberg over the tested genes of a type in a species)
+    log2fc: float = 1.0  # least log2 fold change over the other types
+    share: float = 0.1  # least share of the type's cells that have any count of the gene
+    cells: int = 3  # fewest cells of a type, in a donor and in all
 
     def __post_init__(self) -> None:
         if not 0 < self.fdr <= 1 or not 0 <= self.share <= 1 or self.cells < 1 or not np.isfinite(self.log2fc):
@@ -74,19 +63,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Effects:
-    """Every gene in every type of one species.
+    """Every gene in every type of one species."""
 
-    Parameters
-    ----------
-    table
-        A row per type and gene: ``species, type, gene, column`` (of the side), ``cpm, cpm_rest, log2fc, share,
-        share_rest, auroc, p, q`` (null if not tested), ``marker``.
-    types
-        A row per type: ``species, type, cells, donors`` (that are tested), ``test`` (``donors``, ``cells``, or ``none``
-        for too few cells).
-    """
-
+    # a row per type and gene: ``species, type, gene, column`` (of the side), ``cpm, cpm_rest, log2fc, share,
+    # share_rest, auroc, p, q`` (null if not tested), ``marker``
     table: pl.DataFrame
+    # a row per type: ``species, type, cells, donors`` (that are tested), ``test`` (``donors``, ``cells``, or ``none``
+    # for too few cells)
     types: pl.DataFrame
 
 
@@ -230,11 +213,6 @@ def moderated_t(differences: _Floats, level: _Floats, *, moderate: bool = True) 
         Mean level (logarithm) of each gene, on which the usual variance may depend, shape (genes,).
     moderate
         Whether to draw variances towards the usual ones; else it is the one-sample t test.
-
-    Returns
-    -------
-    numpy.ndarray
-        One-sided p value of each gene; 1 if all differences are zero.
     """
     donors, genes = differences.shape
     freedom = float(donors - 1)

@@ -45,11 +45,6 @@ def lisi(points: _Floats, *codes: _Ints, near: Nearest | None = None) -> list[_F
     near
         The 90 neighbours of each cell, including itself; by default computed.
 
-    Returns
-    -------
-    list
-        Index of each cell for each grouping, shape (cells,), from 1 to the number of groups.
-
     Raises
     ------
     ScoreError
@@ -118,21 +113,8 @@ def _simpson(weights: _Floats, groups: _Ints, n_groups: int) -> _Floats:
 def affinities(distances: _Floats, perplexity: float) -> _Floats:
     """Weight neighbours by exp(-b distance), with the b of each cell that gives its weights the perplexity.
 
-    Parameters
-    ----------
-    distances
-        Distances to neighbours, nearest first, shape (cells, k).
-    perplexity
-        Exponential of the weights' entropy, from 1 to k.
-
-    Returns
-    -------
-    numpy.ndarray
-        Weights, shape (cells, k); rows sum to 1. Neighbours at equal distances have equal weights.
-
-    References
-    ----------
-    LISI: Korsunsky et al. 2019, after van der Maaten and Hinton 2008.
+    Distances have the shape (cells, k), nearest first; the perplexity is the exponential of the weights' entropy, from
+    1 to k. As in LISI, after van der Maaten and Hinton 2008.
     """
     if distances.shape[1] == 1:
         return np.ones(distances.shape)
@@ -158,20 +140,8 @@ def silhouette(points: _Floats, code: _Ints) -> _Floats:
     """Compute the silhouette of every cell by Euclidean distance, in blocks.
 
     With the mean distance a to the other cells of the cell's type, and the least mean distance b to the cells of
-    another type, it is ``(b - a) / max(a, b)``, or 0 if both are 0.
-
-    Parameters
-    ----------
-    points
-        Embedding, shape (cells, dimensions).
-    code
-        Type of each cell, from 0, shape (cells,); at least two types.
-
-    Returns
-    -------
-    numpy.ndarray
-        Silhouettes, shape (cells,), from -1 to 1. A cell that is alone in its type has 1, as in the reference (0 in
-        scikit-learn).
+    another type, it is ``(b - a) / max(a, b)``, or 0 if both are 0. A cell that is alone in its type has 1, as in the
+    reference (0 in scikit-learn). There are two types or more, numbered from 0.
 
     Examples
     --------

@@ -19,14 +19,7 @@ _ROUNDING = 1e-12
 
 
 def cross_table(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], weight: Floats | None = None) -> Floats:
-    """Count cells by two groupings.
-
-    Parameters
-    ----------
-    first, second
-        Group of each cell, from 0, shape (cells,).
-    weight
-        Weight of each cell; 1 by default.
+    """Count cells, or sum their weights, by two groupings that number groups from 0.
 
     Examples
     --------

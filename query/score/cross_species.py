@@ -81,22 +81,14 @@ class SelfProjection:
 def self_projection(embedded: Embedded, *, random_state: int = 42) -> SelfProjection:
     """Train a classifier on some cells of each species, and predict the types of its other cells.
 
-    Parameters
-    ----------
-    embedded
-        The cells.
-    random_state
-        Seed of the splits. With the same seed and cells the splits are the same for every embedding.
+    Logistic regression with an L1 penalty, C = 0.5, one type against the rest, by liblinear (SCCAF: Miao et al. 2020);
+    up to 200 cells of a type train it (BENGAL: Song et al. 2023). A type of one cell is never tested. With the same
+    seed and cells the splits are the same for every embedding.
 
     Raises
     ------
     ImportError
         Without scikit-learn.
-
-    Notes
-    -----
-    Logistic regression with an L1 penalty, C = 0.5, one type against the rest, by liblinear (SCCAF: Miao et al. 2020);
-    up to 200 cells of a type train it (BENGAL: Song et al. 2023). A type of one cell is never tested.
     """
     shape = (SPLITS, embedded.n_cells)
     tested, right = np.zeros(shape, bool), np.zeros(shape, bool)

@@ -139,19 +139,8 @@ def find_baseline(
 ) -> Baseline:
     """Find the baseline of an embedding: the principal components of method ``none``.
 
-    Parameters
-    ----------
-    adata
-        The object that the embedding is from.
-    embedded
-        The cells of the integration.
-    key
-        Key of the baseline; by default ``pca``, which is computed from the counts with the settings of the integration
-        if obsm does not have it.
-    label_key, species_key
-        Columns of obs.
-    progress
-        Callback that receives the name of each step.
+    By default its key is ``pca``, and if obsm does not have it, it is computed from the counts with the settings of the
+    integration.
 
     Raises
     ------

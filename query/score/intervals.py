@@ -99,16 +99,7 @@ def draws(embedded: Embedded, *, n_resamples: int = 200, random_state: int = 42)
     """Return the draws for intervals over some cells.
 
     Donors of a species are drawn with replacement, as many as it has; if it has one donor or these are unknown, its
-    cells are.
-
-    Parameters
-    ----------
-    embedded
-        The cells.
-    n_resamples
-        Number of draws.
-    random_state
-        Seed. With the same seed and donors the draws are the same for every embedding, so that they can be compared.
+    cells are. With the same seed and donors the draws are the same for every embedding, so that they can be compared.
     """
     return Draws(embedded.species, embedded.donor, n_resamples, random_state)
 
@@ -116,18 +107,9 @@ def draws(embedded: Embedded, *, n_resamples: int = 200, random_state: int = 42)
 def resampled(function: Callable[[_Floats], _Floats], draws: Draws) -> Resampled:
     """Compute values and their intervals.
 
-    Parameters
-    ----------
-    function
-        Function from the weights of all cells to values, an array of fixed shape; NaN where a value is undefined.
-    draws
-        The draws.
-
-    Returns
-    -------
-    Resampled
-        Intervals are the 2.5th and 97.5th percentiles of the draws that have a value, widened to contain the value
-        itself. A value that is undefined in more than half of the draws has no interval.
+    The function returns an array of fixed shape for the weights of all cells, NaN where a value is undefined. Intervals
+    are the 2.5th and 97.5th percentiles of the draws that have a value, widened to contain the value itself. A value
+    that is undefined in more than half of the draws has no interval.
     """
     value = np.asarray(function(np.ones(len(draws.species.code))), np.float64)
     if not draws.n_resamples:

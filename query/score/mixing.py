@@ -100,12 +100,7 @@ class Mixing:
         return [one.label for one in self.within]
 
     def values(self, weights: _Floats) -> _Floats:
-        """Return scores for some weights of cells.
-
-        Parameters
-        ----------
-        weights
-            Weights, shape (all cells,).
+        """Return scores for some weights of all cells.
 
         Returns
         -------
@@ -121,15 +116,7 @@ class Mixing:
 
 
 def find_mixing(embedded: Embedded, *, random_state: int = 42) -> Mixing:
-    """Find the neighbours of every cell within its own type; memory grows with 90 neighbours of every cell.
-
-    Parameters
-    ----------
-    embedded
-        The cells.
-    random_state
-        Seed of the shuffled species.
-    """
+    """Find the neighbours of every cell within its own type; memory grows with 90 neighbours of every cell."""
     within, left_out = [], []
     for label in range(len(embedded.label.names)):
         cells = np.flatnonzero(embedded.label.code == label)

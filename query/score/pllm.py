@@ -61,17 +61,6 @@ def cluster_to_count(
     end is doubled until it gives enough, and up to 25 more steps follow; if even 1024 does not, the most clusters
     are taken.
 
-    Parameters
-    ----------
-    points
-        Embedding, shape (cells, dimensions).
-    count
-        Number of clusters.
-    random_state
-        Seed of Louvain's starts.
-    progress
-        Callback that receives each step.
-
     Raises
     ------
     ScoreError
@@ -135,16 +124,9 @@ def join_singles(code: _Ints, connectivities: sp.csr_matrix, distances: sp.csr_m
     Parameters
     ----------
     code
-        Cluster of each cell, from 0.
-    connectivities
-        Shared neighbours, cells x cells.
-    distances
-        Distances to the nearest others, cells x cells.
-
-    Returns
-    -------
-    numpy.ndarray
-        Cluster of each cell, the largest cluster being 0.
+        Cluster of each cell, from 0; in the result the largest cluster is 0.
+    connectivities, distances
+        Shared neighbours, and distances to the nearest others, cells x cells.
     """
     sizes = np.bincount(code)
     single = sizes[code] == 1

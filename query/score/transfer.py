@@ -89,17 +89,7 @@ class LabelVotes:
 
 
 def find_votes(embedded: Embedded, reference: int, query: int, *, k: int = VOTERS) -> LabelVotes:
-    """Find the nearest reference cells of every query cell.
-
-    Parameters
-    ----------
-    embedded
-        The cells.
-    reference, query
-        Species, as indices.
-    k
-        Number of neighbours that vote; the reference has more cells.
-    """
+    """Find the `k` nearest cells of the reference, a species of more cells, for every cell of the query."""
     base = np.flatnonzero(embedded.species.code == reference)
     cells = np.flatnonzero(embedded.species.code == query)
     near = nearest(embedded.points[base], embedded.points[cells], k)
@@ -219,15 +209,7 @@ class OverMerging:
 
 
 def find_over_merging(embedded: Embedded, votes: Sequence[LabelVotes]) -> OverMerging:
-    """Find the neighbours of cells whose type another species lacks.
-
-    Parameters
-    ----------
-    embedded
-        The cells.
-    votes
-        Votes of every ordered pair of species.
-    """
+    """Find the neighbours of cells whose type another species lacks, given the votes of all pairs of species."""
     lone = []
     near: dict[tuple[int, int], _Ints] = {}
     for one in votes:
