@@ -64,10 +64,10 @@ def test_notes(note: str, words: str) -> None:
 
 
 def test_the_scores_still_word_their_notes_so() -> None:
-    source = (ROOT / "query/score/baseline.py").read_text()
+    source = (ROOT / "query/score/embedded.py").read_text()
     for text in (
         "none baseline: computed from the counts, ",
         "there is no none baseline: ",
-        '"its settings" if told',
+        '"its settings" if entry',
     ):
         assert text in source, text
