@@ -171,8 +171,8 @@ def compare(
         sides = read_sides(opened, sources, species, options)
         check_cells(sources, sides, label, donor_key)
         kept = None if keep is None else _folder(Path(keep))
-        scoring = {"label": label, "donor_key": donor_key, "profile": profile, "resamples": resamples,
-                   "seed": settings.seed}  # fmt: skip
+        scoring = {"label_key": label, "donor_key": donor_key, "profile": profile, "n_resamples": resamples,
+                   "random_state": settings.seed}  # fmt: skip
         line = Pipeline(opened, sources, options, chosen, settings, scoring, folder, kept)
         seen: list[Pairing] = []
 
