@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from homodb.query.annotate.labels import expand_to_all_cells
+from homodb.query.annotate.settings import VoteSettings, Weights
 from homodb.query.annotate.task import AnnotationTask, Labelled
 from homodb.query.integrate import Nearest, nearest, unit_rows
 from homodb.schema.errors import AnnotationError
-from homodb.schema.options import Bounds
 
 #: Up to so many reference cells all are compared; beyond, an index finds candidates.
 EXACT = 50_000
 #: An index is asked for so many times the wanted neighbours, which are then put in order by their true distance.
 _CANDIDATES = 4
 _ROWS = 4096
-
-WEIGHTS = ("distance", "uniform")
-
-#: How many neighbours may vote.
-NEIGHBORS = Bounds(1, 10_000)
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ def vote(
     n_labels: int,
     *,
     k: int = 5,
-    weights: str = "distance",
+    weights: Weights = "distance",
     balanced: bool = False,
     exact: int = EXACT,
 ) -> NeighborVotes:
@@ -103,7 +98,7 @@ def vote(
     Raises
     ------
     AnnotationError
-        If a parameter is none, or no reference cell lies anywhere.
+        If there are no such weights, or no reference cell lies anywhere.
 
     Examples
     --------
@@ -128,7 +123,7 @@ def average(
     queries: npt.ArrayLike,
     *,
     k: int = 5,
-    weights: str = "distance",
+    weights: Weights = "distance",
     exact: int = EXACT,
 ) -> Means:
     """Give cells the mean of their nearest reference cells' numbers.
@@ -174,9 +169,9 @@ class _Near:
         return expand_to_all_cells(self.n_queries, self.placed, values)
 
 
-def _neighbors(points: npt.ArrayLike, queries: npt.ArrayLike, k: int, weights: str, exact: int) -> _Near:
-    if weights not in WEIGHTS:
-        raise AnnotationError(f"there are no weights {weights!r}; there are {', '.join(WEIGHTS)}")
+def _neighbors(points: npt.ArrayLike, queries: npt.ArrayLike, k: int, weights: Weights, exact: int) -> _Near:
+    if weights not in get_args(Weights):
+        raise AnnotationError(f"there are no weights {weights!r}; there are {', '.join(get_args(Weights))}")
     if k < 1:
         raise AnnotationError(f"k is {k}; a cell needs at least one neighbour")
     searched, asked = unit_rows(np.asarray(points, np.float64)), unit_rows(np.asarray(queries, np.float64))
@@ -239,15 +234,20 @@ def _candidates(points: npt.NDArray[np.float32], queries: npt.NDArray[np.float32
 
 
 def labelled_by_nearest(
-    task: AnnotationTask, reference: npt.NDArray[Any], query: npt.NDArray[Any], told: Mapping[str, Any]
+    task: AnnotationTask,
+    settings: VoteSettings,
+    reference: npt.NDArray[Any],
+    query: npt.NDArray[Any],
+    told: Mapping[str, Any],
 ) -> Labelled:
     """Label the query's cells by their nearest reference cells in a space of both.
 
     Parameters
     ----------
     task
-        Its parameters are ``k``, ``weights`` and, for labels, ``balanced`` (see
-        :func:`homodb.query.annotate.neighbors.vote`).
+        The task.
+    settings
+        Settings of the vote.
     reference, query
         Where the cells lie, shape (cells, dimensions).
     told
@@ -262,11 +262,10 @@ def labelled_by_nearest(
     Raises
     ------
     AnnotationError
-        If a parameter is none, or no reference cell lies anywhere.
+        If there are no such weights, or no reference cell lies anywhere.
     """
-    task.report("nearest cells")
-    chosen = task.parameters
-    k, weights = int(chosen.get("k", 5)), str(chosen.get("weights", "distance"))
+    task.progress("nearest cells")
+    k, weights = settings.k, settings.weights
     where: dict[str, Any] = {
         "reference_embedding": reference.astype(np.float32),
         "query_embedding": query.astype(np.float32),
@@ -276,6 +275,6 @@ def labelled_by_nearest(
         return Labelled.of_numbers(means.number, means.spread, means.distance, told, **where)
     votes = vote(
         reference, task.reference.label, query, len(task.labels), k=k, weights=weights,
-        balanced=bool(chosen.get("balanced", False)),
+        balanced=settings.balanced,
     )  # fmt: skip
     return Labelled(votes.label, votes.confidence, votes.distance, told, **where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from homodb.query.annotate.neighbors import labelled_by_nearest
+from homodb.query.annotate.settings import ProteinSettings
 from homodb.query.annotate.task import AnnotationTask, Labelled
 from homodb.query.integrate import weighted_means
 from homodb.schema.errors import MissingEmbeddingError
@@ -32,16 +33,15 @@ def protein(task: AnnotationTask) -> Labelled:
     """
     if task.vectors is None:
         raise MissingEmbeddingError("method protein needs vectors of genes, and none are given")
-    chosen = task.parameters
+    settings = ProteinSettings(**task.parameters)
     points, told = [], {}
     for name, side in (("reference", task.reference), ("query", task.query)):
-        task.report(f"the {name}'s cells in protein space")
+        task.progress(f"the {name}'s cells in protein space")
         found, vectors = task.vectors(side)
-        if not chosen.get("housekeeping", False):
+        if not settings.housekeeping:
             kept = ~side.housekeeping[found]
             found, vectors = found[kept], vectors[kept]
         told[f"{name}_genes_with_vectors"] = len(found)
-        top, centre = int(chosen.get("top", 100)), bool(chosen.get("centre", True))
-        points.append(weighted_means(side.counts, found, vectors, top=top, centre=centre))
+        points.append(weighted_means(side.counts, found, vectors, top=settings.top, centre=settings.centre))
     reference, query = points
-    return labelled_by_nearest(task, reference, query, {**told, "dims": reference.shape[1]})
+    return labelled_by_nearest(task, settings, reference, query, {**told, "dims": reference.shape[1]})

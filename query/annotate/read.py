@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from homodb.query.annotate.labels import LabelMap, mapped, read_labels
 from homodb.query.annotate.links import find_links, no_links
 from homodb.query.annotate.methods import used_by
-from homodb.query.annotate.options import Choices
+from homodb.query.annotate.options import AnnotateOptions
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
 from homodb.query.cells import (
     SpeciesCells,
@@ -258,7 +258,7 @@ class CellLabels:
     reference_named: Texts
 
 
-def known(query: Read, reference: Read, choices: Choices) -> CellLabels:
+def known(query: Read, reference: Read, options: AnnotateOptions) -> CellLabels:
     """Return what is known.
 
     Raises
@@ -267,16 +267,16 @@ def known(query: Read, reference: Read, choices: Choices) -> CellLabels:
         If the reference has fewer than two types or numbers, or a type of its own for every cell, if a donor is
         unknown, or the table of labels will not do.
     """
-    seen = _shown(query, choices.query_donors)
-    asked = None if choices.query_label is None else (None,) * query.side.n_cells
+    seen = _shown(query, options.query_donors)
+    asked = None if options.query_label_key is None else (None,) * query.side.n_cells
     if reference.side.number is not None:
-        _check_numbers(reference.side.number, choices.label)
+        _check_numbers(reference.side.number, options.label_key)
         number = query.side.number
         side = query.side if number is None else replace(query.side, number=np.where(seen, number, np.nan))
         return CellLabels(side, reference.side, reference.side.known, (), asked, ())
-    meaning = LabelMap() if choices.labels is None else read_labels(choices.labels)
+    meaning = LabelMap() if options.labels is None else read_labels(options.labels)
     named = mapped(reference.named or (), meaning.reference)
-    labels = _labels(named, reference.side.n_cells, choices.label)
+    labels = _labels(named, reference.side.n_cells, options.label_key)
     told = mapped(query.named or (None,) * query.side.n_cells, meaning.query)
     told = tuple(one if shown else None for one, shown in zip(told, seen.tolist(), strict=True))
     labels = (*labels, *sorted({one for one in told if one is not None} - set(labels)))
@@ -354,8 +354,8 @@ def prepare(
     release: ReleaseFile,
     query: anndata.AnnData,
     reference: anndata.AnnData,
-    choices: Choices,
-    report: Callable[[str], None] = lambda step: None,
+    options: AnnotateOptions,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> AnnotationInput:
     """Make the task.
 
@@ -365,58 +365,62 @@ def prepare(
         If the reference has fewer than two labels or numbers, no cell of the query has counts, or as reading raises it.
     """
     query, reference = with_tables(query), with_tables(reference)
-    one, two = _asked(choices, reference)
-    report("reading the query")
+    one, two = _asked(options, reference)
+    progress("reading the query")
     asked = read_side(release, query, one)
-    report("reading the reference")
+    progress("reading the reference")
     atlas = read_side(release, reference, two)
-    told = known(asked, atlas, choices)
+    told = known(asked, atlas, options)
     cells, types, has = told.query, told.reference, told.has
     used = np.asarray(cells.counts.sum(axis=1)).ravel() > 0
     if not used.any():
         raise AnnotationError("no cell of the query has a count of a known gene")
     full = np.asarray(types.counts.sum(axis=1)).ravel() > 0
     notes = [*asked.notes, *atlas.notes]
-    lacking = "without a number" if choices.numeric else "without a label"
+    lacking = "without a number" if options.numeric else "without a label"
     for which, what in ((~has, lacking), (has & ~full, "without any count")):
         if which.any():
             cells_were = counted(
                 int(which.sum()), f"cell of the reference {what} was", f"cells of the reference {what} were"
             )
             notes.append(f"{cells_were} left out")
-    if choices.query_label is not None and "query_label" not in used_by(choices.chosen, choices.parameters):
-        notes.append(f"method {choices.method} learns nothing from the query's own labels: such cells are only marked")
+    if options.query_label_key is not None and "query_label_key" not in used_by(
+        options.annotation_method, options.parameters
+    ):
+        notes.append(f"method {options.method} learns nothing from the query's own labels: such cells are only marked")
     cells, types = some_cells(cells, used), some_cells(types, has & full)
-    report("orthologous genes")
-    best, every, more = _linked(release, cells, types, choices)
-    files = read_vector_options(choices.vectors) if choices.vectors else None
-    vectors = vectors_of(release, embedding=choices.embedding, files=files)
-    task = AnnotationTask(types, cells, best, every, told.labels, choices.parameters, choices.seed, vectors, report)
+    progress("orthologous genes")
+    best, every, more = _linked(release, cells, types, options)
+    files = read_vector_options(options.vectors) if options.vectors else None
+    vectors = vectors_of(release, embedding=options.embedding, files=files)
+    task = AnnotationTask(
+        types, cells, best, every, told.labels, options.parameters, options.random_state, vectors, progress
+    )
     return AnnotationInput(task, used, told.query_named, told.reference_named, (*notes, *more))
 
 
-def _asked(choices: Choices, reference: anndata.AnnData) -> tuple[CellRequest, CellRequest]:
+def _asked(options: AnnotateOptions, reference: anndata.AnnData) -> tuple[CellRequest, CellRequest]:
     """Return what is to be read of each side; donors and coordinates of the reference only where it has them."""
     query = CellRequest(
-        "query", choices.source, choices.column, choices.layer, choices.query_label, choices.donor_key, choices.spatial,
-        choices.phrases, choices.numeric,
+        "query", options.source, options.column, options.layer, options.query_label_key, options.donor_key,
+        options.spatial_key, options.phrases, options.numeric,
     )  # fmt: skip
-    donor = choices.donor_key if choices.donor_key in reference.obs else None
-    spatial = choices.spatial if choices.spatial in reference.obsm else None
+    donor = options.donor_key if options.donor_key in reference.obs else None
+    spatial = options.spatial_key if options.spatial_key in reference.obsm else None
     atlas = CellRequest(
-        "reference", choices.reference_species, choices.reference_column, choices.reference_layer, choices.label, donor,
-        spatial, choices.phrases, choices.numeric,
+        "reference", options.reference_species, options.reference_column, options.reference_layer, options.label_key,
+        donor, spatial, options.phrases, options.numeric,
     )  # fmt: skip
     return query, atlas
 
 
 def _linked(
-    release: ReleaseFile, query: SpeciesCells, reference: SpeciesCells, choices: Choices
+    release: ReleaseFile, query: SpeciesCells, reference: SpeciesCells, options: AnnotateOptions
 ) -> tuple[OrthologyLinks, OrthologyLinks, tuple[str, ...]]:
     """Return the links; none, where there are none and the method needs none."""
     try:
-        return find_links(release, query, reference, strategy=choices.strategy, evidence=choices.evidence)
+        return find_links(release, query, reference, strategy=options.strategy, evidence=options.evidence)
     except (MissingMappingError, AnnotationError) as error:
-        if choices.chosen.orthology or choices.strategy is not None:
+        if options.annotation_method.orthology or options.strategy is not None:
             raise
         return no_links(), no_links(), (f"no orthologous genes were used: {error}",)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.annotate.neighbors import labelled_by_nearest
+from homodb.query.annotate.settings import KnnSettings
 from homodb.query.annotate.task import AnnotationTask, Labelled
 from homodb.query.cells import product
 from homodb.query.integrate import (
@@ -26,7 +27,6 @@ from homodb.schema.errors import AnnotationError
 
 Array = npt.NDArray[np.float64]
 
-SCALES = ("none", "centre", "each", "reference")
 #: Largest scaled value, as in an integration.
 _SCALE_MAX = 10.0
 
@@ -82,10 +82,8 @@ def components(task: AnnotationTask, *, features: int, dims: int, scale: str) ->
     Raises
     ------
     AnnotationError
-        If the sides share too few genes for the components, or the scale is none.
+        If the sides share too few genes for the components.
     """
-    if scale not in SCALES:
-        raise AnnotationError(f"there is no scale {scale!r}; there are {', '.join(SCALES)}")
     shared = shared_counts(task)
     logs = [log_normalized(one, _totals(one)) for one in (shared.reference, shared.query)]
     chosen = _varying(logs[0], logs[1], features)
@@ -96,7 +94,7 @@ def components(task: AnnotationTask, *, features: int, dims: int, scale: str) ->
             f"{len(chosen)} shared genes vary over the {task.reference.n_cells} cells of the reference and have counts"
             " in the query; too few to tell cells apart"
         )
-    found = principal_components(_scaled(reference, reference, scale), k, seed=task.seed)
+    found = principal_components(_scaled(reference, reference, scale), k, seed=task.random_state)
     projected = _scaled(query, reference, scale).times(found.loadings)
     for cells, counts in ((found.cells, shared.reference), (projected, shared.query)):
         cells[_totals(counts) == 0] = 0.0
@@ -130,7 +128,7 @@ def integrated(
     settings = IntegrateSettings(
         n_features=features, dims=min(dims, least),
         n_components=max(min(plain.n_components, len(kept) - 1), min(dims, least)),
-        k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), seed=task.seed,
+        k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), seed=task.random_state,
     )  # fmt: skip
     labels = tuple(task.reference.symbols[column] for column in shared.columns.tolist())
     species = names if names[0] != names[1] else ("reference", "query")
@@ -198,13 +196,12 @@ def knn(task: AnnotationTask) -> Labelled:
     IntegrationError, MissingPackageError
         If the integration cannot be run.
     """
-    chosen = task.parameters
-    features, dims = int(chosen.get("features", 2000)), int(chosen.get("dims", 30))
-    integration = str(chosen.get("integration", "none"))
+    settings = KnnSettings(**task.parameters)
+    features, dims, integration = settings.features, settings.dims, settings.integration
     if integration == "none":
-        task.report("translated principal components")
-        reference, query, told = components(task, features=features, dims=dims, scale=str(chosen.get("scale", "none")))
+        task.progress("translated principal components")
+        reference, query, told = components(task, features=features, dims=dims, scale=settings.scale)
     else:
-        task.report(f"integrating by {integration}")
+        task.progress(f"integrating by {integration}")
         reference, query, told = integrated(task, integration=integration, features=features, dims=dims)
-    return labelled_by_nearest(task, reference, query, told)
+    return labelled_by_nearest(task, settings, reference, query, told)

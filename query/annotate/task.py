@@ -52,13 +52,13 @@ class AnnotationTask:
         Names of cell types; empty where a number is carried.
     parameters
         What was chosen for the method, by name.
-    seed
-        Of everything random.
+    random_state
+        Seed of all random numbers.
     vectors
         Returns gene vectors of a side's species: ``(found, matrix)``, found being columns of the side's counts and
         matrix their vectors, float32; for the methods that work in protein space.
-    report
-        Called with the name of each step as it begins.
+    progress
+        Callback that receives the name of each step.
     """
 
     reference: SpeciesCells
@@ -67,9 +67,9 @@ class AnnotationTask:
     all_pairs: OrthologyLinks
     labels: tuple[str, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 42
+    random_state: int = 42
     vectors: Callable[[SpeciesCells], tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] | None = None
-    report: Callable[[str], None] = lambda step: None
+    progress: Callable[[str], None] = lambda step: None
 
 
 @dataclass(frozen=True)

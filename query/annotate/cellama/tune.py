@@ -58,15 +58,15 @@ class Pairs:
     target: npt.NDArray[np.float32]
 
 
-def profiles_of(counts: sp.csr_matrix, *, seed: int = 0) -> npt.NDArray[np.float64]:
+def profiles_of(counts: sp.csr_matrix, *, random_state: int = 0) -> npt.NDArray[np.float64]:
     """Compute principal components of log-normalised counts, over the 2 000 words that vary most.
 
     Parameters
     ----------
     counts
         Cells x words.
-    seed
-        Of the vector that the iteration begins with.
+    random_state
+        Seed of the vector that the iteration begins with.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def profiles_of(counts: sp.csr_matrix, *, seed: int = 0) -> npt.NDArray[np.float
             f"{logs.shape[0]} cells with {len(chosen)} genes that vary are too few to fine-tune on: their profiles "
             "cannot be compared; set tune=0"
         )
-    return principal_components(scaled(sp.csr_matrix(logs[:, chosen])), k, seed=seed).cells
+    return principal_components(scaled(sp.csr_matrix(logs[:, chosen])), k, seed=random_state).cells
 
 
 def metadata_of(side: SpeciesCells) -> dict[str, tuple[str | None, ...]]:
@@ -104,7 +104,7 @@ def metadata_of(side: SpeciesCells) -> dict[str, tuple[str | None, ...]]:
     return told
 
 
-def draw_pairs(sides: Sequence[SentenceCells], n: int, *, seed: int = 0) -> Pairs:
+def draw_pairs(sides: Sequence[SentenceCells], n: int, *, random_state: int = 0) -> Pairs:
     """Draw pairs of cells, of one side each, as published: half of them close and half random.
 
     The first cell of a pair is any. The second is, in turn, one of its ten nearest by the cosine of their profiles, or
@@ -117,15 +117,15 @@ def draw_pairs(sides: Sequence[SentenceCells], n: int, *, seed: int = 0) -> Pair
         Cells to draw from, each side in proportion to its cells.
     n
         How many pairs.
-    seed
-        Of the draw.
+    random_state
+        Seed of the draw.
 
     Raises
     ------
     AnnotationError
         If no side has two cells with sentences.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     usable = [np.array([n for n, text in enumerate(one.sentences) if text is not None], np.int64) for one in sides]
     sizes = np.array([len(rows) if len(rows) > 1 else 0 for rows in usable])
     if not sizes.any():
@@ -186,8 +186,8 @@ def fine_tune(
     steps: int,
     batch: int = 16,
     rate: float = RATE,
-    seed: int = 42,
-    report: Callable[[int, float], None] = lambda step, loss: None,
+    random_state: int = 42,
+    progress: Callable[[int, float], None] = lambda step, loss: None,
 ) -> list[float]:
     """Fine-tune a sentence model in place, and keep it in a folder.
 
@@ -207,10 +207,10 @@ def fine_tune(
         Steps, and pairs of each.
     rate
         Highest rate of learning.
-    seed
-        Of the pairs and of dropout.
-    report
-        Called after each step with its number, from 1, and its loss.
+    random_state
+        Seed of the pairs and of dropout.
+    progress
+        Callback that receives the number of each step, from 1, and its loss.
 
     Returns
     -------
@@ -229,7 +229,7 @@ def fine_tune(
     if steps < 1 or batch < 1 or not rate > 0:
         raise AnnotationError(f"steps={steps}, batch={batch}, rate={rate}: wanted numbers above 0")
     target = None if folder is None else _new(Path(folder))
-    pairs = draw_pairs(sides, steps * batch, seed=seed)
+    pairs = draw_pairs(sides, steps * batch, random_state=random_state)
     optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=rate)
     warm = max(1, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -239,7 +239,7 @@ def fine_tune(
     devices = [torch.device(model.device)] if model.device.type == "cuda" else []
     # dropout takes its chances from torch's own generator, which is put back after
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        torch.manual_seed(random_state)
         model.train()
         for start in range(0, steps * batch, batch):
             part = slice(start, start + batch)
@@ -252,7 +252,7 @@ def fine_tune(
             optimizer.step()
             schedule.step()
             losses.append(float(loss.detach()))
-            report(len(losses), losses[-1])
+            progress(len(losses), losses[-1])
     model.eval()
     if target is not None:
         _keep(model, target)

@@ -18,7 +18,7 @@ from homodb.query.annotate.evaluate.measures import NAMES, auroc, majority_table
 from homodb.query.annotate.evaluate.numbers import evaluate_numbers
 from homodb.query.annotate.evaluate.result import Evaluation, calibration
 from homodb.query.annotate.labels import LabelMap, mapped, read_labels
-from homodb.query.annotate.options import Choices, choices_of
+from homodb.query.annotate.options import AnnotateOptions, stored_options
 from homodb.query.annotate.read import AnnotationInput, prepare, some_cells
 from homodb.query.cells import read_anndata, with_tables
 from homodb.query.release import ReleaseFile, use_release
@@ -40,10 +40,10 @@ SCHEMA = {
 
 def leave_out(
     prepared: AnnotationInput,
-    choices: Choices,
+    options: AnnotateOptions,
     truth: Sequence[str | None],
     judged: npt.NDArray[np.bool_],
-    report: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> pl.DataFrame:
     """Annotate anew without each type that the query has, and see whether its cells stand out.
 
@@ -51,14 +51,14 @@ def leave_out(
     ----------
     prepared
         The task.
-    choices
-        How it was annotated.
+    options
+        Options of the annotation.
     truth
         Type of each cell of the query, None for none.
     judged
         Which cells may be judged.
-    report
-        Called with the name of each step as it begins.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
@@ -78,9 +78,9 @@ def leave_out(
         positive = counted & (true == task.labels[one])
         if not positive.any():
             continue
-        report(f"without {task.labels[one]}")
+        progress(f"without {task.labels[one]}")
         lessened = some_cells(task.reference, task.reference.label != one)
-        found = choices.chosen.run(replace(task, reference=lessened, report=lambda step: None))
+        found = options.annotation_method.run(replace(task, reference=lessened, progress=lambda step: None))
         unsure = 1 - np.where(np.isfinite(found.confidence), found.confidence, 0.0)
         rest = counted & ~positive
         threshold = float(np.quantile(1 - unsure[rest], 1 - KEPT)) if rest.any() else float("nan")
@@ -102,9 +102,9 @@ def evaluate(
     labels: str | Path | None = None,
     release: str | Path | ReleaseFile | None = None,
     numeric: bool | None = None,
-    resamples: int = 200,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    n_resamples: int = 200,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Evaluation:
     """Compare labels with the truth.
 
@@ -128,12 +128,12 @@ def evaluate(
     numeric
         Whether the columns hold numbers; by default what uns tells of the annotation. Then see
         :func:`homodb.query.annotate.evaluate.numbers.evaluate_numbers` for what is measured.
-    resamples
-        Draws for intervals; 0 for none.
-    seed
-        Of the draws.
-    report
-        Called with the name of each step as it begins.
+    n_resamples
+        Number of draws for the intervals; 0 for none.
+    random_state
+        Seed of the draws.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
@@ -158,8 +158,10 @@ def evaluate(
         if reference is not None or labels is not None:
             option = "--labels" if reference is None else "--reference"
             raise AnnotationError(f"{option} is about cell types, and obs[{column!r}] holds numbers; leave it out")
-        report("measures, and their intervals")
-        return evaluate_numbers(adata, truth=truth, column=column, donor_key=donor_key, resamples=resamples, seed=seed)
+        progress("measures, and their intervals")
+        return evaluate_numbers(
+            adata, truth=truth, column=column, donor_key=donor_key, n_resamples=n_resamples, random_state=random_state
+        )
     path = labels if labels is not None else _setting(entry, "labels")
     meaning = LabelMap() if path is None else read_labels(path)
     # an annotation that used a map has left labels that are mapped already
@@ -169,21 +171,21 @@ def evaluate(
         adata, truth=truth, column=column, donor_key=donor_key, meaning=LabelMap(meaning.query, already), known=known
     )
     judged = told.cells_judged
-    report("measures, and their intervals")
-    drawn = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), told.donor, resamples, seed)
+    progress("measures, and their intervals")
+    drawn = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), told.donor, n_resamples, random_state)
     found = resampled(lambda weight: _values(told, weight), drawn)
     numbers = {name: found.number(at) for at, name in enumerate((*NAMES, "auroc_confidence", "auroc_distance"))}
     curve, error = calibration(told.confidence[judged], told.right[judged])
     numbers["calibration_error"] = Number(error, better=-1)
     left_out = None
     if reference is not None:
-        left_out = _left_out(adata, reference, entry, told, release, report)
+        left_out = _left_out(adata, reference, entry, told, release, progress)
     return Evaluation(
         column=column, truth=truth, cells=int(judged.sum()), outside=int(told.outside.sum()),
         seen=int(told.seen.sum()), untold=int(told.untold.sum()),
         numbers=numbers,
         rows=_rows(told, entry), types=_types(told), confusion=_confusion(told), calibration=curve, left_out=left_out,
-        intervals=drawn.kind if resamples else "none", notes=_notes(told, entry, known),
+        intervals=drawn.kind if n_resamples else "none", notes=_notes(told, entry, known),
     )  # fmt: skip
 
 
@@ -271,7 +273,7 @@ def _notes(told: EvaluatedCells, entry: Mapping[str, Any], known: set[str] | Non
     unasked = sorted((known or set()) - {one for one in told.true if one})
     if unasked:
         notes.append(f"no cell of the query is truly {', '.join(unasked)}, of which the reference has cells")
-    if _setting(entry, "query_label") is not None and not told.seen.any():
+    if _setting(entry, "query_label_key") is not None and not told.seen.any():
         notes.append("labels of the query were learned from, and obs does not tell of which cells")
     return tuple(notes)
 
@@ -283,12 +285,12 @@ def _differing(named: set[str], found: set[str]) -> str:
 
 def _left_out(
     adata: anndata.AnnData, reference: anndata.AnnData, entry: Mapping[str, Any], told: EvaluatedCells,
-    release: str | Path | ReleaseFile | None, report: Callable[[str], None],
+    release: str | Path | ReleaseFile | None, progress: Callable[[str], None],
 ) -> pl.DataFrame:  # fmt: skip
-    choices = choices_of(entry)
+    options = stored_options(entry)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
-        prepared = prepare(opened, adata, reference, choices, report)
+        prepared = prepare(opened, adata, reference, options, progress)
         found = {prepared.task.labels[one] for one in np.unique(prepared.task.reference.label).tolist()}
         named = {str(one) for one in entry.get("reference_labels", ())}
         if named and found != named:
@@ -296,31 +298,37 @@ def _left_out(
                 f"the cells were annotated from a reference of other types than this one: {_differing(named, found)};"
                 " give the one that was used (--reference)"
             )
-        return leave_out(prepared, choices, told.true, told.cells_judged, report)
+        return leave_out(prepared, options, told.true, told.cells_judged, progress)
 
 
 def evaluate_file(
-    path: str | Path, *, truth: str, reference: str | Path | None = None, figures: Path | None = None, **choices: Any
+    path: str | Path,
+    *,
+    truth: str,
+    predicted: str | None = None,
+    donor_key: str | None = None,
+    reference: str | Path | None = None,
+    labels: str | Path | None = None,
+    release: str | Path | ReleaseFile | None = None,
+    numeric: bool | None = None,
+    n_resamples: int = 200,
+    random_state: int = 42,
+    figures: Path | None = None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Evaluation:
-    """Evaluate the labels that a file holds.
+    """Evaluate the labels in a file; parameters are those of :func:`homodb.evaluate`.
 
     Parameters
     ----------
-    path
-        Cells as ``homodb annotate`` left them (h5ad or zarr).
-    truth
-        Column of obs with the true types.
-    reference
-        File of the reference, to leave each type out of it in turn.
+    path, reference
+        Files of the cells as ``homodb annotate`` left them, and of the reference (h5ad or zarr).
     figures
         Folder to draw to.
-    **choices
-        See :func:`homodb.evaluate`.
 
     Raises
     ------
     TranslationError
-        If a file is not there, or is no AnnData.
+        If a file does not exist, or is not an AnnData.
     AnnotationError, OutputError
         As :func:`homodb.evaluate` raises it, or if drawings cannot be written.
     """
@@ -328,7 +336,11 @@ def evaluate_file(
     if figures is not None:
         check_folder(figures)
     atlas = None if reference is None else read_anndata(Path(reference))
-    told = evaluate(read_anndata(Path(path)), truth=truth, reference=atlas, **choices)
+    evaluation = evaluate(
+        read_anndata(Path(path)), truth=truth, predicted=predicted, donor_key=donor_key, reference=atlas,
+        labels=labels, release=release, numeric=numeric, n_resamples=n_resamples, random_state=random_state,
+        progress=progress,
+    )  # fmt: skip
     if figures is not None:
-        told.write_figures(figures)
-    return told
+        evaluation.write_figures(figures)
+    return evaluation

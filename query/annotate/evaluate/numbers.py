@@ -29,14 +29,14 @@ def evaluate_numbers(
     truth: str,
     column: str,
     donor_key: str | None = None,
-    resamples: int = 200,
-    seed: int = 42,
+    n_resamples: int = 200,
+    random_state: int = 42,
 ) -> Evaluation:
     """Compare numbers with the truth.
 
     Parameters
     ----------
-    adata, truth, column, donor_key, resamples, seed
+    adata, truth, column, donor_key, n_resamples, random_state
         As :func:`homodb.evaluate` takes them.
 
     Returns
@@ -62,7 +62,7 @@ def evaluate_numbers(
         )
     code, names = numbered(adata, donor_key, "file")
     donor = None if code is None else Coded(code, names)
-    drawn = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), donor, resamples, seed)
+    drawn = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), donor, n_resamples, random_state)
     found = resampled(lambda weight: agreement(told.true[judged], told.given[judged], weight[judged]), drawn)
     mean = np.full(int(judged.sum()), told.true[judged].mean())
     rows = {"this annotation": found.value, "true mean": agreement(told.true[judged], mean)}
@@ -75,7 +75,7 @@ def evaluate_numbers(
             {"row": name, **dict(zip(NAMES, values.tolist(), strict=True))} for name, values in rows.items()
         ]).fill_nan(None),
         pairs=pl.DataFrame({"truth": told.true[judged], "predicted": told.given[judged]}),
-        intervals=drawn.kind if resamples else "none", notes=notes,
+        intervals=drawn.kind if n_resamples else "none", notes=notes,
     )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from homodb.query.annotate.settings import Start
 from homodb.query.annotate.task import OrthologyLinks
 from homodb.query.genes import orthologs
 from homodb.query.release import ReleaseFile
@@ -191,9 +192,6 @@ class Edges:
         )  # fmt: skip
 
 
-#: How weights begin; see :func:`starting_weights`.
-Start = Literal["rows", "columns", "links", "random"]
-
 #: How much an evidence class counts beside another: the share of named human and mouse pairs whose symbols agree
 #: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O).
 TRUST = {
@@ -205,7 +203,7 @@ TRUST = {
 }
 
 
-def init_weights(edges: Edges, start: Start = "rows", *, seed: int = 42) -> npt.NDArray[np.float64]:
+def init_weights(edges: Edges, start: Start = "rows", *, random_state: int = 42) -> npt.NDArray[np.float64]:
     """Return the weights that a layer starts with.
 
     Parameters
@@ -217,8 +215,8 @@ def init_weights(edges: Edges, start: Start = "rows", *, seed: int = 42) -> npt.
         :data:`TRUST` of their evidence. ``columns``: what goes out of a target gene adds up to 1, likewise, so that
         totals are kept. ``links``: the weights as they are. ``random``: uniform between 0 and twice the mean of
         ``rows``.
-    seed
-        Of ``random``.
+    random_state
+        Seed of ``random``.
 
     Returns
     -------
@@ -249,7 +247,7 @@ def init_weights(edges: Edges, start: Start = "rows", *, seed: int = 42) -> npt.
     sums = np.bincount(end, trusted, size)[end]
     shares: npt.NDArray[np.float64] = np.divide(trusted, sums, out=np.zeros_like(trusted), where=sums != 0)
     if start == "random" and len(edges):
-        return np.random.default_rng(seed).uniform(0, 2 * shares.mean(), len(edges))
+        return np.random.default_rng(random_state).uniform(0, 2 * shares.mean(), len(edges))
     return shares
 
 
@@ -347,8 +345,8 @@ class OrthologyLayer(torch.nn.Module):
     non_negative
         Weights below zero count as zero. Call :meth:`project` after each step of the optimiser, which sets them to
         zero, else they never come back.
-    seed
-        Of ``start="random"``.
+    random_state
+        Seed of ``start="random"``.
 
     Attributes
     ----------
@@ -374,7 +372,7 @@ class OrthologyLayer(torch.nn.Module):
         start: Start = "rows",
         bias: npt.ArrayLike | None = None,
         non_negative: bool = False,
-        seed: int = 42,
+        random_state: int = 42,
     ) -> None:
         super().__init__()
         order = np.lexsort((edges.target, edges.source))
@@ -385,7 +383,7 @@ class OrthologyLayer(torch.nn.Module):
         self.register_buffer("target_index", torch.from_numpy(edges.target[order]))
         self.register_buffer("source_index", torch.from_numpy(edges.source[order]))
         self.register_buffer("offsets", torch.from_numpy(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)))
-        first = init_weights(edges, start, seed=seed)[order]
+        first = init_weights(edges, start, random_state=random_state)[order]
         self.weight = torch.nn.Parameter(torch.tensor(first, dtype=torch.get_default_dtype()))
         self.bias = None if bias is None else torch.nn.Parameter(self._checked_bias(bias))
 
@@ -398,7 +396,10 @@ class OrthologyLayer(torch.nn.Module):
         source_genes: Sequence[str] | None = None,
         weights: Sequence[float] | None = None,
         evidence: Sequence[str] | None = None,
-        **options: Any,
+        start: Start = "rows",
+        bias: npt.ArrayLike | None = None,
+        non_negative: bool = False,
+        random_state: int = 42,
     ) -> Self:
         """Return a layer for pairs of (target gene, source gene).
 
@@ -410,7 +411,7 @@ class OrthologyLayer(torch.nn.Module):
             Inputs and outputs in their order; by default those of the pairs, sorted.
         weights, evidence
             Of each pair; by default 1 and unknown.
-        options
+        start, bias, non_negative, random_state
             As for the layer itself.
 
         Raises
@@ -427,14 +428,23 @@ class OrthologyLayer(torch.nn.Module):
         edges = Edges.from_pairs(
             pairs, target_genes=target_genes, source_genes=source_genes, weights=weights, evidence=evidence
         )
-        return cls(edges, **options)
+        return cls(edges, start=start, bias=bias, non_negative=non_negative, random_state=random_state)
 
     @classmethod
     def from_links(
-        cls, links: OrthologyLinks, target_genes: Sequence[str], source_genes: Sequence[str], **options: Any
+        cls,
+        links: OrthologyLinks,
+        target_genes: Sequence[str],
+        source_genes: Sequence[str],
+        *,
+        start: Start = "rows",
+        bias: npt.ArrayLike | None = None,
+        non_negative: bool = False,
+        random_state: int = 42,
     ) -> Self:
         """Return a layer for the links of a task; see :meth:`homodb.query.annotate.tron.layer.Edges.from_links`."""
-        return cls(Edges.from_links(links, target_genes, source_genes), **options)
+        edges = Edges.from_links(links, target_genes, source_genes)
+        return cls(edges, start=start, bias=bias, non_negative=non_negative, random_state=random_state)
 
     @classmethod
     def from_release(
@@ -446,7 +456,10 @@ class OrthologyLayer(torch.nn.Module):
         *,
         target_genes: Sequence[str] | None = None,
         source_genes: Sequence[str] | None = None,
-        **options: Any,
+        start: Start = "rows",
+        bias: npt.ArrayLike | None = None,
+        non_negative: bool = False,
+        random_state: int = 42,
     ) -> Self:
         """Return a layer for a strategy's mapping: `source` is the network's species, `target` that of the cells.
 
@@ -456,7 +469,7 @@ class OrthologyLayer(torch.nn.Module):
             release, source=source, target=target, strategy=strategy,
             target_genes=target_genes, source_genes=source_genes,
         )  # fmt: skip
-        return cls(edges, **options)
+        return cls(edges, start=start, bias=bias, non_negative=non_negative, random_state=random_state)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:

@@ -13,10 +13,10 @@ import scipy.sparse as sp
 
 from homodb.query.annotate.labels import expand_to_all_cells
 from homodb.query.annotate.neighbors import cosine_nearest
+from homodb.query.annotate.settings import TronSettings
 from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.network import Phenotype, spread
-from homodb.query.annotate.tron.parameters import TronParameters
 from homodb.query.annotate.tron.transfer import Cells, Transferred, transfer
 from homodb.query.cells import SpeciesCells
 from homodb.query.integrate import unit_rows
@@ -146,7 +146,7 @@ def tron(task: AnnotationTask) -> Labelled:
     Parameters
     ----------
     task
-        Parameters are those of :class:`homodb.query.annotate.tron.parameters.TronParameters`. Query cells with a
+        Parameters are those of :class:`homodb.query.annotate.settings.TronSettings`. Query cells with a
         label are learned from, see there (``tuning``); without any the layer works from its first weights.
 
     Returns
@@ -164,7 +164,7 @@ def tron(task: AnnotationTask) -> Labelled:
         If a parameter is wrong, fewer than two labels are in the reference, counts are not finite, or the two sides
         share no usable genes.
     """
-    chosen = TronParameters.read(task.parameters)
+    chosen = TronSettings(**task.parameters)
     links = _usable(task, task.all_pairs if chosen.links == "all" else task.best, chosen)
     query_at, reference_at = np.unique(links.query), _reference_columns(task, links, chosen)
     edges = _edges(task, links, query_at, reference_at)
@@ -176,9 +176,9 @@ def tron(task: AnnotationTask) -> Labelled:
     found = transfer(
         Cells(sp.csr_matrix(reference[there]), learned.reference, _some(task.reference.donor, there)),
         Cells(sp.csr_matrix(query[placed]), learned.query, _some(task.query.donor, placed)),
-        edges, chosen, seed=task.seed, report=task.report,
+        edges, chosen, random_state=task.random_state, progress=task.progress,
     )  # fmt: skip
-    task.report("tron: distances to the reference")
+    task.progress("tron: distances to the reference")
     seen = np.isin(np.arange(task.query.n_cells), placed[found.tuning.seen])
     if task.query.donor is not None and found.tuning.by == "donors":
         seen = np.isin(task.query.donor, task.query.donor[seen])
@@ -203,7 +203,7 @@ def tron(task: AnnotationTask) -> Labelled:
     return Labelled(label=label, confidence=expand_to_all_cells(cells, placed, shares.max(axis=1)), **more)
 
 
-def _usable(task: AnnotationTask, links: OrthologyLinks, chosen: TronParameters) -> OrthologyLinks:
+def _usable(task: AnnotationTask, links: OrthologyLinks, chosen: TronSettings) -> OrthologyLinks:
     """Return the links into reference genes that enough cells show, and from genes that may have counts."""
     for side, name in ((task.reference, "reference"), (task.query, "query")):
         if not np.isfinite(side.counts.data).all():
@@ -219,7 +219,7 @@ def _usable(task: AnnotationTask, links: OrthologyLinks, chosen: TronParameters)
     return OrthologyLinks(links.query[kept], links.reference[kept], links.weight[kept], evidence, links.strategy)
 
 
-def _reference_columns(task: AnnotationTask, links: OrthologyLinks, chosen: TronParameters) -> npt.NDArray[np.int64]:
+def _reference_columns(task: AnnotationTask, links: OrthologyLinks, chosen: TronSettings) -> npt.NDArray[np.int64]:
     """Return the reference genes that the network takes."""
     if chosen.unreached == "leave_out":
         return np.unique(links.reference)
@@ -287,7 +287,7 @@ def _table(
 
 def _told(
     task: AnnotationTask,
-    chosen: TronParameters,
+    chosen: TronSettings,
     links: OrthologyLinks,
     edges: Edges,
     found: Transferred,
@@ -295,7 +295,7 @@ def _told(
 ) -> dict[str, Any]:
     tuned = len(found.tuning.rows) > 0
     return {
-        "parameters": chosen.as_dict(),
+        "parameters": chosen.model_dump(),
         "strategy": links.strategy,
         "edges": len(edges),
         "query_genes": len(edges.target_genes),

@@ -14,9 +14,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
+from homodb.query.annotate.settings import TronSettings
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.network import TOTAL, FeedForward, Phenotype, linear, log_mean
-from homodb.query.annotate.tron.parameters import TronParameters
 from homodb.query.annotate.tron.train import Schedule, Trained, Tuning, choose_tuning, hold_out, predict, train
 from homodb.query.integrate import find_device, seeded
 
@@ -99,10 +99,10 @@ def transfer(
     source: Cells,
     target: Cells,
     edges: Edges,
-    parameters: TronParameters | None = None,
+    parameters: TronSettings | None = None,
     *,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Transferred:
     """Carry a phenotype, categories or a number, from cells of one species to cells of another.
 
@@ -115,13 +115,13 @@ def transfer(
     edges
         The orthology graph.
     parameters
-        See :class:`TronParameters`.
-    seed
-        Of everything random.
-    report
-        Called with the name of each step as it begins.
+        See :class:`TronSettings`.
+    random_state
+        Seed of all random numbers.
+    progress
+        Callback that receives the name of each step.
     """
-    chosen = parameters or TronParameters()
+    chosen = parameters or TronSettings()
     reached = np.bincount(edges.source, minlength=len(edges.source_genes)) > 0
     known = np.flatnonzero(source.phenotype.known)
     network_cells = linear(source.counts)
@@ -129,17 +129,17 @@ def transfer(
     # what the layer adds for genes that are not reached belongs to the total of a cell
     layer_cells = linear(target.counts, TOTAL - float(missing.sum()))
     of_labelled = _codes(target.phenotype) if chosen.tune != "nothing" else np.full(target.counts.shape[0], -1)
-    tuning = choose_tuning(of_labelled, target.donor, chosen.tuning, np.random.default_rng(seed))
+    tuning = choose_tuning(of_labelled, target.donor, chosen.tuning, np.random.default_rng(random_state))
     device, runs, by = find_device(chosen.device), [], "nothing"
     for number in range(chosen.seeds):
-        report(f"tron: network and layer {number + 1} of {chosen.seeds}")
-        rng = np.random.default_rng([seed, number])
+        progress(f"tron: network and layer {number + 1} of {chosen.seeds}")
+        rng = np.random.default_rng([random_state, number])
         held, by = hold_out(source.phenotype.codes()[known], _some(source.donor, known), chosen.validation, rng)
         with seeded(int(rng.integers(2**31)), device):
             network, told = _learn_source(network_cells, source.phenotype, known, held, chosen, rng, device)
             layer = OrthologyLayer(
                 edges, start=chosen.start, bias=missing if missing.any() else None,
-                non_negative=chosen.weights == "non_negative", seed=int(rng.integers(2**31)),
+                non_negative=chosen.weights == "non_negative", random_state=int(rng.integers(2**31)),
             ).to(device)  # fmt: skip
             first = layer.weight.detach().cpu().numpy().astype(np.float64)
             model = nn.Sequential(layer, network)
@@ -166,7 +166,7 @@ def _learn_source(
     phenotype: Phenotype,
     known: npt.NDArray[np.int64],
     held: npt.NDArray[np.bool_],
-    chosen: TronParameters,
+    chosen: TronSettings,
     rng: np.random.Generator,
     device: torch.device,
 ) -> tuple[FeedForward, Trained]:
@@ -189,7 +189,7 @@ def _tune(
     cells: sp.csr_matrix,
     target: Cells,
     tuning: Tuning,
-    chosen: TronParameters,
+    chosen: TronSettings,
     rng: np.random.Generator,
 ) -> Trained:
     """Let the layer (by option the network too) learn from labelled cells; what does not learn stays as it is."""

@@ -18,8 +18,7 @@ from tests import messages
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
 
-from homodb.query.annotate import AnnotationTask, OrthologyLinks
-from homodb.query.annotate.tron import TronParameters
+from homodb.query.annotate import AnnotationTask, OrthologyLinks, TronSettings
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.method import tron
 from homodb.query.annotate.tron.network import Phenotype, linear, log_mean, spread
@@ -78,7 +77,7 @@ def truth(seed: int = 0) -> np.ndarray:
 @pytest.mark.slow
 def test_labels_cells_without_any_query_label() -> None:
     steps: list[str] = []
-    given = replace(task(), report=steps.append)
+    given = replace(task(), progress=steps.append)
     found = tron(given)
     assert (found.label[:2] == -1).all() and found.told["unknown_cells"] == 2
     assert np.isnan(found.confidence[:2]).all() and np.isnan(found.distance[:2]).all()
@@ -111,7 +110,7 @@ def test_same_seed_same_answer_and_the_callers_random_numbers_are_left_alone() -
     again = tron(task(labelled="donor 1"))
     assert np.array_equal(first.confidence, again.confidence, equal_nan=True)
     assert first.tables["weights"].equals(again.tables["weights"])
-    other = tron(replace(task(labelled="donor 1"), seed=9))
+    other = tron(replace(task(labelled="donor 1"), random_state=9))
     assert not np.array_equal(first.confidence, other.confidence, equal_nan=True)
 
 
@@ -201,7 +200,7 @@ def test_bad_tasks_are_refused() -> None:
     given = task()
     for parameters, told in (
         ({"tune": "half"}, "there are layer, whole, nothing"),
-        ({"hiden": 3}, "no parameter 'hiden'"),
+        ({"hiden": 3}, "Unknown key 'hiden'"),
         ({"hidden": 2.5}, "a whole number"),
         ({"dropout": "much"}, "a number"),
         ({"seeds": 0}, "at least 1"),
@@ -245,12 +244,12 @@ def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
     shown = np.where(np.arange(200) < 120, age["target"], np.nan)
     genes = tuple(map(str, range(30)))
     edges = Edges(genes, genes, np.arange(30), order, np.ones(30), ("",) * 30)
-    chosen = TronParameters(**{**QUICK, "epochs": 40, "tuning_epochs": 25, "seeds": 1})
+    chosen = TronSettings(**{**QUICK, "epochs": 40, "tuning_epochs": 25, "seeds": 1})
     apart = {}
     for tune in ("nothing", "layer"):
         found = transfer(
             Cells(sp.csr_matrix(made["source"]), Phenotype(age["source"])),
-            Cells(sp.csr_matrix(changed), Phenotype(shown)), edges, replace(chosen, tune=tune),
+            Cells(sp.csr_matrix(changed), Phenotype(shown)), edges, chosen.model_copy(update={"tune": tune}),
         )  # fmt: skip
         assert found.predicted.shape == (200, 1)
         apart[tune] = np.abs(found.predicted[120:, 0] - age["target"][120:]).mean()
@@ -267,7 +266,7 @@ def test_the_network_stays_frozen_unless_the_whole_learns() -> None:
     query = Cells(counts, Phenotype(given.query.label[2:], 3), None)
     states = {}
     for tune in ("nothing", "layer", "whole"):
-        run = transfer(reference, query, edges, TronParameters(**{**QUICK, "seeds": 1, "tune": tune})).runs[0]
+        run = transfer(reference, query, edges, TronSettings(**{**QUICK, "seeds": 1, "tune": tune})).runs[0]
         states[tune] = run.model[1].state_dict()
         assert isinstance(run.model[0], OrthologyLayer) and (run.layer is None) == (tune == "nothing")
     for name, value in states["nothing"].items():
@@ -299,7 +298,7 @@ def _benchmark() -> ModuleType:
 def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     bench = _benchmark()
     size = bench.Size(genes=60, types=6, source_cells=300, tuning_cells=400, judged_cells=200)
-    chosen = replace(bench.PARAMETERS, hidden=16, epochs=30, tuning_epochs=40)
+    chosen = bench.PARAMETERS.model_copy(update={"hidden": 16, "epochs": 30, "tuning_epochs": 40})
     found = {
         variant: bench.measure(variant, 0.2, 1, size, chosen) for variant in ("TRON", "no fine-tuning", "random mask")
     }
