@@ -184,10 +184,10 @@ def test_perfect_chance_and_constant() -> None:
         ({"method": "consensus"}, "does not use numeric"),
         ({"unknown_below": 0.5}, "unknown_below is about cell types"),
         ({"balanced": True}, "balanced is about votes for cell types"),
-        ({"label_key": "cell_type"}, "which is no number"),
+        ({"label_key": "cell_type"}, "expected finite numbers"),
         ({"label_key": "nothing"}, "has no column 'nothing'"),
         ({"label_key": "same"}, "has one number; two are needed"),
-        ({"label_key": "endless"}, "wanted finite numbers"),
+        ({"label_key": "endless"}, "expected finite numbers"),
     ],
 )
 def test_what_is_refused(
@@ -203,7 +203,7 @@ def test_what_an_evaluation_refuses(clade: Any, sides: tuple[anndata.AnnData, an
     made = homodb.annotate(sides[0], sides[1], label_key="stage", numeric=True, release=clade.release)
     with pytest.raises(AnnotationError, match=messages.Annotate.reference_is_about_cell):
         homodb.evaluate(made, truth="stage", reference=sides[1], release=clade.release)
-    with pytest.raises(AnnotationError, match=messages.Annotate.which_is_no_number):
+    with pytest.raises(AnnotationError, match=messages.Annotate.expected_finite_numbers):
         homodb.evaluate(made, truth="cell_type")
     with pytest.raises(ScoreError, match=messages.Annotate.resamples_is_1_must):
         homodb.evaluate(made, truth="stage", n_resamples=-1)
