@@ -29,8 +29,8 @@ from scipy.stats import rankdata
 
 from homodb.query.annotate import TronSettings
 from homodb.query.annotate.tron.layer import Edges
-from homodb.query.annotate.tron.network import Phenotype
-from homodb.query.annotate.tron.transfer import Cells, transfer
+from homodb.query.annotate.tron.method import Cells, transfer
+from homodb.query.annotate.tron.train import Phenotype
 
 IMAGE = Path(__file__).resolve().parents[1] / "docs" / "images" / "tron_recovery.svg"
 ERRORS = (0.0, 0.1, 0.2, 0.3)

@@ -93,7 +93,7 @@ class Cellama:
     pip_install_homodb = r"pip install 'homodb\[annotate\]'"
     query_has_no_coordinates = r"the query has no coordinates.*spatial=2 needs obsm\['spatial'\]"
     too_few_to_fine_tune = "too few to fine-tune on"
-    wanted_numbers_above_0 = "wanted numbers above 0"
+    wanted_numbers_above_0 = "expected numbers above 0"
 
 
 class Cli:

@@ -1,4 +1,4 @@
-"""``homodb.annotate``: cells of one species in, the same with the cell types of another species' atlas out."""
+"""Transfer the cell types of another species' atlas to cells."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import polars as pl
 from homodb.query.annotate.labels import UNKNOWN, expand_to_all_cells, mask_low_confidence, one_side_only
 from homodb.query.annotate.options import AnnotateOptions, read_options
 from homodb.query.annotate.read import AnnotationInput, prepare
-from homodb.query.annotate.result import Annotation
-from homodb.query.annotate.task import Labelled
+from homodb.query.annotate.task import Annotation, Labelled
 from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store
 from homodb.query.integrate import DEFAULT, read_vector_options
 from homodb.query.release import ReleaseFile, use_release
@@ -27,106 +26,97 @@ from homodb.schema.species import Species
 if TYPE_CHECKING:
     import anndata
 
-#: Entry of ``uns["homodb"]`` that tells of annotations, by the column that they made.
+#: Entry of ``uns["homodb"]`` that describes annotations, by the column that they made.
 ENTRY = "annotation"
 
 _PACKAGES = ("homodb", "anndata", "numpy", "scipy")
+_QUANTILES = ("least", "lower_quartile", "median", "upper_quartile", "greatest")
 
 
-def account(prepared: AnnotationInput, found: Labelled, options: AnnotateOptions, release: str) -> Annotation:
-    """Say what was done.
-
-    Parameters
-    ----------
-    prepared, found, options
-        The task, what the method gave, and how it was asked.
-    release
-        Version of the release.
-    """
+def build_report(prepared: AnnotationInput, labelled: Labelled, options: AnnotateOptions, release: str) -> Annotation:
+    """Build the report of an annotation from a release of that version."""
     from importlib.metadata import version
 
     task = prepared.task
     empty = int((~prepared.used).sum())
     notes = list(prepared.notes)
     if empty:
-        left = "have no number" if options.numeric else f"are labelled {UNKNOWN}"
-        notes.append(f"{empty:,} cells of the query have no count of a known gene: they {left}")
+        result = "have no number" if options.numeric else f"are labelled {UNKNOWN}"
+        notes.append(f"{empty:,} cells of the query have no count of a known gene: they {result}")
     size = np.bincount(task.reference.label[task.reference.label >= 0], minlength=len(task.labels))
     only = None
     if prepared.query_named is not None and not options.numeric:
         only = one_side_only(prepared.query_named, prepared.reference_named)
     return Annotation(
-        label=options.label_key, key=options.key_added, method=options.method,
+        label_key=options.label_key, key_added=options.key_added, method=options.method,
         strategy=task.all_pairs.strategy, release=release,
         source=task.query.species.common_name, target=task.reference.species.common_name,
         parameters=dict(options.parameters), settings=options.stored(), cells=len(prepared.used), empty=empty,
-        unknown=empty + int(found.unknown.sum()),
+        unknown=empty + int(labelled.unknown.sum()),
         reference_labels={name: int(cells) for name, cells in zip(task.labels, size.tolist(), strict=True) if cells},
-        found=_found(found, task.labels), numbers=_numbers(prepared, found), only=only, told=found.told,
-        tables=found.tables, versions={one: version(one) for one in _PACKAGES}, notes=tuple(notes),
+        labels=_label_table(labelled, task.labels), numbers=_number_table(prepared, labelled), only=only,
+        details=labelled.details, tables=labelled.tables, versions={one: version(one) for one in _PACKAGES},
+        notes=tuple(notes),
     )  # fmt: skip
 
 
 def with_results(
-    query: anndata.AnnData, prepared: AnnotationInput, found: Labelled, told: Annotation
+    query: anndata.AnnData, prepared: AnnotationInput, labelled: Labelled, report: Annotation
 ) -> anndata.AnnData:
-    """Return a copy of the query with the results; see :func:`homodb.annotate` for where they stand."""
+    """Return a copy of the query with the results; :func:`annotate` names them."""
     import pandas as pd
 
     held = in_memory(query)
     result = held.copy() if held is query else held
     rows = np.flatnonzero(prepared.used)
     cells = len(prepared.used)
-    if found.number is None:
+    if labelled.number is None:
         label = np.full(cells, -1, np.int64)
-        label[rows] = found.label
+        label[rows] = labelled.label
         names = [name for code, name in enumerate(prepared.task.labels) if (label == code).any()]
         text = np.array([*prepared.task.labels, UNKNOWN], object)[label]
-        result.obs[told.column] = pd.Categorical(
+        result.obs[report.column] = pd.Categorical(
             text, categories=[*names, *([UNKNOWN] if (label < 0).any() and UNKNOWN not in names else [])]
         )
     else:
-        result.obs[told.column] = expand_to_all_cells(cells, rows, found.number)
-    sureness = ("confidence", found.confidence) if found.spread is None else ("spread", found.spread)
-    for name, values in (sureness, ("distance", found.distance)):
-        result.obs[f"{told.column}_{name}"] = expand_to_all_cells(cells, rows, values)
+        result.obs[report.column] = expand_to_all_cells(cells, rows, labelled.number)
+    certainty = ("confidence", labelled.confidence) if labelled.spread is None else ("spread", labelled.spread)
+    for name, values in (certainty, ("distance", labelled.distance)):
+        result.obs[f"{report.column}_{name}"] = expand_to_all_cells(cells, rows, values)
     if prepared.query_named is not None:
-        seen = np.zeros(cells, np.bool_)
-        seen[rows] = prepared.task.query.is_labelled if found.seen is None else found.seen
-        result.obs[f"{told.column}_seen"] = seen
+        shown = np.zeros(cells, np.bool_)
+        shown[rows] = prepared.task.query.is_labelled if labelled.shown is None else labelled.shown
+        result.obs[f"{report.column}_seen"] = shown
     own = deepcopy(result.uns.get("homodb", {}))
-    own[ENTRY] = {**own.get(ENTRY, {}), told.column: told.uns()}
+    own[ENTRY] = {**own.get(ENTRY, {}), report.column: report.uns()}
     result.uns["homodb"] = own
     return result
 
 
-def _found(found: Labelled, labels: tuple[str, ...]) -> pl.DataFrame:
-    """Return what was found of each label."""
+def _label_table(labelled: Labelled, labels: tuple[str, ...]) -> pl.DataFrame:
     names = np.array([*labels, None], object)
-    given = pl.DataFrame({
-        "label": pl.Series(names[found.label].tolist(), dtype=pl.String),
-        "confidence": np.asarray(found.confidence, np.float64), "distance": np.asarray(found.distance, np.float64),
+    cells = pl.DataFrame({
+        "label": pl.Series(names[labelled.label].tolist(), dtype=pl.String),
+        "confidence": np.asarray(labelled.confidence, np.float64),
+        "distance": np.asarray(labelled.distance, np.float64),
     })  # fmt: skip
     return (
-        given.drop_nulls("label").group_by("label")
+        cells.drop_nulls("label").group_by("label")
         .agg(cells=pl.len(), confidence=pl.col("confidence").mean(), distance=pl.col("distance").mean())
         .sort("cells", "label", descending=[True, False])
     )  # fmt: skip
 
 
-def _numbers(prepared: AnnotationInput, found: Labelled) -> pl.DataFrame | None:
-    """Return how numbers are spread over the query's cells and over the reference's."""
-    if found.number is None or prepared.task.reference.number is None:
+def _number_table(prepared: AnnotationInput, labelled: Labelled) -> pl.DataFrame | None:
+    """Return quantiles of the numbers of the query's cells and of the reference's."""
+    if labelled.number is None or prepared.task.reference.number is None:
         return None
     rows: list[dict[str, Any]] = []
-    for side, values in (("query", found.number), ("reference", prepared.task.reference.number)):
-        there = values[np.isfinite(values)]
-        ends = np.quantile(there, [0, 0.25, 0.5, 0.75, 1]).tolist() if len(there) else [float("nan")] * 5
-        rows.append({"side": side, "cells": len(there), **dict(zip(_QUANTILES, ends, strict=True))})
+    for side, values in (("query", labelled.number), ("reference", prepared.task.reference.number)):
+        finite = values[np.isfinite(values)]
+        ends = np.quantile(finite, [0, 0.25, 0.5, 0.75, 1]).tolist() if len(finite) else [float("nan")] * 5
+        rows.append({"side": side, "cells": len(finite), **dict(zip(_QUANTILES, ends, strict=True))})
     return pl.DataFrame(rows)
-
-
-_QUANTILES = ("least", "lower_quartile", "median", "upper_quartile", "greatest")
 
 
 @overload
@@ -307,9 +297,9 @@ def _annotate(
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         prepared = prepare(opened, query, reference, options, progress)
-        found = mask_low_confidence(options.annotation_method.run(prepared.task), options.unknown_below)
-        report = account(prepared, found, options, opened.version)
-    return with_results(query, prepared, found, report), report
+        labelled = mask_low_confidence(options.annotation_method.run(prepared.task), options.unknown_below)
+        report = build_report(prepared, labelled, options, opened.version)
+    return with_results(query, prepared, labelled, report), report
 
 
 def annotate_files(
@@ -365,8 +355,8 @@ def annotate_files(
     return report
 
 
-def write_tables(told: Annotation, folder: Path) -> None:
-    """Write the longer results, ``<name>.tsv`` each.
+def write_tables(report: Annotation, folder: Path) -> None:
+    """Write the longer results as ``<name>.tsv``.
 
     Raises
     ------
@@ -375,7 +365,7 @@ def write_tables(told: Annotation, folder: Path) -> None:
     """
     make_folder(folder)
     try:
-        for name, table in told.tables.items():
+        for name, table in report.tables.items():
             table.write_csv(folder / f"{name.replace(' ', '_')}.tsv", separator="\t")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error

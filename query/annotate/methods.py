@@ -1,4 +1,4 @@
-"""The methods of annotation, in one list; to add one, write its module and add its line."""
+"""List the methods of annotation; to add one, write its module and add its line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AnnotationMethod:
     Parameters
     ----------
     name, summary, reference
-        What it is called, what it does, and where it was published (a DOI or an address; empty where it was not).
+        Its name, a summary, and its publication (a DOI or an address; may be empty).
     function
         Runs it.
     settings
@@ -56,13 +56,13 @@ class AnnotationMethod:
 
 
 def _knn(task: AnnotationTask) -> Labelled:
-    from homodb.query.annotate.space import knn
+    from homodb.query.annotate.knn import knn
 
     return knn(task)
 
 
 def _protein(task: AnnotationTask) -> Labelled:
-    from homodb.query.annotate.protein import protein
+    from homodb.query.annotate.knn import protein
 
     return protein(task)
 
@@ -79,11 +79,6 @@ def _cellama(task: AnnotationTask) -> Labelled:
     from homodb.query.annotate.cellama import cellama
 
     return cellama(task)
-
-
-def _consensus(task: AnnotationTask) -> Labelled:
-
-    return consensus(task)
 
 
 _ORTHOLOGY = frozenset({"strategy", "evidence"})
@@ -106,8 +101,8 @@ METHODS = (
         ProteinSettings, orthology=False, uses=frozenset({"vectors", "embedding", "numeric"}),
     ),
     AnnotationMethod(
-        "consensus", "the label on which most of several methods agree", "", _consensus, ConsensusSettings,
-        orthology=False,
+        "consensus", "the label on which most of several methods agree", "", lambda task: consensus(task),
+        ConsensusSettings, orthology=False,
     ),
 )  # fmt: skip
 
@@ -135,8 +130,8 @@ def method_named(name: str) -> AnnotationMethod:
 
     Examples
     --------
-    >>> method_named("KNN").parameters[0].name
-    'k'
+    >>> method_named("KNN").name
+    'knn'
     """
     for method in METHODS:
         if method.name == name.lower():
@@ -157,16 +152,16 @@ def members(parameters: Mapping[str, Any]) -> list[AnnotationMethod]:
     >>> [one.name for one in members({"methods": "knn, protein"})]
     ['knn', 'protein']
     """
-    asked = str(parameters.get("methods") or "")
-    names = dict.fromkeys(name.strip().lower() for name in asked.split(",") if name.strip())
-    chosen = [method_named(name) for name in names]
-    if any(one.name == "consensus" for one in chosen):
-        raise AnnotationError(f"a consensus is of other methods than itself; methods is {asked!r}")
-    return chosen or [one for one in METHODS if one.name != "consensus"]
+    text = str(parameters.get("methods") or "")
+    names = dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip())
+    methods = [method_named(name) for name in names]
+    if any(one.name == "consensus" for one in methods):
+        raise AnnotationError(f"a consensus is of other methods than itself; methods is {text!r}")
+    return methods or [one for one in METHODS if one.name != "consensus"]
 
 
 def used_by(method: AnnotationMethod, parameters: Mapping[str, Any]) -> frozenset[str]:
-    """Return what a method uses of what is not for every method; a consensus, that votes, uses what its methods use."""
+    """Return the options that a method uses and others do not; a consensus, which votes, uses those of its methods."""
     if method.name != "consensus":
         return method.uses
     return frozenset(name for one in members(parameters) for name in one.uses) - {"numeric"}
@@ -186,8 +181,8 @@ def consensus(task: AnnotationTask) -> Labelled:
     Labelled
         Where methods are even, the label of the higher summed confidence. The confidence is the share of methods that
         agree, of those that label the cell; the distance is the mean, over methods, of the share of the query's cells
-        that lie nearer to the reference. ``told`` says which methods ran and why others did not; a table has each
-        one's label per cell.
+        that lie nearer to the reference. The details name the methods that ran, and why others did not; a table has
+        each one's label per cell.
 
     Raises
     ------
@@ -196,71 +191,59 @@ def consensus(task: AnnotationTask) -> Labelled:
     """
     import polars as pl
 
-    found, failed = _run(task)
-    if len(found) < 2:
-        why = "; ".join(f"{name}: {text}" for name, text in failed.items())
-        raise AnnotationError(f"a consensus needs two methods, and {len(found)} could run ({why})")
+    results, failures = _run(task)
+    if len(results) < 2:
+        reasons = "; ".join(f"{name}: {text}" for name, text in failures.items())
+        raise AnnotationError(f"a consensus needs two methods, and {len(results)} could run ({reasons})")
     cells, labels = task.query.n_cells, len(task.labels)
-    votes, sureness = np.zeros((cells, labels)), np.zeros((cells, labels))
-    distances = []
-    for one in found.values():
-        there = np.flatnonzero(one.label >= 0)
-        votes[there, one.label[there]] += 1
-        sureness[there, one.label[there]] += np.nan_to_num(one.confidence[there])
-        distances.append(_share_nearer(one.distance))
+    votes, confidence = np.zeros((cells, labels)), np.zeros((cells, labels))
+    for one in results.values():
+        rows = np.flatnonzero(one.label >= 0)
+        votes[rows, one.label[rows]] += 1
+        confidence[rows, one.label[rows]] += np.nan_to_num(one.confidence[rows])
     cast = votes.sum(axis=1)
     # votes first; sums of confidences, which lie below the number of methods, only part even ones
-    best = (votes + sureness / (2 * len(found) + 1)).argmax(axis=1)
+    best = (votes + confidence / (2 * len(results) + 1)).argmax(axis=1)
     label = np.where(cast > 0, best, -1)
     agree = np.divide(votes[np.arange(cells), best], cast, out=np.full(cells, np.nan), where=cast > 0)
     names = np.array([*task.labels, None], object)
     table = pl.DataFrame({"cell": list(task.query.cells)}).with_columns(
-        pl.Series(name, names[one.label], dtype=pl.String) for name, one in found.items()
+        pl.Series(name, names[one.label], dtype=pl.String) for name, one in results.items()
     )
-    told = {"methods": list(found), "not_run": [f"{name}: {why}" for name, why in failed.items()]}
-    return Labelled(label.astype(np.int64), agree, _mean(distances), told, {"labels by method": table})
+    details = {"methods": list(results), "not_run": [f"{name}: {reason}" for name, reason in failures.items()]}
+    nearer = np.stack([_share_nearer(one.distance) for one in results.values()])
+    n_known = np.isfinite(nearer).sum(axis=0)
+    distance = np.where(n_known > 0, np.nansum(nearer, axis=0) / np.maximum(n_known, 1), np.nan)
+    return Labelled(label.astype(np.int64), agree, distance, details, {"labels by method": table})
 
 
 def _run(task: AnnotationTask) -> tuple[dict[str, Labelled], dict[str, str]]:
-    """Run the methods, and return why those that were not named could not be run."""
-    named = bool(task.parameters.get("methods"))
-    found: dict[str, Labelled] = {}
-    failed: dict[str, str] = {}
+    """Run the methods; methods that were not named may fail, and the reasons are returned."""
+    results: dict[str, Labelled] = {}
+    failures: dict[str, str] = {}
     for method in members(task.parameters):
-        own = {
-            name.removeprefix(f"{method.name}."): value
-            for name, value in task.parameters.items()
-            if name.startswith(f"{method.name}.")
-        }
+        prefix = f"{method.name}."
+        own = {name.removeprefix(prefix): value for name, value in task.parameters.items() if name.startswith(prefix)}
         if method.orthology and not len(task.best.query):
-            failed[method.name] = "the two sides have no orthologous genes in this release"
+            failures[method.name] = "the two sides have no orthologous genes in this release"
             continue
         task.progress(f"method {method.name}")
         try:
-            found[method.name] = method.run(replace(task, parameters=parse_parameters(method, own)))
+            results[method.name] = method.run(replace(task, parameters=parse_parameters(method, own)))
         except HomodbError as error:
-            if named:
+            if task.parameters.get("methods"):
                 raise
-            failed[method.name] = str(error)
-    return found, failed
+            failures[method.name] = str(error)
+    return results, failures
 
 
 def _share_nearer(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return for each cell the share of cells that lie nearer; NaN where the distance is not known."""
+    """Return for each cell the share of cells that lie nearer; NaN for an unknown distance."""
     share = np.full(len(distance), np.nan)
-    known = np.flatnonzero(np.isfinite(distance))
-    ordered = np.sort(distance[known])
-    share[known] = np.searchsorted(ordered, distance[known]) / max(len(known), 1)
+    rows = np.flatnonzero(np.isfinite(distance))
+    ordered = np.sort(distance[rows])
+    share[rows] = np.searchsorted(ordered, distance[rows]) / max(len(rows), 1)
     return share
-
-
-def _mean(shares: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-    stacked = np.stack(shares)
-    known = np.isfinite(stacked)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
-    times = known.sum(axis=0)
-    mean: npt.NDArray[np.float64] = np.where(times > 0, total / np.maximum(times, 1), np.nan)
-    return mean
 
 
 def parse_parameters(method: AnnotationMethod, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,7 +288,7 @@ def parse_parameters(method: AnnotationMethod, given: Mapping[str, Any]) -> dict
 
 
 def split_parameters(texts: list[str]) -> dict[str, str]:
-    """Read parameters that were written as ``name=value``.
+    """Parse parameters written as ``name=value``.
 
     Raises
     ------
@@ -317,13 +300,13 @@ def split_parameters(texts: list[str]) -> dict[str, str]:
     >>> split_parameters(["k=5", "scale=each"])
     {'k': '5', 'scale': 'each'}
     """
-    read = {}
+    parsed = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
             raise AnnotationError(f"Expected NAME=VALUE, such as k=5, got {text!r}", option="set")
-        read[name.strip()] = value.strip()
-    return read
+        parsed[name.strip()] = value.strip()
+    return parsed
 
 
 def _owners(name: str, method: AnnotationMethod) -> str:

@@ -177,7 +177,7 @@ def stored_options(entry: Mapping[str, Any]) -> AnnotateOptions:
         If it is not an entry of an annotation.
     """
     try:
-        options = {"label_key": str(entry["label"]), "method": str(entry["method"])}
+        options = {"label_key": str(entry["label_key"]), "method": str(entry["method"])}
         settings = dict(entry.get("settings", {}))
     except (KeyError, TypeError) as error:
         raise AnnotationError(f"uns does not say how the cells were annotated (it lacks {error})") from error

@@ -97,7 +97,7 @@ class KnnSettings(VoteSettings):
     dims
         Number of principal components, or dimensions of the integration.
     scale
-        Scaling of the logarithms; see :func:`homodb.query.annotate.space.components`.
+        Scaling of the logarithms; see :func:`homodb.query.annotate.knn.components`.
     integration
         Method of ``homodb integrate`` whose embedding is searched, or ``none``.
     """

@@ -70,7 +70,7 @@ def test_what_is_written_and_what_stays(clade: Any, tmp_path: Path) -> None:
         made, clade.human, label_key="cell_type", release=clade.release, method="protein", key_added="p"
     )
     assert set(more.uns["homodb"]["annotation"]) == {"cell_type_homodb", "cell_type_p"}
-    assert told.found["cells"].sum() == made.n_obs and "labelled from human by knn, ENS_M2M" in told.lines()[0]
+    assert told.labels["cells"].sum() == made.n_obs and "labelled from human by knn, ENS_M2M" in told.lines()[0]
 
 
 def test_the_same_seed_gives_the_same(clade: Any) -> None:
@@ -163,7 +163,7 @@ def test_without_torch_consensus_does_without_tron(clade: Any, monkeypatch: pyte
     with pytest.raises(MissingPackageError, match=messages.Annotate.method_tron_needs_torch):
         homodb.annotate(clade.mouse, clade.human, method="tron", **cells, return_report=True)
     _, told = homodb.annotate(clade.mouse, clade.human, method="consensus", **cells, return_report=True)
-    assert any(line.startswith("tron: ") and "needs torch" in line for line in told.told["not_run"])
+    assert any(line.startswith("tron: ") and "needs torch" in line for line in told.details["not_run"])
 
 
 @pytest.mark.slow

@@ -124,7 +124,7 @@ def test_what_a_method_uses_is_taken() -> None:
 
 
 def test_an_annotation_that_noted_more_can_be_run_again() -> None:
-    entry = {"label": "cell_type", "method": "knn", "parameters": {"k": np.int64(3)}}
+    entry = {"label_key": "cell_type", "method": "knn", "parameters": {"k": np.int64(3)}}
     again = stored_options({**entry, "settings": {"vectors": np.array(["v.tsv"]), "layer": "counts"}})
     assert again.vectors == () and again.layer == "counts" and again.parameters["k"] == 3
 

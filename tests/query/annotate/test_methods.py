@@ -218,7 +218,7 @@ def test_consensus_by_hand(task: AnnotationTask, made_up: None) -> None:
     assert found.label.tolist() == [0, 2, 2, 1, 1]
     np.testing.assert_allclose(found.confidence, [1, 2 / 3, 2 / 3, 1, 1 / 2])
     np.testing.assert_allclose(found.distance, [0, 0.25, 0.5, np.nan, 0.75])
-    assert found.told == {"methods": ["a", "b", "c"], "not_run": ["d: no vectors"]}
+    assert found.details == {"methods": ["a", "b", "c"], "not_run": ["d: no vectors"]}
     assert found.tables["labels by method"]["c"].to_list() == ["x", "z", "y", "y", None]
     with pytest.raises(MissingEmbeddingError):
         consensus(replace(small, labels=("x", "y", "z"), parameters={"methods": "a,d"}))

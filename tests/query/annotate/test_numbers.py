@@ -66,7 +66,7 @@ def test_a_number_crosses_species(
     true = query.obs["stage"].to_numpy()
     found = np.corrcoef(made.obs["stage_homodb"], true)[0, 1]
     assert found > max(0.5, np.corrcoef(by_type, true)[0, 1] - 0.1)
-    assert (made.obs["stage_homodb_spread"] >= 0).all() and told.found.height == 0
+    assert (made.obs["stage_homodb_spread"] >= 0).all() and told.labels.height == 0
     assert "given stage from human" in told.lines()[0] and "reference" in told.lines()[2]
     made.obs["stage"] = query.obs["stage"]
     path = tmp_path / "out.h5ad"
@@ -92,7 +92,7 @@ def test_the_query_is_not_read_unless_named(clade: Any, sides: tuple[anndata.Ann
     assert 0 < shown.obs["stage_homodb_seen"].sum() < query.n_obs
     assert not np.allclose(shown.obs["stage_homodb"], one.obs["stage_homodb"])
     left = homodb.evaluate(shown, truth="stage", n_resamples=0)
-    assert left.cells + left.seen == query.n_obs and left.seen == shown.obs["stage_homodb_seen"].sum()
+    assert left.cells + left.shown == query.n_obs and left.shown == shown.obs["stage_homodb_seen"].sum()
 
 
 @pytest.mark.parametrize("method", ["knn", "tron"])
@@ -110,7 +110,7 @@ def test_cells_that_were_shown_are_marked(
     shown = (sides[0].obs["donor"].astype(str) == donors[0]).to_numpy()
     np.testing.assert_array_equal(made.obs["stage_homodb_seen"].to_numpy(), shown)
     judged = homodb.evaluate(made, truth="stage", n_resamples=0)
-    assert (judged.cells, judged.seen) == (int((~shown).sum()), int(shown.sum()))
+    assert (judged.cells, judged.shown) == (int((~shown).sum()), int(shown.sum()))
 
 
 def test_cells_without_a_number_or_counts(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData]) -> None:

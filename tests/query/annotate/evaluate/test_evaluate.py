@@ -27,7 +27,7 @@ def made(true: str, given: str, **more: Any) -> anndata.AnnData:
         index=[f"c{n}" for n in range(len(true))],
     )
     sizes = {"reference_labels": np.array(["a", "b", "c"]), "reference_cells": np.array([2, 1, 1])}
-    entry = {"label": "t", "method": "knn", **sizes}
+    entry = {"label_key": "t", "method": "knn", **sizes}
     return anndata.AnnData(np.ones((len(true), 1)), obs=obs, uns={"homodb": {"annotation": {"t_homodb": entry}}})
 
 
@@ -35,7 +35,7 @@ def test_by_hand() -> None:
     confidence = [0.9, 0.8, 0.7, 0.6, 0.9, np.nan, 0.2, 0.1, 0.5]
     given = made("aaabbbzz.", "aabbb?aba", confidence=confidence, distance=[1, 1, 1, 1, 1, np.nan, 2, 3, 9])
     told = homodb.evaluate(given, truth="truth", n_resamples=0)
-    assert (told.cells, told.outside, told.untold, told.seen) == (6, 2, 1, 0)
+    assert (told.cells, told.outside, told.unlabelled, told.shown) == (6, 2, 1, 0)
     values = {name: one.value for name, one in told.numbers.items()}
     assert values["accuracy"] == pytest.approx(4 / 6) and values["balanced_accuracy"] == pytest.approx(2 / 3)
     assert values["kappa"] == pytest.approx((4 / 6 - (3 * 2 + 3 * 3) / 36) / (1 - 15 / 36))
@@ -66,7 +66,7 @@ def test_a_reference_of_other_types_is_refused(clade: Any) -> None:
 def test_cells_that_were_learned_from_are_left_aside() -> None:
     given = made("aabb", "abbb", seen=[False, True, False, True])
     told = homodb.evaluate(given, truth="truth", n_resamples=0)
-    assert (told.cells, told.seen) == (2, 2) and told.numbers["accuracy"].value == 1.0
+    assert (told.cells, told.shown) == (2, 2) and told.numbers["accuracy"].value == 1.0
 
 
 def test_intervals_over_donors() -> None:
@@ -83,7 +83,7 @@ def test_label_maps(tmp_path: Path) -> None:
     (tmp_path / "map.tsv").write_text("label\tmeans\tside\nA\ta\tquery\nx\t\tquery\n")
     given = made("AAbx", "aabb")
     with_map = homodb.evaluate(given, truth="truth", labels=tmp_path / "map.tsv", n_resamples=0)
-    assert with_map.cells == 3 and with_map.untold == 1 and with_map.numbers["accuracy"].value == 1.0
+    assert with_map.cells == 3 and with_map.unlabelled == 1 and with_map.numbers["accuracy"].value == 1.0
     assert homodb.evaluate(given, truth="truth", n_resamples=0).outside == 3
 
 

@@ -20,9 +20,8 @@ torch = pytest.importorskip("torch", reason="torch is an extra")
 
 from homodb.query.annotate import AnnotationTask, OrthologyLinks, TronSettings
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
-from homodb.query.annotate.tron.method import tron
-from homodb.query.annotate.tron.network import Phenotype, linear, log_mean, spread
-from homodb.query.annotate.tron.transfer import Cells, transfer
+from homodb.query.annotate.tron.method import Cells, transfer, tron
+from homodb.query.annotate.tron.train import Phenotype, linear, log_mean, spread
 from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError
 from homodb.schema.species import find
@@ -79,14 +78,16 @@ def test_labels_cells_without_any_query_label() -> None:
     steps: list[str] = []
     given = replace(task(), progress=steps.append)
     found = tron(given)
-    assert (found.label[:2] == -1).all() and found.told["unknown_cells"] == 2
+    assert (found.label[:2] == -1).all() and found.details["unknown_cells"] == 2
     assert np.isnan(found.confidence[:2]).all() and np.isnan(found.distance[:2]).all()
     placed = slice(2, None)
     assert (found.label == truth())[placed].mean() > 0.9
     assert ((found.confidence[placed] > 1 / 4) & (found.confidence[placed] <= 1)).all()
     assert ((found.distance[placed] >= 0) & (found.distance[placed] <= 2)).all()
-    assert found.told["tuned"] == "nothing" and found.seen is not None and not found.seen.any()
-    assert found.told["edges"] == 80 and found.told["reference_genes"] == 40 and found.told["query_genes"] == 80
+    assert found.details["tuned"] == "nothing" and found.shown is not None and not found.shown.any()
+    assert (
+        found.details["edges"] == 80 and found.details["reference_genes"] == 40 and found.details["query_genes"] == 80
+    )
     weights = found.tables["weights"]
     assert weights.height == 80 and (weights["change"] == 0).all() and (weights["spread"] == 0).all()
     assert steps and all(step.startswith("tron: ") for step in steps)
@@ -118,9 +119,9 @@ def test_learns_from_the_labelled_donor_only() -> None:
     given = task(labelled="donor 1")
     found = tron(given)
     donor = given.query.donor
-    assert donor is not None and found.seen is not None
-    assert np.array_equal(found.seen, donor == 1) and found.told["tuned_by"] == "donors"
-    assert found.told["tuning_cells"] == (donor == 1).sum() - 1  # cell 1 has no counts of linked genes
+    assert donor is not None and found.shown is not None
+    assert np.array_equal(found.shown, donor == 1) and found.details["tuned_by"] == "donors"
+    assert found.details["tuning_cells"] == (donor == 1).sum() - 1  # cell 1 has no counts of linked genes
     assert found.tables["weights"]["change"].abs().max() > 0.01
     # the labels of other donors, were they there, would change nothing
     truth_there = np.where(donor == 1, given.query.label, -1)
@@ -131,14 +132,14 @@ def test_learns_from_the_labelled_donor_only() -> None:
 def test_all_labelled_leaves_donors_to_judge_by() -> None:
     given = task(labelled="all")
     found = tron(given)
-    assert found.seen is not None and given.query.donor is not None
-    assert len(np.unique(given.query.donor[found.seen])) == 1 and (~found.seen).any()
+    assert found.shown is not None and given.query.donor is not None
+    assert len(np.unique(given.query.donor[found.shown])) == 1 and (~found.shown).any()
     everything = tron(task(labelled="all", tuning=1.0))
-    assert everything.seen is not None and everything.seen.all()
+    assert everything.shown is not None and everything.shown.all()
     alone = replace(given, query=replace(given.query, donor=None))
     by_cells = tron(alone)
-    assert by_cells.told["tuned_by"] == "cells" and 40 <= by_cells.told["tuning_cells"] <= 48
-    assert by_cells.seen is not None and by_cells.seen.sum() == by_cells.told["tuning_cells"]
+    assert by_cells.details["tuned_by"] == "cells" and 40 <= by_cells.details["tuning_cells"] <= 48
+    assert by_cells.shown is not None and by_cells.shown.sum() == by_cells.details["tuning_cells"]
 
 
 def test_labels_that_the_reference_lacks_are_not_learned() -> None:
@@ -146,7 +147,7 @@ def test_labels_that_the_reference_lacks_are_not_learned() -> None:
     label = given.query.label.copy()
     label[label == 2] = 3
     found = tron(replace(given, query=replace(given.query, label=label)))
-    assert found.told["tuning_cells"] < tron(given).told["tuning_cells"]
+    assert found.details["tuning_cells"] < tron(given).details["tuning_cells"]
     assert set(np.unique(found.label)) <= {-1, 0, 1, 2}
 
 
@@ -167,13 +168,13 @@ def test_options(chosen: dict[str, Any]) -> None:
     if chosen.get("start") != "random":
         assert (found.label == truth())[judged].mean() > 0.85
     assert (weights["weight"] >= 0).all() or chosen.get("weights") == "any"
-    assert found.told["tuned"] == chosen.get("tune", "layer")
+    assert found.details["tuned"] == chosen.get("tune", "layer")
     assert weights.height == (40 if chosen.get("links") == "best" else 80)
-    assert found.told["reference_genes"] == (42 if chosen.get("unreached") == "mean" else 40)
-    assert found.told["held_out_by"] == ("nothing" if "validation" in chosen else "donors")
+    assert found.details["reference_genes"] == (42 if chosen.get("unreached") == "mean" else 40)
+    assert found.details["held_out_by"] == ("nothing" if "validation" in chosen else "donors")
     assert weights["spread"].is_null().all() == (chosen.get("seeds") == 1)
     if chosen.get("tune") == "nothing":
-        assert (weights["change"] == 0).all() and found.seen is not None and not found.seen.any()
+        assert (weights["change"] == 0).all() and found.shown is not None and not found.shown.any()
 
 
 def test_the_table_of_weights_says_what_the_layer_holds() -> None:
