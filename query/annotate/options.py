@@ -97,10 +97,10 @@ class AnnotateOptions(FrozenModel):
             raise AnnotationError(
                 f"method {self.method} does not use {name}; {does}: leave it out, or use another method", option=name
             )
-        for name in (self.label_key, self.query_label_key):
-            if name in self.phrases:
+        for key in (self.label_key, self.query_label_key):
+            if key in self.phrases:
                 raise AnnotationError(
-                    f"{name!r} holds the cell types themselves; name other columns for sentences", option="phrases"
+                    f"{key!r} holds the cell types themselves; name other columns for sentences", option="phrases"
                 )
 
     def _unused(self) -> list[str]:
@@ -177,7 +177,7 @@ def stored_options(entry: Mapping[str, Any]) -> AnnotateOptions:
         If it is not an entry of an annotation.
     """
     try:
-        options = {"label_key": str(entry["label_key"]), "method": str(entry["method"])}
+        options: dict[str, Any] = {"label_key": str(entry["label_key"]), "method": str(entry["method"])}
         settings = dict(entry.get("settings", {}))
     except (KeyError, TypeError) as error:
         raise AnnotationError(f"uns does not say how the cells were annotated (it lacks {error})") from error
