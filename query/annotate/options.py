@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -92,8 +92,8 @@ class AnnotateOptions(FrozenModel):
         validate_key_added(self.key_added, AnnotationError)
         _SEEDS.check("random_state", self.random_state, AnnotationError)
         for name in self._unused():
-            users = [one.name for one in METHODS if name in one.uses]
-            does = f"{_and(users)} {'does' if len(users) == 1 else 'do'}"
+            *others, last = (one.name for one in METHODS if name in one.uses)
+            does = f"{', '.join(others)} and {last} do" if others else f"{last} does"
             raise AnnotationError(
                 f"method {self.method} does not use {name}; {does}: leave it out, or use another method", option=name
             )
@@ -107,11 +107,6 @@ class AnnotateOptions(FrozenModel):
         """Return the options that were set though the method does not use them."""
         used = used_by(self.annotation_method, self.parameters)
         return [name for name in _OF_SOME if getattr(self, name) not in (None, (), False) and name not in used]
-
-    @property
-    def column_made(self) -> str:
-        """Column of obs that gets the labels."""
-        return f"{self.label_key}_{self.key_added}"
 
     @property
     def annotation_method(self) -> AnnotationMethod:
@@ -157,10 +152,6 @@ def read_options(values: Mapping[str, Any]) -> AnnotateOptions:
         "parameters": parse_parameters(method, {**(values.get("parameters") or {}), **parameters}),
     }
     return AnnotateOptions(**options)
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def stored_options(entry: Mapping[str, Any]) -> AnnotateOptions:

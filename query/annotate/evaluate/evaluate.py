@@ -308,16 +308,10 @@ def shown_cells(adata: anndata.AnnData, column: str, among: Mask | None = None) 
     return shown if among is None else shown & among
 
 
-def annotated_columns(adata: anndata.AnnData) -> Mapping[str, Any]:
-    """Return the entries of annotations in uns, by the column that they made."""
-    own = adata.uns.get("homodb", {})
-    entries: Mapping[str, Any] = own.get(ENTRY, {}) if hasattr(own, "get") else {}
-    return entries
-
-
 def _column(adata: anndata.AnnData, predicted: str | None) -> tuple[str, Mapping[str, Any]]:
     """Return the column to judge, and its entry in uns."""
-    entries = annotated_columns(adata)
+    own = adata.uns.get("homodb", {})
+    entries: Mapping[str, Any] = own.get(ENTRY, {}) if hasattr(own, "get") else {}
     if predicted is None:
         columns = [one for one in entries if one in adata.obs]
         if not columns:
