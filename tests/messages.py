@@ -205,7 +205,7 @@ class Integrate:
     dims_is_0_must = "dims is 0; it must be at least 1"
     homodb_total = "homodb_total"
     is_must_be_at_most = "^{name} is {value}; it must be .* and at most "
-    k_anchor_is_inf_k = "k_anchor is inf|k_anchor is 'inf'; wanted a whole number"
+    k_anchor_is_inf_k = "k_anchor is inf|k_anchor is 'inf'; expected a whole number"
     k_weigth = "k_weigth"
     loess_cannot_be_fitted = "loess cannot be fitted to the"
     method_cca_uses = "method cca uses no sentence model"

@@ -130,7 +130,7 @@ def integrated(
     settings = IntegrateSettings(
         n_features=features, dims=min(dims, least),
         n_components=max(min(plain.n_components, len(kept) - 1), min(dims, least)),
-        k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), seed=task.seed,
+        k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), random_state=task.seed,
     )  # fmt: skip
     labels = tuple(task.reference.symbols[column] for column in shared.columns.tolist())
     species = names if names[0] != names[1] else ("reference", "query")

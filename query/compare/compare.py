@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from homodb.query.cells import CellSource, InMemory, Rows, Slot, called, opened_sources
 from homodb.query.compare.grid import CompareProgress, Pipeline, run_grid
 from homodb.query.compare.pairings import Pairing, pairings, read_strategies
 from homodb.query.compare.result import Comparison, said
-from homodb.query.integrate import IntegrateChoices, IntegrateSettings, IntegrationMethod, method_named
+from homodb.query.integrate import IntegrateSettings, IntegrationMethod, method_named
 from homodb.query.join import FILE, SPECIES, JoinChoices, JoinSide, check_objects, read_sides
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import profiles_named
@@ -95,82 +95,108 @@ def compare(
     species: Sequence[str | int | Species | None] | None = None,
     strategies: str | Sequence[str | Strategy] = "all",
     methods: str | Sequence[str] = METHODS,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     donor_key: str | None = None,
     profile: str = "cross-species",
-    resamples: int = 200,
+    n_resamples: int = 200,
     release: str | Path | ReleaseFile | None = None,
     column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None,
     keep: str | Path | None = None,
-    report: Callable[[CompareProgress], None] = lambda progress: None,
-    **choices: Unpack[IntegrateChoices],
+    progress: Callable[[CompareProgress], None] = lambda step: None,
+    n_features: int = 2000,
+    span: float = 0.3,
+    scale_factor: float = 1e4,
+    scale_max: float = 10.0,
+    n_components: int = 50,
+    dims: int = 30,
+    k_anchor: int = 5,
+    k_score: int = 30,
+    k_weight: int = 100,
+    sd_weight: float = 1.0,
+    k_neighbors: int = 20,
+    prune: float = 1 / 15,
+    clustering: str | None = None,
+    resolution: float = 0.8,
+    n_starts: int = 10,
+    random_state: int = 42,
+    model: str | None = None,
 ) -> Comparison:
     """Compare mappings and methods of integration on the same cells.
 
-    Every mapping is joined once and prepared once (variable features, components); every method works on that; every
-    result is scored on all cells. Beside the strategies two rows are always there: genes whose symbols are equal
-    ignoring case, and random pairing: the features of HM_O2O (LM_O2O where Ensembl has nothing) with partners permuted.
+    Each mapping is joined and prepared (variable features, components) once; each method integrates that, and each
+    result is scored on all cells. Besides the strategies there are always two rows: genes whose symbols are equal
+    ignoring case, and random pairing, which permutes the partners of HM_O2O (LM_O2O if Ensembl has no orthologs).
 
     Parameters
     ----------
     objects
         AnnDatas, or paths of h5ad files or zarr stores, of two species or more, with raw counts. They are not changed.
     species
-        The species of each, by any name; by default found by a vote over the names of genes.
+        Species of each object, by any name; by default detected by a vote over the gene names.
     strategies
         ``all`` that the species have, or names.
     methods
         Names of methods of integration.
-    label
+    label_key
         Column of obs with cell types.
     donor_key
-        Column of obs with donors, over which intervals resample. Without it, and where a species has one donor, nothing
-        is told apart.
+        Column of obs with donors, which intervals resample. Without it, and if a species has one donor, no row is
+        marked.
     profile
-        Which scores: ``cross-species``, ``pllm``, ``scib``, several with commas between them, or ``all``.
-    resamples
-        Draws of the intervals.
+        Scores: ``cross-species``, ``pllm``, ``scib``, several separated by commas, or ``all``.
+    n_resamples
+        Number of resamples of the intervals.
     release
-        An open release, or what :func:`homodb.open` takes.
+        Open release, or an argument of :func:`homodb.open`.
     column, layer
-        Column of var with the gene names, layer in place of X; one for all objects, or one for each.
+        Column of var with the gene names, and layer in place of X; one for all objects, or one for each.
     keep
-        Folder for the joint objects with all embeddings: a file per mapping.
-    report
-        Called as each step begins.
-    **choices
-        See :class:`homodb.query.integrate.settings.IntegrateSettings`; ``seed`` is that of everything random. Cells
-        are not clustered unless the objects are kept.
+        Folder for the joint objects with all embeddings, a file per mapping.
+    progress
+        Callback that receives each step as it begins.
+    clustering
+        ``louvain``, ``leiden`` or ``none``; by default ``louvain`` if the objects are kept, else ``none``.
+    random_state
+        Seed of all random numbers, including those of random pairing and intervals.
+    n_features, span, scale_factor, scale_max, n_components, dims, k_anchor, k_score, k_weight, sd_weight, k_neighbors
+        See :func:`homodb.integrate`.
+    prune, resolution, n_starts, model
+        See :func:`homodb.integrate`.
 
     Returns
     -------
     Comparison
-        ``.table`` marks what the intervals tell apart; ``.rows`` have all scores; ``.left_out`` says which mappings
-        could not be used.
+        ``.table`` marks differences that the intervals support; ``.rows`` has all scores; ``.left_out`` lists mappings
+        that could not be used.
 
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked by name.
+        If the release lacks a species, strategy or mapping that is named.
     ScoreError
-        If all cells are of one species, or a column of obs is missing or has gaps.
+        If all cells are of one species, or a column of obs is missing or incomplete.
     IntegrationError
-        If there is no such method or setting, a species has too few cells, or no method could integrate any mapping.
+        If a method or setting is invalid, a species has too few cells, or no method could integrate any mapping.
     JoinError, CountsError
         If the objects cannot be joined.
     OutputError
-        If the folder to keep objects in cannot be written.
+        If `keep` is not a writable folder.
 
     Examples
     --------
     >>> import homodb
-    >>> found = homodb.compare([human, mouse], species=["human", "mouse"], donor_key="donor")  # doctest: +SKIP
-    >>> found.table  # doctest: +SKIP
+    >>> comparison = homodb.compare([human, mouse], species=["human", "mouse"], donor_key="donor")  # doctest: +SKIP
+    >>> comparison.table  # doctest: +SKIP
     """
     wanted, named = read_strategies(strategies)
     chosen = _methods(methods)
-    settings = _settings(choices, keep)
+    settings = IntegrateSettings(
+        n_features=n_features, span=span, scale_factor=scale_factor, scale_max=scale_max, n_components=n_components,
+        dims=dims, k_anchor=k_anchor, k_score=k_score, k_weight=k_weight, sd_weight=sd_weight, k_neighbors=k_neighbors,
+        prune=prune, clustering=clustering or ("none" if keep is None else "louvain"), resolution=resolution,
+        n_starts=n_starts, random_state=random_state, model=model,
+    )  # fmt: skip
     profiles_named(profile)
     join_choices: JoinChoices = {"column": column, "layer": layer}
     given, options = check_objects(objects, species, join_choices, None)
@@ -180,19 +206,19 @@ def compare(
         read = stack.enter_context(opened_sources(given, called(given), options.layers))
         sources: list[CellSource] = [HeldSource(one) for one in read]
         sides = read_sides(opened, sources, species, options)
-        check_cells(sources, sides, label, donor_key)
+        check_cells(sources, sides, label_key, donor_key)
         kept = None if keep is None else _folder(Path(keep))
-        scoring = {"label": label, "donor_key": donor_key, "profile": profile, "resamples": resamples,
-                   "seed": settings.seed}  # fmt: skip
+        scoring = {"label": label_key, "donor_key": donor_key, "profile": profile, "resamples": n_resamples,
+                   "seed": settings.random_state}  # fmt: skip
         line = Pipeline(opened, sources, options, chosen, settings, scoring, folder, kept)
         seen: list[Pairing] = []
 
         def noted() -> Any:
-            for one in pairings(opened, sides, options, wanted, named=named, seed=settings.seed):
+            for one in pairings(opened, sides, options, wanted, named=named, seed=settings.random_state):
                 seen.append(one)
                 yield one
 
-        rows = tuple(run_grid(line, noted(), len(wanted) + 2, report))
+        rows = tuple(run_grid(line, noted(), len(wanted) + 2, progress))
         version = opened.version
     if not any(row.score for row in rows):
         raise IntegrationError(f"no method could integrate any mapping; {rows[0].strategy}: {rows[0].why}"
@@ -212,14 +238,6 @@ def _methods(methods: str | Sequence[str]) -> tuple[IntegrationMethod, ...]:
     if not found:
         raise IntegrationError("no method is named; name one, such as none or cca")
     return tuple(sorted(found, key=lambda method: method.name != "none"))
-
-
-def _settings(choices: IntegrateChoices, keep: str | Path | None) -> IntegrateSettings:
-    unknown = set(choices) - set(IntegrateChoices.__annotations__)
-    if unknown:
-        raise TypeError(f"compare() got an unexpected keyword argument {sorted(unknown)[0]!r}")
-    asked: IntegrateChoices = choices if keep is not None else {"clustering": "none", **choices}
-    return IntegrateSettings(**asked)
 
 
 def _folder(keep: Path) -> Path:

@@ -70,7 +70,7 @@ class Pipeline:
 
 
 def run_grid(
-    line: Pipeline, pairings: Iterator[Pairing], total: int, report: Callable[[CompareProgress], None]
+    line: Pipeline, pairings: Iterator[Pairing], total: int, progress: Callable[[CompareProgress], None]
 ) -> Iterator[Row]:  # fmt: skip
     """Give a row for each mapping and method, one after another.
 
@@ -82,41 +82,41 @@ def run_grid(
         The mappings; those without a plan are passed over.
     total
         How many mappings.
-    report
-        Called as each step begins.
+    progress
+        Callback that receives each step as it begins.
     """
     cells = total * len(line.methods)
     for number, pairing in enumerate(pairings):
         if pairing.plan is not None:
             done = number * len(line.methods)
             yield from _rows(
-                line, pairing, lambda step, more=0, name=pairing.name, done=done: report(
+                line, pairing, lambda step, more=0, name=pairing.name, done=done: progress(
                     CompareProgress(name, step, done + more, cells)
                 ),
             )  # fmt: skip
 
 
-def _rows(line: Pipeline, pairing: Pairing, report: Callable[..., None]) -> Iterator[Row]:
+def _rows(line: Pipeline, pairing: Pairing, progress: Callable[..., None]) -> Iterator[Row]:
     """Run one mapping; a method that cannot integrate it gives a row that says why."""
-    report("joining")
+    progress("joining")
     work = Work(
         line.release, line.sources, None, None, line.options, line.folder, None, lambda progress: None, pairing.plan
     )
     adata, told = joined(work)
     about = carried(told)
-    report("preparing")
+    progress("preparing")
     joint = read_joint(
         adata, line.settings, species_key="species", species=None, layer=None, size_factors="shared"
     )  # fmt: skip
     prepared = prepare(joint, line.settings)
     for number, method in enumerate(line.methods):
-        report(method.name, number)
+        progress(method.name, number)
         try:
-            add_prepared(adata, prepared, method, line.settings, label=line.scoring["label"])
+            add_prepared(adata, prepared, method, line.settings, label_key=line.scoring["label"])
         except IntegrationError as error:
             yield Row(pairing.name, method.name, told.feature_count, about, None, str(error))
             continue
-        report(f"{method.name}, scores", number)
+        progress(f"{method.name}, scores", number)
         found = score(adata, key=method.key, baseline=_baseline(line, method), species_key="species", **line.scoring)
         yield Row(pairing.name, method.name, told.feature_count, about, found)
     if line.keep is not None:

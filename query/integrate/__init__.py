@@ -37,16 +37,15 @@ from homodb.query.integrate.sentence_models import (
     seeded,
 )
 from homodb.query.integrate.sentences import check_phrases, metadata_phrases, sentences, top_words, with_phrases
-from homodb.query.integrate.settings import RANGES, IntegrateChoices, IntegrateSettings, read_settings
+from homodb.query.integrate.settings import BOUNDS, IntegrateSettings, read_settings
 
 __all__ = [
+    "BOUNDS",
     "DEFAULT",
     "METHODS",
     "PACKAGED",
-    "RANGES",
     "UNS",
     "Anchors",
-    "IntegrateChoices",
     "IntegrateSettings",
     "IntegrationMethod",
     "Joint",

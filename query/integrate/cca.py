@@ -289,7 +289,7 @@ def cca(prepared: IntegrationInput, settings: IntegrateSettings) -> tuple[npt.ND
     prepared
         The prepared joint object.
     settings
-        ``dims``, ``scale_max``, ``k_anchor``, ``k_score``, ``k_weight``, ``sd_weight`` and ``seed`` count here.
+        ``dims``, ``scale_max``, ``k_anchor``, ``k_score``, ``k_weight``, ``sd_weight`` and ``random_state`` count here.
 
     Returns
     -------
@@ -328,7 +328,7 @@ def _anchors(
             f" {int(varying(second).sum())} in {names[1]} and {both} in both: too few for {settings.dims} canonical"
             " vectors; give more shared genes, or lower dims"
         )
-    left, right = canonical_vectors(first, second, settings.dims, seed=settings.seed)
+    left, right = canonical_vectors(first, second, settings.dims, seed=settings.random_state)
     return find_anchors(unit_rows(left), unit_rows(right), k_anchor=settings.k_anchor, k_score=settings.k_score)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from homodb.query.integrate.linear import leading_directions
 from homodb.query.integrate.prepare import IntegrationInput
+from homodb.query.integrate.sentence_models import DEFAULT
 from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import AnnotationError, IntegrationError, MissingPackageError, UnknownSpeciesError
 from homodb.schema.messages import choices_hint
@@ -60,7 +61,8 @@ class IntegrationMethod:
     def settings(self, settings: IntegrateSettings) -> dict[str, Any]:
         """Return the settings that mean something to it, by name."""
         foreign = {name for method in METHODS if method is not self for name in method.own} - set(self.own)
-        return {name: value for name, value in asdict(settings).items() if name not in foreign}
+        values = settings.model_dump() | {"model": settings.model or DEFAULT}
+        return {name: value for name, value in values.items() if name not in foreign}
 
 
 def _none(prepared: IntegrationInput, settings: IntegrateSettings) -> Integrated:
@@ -151,7 +153,7 @@ def harmony(prepared: IntegrationInput, settings: IntegrateSettings) -> tuple[np
     joint = prepared.joint
     species = pd.DataFrame({"species": np.array(joint.species)[joint.code]})
     cells = prepared.components.cells
-    found = run_harmony(cells, species, ["species"], random_state=settings.seed, verbose=False)
+    found = run_harmony(cells, species, ["species"], random_state=settings.random_state, verbose=False)
     corrected = np.asarray(found.Z_corr, np.float64)
     # older versions give components x cells
     corrected = corrected if corrected.shape == cells.shape else corrected.T
@@ -181,7 +183,7 @@ def scvi(prepared: IntegrationInput, settings: IntegrateSettings) -> tuple[npt.N
     import pandas as pd
 
     joint = prepared.joint
-    tools.settings.seed = settings.seed
+    tools.settings.seed = settings.random_state
     counts = sp.csr_matrix(joint.counts[:, prepared.chosen], dtype=np.float32)
     names = [f"cell{number}" for number in range(len(joint.code))]
     species = pd.DataFrame({"species": pd.Categorical(np.array(joint.species)[joint.code])}, index=names)
@@ -220,14 +222,15 @@ def embedded_sentences(
     joint = prepared.joint
     word_of = np.where(joint.housekeeping, -1, np.arange(len(joint.features))).astype(np.int64)
     texts = sentences(top_words(joint.counts, word_of, _TOP), joint.features)
+    name = settings.model or DEFAULT
     try:
-        model = load_model(settings.model)
+        model = load_model(name)
     except AnnotationError as error:
         raise IntegrationError(str(error)) from error
     found = distinct(texts)
     vectors = embed(model, found.sentences).astype(np.float64)
     points = np.concatenate([vectors, np.zeros((1, vectors.shape[1]))])[found.which]
-    told = {"model": settings.model, "distinct_sentences": len(found.sentences), "words": int((word_of >= 0).sum())}
+    told = {"model": name, "distinct_sentences": len(found.sentences), "words": int((word_of >= 0).sum())}
     return leading_directions(points, settings.n_components), told
 
 

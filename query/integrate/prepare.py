@@ -205,5 +205,5 @@ def prepare(joint: Joint, settings: IntegrateSettings) -> IntegrationInput:
     logs = log_normalized(sp.csr_matrix(joint.counts[:, chosen]), joint.totals, scale_factor=settings.scale_factor)
     matrix = scaled(logs, scale_max=settings.scale_max)
     return IntegrationInput(
-        joint, chosen, logs, principal_components(matrix, settings.n_components, seed=settings.seed)
+        joint, chosen, logs, principal_components(matrix, settings.n_components, seed=settings.random_state)
     )

@@ -11,27 +11,27 @@ from homodb.query.results import Drawing, Line, beyond, heat, intervals, scatter
 from homodb.query.score import Coded, Score
 
 
-def draw(gathered: Gathered, *, label: str, top: int) -> dict[str, list[Drawing]]:
+def draw(gathered: Gathered, *, label_key: str, top: int) -> dict[str, list[Drawing]]:
     """Make the drawings that what was gathered allows, by section of the page.
 
     Parameters
     ----------
     gathered
         What there is.
-    label
-        What the cell types are called.
+    label_key
+        Column of obs with cell types.
     top
         Conserved markers of each type.
     """
     return {
-        "cells": _cells(gathered, label), "clusters": _clusters(gathered, label), "transfer": _transfer(gathered),
-        "scores": _scores(gathered.score), "markers": _markers(gathered, top),
+        "cells": _cells(gathered, label_key), "clusters": _clusters(gathered, label_key),
+        "transfer": _transfer(gathered), "scores": _scores(gathered.score), "markers": _markers(gathered, top),
     }  # fmt: skip
 
 
-def _cells(gathered: Gathered, label: str) -> list[Drawing]:
+def _cells(gathered: Gathered, label_key: str) -> list[Drawing]:
     embedded = gathered.embedded
-    kinds = [("species", "species", embedded.species), ("cell-type", label, _by_size(embedded.label))]
+    kinds = [("species", "species", embedded.species), ("cell-type", label_key, _by_size(embedded.label))]
     kinds += [] if gathered.cluster is None else [("cluster", "cluster", gathered.cluster)]
     return [
         Drawing(
@@ -45,16 +45,17 @@ def _cells(gathered: Gathered, label: str) -> list[Drawing]:
     ]  # fmt: skip
 
 
-def _clusters(gathered: Gathered, label: str) -> list[Drawing]:
+def _clusters(gathered: Gathered, label_key: str) -> list[Drawing]:
     cluster, types = gathered.cluster, _by_size(gathered.embedded.label)
     if cluster is None:
         return []
     counted = np.zeros((len(types.names), len(cluster.names)))
     np.add.at(counted, (types.code, cluster.code), 1)
-    title = f"{label} by cluster"
+    title = f"{label_key} by cluster"
     svg = heat(
-        counted / counted.sum(axis=1, keepdims=True), types.names, cluster.names, title, across="cluster", down=label,
-        meaning="share of the type", row_cells=_whole(counted.sum(axis=1)), column_cells=_whole(counted.sum(axis=0)),
+        counted / counted.sum(axis=1, keepdims=True), types.names, cluster.names, title,
+        across="cluster", down=label_key, meaning="share of the type",
+        row_cells=_whole(counted.sum(axis=1)), column_cells=_whole(counted.sum(axis=0)),
     )  # fmt: skip
     caption = "Where the cells of each type are: each row adds up to 1; in brackets how many cells there are"
     return [Drawing(svg, caption, "clusters")]

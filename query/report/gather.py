@@ -68,7 +68,7 @@ def gather(
     adata: anndata.AnnData,
     *,
     key: str | None,
-    label: str,
+    label_key: str,
     species_key: str,
     donor_key: str | None,
     layer: str | None,
@@ -78,27 +78,27 @@ def gather(
     release: str | Path | ReleaseFile | None,
     score: Score | None,
     markers: Markers | None,
-    report: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Gathered:
     """Gather what a page shows; parameters and errors are those of :func:`homodb.query.report.report.report`."""
-    embedded = read_embedded(adata, key=key, label=label, species_key=species_key, donor_key=donor_key)
+    embedded = read_embedded(adata, key=key, label=label_key, species_key=species_key, donor_key=donor_key)
     notes: list[str] = []
-    asked = {"label": label, "species_key": species_key, "donor_key": donor_key}
+    asked = {"label": label_key, "species_key": species_key, "donor_key": donor_key}
     if not cells:
         check_layer(adata, layer)
     elif markers is None:  # before the long steps, since files and species may not be what they should be
-        report("markers")
+        progress("markers")
         markers = _markers(adata, asked, layer, cells, species, release, notes)
-    report("laying cells out")
+    progress("laying cells out")
     plane, axes = _plane(adata, embedded, notes)
     cluster = _cluster(adata, embedded.key, notes)
     if score is None:
-        report("scores")
-        score = _score(adata, embedded.key, profile, asked, notes, report)
-    report("label transfer")
+        progress("scores")
+        score = _score(adata, embedded.key, profile, asked, notes, progress)
+    progress("label transfer")
     calls = _calls(embedded, score, notes)
     if markers is None:
-        report("markers")
+        progress("markers")
         markers = _markers(adata, asked, layer, cells, species, release, notes)
     return Gathered(embedded, plane, axes, cluster, score, calls, markers, tuple(notes))
 
@@ -139,13 +139,13 @@ def _cluster(adata: anndata.AnnData, key: str, notes: list[str]) -> Coded | None
 
 def _score(
     adata: anndata.AnnData, key: str, profile: str, asked: dict[str, Any], notes: list[str],
-    report: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Score | None:  # fmt: skip
     from homodb.query.score import score
 
     for one in dict.fromkeys((profile, "cross-species")):
         try:
-            return score(adata, key=key, profile=one, report=report, **asked)
+            return score(adata, key=key, profile=one, report=progress, **asked)
         except (ScoreError, MissingPackageError) as error:
             notes.append(f"no scores by profile {one}: {error}")
     return None

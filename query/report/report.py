@@ -25,7 +25,7 @@ def report(
     output: str | Path,
     *,
     key: str | None = None,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species_key: str = "species",
     donor_key: str | None = None,
     layer: str | None = None,
@@ -37,7 +37,7 @@ def report(
     figures: str | Path | None = None,
     score: Score | None = None,
     markers: Markers | None = None,
-    report: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> list[Path]:
     """Write a page about an integration: cells, clusters, label transfer, scores, markers, and how it was made.
 
@@ -49,8 +49,8 @@ def report(
         The page, which ends with ``.html``; it needs no other file.
     key
         Which integration: see :func:`homodb.score`; by default the only one.
-    label, species_key, donor_key
-        Columns of obs.
+    label_key, species_key, donor_key
+        Columns of obs with cell types, species and donors.
     layer
         Layer that holds the counts, for markers; by default X.
     profile
@@ -64,8 +64,8 @@ def report(
         Folder to write the drawings to as well, as SVG.
     score, markers
         What was found before; by default found now.
-    report
-        Called with the name of each step as it begins.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
@@ -100,14 +100,14 @@ def report(
     name = Path(adata).name if isinstance(adata, str | Path) else "AnnData"
     if folder is not None:
         make_folder(folder)
-    report("reading")
+    progress("reading")
     given = read_object(adata)
     gathered = gather(
-        given, key=key, label=label, species_key=species_key, donor_key=donor_key, layer=layer, profile=profile,
-        cells=cells, species=species, release=release, score=score, markers=markers, report=report,
+        given, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer, profile=profile,
+        cells=cells, species=species, release=release, score=score, markers=markers, progress=progress,
     )  # fmt: skip
-    report("drawing")
-    drawings = draw(gathered, label=label, top=top)
+    progress("drawing")
+    drawings = draw(gathered, label_key=label_key, top=top)
     texts = {target: page(page_blocks(given, gathered, drawings, name=name, top=top))}
     texts |= (
         {}
