@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store, validate_key_added
+from homodb.query.cells import (
+    ObsColumns,
+    atomic_output,
+    check_cells_output,
+    in_memory,
+    read_anndata,
+    store,
+    validate_key_added,
+)
 from homodb.query.integrate.counts import read_joint
 from homodb.query.integrate.methods import IntegrationMethod, method_named
 from homodb.query.integrate.neighbors import shared_neighbors
 from homodb.query.integrate.prepare import IntegrationInput, prepare
 from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import IntegrationError
-from homodb.schema.messages import did_you_mean
 
 if TYPE_CHECKING:
     import anndata
@@ -180,12 +187,8 @@ def add_integration(
     """
     one = find_method(method, settings)
     validate_key_added(key_added, IntegrationError)
-    if label_key is not None and label_key not in adata.obs:
-        columns = ", ".join(map(str, adata.obs.columns))
-        raise IntegrationError(
-            f"obs has no column {label_key!r}; it has {columns}{did_you_mean(label_key, map(str, adata.obs))}",
-            option="label_key",
-        )
+    if label_key is not None:
+        ObsColumns(adata.obs, IntegrationError).column(label_key, "cell types", option="label_key")
     progress("reading counts")
     joint = read_joint(
         adata, settings, species_key=species_key, species=species, layer=layer, size_factors=size_factors
