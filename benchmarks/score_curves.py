@@ -110,7 +110,7 @@ def scored(found: dict[str, Embedded], baseline: Embedded, resamples: int) -> li
     """Score every embedding beside the baseline."""
     rows = []
     for method, cells in found.items():
-        part = cross_species(cells, baseline, resamples=resamples)
+        part = cross_species(cells, baseline, n_resamples=resamples)
         rows += [
             {"method": method, "score": name, "value": one.value, "low": one.low, "high": one.high}
             for name, one in part.numbers.items()

@@ -197,8 +197,8 @@ def compare(
         sides = read_sides(opened, sources, species, options)
         check_cells(sources, sides, label_key, donor_key)
         kept = None if keep is None else _folder(Path(keep))
-        scoring = {"label": label_key, "donor_key": donor_key, "profile": profile, "resamples": n_resamples,
-                   "seed": settings.random_state}  # fmt: skip
+        scoring = {"label_key": label_key, "donor_key": donor_key, "profile": profile, "n_resamples": n_resamples,
+                   "random_state": settings.random_state}  # fmt: skip
         line = Pipeline(opened, sources, options, chosen, settings, scoring, folder, kept)
         seen: list[Pairing] = []
 

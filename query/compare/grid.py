@@ -52,7 +52,7 @@ class Pipeline:
     methods, settings
         What it is integrated by.
     scoring
-        Keyword arguments of the score: label, donor_key, profile, seed.
+        Keyword arguments of the score: label_key, donor_key, profile, n_resamples, random_state.
     folder
         Where there is room.
     keep
@@ -112,7 +112,7 @@ def _rows(line: Pipeline, pairing: Pairing, progress: Callable[..., None]) -> It
     for number, method in enumerate(line.methods):
         progress(method.name, number)
         try:
-            add_prepared(adata, prepared, method, line.settings, label_key=line.scoring["label"])
+            add_prepared(adata, prepared, method, line.settings, label_key=line.scoring["label_key"])
         except IntegrationError as error:
             yield Row(pairing.name, method.name, told.feature_count, about, None, str(error))
             continue

@@ -59,7 +59,7 @@ class MarkerCells:
 
 
 def read_joint(
-    adata: anndata.AnnData, *, label: str, species_key: str, donor_key: str | None, layer: str | None
+    adata: anndata.AnnData, *, label_key: str, species_key: str, donor_key: str | None, layer: str | None
 ) -> list[MarkerCells]:
     """Read a joint object: one side per species, over the same features.
 
@@ -80,7 +80,7 @@ def read_joint(
     counts = read_counts(adata, layer, ScoreError)
     totals = _totals(adata, counts)
     names = name_texts(adata.var_names)
-    types = obs.codes(label, "cell types", option="label_key")
+    types = obs.codes(label_key, "cell types", option="label_key")
     no_genes = np.full(len(names), -1, np.int64)
     sides = []
     for one in dict.fromkeys(column.code.tolist()):
@@ -94,7 +94,7 @@ def read_joint(
 
 def read_alone(
     adata: anndata.AnnData, species: str, genes: Sequence[str], keys: npt.NDArray[np.int64],
-    place: npt.NDArray[np.int64], *, label: str, donor_key: str | None, layer: str | None,
+    place: npt.NDArray[np.int64], *, label_key: str, donor_key: str | None, layer: str | None,
 ) -> MarkerCells:  # fmt: skip
     """Read an object of one species, columns that mean one gene added up.
 
@@ -108,7 +108,7 @@ def read_alone(
         Of each column of the result: its name, and its gene.
     place
         To which column of the result each row of var goes; -1 for none. Shape (rows of var,).
-    label, donor_key, layer
+    label_key, donor_key, layer
         As of :func:`read_joint`; errors too.
     """
     counts = read_counts(adata, layer, ScoreError)
@@ -116,7 +116,7 @@ def read_alone(
     links = sp.csr_matrix((np.ones(len(kept), counts.dtype), (kept, place[kept])), shape=(len(place), len(keys)))
     merged = sp.csr_matrix(counts @ links)
     obs = ObsColumns(adata.obs, ScoreError)
-    types = obs.codes(label, "cell types", option="label_key")
+    types = obs.codes(label_key, "cell types", option="label_key")
     donors = _donors(obs, donor_key, np.arange(adata.n_obs))
     totals = np.asarray(merged.sum(axis=1), np.float64).ravel()
     return MarkerCells(species, list(genes), keys, merged, totals, types.names, types.code, donors.names, donors.code)

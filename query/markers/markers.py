@@ -43,7 +43,7 @@ def read_object(given: anndata.AnnData | str | Path) -> anndata.AnnData:
 
 def read_species(
     release: ReleaseFile, objects: Sequence[anndata.AnnData | str | Path], species: Sequence[str | None] | None, *,
-    label: str, donor_key: str | None, layer: str | None, column: str | None,
+    label_key: str, donor_key: str | None, layer: str | None, column: str | None,
 ) -> tuple[list[MarkerCells], list[str], list[str]]:  # fmt: skip
     """Read one object for each species.
 
@@ -85,7 +85,14 @@ def read_species(
         found.append(side.species.name)
         try:
             own = read_alone(
-                adata, side.species.common_name, genes, keys, place, label=label, donor_key=donor_key, layer=layer
+                adata,
+                side.species.common_name,
+                genes,
+                keys,
+                place,
+                label_key=label_key,
+                donor_key=donor_key,
+                layer=layer,
             )
         except (ScoreError, CountsError) as error:
             raise type(error)(f"{name}: {error}") from error
@@ -188,7 +195,7 @@ def orthologs(
 def markers(
     objects: Cells | Sequence[Cells],
     *,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species: Sequence[str | None] | None = None,
     species_key: str = "species",
     donor_key: str | None = None,
@@ -201,7 +208,7 @@ def markers(
     min_log2fc: float = 1.0,
     min_share: float = 0.1,
     min_cells: int = 3,
-    report: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Markers:
     """Find the markers of each cell type in each species, and sort them by what their orthologs do.
 
@@ -210,7 +217,7 @@ def markers(
     objects
         One joint object, as :func:`homodb.join` makes it; or one object for each species, by which genes without
         ortholog and genes that were not measured can be told apart. AnnDatas, h5ad files or zarr stores, with counts.
-    label
+    label_key
         Column of obs with cell types.
     species
         Of several objects, the species of each; by default found by a vote over the names of genes.
@@ -230,7 +237,7 @@ def markers(
         by like means (``all`` where there are fewer than two); or ``all`` types of its own species.
     fdr, min_log2fc, min_share, min_cells
         What makes a marker: see :class:`homodb.query.markers.effects.Limits`.
-    report
+    progress
         Called with the name of each step as it begins.
 
     Returns
@@ -260,26 +267,26 @@ def markers(
     if not several:
         raise ScoreError("no object is named; name a joint one, or one of each species")
     check_there(*(Path(one) for one in several if isinstance(one, str | Path)), error=TranslationError)
-    report("reading cells")
+    progress("reading cells")
     with ExitStack() as stack:
         if len(several) == 1:
             sides = read_joint(
-                read_object(several[0]), label=label, species_key=species_key, donor_key=donor_key, layer=layer
+                read_object(several[0]), label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer
             )
             partners, how, notes = same_features(sides), "joint features", [_JOINT]
         else:
             opened = stack.enter_context(use_release(release))
             sides, names, notes = read_species(
-                opened, several, species, label=label, donor_key=donor_key, layer=layer, column=column
+                opened, several, species, label_key=label_key, donor_key=donor_key, layer=layer, column=column
             )
             partners, used = orthologs(opened, sides, names, strategy)
             how = f"{used} of release {opened.version}"
     background, said = _background(sides, rest)
     found = []
     for side in sides:
-        report(f"markers of {side.species}")
+        progress(f"markers of {side.species}")
         found.append(effects(side, background, limits))
-    report("sorting")
+    progress("sorting")
     table, types = pl.concat([one.table for one in found]), pl.concat([one.types for one in found])
     told = classify_conservation(table, partners, min_log2fc)
     order = tuple(side.species for side in sides)

@@ -82,9 +82,9 @@ def gather(
     progress: Callable[[str], None],
 ) -> Gathered:
     """Gather what a page shows; parameters and errors are those of :func:`homodb.query.report.report.report`."""
-    embedded = read_embedded(adata, key=key, label=label_key, species_key=species_key, donor_key=donor_key)
+    embedded = read_embedded(adata, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key)
     notes: list[str] = []
-    asked = {"label": label_key, "species_key": species_key, "donor_key": donor_key}
+    asked = {"label_key": label_key, "species_key": species_key, "donor_key": donor_key}
     if not cells:
         check_layer(adata, layer, ScoreError)
     elif markers is None:  # before the long steps, since files and species may not be what they should be
@@ -146,7 +146,7 @@ def _score(
 
     for one in dict.fromkeys((profile, "cross-species")):
         try:
-            return score(adata, key=key, profile=one, report=progress, **asked)
+            return score(adata, key=key, profile=one, progress=progress, **asked)
         except (ScoreError, MissingPackageError) as error:
             notes.append(f"no scores by profile {one}: {error}")
     return None
@@ -181,7 +181,7 @@ def _markers(
 ) -> Markers | None:  # fmt: skip
     try:
         if cells:
-            own = {"label": asked["label"], "donor_key": asked["donor_key"], "layer": layer}
+            own = {"label_key": asked["label_key"], "donor_key": asked["donor_key"], "layer": layer}
             return find_markers(cells, species=species, release=release, **own)
         return find_markers(adata, layer=layer, **asked)
     except HomodbError as error:

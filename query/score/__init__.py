@@ -22,7 +22,7 @@ from homodb.query.score.pllm import (
 )
 from homodb.query.score.result import Number, ProfileScores, Score
 from homodb.query.score.scib import scib
-from homodb.query.score.score import PROFILES, profiles_named, score, score_file
+from homodb.query.score.score import PROFILES, profiles_named, score
 from homodb.query.score.silhouette import silhouette
 from homodb.query.score.transfer import VOTERS, Transfer, find_votes
 
@@ -67,7 +67,6 @@ __all__ = [
     "resampled",
     "scib",
     "score",
-    "score_file",
     "self_projection",
     "silhouette",
     "subset",

@@ -65,14 +65,14 @@ class SelfProjection:
         return np.vstack([rows, nan_mean(rows)])
 
 
-def self_projection(embedded: Embedded, *, seed: int = 42) -> SelfProjection:
+def self_projection(embedded: Embedded, *, random_state: int = 42) -> SelfProjection:
     """Learn each species' cell types from some of its cells, and ask for the others.
 
     Parameters
     ----------
     embedded
-        The cells. The same cells and seed give the same splits, whatever the embedding.
-    seed
+        The cells. The same cells and `random_state` give the same splits, whatever the embedding.
+    random_state
         Of the splits.
 
     Raises
@@ -93,7 +93,7 @@ def self_projection(embedded: Embedded, *, seed: int = 42) -> SelfProjection:
         if len(np.unique(label[cells])) < 2:
             continue
         for split in range(SPLITS):
-            rng = np.random.default_rng([seed, species, split])
+            rng = np.random.default_rng([random_state, species, split])
             taught = _taught(label[cells], rng)
             rest = cells[~taught]
             if not len(rest):

@@ -40,9 +40,9 @@ def find_baseline(
     embedded: Embedded,
     *,
     key: str | None = None,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species_key: str = "species",
-    report: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Baseline:
     """Find the baseline of an embedding.
 
@@ -55,9 +55,9 @@ def find_baseline(
     key
         What the baseline is called in obsm; by default ``pca``. Where that is not there and none was named, it is
         computed from the counts, with the settings of the integration.
-    label, species_key
+    label_key, species_key
         Columns of obs.
-    report
+    progress
         Called with the name of each step as it begins.
 
     Raises
@@ -68,10 +68,10 @@ def find_baseline(
     if embedded.key in (key or KEY, f"X_{key or KEY}"):
         return Baseline(None, f"{embedded.key} is the none baseline itself: nothing stands beside it")
     if key is not None or f"X_{KEY}" in adata.obsm:
-        found = read_embedded(adata, key=key or KEY, label=label, species_key=species_key)
+        found = read_embedded(adata, key=key or KEY, label_key=label_key, species_key=species_key)
         whose = "" if found.key in adata.uns.get(UNS, {}) else ", which homodb integrate did not make"
         return Baseline(found, f"none baseline: {found.key}{whose}")
-    report("the none baseline")
+    progress("the none baseline")
     told: Mapping[str, Any] = adata.uns.get(UNS, {}).get(embedded.key, {})
     layer, factors = str(told.get("layer", "X")), str(told.get("size_factors", "shared"))
     try:

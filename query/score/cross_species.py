@@ -209,7 +209,7 @@ def _projection(embedded: Embedded, now: Resampled, before: Resampled | None, lo
 
 
 def cross_species(
-    embedded: Embedded, baseline: Embedded | None = None, *, resamples: int = 200, seed: int = 42
+    embedded: Embedded, baseline: Embedded | None = None, *, n_resamples: int = 200, random_state: int = 42
 ) -> ProfileScores:
     """Score how species meet in an embedding.
 
@@ -219,9 +219,9 @@ def cross_species(
         The cells.
     baseline
         The same cells without integration (method ``none``), in the same order. Without it there is no ALCS.
-    resamples
+    n_resamples
         Draws of donors for the intervals; 0 for none.
-    seed
+    random_state
         Of everything random: draws, shuffled labels, splits.
 
     Returns
@@ -240,9 +240,9 @@ def cross_species(
     cells by how often theirs was drawn.
     """
     _check(embedded, baseline)
-    drawn = draws(embedded, resamples=resamples, seed=seed)
-    now, projected = _measured(embedded, drawn, seed)
-    before, projected_before = (None, None) if baseline is None else _measured(baseline, _none(drawn), seed)
+    drawn = draws(embedded, n_resamples=n_resamples, random_state=random_state)
+    now, projected = _measured(embedded, drawn, random_state)
+    before, projected_before = (None, None) if baseline is None else _measured(baseline, _none(drawn), random_state)
     loss = None
     if projected is not None and projected_before is not None:
         loss = resampled(lambda weights: projected_before.values(weights) - projected.values(weights), drawn)
@@ -275,16 +275,18 @@ def _check(embedded: Embedded, baseline: Embedded | None) -> None:
 
 
 def _none(drawn: Draws) -> Draws:
-    return Draws(drawn.species, drawn.donor, 0, drawn.seed)
+    return Draws(drawn.species, drawn.donor, 0, drawn.random_state)
 
 
-def _measured(embedded: Embedded, drawn: Draws, seed: int) -> tuple[CrossSpeciesMeasures, SelfProjection | None]:
+def _measured(
+    embedded: Embedded, drawn: Draws, random_state: int
+) -> tuple[CrossSpeciesMeasures, SelfProjection | None]:
     species = range(len(embedded.species.names))
     votes = [find_votes(embedded, a, b) for a in species for b in species if a != b]
-    mixing, transfer = find_mixing(embedded, seed=seed), Transfer(votes)
+    mixing, transfer = find_mixing(embedded, random_state=random_state), Transfer(votes)
     over_merging = find_over_merging(embedded, votes)
     try:
-        projection = self_projection(embedded, seed=seed)
+        projection = self_projection(embedded, random_state=random_state)
     except ImportError:
         projection = None
     told = CrossSpeciesMeasures(
@@ -292,7 +294,7 @@ def _measured(embedded: Embedded, drawn: Draws, seed: int) -> tuple[CrossSpecies
         transfer=transfer,
         over_merging=over_merging,
         majority=transfer.majority(),
-        random=transfer.random(seed),
+        random=transfer.random(random_state),
         mixed=resampled(mixing.values, drawn),
         transferred=resampled(transfer.values, drawn),
         merged=resampled(over_merging.values, drawn),
@@ -327,7 +329,7 @@ def _numbers(
 
 def _notes(embedded: Embedded, now: CrossSpeciesMeasures, drawn: Draws, loss: Resampled | None) -> Iterator[str]:
     """Say what could not be told, and why."""
-    if drawn.resamples:
+    if drawn.n_resamples:
         donors = dict(zip(drawn.species.names, drawn.donors, strict=True))
         told = ", ".join(f"{name}: {count or 'none known'}" for name, count in donors.items())
         if drawn.kind == CELLS_ONLY:

@@ -35,16 +35,16 @@ class Draws:
     ----------
     species, donor
         Of each cell. None for donors that are unknown.
-    resamples
+    n_resamples
         How many draws.
-    seed
+    random_state
         Of the draws.
     """
 
     species: Coded
     donor: Coded | None
-    resamples: int
-    seed: int
+    n_resamples: int
+    random_state: int
 
     def __post_init__(self) -> None:
         """Refuse a number of draws that is none.
@@ -54,7 +54,7 @@ class Draws:
         ScoreError
             If it is below 0, or beyond what anybody waits for.
         """
-        _DRAWS.check("resamples", self.resamples, ScoreError)
+        _DRAWS.check("n_resamples", self.n_resamples, ScoreError)
 
     @property
     def donors(self) -> tuple[int, ...]:
@@ -73,8 +73,8 @@ class Draws:
     def __iter__(self) -> Iterator[npt.NDArray[np.float64]]:
         """Give the weights of all cells, draw by draw."""
         units = self._units()
-        for number in range(self.resamples):
-            rng = np.random.default_rng([self.seed, number])
+        for number in range(self.n_resamples):
+            rng = np.random.default_rng([self.random_state, number])
             weights = np.zeros(len(self.species.code))
             for cells, unit, count in units:
                 weights[cells] = rng.multinomial(count, np.full(count, 1 / count))[unit]
@@ -118,7 +118,7 @@ class Resampled:
         return Number(value, low, high, better, beside)
 
 
-def draws(embedded: Embedded, *, resamples: int = 200, seed: int = 42) -> Draws:
+def draws(embedded: Embedded, *, n_resamples: int = 200, random_state: int = 42) -> Draws:
     """Return the draws for intervals over some cells.
 
     A species with two donors or more has as many donors drawn with replacement as it has; one with a single donor, or
@@ -128,13 +128,13 @@ def draws(embedded: Embedded, *, resamples: int = 200, seed: int = 42) -> Draws:
     ----------
     embedded
         The cells.
-    resamples
+    n_resamples
         How many draws.
-    seed
-        The same seed and donors give the same draws, whatever the embedding, so that embeddings are compared on the
-        same ones.
+    random_state
+        The same random state and donors give the same draws, whatever the embedding, so that embeddings are compared
+        on the same ones.
     """
-    return Draws(embedded.species, embedded.donor, resamples, seed)
+    return Draws(embedded.species, embedded.donor, n_resamples, random_state)
 
 
 def resampled(function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]], drawn: Draws) -> Resampled:
@@ -154,7 +154,7 @@ def resampled(function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float
         there are none where fewer than half of the draws have a value.
     """
     value = np.asarray(function(np.ones(len(drawn.species.code))), np.float64)
-    if not drawn.resamples:
+    if not drawn.n_resamples:
         nothing = np.full(value.shape, np.nan)
         return Resampled(value, nothing, nothing)
     found = np.stack([np.asarray(function(weights), np.float64) for weights in drawn])

@@ -63,7 +63,7 @@ def read_embedded(
     adata: anndata.AnnData,
     *,
     key: str | None = None,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species_key: str = "species",
     donor_key: str | None = None,
 ) -> Embedded:
@@ -76,7 +76,7 @@ def read_embedded(
     key
         Which integration: ``obsm["X_<key>"]``, or an entry of obsm by its own name; by default the only one that
         ``homodb integrate`` left, the ``none`` baseline apart.
-    label, species_key, donor_key
+    label_key, species_key, donor_key
         Columns of obs. Every cell must have a label, a species and, where a column of donors is named, a donor.
 
     Raises
@@ -87,7 +87,7 @@ def read_embedded(
     """
     name, points = _embedding(adata, key)
     obs = ObsColumns(adata.obs, ScoreError)
-    labels = obs.codes(label, "cell types", option="label_key")
+    labels = obs.codes(label_key, "cell types", option="label_key")
     species = obs.codes(species_key, "species", option="species_key")
     if len(species.names) < 2:
         raise ScoreError(
@@ -95,10 +95,10 @@ def read_embedded(
         )
     if len(labels.names) < 2:
         raise ScoreError(
-            f"obs[{label!r}] has one value, {', '.join(labels.names) or 'none'}; scores need two cell types"
+            f"obs[{label_key!r}] has one value, {', '.join(labels.names) or 'none'}; scores need two cell types"
         )
     if len(labels.names) == len(labels.code):
-        raise ScoreError(f"obs[{label!r}] is different for every cell; name a column of cell types (--label)")
+        raise ScoreError(f"obs[{label_key!r}] is different for every cell; name a column of cell types (--label)")
     donor = None if donor_key is None else _donors(obs.codes(donor_key, "donors", option="donor_key"), species)
     return Embedded(points, labels, species, donor, name)
 

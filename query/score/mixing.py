@@ -147,14 +147,14 @@ class Mixing:
         return np.vstack([rows, nan_mean(rows)])
 
 
-def find_mixing(embedded: Embedded, *, seed: int = 42) -> Mixing:
+def find_mixing(embedded: Embedded, *, random_state: int = 42) -> Mixing:
     """Find the neighbours of every cell within its own type.
 
     Parameters
     ----------
     embedded
         The cells.
-    seed
+    random_state
         Of the shuffled species.
 
     Returns
@@ -168,17 +168,17 @@ def find_mixing(embedded: Embedded, *, seed: int = 42) -> Mixing:
         count = np.bincount(embedded.species.code[cells])
         enough = np.flatnonzero(count >= LEAST)
         if len(enough) > 1:
-            within.append(_within(embedded, label, cells[np.isin(embedded.species.code[cells], enough)], seed))
+            within.append(_within(embedded, label, cells[np.isin(embedded.species.code[cells], enough)], random_state))
         elif np.count_nonzero(count) > 1:
             left_out.append(label)
     return Mixing(tuple(within), tuple(left_out))
 
 
-def _within(embedded: Embedded, label: int, cells: _Ints, seed: int) -> _Within:
+def _within(embedded: Embedded, label: int, cells: _Ints, random_state: int) -> _Within:
     species = np.unique(embedded.species.code[cells], return_inverse=True)[1].astype(np.int64)
     k = min(LISI_NEIGHBOURS, int(np.bincount(species).min()) - 1)
     found = kneighbors_excluding_self(embedded.points[cells], k)
-    rng = np.random.default_rng([seed, label])
+    rng = np.random.default_rng([random_state, label])
     shuffles = min(_SHUFFLES[1], max(_SHUFFLES[0], _SHUFFLED // len(cells)))
     shuffled = np.array([rng.permutation(species) for _ in range(shuffles)])
     weights = affinities(found.distances, max(1.0, k / 3))

@@ -58,8 +58,8 @@ def cluster_to_count(
     points: npt.NDArray[np.float64],
     wanted: int,
     *,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Clustered:
     """Cluster cells by Louvain, on the graph of shared neighbours, into a wanted number of clusters.
 
@@ -74,9 +74,9 @@ def cluster_to_count(
         Where cells lie, shape (cells, dimensions).
     wanted
         How many clusters.
-    seed
+    random_state
         Of Louvain's starts.
-    report
+    progress
         Called with each step.
 
     Raises
@@ -96,9 +96,9 @@ def cluster_to_count(
     starts = max(1, min(_STARTS, _STARTED_CELLS // len(points)))
 
     def at(resolution: float) -> Clustered:
-        found = network.clusters(resolution=resolution, n_starts=starts, seed=seed)
+        found = network.clusters(resolution=resolution, n_starts=starts, seed=random_state)
         code = join_singles(found, graph.connectivities, graph.distances)
-        report(f"resolution {resolution:.6g}: {code.max() + 1} clusters, wanted {wanted}")
+        progress(f"resolution {resolution:.6g}: {code.max() + 1} clusters, wanted {wanted}")
         return Clustered(code, resolution, int(code.max()) + 1)
 
     return _search(at, wanted)
@@ -228,9 +228,9 @@ def pllm(
     embedded: Embedded,
     baseline: Embedded | None = None,
     *,
-    resamples: int = 200,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    n_resamples: int = 200,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> ProfileScores:
     """Score an embedding as the reference does: on the cells whose type all species have.
 
@@ -240,11 +240,11 @@ def pllm(
         The cells; the first 30 dimensions are used.
     baseline
         The same cells in the ``none`` baseline, clustered anew.
-    resamples
+    n_resamples
         Draws of the intervals; neighbours and clusters stay as they are.
-    seed
+    random_state
         Of clustering and draws.
-    report
+    progress
         Called with the name of each step as it begins.
 
     Raises
@@ -256,9 +256,9 @@ def pllm(
     """
     kept = in_all_species(embedded)
     cells, left_out = subset(embedded, kept), int(np.count_nonzero(~kept))
-    measured, resolution = measure(cells.points, cells.label.code, seed=seed, report=report)
-    report("intervals")
-    drawn = draws(cells, resamples=resamples, seed=seed)
+    measured, resolution = measure(cells.points, cells.label.code, random_state=random_state, progress=progress)
+    progress("intervals")
+    drawn = draws(cells, n_resamples=n_resamples, random_state=random_state)
     found = resampled(measured.scores, drawn)
     numbers = {name: found.number(at) for at, name in enumerate(SCORES)}
     table = cross_table(measured.label, measured.cluster)
@@ -272,7 +272,9 @@ def pllm(
         "resolution": Number(resolution, better=0),
     }
     if baseline is not None:
-        beside, at = measure(subset(baseline, kept).points, cells.label.code, seed=seed, report=report)
+        beside, at = measure(
+            subset(baseline, kept).points, cells.label.code, random_state=random_state, progress=progress
+        )
         values = dict(zip(SCORES, beside.scores(np.ones(cells.n_cells)).tolist(), strict=True))
         base = cross_table(beside.label, beside.cluster)
         values |= {"f1_unmatched_cells": matched_f1(base).unmatched, "clusters": base.shape[1], "resolution": at}
@@ -287,18 +289,18 @@ def measure(
     label: npt.NDArray[np.int64],
     cluster: npt.NDArray[np.int64] | None = None,
     *,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> tuple[PllmMeasures, float]:
     """Measure every cell, and find clusters where none are given; returns the resolution too, NaN where they are."""
     types, resolution = int(label.max()) + 1, float("nan")
-    report("LISI")
+    progress("LISI")
     per_cell = lisi(points, label)[0]
     if cluster is None:
-        report(f"clusters, as many as the {types} types")
-        found = cluster_to_count(points, types, seed=seed, report=report)
+        progress(f"clusters, as many as the {types} types")
+        found = cluster_to_count(points, types, random_state=random_state, progress=progress)
         cluster, resolution = found.code, found.resolution
-    report("silhouettes")
+    progress("silhouettes")
     return PllmMeasures(label, cluster, types, per_cell, silhouette(points, label)), resolution
 
 

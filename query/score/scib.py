@@ -28,8 +28,7 @@ def scib(
     embedded: Embedded,
     baseline: Embedded | None = None,
     *,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> ProfileScores:
     """Score an embedding by scib-metrics: what its ``Benchmarker`` computes by default, on exact neighbours.
 
@@ -39,9 +38,7 @@ def scib(
         All cells; their first 30 dimensions.
     baseline
         The same cells in the ``none`` baseline, which ``pcr_comparison`` compares with.
-    seed
-        Not used: scib-metrics keeps its own seeds, so that results are those of calling it.
-    report
+    progress
         Called with the name of each step as it begins.
 
     Raises
@@ -62,10 +59,10 @@ def scib(
         )
     notes: list[str] = []
     with _noting(notes):
-        values = _values(scib_metrics, embedded, baseline, report)
+        values = _values(scib_metrics, embedded, baseline, progress)
         numbers = {name: Number(value) for name, value in values.items()}
         if baseline is not None:
-            beside = _values(scib_metrics, baseline, baseline, report)
+            beside = _values(scib_metrics, baseline, baseline, progress)
             numbers = {name: replace(one, baseline=beside[name]) for name, one in numbers.items()}
     if baseline is None:
         notes.append("pcr_comparison is left out: it compares with the none baseline, which is not there")
@@ -75,17 +72,17 @@ def scib(
 
 
 def _values(
-    package: Any, embedded: Embedded, before: Embedded | None, report: Callable[[str], None]
+    package: Any, embedded: Embedded, before: Embedded | None, progress: Callable[[str], None]
 ) -> dict[str, float]:
     """Call every metric."""
     points = embedded.points
     label = np.array(embedded.label.names)[embedded.label.code]
     species = np.array(embedded.species.names)[embedded.species.code]
-    report("scib-metrics: neighbours")
+    progress("scib-metrics: neighbours")
     most, middle, least = _NEIGHBORS
     exact = nearest(points, points, most)
     near = package.nearest_neighbors.NeighborsResults(indices=exact.indices, distances=exact.distances)
-    report("scib-metrics: cell types")
+    progress("scib-metrics: cell types")
     by_means = package.nmi_ari_cluster_labels_kmeans(points, label)
     found = {
         "isolated_labels": package.isolated_labels(points, label, species),
@@ -94,7 +91,7 @@ def _values(
         "silhouette_label": package.silhouette_label(points, label),
         "clisi": package.clisi_knn(near, label),
     }
-    report("scib-metrics: mixing of species")
+    progress("scib-metrics: mixing of species")
     mixed = _types_in_two(embedded)
     found |= {
         "bras": package.bras(points, label, species) if mixed else np.nan,

@@ -18,7 +18,7 @@ from homodb.schema.messages import did_you_mean
 if TYPE_CHECKING:
     import anndata
 
-Report = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class ScoreRequest:
         The cells.
     baseline
         The same cells in the ``none`` baseline, where there is one.
-    resamples
+    n_resamples
         Draws of the intervals.
-    seed
+    random_state
         Of everything random.
-    report
+    progress
         Called with the name of each step as it begins.
     """
 
     embedded: Embedded
     baseline: Embedded | None
-    resamples: int
-    seed: int
-    report: Report
+    n_resamples: int
+    random_state: int
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,26 @@ class Profile:
 def _pllm(asked: ScoreRequest) -> ProfileScores:
     from homodb.query.score.pllm import pllm
 
-    return pllm(asked.embedded, asked.baseline, resamples=asked.resamples, seed=asked.seed, report=asked.report)
+    return pllm(
+        asked.embedded,
+        asked.baseline,
+        n_resamples=asked.n_resamples,
+        random_state=asked.random_state,
+        progress=asked.progress,
+    )
 
 
 def _scib(asked: ScoreRequest) -> ProfileScores:
     from homodb.query.score.scib import scib
 
-    return scib(asked.embedded, asked.baseline, report=asked.report)
+    return scib(asked.embedded, asked.baseline, progress=asked.progress)
 
 
 def _cross_species(asked: ScoreRequest) -> ProfileScores:
     from homodb.query.score.cross_species import cross_species
 
-    asked.report("neighbours across species")
-    return cross_species(asked.embedded, asked.baseline, resamples=asked.resamples, seed=asked.seed)
+    asked.progress("neighbours across species")
+    return cross_species(asked.embedded, asked.baseline, n_resamples=asked.n_resamples, random_state=asked.random_state)
 
 
 PROFILES = (
@@ -121,28 +127,29 @@ def profiles_named(names: str) -> list[Profile]:
 
 
 def score(
-    adata: anndata.AnnData,
+    adata: anndata.AnnData | str | Path,
     *,
     key: str | None = None,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species_key: str = "species",
     donor_key: str | None = None,
     profile: str = "all",
     baseline: str | Literal[False] | None = None,
-    resamples: int = 200,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    n_resamples: int = 200,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Score:
     """Score how good an integration is.
 
     Parameters
     ----------
     adata
-        Cells of several species with an embedding, as :func:`homodb.integrate` leaves it. It is not changed.
+        Cells of several species with an embedding, as :func:`homodb.integrate` leaves it: an AnnData, which is not
+        changed, or the path of an h5ad file or zarr store.
     key
         Which integration: ``cca`` for ``obsm["X_cca"]``; by default the only one beside the baseline. Its first 30
         dimensions are used; a plane for looking (UMAP) should never be scored.
-    label
+    label_key
         Column of obs with cell types, which must be named alike in all species.
     species_key
         Column of obs that tells the species.
@@ -154,11 +161,11 @@ def score(
     baseline
         Key of the ``none`` baseline; by default ``pca`` where it is there, else computed from the counts. False for
         none.
-    resamples
+    n_resamples
         Draws of the intervals; 0 for no intervals.
-    seed
+    random_state
         Of everything random.
-    report
+    progress
         Called with the name of each step as it begins.
 
     Returns
@@ -170,23 +177,30 @@ def score(
     ------
     ScoreError
         If the embedding or a column is missing or cannot be scored, or none of the profiles can be computed.
+    TranslationError
+        If a file does not exist or is not an AnnData.
     MissingPackageError
         If a named profile needs a package that is not installed. ``all`` goes on without it and says so.
 
     Examples
     --------
     >>> import homodb
-    >>> found = homodb.score(joined, label="cell_type", donor_key="donor")  # doctest: +SKIP
+    >>> found = homodb.score(joined, label_key="cell_type", donor_key="donor")  # doctest: +SKIP
     >>> found.flat()["pllm_ari"]  # doctest: +SKIP
     """
-    chosen, adata = profiles_named(profile), with_tables(adata)
-    embedded = read_embedded(adata, key=key, label=label, species_key=species_key, donor_key=donor_key)
+    chosen = profiles_named(profile)
+    if isinstance(adata, str | Path):
+        progress("reading")
+        adata = _read(Path(adata), whole=baseline is None)
+    else:
+        adata = with_tables(adata)
+    embedded = read_embedded(adata, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key)
     found = Baseline(None, "no baseline was asked for")
     if baseline is not False:
         found = find_baseline(
-            adata, embedded, key=baseline, label=label, species_key=species_key, report=report
+            adata, embedded, key=baseline, label_key=label_key, species_key=species_key, progress=progress
         )  # fmt: skip
-    asked = ScoreRequest(embedded, found.embedded, resamples, seed, report)
+    asked = ScoreRequest(embedded, found.embedded, n_resamples, random_state, progress)
     parts: dict[str, ProfileScores] = {}
     failed: list[HomodbError] = []
     notes = [found.said]
@@ -200,38 +214,8 @@ def score(
             notes.append(f"{one.name} is left out: {error}")
     if not parts:
         raise failed[0]
-    kind = draws(embedded, resamples=resamples, seed=seed).kind if resamples else "none"
+    kind = draws(embedded, n_resamples=n_resamples, random_state=random_state).kind if n_resamples else "none"
     return Score(embedded.key, parts, kind, tuple(notes))
-
-
-def score_file(
-    path: str | Path,
-    *,
-    key: str | None = None,
-    label: str = "cell_type",
-    species_key: str = "species",
-    donor_key: str | None = None,
-    profile: str = "all",
-    baseline: str | Literal[False] | None = None,
-    resamples: int = 200,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
-) -> Score:
-    """Score an h5ad file or zarr store; parameters are those of :func:`homodb.score`.
-
-    Raises
-    ------
-    TranslationError
-        If the file is not there, or is no AnnData.
-    ScoreError, MissingPackageError
-        As :func:`homodb.score` raises them.
-    """
-    report("reading")
-    adata = _read(Path(path), whole=baseline is None)
-    return score(
-        adata, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile, baseline=baseline,
-        resamples=resamples, seed=seed, report=report,
-    )  # fmt: skip
 
 
 def _read(path: Path, *, whole: bool) -> anndata.AnnData:

@@ -154,13 +154,13 @@ class Transfer:
             rows.append(_scores(one.table(np.full(len(true), count.argmax()), ones)))
         return np.vstack([rows, nan_mean(np.array(rows))])
 
-    def random(self, seed: int) -> _Floats:
+    def random(self, random_state: int) -> _Floats:
         """Return, in the form of :meth:`values`, what shuffled labels of the reference give, the mean of ten times."""
         rows = []
         for one in self.votes:
             ones, found = np.ones(len(one.label)), []
             for number in range(SHUFFLES):
-                rng = np.random.default_rng([seed, one.reference, one.query, number])
+                rng = np.random.default_rng([random_state, one.reference, one.query, number])
                 label = one.label.copy()
                 label[one.base] = rng.permutation(label[one.base])
                 found.append(_scores(one.table(one.call(ones, label)[0], ones)))

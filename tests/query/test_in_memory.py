@@ -185,6 +185,6 @@ def test_a_joint_object_that_is_lazy(tmp_path: Path) -> None:
     lazy, plain = read_lazy(tmp_path / "joint.h5ad"), anndata.read_h5ad(tmp_path / "joint.h5ad")
     again, wanted = integrated(lazy), integrated(plain)
     assert (again.obsm["X_pca"] == wanted.obsm["X_pca"]).all() and isinstance(again.obs, pd.DataFrame)
-    asked: dict[str, Any] = {"profile": "cross-species", "resamples": 5}
+    asked: dict[str, Any] = {"profile": "cross-species", "n_resamples": 5}
     assert repr(homodb.score(lazy, **asked).flat()) == repr(homodb.score(plain, **asked).flat())  # some are NaN
     assert homodb.markers(lazy).table.equals(homodb.markers(plain).table)

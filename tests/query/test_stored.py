@@ -22,7 +22,6 @@ from homodb.query.gene_lists import translate_list_file
 from homodb.query.inspect import inspect
 from homodb.query.integrate import integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.score import score_file
 from homodb.query.translate import translate_file
 from homodb.schema.errors import OutputError, TranslationError
 from tests import messages
@@ -34,7 +33,7 @@ READERS: dict[str, Callable[[Path, Path, homodb.Release], Any]] = {
     "translate": lambda path, out, toy: translate_file(path, out, "human", release=toy),
     "join": lambda path, out, toy: join_to_file([path, Path(__file__)], out, release=toy),
     "integrate": lambda path, out, toy: integrate_files([path], out),
-    "score": lambda path, out, toy: score_file(path),
+    "score": lambda path, out, toy: homodb.score(path),
     "markers": lambda path, out, toy: homodb.markers(path),
     "report": lambda path, out, toy: homodb.report(path, out.with_suffix(".html")),
     "compare": lambda path, out, toy: homodb.compare([path, Path(__file__)], release=toy),

@@ -22,7 +22,6 @@ from homodb.query.cells import encoding, open_anndata, read_anndata, store, walk
 from homodb.query.inspect import inspect
 from homodb.query.integrate import IntegrateSettings, integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.score import score_file
 from homodb.query.translate import translate_file
 from homodb.schema.errors import TranslationError
 from tests import messages
@@ -206,7 +205,7 @@ def test_an_encoding_of_later_is_one_sentence(part: str, release: homodb.Release
         read_anndata(path)
     if part != "uns":
         with pytest.raises(TranslationError, match=messages.Release.encoding_is_not_known):
-            inspect(path, release=release) if part == "var" else score_file(path)
+            inspect(path, release=release) if part == "var" else homodb.score(path)
 
 
 def test_the_field_case_of_a_file_of_anndata_0_13(real_folder: Path, shared_data: Path, tmp_path: Path) -> None:

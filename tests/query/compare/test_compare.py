@@ -85,7 +85,7 @@ def test_a_row_is_what_the_steps_give_one_by_one(
         np.testing.assert_array_equal(kept.obsm[f"X_{key}"], done.obsm[f"X_{key}"])
         assert (kept.obs[f"{key}_cluster"] == done.obs[f"{key}_cluster"]).all()
         alone = homodb.score(
-            kept, key=key, donor_key="donor", profile="cross-species", resamples=20,
+            kept, key=key, donor_key="donor", profile="cross-species", n_resamples=20,
             baseline=False if key == "pca" else "pca",
         )  # fmt: skip
         assert row.score is not None and str(row.score.flat()) == str(alone.flat())

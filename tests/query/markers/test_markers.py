@@ -208,7 +208,7 @@ def logged(adata: anndata.AnnData) -> anndata.AnnData:
 @pytest.mark.parametrize(
     ("change", "options", "error", "message"),
     [
-        (lambda one: one, {"label": "typ"}, ScoreError, "no column 'typ' with cell types"),
+        (lambda one: one, {"label_key": "typ"}, ScoreError, "no column 'typ' with cell types"),
         (lambda one: one, {"species_key": "organism"}, ScoreError, "no column 'organism' with species"),
         (lambda one: one, {"donor_key": "subject"}, ScoreError, "no column 'subject' with donors"),
         (lambda one: one[one.obs["species"] == "mouse"], {}, ScoreError, "has one value, mouse"),
@@ -268,7 +268,7 @@ def test_islets(shared_data: Path, real: homodb.Release) -> None:
 def test_shuffled_labels_have_no_markers(shared_data: Path) -> None:
     adata = anndata.read_h5ad(shared_data / "cells" / "baron_human_175.h5ad")
     genes = np.arange(adata.n_vars)
-    asked: dict[str, Any] = {"label": "cell_type", "donor_key": "donor", "layer": None}
+    asked: dict[str, Any] = {"label_key": "cell_type", "donor_key": "donor", "layer": None}
     human = read_alone(adata, "human", list(adata.var_names), genes, genes, **asked)
     rng = np.random.default_rng(0)
     for _ in range(2):

@@ -227,9 +227,9 @@ def test_scores_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("homodb.query.score.score", tell)
     written(tmp_path, score=None)
-    asked.pop("report")
+    asked.pop("progress")
     assert asked == {
-        "key": "cca", "label": "cell_type", "species_key": "species", "donor_key": "donor", "profile": "all",
+        "key": "cca", "label_key": "cell_type", "species_key": "species", "donor_key": "donor", "profile": "all",
     }  # fmt: skip
 
 
