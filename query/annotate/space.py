@@ -138,7 +138,7 @@ def integrated(
     found = method.function(prepare(joint, settings), settings)
     points = np.zeros((sum(sizes), settings.dims))
     points[kept] = found.embedding[:, : settings.dims]
-    told = {"shared_genes": len(shared.columns), "dims": settings.dims, "integration": method.name, **found.told}
+    told = {"shared_genes": len(shared.columns), "dims": settings.dims, "integration": method.name, **found.record}
     return points[: sizes[0]], points[sizes[0] :], told
 
 

@@ -19,10 +19,9 @@ from homodb.query.cells import (
     store,
     validate_key_added,
 )
-from homodb.query.integrate.counts import read_joint
 from homodb.query.integrate.methods import IntegrationMethod, method_named
-from homodb.query.integrate.neighbors import shared_neighbors
-from homodb.query.integrate.prepare import IntegrationInput, prepare
+from homodb.query.integrate.neighbors import Network, shared_neighbors
+from homodb.query.integrate.prepare import IntegrationInput, prepare, read_joint
 from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import IntegrationError
 
@@ -225,8 +224,8 @@ def add_prepared(
         "method": method.name, "key": key, "species_key": species_key,
         "label": label_key or "", "layer": layer or "X",
         "size_factors": size_factors, "cells": dict(zip(joint.species, np.bincount(joint.code).tolist(), strict=True)),
-        "features": np.array([joint.features[one] for one in prepared.chosen], dtype=object),
-        "settings": method.settings(settings), **result.told,
+        "features": np.array([joint.features[one] for one in prepared.variable], dtype=object),
+        "settings": method.settings(settings), **result.record,
     }  # fmt: skip
     progress("neighbours and clusters")
     record |= _write(adata, key, result.embedding, settings, umap=umap)
@@ -240,8 +239,7 @@ def _write(
     """Write the results into the object once all of them exist."""
     import pandas as pd
 
-    from homodb.query.integrate.clusters import Network
-    from homodb.query.integrate.clusters import umap as compute_umap
+    from homodb.query.integrate.neighbors import umap as compute_umap
 
     used = embedding[:, : settings.dims]
     graph = shared_neighbors(used, k=settings.k_neighbors, prune=settings.prune)
@@ -251,7 +249,7 @@ def _write(
             algorithm=settings.clustering, resolution=settings.resolution, n_starts=settings.n_starts,
             seed=settings.random_state,
         )  # fmt: skip
-    plane = compute_umap(used, seed=settings.random_state) if umap else None
+    plane = compute_umap(used, random_state=settings.random_state) if umap else None
     neighbors = f"{key}_neighbors"
     adata.obsm[f"X_{key}"] = embedding
     adata.obsp[f"{neighbors}_distances"] = graph.distances
