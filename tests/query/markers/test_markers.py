@@ -214,7 +214,7 @@ def logged(adata: anndata.AnnData) -> anndata.AnnData:
         (lambda one: one[one.obs["species"] == "mouse"], {}, ScoreError, "has one value, mouse"),
         (lambda one: one[one.obs["cell_type"] == "a"], {}, ScoreError, "no two cell types"),
         (lambda one: one, {"layer": "raw_counts"}, ScoreError, "no layer 'raw_counts'"),
-        (lambda one: one, {"rest": "some"}, ScoreError, "shared, all"),
+        (lambda one: one, {"rest": "some"}, ScoreError, "expected shared or all"),
         (logged, {}, CountsError, "logarithms"),
         (lambda one: anndata.AnnData(one.X.toarray() - 5, one.obs, one.var), {}, CountsError, "negative"),
         (lambda one: anndata.AnnData(one.X.toarray() * np.nan, one.obs, one.var), {}, CountsError, "NaN"),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from homodb.query.score import CELLS_ONLY, SCORES, Embedded, ProfileScores, in_all_species, measure, pllm, subset
+from homodb.query.score import CELLS_ONLY, SCORES, Embedded, ProfileScores, in_all_species, measure, pllm
 from homodb.schema.errors import ScoreError
 from tests import messages
 
@@ -120,7 +120,7 @@ def test_types_that_one_species_lacks_are_left_out(draw) -> None:  # type: ignor
     found = pllm(cells, n_resamples=0)
     assert found.numbers["cells_left_out"].value == int((cells.label.code == 3).sum()) > 0
     assert found.numbers["types"].value == 3 and any("type 3" in note for note in found.notes)
-    again = pllm(subset(cells, kept), n_resamples=0)
+    again = pllm(cells.subset(kept), n_resamples=0)
     assert {n: one for n, one in values(again).items() if n != "cells_left_out"} == {
         n: one for n, one in values(found).items() if n != "cells_left_out"
     }
