@@ -36,7 +36,7 @@ class Annotate:
     consensus_needs_two = "a consensus needs two methods, and 1 could run"
     differ_in_their_dimensions = "differ in their dimensions"
     fewer_than_two_cells_can = "fewer than two cells can be judged"
-    is_must_be_at_least = "^{name} is .+; it must be (at least|above) .+ and at most"
+    is_must_be_at_least = "^{name}: Expected (at least|above) .+ and at most .+, got "
     method_tron_needs_torch = r"method tron needs torch.*homodb\[annotate\]"
     no_cell_query_has_count = "no cell of the query has a count of a known gene"
     no_cell_reference = "no cell of the reference"
@@ -45,13 +45,13 @@ class Annotate:
     none_tsv = r"none\.tsv: there is no such file"
     other_h5ad = r"other\.h5ad: there is no such file"
     other_methods_than_itself = "of other methods than itself"
-    reference_is_about_cell = "--reference is about cell types"
+    reference_is_about_cell = "reference is about cell types"
     reference_species_none = "--reference-species|none of the"
     resamples_is_1_must = "resamples is -1; it must be at least 0"
     share_no_genes = "share no genes"
     share_no_genes_none_genes = "share no genes: none of the .* genes of mouse"
     there_is_no_method_svm = "there is no method 'svm'; there are knn"
-    wanted_name_value = "wanted NAME=VALUE"
+    wanted_name_value = "Expected NAME=VALUE"
     expected_finite_numbers = "expected finite numbers"
 
 
@@ -93,7 +93,7 @@ class Cellama:
     pip_install_homodb = r"pip install 'homodb\[annotate\]'"
     query_has_no_coordinates = r"the query has no coordinates.*spatial=2 needs obsm\['spatial'\]"
     too_few_to_fine_tune = "too few to fine-tune on"
-    wanted_numbers_above_0 = "wanted numbers above 0"
+    wanted_numbers_above_0 = "expected numbers above 0"
 
 
 class Cli:

@@ -99,7 +99,7 @@ def _anchors(
             f" {int(varying(second).sum())} in {names[1]} and {both} in both: too few for {settings.dims} canonical"
             " vectors; give more shared genes, or lower dims"
         )
-    left, right = canonical_vectors(first, second, settings.dims, seed=settings.random_state)
+    left, right = canonical_vectors(first, second, settings.dims, random_state=settings.random_state)
     return find_anchors(unit_rows(left), unit_rows(right), k_anchor=settings.k_anchor, k_score=settings.k_score)
 
 

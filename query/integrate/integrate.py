@@ -247,7 +247,7 @@ def _write(
     if settings.clustering != "none":
         cluster = Network(graph.connectivities).clusters(
             algorithm=settings.clustering, resolution=settings.resolution, n_starts=settings.n_starts,
-            seed=settings.random_state,
+            random_state=settings.random_state,
         )  # fmt: skip
     plane = compute_umap(used, random_state=settings.random_state) if umap else None
     neighbors = f"{key}_neighbors"

@@ -60,7 +60,7 @@ def leading(
     times: Callable[[Array], Array],
     transposed_times: Callable[[Array], Array],
     k: int,
-    seed: int,
+    random_state: int,
 ) -> tuple[Array, Array, Array]:
     """Compute the `k` leading singular values and vectors of a matrix from its products.
 
@@ -72,7 +72,7 @@ def leading(
         Products with the matrix and with its transpose.
     k
         Number of values, less than both dimensions.
-    seed
+    random_state
         Seed of the start vector.
 
     Returns
@@ -83,7 +83,7 @@ def leading(
     from scipy.sparse.linalg import LinearOperator, svds
 
     operator: Any = LinearOperator(shape, matvec=times, rmatvec=transposed_times, dtype=np.float64)
-    start = np.random.default_rng(seed).standard_normal(min(shape))
+    start = np.random.default_rng(random_state).standard_normal(min(shape))
     decomposition: tuple[Any, Any, Any] = svds(operator, k=k, v0=start, solver="arpack")
     left, values, right = decomposition
     order = np.argsort(-values, kind="stable")
@@ -175,12 +175,12 @@ class Components:
     variance: Array
 
 
-def principal_components(matrix: SparseMinusLowRank, k: int, *, seed: int = 0) -> Components:
+def principal_components(matrix: SparseMinusLowRank, k: int, *, random_state: int = 0) -> Components:
     """Compute the `k` leading principal components of scaled data, as Seurat's ``RunPCA`` does.
 
     The data are not centred again. The largest loading of each component is positive.
     """
-    left, values, right = leading(matrix.shape, matrix.times, matrix.transposed_times, k, seed)
+    left, values, right = leading(matrix.shape, matrix.times, matrix.transposed_times, k, random_state)
     signs = np.sign(right[np.abs(right).argmax(axis=0), np.arange(k)])
     return Components(left * values * signs, right * signs, values**2 / (matrix.shape[0] - 1))
 
@@ -193,7 +193,7 @@ def leading_directions(points: Array, k: int) -> Array:
 
 
 def canonical_vectors(
-    first: SparseMinusLowRank, second: SparseMinusLowRank, k: int, *, seed: int = 0
+    first: SparseMinusLowRank, second: SparseMinusLowRank, k: int, *, random_state: int = 0
 ) -> tuple[Array, Array]:
     """Compute the `k` leading canonical vectors of two species, as Seurat's ``RunCCA`` does.
 
@@ -206,7 +206,7 @@ def canonical_vectors(
         Scaled data of the two species, over the same features.
     k
         Number of vectors (``num.cc``).
-    seed
+    random_state
         Seed of the start vector.
 
     Returns
@@ -221,7 +221,7 @@ def canonical_vectors(
         lambda vectors: a.times(b.transposed_times(vectors)),
         lambda vectors: b.times(a.transposed_times(vectors)),
         k,
-        seed,
+        random_state,
     )
     signs = np.where(left[0] < 0, -1.0, 1.0)
     return left * signs, right * signs

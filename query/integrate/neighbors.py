@@ -200,7 +200,7 @@ class Network:
         self._network = igraph.Graph(n=graph.shape[0], edges=np.column_stack([upper.row, upper.col]))
 
     def clusters(
-        self, *, algorithm: str = "louvain", resolution: float = 0.8, n_starts: int = 10, seed: int = 42
+        self, *, algorithm: str = "louvain", resolution: float = 0.8, n_starts: int = 10, random_state: int = 42
     ) -> npt.NDArray[np.int64]:
         """Cluster the cells by modularity.
 
@@ -212,7 +212,7 @@ class Network:
             Resolution; higher values give more clusters.
         n_starts
             Number of random starts, of which the one with the best modularity is kept.
-        seed
+        random_state
             Seed of the random starts.
 
         Returns
@@ -223,7 +223,7 @@ class Network:
         network, weights = self._network, self._weights
         best = np.zeros(network.vcount(), np.int64)
         quality = -np.inf
-        self._igraph.set_random_number_generator(random.Random(seed))  # noqa: S311
+        self._igraph.set_random_number_generator(random.Random(random_state))  # noqa: S311
         try:
             for _ in range(n_starts):
                 if algorithm == "leiden":
@@ -271,15 +271,3 @@ def umap(embedding: npt.NDArray[np.float64], *, random_state: int = 42) -> npt.N
     neighbors = min(30, len(embedding) - 1)
     model = UMAP(n_neighbors=neighbors, min_dist=0.3, metric="cosine", random_state=random_state, n_jobs=1)
     return np.asarray(model.fit_transform(embedding), np.float32)
-
-
-def nearest(points: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Nearest:
-    """Find the exact `k` nearest points of each query; see :func:`kneighbors`."""
-    return kneighbors(points, k, queries=queries)
-
-
-def kneighbors_excluding_self(
-    points: npt.NDArray[np.float64], k: int, *, cells: npt.NDArray[np.int64] | None = None
-) -> Nearest:
-    """Find the exact `k` nearest other cells; see :func:`kneighbors`."""
-    return kneighbors(points, k, rows=cells, exclude_self=True)

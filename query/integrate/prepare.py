@@ -373,7 +373,7 @@ def prepare(joint: Joint, settings: IntegrateSettings) -> IntegrationInput:
         )
     logs = log_normalized(sp.csr_matrix(joint.counts[:, variable]), joint.totals, scale_factor=settings.scale_factor)
     components = principal_components(
-        scaled(logs, scale_max=settings.scale_max), settings.n_components, seed=settings.random_state
+        scaled(logs, scale_max=settings.scale_max), settings.n_components, random_state=settings.random_state
     )
     return IntegrationInput(joint, variable, logs, components)
 

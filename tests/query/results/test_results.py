@@ -104,7 +104,7 @@ def annotated(rows: int) -> Annotation:
     return Annotation(
         EVIL, "homodb", "consensus", EVIL, "r", EVIL, "b", {"k": 5}, {}, rows, 1, 1, {EVIL: 3},
         some({"label": [EVIL], "cells": [2], "confidence": [0.5], "distance": [float("nan")]}, rows),
-        only=some(side, rows) if rows else None, told={"methods": [EVIL], "not_run": [EVIL]}, notes=(EVIL,) * rows,
+        only=some(side, rows) if rows else None, details={"methods": [EVIL], "not_run": [EVIL]}, notes=(EVIL,) * rows,
     )  # fmt: skip
 
 
