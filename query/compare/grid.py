@@ -30,24 +30,12 @@ SAME_SYMBOL, RANDOM = "same symbol", "random pairing"
 
 @dataclass(frozen=True)
 class Pairing:
-    """A mapping to compare.
+    """A mapping to compare."""
 
-    Parameters
-    ----------
-    name
-        Strategy, ``same symbol`` or ``random pairing``.
-    plan
-        Plan of the join; None if the mapping cannot be used.
-    why
-        Reason if it cannot.
-    notes
-        Notes for the user.
-    """
-
-    name: str
-    plan: JoinPlan | None
-    why: str = ""
-    notes: tuple[str, ...] = ()
+    name: str  # strategy, ``same symbol`` or ``random pairing``
+    plan: JoinPlan | None  # plan of the join; None if the mapping cannot be used
+    why: str = ""  # reason if it cannot
+    notes: tuple[str, ...] = ()  # notes for the user
 
 
 def read_strategies(strategies: str | Sequence[str | Strategy]) -> tuple[tuple[Strategy, ...], bool]:
@@ -158,48 +146,27 @@ def random_pairing(plan: JoinPlan, random_state: int) -> JoinPlan:
 
 @dataclass(frozen=True)
 class CompareProgress:
-    """Progress of a comparison.
-
-    Parameters
-    ----------
-    pairing, step
-        Current mapping and step.
-    done, total
-        Rows, one for each mapping and method.
-    """
+    """Progress of a comparison."""
 
     pairing: str
     step: str
-    done: int
+    done: int  # number of rows, one for each mapping and method
     total: int
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Steps that every mapping goes through.
-
-    Parameters
-    ----------
-    release, sources, options
-        Release, objects and options of the join.
-    methods, settings
-        Methods of integration and their settings.
-    scoring
-        Keyword arguments of the score: label_key, donor_key, profile, n_resamples, random_state.
-    folder
-        Temporary folder.
-    keep
-        Folder for the joint objects, or None.
-    """
+    """Steps that every mapping goes through."""
 
     release: ReleaseFile
     sources: Sequence[CellSource]
     options: JoinOptions
     methods: Sequence[IntegrationMethod]
     settings: IntegrateSettings
+    # keyword arguments of the score: label_key, donor_key, profile, n_resamples, random_state
     scoring: Mapping[str, Any]
-    folder: Path
-    keep: Path | None = None
+    folder: Path  # temporary folder
+    keep: Path | None = None  # folder for the joint objects, or None
 
     def rows(
         self, pairings: Iterator[Pairing], total: int, progress: Callable[[CompareProgress], None]

@@ -34,30 +34,15 @@ _MARKS = {BEST: " *", WORSE: " -", OPEN: ""}
 
 @dataclass(frozen=True)
 class Row:
-    """One mapping, integrated by one method.
+    """One mapping, integrated by one method."""
 
-    Parameters
-    ----------
-    strategy
-        Strategy, ``same symbol`` or ``random pairing``.
-    method
-        Method of integration.
-    features
-        Number of joint features.
-    carried
-        ``species, genes, carried``: number of genes in a feature, and their share of the species' counts.
-    score
-        The scores; None if the method failed.
-    why
-        Reason of the failure.
-    """
-
-    strategy: str
-    method: str
-    features: int
+    strategy: str  # strategy, ``same symbol`` or ``random pairing``
+    method: str  # method of integration
+    features: int  # number of joint features
+    # ``species, genes, carried``: number of genes in a feature, and their share of the species' counts
     carried: pl.DataFrame
-    score: Score | None
-    why: str = ""
+    score: Score | None  # the scores; None if the method failed
+    why: str = ""  # reason of the failure
 
 
 @dataclass(frozen=True)

@@ -116,26 +116,16 @@ class Exam(Result):
 
 @dataclass(frozen=True)
 class JudgedPairs:
-    """Counts of mapped pairs by strategy and kind of true group.
+    """Counts of mapped pairs by strategy and kind of true group."""
 
-    Parameters
-    ----------
-    right
-        ``strategy, evidence_class, kind, right``.
-    right_kinds
-        ``strategy, kind``, and totals of the right pairs of a kind: ``pairs``, ``genes_a, genes_b``, and
-        ``one_to_one``, the number of pairs in a one-to-one choice.
-    wrong
-        ``strategy, evidence_class, species_a, species_b, kind_a, kind_b, wrong``: a wrong pair has the kinds of the
-        groups that its two genes are of, null for a gene without a true ortholog in the other species.
-    unjudged
-        ``strategy, evidence_class, species_a, species_b, unjudged``.
-    """
-
-    right: pl.DataFrame
+    right: pl.DataFrame  # ``strategy, evidence_class, kind, right``
+    # ``strategy, kind``, and totals of the right pairs of a kind: ``pairs``, ``genes_a, genes_b``, and ``one_to_one``,
+    # the number of pairs in a one-to-one choice
     right_kinds: pl.DataFrame
+    # ``strategy, evidence_class, species_a, species_b, kind_a, kind_b, wrong``: a wrong pair has the kinds of the
+    # groups that its two genes are of, null for a gene without a true ortholog in the other species
     wrong: pl.DataFrame
-    unjudged: pl.DataFrame
+    unjudged: pl.DataFrame  # ``strategy, evidence_class, species_a, species_b, unjudged``
 
 
 def judge(mapping: pl.DataFrame, truth: Truth, existing: pl.Series) -> JudgedPairs:

@@ -111,17 +111,11 @@ class Truth:
     A group consists of the genes of two species that descend from one gene of their last common ancestor: a connected
     component of their true ortholog pairs, in which (if the truth comes from a tree) every gene of one species is an
     ortholog of every gene of the other.
-
-    Parameters
-    ----------
-    pairs
-        Row per true pair: ``species_a, species_b, gene_a, gene_b, group, kind``.
-    kinds
-        Row per kind of group: ``kind, species_a, species_b``, the :data:`PARTS`, and totals over its groups: ``pairs``,
-        ``genes_a, genes_b``, and ``one_to_one``, the number of pairs in a one-to-one choice.
     """
 
-    pairs: pl.DataFrame
+    pairs: pl.DataFrame  # row per true pair: ``species_a, species_b, gene_a, gene_b, group, kind``
+    # row per kind of group: ``kind, species_a, species_b``, the :data:`PARTS`, and totals over its groups: ``pairs``,
+    # ``genes_a, genes_b``, and ``one_to_one``, the number of pairs in a one-to-one choice
     kinds: pl.DataFrame
 
 

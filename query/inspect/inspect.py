@@ -43,31 +43,16 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class SlotSummary:
-    """Summary of a matrix of cells and genes.
+    """Summary of a matrix of cells and genes."""
 
-    Parameters
-    ----------
-    name
-        ``X``, ``layers['counts']``, ``raw.X``.
-    rows, columns
-        Shape.
-    form
-        ``dense``, ``CSR``, ``CSC``.
-    dtype
-        Type of the numbers.
-    filled
-        Share of stored values; 1 if it is dense.
-    kind
-        Kind of the numbers, judged from a sample: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``;
-        ``not whole`` if undecided.
-    """
-
-    name: str
+    name: str  # ``X``, ``layers['counts']``, ``raw.X``
     rows: int
     columns: int
-    form: str
-    dtype: str
-    filled: float
+    form: str  # ``dense``, ``CSR``, ``CSC``
+    dtype: str  # type of the numbers
+    filled: float  # share of stored values; 1 if it is dense
+    # kind of the numbers, judged from a sample: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``; ``not whole`` if
+    # undecided
     kind: str
 
 

@@ -27,19 +27,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Anchors:
-    """Pairs of cells of two species.
+    """Pairs of cells of two species."""
 
-    Parameters
-    ----------
-    first, second
-        Rows of the cells, shape (anchors,), int64.
-    score
-        Scores from 0 to 1, shape (anchors,).
-    """
-
-    first: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]  # rows of the cells, shape (anchors,)
     second: npt.NDArray[np.int64]
-    score: Array
+    score: Array  # scores from 0 to 1, shape (anchors,)
 
     def __len__(self) -> int:
         return len(self.first)

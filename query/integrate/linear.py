@@ -15,19 +15,11 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SparseMinusLowRank:
-    """The matrix ``values - left @ right.T``, cells x features, as its parts.
+    """The matrix ``values - left @ right.T``, cells x features, as its parts."""
 
-    Parameters
-    ----------
-    values
-        CSR, shape (cells, features), float64.
-    left, right
-        Shapes (cells, rank) and (features, rank).
-    """
-
-    values: sp.csr_matrix
-    left: Array
-    right: Array
+    values: sp.csr_matrix  # CSR, shape (cells, features), float64
+    left: Array  # shape (cells, rank)
+    right: Array  # shape (features, rank)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -158,21 +150,11 @@ def standardized_cells(matrix: SparseMinusLowRank) -> SparseMinusLowRank:
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components.
+    """Principal components."""
 
-    Parameters
-    ----------
-    cells
-        Shape (cells, k): left vectors times singular values.
-    loadings
-        Shape (features, k).
-    variance
-        Shape (k,): singular values squared over cells less one.
-    """
-
-    cells: Array
-    loadings: Array
-    variance: Array
+    cells: Array  # shape (cells, k): left vectors times singular values
+    loadings: Array  # shape (features, k)
+    variance: Array  # shape (k,): singular values squared over cells less one
 
 
 def principal_components(matrix: SparseMinusLowRank, k: int, *, random_state: int = 0) -> Components:

@@ -29,26 +29,14 @@ _TOP_GENES = 100
 
 @dataclass(frozen=True)
 class IntegrationMethod:
-    """A method of integration.
-
-    Parameters
-    ----------
-    name, summary, reference
-        Name, summary, and DOI of the publication.
-    key
-        Default name of its results.
-    function
-        Function that runs it.
-    own
-        Settings that only this method uses.
-    """
+    """A method of integration."""
 
     name: str
     summary: str
-    reference: str
-    key: str
+    reference: str  # DOI of the publication
+    key: str  # default name of its results
     function: Callable[[IntegrationInput, IntegrateSettings], Integrated]
-    own: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()  # settings that only this method uses
 
     def settings(self, settings: IntegrateSettings) -> dict[str, Any]:
         """Return the settings that it uses, by name."""

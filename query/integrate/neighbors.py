@@ -17,18 +17,10 @@ _BLOCK = 1_000_000
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest points of each query.
+    """The nearest points of each query."""
 
-    Parameters
-    ----------
-    indices
-        Rows of the points, nearest first, shape (queries, k), int64.
-    distances
-        Euclidean distances, shape (queries, k), float64.
-    """
-
-    indices: npt.NDArray[np.int64]
-    distances: npt.NDArray[np.float64]
+    indices: npt.NDArray[np.int64]  # rows of the points, nearest first, shape (queries, k), int64
+    distances: npt.NDArray[np.float64]  # Euclidean distances, shape (queries, k), float64
 
 
 def kneighbors(
@@ -131,18 +123,10 @@ def _without_self(nearest: Nearest, rows: npt.NDArray[np.int64]) -> Nearest:
 
 @dataclass(frozen=True)
 class Graph:
-    """Graph of shared neighbours.
+    """Graph of shared neighbours."""
 
-    Parameters
-    ----------
-    distances
-        Euclidean distances to the k - 1 nearest other cells, CSR, cells x cells.
-    connectivities
-        Share of common neighbours, CSR, symmetric, without diagonal.
-    """
-
-    distances: sp.csr_matrix
-    connectivities: sp.csr_matrix
+    distances: sp.csr_matrix  # Euclidean distances to the k - 1 nearest other cells, CSR, cells x cells
+    connectivities: sp.csr_matrix  # share of common neighbours, CSR, symmetric, without diagonal
 
 
 def shared_neighbors(embedding: npt.NDArray[np.float64], *, k: int = 20, prune: float = 1 / 15) -> Graph:

@@ -34,33 +34,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Joint:
-    """Counts of several species over joint features.
+    """Counts of several species over joint features."""
 
-    Parameters
-    ----------
-    counts
-        CSR, cells x features.
-    features
-        Names of the features.
-    species
-        Names of the species, in order of first appearance.
-    code
-        Index of each cell's species, shape (cells,).
-    totals
-        Total of each cell, by which it is normalised.
-    genes
-        Stable IDs of each feature's genes, joined by ``;``, by species; only those that var contains.
-    housekeeping
-        Mask of ribosomal and mitochondrial features, if var has it.
-    """
-
-    counts: sp.csr_matrix
-    features: list[str]
-    species: tuple[str, ...]
-    code: npt.NDArray[np.int64]
-    totals: npt.NDArray[np.float64]
+    counts: sp.csr_matrix  # CSR, cells x features
+    features: list[str]  # names of the features
+    species: tuple[str, ...]  # names of the species, in order of first appearance
+    code: npt.NDArray[np.int64]  # index of each cell's species, shape (cells,)
+    totals: npt.NDArray[np.float64]  # total of each cell, by which it is normalised
+    # stable IDs of each feature's genes, joined by ``;``, by species; only those that var contains
     genes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    housekeeping: npt.NDArray[np.bool_] | bool = False
+    housekeeping: npt.NDArray[np.bool_] | bool = False  # mask of ribosomal and mitochondrial features, if var has it
 
     def rows(self, species: int) -> npt.NDArray[np.int64]:
         """Return the cells of a species."""
@@ -197,19 +180,12 @@ def _totals(adata: anndata.AnnData, counts: sp.csr_matrix, size_factors: str) ->
 
 @dataclass(frozen=True)
 class Vst:
-    """Variance of each feature over cells.
+    """Variance of each feature over cells."""
 
-    Parameters
-    ----------
-    mean, variance
-        Mean and variance (with n - 1) of the counts, shape (features,).
-    standardized
-        Variance of the counts, centred, divided by the deviation that loess expects at their mean, and clipped at the
-        square root of the number of cells.
-    """
-
-    mean: npt.NDArray[np.float64]
-    variance: npt.NDArray[np.float64]
+    mean: npt.NDArray[np.float64]  # of the counts, shape (features,)
+    variance: npt.NDArray[np.float64]  # with n - 1
+    # variance of the counts, centred, divided by the deviation that loess expects at their mean, and clipped at the
+    # square root of the number of cells
     standardized: npt.NDArray[np.float64]
 
     def order(self) -> npt.NDArray[np.int64]:
@@ -330,27 +306,13 @@ def _blocks(counts: sp.csr_matrix) -> Iterator[tuple[npt.NDArray[np.int32], npt.
 
 @dataclass(frozen=True)
 class IntegrationInput:
-    """Input of a method; rows are the cells of the joint object, in its order.
+    """Input of a method; rows are the cells of the joint object, in its order."""
 
-    Parameters
-    ----------
-    joint
-        Counts and species.
-    variable
-        Variable features, in order of consensus.
-    logs
-        Normalised logarithms, cells x variable features.
-    components
-        Principal components of these, scaled over all cells.
-    release
-        Release for methods that need gene vectors, open or by its place.
-    """
-
-    joint: Joint
-    variable: npt.NDArray[np.int64]
-    logs: sp.csr_matrix
-    components: Components
-    release: ReleaseFile | str | Path | None = None
+    joint: Joint  # counts and species
+    variable: npt.NDArray[np.int64]  # variable features, in order of consensus
+    logs: sp.csr_matrix  # normalised logarithms, cells x variable features
+    components: Components  # principal components of these, scaled over all cells
+    release: ReleaseFile | str | Path | None = None  # release for methods that need gene vectors, open or by its place
 
 
 def prepare(joint: Joint, settings: IntegrateSettings) -> IntegrationInput:
@@ -380,15 +342,8 @@ def prepare(joint: Joint, settings: IntegrateSettings) -> IntegrationInput:
 
 @dataclass(frozen=True)
 class Integrated:
-    """Result of a method.
+    """Result of a method."""
 
-    Parameters
-    ----------
-    embedding
-        Coordinates of the cells, shape (cells, dimensions), float64; rows as in the joint object.
-    record
-        Facts about the run, for uns.
-    """
-
+    # coordinates of the cells, shape (cells, dimensions), float64; rows as in the joint object
     embedding: npt.NDArray[np.float64]
-    record: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)  # facts about the run, for uns

@@ -352,18 +352,10 @@ def _check(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Distinct:
-    """The distinct sentences of cells.
+    """The distinct sentences of cells."""
 
-    Parameters
-    ----------
-    sentences
-        Each once, in order of first appearance.
-    which
-        Index of each cell's sentence, -1 for none, shape (cells,), int64.
-    """
-
-    sentences: tuple[str, ...]
-    which: npt.NDArray[np.int64]
+    sentences: tuple[str, ...]  # each once, in order of first appearance
+    which: npt.NDArray[np.int64]  # index of each cell's sentence, -1 for none, shape (cells,), int64
 
 
 def distinct(sentences: Sequence[str | None]) -> Distinct:

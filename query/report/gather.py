@@ -47,33 +47,18 @@ _ELSEWHERE = ("fates", "fate_genes", "fate_shares", "files", "species", "genes",
 
 @dataclass(frozen=True)
 class Gathered:
-    """Contents of a page.
+    """Contents of a page."""
 
-    Parameters
-    ----------
-    embedded
-        Cells with their types, species and donors.
-    plane
-        Coordinates for drawing, shape (cells, 2).
-    axes
-        Label of the axes.
-    cluster, score, markers
-        Clusters, scores and markers, or None.
-    calls
-        ``reference, query, cell_type, call, cells, share``: labels of the cells of one species by their nearest cells
-        of another; empty if there are too few cells.
-    notes
-        Missing parts, with the reason.
-    """
-
-    embedded: Embedded
-    plane: npt.NDArray[np.float64]
-    axes: str
-    cluster: Coded | None
+    embedded: Embedded  # cells with their types, species and donors
+    plane: npt.NDArray[np.float64]  # coordinates for drawing, shape (cells, 2)
+    axes: str  # label of the axes
+    cluster: Coded | None  # clusters, scores and markers, or None
     score: Score | None
+    # ``reference, query, cell_type, call, cells, share``: labels of the cells of one species by their nearest cells of
+    # another; empty if there are too few cells
     calls: pl.DataFrame
     markers: Markers | None
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # missing parts, with the reason
 
 
 def gather(

@@ -69,57 +69,27 @@ class Bullets(ResultBlock):
 
 @dataclass(frozen=True)
 class GridColumn:
-    """Format of a column of a grid.
+    """Format of a column of a grid."""
 
-    Parameters
-    ----------
-    title
-        Title of the column; by default its name.
-    form
-        Format of its numbers, as :func:`format` takes it.
-    width, most
-        Least width in the text, and number of characters after which the text cuts a value.
-    right
-        Whether it is aligned to the right; by default numbers are.
-    bar
-        Whether HTML adds a bar for a share of 1.
-    """
-
-    title: str = ""
-    form: str = ""
-    width: int | None = None
-    most: int | None = None
-    right: bool | None = None
-    bar: bool = False
+    title: str = ""  # title of the column; by default its name
+    form: str = ""  # format of its numbers, as :func:`format` takes it
+    width: int | None = None  # least width in the text
+    most: int | None = None  # number of characters after which the text cuts a value
+    right: bool | None = None  # whether it is aligned to the right; by default numbers are
+    bar: bool = False  # whether HTML adds a bar for a share of 1
 
 
 @dataclass(frozen=True)
 class Grid(ResultBlock):
-    """Table.
+    """Table."""
 
-    Parameters
-    ----------
-    frame
-        Content of the table.
-    title
-        Title of the table; HTML drops a final colon.
-    columns
-        Formats of columns by name; others follow from their type.
-    rows
-        Number of rows that the text shows.
-    noun
-        Noun for a row, in the singular.
-    folded
-        Whether HTML hides the table until a click.
-    """
-
-    kind = "grid"
-    frame: pl.DataFrame
-    title: str = ""
+    frame: pl.DataFrame  # content of the table
+    title: str = ""  # title of the table; HTML drops a final colon
+    # formats of columns by name; others follow from their type
     columns: Mapping[str, GridColumn] = field(default_factory=dict)
-    rows: int = 50
-    noun: str = "row"
-    folded: bool = False
+    rows: int = 50  # number of rows that the text shows
+    noun: str = "row"  # noun for a row, in the singular
+    folded: bool = False  # whether HTML hides the table until a click
 
     def shown(self) -> list[GridColumn]:
         """Return the format of each column, with title and alignment."""
