@@ -19,9 +19,9 @@ from homodb.query.integrate import (
     Joint,
     Nearest,
     SparseMinusLowRank,
+    kneighbors,
     log_normalized,
     method_named,
-    nearest,
     prepare,
     principal_components,
     scaled,
@@ -173,7 +173,7 @@ def cosine_nearest(points: Array, queries: Array, k: int, *, exact: int = EXACT)
     if not len(queries):
         return Nearest(np.empty((0, k), np.int64), np.empty((0, k)))
     if len(points) <= exact:
-        neighbors = nearest(points, queries, k)
+        neighbors = kneighbors(points, k, queries=queries)
         return Nearest(neighbors.indices, neighbors.distances**2 / 2)
     candidates = _candidates(points.astype(np.float32), queries.astype(np.float32), min(len(points), k * _CANDIDATES))
     indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
@@ -278,7 +278,7 @@ def components(task: AnnotationTask, *, features: int, dims: int, scale: str) ->
             f"{len(columns)} shared genes vary over the {task.reference.n_cells} cells of the reference and have counts"
             " in the query; too few to tell cells apart"
         )
-    main = principal_components(_scaled(reference, reference, scale), k, seed=task.random_state)
+    main = principal_components(_scaled(reference, reference, scale), k, random_state=task.random_state)
     projected = _scaled(query, reference, scale).times(main.loadings)
     for cells, counts in ((main.cells, shared.reference), (projected, shared.query)):
         cells[_totals(counts) == 0] = 0.0
@@ -311,7 +311,7 @@ def integrated(
     settings = IntegrateSettings(
         n_features=features, dims=min(dims, least),
         n_components=max(min(plain.n_components, len(kept) - 1), min(dims, least)),
-        k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), seed=task.random_state,
+        k_anchor=min(plain.k_anchor, least), k_score=min(plain.k_score, least), random_state=task.random_state,
     )  # fmt: skip
     labels = tuple(task.reference.symbols[column] for column in shared.columns.tolist())
     species = names if names[0] != names[1] else ("reference", "query")
@@ -319,7 +319,7 @@ def integrated(
     result = method.function(prepare(joint, settings), settings)
     points = np.zeros((sum(sizes), settings.dims))
     points[kept] = result.embedding[:, : settings.dims]
-    details = {"shared_genes": len(shared.columns), "dims": settings.dims, "integration": method.name, **result.told}
+    details = {"shared_genes": len(shared.columns), "dims": settings.dims, "integration": method.name, **result.record}
     return points[: sizes[0]], points[sizes[0] :], details
 
 

@@ -20,7 +20,7 @@ import homodb
 from homodb.query.annotate import annotate_files, read_options
 from homodb.query.cells import encoding, open_anndata, read_anndata, store, walk
 from homodb.query.inspect import inspect
-from homodb.query.integrate import integrate_files
+from homodb.query.integrate import IntegrateSettings, integrate_files
 from homodb.query.join import join_to_file
 from homodb.query.translate import translate_file
 from homodb.schema.errors import TranslationError
@@ -107,7 +107,7 @@ def made(unpacked: Path, version: str, form: str, ending: str, release: homodb.R
     report = translate_file(mouse, out["translated"], "human", source="mouse", release=release, by=["cell_type"])
     assert (report.cells, int(report.fates.height)) == (24, 30)
     join_to_file([mouse, human], out["joined"], species=["mouse", "human"], release=release)
-    integrate_files([mouse], out["integrated"], species_key="batch", method="none", **SMALL)
+    integrate_files([mouse], out["integrated"], species_key="batch", method="none", settings=IntegrateSettings(**SMALL))
     annotate_files(
         mouse, human, out["annotated"],
         read_options({

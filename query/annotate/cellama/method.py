@@ -25,9 +25,9 @@ from homodb.query.integrate import (
     count_cut,
     distinct,
     embed,
+    kneighbors,
     load_model,
     metadata_phrases,
-    nearest,
     sentences,
     top_words,
     with_phrases,
@@ -66,7 +66,7 @@ def neighbor_phrases(
         cells = np.flatnonzero(donors == donor)
         if len(cells) < 2:
             continue
-        around = cells[nearest(place[cells], place[cells], min(k + 1, len(cells))).indices]
+        around = cells[kneighbors(place[cells], min(k + 1, len(cells))).indices]
         for cell, others in zip(cells.tolist(), around.tolist(), strict=True):
             # a cell whose place many share may not be among its own nearest
             beside = [int(types[other]) for other in others if other != cell][:k]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.cells import SpeciesCells
-from homodb.query.integrate import log_normalized, nearest, principal_components, scaled, unit_rows
+from homodb.query.integrate import kneighbors, log_normalized, principal_components, scaled, unit_rows
 from homodb.schema.errors import AnnotationError, OutputError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def profiles_of(counts: sp.csr_matrix, *, random_state: int = 0) -> npt.NDArray[
             f"{logs.shape[0]} cells with {len(columns)} genes that vary are too few to fine-tune on: their profiles "
             "cannot be compared; set tune=0"
         )
-    return principal_components(scaled(sp.csr_matrix(logs[:, columns])), k, seed=random_state).cells
+    return principal_components(scaled(sp.csr_matrix(logs[:, columns])), k, random_state=random_state).cells
 
 
 def metadata_of(side: SpeciesCells) -> dict[str, tuple[str | None, ...]]:
@@ -135,13 +135,8 @@ def _close(
     k = min(NEAR, len(units) - 1)
     if not len(cells):
         return cells
-    neighbors = nearest(units, units[cells], k + 1).indices
-    others = neighbors != cells[:, None]
-    # among equal profiles a cell may not be its own neighbour: then its farthest is left out
-    others[others.all(axis=1), -1] = False
-    drawn: npt.NDArray[np.int64] = neighbors[others].reshape(-1, k)[
-        np.arange(len(cells)), rng.integers(0, k, len(cells))
-    ]
+    others = kneighbors(units, k, rows=cells, exclude_self=True).indices
+    drawn: npt.NDArray[np.int64] = others[np.arange(len(cells)), rng.integers(0, k, len(cells))]
     return drawn
 
 
