@@ -56,6 +56,7 @@ class Annotate:
 
 
 class Build:
+    whole_number_or_date = "a whole number, or a date such as '2026_04'"
     are_listed_twice_for_m = "are listed twice for m, mean"
     breaks_invariants_release = r"breaks invariants of a release: .*\b{name} \("
     different_ensembl_releases = r"different Ensembl releases: 110 \(.+entrez\.tsv\), 115 \(.+\.gtf\)"
@@ -164,6 +165,7 @@ class Export:
 
 
 class Fetch:
+    is_of_release = "is of release 2026_04"
     expected_1_to_8 = "expected 1 to 8 connections, got {count}"
     files_are_missing = "2 files are missing or altered"
     has_bytes_but_listing_says = r"has [\d,]+ bytes, but its listing says at least [\d,]+, twice the same"
