@@ -9,6 +9,7 @@ from __future__ import annotations
 
 
 class Shared:
+    at_most_or_longer = "expected at most|is longer than the expected"
     cannot_be_created = "cannot be created"
     cannot_be_created_because = "cannot be created because"
     cannot_be_read = "cannot be read"
@@ -314,6 +315,7 @@ class Report:
 
 
 class Schema:
+    or_less = "bytes: Expected 9,223,372,036,854,775,807 or less"
     cannot_be_created_because = "cannot be created because .*file is a file"
     cannot_be_created_because_2 = "cannot be created because a file is there"
     cannot_be_written_made = "cannot be (written|created)"
@@ -384,9 +386,11 @@ class Sources:
 
 
 class Transfer:
+    longer_than = "took longer than 0.5 s"
+    redirected_to_invalid = "is redirected to an invalid address"
     at_most_1_000_000 = "at most 1,000,000"
     encoded = "encoded"
-    fewer_than_4_096_bytes = r"fewer than 4,096 bytes arrived in 0\.05 s, 2 times"
+    fewer_than_65_536_bytes = r"fewer than 65,536 bytes arrived in 0\.1 s, 2 times"
     has_sha_256_instead = "has SHA-256 [0-9a-f]+ instead of {SHA256}; nothing was kept"
     long = "long"
     longer_than_expected_1_000 = "longer than the expected 1,000,000 bytes"

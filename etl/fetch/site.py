@@ -109,11 +109,12 @@ class Remote:
 
     def _read(self, url: str, read: Callable[[Path], T], *, limit: int = _LIMIT, pages: bool = False) -> T:
         self._report(url)
+        content = transfer.read(
+            url, limit=limit, hosts=HOSTS, pages=pages, client=self._client, patience=self._patience
+        )
         with tempfile.TemporaryDirectory(prefix="homodb-") as scratch:
             path = Path(scratch) / "page"
-            transfer.fetch(
-                url, path, limit=limit, hosts=HOSTS, pages=pages, client=self._client, patience=self._patience
-            )
+            path.write_bytes(content)
             return read(path)
 
 
