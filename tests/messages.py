@@ -271,6 +271,8 @@ class Publish:
 
 
 class Release:
+    larger_than_any_catalog = "is larger than any catalog"
+    took_longer_than = "took longer than 0.2 s"
     at_most_100_wanted = "expected at most 100"
     bytes_long_expected = "bytes long, expected"
     cache_holds_no_new_x = r"the cache holds no 'new', '\.\./x' \(it holds old, part"

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
+from homodb.query.release.cache import SEEN
 from homodb.schema.catalog import CATALOG, Catalog
 from homodb.schema.errors import BrokenReleaseError, CatalogError, HomodbError, TransferError
 from homodb.schema.io import reason, whole_file
@@ -33,8 +34,6 @@ LARGEST_INDEX = 4 << 20
 _SOON = RetryPolicy(attempts=3, timeout=20.0)
 #: Seconds within which a catalog has to come.
 _LONGEST = 45.0
-#: Record of the newest release that each catalog had, in the cache.
-_SEEN = "catalogs.json"
 _MOST_SEEN = 100
 _DAY = re.compile(r"\d{4}-\d\d-\d\d[0-9T:.+Z-]{0,30}")
 _LOG = logging.getLogger(__name__)
@@ -248,7 +247,7 @@ def read_catalog(place: Place) -> Catalog:
 
 def _compare_with_seen(catalog: Catalog, where: str) -> None:
     """Warn of a catalog that is older than the last one from the same place, and remember the newest."""
-    path = cache_folder() / _SEEN
+    path = cache_folder() / SEEN
     newest = max((one.created for one in catalog.releases if _DAY.fullmatch(one.created)), default="")
     seen = _read_seen(path)
     before = seen.get(where, "")

@@ -88,12 +88,14 @@ class Partial:
         self.held = 0
         self.version = version
         if version is None:
-            self._note.unlink(missing_ok=True)
+            remove(self._note)
             return
         written = self._note.with_name(self._note.name + ".new")
         remove(written)
         with written.open("x", encoding="utf-8") as stream:
             stream.write(json.dumps(asdict(version)))
+        if self._note.is_dir():
+            remove(self._note)
         written.replace(self._note)
 
     def write(self, data: bytes) -> None:
@@ -116,11 +118,13 @@ class Partial:
         if sys.platform == "win32":
             self._stream.close()
         _partial_of(self._target).replace(self._target)
-        self._note.unlink(missing_ok=True)
+        remove(self._note)
         self.finished = True
 
     def _noted(self) -> Version | None:
         try:
+            if not stat.S_ISREG(self._note.lstat().st_mode):  # a pipe would be waited for
+                return None
             with self._note.open("rb") as stream:
                 noted = json.loads(stream.read(_LONGEST_NOTE))
             version = Version(str(noted["url"]), noted["validator"], noted["total"])
@@ -190,7 +194,7 @@ def claim(target: Path, wait: Callable[[], None]) -> Iterator[Partial]:
                 finally:
                     resumable = partial.held and partial.version and partial.version.validator
                     if not (partial.finished or resumable):
-                        _note_of(target).unlink(missing_ok=True)
+                        remove(_note_of(target))
                         path.unlink(missing_ok=True)
                 return
         finally:
