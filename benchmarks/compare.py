@@ -42,7 +42,7 @@ def main() -> None:
         start = _now()
         found = homodb.compare(
             asked.files, species=species, release=asked.release, strategies=asked.strategies, methods=methods,
-            profile="cross-species", resamples=asked.resamples,
+            profile="cross-species", n_resamples=asked.resamples,
         )  # fmt: skip
         grid = (_now() - start) / len(found.rows)
         start = _now()

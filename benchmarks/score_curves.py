@@ -101,7 +101,7 @@ def embeddings(joint: anndata.AnnData, methods: Sequence[str]) -> dict[str, Embe
     """Integrate by every method."""
     found = {}
     for method in methods:
-        done = integrate(joint, method=method, key=method, clustering="none", k_weight=50)
+        done = integrate(joint, method=method, key_added=method, clustering="none", k_weight=50)
         found[method] = read_embedded(done, key=method, donor_key="donor")
     return found
 

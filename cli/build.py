@@ -13,7 +13,7 @@ from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOp
 from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bars, pace_of
 from homodb.cli.together import refuse
-from homodb.cli.values import whole
+from homodb.cli.values import ensembl_release
 from homodb.schema.errors import OptionsError
 from homodb.schema.messages import counted
 
@@ -30,7 +30,8 @@ def build(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the release.")],
     config: Annotated[Path | None, typer.Argument(metavar="CONFIG.toml", help="The build config.")] = None,
     ensembl: Annotated[
-        int | None, whole("--ensembl", low=1, help="Without a config: fetch from this Ensembl release.")
+        str | None,
+        ensembl_release("--ensembl", help="Without a config: fetch from this Ensembl release, or of this date."),
     ] = None,
     species: Annotated[
         str | None, typer.Option("--species", metavar="NAMES", help="With --ensembl: species, separated by commas.")
@@ -54,13 +55,15 @@ def build(
     from rich.progress import TimeElapsedColumn
 
     from homodb.etl import BuildConfig, EnsemblConfig, build_release
-    from homodb.etl.fetch import config_from_ensembl
+    from homodb.etl.fetch import config_from_ensembl, parse_accessions
 
     if config is not None:
         refuse(context, _OF_ENSEMBL, f"is for a build without a config: {config} says it in [ensembl] or [embedding]")
         settings: Path | BuildConfig = config
     elif ensembl is not None:
-        settings = config_from_ensembl(EnsemblConfig(release=ensembl, division=division, base=base), species, model)
+        accessions = parse_accessions(species)
+        wanted = EnsemblConfig(release=ensembl, division=division, base=base, accessions=accessions)
+        settings = config_from_ensembl(wanted, species, model)
     else:
         raise OptionsError("there is nothing to build from: give a config, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate import Nearest, nearest
+from homodb.query.integrate import Nearest, kneighbors
 from homodb.schema.errors import ScoreError
 
 #: Neighbours of a cell, including the cell itself, and the perplexity of their weights, as in R's ``compute_lisi``.
@@ -56,7 +56,7 @@ def lisi(points: _Floats, *codes: _Ints, near: Nearest | None = None) -> list[_F
             " more cells, or leave out this profile",
             option="profile",
         )
-    near = near or nearest(points, points, NEIGHBORS)
+    near = near or kneighbors(points, NEIGHBORS)
     indexes = [np.empty(len(points)) for _ in codes]
     for start in range(0, len(points), _ROWS):
         part = slice(start, min(start + _ROWS, len(points)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate import kneighbors_excluding_self
+from homodb.query.integrate import kneighbors
 from homodb.query.score.cell_scores import affinities
 from homodb.query.score.contingency import nan_mean, ratio, weighted_mean
 from homodb.query.score.embedded import Embedded
@@ -133,7 +133,7 @@ def find_mixing(embedded: Embedded, *, random_state: int = 42) -> Mixing:
 def _cells_of_type(embedded: Embedded, label: int, cells: _Ints, random_state: int) -> _CellsOfType:
     species = np.unique(embedded.species.code[cells], return_inverse=True)[1].astype(np.int64)
     k = min(LISI_NEIGHBOURS, int(np.bincount(species).min()) - 1)
-    near = kneighbors_excluding_self(embedded.points[cells], k)
+    near = kneighbors(embedded.points[cells], k, exclude_self=True)
     rng = np.random.default_rng([random_state, label])
     shuffles = min(_SHUFFLES[1], max(_SHUFFLES[0], _SHUFFLED // len(cells)))
     shuffled = np.array([rng.permutation(species) for _ in range(shuffles)])

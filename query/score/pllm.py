@@ -79,7 +79,7 @@ def cluster_to_count(
     starts = max(1, min(_STARTS, _STARTED_CELLS // len(points)))
 
     def at(resolution: float) -> Clustered:
-        cluster = network.clusters(resolution=resolution, n_starts=starts, seed=random_state)
+        cluster = network.clusters(resolution=resolution, n_starts=starts, random_state=random_state)
         code = join_singles(cluster, graph.connectivities, graph.distances)
         progress(f"resolution {resolution:.6g}: {code.max() + 1} clusters, wanted {count}")
         return Clustered(code, resolution, int(code.max()) + 1)

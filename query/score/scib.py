@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from homodb.query.integrate import nearest
+from homodb.query.integrate import kneighbors
 from homodb.query.score.contingency import cross_table
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.result import Number, ProfileScores
@@ -78,7 +78,7 @@ def _values(
     species = np.array(embedded.species.names)[embedded.species.code]
     progress("scib-metrics: neighbours")
     most, middle, least = _NEIGHBORS
-    exact = nearest(points, points, most)
+    exact = kneighbors(points, most)
     near = package.nearest_neighbors.NeighborsResults(indices=exact.indices, distances=exact.distances)
     progress("scib-metrics: cell types")
     by_means = package.nmi_ari_cluster_labels_kmeans(points, label)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate import kneighbors_excluding_self, nearest
+from homodb.query.integrate import kneighbors
 from homodb.query.score.contingency import classification_metrics, majority_table, nan_mean
 from homodb.query.score.embedded import Embedded
 
@@ -92,7 +92,7 @@ def find_votes(embedded: Embedded, reference: int, query: int, *, k: int = VOTER
     """Find the `k` nearest cells of the reference, a species of more cells, for every cell of the query."""
     base = np.flatnonzero(embedded.species.code == reference)
     cells = np.flatnonzero(embedded.species.code == query)
-    near = nearest(embedded.points[base], embedded.points[cells], k)
+    near = kneighbors(embedded.points[base], k, queries=embedded.points[cells])
     in_reference = np.bincount(embedded.label.code[base], minlength=len(embedded.label.names)) > 0
     voters, farthest = base[near.indices], near.distances[:, -1]
     return LabelVotes(reference, query, in_reference, embedded.label.code, base, cells, voters, farthest)
@@ -216,14 +216,15 @@ def find_over_merging(embedded: Embedded, votes: Sequence[LabelVotes]) -> OverMe
         true = embedded.label.code[one.cells]
         if one.in_reference[true].all():
             continue
-        own = kneighbors_excluding_self(embedded.points[one.base], one.voters.shape[1]).distances[:, -1]
+        own = kneighbors(embedded.points[one.base], one.voters.shape[1], exclude_self=True).distances[:, -1]
         among = one.farthest <= np.quantile(own, _AMONG)
         for label in np.unique(true[~one.in_reference[true]]).tolist():
             rows = np.flatnonzero(true == label)
             if (one.query, label) not in near:
                 # of a small type so few that all may be of it
                 k = max(1, min(VOTERS, len(rows) - 1))
-                near[one.query, label] = kneighbors_excluding_self(embedded.points, k, cells=one.cells[rows]).indices
+                others = kneighbors(embedded.points, k, rows=one.cells[rows], exclude_self=True)
+                near[one.query, label] = others.indices
             lacking = embedded.species.code == one.reference
             lone.append(_LoneType(label, one, rows, near[one.query, label], among[rows], lacking))
     return OverMerging(tuple(votes), tuple(lone))

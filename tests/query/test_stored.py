@@ -15,7 +15,7 @@ import pytest
 import zarr
 
 import homodb
-from homodb.query.annotate import annotate_files
+from homodb.query.annotate import annotate_files, read_options
 from homodb.query.annotate.evaluate import evaluate_file
 from homodb.query.cells import check_cells_output, open_anndata, read_anndata
 from homodb.query.gene_lists import translate_list_file
@@ -37,7 +37,7 @@ READERS: dict[str, Callable[[Path, Path, homodb.Release], Any]] = {
     "markers": lambda path, out, toy: homodb.markers(path),
     "report": lambda path, out, toy: homodb.report(path, out.with_suffix(".html")),
     "compare": lambda path, out, toy: homodb.compare([path, Path(__file__)], release=toy),
-    "annotate": lambda path, out, toy: annotate_files(path, path, out, label="x", release=toy),
+    "annotate": lambda path, out, toy: annotate_files(path, path, out, read_options({"label_key": "x"}), release=toy),
     "evaluate": lambda path, out, toy: evaluate_file(path, truth="x"),
 }
 

@@ -17,10 +17,10 @@ import scipy.sparse as sp
 import zarr
 
 import homodb
-from homodb.query.annotate import annotate_files
+from homodb.query.annotate import annotate_files, read_options
 from homodb.query.cells import encoding, open_anndata, read_anndata, store, walk
 from homodb.query.inspect import inspect
-from homodb.query.integrate import integrate_files
+from homodb.query.integrate import IntegrateSettings, integrate_files
 from homodb.query.join import join_to_file
 from homodb.query.translate import translate_file
 from homodb.schema.errors import TranslationError
@@ -107,10 +107,14 @@ def made(unpacked: Path, version: str, form: str, ending: str, release: homodb.R
     report = translate_file(mouse, out["translated"], "human", source="mouse", release=release, by=["cell_type"])
     assert (report.cells, int(report.fates.height)) == (24, 30)
     join_to_file([mouse, human], out["joined"], species=["mouse", "human"], release=release)
-    integrate_files([mouse], out["integrated"], species_key="batch", method="none", **SMALL)
+    integrate_files([mouse], out["integrated"], species_key="batch", method="none", settings=IntegrateSettings(**SMALL))
     annotate_files(
-        mouse, human, out["annotated"], label="cell_type", query_label="cell_type", query_donors=["one"],
-        donor_key="batch", source="mouse", reference_species="human", release=release,
+        mouse, human, out["annotated"],
+        read_options({
+            "label_key": "cell_type", "query_label_key": "cell_type", "query_donors": ["one"], "donor_key": "batch",
+            "source": "mouse", "reference_species": "human",
+        }),
+        release=release,
     )  # fmt: skip
     found = inspect(mouse, release=release, source="mouse").totals()
     assert str(found.pop("path")) == str(mouse)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from homodb.query.integrate import METHODS
-from homodb.query.report import INTERVALS, SCORES, STRATEGIES, meaning, method_meaning, said, strategy_meaning
+from homodb.query.report import INTERVALS, SCORES, STRATEGIES, meaning, method_meaning, page_note, strategy_meaning
 from homodb.query.score import PROFILES, TRANSFER_METRICS
 from homodb.query.score import SCORES as PLLM
 from homodb.schema.enums import Strategy
@@ -60,7 +60,7 @@ def test_strategies_methods_and_intervals() -> None:
     ],
 )
 def test_notes(note: str, words: str) -> None:
-    assert words in said(note) and "none baseline" not in said(note)
+    assert words in page_note(note) and "none baseline" not in page_note(note)
 
 
 def test_the_scores_still_word_their_notes_so() -> None:
