@@ -72,12 +72,19 @@ def settle_ids(settings: BuildConfig, inputs: Inputs) -> Inputs:
     homologies, more = _settled_homologies(settings, inputs.homologies, lists, successors)
     derived = _derived_homologies(settings, orthology, homologies)
     genes = _genes_of(orthology, lists)
-    final = pl.concat([lists.ids, genes.select("species", "stable_id")])
+    others = _without_retired(inputs.genes, lists, homologies)
+    final = pl.concat(
+        [
+            lists.ids,
+            *(table.select("species", "stable_id") for _, table in others),
+            genes.select("species", "stable_id"),
+        ]
+    )
     retired = successors.join(final, on=["species", "stable_id"], how="anti")
     aliases = retired.select("species", gene_id="settled", alias="stable_id", kind=pl.lit("retired"))
     return replace(
         inputs,
-        genes=_in_place(inputs.genes, genes),
+        genes=_in_place(others, genes),
         homologies=pl.concat([homologies, derived]),
         orthology=orthology,
         aliases=pl.concat([inputs.aliases, frame_of(to_arrow(aliases, ALIASES))]),
@@ -268,6 +275,26 @@ def _genes_of(orthology: pl.DataFrame, lists: _Lists) -> pl.DataFrame:
         .sort("species", "stable_id")
     )
     return frame_of(to_arrow(genes, GENES))
+
+
+def _without_retired(
+    genes: tuple[tuple[str, pl.DataFrame], ...], lists: _Lists, homologies: pl.DataFrame
+) -> tuple[tuple[str, pl.DataFrame], ...]:
+    """Leave out the genes of exports that the gene list of their species lacks, and no homology names any more."""
+    named = pl.concat(
+        homologies.select(species=f"species_{side}", stable_id=f"stable_id_{side}") for side in "ab"
+    ).unique()
+    exports = []
+    for kind, table in genes:
+        checked = _with_current(table, lists).join(
+            named.with_columns(_named=pl.lit(value=True)),
+            on=["species", "stable_id"],
+            how="left",
+            maintain_order="left",
+        )
+        stays = pl.col("current") | pl.col("_named").is_not_null() | pl.col("stable_id").is_null()
+        exports.append((kind, checked.filter(stays).drop("current", "_named") if kind == "biomart" else table))
+    return tuple(exports)
 
 
 def _in_place(genes: tuple[tuple[str, pl.DataFrame], ...], more: pl.DataFrame) -> tuple[tuple[str, pl.DataFrame], ...]:

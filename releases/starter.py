@@ -1,9 +1,9 @@
 """Make and check the starter release, ``releases/starter-2026.1``.
 
-``build`` (``make starter``) builds the Parquet files and the manifest from ``inputs`` and ``release.toml``, and enters the
-release into the catalog. ``inputs SHARED`` made ``inputs`` once from public data in ``SHARED/starter`` and ``SHARED/pllm``,
-which are not part of the repository. ``check SHARED`` prints how many pairs of genes agree with sources that the release
-does not use, or uses for other strategies.
+``build`` (``make starter``) builds the Parquet files and the manifest from ``inputs`` and ``release.toml``, and enters
+the release into the catalog. ``inputs SHARED`` made ``inputs`` once from public data in ``SHARED/starter`` and
+``SHARED/pllm``, which are not part of the repository. ``check SHARED`` prints how many pairs of genes agree with
+sources that the release does not use for them; ``SOURCES.md`` has its table.
 
 Usage: ``python releases/starter.py build | inputs SHARED | check SHARED``
 """
@@ -14,12 +14,13 @@ import gzip
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from homodb.etl import build_release, read_config
+from homodb.etl import build_release, publish_release, read_config
 from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
 from homodb.schema.species import find
 
@@ -41,7 +42,7 @@ def build(target: Path = STARTER) -> Manifest:
         target.mkdir(exist_ok=True)
         shutil.move(made / "parquet", target / "parquet")
         shutil.move(made / MANIFEST, target / MANIFEST)
-    # catalog
+    publish_release(target, target.parent)
     return manifest
 
 
@@ -139,7 +140,7 @@ def ensembl(table: pl.DataFrame, pair: str) -> pl.DataFrame:
 def hcop(table: pl.DataFrame, name: str, current: dict[str, pl.Series], several: pl.Series) -> pl.DataFrame:
     """Give a table of HCOP its own column names, without what a gene list says better.
 
-    Symbols are left out for genes that the species' gene list has, and so are human NCBI Gene numbers but those of several genes.
+    Symbols are left out for genes that the species' gene list has, human NCBI Gene numbers for genes that share none.
     """
     listed = {
         side: pl.col(f"{side}_id").is_in(current[one].implode())
@@ -191,11 +192,93 @@ def evidence(pllm: Path, starter: Path, pair: str, name: str) -> None:
         )
 
 
+# ---------------------------------------------------------------------------------------------- agreement
+
+
+def check(shared: Path) -> None:
+    """Print the agreement of the release with other sources, per pair of species, as rows of a table."""
+    folder = STARTER / "parquet"
+    genes = pl.read_parquet(folder / "gene" / "gene.parquet", columns=["gene", "species", "stable_id", "symbol"])
+    aliases = pl.read_parquet(folder / "gene_alias" / "gene_alias.parquet").filter(pl.col("kind") == "retired")
+    older = aliases.join(genes, on="gene").select("species", "gene", name="alias")
+    ids = pl.concat([genes.select("species", "gene", name="stable_id"), older])
+    names = genes.drop_nulls("symbol").filter(pl.len().over("species", "symbol") == 1)
+    names = names.select("species", "gene", name="symbol")
+    print("| pair | other source | strategy | pairs | same | genes | same |")
+    print("| --- | --- | --- | --: | --: | --: | --: |")
+    for a, b, label, pairs in truths(shared):
+        for strategy in ("ENS_M2M", "ENS_O2O", "HL_O2O"):
+            mapped = pl.read_parquet(folder / "mapping" / f"{a}.{b}*.parquet").filter(pl.col("strategy") == strategy)
+            if mapped.height:
+                row = agreement(mapped, pairs, names if "names" in label else ids, a, b)
+                print(f"| {find(a).common_name} - {find(b).common_name} | {label} | {strategy} | {row} |")
+
+
+def truths(shared: Path) -> Iterator[tuple[str, str, str, pl.DataFrame]]:
+    """Yield pairs of names ``a, b`` of other sources."""
+    human = "homo_sapiens"
+    export = pl.read_csv(shared / "orthologs" / "biomart_human_to_mouse.csv.gz", infer_schema=False, null_values="NA")
+    yield (
+        human,
+        "mus_musculus",
+        "BioMart, release 111 or 112, by IDs",
+        export.select(a="Gene stable ID", b="Mouse gene stable ID"),
+    )
+    path = shared / "orthologs" / "ensembl105_orthologues_hs_mm_mf_gg_zf.tsv.gz"
+    old = pl.read_csv(path, separator="\t", infer_schema=False, null_values="NA", quote_char=None)
+    for name, column in (
+        ("mus_musculus", "Mouse"),
+        ("macaca_mulatta", "Macaque"),
+        ("gallus_gallus", "Chicken"),
+        ("danio_rerio", "Zebrafish"),
+    ):
+        yield human, name, "Ensembl 105, by IDs", old.select(a="Gene stable ID", b=f"{column} gene stable ID")
+    ncbi = pl.read_parquet(shared / "starter" / "homologies" / "human_marmoset_macaque_mouse.ncbi2023.parquet")
+    for name, column in (("mus_musculus", "mouse"), ("macaca_mulatta", "rhesus_macaque")):
+        yield human, name, "NCBI 2023-11, by IDs", ncbi.select(a="human_id114", b=f"{column}_id114")
+    for name, file, column in (
+        ("pan_troglodytes", "human_chimpanzee", "Chimpanzee"),
+        ("mus_musculus", "human_mice", "Mouse"),
+        ("sus_scrofa", "human_pig", "Pig"),
+    ):
+        table = pl.read_csv(
+            shared / "pllm" / "ens_m2m" / f"{file}.txt.gz", separator="\t", infer_schema=False, quote_char=None
+        )
+        yield human, name, "BioMart, release 114, by names", table.select(a="Gene name", b=f"{column} gene name")
+
+
+def agreement(mapped: pl.DataFrame, pairs: pl.DataFrame, names: pl.DataFrame, a: str, b: str) -> str:
+    """Return the counts of one row of the table.
+
+    Of the pairs whose genes both sources pair, the share that both have; of the human genes with one partner in either
+    source, the share with the same.
+    """
+    numbers = [find(one).number for one in (a, b)]
+    keyed = pairs.drop_nulls().filter(pl.all_horizontal(pl.col("a", "b") != "")).unique()
+    for side, number in zip("ab", numbers, strict=True):
+        of_side = names.filter(pl.col("species") == number).select(
+            pl.col("name").alias(side), pl.col("gene").alias(f"gene_{side}")
+        )
+        keyed = keyed.join(of_side, on=side)
+    truth = keyed.select("gene_a", "gene_b").unique()
+    ours = mapped.select("gene_a", "gene_b").unique()
+    both = ours.filter(
+        pl.col("gene_a").is_in(truth["gene_a"].implode()) & pl.col("gene_b").is_in(truth["gene_b"].implode())
+    )
+    same = both.join(truth, on=["gene_a", "gene_b"], how="semi").height
+    only = [frame.filter(pl.len().over("gene_a") == 1) for frame in (ours, truth)]
+    alone = only[0].join(only[1], on="gene_a", suffix="_true")
+    right = alone.filter(pl.col("gene_b") == pl.col("gene_b_true")).height
+    return f"{both.height:,} | {same / both.height:.2%} | {alone.height:,} | {right / alone.height:.2%}"
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["build"]:
             print(f"release {build().version} in {STARTER}")
         case ["inputs", shared]:
             inputs(Path(shared))
+        case ["check", shared]:
+            check(Path(shared))
         case _:
             raise SystemExit(__doc__)
