@@ -38,7 +38,7 @@ _VERSION_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 #: Keys of ``[embedding]`` that k-mer profiles have no use for.
 _CHECKPOINT_KEYS = ("weights", "layer", "long", "device", "precision", "store")
 #: How messages write the tables of a config.
-_HEADINGS = {key: f"[{key}]" for key in ("release", "origins", "embedding", "hl_o2o", "ensembl", "build")}
+_HEADINGS = {key: f"[{key}]" for key in ("release", "origins", "embedding", "hl_o2o", "ensembl", "base", "build")}
 _HEADINGS |= {key: f"[[{key}]]" for key in ("species", "homology", "databases", "evidence")}
 
 T = TypeVar("T")
@@ -334,6 +334,12 @@ class HlO2oConfig(FrozenModel):
     weights: WeightsConfig = WeightsConfig()
 
 
+class BaseConfig(FrozenModel):
+    """``[base]``: a release whose genes and aliases are added to those of the files."""
+
+    release: Folder
+
+
 class BuildTable(FrozenModel):
     """``[build]``: pairs to map, and what is used and written.
 
@@ -374,6 +380,7 @@ class BuildConfig(FrozenModel):
     embedding: EmbeddingConfig | None = None
     hl_o2o: HlO2oConfig = HlO2oConfig()
     ensembl: EnsemblConfig | None = None
+    base: BaseConfig | None = None
     build: BuildTable = BuildTable()
 
     @property
