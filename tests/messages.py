@@ -9,6 +9,7 @@ from __future__ import annotations
 
 
 class Shared:
+    at_most_or_longer = "expected at most|is longer than the expected"
     cannot_be_created = "cannot be created"
     cannot_be_created_because = "cannot be created because"
     cannot_be_read = "cannot be read"
@@ -56,6 +57,7 @@ class Annotate:
 
 
 class Build:
+    whole_number_or_date = "a whole number, or a date such as '2026_04'"
     are_listed_twice_for_m = "are listed twice for m, mean"
     breaks_invariants_release = r"breaks invariants of a release: .*\b{name} \("
     different_ensembl_releases = r"different Ensembl releases: 110 \(.+entrez\.tsv\), 115 \(.+\.gtf\)"
@@ -164,6 +166,7 @@ class Export:
 
 
 class Fetch:
+    is_of_release = "is of release 2026_04"
     expected_1_to_8 = "expected 1 to 8 connections, got {count}"
     files_are_missing = "2 files are missing or altered"
     has_bytes_but_listing_says = r"has [\d,]+ bytes, but its listing says at least [\d,]+, twice the same"
@@ -268,6 +271,8 @@ class Publish:
 
 
 class Release:
+    larger_than_any_catalog = "is larger than any catalog"
+    took_longer_than = "took longer than 0.2 s"
     at_most_100_wanted = "expected at most 100"
     bytes_long_expected = "bytes long, expected"
     cache_holds_no_new_x = r"the cache holds no 'new', '\.\./x' \(it holds old, part"
@@ -312,6 +317,7 @@ class Report:
 
 
 class Schema:
+    or_less = "bytes: Expected 9,223,372,036,854,775,807 or less"
     cannot_be_created_because = "cannot be created because .*file is a file"
     cannot_be_created_because_2 = "cannot be created because a file is there"
     cannot_be_written_made = "cannot be (written|created)"
@@ -382,9 +388,11 @@ class Sources:
 
 
 class Transfer:
+    longer_than = "took longer than 0.5 s"
+    redirected_to_invalid = "is redirected to an invalid address"
     at_most_1_000_000 = "at most 1,000,000"
     encoded = "encoded"
-    fewer_than_4_096_bytes = r"fewer than 4,096 bytes arrived in 0\.05 s, 2 times"
+    fewer_than_65_536_bytes = r"fewer than 65,536 bytes arrived in 0\.1 s, 2 times"
     has_sha_256_instead = "has SHA-256 [0-9a-f]+ instead of {SHA256}; nothing was kept"
     long = "long"
     longer_than_expected_1_000 = "longer than the expected 1,000,000 bytes"

@@ -41,38 +41,20 @@ _ROWS = 4096
 
 @dataclass(frozen=True)
 class NeighborVotes:
-    """Votes of the neighbours of each cell.
-
-    Parameters
-    ----------
-    label
-        Label, shape (cells,), int64; -1 for a cell without a position.
-    confidence
-        Its share of the votes; NaN for such a cell.
-    distance
-        Cosine distance to the nearest reference cell, 0 to 2; NaN for such a cell.
-    """
+    """Votes of the neighbours of each cell; NaN or -1 for a cell without a position."""
 
     label: npt.NDArray[np.int64]
-    confidence: npt.NDArray[np.float64]
-    distance: npt.NDArray[np.float64]
+    confidence: Array  # share of the votes for the label
+    distance: Array  # cosine distance to the nearest reference cell, 0 to 2
 
 
 @dataclass(frozen=True)
 class Means:
-    """Means of the neighbours' numbers.
+    """Weighted mean and standard deviation of the neighbours' numbers; NaN for a cell without a position."""
 
-    Parameters
-    ----------
-    number, spread
-        Their weighted mean and standard deviation, shape (cells,), float64; NaN for a cell without a position.
-    distance
-        As that of :class:`NeighborVotes`.
-    """
-
-    number: npt.NDArray[np.float64]
-    spread: npt.NDArray[np.float64]
-    distance: npt.NDArray[np.float64]
+    number: Array
+    spread: Array
+    distance: Array  # as that of :class:`NeighborVotes`
 
 
 def vote(
@@ -127,7 +109,7 @@ def vote(
 
 
 def average(
-    points: npt.ArrayLike, number: npt.NDArray[np.float64], queries: npt.ArrayLike, *, k: int = 5,
+    points: npt.ArrayLike, number: Array, queries: npt.ArrayLike, *, k: int = 5,
     weights: Weights = "distance", exact: int = EXACT,
 ) -> Means:  # fmt: skip
     """Give cells the mean of their nearest reference cells' numbers; other parameters and errors as of :func:`vote`.
@@ -155,13 +137,13 @@ class _Near:
     """Neighbours of the queries with a position, as `rows` of the reference with `weights`, shape (queries, k)."""
 
     rows: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float64]
-    nearest: npt.NDArray[np.float64]
+    weights: Array
+    nearest: Array
     points: npt.NDArray[np.int64]
     queries: npt.NDArray[np.int64]
     n_queries: int
 
-    def spread_out(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def spread_out(self, values: Array) -> Array:
         return expand_to_all_cells(self.n_queries, self.queries, values)
 
 
@@ -182,25 +164,11 @@ def _neighbors(points: npt.ArrayLike, queries: npt.ArrayLike, k: int, weights: W
     return _Near(placed[near.indices], weighed, near.distances[:, 0], placed, placed_queries, len(unit_queries))
 
 
-def cosine_nearest(
-    points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64], k: int, *, exact: int = EXACT
-) -> Nearest:
-    """Find the `k` nearest points by cosine distance.
+def cosine_nearest(points: Array, queries: Array, k: int, *, exact: int = EXACT) -> Nearest:
+    """Find the `k` nearest points of unit length by cosine distance, which is half of the squared Euclidean one.
 
-    Parameters
-    ----------
-    points, queries
-        Rows of unit length.
-    k
-        Number of neighbours, at most the number of points.
-    exact
-        Number of points up to which all are compared; beyond, an index (usearch) finds candidates, four for each
-        neighbour, and their distances are computed from the rows themselves.
-
-    Returns
-    -------
-    Nearest
-        Cosine distances, which are half of the squared Euclidean ones, ascending.
+    Up to `exact` points all are compared; beyond, an index (usearch) finds candidates, four for each neighbour, and
+    their distances are computed from the rows themselves.
     """
     if not len(queries):
         return Nearest(np.empty((0, k), np.int64), np.empty((0, k)))
@@ -235,27 +203,8 @@ def labelled_by_nearest(
 ) -> Labelled:  # fmt: skip
     """Label the query's cells by their nearest reference cells in a space of both.
 
-    Parameters
-    ----------
-    task
-        The task.
-    settings
-        Settings of the vote.
-    reference, query
-        Positions of the cells, shape (cells, dimensions).
-    details
-        Details of the method.
-
-    Returns
-    -------
-    Labelled
-        The confidence is the share of votes (the spread: that of the neighbours' numbers), the distance the cosine
-        distance to the nearest reference cell.
-
-    Raises
-    ------
-    AnnotationError
-        If no reference cell has a position.
+    The confidence is the share of votes (the spread: that of the neighbours' numbers), the distance the cosine distance
+    to the nearest reference cell.
     """
     task.progress("nearest cells")
     k, weights = settings.k, settings.weights
@@ -277,19 +226,11 @@ _SCALE_MAX = 10.0
 
 @dataclass(frozen=True)
 class Shared:
-    """Counts of both sides over the genes that they share, in the reference's genes.
-
-    Parameters
-    ----------
-    reference, query
-        CSR, cells x shared genes.
-    columns
-        Columns of the reference that are shared, ascending.
-    """
+    """Counts of both sides over the genes that they share, in the reference's genes."""
 
     reference: sp.csr_matrix
     query: sp.csr_matrix
-    columns: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]  # columns of the reference that are shared, ascending
 
 
 def shared_counts(task: AnnotationTask) -> Shared:

@@ -275,12 +275,13 @@ def parse_parameters(method: AnnotationMethod, given: Mapping[str, Any]) -> dict
             )
     parsed = method.settings(**own).model_dump()
     of_members: dict[str, dict[str, Any]] = {}
-    for name in given.keys() - own.keys():
+    for name, value in given.items():
         owner, _, parameter = name.partition(".")
-        of_members.setdefault(method_named(owner).name, {})[parameter] = given[name]
-    names = [one.name for one in members(parsed)] if method.name == "consensus" else []
+        if name not in own:
+            of_members.setdefault(method_named(owner).name, {})[parameter] = value
+    methods = [one.name for one in members(parsed)] if method.name == "consensus" else []
     for owner, values in of_members.items():
-        if owner not in names:
+        if owner not in methods:
             raise AnnotationError(f"{owner}.{next(iter(values))} is for {owner}, and methods is {parsed['methods']!r}")
         of_member = parse_parameters(method_named(owner), values)
         parsed |= {f"{owner}.{name}": of_member[name] for name in values}

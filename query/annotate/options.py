@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -92,26 +92,21 @@ class AnnotateOptions(FrozenModel):
         validate_key_added(self.key_added, AnnotationError)
         _SEEDS.check("random_state", self.random_state, AnnotationError)
         for name in self._unused():
-            users = [one.name for one in METHODS if name in one.uses]
-            does = f"{_and(users)} {'does' if len(users) == 1 else 'do'}"
+            *others, last = (one.name for one in METHODS if name in one.uses)
+            does = f"{', '.join(others)} and {last} do" if others else f"{last} does"
             raise AnnotationError(
                 f"method {self.method} does not use {name}; {does}: leave it out, or use another method", option=name
             )
-        for name in (self.label_key, self.query_label_key):
-            if name in self.phrases:
+        for key in (self.label_key, self.query_label_key):
+            if key in self.phrases:
                 raise AnnotationError(
-                    f"{name!r} holds the cell types themselves; name other columns for sentences", option="phrases"
+                    f"{key!r} holds the cell types themselves; name other columns for sentences", option="phrases"
                 )
 
     def _unused(self) -> list[str]:
         """Return the options that were set though the method does not use them."""
         used = used_by(self.annotation_method, self.parameters)
         return [name for name in _OF_SOME if getattr(self, name) not in (None, (), False) and name not in used]
-
-    @property
-    def column_made(self) -> str:
-        """Column of obs that gets the labels."""
-        return f"{self.label_key}_{self.key_added}"
 
     @property
     def annotation_method(self) -> AnnotationMethod:
@@ -159,10 +154,6 @@ def read_options(values: Mapping[str, Any]) -> AnnotateOptions:
     return AnnotateOptions(**options)
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
-
-
 def stored_options(entry: Mapping[str, Any]) -> AnnotateOptions:
     """Return the options of an annotation from its entry in uns.
 
@@ -177,7 +168,7 @@ def stored_options(entry: Mapping[str, Any]) -> AnnotateOptions:
         If it is not an entry of an annotation.
     """
     try:
-        options = {"label_key": str(entry["label_key"]), "method": str(entry["method"])}
+        options: dict[str, Any] = {"label_key": str(entry["label_key"]), "method": str(entry["method"])}
         settings = dict(entry.get("settings", {}))
     except (KeyError, TypeError) as error:
         raise AnnotationError(f"uns does not say how the cells were annotated (it lacks {error})") from error

@@ -42,37 +42,17 @@ Links = tuple[OrthologyLinks, OrthologyLinks, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class CellRequest:
-    """Parts of one side to read.
+    """Parts of one side to read."""
 
-    Parameters
-    ----------
-    side
-        ``query`` or ``reference``.
-    species
-        Any name of the species; None to detect it.
-    column
-        Column of var with gene names; None for var's index.
-    layer
-        Layer with the counts, or ``raw``; None for X.
-    label, donor
-        Keys in obs that hold cell types and donors; None: they are not read.
-    numeric
-        Whether the column of cell types holds numbers.
-    spatial
-        Key in obsm of coordinates; None for ``spatial`` if there is such an entry.
-    phrases
-        Keys in obs for cell sentences.
-    """
-
-    side: str
-    species: str | int | Species | None = None
-    column: str | None = None
-    layer: str | None = None
-    label: str | None = None
+    side: str  # query or reference
+    species: str | int | Species | None = None  # None to detect it
+    column: str | None = None  # column of var with gene names; None for its index
+    layer: str | None = None  # layer with the counts, or raw; None for X
+    label: str | None = None  # keys in obs of cell types and donors; None: they are not read
     donor: str | None = None
-    spatial: str | None = None
-    phrases: tuple[str, ...] = ()
-    numeric: bool = False
+    spatial: str | None = None  # key in obsm of coordinates; None for ``spatial`` if there is such an entry
+    phrases: tuple[str, ...] = ()  # keys in obs for cell sentences
+    numeric: bool = False  # whether the column of cell types holds numbers
 
     def option(self, name: str | None) -> str | None:
         """Return the parameter of :func:`homodb.annotate` for this side."""
@@ -85,23 +65,11 @@ class CellRequest:
 
 @dataclass(frozen=True)
 class Read:
-    """One side.
+    """One side."""
 
-    Parameters
-    ----------
-    side
-        All its cells, none labelled.
-    named
-        Cell type of each cell, None for none; None if no column was named.
-    donors
-        Names of the donors that :attr:`SpeciesCells.donor` numbers.
-    notes
-        Notes for the user.
-    """
-
-    side: SpeciesCells
-    named: Texts | None
-    donors: tuple[str, ...] = ()
+    side: SpeciesCells  # all its cells, none labelled
+    named: Texts | None  # cell type of each cell; None if no column was named
+    donors: tuple[str, ...] = ()  # names of the donors that SpeciesCells.donor numbers
     notes: tuple[str, ...] = ()
 
 
@@ -307,23 +275,12 @@ def _check_some(links: OrthologyLinks, query: SpeciesCells, reference: SpeciesCe
 
 @dataclass(frozen=True)
 class CellLabels:
-    """Both sides with the labels of their cells.
-
-    Parameters
-    ----------
-    query, reference
-        All their cells.
-    labels
-        Names of the types; empty for numbers.
-    query_named, reference_named
-        Types, mapped, of the query's cells (None if no column of it was named) and of the reference's; none for
-        numbers.
-    """
+    """All cells of both sides with their labels."""
 
     query: SpeciesCells
     reference: SpeciesCells
-    labels: tuple[str, ...]
-    query_named: Texts | None
+    labels: tuple[str, ...]  # names of the types; empty for numbers, as the next two
+    query_named: Texts | None  # types, mapped, of the query's cells; None if no column of it was named
     reference_named: Texts
 
 
@@ -390,23 +347,11 @@ def _check_labels(named: Texts, cells: int, label_key: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class AnnotationInput:
-    """A task, and the cells that are not in it.
+    """A task, and the cells that are not in it."""
 
-    Parameters
-    ----------
-    task
-        The task of a method: the reference's cells that have a label and counts, the query's that have counts.
-    used
-        Mask of the query's cells that are in the task.
-    query_named, reference_named
-        Labels, mapped, of the query's cells (None if they were not read) and of the reference's (none for a number).
-    notes
-        Notes for the user.
-    """
-
-    task: AnnotationTask
-    used: npt.NDArray[np.bool_]
-    query_named: Texts | None
+    task: AnnotationTask  # with the reference's cells that have a label and counts, the query's that have counts
+    used: npt.NDArray[np.bool_]  # mask of the query's cells that are in the task
+    query_named: Texts | None  # as in :class:`CellLabels`
     reference_named: Texts
     notes: tuple[str, ...]
 

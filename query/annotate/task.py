@@ -16,25 +16,13 @@ from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result,
 
 @dataclass(frozen=True)
 class OrthologyLinks:
-    """The orthology graph between the two sides, over measured genes.
+    """The orthology graph between the two sides, over measured genes."""
 
-    Parameters
-    ----------
-    query, reference
-        Columns of the query's and of the reference's counts that each pair links, shape (pairs,), int64.
-    weight
-        Share of the query gene's counts that goes to the reference gene, shape (pairs,), float64.
-    evidence
-        Evidence class of each pair.
-    strategy
-        Name of the mapping.
-    """
-
-    query: npt.NDArray[np.int64]
+    query: npt.NDArray[np.int64]  # columns of both sides' counts that each pair links, shape (pairs,)
     reference: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float64]
-    evidence: tuple[str, ...]
-    strategy: str
+    weight: npt.NDArray[np.float64]  # share of the query gene's counts that goes to the reference gene
+    evidence: tuple[str, ...]  # evidence class of each pair
+    strategy: str  # name of the mapping
 
 
 @dataclass(frozen=True)

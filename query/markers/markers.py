@@ -21,7 +21,7 @@ from homodb.query.markers.conservation import (
     orthologs,
     same_features,
 )
-from homodb.query.markers.statistics import Limits, effects
+from homodb.query.markers.statistics import FEWEST_CELLS, Limits, effects
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines
 from homodb.schema.enums import Strategy
@@ -276,7 +276,7 @@ def markers(
     min_share
         Least share of the type's cells that have any count of a marker.
     min_cells
-        Fewest cells of a type, in a donor and in all.
+        Fewest cells of a type, in a donor and in all; without a second donor 10 are needed.
     progress
         Callback that receives the name of each step.
 
@@ -365,8 +365,9 @@ def _test_notes(types: pl.DataFrame, sides: Sequence[MarkerCells], donor_key: st
             f"{side.species}: cells were tested one by one ({why}); cells from one donor are not independent samples, "
             "so these p values are over-confident"
         )
-    few = types.filter(pl.col("test") == "none")
-    if few.height:
-        each = ", ".join(f"{row['type']} of {row['species']} ({row['cells']})" for row in few.iter_rows(named=True))
-        notes.append(f"too few cells to compare: {each}")
+    untested = types.filter(pl.col("test") == "none")
+    if untested.height:
+        rows = untested.iter_rows(named=True)
+        each = ", ".join(f"{row['type']} of {row['species']} ({row['cells']})" for row in rows)
+        notes.append(f"too few cells to compare ({FEWEST_CELLS} are needed without a second donor): {each}")
     return notes

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, gammaln, ndtr, polygamma
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -30,6 +30,15 @@ _MOST = 20.0
 
 #: Non-zero values that are sorted at once.
 _AT_ONCE = 5_000_000
+
+#: Of fewer cells, of the type or of the others, ranks are not taken as normal.
+_FEW = 500
+
+#: Terms of a p value that are left out, unless it is as small itself.
+_RARE = 1e-15
+
+#: Without two donors a type is tested from this many cells on, against as many others.
+FEWEST_CELLS = 10
 
 #: Added to counts per million before logarithms: about one count in a cell of 100,000.
 PSEUDO = 10.0
@@ -86,8 +95,8 @@ def effects(side: MarkerCells, background: Sequence[str], limits: Limits) -> Eff
     ``log2fc`` is the mean over donors of the difference of logarithms (counts per million plus 10) between the type and
     the mean of the others in the same donor; donors count that have enough cells of both. Two such donors or more are
     tested by a moderated t test of these differences. With fewer, all cells are taken as one donor and tested by the
-    rank-sum test, which takes cells of one donor as independent and is over-confident. Tested are the genes that
-    enough cells of the type, or of the others on average, have.
+    rank-sum test (not below 10 cells), which takes cells of one donor as independent and is over-confident. Tested are
+    the genes that enough cells of the type, or of the others on average, have.
     """
     by_donor = bulk(side)
     whole = bulk(replace(side, donors=("",), donor_code=np.zeros_like(side.donor_code)))
@@ -99,7 +108,8 @@ def effects(side: MarkerCells, background: Sequence[str], limits: Limits) -> Eff
         donors = len(differences)
         if donors < 2:
             differences, level = _differences(whole, place, others, limits.cells)
-        test = "donors" if donors > 1 else "cells" if len(differences) else "none"
+        enough = min(whole.cells[0, place], whole.cells[0, others].sum()) >= FEWEST_CELLS
+        test = "donors" if donors > 1 else "cells" if len(differences) and enough else "none"
         types.append((side.species, name, int(whole.cells[0, place]), donors if test == "donors" else 0, test))
         if test == "none":
             continue
@@ -118,7 +128,8 @@ def effects(side: MarkerCells, background: Sequence[str], limits: Limits) -> Eff
     if not frames:
         sizes = ", ".join(f"{name} ({cells})" for name, cells in side.cells().items())
         raise ScoreError(
-            f"{side.species} has no two cell types of {limits.cells} cells or more to compare; it has {sizes}"
+            f"{side.species} has no two cell types of {limits.cells} cells or more to compare ({FEWEST_CELLS} without a"
+            f" second donor); it has {sizes}"
         )
     schema = ["species", "type", "cells", "donors", "test"]
     table = pl.concat(frames).with_columns(pl.col("p", "q").fill_nan(None))
@@ -279,21 +290,27 @@ def rank_tests(values: sp.csc_matrix, code: _Ints, types: int) -> tuple[_Floats,
     auroc, p
         Each of shape (types, genes), NaN if a type has no cells or all. ``auroc``: share of pairs of a cell of the type
         and another in which the first is higher, ties by half. ``p``: of the one-sided rank-sum test that it is
-        higher, by the normal approximation with the corrections for ties and continuity.
+        higher: by :func:`_few_cells_p` if the type or the others have fewer than 500 cells, else by the normal
+        approximation with the corrections for ties and continuity.
     """
     cells, genes = values.shape
     size = np.bincount(code, minlength=types).astype(np.float64)
+    few = np.flatnonzero((np.minimum(size, cells - size) < _FEW) & (size > 0) & (size < cells))
     auroc, p = np.full((types, genes), np.nan), np.full((types, genes), np.nan)
     for first, last in _blocks(values.indptr.astype(np.int64)):
-        sums, ties = _rank_sums(values, code, types, first, last)
-        others = cells - size
-        pairs = (size * others)[:, None]
+        ranks = _ranks(values, code, types, first, last)
+        ties = ranks.ties + (ranks.zeros.astype(np.float64) ** 3 - ranks.zeros)
+        pairs = (size * (cells - size))[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            above = sums - (size * (size + 1) / 2)[:, None]
+            above = ranks.sums(size) - (size * (size + 1) / 2)[:, None]
             auroc[:, first:last] = np.where(pairs > 0, above / pairs, np.nan)
             spread = np.sqrt(pairs / 12 * ((cells + 1) - ties[None] / (cells * (cells - 1))))
             z = (above - pairs / 2 - 0.5) / spread
         p[:, first:last] = np.where(pairs > 0, np.where(spread > 0, norm.sf(z), 1.0), np.nan)
+        for one in few.tolist():
+            higher = np.flatnonzero(auroc[one, first:last] > 0.5)
+            few_p = _few_cells_p(ranks, int(size[one]), ranks.present[one], ranks.within[one], higher)
+            p[one, first + higher] = few_p
     return auroc, p
 
 
@@ -309,28 +326,88 @@ def _blocks(indptr: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     return cuts
 
 
-def _rank_sums(values: sp.csc_matrix, code: _Ints, types: int, first: int, last: int) -> tuple[_Floats, _Floats]:
-    """Return the sum of ranks of each type's cells, and the sum of t^3 - t over ties, of some genes."""
-    start, stop = int(values.indptr[first]), int(values.indptr[last])
-    value = np.asarray(values.data[start:stop], np.float64)
+@dataclass(frozen=True)
+class _Ranks:
+    """Ranks of cells in some genes: zeros tie, the others are ranked among themselves."""
+
+    zeros: _Ints  # number of zeros, shape (genes,)
+    ties: _Floats  # sum of t^3 - t over ties of the others, shape (genes,)
+    start: _Ints  # first of `rank` of each gene, and their number, shape (genes + 1,)
+    rank: _Floats  # ranks of the others, ascending within each gene
+    present: _Ints  # number of each type's cells with the gene, shape (types, genes)
+    within: _Floats  # sum of their ranks, shape (types, genes)
+
+    def sums(self, size: _Floats) -> _Floats:
+        """Return the sum of ranks of each type's cells among all cells, given the sizes of types."""
+        absent = size[:, None] - self.present
+        return self.within + self.present * self.zeros + absent * ((self.zeros + 1) / 2)[None]
+
+
+def _ranks(values: sp.csc_matrix, code: _Ints, types: int, first: int, last: int) -> _Ranks:
+    """Rank the cells in some genes."""
+    begin, end = int(values.indptr[first]), int(values.indptr[last])
+    value = np.asarray(values.data[begin:end], np.float64)
     gene = np.repeat(np.arange(last - first), np.diff(values.indptr[first : last + 1]))
     filled = value != 0
-    value, gene, cell = value[filled], gene[filled], values.indices[start:stop][filled]
-    cells, genes = values.shape[0], last - first
+    value, gene, cell = value[filled], gene[filled], values.indices[begin:end][filled]
+    genes = last - first
     count = np.bincount(gene, minlength=genes)
-    zeros = cells - count
     order = np.lexsort((value, gene))
     value, gene, kind = value[order], gene[order], code[cell[order]]
     new = np.ones(len(value), bool)
     new[1:] = (value[1:] != value[:-1]) | (gene[1:] != gene[:-1])
     group = np.cumsum(new) - 1
-    begin = np.flatnonzero(new)
-    length = np.diff(np.concatenate([begin, [len(value)]])).astype(np.float64)
-    offset = np.cumsum(count) - count
-    rank = zeros[gene] + (begin[group] - offset[gene]) + (length[group] + 1) / 2
+    head = np.flatnonzero(new)
+    length = np.diff(np.concatenate([head, [len(value)]])).astype(np.float64)
+    start = np.concatenate([[0], np.cumsum(count)])
+    rank = (head[group] - start[gene]) + (length[group] + 1) / 2
     place = kind * genes + gene
-    sums = np.bincount(place, rank, minlength=types * genes).reshape(types, genes)
-    present = np.bincount(place, minlength=types * genes).reshape(types, genes)
-    absent = np.bincount(code, minlength=types)[:, None] - present
-    ties = np.bincount(gene[begin], length**3 - length, minlength=genes) + (zeros.astype(np.float64) ** 3 - zeros)
-    return sums + absent * ((zeros + 1) / 2)[None], ties
+    shape = (types, genes)
+    return _Ranks(
+        values.shape[0] - count, np.bincount(gene[head], length**3 - length, minlength=genes), start, rank,
+        np.bincount(place, minlength=types * genes).reshape(shape),
+        np.bincount(place, rank, minlength=types * genes).reshape(shape),
+    )  # fmt: skip
+
+
+def _few_cells_p(ranks: _Ranks, size: int, present: _Ints, within: _Floats, genes: _Ints) -> _Floats:
+    """Return one-sided p values of the rank-sum test in some genes, for a type if it or the others have few cells.
+
+    Where most values are zero, the rank sum of few cells is far from normal, since it depends most of all on how many
+    of them have the gene. That number is hypergeometric. Given it, the sum of their ranks is taken as normal; of one
+    cell, or of all but one, it is exact.
+    """
+    count, zeros = np.diff(ranks.start), ranks.zeros
+    cells = int(count[0] + zeros[0])
+    log_factorial = gammaln(np.arange(cells + 1) + 1.0)
+    key = np.repeat(np.arange(len(count)), count) * (cells + 1.0) + ranks.rank
+
+    def log_choose(n: Any, k: Any) -> Any:
+        return log_factorial[n] - log_factorial[k] - log_factorial[n - k]
+
+    def share_from(at: _Ints, rank: _Floats) -> _Floats:
+        """Return the share of a gene's ranks that are not below a rank."""
+        below = np.searchsorted(key, at * (cells + 1.0) + np.clip(rank, 0.0, cells) - 0.25)
+        return np.asarray((ranks.start[at + 1] - below) / count[at])
+
+    step, mean = (zeros - 1) / 2, (count + 1) / 2
+    variance = (count.astype(np.float64) ** 3 - count - ranks.ties) / 12 / np.maximum(count, 1)
+    observed = present * step + within
+    p = np.zeros(len(count))
+    for number in range(min(size, cells - size) + 1):
+        k = np.full(len(genes), number) if 2 * size <= cells else count[genes] - number
+        possible = (k >= 0) & (k <= count[genes]) & (k <= size) & (size - k <= zeros[genes])
+        at, k = genes[possible], k[possible]
+        chance = np.exp(log_choose(count[at], k) + log_choose(zeros[at], size - k) - log_choose(cells, size))
+        likely = (chance > _RARE) | ((k >= present[at]) & (p[at] < _RARE**0.5))
+        at, k, chance = at[likely], k[likely], chance[likely]
+        least = observed[at] - k * step[at]  # of the sum of k ranks
+        spread = np.sqrt(variance[at] * k * (count[at] - k) / np.maximum(count[at] - 1, 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            tail = np.where(spread > 0, ndtr((k * mean[at] - least + 0.5) / spread), k * mean[at] >= least)
+        for exact, upper in ((k == count[at] - 1, False), (k == 1, True)):
+            total = (count * mean)[at[exact]]
+            one = least[exact] if upper else total - least[exact] + 0.5
+            tail[exact] = share_from(at[exact], one) if upper else 1 - share_from(at[exact], one)
+        p[at] += chance * tail
+    return np.minimum(p[genes], 1.0)

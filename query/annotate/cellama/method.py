@@ -41,25 +41,18 @@ if TYPE_CHECKING:
 def neighbor_phrases(
     side: SpeciesCells, types: npt.NDArray[np.int64], names: Sequence[str], k: int, *, which: str
 ) -> list[str | None]:
-    """Write the types of each cell's nearest cells, the nearest first.
+    """Write the types of each cell's nearest cells, the nearest first; None if no type around a cell is known.
 
     Parameters
     ----------
     side
         The cells; if they have donors, only cells of one donor are neighbours.
-    types
-        Type of each cell, -1 for unknown, shape (cells,): of the query's cells a prediction, never their own labels.
-    names
-        Names of the types.
+    types, names
+        Type of each cell, -1 for unknown (of the query's cells a prediction, never their own labels), and names.
     k
         Number of nearest cells, the cell itself excluded; all of its donor if there are fewer.
     which
         Name of the side in errors.
-
-    Returns
-    -------
-    list
-        A phrase per cell; None if no type around it is known.
 
     Raises
     ------
@@ -84,13 +77,7 @@ def neighbor_phrases(
 
 
 def check_place(side: SpeciesCells, k: int, *, which: str) -> npt.NDArray[np.float64]:
-    """Return a side's coordinates.
-
-    Raises
-    ------
-    AnnotationError
-        If it has none.
-    """
+    """Return the coordinates of a side; raise AnnotationError if it has none."""
     if side.place is None:
         raise AnnotationError(
             f"the {which} has no coordinates, so its cells have no nearest ones: spatial={k} needs obsm['spatial'], two"
@@ -101,35 +88,18 @@ def check_place(side: SpeciesCells, k: int, *, which: str) -> npt.NDArray[np.flo
 
 @dataclass(frozen=True)
 class Words:
-    """Words of genes in sentences.
+    """Words of genes in sentences."""
 
-    Parameters
-    ----------
-    texts
-        The words, ordered by symbol, then by gene key: the order of genes of equal counts in a sentence.
-    query, reference
-        Word of each gene of either side, -1 for genes that are left out, shape (genes,), int64.
-    left_out
-        Number of genes that both sides measure and that are left out as ribosomal or mitochondrial.
-    """
-
-    texts: tuple[str, ...]
-    query: npt.NDArray[np.int64]
+    texts: tuple[str, ...]  # by symbol, then by gene key: the order of genes of equal counts in a sentence
+    query: npt.NDArray[np.int64]  # word of each gene, -1 for genes that are left out
     reference: npt.NDArray[np.int64]
-    left_out: int
+    left_out: int  # number of genes that both sides measure and that are left out as ribosomal or mitochondrial
 
 
 def shared_words(query: SpeciesCells, reference: SpeciesCells, best: OrthologyLinks, *, housekeeping: bool) -> Words:
     """Name the genes that both sides measure: a query gene has the symbol of its best partner in the reference.
 
-    Parameters
-    ----------
-    query, reference
-        The two sides.
-    best
-        Reference gene of each query gene; several may share one.
-    housekeeping
-        Whether ribosomal and mitochondrial genes (on either side of a pair) are words too.
+    Ribosomal and mitochondrial genes (on either side of a pair) are words only with `housekeeping`.
 
     Raises
     ------

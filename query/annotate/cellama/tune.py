@@ -32,21 +32,11 @@ _NEVER = frozenset({"species", "organism", "donor", "donor_id", "individual", "p
 
 @dataclass(frozen=True)
 class SentenceCells:
-    """Cells of one side to learn from.
+    """Cells of one side to learn from."""
 
-    Parameters
-    ----------
-    sentences
-        One of each cell; None for a cell without one, which is left out.
-    profiles
-        Principal components of their expression, shape (cells, components).
-    metadata
-        Columns whose values should separate cells: by name a text or None per cell.
-    """
-
-    sentences: Sequence[str | None]
-    profiles: npt.NDArray[np.float64]
-    metadata: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    sentences: Sequence[str | None]  # None for a cell without one, which is left out
+    profiles: npt.NDArray[np.float64]  # principal components of their expression, shape (cells, components)
+    metadata: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # columns that should separate cells
 
 
 @dataclass(frozen=True)
@@ -60,13 +50,6 @@ class Pairs:
 
 def profiles_of(counts: sp.csr_matrix, *, random_state: int = 0) -> npt.NDArray[np.float64]:
     """Compute principal components of log-normalised counts, over the 2 000 words that vary most.
-
-    Parameters
-    ----------
-    counts
-        Cells x words.
-    random_state
-        Seed of the vector that the iteration begins with.
 
     Raises
     ------
@@ -109,16 +92,8 @@ def draw_pairs(sides: Sequence[SentenceCells], n: int, *, random_state: int = 0)
 
     The first cell of a pair is any. The second is, in turn, one of its ten nearest by the cosine of their profiles, or
     any other. The target is that cosine, and 0 where a column of metadata has different values. Profiles of different
-    sides are not comparable, and a pair across species would teach the model what species look like.
-
-    Parameters
-    ----------
-    sides
-        Cells to draw from, each side in proportion to its cells.
-    n
-        Number of pairs.
-    random_state
-        Seed of the draw.
+    sides are not comparable, and a pair across species would teach the model the look of a species. Each side has pairs
+    in proportion to its cells.
 
     Raises
     ------

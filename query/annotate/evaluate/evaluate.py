@@ -50,33 +50,18 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class EvaluatedCells:
-    """True and predicted types of all cells.
-
-    Parameters
-    ----------
-    true, predicted
-        Types by cell; None for no true type, and ``unknown`` if the method gave no label.
-    types, others
-        True types of judged cells, and other labels that were predicted for them, sorted.
-    confidence, distance
-        NaN if unknown.
-    outside, shown, unlabelled
-        Masks of the cells of types that the reference lacks, that the method was shown with their label, and without a
-        true type.
-    donor
-        Donors; None if no column was named.
-    """
+    """True and predicted types of all cells."""
 
     true: tuple[str | None, ...]
-    predicted: tuple[str, ...]
-    types: tuple[str, ...]
-    others: tuple[str, ...]
+    predicted: tuple[str, ...]  # ``unknown`` if the method gave no label
+    types: tuple[str, ...]  # true types of judged cells, sorted
+    others: tuple[str, ...]  # other labels that were predicted for them, sorted
     confidence: Floats
     distance: Floats
-    outside: Mask
-    shown: Mask
-    unlabelled: Mask
-    donor: Coded | None
+    outside: Mask  # cells of types that the reference lacks
+    shown: Mask  # cells that the method was shown with their label
+    unlabelled: Mask  # cells without a true type
+    donor: Coded | None  # None if no column was named
 
     @property
     def judged(self) -> Mask:
@@ -123,16 +108,7 @@ def read_cells(
     adata: anndata.AnnData, *, truth: str, column: str, donor_key: str | None, meaning: LabelMap,
     reference_types: set[str] | None,
 ) -> EvaluatedCells:  # fmt: skip
-    """Read true and predicted types.
-
-    Parameters
-    ----------
-    adata, truth, column, donor_key
-        The cells, and keys in obs.
-    meaning
-        Meaning of labels: of true ones as those of the query, of predicted ones as those of the reference.
-    reference_types
-        Types that the reference has; None if unknown.
+    """Read true types, mapped as labels of the query, and predicted ones, mapped as labels of the reference.
 
     Raises
     ------
@@ -183,17 +159,6 @@ def leave_out(
     progress: Callable[[str], None] = lambda step: None,
 ) -> pl.DataFrame:  # fmt: skip
     """Annotate again without each type that the query has, and measure whether its cells stand out.
-
-    Parameters
-    ----------
-    prepared, options
-        The task, and the options of the annotation.
-    truth
-        Type of each cell of the query, None for none.
-    judged
-        Mask of the cells to judge.
-    progress
-        Callback that receives the name of each step.
 
     Returns
     -------
@@ -343,16 +308,10 @@ def shown_cells(adata: anndata.AnnData, column: str, among: Mask | None = None) 
     return shown if among is None else shown & among
 
 
-def annotated_columns(adata: anndata.AnnData) -> Mapping[str, Any]:
-    """Return the entries of annotations in uns, by the column that they made."""
-    own = adata.uns.get("homodb", {})
-    entries: Mapping[str, Any] = own.get(ENTRY, {}) if hasattr(own, "get") else {}
-    return entries
-
-
 def _column(adata: anndata.AnnData, predicted: str | None) -> tuple[str, Mapping[str, Any]]:
     """Return the column to judge, and its entry in uns."""
-    entries = annotated_columns(adata)
+    own = adata.uns.get("homodb", {})
+    entries: Mapping[str, Any] = own.get(ENTRY, {}) if hasattr(own, "get") else {}
     if predicted is None:
         columns = [one for one in entries if one in adata.obs]
         if not columns:

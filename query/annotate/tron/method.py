@@ -45,71 +45,35 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of one species.
+    """Cells of one species."""
 
-    Parameters
-    ----------
-    counts
-        CSR, cells x genes, raw counts over the genes of the edges, each cell with some.
-    phenotype
-        Their labels or numbers.
-    donor
-        Number of each cell's donor, -1 for unknown; None if donors are unknown.
-    """
-
-    counts: sp.csr_matrix
+    counts: sp.csr_matrix  # cells x genes of the edges, raw counts, each cell with some
     phenotype: Phenotype
-    donor: Integers | None = None
+    donor: Integers | None = None  # number of each cell's donor, -1 for unknown
 
 
 @dataclass(frozen=True)
 class Run:
-    """Result of one seed.
+    """Result of one seed."""
 
-    Parameters
-    ----------
-    predicted
-        Shares of categories of the target's cells, or the number, shape (cells, outputs), float64.
-    source, target
-        Last hidden layer of the two sides' cells, shape (cells, hidden), float32.
-    first, weight
-        The layer's weights before and after learning, shape (edges,), in the order of the layer.
-    network, layer
-        Course of the training; None for a layer that did not learn.
-    model
-        The layer and the network, one after the other.
-    """
-
-    predicted: npt.NDArray[np.float64]
-    source: npt.NDArray[np.float32]
-    target: npt.NDArray[np.float32]
-    first: npt.NDArray[np.float64]
-    weight: npt.NDArray[np.float64]
+    predicted: npt.NDArray[np.float64]  # the target's shares of categories, or its number, shape (cells, outputs)
+    source: npt.NDArray[np.float32]  # last hidden layer of the source's cells, shape (cells, hidden)
+    target: npt.NDArray[np.float32]  # and of the target's
+    first: npt.NDArray[np.float64]  # weights before learning, shape (edges,), in the order of the layer
+    weight: npt.NDArray[np.float64]  # and after it
     network: Trained
-    layer: Trained | None
-    model: nn.Sequential
+    layer: Trained | None  # None for a layer that did not learn
+    model: nn.Sequential  # the layer and the network
 
 
 @dataclass(frozen=True)
 class Transferred:
-    """Result of all seeds.
-
-    Parameters
-    ----------
-    runs
-        One per seed.
-    tuning
-        The target's cells that were learned from, and those that must not be judged.
-    held_by
-        Unit of the source cells that were held out: ``donors``, ``cells`` or ``nothing``.
-    expression
-        The target's cells as the layer takes them.
-    """
+    """Result of all seeds."""
 
     runs: tuple[Run, ...]
-    tuning: Tuning
-    held_by: str
-    expression: sp.csr_matrix
+    tuning: Tuning  # the target's cells that were learned from, and those that must not be judged
+    held_by: str  # unit of the source cells that were held out: donors, cells or nothing
+    expression: sp.csr_matrix  # the target's cells as the layer takes them
 
     @property
     def predicted(self) -> npt.NDArray[np.float64]:
@@ -125,10 +89,9 @@ def transfer(
 
     Parameters
     ----------
-    source
-        Cells over ``edges.source_genes``; those with a phenotype are learned from.
-    target
-        Cells to predict, over ``edges.target_genes``. Those with a phenotype may be learned from (tuning).
+    source, target
+        Cells over ``edges.source_genes`` and ``edges.target_genes``. Source cells with a phenotype are learned from,
+        target cells with one may be (tuning).
     edges
         The orthology graph.
     settings
@@ -241,19 +204,7 @@ def _subset(donor: Integers | None, rows: Integers) -> Integers | None:
 def training_target(
     task: AnnotationTask, rows: Integers, query_rows: Integers
 ) -> tuple[Phenotype, Phenotype, Integers | None]:
-    """Return the phenotypes to learn.
-
-    Parameters
-    ----------
-    task
-        The task.
-    rows, query_rows
-        The reference's and the query's cells that have counts of linked genes.
-
-    Returns
-    -------
-    tuple
-        Phenotypes of those cells, and the task's label of each category; None if a number is learned.
+    """Return the phenotypes of the reference's and the query's cells, and the label of each category (None: a number).
 
     Raises
     ------
@@ -284,13 +235,6 @@ def weights_table(
     source_symbols: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """Tabulate what the layers of all seeds learned.
-
-    Parameters
-    ----------
-    result
-        Result of :func:`transfer`.
-    target_symbols, source_symbols
-        Symbols of genes by stable ID.
 
     Returns
     -------

@@ -27,17 +27,8 @@ TOTAL = 1e4
 class FeedForward(nn.Module):
     """A feed-forward network over genes: logarithm, less the mean of each gene, hidden layers, outputs.
 
-    Parameters
-    ----------
-    mean
-        Mean of each gene's log1p over the training cells, shape (genes,). Genes are not scaled: a gene that hardly
-        varies in one species would weigh most in the other.
-    outputs
-        One per category, or 1.
-    hidden, layers, dropout
-        Units of a hidden layer, number of them, and share left out while training.
-    centre, scale
-        Mean and standard deviation of a numeric phenotype, in whose units the output is.
+    Genes are not scaled: a gene that hardly varies in one species would weigh most in the other. The output of a
+    numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`.
     """
 
     mean: Tensor
@@ -78,13 +69,8 @@ class FeedForward(nn.Module):
 class Phenotype:
     """Values of cells.
 
-    Parameters
-    ----------
-    values
-        Shape (cells,): numbers of categories, int64, -1 for unknown and -2 for a category that is none of these; or
-        numbers, float64, NaN for unknown.
-    categories
-        Number of categories; 0 if values are numbers.
+    With `categories` of them, `values` are their numbers, int64, -1 for unknown and -2 for a category that is none of
+    these; with 0 they are float64, NaN for unknown.
     """
 
     values: Integers | npt.NDArray[np.float64]
@@ -126,14 +112,7 @@ class Phenotype:
 
 
 def linear(counts: sp.csr_matrix, total: float = TOTAL) -> sp.csr_matrix:
-    """Scale counts so that each cell has the same total; a cell without counts stays empty.
-
-    Parameters
-    ----------
-    counts
-        CSR, cells x genes: of the genes that are used, and of no others.
-    total
-        Total of a cell.
+    """Scale counts of the genes that are used so that each cell has the same total; a cell without counts stays empty.
 
     Examples
     --------
@@ -162,39 +141,21 @@ def spread(cells: sp.csr_matrix) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Length of a training.
+    """Length of a training."""
 
-    Parameters
-    ----------
-    epochs, patience
-        Most passes, and passes without a lower loss after which training stops.
-    batch, epoch_cells
-        Cells of a step, and of a pass.
-    """
-
-    epochs: int
-    patience: int
-    batch: int
-    epoch_cells: int
+    epochs: int  # most passes
+    patience: int  # passes without a lower loss after which training stops
+    batch: int  # cells of a step
+    epoch_cells: int  # cells of a pass
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Course of a training.
+    """Course of a training."""
 
-    Parameters
-    ----------
-    epochs
-        Number of passes.
-    best
-        The pass whose weights were kept; 0 for those before training.
-    losses
-        Loss that decided, before training and after each pass.
-    """
-
-    epochs: int
-    best: int
-    losses: tuple[float, ...]
+    epochs: int  # number of passes
+    best: int  # pass whose weights were kept; 0 for those before training
+    losses: tuple[float, ...]  # loss that decided, before training and after each pass
 
 
 def train(
@@ -202,24 +163,11 @@ def train(
     held: Integers, schedule: Schedule, rng: np.random.Generator, *, learning: Sequence[nn.Module] = (),
     penalty: Callable[[], Tensor] | None = None, after_step: Callable[[], None] | None = None,
 ) -> Trained:  # fmt: skip
-    """Train a model, and leave it as it was when it did best.
+    """Train a model of cells on the linear scale, and leave it as it was when it did best.
 
-    Parameters
-    ----------
-    model, optimiser
-        A model of cells on the linear scale, and the optimiser of those of its parameters that learn.
-    cells, phenotype
-        CSR, cells x genes, linear scale; and their values.
-    rows, held
-        Cells to learn from, and those whose loss decides; if there are none, the loss on `rows` does.
-    schedule, rng
-        Length of the training, and the random numbers that shuffle.
-    learning
-        Parts that are in training mode (dropout) during steps; all others judge as they do afterwards.
-    penalty
-        Added to the loss of each step, and to the loss that decides.
-    after_step
-        Callback after each step of the optimiser.
+    It learns from the cells `rows`; the loss of those `held` (of `rows` if there are none) decides when to stop. The
+    parts in `learning` are in training mode (dropout) during steps, all others judge as they do afterwards. `penalty`
+    is added to the loss; `after_step` is called after each step of the optimiser.
     """
     device = next(model.parameters()).device
     class_weight = torch.from_numpy(phenotype.weights(rows)).to(device)
@@ -289,34 +237,22 @@ def _batches(rows: Integers, schedule: Schedule, rng: np.random.Generator) -> It
 
 @dataclass(frozen=True)
 class Tuning:
-    """Labelled query cells to learn from.
+    """Labelled query cells to learn from."""
 
-    Parameters
-    ----------
-    rows
-        The cells, int64, ascending.
-    shown
-        Mask of the cells that must not be judged afterwards: all cells of the donors, labelled or not.
-    by
-        ``donors`` or ``cells``.
-    """
-
-    rows: Integers
-    shown: npt.NDArray[np.bool_]
-    by: str
+    rows: Integers  # the cells, ascending
+    shown: npt.NDArray[np.bool_]  # mask of cells that must not be judged afterwards: of the donors, labelled or not
+    by: str  # donors or cells
 
 
 def hold_out(
     codes: Integers, donor: Integers | None, share: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.bool_], str]:
-    """Choose cells to hold out of training.
+    """Choose cells to hold out of training, but no group as a whole.
 
     Parameters
     ----------
-    codes
-        Group (category) of each cell. No group is held out as a whole.
-    donor
-        Donor of each cell, -1 for unknown; None if donors are unknown.
+    codes, donor
+        Group and donor of each cell, -1 for an unknown donor; None if donors are unknown.
     share
         Share of the cells: at least one donor, or of each group the nearest whole number of cells.
     rng
@@ -354,8 +290,8 @@ def choose_tuning(codes: Integers, donor: Integers | None, share: float, rng: np
     donor
         Donor of each cell, -1 for unknown (such cells are not learned from); None if donors are unknown.
     share
-        Share of the labelled donors, or of the labelled cells of each group if there are not several donors; at
-        least one. 0: all, unless no cell would be left to judge by; then half.
+        Share of the labelled donors, or of the labelled cells of each group without several donors; at least one.
+        0: all, unless no cell would be left to judge by; then half.
     rng
         Random numbers.
     """

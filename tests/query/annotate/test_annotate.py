@@ -64,7 +64,7 @@ def test_what_is_written_and_what_stays(clade: Any, tmp_path: Path) -> None:
         again.method == "knn"
         and again.parameters["k"] == 3
         and again.random_state == 42
-        and again.column_made == COLUMNS[0]
+        and f"{again.label_key}_{again.key_added}" == COLUMNS[0]
     )
     more = homodb.annotate(
         made, clade.human, label_key="cell_type", release=clade.release, method="protein", key_added="p"

@@ -162,10 +162,15 @@ def test_one_donor_and_few_cells_are_said(joint: anndata.AnnData) -> None:
     assert found.types["test"].to_list() == ["cells"] * 4
     assert sum("over-confident" in note and "no column of donors was named" in note for note in found.notes) == 2
     cells = joint[(joint.obs["species"] != "mouse") | (joint.obs["donor"] == "donor1")].copy()
+    with pytest.raises(ScoreError, match="mouse has no two cell types .*10 without a second donor.*a .8., b .8."):
+        homodb.markers(cells, donor_key="donor")
+    more = cells[cells.obs["species"] == "mouse"].copy()
+    more.obs_names = [f"{name}-again" for name in more.obs_names]
+    cells = anndata.concat([cells, more])
     cells.obs.loc[cells.obs_names[:2], "cell_type"] = "rare"
     found = homodb.markers(cells, donor_key="donor")
     assert any("mouse: cells were tested one by one (it has one donor, donor1)" in note for note in found.notes)
-    assert "too few cells to compare: rare of human (2)" in found.notes
+    assert "too few cells to compare (10 are needed without a second donor): rare of human (2)" in found.notes
 
 
 def test_what_a_type_is_compared_with(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.AnnData) -> None:
@@ -251,14 +256,15 @@ def test_islets(shared_data: Path, real: homodb.Release) -> None:
     files = [shared_data / "cells" / name for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad")]
     found = homodb.markers(files, species=["human", "mouse"], donor_key="donor", release=real)
     human, mouse = kinds(found, "human"), kinds(found, "mouse")
-    assert human["alpha", "GCG"] == mouse["alpha", "Gcg"] == "conserved"
+    assert human["alpha", "GCG"] == "no such type" and "alpha" not in {kind for kind, _ in mouse}, "9 mouse cells"
+    assert human["macrophage", "TYROBP"] == mouse["macrophage", "Tyrobp"] == "conserved"
     assert human["beta", "IAPP"] == mouse["beta", "Iapp"] == "conserved"
     assert human["delta", "SST"] == mouse["delta", "Sst"] == "conserved"
     assert mouse["beta", "Ins1"] == mouse["beta", "Ins2"] == "not measured", "INS is not in the human file"
-    assert found.top(2).filter(pl.col("type") == "alpha")["human"].to_list() == ["TTR", "GCG"]
+    assert found.top(1).filter(pl.col("type") == "delta")["human"].to_list() == ["SST"]
     tests = {(row["species"], row["type"]): row["test"] for row in found.types.iter_rows(named=True)}
     assert tests["human", "alpha"] == "donors"
-    assert tests["mouse", "alpha"] == "cells" and tests["mouse", "B_cell"] == "none"
+    assert tests["mouse", "beta"] == "cells" and tests["mouse", "B_cell"] == tests["mouse", "alpha"] == "none"
     assert {sort for (kind, _), sort in mouse.items() if kind == "ductal"} == {
         "no such type", "no ortholog", "not measured", "unknown gene",
     }  # fmt: skip
