@@ -13,7 +13,7 @@ from homodb.query.compare.grid import CompareProgress, Pipeline, run_grid
 from homodb.query.compare.pairings import Pairing, pairings, read_strategies
 from homodb.query.compare.result import Comparison, said
 from homodb.query.integrate import IntegrateChoices, IntegrateSettings, IntegrationMethod, method_named
-from homodb.query.join import FILE, SPECIES, JoinChoices, JoinSide, check_objects, read_sides
+from homodb.query.join import FILE, SPECIES, JoinSide, check_objects, read_join_options, read_sides
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import profiles_named
 from homodb.schema.enums import Strategy
@@ -172,8 +172,8 @@ def compare(
     chosen = _methods(methods)
     settings = _settings(choices, keep)
     profiles_named(profile)
-    join_choices: JoinChoices = {"column": column, "layer": layer}
-    given, options = check_objects(objects, species, join_choices, None)
+    given = check_objects(objects, species)
+    options = read_join_options(len(given), column=column, layer=layer)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-compare-")))

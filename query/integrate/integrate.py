@@ -289,10 +289,10 @@ def integrate_files(
         adata = read_anndata(files[0])
         wanted = None if species is None else list(species)
     else:
-        from homodb.query.join import join_files
+        from homodb.query.join import join
 
         report("joining")
-        adata = join_files(files, species=species, strategy=strategy, release=release, layer=layer)
+        adata = join(files, species=species, strategy=strategy, release=release, layer=layer)
         species_key, wanted, layer = "species", None, None
     told = add_integration(
         adata, method=method, species_key=species_key, species=wanted, label=label, layer=layer,

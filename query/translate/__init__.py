@@ -15,14 +15,13 @@ from homodb.query.translate.options import (
     OneToMany,
     Options,
     SlotPolicy,
-    TranslateChoices,
     gene_list,
     read_options,
 )
 from homodb.query.translate.plan import GENE_EXPRESSION, features_of, names_of
 from homodb.query.translate.report import FateReport, TranslationReport, fate_order, with_counts
 from homodb.query.translate.targets import kind_of_names
-from homodb.query.translate.translate import translate, translate_file, translate_with_report
+from homodb.query.translate.translate import translate, translate_file
 
 __all__ = [
     "COLUMNS",
@@ -38,7 +37,6 @@ __all__ = [
     "Options",
     "SlotPolicy",
     "TooWideError",
-    "TranslateChoices",
     "TranslateProgress",
     "TranslationReport",
     "fate_order",
@@ -54,6 +52,5 @@ __all__ = [
     "settled",
     "translate",
     "translate_file",
-    "translate_with_report",
     "with_counts",
 ]
