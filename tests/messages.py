@@ -14,7 +14,7 @@ class Shared:
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
-    from_ = "--from"
+    from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
     is_input_or_output = "is the input or the output"
@@ -179,7 +179,7 @@ class Fetch:
 class Genes:
     bytes = "bytes"
     cannot_be_read_as_vectors = "cannot be read as (gene )?vectors"
-    column = "--column"
+    column = "If a column of var holds the gene names, name it"
     dimensions = "5 dimensions"
     holds_no_vectors_made = r"holds no vectors.*made-by-hand-mean.*\[embedding\]"
     human_mouse_mouse_pig = "human - mouse, mouse - pig"
@@ -421,10 +421,10 @@ class Translate:
     nothing_counts_spliced = "'nothing'.*'counts', 'spliced'"
     nothing_gene = "'nothing'.*'gene'"
     row0 = "'row0'"
-    row0_column = "'row0'.*--column"
+    row0_column = "'row0'.*If a column of var holds the gene names, name it"
     source_gene_would_be_split = "1 source gene would be split"
-    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\].*--column gene_symbols"
-    via = "--via"
+    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\] holds gene names"
+    via = "does not go with an intermediate species"
 
 
 class Tron:

@@ -124,9 +124,9 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, asked: CellRequest) 
         told = read_genes(release, f"the {asked.side}", var, asked.species, asked.column)
     except (JoinError, TranslationError) as error:
         kind = AnnotationError if isinstance(error, JoinError) or type(error) is TranslationError else type(error)
-        raise kind(
-            str(error).replace("--species", asked.option).replace("--column", _option(asked, "column"))
-        ) from error
+        option = "species" if asked.side == "reference" else "from"
+        option = option if error.option == "species" else error.option or ""
+        raise kind(str(error), option=f"reference_{option}" if asked.side == "reference" else option) from error
     counts = _counts(matrix, asked, where, logged="log1p" in adata.uns and where == "X")
     genes = told.resolved.drop_nulls("gene").select(
         "place", "gene", "stable_id", "symbol", "mitochondrial", "ribosomal"

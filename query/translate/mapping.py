@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +79,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
+class RefusedColumn(StrEnum):
+    """Columns of the genes none of whose partners is used: the gene, and the reason against its best partner."""
+
+    GENE = "gene"
+    WHY = "why"
+
+
 @dataclass(frozen=True)
 class Mapped:
     """Pairs of genes used in a translation.
@@ -88,7 +96,7 @@ class Mapped:
         A row per pair, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's values that the
         target gene receives.
     refused
-        ``gene, why``: reason against the best partner, for source genes none of whose partners is used.
+        Source genes none of whose partners is used: :class:`RefusedColumn`.
     chosen
         ``source_gene, target_gene`` of the strategy, before filters.
     notes
@@ -155,6 +163,7 @@ def settled(
         .join(used, on="source_gene", how="anti", maintain_order="left")
         .unique("source_gene", keep="first", maintain_order=True)
         .select(gene="source_gene", why="refused")
+        .select(*RefusedColumn)
     )
     return Mapped(used, refused, chosen, tuple(notes))
 
@@ -243,7 +252,7 @@ def _notes_of_unknown(rated: pl.DataFrame, options: Options) -> list[str]:
     lacking = {name: rated[name].null_count() for name in options.least}
     return [
         f"{counted(number, f'pair whose {name} is not known was', f'pairs whose {name} is not known were')} kept"
-        " (--missing drop leaves them out)"
+        " (missing='drop' leaves them out)"
         for name, number in lacking.items()
         if number
     ]
