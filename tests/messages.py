@@ -52,7 +52,7 @@ class Annotate:
     share_no_genes_none_genes = "share no genes: none of the .* genes of mouse"
     there_is_no_method_svm = "there is no method 'svm'; there are knn"
     wanted_name_value = "wanted NAME=VALUE"
-    which_is_no_number = "which is no number"
+    expected_finite_numbers = "expected finite numbers"
 
 
 class Build:
@@ -248,7 +248,7 @@ class Markers:
     no_object_is_named = "no object is named"
     no_two_cell_types_500 = "no two cell types of 500 cells"
     nothing_to_draw = "nothing to draw"
-    obs_cell_type_is_empty = r"1: obs\['cell_type'\] is empty for 3 cells"
+    obs_cell_type_is_empty = r"1: 'cell_type' in obs is empty for 3 cells"
     rate_share = "rate and share"
     two_files_are_human = "two files are of human"
 

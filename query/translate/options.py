@@ -9,9 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from homodb.query.cells import lines_of
 from homodb.schema.enums import EvidenceClass
 from homodb.schema.errors import TranslationError
+from homodb.schema.io import read_lines
 from homodb.schema.messages import choices_hint
 from homodb.schema.names import name_texts
 from homodb.schema.species import Species
@@ -148,7 +148,7 @@ def gene_list(genes: Sequence[str] | Path) -> list[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    lines = lines_of(path, "a list of genes", TranslationError)
+    lines = read_lines(path, "a list of genes", TranslationError)
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 

@@ -80,7 +80,7 @@ def _broken(name: str) -> tuple[anndata.AnnData, dict[str, Any], str]:
     return {
         "nan": (cells(names, holed), {}, "X of the query holds NaN or infinite values"),
         "negative": (cells(names, good - 1), {}, "holds negative values, as scaled data do"),
-        "logs": (cells(names, logs, uns={"log1p": {}}), {}, "holds logarithms.*--layer NAME, or raw"),
+        "logs": (cells(names, logs, uns={"log1p": {}}), {}, "holds logarithms.*a layer, or raw"),
         "layer": (cells(names, good), {"layer": "counts"}, "there is no layer 'counts'"),
         "label": (cells(names, good), {"label": "typ"}, "obs of the query has no column 'typ'; it has type, donor"),
         "donor": (cells(names, good), {"donor": "who"}, "no column 'who'"),
