@@ -411,7 +411,7 @@ class Translate:
     lm_orphan = "lm_orphan"
     logarithms = "logarithms"
     logarithms_117_target = "logarithms.*117 target genes"
-    logarithms_1_target_gene = "logarithms.*1 target gene.*--layer counts"
+    logarithms_1_target_gene = "logarithms.*1 target gene.*a layer of counts or raw"
     many_too_one = "'many_too_one'"
     missing_txt = r"missing\.txt: there is no such file"
     negative = "negative"

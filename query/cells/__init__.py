@@ -14,10 +14,20 @@ from homodb.query.cells.files import (
     read_element,
     walk,
 )
-from homodb.query.cells.matrices import InMemory, Rows, as_rows, check_sound
-from homodb.query.cells.on_disk import open_matrix
+from homodb.query.cells.matrices import (
+    InMemory,
+    LazyMatrix,
+    Rows,
+    Values,
+    as_rows,
+    check_sound,
+    judge,
+    kind_of_values,
+    open_matrix,
+    undo_logarithm,
+)
 from homodb.query.cells.product import product
-from homodb.query.cells.sinks import MemorySink, Sink, file_sink
+from homodb.query.cells.sinks import MatrixSink, MemorySink, Sink, file_sink
 from homodb.query.cells.slots import (
     RAW,
     Logged,
@@ -29,13 +39,13 @@ from homodb.query.cells.slots import (
     layer_slot,
     logged_of,
     no_layer,
+    slot_logged,
     slots_of,
     stored_slots,
     values_of,
     with_tables,
 )
-from homodb.query.cells.source import CellSource, called, opened_sources
-from homodb.query.cells.values import Values, judge, kind_of_values, undo_logarithm
+from homodb.query.cells.source import CellSource, FileSource, Source, called, open_source, opened_sources
 
 __all__ = [
     "DAMAGED",
@@ -43,14 +53,18 @@ __all__ = [
     "TOTAL",
     "CellSource",
     "Coded",
+    "FileSource",
     "InMemory",
+    "LazyMatrix",
     "Logged",
+    "MatrixSink",
     "MemorySink",
     "ObsColumns",
     "Rows",
     "Sink",
     "Slot",
     "Slots",
+    "Source",
     "SpeciesCells",
     "Values",
     "as_counts",
@@ -72,11 +86,13 @@ __all__ = [
     "no_layer",
     "open_anndata",
     "open_matrix",
+    "open_source",
     "opened_sources",
     "product",
     "read_anndata",
     "read_counts",
     "read_element",
+    "slot_logged",
     "slots_of",
     "stored_slots",
     "undo_logarithm",

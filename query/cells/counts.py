@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.cells.matrices import kind_of_values
 from homodb.query.cells.slots import no_layer, slots_of, values_of
-from homodb.query.cells.values import kind_of_values
 from homodb.schema.errors import CountsError, HomodbError
 from homodb.schema.species import Species
 

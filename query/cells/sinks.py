@@ -1,18 +1,28 @@
-"""Collect blocks of a translated matrix in memory or in a file."""
+"""Write a new object, in memory or into a file, matrix by matrix and block by block."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.cells import store
+from homodb.query.cells.slots import Slot
 from homodb.query.cells.store import make_group
 
+if TYPE_CHECKING:
+    import anndata
+    import pandas as pd
 
-class Sink(Protocol):
-    """Destination of the blocks of a translated matrix."""
+
+class MatrixSink(Protocol):
+    """Destination of the blocks of a matrix."""
 
     def begin(self, dtype: np.dtype[Any]) -> None:
         """Start, or restart, with values of a type."""
@@ -27,8 +37,48 @@ class Sink(Protocol):
         ...
 
 
-class MemorySink:
-    """A sink that concatenates the blocks in memory."""
+class Sink(Protocol):
+    """Destination of a new object.
+
+    Attributes
+    ----------
+    folder
+        Folder for temporary files.
+    check
+        Function that raises the error of a failed write.
+    """
+
+    folder: Path
+    check: Callable[[], None]
+
+    def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
+        """Return the sink of a matrix, compressed like an array (None for not compressed)."""
+        ...
+
+    def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
+        """Take a finished matrix with its var; without the call it is left out."""
+        ...
+
+    def finish(
+        self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
+        leave: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Finish the object with its var, and ``uns["homodb"]``.
+
+        Parameters
+        ----------
+        var, entry
+            The two.
+        obs
+            Table of the cells; None for obs, obsm, obsp and uns of the object that the sink was made for.
+        leave
+            Entries of uns to leave out.
+        """
+        ...
+
+
+class _Blocks:
+    """A matrix in memory, concatenated from its blocks."""
 
     def begin(self, dtype: np.dtype[Any]) -> None:
         """Start, or restart, with values of a type."""
@@ -47,31 +97,120 @@ class MemorySink:
         return np.concatenate(self._blocks)
 
 
+class MemorySink:
+    """A new AnnData, the `result`.
+
+    Parameters
+    ----------
+    kept
+        Object whose obs, obsm, obsp and uns are kept, if any.
+    folder
+        Folder for temporary files.
+    """
+
+    result: anndata.AnnData
+
+    def __init__(self, kept: anndata.AnnData | None = None, folder: Path = Path()) -> None:
+        self.folder, self._kept = folder, kept
+        self._matrices: dict[Slot, tuple[Any, pd.DataFrame]] = {}
+        self.check: Callable[[], None] = lambda: None
+
+    def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
+        """Return the sink of a matrix."""
+        return _Blocks()
+
+    def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
+        """Take a finished matrix with its var."""
+        self._matrices[slot] = matrix, var
+
+    def finish(
+        self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
+        leave: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Build the result."""
+        import anndata
+
+        kept, parts = self._kept, {}
+        if kept is not None:
+            parts = {"uns": deepcopy({key: value for key, value in kept.uns.items() if key not in leave})}
+            parts |= {part: {key: one.copy() for key, one in getattr(kept, part).items()} for part in ("obsm", "obsp")}
+        cells = obs if kept is None else kept.obs.copy()
+        main = next(slot for slot in self._matrices if slot.main)
+        result = anndata.AnnData(X=self._matrices[main][0], obs=cells, var=var, **parts)
+        for slot, (matrix, own_var) in self._matrices.items():
+            if slot.label == "raw" and not slot.main:
+                result.raw = anndata.AnnData(X=matrix, obs=result.obs[[]].copy(), var=own_var)
+            elif not slot.main:
+                result.layers[slot.name] = matrix
+        result.uns["homodb"] = entry
+        self.result = result
+
+
+class FileSink:
+    """A new h5ad file or zarr store; see :func:`file_sink`."""
+
+    def __init__(self, out: Any, check: Callable[[], None], folder: Path, kept: Any) -> None:
+        self._out, self._kept = out, kept
+        self.check, self.folder = check, folder
+        make_group(out, "layers")
+
+    def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
+        """Return the sink of a matrix."""
+        parent, key = self._out, "X"
+        if slot.label == "raw" and not slot.main:
+            parent = make_group(self._out, "raw", store.RAW_GROUP)
+        elif not slot.main:
+            parent, key = self._out["layers"], slot.name
+        return _SparseSink(parent, key, shape[1], like) if sparse else _DenseSink(parent, key, shape, like)
+
+    def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
+        """Take a finished matrix, which is written already, with its var."""
+        if slot.label == "raw" and not slot.main:
+            store.write(self._out["raw"], "var", var)
+            make_group(self._out["raw"], "varm")
+
+    def finish(
+        self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
+        leave: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Write the tables, and what is kept of the object that the sink was made for."""
+        out = self._out
+        if obs is None:
+            for part in ("obs", "obsm", "obsp"):
+                store.copy(self._kept, out, part)
+                self.check()
+            store.copy(self._kept, out, "uns", leave=leave | {"homodb"})
+        for part in ("varm", "varp") if obs is None else ("obsm", "obsp", "varm", "varp", "uns"):
+            make_group(out, part)
+        if obs is not None:
+            store.write(out, "obs", obs)
+        store.write(out, "var", var)
+        store.write(out["uns"], "homodb", entry)
+
+
+@contextmanager
+def file_sink(path: Path, like: Any, *, keep: bool = False) -> Iterator[FileSink]:
+    """Create a file for a new object.
+
+    Parameters
+    ----------
+    path
+        h5ad file or zarr store to create; nothing exists there yet.
+    like
+        Root group of the source, if it is a file; the format of a zarr source is kept.
+    keep
+        Whether to keep obs, obsm, obsp and uns of the source.
+    """
+    with store.created(path, like) as (out, check):
+        yield FileSink(out, check, path.parent, like if keep else None)
+
+
 #: Values in a chunk of a sparse matrix.
 _CHUNK_H5 = 1 << 16
 _CHUNK_ZARR = 1 << 19
 
 #: Values in a chunk of a dense matrix.
 _CHUNK_DENSE = 1 << 17
-
-
-def file_sink(parent: Any, key: str, shape: tuple[int, int], sparse: bool, like: Any) -> Sink:
-    """Return a sink that writes a matrix into a file.
-
-    Parameters
-    ----------
-    parent
-        Group to write into.
-    key
-        Name of the matrix in the group.
-    shape
-        Shape of the matrix; of a sparse one only the columns are used.
-    sparse
-        Whether to write CSR.
-    like
-        Array whose compression is used; None for none.
-    """
-    return _SparseSink(parent, key, shape[1], like) if sparse else _DenseSink(parent, key, shape, like)
 
 
 class _SparseSink:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -83,9 +83,8 @@ def _read(value: Any) -> Any:
     return {key: _read(one) for key, one in held.items()} if isinstance(held, Mapping) else held
 
 
-@dataclass(frozen=True)
-class Logged:
-    """Logarithm of X recorded by the object (``uns["log1p"]``), and its base."""
+class Logged(NamedTuple):
+    """Whether X is recorded as logarithms (``uns["log1p"]``), and their base: None for e, or not recorded."""
 
     is_log: bool = False
     base: float | None = None
@@ -155,19 +154,23 @@ class Slots:
         """
         if layer is None:
             if not self.has_x:
-                raise TranslationError("the object has no X; name a layer (--layer)")
+                raise TranslationError("the object has no X; name a layer", option="layer")
             return Slot("X", "X", main=True)
         if layer in self.layers:
             return layer_slot(layer, main=True)
         if layer == "raw" and self.has_raw:
             return Slot("raw", "raw", main=True)
-        raise TranslationError(no_layer(layer, self.layers, has_raw=self.has_raw))
+        raise TranslationError(no_layer(layer, self.layers, has_raw=self.has_raw), option="layer")
 
     def beside(self, main: Slot) -> list[Slot]:
         """Return the layers beside the main slot; none beside raw."""
         return (
             [] if main.label == "raw" else [slot for slot in map(layer_slot, self.layers) if slot.label != main.label]
         )
+
+    def translated(self, main: Slot) -> list[Slot]:
+        """Return the slots of a translation: the main one, layers, and raw unless it is main."""
+        return [main, *self.beside(main), *([RAW] if self.has_raw and main.label != "raw" else [])]
 
     def all(self) -> list[Slot]:
         """Return every slot: X, the layers, raw."""
@@ -206,13 +209,15 @@ def no_layer(layer: str, layers: Iterable[str], *, has_raw: bool = False) -> str
     return f"there is no layer {layer!r}; the layers are: {listed}{did_you_mean(layer, names)}"
 
 
-def logged_of(uns: Any) -> tuple[bool, float | None]:
-    """Return whether X is recorded as logarithms, and their base.
-
-    A base of None means e, or not recorded.
-    """
+def logged_of(uns: Any) -> Logged:
+    """Return whether X is recorded as logarithms, and their base."""
     if "log1p" not in uns:
-        return False, None
+        return Logged()
     log1p = uns["log1p"]
     base = log1p.get("base") if hasattr(log1p, "get") else None
-    return True, float(base) if isinstance(base, int | float) else None
+    return Logged(is_log=True, base=float(base) if isinstance(base, int | float) else None)
+
+
+def slot_logged(slot: Slot, logged: Logged) -> Logged:
+    """Return the logarithm recorded for a slot: in uns for X and raw, in its name for a layer (``logcounts``)."""
+    return logged if slot.label in ("X", "raw") else Logged("log" in slot.name.lower())

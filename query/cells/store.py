@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from homodb.query.cells.files import encoding, is_zarr, read_element, walk
 from homodb.query.cells.matrices import reading
-from homodb.query.cells.slots import logged_of, slots_of
+from homodb.query.cells.slots import Logged, logged_of, slots_of
 from homodb.schema.errors import OutputError
 from homodb.schema.io import held_back
 from homodb.schema.names import name_texts
@@ -294,11 +294,11 @@ def peek(group: Any) -> dict[str, Any]:
     return entries
 
 
-def read_logged(root: Any) -> tuple[bool, float | None]:
+def read_logged(root: Any) -> Logged:
     """Return whether X of a file is recorded as logarithms, and their base."""
     uns = root.get("uns", {})
     if "log1p" not in uns:
-        return False, None
+        return Logged()
     log1p = uns["log1p"]
     return logged_of({"log1p": {"base": read(log1p, "base")} if encoding(log1p) == "dict" and "base" in log1p else {}})
 

@@ -13,7 +13,7 @@ from homodb.query.cells import CellSource, atomic_output, store
 from homodb.query.compare.pairings import Pairing
 from homodb.query.compare.result import Row
 from homodb.query.integrate import IntegrateSettings, IntegrationMethod, add_prepared, prepare, read_joint
-from homodb.query.join import JoinOptions, JoinReport, Work, joined
+from homodb.query.join import JoinOptions, JoinReport, JoinRun, joined
 from homodb.query.release import ReleaseFile
 from homodb.query.score import score
 from homodb.query.translate import Fate
@@ -99,10 +99,8 @@ def run_grid(
 def _rows(line: Pipeline, pairing: Pairing, report: Callable[..., None]) -> Iterator[Row]:
     """Run one mapping; a method that cannot integrate it gives a row that says why."""
     report("joining")
-    work = Work(
-        line.release, line.sources, None, None, line.options, line.folder, None, lambda progress: None, pairing.plan
-    )
-    adata, told = joined(work)
+    run = JoinRun(line.release, line.sources, None, None, line.options, pairing.plan)
+    adata, told = joined(run, line.folder)
     about = carried(told)
     report("preparing")
     joint = read_joint(

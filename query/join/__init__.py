@@ -7,7 +7,7 @@ is built (:mod:`.plan`); then :mod:`.join` carries the matrices, block by block 
 from __future__ import annotations
 
 from homodb.query.join.join import (
-    Work,
+    JoinRun,
     check_objects,
     join,
     join_to_file,
@@ -28,8 +28,8 @@ __all__ = [
     "JoinPlan",
     "JoinReport",
     "JoinRoute",
+    "JoinRun",
     "JoinSide",
-    "Work",
     "check_objects",
     "join",
     "join_to_file",

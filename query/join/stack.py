@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 
-from homodb.query.cells import ObsColumns, Rows, Sink, Slot, Values, judge, undo_logarithm
-from homodb.query.translate import Aggregation, Links, SlotPolicy, TooWideError
-from homodb.schema.errors import CountsError, JoinError
+from homodb.query.cells import ObsColumns, Rows, Slot, Values
+from homodb.query.translate import Links
+from homodb.schema.errors import JoinError
 from homodb.schema.messages import counted
 from homodb.schema.names import is_missing, name_texts, texts
 from homodb.schema.species import Species
@@ -27,47 +26,55 @@ _WHAT = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class StackPart:
-    """Part of a matrix that comes from one object.
+    """A matrix of one object.
 
     Parameters
     ----------
     name
         Name of the object.
     rows
-        Matrix of the object.
+        The matrix.
     links
         Links from rows of its var to features.
-    is_gene
-        Mask of the rows of its var that are genes, shape (genes,).
-    kept
-        Mask of the cells to keep; None for all.
-    logged
-        Whether the object records logarithms, and their base.
     holds
-        Kind of values, from a sample.
-    sums
-        Sums over cells, per row of var.
-    totals
-        Sums over genes, per cell.
+        Kind of its values, from a sample.
     """
 
     name: str
     rows: Rows
     links: Links
-    is_gene: npt.NDArray[np.bool_]
-    kept: npt.NDArray[np.bool_] | None
-    logged: tuple[bool, float | None] = (False, None)
-    holds: Values = field(default_factory=lambda: Values("linear"))
-    sums: npt.NDArray[np.float64] | None = None
-    totals: npt.NDArray[np.float64] | None = None
+    holds: Values
 
 
-def with_kind_of_values(part: StackPart) -> StackPart:
-    """Return the part with the kind of its values."""
-    is_log, base = part.logged
-    return replace(part, holds=judge(part.rows.sample(), logged=is_log, base=base))
+class ObjectTally:
+    """Sums over the cells and over the genes of one object.
+
+    Parameters
+    ----------
+    is_gene
+        Mask of the rows of var that are genes, shape (genes,).
+    """
+
+    def __init__(self, is_gene: npt.NDArray[np.bool_]) -> None:
+        self._is_gene = is_gene.astype(np.float64)
+        self.begin()
+
+    def begin(self) -> None:
+        """Reset all sums."""
+        self.sums = np.zeros(self._is_gene.size)
+        self._totals: list[npt.NDArray[np.float64]] = []
+
+    def add(self, start: int, block: Any) -> None:
+        """Add a block of rows, with logarithms undone."""
+        self.sums += np.asarray(block.T @ np.ones(block.shape[0])).ravel()
+        self._totals.append(np.asarray(block @ self._is_gene).ravel())
+
+    @property
+    def totals(self) -> npt.NDArray[np.float64]:
+        """Sums over genes, per cell."""
+        return np.concatenate(self._totals) if self._totals else np.zeros(0)
 
 
 def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
@@ -80,7 +87,7 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
             return (
                 f"{slot.label} of {part.name} holds {_WHAT[kind]}, and "
                 f"{counted(part.links.several, 'feature adds', 'features add')} up several genes of it, which is wrong "
-                "for such values; join counts (--layer counts, --layer raw), or use a one-to-one strategy"
+                "for such values; join counts (a layer, or raw), or use a one-to-one strategy"
             )
     kinds = {part.holds.kind: part.name for part in parts}
     for odd in ("log", "scaled"):
@@ -88,103 +95,13 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
         if odd in kinds and other is not None:
             return (
                 f"{slot.label} of {kinds[odd]} holds {_WHAT[odd]}, that of {kinds[other]} {_WHAT[other]}; join like "
-                "with like: name the layer of counts for all, or one for each object (--layer)"
+                "with like: name the layer of counts for all, or one for each object"
             )
     bases = {part.holds.base: part.name for part in parts if part.holds.kind == "log"}
     if len(bases) > 1:
         shown = ", ".join(f"{base:g} ({name})" for base, name in bases.items() if base)
-        return f"{slot.label} holds logarithms to different bases: {shown}; join counts (--layer)"
+        return f"{slot.label} holds logarithms to different bases: {shown}; join counts"
     return None
-
-
-def stack(
-    slot: Slot,
-    parts: Sequence[StackPart],
-    sink: Sink,
-    *,
-    sparse: bool,
-    count: bool,
-    block: int | None,
-    step: Callable[[int], None],
-) -> tuple[Any, np.dtype[Any]]:
-    """Concatenate a matrix of all objects into a sink.
-
-    Parameters
-    ----------
-    slot
-        Slot of the matrix.
-    parts
-        Part of each object.
-    sink
-        Destination of the result.
-    sparse
-        Whether the result is sparse.
-    count
-        Whether to set the sums and totals of the parts.
-    block
-        Number of cells per block; by default as many as hold about four million values.
-    step
-        Callback that receives the number of cells read after each block.
-
-    Returns
-    -------
-    object, dtype
-        Matrix returned by the sink, and type of its values.
-
-    Raises
-    ------
-    CountsError
-        If the matrix holds NaN, or negative values that would be summed.
-    """
-    aggregations = [Aggregation(part.links, SlotPolicy.SUM, slot.label) for part in parts]
-    dtype: np.dtype[Any] = np.result_type(
-        *(how.dtype(part.rows.dtype) for how, part in zip(aggregations, parts, strict=True))
-    )
-    while True:
-        try:
-            return _carry(parts, aggregations, sink, dtype, sparse=sparse, count=count, block=block, step=step), dtype
-        except TooWideError:
-            dtype = np.dtype(np.int64)
-
-
-def _carry(
-    parts: Sequence[StackPart], aggregations: Sequence[Aggregation], sink: Sink, dtype: np.dtype[Any], *, sparse: bool,
-    count: bool, block: int | None, step: Callable[[int], None],
-) -> Any:  # fmt: skip
-    sink.begin(dtype)
-    done = 0
-    for part, how in zip(parts, aggregations, strict=True):
-        sums = np.zeros(part.rows.shape[1])
-        totals: list[npt.NDArray[np.float64]] = []
-        for start, stop in part.rows.cuts(block):
-            piece = part.rows.take(start, stop)
-            if part.kept is not None:
-                piece = piece[np.flatnonzero(part.kept[start:stop])]
-            summed = _sum_genes(part, how, piece, dtype)
-            sink.add(sp.csr_matrix(summed) if sparse and not sp.issparse(summed) else summed)
-            if count:
-                linear = undo_logarithm(piece, part.holds.base)
-                sums += np.asarray(linear.T @ np.ones(piece.shape[0])).ravel()
-                totals.append(np.asarray(linear @ part.is_gene.astype(np.float64)).ravel())
-            step(done + stop)
-        done += part.rows.shape[0]
-        if count:
-            part.sums, part.totals = sums, np.concatenate(totals) if totals else np.zeros(0)
-    return sink.end()
-
-
-def _sum_genes(part: StackPart, how: Aggregation, piece: Any, dtype: np.dtype[Any]) -> Any:
-    """Sum the genes of a block; errors name the object."""
-    values = np.asarray(piece.data if hasattr(piece, "indptr") else piece)
-    if values.size and part.links.several and values.min() < 0:
-        raise CountsError(
-            f"{part.name}: {how.slot} holds negative values (the least is {values.min():g}), which must not be added "
-            "up; join counts (--layer)"
-        )
-    try:
-        return how.apply(piece, dtype)
-    except CountsError as error:
-        raise CountsError(f"{part.name}: {str(error).replace('translating', 'joining')}") from error
 
 
 #: Columns that a join adds.

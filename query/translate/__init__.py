@@ -6,8 +6,8 @@ of every matrix (:mod:`.aggregate`, :mod:`.carry`). :mod:`.translate` does so in
 
 from __future__ import annotations
 
-from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
-from homodb.query.translate.carry import TranslateProgress, groups_of
+from homodb.query.translate.aggregate import Aggregation, Links
+from homodb.query.translate.carry import MatrixPart, TranslateProgress, groups_of, stream
 from homodb.query.translate.fates import (
     LOST_SCHEMA,
     MEANING,
@@ -44,11 +44,11 @@ __all__ = [
     "Fate",
     "FateReport",
     "Links",
+    "MatrixPart",
     "Names",
     "OneToMany",
     "Options",
     "SlotPolicy",
-    "TooWideError",
     "TranslateProgress",
     "TranslationReport",
     "fate_of",
@@ -62,6 +62,7 @@ __all__ = [
     "read_options",
     "rematch_measured",
     "settled",
+    "stream",
     "translate",
     "translate_file",
     "with_counts",

@@ -7,8 +7,10 @@ from enum import StrEnum
 
 import polars as pl
 
-from homodb.query.genes import Pair, VarColumn
+from homodb.query.genes import Pair, VarColumn, resolve
+from homodb.query.release import ReleaseFile
 from homodb.schema.enums import HomologyType, Strategy, is_coding
+from homodb.schema.species import Species
 
 
 class Fate(StrEnum):
@@ -164,3 +166,41 @@ def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) ->
     }
     why = unchosen.get(strategy, pl.col("kinds"))
     return grouped.with_columns(kinds=pl.when(pl.col("taker").is_null()).then(why))
+
+
+def fates_of_markers(
+    release: ReleaseFile, source: Species, fates: pl.DataFrame, markers: Sequence[str]
+) -> pl.DataFrame:
+    """Return the fates of marker genes.
+
+    Parameters
+    ----------
+    release, source
+        An open release, and the source species.
+    fates
+        Result of :func:`fates`, with ``gene``.
+    markers
+        Names of genes of the source species, of any kind of name.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row per marker, in order: ``marker``, ``name`` (of its row of var), ``fate``, ``target_id``,
+        ``target_symbol``, ``evidence_class``, ``detail``. The fate is ``not_in_file`` for markers without a row of var.
+    """
+    if not markers:
+        return pl.DataFrame()
+    columns = ("name", "fate", "target_id", "target_symbol", "evidence_class", "detail")
+    by_gene = fates.drop_nulls("gene").unique("gene", keep="first", maintain_order=True).select("gene", *columns)
+    by_name = fates.unique("name", keep="first", maintain_order=True).select("name", *columns[1:])
+    resolved = resolve(release, list(markers), source).select(
+        "gene", marker="name", missing=pl.when(pl.col("gene").is_null()).then("how")
+    )
+    named = resolved.join(by_name.with_columns(marker="name"), on="marker", how="left", maintain_order="left")
+    matched = resolved.join(by_gene, on="gene", how="left", maintain_order="left")
+    return pl.DataFrame({"marker": resolved["marker"]}).with_columns(
+        *(pl.coalesce(matched[column], named[column]).alias(column) for column in columns)
+    ).with_columns(
+        fate=pl.col("fate").fill_null("not_in_file"),
+        detail=pl.coalesce("detail", pl.when(pl.col("fate").is_null()).then(resolved["missing"])),
+    )  # fmt: skip
