@@ -14,12 +14,10 @@ from homodb.query.join.join import (
     joined,
     read_sides,
 )
-from homodb.query.join.options import JoinOptions, read_join_options
+from homodb.query.join.objects import FILE, SPECIES, JoinOptions, JoinSide, read_join_options, read_side
 from homodb.query.join.plan import JoinPlan, make_plan, plan_from_table
 from homodb.query.join.report import JoinReport
 from homodb.query.join.route import JoinRoute
-from homodb.query.join.sides import JoinSide, read_side
-from homodb.query.join.stack import FILE, SPECIES
 
 __all__ = [
     "FILE",

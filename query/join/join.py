@@ -28,12 +28,20 @@ from homodb.query.cells import (
     slot_logged,
 )
 from homodb.query.genes import about_synonyms
-from homodb.query.join.options import LARGEST, JoinOptions, read_join_options
+from homodb.query.join.objects import (
+    LARGEST,
+    JoinOptions,
+    JoinSide,
+    ObjectTally,
+    StackPart,
+    concatenate_obs,
+    objection,
+    read_join_options,
+    read_side,
+)
 from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.route import CONFIRMED, SILENT, HubRoute, count_verdicts
-from homodb.query.join.sides import JoinSide, read_side
-from homodb.query.join.stack import ObjectTally, StackPart, concatenate_obs, objection
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.translate import Aggregation, Fate, MatrixPart, SlotPolicy, TranslateProgress, stream, with_counts
 from homodb.schema.enums import EvidenceClass, Strategy

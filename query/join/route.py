@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from homodb.query.genes import Pair, choose_strategy, find_pair
-from homodb.query.join.options import Features, JoinOptions, TooLarge
+from homodb.query.join.objects import Features, JoinOptions, TooLarge
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import GREEDY, rematch_measured
 from homodb.schema.enums import EvidenceClass, Strategy, find_strategy

@@ -15,9 +15,13 @@ from homodb.query.translate.fates import (
     UNRESOLVED,
     WITHOUT_PARTNER,
     Fate,
+    FateReport,
+    TranslationReport,
     fate_of,
+    fate_order,
     lost,
     mapped_rule,
+    with_counts,
 )
 from homodb.query.translate.mapping import COLUMNS, GREEDY, map_genes, rematch_measured, settled
 from homodb.query.translate.options import (
@@ -28,7 +32,6 @@ from homodb.query.translate.options import (
     gene_list,
     read_options,
 )
-from homodb.query.translate.report import FateReport, TranslationReport, fate_order, with_counts
 from homodb.query.translate.targets import kind_of_names
 from homodb.query.translate.translate import translate, translate_file
 

@@ -29,10 +29,9 @@ from homodb.query.cells import (
 )
 from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Aggregation, TooWideError, check_slots, decide, objection
-from homodb.query.translate.fates import fates_of_markers
+from homodb.query.translate.fates import TranslationReport, fates_of_markers, provenance, with_counts
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
-from homodb.query.translate.report import TranslationReport, provenance, with_counts
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, TranslationError
 from homodb.schema.messages import did_you_mean

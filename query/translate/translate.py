@@ -17,8 +17,8 @@ from homodb.query.cells import (
 )
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.translate.carry import TranslateProgress, TranslationRun
+from homodb.query.translate.fates import TranslationReport
 from homodb.query.translate.options import read_options
-from homodb.query.translate.report import TranslationReport
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
 from homodb.schema.species import Species

@@ -1,21 +1,203 @@
-"""Concatenate matrices and obs of all objects over shared features."""
+"""Check the options of a join, and read the genes, cells and values of its objects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import polars as pl
 
 from homodb.query.cells import ObsColumns, Rows, Slot, Values
-from homodb.query.translate import Links
-from homodb.schema.errors import JoinError
-from homodb.schema.messages import counted
-from homodb.schema.names import is_missing, name_texts, texts
+from homodb.query.genes import resolve_var
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import Links, Names
+from homodb.schema.errors import JoinError, TranslationError
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import is_missing, name_texts, texts, unnamed_note
 from homodb.schema.species import Species
+
+#: Default maximum number of genes of a group of orthologs.
+LARGEST = 20
+
+
+class Features(StrEnum):
+    """Kind of features under ENS_M2M."""
+
+    GROUP = "group"
+    COPY = "copy"
+
+
+class TooLarge(StrEnum):
+    """Policy for groups with too many genes."""
+
+    LEAVE = "leave"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class JoinOptions:
+    """Checked options; see :func:`homodb.query.join.join`."""
+
+    via: str | int | Species | None = None
+    features: Features = Features.GROUP
+    largest: int = LARGEST
+    too_large: TooLarge = TooLarge.LEAVE
+    consistent: bool = False
+    measured: bool = False
+    shared_types: str | None = None
+    columns: tuple[str | None, ...] = ()
+    layers: tuple[str | None, ...] = ()
+    names: Names = Names.KEEP
+
+
+def read_join_options(
+    objects: int,
+    *,
+    via: str | int | Species | None = None,
+    features: str = "group",
+    largest: int = LARGEST,
+    too_large: str = "leave",
+    consistent: bool = False,
+    measured: bool = False,
+    shared_types: str | None = None,
+    column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None,
+    names: str = "keep",
+) -> JoinOptions:
+    """Check the options of a join of a number of objects.
+
+    Raises
+    ------
+    JoinError
+        If an option has an unknown value, or a list does not have one entry for each object.
+    """
+    if largest < 2:
+        raise JoinError(f"a group may have at most {largest} genes; it needs at least two to be one")
+    return JoinOptions(
+        via=via,
+        features=Features(_word([*Features], features, "kind of features")),
+        largest=largest,
+        too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups")),
+        consistent=consistent,
+        measured=measured,
+        shared_types=shared_types,
+        columns=_each(column, objects, "columns"),
+        layers=_each(layer, objects, "layers"),
+        names=Names(_word([*Names], names, "kind of names")),
+    )
+
+
+def _word(words: Sequence[str], word: str, what: str) -> str:
+    if word not in words:
+        raise JoinError(f"there is no {what} {word!r}; there are {', '.join(words)}{did_you_mean(word, words)}")
+    return word
+
+
+def _each(given: str | Sequence[str | None] | None, objects: int, what: str) -> tuple[str | None, ...]:
+    """Return one entry for each object."""
+    if given is None or isinstance(given, str):
+        return (given,) * objects
+    each = tuple(given)
+    if len(each) == 1:
+        return each * objects
+    if len(each) != objects:
+        raise JoinError(f"{len(each)} {what} are named for {objects} objects; name one for all, or one for each")
+    return each
+
+
+#: Column of var that a translation adds.
+_TRANSLATED = "homodb_source"
+
+
+@dataclass(frozen=True)
+class JoinSide:
+    """The genes of one object.
+
+    Parameters
+    ----------
+    name
+        Name of the object: that of its file.
+    species
+        Species of the object.
+    resolved
+        A row per row of var, with :class:`homodb.query.genes.VarColumn`.
+    given
+        Whether the species was given rather than inferred from the names.
+    notes
+        Notes for the user.
+    """
+
+    name: str
+    species: Species
+    resolved: pl.DataFrame
+    given: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def genes(self) -> pl.Series:
+        """Different genes of the object."""
+        return self.resolved["gene"].drop_nulls().unique(maintain_order=True)
+
+
+def read_side(
+    release: ReleaseFile, name: str, var: pd.DataFrame, species: str | int | Species | None, column: str | None
+) -> JoinSide:
+    """Resolve the names of a var to genes.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    name
+        Name of the object.
+    var
+        The var of the object.
+    species
+        Species of the object; inferred from the names by default.
+    column
+        Column of var with the names; None for its index.
+
+    Raises
+    ------
+    UnknownSpeciesError
+        If the release does not have the species.
+    TranslationError
+        If the column does not exist, or the names do not identify the species.
+    """
+    try:
+        resolved = resolve_var(release, var, species=species, column=column)
+    except TranslationError as error:
+        raise type(error)(f"{name}: {error}", option="species" if error.option == "source" else error.option) from error
+    names, own_species = resolved.rows["name"].to_list(), resolved.species
+    if not resolved.rows["gene"].count():
+        examples = ", ".join(map(repr, names[:3])) or "none at all"
+        raise JoinError(
+            f"{name}: none of its {len(names):,} names is a gene of {own_species.common_name}; they look like "
+            f"{examples}. Check the species, or name the column of var that holds the gene names",
+            option="column",
+        )
+    notes = [f"{name}: {note}" for note in (*unnamed_note(resolved.gene_names), *resolved.doubts)]
+    if _TRANSLATED in var.columns:
+        notes.append(
+            f"{name}: its genes were translated to {own_species.common_name} (var has {_TRANSLATED}), so its cells are "
+            "likely of another species; give the file as it was before"
+        )
+    return JoinSide(name, own_species, resolved.rows, resolved.given, tuple(notes))
+
+
+def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:
+    """Return the genes that all objects of each species have, ascending."""
+    shared: dict[Species, pl.Series] = {}
+    for species in dict.fromkeys(side.species for side in sides):
+        genes = [set(side.genes.to_list()) for side in sides if side.species == species]
+        shared[species] = pl.Series("gene", sorted(set.intersection(*genes)), dtype=pl.Int64)
+    return shared
+
 
 _WHAT = {
     "log": "logarithms",
