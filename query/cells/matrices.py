@@ -77,13 +77,7 @@ class InMemory:
 
 
 class DenseOnDisk:
-    """A dense matrix in a file.
-
-    Parameters
-    ----------
-    dataset
-        Array of h5py or zarr, cells x genes.
-    """
+    """A dense matrix in a file."""
 
     sparse = False
     array = False
@@ -111,12 +105,7 @@ class DenseOnDisk:
 class CsrOnDisk:
     """A matrix in a file, sparse by rows.
 
-    Parameters
-    ----------
-    group
-        Group of h5py or zarr with ``data``, ``indices``, ``indptr``.
-    shape
-        Cells, genes.
+    `group`: group of h5py or zarr with ``data``, ``indices``, ``indptr``.
     """
 
     sparse = True
@@ -150,16 +139,9 @@ class CsrOnDisk:
 class TurnedOnDisk:
     """A CSC matrix in a file that is read in blocks of rows.
 
-    Parameters
-    ----------
-    group
-        Group of h5py or zarr with ``data``, ``indices``, ``indptr``.
-    shape
-        Cells, genes.
-    folder
-        Empty folder for buckets: a file per block of rows, in total as large as the uncompressed matrix.
-    block
-        Number of rows of a bucket; by default as many as hold about four million values.
+    `group`: group of h5py or zarr with ``data``, ``indices``, ``indptr``; `folder`: empty folder for buckets: a file
+    per block of rows, in total as large as the uncompressed matrix; `block`: number of rows of a bucket; by default as
+    many as hold about four million values.
     """
 
     sparse = True

@@ -63,17 +63,7 @@ class Sink(Protocol):
         self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
         leave: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
-        """Finish the object with its var, and ``uns["homodb"]``.
-
-        Parameters
-        ----------
-        var, entry
-            The two.
-        obs
-            Table of the cells; None for obs, obsm, obsp and uns of the object that the sink was made for.
-        leave
-            Entries of uns to leave out.
-        """
+        """Finish the object with its var, and ``uns["homodb"]``."""
         ...
 
 
@@ -98,15 +88,7 @@ class _Blocks:
 
 
 class MemorySink:
-    """A new AnnData, the `result`.
-
-    Parameters
-    ----------
-    kept
-        Object whose obs, obsm, obsp and uns are kept, if any.
-    folder
-        Folder for temporary files.
-    """
+    """A new AnnData, the `result`."""
 
     result: anndata.AnnData
 
@@ -216,14 +198,7 @@ _CHUNK_DENSE = 1 << 17
 class _SparseSink:
     """A sink that writes CSR.
 
-    Parameters
-    ----------
-    parent, key
-        Group to write into, and name in it.
-    columns
-        Number of genes.
-    like
-        Array of the source whose compression is used; None for none.
+    `like`: array of the source whose compression is used; None for none.
     """
 
     def __init__(self, parent: Any, key: str, columns: int, like: Any) -> None:
@@ -257,14 +232,7 @@ class _SparseSink:
 class _DenseSink:
     """A sink that writes a dense matrix.
 
-    Parameters
-    ----------
-    parent, key
-        Group to write into, and name in it.
-    shape
-        Cells, genes.
-    like
-        Array of the source whose compression is used; None for none.
+    `like`: array of the source whose compression is used; None for none.
     """
 
     def __init__(self, parent: Any, key: str, shape: tuple[int, int], like: Any) -> None:

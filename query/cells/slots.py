@@ -84,7 +84,7 @@ def _read(value: Any) -> Any:
 
 
 class Logged(NamedTuple):
-    """Whether X is recorded as logarithms (``uns["log1p"]``), and their base: None for e, or not recorded."""
+    """Record of logarithms in X (``uns["log1p"]``), and their base: None for e, or not recorded."""
 
     is_log: bool = False
     base: float | None = None
@@ -94,14 +94,8 @@ class Logged(NamedTuple):
 class Slot:
     """One matrix of the object.
 
-    Parameters
-    ----------
-    name
-        ``X``, ``raw``, or the name of a layer.
-    label
-        Name in reports: ``X``, ``raw``, ``layers['counts']``.
-    main
-        Whether it is the matrix to translate: it is never dropped, and its counts are reported.
+    `name`: ``X``, ``raw``, or the name of a layer; `label`: name in reports: ``X``, ``raw``, ``layers['counts']``;
+    `main`: whether it is the matrix to translate: it is never dropped, and its counts are reported.
     """
 
     name: str
@@ -122,16 +116,7 @@ def layer_slot(name: str, *, main: bool = False) -> Slot:
 class Slots:
     """The matrices that an object has, in memory or in a file.
 
-    Parameters
-    ----------
-    has_x
-        Whether the object has an X.
-    layers
-        Names of the layers.
-    has_raw
-        Whether the object has a raw with a matrix.
-    matrix
-        Function that returns the matrix of a slot, or its element in a file.
+    `matrix`: function that returns the matrix of a slot, or its element in a file.
     """
 
     has_x: bool
@@ -142,15 +127,7 @@ class Slots:
     def main(self, layer: str | None) -> Slot:
         """Return the slot that becomes X of a result.
 
-        Parameters
-        ----------
-        layer
-            Layer to use in place of X, or ``raw``.
-
-        Raises
-        ------
-        TranslationError
-            If it does not exist.
+        `layer`: layer to use in place of X, or ``raw``.
         """
         if layer is None:
             if not self.has_x:

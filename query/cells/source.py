@@ -62,16 +62,9 @@ class CellSource(Protocol):
 
 
 class _Source:
-    """What objects in memory and in files have in common.
+    """Common part of objects in memory and in files.
 
-    Parameters
-    ----------
-    name
-        Name of the object.
-    slots
-        Its matrices.
-    layer
-        Layer to use in place of X, or ``raw``.
+    `layer`: layer to use in place of X, or ``raw``.
     """
 
     object_var: pd.DataFrame

@@ -47,20 +47,8 @@ EVIDENCE = ("homology_type", "identity", "confidence", "correlation", "evidence_
 class GeneListRequest:
     """Request to translate names of genes.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    target
-        Target species.
-    source
-        Species of the names; None to infer it.
-    strategy
-        Strategy given by the user; None for the default.
-    one_to_many
-        Whether to use the best of several partners, or all.
-    naming
-        Kind of names for target genes: that of the source (``keep``), stable IDs or symbols.
+    `source`: species of the names; None to infer it; `strategy`: strategy given by the user; None for the default;
+    `naming`: kind of names for target genes: that of the source (``keep``), stable IDs or symbols.
     """
 
     release: ReleaseFile
@@ -96,17 +84,9 @@ class Target:
 class Partners:
     """Partners and fates of names.
 
-    Parameters
-    ----------
-    source, target
-        The two species, possibly the same.
-    strategy
-        Name of the strategy; None if the species are the same.
-    frame
-        A row per different name and partner, in order, the best partner first: ``name, how, understood_as, source_gene,
-        source_id, source_symbol, fate, detail, target_gene, target_id, target_symbol`` and the evidence.
-    notes
-        Notes for the user.
+    `strategy`: name of the strategy; None if the species are the same; `frame`: a row per different name and partner,
+    in order, the best partner first: ``name, how, understood_as, source_gene, source_id, source_symbol, fate, detail,
+    target_gene, target_id, target_symbol`` and the evidence.
     """
 
     source: Species
@@ -144,13 +124,7 @@ class Partners:
 
 
 def find_source(wish: GeneListRequest, names: Sequence[str]) -> Species:
-    """Return the given species of the names, or infer it.
-
-    Raises
-    ------
-    UndecidedSpeciesError
-        If the names do not identify it.
-    """
+    """Return the given species of the names, or infer it."""
     if wish.source is not None:
         return wish.source
     return detect_species(wish.release, names, few=True)
@@ -159,24 +133,7 @@ def find_source(wish: GeneListRequest, names: Sequence[str]) -> Species:
 def find_partners(
     wish: GeneListRequest, names: Sequence[str], source: Species, resolved: pl.DataFrame | None = None
 ) -> Partners:
-    """Find the partners of names.
-
-    Parameters
-    ----------
-    wish
-        Target species, strategy and other arguments.
-    names
-        Names of genes, of any kind; repeats are looked up once.
-    source
-        Species of the names; if it is the target too, names are updated.
-    resolved
-        Result of resolving the names (and possibly others), if available.
-
-    Raises
-    ------
-    UnknownStrategyError, MissingMappingError
-        If the release lacks it.
-    """
+    """Find the partners of names."""
     different = list(dict.fromkeys(names))
     if resolved is None:
         resolved = resolve_rows(wish.release, different, source)
@@ -240,14 +197,7 @@ _SHOWN = 3
 class Loss:
     """A part of a file that is not carried.
 
-    Parameters
-    ----------
-    line
-        1-based line of the (decompressed) file.
-    what
-        Content of the line: a gene, the gene cells of a row, or a gene and its set.
-    why
-        Fate of the gene that is not carried.
+    `what`: content of the line: a gene, the gene cells of a row, or a gene and its set.
     """
 
     line: int
@@ -259,26 +209,9 @@ class Loss:
 class Translated:
     """Translated text of a file.
 
-    Parameters
-    ----------
-    text
-        The new text.
-    kind
-        ``list of genes``, ``table`` or ``gene sets``.
-    came, left
-        Number of genes, rows or sets of the file, and of the new text.
-    partners
-        Partners and fates of the names.
-    places
-        Number of occurrences of each name in the file.
-    lost
-        Parts that are not carried.
-    columns
-        Translated columns of a table.
-    sets
-        A row per gene set: ``set``, ``genes`` (before), ``carried`` (of these), ``left`` (in the new text).
-    notes
-        Notes for the user.
+    `kind`: ``list of genes``, ``table`` or ``gene sets``; `came`, `left`: number of genes, rows or sets of the file,
+    and of the new text; `sets`: a row per gene set: ``set``, ``genes`` (before), ``carried`` (of these), ``left`` (in
+    the new text).
     """
 
     text: str

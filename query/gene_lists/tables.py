@@ -30,27 +30,15 @@ from homodb.schema.species import Species
 
 #: Separators of columns, the surest first.
 _SEPARATORS = ("\t", ",", ";", "|")
-_SAMPLE = 50
+_SAMPLE_LINES = 50
 
 
 @dataclass(frozen=True)
 class GeneTable:
     """A delimited table.
 
-    Parameters
-    ----------
-    header
-        Names of the columns; their numbers from 1 if the table has none.
-    rows
-        Line number and cells of each row.
-    separator, line_end
-        Separator of columns and line ends of the file.
-    has_header
-        Whether the file has the header.
-    unnamed_rows
-        Whether the header lacks a name for the first column, as from ``write.table`` of R.
-    comments
-        Lines before the table that begin with ``#``.
+    `header`: names of the columns; their numbers from 1 if the table has none; `unnamed_rows`: whether the header lacks
+    a name for the first column, as from ``write.table`` of R; `comments`: lines before the table that begin with ``#``.
     """
 
     header: tuple[str, ...]
@@ -93,7 +81,7 @@ def find_separator(text: str) -> str | None:
     >>> find_separator("gene,score\nINS,1\n"), find_separator("INS\nGCG\n")
     (',', None)
     """
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:_SAMPLE]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:_SAMPLE_LINES]
     for separator in _SEPARATORS:
         widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
         if widths and min(widths) > 1 and set(widths[1:]) in ({widths[0]}, {widths[0] + 1}, set()):
@@ -150,7 +138,7 @@ def read_table(path: Path, text: str, separator: str) -> GeneTable:
 
 
 #: Separators of the parts of a complex: ``_`` (LIANA, CellChat, OmniPath), ``, `` (symbols of CellChat), and others.
-_SEPARATORS = (", ", "_", "&", "+", ":", ";", "|", ",", "/")
+_COMPLEX_SEPARATORS = (", ", "_", "&", "+", ":", ";", "|", ",", "/")
 
 #: Prefix of a complex in OmniPath.
 _MARK = "COMPLEX:"
@@ -160,14 +148,7 @@ _MARK = "COMPLEX:"
 class Cell:
     """A cell of a gene column.
 
-    Parameters
-    ----------
-    parts
-        Names of genes: several for a complex, none for an empty cell.
-    separator
-        Text between them.
-    mark
-        Text before them.
+    `parts`: names of genes: several for a complex, none for an empty cell.
     """
 
     parts: tuple[str, ...]
@@ -192,7 +173,7 @@ def readings(text: str) -> list[Cell]:
     if not bare:
         return [Cell(())]
     cells = [Cell((bare,), "", mark)]
-    for separator in _SEPARATORS:
+    for separator in _COMPLEX_SEPARATORS:
         parts = tuple(part.strip() for part in bare.split(separator))
         if len(parts) > 1 and all(parts):
             cells.append(Cell(parts, separator, mark))
@@ -268,19 +249,7 @@ _SAME = 0.9
 
 @dataclass(frozen=True)
 class Column:
-    """A column of genes.
-
-    Parameters
-    ----------
-    place
-        Index of the column in the table.
-    cells
-        Cells of the column.
-    by_id
-        Whether most names are stable IDs.
-    share
-        Share of different cells that are genes.
-    """
+    """A column of genes."""
 
     place: int
     cells: tuple[Cell, ...]
@@ -292,18 +261,9 @@ class Column:
 class GeneColumns:
     """The gene columns of a table.
 
-    Parameters
-    ----------
-    source
-        Species of the genes.
-    roles
-        Groups of columns that describe the same gene (stable ID, symbol), the most reliable column first.
-    apart
-        Whether cells are independent (a column of markers per cell type) rather than parts of a row.
-    headless
-        Whether the header consists of genes.
-    resolved
-        Genes of the names of all cells, see :func:`homodb.query.genes.resolve_rows`.
+    `roles`: groups of columns that describe the same gene (stable ID, symbol), the most reliable column first; `apart`:
+    whether cells are independent (a column of markers per cell type) rather than parts of a row; `resolved`: genes of
+    the names of all cells, see :func:`homodb.query.genes.resolve_rows`.
     """
 
     source: Species
@@ -319,24 +279,7 @@ class GeneColumns:
 
 
 def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) -> GeneColumns:
-    """Find the columns that hold genes.
-
-    Parameters
-    ----------
-    table
-        The table.
-    wish
-        Request for the translation; without a source species it is inferred.
-    wanted
-        Names (or numbers from 1) of the columns, separated by commas; None to find them.
-
-    Raises
-    ------
-    TranslationError
-        If a column does not exist, or none holds genes.
-    UndecidedSpeciesError
-        If the names do not identify the species.
-    """
+    """Find the columns that hold genes."""
     places = _find_requested(table, wanted) if wanted is not None else _candidates(table)
     texts = {place: _different_cells(table, place) for place in places}
     sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
@@ -349,7 +292,8 @@ def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) ->
         listing = ", ".join(f"{table.header[place] or 'unnamed'!r} {share:.0%}" for place, share in shares.items())
         raise TranslationError(
             f"no column holds genes of {source.name} (share of cells that mean one: {listing or 'no column of text'}); "
-            "name the column (--column) or the species (--from)"
+            "name the column or the species",
+            option="column",
         )
     if any(len(texts[place]) > _SAMPLE for place in places):
         resolved = resolve_rows(wish.release, _names([*(texts[place] for place in places), table.header]), source)
@@ -468,32 +412,9 @@ def translate_table(
 ) -> Translated:
     """Translate a table's columns of genes.
 
-    Parameters
-    ----------
-    path
-        Path of the table, for messages.
-    text
-        Text of the table.
-    separator
-        Separator of columns.
-    wish
-        Request for the translation.
-    column
-        Names (or numbers from 1) of the columns of genes, separated by commas; None to find them.
-
-    Returns
-    -------
-    Translated
-        A row is carried if all its genes are: ligand and receptor, all parts of a complex. Columns that name the same
-        gene (stable ID and symbol) are carried together, by the first known name. With all partners rows are repeated.
-        In a table with a column of markers per group, a gene that is not carried leaves an empty cell.
-
-    Raises
-    ------
-    InputError
-        If the rows differ in length.
-    TranslationError
-        If a column does not exist, or none holds genes.
+    A row is carried if all its genes are: ligand and receptor, all parts of a complex. Columns that name the
+    same gene (stable ID and symbol) are carried together, by the first known name. With all partners rows are repeated.
+    In a table with a column of markers per group, a gene that is not carried leaves an empty cell.
     """
     table = read_table(path, text, separator)
     columns = find_columns(table, wish, column)

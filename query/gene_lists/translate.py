@@ -50,17 +50,7 @@ class _ListedGene:
 def translate_list(text: str, wish: GeneListRequest) -> Translated:
     """Translate a list of one gene per line.
 
-    Parameters
-    ----------
-    text
-        The list. Lines that begin with ``#`` and empty lines are kept; quotes around a name are removed.
-    wish
-        Request for the translation.
-
-    Returns
-    -------
-    Translated
-        The new list has each gene once, in place of its first source gene.
+    `text`: the list. Lines that begin with ``#`` and empty lines are kept; quotes around a name are removed.
     """
     lines = text.splitlines()
     genes = {place: line.strip().strip("\"'") for place, line in enumerate(lines) if _is_gene(line)}
@@ -91,17 +81,7 @@ def translate_list(text: str, wish: GeneListRequest) -> Translated:
 def translate_sets(text: str, wish: GeneListRequest) -> Translated:
     """Translate gene sets in GMT.
 
-    Parameters
-    ----------
-    text
-        One set per line: name, description, genes, separated by tabs. Weights after a comma (``INS,1.0``) are kept.
-    wish
-        Request for the translation.
-
-    Returns
-    -------
-    Translated
-        A set has each gene once. A set without a carried gene is left out, and named in the notes.
+    `text`: one set per line: name, description, genes, separated by tabs. Weights after a comma (``INS,1.0``) are kept.
     """
     rows = [(place + 1, line.rstrip().split("\t")) for place, line in enumerate(text.splitlines()) if line.strip()]
     sets = [
@@ -338,7 +318,8 @@ def _translate_text(path: Path, text: str, wish: GeneListRequest, column: str | 
         raise TranslationError(f"there is no kind of file {kind!r}; there are list, table and gmt")
     if kind != "table" and column is not None:
         raise TranslationError(
-            f"{path}: is a {'list' if kind == 'list' else 'file of gene sets'} and has no columns; leave out --column"
+            f"{path}: is a {'list' if kind == 'list' else 'file of gene sets'} and has no columns",
+            option="column",
         )
     if kind == "table":
         return translate_table(path, text, separator or ("\t" if ".tsv" in path.name else ","), wish, column)
@@ -370,5 +351,5 @@ def _nothing_carried(path: Path, report: ListReport) -> str:
     which = "its one gene is not" if genes == 1 else f"none of the {genes:,} genes is"
     return (
         f"{path}: {which} carried from {report.source} to {report.target}"
-        f"{': ' + examples if examples else ''}; check --from and --column"
+        f"{': ' + examples if examples else ''}; check the species and the column of names"
     )

@@ -14,15 +14,7 @@ from homodb.schema.species import Species
 
 @dataclass(frozen=True)
 class Pair:
-    """Source and target species of one release.
-
-    Parameters
-    ----------
-    release
-        Open release.
-    source, target
-        Source and target species.
-    """
+    """Source and target species of one release."""
 
     release: ReleaseFile
     source: Species

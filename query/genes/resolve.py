@@ -50,18 +50,10 @@ class VarColumn(StrEnum):
 class ResolvedVar:
     """The rows of a var as genes of a species.
 
-    Parameters
-    ----------
-    species
-        Species of the names.
-    given
-        Whether the species was given rather than inferred from the names.
-    rows
-        A row per row of var, in order, with the columns :class:`VarColumn`: those of :func:`resolve`; ``place``, the
-        number of the row; ``is_gene``, false for other ``feature`` types, whose ``gene`` is null; ``biotype,
-        mitochondrial, ribosomal`` of the gene.
-    doubts
-        Note that the names look like those of another species than the given one.
+    `given`: whether the species was given rather than inferred from the names; `rows`: a row per row of var, in order,
+    with the columns :class:`VarColumn`: those of :func:`resolve`; ``place``, the number of the row; ``is_gene``, false
+    for other ``feature`` types, whose ``gene`` is null; ``biotype, mitochondrial, ribosomal`` of the gene; `doubts`:
+    note that the names look like those of another species than the given one.
     """
 
     species: Species

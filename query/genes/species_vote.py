@@ -38,14 +38,7 @@ _ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
 class SpeciesVote:
     """Votes of gene names for the species of a release, taken once and handed on.
 
-    Parameters
-    ----------
-    release
-        Open release; only its species are considered.
-    names
-        Names of genes.
-    table
-        Result of :func:`species_votes`.
+    `table`: result of :func:`species_votes`.
     """
 
     release: ReleaseFile
@@ -88,13 +81,7 @@ class SpeciesVote:
         )
 
     def doubts(self, given: Species) -> list[str]:
-        """Return a note if another species knows far more of the names than the given one.
-
-        Raises
-        ------
-        UndecidedSpeciesError
-            If hardly any of many names is known in the given species.
-        """
+        """Return a note if another species knows far more of the names than the given one."""
         best = self.table.row(0, named=True)
         known_count = self.table.filter(pl.col("species") == given.name)["known"].item()
         if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known_count:
@@ -197,18 +184,6 @@ def named_column(release: ReleaseFile, var: pd.DataFrame) -> tuple[str, float] |
     """Return the column of var with the most gene names.
 
     The second value is the share of its values that some species of the release knows.
-
-    Parameters
-    ----------
-    release
-        An open release.
-    var
-        Table of genes of an AnnData.
-
-    Returns
-    -------
-    tuple of str and float, or None
-        None if no column has at least half of its values known.
     """
     best: tuple[str, float] | None = None
     for name in var.columns:

@@ -70,19 +70,7 @@ def read_sides(
 
 
 class JoinRun:
-    """A join: the plan first, then the matrices.
-
-    Parameters
-    ----------
-    release
-        The open release.
-    sources
-        The objects.
-    species, strategy, options
-        Species of each object, strategy, and checked options.
-    plan
-        Plan for the same objects; built here by default.
-    """
+    """A join: the plan first, then the matrices."""
 
     def __init__(
         self, release: ReleaseFile, sources: Sequence[CellSource], species: Sequence[str | int | Species | None] | None,
@@ -105,17 +93,7 @@ class JoinRun:
     def carry(
         self, sink: Sink, *, block: int | None = None, progress: Callable[[TranslateProgress], None] | None = None
     ) -> JoinReport:
-        """Carry every matrix into a sink, and finish it; the release must still be open.
-
-        Parameters
-        ----------
-        sink
-            Destination of the result.
-        block
-            Number of cells per block.
-        progress
-            Callback that receives the progress.
-        """
+        """Carry every matrix into a sink, and finish it; the release must still be open."""
         cells = sum(len(source.obs) for source in self._sources)
         done = 0
         for slot in self._slots:
@@ -277,25 +255,14 @@ def join(
     return_report: Literal[True],
 ) -> tuple[anndata.AnnData, JoinReport]: ...  # fmt: skip
 def join(
-    objects: Sequence[Joinable],
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    via: str | int | Species | None = None,
-    features: str = "group",
-    largest: int = LARGEST,
-    too_large: str = "leave",
-    consistent: bool = False,
-    measured: bool = False,
-    shared_types: str | None = None,
-    column: str | Sequence[str | None] | None = None,
-    layer: str | Sequence[str | None] | None = None,
-    names: str = "keep",
-    block: int | None = None,
-    progress: Callable[[TranslateProgress], None] | None = None,
-    return_report: bool = False,
-) -> anndata.AnnData | tuple[anndata.AnnData, JoinReport]:
+    objects: Sequence[Joinable], *,
+    species: Sequence[str | int | Species | None] | None = None, strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None, via: str | int | Species | None = None, features: str = "group",
+    largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
+    shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
+    progress: Callable[[TranslateProgress], None] | None = None, return_report: bool = False,
+) -> anndata.AnnData | tuple[anndata.AnnData, JoinReport]:  # fmt: skip
     """Join objects of several species into one over shared features.
 
     Parameters
@@ -385,25 +352,14 @@ def joined(
 
 
 def join_to_file(
-    paths: Sequence[str | Path],
-    output: Path,
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    via: str | int | Species | None = None,
-    features: str = "group",
-    largest: int = LARGEST,
-    too_large: str = "leave",
-    consistent: bool = False,
-    measured: bool = False,
-    shared_types: str | None = None,
-    column: str | Sequence[str | None] | None = None,
-    layer: str | Sequence[str | None] | None = None,
-    names: str = "keep",
-    block: int | None = None,
+    paths: Sequence[str | Path], output: Path, *,
+    species: Sequence[str | int | Species | None] | None = None, strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None, via: str | int | Species | None = None, features: str = "group",
+    largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
+    shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
     progress: Callable[[TranslateProgress], None] | None = None,
-) -> JoinReport:
+) -> JoinReport:  # fmt: skip
     """Join files into a file, block by block.
 
     Other parameters are those of :func:`join`; memory depends on the block, not on the files.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
-from homodb.query.cells import ObsColumns, Rows, Slot, Values
+from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values
 from homodb.query.genes import resolve_var
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import Links, Names
@@ -56,19 +56,11 @@ class JoinOptions:
 
 
 def read_join_options(
-    objects: int,
-    *,
-    via: str | int | Species | None = None,
-    features: str = "group",
-    largest: int = LARGEST,
-    too_large: str = "leave",
-    consistent: bool = False,
-    measured: bool = False,
-    shared_types: str | None = None,
-    column: str | Sequence[str | None] | None = None,
-    layer: str | Sequence[str | None] | None = None,
+    objects: int, *, via: str | int | Species | None = None, features: str = "group", largest: int = LARGEST,
+    too_large: str = "leave", consistent: bool = False, measured: bool = False, shared_types: str | None = None,
+    column: str | Sequence[str | None] | None = None, layer: str | Sequence[str | None] | None = None,
     names: str = "keep",
-) -> JoinOptions:
+) -> JoinOptions:  # fmt: skip
     """Check the options of a join of a number of objects.
 
     Raises
@@ -118,18 +110,8 @@ _TRANSLATED = "homodb_source"
 class JoinSide:
     """The genes of one object.
 
-    Parameters
-    ----------
-    name
-        Name of the object: that of its file.
-    species
-        Species of the object.
-    resolved
-        A row per row of var, with :class:`homodb.query.genes.VarColumn`.
-    given
-        Whether the species was given rather than inferred from the names.
-    notes
-        Notes for the user.
+    `name`: name of the object: that of its file; `resolved`: a row per row of var, with
+    :class:`homodb.query.genes.VarColumn`; `given`: whether the species was given rather than inferred from the names.
     """
 
     name: str
@@ -210,19 +192,7 @@ _WHAT = {
 
 @dataclass(frozen=True)
 class StackPart:
-    """A matrix of one object.
-
-    Parameters
-    ----------
-    name
-        Name of the object.
-    rows
-        The matrix.
-    links
-        Links from rows of its var to features.
-    holds
-        Kind of its values, from a sample.
-    """
+    """A matrix of one object."""
 
     name: str
     rows: Rows
@@ -233,10 +203,7 @@ class StackPart:
 class ObjectTally:
     """Sums over the cells and over the genes of one object.
 
-    Parameters
-    ----------
-    is_gene
-        Mask of the rows of var that are genes, shape (genes,).
+    `is_gene`: mask of the rows of var that are genes, shape (genes,).
     """
 
     def __init__(self, is_gene: npt.NDArray[np.bool_]) -> None:
@@ -287,21 +254,14 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
 
 
 #: Columns that a join adds.
-SPECIES, FILE, TOTAL, CELL = "species", "source_file", "homodb_total", "homodb_cell"
+SPECIES, FILE, CELL = "species", "source_file", "homodb_cell"
 
 
 @dataclass(frozen=True)
 class JoinedCells:
     """Cells of a joint object.
 
-    Parameters
-    ----------
-    obs
-        A row per cell, without totals.
-    kept
-        Mask of the cells to keep, for each object; None for all.
-    notes
-        Notes for the user.
+    `kept`: mask of the cells to keep, for each object; None for all.
     """
 
     obs: pd.DataFrame
@@ -312,22 +272,7 @@ class JoinedCells:
 def concatenate_obs(
     tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], shared_types: str | None
 ) -> JoinedCells:
-    """Concatenate the obs of all objects.
-
-    Parameters
-    ----------
-    tables
-        The obs of each object.
-    names, species
-        Name and species of each object.
-    shared_types
-        Column of which only cells with values of all species are kept; None keeps all cells.
-
-    Raises
-    ------
-    JoinError
-        If an object lacks that column, no value of it is in all species, or there are no cells.
-    """
+    """Concatenate the obs of all objects."""
     kept: list[npt.NDArray[np.bool_] | None] = [None] * len(tables)
     notes: list[str] = []
     if shared_types is not None:

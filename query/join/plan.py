@@ -43,24 +43,10 @@ def side_fates(
 ) -> pl.DataFrame:
     """Return the fate of every row of an object's var.
 
-    Parameters
-    ----------
-    way
-        Species, strategy, hub.
-    side
-        The genes of the object.
-    genes
-        The measured genes of each species.
-    tables
-        All features of the release, and the confirmed ones.
-    used
-        ``gene, column`` of the features of the result.
+    `used`: ``gene, column`` of the features of the result.
 
-    Returns
-    -------
-    polars.DataFrame
-        One row per var row, in order: ``file, species, name, stable_id, symbol, how, fate, column`` (of the result;
-        the first of several), ``detail`` (reason, or the gene that took its partner), ``mitochondrial, ribosomal``.
+    Returns one row per var row, in order: ``file, species, name, stable_id, symbol, how, fate, column`` (of the result;
+    the first of several), ``detail`` (reason, or the gene that took its partner), ``mitochondrial, ribosomal``.
     """
     mapped = used.group_by("gene").agg(pl.col("column").min())
     reasons = [_lacking_in_object(side, genes)]
@@ -210,29 +196,12 @@ def feature_var(
 ) -> pd.DataFrame:
     """Build the var of the result, one row per feature.
 
-    Parameters
-    ----------
-    way
-        Species, strategy, hub.
-    table
-        The features of the release.
-    used
-        ``column, feature, gene, species``: the measured genes of each feature.
-    sides, links
-        Objects, and links from rows of their vars to features.
-    names
-        Kind of names for features.
-    lower
-        Whether to lower-case names, as in the reference.
+    `used`: ``column, feature, gene, species``: the measured genes of each feature.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Index: unique names, from the first species' genes. Per species ``homodb_<species>``: names in all its objects,
-        joined by ``;``; ``homodb_<species>_id``: the genes; ``homodb_<species>_genes``: their number;
-        ``homodb_<species>_evidence``: the weakest class of their pairs. ``homodb_evidence``: the weakest class of all
-        pairs.
-        ``homodb_mt``, ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, in any of the species.
+    The index has unique names, from the first species' genes. Per species ``homodb_<species>``: names in all its
+    objects, joined by ``;``; ``homodb_<species>_id``: the genes; ``homodb_<species>_genes``: their number;
+    ``homodb_<species>_evidence``: the weakest class of their pairs. ``homodb_evidence``: the weakest class of all
+    pairs. ``homodb_mt``, ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, in any of the species.
     """
     keys = used["gene"].unique().sort().to_list()
     labels = route.release.ask("target_genes", {"genes": keys}).rename({"target_gene": "gene"})
@@ -312,30 +281,8 @@ def _names(genes: pl.DataFrame, species: int, kind: str, *, lower: bool) -> list
 class JoinPlan:
     """Plan for the rows of every var.
 
-    Parameters
-    ----------
-    way
-        Species, strategy, hub.
-    sides
-        The genes of each object.
-    options
-        Checked options.
-    links
-        Links from rows of var to features, for each object.
-    fates
-        For each object, a row per row of var: see :func:`homodb.query.join.plan.side_fates`.
-    var
-        The var of the result.
-    steps
-        Number of features or genes left by each step.
-    verdicts
-        Verdicts of direct pairs: see :func:`homodb.query.join.route.check_consistency`.
-    left_out
-        Groups that are too large.
-    notes
-        Notes for the user.
-    title
-        Name of the mapping, if it is none of the five strategies.
+    `fates`: for each object, a row per row of var: see :func:`homodb.query.join.plan.side_fates`; `verdicts`: verdicts
+    of direct pairs: see :func:`homodb.query.join.route.check_consistency`.
     """
 
     route: JoinRoute
@@ -458,7 +405,7 @@ def _notes(route: JoinRoute, table: FeatureTable, options: JoinOptions, sides: S
     if options.consistent and not route.direct:
         notes.append("there is no direct pair beside the ones joined by, so nothing was to be confirmed")
     if options.measured and route.strategy in (Strategy.ENS_M2M, Strategy.ENS_O2O):
-        notes.append(f"{route.strategy} does not choose among partners: --measured changes nothing")
+        notes.append(f"{route.strategy} does not choose among partners: measured changes nothing")
     elif options.measured and len(route.species) > 1:
         notes.append(f"{route.strategy} was chosen anew among the genes that are there")
     return tuple(notes)
@@ -468,7 +415,7 @@ def _nothing_shared(steps: Sequence[tuple[str, int]], sides: Sequence[JoinSide])
     left = "; ".join(f"{what}: {number:,}" for what, number in steps)
     return (
         f"the {len(sides)} objects share no feature. What each step left: {left}. Check the species, the column of "
-        "names (--column), or choose another strategy"
+        "names, or choose another strategy"
     )
 
 

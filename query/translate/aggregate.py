@@ -25,16 +25,9 @@ class TooWideError(Exception):
 class Links:
     """Links from rows of var to columns of the result.
 
-    Parameters
-    ----------
-    place, column
-        Row of var and column of the result of each link, integers, shape (links,).
-    weight
-        Share of the row's values that the column receives, shape (links,).
-    gene
-        Arbitrary number of the source gene of the row, shape (links,): rows of the same gene are summed.
-    shape
-        Number of rows of var and of columns of the result.
+    `place`, `column`: row of var and column of the result of each link, integers, shape (links,); `weight`: share of
+    the row's values that the column receives, shape (links,); `gene`: arbitrary number of the source gene of the row,
+    shape (links,): rows of the same gene are summed.
     """
 
     place: npt.NDArray[np.int64]
@@ -73,16 +66,7 @@ class Links:
 class Aggregation:
     """Way to combine source genes into target genes.
 
-    Parameters
-    ----------
-    links
-        Links from rows of var to columns.
-    policy
-        Policy for combining several genes into one.
-    slot
-        Name of the matrix, for messages.
-    logarithms
-        Base of the values if they are logarithms, else None.
+    `logarithms`: base of the values if they are logarithms, else None.
     """
 
     links: Links
@@ -101,27 +85,7 @@ class Aggregation:
         return np.dtype(np.int64) if not np.issubdtype(np.dtype(dtype), np.floating) else np.dtype(dtype)
 
     def apply(self, block: Any, dtype: npt.DTypeLike) -> Any:
-        """Compute the values of target genes for a block of rows.
-
-        Parameters
-        ----------
-        block
-            Rows x source genes: a NumPy array, or a SciPy sparse matrix of any form.
-        dtype
-            Type of the result.
-
-        Returns
-        -------
-        array or sparse matrix
-            Rows x target genes; sparse stays sparse, as CSR with sorted indices.
-
-        Raises
-        ------
-        CountsError
-            If the block holds NaN, or negative values that would be summed.
-        TooWideError
-            If sums of the values may not fit into the type.
-        """
+        """Compute the values of target genes for a block of rows."""
         sparse = bool(sp.issparse(block))
         block = block.tocsr() if sparse else block
         values = np.asarray(block.data if sparse else block)
@@ -237,13 +201,7 @@ def _apply_to_values(block: Any, function: Any) -> Any:
 
 
 def check_slots(slots: Sequence[Slot], options: Options) -> None:
-    """Check that slots with a policy exist and the main one is not dropped.
-
-    Raises
-    ------
-    TranslationError
-        If one does not exist, or the main one is to be dropped.
-    """
+    """Check that slots with a policy exist and the main one is not dropped."""
     names = [slot.name for slot in slots]
     for name, policy in options.slots.items():
         if name not in names:
@@ -257,13 +215,7 @@ def check_slots(slots: Sequence[Slot], options: Options) -> None:
 
 
 def decide(slot: Slot, holds: Values, links: Links, options: Options, logged: Logged) -> Aggregation | str:
-    """Choose the aggregation of a matrix by the kind of its values, or the reason for dropping it.
-
-    Raises
-    ------
-    CountsError
-        If the main matrix, or one with its own policy, holds values that the policy does not support.
-    """
+    """Choose the aggregation of a matrix by the kind of its values, or the reason for dropping it."""
     requested = options.slots.get(slot.name)
     policy = requested or SlotPolicy(options.many_to_one)
     reason = objection(slot, policy, holds, links)

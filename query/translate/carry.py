@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,15 +46,7 @@ _KINDS = ("all", "mitochondrial", "ribosomal", "other")
 
 
 class CountTally:
-    """Sums of counts, in total and carried.
-
-    Parameters
-    ----------
-    plan
-        Plan, which marks mapped, mitochondrial and ribosomal genes.
-    groups
-        Values of each requested column of obs.
-    """
+    """Sums of counts, in total and carried."""
 
     def __init__(self, plan: TranslationPlan, groups: Mapping[str, pd.Series] | None = None) -> None:
         fates = plan.fates
@@ -121,15 +113,7 @@ class CountTally:
 
 @dataclass(frozen=True)
 class TranslateProgress:
-    """Progress of a translation.
-
-    Parameters
-    ----------
-    slot
-        Name of the current matrix.
-    done, total
-        Number of cells, over all matrices.
-    """
+    """Progress of a translation."""
 
     slot: str
     done: int
@@ -148,22 +132,11 @@ class Tally(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class MatrixPart:
+class MatrixPart(NamedTuple):
     """A matrix of one object, and how its genes are combined.
 
-    Parameters
-    ----------
-    rows
-        The matrix.
-    how
-        Aggregation of its genes.
-    base
-        Base of the values if they are logarithms; they are undone before they are tallied.
-    tally
-        Sums to update with each block.
-    kept
-        Mask of the cells to keep; None for all.
+    `base`: base of the values if they are logarithms; they are undone before they are tallied; `kept`: mask of the
+    cells to keep; None for all.
     """
 
     rows: Rows
@@ -256,23 +229,11 @@ def lazily(matrix: LazyMatrix, slot: Slot, how: Aggregation, logged: Logged) -> 
 class TranslationRun:
     """A translation of one object, which only this class changes: the plan first, then its matrices.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    source
-        The object.
-    to, species, strategy, column
-        Target and source species, strategy, and column of var with the gene names.
-    options
-        Checked options.
+    `to`, `species`, `strategy`, `column`: target and source species, strategy, and column of var with the gene names.
 
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError, MissingMappingError, UndecidedSpeciesError
-        If the release lacks it, or the names do not identify the species.
-    TranslationError
-        If no gene can be translated, or a slot or column does not exist.
+    Raises UnknownSpeciesError, UnknownStrategyError, MissingMappingError, UndecidedSpeciesError if the release lacks
+    it, or the names do not identify the species. Raises TranslationError if no gene can be translated, or a slot or
+    column does not exist.
     """
 
     def __init__(
@@ -294,17 +255,7 @@ class TranslationRun:
     def carry(
         self, sink: Sink, *, block: int | None = None, progress: Callable[[TranslateProgress], None] | None = None
     ) -> TranslationReport:
-        """Carry every matrix into a sink, and finish it; the release must still be open.
-
-        Parameters
-        ----------
-        sink
-            Destination of the result.
-        block
-            Number of cells in memory at a time; by default as many as hold about four million values.
-        progress
-            Callback that receives the progress.
-        """
+        """Carry every matrix into a sink, and finish it; the release must still be open."""
         cells = self.source.n_obs
         for number, slot in enumerate(self._slots):
 
@@ -407,15 +358,7 @@ _RANKING = {"scores", "params", "pvals", "pvals_adj", "logfoldchanges"}
 
 
 def gene_level_uns_keys(uns: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Return the keys of uns whose entries are about genes.
-
-    Parameters
-    ----------
-    uns
-        The entries; only the index of a table and the keys of a mapping are used.
-    names
-        Names of var: a table with most of its rows named so is about genes.
-    """
+    """Return the keys of uns whose entries are about genes."""
     genes = frozenset(filter(None, texts(names)))
     return [
         key for key, value in uns.items() if key in _GENE_WISE or _is_ranking(value) or _is_gene_table(value, genes)

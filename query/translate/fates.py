@@ -99,22 +99,12 @@ def fate_of(frame: pl.DataFrame, rules: Sequence[FateRule]) -> pl.DataFrame:
 def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
     """Return the fate of every row of var.
 
-    Parameters
-    ----------
-    resolved
-        The rows of var, with :class:`homodb.query.genes.VarColumn`.
-    placed
-        Targets of rows: :class:`homodb.query.translate.targets.PlacedColumn`.
-    refused
-        Genes whose partners are all filtered out: :class:`homodb.query.translate.mapping.RefusedColumn`.
-    lost
-        Result of :func:`lost`.
+    `resolved`: the rows of var, with :class:`homodb.query.genes.VarColumn`; `placed`: targets of rows:
+    :class:`homodb.query.translate.targets.PlacedColumn`; `refused`: genes whose partners are all filtered out:
+    :class:`homodb.query.translate.mapping.RefusedColumn`.
 
-    Returns
-    -------
-    polars.DataFrame
-        One row per var row, in order: ``name, stable_id, symbol, how, fate, target_id, target_symbol,
-        evidence_class, detail`` (reason, or the gene that took its partner), ``mitochondrial, ribosomal``.
+    Returns one row per var row, in order: ``name, stable_id, symbol, how, fate, target_id, target_symbol,
+    evidence_class, detail`` (reason, or the gene that took its partner), ``mitochondrial, ribosomal``.
     """
     frame = (
         resolved.join(placed, on="place", how="left")
@@ -181,20 +171,10 @@ def fates_of_markers(
 ) -> pl.DataFrame:
     """Return the fates of marker genes.
 
-    Parameters
-    ----------
-    release, source
-        An open release, and the source species.
-    fates
-        Result of :func:`fates`, with ``gene``.
-    markers
-        Names of genes of the source species, of any kind of name.
+    `fates`: result of :func:`fates`, with ``gene``.
 
-    Returns
-    -------
-    polars.DataFrame
-        A row per marker, in order: ``marker``, ``name`` (of its row of var), ``fate``, ``target_id``,
-        ``target_symbol``, ``evidence_class``, ``detail``. The fate is ``not_in_file`` for markers without a row of var.
+    Returns a row per marker, in order: ``marker``, ``name`` (of its row of var), ``fate``, ``target_id``,
+    ``target_symbol``, ``evidence_class``, ``detail``. The fate is ``not_in_file`` for markers without a row of var.
     """
     if not markers:
         return pl.DataFrame()
@@ -345,13 +325,7 @@ class TranslationReport(FateReport):
         )
 
     def carried(self, which: pl.Expr | None = None) -> float:
-        """Return the share of counts carried, NaN if there are none.
-
-        Parameters
-        ----------
-        which
-            Expression that selects genes; None for all.
-        """
+        """Return the share of counts carried by the genes of an expression (None for all), NaN without counts."""
         genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
         if which is not None:
             genes = genes.filter(which)
@@ -494,12 +468,7 @@ def with_counts(fates: pl.DataFrame, sums: npt.NDArray[np.float64] | None) -> pl
 def provenance(report: TranslationReport, earlier: object = None) -> dict[str, Any]:
     """Return plain values for ``uns["homodb"]``, without unknown ones.
 
-    Parameters
-    ----------
-    report
-        The report.
-    earlier
-        Previous entry: its ``annotation``, which is about cells, is kept; the rest becomes ``before``.
+    `earlier`: previous entry: its ``annotation``, which is about cells, is kept; the rest becomes ``before``.
     """
     totals = {
         key: np.array(value, dtype=str) if isinstance(value, list) else value

@@ -90,17 +90,9 @@ class RefusedColumn(StrEnum):
 class Mapped:
     """Pairs of genes used in a translation.
 
-    Parameters
-    ----------
-    rows
-        A row per pair, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's values that the
-        target gene receives.
-    refused
-        Source genes none of whose partners is used: :class:`RefusedColumn`.
-    chosen
-        ``source_gene, target_gene`` of the strategy, before filters.
-    notes
-        Notes for the user.
+    `rows`: a row per pair, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's values that the
+    target gene receives; `refused`: source genes none of whose partners is used: :class:`RefusedColumn`; `chosen`:
+    ``source_gene, target_gene`` of the strategy, before filters.
     """
 
     rows: pl.DataFrame
@@ -271,20 +263,8 @@ def identity_rows(present: list[int]) -> pl.DataFrame:
 def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
     """Compose the mappings of two pairs that share a species.
 
-    Parameters
-    ----------
-    first
-        Pair of the source and the intermediate species.
-    second
-        Pair of the intermediate and the target species.
-    strategy
-        The strategy of both.
-
-    Returns
-    -------
-    polars.DataFrame
-        :data:`homodb.query.translate.mapping.COLUMNS`, best first: the lesser value and the weaker evidence class
-        of the two steps, one-to-one only if both steps are; unknown if a step is unknown.
+    Returns :data:`homodb.query.translate.mapping.COLUMNS`, best first: the lesser value and the weaker evidence class
+    of the two steps, one-to-one only if both steps are; unknown if a step is unknown.
     """
     weak_first = [str(one) for one in reversed(EvidenceClass)]
     one, two = first.mapping(strategy), second.mapping(strategy)

@@ -83,22 +83,13 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 def read_options(
     *,
-    many_to_one: str = "sum",
-    one_to_many: str = "best",
-    slots: Mapping[str, str] | None = None,
-    min_confidence: float | None = None,
-    min_identity: float | None = None,
-    min_correlation: float | None = None,
-    missing: str = "keep",
-    evidence: str | Sequence[str] | None = None,
-    measured: bool = False,
-    via: str | int | Species | None = None,
-    keep_unmapped: bool = False,
-    names: str = "keep",
-    genes: Sequence[str] | Path | None = None,
-    groupby: str | Sequence[str] | None = None,
+    many_to_one: str = "sum", one_to_many: str = "best", slots: Mapping[str, str] | None = None,
+    min_confidence: float | None = None, min_identity: float | None = None, min_correlation: float | None = None,
+    missing: str = "keep", evidence: str | Sequence[str] | None = None, measured: bool = False,
+    via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
+    genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
     markers: Sequence[str] | Path | None = None,
-) -> Options:
+) -> Options:  # fmt: skip
     """Check the options of a translation.
 
     Raises

@@ -40,20 +40,7 @@ if TYPE_CHECKING:
 class Route:
     """Species and strategy of a translation, independent of the names.
 
-    Parameters
-    ----------
-    release
-        The open release.
-    source, target
-        The two species, possibly the same.
-    strategy
-        The strategy; None if the species are the same.
-    between
-        Intermediate species, if any.
-    options
-        Checked options.
-    notes
-        Notes for the user.
+    `strategy`: the strategy; None if the species are the same.
     """
 
     release: ReleaseFile
@@ -80,20 +67,8 @@ class Route:
 class TranslationPlan:
     """Plan for the rows of a var.
 
-    Parameters
-    ----------
-    route
-        Species, strategy, options.
-    resolved
-        The rows of var, with :class:`homodb.query.genes.VarColumn`.
-    targets
-        Columns of the result, and the links to them.
-    fates
-        One row per var row, see :func:`homodb.query.translate.fates.fates`.
-    var
-        The var of the result.
-    notes
-        Notes for the user.
+    `resolved`: the rows of var, with :class:`homodb.query.genes.VarColumn`; `fates`: one row per var row, see
+    :func:`homodb.query.translate.fates.fates`.
     """
 
     route: Route
@@ -117,15 +92,7 @@ class TranslationPlan:
 def find_route(
     release: ReleaseFile, source: Species, target: Species, strategy: str | Strategy | None, options: Options
 ) -> Route:
-    """Find the route from one species to another.
-
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks it; an intermediate species is only used if options name one.
-    TranslationError
-        If options contradict each other.
-    """
+    """Find the route from one species to another."""
     if options.genes is not None and options.keep_unmapped:
         raise TranslationError(
             "a list of target genes fixes the genes of the result, and keep_unmapped adds others; choose one",
@@ -167,13 +134,7 @@ def _via(
 
 
 def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
-    """Plan the translation of the resolved rows of a var.
-
-    Raises
-    ------
-    TranslationError
-        If no gene can be translated.
-    """
+    """Plan the translation of the resolved rows of a var."""
     release, options = route.release, route.options
     wanted = None if options.genes is None else resolve(release, list(options.genes), route.target)
     mapped = _mapped(route, resolved, wanted)
@@ -254,15 +215,7 @@ def prepare(
     column: str | None,
     options: Options,
 ) -> TranslationPlan:
-    """Build a translation plan from `var`.
-
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError, MissingMappingError, UndecidedSpeciesError
-        If the release lacks it, or the names do not identify the species.
-    TranslationError
-        If a column of var does not exist, no gene can be translated, or another column holds the names.
-    """
+    """Build a translation plan from `var`."""
     target = release.find_species(to)
     resolved = resolve_var(release, var, species=source, column=column)
     plan = make_plan(find_route(release, resolved.species, target, strategy, options), resolved.rows)
@@ -270,13 +223,7 @@ def prepare(
 
 
 def prepare_raw(plan: TranslationPlan, raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> TranslationPlan:
-    """Build the plan for the var of raw, by the same route: the same one if raw has the same genes.
-
-    Raises
-    ------
-    TranslationError
-        If its names are not found, or none can be translated.
-    """
+    """Build the plan for the var of raw, by the same route: the same one if raw has the same genes."""
     names, features = _names_of_raw(raw, var, column), features_of(raw)
     same = plan.resolved["name"].to_list() == names
     if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):

@@ -31,21 +31,12 @@ class PlacedColumn(StrEnum):
 class Targets:
     """Columns of the result.
 
-    Parameters
-    ----------
-    columns
-        A row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a kept source gene),
-        ``mitochondrial, ribosomal``, ``kept`` (name of a source gene kept without a target, else null), ``wanted``
-        (name in the list of wanted genes, if any).
-    pairs
-        A row per link, best first: ``place``, ``column``, and the evidence of the pair.
-    placed
-        A row per mapped row of var: :class:`PlacedColumn`.
-    links
-        The links as numbers.
-    vocabulary
-        State of each wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``,
-        ``ambiguous``, ``repeated``); None where none were given.
+    `columns`: a row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a kept source
+    gene), ``mitochondrial, ribosomal``, ``kept`` (name of a source gene kept without a target, else null), ``wanted``
+    (name in the list of wanted genes, if any); `pairs`: a row per link, best first: ``place``, ``column``, and the
+    evidence of the pair; `placed`: a row per mapped row of var: :class:`PlacedColumn`; `vocabulary`: state of each
+    wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``, ``ambiguous``, ``repeated``);
+    None where none were given.
     """
 
     columns: pl.DataFrame
@@ -76,20 +67,7 @@ def lay_out(
 
     They are the wanted genes in their order, else all target genes in the order of var.
 
-    Parameters
-    ----------
-    release
-        The release.
-    resolved
-        The rows of var, resolved.
-    rows
-        Pairs of genes, see :class:`homodb.query.translate.mapping.Mapped`.
-    wanted
-        Wanted target genes, resolved; None for all.
-    keep
-        Whether to keep source genes without a target.
-    same
-        Whether source and target are the same species: unknown wanted genes are then looked up by name.
+    `rows`: pairs of genes, see :class:`homodb.query.translate.mapping.Mapped`.
     """
     pairs = (
         resolved.select("place", source_gene="gene")
@@ -206,15 +184,8 @@ def kind_of_names(resolved: pl.DataFrame) -> str:
 def target_names(columns: pl.DataFrame, kind: str, mark: str | None = None) -> list[str]:
     """Return a unique name for each column.
 
-    Parameters
-    ----------
-    columns
-        The columns of the result, see :class:`homodb.query.translate.targets.Targets`.
-    kind
-        ``id`` for stable IDs; ``symbol`` for symbols, with stable IDs for genes without a symbol or with a shared
-        one.
-    mark
-        Prefix, before a colon, of source genes kept without a target; None for none.
+    `columns`: the columns of the result, see :class:`homodb.query.translate.targets.Targets`; `kind`: ``id`` for stable
+    IDs; ``symbol`` for symbols, with stable IDs for genes without a symbol or with a shared one.
     """
     kept = pl.col("kept") if mark is None else pl.format("{}:{}", pl.lit(mark), pl.col("kept"))
     frame = columns.with_columns(own=kept).with_columns(
@@ -236,23 +207,11 @@ def target_var(
 ) -> pd.DataFrame:
     """Return the var of the translated object, one row per column.
 
-    Parameters
-    ----------
-    targets, resolved
-        The columns of the result, and the rows of var.
-    kind, mark
-        As in :func:`target_names`.
-    as_asked
-        Whether to name wanted genes as in the list.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index: names. ``homodb_id``, ``homodb_symbol``: the target gene. ``homodb_source``: names of the source
-        genes, joined by ``;``; ``homodb_sources``: their number. ``homodb_evidence`` (class), ``homodb_type``,
-        ``homodb_identity``, ``homodb_confidence``, ``homodb_correlation``: of its best row. ``homodb_mt``,
-        ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, according to the release.
-        ``homodb_kept``, if source genes without a target were kept: whether it is one.
+    Returns index: names. ``homodb_id``, ``homodb_symbol``: the target gene. ``homodb_source``: names of the source
+    genes, joined by ``;``; ``homodb_sources``: their number. ``homodb_evidence`` (class), ``homodb_type``,
+    ``homodb_identity``, ``homodb_confidence``, ``homodb_correlation``: of its best row. ``homodb_mt``, ``homodb_ribo``:
+    mitochondrial, and protein of the cytosolic ribosome, according to the release. ``homodb_kept``, if source genes
+    without a target were kept: whether it is one.
     """
     first = ["evidence_class", "homology_type", "identity", "confidence", "correlation"]
     sources = (

@@ -50,31 +50,16 @@ def translate(
     markers: Sequence[str] | Path | None = ..., return_report: Literal[True],
 ) -> tuple[anndata.AnnData, TranslationReport]: ...  # fmt: skip
 def translate(
-    adata: anndata.AnnData,
-    to: str | int | Species,
-    *,
-    source: str | int | Species | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    column: str | None = None,
-    layer: str | None = None,
-    many_to_one: str = "sum",
-    one_to_many: str = "best",
-    slots: Mapping[str, str] | None = None,
-    min_confidence: float | None = None,
-    min_identity: float | None = None,
-    min_correlation: float | None = None,
-    missing: str = "keep",
-    evidence: str | Sequence[str] | None = None,
-    measured: bool = False,
-    via: str | int | Species | None = None,
-    keep_unmapped: bool = False,
-    names: str = "keep",
-    genes: Sequence[str] | Path | None = None,
-    groupby: str | Sequence[str] | None = None,
-    markers: Sequence[str] | Path | None = None,
-    return_report: bool = False,
-) -> anndata.AnnData | tuple[anndata.AnnData, TranslationReport]:
+    adata: anndata.AnnData, to: str | int | Species, *,
+    source: str | int | Species | None = None, strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None, column: str | None = None, layer: str | None = None,
+    many_to_one: str = "sum", one_to_many: str = "best", slots: Mapping[str, str] | None = None,
+    min_confidence: float | None = None, min_identity: float | None = None, min_correlation: float | None = None,
+    missing: str = "keep", evidence: str | Sequence[str] | None = None, measured: bool = False,
+    via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
+    genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
+    markers: Sequence[str] | Path | None = None, return_report: bool = False,
+) -> anndata.AnnData | tuple[anndata.AnnData, TranslationReport]:  # fmt: skip
     """Translate an AnnData into another species' genes.
 
     Parameters
@@ -168,33 +153,17 @@ def _in_memory(run: TranslationRun) -> tuple[anndata.AnnData, TranslationReport]
 
 
 def translate_file(
-    path: Path,
-    output: Path,
-    to: str | int | Species,
-    *,
-    source: str | int | Species | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    column: str | None = None,
-    layer: str | None = None,
-    many_to_one: str = "sum",
-    one_to_many: str = "best",
-    slots: Mapping[str, str] | None = None,
-    min_confidence: float | None = None,
-    min_identity: float | None = None,
-    min_correlation: float | None = None,
-    missing: str = "keep",
-    evidence: str | Sequence[str] | None = None,
-    measured: bool = False,
-    via: str | int | Species | None = None,
-    keep_unmapped: bool = False,
-    names: str = "keep",
-    genes: Sequence[str] | Path | None = None,
-    groupby: str | Sequence[str] | None = None,
-    markers: Sequence[str] | Path | None = None,
-    block: int | None = None,
+    path: Path, output: Path, to: str | int | Species, *,
+    source: str | int | Species | None = None, strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None, column: str | None = None, layer: str | None = None,
+    many_to_one: str = "sum", one_to_many: str = "best", slots: Mapping[str, str] | None = None,
+    min_confidence: float | None = None, min_identity: float | None = None, min_correlation: float | None = None,
+    missing: str = "keep", evidence: str | Sequence[str] | None = None, measured: bool = False,
+    via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
+    genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
+    markers: Sequence[str] | Path | None = None, block: int | None = None,
     progress: Callable[[TranslateProgress], None] | None = None,
-) -> TranslationReport:
+) -> TranslationReport:  # fmt: skip
     """Translate an h5ad file or a zarr store.
 
     Other parameters are those of :func:`homodb.translate`.

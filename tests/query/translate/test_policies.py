@@ -297,7 +297,7 @@ def test_each_slot_has_its_policy(release: homodb.Release) -> None:
         ({"logcounts": "sum"}, "logarithms"), ({"scaled": "sum"}, "negative"),
         ({"nothing": "sum"}, "'counts', 'logcounts'"), ({"X": "drop"}, "cannot be dropped"),
         ({"X": "add"}, "no policy 'add' for slot 'X'; there are sum, mean, max, expm1-sum-log1p"),
-        ({"logcount": "drop"}, r"did you mean 'logcounts'\? .--slot logcount=drop."),
+        ({"logcount": "drop"}, r"did you mean 'logcounts'\?"),
         ({"counts": "expm1-sum-log1p"}, "whole numbers"),
     ):  # fmt: skip
         with pytest.raises(TranslationError, match=error):
