@@ -23,15 +23,9 @@ TOTAL = "homodb_total"
 
 
 def as_counts(
-    matrix: Any,
-    where: str,
-    *,
-    logged: bool = False,
-    dtype: npt.DTypeLike | None = None,
-    error: type[HomodbError] = CountsError,
-    remedy: str = "give raw counts",
-    option: str | None = "layer",
-) -> sp.csr_matrix:
+    matrix: Any, where: str, *, logged: bool = False, dtype: npt.DTypeLike | None = None,
+    error: type[HomodbError] = CountsError, remedy: str = "give raw counts", option: str | None = "layer",
+) -> sp.csr_matrix:  # fmt: skip
     """Return a matrix of counts as canonical CSR.
 
     Parameters

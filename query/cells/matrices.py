@@ -325,7 +325,8 @@ def check_sound(matrix: Any, slot: str) -> None:
 
     SciPy does not check, and would read beyond its buffers.
     """
-    if not sp.issparse(matrix):
+    sparse = bool(sp.issparse(matrix))
+    if not sparse:
         return
     try:
         matrix.check_format(full_check=True)

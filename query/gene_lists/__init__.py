@@ -10,11 +10,5 @@ from homodb.query.gene_lists.tables import find_separator, read, read_table
 from homodb.query.gene_lists.translate import is_list_file, translate_genes, translate_list_file
 
 __all__ = [
-    "ListReport",
-    "find_separator",
-    "is_list_file",
-    "read",
-    "read_table",
-    "translate_genes",
-    "translate_list_file",
-]
+    "ListReport", "find_separator", "is_list_file", "read", "read_table", "translate_genes", "translate_list_file",
+]  # fmt: skip

@@ -278,20 +278,12 @@ class ListReport(FateReport):
     def totals(self) -> dict[str, Any]:
         """Return the totals as plain values."""
         return {
-            "kind": self.kind,
-            "source": self.source,
-            "target": self.target,
-            "strategy": self.strategy,
-            "release": self.release,
-            "columns": list(self.columns),
-            "came": self.came,
-            "left": self.left,
-            "names": self.fates.height,
-            "fates": dict(self.by_fate().select("fate", "genes").iter_rows()),
-            "lost": self.lost.to_dicts(),
-            "sets": None if self.sets is None else self.sets.to_dicts(),
+            "kind": self.kind, "source": self.source, "target": self.target, "strategy": self.strategy,
+            "release": self.release, "columns": list(self.columns), "came": self.came, "left": self.left,
+            "names": self.fates.height, "fates": dict(self.by_fate().select("fate", "genes").iter_rows()),
+            "lost": self.lost.to_dicts(), "sets": None if self.sets is None else self.sets.to_dicts(),
             "notes": list(self.notes),
-        }
+        }  # fmt: skip
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield numbers carried, fates, lost parts, and sets."""
@@ -331,25 +323,15 @@ def list_report(translated: Translated, *, source_given: bool, release: str) -> 
     partners = translated.partners
     joined = [pl.col(name).drop_nulls().str.join(";").replace("", None) for name in ("target_id", "target_symbol")]
     fates = partners.frame.group_by("name", maintain_order=True).agg(
-        pl.col("source_id", "source_symbol", "how", "fate").first(),
-        *joined,
-        pl.col("evidence_class").drop_nulls().str.join(";").replace("", None),
-        pl.col("detail").first(),
-    )
+        pl.col("source_id", "source_symbol", "how", "fate").first(), *joined,
+        pl.col("evidence_class").drop_nulls().str.join(";").replace("", None), pl.col("detail").first(),
+    )  # fmt: skip
     places = pl.Series([translated.places.get(name, 0) for name in fates["name"]], dtype=pl.Int64)
     schema = {"line": pl.Int64, "what": pl.String, "why": pl.String}
     return ListReport(
-        source=partners.source.name,
-        target=partners.target.name,
-        source_given=source_given,
-        strategy=partners.strategy,
-        release=release,
-        kind=translated.kind,
-        came=translated.came,
-        left=translated.left,
-        columns=tuple(translated.columns),
-        fates=fates.with_columns(places=places),
+        source=partners.source.name, target=partners.target.name, source_given=source_given, strategy=partners.strategy,
+        release=release, kind=translated.kind, came=translated.came, left=translated.left,
+        columns=tuple(translated.columns), fates=fates.with_columns(places=places),
         lost=pl.DataFrame([(x.line, x.what, x.why) for x in translated.lost], schema=schema, orient="row"),
-        sets=translated.sets,
-        notes=(*partners.notes, *translated.notes),
-    )
+        sets=translated.sets, notes=(*partners.notes, *translated.notes),
+    )  # fmt: skip

@@ -427,16 +427,10 @@ def translate_table(
     if not table.header[0] and table.has_header and columns.columns[0].place == 0:
         rows = _unique(rows)
     return Translated(
-        text=table.written(rows),
-        kind="table",
-        came=len(table.rows),
-        left=len(rows),
-        partners=partners,
-        places=Counter(names),
-        lost=lost,
-        columns=[table.header[one.place] or "unnamed" for one in columns.columns],
+        text=table.written(rows), kind="table", came=len(table.rows), left=len(rows), partners=partners,
+        places=Counter(names), lost=lost, columns=[table.header[one.place] or "unnamed" for one in columns.columns],
         notes=_note_of_complexes(stay),
-    )
+    )  # fmt: skip
 
 
 def _note_of_complexes(stay: int) -> list[str]:

@@ -67,15 +67,10 @@ def translate_list(text: str, wish: GeneListRequest) -> Translated:
         else:
             out += _not_listed(_target_names(partners, wish, _ListedGene(name)), listed)
     return Translated(
-        text="".join(f"{line}\n" for line in out),
-        kind="list of genes",
-        came=len(genes),
-        left=len(listed),
-        partners=partners,
-        places=Counter(genes.values()),
-        lost=lost,
+        text="".join(f"{line}\n" for line in out), kind="list of genes", came=len(genes), left=len(listed),
+        partners=partners, places=Counter(genes.values()), lost=lost,
         notes=_note_of_merged(len(genes) - len(lost), len(listed), wish.one_to_many == "all"),
-    )
+    )  # fmt: skip
 
 
 def translate_sets(text: str, wish: GeneListRequest) -> Translated:
@@ -105,16 +100,10 @@ def translate_sets(text: str, wish: GeneListRequest) -> Translated:
     shown = ", ".join(empty[:5]) + (f" and {len(empty) - 5:,} more" if len(empty) > 5 else "")
     schema = {"set": pl.String, "genes": pl.Int64, "carried": pl.Int64, "left": pl.Int64}
     return Translated(
-        text="".join(f"{line}\n" for line in out),
-        kind="gene sets",
-        came=len(sets),
-        left=len(out),
-        partners=partners,
-        places=Counter(names),
-        lost=lost,
-        sets=pl.DataFrame(counts, schema=schema, orient="row"),
+        text="".join(f"{line}\n" for line in out), kind="gene sets", came=len(sets), left=len(out), partners=partners,
+        places=Counter(names), lost=lost, sets=pl.DataFrame(counts, schema=schema, orient="row"),
         notes=[f"left out, since none of its genes is carried: {shown}"] if empty else [],
-    )
+    )  # fmt: skip
 
 
 def _is_gene(line: str) -> bool:
@@ -146,15 +135,10 @@ def _note_of_merged(carried: int, left: int, several: bool) -> list[str]:
 
 
 def translate_genes(
-    genes: str | Sequence[str],
-    *,
-    to: str | int | Species,
-    source: str | int | Species | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    one_to_many: OneToMany = "best",
-    names: Naming = "keep",
-) -> pl.DataFrame:
+    genes: str | Sequence[str], *, to: str | int | Species, source: str | int | Species | None = None,
+    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
+    one_to_many: OneToMany = "best", names: Naming = "keep",
+) -> pl.DataFrame:  # fmt: skip
     """Translate names of genes into another species' genes.
 
     Parameters
@@ -234,18 +218,10 @@ def is_list_file(path: Path) -> bool:
 
 
 def translate_list_file(
-    path: Path,
-    output: Path,
-    to: str | int | Species,
-    *,
-    source: str | int | Species | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    column: str | None = None,
-    one_to_many: OneToMany = "best",
-    names: Naming = "keep",
-    kind: Kind | None = None,
-) -> ListReport:
+    path: Path, output: Path, to: str | int | Species, *, source: str | int | Species | None = None,
+    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None, column: str | None = None,
+    one_to_many: OneToMany = "best", names: Naming = "keep", kind: Kind | None = None,
+) -> ListReport:  # fmt: skip
     """Translate a file of genes.
 
     Other parameters are those of :func:`homodb.translate_genes`.

@@ -167,22 +167,12 @@ def _check_named(release: ReleaseFile, var: pd.DataFrame, vote: SpeciesVote, nam
 
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "name": pl.String,
-    "gene": pl.Int64,
-    "stable_id": pl.String,
-    "symbol": pl.String,
-    "how": pl.String,
-    "understood_as": pl.String,
-    "candidates": pl.List(pl.String),
-    "hint": pl.String,
-}
+    "name": pl.String, "gene": pl.Int64, "stable_id": pl.String, "symbol": pl.String, "how": pl.String,
+    "understood_as": pl.String, "candidates": pl.List(pl.String), "hint": pl.String,
+}  # fmt: skip
 _MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
-    "name": pl.String,
-    "how": pl.String,
-    "text": pl.String,
-    "genes": pl.List(pl.Int64),
-    "hint": pl.String,
-}
+    "name": pl.String, "how": pl.String, "text": pl.String, "genes": pl.List(pl.Int64), "hint": pl.String,
+}  # fmt: skip
 
 #: Expression for rows with a name; a missing or blank one means no gene.
 HAS_NAME = pl.col("name").str.contains(r"\S")

@@ -53,7 +53,8 @@ class SpeciesVote:
     @property
     def known_share(self) -> float:
         """Share of the different names that the best species knows; 0 without names."""
-        return (self.table["known"].max() or 0) / max(len(set(self.names)), 1)  # type: ignore[operator]
+        most = int(self.table.select(pl.col("known").max()).item() or 0)
+        return most / max(len(set(self.names)), 1)
 
     def winner(self, *, few: bool = False) -> Species:
         """Return the species with enough votes; see :func:`detect_species`."""

@@ -78,12 +78,9 @@ def _without_genome(release: ReleaseFile, names: pl.DataFrame, species: Species)
     """Remove the prefix of a genome that may be the species' own."""
     name = pl.col("name")
     parts = names.select(
-        "name",
-        assembly=name.str.extract(_ASSEMBLY, 1),
-        assembled=name.str.extract(_ASSEMBLY, 2),
-        prefix=name.str.extract(_GENOME, 1),
-        rest=name.str.extract(_GENOME, 2),
-    )
+        "name", assembly=name.str.extract(_ASSEMBLY, 1), assembled=name.str.extract(_ASSEMBLY, 2),
+        prefix=name.str.extract(_GENOME, 1), rest=name.str.extract(_GENOME, 2),
+    )  # fmt: skip
     own = [assembly for assembly, owner in ASSEMBLED.items() if owner == species.name]
     own_parts = parts.filter(pl.col("assembly").is_in(own)).select("name", genome="assembled")
     others = parts.filter(pl.col("assembly").is_null() & pl.col("prefix").is_not_null())

@@ -20,21 +20,6 @@ from homodb.query.join.report import JoinReport
 from homodb.query.join.route import JoinRoute
 
 __all__ = [
-    "FILE",
-    "SPECIES",
-    "JoinOptions",
-    "JoinPlan",
-    "JoinReport",
-    "JoinRoute",
-    "JoinRun",
-    "JoinSide",
-    "check_objects",
-    "join",
-    "join_to_file",
-    "joined",
-    "make_plan",
-    "plan_from_table",
-    "read_join_options",
-    "read_side",
-    "read_sides",
-]
+    "FILE", "SPECIES", "JoinOptions", "JoinPlan", "JoinReport", "JoinRoute", "JoinRun", "JoinSide", "check_objects",
+    "join", "join_to_file", "joined", "make_plan", "plan_from_table", "read_join_options", "read_side", "read_sides",
+]  # fmt: skip

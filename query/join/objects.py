@@ -71,17 +71,11 @@ def read_join_options(
     if largest < 2:
         raise JoinError(f"a group may have at most {largest} genes; it needs at least two to be one")
     return JoinOptions(
-        via=via,
-        features=Features(_word([*Features], features, "kind of features")),
-        largest=largest,
-        too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups")),
-        consistent=consistent,
-        measured=measured,
-        shared_types=shared_types,
-        columns=_each(column, objects, "columns"),
-        layers=_each(layer, objects, "layers"),
-        names=Names(_word([*Names], names, "kind of names")),
-    )
+        via=via, features=Features(_word([*Features], features, "kind of features")), largest=largest,
+        too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups")), consistent=consistent,
+        measured=measured, shared_types=shared_types, columns=_each(column, objects, "columns"),
+        layers=_each(layer, objects, "layers"), names=Names(_word([*Names], names, "kind of names")),
+    )  # fmt: skip
 
 
 def _word(words: Sequence[str], word: str, what: str) -> str:
@@ -182,12 +176,9 @@ def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:
 
 
 _WHAT = {
-    "log": "logarithms",
-    "scaled": "scaled values (some are negative)",
-    "nan": "NaN",
-    "counts": "counts",
+    "log": "logarithms", "scaled": "scaled values (some are negative)", "nan": "NaN", "counts": "counts",
     "linear": "linear values",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,9 @@ _WHY: dict[Any, Any] = {"gene": pl.Int64, "fate": pl.String, "detail": pl.String
 
 
 def side_fates(
-    route: JoinRoute,
-    side: JoinSide,
-    genes: Mapping[Species, pl.Series],
-    tables: tuple[FeatureTable, FeatureTable],
+    route: JoinRoute, side: JoinSide, genes: Mapping[Species, pl.Series], tables: tuple[FeatureTable, FeatureTable],
     used: pl.DataFrame,
-) -> pl.DataFrame:
+) -> pl.DataFrame:  # fmt: skip
     """Return the fate of every row of an object's var.
 
     `used`: ``gene, column`` of the features of the result.
@@ -185,15 +182,9 @@ _NAMING = 3
 
 
 def feature_var(
-    route: JoinRoute,
-    table: FeatureTable,
-    used: pl.DataFrame,
-    sides: Sequence[JoinSide],
-    links: Sequence[Links],
-    names: Names,
-    *,
-    lower: bool,
-) -> pd.DataFrame:
+    route: JoinRoute, table: FeatureTable, used: pl.DataFrame, sides: Sequence[JoinSide], links: Sequence[Links],
+    names: Names, *, lower: bool,
+) -> pd.DataFrame:  # fmt: skip
     """Build the var of the result, one row per feature.
 
     `used`: ``column, feature, gene, species``: the measured genes of each feature.

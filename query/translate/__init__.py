@@ -32,41 +32,13 @@ from homodb.query.translate.options import (
     gene_list,
     read_options,
 )
-from homodb.query.translate.targets import kind_of_names
+from homodb.query.translate.plan import kind_of_names
 from homodb.query.translate.translate import translate, translate_file
 
 __all__ = [
-    "COLUMNS",
-    "GREEDY",
-    "LOST_SCHEMA",
-    "MEANING",
-    "NOT_A_GENE",
-    "UNRESOLVED",
-    "WITHOUT_PARTNER",
-    "Aggregation",
-    "Fate",
-    "FateReport",
-    "Links",
-    "MatrixPart",
-    "Names",
-    "OneToMany",
-    "Options",
-    "SlotPolicy",
-    "TranslateProgress",
-    "TranslationReport",
-    "fate_of",
-    "fate_order",
-    "gene_list",
-    "groups_of",
-    "kind_of_names",
-    "lost",
-    "map_genes",
-    "mapped_rule",
-    "read_options",
-    "rematch_measured",
-    "settled",
-    "stream",
-    "translate",
-    "translate_file",
+    "COLUMNS", "GREEDY", "LOST_SCHEMA", "MEANING", "NOT_A_GENE", "UNRESOLVED", "WITHOUT_PARTNER", "Aggregation", "Fate",
+    "FateReport", "Links", "MatrixPart", "Names", "OneToMany", "Options", "SlotPolicy", "TranslateProgress",
+    "TranslationReport", "fate_of", "fate_order", "gene_list", "groups_of", "kind_of_names", "lost", "map_genes",
+    "mapped_rule", "read_options", "rematch_measured", "settled", "stream", "translate", "translate_file",
     "with_counts",
-]
+]  # fmt: skip

@@ -56,11 +56,6 @@ class Links:
         """True if a source gene has several rows of var."""
         return len({*zip(self.gene.tolist(), self.place.tolist(), strict=True)}) > len(set(self.gene.tolist()))
 
-    @cached_property
-    def one_apply_to_values(self) -> bool:
-        """True if every row of var is linked to at most one column, unsplit."""
-        return np.unique(self.place).size == self.place.size and not self.splits
-
 
 @dataclass(frozen=True)
 class Aggregation:

@@ -100,14 +100,9 @@ class CountTally:
                 }).with_columns(pl.selectors.float().fill_nan(None))
             )  # fmt: skip
         schema = (
-            "column",
-            "group",
-            "cells",
-            "counts",
-            "carried",
-            *(f"carried_{kind}" for kind in _KINDS[1:]),
+            "column", "group", "cells", "counts", "carried", *(f"carried_{kind}" for kind in _KINDS[1:]),
             "carried_mean",
-        )
+        )  # fmt: skip
         return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
 
@@ -147,13 +142,9 @@ class MatrixPart(NamedTuple):
 
 
 def stream(
-    parts: Sequence[MatrixPart],
-    sink: MatrixSink,
-    *,
-    sparse: bool,
-    block: int | None = None,
+    parts: Sequence[MatrixPart], sink: MatrixSink, *, sparse: bool, block: int | None = None,
     step: Callable[[int], None] = lambda done: None,
-) -> tuple[Any, np.dtype[Any]]:
+) -> tuple[Any, np.dtype[Any]]:  # fmt: skip
     """Carry matrices block by block into a sink, below each other.
 
     Parameters
@@ -329,25 +320,16 @@ class TranslationRun:
         table = plan.fates.with_columns(gene=plan.resolved["gene"])
         kept = int(plan.var["homodb_kept"].sum()) if "homodb_kept" in plan.var else 0
         return TranslationReport(
-            source=plan.route.source.name,
-            target=plan.route.target.name,
-            source_given=self._source_given,
-            strategy=plan.route.how,
-            release=plan.route.release.version,
-            cells=self.source.n_obs,
-            targets=plan.links.shape[1],
-            summed=plan.links.several,
+            source=plan.route.source.name, target=plan.route.target.name, source_given=self._source_given,
+            strategy=plan.route.how, release=plan.route.release.version, cells=self.source.n_obs,
+            targets=plan.links.shape[1], summed=plan.links.several,
             fates=with_counts(plan.fates, None if self._tally is None else self._tally.sums),
-            dropped=(*leftovers, *self._dropped),
-            notes=tuple(notes),
-            many_to_one=str(options.many_to_one),
-            one_to_many=str(options.one_to_many),
-            slots=dict(self._policies),
-            kept=kept,
+            dropped=(*leftovers, *self._dropped), notes=tuple(notes), many_to_one=str(options.many_to_one),
+            one_to_many=str(options.one_to_many), slots=dict(self._policies), kept=kept,
             groups=self._tally.groups() if self._tally is not None else CountTally(plan).groups(),
             markers=fates_of_markers(plan.route.release, plan.route.source, table, options.markers),
             vocabulary=plan.targets.vocabulary,
-        )
+        )  # fmt: skip
 
 
 #: Usual names of gene-level entries of uns.

@@ -37,16 +37,13 @@ class Fate(StrEnum):
 
 #: Meaning of each fate, for reports.
 MEANING = {
-    Fate.MAPPED: "carried to a target gene",
-    Fate.LOST_TO: "its partner went to another gene",
-    Fate.NO_ORTHOLOG: "no partner in the other species",
-    Fate.NO_PROTEIN: "not coding for a protein, and no ortholog",
-    Fate.FILTERED: "has partners, but none of the kind that is taken",
-    Fate.AMBIGUOUS: "the name means several genes",
+    Fate.MAPPED: "carried to a target gene", Fate.LOST_TO: "its partner went to another gene",
+    Fate.NO_ORTHOLOG: "no partner in the other species", Fate.NO_PROTEIN: "not coding for a protein, and no ortholog",
+    Fate.FILTERED: "has partners, but none of the kind that is taken", Fate.AMBIGUOUS: "the name means several genes",
     Fate.UNKNOWN: "the name means no gene of the source species",
     Fate.RETIRED: "a stable ID that the release does not have, or no longer",
     Fate.NOT_A_GENE: "not gene expression (feature_types)",
-}
+}  # fmt: skip
 
 
 #: A rule of a cascade: condition, fate, and reason for it.
@@ -100,7 +97,7 @@ def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, l
     """Return the fate of every row of var.
 
     `resolved`: the rows of var, with :class:`homodb.query.genes.VarColumn`; `placed`: targets of rows:
-    :class:`homodb.query.translate.targets.PlacedColumn`; `refused`: genes whose partners are all filtered out:
+    :class:`homodb.query.translate.plan.PlacedColumn`; `refused`: genes whose partners are all filtered out:
     :class:`homodb.query.translate.mapping.RefusedColumn`.
 
     Returns one row per var row, in order: ``name, stable_id, symbol, how, fate, target_id, target_symbol,
@@ -345,24 +342,15 @@ class TranslationReport(FateReport):
     def totals(self) -> dict[str, Any]:
         """Return the totals as plain values, as in ``uns["homodb"]``."""
         totals: dict[str, Any] = {
-            "source": self.source,
-            "target": self.target,
-            "strategy": self.strategy,
-            "release": self.release,
-            "many_to_one": self.many_to_one,
-            "one_to_many": self.one_to_many,
-            "slots": [f"{slot}={policy}" for slot, policy in self.slots.items()],
-            "cells": self.cells,
-            "source_genes": self.fates.height,
-            "target_genes": self.targets,
-            "summed_genes": self.summed,
-            "kept_genes": self.kept,
-            "carried": _or_none(self.carried()),
+            "source": self.source, "target": self.target, "strategy": self.strategy, "release": self.release,
+            "many_to_one": self.many_to_one, "one_to_many": self.one_to_many,
+            "slots": [f"{slot}={policy}" for slot, policy in self.slots.items()], "cells": self.cells,
+            "source_genes": self.fates.height, "target_genes": self.targets, "summed_genes": self.summed,
+            "kept_genes": self.kept, "carried": _or_none(self.carried()),
             **{f"carried_{kind}": _or_none(share) for kind, share in self.carried_by_kind().items()},
-            "fates": dict(self.by_fate().select("fate", "genes").iter_rows()),
-            "dropped": list(self.dropped),
+            "fates": dict(self.by_fate().select("fate", "genes").iter_rows()), "dropped": list(self.dropped),
             "notes": list(self.notes),
-        }
+        }  # fmt: skip
         if self.vocabulary is not None:
             totals["wanted"] = dict(self.vocabulary.group_by("state", maintain_order=True).len().iter_rows())
         return totals

@@ -126,12 +126,8 @@ def map_genes(
 
 
 def settled(
-    rows: pl.DataFrame,
-    options: Options,
-    wanted: frozenset[int] | None,
-    chosen: pl.DataFrame,
-    notes: list[str],
-) -> Mapped:
+    rows: pl.DataFrame, options: Options, wanted: frozenset[int] | None, chosen: pl.DataFrame, notes: list[str],
+) -> Mapped:  # fmt: skip
     """Filter rows, choose among targets, and record reasons for refusals.
 
     Parameters
