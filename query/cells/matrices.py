@@ -76,7 +76,7 @@ class InMemory:
         return self.take(0, self.shape[0])[sample_rows(self.shape[0])]
 
 
-class DenseOnDisk:
+class _DenseOnDisk:
     """A dense matrix in a file."""
 
     sparse = False
@@ -88,21 +88,18 @@ class DenseOnDisk:
         self.dtype = held_as(dataset.dtype)
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the bounds of the blocks."""
         return even_cuts(self.shape[0], block or max(1, BLOCK_VALUES // max(self.shape[1], 1)))
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a block of rows."""
         with reading():
             return np.asarray(self.dataset[start:stop], self.dtype)
 
     def sample(self) -> Any:
-        """Return at most 200 rows, evenly spaced."""
         rows = [self.take(row, row + 1) for row in sample_rows(self.shape[0]).tolist()]
         return np.concatenate(rows) if rows else np.empty((0, self.shape[1]), self.dtype)
 
 
-class CsrOnDisk:
+class _CsrOnDisk:
     """A matrix in a file, sparse by rows.
 
     `group`: group of h5py or zarr with ``data``, ``indices``, ``indptr``.
@@ -120,23 +117,20 @@ class CsrOnDisk:
         check_indptr(self._indptr, shape[0], self._data.shape[0], self._indices.shape[0])
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the bounds of the blocks."""
         return even_cuts(self.shape[0], block) if block else value_cuts(self._indptr)
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a block of rows."""
         low, high = int(self._indptr[start]), int(self._indptr[stop])
         with reading():
             data, indices = np.asarray(self._data[low:high], self.dtype), np.asarray(self._indices[low:high])
         return _csr(data, indices, self._indptr[start : stop + 1] - low, (stop - start, self.shape[1]))
 
     def sample(self) -> Any:
-        """Return at most 200 rows, evenly spaced."""
         rows = [self.take(row, row + 1) for row in sample_rows(self.shape[0]).tolist()]
         return sp.vstack(rows, format="csr") if rows else sp.csr_matrix((0, self.shape[1]), dtype=self.dtype)
 
 
-class TurnedOnDisk:
+class _TurnedOnDisk:
     """A CSC matrix in a file that is read in blocks of rows.
 
     `group`: group of h5py or zarr with ``data``, ``indices``, ``indptr``; `folder`: empty folder for buckets: a file
@@ -164,17 +158,14 @@ class TurnedOnDisk:
         self._sampled = self._sort_into_buckets()
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the bounds of the blocks."""
         return self._cuts
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a block of rows."""
         path = self._folder / str(start)
         records = np.fromfile(path, dtype=self._record) if path.exists() else np.empty(0, self._record)
         return self._matrix(records["row"] - start, records, stop - start)
 
     def sample(self) -> Any:
-        """Return at most 200 rows, evenly spaced."""
         return self._sampled
 
     def _matrix(self, rows: npt.NDArray[np.int64], records: npt.NDArray[Any], number: int) -> sp.csr_matrix:
@@ -250,33 +241,15 @@ def as_rows(matrix: Any) -> Rows:
     """
     group = getattr(matrix, "group", None)
     if group is not None and matrix.format == "csr":
-        return CsrOnDisk(group, matrix.shape)
+        return _CsrOnDisk(group, matrix.shape)
     on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-    return DenseOnDisk(matrix) if on_disk else InMemory(matrix)
+    return _DenseOnDisk(matrix) if on_disk else InMemory(matrix)
 
 
 def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, block: int | None) -> tuple[Rows, Any]:
     """Return a matrix as blocks of rows, and its array of values.
 
     A result is compressed as that array is.
-
-    Parameters
-    ----------
-    element
-        The matrix in an h5ad file or zarr store: dense, CSR or CSC.
-    shape
-        Shape expected from obs and var.
-    where
-        Name in messages: file and slot.
-    folder
-        Folder in which a CSC matrix is transposed block by block; it is emptied first.
-    block
-        Number of rows per block; None to choose by the number of values.
-
-    Raises
-    ------
-    TranslationError
-        If it is not a matrix, or not of that shape.
     """
     kind = encoding(element)
     if kind in ("csr_matrix", "csc_matrix"):
@@ -288,12 +261,12 @@ def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, 
     if actual != shape:
         raise TranslationError(f"{where} is {actual}, but obs and var are {shape}; the file is damaged")
     if kind == "array":
-        return DenseOnDisk(element), element
+        return _DenseOnDisk(element), element
     if kind == "csr_matrix":
-        return CsrOnDisk(element, shape), element["data"]
+        return _CsrOnDisk(element, shape), element["data"]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return TurnedOnDisk(element, shape, folder, block), element["data"]
+    return _TurnedOnDisk(element, shape, folder, block), element["data"]
 
 
 def even_cuts(rows: int, block: int) -> list[tuple[int, int]]:
@@ -384,12 +357,8 @@ class Values:
 def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Values:
     """Infer the kind of values of a matrix, and the base of logarithms.
 
-    Parameters
-    ----------
-    matrix
-        Cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled.
-    logged, base
-        Whether the object records logarithms, and their base; by default e.
+    `matrix`: cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled; `logged`, `base`: whether
+    the object records logarithms, and their base; by default e.
     """
     kind, inferred = _infer(matrix, logged=logged)
     return Values(kind, (base or inferred) if kind == "log" else None)
@@ -398,19 +367,12 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
 def kind_of_values(matrix: Any, *, logged: bool = False) -> Kind:
     """Infer the kind of values of a matrix of expression.
 
-    Parameters
-    ----------
-    matrix
-        Cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled.
-    logged
-        Whether the object records logarithms; used where the values may be logarithms.
+    `matrix`: cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled; `logged`: whether the
+    object records logarithms; used where the values may be logarithms.
 
-    Returns
-    -------
-    str
-        ``counts`` (whole numbers), ``nan`` (some values are NaN), ``scaled`` (negative values), ``log`` (logarithms:
-        after exponentiation, but not before, each cell's values are whole multiples of its smallest one, as counts
-        scaled per cell are), else ``linear``. Fractional values alone are not taken for logarithms.
+    Returns ``counts`` (whole numbers), ``nan`` (some values are NaN), ``scaled`` (negative values), ``log``
+    (logarithms: after exponentiation, but not before, each cell's values are whole multiples of its smallest one, as
+    counts scaled per cell are), else ``linear``. Fractional values alone are not taken for logarithms.
     """
     return _infer(matrix, logged=logged)[0]
 
@@ -446,12 +408,7 @@ def _share(judged: list[bool | None]) -> float:
 def undo_logarithm(block: Any, base: float | None) -> Any:
     """Undo the logarithm of values, if they are logarithms.
 
-    Parameters
-    ----------
-    block
-        NumPy array or CSR.
-    base
-        Base of the logarithms; None if the values are not logarithms.
+    `base`: base of the logarithms; None if the values are not logarithms.
     """
     if base is None:
         return block

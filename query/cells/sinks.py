@@ -71,15 +71,12 @@ class _Blocks:
     """A matrix in memory, concatenated from its blocks."""
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Start, or restart, with values of a type."""
         self._blocks: list[Any] = []
 
     def add(self, block: Any) -> None:
-        """Take the next rows."""
         self._blocks.append(block)
 
     def end(self) -> Any:
-        """Finish."""
         if len(self._blocks) == 1:
             return self._blocks[0]
         if sp.issparse(self._blocks[0]):
@@ -174,14 +171,8 @@ class FileSink:
 def file_sink(path: Path, like: Any, *, keep: bool = False) -> Iterator[FileSink]:
     """Create a file for a new object.
 
-    Parameters
-    ----------
-    path
-        h5ad file or zarr store to create; nothing exists there yet.
-    like
-        Root group of the source, if it is a file; the format of a zarr source is kept.
-    keep
-        Whether to keep obs, obsm, obsp and uns of the source.
+    `path`: h5ad file or zarr store to create; nothing exists there yet; `like`: root group of the source, if it is a
+    file; the format of a zarr source is kept; `keep`: whether to keep obs, obsm, obsp and uns of the source.
     """
     with store.created(path, like) as (out, check):
         yield FileSink(out, check, path.parent, like if keep else None)
@@ -205,7 +196,6 @@ class _SparseSink:
         self._parent, self._key, self._columns, self._like = parent, key, columns, like
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Start, or restart, with values of a type."""
         if self._key in self._parent:
             del self._parent[self._key]
         self._group = make_group(self._parent, self._key, {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
@@ -214,13 +204,11 @@ class _SparseSink:
         self._pointers: list[npt.NDArray[np.int64]] = [np.zeros(1, dtype=np.int64)]
 
     def add(self, block: Any) -> None:
-        """Take the next rows."""
         self._pointers.append(block.indptr[1:].astype(np.int64) + self._pointers[-1][-1])
         self._data.add(block.data)
         self._indices.add(block.indices.astype(np.int32, copy=False))
 
     def end(self) -> None:
-        """Finish."""
         self._data.end()
         self._indices.end()
         indptr = np.concatenate(self._pointers)
@@ -239,7 +227,6 @@ class _DenseSink:
         self._parent, self._key, self._shape, self._like = parent, key, shape, like
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Start, or restart, with values of a type."""
         if self._key in self._parent:
             del self._parent[self._key]
         rows = max(1, min(self._shape[0], _CHUNK_DENSE // max(self._shape[1], 1)))
@@ -249,13 +236,12 @@ class _DenseSink:
         self._at = 0
 
     def add(self, block: Any) -> None:
-        """Take the next rows."""
         if block.size:
             self._array[self._at : self._at + block.shape[0]] = block
         self._at += block.shape[0]
 
     def end(self) -> None:
-        """Finish."""
+        pass
 
 
 class _Growing:
@@ -272,7 +258,6 @@ class _Growing:
         self._buffered = self._size = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
-        """Take the next values: write whole chunks, buffer the rest."""
         lacking = (self._chunk - self._buffered) % self._chunk if self._buffered else 0
         if self._buffered:
             self._buffer.append(values[:lacking])
@@ -289,7 +274,6 @@ class _Growing:
             self._buffered += len(rest) - whole
 
     def end(self) -> None:
-        """Write the buffered values."""
         if self._buffered:
             self._write(np.concatenate(self._buffer))
 

@@ -24,15 +24,9 @@ def is_lazy(matrix: Any) -> bool:
 def with_tables(adata: anndata.AnnData) -> anndata.AnnData:
     """Return an object with pandas tables and unchanged matrices.
 
-    Parameters
-    ----------
-    adata
-        Any object; one from ``anndata.experimental.read_lazy`` has xarray tables.
+    `adata`: any object; one from ``anndata.experimental.read_lazy`` has xarray tables.
 
-    Returns
-    -------
-    anndata.AnnData
-        The object itself, or a new one if it had other tables; its uns is then in memory too.
+    Returns the object itself, or a new one if it had other tables; its uns is then in memory too.
     """
     if not _has_lazy_tables(adata):
         return adata

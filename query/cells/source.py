@@ -185,19 +185,9 @@ Source: TypeAlias = MemorySource | FileSource
 def open_source(given: Path | anndata.AnnData, layer: str | None, name: str = "") -> Iterator[Source]:
     """Open an object; a file without encodings, as before anndata 0.8, is read into memory.
 
-    Parameters
-    ----------
-    given
-        h5ad file, zarr store, or AnnData.
-    layer
-        Layer to use in place of X, or ``raw``.
-    name
-        Name of the object.
+    `layer`: layer to use in place of X, or ``raw``.
 
-    Raises
-    ------
-    TranslationError
-        If a file does not exist or is not an AnnData, or there is no such layer.
+    Raises TranslationError if a file does not exist or is not an AnnData, or there is no such layer.
     """
     if not isinstance(given, Path):
         yield MemorySource(name, given, layer)
@@ -216,12 +206,7 @@ def opened_sources(
 ) -> Iterator[list[CellSource]]:
     """Open the objects to join, each with its name and its layer; see :func:`open_source`.
 
-    Raises
-    ------
-    TranslationError
-        If a file does not exist, or is not an AnnData.
-    JoinError
-        If a layer does not exist.
+    Raises TranslationError if a file does not exist, or is not an AnnData. Raises JoinError if a layer does not exist.
     """
     with ExitStack() as stack:
         sources: list[CellSource] = []

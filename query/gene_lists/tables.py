@@ -96,19 +96,7 @@ def find_separator(text: str) -> str | None:
 def read_table(path: Path, text: str, separator: str) -> GeneTable:
     """Read a delimited table.
 
-    Parameters
-    ----------
-    path
-        Path of the table, for messages.
-    text
-        Text of the table.
-    separator
-        Separator of columns.
-
-    Raises
-    ------
-    InputError
-        If rows differ in length (all are listed), or there is no row.
+    Raises InputError if rows differ in length (all are listed), or there is no row.
     """
     comments = []
     rest = text
@@ -185,15 +173,8 @@ def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> C
 
     Of several readings as a complex, the one with most known parts is used.
 
-    Parameters
-    ----------
-    text
-        Text of the cell.
-    known
-        Names of genes.
-    known_in_part
-        Names of genes once a suffix or a prefix is removed; they are used if no part of a complex is known.
-        (``ITGA2_ITGB1`` is a complex, not ITGB1 of a genome ITGA2.)
+    `known_in_part`: names of genes once a suffix or a prefix is removed; they are used if no part of a complex is
+    known. (``ITGA2_ITGB1`` is a complex, not ITGB1 of a genome ITGA2.)
 
     Examples
     --------

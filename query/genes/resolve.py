@@ -118,10 +118,7 @@ def resolve_rows(
 ) -> pl.DataFrame:
     """Resolve names with ``feature_types`` to genes and what is known of them.
 
-    Returns
-    -------
-    polars.DataFrame
-        A row per name, in order, with the columns :class:`VarColumn`.
+    Returns a row per name, in order, with the columns :class:`VarColumn`.
     """
     is_gene = pl.Series([features is None or kind == GENE_EXPRESSION for kind in features or names], dtype=pl.Boolean)
     resolved = resolve(release, names, species).with_row_index("place").with_columns(

@@ -198,18 +198,10 @@ def about_synonyms(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, 
 
     It matters if unknown names may be old symbols.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    resolved
-        Results of :func:`.resolve.resolve`, each with its species; if a frame has ``is_gene``, only those rows
-        count.
+    `resolved`: results of :func:`.resolve.resolve`, each with its species; if a frame has ``is_gene``, only those rows
+    count.
 
-    Returns
-    -------
-    list of str
-        One sentence at most.
+    Returns one sentence at most.
     """
     names = dict.fromkeys(
         species.common_name for table, species in resolved if _may_need_synonyms(release, table, species)

@@ -63,24 +63,23 @@ def read_join_options(
 ) -> JoinOptions:  # fmt: skip
     """Check the options of a join of a number of objects.
 
-    Raises
-    ------
-    JoinError
-        If an option has an unknown value, or a list does not have one entry for each object.
+    Raises JoinError if an option has an unknown value, or a list does not have one entry for each object.
     """
     if largest < 2:
         raise JoinError(f"a group may have at most {largest} genes; it needs at least two to be one")
     return JoinOptions(
-        via=via, features=Features(_word([*Features], features, "kind of features")), largest=largest,
-        too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups")), consistent=consistent,
-        measured=measured, shared_types=shared_types, columns=_each(column, objects, "columns"),
-        layers=_each(layer, objects, "layers"), names=Names(_word([*Names], names, "kind of names")),
+        via=via, features=Features(_word([*Features], features, "kind of features", "features")), largest=largest,
+        too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups", "too_large")),
+        consistent=consistent, measured=measured, shared_types=shared_types, columns=_each(column, objects, "columns"),
+        layers=_each(layer, objects, "layers"), names=Names(_word([*Names], names, "kind of names", "names")),
     )  # fmt: skip
 
 
-def _word(words: Sequence[str], word: str, what: str) -> str:
+def _word(words: Sequence[str], word: str, what: str, option: str) -> str:
     if word not in words:
-        raise JoinError(f"there is no {what} {word!r}; there are {', '.join(words)}{did_you_mean(word, words)}")
+        raise JoinError(
+            f"there is no {what} {word!r}; there are {', '.join(words)}{did_you_mean(word, words)}", option=option
+        )
     return word
 
 
@@ -125,25 +124,11 @@ def read_side(
 ) -> JoinSide:
     """Resolve the names of a var to genes.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    name
-        Name of the object.
-    var
-        The var of the object.
-    species
-        Species of the object; inferred from the names by default.
-    column
-        Column of var with the names; None for its index.
+    `species`: species of the object; inferred from the names by default; `column`: column of var with the names; None
+    for its index.
 
-    Raises
-    ------
-    UnknownSpeciesError
-        If the release does not have the species.
-    TranslationError
-        If the column does not exist, or the names do not identify the species.
+    Raises UnknownSpeciesError if the release does not have the species. Raises TranslationError if the column does not
+    exist, or the names do not identify the species.
     """
     try:
         resolved = resolve_var(release, var, species=species, column=column)

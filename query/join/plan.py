@@ -309,23 +309,10 @@ def make_plan(
 ) -> JoinPlan:
     """Build the plan of a join.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    sides
-        The genes of each object.
-    strategy
-        The strategy; None for the default.
-    options
-        Checked options.
+    `strategy`: the strategy; None for the default.
 
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks it.
-    JoinError
-        If all species share no feature; the message has the number left by each step.
+    Raises UnknownSpeciesError, UnknownStrategyError, MissingMappingError if the release lacks it. Raises JoinError if
+    all species share no feature; the message has the number left by each step.
     """
     genes = measured_genes(sides)
     route = find_join_route(release, genes, strategy, options)
@@ -415,30 +402,14 @@ def plan_from_table(
 ) -> JoinPlan:
     """Build the plan of a join with given features.
 
-    Parameters
-    ----------
-    release
-        An open release; not used for the features.
-    sides
-        The genes of each object.
-    options
-        Checked options; those about strategies are ignored.
-    title
-        Name of the table, in place of a strategy.
-    rows
-        ``place, column`` for each object: rows of its var and their features. Features are numbered from 0, and each
-        has a row in every object; several rows of an object are summed.
+    `options`: checked options; those about strategies are ignored; `rows`: ``place, column`` for each object: rows of
+    its var and their features. Features are numbered from 0, and each has a row in every object; several rows of an
+    object are summed.
 
-    Returns
-    -------
-    JoinPlan
-        Evidence classes are null. A feature is named by its first row in the first object. A gene in no feature has the
-        fate ``no_ortholog``.
+    Evidence classes are null. A feature is named by its first row in the first object. A gene in no feature has the
+    fate ``no_ortholog``.
 
-    Raises
-    ------
-    JoinError
-        If there is no feature, or an object lacks a row for one.
+    Raises JoinError if there is no feature, or an object lacks a row for one.
     """
     count = min(one["column"].n_unique() for one in rows)
     if not count:

@@ -378,19 +378,10 @@ def groups_of(
 ) -> dict[str, pd.Series]:
     """Return the columns of obs by which to report shares.
 
-    Parameters
-    ----------
-    obs
-        Table of cells; of a file, only the requested columns.
-    groupby
-        Names of the requested columns.
-    columns
-        Names of all existing columns; None for those of `obs`.
+    `obs`: table of cells; of a file, only the requested columns; `columns`: names of all existing columns; None for
+    those of `obs`.
 
-    Raises
-    ------
-    TranslationError
-        If a column does not exist.
+    Raises TranslationError if a column does not exist.
     """
     names = list(map(str, obs.columns)) if columns is None else list(columns)
     for column in groupby:

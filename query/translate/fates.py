@@ -126,17 +126,9 @@ def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) ->
 
     These are source genes with an Ensembl partner to which the strategy does not map them.
 
-    Parameters
-    ----------
-    pair, strategy
-        Pair of species and strategy of the translation.
-    mapping
-        ``source_gene, target_gene`` of the strategy; by default its rows in the release.
+    `mapping`: ``source_gene, target_gene`` of the strategy; by default its rows in the release.
 
-    Returns
-    -------
-    polars.DataFrame
-        ``gene, taker`` (null if no gene took it), ``kinds`` (homology types, if no gene took it).
+    Returns ``gene, taker`` (null if no gene took it), ``kinds`` (homology types, if no gene took it).
     """
     if strategy is Strategy.ENS_M2M or Strategy.ENS_M2M not in pair.strategies():
         return pl.DataFrame(schema=LOST_SCHEMA)

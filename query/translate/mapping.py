@@ -22,21 +22,11 @@ GREEDY = (Strategy.HM_O2O, Strategy.LM_O2O, Strategy.HL_O2O)
 def rematch_measured(pair: Pair, strategy: Strategy, ensembl: pl.DataFrame, lm: pl.DataFrame) -> pl.DataFrame:
     """Apply a greedy strategy to the remaining candidates.
 
-    Parameters
-    ----------
-    pair
-        The two species; provides the medians that HL_O2O uses for unknown values.
-    strategy
-        HM_O2O, LM_O2O or HL_O2O.
-    ensembl
-        Remaining rows of ENS_M2M, best first, as from :meth:`homodb.query.genes.pairs.Pair.mapping`.
-    lm
-        Remaining rows of LM_O2O: mutual best hits of the whole proteomes.
+    `pair`: the two species; provides the medians that HL_O2O uses for unknown values; `ensembl`: remaining rows of
+    ENS_M2M, best first, as from :meth:`homodb.query.genes.pairs.Pair.mapping`; `lm`: remaining rows of LM_O2O: mutual
+    best hits of the whole proteomes.
 
-    Returns
-    -------
-    polars.DataFrame
-        Chosen rows, best first. From all rows these are the release's (if its weights for HL_O2O are 1 and 1).
+    Returns chosen rows, best first. From all rows these are the release's (if its weights for HL_O2O are 1 and 1).
     """
     if strategy is Strategy.LM_O2O:
         return _greedy(lm)
@@ -106,18 +96,8 @@ def map_genes(
 ) -> Mapped:
     """Choose the target genes of source genes.
 
-    Parameters
-    ----------
-    pair
-        Source and target species of a release.
-    strategy
-        One of the pair's strategies.
-    options
-        Filters, classes to add, and policy for genes with several targets.
-    present
-        Source genes in the file.
-    wanted
-        Target genes to translate to; None for all.
+    `options`: filters, classes to add, and policy for genes with several targets; `wanted`: target genes to translate
+    to; None for all.
     """
     here = pl.DataFrame({"source_gene": present}, schema={"source_gene": pl.Int64})
     rows, chosen, notes = _rows(pair, strategy, options, here, wanted)
@@ -130,10 +110,7 @@ def settled(
 ) -> Mapped:  # fmt: skip
     """Filter rows, choose among targets, and record reasons for refusals.
 
-    Parameters
-    ----------
-    rows
-        :data:`COLUMNS`, best first, of genes in the file.
+    `rows`: :data:`COLUMNS`, best first, of genes in the file.
     """
     rated = _with_refusals(rows, options)
     notes = [*notes, *_notes_of_unknown(rated, options)]
