@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,36 +37,6 @@ class MatrixSink(Protocol):
         ...
 
 
-class Sink(Protocol):
-    """Destination of a new object.
-
-    Attributes
-    ----------
-    folder
-        Folder for temporary files.
-    check
-        Function that raises the error of a failed write.
-    """
-
-    folder: Path
-    check: Callable[[], None]
-
-    def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
-        """Return the sink of a matrix, compressed like an array (None for not compressed)."""
-        ...
-
-    def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
-        """Take a finished matrix with its var; without the call it is left out."""
-        ...
-
-    def finish(
-        self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
-        leave: frozenset[str] = frozenset(),
-    ) -> None:  # fmt: skip
-        """Finish the object with its var, and ``uns["homodb"]``."""
-        ...
-
-
 class _Blocks:
     """A matrix in memory, concatenated from its blocks."""
 
@@ -85,7 +55,10 @@ class _Blocks:
 
 
 class MemorySink:
-    """A new AnnData, the `result`."""
+    """A new AnnData, the `result`.
+
+    `kept`: object whose obs, obsm, obsp and uns are kept, if any; `folder`: folder for temporary files of sources.
+    """
 
     result: anndata.AnnData
 
@@ -95,18 +68,18 @@ class MemorySink:
         self.check: Callable[[], None] = lambda: None
 
     def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
-        """Return the sink of a matrix."""
+        """Return the sink of a matrix, compressed like an array if it is in a file."""
         return _Blocks()
 
     def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
-        """Take a finished matrix with its var."""
+        """Take a finished matrix with its var; without the call it is left out."""
         self._matrices[slot] = matrix, var
 
     def finish(
         self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
         leave: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
-        """Build the result."""
+        """Finish with var, ``uns["homodb"]`` and obs, or what is kept without the entries of uns to leave."""
         import anndata
 
         kept, parts = self._kept, {}
@@ -165,6 +138,10 @@ class FileSink:
             store.write(out, "obs", obs)
         store.write(out, "var", var)
         store.write(out["uns"], "homodb", entry)
+
+
+#: Destination of a new object.
+Sink: TypeAlias = MemorySink | FileSink
 
 
 @contextmanager

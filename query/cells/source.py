@@ -23,22 +23,9 @@ _PARTS = ("obsm", "obsp", "varm", "varp", "uns")
 
 
 class CellSource(Protocol):
-    """One object to join.
+    """One object to join: its tables of cells and of the genes of the main matrix, and its matrices.
 
-    Attributes
-    ----------
-    name
-        Name of the object.
-    obs, var
-        Tables of its cells, and of the genes of its main matrix.
-    main
-        Main matrix: X, a layer, or raw.
-    layers
-        Names of the other layers.
-    logged
-        Whether X is recorded as logarithms, and their base.
-    parts
-        Parts of the object that a join drops.
+    `logged`: record of logarithms in X; `parts`: parts of the object that a join drops.
     """
 
     @property

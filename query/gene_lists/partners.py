@@ -151,10 +151,8 @@ def find_partners(
         if wish.strategy is None and resolved_strategy is Strategy.LM_O2O:
             notes.append("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used")
         strategy, links, lost_genes = (
-            str(resolved_strategy),
-            _links(pair, resolved_strategy, wish.one_to_many),
-            lost(pair, resolved_strategy),
-        )
+            str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many), lost(pair, resolved_strategy),
+        )  # fmt: skip
     notes += about_synonyms(wish.release, [(resolved, source)])
     return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, lost_genes), tuple(notes))
 

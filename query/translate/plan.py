@@ -177,11 +177,8 @@ def _placed(pairs: pl.DataFrame) -> pl.DataFrame:
         pairs.drop_nulls("target_id").sort("place", "rank", nulls_last=True, maintain_order=True)
         .group_by("place", maintain_order=True)
         .agg(
-            pl.col("target_id").str.join(";"),
-            pl.coalesce("target_symbol", "target_id").str.join(";").alias("labels"),
-            pl.col("target_symbol").first(),
-            pl.col("evidence_class").first(),
-            several=pl.len() > 1,
+            pl.col("target_id").str.join(";"), pl.coalesce("target_symbol", "target_id").str.join(";").alias("labels"),
+            pl.col("target_symbol").first(), pl.col("evidence_class").first(), several=pl.len() > 1,
         )
         .with_columns(target_symbol=pl.when("several").then("labels").otherwise("target_symbol"))
         .select(*PlacedColumn)
