@@ -12,8 +12,9 @@ import polars as pl
 
 from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.derive import derive_tables
-from homodb.etl.inputs import Inputs, read_inputs
+from homodb.etl.inputs import GENE_LISTS, Inputs, read_inputs
 from homodb.etl.runner import Runner, Step
+from homodb.etl.stable_ids import settle_ids
 from homodb.etl.write import check_output, staged_folder, write_release
 from homodb.schema.errors import MixedInputsError
 from homodb.schema.io.http import RetryPolicy
@@ -65,6 +66,8 @@ def build_release(
     if not settings.build.allow_mixed:
         check_same_release(_ensembl_paths(settings), settings.release.ensembl)
     inputs = read_inputs(settings, runner)
+    if settings.databases or settings.origins:
+        inputs = settle_ids(settings, inputs)
     if not settings.build.allow_mixed:
         _check_genes(settings, inputs)
     with staged_folder(output) as folder:
@@ -72,7 +75,7 @@ def build_release(
         return runner.run(
             "write",
             str(output),
-            partial(write_release, folder, settings.release, contents),
+            partial(write_release, folder, settings.release, contents, settings.build),
             lambda manifest: sum(manifest.rows.values()),
         )
 
@@ -116,14 +119,15 @@ def _check_genes(settings: BuildConfig, inputs: Inputs) -> None:
     check_homology_genes(
         {entry.species.number: entry.species.name for entry in settings.species},
         inputs.stable_ids("proteome"),
-        inputs.stable_ids("annotation"),
+        inputs.stable_ids(*GENE_LISTS),
         inputs.homology_genes(),
     )
 
 
-#: Release number of Ensembl in names of files and folders.
+#: Release number of Ensembl in names of folders, which counts before that of files (release 116 has yeast as 63).
+_RELEASE_FOLDER = re.compile(r"(?:^|/)release-(\d+)/")
 _RELEASE = re.compile(
-    r"(?:^|/)release-(\d+)/|Compara\.(\d+)\.|\.(\d+)\.(?:(?:chr|chr_patch_hapl_scaff|abinitio)\.)?gtf"
+    r"Compara\.(\d+)\.|\.(\d+)\.(?:(?:chr|chr_patch_hapl_scaff|abinitio)\.)?gtf"
     r"|\.(\d+)\.(?:entrez|uniprot|refseq)\.tsv"
 )
 
@@ -150,7 +154,7 @@ def check_same_release(written: Sequence[str], declared: str | None) -> None:
     if declared is not None and declared.isdigit():
         releases[declared] = "[release] ensembl"
     for path in written:
-        for match in _RELEASE.finditer(path):
+        for match in _RELEASE_FOLDER.finditer(path) if _RELEASE_FOLDER.search(path) else _RELEASE.finditer(path):
             releases.setdefault(next(group for group in match.groups() if group), path)
     if len(releases) > 1:
         listed = ", ".join(f"{number} ({where})" for number, where in sorted(releases.items()))
