@@ -218,7 +218,7 @@ def find_links(
     notes: tuple[str, ...] = ()
     if strategy is None and strategies[0] is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
-    options = read_mapping_options({"evidence": evidence})
+    options = read_mapping_options(evidence=evidence)
     best, more = _rows(pair, strategies, replace(options, one_to_many=OneToMany.BEST), query, reference)
     every, _ = _rows(pair, strategies, replace(options, one_to_many=OneToMany.SPLIT), query, reference)
     links, all_links = (

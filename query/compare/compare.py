@@ -12,7 +12,7 @@ from homodb.query.cells import CellSource, InMemory, ObsColumns, Rows, Slot, cal
 from homodb.query.compare.grid import CompareProgress, Pairing, Pipeline, pairings, read_strategies
 from homodb.query.compare.result import Comparison, notes_of
 from homodb.query.integrate import IntegrateSettings, IntegrationMethod, method_named
-from homodb.query.join import FILE, SPECIES, JoinChoices, JoinSide, check_objects, read_sides
+from homodb.query.join import FILE, SPECIES, JoinSide, check_objects, read_join_options, read_sides
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import profiles_named
 from homodb.schema.enums import Strategy
@@ -154,8 +154,8 @@ def compare(
     )  # fmt: skip
     selected = _methods(methods)
     profiles_named(profile)
-    join_choices: JoinChoices = {"column": column, "layer": layer}
-    opened_objects, options = check_objects(objects, species, join_choices, None)
+    opened_objects = check_objects(objects, species)
+    options = read_join_options(len(opened_objects), column=column, layer=layer)
     used: list[Pairing] = []
 
     def recorded(mappings: Iterable[Pairing]) -> Iterator[Pairing]:

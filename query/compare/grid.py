@@ -14,7 +14,7 @@ from homodb.query.cells import CellSource, atomic_output, store
 from homodb.query.compare.result import Row
 from homodb.query.genes import HAS_NAME
 from homodb.query.integrate import IntegrateSettings, IntegrationMethod, add_prepared, prepare, read_joint
-from homodb.query.join import JoinOptions, JoinPlan, JoinReport, JoinSide, Work, joined, make_plan, plan_from_table
+from homodb.query.join import JoinOptions, JoinPlan, JoinReport, JoinRun, JoinSide, joined, make_plan, plan_from_table
 from homodb.query.release import ReleaseFile
 from homodb.query.score import score
 from homodb.query.translate import Fate
@@ -157,9 +157,8 @@ class Pipeline:
     def _rows(self, name: str, plan: JoinPlan, progress: Callable[..., None]) -> Iterator[Row]:
         """Run one mapping; a method that cannot integrate it yields a row with the reason."""
         progress("joining")
-        adata, report = joined(
-            Work(self.release, self.sources, None, None, self.options, self.folder, None, lambda step: None, plan)
-        )
+        run = JoinRun(self.release, self.sources, None, None, self.options, plan)
+        adata, report = joined(run, self.folder)
         shares = carried(report)
         progress("preparing")
         joint = read_joint(

@@ -302,10 +302,10 @@ def integrate_files(
         adata = read_anndata(files[0])
         expected = None if species is None else list(species)
     else:
-        from homodb.query.join import join_files
+        from homodb.query.join import join
 
         progress("joining")
-        adata = join_files(files, species=species, strategy=strategy, release=release, layer=layer)
+        adata = join(files, species=species, strategy=strategy, release=release, layer=layer)
         species_key, expected, layer = "species", None, None
     record = add_integration(
         adata, method=method, settings=settings, species_key=species_key, species=expected, label_key=label_key,
