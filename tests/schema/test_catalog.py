@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from homodb.schema.catalog import Catalog, Entry, is_name
@@ -58,6 +58,8 @@ def test_round_trip(catalog: Catalog) -> None:
 
 @given(catalogs, entries)
 def test_an_entry_more(catalog: Catalog, entry: Entry) -> None:
+    cases = {one.name for one in catalog.releases if one.name.casefold() == entry.name.casefold()}
+    assume(cases <= {entry.name})  # names that differ by case only are refused
     once = catalog.with_entry(entry)
     assert once.find(entry.name, "there") == entry
     assert once.with_entry(entry) == once
