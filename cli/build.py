@@ -70,7 +70,7 @@ def build(
     from homodb.etl.fetch import config_from_ensembl
 
     settings: Path | BuildConfig
-    if inputs and (len(inputs) > 1 or inputs[0].suffix != ".toml"):
+    if inputs and (len(inputs) > 1 or not (inputs[0].is_dir() or inputs[0].suffix == ".toml")):
         refuse(context, _OF_ENSEMBL, "is for a build without files: they say which species they are of")
         settings = config_from_files(inputs, output, None if add_to is None else _base(add_to))
         typer.echo(f"config: {output.with_name(output.name + '.toml')}", err=True)
@@ -81,6 +81,7 @@ def build(
         )
         settings = inputs[0]
     elif ensembl is not None:
+        refuse(context, ("add_to",), "is for a build of files: a config says it in [base]")
         settings = config_from_ensembl(EnsemblConfig(release=ensembl, division=division, base=base), species, model)
     else:
         raise OptionsError("there is nothing to build from: give a config, files, or --ensembl N and --species NAMES")
