@@ -39,7 +39,7 @@ def test_from_a_build_to_an_answer(run: Run, toy_folder: Path, tmp_path: Path) -
     assert ran.code == 0 and "left out" not in ran.out
     assert "yes" in run("releases", "--catalog", "releases").out
     ran = run("verify", "toy-1")
-    assert ran.code == 0 and "16 files" in ran.out
+    assert ran.code == 0 and "19 files" in ran.out
     ran = run("cache", "list")
     assert ran.code == 0 and "toy-1" in ran.out and str(tmp_path / "cache") in ran.out
     assert run("cache", "prune", "--dry-run").out.startswith("0 entries")
@@ -77,7 +77,7 @@ def test_errors(run: Run, toy_folder: Path, tmp_path: Path) -> None:
     one_error(run("cache", "prune", "nothing", "--yes"), "the cache holds no 'nothing'")
     broken = Path(shutil.copytree(toy_folder, "broken"))
     (broken / "parquet" / "gene" / "gene.parquet").write_bytes(b"x")
-    one_error(run("verify", broken), "1 of 16 files", "gene.parquet has 1 bytes")
+    one_error(run("verify", broken), "1 of 19 files", "gene.parquet has 1 bytes")
     one_error(run("verify", next(broken.glob("*.duckdb"))), "gene.parquet has 1 bytes")
     run("publish", toy_folder, "--to", "releases")
     one_error(run("download", "toy-2", "--catalog", "releases"), "has no release 'toy-2' (it has toy-1)")
