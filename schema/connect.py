@@ -82,26 +82,47 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return broken
 
 
-def create(path: Path) -> duckdb.DuckDBPyConnection:
-    """Create an empty release file with all tables, views and macros.
+def create(path: Path | None, *, schema: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Create an empty release with all tables, views and macros.
 
     Parameters
     ----------
     path
-        File to create; it must not exist.
+        File to create, which must not exist; None for a database in memory.
+    schema
+        Schema version of the release; None for the newest.
 
     Returns
     -------
     duckdb.DuckDBPyConnection
-        A writable connection whose default database is the new file.
+        A writable connection whose default database is the new one.
     """
     connection = duckdb.connect()
-    target = str(path).replace("'", "''")
-    connection.execute(f"ATTACH '{target}' AS homodb_release (STORAGE_VERSION '{STORAGE_VERSION}')")
-    connection.execute("USE homodb_release")
-    for _, sql in ddl():
-        connection.execute(sql)
+    if path is not None:
+        target = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{target}' AS homodb_release (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute("USE homodb_release")
+    for number, sql in ddl():
+        if schema is None or number <= schema:
+            connection.execute(sql)
     return connection
+
+
+def protect(connection: duckdb.DuckDBPyConnection, *, memory: float | None = None) -> None:
+    """Take from a release in memory all that :func:`connect` takes from a file.
+
+    Parameters
+    ----------
+    connection
+        The filled database.
+    memory
+        As for :func:`connect`.
+    """
+    if memory is not None:
+        connection.execute(f"SET memory_limit = '{max(1, round(memory * 1000))}MB'")
+    for name, value in sorted(_SAFE.items(), reverse=True):  # after enable_external_access no folder can be named
+        connection.execute(f"SET {name} = '{value}'")
+    connection.execute(_LOCK)
 
 
 def arrow_schema(table: str) -> pa.Schema:
