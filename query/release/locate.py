@@ -83,7 +83,7 @@ def find_release(release: str | Path | None = None) -> Located:
     raise ReleaseError(
         f"no release is given, and none is in the cache ({releases_folder()}): `homodb build` makes one, "
         "`homodb download` brings one from a catalog; then name it for a folder (`homodb use PATH`), by the "
-        f"environment variable {RELEASE_VARIABLE}, or each time",
+        f"environment variable {RELEASE_VARIABLE}, or with each question",
         option="release",
     )
 

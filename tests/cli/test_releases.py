@@ -157,7 +157,7 @@ def test_the_default_release_is_told_once(run: Run, toy_folder: Path, tmp_path: 
     }
     assert run("use", "--none").out.startswith("deleted: ")
     assert run("use", "--none").out == "there is no .homodb-release in this folder\n"
-    one_error(run("use"), "no release is given", "(--release)")
+    one_error(run("use"), "no release is given", "HOMODB_RELEASE")
     one_error(run("use", "nothing"), "nothing")
     one_error(run("use", "rel", "--none"), "--none", "rel")
 
