@@ -24,8 +24,9 @@ _SHARE_OF_VOTES = 0.9
 
 #: Fewer different names than this are a list, for which those numbers hold.
 _LIST = 200
-#: Share of the names that the winner must know, and its least distance from every other species; see :func:`vote_species`.
-_KNOWN, _DISTANCE = 0.4, 4.0
+#: Share of the names that the winner must know, and its least distance from every other species; regardless of case another
+#: species must also know this many times more names alone (mouse genes in capitals: some 170 times); see :func:`vote_species`.
+_KNOWN, _DISTANCE, _RATIO = 0.4, 4.0, 10
 
 #: Accessions vote too if fewer names than this share are known as stable IDs or symbols.
 _FEW = 0.1
@@ -159,8 +160,8 @@ def vote_species(release: ReleaseFile, names: Sequence[str], *, few: bool = Fals
     The species that knows most names exactly wins if it knows at least 40 % of them and, against every other species,
     (b - c) / sqrt(b + c) is at least 4, of b names that only the winner knows and c that only the other knows. Where a
     tenth of the names or more are stable IDs, only these are compared. Where names regardless of case speak for another
-    species by the same rule (mouse genes in capitals), the vote is open. Of fewer than 200 names, 90 % of those that
-    one species alone bears decide.
+    species by the same rule, and b is ten times c (mouse genes in capitals), the vote is open. Of fewer than 200 names,
+    90 % of those that one species alone bears decide.
     """
     different = len(set(names))
     votes = _votes(release, names)
@@ -187,7 +188,7 @@ def vote_species(release: ReleaseFile, names: Sequence[str], *, few: bool = Fals
         others = [
             (_distance(known, own, shared), name, known)
             for name, known, shared in folded.iter_rows()
-            if name != winner and known > own
+            if name != winner and known > own and known - shared >= _RATIO * (own - shared)
         ]
         if others and max(others)[0] >= _DISTANCE:
             _, name, known = max(others)
@@ -210,7 +211,7 @@ def _vote_of_list(votes: pl.DataFrame, different: int, *, few: bool) -> SpeciesV
     best = (first["species"], first["known"])
     least = max(1, min(_VOTES, (first["known"] + 1) // 2)) if few else _VOTES
     enough = first["votes"] >= max(least, _SHARE_OF_KNOWN * first["known"])
-    if first["known"] < _KNOWN * different:
+    if not few and best[1] < _KNOWN * different:
         return SpeciesVote(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
     if enough and first["votes"] >= _SHARE_OF_VOTES * int(votes["votes"].sum()):
         return SpeciesVote(different, first["species"], best, second)
