@@ -14,7 +14,7 @@ class Shared:
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
-    from_ = r"Name the species$"
+    from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
     is_input_or_output = "is the input or the output"
@@ -52,7 +52,7 @@ class Annotate:
     share_no_genes_none_genes = "share no genes: none of the .* genes of mouse"
     there_is_no_method_svm = "there is no method 'svm'; there are knn"
     wanted_name_value = "wanted NAME=VALUE"
-    which_is_no_number = "which is no number"
+    expected_finite_numbers = "expected finite numbers"
 
 
 class Build:
@@ -179,7 +179,7 @@ class Fetch:
 class Genes:
     bytes = "bytes"
     cannot_be_read_as_vectors = "cannot be read as (gene )?vectors"
-    column = "column of var, name it"
+    column = "If a column of var holds the gene names, name it"
     dimensions = "5 dimensions"
     holds_no_vectors_made = r"holds no vectors.*made-by-hand-mean.*\[embedding\]"
     human_mouse_mouse_pig = "human - mouse, mouse - pig"
@@ -248,7 +248,7 @@ class Markers:
     no_object_is_named = "no object is named"
     no_two_cell_types_500 = "no two cell types of 500 cells"
     nothing_to_draw = "nothing to draw"
-    obs_cell_type_is_empty = r"1: obs\['cell_type'\] is empty for 3 cells"
+    obs_cell_type_is_empty = r"1: 'cell_type' in obs is empty for 3 cells"
     rate_share = "rate and share"
     two_files_are_human = "two files are of human"
 
@@ -421,10 +421,10 @@ class Translate:
     nothing_counts_spliced = "'nothing'.*'counts', 'spliced'"
     nothing_gene = "'nothing'.*'gene'"
     row0 = "'row0'"
-    row0_column = "'row0'.*column of var, name it"
+    row0_column = "'row0'.*If a column of var holds the gene names, name it"
     source_gene_would_be_split = "1 source gene would be split"
-    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\].*--column gene_symbols"
-    via = "--via"
+    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\] holds gene names"
+    via = "does not go with an intermediate species"
 
 
 class Tron:

@@ -91,7 +91,7 @@ def with_results(
         result.obs[f"{told.column}_{name}"] = expand_to_all_cells(cells, rows, values)
     if prepared.query_named is not None:
         seen = np.zeros(cells, np.bool_)
-        seen[rows] = prepared.task.query.known if found.seen is None else found.seen
+        seen[rows] = prepared.task.query.is_labelled if found.seen is None else found.seen
         result.obs[f"{told.column}_seen"] = seen
     own = deepcopy(result.uns.get("homodb", {}))
     own[ENTRY] = {**own.get(ENTRY, {}), told.column: told.uns()}

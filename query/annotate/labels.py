@@ -12,8 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.task import Labelled
-from homodb.query.cells import lines_of
 from homodb.schema.errors import AnnotationError, InputError, Problem
+from homodb.schema.io import read_lines
 from homodb.schema.messages import close_matches
 
 #: Header of the file, and the sides that its third column may name.
@@ -58,7 +58,7 @@ def read_labels(path: Path | str) -> LabelMap:
     InputError
         If it has no such header, or says two things of one label; lists every such line.
     """
-    lines = lines_of(Path(path), "a label map", AnnotationError)
+    lines = read_lines(Path(path), "a label map", AnnotationError)
     told = [(at, line.split("\t")) for at, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     header = [cell.strip() for cell in told[0][1]] if told else []
     if header not in (list(COLUMNS), list(COLUMNS[:2])):

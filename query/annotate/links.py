@@ -65,7 +65,7 @@ def find_links(
     notes: tuple[str, ...] = ()
     if strategy is None and chosen[0] is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
-    options = read_options({"evidence": evidence})
+    options = read_options(evidence=evidence)
     name = "+".join(map(str, chosen))
     best, more = _rows(pair, chosen, replace(options, one_to_many=OneToMany.BEST), query, reference)
     every, _ = _rows(pair, chosen, replace(options, one_to_many=OneToMany.SPLIT), query, reference)

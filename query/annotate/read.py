@@ -17,14 +17,11 @@ from homodb.query.annotate.methods import used_by
 from homodb.query.annotate.options import Choices
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
 from homodb.query.cells import (
+    ObsColumns,
     SpeciesCells,
-    kind_of_values,
-    numbered,
-    numbers_of,
+    as_counts,
     product,
     slots_of,
-    texts_of,
-    values_of,
     with_tables,
 )
 from homodb.query.integrate import read_vector_options, vectors_of
@@ -124,10 +121,19 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, asked: CellRequest) 
         told = read_genes(release, f"the {asked.side}", var, asked.species, asked.column)
     except (JoinError, TranslationError) as error:
         kind = AnnotationError if isinstance(error, JoinError) or type(error) is TranslationError else type(error)
-        raise kind(
-            str(error).replace("--species", asked.option).replace("--column", _option(asked, "column"))
-        ) from error
-    counts = _counts(matrix, asked, where, logged="log1p" in adata.uns and where == "X")
+        option = "from" if (error.option, asked.side) == ("species", "query") else _parameter(asked, error.option or "")
+        raise kind(str(error), option=option) from error
+    option = _parameter(asked, "layer")
+    counts = as_counts(
+        matrix,
+        f"{where} of the {asked.side}",
+        logged="log1p" in adata.uns and where == "X",
+        dtype=np.float64,
+        error=AnnotationError,
+        remedy="give raw counts: a layer, or raw",
+        option=option,
+    )
+    obs = ObsColumns(adata.obs, AnnotationError, f"obs of the {asked.side}")
     genes = told.resolved.drop_nulls("gene").select(
         "place", "gene", "stable_id", "symbol", "mitochondrial", "ribosomal"
     )
@@ -137,7 +143,7 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, asked: CellRequest) 
     column = np.searchsorted(keys, genes["gene"].to_numpy())
     summed = sp.csr_matrix(product(counts, len(keys), place, column, np.ones(len(place))))
     summed.sum_duplicates()
-    donor, donors = numbered(adata, asked.donor, asked.side)
+    donors = None if asked.donor is None else obs.partial_codes(asked.donor, "donors")
     side = SpeciesCells(
         counts=summed,
         genes=keys,
@@ -146,14 +152,14 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, asked: CellRequest) 
         species=told.species,
         cells=tuple(name_texts(adata.obs_names)),
         label=np.full(adata.n_obs, -1, np.int64),
-        donor=donor,
+        donor=None if donors is None else donors.code,
         place=_place(adata, asked),
-        phrases={name: texts_of(adata, name, asked.side) for name in asked.phrases},
+        phrases={name: obs.texts(name) for name in asked.phrases},
         stable_ids=tuple(distinct["stable_id"].to_list()),
-        number=_numbers(adata, asked) if asked.numeric else None,
+        number=_numbers(obs, asked) if asked.numeric else None,
     )
-    named = None if asked.label is None or asked.numeric else texts_of(adata, asked.label, asked.side)
-    return Read(side, named, donors, told.notes)
+    named = None if asked.label is None or asked.numeric else obs.texts(asked.label)
+    return Read(side, named, () if donors is None else donors.names, told.notes)
 
 
 def some_cells(side: SpeciesCells, rows: npt.NDArray[Any]) -> SpeciesCells:
@@ -174,8 +180,12 @@ def some_cells(side: SpeciesCells, rows: npt.NDArray[Any]) -> SpeciesCells:
     )
 
 
-def _numbers(adata: anndata.AnnData, asked: CellRequest) -> npt.NDArray[np.float64]:
-    return np.full(adata.n_obs, np.nan) if asked.label is None else numbers_of(adata, asked.label, asked.side)
+def _numbers(obs: ObsColumns, asked: CellRequest) -> npt.NDArray[np.float64]:
+    return np.full(len(obs.obs), np.nan) if asked.label is None else obs.numbers(asked.label)
+
+
+def _parameter(asked: CellRequest, name: str) -> str:
+    return name if asked.side == "query" else f"reference_{name}"
 
 
 def _option(asked: CellRequest, name: str) -> str:
@@ -190,24 +200,6 @@ def _matrix(adata: anndata.AnnData, asked: CellRequest) -> tuple[pd.DataFrame, A
     except TranslationError as error:
         raise AnnotationError(f"the {asked.side}: {str(error).replace('--layer', _option(asked, 'layer'))}") from error
     return adata.raw.var if slot.label == "raw" else adata.var, slots.matrix(slot), slot.label
-
-
-def _counts(matrix: Any, asked: CellRequest, where: str, *, logged: bool) -> sp.csr_matrix:
-    """Return counts as float64; refuse what are none."""
-    read = sp.csr_matrix(values_of(matrix), dtype=np.float64)
-    # indices and indptr of a file may be of two types, which SciPy cannot slice by steps; made anew they are of one
-    counts = sp.csr_matrix((read.data, read.indices, read.indptr), read.shape)
-    out = f"give raw counts (a layer: {_option(asked, 'layer')} NAME, or raw)"
-    if not np.isfinite(counts.data).all():
-        raise AnnotationError(f"{where} of the {asked.side} holds NaN or infinite values; {out}")
-    if counts.data.size and counts.data.min() < 0:
-        raise AnnotationError(f"{where} of the {asked.side} holds negative values, as scaled data do; {out}")
-    if kind_of_values(counts, logged=logged) == "log":
-        raise AnnotationError(f"{where} of the {asked.side} holds logarithms, which methods take themselves; {out}")
-    if not counts.has_canonical_format:
-        counts = counts.copy()
-        counts.sum_duplicates()
-    return counts
 
 
 def _place(adata: anndata.AnnData, asked: CellRequest) -> npt.NDArray[np.float64] | None:
@@ -273,7 +265,7 @@ def known(query: Read, reference: Read, choices: Choices) -> CellLabels:
         _check_numbers(reference.side.number, choices.label)
         number = query.side.number
         side = query.side if number is None else replace(query.side, number=np.where(seen, number, np.nan))
-        return CellLabels(side, reference.side, reference.side.known, (), asked, ())
+        return CellLabels(side, reference.side, reference.side.is_labelled, (), asked, ())
     meaning = LabelMap() if choices.labels is None else read_labels(choices.labels)
     named = mapped(reference.named or (), meaning.reference)
     labels = _labels(named, reference.side.n_cells, choices.label)
@@ -282,7 +274,7 @@ def known(query: Read, reference: Read, choices: Choices) -> CellLabels:
     labels = (*labels, *sorted({one for one in told if one is not None} - set(labels)))
     side = _with_labels(reference.side, named, labels)
     return CellLabels(
-        _with_labels(query.side, told, labels), side, side.known, labels, None if asked is None else told, named
+        _with_labels(query.side, told, labels), side, side.is_labelled, labels, None if asked is None else told, named
     )
 
 

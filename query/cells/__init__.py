@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from homodb.query.cells.columns import lines_of, numbered, numbers_of, texts_of, validate_key_added
-from homodb.query.cells.counts import SpeciesCells
+from homodb.query.cells.columns import Coded, ObsColumns, validate_key_added
+from homodb.query.cells.counts import TOTAL, SpeciesCells, as_counts, check_layer, read_counts
 from homodb.query.cells.files import (
     DAMAGED,
     atomic_output,
@@ -40,20 +40,25 @@ from homodb.query.cells.values import Values, judge, kind_of_values, undo_logari
 __all__ = [
     "DAMAGED",
     "RAW",
+    "TOTAL",
     "CellSource",
+    "Coded",
     "InMemory",
     "Logged",
     "MemorySink",
+    "ObsColumns",
     "Rows",
     "Sink",
     "Slot",
     "Slots",
     "SpeciesCells",
     "Values",
+    "as_counts",
     "as_rows",
     "atomic_output",
     "called",
     "check_cells_output",
+    "check_layer",
     "check_sound",
     "encoding",
     "file_sink",
@@ -63,20 +68,17 @@ __all__ = [
     "judge",
     "kind_of_values",
     "layer_slot",
-    "lines_of",
     "logged_of",
     "no_layer",
-    "numbered",
-    "numbers_of",
     "open_anndata",
     "open_matrix",
     "opened_sources",
     "product",
     "read_anndata",
+    "read_counts",
     "read_element",
     "slots_of",
     "stored_slots",
-    "texts_of",
     "undo_logarithm",
     "validate_key_added",
     "values_of",

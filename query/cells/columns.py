@@ -1,96 +1,129 @@
-"""Read columns of obs, and check names of results."""
+"""Read columns of obs as text, numbers or codes."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from homodb.schema.errors import AnnotationError, HomodbError
-from homodb.schema.io import check_there
-from homodb.schema.messages import did_you_mean
+from homodb.schema.errors import HomodbError
+from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import texts
 
 if TYPE_CHECKING:
-    import anndata
+    import pandas as pd
 
 
-def texts_of(adata: anndata.AnnData, name: str, side: str) -> tuple[str | None, ...]:
-    """Return a column of obs as texts, None where missing or blank.
-
-    Raises
-    ------
-    AnnotationError
-        If there is no such column.
-    """
-    if name not in adata.obs:
-        columns = ", ".join(map(str, adata.obs.columns)) or "no column"
-        raise AnnotationError(
-            f"obs of the {side} has no column {name!r}; it has {columns}{did_you_mean(name, map(str, adata.obs))}"
-        )
-    return tuple((text or "").strip() or None for text in texts(adata.obs[name]))
-
-
-def numbers_of(adata: anndata.AnnData, name: str, side: str) -> npt.NDArray[np.float64]:
-    """Return a column of obs as numbers, NaN for those that are missing.
-
-    Raises
-    ------
-    AnnotationError
-        If there is no such column, or a value is not a finite number.
-    """
-    values = texts_of(adata, name, side)
-    numbers = np.full(len(values), np.nan)
-    for cell, text in enumerate(values):
-        if text is None:
-            continue
-        try:
-            numbers[cell] = float(text)
-        except ValueError as error:
-            raise AnnotationError(f"obs[{name!r}] of the {side} holds {text!r}, which is no number") from error
-        if not np.isfinite(numbers[cell]):
-            raise AnnotationError(f"obs[{name!r}] of the {side} holds {text}; wanted finite numbers")
-    return numbers
-
-
-def numbered(
-    adata: anndata.AnnData, name: str | None, side: str
-) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return a column of obs as codes, -1 where missing, and their names."""
-    if name is None:
-        return None, ()
-    values = texts_of(adata, name, side)
-    names = tuple(sorted({text for text in values if text is not None}))
-    codes = {text: code for code, text in enumerate(names)}
-    return np.array([-1 if text is None else codes[text] for text in values], np.int64), names
-
-
-def lines_of(path: Path, what: str, error: type[HomodbError]) -> list[str]:
-    """Return the lines of a file, without a byte-order mark.
+@dataclass(frozen=True)
+class Coded:
+    """A column of obs as numbers.
 
     Parameters
     ----------
-    path
-        The file.
-    what
-        Expected content, for the message.
-    error
-        Class of the error.
-
-    Raises
-    ------
-    HomodbError
-        Of that class, if the file does not exist or is not text.
+    code
+        Index into `names` for each cell, shape (cells,), int64; -1 where the column has no value.
+    names
+        The values, sorted.
     """
-    check_there(path, error=error)
-    try:
-        return path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError as broken:
-        raise error(f"{path}: cannot be read as {what} (it is no text in UTF-8)") from broken
-    except OSError as broken:
-        raise error(f"{path}: cannot be read as {what} ({broken.strerror or broken})") from broken
+
+    code: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def subset(self, rows: npt.NDArray[np.generic]) -> Coded:
+        """Return the column of some cells, with only the names that they have."""
+        present, code = np.unique(self.code[rows], return_inverse=True)
+        return Coded(code.astype(np.int64), tuple(self.names[one] for one in present))
+
+
+@dataclass(frozen=True)
+class ObsColumns:
+    """The columns of one obs table, and how errors about them are raised.
+
+    Parameters
+    ----------
+    obs
+        The table.
+    error
+        Class of the errors.
+    where
+        The table in messages, such as ``obs of the query``.
+    """
+
+    obs: pd.DataFrame
+    error: type[HomodbError]
+    where: str = "obs"
+
+    def column(self, name: str, meaning: str = "", *, option: str | None = None) -> pd.Series:
+        """Return a column.
+
+        Parameters
+        ----------
+        name
+            Name of the column.
+        meaning
+            Expected content, for the message.
+        option
+            Parameter that names the column.
+
+        Raises
+        ------
+        HomodbError
+            Of the class of this table, if there is no such column.
+        """
+        if name not in self.obs:
+            columns = [str(one) for one in self.obs.columns]
+            content = f" with {meaning}" if meaning else ""
+            raise self.error(
+                f"{self.where} has no column {name!r}{content}; it has {', '.join(columns) or 'no column'}"
+                f"{did_you_mean(name, columns)}",
+                option=option,
+            )
+        return self.obs[name]
+
+    def complete(self, name: str, meaning: str = "", *, option: str | None = None) -> pd.Series:
+        """Return a column in which every cell has a value; raises as :meth:`column` does, and if one has none."""
+        column = self.column(name, meaning, option=option)
+        empty = int(column.isna().sum())
+        if empty:
+            raise self.error(
+                f"{name!r} in {self.where} is empty for {counted(empty, 'cell')}; leave these cells out, or fill it",
+                option=option,
+            )
+        return column
+
+    def codes(self, name: str, meaning: str = "", *, option: str | None = None) -> Coded:
+        """Return a column as codes; raises as :meth:`complete` does."""
+        column = self.complete(name, meaning, option=option)
+        names, code = np.unique(column.astype(str).to_numpy().astype(str), return_inverse=True)
+        return Coded(code.astype(np.int64), tuple(names.tolist()))
+
+    def partial_codes(self, name: str, meaning: str = "", *, option: str | None = None) -> Coded:
+        """Return a column as codes, -1 where it has no value; raises as :meth:`column` does."""
+        values = self.texts(name, meaning, option=option)
+        names = tuple(sorted({text for text in values if text is not None}))
+        codes = {text: code for code, text in enumerate(names)}
+        return Coded(np.array([-1 if text is None else codes[text] for text in values], np.int64), names)
+
+    def texts(self, name: str, meaning: str = "", *, option: str | None = None) -> tuple[str | None, ...]:
+        """Return a column as text, None where missing or blank; raises as :meth:`column` does."""
+        column = self.column(name, meaning, option=option)
+        return tuple((text or "").strip() or None for text in texts(column))
+
+    def numbers(self, name: str, meaning: str = "", *, option: str | None = None) -> npt.NDArray[np.float64]:
+        """Return a column as numbers, NaN where missing; raises as :meth:`column` does, and if one is not finite."""
+        values = self.texts(name, meaning, option=option)
+        numbers = np.full(len(values), np.nan)
+        for cell, text in enumerate(values):
+            if text is None:
+                continue
+            with contextlib.suppress(ValueError):
+                numbers[cell] = float(text)
+            if not np.isfinite(numbers[cell]):
+                raise self.error(f"{name!r} in {self.where} holds {text!r}; expected finite numbers", option=option)
+        return numbers
 
 
 def validate_key_added(key: str | None, error: type[HomodbError]) -> None:
@@ -111,7 +144,7 @@ def validate_key_added(key: str | None, error: type[HomodbError]) -> None:
     >>> validate_key_added("a/b", IntegrationError)
     Traceback (most recent call last):
     ...
-    homodb.schema.errors.IntegrationError: results cannot be called 'a/b'; give a name without a slash (--key)
+    homodb.schema.errors.IntegrationError: results cannot be called 'a/b'; expected a name without a slash
     """
     if key is not None and (not key.strip() or "/" in key):
-        raise error(f"results cannot be called {key!r}; give a name without a slash (--key)")
+        raise error(f"results cannot be called {key!r}; expected a name without a slash", option="key_added")

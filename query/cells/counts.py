@@ -1,15 +1,112 @@
-"""Hold the counts and annotations of the cells of one species."""
+"""Read counts as CSR, and hold the counts and annotations of the cells of one species."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.cells.slots import no_layer, slots_of, values_of
+from homodb.query.cells.values import kind_of_values
+from homodb.schema.errors import CountsError, HomodbError
 from homodb.schema.species import Species
+
+if TYPE_CHECKING:
+    import anndata
+
+#: Column of obs with the total of each cell over all genes of its species, which a join writes.
+TOTAL = "homodb_total"
+
+
+def as_counts(
+    matrix: Any,
+    where: str,
+    *,
+    logged: bool = False,
+    dtype: npt.DTypeLike | None = None,
+    error: type[HomodbError] = CountsError,
+    remedy: str = "give raw counts",
+    option: str | None = "layer",
+) -> sp.csr_matrix:
+    """Return a matrix of counts as canonical CSR.
+
+    Parameters
+    ----------
+    matrix
+        Cells x genes: an array, a sparse matrix, one in a file, or a Dask array.
+    where
+        The matrix in messages.
+    logged
+        Whether the object records logarithms.
+    dtype
+        Type of the values; None keeps it.
+    error
+        Class of the errors.
+    remedy
+        End of the message: where counts may be.
+    option
+        Parameter that chooses the matrix.
+
+    Raises
+    ------
+    HomodbError
+        Of class `error`, if values are NaN, infinite, negative or logarithms.
+    """
+    read = sp.csr_matrix(values_of(matrix), dtype=dtype)
+    # indices and indptr of a file may be of two types, which SciPy cannot slice by steps
+    counts = sp.csr_matrix((read.data, read.indices, read.indptr), read.shape)
+    if not np.isfinite(counts.data).all():
+        content = "NaN or infinite values"
+    elif counts.data.size and counts.data.min() < 0:
+        content = "negative values, as scaled data do"
+    elif kind_of_values(counts, logged=logged) == "log":
+        content = "logarithms"
+    else:
+        if not counts.has_canonical_format:
+            counts = counts.copy()
+            counts.sum_duplicates()
+        return counts
+    raise error(f"{where} holds {content}; expected counts ({remedy})", option=option)
+
+
+def check_layer(adata: anndata.AnnData, layer: str | None, error: type[HomodbError]) -> None:
+    """Check that an object has a layer; raise `error` otherwise."""
+    layers = slots_of(adata).layers
+    if layer is not None and layer not in layers:
+        raise error(no_layer(layer, layers), option="layer")
+
+
+def read_counts(adata: anndata.AnnData, layer: str | None, error: type[HomodbError]) -> sp.csr_matrix:
+    """Return the counts of an object as canonical CSR.
+
+    Parameters
+    ----------
+    adata
+        The object.
+    layer
+        Layer that holds the counts; None for X.
+    error
+        Class of the error if the layer does not exist.
+
+    Raises
+    ------
+    HomodbError
+        Of class `error`, if the layer does not exist or X is empty.
+    CountsError
+        If values are NaN, infinite, negative or logarithms.
+    """
+    check_layer(adata, layer, error)
+    slots = slots_of(adata)
+    if layer is None and not slots.has_x:
+        raise error("X is empty; name the layer that holds the counts", option="layer")
+    slot = slots.main(layer)
+    others = [name for name in slots.layers if name != layer]
+    remedy = f"other layers: {', '.join(others)}" if others else "give raw counts"
+    return as_counts(slots.matrix(slot), slot.label, logged="log1p" in adata.uns, remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -26,14 +123,14 @@ class SpeciesCells:
     symbols
         Symbol of each gene, its stable ID where it has none.
     housekeeping
-        Shape (genes,), bool: ribosomal or mitochondrial.
+        Mask of ribosomal and mitochondrial genes, shape (genes,).
     species
         Species of the genes.
     cells
         Names of cells, as in obs.
     label
         Index into :attr:`Task.labels` of each cell, -1 for none, shape (cells,), int64. On the query's side -1
-        everywhere, unless ``--query-label`` names a column.
+        everywhere, unless a column with its labels was named.
     donor
         Number of each cell's donor; None where no column was named.
     place
@@ -44,7 +141,7 @@ class SpeciesCells:
         Stable ID of each gene; empty where they are not needed and symbols identify the genes.
     number
         Number of each cell where a number is carried rather than a cell type, NaN for none, shape (cells,), float64; on
-        the query's side NaN everywhere, unless ``--query-label`` names a column. None where cell types are carried.
+        the query's side NaN everywhere, unless a column was named. None where cell types are carried.
     """
 
     counts: sp.csr_matrix
@@ -66,6 +163,6 @@ class SpeciesCells:
         return int(self.counts.shape[0])
 
     @property
-    def known(self) -> npt.NDArray[np.bool_]:
+    def is_labelled(self) -> npt.NDArray[np.bool_]:
         """Mask of the cells with a label, or a number where one is carried."""
         return self.label >= 0 if self.number is None else np.isfinite(self.number)

@@ -253,7 +253,7 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
         source.copy(element["values"], target, name=key)
     elif kind == "dict" or (same and kind != _NULLABLE_TEXT and _has_nullable_text(element)):
         inner = make_group(target, key, element.attrs)
-        for name in element:
+        for name in element if same else sorted(element):  # zarr lists entries in any order
             if name not in leave:
                 copy(element, inner, name)
     elif same and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key):

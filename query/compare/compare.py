@@ -8,17 +8,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from homodb.query.cells import CellSource, InMemory, Rows, Slot, called, opened_sources
+from homodb.query.cells import CellSource, InMemory, ObsColumns, Rows, Slot, called, opened_sources
 from homodb.query.compare.grid import CompareProgress, Pipeline, run_grid
 from homodb.query.compare.pairings import Pairing, pairings, read_strategies
 from homodb.query.compare.result import Comparison, said
 from homodb.query.integrate import IntegrateChoices, IntegrateSettings, IntegrationMethod, method_named
-from homodb.query.join import FILE, SPECIES, JoinChoices, JoinSide, check_objects, read_sides
+from homodb.query.join import FILE, SPECIES, JoinSide, check_objects, read_join_options, read_sides
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import profiles_named
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import IntegrationError, OutputError, ScoreError
-from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import texts
 from homodb.schema.species import Species
 
@@ -65,24 +64,14 @@ def check_cells(sources: Sequence[CellSource], sides: Sequence[JoinSide], label:
     if len(species) < 2:
         names = ", ".join(side.name for side in sides)
         raise ScoreError(f"all cells are of {species[0]} ({names}); a comparison needs two species or more")
-    _check_column(sources, label, "cell types", "--label")
+    _check_column(sources, label, "cell types", "label_key")
     if donor_key is not None and donor_key not in (FILE, SPECIES):
-        _check_column(sources, donor_key, "the donors", "--donor-key")
+        _check_column(sources, donor_key, "donors", "donor_key")
 
 
-def _check_column(sources: Sequence[CellSource], name: str, what: str, option: str) -> None:
+def _check_column(sources: Sequence[CellSource], name: str, meaning: str, option: str) -> None:
     for source in sources:
-        if name not in source.obs:
-            there = list(map(str, source.obs.columns))
-            raise ScoreError(
-                f"{source.name}: obs has no column {name!r} that tells {what}; it has {', '.join(there) or 'no column'}"
-                f" ({option}){did_you_mean(name, there)}"
-            )
-        empty = int(source.obs[name].isna().sum())
-        if empty:
-            raise ScoreError(
-                f"{source.name}: obs[{name!r}] is empty for {counted(empty, 'cell')}; leave them out, or name them"
-            )
+        ObsColumns(source.obs, ScoreError, f"{source.name}: obs").complete(name, meaning, option=option)
 
 
 #: Methods that are compared by default.
@@ -172,8 +161,8 @@ def compare(
     chosen = _methods(methods)
     settings = _settings(choices, keep)
     profiles_named(profile)
-    join_choices: JoinChoices = {"column": column, "layer": layer}
-    given, options = check_objects(objects, species, join_choices, None)
+    given = check_objects(objects, species)
+    options = read_join_options(len(given), column=column, layer=layer)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-compare-")))

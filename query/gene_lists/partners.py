@@ -16,11 +16,11 @@ from homodb.query.genes import (
     detect_species,
     find_pair,
     other_species_note,
-    resolve,
+    resolve_rows,
 )
 from homodb.query.release import ReleaseFile
-from homodb.query.translate import Fate, lost
-from homodb.schema.enums import Strategy, is_coding
+from homodb.query.translate import LOST_SCHEMA, UNRESOLVED, WITHOUT_PARTNER, Fate, fate_of, lost, mapped_rule
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import choices_hint
 from homodb.schema.species import Species
@@ -168,14 +168,14 @@ def find_partners(
     """
     different = list(dict.fromkeys(names))
     if resolved is None:
-        resolved = resolve(wish.release, different, source)
+        resolved = resolve_rows(wish.release, different, source)
     else:
         resolved = pl.DataFrame({"name": different}, schema={"name": pl.String}).join(
             resolved.unique("name"), on="name", how="left", maintain_order="left"
         )
     notes = other_species_note(wish.release, names, source) if wish.source is not None and len(names) else []
     if source == wish.target:
-        strategy, links, lost_genes = None, _identity_links(resolved), None
+        strategy, links, lost_genes = None, _identity_links(resolved), pl.DataFrame(schema=LOST_SCHEMA)
         notes.append(f"the names are of {source.name} already: they are brought up to date, and no strategy is used")
     else:
         pair = find_pair(wish.release, source, wish.target)
@@ -204,38 +204,17 @@ def _links(pair: Pair, strategy: Strategy, one_to_many: OneToMany) -> pl.DataFra
     return mapping.select("source_gene", "target_gene", *EVIDENCE)
 
 
-def _fates(
-    release: ReleaseFile, resolved: pl.DataFrame, links: pl.DataFrame, lost_genes: pl.DataFrame | None
-) -> pl.DataFrame:
+def _fates(release: ReleaseFile, resolved: pl.DataFrame, links: pl.DataFrame, lost_genes: pl.DataFrame) -> pl.DataFrame:
     """Join names with their partners, and give reasons for the others."""
-    genes = resolved["gene"].drop_nulls().unique().to_list()
-    details = release.ask("source_genes", {"genes": genes}).select("gene", "biotype")
-    if lost_genes is None:
-        lost_genes = pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
     linked = resolved.join(links, left_on="gene", right_on="source_gene", how="left", maintain_order="left_right")
     wanted = linked["target_gene"].drop_nulls().unique().to_list()
     labels = release.ask("labels", {"genes": wanted}).rename({"stable_id": "target_id", "symbol": "target_symbol"})
-    frame = (
-        linked.join(labels, left_on="target_gene", right_on="gene", how="left", maintain_order="left")
-        .join(details, on="gene", how="left", maintain_order="left")
-        .join(lost_genes, on="gene", how="left", maintain_order="left")
+    frame = linked.join(labels, left_on="target_gene", right_on="gene", how="left", maintain_order="left").join(
+        lost_genes, on="gene", how="left", maintain_order="left"
     )
-    non_coding = pl.col("biotype").map_elements(lambda biotype: not is_coding(biotype), return_dtype=pl.Boolean)
     candidates = pl.concat_str(pl.col("candidates").list.join(", "), "hint", separator="; ", ignore_nulls=True)
-    kinds: list[tuple[pl.Expr, Fate, pl.Expr]] = [
-        (pl.col("how") == "retired", Fate.RETIRED, pl.col("hint")),
-        (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, candidates),
-        (pl.col("gene").is_null(), Fate.UNKNOWN, pl.col("hint")),
-        (pl.col("target_gene").is_not_null(), Fate.MAPPED, pl.lit(None, pl.String)),
-        (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
-        (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
-        (non_coding.fill_null(value=False), Fate.NO_PROTEIN, pl.col("biotype")),
-    ]
-    fate, detail = pl.lit(str(Fate.NO_ORTHOLOG)), pl.lit(None, pl.String)
-    for condition, name, why in reversed(kinds):
-        fate = pl.when(condition).then(pl.lit(str(name))).otherwise(fate)
-        detail = pl.when(condition).then(why).otherwise(detail)
-    return frame.with_columns(fate=fate, detail=detail).select(
+    ambiguous = (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, candidates)
+    return fate_of(frame, (ambiguous, *UNRESOLVED, mapped_rule("target_gene"), *WITHOUT_PARTNER)).select(
         "name", "how", "understood_as", pl.col("gene").alias("source_gene"), pl.col("stable_id").alias("source_id"),
         pl.col("symbol").alias("source_symbol"), "fate", "detail", "target_gene", "target_id", "target_symbol",
         *EVIDENCE,

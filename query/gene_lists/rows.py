@@ -14,7 +14,7 @@ import polars as pl
 from homodb.query.gene_lists.partners import GeneListRequest, Naming, Partners, Target, find_partners, find_source
 from homodb.query.gene_lists.report import Loss, Translated
 from homodb.query.gene_lists.table import GeneTable, read_table
-from homodb.query.genes import resolve
+from homodb.query.genes import resolve_rows
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.species import Species
@@ -173,7 +173,7 @@ class GeneColumns:
     headless
         Whether the header consists of genes.
     resolved
-        Genes of the names of all cells, see :func:`homodb.query.genes.resolve.resolve`.
+        Genes of the names of all cells, see :func:`homodb.query.genes.resolve_rows`.
     """
 
     source: Species
@@ -211,7 +211,7 @@ def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) ->
     texts = {place: _different_cells(table, place) for place in places}
     sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
     source = find_source(wish, _names(sample.values()))
-    resolved = resolve(wish.release, _names([*sample.values(), table.header]), source)
+    resolved = resolve_rows(wish.release, _names([*sample.values(), table.header]), source)
     shares = {place: _share_of_genes(cells, resolved) for place, cells in sample.items()}
     if wanted is None:
         places = _gene_columns(table, shares)
@@ -222,7 +222,7 @@ def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) ->
             "name the column (--column) or the species (--from)"
         )
     if any(len(texts[place]) > _SAMPLE for place in places):
-        resolved = resolve(wish.release, _names([*(texts[place] for place in places), table.header]), source)
+        resolved = resolve_rows(wish.release, _names([*(texts[place] for place in places), table.header]), source)
     names, in_part = _known_names(resolved)
     by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
     columns = [_column(table, place, names, in_part, by_id, shares[place]) for place in places]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from homodb.query.genes.pairs import choose_strategy, find_pair
+from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
 from homodb.query.genes.spellings import about_synonyms
 from homodb.query.release import ReleaseFile
@@ -43,7 +43,8 @@ def orthologs(
         A row per name and partner, best partner first, with all evidence: ``name``, ``resolved_as``
         (how the name was understood), ``source_species, source_id, source_symbol, target_species, target_id,
         target_symbol, strategy``, .... A name without a partner has one row whose target columns are null. With
-        ``genes=None`` a row per pair of the mapping, without ``name`` and ``resolved_as``.
+        ``genes=None`` a row per pair of the mapping, without ``name`` and ``resolved_as``. Where two species without
+        evidence of their own go over human, ``over_species, over_id, over_symbol`` name its gene.
 
     Raises
     ------
@@ -54,6 +55,8 @@ def orthologs(
     """
     pair = find_pair(release, source, target)
     selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
+    if genes is None and pair.between is not None:
+        return _whole_mapping(pair, selected)
     if genes is None:
         return release.sql(
             "SELECT * FROM ortholog WHERE source_species = ? AND target_species = ? AND strategy = ? ORDER BY rank",
@@ -64,7 +67,11 @@ def orthologs(
     if resolved["gene"].is_null().all():
         raise UnknownGeneError(unknown_message(release, resolved, pair.source))
     keys = resolved["gene"].drop_nulls().unique().to_list()
-    partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(selected))
+    if pair.between is None:
+        partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(selected))
+    else:
+        rows = pair.mapping(selected).filter(pl.col("source_gene").is_in(keys))
+        partners = _over_another(pair, rows).rename({"source_gene": "gene"})
     return (
         resolved.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
         .join(partners, on="gene", how="left", maintain_order="left_right")
@@ -81,6 +88,42 @@ def orthologs(
             pl.exclude("gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"),
         )
     )
+
+
+def _whole_mapping(pair: Pair, strategy: Strategy) -> pl.DataFrame:
+    """Return all rows of a mapping over another species, with the columns of the view ``ortholog``."""
+    rows = _over_another(pair, pair.mapping(strategy))
+    labels = _labels(pair.release, rows["source_gene"])
+    return rows.join(
+        labels.select(source_gene="gene", source_id="stable_id", source_symbol="symbol"),
+        on="source_gene", how="left", maintain_order="left",
+    ).select(
+        pl.lit(str(strategy)).alias("strategy"), pl.lit(pair.source.name).alias("source_species"), "source_id",
+        "source_symbol", pl.lit(pair.target.name).alias("target_species"),
+        pl.exclude("source_gene", "source_id", "source_symbol"),
+    )  # fmt: skip
+
+
+def _over_another(pair: Pair, rows: pl.DataFrame) -> pl.DataFrame:
+    """Name the target genes of a composed mapping, and the genes over which it goes."""
+    labels = _labels(pair.release, rows["target_gene"].append(rows["between"]))
+    over = "" if pair.between is None else pair.between.name
+    unknown = pl.lit(None, pl.Float32)
+    return (
+        rows.join(labels.select(target_gene="gene", target_id="stable_id", target_symbol="symbol"), on="target_gene",
+                  how="left", maintain_order="left")
+        .join(labels.select(between="gene", over_id="stable_id", over_symbol="symbol"), on="between", how="left",
+              maintain_order="left")
+        .select(
+            "source_gene", "target_id", "target_symbol", "homology_type", unknown.alias("source_identity"),
+            unknown.alias("target_identity"), "identity", "goc", "wga", "confidence", "correlation", "margin", "tied",
+            "score", "rank", "evidence_class", pl.lit(over).alias("over_species"), "over_id", "over_symbol",
+        )
+    )  # fmt: skip
+
+
+def _labels(release: ReleaseFile, genes: pl.Series) -> pl.DataFrame:
+    return release.ask("labels", {"genes": genes.unique().to_list()})
 
 
 def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> str:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells import kind_of_values, no_layer, slots_of, values_of
+from homodb.query.cells import TOTAL, ObsColumns, read_counts
 from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import CountsError, IntegrationError, UnknownSpeciesError
-from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.messages import counted
 from homodb.schema.names import name_texts
 from homodb.schema.species import find
 
 if TYPE_CHECKING:
     import anndata
-
-#: Column of obs that holds a cell's total over all genes of its species, as ``homodb join`` leaves it.
-TOTAL = "homodb_total"
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def read_joint(
     """
     names, code = _species(adata, species_key, species)
     _enough_cells(names, code, settings)
-    counts = _counts(adata, layer)
+    counts = read_counts(adata, layer, IntegrationError)
     _shared_features(counts, names, code)
     totals = _totals(adata, counts, size_factors)
     features = name_texts(adata.var_names)
@@ -126,16 +123,7 @@ def _housekeeping(adata: anndata.AnnData) -> npt.NDArray[np.bool_]:
 def _species(
     adata: anndata.AnnData, key: str, wanted: Sequence[str] | None
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
-    if key not in adata.obs:
-        columns = ", ".join(map(str, adata.obs.columns)) or "no column"
-        raise IntegrationError(
-            f"obs has no column {key!r} that tells the species; it has {columns} (--species-key)"
-            + did_you_mean(key, map(str, adata.obs))
-        )
-    column = adata.obs[key]
-    if column.isna().any():
-        empty = counted(int(column.isna().sum()), "cell")
-        raise IntegrationError(f"obs[{key!r}] is empty for {empty}; name every cell's species")
+    column = ObsColumns(adata.obs, IntegrationError).complete(key, "species", option="species_key")
     values = column.astype(str).to_numpy()
     names = tuple(dict.fromkeys(values.tolist()))
     if wanted is not None and set(wanted) != set(names):
@@ -162,31 +150,6 @@ def _enough_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings:
                 " give it more cells than that, or lower the"
                 f" setting ({most}={max(1, int(cells) - 1)})"
             )
-
-
-def _counts(adata: anndata.AnnData, layer: str | None) -> sp.csr_matrix:
-    layers = slots_of(adata).layers
-    if layer is not None and layer not in layers:
-        raise IntegrationError(no_layer(layer, layers))
-    where = "X" if layer is None else f"layers[{layer!r}]"
-    matrix: Any = adata.X if layer is None else adata.layers[layer]
-    if matrix is None:
-        raise IntegrationError("X is empty; name the layer that holds the counts (--layer)")
-    counts = sp.csr_matrix(values_of(matrix))
-    others = "; ".join(f"--layer {name}" for name in layers if name != layer) or "give raw counts"
-    if not np.isfinite(counts.data).all():
-        raise CountsError(f"{where} holds NaN or infinite values; an integration needs counts ({others})")
-    if counts.data.size and counts.data.min() < 0:
-        raise CountsError(f"{where} holds negative values, as scaled data do; an integration needs counts ({others})")
-    if kind_of_values(counts, logged="log1p" in adata.uns) == "log":
-        raise CountsError(f"{where} holds logarithms; an integration takes them itself and needs counts ({others})")
-    return counts if counts.has_canonical_format else _canonical(counts)
-
-
-def _canonical(counts: sp.csr_matrix) -> sp.csr_matrix:
-    copied = counts.copy()
-    copied.sum_duplicates()
-    return copied
 
 
 def _shared_features(counts: sp.csr_matrix, names: tuple[str, ...], code: npt.NDArray[np.int64]) -> None:

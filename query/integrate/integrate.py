@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store, validate_key_added
+from homodb.query.cells import (
+    ObsColumns,
+    atomic_output,
+    check_cells_output,
+    in_memory,
+    read_anndata,
+    store,
+    validate_key_added,
+)
 from homodb.query.integrate.counts import read_joint
 from homodb.query.integrate.methods import Integrated, IntegrationMethod, method_named
 from homodb.query.integrate.neighbors import shared_neighbors
 from homodb.query.integrate.prepare import IntegrationInput, prepare
 from homodb.query.integrate.settings import IntegrateChoices, IntegrateSettings
 from homodb.schema.errors import IntegrationError
-from homodb.schema.messages import did_you_mean
 
 if TYPE_CHECKING:
     import anndata
@@ -126,11 +133,8 @@ def add_integration(
     """
     chosen, settings = read_choices(method, choices)
     validate_key_added(key, IntegrationError)
-    if label is not None and label not in adata.obs:
-        columns = ", ".join(map(str, adata.obs.columns))
-        raise IntegrationError(
-            f"obs has no column {label!r}; it has {columns}{did_you_mean(label, map(str, adata.obs))}"
-        )
+    if label is not None:
+        ObsColumns(adata.obs, IntegrationError).column(label, "cell types", option="label_key")
     report("reading counts")
     joint = read_joint(
         adata, settings, species_key=species_key, species=species, layer=layer, size_factors=size_factors
@@ -289,10 +293,10 @@ def integrate_files(
         adata = read_anndata(files[0])
         wanted = None if species is None else list(species)
     else:
-        from homodb.query.join import join_files
+        from homodb.query.join import join
 
         report("joining")
-        adata = join_files(files, species=species, strategy=strategy, release=release, layer=layer)
+        adata = join(files, species=species, strategy=strategy, release=release, layer=layer)
         species_key, wanted, layer = "species", None, None
     told = add_integration(
         adata, method=method, species_key=species_key, species=wanted, label=label, layer=layer,

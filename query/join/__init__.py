@@ -10,13 +10,11 @@ from homodb.query.join.join import (
     Work,
     check_objects,
     join,
-    join_files,
     join_to_file,
-    join_with_report,
     joined,
     read_sides,
 )
-from homodb.query.join.options import JoinChoices, JoinOptions, read_join_options
+from homodb.query.join.options import JoinOptions, read_join_options
 from homodb.query.join.plan import JoinPlan, make_plan, plan_from_table
 from homodb.query.join.report import JoinReport
 from homodb.query.join.route import JoinRoute
@@ -26,7 +24,6 @@ from homodb.query.join.stack import FILE, SPECIES
 __all__ = [
     "FILE",
     "SPECIES",
-    "JoinChoices",
     "JoinOptions",
     "JoinPlan",
     "JoinReport",
@@ -35,9 +32,7 @@ __all__ = [
     "Work",
     "check_objects",
     "join",
-    "join_files",
     "join_to_file",
-    "join_with_report",
     "joined",
     "make_plan",
     "plan_from_table",

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from homodb.query.cells import (
     store,
 )
 from homodb.query.genes import about_synonyms
-from homodb.query.join.options import JoinChoices, JoinOptions, read_join_options
+from homodb.query.join.options import LARGEST, JoinOptions, read_join_options
 from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.route import CONFIRMED, SILENT, HubRoute, count_verdicts
@@ -75,7 +75,7 @@ class Work:
         Folder for temporary files.
     block
         Number of cells per block.
-    report
+    progress
         Callback that receives the progress.
     plan
         Plan for the same objects; built here by default.
@@ -84,9 +84,9 @@ class Work:
     def __init__(
         self, release: ReleaseFile, sources: Sequence[CellSource], species: Sequence[str | int | Species | None] | None,
         strategy: str | Strategy | None, options: JoinOptions, folder: Path, block: int | None,
-        report: Callable[[TranslateProgress], None], plan: JoinPlan | None = None,
+        progress: Callable[[TranslateProgress], None] | None, plan: JoinPlan | None = None,
     ) -> None:  # fmt: skip
-        self._sources, self._folder, self._block, self._progress = sources, folder, block, report
+        self._sources, self._folder, self._block, self._progress = sources, folder, block, progress
         sides = read_sides(release, sources, species, options) if plan is None else plan.sides
         self._cells = concatenate_obs(
             [source.obs for source in sources], [source.name for source in sources], [side.species for side in sides],
@@ -130,7 +130,8 @@ class Work:
         total = cells * len(self.slots())
 
         def step(row: int) -> None:
-            self._progress(TranslateProgress(slot.label, self._at + row, total))
+            if self._progress is not None:
+                self._progress(TranslateProgress(slot.label, self._at + row, total))
 
         step(0)
         matrix, dtype = stack(
@@ -235,16 +236,46 @@ class Work:
         )
 
 
+@overload
+def join(
+    objects: Sequence[Joinable], *, species: Sequence[str | int | Species | None] | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
+    via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
+    consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
+    column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
+    block: int | None = ..., progress: Callable[[TranslateProgress], None] | None = ...,
+    return_report: Literal[False] = ...,
+) -> anndata.AnnData: ...  # fmt: skip
+@overload
+def join(
+    objects: Sequence[Joinable], *, species: Sequence[str | int | Species | None] | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
+    via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
+    consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
+    column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
+    block: int | None = ..., progress: Callable[[TranslateProgress], None] | None = ...,
+    return_report: Literal[True],
+) -> tuple[anndata.AnnData, JoinReport]: ...  # fmt: skip
 def join(
     objects: Sequence[Joinable],
     *,
     species: Sequence[str | int | Species | None] | None = None,
     strategy: str | Strategy | None = None,
     release: str | Path | ReleaseFile | None = None,
+    via: str | int | Species | None = None,
+    features: str = "group",
+    largest: int = LARGEST,
+    too_large: str = "leave",
+    consistent: bool = False,
+    measured: bool = False,
+    shared_types: str | None = None,
+    column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None,
+    names: str = "keep",
     block: int | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
-) -> anndata.AnnData:
+    progress: Callable[[TranslateProgress], None] | None = None,
+    return_report: bool = False,
+) -> anndata.AnnData | tuple[anndata.AnnData, JoinReport]:
     """Join objects of several species into one over shared features.
 
     Parameters
@@ -257,12 +288,32 @@ def join(
         One of the five strategies; by default HM_O2O, or LM_O2O if Ensembl has no homologies for a pair.
     release
         An open release, or an argument of :func:`homodb.open`.
+    via
+        The hub, a species that the others are joined to; it may be a species without an object.
+    features
+        Kind of features under ENS_M2M: ``group``, a connected group of orthologs, with counts summed per species; or
+        ``copy``, a row of the joint table, with counts copied and names in lower case, as in the reference.
+    largest
+        Maximum number of genes of a group.
+    too_large
+        Whether to ``leave`` larger groups out or to ``refuse`` them.
+    consistent
+        Whether to use only rows that every direct pair of species confirms.
+    measured
+        Whether to choose one-to-one partners among the genes of the objects.
+    shared_types
+        Column of obs; only cells with a value that all species have are kept.
+    column, layer
+        Column of var with the gene names (its index by default), and layer in place of X; one for all objects, or one
+        for each.
+    names
+        Kind of names for features: ``keep`` that of the first object, ``id`` or ``symbol``.
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
-    report
+    progress
         Callback that receives the progress.
-    **choices
-        Optional arguments: see :class:`homodb.query.join.options.JoinChoices`.
+    return_report
+        Whether to return the report too.
 
     Returns
     -------
@@ -271,6 +322,8 @@ def join(
         that all objects have. obs: all columns of the objects, ``species`` (common name), ``source_file``,
         ``homodb_total`` (sum of a cell's genes, whether in a feature or not). var: the genes of each feature, and the
         evidence. ``uns["homodb"]``: a description of the join. Other parts of the objects are dropped.
+    JoinReport
+        The fates of the genes of every object, and the counts carried; only with `return_report`.
 
     Raises
     ------
@@ -288,28 +341,17 @@ def join(
     >>> import homodb
     >>> joint = homodb.join([human, mouse], species=["human", "mouse"], release="rel")  # doctest: +SKIP
     """
-    return join_with_report(
-        objects, species=species, strategy=strategy, release=release, block=block, report=report, **choices
-    )[0]
-
-
-def join_with_report(
-    objects: Sequence[Joinable],
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    block: int | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
-) -> tuple[anndata.AnnData, JoinReport]:
-    """Join objects like :func:`join`, and return the report too."""
-    given, options = check_objects(objects, species, choices, block)
+    given = check_objects(objects, species, block)
+    options = read_join_options(
+        len(given), via=via, features=features, largest=largest, too_large=too_large, consistent=consistent,
+        measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
+    )  # fmt: skip
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-join-")))
         sources = stack.enter_context(opened_sources(given, called(given), options.layers))
-        return joined(Work(opened, sources, species, strategy, options, folder, block, report))
+        result, report = joined(Work(opened, sources, species, strategy, options, folder, block, progress))
+    return (result, report) if return_report else result
 
 
 def joined(work: Work) -> tuple[anndata.AnnData, JoinReport]:
@@ -325,21 +367,6 @@ def joined(work: Work) -> tuple[anndata.AnnData, JoinReport]:
     return result, report
 
 
-def join_files(
-    paths: Sequence[str | Path],
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
-) -> anndata.AnnData:
-    """Join files into an object in memory, with parameters of :func:`join`."""
-    return join(
-        [Path(path) for path in paths], species=species, strategy=strategy, release=release, report=report, **choices
-    )
-
-
 def join_to_file(
     paths: Sequence[str | Path],
     output: Path,
@@ -347,9 +374,18 @@ def join_to_file(
     species: Sequence[str | int | Species | None] | None = None,
     strategy: str | Strategy | None = None,
     release: str | Path | ReleaseFile | None = None,
+    via: str | int | Species | None = None,
+    features: str = "group",
+    largest: int = LARGEST,
+    too_large: str = "leave",
+    consistent: bool = False,
+    measured: bool = False,
+    shared_types: str | None = None,
+    column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None,
+    names: str = "keep",
     block: int | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
+    progress: Callable[[TranslateProgress], None] | None = None,
 ) -> JoinReport:
     """Join files into a file, block by block.
 
@@ -368,7 +404,11 @@ def join_to_file(
     OutputError
         If the output is one of the inputs, or cannot be written.
     """
-    given, options = check_objects(paths, species, choices, block)
+    given = check_objects(paths, species, block)
+    options = read_join_options(
+        len(given), via=via, features=features, largest=largest, too_large=too_large, consistent=consistent,
+        measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
+    )  # fmt: skip
     check_cells_output(output, *given)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
@@ -377,9 +417,10 @@ def join_to_file(
         first = getattr(sources[0], "root", None)
         with store.created(partial, first) as (out, check):
 
-            def shown(progress: TranslateProgress) -> None:
+            def shown(step: TranslateProgress) -> None:
                 check()
-                report(progress)
+                if progress is not None:
+                    progress(step)
 
             work = Work(opened, sources, species, strategy, options, partial.parent, block, shown)
             store.make_group(out, "layers")
@@ -395,10 +436,8 @@ def join_to_file(
     return result
 
 
-def check_objects(
-    objects: Sequence[Any], species: Sequence[Any] | None, choices: JoinChoices, block: int | None
-) -> tuple[list[Any], JoinOptions]:
-    """Check the arguments of a join before any file is read."""
+def check_objects(objects: Sequence[Any], species: Sequence[Any] | None, block: int | None = None) -> list[Any]:
+    """Check the objects of a join before any file is read; return paths as paths."""
     if isinstance(objects, str | Path):
         raise JoinError(f"one object, {objects}, cannot be joined with itself; name two or more")
     if len(objects) < 2:
@@ -415,6 +454,4 @@ def check_objects(
         )
     if block is not None and block < 1:
         raise JoinError(f"a block has {counted(block, 'cell')}; it needs at least one")
-    return [Path(one) if isinstance(one, str | Path) else one for one in objects], read_join_options(
-        choices, len(objects)
-    )
+    return [Path(one) if isinstance(one, str | Path) else one for one in objects]

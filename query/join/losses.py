@@ -10,12 +10,11 @@ import polars as pl
 from homodb.query.genes import Pair, find_pair
 from homodb.query.join.route import FeatureTable, HubRoute, JoinRoute, number_of
 from homodb.query.join.sides import JoinSide
-from homodb.query.translate import Fate, lost
-from homodb.schema.enums import Strategy, is_coding
+from homodb.query.translate import NOT_A_GENE, UNRESOLVED, Fate, fate_of, lost, mapped_rule
+from homodb.schema.enums import Strategy
 from homodb.schema.species import Species
 
 _WHY: dict[Any, Any] = {"gene": pl.Int64, "fate": pl.String, "detail": pl.String}
-_NONE = pl.lit(None, pl.String)
 
 
 def side_fates(
@@ -56,22 +55,8 @@ def side_fates(
         .join(because.unique("gene", keep="first", maintain_order=True), on="gene", how="left", maintain_order="left")
         .sort("place")
     )
-    non_coding = pl.col("biotype").map_elements(lambda biotype: not is_coding(biotype), return_dtype=pl.Boolean)
-    own = pl.col("fate").is_null() & non_coding.fill_null(value=False)
-    kinds = [
-        (~pl.col("is_gene"), Fate.NOT_A_GENE, pl.col("feature")),
-        (pl.col("how") == "retired", Fate.RETIRED, pl.col("hint")),
-        (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, pl.col("candidates").list.join(", ")),
-        (pl.col("gene").is_null(), Fate.UNKNOWN, pl.col("hint")),
-        (pl.col("column").is_not_null(), Fate.MAPPED, _NONE),
-        (own, Fate.NO_PROTEIN, pl.col("biotype")),
-        (pl.col("fate").is_null(), Fate.NO_ORTHOLOG, _NONE),
-    ]
-    fate, detail = pl.col("fate"), pl.col("detail")
-    for condition, name, why in reversed(kinds):
-        fate = pl.when(condition).then(pl.lit(str(name))).otherwise(fate)
-        detail = pl.when(condition).then(why).otherwise(detail)
-    return frame.with_columns(fate=fate, detail=detail).select(
+    reason = (pl.col("fate").is_not_null(), pl.col("fate"), pl.col("detail"))
+    return fate_of(frame, (NOT_A_GENE, *UNRESOLVED, mapped_rule("column"), reason)).select(
         pl.lit(side.name).alias("file"), pl.lit(side.species.name).alias("species"),
         "name", "stable_id", "symbol", "how", "fate", "column", "detail", "mitochondrial", "ribosomal",
     )  # fmt: skip

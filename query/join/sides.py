@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 import polars as pl
 
-from homodb.query.genes import detect_species, other_species_note, resolve
+from homodb.query.genes import resolve_var
 from homodb.query.release import ReleaseFile
-from homodb.query.translate import GENE_EXPRESSION, features_of, names_of
 from homodb.schema.errors import JoinError, TranslationError
 from homodb.schema.names import unnamed_note
 from homodb.schema.species import Species
@@ -30,8 +29,7 @@ class JoinSide:
     species
         Species of the object.
     resolved
-        A row per row of var: ``place, name, gene, stable_id, symbol, how, candidates, hint, is_gene, feature``
-        (its ``feature_types``), ``biotype, mitochondrial, ribosomal``; ``gene`` is null for other features.
+        A row per row of var, with :class:`homodb.query.genes.VarColumn`.
     given
         Whether the species was given rather than inferred from the names.
     notes
@@ -75,45 +73,25 @@ def read_side(
     TranslationError
         If the column does not exist, or the names do not identify the species.
     """
-    given = None if species is None else release.find_species(species)
     try:
-        names, features = names_of(var, column), features_of(var)
-        gene_names = (
-            [one for one, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION] if features else names
-        )
-        own_species = given or detect_species(release, gene_names)
+        resolved = resolve_var(release, var, species=species, column=column)
     except TranslationError as error:
-        raise type(error)(
-            f"{name}: {str(error).replace('Say which it is with --from', 'Name the species (--species)')}"
-        ) from error
-    is_gene = [kind == GENE_EXPRESSION for kind in features] if features else [True] * len(names)
-    gene = pl.Series(is_gene, dtype=pl.Boolean)
-    resolved = resolve(release, names, own_species).with_row_index("place").with_columns(
-        pl.col("place").cast(pl.Int64), is_gene=gene, gene=pl.when(gene).then("gene"),
-        feature=pl.Series(features or [None] * len(names), dtype=pl.String),
-    )  # fmt: skip
-    details = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
-    resolved = resolved.join(details, on="gene", how="left", maintain_order="left").with_columns(
-        pl.col("mitochondrial", "ribosomal").fill_null(value=False)
-    )
-    if not resolved["gene"].count():
+        raise type(error)(f"{name}: {error}", option="species" if error.option == "source" else error.option) from error
+    names, own_species = resolved.rows["name"].to_list(), resolved.species
+    if not resolved.rows["gene"].count():
         examples = ", ".join(map(repr, names[:3])) or "none at all"
         raise JoinError(
             f"{name}: none of its {len(names):,} names is a gene of {own_species.common_name}; they look like "
-            f"{examples}. Check --species, or name the column of var that holds the names (--column)"
+            f"{examples}. Check the species, or name the column of var that holds the gene names",
+            option="column",
         )
-    unnamed = [f"{name}: {note}" for note in unnamed_note(gene_names)]
-    notes = (
-        unnamed
-        if given is None
-        else [*unnamed, *(f"{name}: {note}" for note in other_species_note(release, gene_names, given))]
-    )
+    notes = [f"{name}: {note}" for note in (*unnamed_note(resolved.gene_names), *resolved.doubts)]
     if _TRANSLATED in var.columns:
         notes.append(
             f"{name}: its genes were translated to {own_species.common_name} (var has {_TRANSLATED}), so its cells are "
             "likely of another species; give the file as it was before"
         )
-    return JoinSide(name, own_species, resolved, given is not None, tuple(notes))
+    return JoinSide(name, own_species, resolved.rows, resolved.given, tuple(notes))
 
 
 def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from homodb.query.cells import Rows, Sink, Slot, Values, judge, undo_logarithm
+from homodb.query.cells import ObsColumns, Rows, Sink, Slot, Values, judge, undo_logarithm
 from homodb.query.translate import Aggregation, Links, SlotPolicy, TooWideError
 from homodb.schema.errors import CountsError, JoinError
-from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.messages import counted
 from homodb.schema.names import is_missing, name_texts, texts
 from homodb.schema.species import Species
 
@@ -264,11 +264,8 @@ def _shared(
     """Return masks of cells with a value that all species have, and a note."""
     values = []
     for table, name in zip(tables, names, strict=True):
-        if column not in table:
-            columns = ", ".join(map(repr, table.columns)) or "none"
-            close = did_you_mean(column, map(str, table))
-            raise JoinError(f"{name}: obs has no column {column!r} (--shared-types); its columns are: {columns}{close}")
-        values.append(texts(table[column]))
+        obs = ObsColumns(table, JoinError, f"{name}: obs")
+        values.append(texts(obs.column(column, "cell types", option="shared_types")))
     types: dict[Species, set[str]] = {}
     for one, column_values in zip(species, values, strict=True):
         types.setdefault(one, set()).update(value for value in column_values if value is not None)

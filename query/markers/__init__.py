@@ -7,7 +7,7 @@ of every marker (:mod:`.sort`).
 
 from __future__ import annotations
 
-from homodb.query.markers.cells import MarkerCells, check_layer, read_alone
+from homodb.query.markers.cells import MarkerCells, read_alone
 from homodb.query.markers.classify import LEANING, MEANING, Conservation
 from homodb.query.markers.effects import Effects, Limits, adjusted, effects
 from homodb.query.markers.markers import markers, read_object
@@ -25,7 +25,6 @@ __all__ = [
     "Markers",
     "adjusted",
     "bulk",
-    "check_layer",
     "effects",
     "markers",
     "moderated_t",

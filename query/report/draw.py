@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from homodb.query.cells import Coded
 from homodb.query.report.gather import Gathered
 from homodb.query.results import Drawing, Line, beyond, heat, intervals, scatter
-from homodb.query.score import Coded, Score
+from homodb.query.score import Score
 
 
 def draw(gathered: Gathered, *, label: str, top: int) -> dict[str, list[Drawing]]:

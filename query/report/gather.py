@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.markers import Markers, check_layer
+from homodb.query.cells import Coded, ObsColumns, check_layer
+from homodb.query.markers import Markers
 from homodb.query.markers import markers as find_markers
-from homodb.query.score import Coded, Embedded, Score, read_embedded
+from homodb.query.score import Embedded, Score, read_embedded
 from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def gather(
     notes: list[str] = []
     asked = {"label": label, "species_key": species_key, "donor_key": donor_key}
     if not cells:
-        check_layer(adata, layer)
+        check_layer(adata, layer, ScoreError)
     elif markers is None:  # before the long steps, since files and species may not be what they should be
         report("markers")
         markers = _markers(adata, asked, layer, cells, species, release, notes)
@@ -129,12 +130,12 @@ def _cluster(adata: anndata.AnnData, key: str, notes: list[str]) -> Coded | None
     if name not in adata.obs or adata.obs[name].isna().any():
         notes.append(f"there are no clusters: obs has no column {name!r} that every cell has a value of")
         return None
-    values, code = np.unique(adata.obs[name].astype(str).to_numpy().astype(str), return_inverse=True)
-    names = [str(one) for one in values]
+    column = ObsColumns(adata.obs, ScoreError).codes(name)
+    names = column.names
     order = sorted(range(len(names)), key=lambda at: (len(names[at]) if names[at].isdecimal() else 99, names[at]))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    return Coded(rank[code], tuple(names[at] for at in order))
+    return Coded(rank[column.code], tuple(names[at] for at in order))
 
 
 def _score(

@@ -6,7 +6,7 @@ from homodb.query.score.alcs import SPLITS, self_projection
 from homodb.query.score.contingency import RIGHTNESS, ari, classification_metrics, cross_table, matched_f1, nmi, recalls
 from homodb.query.score.cross_species import cross_species
 from homodb.query.score.donors import CELLS_ONLY, DONORS, Draws, draws, overlaps, resampled, undistinguished
-from homodb.query.score.embedded import Coded, Embedded, read_embedded
+from homodb.query.score.embedded import Embedded, read_embedded
 from homodb.query.score.lisi import affinities, lisi
 from homodb.query.score.mixing import MIXING, find_mixing
 from homodb.query.score.over_merging import CONFIDENT, find_over_merging
@@ -37,7 +37,6 @@ __all__ = [
     "SPLITS",
     "VOTERS",
     "Clustered",
-    "Coded",
     "Draws",
     "Embedded",
     "Number",

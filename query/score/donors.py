@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.score.embedded import Coded, Embedded
+from homodb.query.cells import Coded
+from homodb.query.score.embedded import Embedded
 from homodb.query.score.result import Number
 from homodb.schema.errors import ScoreError
 from homodb.schema.options import Bounds

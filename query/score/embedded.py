@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.cells import Coded, ObsColumns
 from homodb.schema.errors import ScoreError
-from homodb.schema.messages import counted, did_you_mean
 
 if TYPE_CHECKING:
     import anndata
@@ -22,22 +22,6 @@ _UNS = "homodb_integration"
 
 #: Key of what method ``none`` gives; it is meant only where it is named or alone.
 _BASELINE = "pca"
-
-
-@dataclass(frozen=True)
-class Coded:
-    """A column of obs as numbers.
-
-    Parameters
-    ----------
-    code
-        Shape (cells,), int64: which of the names each cell has.
-    names
-        The values, sorted.
-    """
-
-    code: npt.NDArray[np.int64]
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -102,8 +86,9 @@ def read_embedded(
         one species.
     """
     name, points = _embedding(adata, key)
-    labels = _column(adata, label, "--label", "cell types")
-    species = _column(adata, species_key, "--species-key", "the species")
+    obs = ObsColumns(adata.obs, ScoreError)
+    labels = obs.codes(label, "cell types", option="label_key")
+    species = obs.codes(species_key, "species", option="species_key")
     if len(species.names) < 2:
         raise ScoreError(
             f"obs[{species_key!r}] has one value, {', '.join(species.names) or 'none'}; scores across species need two"
@@ -114,7 +99,7 @@ def read_embedded(
         )
     if len(labels.names) == len(labels.code):
         raise ScoreError(f"obs[{label!r}] is different for every cell; name a column of cell types (--label)")
-    donor = None if donor_key is None else _donors(adata, donor_key, species)
+    donor = None if donor_key is None else _donors(obs.codes(donor_key, "donors", option="donor_key"), species)
     return Embedded(points, labels, species, donor, name)
 
 
@@ -139,25 +124,9 @@ def _embedding(adata: anndata.AnnData, key: str | None) -> tuple[str, npt.NDArra
     return slot.removeprefix("X_"), points
 
 
-def _column(adata: anndata.AnnData, name: str, option: str, what: str) -> Coded:
-    if name not in adata.obs:
-        there = ", ".join(map(str, adata.obs.columns)) or "no column"
-        raise ScoreError(
-            f"obs has no column {name!r} that tells {what}; it has {there} ({option})"
-            + did_you_mean(name, map(str, adata.obs))
-        )
-    column = adata.obs[name]
-    if column.isna().any():
-        empty = counted(int(column.isna().sum()), "cell")
-        raise ScoreError(f"obs[{name!r}] is empty for {empty}; leave them out, or name them")
-    names, code = np.unique(column.astype(str).to_numpy().astype(str), return_inverse=True)
-    return Coded(code.astype(np.int64), tuple(names.tolist()))
-
-
-def _donors(adata: anndata.AnnData, name: str, species: Coded) -> Coded:
+def _donors(column: Coded, species: Coded) -> Coded:
     """Return donors; one name in two species is two donors."""
-    column = _column(adata, name, "--donor-key", "the donors")
     pair = species.code * len(column.names) + column.code
-    found, code = np.unique(pair, return_inverse=True)
-    names = (f"{species.names[one // len(column.names)]} {column.names[one % len(column.names)]}" for one in found)
+    pairs, code = np.unique(pair, return_inverse=True)
+    names = (f"{species.names[one // len(column.names)]} {column.names[one % len(column.names)]}" for one in pairs)
     return Coded(code.astype(np.int64), tuple(names))

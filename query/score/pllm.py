@@ -13,10 +13,11 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
+from homodb.query.cells import Coded
 from homodb.query.integrate import Network, shared_neighbors
 from homodb.query.score.contingency import Matched, ari, cross_table, matched_f1, nmi
 from homodb.query.score.donors import draws, resampled
-from homodb.query.score.embedded import Coded, Embedded
+from homodb.query.score.embedded import Embedded
 from homodb.query.score.lisi import lisi
 from homodb.query.score.result import Number, ProfileScores
 from homodb.query.score.silhouette import silhouette

@@ -8,27 +8,38 @@ from __future__ import annotations
 
 from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
 from homodb.query.translate.carry import TranslateProgress, groups_of
-from homodb.query.translate.fates import MEANING, Fate, lost
+from homodb.query.translate.fates import (
+    LOST_SCHEMA,
+    MEANING,
+    NOT_A_GENE,
+    UNRESOLVED,
+    WITHOUT_PARTNER,
+    Fate,
+    fate_of,
+    lost,
+    mapped_rule,
+)
 from homodb.query.translate.mapping import COLUMNS, GREEDY, map_genes, rematch_measured, settled
 from homodb.query.translate.options import (
     Names,
     OneToMany,
     Options,
     SlotPolicy,
-    TranslateChoices,
     gene_list,
     read_options,
 )
-from homodb.query.translate.plan import GENE_EXPRESSION, features_of, names_of
 from homodb.query.translate.report import FateReport, TranslationReport, fate_order, with_counts
 from homodb.query.translate.targets import kind_of_names
-from homodb.query.translate.translate import translate, translate_file, translate_with_report
+from homodb.query.translate.translate import translate, translate_file
 
 __all__ = [
     "COLUMNS",
-    "GENE_EXPRESSION",
     "GREEDY",
+    "LOST_SCHEMA",
     "MEANING",
+    "NOT_A_GENE",
+    "UNRESOLVED",
+    "WITHOUT_PARTNER",
     "Aggregation",
     "Fate",
     "FateReport",
@@ -38,22 +49,20 @@ __all__ = [
     "Options",
     "SlotPolicy",
     "TooWideError",
-    "TranslateChoices",
     "TranslateProgress",
     "TranslationReport",
+    "fate_of",
     "fate_order",
-    "features_of",
     "gene_list",
     "groups_of",
     "kind_of_names",
     "lost",
     "map_genes",
-    "names_of",
+    "mapped_rule",
     "read_options",
     "rematch_measured",
     "settled",
     "translate",
     "translate_file",
-    "translate_with_report",
     "with_counts",
 ]

@@ -401,14 +401,16 @@ class TranslationRun:
         )
 
 
-def groups_of(obs: pd.DataFrame, by: tuple[str, ...], columns: Sequence[str] | None = None) -> dict[str, pd.Series]:
+def groups_of(
+    obs: pd.DataFrame, groupby: tuple[str, ...], columns: Sequence[str] | None = None
+) -> dict[str, pd.Series]:
     """Return the columns of obs by which to report shares.
 
     Parameters
     ----------
     obs
         Table of cells; of a file, only the requested columns.
-    by
+    groupby
         Names of the requested columns.
     columns
         Names of all existing columns; None for those of `obs`.
@@ -419,10 +421,11 @@ def groups_of(obs: pd.DataFrame, by: tuple[str, ...], columns: Sequence[str] | N
         If a column does not exist.
     """
     names = list(map(str, obs.columns)) if columns is None else list(columns)
-    for column in by:
+    for column in groupby:
         if column not in obs:
             raise TranslationError(
                 f"obs has no column {column!r}; its columns are: {', '.join(map(repr, names)) or 'none'}"
-                f"{did_you_mean(column, names)} (--by)"
+                f"{did_you_mean(column, names)}",
+                option="groupby",
             )
-    return {column: obs[column] for column in by}
+    return {column: obs[column] for column in groupby}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import polars as pl
 
-from homodb.query.genes import Pair
+from homodb.query.genes import Pair, VarColumn
 from homodb.schema.enums import HomologyType, Strategy, is_coding
 
 
@@ -38,17 +39,64 @@ MEANING = {
 }
 
 
+#: A rule of a cascade: condition, fate, and reason for it.
+FateRule = tuple[pl.Expr, Fate | pl.Expr, pl.Expr]
+
+_HOW, _NO_DETAIL = pl.col(VarColumn.HOW), pl.lit(None, pl.String)
+
+#: Rules for names that mean no gene of the source species, or several.
+UNRESOLVED: tuple[FateRule, ...] = (
+    (_HOW == "retired", Fate.RETIRED, pl.col(VarColumn.HINT)),
+    (_HOW == "ambiguous", Fate.AMBIGUOUS, pl.col(VarColumn.CANDIDATES).list.join(", ")),
+    (pl.col(VarColumn.GENE).is_null(), Fate.UNKNOWN, pl.col(VarColumn.HINT)),
+)
+
+#: Rule for rows of var that are no genes.
+NOT_A_GENE: FateRule = (~pl.col(VarColumn.IS_GENE), Fate.NOT_A_GENE, pl.col(VarColumn.FEATURE))
+
+#: Rules for genes without a target: those that lost their partner, and those whose partners are of another kind.
+WITHOUT_PARTNER: tuple[FateRule, ...] = (
+    (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
+    (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
+)
+
+
+def mapped_rule(column: str) -> FateRule:
+    """Return the rule for rows with a value in a column of targets."""
+    return pl.col(column).is_not_null(), Fate.MAPPED, _NO_DETAIL
+
+
+def fate_of(frame: pl.DataFrame, rules: Sequence[FateRule]) -> pl.DataFrame:
+    """Assign ``fate`` and ``detail`` to every row by the first rule that holds.
+
+    Parameters
+    ----------
+    frame
+        Rows with :class:`homodb.query.genes.VarColumn`, and the columns that the rules name.
+    rules
+        Rules, the first of them first. After them a gene that codes for no protein has the fate ``no_protein``, any
+        other one ``no_ortholog``.
+    """
+    silent = [biotype for biotype in frame[VarColumn.BIOTYPE].drop_nulls().unique() if not is_coding(biotype)]
+    no_protein = (pl.col(VarColumn.BIOTYPE).is_in(silent), Fate.NO_PROTEIN, pl.col(VarColumn.BIOTYPE))
+    fate, detail = pl.lit(str(Fate.NO_ORTHOLOG)), _NO_DETAIL
+    for condition, value, why in reversed([*rules, no_protein]):
+        fate = pl.when(condition).then(pl.lit(str(value)) if isinstance(value, Fate) else value).otherwise(fate)
+        detail = pl.when(condition).then(why).otherwise(detail)
+    return frame.with_columns(fate=fate, detail=detail)
+
+
 def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
     """Return the fate of every row of var.
 
     Parameters
     ----------
     resolved
-        The rows of var, see :class:`homodb.query.translate.plan.TranslationPlan`.
+        The rows of var, with :class:`homodb.query.genes.VarColumn`.
     placed
-        Targets of rows: ``place, target_id, target_symbol, evidence_class``, several targets joined by ``;``.
+        Targets of rows: :class:`homodb.query.translate.targets.PlacedColumn`.
     refused
-        ``gene, why``: genes whose partners are all filtered out.
+        Genes whose partners are all filtered out: :class:`homodb.query.translate.mapping.RefusedColumn`.
     lost
         Result of :func:`lost`.
 
@@ -64,28 +112,16 @@ def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, l
         .join(lost, on="gene", how="left")
         .sort("place")
     )
-    hint = pl.col("hint") if "hint" in frame.columns else pl.lit(None, pl.String)
-    silent = [biotype for biotype in resolved["biotype"].drop_nulls().unique() if not is_coding(biotype)]
-    kinds: list[tuple[pl.Expr, Fate, pl.Expr]] = [
-        (~pl.col("is_gene"), Fate.NOT_A_GENE, pl.col("feature")),
-        (pl.col("how") == "retired", Fate.RETIRED, hint),
-        (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, pl.col("candidates").list.join(", ")),
-        (pl.col("gene").is_null(), Fate.UNKNOWN, hint),
-        (pl.col("target_id").is_not_null(), Fate.MAPPED, pl.lit(None, pl.String)),
-        (pl.col("why").is_not_null(), Fate.FILTERED, pl.col("why")),
-        (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
-        (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
-        (pl.col("biotype").is_in(silent), Fate.NO_PROTEIN, pl.col("biotype")),
-    ]
-    fate = pl.lit(str(Fate.NO_ORTHOLOG))
-    detail = pl.lit(None, pl.String)
-    for condition, name, why in reversed(kinds):
-        fate = pl.when(condition).then(pl.lit(str(name))).otherwise(fate)
-        detail = pl.when(condition).then(why).otherwise(detail)
-    return frame.with_columns(fate=fate, detail=detail).select(
+    refusal = (pl.col("why").is_not_null(), Fate.FILTERED, pl.col("why"))
+    rules = (NOT_A_GENE, *UNRESOLVED, mapped_rule("target_id"), refusal, *WITHOUT_PARTNER)
+    return fate_of(frame, rules).select(
         "name", "stable_id", "symbol", "how", "fate", "target_id", "target_symbol", "evidence_class", "detail",
         "mitochondrial", "ribosomal",
     )  # fmt: skip
+
+
+#: Schema of :func:`lost`.
+LOST_SCHEMA: Mapping[str, type[pl.DataType]] = {"gene": pl.Int64, "taker": pl.String, "kinds": pl.String}
 
 
 def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -106,7 +142,7 @@ def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) ->
         ``gene, taker`` (null if no gene took it), ``kinds`` (homology types, if no gene took it).
     """
     if strategy is Strategy.ENS_M2M or Strategy.ENS_M2M not in pair.strategies():
-        return pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
+        return pl.DataFrame(schema=LOST_SCHEMA)
     taken_rows = pair.mapping(strategy) if mapping is None else mapping
     takers = taken_rows.select("target_gene", taker_gene="source_gene")
     wanted = pair.mapping(Strategy.ENS_M2M).select("source_gene", "target_gene", "homology_type")

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.genes import Pair
+from homodb.query.genes import COLUMNS, Pair
 from homodb.query.translate.options import Missing, OneToMany, Options
-from homodb.schema.enums import EvidenceClass, HomologyType, Strategy
+from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.messages import counted
 from homodb.schema.one_to_one import greedy
 
@@ -72,10 +72,11 @@ def _scaled(values: pl.Series, stand_in: float | None) -> npt.NDArray[np.float64
     return np.where(np.isnan(filled), 0.5, (filled - low) / (high - low))
 
 
-#: Columns of a mapping that a translation uses.
-COLUMNS = (
-    "source_gene", "target_gene", "homology_type", "identity", "confidence", "correlation", "rank", "evidence_class",
-)  # fmt: skip
+class RefusedColumn(StrEnum):
+    """Columns of the genes none of whose partners is used: the gene, and the reason against its best partner."""
+
+    GENE = "gene"
+    WHY = "why"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Mapped:
         A row per pair, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's values that the
         target gene receives.
     refused
-        ``gene, why``: reason against the best partner, for source genes none of whose partners is used.
+        Source genes none of whose partners is used: :class:`RefusedColumn`.
     chosen
         ``source_gene, target_gene`` of the strategy, before filters.
     notes
@@ -155,6 +156,7 @@ def settled(
         .join(used, on="source_gene", how="anti", maintain_order="left")
         .unique("source_gene", keep="first", maintain_order=True)
         .select(gene="source_gene", why="refused")
+        .select(*RefusedColumn)
     )
     return Mapped(used, refused, chosen, tuple(notes))
 
@@ -243,7 +245,7 @@ def _notes_of_unknown(rated: pl.DataFrame, options: Options) -> list[str]:
     lacking = {name: rated[name].null_count() for name in options.least}
     return [
         f"{counted(number, f'pair whose {name} is not known was', f'pairs whose {name} is not known were')} kept"
-        " (--missing drop leaves them out)"
+        " (missing='drop' leaves them out)"
         for name, number in lacking.items()
         if number
     ]
@@ -256,55 +258,4 @@ def identity_rows(present: list[int]) -> pl.DataFrame:
         homology_type=pl.lit(None, pl.String), identity=pl.lit(None, pl.Float32), confidence=pl.lit(None, pl.Int8),
         correlation=pl.lit(None, pl.Float32), rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         evidence_class=pl.lit(None, pl.String),
-    )  # fmt: skip
-
-
-def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
-    """Compose the mappings of two pairs that share a species.
-
-    Parameters
-    ----------
-    first
-        Pair of the source and the intermediate species.
-    second
-        Pair of the intermediate and the target species.
-    strategy
-        The strategy of both.
-
-    Returns
-    -------
-    polars.DataFrame
-        :data:`homodb.query.translate.mapping.COLUMNS`, best first: the lesser value and the weaker evidence class
-        of the two steps, one-to-one only if both steps are; unknown if a step is unknown.
-    """
-    weak_first = [str(one) for one in reversed(EvidenceClass)]
-    one, two = first.mapping(strategy), second.mapping(strategy)
-    joined = one.rename({"target_gene": "between"}).join(
-        two.rename({"source_gene": "between"}), on="between", suffix="_2", maintain_order="left"
-    )
-
-    def lesser(column: str) -> pl.Expr:
-        is_known = pl.col(column).is_not_null() & pl.col(f"{column}_2").is_not_null()
-        return pl.when(is_known).then(pl.min_horizontal(column, f"{column}_2")).alias(column)
-
-    def place(column: str) -> pl.Expr:
-        return pl.col(column).replace_strict(weak_first, list(range(len(weak_first))), return_dtype=pl.Int32)
-
-    both = (pl.col("homology_type") == HomologyType.ONE2ONE) & (pl.col("homology_type_2") == HomologyType.ONE2ONE)
-    has_type = pl.col("homology_type").is_not_null() & pl.col("homology_type_2").is_not_null()
-    kind = pl.when(both).then(pl.lit(str(HomologyType.ONE2ONE))).otherwise(pl.lit(str(HomologyType.MANY2MANY)))
-    weaker = pl.when(place("evidence_class") <= place("evidence_class_2")).then("evidence_class")
-    return (
-        joined.select(
-            "source_gene", "target_gene", pl.when(has_type).then(kind).alias("homology_type"),
-            lesser("identity"), lesser("confidence"), lesser("correlation"),
-            weaker.otherwise("evidence_class_2").alias("evidence_class"),
-        )
-        .sort(
-            pl.col("confidence").fill_null(0), "identity", "correlation", "source_gene", "target_gene",
-            descending=[True, True, True, False, False], nulls_last=True,
-        )
-        .unique(["source_gene", "target_gene"], keep="first", maintain_order=True)
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
-        .select(COLUMNS)
     )  # fmt: skip

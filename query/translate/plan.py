@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from homodb.query.genes import (
+    COLUMNS,
     Pair,
     about_synonyms,
     choose_strategy,
-    detect_species,
+    compose_mappings,
+    features_of,
     find_pair,
-    known_share,
-    named_column,
-    other_species_note,
+    names_of,
     resolve,
+    resolve_rows,
+    resolve_var,
 )
 from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Links
-from homodb.query.translate.fates import fates, lost
-from homodb.query.translate.mapping import Mapped, compose_mappings, identity_rows, map_genes, settled
+from homodb.query.translate.fates import LOST_SCHEMA, fates, lost
+from homodb.query.translate.mapping import Mapped, identity_rows, map_genes, settled
 from homodb.query.translate.options import OneToMany, Options
 from homodb.query.translate.targets import Targets, kind_of_names, lay_out, target_var
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import MissingMappingError, TranslationError
-from homodb.schema.messages import counted, did_you_mean
-from homodb.schema.names import name_texts, texts, unnamed_note
+from homodb.schema.messages import counted
+from homodb.schema.names import name_texts, unnamed_note
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Value of var's ``feature_types`` to translate; the antibody CD4 is not the gene CD4.
-GENE_EXPRESSION = "Gene Expression"
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,7 @@ class TranslationPlan:
     route
         Species, strategy, options.
     resolved
-        Result of :func:`homodb.query.genes.resolve`, with ``place``, ``is_gene``, ``feature`` (its ``feature_types``),
-        and ``biotype, mitochondrial, ribosomal`` of the source gene.
+        The rows of var, with :class:`homodb.query.genes.VarColumn`.
     targets
         Columns of the result, and the links to them.
     fates
@@ -126,12 +125,15 @@ def find_route(
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks it; an intermediate species is only used if options name one.
+        If the release lacks it; an intermediate species is used if options name one, or the pair has no evidence.
     TranslationError
         If options contradict each other.
     """
     if options.genes is not None and options.keep_unmapped:
-        raise TranslationError("--genes fixes the genes of the result, and --keep-unmapped adds others; choose one")
+        raise TranslationError(
+            "a list of target genes fixes the genes of the result, and keep_unmapped adds others; choose one",
+            option="keep_unmapped",
+        )
     if source == target:
         if options.via is not None:
             raise MissingMappingError(
@@ -140,7 +142,14 @@ def find_route(
         return Route(release, source, target, None, None, options)
     if options.via is not None:
         return _via(release, source, target, options.via, strategy, options)
-    resolved = choose_strategy(find_pair(release, source, target), strategy, Strategy.ENS_M2M)
+    pair = find_pair(release, source, target)
+    if pair.between is not None:
+        if options.measured:
+            raise TranslationError(
+                f"measured chooses among the rows of one pair of species, and {pair.notes[0]}", option="measured"
+            )
+        return replace(_via(release, source, target, pair.between, strategy, options), notes=pair.notes)
+    resolved = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     notes: tuple[str, ...] = ()
     if strategy is None and resolved is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
@@ -156,7 +165,10 @@ def _via(
     options: Options,
 ) -> Route:
     if options.measured:
-        raise TranslationError("--measured chooses among the rows of one pair of species; it does not go with --via")
+        raise TranslationError(
+            "measured chooses among the rows of one pair of species; it does not go with an intermediate species",
+            option="via",
+        )
     between = release.find_species(via)
     first = choose_strategy(find_pair(release, source, between), strategy, Strategy.ENS_M2M)
     second = choose_strategy(find_pair(release, between, target), strategy or first, Strategy.ENS_M2M)
@@ -164,17 +176,8 @@ def _via(
     return Route(release, source, target, second, between, options, notes)
 
 
-def make_plan(route: Route, names: list[str], features: list[str | None] | None = None) -> TranslationPlan:
-    """Plan the translation of a var.
-
-    Parameters
-    ----------
-    route
-        Species and strategy.
-    names
-        Name of the gene of each row of var.
-    features
-        ``feature_types`` of each row, if var has them.
+def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
+    """Plan the translation of the resolved rows of a var.
 
     Raises
     ------
@@ -182,22 +185,12 @@ def make_plan(route: Route, names: list[str], features: list[str | None] | None 
         If no gene can be translated.
     """
     release, options = route.release, route.options
-    is_gene = [True] * len(names) if features is None else [kind == GENE_EXPRESSION for kind in features]
-    gene = pl.Series(is_gene, dtype=pl.Boolean)
-    resolved = resolve(release, names, route.source).with_row_index("place").with_columns(
-        pl.col("place").cast(pl.Int64), is_gene=gene, gene=pl.when(gene).then("gene"),
-        feature=pl.Series(features or [None] * len(names), dtype=pl.String),
-    )  # fmt: skip
-    genes = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
-    resolved = resolved.join(genes, on="gene", how="left", maintain_order="left").with_columns(
-        pl.col("mitochondrial", "ribosomal").fill_null(value=False)
-    )
     wanted = None if options.genes is None else resolve(release, list(options.genes), route.target)
     mapped = _mapped(route, resolved, wanted)
     targets = lay_out(release, resolved, mapped.rows, wanted, keep=_keep(route), same=route.same)
     if not targets.translated:
-        raise TranslationError(_nothing_translated(names, route))
-    lost_rows = pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
+        raise _nothing_translated(resolved["name"].to_list(), route)
+    lost_rows = pl.DataFrame(schema=LOST_SCHEMA)
     if route.strategy is not None and route.between is None:
         lost_rows = lost(find_pair(release, route.source, route.target), route.strategy, mapped.chosen)
     table = fates(resolved, targets.placed, mapped.refused, lost_rows)
@@ -224,7 +217,7 @@ def _mapped(route: Route, resolved: pl.DataFrame, wanted: pl.DataFrame | None) -
     if route.between is not None:
         first = find_pair(route.release, route.source, route.between)
         second = find_pair(route.release, route.between, route.target)
-        rows = compose_mappings(first, second, route.strategy)
+        rows = compose_mappings(first, second, route.strategy).select(COLUMNS)
         here = rows.filter(pl.col("source_gene").is_in(present))
         return settled(here, route.options, inside, rows.select("source_gene", "target_gene"), [])
     pair = Pair(route.release, route.source, route.target)
@@ -251,20 +244,14 @@ def _notes(targets: Targets, resolved: pl.DataFrame, options: Options) -> list[s
     return notes
 
 
-def _nothing_translated(names: list[str], route: Route) -> str:
+def _nothing_translated(names: list[str], route: Route) -> TranslationError:
     examples = ", ".join(repr(name) for name in names[:5])
-    return (
+    return TranslationError(
         f"none of the {len(names)} genes could be translated from {route.source.common_name} to "
-        f"{route.target.common_name} by {route.how}; the names look like {examples}. Check --from, or name the column "
-        "of var that holds them (--column)"
+        f"{route.target.common_name} by {route.how}; the names look like {examples}. Check the source species, or name "
+        "the column of var that holds the gene names",
+        option="column",
     )
-
-
-#: Smallest share of known names for the index of var to be taken for gene names.
-_KNOWN = 0.02
-
-#: Number of names that are first compared with those of other species.
-_SAMPLE = 2000
 
 
 def prepare(
@@ -276,6 +263,7 @@ def prepare(
     strategy: str | Strategy | None,
     column: str | None,
     options: Options,
+    uns: Mapping[str, Any] | None = None,
 ) -> TranslationPlan:
     """Build a translation plan from `var`.
 
@@ -287,79 +275,31 @@ def prepare(
         If a column of var does not exist, no gene can be translated, or another column holds the names.
     """
     target = release.find_species(to)
-    given = None if source is None else release.find_species(source)
-    names = names_of(var, column)
-    features = features_of(var)
-    gene_names = (
-        [name for name, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION] if features else names
-    )
-    if column is None:
-        _check_named(release, var, gene_names)
-    species = given or detect_species(release, gene_names)
-    plan = make_plan(find_route(release, species, target, strategy, options), names, features)
-    return plan if given is None else replace(plan, notes=(*plan.notes, *_species_notes(release, gene_names, given)))
+    resolved = resolve_var(release, var, species=source, column=column, uns=uns)
+    plan = make_plan(find_route(release, resolved.species, target, strategy, options), resolved.rows)
+    return replace(plan, notes=(*plan.notes, *resolved.doubts))
 
 
 def prepare_raw(plan: TranslationPlan, raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> TranslationPlan:
-    """Build the plan for the var of raw, by the same route.
+    """Build the plan for the var of raw, by the same route: the same one if raw has the same genes.
 
     Raises
     ------
     TranslationError
         If its names are not found, or none can be translated.
     """
+    names, features = _names_of_raw(raw, var, column), features_of(raw)
+    same = plan.resolved["name"].to_list() == names
+    if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):
+        return plan
+    return make_plan(plan.route, resolve_rows(plan.route.release, names, plan.route.source, features))
+
+
+def _names_of_raw(raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> list[str]:
+    """Return the gene names of raw, of a column that only var has by the index that both have."""
     if column is not None and column not in raw:
         index, own, names = name_texts(raw.index), name_texts(var.index), names_of(var, column)
         named_by_index = {**dict(zip(own, names, strict=True)), "": ""}
         if set(index) <= set(named_by_index):
-            named = names if index == own else [named_by_index[name] for name in index]
-            return _plan_of_raw(plan, named, features_of(raw))
-    return _plan_of_raw(plan, names_of(raw, column), features_of(raw))
-
-
-def _plan_of_raw(plan: TranslationPlan, names: list[str], features: list[str | None] | None) -> TranslationPlan:
-    """Return the same plan if raw has the same genes, else one for its own."""
-    same = plan.resolved["name"].to_list() == names
-    if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):
-        return plan
-    return make_plan(plan.route, names, features)
-
-
-def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
-    """Return the gene name of each row, empty where it is missing."""
-    if column is None:
-        return name_texts(var.index)
-    if column not in var:
-        columns = ", ".join(map(repr, var.columns)) or "none"
-        close = did_you_mean(column, map(str, var))
-        raise TranslationError(f"var has no column {column!r}; its columns are: {columns}{close}")
-    return name_texts(var[column])
-
-
-def features_of(var: pd.DataFrame) -> list[str | None] | None:
-    """Return ``feature_types`` of each row; None if var has none."""
-    if "feature_types" not in var:
-        return None
-    return texts(var["feature_types"])
-
-
-def _check_named(release: ReleaseFile, var: pd.DataFrame, names: list[str]) -> None:
-    """Check that no column of var holds gene names if the index does not."""
-    if not len(var.columns) or known_share(release, names) > _KNOWN:
-        return
-    match = named_column(release, var)
-    if match is not None:
-        examples = ", ".join(map(repr, names[:3]))
-        raise TranslationError(
-            f"the names of var look like {examples}, which are no genes, while var[{match[0]!r}] holds gene names "
-            f"({match[1]:.0%} of them are known); name it: --column {match[0]}"
-        )
-
-
-def _species_notes(release: ReleaseFile, names: list[str], given: Species) -> list[str]:
-    """Return a note if the names look like those of another species.
-
-    All names are compared only if a sample of them looks so.
-    """
-    sample = names[:: max(1, len(names) // _SAMPLE)]
-    return other_species_note(release, names, given) if other_species_note(release, sample, given) else []
+            return names if index == own else [named_by_index[name] for name in index]
+    return names_of(raw, column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,15 @@ from homodb.schema.messages import make_unique
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class PlacedColumn(StrEnum):
+    """Columns of the rows of var with targets; of several targets joined by ``;``."""
+
+    PLACE = "place"
+    TARGET_ID = "target_id"
+    TARGET_SYMBOL = "target_symbol"
+    EVIDENCE_CLASS = "evidence_class"
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class Targets:
     pairs
         A row per link, best first: ``place``, ``column``, and the evidence of the pair.
     placed
-        A row per mapped row of var: ``place, target_id, target_symbol, evidence_class``.
+        A row per mapped row of var: :class:`PlacedColumn`.
     links
         The links as numbers.
     vocabulary
@@ -181,10 +191,8 @@ def _placed(pairs: pl.DataFrame) -> pl.DataFrame:
             pl.col("evidence_class").first(),
             several=pl.len() > 1,
         )
-        .select(
-            "place", "target_id",
-            pl.when("several").then("labels").otherwise("target_symbol").alias("target_symbol"), "evidence_class",
-        )
+        .with_columns(target_symbol=pl.when("several").then("labels").otherwise("target_symbol"))
+        .select(*PlacedColumn)
     )  # fmt: skip
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,7 +36,7 @@ from homodb.query.cells import (
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.translate.aggregate import Aggregation, Links
 from homodb.query.translate.carry import Refused, TranslateProgress, TranslationRun, check_slots, groups_of, objection
-from homodb.query.translate.options import Options, SlotPolicy, TranslateChoices, read_options
+from homodb.query.translate.options import Options, SlotPolicy, read_options
 from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
 from homodb.query.translate.report import TranslationReport, provenance
 from homodb.schema.enums import Strategy
@@ -118,6 +118,28 @@ def _is_gene_table(value: Any, names: frozenset[str]) -> bool:
     return sum(one in names for one in texts(index)) * 2 > len(index)
 
 
+@overload
+def translate(
+    adata: anndata.AnnData, to: str | int | Species, *, source: str | int | Species | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ..., column: str | None = ...,
+    layer: str | None = ..., many_to_one: str = ..., one_to_many: str = ..., slots: Mapping[str, str] | None = ...,
+    min_confidence: float | None = ..., min_identity: float | None = ..., min_correlation: float | None = ...,
+    missing: str = ..., evidence: str | Sequence[str] | None = ..., measured: bool = ...,
+    via: str | int | Species | None = ..., keep_unmapped: bool = ..., names: str = ...,
+    genes: Sequence[str] | Path | None = ..., groupby: str | Sequence[str] | None = ...,
+    markers: Sequence[str] | Path | None = ..., return_report: Literal[False] = ...,
+) -> anndata.AnnData: ...  # fmt: skip
+@overload
+def translate(
+    adata: anndata.AnnData, to: str | int | Species, *, source: str | int | Species | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ..., column: str | None = ...,
+    layer: str | None = ..., many_to_one: str = ..., one_to_many: str = ..., slots: Mapping[str, str] | None = ...,
+    min_confidence: float | None = ..., min_identity: float | None = ..., min_correlation: float | None = ...,
+    missing: str = ..., evidence: str | Sequence[str] | None = ..., measured: bool = ...,
+    via: str | int | Species | None = ..., keep_unmapped: bool = ..., names: str = ...,
+    genes: Sequence[str] | Path | None = ..., groupby: str | Sequence[str] | None = ...,
+    markers: Sequence[str] | Path | None = ..., return_report: Literal[True],
+) -> tuple[anndata.AnnData, TranslationReport]: ...  # fmt: skip
 def translate(
     adata: anndata.AnnData,
     to: str | int | Species,
@@ -127,8 +149,23 @@ def translate(
     release: str | Path | ReleaseFile | None = None,
     column: str | None = None,
     layer: str | None = None,
-    **choices: Unpack[TranslateChoices],
-) -> anndata.AnnData:
+    many_to_one: str = "sum",
+    one_to_many: str = "best",
+    slots: Mapping[str, str] | None = None,
+    min_confidence: float | None = None,
+    min_identity: float | None = None,
+    min_correlation: float | None = None,
+    missing: str = "keep",
+    evidence: str | Sequence[str] | None = None,
+    measured: bool = False,
+    via: str | int | Species | None = None,
+    keep_unmapped: bool = False,
+    names: str = "keep",
+    genes: Sequence[str] | Path | None = None,
+    groupby: str | Sequence[str] | None = None,
+    markers: Sequence[str] | Path | None = None,
+    return_report: bool = False,
+) -> anndata.AnnData | tuple[anndata.AnnData, TranslationReport]:
     """Translate an AnnData into another species' genes.
 
     Parameters
@@ -147,8 +184,35 @@ def translate(
         Column of var that holds the gene names; the index of var by default.
     layer
         Layer to translate in place of X; ``raw`` for raw.
-    **choices
-        Policies, filters and names: see :class:`homodb.query.translate.options.TranslateChoices`.
+    many_to_one
+        Policy for a target gene with several source genes: ``sum``, ``mean`` or ``max``.
+    one_to_many
+        Policy for a source gene with several target genes: ``best``, ``split`` (conserves totals) or ``all``.
+    slots
+        Policy of a matrix, by its name (``X``, ``raw``, or a layer's): ``sum``, ``mean``, ``max``, ``expm1-sum-log1p``
+        or ``drop``.
+    min_confidence, min_identity, min_correlation
+        Least confidence (0 or 1), identity (percent) and correlation of a pair of genes.
+    missing
+        Whether to ``keep`` or ``drop`` pairs that lack such a value.
+    evidence
+        Evidence classes to use (``"both,ensembl"``), or with a ``+`` to add (``"+lm_orphan"``).
+    measured
+        Whether to choose one-to-one partners among the genes of the object.
+    via
+        Intermediate species.
+    keep_unmapped
+        Whether to keep source genes without a target, marked.
+    names
+        Kind of names for target genes: ``keep`` that of the input, ``id`` or ``symbol``.
+    genes
+        Target genes, in this order: a list, or a file with one per line.
+    groupby
+        Columns of obs by which to report the share of counts carried.
+    markers
+        Source genes whose fate to report: a list, or a file with one per line.
+    return_report
+        Whether to return the report too.
 
     Returns
     -------
@@ -156,8 +220,9 @@ def translate(
         A new object. In X, all layers and raw a target gene is the sum of its source genes; a source gene with several
         partners goes to its best one. var describes the source of each gene, ``uns["homodb"]`` the translation. obs,
         obsm, obsp and uns are kept; varm, varp, old columns of var and gene-level entries of uns are dropped, and so
-        are layers and raw with scaled values, or with logarithms that would have to be summed
-        (:func:`translate_with_report` lists them).
+        are layers and raw with scaled values, or with logarithms that would have to be summed (the report lists them).
+    TranslationReport
+        The fate of every gene, and the counts carried; only with `return_report`.
 
     Raises
     ------
@@ -175,24 +240,22 @@ def translate(
     >>> import homodb
     >>> human = homodb.translate(mouse_cells, to="human", release="rel")  # doctest: +SKIP
     """
-    return translate_with_report(
-        adata, to, source=source, strategy=strategy, release=release, column=column, layer=layer, **choices
-    )[0]
+    options = read_options(
+        many_to_one=many_to_one, one_to_many=one_to_many, slots=slots, min_confidence=min_confidence,
+        min_identity=min_identity, min_correlation=min_correlation, missing=missing, evidence=evidence,
+        measured=measured, via=via, keep_unmapped=keep_unmapped, names=names, genes=genes, groupby=groupby,
+        markers=markers,
+    )  # fmt: skip
+    result, report = _translate(adata, to, source, strategy, release, column, layer, options)
+    return (result, report) if return_report else result
 
 
-def translate_with_report(
-    adata: anndata.AnnData,
-    to: str | int | Species,
-    *,
-    source: str | int | Species | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    column: str | None = None,
-    layer: str | None = None,
-    **choices: Unpack[TranslateChoices],
-) -> tuple[anndata.AnnData, TranslationReport]:
-    """Translate an AnnData like :func:`translate`, and return the report too."""
-    options = read_options(choices)
+def _translate(
+    adata: anndata.AnnData, to: str | int | Species, source: str | int | Species | None,
+    strategy: str | Strategy | None, release: str | Path | ReleaseFile | None, column: str | None, layer: str | None,
+    options: Options,
+) -> tuple[anndata.AnnData, TranslationReport]:  # fmt: skip
+    """Translate an object in memory."""
     adata = with_tables(adata)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
@@ -201,9 +264,9 @@ def translate_with_report(
         matrices = _matrices(slots, main)
         check_slots(list(matrices), options)
         var = adata.raw.var if main.name == "raw" and main.label == "raw" else adata.var
-        plan = prepare(opened, var, to, source=source, strategy=strategy, column=column, options=options)
+        plan = prepare(opened, var, to, source=source, strategy=strategy, column=column, options=options, uns=adata.uns)
         run = TranslationRun(
-            plan, options, source is not None, Logged(*logged_of(adata.uns)), groups_of(adata.obs, options.by)
+            plan, options, source is not None, Logged(*logged_of(adata.uns)), groups_of(adata.obs, options.groupby)
         )
         translated = {slot: _translated_matrix(slot, matrix, adata, run, column) for slot, matrix in matrices.items()}
         report = run.report(adata.n_obs, _dropped_parts(adata, slots, main))
@@ -286,9 +349,23 @@ def translate_file(
     release: str | Path | ReleaseFile | None = None,
     column: str | None = None,
     layer: str | None = None,
+    many_to_one: str = "sum",
+    one_to_many: str = "best",
+    slots: Mapping[str, str] | None = None,
+    min_confidence: float | None = None,
+    min_identity: float | None = None,
+    min_correlation: float | None = None,
+    missing: str = "keep",
+    evidence: str | Sequence[str] | None = None,
+    measured: bool = False,
+    via: str | int | Species | None = None,
+    keep_unmapped: bool = False,
+    names: str = "keep",
+    genes: Sequence[str] | Path | None = None,
+    groupby: str | Sequence[str] | None = None,
+    markers: Sequence[str] | Path | None = None,
     block: int | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[TranslateChoices],
+    progress: Callable[[TranslateProgress], None] | None = None,
 ) -> TranslationReport:
     """Translate an h5ad file or a zarr store.
 
@@ -303,7 +380,7 @@ def translate_file(
         complete. The compression of the source is kept.
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
-    report
+    progress
         Callback that receives the progress.
 
     Raises
@@ -313,7 +390,12 @@ def translate_file(
     OutputError
         If the output is the input, or cannot be written.
     """
-    options = read_options(choices)
+    options = read_options(
+        many_to_one=many_to_one, one_to_many=one_to_many, slots=slots, min_confidence=min_confidence,
+        min_identity=min_identity, min_correlation=min_correlation, missing=missing, evidence=evidence,
+        measured=measured, via=via, keep_unmapped=keep_unmapped, names=names, genes=genes, groupby=groupby,
+        markers=markers,
+    )  # fmt: skip
     check_cells_output(output, path)
     if block is not None and block < 1:
         raise TranslationError(f"a block has {block} cells; it needs at least one")
@@ -322,18 +404,11 @@ def translate_file(
         root = stack.enter_context(open_anndata(path))
         partial = stack.enter_context(atomic_output(output))
         if store.is_anndata(root):
-            work = _FileTranslation(path, root, partial, column, layer, block, report)
+            work = _FileTranslation(path, root, partial, column, layer, block, progress or (lambda step: None))
             return work.run(opened, to, source, strategy, options)
-        arguments: dict[str, Any] = {
-            "source": source,
-            "strategy": strategy,
-            "release": opened,
-            "column": column,
-            "layer": layer,
-        }
-        translated, result = translate_with_report(read_anndata(path), to, **arguments, **choices)
+        translated, report = _translate(read_anndata(path), to, source, strategy, opened, column, layer, options)
         store.write_whole(translated, partial)
-        return result
+        return report
 
 
 class _Raw(NamedTuple):
@@ -366,10 +441,12 @@ class _FileTranslation:
         elements = self._elements()
         check_slots(list(elements), options)
         obs = self.root["obs"]
-        groups = groups_of(store.read_columns(obs, options.by), options.by, store.columns_of(obs))
+        groups = groups_of(store.read_columns(obs, options.groupby), options.groupby, store.columns_of(obs))
+        earlier = store.read(self.root["uns"], "homodb") if "homodb" in self.uns else None
         plan = prepare(
-            release, self._var_of(self.main), to, source=source, strategy=strategy, column=self.column, options=options
-        )
+            release, self._var_of(self.main), to, source=source, strategy=strategy, column=self.column,
+            options=options, uns={"homodb": earlier},
+        )  # fmt: skip
         work = TranslationRun(plan, options, source is not None, Logged(*store.read_logged(self.root)), groups)
         with store.created(self.partial, self.root) as (out, self.check):
             store.make_group(out, "layers")
@@ -384,7 +461,6 @@ class _FileTranslation:
                 store.make_group(out, part)
             store.write(out, "var", plan.var)
             report = work.report(self.cells, self._dropped_parts(gene_wise))
-            earlier = store.read(self.root["uns"], "homodb") if "homodb" in self.uns else None
             store.write(out["uns"], "homodb", provenance(report, earlier))
         return report
 

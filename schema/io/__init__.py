@@ -12,6 +12,7 @@ from homodb.schema.io.files import (
     ending_of,
     make_folder,
     must_end,
+    read_lines,
     read_toml,
     reason,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "held_back",
     "make_folder",
     "must_end",
+    "read_lines",
     "read_toml",
     "reason",
     "whole_file",

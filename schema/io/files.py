@@ -211,6 +211,32 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not TOML ({error})") from error
 
 
+def read_lines(path: Path, content: str, error: type[HomodbError]) -> list[str]:
+    """Return the lines of a text file, without a byte-order mark.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        Expected content, for the message.
+    error
+        Class of the error.
+
+    Raises
+    ------
+    HomodbError
+        Of that class, if the file does not exist or is not text.
+    """
+    check_there(path, error=error)
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as cause:
+        raise error(f"{path}: cannot be read as {content} (it is not valid UTF-8)") from cause
+    except OSError as cause:
+        raise error(f"{path}: cannot be read as {content} ({cause.strerror or cause})") from cause
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents, unless it exists.
 

@@ -67,7 +67,7 @@ def test_one_line_and_exit_code(out: Path) -> None:
     command = [homodb, "score", out, "--key", "cca", "--label", "type"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and not done.stdout and len(done.stderr.splitlines()) == 1
-    assert "obs has no column 'type' that tells cell types; it has kind, species (--label)" in done.stderr
+    assert "obs has no column 'type' with cell types; it has kind, species (--label)" in done.stderr
 
 
 @pytest.mark.slow

@@ -20,9 +20,9 @@ from homodb.query.annotate.evaluate.result import Evaluation, calibration
 from homodb.query.annotate.labels import LabelMap, mapped, read_labels
 from homodb.query.annotate.options import Choices, choices_of
 from homodb.query.annotate.read import AnnotationInput, prepare, some_cells
-from homodb.query.cells import read_anndata, with_tables
+from homodb.query.cells import Coded, read_anndata, with_tables
 from homodb.query.release import ReleaseFile, use_release
-from homodb.query.score import Coded, Draws, Number, resampled
+from homodb.query.score import Draws, Number, resampled
 from homodb.schema.errors import AnnotationError, TranslationError
 from homodb.schema.io import check_folder, check_there
 

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.query.annotate.labels import UNKNOWN, LabelMap, mapped
-from homodb.query.cells import texts_of
-from homodb.query.score import Coded
+from homodb.query.cells import Coded, ObsColumns
 from homodb.schema.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -112,8 +111,11 @@ def judge(
             raise AnnotationError(
                 f"obs[{name!r}] holds numbers; name columns of cell types, or judge numbers (--numeric)"
             )
-    true = mapped(_texts(adata, truth), meaning.query)
-    given = tuple(UNKNOWN if one is None else one for one in mapped(_texts(adata, column), meaning.reference))
+    obs = ObsColumns(adata.obs, AnnotationError)
+    true = mapped(obs.texts(truth, option="truth"), meaning.query)
+    given = tuple(
+        UNKNOWN if one is None else one for one in mapped(obs.texts(column, option="predicted"), meaning.reference)
+    )
     untold = np.array([one is None for one in true], np.bool_)
     seen = np.zeros(len(true), np.bool_)
     if f"{column}_seen" in adata.obs:
@@ -130,15 +132,8 @@ def judge(
     others = sorted({one for one, here in zip(given, counted.tolist(), strict=True) if here} - set(types))
     return EvaluatedCells(
         true, given, tuple(types), tuple(others), _numbers(adata, f"{column}_confidence"),
-        _numbers(adata, f"{column}_distance"), outside, seen, untold, _donors(adata, donor_key),
+        _numbers(adata, f"{column}_distance"), outside, seen, untold, _donors(obs, donor_key),
     )  # fmt: skip
-
-
-def _texts(adata: anndata.AnnData, name: str) -> tuple[str | None, ...]:
-    try:
-        return texts_of(adata, name, "file")
-    except AnnotationError as error:
-        raise AnnotationError(f"{error} (--truth, --predicted, --donor-key)") from error
 
 
 def _numbers(adata: anndata.AnnData, name: str) -> npt.NDArray[np.float64]:
@@ -148,9 +143,9 @@ def _numbers(adata: anndata.AnnData, name: str) -> npt.NDArray[np.float64]:
     return numbers
 
 
-def _donors(adata: anndata.AnnData, name: str | None) -> Coded | None:
+def _donors(obs: ObsColumns, name: str | None) -> Coded | None:
     if name is None:
         return None
-    texts = ["" if one is None else one for one in _texts(adata, name)]
+    texts = [text or "" for text in obs.texts(name, "donors", option="donor_key")]
     names, code = np.unique(np.array(texts), return_inverse=True)
     return Coded(code.astype(np.int64), tuple(names.tolist()))

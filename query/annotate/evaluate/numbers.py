@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.evaluate.result import Evaluation
-from homodb.query.cells import numbered, numbers_of
-from homodb.query.score import Coded, Draws, resampled
+from homodb.query.cells import Coded, ObsColumns
+from homodb.query.score import Draws, resampled
 from homodb.schema.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def evaluate_numbers(
             f"fewer than two cells can be judged: of {len(judged):,}, {int(told.untold.sum()):,} have no true number,"
             f" {int(told.seen.sum()):,} were shown to the method, and {int(told.ungiven.sum()):,} were given none"
         )
-    code, names = numbered(adata, donor_key, "file")
-    donor = None if code is None else Coded(code, names)
+    obs = ObsColumns(adata.obs, AnnotationError)
+    donor = None if donor_key is None else obs.partial_codes(donor_key, "donors", option="donor_key")
     drawn = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), donor, resamples, seed)
     found = resampled(lambda weight: agreement(told.true[judged], told.given[judged], weight[judged]), drawn)
     mean = np.full(int(judged.sum()), told.true[judged].mean())
@@ -140,10 +140,8 @@ class _Judged:
 
 
 def _judged(adata: anndata.AnnData, truth: str, column: str) -> _Judged:
-    try:
-        true, given = (numbers_of(adata, name, "file") for name in (truth, column))
-    except AnnotationError as error:
-        raise AnnotationError(f"{error} (--truth, --predicted)") from error
+    obs = ObsColumns(adata.obs, AnnotationError)
+    true, given = obs.numbers(truth, option="truth"), obs.numbers(column, option="predicted")
     seen = np.zeros(len(true), np.bool_)
     if f"{column}_seen" in adata.obs:
         seen = adata.obs[f"{column}_seen"].to_numpy().astype(np.bool_) & np.isfinite(true)

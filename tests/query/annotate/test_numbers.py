@@ -175,10 +175,10 @@ def test_perfect_chance_and_constant() -> None:
         ({"method": "consensus"}, "does not use --numeric"),
         ({"unknown_below": 0.5}, "--unknown-below is about cell types"),
         ({"balanced": True}, "balanced is about votes for cell types"),
-        ({"label": "cell_type"}, "which is no number"),
+        ({"label": "cell_type"}, "expected finite numbers"),
         ({"label": "nothing"}, "has no column 'nothing'"),
         ({"label": "same"}, "has one number; two are needed"),
-        ({"label": "endless"}, "wanted finite numbers"),
+        ({"label": "endless"}, "expected finite numbers"),
     ],
 )
 def test_what_is_refused(
@@ -194,7 +194,7 @@ def test_what_an_evaluation_refuses(clade: Any, sides: tuple[anndata.AnnData, an
     made = homodb.annotate(sides[0], sides[1], label="stage", numeric=True, release=clade.release)
     with pytest.raises(AnnotationError, match=messages.Annotate.reference_is_about_cell):
         homodb.evaluate(made, truth="stage", reference=sides[1], release=clade.release)
-    with pytest.raises(AnnotationError, match=messages.Annotate.which_is_no_number):
+    with pytest.raises(AnnotationError, match=messages.Annotate.expected_finite_numbers):
         homodb.evaluate(made, truth="cell_type")
     with pytest.raises(ScoreError, match=messages.Annotate.resamples_is_1_must):
         homodb.evaluate(made, truth="stage", resamples=-1)

@@ -80,14 +80,14 @@ def _broken(name: str) -> tuple[anndata.AnnData, dict[str, Any], str]:
     return {
         "nan": (cells(names, holed), {}, "X of the query holds NaN or infinite values"),
         "negative": (cells(names, good - 1), {}, "holds negative values, as scaled data do"),
-        "logs": (cells(names, logs, uns={"log1p": {}}), {}, "holds logarithms.*--layer NAME, or raw"),
+        "logs": (cells(names, logs, uns={"log1p": {}}), {}, "holds logarithms.*a layer, or raw"),
         "layer": (cells(names, good), {"layer": "counts"}, "there is no layer 'counts'"),
         "label": (cells(names, good), {"label": "typ"}, "obs of the query has no column 'typ'; it has type, donor"),
         "donor": (cells(names, good), {"donor": "who"}, "no column 'who'"),
         "column": (cells(names, good), {"column": "symbol"}, "var has no column 'symbol'"),
         "spatial": (cells(names, good), {"spatial": "xy"}, "no 'xy' with coordinates.*--spatial"),
         "place": (cells(names, good, obsm={"xy": np.ones((6, 5))}), {"spatial": "xy"}, "two or three finite numbers"),
-        "genes": (cells(["x1", "x2", "x3"], good), {}, "none of its 3 names is a gene.*--from"),
+        "genes": (cells(["x1", "x2", "x3"], good), {}, "none of its 3 names is a gene"),
         "cells": (cells(names, good)[:0].copy(), {}, "the query has no cells"),
     }[name]  # fmt: skip
 

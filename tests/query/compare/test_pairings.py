@@ -16,7 +16,7 @@ from homodb.query.join import JoinPlan, JoinSide, make_plan, read_join_options, 
 from homodb.schema.errors import JoinError, MissingMappingError, UnknownStrategyError
 from tests import messages
 
-OPTIONS = read_join_options({}, 2)
+OPTIONS = read_join_options(2)
 
 
 def sides_of(release: homodb.Release, human: list[str], mouse: list[str]) -> list[JoinSide]:

@@ -208,9 +208,9 @@ def logged(adata: anndata.AnnData) -> anndata.AnnData:
 @pytest.mark.parametrize(
     ("change", "options", "error", "message"),
     [
-        (lambda one: one, {"label": "typ"}, ScoreError, "no column 'typ' that tells cell types"),
-        (lambda one: one, {"species_key": "organism"}, ScoreError, "no column 'organism' that tells the species"),
-        (lambda one: one, {"donor_key": "subject"}, ScoreError, "no column 'subject' that tells the donors"),
+        (lambda one: one, {"label": "typ"}, ScoreError, "no column 'typ' with cell types"),
+        (lambda one: one, {"species_key": "organism"}, ScoreError, "no column 'organism' with species"),
+        (lambda one: one, {"donor_key": "subject"}, ScoreError, "no column 'subject' with donors"),
         (lambda one: one[one.obs["species"] == "mouse"], {}, ScoreError, "has one value, mouse"),
         (lambda one: one[one.obs["cell_type"] == "a"], {}, ScoreError, "no two cell types"),
         (lambda one: one, {"layer": "raw_counts"}, ScoreError, "no layer 'raw_counts'"),

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homodb.query.cells import Coded
 from homodb.query.report import conclusions
-from homodb.query.score import Coded, Embedded, Number, ProfileScores, Score, cross_species
+from homodb.query.score import Embedded, Number, ProfileScores, Score, cross_species
 
 DONORS = {"human": 3, "mouse": 2}
 

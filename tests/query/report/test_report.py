@@ -305,7 +305,7 @@ def test_all_is_checked_before_the_work(tmp_path: Path, toy: homodb.Release, mon
     adata.write_h5ad(whole)
     cells.write_text("nothing")
     for given, error, said in (
-        ({"layer": "nix"}, ScoreError, "there is no layer 'nix'; the layers are: 'counts' .--layer."),
+        ({"layer": "nix"}, ScoreError, "there is no layer 'nix'; the layers are: 'counts'$"),
         ({"species": ["human"]}, ScoreError, "name the files, too$"),
         ({"cells": [tmp_path / "no.h5ad"]}, TranslationError, r"no\.h5ad: there is no such file"),
         ({"cells": [cells, cells], "species": ["human", "foo"]}, UnknownSpeciesError, "foo"),

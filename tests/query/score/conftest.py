@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from homodb.query.score import Coded, Embedded
+from homodb.query.cells import Coded
+from homodb.query.score import Embedded
 
 
 def coded(values: Sequence[object]) -> Coded:
