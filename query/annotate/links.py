@@ -62,7 +62,7 @@ def find_links(
     pair = find_pair(release, query.species, reference.species)
     words = [None] if strategy is None else str(strategy).split("+")
     chosen = [choose_strategy(pair, word, Strategy.ENS_M2M) for word in words]
-    notes: tuple[str, ...] = ()
+    notes = pair.notes
     if strategy is None and chosen[0] is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
     options = read_options(evidence=evidence)

@@ -143,7 +143,7 @@ def samap_graph(
     parts = []
     for one, other in combinations(wanted, 2):
         pair = find_pair(release, one, other)
-        if len(wanted) > 2 and not pair.strategies():
+        if len(wanted) > 2 and not pair.own_strategies:
             continue
         selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
         parts.append(_edges(pair, selected, Weight(weight or _default_weight(selected))))

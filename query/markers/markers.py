@@ -168,7 +168,7 @@ def orthologs(
     for (one, name), (other, other_name) in itertools.permutations(zip(sides, species, strict=True), 2):
         pair = find_pair(release, name, other_name)
         chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
-        used.append(str(chosen))
+        used.append(f"{chosen} over {pair.between.common_name}" if pair.between else str(chosen))
         rows = pair.mapping(chosen).select("source_gene", "target_gene", evidence="evidence_class")
         labels = release.ask("labels", {"genes": rows["target_gene"].unique().to_list()})
         named = labels.select(target_gene="gene", ortholog=pl.coalesce("symbol", "stable_id"))
