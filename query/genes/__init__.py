@@ -6,7 +6,15 @@ from homodb.query.genes.explain import Explanation, explain
 from homodb.query.genes.joint_table import chain, joint_table
 from homodb.query.genes.neighbors import nearest, neighbors
 from homodb.query.genes.orthologs import orthologs
-from homodb.query.genes.pairs import COLUMNS, Pair, choose_strategy, compose_mappings, find_pair
+from homodb.query.genes.pairs import (
+    COLUMNS,
+    LEAST_DATABASES,
+    Pair,
+    add_rows,
+    choose_strategy,
+    compose_mappings,
+    find_pair,
+)
 from homodb.query.genes.resolve import (
     GENE_EXPRESSION,
     HAS_NAME,
@@ -31,6 +39,7 @@ __all__ = [
     "COLUMNS",
     "GENE_EXPRESSION",
     "HAS_NAME",
+    "LEAST_DATABASES",
     "VERSION",
     "Explanation",
     "Pair",
@@ -38,6 +47,7 @@ __all__ = [
     "SpeciesVote",
     "VarColumn",
     "about_synonyms",
+    "add_rows",
     "are_positions",
     "chain",
     "choose_strategy",

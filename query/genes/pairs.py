@@ -10,6 +10,7 @@ import polars as pl
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, find_strategy
 from homodb.schema.errors import MissingMappingError
+from homodb.schema.one_to_one import greedy
 from homodb.schema.species import Species, find
 
 #: Columns of a mapping that a translation uses.
@@ -18,6 +19,10 @@ COLUMNS = (
 )  # fmt: skip
 #: Species over which pairs without evidence of their own go.
 _HUB = "homo_sapiens"
+#: Number of orthology databases that must name a pair of genes for it to be added to a mapping.
+LEAST_DATABASES = 3
+#: Schema with the tables of what orthology databases name.
+_WITH_DATABASES = 4
 #: Number of pairs of species that a message names.
 _SHOWN = 8
 
@@ -106,8 +111,47 @@ class Pair:
             return self.ask("mapping", forward=self.forward, strategy=str(strategy))
         return compose_mappings(*self.steps, strategy)
 
+    def database_rows(self, strategy: Strategy) -> pl.DataFrame:
+        """Return the pairs that three orthology databases or more name, most databases first.
 
-def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
+        Columns are those of :meth:`mapping`, of an evidence class of their own. Over another species, both steps may
+        be of the strategy or of the databases.
+        """
+        like = self.mapping(strategy).clear()
+        if self.release.schema_version < _WITH_DATABASES:
+            return like
+        if self.steps is not None:
+            rows = compose_mappings(*self.steps, strategy, databases=True)
+            return rows.filter(pl.col("evidence_class") == EvidenceClass.DATABASES)
+        rows = self.release.ask("database_pairs", self.keys | {"forward": self.forward, "least": LEAST_DATABASES})
+        rows = rows.with_columns(
+            tied=pl.lit(value=False),
+            rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
+            evidence_class=pl.lit(str(EvidenceClass.DATABASES)),
+        )
+        return pl.concat([like, rows.cast({name: like.schema[name] for name in rows.columns})], how="diagonal")
+
+    def databases(self, genes: list[int]) -> pl.DataFrame | None:
+        """Return the partners that orthology databases name for genes; None where the release has no such table."""
+        if self.release.schema_version < _WITH_DATABASES:
+            return None
+        return self.release.ask("gene_databases", self.keys | {"forward": self.forward, "genes": genes})
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Sources of the homologies, with their releases; empty where the release does not name them."""
+        if self.release.schema_version < _WITH_DATABASES:
+            return ()
+        texts = []
+        for name, release, ensembl, basis in self.release.ask("homology_sources", self.keys).iter_rows():
+            own = f"{name} {release or ''}".strip() + (
+                f" (Ensembl {ensembl})" if ensembl and ensembl != release else ""
+            )
+            texts.append(own + (", homology types derived from its pairs" if basis == "derived" else ""))
+        return tuple(texts)
+
+
+def compose_mappings(first: Pair, second: Pair, strategy: Strategy, *, databases: bool = False) -> pl.DataFrame:
     """Compose the mappings of two pairs that share a species.
 
     Parameters
@@ -118,6 +162,8 @@ def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFr
         Pair of the intermediate and the target species.
     strategy
         The strategy of both.
+    databases
+        Whether both have the pairs that orthology databases name, too.
 
     Returns
     -------
@@ -126,7 +172,12 @@ def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFr
         value and the weaker evidence class of the two steps, one-to-one only if both steps are; unknown if a step is.
     """
     weak_first = [str(one) for one in reversed(EvidenceClass)]
-    one, two = first.mapping(strategy), second.mapping(strategy)
+    one, two = (
+        add_rows(pair.mapping(strategy), pair.database_rows(strategy), strategy)
+        if databases
+        else pair.mapping(strategy)
+        for pair in (first, second)
+    )
     joined = one.rename({"target_gene": "between"}).join(
         two.rename({"source_gene": "between"}), on="between", suffix="_2", maintain_order="left"
     )
@@ -141,17 +192,18 @@ def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFr
     both = (pl.col("homology_type") == HomologyType.ONE2ONE) & (pl.col("homology_type_2") == HomologyType.ONE2ONE)
     has_type = pl.col("homology_type").is_not_null() & pl.col("homology_type_2").is_not_null()
     kind = pl.when(both).then(pl.lit(str(HomologyType.ONE2ONE))).otherwise(pl.lit(str(HomologyType.MANY2MANY)))
+    least_known = [pl.min_horizontal(name, f"{name}_2").alias(f"known_{name}") for name in ("confidence", "identity")]
     weaker = pl.when(place("evidence_class") <= place("evidence_class_2")).then("evidence_class")
     return (
         joined.select(
             "source_gene", "target_gene", pl.when(has_type).then(kind).alias("homology_type"),
             *(lesser(name) for name in ("identity", "goc", "wga", "confidence", "correlation", "margin")),
             pl.any_horizontal("tied", "tied_2").alias("tied"), pl.lit(None, pl.Float64).alias("score"),
-            weaker.otherwise("evidence_class_2").alias("evidence_class"), "between",
+            weaker.otherwise("evidence_class_2").alias("evidence_class"), "between", *least_known,
         )
         .sort(
-            pl.col("confidence").fill_null(0), "identity", "correlation", "source_gene", "target_gene",
-            descending=[True, True, True, False, False], nulls_last=True,
+            pl.col("confidence").fill_null(0), "identity", "correlation", "known_confidence", "known_identity",
+            "source_gene", "target_gene", descending=[True] * 5 + [False] * 2, nulls_last=True,
         )
         .unique(["source_gene", "target_gene"], keep="first", maintain_order=True)
         .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
@@ -160,6 +212,18 @@ def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFr
             "margin", "tied", "score", "rank", "evidence_class", "between",
         )
     )  # fmt: skip
+
+
+def add_rows(rows: pl.DataFrame, new: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
+    """Append rows to a mapping that do not contradict it; a one-to-one mapping stays one-to-one."""
+    keys = ["source_gene", "target_gene"]
+    for key in keys if strategy.one_to_one else [keys]:
+        new = new.join(rows, on=key, how="anti", maintain_order="left")
+    if strategy.one_to_one:
+        is_chosen = greedy(new["source_gene"].to_numpy(), new["target_gene"].to_numpy())
+        new = new.filter(pl.Series(is_chosen, dtype=pl.Boolean))
+    last = rows["rank"].max() or 0
+    return pl.concat([rows, new.with_columns(rank=(pl.col("rank") + pl.lit(last)).cast(pl.Int32))])
 
 
 def find_pair(release: ReleaseFile, source: str | int | Species, target: str | int | Species) -> Pair:

@@ -81,10 +81,13 @@ class ReleaseFile:
             self.path = database or path
         else:
             self._connection = connect(path, memory=memory)
-        rows = self._connection.execute("SELECT version, ensembl, default_embedding FROM release").fetchall()
+        rows = self._connection.execute(
+            "SELECT version, ensembl, default_embedding, schema_version FROM release"
+        ).fetchall()
         self.version: str = rows[0][0]
         self.ensembl: str | None = rows[0][1]
         self.default_embedding: int | None = rows[0][2]
+        self.schema_version: int = rows[0][3]
         numbers = self._connection.execute("SELECT species FROM species ORDER BY species").fetchall()
         self.species: tuple[Species, ...] = tuple(by_number(number) for (number,) in numbers)
 

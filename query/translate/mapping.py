@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.genes import COLUMNS, Pair
+from homodb.query.genes import COLUMNS, LEAST_DATABASES, Pair, add_rows
 from homodb.query.translate.options import Missing, OneToMany, Options
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.messages import counted
@@ -194,21 +195,32 @@ def _with_added(
 
     A one-to-one mapping stays one-to-one.
     """
-    if not options.added:
-        return rows, []
+    notes = []
+    classes = [one for one in options.added if one is not EvidenceClass.DATABASES]
     more = [one for one in (Strategy.LM_O2O, Strategy.HL_O2O) if one in pair.strategies()]
-    if not more:
-        return rows, [f"nothing to add of {', '.join(options.added)}: the release has no LM_O2O for this pair"]
-    new = _of(pair.mapping(more[0]), here).filter(pl.col("evidence_class").is_in([str(one) for one in options.added]))
-    taken = ["source_gene", "target_gene"]
-    for keys in taken if strategy.one_to_one else [taken]:
-        new = new.join(rows, on=keys, how="anti", maintain_order="left")
-    new = new.with_columns(rank=(pl.col("rank") + pl.lit(rows["rank"].max() or 0)).cast(pl.Int32))
-    return pl.concat([rows, new]), [_added(new.height, options, more[0])]
+    if classes and more:
+        new = _of(pair.mapping(more[0]), here).filter(pl.col("evidence_class").is_in([str(one) for one in classes]))
+        before, rows = rows.height, add_rows(rows, new, strategy)
+        notes.append(_added(rows.height - before, classes, str(more[0])))
+    elif classes:
+        notes.append(f"nothing to add of {', '.join(classes)}: the release has no LM_O2O for this pair")
+    if EvidenceClass.DATABASES in options.added:
+        rows, note = with_databases(pair, strategy, rows, here)
+        notes.append(note)
+    return rows, notes
 
 
-def _added(pairs: int, options: Options, source: Strategy) -> str:
-    classes = ", ".join(options.added)
+def with_databases(pair: Pair, strategy: Strategy, rows: pl.DataFrame, here: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Append pairs that orthology databases name, and say so."""
+    whole = add_rows(rows, _of(pair.database_rows(strategy), here), strategy)
+    if whole.height == rows.height:
+        return rows, f"nothing to add of {EvidenceClass.DATABASES}: the release has none for this pair"
+    source = f"what at least {LEAST_DATABASES} orthology databases name"
+    return whole, _added(whole.height - rows.height, [EvidenceClass.DATABASES], source)
+
+
+def _added(pairs: int, added: Sequence[EvidenceClass], source: str) -> str:
+    classes = ", ".join(added)
     return f"{counted(pairs, f'pair of {classes} was', f'pairs of {classes} were')} added from {source}"
 
 

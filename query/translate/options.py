@@ -186,5 +186,6 @@ def _evidence(
         return None, ()
     words = [word.strip() for word in (requested.split(",") if isinstance(requested, str) else requested)]
     classes = [(_word(EvidenceClass, word.removeprefix("+"), "evidence class"), word.startswith("+")) for word in words]
+    classes = [(one, plus or one is EvidenceClass.DATABASES) for one, plus in classes]  # no mapping holds those
     kept = frozenset(one for one, plus in classes if not plus)
     return kept or None, tuple(dict.fromkeys(one for one, plus in classes if plus))
