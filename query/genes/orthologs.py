@@ -44,7 +44,8 @@ def orthologs(
         (how the name was understood), ``source_species, source_id, source_symbol, target_species, target_id,
         target_symbol, strategy``, .... A name without a partner has one row whose target columns are null. With
         ``genes=None`` a row per pair of the mapping, without ``name`` and ``resolved_as``. Where two species without
-        evidence of their own go over human, ``over_species, over_id, over_symbol`` name its gene.
+        evidence of their own go over human, ``over_species, over_id, over_symbol`` name its gene. ``n_databases`` and
+        ``databases`` are the orthology databases that name the pair, where the release has them.
 
     Raises
     ------
@@ -69,6 +70,7 @@ def orthologs(
     keys = resolved["gene"].drop_nulls().unique().to_list()
     if pair.between is None:
         partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(selected))
+        partners = _with_databases(pair, partners, keys)
     else:
         rows = pair.mapping(selected).filter(pl.col("source_gene").is_in(keys))
         partners = _over_another(pair, rows).rename({"source_gene": "gene"})
@@ -88,6 +90,17 @@ def orthologs(
             pl.exclude("gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"),
         )
     )
+
+
+def _with_databases(pair: Pair, partners: pl.DataFrame, genes: list[int]) -> pl.DataFrame:
+    """Add how many orthology databases name each partner, and which, where the release knows."""
+    named = pair.databases(genes)
+    if named is None:
+        return partners.drop("target_gene")
+    return partners.join(
+        named.select("target_gene", "n_databases", "databases", gene="source_gene"), on=["gene", "target_gene"],
+        how="left", maintain_order="left",
+    ).drop("target_gene")  # fmt: skip
 
 
 def _whole_mapping(pair: Pair, strategy: Strategy) -> pl.DataFrame:
