@@ -71,7 +71,10 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
         One line per broken invariant, with the first rows that break it; empty for a valid release.
     """
     broken: list[str] = []
+    later = _later_tables(connection)
     for name, says, sql in checks():
+        if later and re.search(rf"\b({'|'.join(later)})\b", sql):
+            continue
         try:
             rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT 3").fetchall()  # noqa: S608 (our own file)
         except duckdb.Error as error:
@@ -80,6 +83,15 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
         if rows:
             broken.append(f"{name} ({says}) is broken by {rows}")
     return broken
+
+
+def _later_tables(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return the tables of later schemas than a release's."""
+    try:
+        version = max(row[0] for row in connection.execute("SELECT schema_version FROM release").fetchall())
+    except (duckdb.Error, ValueError, TypeError):
+        return ()
+    return tuple(name for number, sql in ddl() if number > version for name in _tables_of(sql))
 
 
 def create(path: Path | None, *, schema: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -160,7 +172,11 @@ def _arrow_schemas() -> dict[str, pa.Schema]:
 
 def tables() -> tuple[str, ...]:
     """Return the names of the tables, in order of declaration."""
-    return tuple(re.findall(r"^CREATE TABLE (\w+)", "\n".join(sql for _, sql in ddl()), re.MULTILINE))
+    return tuple(name for _, sql in ddl() for name in _tables_of(sql))
+
+
+def _tables_of(sql: str) -> list[str]:
+    return re.findall(r"^CREATE TABLE (\w+)", sql, re.MULTILINE)
 
 
 def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnection:
