@@ -13,8 +13,12 @@ from homodb.cli.values import number, whole
 from homodb.schema.errors import TranslationError
 
 OutputOption = Annotated[
-    Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
-]
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="OUT",
+        help="File to write; .zarr for a zarr store. Default: IN with the species before its ending (mouse.human.h5ad).",
+    ),
+]  # fmt: skip
 SourceOption = Annotated[
     str | None,
     typer.Option(
@@ -60,7 +64,9 @@ MissingOption = Annotated[
 EvidenceOption = Annotated[
     str | None,
     typer.Option(
-        "--evidence", metavar="CLASSES", help="Evidence classes to use (both,ensembl) or to add (+lm_orphan)."
+        "--evidence",
+        metavar="CLASSES",
+        help="Evidence classes to use (both,ensembl) or to add (+lm_orphan; +databases: what 3 orthology databases name).",
     ),
 ]
 MeasuredOption = Annotated[

@@ -50,7 +50,7 @@ class Release(ReleaseFile):
         self,
         genes: str | Sequence[str] | None = None,
         *,
-        source: str | int | Species,
+        source: str | int | Species | None = None,
         target: str | int | Species,
         strategy: str | Strategy | None = None,
     ) -> pl.DataFrame:

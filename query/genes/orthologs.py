@@ -8,10 +8,12 @@ import polars as pl
 
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
+from homodb.query.genes.species_vote import LIST, SpeciesVote
 from homodb.query.genes.spellings import about_synonyms
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy
-from homodb.schema.errors import UnknownGeneError
+from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
+from homodb.schema.names import name_texts
 from homodb.schema.species import Species
 
 
@@ -19,7 +21,7 @@ def orthologs(
     release: ReleaseFile,
     genes: str | Sequence[str] | None = None,
     *,
-    source: str | int | Species,
+    source: str | int | Species | None = None,
     target: str | int | Species,
     strategy: str | Strategy | None = None,
 ) -> pl.DataFrame:
@@ -33,7 +35,7 @@ def orthologs(
         Names of genes of the source species, of any kind, in a list, Series or Index (a missing one counts as an
         empty name, which is unknown); None for the whole mapping.
     source, target
-        The two species, by any name.
+        The two species, by any name; without `source`, the species that alone knows the names exactly.
     strategy
         One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
 
@@ -53,7 +55,11 @@ def orthologs(
         If the release lacks a species, strategy or mapping.
     UnknownGeneError
         If none of the names is a gene of the source species.
+    UndecidedSpeciesError
+        If no source species is given, and several know the names.
     """
+    if source is None:
+        source = only_source(release, [genes] if isinstance(genes, str) else list(genes or ()), target)
     pair = find_pair(release, source, target)
     selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     if genes is None and pair.between is not None:
@@ -90,6 +96,39 @@ def orthologs(
             pl.exclude("gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"),
         )
     )
+
+
+def only_source(release: ReleaseFile, names: Sequence[str], target: str | int | Species) -> Species:
+    """Return the species other than the target that alone knows the names exactly.
+
+    Raises
+    ------
+    UndecidedSpeciesError
+        Names the species that know as many, its ``candidates``.
+    UnknownGeneError
+        If no species knows any of them.
+    """
+    if not names:
+        raise UndecidedSpeciesError("there are no names to tell the species of the genes; name it", option="source")
+    other = release.find_species(target)
+    votes = SpeciesVote.of(release, name_texts(names))
+    known = votes.table.filter((pl.col("known") > 0) & (pl.col("species") != other.name))
+    shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    if not known.height:
+        raise UnknownGeneError(f"no species of release {release.version} knows {shown} exactly", option="source")
+    best = known.filter(pl.col("known") == pl.col("known").max())
+    candidates = [one for one in release.species if one.name in set(best["species"])]
+    if len(candidates) == 1:
+        return candidates[0]
+    if len(set(names)) >= LIST:
+        return votes.winner()
+    error = UndecidedSpeciesError(
+        f"{shown}: {len(candidates)} species know {'it' if len(names) == 1 else 'these names'} alike, such as "
+        f"{' and '.join(one.common_name for one in candidates[:2])}; name the species",
+        option="source",
+    )
+    error.candidates = tuple(one.common_name for one in candidates)
+    raise error
 
 
 def _with_databases(pair: Pair, partners: pl.DataFrame, genes: list[int]) -> pl.DataFrame:
@@ -150,6 +189,6 @@ def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Speci
     unknown = resolved.filter(pl.col("how") != "ambiguous")["name"].head(1)
     bindings = [{"species": species.number, "text": name} for name in unknown]
     close = [symbol for bound in bindings for symbol in release.ask("near_symbols", bound)["symbol"]]
-    hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and --from"
+    hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and the species"
     message = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
     return message + hint + "".join(f" ({said})" for said in about_synonyms(release, [(resolved, species)]))

@@ -23,7 +23,7 @@ _SHARE_OF_KNOWN = 0.005
 _SHARE_OF_VOTES = 0.9
 
 #: Fewer different names than this are a list, for which those numbers hold.
-_LIST = 200
+LIST = 200
 #: Share of the names that the winner must know; its least distance from every other species; how many times more names
 #: a species must know alone to speak regardless of case. See :meth:`SpeciesVote.verdict`.
 _KNOWN, _DISTANCE, _RATIO = 0.4, 4.0, 10
@@ -142,7 +142,7 @@ class SpeciesVote:
         open. Of fewer than 200 names, 90 % of those that one species alone bears decide.
         """
         different = len(set(self.names))
-        if different < _LIST:
+        if different < LIST:
             return self._of_list(different, few=few)
         by_ids = self.table.sort("ids", descending=True, maintain_order=True)
         by_known = self.table.sort("known", descending=True, maintain_order=True)
