@@ -16,7 +16,7 @@ OutputOption = Annotated[
     Path | None,
     typer.Option(
         "-o", "--output", metavar="OUT",
-        help="File to write; .zarr for a zarr store. Default: IN with the species before its ending (mouse.human.h5ad).",
+        help="File to write; .zarr for a zarr store. Default: IN with the species added (mouse.human.h5ad).",
     ),
 ]  # fmt: skip
 SourceOption = Annotated[
@@ -66,7 +66,7 @@ EvidenceOption = Annotated[
     typer.Option(
         "--evidence",
         metavar="CLASSES",
-        help="Evidence classes to use (both,ensembl) or to add (+lm_orphan; +databases: what 3 orthology databases name).",
+        help="Evidence classes to use (both,ensembl) or to add (+lm_orphan, or +databases: named by 3 databases).",
     ),
 ]
 MeasuredOption = Annotated[
@@ -77,7 +77,7 @@ ViaOption = Annotated[
     typer.Option(
         "--via",
         metavar="SPECIES",
-        help="Go through a third species; only when asked for.",
+        help="Go through a third species, also where the two have evidence of their own.",
         autocompletion=complete.species,
     ),
 ]

@@ -224,7 +224,7 @@ def _prefixes(release: ReleaseFile, species: Sequence[Species], wanted: Mapping[
     if wrong or len(set(prefixes.values())) < len(prefixes):
         ids = ", ".join(f"{one.name}={text}" for one, text in prefixes.items())
         raise UnknownSpeciesError(
-            f"species in SAMap go by different IDs without _ or spaces; these are {ids}: give others (--id SPECIES=ID)"
+            f"species in SAMap go by different IDs without _ or spaces; these are {ids}: give others", option="ids"
         )
     return prefixes
 
@@ -285,8 +285,10 @@ def export_graph(
     else:
         unlinked = []
         if names is not None or ids:
-            option = "--names" if names is not None else "--id"
-            raise OptionsError(f"{option} is for the form samap; a biadjacency matrix holds stable IDs and symbols")
+            option = "names" if names is not None else "ids"
+            raise OptionsError(
+                f"{option} are for the form samap; a biadjacency matrix holds stable IDs and symbols", option=option
+            )
         if len(species) != 2:
             raise UnknownSpeciesError(f"a biadjacency matrix has two species, source and target; got {len(species)}")
         source, target = species

@@ -112,11 +112,11 @@ def only_source(release: ReleaseFile, names: Sequence[str], target: str | int | 
         raise UndecidedSpeciesError("there are no names to tell the species of the genes; name it", option="source")
     other = release.find_species(target)
     votes = SpeciesVote.of(release, name_texts(names))
-    known = votes.table.filter((pl.col("known") > 0) & (pl.col("species") != other.name))
+    others = votes.table.filter((pl.col("known") > 0) & (pl.col("species") != other.name))
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    if not known.height:
+    if not others.height:
         raise UnknownGeneError(f"no species of release {release.version} knows {shown} exactly", option="source")
-    best = known.filter(pl.col("known") == pl.col("known").max())
+    best = others.filter(pl.col("known") == pl.col("known").max())
     candidates = [one for one in release.species if one.name in set(best["species"])]
     if len(candidates) == 1:
         return candidates[0]

@@ -65,8 +65,8 @@ class Verdict:
 
     def __str__(self) -> str:
         """Compare the two species in words."""
-        name, known = self.best
-        text = f"{name} knows {known:,} of {self.names:,} names"
+        name, count = self.best
+        text = f"{name} knows {count:,} of {self.names:,} names"
         return text if self.runner_up is None else f"{text}, {self.runner_up[0]} {self.runner_up[1]:,}"
 
 
@@ -106,8 +106,8 @@ class SpeciesVote:
         """
         entry = uns.get("homodb") if uns else None
         written = entry.get("target") if isinstance(entry, Mapping) else None
-        known = self.table.filter(pl.col("species") == str(written))["known"].to_list()
-        if known and known[0] >= _KNOWN * len(set(self.names)):
+        counts = self.table.filter(pl.col("species") == str(written))["known"].to_list()
+        if counts and counts[0] >= _KNOWN * len(set(self.names)):
             return find(str(written))
         verdict = self.verdict(few=few)
         if verdict.species is not None:
@@ -174,8 +174,8 @@ class SpeciesVote:
             for name, known, shared in folded.iter_rows()
             if name != winner and known > own and known - shared >= _RATIO * (own - shared)
         ]
-        distance, name, known = max(others, default=(0.0, "", 0))
-        return (name, known, own) if distance >= _DISTANCE else None
+        distance, name, count = max(others, default=(0.0, "", 0))
+        return (name, count, own) if distance >= _DISTANCE else None
 
     def _of_list(self, different: int, *, few: bool) -> Verdict:
         """Let the names of one species alone decide, where there are few names."""

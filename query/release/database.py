@@ -161,7 +161,7 @@ def _parquet_files(folder: Path, manifest: Manifest) -> list[ManifestFile]:
 
 def _repair(folder: Path, manifest: Manifest) -> str:
     if is_bundled(folder):
-        return "install homodb again (pip install --force-reinstall homodb; in a checkout: git checkout releases)"
+        return "install homodb again (in a checkout: git checkout releases)"
     if folder.parent.absolute() == releases_folder().absolute():
         return f"`homodb download {manifest.version}` brings it again"
     return "copy, download or build the release again"

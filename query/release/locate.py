@@ -95,8 +95,8 @@ def bundled_releases() -> list[Path]:
     """
     package = Path(__file__).parents[2]
     checkout = package.parents[1] if package.parent.name == "src" else package
-    found = [path for place in (package, checkout) for path in (place / "releases").glob(f"{_BUNDLED}*/{MANIFEST}")]
-    return sorted({path.parent for path in found}, key=lambda path: path.name)
+    manifests = [path for place in (package, checkout) for path in (place / "releases").glob(f"{_BUNDLED}*/{MANIFEST}")]
+    return sorted({path.parent for path in manifests}, key=lambda path: path.name)
 
 
 def is_bundled(folder: Path) -> bool:
