@@ -203,5 +203,6 @@ def _too_late(timeout: float) -> str:
 
 def _too_much(what: str, memory: float) -> str:
     return (
-        f"{what} more than the {memory:g} GB that a question may take: narrow it, or allow more memory in homodb.open"
+        f"{what} more than the {memory:g} GB that a question may take: narrow it, or allow more "
+        "(homodb.open(..., memory=...))"
     )
