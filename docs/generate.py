@@ -36,7 +36,7 @@ _API = {
     ),
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
-    "Annotation": ("annotate", "annotate_with_report", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
 _NOTE = "<!-- Written by docs/generate.py: edit the sources, not this page. -->\n"

@@ -21,6 +21,7 @@ from homodb.etl.genes import Genes as Genes
 from homodb.etl.genes import add_gene_keys as add_gene_keys
 from homodb.etl.genes import assign_primary_genes as assign_primary_genes
 from homodb.etl.genes import collect_genes as collect_genes
+from homodb.etl.guess import config_from_files as config_from_files
 from homodb.etl.homologies import Homologies as Homologies
 from homodb.etl.homologies import key_homologies as key_homologies
 from homodb.etl.index import EXACT as EXACT

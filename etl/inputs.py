@@ -37,11 +37,12 @@ from homodb.etl.sources import (
     sha256,
     to_arrow,
 )
-from homodb.schema.errors import InputError, Problem
+from homodb.schema.errors import BrokenReleaseError, InputError, Problem
+from homodb.schema.manifest import read_manifest
 from homodb.schema.species import Species
 
 #: Sources in order of precedence, for contradictory details of a gene.
-GENE_SOURCES = ("annotation", "genes", "proteome", "compara", "databases", "biomart", "hits")
+GENE_SOURCES = ("annotation", "genes", "proteome", "compara", "databases", "biomart", "base", "hits")
 #: Sources that list all genes of a species, those without homologies too.
 GENE_LISTS = ("annotation", "genes")
 
@@ -94,7 +95,7 @@ class Inputs:
 
     def annotated(self) -> set[int]:
         """Return the numbers of the species whose genes a file lists."""
-        return set(self.stable_ids(*GENE_LISTS, "proteome")["species"].unique())
+        return set(self.stable_ids(*GENE_LISTS, "proteome", "base")["species"].unique())
 
     def homology_genes(self) -> pl.DataFrame:
         """Return ``species, stable_id`` of the genes in homologies."""
@@ -164,6 +165,8 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
             readings.take(kind, source, partial(reader, species=entry.species))
         if entry.core:
             readings.take_core(entry.core, entry.species)
+    if settings.base is not None:
+        _read_base(settings, settings.base.release, readings)
     homologies = _read_homologies(settings.homologies, readings)
     orthology = [_read_databases(number, entry, readings) for number, entry in enumerate(settings.databases)]
     evidence = tuple(_read_hits(entry, readings) for entry in settings.evidence)
@@ -183,14 +186,41 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
     )
 
 
+def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None:
+    """Read the genes and aliases of a release, for the species of the config."""
+    manifest = read_manifest(folder)
+    numbers = [entry.species.number for entry in settings.species]
+    for name in ("gene", "gene_alias"):
+        files = [file for file in manifest.files if file.path.startswith(f"parquet/{name}/")]
+        if len(files) != 1 or not (path := folder / files[0].path).is_file():
+            raise BrokenReleaseError(f"{folder}: has no Parquet file of its table {name}. Download the whole release")
+        if sha256(path) != files[0].sha256:
+            raise BrokenReleaseError(f"{path}: is not the file that the manifest names (its SHA-256 differs)")
+    genes = pl.read_parquet(folder / "parquet" / "gene" / "gene.parquet")
+    aliases = pl.read_parquet(folder / "parquet" / "gene_alias" / "gene_alias.parquet").join(genes, on="gene")
+    own = genes.filter(pl.col("species").is_in(numbers)).with_columns(
+        stable_id=pl.when(~pl.col("symbol_stands_in")).then("stable_id")
+    )
+    others = aliases.filter(pl.col("species").is_in(numbers) & (pl.col("kind") != "alternate_locus"))
+    kept = (to_arrow(own, GENES), to_arrow(others.select("species", "alias", "kind", gene_id="stable_id"), ALIASES))
+    for table, reading in (
+        ("gene", Reading(genes.height, own.height, genes=kept[0])),
+        ("gene_alias", Reading(aliases.height, others.height, aliases=kept[1])),
+    ):
+        path = folder / "parquet" / table / f"{table}.parquet"
+        source = Source(f"{manifest.version}/{table}", path)
+        readings.take("base", source, lambda _, reading=reading: reading)
+
+
 def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
     return sum(reading.rows for reading in readings.values())
 
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
-    single = (
+    annotation = entry.annotation and entry.annotation.path
+    single: tuple[tuple[str, Source | None, Callable[..., Reading]], ...] = (
         ("genes", entry.genes, read_gene_table),
-        ("proteome", entry.proteome, read_proteome),
+        ("proteome", entry.proteome, partial(read_proteome, annotation=annotation)),
         ("annotation", entry.annotation, read_annotation),
         ("canonical", entry.canonical, read_canonical),
         ("synonyms", entry.synonyms, read_synonyms),

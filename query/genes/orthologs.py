@@ -18,13 +18,9 @@ from homodb.schema.species import Species
 
 
 def orthologs(
-    release: ReleaseFile,
-    genes: str | Sequence[str] | None = None,
-    *,
-    source: str | int | Species | None = None,
-    target: str | int | Species,
-    strategy: str | Strategy | None = None,
-) -> pl.DataFrame:
+    release: ReleaseFile, genes: str | Sequence[str] | None = None, *, source: str | int | Species | None = None,
+    target: str | int | Species, strategy: str | Strategy | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """Return the partners of genes in another species.
 
     Parameters

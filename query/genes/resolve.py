@@ -50,18 +50,10 @@ class VarColumn(StrEnum):
 class ResolvedVar:
     """The rows of a var as genes of a species.
 
-    Parameters
-    ----------
-    species
-        Species of the names.
-    given
-        Whether the species was given rather than inferred from the names.
-    rows
-        A row per row of var, in order, with the columns :class:`VarColumn`: those of :func:`resolve`; ``place``, the
-        number of the row; ``is_gene``, false for other ``feature`` types, whose ``gene`` is null; ``biotype,
-        mitochondrial, ribosomal`` of the gene.
-    doubts
-        Note that the names look like those of another species than the given one.
+    `given`: whether the species was given rather than inferred from the names; `rows`: a row per row of var, in order,
+    with the columns :class:`VarColumn`: those of :func:`resolve`; ``place``, the number of the row; ``is_gene``, false
+    for other ``feature`` types, whose ``gene`` is null; ``biotype, mitochondrial, ribosomal`` of the gene; `doubts`:
+    note that the names look like those of another species than the given one.
     """
 
     species: Species
@@ -129,10 +121,7 @@ def resolve_rows(
 ) -> pl.DataFrame:
     """Resolve names with ``feature_types`` to genes and what is known of them.
 
-    Returns
-    -------
-    polars.DataFrame
-        A row per name, in order, with the columns :class:`VarColumn`.
+    Returns a row per name, in order, with the columns :class:`VarColumn`.
     """
     is_gene = pl.Series([features is None or kind == GENE_EXPRESSION for kind in features or names], dtype=pl.Boolean)
     resolved = resolve(release, names, species).with_row_index("place").with_columns(
@@ -178,22 +167,12 @@ def _check_named(release: ReleaseFile, var: pd.DataFrame, vote: SpeciesVote, nam
 
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "name": pl.String,
-    "gene": pl.Int64,
-    "stable_id": pl.String,
-    "symbol": pl.String,
-    "how": pl.String,
-    "understood_as": pl.String,
-    "candidates": pl.List(pl.String),
-    "hint": pl.String,
-}
+    "name": pl.String, "gene": pl.Int64, "stable_id": pl.String, "symbol": pl.String, "how": pl.String,
+    "understood_as": pl.String, "candidates": pl.List(pl.String), "hint": pl.String,
+}  # fmt: skip
 _MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
-    "name": pl.String,
-    "how": pl.String,
-    "text": pl.String,
-    "genes": pl.List(pl.Int64),
-    "hint": pl.String,
-}
+    "name": pl.String, "how": pl.String, "text": pl.String, "genes": pl.List(pl.Int64), "hint": pl.String,
+}  # fmt: skip
 
 #: Expression for rows with a name; a missing or blank one means no gene.
 HAS_NAME = pl.col("name").str.contains(r"\S")

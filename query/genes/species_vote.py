@@ -74,14 +74,7 @@ class Verdict:
 class SpeciesVote:
     """Votes of gene names for the species of a release, taken once and handed on.
 
-    Parameters
-    ----------
-    release
-        Open release; only its species are considered.
-    names
-        Names of genes.
-    table
-        Result of :func:`species_votes` with ``ids`` and ``shared``, see ``species_votes.sql``.
+    `table`: result of :func:`species_votes` with ``ids`` and ``shared``, see ``species_votes.sql``.
     """
 
     release: ReleaseFile
@@ -96,7 +89,8 @@ class SpeciesVote:
     @property
     def known_share(self) -> float:
         """Share of the different names that the best species knows; 0 without names."""
-        return (self.table["known"].max() or 0) / max(len(set(self.names)), 1)  # type: ignore[operator]
+        most = int(self.table.select(pl.col("known").max()).item() or 0)
+        return most / max(len(set(self.names)), 1)
 
     def winner(self, *, few: bool = False, uns: Mapping[str, Any] | None = None) -> Species:
         """Return the species with enough votes; see :func:`detect_species`.
@@ -192,13 +186,7 @@ class SpeciesVote:
         return Verdict(different, None, best, second, "too few names belong to one species alone")
 
     def doubts(self, given: Species) -> list[str]:
-        """Return a note if another species knows far more of the names than the given one.
-
-        Raises
-        ------
-        UndecidedSpeciesError
-            If hardly any of many names is known in the given species.
-        """
+        """Return a note if another species knows far more of the names than the given one."""
         best = self.table.row(0, named=True)
         known_count = self.table.filter(pl.col("species") == given.name)["known"].item()
         if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known_count:
@@ -311,18 +299,6 @@ def named_column(release: ReleaseFile, var: pd.DataFrame) -> tuple[str, float] |
     """Return the column of var with the most gene names.
 
     The second value is the share of its values that some species of the release knows.
-
-    Parameters
-    ----------
-    release
-        An open release.
-    var
-        Table of genes of an AnnData.
-
-    Returns
-    -------
-    tuple of str and float, or None
-        None if no column has at least half of its values known.
     """
     best: tuple[str, float] | None = None
     for name in var.columns:

@@ -257,24 +257,14 @@ def dots(
 
 @dataclass(frozen=True)
 class Line:
-    """One score of a drawing.
-
-    Parameters
-    ----------
-    name
-        Name of the score.
-    value, low, high, baseline
-        Value, interval and baseline; None if unknown.
-    better
-        1 if higher is better, -1 if lower is.
-    """
+    """One score of a drawing."""
 
     name: str
     value: float
-    low: float | None = None
+    low: float | None = None  # ends of the interval, and the baseline; None if unknown
     high: float | None = None
     baseline: float | None = None
-    better: int = 1
+    better: int = 1  # 1 if higher is better, -1 if lower is
 
 
 def intervals(lines: Sequence[Line], title: str) -> str:

@@ -1,4 +1,4 @@
-"""Represent answers as blocks, for text, HTML and JSON."""
+"""Define the base class of answers, and write them to files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.results.blocks import ResultBlock, json_text
-from homodb.query.results.text import lines
+from homodb.query.results.blocks import ResultBlock, json_text, lines
+from homodb.query.results.html import fragment, page
 from homodb.schema.errors import OutputError
 from homodb.schema.io import check_output, ending_of, must_end, whole_file
 
@@ -50,8 +50,6 @@ class Result(ABC):
 
     def to_html(self) -> str:
         """Return a self-contained page."""
-        from homodb.query.results.html import page
-
         return page(self.blocks())
 
     def lines(self) -> list[str]:
@@ -62,8 +60,6 @@ class Result(ABC):
         return "\n".join(self.lines())
 
     def _repr_html_(self) -> str:
-        from homodb.query.results.html import fragment
-
         return fragment(self.blocks())
 
 

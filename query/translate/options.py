@@ -83,45 +83,34 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 def read_options(
     *,
-    many_to_one: str = "sum",
-    one_to_many: str = "best",
-    slots: Mapping[str, str] | None = None,
-    min_confidence: float | None = None,
-    min_identity: float | None = None,
-    min_correlation: float | None = None,
-    missing: str = "keep",
-    evidence: str | Sequence[str] | None = None,
-    measured: bool = False,
-    via: str | int | Species | None = None,
-    keep_unmapped: bool = False,
-    names: str = "keep",
-    genes: Sequence[str] | Path | None = None,
-    groupby: str | Sequence[str] | None = None,
+    many_to_one: str = "sum", one_to_many: str = "best", slots: Mapping[str, str] | None = None,
+    min_confidence: float | None = None, min_identity: float | None = None, min_correlation: float | None = None,
+    missing: str = "keep", evidence: str | Sequence[str] | None = None, measured: bool = False,
+    via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
+    genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
     markers: Sequence[str] | Path | None = None,
-) -> Options:
+) -> Options:  # fmt: skip
     """Check the options of a translation.
 
-    Raises
-    ------
-    TranslationError
-        If an option has an unknown value, a number is out of range, or a file of genes cannot be read or names a gene
-        twice.
+    Raises TranslationError if an option has an unknown value, a number is out of range, or a file of genes cannot be
+    read or names a gene twice.
     """
     classes, added = _evidence(evidence)
     return Options(
-        many_to_one=_word(ManyToOne, many_to_one, "many-to-one policy"),
-        one_to_many=_word(OneToMany, one_to_many, "one-to-many policy"),
+        many_to_one=_word(ManyToOne, many_to_one, "many-to-one policy", "many_to_one"),
+        one_to_many=_word(OneToMany, one_to_many, "one-to-many policy", "one_to_many"),
         slots={
-            slot: _word(SlotPolicy, policy, "policy", f" for slot {slot!r}") for slot, policy in (slots or {}).items()
+            slot: _word(SlotPolicy, policy, "policy", "slots", f" for slot {slot!r}")
+            for slot, policy in (slots or {}).items()
         },
         least=_least(confidence=min_confidence, identity=min_identity, correlation=min_correlation),
-        missing=_word(Missing, missing, "treatment of missing values"),
+        missing=_word(Missing, missing, "treatment of missing values", "missing"),
         evidence=classes,
         added=added,
         measured=measured,
         via=via,
         keep_unmapped=keep_unmapped,
-        names=_word(Names, names, "kind of names"),
+        names=_word(Names, names, "kind of names", "names"),
         genes=None if genes is None else tuple(_once(gene_list(genes))),
         groupby=(groupby,) if isinstance(groupby, str) else tuple(groupby or ()),
         markers=() if markers is None else tuple(dict.fromkeys(gene_list(markers))),
@@ -133,10 +122,7 @@ def gene_list(genes: Sequence[str] | Path) -> list[str]:
 
     Missing names, blank lines and lines that begin with # are skipped.
 
-    Raises
-    ------
-    TranslationError
-        If the file cannot be read, or names no gene.
+    Raises TranslationError if the file cannot be read, or names no gene.
     """
     if isinstance(genes, str):
         raise TranslationError(f"wanted a list of genes or the path of a file, got the text {genes!r}")
@@ -155,15 +141,17 @@ def _lines(path: Path) -> list[str]:
 def _once(names: list[str]) -> list[str]:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise TranslationError(f"the wanted genes name {twice[0]!r} more than once; name each gene once")
+        raise TranslationError(
+            f"the wanted genes name {twice[0]!r} more than once; name each gene once", option="genes"
+        )
     return names
 
 
-def _word(words: type[_Word], word: str, what: str, of: str = "") -> _Word:
+def _word(words: type[_Word], word: str, what: str, option: str, of: str = "") -> _Word:
     try:
         return words(word)
     except ValueError:
-        raise TranslationError(f"there is no {what} {word!r}{of}{choices_hint(word, words)}") from None
+        raise TranslationError(f"there is no {what} {word!r}{of}{choices_hint(word, words)}", option=option) from None
 
 
 #: Bounds of the values that filters use.
@@ -174,7 +162,9 @@ def _least(**least: float | None) -> dict[str, float]:
     for name, value in least.items():
         low, high = _BOUNDS[name]
         if value is not None and not low <= value <= high:
-            raise TranslationError(f"the least {name} is {value:g}; it lies between {low} and {high}")
+            raise TranslationError(
+                f"the least {name} is {value:g}; it lies between {low} and {high}", option=f"min_{name}"
+            )
     return {name: value for name, value in least.items() if value is not None}
 
 
@@ -185,7 +175,10 @@ def _evidence(
     if requested is None:
         return None, ()
     words = [word.strip() for word in (requested.split(",") if isinstance(requested, str) else requested)]
-    classes = [(_word(EvidenceClass, word.removeprefix("+"), "evidence class"), word.startswith("+")) for word in words]
+    classes = [
+        (_word(EvidenceClass, word.removeprefix("+"), "evidence class", "evidence"), word.startswith("+"))
+        for word in words
+    ]
     classes = [(one, plus or one is EvidenceClass.DATABASES) for one, plus in classes]  # no mapping holds those
     kept = frozenset(one for one, plus in classes if not plus)
     return kept or None, tuple(dict.fromkeys(one for one, plus in classes if plus))

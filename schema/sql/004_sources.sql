@@ -54,5 +54,5 @@ SELECT p.species_a, p.species_b, p.gene_a, p.gene_b, p.n_databases, s.database, 
 FROM orthology_pair p JOIN database_set s USING (database_set);
 COMMENT ON VIEW orthology_source IS 'A pair of genes and a database that names it as orthologs, with its release.';
 
-COMMENT ON COLUMN provenance.source IS 'The reader that read it: genes, biomart, compara, databases, proteome, annotation, canonical, xref, synonyms, history, core, hits.';
-COMMENT ON COLUMN gene.biotype_basis IS 'What told the biotype: annotation, genes (a table of genes), proteome, biomart, or nomenclature (the symbol is of a form that only non-coding genes bear).';
+COMMENT ON COLUMN provenance.source IS 'The reader that read it: genes, biomart, compara, databases, proteome, annotation, canonical, xref, synonyms, history, core, base (a release), hits.';
+COMMENT ON COLUMN gene.biotype_basis IS 'What told the biotype: annotation, genes (a table of genes), proteome, biomart, base (another release), or nomenclature (the symbol is of a form that only non-coding genes bear).';

@@ -1,6 +1,5 @@
 from homodb.query.annotate import Annotation as Annotation
 from homodb.query.annotate import annotate as annotate
-from homodb.query.annotate import annotate_with_report as annotate_with_report
 from homodb.query.annotate.evaluate import Evaluation as Evaluation
 from homodb.query.annotate.evaluate import evaluate as evaluate
 from homodb.query.annotate.tron.layer import OrthologyLayer as OrthologyLayer

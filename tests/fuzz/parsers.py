@@ -18,6 +18,8 @@ from homodb.etl.sources import (
     read_canonical,
     read_compara,
     read_core,
+    read_databases,
+    read_gene_table,
     read_history,
     read_hits,
     read_proteome,
@@ -115,6 +117,16 @@ PARSERS: dict[str, Parser] = {
         (b"#NCBI_GeneID\tEnsembl_Gene\tEnsembl_nuc\tMANE_status\nGeneID:1\tENSG1.1\tENST1.1\tMANE Select\n",),
     ),
     "compara": Parser(lambda path: read_compara(path, [(HUMAN, MOUSE)]), (_COMPARA,)),
+    "databases": Parser(
+        lambda path: read_databases(path, HUMAN, MOUSE),
+        (b"human_ensembl_gene\thuman_entrez_gene\tmouse_ensembl_gene\tsupport\nENSG1\t1\tENSMUSG1\tNCBI|OMA\n",),
+        "hcop.tsv",
+    ),
+    "gene_table": Parser(
+        lambda path: read_gene_table(path, HUMAN),
+        (b"stable_id\tsymbol\tversion\tchrom\tstart\tend\tstrand\nENSG1\tA\t1\tX\t1\t9\t-1\n",),
+        "genes.tsv",
+    ),
     "hits": Parser(lambda path: read_hits(path, HUMAN, MOUSE), (b"gene_a,gene_b,correlation\nA,a,0.5\n",), "hits.csv"),
     "proteome": Parser(
         lambda path: read_proteome(path, HUMAN),

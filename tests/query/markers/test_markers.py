@@ -162,10 +162,15 @@ def test_one_donor_and_few_cells_are_said(joint: anndata.AnnData) -> None:
     assert found.types["test"].to_list() == ["cells"] * 4
     assert sum("over-confident" in note and "no column of donors was named" in note for note in found.notes) == 2
     cells = joint[(joint.obs["species"] != "mouse") | (joint.obs["donor"] == "donor1")].copy()
+    with pytest.raises(ScoreError, match="mouse has no two cell types .*10 without a second donor.*a .8., b .8."):
+        homodb.markers(cells, donor_key="donor")
+    more = cells[cells.obs["species"] == "mouse"].copy()
+    more.obs_names = [f"{name}-again" for name in more.obs_names]
+    cells = anndata.concat([cells, more])
     cells.obs.loc[cells.obs_names[:2], "cell_type"] = "rare"
     found = homodb.markers(cells, donor_key="donor")
     assert any("mouse: cells were tested one by one (it has one donor, donor1)" in note for note in found.notes)
-    assert "too few cells to compare: rare of human (2)" in found.notes
+    assert "too few cells to compare (10 are needed without a second donor): rare of human (2)" in found.notes
 
 
 def test_what_a_type_is_compared_with(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.AnnData) -> None:
@@ -208,13 +213,13 @@ def logged(adata: anndata.AnnData) -> anndata.AnnData:
 @pytest.mark.parametrize(
     ("change", "options", "error", "message"),
     [
-        (lambda one: one, {"label": "typ"}, ScoreError, "no column 'typ' with cell types"),
+        (lambda one: one, {"label_key": "typ"}, ScoreError, "no column 'typ' with cell types"),
         (lambda one: one, {"species_key": "organism"}, ScoreError, "no column 'organism' with species"),
         (lambda one: one, {"donor_key": "subject"}, ScoreError, "no column 'subject' with donors"),
         (lambda one: one[one.obs["species"] == "mouse"], {}, ScoreError, "has one value, mouse"),
         (lambda one: one[one.obs["cell_type"] == "a"], {}, ScoreError, "no two cell types"),
         (lambda one: one, {"layer": "raw_counts"}, ScoreError, "no layer 'raw_counts'"),
-        (lambda one: one, {"rest": "some"}, ScoreError, "shared, all"),
+        (lambda one: one, {"rest": "some"}, ScoreError, "expected shared or all"),
         (logged, {}, CountsError, "logarithms"),
         (lambda one: anndata.AnnData(one.X.toarray() - 5, one.obs, one.var), {}, CountsError, "negative"),
         (lambda one: anndata.AnnData(one.X.toarray() * np.nan, one.obs, one.var), {}, CountsError, "NaN"),
@@ -251,14 +256,15 @@ def test_islets(shared_data: Path, real: homodb.Release) -> None:
     files = [shared_data / "cells" / name for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad")]
     found = homodb.markers(files, species=["human", "mouse"], donor_key="donor", release=real)
     human, mouse = kinds(found, "human"), kinds(found, "mouse")
-    assert human["alpha", "GCG"] == mouse["alpha", "Gcg"] == "conserved"
+    assert human["alpha", "GCG"] == "no such type" and "alpha" not in {kind for kind, _ in mouse}, "9 mouse cells"
+    assert human["macrophage", "TYROBP"] == mouse["macrophage", "Tyrobp"] == "conserved"
     assert human["beta", "IAPP"] == mouse["beta", "Iapp"] == "conserved"
     assert human["delta", "SST"] == mouse["delta", "Sst"] == "conserved"
     assert mouse["beta", "Ins1"] == mouse["beta", "Ins2"] == "not measured", "INS is not in the human file"
-    assert found.top(2).filter(pl.col("type") == "alpha")["human"].to_list() == ["TTR", "GCG"]
+    assert found.top(1).filter(pl.col("type") == "delta")["human"].to_list() == ["SST"]
     tests = {(row["species"], row["type"]): row["test"] for row in found.types.iter_rows(named=True)}
     assert tests["human", "alpha"] == "donors"
-    assert tests["mouse", "alpha"] == "cells" and tests["mouse", "B_cell"] == "none"
+    assert tests["mouse", "beta"] == "cells" and tests["mouse", "B_cell"] == tests["mouse", "alpha"] == "none"
     assert {sort for (kind, _), sort in mouse.items() if kind == "ductal"} == {
         "no such type", "no ortholog", "not measured", "unknown gene",
     }  # fmt: skip
@@ -268,7 +274,7 @@ def test_islets(shared_data: Path, real: homodb.Release) -> None:
 def test_shuffled_labels_have_no_markers(shared_data: Path) -> None:
     adata = anndata.read_h5ad(shared_data / "cells" / "baron_human_175.h5ad")
     genes = np.arange(adata.n_vars)
-    asked: dict[str, Any] = {"label": "cell_type", "donor_key": "donor", "layer": None}
+    asked: dict[str, Any] = {"label_key": "cell_type", "donor_key": "donor", "layer": None}
     human = read_alone(adata, "human", list(adata.var_names), genes, genes, **asked)
     rng = np.random.default_rng(0)
     for _ in range(2):

@@ -283,7 +283,7 @@ def test_each_slot_has_its_policy(release: homodb.Release) -> None:
     assert set(result.layers) - {None} == {"counts"} and report.slots == {"X": "sum", "layers['counts']": "sum"}
     assert {"layers['logcounts']", "layers['scaled']"} <= set(report.dropped)
     said = "\n".join(report.notes)
-    assert "layers['logcounts'] holds logarithms" in said and "--slot logcounts=expm1-sum-log1p" in said
+    assert "layers['logcounts'] holds logarithms" in said and "slot 'logcounts': expm1-sum-log1p" in said
     assert "layers['scaled'] holds scaled values" in said
     slots = {"logcounts": "expm1-sum-log1p", "scaled": "mean", "counts": "drop", "X": "max"}
     result, report = homodb.translate(adata, "human", source="mouse", release=release, slots=slots, return_report=True)
@@ -297,7 +297,7 @@ def test_each_slot_has_its_policy(release: homodb.Release) -> None:
         ({"logcounts": "sum"}, "logarithms"), ({"scaled": "sum"}, "negative"),
         ({"nothing": "sum"}, "'counts', 'logcounts'"), ({"X": "drop"}, "cannot be dropped"),
         ({"X": "add"}, "no policy 'add' for slot 'X'; there are sum, mean, max, expm1-sum-log1p"),
-        ({"logcount": "drop"}, r"did you mean 'logcounts'\? .--slot logcount=drop."),
+        ({"logcount": "drop"}, r"did you mean 'logcounts'\?"),
         ({"counts": "expm1-sum-log1p"}, "whole numbers"),
     ):  # fmt: skip
         with pytest.raises(TranslationError, match=error):
