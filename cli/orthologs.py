@@ -74,8 +74,8 @@ def orthologs(
         typer.secho(f"no evidence between the two species: went over {over[0]}", dim=True, err=True)
     if form is Format.TABLE and not every:
         short = ["name", "resolved_as", "source_id", "target_id", "target_symbol", "strategy", "homology_type"]
-        more = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
-        frame = frame.select(*short, "identity", "confidence", "correlation", "evidence_class", *more)
+        beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
+        frame = frame.select(*short, "identity", "confidence", "correlation", "evidence_class", *beyond)
     give(frame, form, output)
 
 

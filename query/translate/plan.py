@@ -412,7 +412,7 @@ def _with_only_orthologs(route: Route, resolved: pl.DataFrame) -> tuple[pl.DataF
         .with_columns(how=pl.lit("symbol"), candidates=pl.lit([], pl.List(pl.String)), hint=pl.lit(None, pl.String))
     )
     others = resolved.join(single, on="place", how="anti", maintain_order="left")
-    whole = pl.concat([others, settled_rows.select(resolved.columns).cast(dict(resolved.schema))]).sort("place")
+    whole = pl.concat([others, settled_rows.select(resolved.columns).cast(resolved.schema)]).sort("place")
     names = single.join(resolved.select("place", "name"), on="place", how="left").sort("place")["name"].to_list()
     count = counted(len(names), "name means", "names mean")
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
