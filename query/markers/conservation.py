@@ -86,7 +86,7 @@ def orthologs(
     for (one, name), (other, other_name) in itertools.permutations(zip(sides, species, strict=True), 2):
         pair = find_pair(release, name, other_name)
         own_strategy = choose_strategy(pair, strategy, Strategy.ENS_M2M)
-        used.append(str(own_strategy))
+        used.append(f"{own_strategy} over {pair.between.common_name}" if pair.between else str(own_strategy))
         rows = pair.mapping(own_strategy).select("source_gene", "target_gene", evidence="evidence_class")
         labels = release.ask("labels", {"genes": rows["target_gene"].unique().to_list()})
         named = labels.select(target_gene="gene", ortholog=pl.coalesce("symbol", "stable_id"))
@@ -181,13 +181,14 @@ def _over_all() -> pl.Expr:
 
 
 def conserved_table(classified: pl.DataFrame, species: Sequence[str]) -> pl.DataFrame:
-    """Return the conserved markers, one row for the genes of all species, those that tell a type best first.
+    """Return the conserved markers, one row for each group of orthologs, those that tell a type best first.
 
     Returns
     -------
     polars.DataFrame
-        ``type, rank`` (within the type), a column per species with its gene, null where it is no marker; ``kind``;
-        ``min_auroc, min_log2fc, max_q``: the weakest over the species that have it.
+        ``type, rank`` (within the type), a column per species with its gene, null where it is no marker; ``also``:
+        other genes of the group that are conserved markers; ``kind``; ``min_auroc, min_log2fc, max_q``: the weakest
+        over the species that have it.
     """
     order = {name: place for place, name in enumerate(species)}
     place = pl.col("species").replace_strict(order, return_dtype=pl.Int64)
@@ -195,8 +196,9 @@ def conserved_table(classified: pl.DataFrame, species: Sequence[str]) -> pl.Data
     kept = classified.filter(pl.col("kind_there") == str(Conservation.CONSERVED))
     rows = kept.with_columns(place=place, other_place=other)
     if not rows.height:
-        plain = {"type": pl.String, "rank": pl.Int64, **dict.fromkeys(species, pl.String), "kind": pl.String}
-        return pl.DataFrame(schema={**plain, "min_auroc": pl.Float64, "min_log2fc": pl.Float64, "max_q": pl.Float64})
+        texts = dict.fromkeys((*species, "also", "kind"), pl.String)
+        numbers = dict.fromkeys(("min_auroc", "min_log2fc", "max_q"), pl.Float64)
+        return pl.DataFrame(schema={"type": pl.String, "rank": pl.Int64, **texts, **numbers})
     first = rows.filter(pl.col("place") < pl.col("other_place").min().over("type", "species", "gene"))
     merged = first.group_by("type", "species", "gene", maintain_order=True).agg(
         pl.col("kind").first(),
@@ -208,5 +210,38 @@ def conserved_table(classified: pl.DataFrame, species: Sequence[str]) -> pl.Data
     named = [pl.when(pl.col("species") == name).then("gene").otherwise(f"other {name}").alias(name) for name in species]
     by = ["type", "min_auroc", "min_log2fc"]
     table = merged.with_columns(named).sort(by, descending=[False, True, True], maintain_order=True)
+    table = _one_per_group(table, _ortholog_groups(kept), species)
     ranked = table.with_columns(rank=pl.int_range(1, pl.len() + 1).over("type"))
-    return ranked.select("type", "rank", *species, "kind", "min_auroc", "min_log2fc", "max_q")
+    return ranked.select("type", "rank", *species, "also", "kind", "min_auroc", "min_log2fc", "max_q")
+
+
+def _ortholog_groups(kept: pl.DataFrame) -> dict[tuple[str, str, str], Any]:
+    """Return the group of each conserved marker: type, species and gene that all linked markers of the type share."""
+    parent: dict[Any, Any] = {}
+
+    def root(one: Any) -> Any:
+        while parent.setdefault(one, one) != one:
+            one = parent[one]
+        return one
+
+    for kind, species, gene, other, ortholog in kept.select("type", "species", "gene", "other", "ortholog").iter_rows():
+        parent[root((kind, other, ortholog))] = root((kind, species, gene))
+    return {one: root(one) for one in parent}
+
+
+def _one_per_group(table: pl.DataFrame, groups: dict[Any, Any], species: Sequence[str]) -> pl.DataFrame:
+    """Keep the first row of each group of orthologs, with the other genes of the group in ``also``."""
+    members: dict[Any, list[str]] = {}
+    for name in species:
+        for (_, owner, gene), group in groups.items():
+            if owner == name:
+                members.setdefault(group, []).append(gene)
+    first: dict[Any, int] = {}
+    also: list[str | None] = []
+    for place, row in enumerate(table.iter_rows(named=True)):
+        group = groups[row["type"], row["species"], row["gene"]]
+        if group not in first:
+            first[group] = place
+            own = {row[name] for name in species}
+            also.append(", ".join(dict.fromkeys(gene for gene in members[group] if gene not in own)) or None)
+    return table[list(first.values())].with_columns(also=pl.Series(also, dtype=pl.String))

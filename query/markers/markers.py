@@ -59,8 +59,8 @@ class Markers(Result):
         ``log2fc, share, share_rest, auroc, q, other, kind_there, ortholog, ortholog_log2fc, ortholog_auroc,
         ortholog_q, leans, evidence``.
     conserved
-        A row per conserved marker: ``type, rank``, a column per species with its gene, ``kind, min_auroc, min_log2fc,
-        max_q``.
+        A row per group of orthologs that are conserved markers: ``type, rank``, a column per species with its gene,
+        ``also`` (other genes of the group), ``kind, min_auroc, min_log2fc, max_q``.
     types
         A row per species and type: ``species, type, cells, donors, test``.
     effects

@@ -119,6 +119,19 @@ def test_totals_of_a_join_are_what_counts_are_divided_by(joint: anndata.AnnData)
     np.testing.assert_allclose(half.effects["cpm"] * 2, whole.effects["cpm"], rtol=1e-5)
 
 
+def test_a_group_of_orthologs_is_one_conserved_marker(toy: homodb.Release) -> None:
+    human = cells_of({"INS": ["beta"], "GCG": ["alpha"], "RPLP0": None}, ["alpha", "beta"])
+    mouse = cells_of({"Ins1": ["beta"], "Ins2": ["beta"], "Gcg": ["alpha"], "Rplp0": None}, ["alpha", "beta"], seed=1)
+    for objects, species in (([human, mouse], ["human", "mouse"]), ([mouse, human], ["mouse", "human"])):
+        found = homodb.markers(objects, species=species, donor_key="donor", release=toy)
+        assert kinds(found, "mouse")["beta", "Ins1"] == kinds(found, "mouse")["beta", "Ins2"] == "conserved"
+        beta = found.conserved.filter(pl.col("type") == "beta")
+        assert beta.height == 1 and beta["rank"].to_list() == [1] and beta["human"].to_list() == ["INS"]
+        assert {beta["mouse"][0], beta["also"][0]} == {"Ins1", "Ins2"}
+        assert found.conserved.filter(pl.col("type") == "alpha")["also"].to_list() == [None]
+        assert "<svg" in found.dots()
+
+
 def test_three_species() -> None:
     plans: list[Plan] = [
         {"x": ["a"], "y": ["a"], "z": ["a"], "w": [], "r": None},
