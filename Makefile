@@ -11,7 +11,7 @@ TESTS  := $(BIN)/python -m pytest -n 2 --dist worksteal
 # Many tests start a Python of their own: it is to find the code compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all demo test test-all test-newest test-lowest coverage check docs format kills faults fuzz clean bench help
+.PHONY: all demo starter test test-all test-newest test-lowest coverage check docs format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -25,6 +25,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)   ## everything on simulated species, from nothing to a report; under three minutes once installed
 	$(BIN)/homodb demo -o demo
+
+starter: $(STAMP) ## the starter release from its inputs, in releases/starter-2026.1: the same bytes
+	$(BIN)/python releases/starter.py build
 
 test: $(STAMP)   ## the quick tests, in three minutes: all but those marked slow
 	$(TESTS) -m "not slow"

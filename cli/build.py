@@ -28,7 +28,17 @@ _OF_ENSEMBL = ("ensembl", "species", "model", "base", "division")
 def build(
     context: typer.Context,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the release.")],
-    config: Annotated[Path | None, typer.Argument(metavar="CONFIG.toml", help="The build config.")] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CONFIG.toml|FILES",
+            help="The build config; or BioMart exports, Compara dumps, HCOP tables, FASTA, GTF, tables of genes.",
+        ),
+    ] = None,
+    add_to: Annotated[
+        str | None,
+        typer.Option("--add-to", metavar="RELEASE", help="With files: add the genes and synonyms of a release."),
+    ] = None,
     ensembl: Annotated[
         str | None,
         ensembl_release("--ensembl", help="Without a config: fetch from this Ensembl release, or of this date."),
@@ -44,28 +54,40 @@ def build(
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a release from a config, or from Ensembl.
+    """Build a release from a config, from files alone, or from Ensembl.
 
-    The folder appears whole or not at all; an earlier build of the same version in it is replaced.
+    The folder appears whole or not at all; an earlier build of the same version in it is replaced. Of files alone,
+    species and direction are read from headers, IDs and file names, and the config is written beside the release.
 
     Example: homodb build release.toml -o rel
+
+    Example: homodb build human_mouse.csv.gz -o rel --add-to starter
 
     Example: homodb build --ensembl 113 --species human,mouse,pig --model kmer -o rel
     """
     from rich.progress import TimeElapsedColumn
 
-    from homodb.etl import BuildConfig, EnsemblConfig, build_release
+    from homodb.etl import BuildConfig, EnsemblConfig, build_release, config_from_files
     from homodb.etl.fetch import config_from_ensembl, parse_accessions
 
-    if config is not None:
-        refuse(context, _OF_ENSEMBL, f"is for a build without a config: {config} says it in [ensembl] or [embedding]")
-        settings: Path | BuildConfig = config
+    settings: Path | BuildConfig
+    if inputs and (len(inputs) > 1 or not (inputs[0].is_dir() or inputs[0].suffix == ".toml")):
+        refuse(context, _OF_ENSEMBL, "is for a build without files: they say which species they are of")
+        settings = config_from_files(inputs, output, None if add_to is None else _base(add_to))
+        typer.echo(f"config: {output.with_name(output.name + '.toml')}", err=True)
+    elif inputs:
+        refuse(context, ("add_to",), f"is for a build of files: {inputs[0]} says it in [base]")
+        refuse(
+            context, _OF_ENSEMBL, f"is for a build without a config: {inputs[0]} says it in [ensembl] or [embedding]"
+        )
+        settings = inputs[0]
     elif ensembl is not None:
+        refuse(context, ("add_to",), "is for a build of files: a config says it in [base]")
         accessions = parse_accessions(species)
         wanted = EnsemblConfig(release=ensembl, division=division, base=base, accessions=accessions)
         settings = config_from_ensembl(wanted, species, model)
     else:
-        raise OptionsError("there is nothing to build from: give a config, or --ensembl N and --species NAMES")
+        raise OptionsError("there is nothing to build from: give a config, files, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:
         bar = progress.add_task("reading the config", total=None)
         begun = time.perf_counter()
@@ -91,3 +113,11 @@ def build(
     genes, rows = counted(manifest.rows["gene"], "gene"), counted(manifest.rows["mapping"], "mapping row")
     by = f" by {', '.join(manifest.strategies)}" if manifest.strategies else ""
     typer.echo(f"release {manifest.version}: {len(manifest.species)} species, {genes}, {rows}{by}; {size} in {output}")
+
+
+def _base(release: str) -> Path:
+    """Return the folder of a release that is named."""
+    from homodb.query.release import locate
+
+    path = locate(release)
+    return path if path.is_dir() else path.parent

@@ -27,8 +27,8 @@ def translate(
     path: Annotated[
         Path, typer.Argument(metavar="IN", help="Cells (.h5ad, .zarr), or genes: a list, a table, gene sets (.gmt).")
     ],
-    output: own.OutputOption,
     target: ToOption,
+    output: own.OutputOption = None,
     source: own.SourceOption = None,
     strategy: StrategyOption = None,
     column: own.ColumnOption = None,
@@ -46,7 +46,7 @@ def translate(
     keep_unmapped: own.KeepOption = False,
     names: own.NamesOption = "keep",
     genes: own.GenesOption = None,
-    by: own.ByOption = None,
+    groupby: own.ByOption = None,
     markers: own.MarkersOption = None,
     report_file: own.ReportOption = None,
     block: own.BlockOption = None,
@@ -63,6 +63,7 @@ def translate(
 
     options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
     is_list = is_list_file(path)
+    output = output or _beside(path, target)
     if is_list:
         _refuse_for_lists(context)
     with open_chosen(context, release) as opened:
@@ -75,7 +76,7 @@ def translate(
                 "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": own.read_slots(slots),
                 "min_confidence": min_confidence, "min_identity": min_identity, "min_correlation": min_correlation,
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
-                "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "by": by or (), "markers": markers,
+                "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "groupby": groupby, "markers": markers,
             }  # fmt: skip
             report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **options, **choices)
     if as_json:
@@ -84,6 +85,13 @@ def translate(
         return
     give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+
+
+def _beside(path: Path, target: str) -> Path:
+    """Return the input's name with the species before its ending."""
+    from homodb.schema.species import find
+
+    return path.with_name(f"{path.stem}.{find(target).common_name.replace(' ', '_')}{path.suffix or '.h5ad'}")
 
 
 def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
@@ -115,7 +123,7 @@ def _translate_cells(path: Path, output: Path, target: str, report_file: Path | 
     if report_file is not None:
         check_report(report_file, path, output, *lists)
     with cells_bar() as show:
-        report = translate_file(path, output, target, report=show, **options)
+        report = translate_file(path, output, target, progress=show, **options)
     if report_file is not None:
         write_report(report, report_file)
     return report

@@ -21,6 +21,7 @@ from homodb.etl.genes import Genes as Genes
 from homodb.etl.genes import add_gene_keys as add_gene_keys
 from homodb.etl.genes import assign_primary_genes as assign_primary_genes
 from homodb.etl.genes import collect_genes as collect_genes
+from homodb.etl.guess import config_from_files as config_from_files
 from homodb.etl.homologies import Homologies as Homologies
 from homodb.etl.homologies import key_homologies as key_homologies
 from homodb.etl.index import EXACT as EXACT
@@ -29,9 +30,11 @@ from homodb.etl.index import write_index as write_index
 from homodb.etl.inputs import read_inputs as read_inputs
 from homodb.etl.isoforms import CANONICAL_BASES as CANONICAL_BASES
 from homodb.etl.isoforms import choose_canonical as choose_canonical
+from homodb.etl.publish import catalog_entry as catalog_entry
 from homodb.etl.publish import publish_release as publish_release
 from homodb.etl.runner import Runner as Runner
 from homodb.etl.runner import Step as Step
+from homodb.etl.stable_ids import settle_ids as settle_ids
 from homodb.etl.write import Contents as Contents
 from homodb.etl.write import staged_folder as staged_folder
 from homodb.etl.write import write_release as write_release

@@ -12,8 +12,9 @@ import polars as pl
 
 from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.derive import derive_tables
-from homodb.etl.inputs import Inputs, read_inputs
+from homodb.etl.inputs import GENE_LISTS, Inputs, read_inputs
 from homodb.etl.runner import Runner, Step
+from homodb.etl.stable_ids import settle_ids
 from homodb.etl.write import check_output, staged_folder, write_release
 from homodb.schema.errors import MixedInputsError
 from homodb.schema.io.http import RetryPolicy
@@ -65,6 +66,8 @@ def build_release(
     if not settings.build.allow_mixed:
         check_same_release(_ensembl_paths(settings), settings.release.ensembl)
     inputs = read_inputs(settings, runner)
+    if settings.databases or settings.origins:
+        inputs = settle_ids(settings, inputs)
     if not settings.build.allow_mixed:
         _check_genes(settings, inputs)
     with staged_folder(output) as folder:
@@ -72,7 +75,7 @@ def build_release(
         return runner.run(
             "write",
             str(output),
-            partial(write_release, folder, settings.release, contents),
+            partial(write_release, folder, settings.release, contents, settings.build),
             lambda manifest: sum(manifest.rows.values()),
         )
 
@@ -116,7 +119,7 @@ def _check_genes(settings: BuildConfig, inputs: Inputs) -> None:
     check_homology_genes(
         {entry.species.number: entry.species.name for entry in settings.species},
         inputs.stable_ids("proteome"),
-        inputs.stable_ids("annotation"),
+        inputs.stable_ids(*GENE_LISTS),
         inputs.homology_genes(),
     )
 

@@ -30,7 +30,7 @@ from homodb.etl.fetch.layouts import DIVISIONS, Release, is_date
 from homodb.etl.fetch.record import Record, read_record
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.io import check_there, read_toml
-from homodb.schema.messages import expected
+from homodb.schema.messages import choices_hint, expected
 from homodb.schema.models import FrozenModel, one_of
 from homodb.schema.species import Species, find
 
@@ -38,8 +38,8 @@ _VERSION_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 #: Keys of ``[embedding]`` that k-mer profiles have no use for.
 _CHECKPOINT_KEYS = ("weights", "layer", "long", "device", "precision", "store")
 #: How messages write the tables of a config.
-_HEADINGS = {key: f"[{key}]" for key in ("release", "embedding", "hl_o2o", "ensembl", "build")}
-_HEADINGS |= {key: f"[[{key}]]" for key in ("species", "homology", "evidence")}
+_HEADINGS = {key: f"[{key}]" for key in ("release", "origins", "embedding", "hl_o2o", "ensembl", "base", "build")}
+_HEADINGS |= {key: f"[[{key}]]" for key in ("species", "homology", "databases", "evidence")}
 
 T = TypeVar("T")
 Pairs = tuple[tuple[Species, Species], ...]
@@ -180,11 +180,44 @@ class ReleaseConfig(FrozenModel):
     citation: str | None = None
 
 
+class OriginConfig(FrozenModel):
+    """``[origins.NAME]``: who publishes some inputs, for the table ``data_source``.
+
+    Parameters
+    ----------
+    name, release
+        The publisher, and its release, version or date.
+    ensembl
+        Ensembl release behind it. Where it is not that of a species' gene list, retired stable IDs are replaced by
+        name or left out, and counted.
+    licence, citation
+        As for a release.
+    """
+
+    name: str
+    release: Annotated[str | None, BeforeValidator(_read_release)] = None
+    ensembl: Annotated[str | None, BeforeValidator(_read_release)] = None
+    licence: str | None = None
+    citation: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and release."""
+        return f"{self.name} {self.release}" if self.release else self.name
+
+
 class SpeciesConfig(FrozenModel):
-    """``[[species]]``: a species and the files with its genes."""
+    """``[[species]]``: a species and the files with its genes.
+
+    ``alternate_loci`` says whether its Ensembl has haplotypes or patches; None for what homodb knows.
+    """
 
     species: NamedSpecies = Field(alias="name")
     assembly: str | None = None
+    origin: str | None = None
+    synonyms_origin: str | None = None
+    alternate_loci: StrictBool | None = None
+    genes: File | None = None
     proteome: File | None = None
     annotation: File | None = None
     canonical: File | None = None
@@ -206,6 +239,26 @@ class HomologyConfig(SpeciesPair):
 
     format: Annotated[Literal["biomart", "compara"], one_of("format", ("biomart", "compara"))]
     paths: Annotated[Files, AfterValidator(_check_some)] = Field(alias="path")
+    origin: str | None = None
+    types: Annotated[Literal["ensembl", "derived"], one_of("kind of types", ("ensembl", "derived"))] = "ensembl"
+
+
+class DatabasesConfig(SpeciesPair):
+    """``[[databases]]``: pairs of genes that orthology databases name, as HCOP lists them.
+
+    Parameters
+    ----------
+    path
+        The table.
+    origin
+        Its origin.
+    homologies
+        Database whose pairs also become homologies, of derived types, where the two species have no ``[[homology]]``.
+    """
+
+    path: File
+    origin: str | None = None
+    homologies: str | None = None
 
 
 class EvidenceConfig(SpeciesPair):
@@ -215,6 +268,7 @@ class EvidenceConfig(SpeciesPair):
     pooling: str
     best_hits: File
     correlations: File | None = None
+    origin: str | None = None
     median_correlation: Annotated[StrictFloat, Field(ge=-1, le=1)] | None = None
 
 
@@ -299,11 +353,34 @@ class HlO2oConfig(FrozenModel):
     weights: WeightsConfig = WeightsConfig()
 
 
+class BaseConfig(FrozenModel):
+    """``[base]``: a release whose genes and aliases are added to those of the files."""
+
+    release: Folder
+
+
 class BuildTable(FrozenModel):
-    """``[build]``: pairs to map, and whether Ensembl releases may differ."""
+    """``[build]``: pairs to map, and what is used and written.
+
+    Parameters
+    ----------
+    pairs
+        Pairs of species to map; None for those of the inputs.
+    allow_mixed
+        Whether inputs may be of different Ensembl releases.
+    evidence
+        Whether ``[[evidence]]`` is used.
+    database
+        Whether the DuckDB file is written.
+    compression
+        Level of zstd in the Parquet files.
+    """
 
     pairs: Annotated[Pairs | Literal["all"] | None, PlainValidator(_read_pairs)] = None
     allow_mixed: StrictBool = False
+    evidence: StrictBool = True
+    database: StrictBool = True
+    compression: Annotated[StrictInt, Field(ge=1, le=22)] = 3
 
 
 class BuildConfig(FrozenModel):
@@ -316,11 +393,23 @@ class BuildConfig(FrozenModel):
         AfterValidator(lambda entries: tuple(sorted(entries, key=lambda entry: entry.species.number))),
     ]
     homologies: Tables[HomologyConfig] = Field(default=(), alias="homology")
-    evidence: Tables[EvidenceConfig] = ()
+    databases: Tables[DatabasesConfig] = ()
+    all_evidence: Tables[EvidenceConfig] = Field(default=(), alias="evidence")
+    origins: dict[str, OriginConfig] = Field(default_factory=dict)
     embedding: EmbeddingConfig | None = None
     hl_o2o: HlO2oConfig = HlO2oConfig()
     ensembl: EnsemblConfig | None = None
+    base: BaseConfig | None = None
     build: BuildTable = BuildTable()
+
+    @property
+    def evidence(self) -> tuple[EvidenceConfig, ...]:
+        """The ``[[evidence]]`` that the build uses."""
+        return self.all_evidence if self.build.evidence else ()
+
+    def origin(self, name: str | None) -> OriginConfig | None:
+        """Return an origin by its name in the config."""
+        return None if name is None else self.origins[name]
 
     @property
     def parameters(self) -> Parameters:
@@ -342,6 +431,9 @@ class BuildConfig(FrozenModel):
             for species in (source, target):
                 if species not in listed:
                     raise ValueError(f"{place}: {species.name} has no [[species]] entry.")
+        for place, name in self._places_of_origins():
+            if name is not None and name not in self.origins:
+                raise ValueError(f"{place}: There is no [origins.{name}]{choices_hint(name, list(self.origins))}")
         keys = [(one.model, one.pooling, frozenset((one.source, one.target))) for one in self.evidence]
         for entry, key in zip(self.evidence, keys, strict=True):
             if keys.count(key) > 1:
@@ -353,11 +445,22 @@ class BuildConfig(FrozenModel):
     def _places_of_pairs(self) -> Iterator[tuple[str, Species, Species]]:
         for number, homology in enumerate(self.homologies, 1):
             yield f"[[homology]] {number}", homology.source, homology.target
+        for number, databases in enumerate(self.databases, 1):
+            yield f"[[databases]] {number}", databases.source, databases.target
         for number, evidence in enumerate(self.evidence, 1):
             yield f"[[evidence]] {number}", evidence.source, evidence.target
         if isinstance(self.build.pairs, tuple):
             for number, pair in enumerate(self.build.pairs, 1):
                 yield f"[build]: pairs {number}", *pair
+
+    def _places_of_origins(self) -> Iterator[tuple[str, str | None]]:
+        for entry in self.species:
+            yield f"[[species]] {entry.species.name}", entry.origin
+            yield f"[[species]] {entry.species.name}", entry.synonyms_origin
+        entries = {"homology": self.homologies, "databases": self.databases, "evidence": self.all_evidence}
+        for heading, tables in entries.items():
+            for number, table in enumerate(tables, 1):
+                yield f"[[{heading}]] {number}", table.origin
 
     def files(self) -> tuple[Source, ...]:
         """Return every input file, in the order in which it is named."""
@@ -365,6 +468,7 @@ class BuildConfig(FrozenModel):
             source
             for entry in self.species
             for source in (
+                entry.genes,
                 entry.proteome,
                 entry.annotation,
                 entry.canonical,
@@ -375,6 +479,7 @@ class BuildConfig(FrozenModel):
             )
         ]
         homologies = [source for entry in self.homologies for source in entry.paths]
+        homologies += [entry.path for entry in self.databases]
         evidence = [source for entry in self.evidence for source in (entry.best_hits, entry.correlations)]
         return tuple(source for source in (*species, *homologies, *evidence) if source is not None)
 
@@ -389,7 +494,8 @@ class BuildConfig(FrozenModel):
             return list(combinations(numbers, 2))
         if self.build.pairs is not None:
             return sorted({_ordered(a, b) for a, b in self.build.pairs})
-        named: tuple[SpeciesPair, ...] = (*self.homologies, *self.evidence)
+        typed = [entry for entry in self.databases if entry.homologies]
+        named: tuple[SpeciesPair, ...] = (*self.homologies, *typed, *self.evidence)
         pairs = {_ordered(one.source, one.target) for one in named}
         if self.embedding is not None:
             paired = {number for pair in pairs for number in pair}

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from homodb.etl.config import BuildConfig
+from homodb.etl.data_sources import orthology_tables, source_table
 from homodb.etl.embedding_evidence import EmbeddingSet, computed_embeddings, embedding_tables, given_embeddings
 from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
 from homodb.etl.gene_marks import mark_genes
@@ -48,7 +49,9 @@ def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: R
     runner
         Runner of the steps.
     """
-    genes, homologies = runner.run("genes", "of all species", partial(_genes, inputs), lambda got: got[0].table.height)
+    genes, homologies = runner.run(
+        "genes", "of all species", partial(_genes, settings, inputs), lambda got: got[0].table.height
+    )
     proteins = _proteins(genes, inputs)
     pairs = settings.mapped_pairs()
     embeddings = given_embeddings(inputs.hits, genes)
@@ -77,7 +80,10 @@ def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: R
         "homology": _homology_table(homologies, pairs),
         "mapping": mapped,
         **embedding_tables(embeddings),
+        **orthology_tables(settings, inputs.orthology, genes),
     }
+    if settings.origins:
+        tables["data_source"] = source_table(settings, inputs, tables)
     lost = [*inputs.losses, *homologies.losses(), *(loss for embedding in embeddings for loss in embedding.losses)]
     lost += count_losses(genes, homologies, mapped, inputs.annotated(), pairs)
     return Contents(
@@ -87,9 +93,11 @@ def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: R
     )
 
 
-def _genes(inputs: Inputs) -> tuple[Genes, Homologies]:
+def _genes(settings: BuildConfig, inputs: Inputs) -> tuple[Genes, Homologies]:
     collected = collect_genes(inputs.genes)
-    genes = assign_primary_genes(collected, key_homologies(inputs.homologies, collected).table, inputs.alternates)
+    homologies = key_homologies(inputs.homologies, collected).table
+    configured = {entry.species.number: entry.alternate_loci for entry in settings.species}
+    genes = assign_primary_genes(collected, homologies, inputs.alternates, configured)
     # keyed again, since a symbol shared by alternate loci and one primary gene means that gene
     homologies = key_homologies(inputs.homologies, genes)
     return mark_genes(genes, homologies.table), homologies

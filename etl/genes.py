@@ -5,13 +5,16 @@ Marks that depend on homologies as well are added by :func:`homodb.etl.gene_mark
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from homodb.etl import regions
-from homodb.schema.species import KEYS_PER_SPECIES
+from homodb.schema.species import KEYS_PER_SPECIES, find
+
+#: Species whose Ensembl assembly has haplotypes or patches, with copies of genes of the primary assembly.
+_WITH_ALTERNATES = frozenset(find(name).number for name in ("homo_sapiens", "mus_musculus", "danio_rerio"))
 
 _DETAILS = (
     "version", "symbol", "biotype", "region", "region_start", "region_end", "strand", "description",
@@ -125,7 +128,12 @@ def add_gene_keys(frame: pl.DataFrame, genes: Genes, side: str) -> pl.DataFrame:
     )
 
 
-def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.DataFrame | None = None) -> Genes:
+def assign_primary_genes(
+    genes: Genes,
+    homologies: pl.DataFrame,
+    alternates: pl.DataFrame | None = None,
+    alternate_loci: Mapping[int, bool | None] | None = None,
+) -> Genes:
     """Add the primary gene of each gene.
 
     Parameters
@@ -136,6 +144,9 @@ def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.
         Keyed homologies (``gene_a, gene_b``).
     alternates
         Alternate alleles of Ensembl (columns of ``records.ALTERNATES``), if the inputs have them.
+    alternate_loci
+        Whether species, by number, have haplotypes or patches; None or missing for what homodb knows: human, mouse,
+        zebrafish, and species with alternate alleles do.
 
     Returns
     -------
@@ -143,10 +154,17 @@ def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.
         Genes with ``primary_gene`` and ``primary_basis``. By region: the primary gene of a gene on a haplotype or
         patch, and of a pseudo-autosomal gene on Y, is the gene on the primary assembly that Ensembl groups with it
         as an alternate allele, else the one with its symbol (if there is none, the alternate locus with the lowest
-        stable ID). For species without regions, by orthology: exactly one of the genes with a symbol has
-        homologies, since Ensembl computes them for primary genes only.
+        stable ID). For species with haplotypes or patches but without regions, by orthology: exactly one of the genes
+        with a symbol has homologies, since Ensembl computes them for primary genes only. Elsewhere genes of one symbol
+        are copies, each a gene of its own.
     """
     table = genes.table
+    with_alternates = set(_WITH_ALTERNATES)
+    if alternates is not None:
+        with_alternates |= set(alternates["species"])
+    for number, answer in (alternate_loci or {}).items():
+        if answer is not None:
+            (with_alternates.add if answer else with_alternates.discard)(number)
     located = pl.col("region").is_not_null()
     with_homology = pl.concat([homologies["gene_a"], homologies["gene_b"]]).unique()
     marked = _with_alleles(table, alternates).with_columns(
@@ -156,6 +174,7 @@ def assign_primary_genes(genes: Genes, homologies: pl.DataFrame, alternates: pl.
     )
     marked = marked.with_columns(_main=pl.when("_located").then(~pl.col("_alternate")).otherwise("_orthologous"))
     by_symbol, one_of_symbol = _stands_for("symbol")
+    one_of_symbol &= pl.col("species").is_in(sorted(with_alternates))
     by_allele, one_of_alleles = _stands_for("_allele")
     stands = pl.col("_alternate") | ~pl.col("_located")
     resolved = marked.with_columns(

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from homodb.etl.config import BuildConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
+from homodb.etl.config import BuildConfig, DatabasesConfig, EvidenceConfig, HomologyConfig, Source, SpeciesConfig
 from homodb.etl.runner import Runner
 from homodb.etl.sources import (
     ALIASES,
@@ -19,6 +19,7 @@ from homodb.etl.sources import (
     CANONICAL,
     GENES,
     HOMOLOGIES,
+    ORTHOLOGY,
     PROTEINS,
     Reading,
     read_annotation,
@@ -26,6 +27,8 @@ from homodb.etl.sources import (
     read_canonical,
     read_compara,
     read_core,
+    read_databases,
+    read_gene_table,
     read_history,
     read_hits,
     read_proteome,
@@ -34,11 +37,14 @@ from homodb.etl.sources import (
     sha256,
     to_arrow,
 )
-from homodb.schema.errors import InputError, Problem
+from homodb.schema.errors import BrokenReleaseError, InputError, Problem
+from homodb.schema.manifest import read_manifest
 from homodb.schema.species import Species
 
 #: Sources in order of precedence, for contradictory details of a gene.
-GENE_SOURCES = ("annotation", "proteome", "compara", "biomart", "hits")
+GENE_SOURCES = ("annotation", "genes", "proteome", "compara", "databases", "biomart", "base", "hits")
+#: Sources that list all genes of a species, those without homologies too.
+GENE_LISTS = ("annotation", "genes")
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,10 @@ class Inputs:
     genes
         Genes by kind of source, in order of precedence; columns of ``records.GENES``.
     homologies, proteins, canonical, aliases, alternates
-        Columns of the tables in :mod:`homodb.etl.sources.records`.
+        Columns of the tables in :mod:`homodb.etl.sources.records`; homologies also have ``entry``, the place of their
+        entry in the config.
+    orthology
+        Pairs that databases name, columns of ``records.ORTHOLOGY`` and ``entry``.
     hits
         Evidence files, in the order of the config.
     provenance
@@ -74,6 +83,7 @@ class Inputs:
     canonical: pl.DataFrame
     aliases: pl.DataFrame
     alternates: pl.DataFrame
+    orthology: pl.DataFrame
     hits: tuple[Hits, ...]
     provenance: pl.DataFrame
     losses: tuple[dict[str, Any], ...]
@@ -84,8 +94,8 @@ class Inputs:
         return pl.concat([frame_of(GENES.empty_table()).select("species", "stable_id"), *frames])
 
     def annotated(self) -> set[int]:
-        """Return the numbers of the species with a proteome or an annotation."""
-        return set(self.stable_ids("annotation", "proteome")["species"].unique())
+        """Return the numbers of the species whose genes a file lists."""
+        return set(self.stable_ids(*GENE_LISTS, "proteome", "base")["species"].unique())
 
     def homology_genes(self) -> pl.DataFrame:
         """Return ``species, stable_id`` of the genes in homologies."""
@@ -155,21 +165,51 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
             readings.take(kind, source, partial(reader, species=entry.species))
         if entry.core:
             readings.take_core(entry.core, entry.species)
-    _read_homologies(settings.homologies, readings)
+    if settings.base is not None:
+        _read_base(settings, settings.base.release, readings)
+    homologies = _read_homologies(settings.homologies, readings)
+    orthology = [_read_databases(number, entry, readings) for number, entry in enumerate(settings.databases)]
     evidence = tuple(_read_hits(entry, readings) for entry in settings.evidence)
     genes = {kind: [frame_of(r.genes) for k, r in readings.readings if k == kind] for kind in GENE_SOURCES}
     genes["hits"] = [_named_by(frame) for hit in evidence for frame in (hit.best_hits, hit.correlations)]
     return Inputs(
         genes=tuple((kind, frame) for kind in GENE_SOURCES for frame in genes[kind]),
-        homologies=readings.table("homologies", HOMOLOGIES),
+        homologies=homologies,
         proteins=readings.table("proteins", PROTEINS),
         canonical=readings.table("canonical", CANONICAL),
         aliases=readings.table("aliases", ALIASES),
         alternates=readings.table("alternates", ALTERNATES),
+        orthology=pl.concat([_of_entry(None, ORTHOLOGY.empty_table()), *orthology]),
         hits=evidence,
         provenance=pl.DataFrame(list(readings.provenance.values())),
         losses=tuple(readings.losses),
     )
+
+
+def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None:
+    """Read the genes and aliases of a release, for the species of the config."""
+    manifest = read_manifest(folder)
+    numbers = [entry.species.number for entry in settings.species]
+    for name in ("gene", "gene_alias"):
+        files = [file for file in manifest.files if file.path.startswith(f"parquet/{name}/")]
+        if len(files) != 1 or not (path := folder / files[0].path).is_file():
+            raise BrokenReleaseError(f"{folder}: has no Parquet file of its table {name}. Download the whole release")
+        if sha256(path) != files[0].sha256:
+            raise BrokenReleaseError(f"{path}: is not the file that the manifest names (its SHA-256 differs)")
+    genes = pl.read_parquet(folder / "parquet" / "gene" / "gene.parquet")
+    aliases = pl.read_parquet(folder / "parquet" / "gene_alias" / "gene_alias.parquet").join(genes, on="gene")
+    own = genes.filter(pl.col("species").is_in(numbers)).with_columns(
+        stable_id=pl.when(~pl.col("symbol_stands_in")).then("stable_id")
+    )
+    others = aliases.filter(pl.col("species").is_in(numbers) & (pl.col("kind") != "alternate_locus"))
+    kept = (to_arrow(own, GENES), to_arrow(others.select("species", "alias", "kind", gene_id="stable_id"), ALIASES))
+    for table, reading in (
+        ("gene", Reading(genes.height, own.height, genes=kept[0])),
+        ("gene_alias", Reading(aliases.height, others.height, aliases=kept[1])),
+    ):
+        path = folder / "parquet" / table / f"{table}.parquet"
+        source = Source(f"{manifest.version}/{table}", path)
+        readings.take("base", source, lambda _, reading=reading: reading)
 
 
 def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
@@ -179,6 +219,7 @@ def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
     annotation = entry.annotation and entry.annotation.path
     single: tuple[tuple[str, Source | None, Callable[..., Reading]], ...] = (
+        ("genes", entry.genes, read_gene_table),
         ("proteome", entry.proteome, partial(read_proteome, annotation=annotation)),
         ("annotation", entry.annotation, read_annotation),
         ("canonical", entry.canonical, read_canonical),
@@ -192,24 +233,39 @@ def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable
         yield "xref", source, read_xrefs
 
 
-def _read_homologies(entries: tuple[HomologyConfig, ...], readings: _Readings) -> None:
+def _of_entry(number: int | None, table: pa.Table) -> pl.DataFrame:
+    return frame_of(table).with_columns(entry=pl.lit(number, pl.Int32))
+
+
+def _read_homologies(entries: tuple[HomologyConfig, ...], readings: _Readings) -> pl.DataFrame:
     """Read BioMart exports by pair, and each Compara dump once."""
+    frames = [_of_entry(None, HOMOLOGIES.empty_table())]
     orthologs: dict[frozenset[int], int] = {}
     dumps: dict[Path, tuple[Source, list[tuple[Species, Species]]]] = {}
-    for entry in entries:
+    for number, entry in enumerate(entries):
         for source in entry.paths:
             if entry.format == "compara":
                 dumps.setdefault(source.path, (source, []))[1].append((entry.source, entry.target))
             else:
                 read = partial(read_biomart, source=entry.source, target=entry.target)
-                _count_pairs(readings.take("biomart", source, read), orthologs)
+                reading = readings.take("biomart", source, read)
+                _count_pairs(reading, orthologs)
+                frames.append(_of_entry(number, reading.homologies))
     for source, pairs in dumps.values():
-        _count_pairs(readings.take("compara", source, partial(read_compara, pairs=pairs)), orthologs)
+        reading = readings.take("compara", source, partial(read_compara, pairs=pairs))
+        _count_pairs(reading, orthologs)
+        frames.append(_of_entry(None, reading.homologies))
     for entry in entries:
         if not orthologs.get(frozenset((entry.source.number, entry.target.number))):
             files = ", ".join(source.written for source in entry.paths)
             problem = Problem(0, f"no ortholog between {entry.source.name} and {entry.target.name}")
             raise InputError(files, [problem])
+    return pl.concat(frames)
+
+
+def _read_databases(number: int, entry: DatabasesConfig, readings: _Readings) -> pl.DataFrame:
+    read = partial(read_databases, source=entry.source, target=entry.target)
+    return _of_entry(number, readings.take("databases", entry.path, read).orthology)
 
 
 def _count_pairs(reading: Reading, orthologs: dict[frozenset[int], int]) -> None:

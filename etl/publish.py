@@ -9,8 +9,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+import duckdb
+
 from homodb.schema.catalog import CATALOG, Catalog, Entry, is_name
-from homodb.schema.connect import broken_invariants, connect
+from homodb.schema.connect import broken_invariants, connect, create
 from homodb.schema.errors import BrokenReleaseError, OutputError
 from homodb.schema.io import check_folder, make_folder
 from homodb.schema.locks import waited
@@ -23,6 +25,25 @@ _LOCK = ".publishing"
 _PATIENCE = 3600.0
 
 
+def catalog_entry(folder: Path, address: str | None = None) -> Entry:
+    """Return the entry of a release for a catalog, without publishing it.
+
+    Parameters
+    ----------
+    folder
+        Release, as written by ``homodb build``; every file is verified.
+    address
+        Address of the folder in which the files will lie, if that is not beside the catalog.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If a file differs from the manifest.
+    """
+    checked = verify(folder)
+    return Entry.of(checked.manifest, checked.manifest_sha256, (folder / MANIFEST).stat().st_size, address)
+
+
 def publish_release(
     folder: Path, target: Path, *, report: Callable[[int, int], None] = lambda done, total: None
 ) -> Entry:
@@ -33,7 +54,8 @@ def publish_release(
     folder
         Release, as written by ``homodb build``.
     target
-        Folder of releases, created if missing. A web server, a bucket or a disk can serve it as it is.
+        Folder of releases, created if missing. A web server, a bucket or a disk can serve it as it is. A release that
+        lies there already is entered where it is; it may have other files beside those of its manifest.
     report
         Callback that receives the bytes done and the total; every byte is read twice, to verify and to copy.
 
@@ -51,11 +73,12 @@ def publish_release(
     CatalogError
         If the catalog cannot be read.
     """
+    in_place = folder.resolve().parent == target.resolve()
     if (folder / MANIFEST).is_file() and target.resolve().is_relative_to(folder.resolve()):
         raise OutputError(f"{target}: is the release itself or inside it. Expected a folder of releases")
     check_folder(target)
     checked = verify(folder, report=lambda done, total: report(done, 2 * total))
-    _check_whole(folder, checked)
+    _check_whole(folder, checked, in_place=in_place)
     manifest = checked.manifest
     entry = Entry.of(manifest, checked.manifest_sha256, (folder / MANIFEST).stat().st_size)
     try:
@@ -75,24 +98,43 @@ def publish_release(
     return entry
 
 
-def _check_whole(folder: Path, checked: Verified) -> None:
-    """Check that a folder is a complete, sound release without other files."""
+def _check_whole(folder: Path, checked: Verified, *, in_place: bool) -> None:
+    """Check that a folder is a complete, sound release, without other files unless it lies where it is published."""
     if not is_name(checked.manifest.version):
         raise BrokenReleaseError(f"{folder}: version {checked.manifest.version!r} is not usable as a folder name")
     if checked.left_out:
         raise BrokenReleaseError(f"{folder}: is a partial release ({len(checked.left_out)} files were not downloaded)")
-    if checked.foreign:
+    if in_place and checked.manifest.version != folder.resolve().name:
+        raise BrokenReleaseError(f"{folder}: is release {checked.manifest.version}. Name its folder so")
+    if checked.foreign and not in_place:
         shown = ", ".join(checked.foreign[:3])
         raise BrokenReleaseError(
             f"{folder}: has files that are not in the manifest ({shown}). Move them out of the folder"
         )
-    with connect(folder / checked.manifest.database) as connection:
+    with _opened(folder, checked.manifest) as connection:
         broken = broken_invariants(connection)
         rows = connection.execute("SELECT version FROM release").fetchall()
     if rows != [(checked.manifest.version,)]:
         broken.append(f"the manifest says version {checked.manifest.version!r}, the database {rows[0][0]!r}")
     if broken:
         raise BrokenReleaseError(f"{folder}: " + "; ".join(broken))
+
+
+def _opened(folder: Path, manifest: Manifest) -> duckdb.DuckDBPyConnection:
+    """Open the database of a release; one in memory where it has Parquet files only."""
+    if any(file.kind == "duckdb" for file in manifest.files):
+        return connect(folder / manifest.database)
+    connection = create(None, schema=manifest.schema_version)
+    try:
+        for file in manifest.files:
+            if file.kind == "parquet":
+                rows = connection.read_parquet(str(folder / file.path))
+                connection.execute(f'INSERT INTO "{PurePosixPath(file.path).parts[1]}" BY NAME SELECT * FROM rows')  # noqa: S608
+                del rows
+    except duckdb.Error as error:
+        connection.close()
+        raise BrokenReleaseError(f"{folder}: cannot be read ({str(error).splitlines()[0]})") from error
+    return connection
 
 
 def _check_same(place: Path, entry: Entry) -> None:

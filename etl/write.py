@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from homodb.etl.config import ReleaseConfig
+from homodb.etl.config import BuildTable, ReleaseConfig
 from homodb.etl.sources import to_arrow
 from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
 from homodb.schema.enums import Strategy
@@ -40,9 +40,12 @@ ORDER = {
     "gene_embedding": "embedding, gene",
     "embedding_pair": "embedding, species_a, species_b",
     "mapping": "species_a, species_b, strategy, embedding, rank, gene_a, gene_b",
+    "data_source": "species_a, species_b, kind, name, release",
+    "database_set": "database_set, database, release",
+    "orthology_pair": "species_a, species_b, gene_a, gene_b",
 }
 #: Tables that have one Parquet file per pair of species.
-_BY_PAIR = ("homology", "mapping")
+_BY_PAIR = ("homology", "mapping", "orthology_pair")
 #: Kinds of the files in the folder of vectors, by suffix.
 _VECTOR_KINDS = {".parquet": "vectors", ".usearch": "index"}
 
@@ -66,7 +69,9 @@ class Contents:
     losses: tuple[dict[str, Any], ...] = field(default=())
 
 
-def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> Manifest:
+def write_release(
+    folder: Path, release: ReleaseConfig, contents: Contents, options: BuildTable | None = None
+) -> Manifest:
     """Write all files of a release.
 
     Parameters
@@ -77,12 +82,15 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         Description of the release.
     contents
         Tables of the release.
+    options
+        Forms that are written; None for the defaults.
 
     Raises
     ------
     BrokenReleaseError
         If an invariant does not hold.
     """
+    options = options or BuildTable()
     database = folder / f"homodb-{release.version}.duckdb"
     homodb_version = importlib.metadata.version("homodb")
     row = pl.DataFrame(
@@ -103,7 +111,7 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         broken = broken_invariants(connection)
         if broken:
             raise BrokenReleaseError("the build breaks invariants of a release: " + "; ".join(broken))
-        parquet = _export(connection, folder)
+        parquet = _export(connection, folder, options.compression)
         mapped = {name for (name,) in connection.execute("SELECT DISTINCT strategy FROM mapping").fetchall()}
         species = connection.execute("SELECT name FROM species ORDER BY species").fetchall()
         models = connection.execute(
@@ -114,6 +122,8 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         connection.execute("DETACH homodb_release")
     finally:
         connection.close()
+    if not options.database:
+        database.unlink()
     manifest = Manifest(
         version=release.version,
         schema_version=schema_version(),
@@ -129,7 +139,7 @@ def write_release(folder: Path, release: ReleaseConfig, contents: Contents) -> M
         rows=rows,
         losses=contents.losses,
         files=(
-            describe_file(folder, database, "duckdb"),
+            *([describe_file(folder, database, "duckdb")] if options.database else []),
             *(describe_file(folder, path, "parquet") for path in parquet),
             *(describe_file(folder, path, _VECTOR_KINDS[path.suffix]) for path in sorted(folder.glob(f"{VECTORS}/*"))),
         ),
@@ -151,18 +161,26 @@ def _load(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFra
     return {name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0]) for name in tables()}  # noqa: S608
 
 
-def _export(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
-    """Write each table as Parquet, each file with its own ordered COPY."""
+def _export(connection: duckdb.DuckDBPyConnection, folder: Path, level: int) -> list[Path]:
+    """Write each table as Parquet, each file with its own ordered COPY.
+
+    Rows of mapping that rest on an embedding have files of their own.
+    """
     written: list[Path] = []
     names = dict(connection.execute("SELECT species, name FROM species").fetchall())
     for table in tables():
         place = folder / "parquet" / table
         place.mkdir(parents=True)
         if table in _BY_PAIR:
-            pairs = f'SELECT DISTINCT species_a, species_b FROM "{table}" ORDER BY ALL'  # noqa: S608
+            embedding = "embedding" if table == "mapping" else "NULL"
+            pairs = f'SELECT DISTINCT species_a, species_b, {embedding} FROM "{table}" ORDER BY ALL NULLS FIRST'  # noqa: S608
             parts = [
-                (f"{names[a]}.{names[b]}", f"WHERE species_a = {int(a)} AND species_b = {int(b)}")
-                for a, b in connection.execute(pairs).fetchall()
+                (
+                    f"{names[a]}.{names[b]}" + ("" if number is None else f".embedding{number}"),
+                    f"WHERE species_a = {int(a)} AND species_b = {int(b)}"
+                    + (f" AND embedding IS NOT DISTINCT FROM {number or 'NULL'}" if table == "mapping" else ""),
+                )
+                for a, b, number in connection.execute(pairs).fetchall()
             ]
         else:
             parts = [(table, "")]
@@ -171,7 +189,7 @@ def _export(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
             target = str(path).replace("'", "''")
             connection.execute(
                 f'COPY (SELECT * FROM "{table}" {where} ORDER BY {ORDER[table]}) '  # noqa: S608
-                f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+                f"TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level:d})"
             )
             written.append(path)
     return written

@@ -55,6 +55,34 @@ Text = Annotated[str, AfterValidator(_check_printable)]
 Count = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 
 
+def _check_address(address: str) -> str:
+    if not address.startswith(("https://", "http://127.0.0.1", "http://localhost", "file:")):
+        raise ValueError(f"{address!r} is not an address that begins with https: or file:.")
+    return _check_printable(address)
+
+
+class CatalogFile(FrozenModel):
+    """A file of a release in a catalog.
+
+    Parameters
+    ----------
+    path
+        Its path in the release.
+    bytes, sha256
+        Size and checksum.
+    address
+        Where it lies, if that is not beside the catalog.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    error: ClassVar[type[HomodbError]] = CatalogError
+
+    path: Text
+    bytes: Count
+    sha256: Annotated[str, AfterValidator(check_sha256)]
+    address: Annotated[str, AfterValidator(_check_address)] | None = None
+
+
 class Entry(FrozenModel):
     """A release in a catalog; keys that a later homodb may add are ignored.
 
@@ -70,6 +98,8 @@ class Entry(FrozenModel):
         Size of all its files.
     species, strategies, embeddings, schema_version, title, ensembl, licence
         As in its manifest.
+    files
+        Its files; empty in catalogs of an earlier homodb, which leave them to the manifest.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -87,9 +117,10 @@ class Entry(FrozenModel):
     title: Text | None = None
     ensembl: Text | None = None
     licence: Text | None = None
+    files: tuple[CatalogFile, ...] = ()
 
     @classmethod
-    def of(cls, manifest: Manifest, sha256: str, size: int) -> Self:
+    def of(cls, manifest: Manifest, sha256: str, size: int, address: str | None = None) -> Self:
         """Return the entry of a release; its texts are put on one line.
 
         Parameters
@@ -98,7 +129,10 @@ class Entry(FrozenModel):
             The manifest of the release.
         sha256, size
             Checksum and bytes of the manifest's file.
+        address
+            Address of the folder of the files, if that is not beside the catalog.
         """
+        base = address and address.rstrip("/")
         return cls(
             name=manifest.version,
             manifest_sha256=sha256,
@@ -112,6 +146,12 @@ class Entry(FrozenModel):
             title=_line(manifest.title),
             ensembl=_line(manifest.ensembl),
             licence=_line(manifest.licence),
+            files=tuple(
+                CatalogFile(
+                    path=file.path, bytes=file.bytes, sha256=file.sha256, address=base and f"{base}/{file.path}"
+                )
+                for file in manifest.files
+            ),
         )
 
 

@@ -15,7 +15,7 @@ class Shared:
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
-    from_ = "--from"
+    from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
     is_input_or_output = "is the input or the output"
@@ -182,7 +182,7 @@ class Fetch:
 class Genes:
     bytes = "bytes"
     cannot_be_read_as_vectors = "cannot be read as (gene )?vectors"
-    column = "--column"
+    column = "If a column of var holds the gene names, name it"
     dimensions = "5 dimensions"
     holds_no_vectors_made = r"holds no vectors.*made-by-hand-mean.*\[embedding\]"
     human_mouse_mouse_pig = "human - mouse, mouse - pig"
@@ -228,7 +228,7 @@ class Join:
     is_named_twice_cells_would = "is named twice, and its cells would be there twice"
     is_not_anndata_neither = "is not an AnnData, neither"
     no_value_kind = "no value of 'kind' is in all species"
-    no_way_between_human_pig = r"no way between human, pig.*Go through mouse \(--via\)"
+    no_way_between_human_pig = r"no way between human, pig.*Go through mouse"
     none_2_names_is_gene = "1: none of its 2 names is a gene of human; they look like 'nothing', 'x'"
     obs_has_no_column_kind = "2: obs has no column 'kind'"
     share_no_feature = "share no feature"
@@ -303,11 +303,11 @@ class Release:
     other_settings_2 = "other settings"
     pictures = "pictures"
     redirected_to_example_org = "redirected to example.org"
-    release_homodb_release = "--release.*HOMODB_RELEASE"
+    release_homodb_release = "environment variable HOMODB_RELEASE"
     this_one_holds = "this one holds {split}"
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
-    without_database_homodb = "without its database; `homodb download toy-1 --only duckdb` adds it"
+    without_database_homodb = "without its database; `homodb download toy-1` adds it"
     x_h5ad_is_not_anndata = r"x\.h5ad: is not an AnnData, neither .*nonsense"
 
 
@@ -419,7 +419,7 @@ class Translate:
     lm_orphan = "lm_orphan"
     logarithms = "logarithms"
     logarithms_117_target = "logarithms.*117 target genes"
-    logarithms_1_target_gene = "logarithms.*1 target gene.*--layer counts"
+    logarithms_1_target_gene = "logarithms.*1 target gene.*a layer of counts or raw"
     many_too_one = "'many_too_one'"
     missing_txt = r"missing\.txt: there is no such file"
     negative = "negative"
@@ -429,10 +429,10 @@ class Translate:
     nothing_counts_spliced = "'nothing'.*'counts', 'spliced'"
     nothing_gene = "'nothing'.*'gene'"
     row0 = "'row0'"
-    row0_column = "'row0'.*--column"
+    row0_column = "'row0'.*If a column of var holds the gene names, name it"
     source_gene_would_be_split = "1 source gene would be split"
-    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\].*--column gene_symbols"
-    via = "--via"
+    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\] holds gene names"
+    via = "does not go with an intermediate species"
 
 
 class Tron:

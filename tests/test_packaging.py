@@ -1,4 +1,4 @@
-"""The wheel holds exactly the four folders and the face; heavy packages stay unimported."""
+"""The wheel holds exactly the four folders, the face and the starter release; heavy packages stay unimported."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("cli", "etl", "query", "schema")
+#: Of the starter release, its inputs stay out.
+STARTER = tuple(f"releases/starter-2026.1/{name}" for name in ("manifest.json", "SOURCES.md", "parquet"))
 FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/errors.py", "homodb/py.typed"}
 
 
@@ -30,10 +32,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def test_wheel_holds_the_four_folders_and_the_face(wheel: Path) -> None:
+def test_wheel_holds_the_four_folders_the_face_and_the_starter_release(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert held == {f"homodb/{name}" for name in _tracked(*FOLDERS)} | FACE
+        starter = sum(info.file_size for info in archive.infolist() if info.filename.startswith("homodb/releases/"))
+    assert held == {f"homodb/{name}" for name in _tracked(*FOLDERS, *STARTER)} | FACE
+    assert 10_000_000 < starter < 16_000_000
 
 
 @pytest.mark.slow
@@ -115,8 +119,12 @@ def test_looking_around_in_the_face_works_with_and_without_torch(hide: bool) -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_no_large_file_and_no_file_of_the_real_data() -> None:
+def test_no_large_file_but_those_of_the_starter_release() -> None:
+    starter = 0
     for name in _tracked():
         path = ROOT / name
-        if path.is_file() and not path.is_symlink():
+        if name.startswith("releases/starter-2026.1/"):
+            starter += path.stat().st_size
+        elif path.is_file() and not path.is_symlink():
             assert path.stat().st_size < 1_000_000, name
+    assert 25_000_000 < starter < 30_000_000

@@ -6,6 +6,8 @@ from homodb.etl.sources.biomart import read_biomart
 from homodb.etl.sources.canonical import read_canonical
 from homodb.etl.sources.compara import OTHER_PAIRS, read_compara
 from homodb.etl.sources.core import read_core
+from homodb.etl.sources.databases import read_databases
+from homodb.etl.sources.gene_table import read_gene_table
 from homodb.etl.sources.hits import read_hits
 from homodb.etl.sources.proteome import read_proteome
 from homodb.etl.sources.records import (
@@ -15,6 +17,7 @@ from homodb.etl.sources.records import (
     GENES,
     HITS,
     HOMOLOGIES,
+    ORTHOLOGY,
     OTHER_TYPES,
     PROTEINS,
     Reading,
@@ -30,6 +33,7 @@ __all__ = [
     "GENES",
     "HITS",
     "HOMOLOGIES",
+    "ORTHOLOGY",
     "OTHER_PAIRS",
     "OTHER_TYPES",
     "PROTEINS",
@@ -40,6 +44,8 @@ __all__ = [
     "read_canonical",
     "read_compara",
     "read_core",
+    "read_databases",
+    "read_gene_table",
     "read_history",
     "read_hits",
     "read_proteome",

@@ -249,6 +249,12 @@ def _find_columns(path: Path, header: Header, source: Species, target: Species) 
     )
 
 
+def ortholog_labels(header: Header) -> list[str]:
+    """Return the names of the species whose orthologs an export has, from its columns of homology types."""
+    matches = (re.fullmatch(_TARGET["homology_type"], name, re.IGNORECASE) for name in header.names)
+    return list(dict.fromkeys((match["label"] or match["short"]).lower() for match in matches if match))
+
+
 def _label_of(path: Path, others: dict[str, dict[str, list[int]]], source: Species, target: Species) -> str:
     """Return the name of the target species in the column names."""
     means: dict[str, Species | None] = {}

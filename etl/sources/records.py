@@ -109,6 +109,21 @@ HITS = pa.schema(
     ]
 )
 
+#: A pair of genes that orthology databases name; the databases are separated by bars.
+ORTHOLOGY = pa.schema(
+    [
+        pa.field("species_a", pa.int16(), nullable=False),
+        pa.field("species_b", pa.int16(), nullable=False),
+        pa.field("stable_id_a", pa.string(), nullable=False),
+        pa.field("symbol_a", pa.string()),
+        pa.field("entrez_a", pa.int64()),
+        pa.field("stable_id_b", pa.string(), nullable=False),
+        pa.field("symbol_b", pa.string()),
+        pa.field("entrez_b", pa.int64()),
+        pa.field("databases", pa.string(), nullable=False),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -122,7 +137,7 @@ class Reading:
         Number of rows that were used.
     skipped
         Number of other rows by reason.
-    genes, homologies, proteins, canonical, aliases, alternates, hits
+    genes, homologies, proteins, canonical, aliases, alternates, hits, orthology
         Tables of the schemas above; empty where the source has none.
     """
 
@@ -136,6 +151,7 @@ class Reading:
     aliases: pa.Table = field(default_factory=ALIASES.empty_table)
     alternates: pa.Table = field(default_factory=ALTERNATES.empty_table)
     hits: pa.Table = field(default_factory=HITS.empty_table)
+    orthology: pa.Table = field(default_factory=ORTHOLOGY.empty_table)
 
 
 def to_arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:

@@ -215,10 +215,10 @@ def find_links(
     pair = find_pair(release, query.species, reference.species)
     words = [None] if strategy is None else str(strategy).split("+")
     strategies = [choose_strategy(pair, word, Strategy.ENS_M2M) for word in words]
-    notes: tuple[str, ...] = ()
+    notes = pair.notes
     if strategy is None and strategies[0] is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
-    options = read_mapping_options({"evidence": evidence})
+    options = read_mapping_options(evidence=evidence)
     best, more = _rows(pair, strategies, replace(options, one_to_many=OneToMany.BEST), query, reference)
     every, _ = _rows(pair, strategies, replace(options, one_to_many=OneToMany.SPLIT), query, reference)
     links, all_links = (

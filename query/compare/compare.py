@@ -12,7 +12,7 @@ from homodb.query.cells import CellSource, InMemory, ObsColumns, Rows, Slot, cal
 from homodb.query.compare.grid import CompareProgress, Pairing, Pipeline, pairings, read_strategies
 from homodb.query.compare.result import Comparison, notes_of
 from homodb.query.integrate import IntegrateSettings, IntegrationMethod, method_named
-from homodb.query.join import FILE, SPECIES, JoinChoices, JoinSide, check_objects, read_sides
+from homodb.query.join import FILE, SPECIES, JoinSide, check_objects, read_join_options, read_sides
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import profiles_named
 from homodb.schema.enums import Strategy
@@ -47,19 +47,9 @@ class HeldSource:
 def check_cells(
     sources: Sequence[CellSource], sides: Sequence[JoinSide], label_key: str, donor_key: str | None
 ) -> None:
-    """Check species and columns of the cells before anything is computed.
+    """Check species and columns of the cells before anything is computed; raise a ScoreError otherwise.
 
-    Parameters
-    ----------
-    sources, sides
-        The objects and their genes.
-    label_key, donor_key
-        Columns of obs with cell types and donors; columns that a join adds may serve as donors.
-
-    Raises
-    ------
-    ScoreError
-        If all objects are of one species, or a column is missing or incomplete.
+    Columns that a join adds may serve as donors.
     """
     species = list(dict.fromkeys(side.species.common_name for side in sides))
     if len(species) < 2:
@@ -77,38 +67,17 @@ METHODS = ("none", "cca", "harmony")
 
 
 def compare(
-    objects: Sequence[Comparable],
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategies: str | Sequence[str | Strategy] = "all",
-    methods: str | Sequence[str] = METHODS,
-    label_key: str = "cell_type",
-    donor_key: str | None = None,
-    profile: str = "cross-species",
-    n_resamples: int = 200,
-    release: str | Path | ReleaseFile | None = None,
-    column: str | Sequence[str | None] | None = None,
-    layer: str | Sequence[str | None] | None = None,
-    keep: str | Path | None = None,
-    progress: Callable[[CompareProgress], None] = lambda step: None,
-    n_features: int = 2000,
-    span: float = 0.3,
-    scale_factor: float = 1e4,
-    scale_max: float = 10.0,
-    n_components: int = 50,
-    dims: int = 30,
-    k_anchor: int = 5,
-    k_score: int = 30,
-    k_weight: int = 100,
-    sd_weight: float = 1.0,
-    k_neighbors: int = 20,
-    prune: float = 1 / 15,
-    clustering: str | None = None,
-    resolution: float = 0.8,
-    n_starts: int = 10,
-    random_state: int = 42,
-    model: str | None = None,
-) -> Comparison:
+    objects: Sequence[Comparable], *, species: Sequence[str | int | Species | None] | None = None,
+    strategies: str | Sequence[str | Strategy] = "all", methods: str | Sequence[str] = METHODS,
+    label_key: str = "cell_type", donor_key: str | None = None, profile: str = "cross-species",
+    n_resamples: int = 200, release: str | Path | ReleaseFile | None = None,
+    column: str | Sequence[str | None] | None = None, layer: str | Sequence[str | None] | None = None,
+    keep: str | Path | None = None, progress: Callable[[CompareProgress], None] = lambda step: None,
+    n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
+    n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
+    sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str | None = None,
+    resolution: float = 0.8, n_starts: int = 10, random_state: int = 42, model: str | None = None,
+) -> Comparison:  # fmt: skip
     """Compare mappings and methods of integration on the same cells.
 
     Each mapping is joined and prepared (variable features, components) once; each method integrates that, and each
@@ -185,8 +154,8 @@ def compare(
     )  # fmt: skip
     selected = _methods(methods)
     profiles_named(profile)
-    join_choices: JoinChoices = {"column": column, "layer": layer}
-    opened_objects, options = check_objects(objects, species, join_choices, None)
+    opened_objects = check_objects(objects, species)
+    options = read_join_options(len(opened_objects), column=column, layer=layer)
     used: list[Pairing] = []
 
     def recorded(mappings: Iterable[Pairing]) -> Iterator[Pairing]:

@@ -14,7 +14,7 @@ from homodb.query.cells import CellSource, atomic_output, store
 from homodb.query.compare.result import Row
 from homodb.query.genes import HAS_NAME
 from homodb.query.integrate import IntegrateSettings, IntegrationMethod, add_prepared, prepare, read_joint
-from homodb.query.join import JoinOptions, JoinPlan, JoinReport, JoinSide, Work, joined, make_plan, plan_from_table
+from homodb.query.join import JoinOptions, JoinPlan, JoinReport, JoinRun, JoinSide, joined, make_plan, plan_from_table
 from homodb.query.release import ReleaseFile
 from homodb.query.score import score
 from homodb.query.translate import Fate
@@ -41,11 +41,6 @@ class Pairing:
 def read_strategies(strategies: str | Sequence[str | Strategy]) -> tuple[tuple[Strategy, ...], bool]:
     """Return the strategies to compare, in their order, and whether each is named.
 
-    Raises
-    ------
-    UnknownStrategyError
-        If a strategy does not exist.
-
     Examples
     --------
     >>> read_strategies("lm_o2o,hm_o2o")
@@ -64,25 +59,8 @@ def pairings(
 ) -> Iterator[Pairing]:  # fmt: skip
     """Yield the mappings: the strategies, then same symbol, then random pairing.
 
-    Parameters
-    ----------
-    release
-        Open release.
-    sides
-        Genes of each object.
-    options
-        Options of the join.
-    strategies
-        The strategies; one that the species do not have comes without a plan.
-    named
-        Whether they are named by the user, so that a missing one is an error.
-    random_state
-        Seed of the random pairing.
-
-    Raises
-    ------
-    MissingMappingError, JoinError
-        If the species do not have a named strategy, or share no feature by it.
+    A strategy that the species do not have comes without a plan; if the strategies are `named` by the user, it is a
+    MissingMappingError, or a JoinError if the species share no feature by it.
     """
     for strategy in strategies:
         try:
@@ -109,11 +87,6 @@ def same_symbol(release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOp
 
     A symbol is the name itself, or the release's symbol for a stable ID. Names that the release does not know count
     too; of several rows with one symbol the first is taken.
-
-    Raises
-    ------
-    JoinError
-        If no symbol is in all objects.
     """
     symbol = pl.when(pl.col("how") == "stable_id").then("symbol").otherwise("name").str.to_lowercase()
     folded = [
@@ -184,9 +157,8 @@ class Pipeline:
     def _rows(self, name: str, plan: JoinPlan, progress: Callable[..., None]) -> Iterator[Row]:
         """Run one mapping; a method that cannot integrate it yields a row with the reason."""
         progress("joining")
-        adata, report = joined(
-            Work(self.release, self.sources, None, None, self.options, self.folder, None, lambda step: None, plan)
-        )
+        run = JoinRun(self.release, self.sources, None, None, self.options, plan)
+        adata, report = joined(run, self.folder)
         shares = carried(report)
         progress("preparing")
         joint = read_joint(

@@ -193,14 +193,7 @@ def notes_of(score: Score) -> list[str]:
 
 
 def marks(numbers: Sequence[Number | None], intervals: str) -> list[str]:
-    """Return the mark of every row for one score.
-
-    Parameters
-    ----------
-    numbers
-        Score of every row, or None or NaN.
-    intervals
-        Units that intervals resample; only ``donors`` allow marks.
+    """Return the mark of every row for one score; only intervals that resample ``donors`` allow marks.
 
     Examples
     --------

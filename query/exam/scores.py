@@ -129,17 +129,7 @@ class JudgedPairs:
 
 
 def judge(mapping: pl.DataFrame, truth: Truth, existing: pl.Series) -> JudgedPairs:
-    """Judge every mapped pair.
-
-    Parameters
-    ----------
-    mapping
-        ``strategy, evidence_class, species_a, species_b, gene_a, gene_b``.
-    truth
-        True pairs. A mapped pair is right when it is one of them.
-    existing
-        Keys of all existing genes. A mapped pair of two others is unjudged.
-    """
+    """Judge every mapped pair: right if it is a true pair, unjudged if neither gene is among the existing ones."""
     joined = mapping.join(truth.pairs.select(*_GENES, "group", "kind"), on=_GENES, how="left")
     right = joined.filter(pl.col("kind").is_not_null())
     others = joined.filter(pl.col("kind").is_null()).drop("group", "kind")
@@ -196,19 +186,8 @@ def score(
 ) -> Exam:
     """Score every question of an exam.
 
-    Parameters
-    ----------
-    judged
-        Counts of mapped pairs.
-    truth
-        True pairs.
-    strategies
-        Strategies to score for each pair of species: ``strategy, species_a, species_b, source_species,
-        target_species``.
-    divergences
-        ``species_a, species_b, divergence``.
-    heading
-        Text for the result.
+    `strategies` has the strategies to score for each pair of species: ``strategy, species_a, species_b, source_species,
+    target_species``; `divergences` has ``species_a, species_b, divergence``.
     """
     overall = _tally(judged, truth, strategies, None)
     apart = overall.join(divergences, on=_PAIR, how="left")

@@ -76,14 +76,7 @@ def read_truth(path: Path) -> pl.DataFrame:
 
 
 def read_genes(path: Path) -> pl.DataFrame:
-    """Read the existing genes: ``species`` (number) and ``stable_id``.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: a missing column, rows with the wrong number of fields, unknown species, genes
-        without an ID.
-    """
+    """Read the existing genes: ``species`` (number) and ``stable_id``; one InputError lists all problems."""
     file = _File(path, _GENE)
     for column in _GENE:
         file.check(pl.col(column).is_null(), f"no {column}", "line_text")
@@ -120,15 +113,8 @@ class Truth:
 
 
 def grouped(pairs: pl.DataFrame) -> Truth:
-    """Group true pairs, and classify the groups.
+    """Group true pairs (``species_a, species_b, gene_a, gene_b, one2one, family_size``), and classify the groups.
 
-    Parameters
-    ----------
-    pairs
-        ``species_a, species_b, gene_a, gene_b, one2one, family_size``.
-
-    Notes
-    -----
     A one-to-one choice can take as many pairs of a group as its smaller side has genes.
     """
     with_groups = _with_groups(pairs)

@@ -106,10 +106,8 @@ def find_anchors(first: Array, second: Array, *, k_anchor: int = 5, k_score: int
     ----------
     first, second
         Canonical vectors of the cells of each species, rows of unit length, shape (cells, dimensions).
-    k_anchor
-        Number of neighbours among which two cells must be mutually (``k.anchor``).
-    k_score
-        Size of the neighbourhoods that are compared to score an anchor (``k.score``).
+    k_anchor, k_score
+        See :func:`homodb.integrate`.
 
     Returns
     -------
@@ -188,25 +186,10 @@ def merge(
     embedding: Array, code: npt.NDArray[np.int64], pairs: Pairs, names: tuple[str, ...], *,
     k_weight: int, sd_weight: float,
 ) -> tuple[Array, list[MergeStep]]:  # fmt: skip
-    """Merge all species into one embedding.
+    """Merge all species into one embedding; see :func:`correct` for the parameters.
 
-    Parameters
-    ----------
-    embedding
-        Coordinates of the cells, shape (cells, components); not changed.
-    code
-        Index of each cell's species.
-    pairs
-        Anchors of every pair of species.
-    names
-        Names of the species, for messages.
-    k_weight, sd_weight
-        See :func:`correct`; if two groups have fewer anchors than `k_weight`, all are used and the log says so.
-
-    Raises
-    ------
-    IntegrationError
-        If two groups of species have no anchors.
+    If two groups of species have fewer anchors than `k_weight`, all are used and the log says so; if they have none, it
+    is an IntegrationError.
     """
     merged = embedding.copy()
     steps = merge_order(pairs, np.bincount(code, minlength=len(names)))
@@ -253,18 +236,11 @@ def correct(
         Coordinates of the cells, shape (cells, components).
     anchors
         Pairs of rows: ``first`` of the reference, ``second`` of the query.
-    k_weight
-        Number of anchors that correct a cell (``k.weight``).
-    sd_weight
-        Width of the kernel (``sd.weight``).
+    k_weight, sd_weight
+        See :func:`homodb.integrate`.
     near
         Nearest anchor cells of each query cell, as indices into the sorted rows of the query that have anchors; by
         default searched exactly. Seurat's search (Annoy) misses some.
-
-    Returns
-    -------
-    numpy.ndarray
-        Corrected coordinates of the query, shape (cells, components).
     """
     vectors = query[anchors.second] - reference[anchors.first]
     corrected: Array = query - weights(query, anchors, k_weight=k_weight, sd_weight=sd_weight, near=near) @ vectors

@@ -35,35 +35,15 @@ UNS = "homodb_integration"
 
 
 def integrate(
-    adata: anndata.AnnData,
-    *,
-    method: str = "cca",
-    species_key: str = "species",
-    species: Sequence[str] | None = None,
-    label_key: str | None = None,
-    layer: str | None = None,
-    size_factors: str = "shared",
-    umap: bool = False,
-    key_added: str | None = None,
+    adata: anndata.AnnData, *, method: str = "cca", species_key: str = "species",
+    species: Sequence[str] | None = None, label_key: str | None = None, layer: str | None = None,
+    size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
     release: str | Path | ReleaseFile | None = None,
-    n_features: int = 2000,
-    span: float = 0.3,
-    scale_factor: float = 1e4,
-    scale_max: float = 10.0,
-    n_components: int = 50,
-    dims: int = 30,
-    k_anchor: int = 5,
-    k_score: int = 30,
-    k_weight: int = 100,
-    sd_weight: float = 1.0,
-    k_neighbors: int = 20,
-    prune: float = 1 / 15,
-    clustering: str = "louvain",
-    resolution: float = 0.8,
-    n_starts: int = 10,
-    random_state: int = 42,
-    model: str | None = None,
-) -> anndata.AnnData:
+    n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
+    n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
+    sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
+    resolution: float = 0.8, n_starts: int = 10, random_state: int = 42, model: str | None = None,
+) -> anndata.AnnData:  # fmt: skip
     """Integrate the species of a joint AnnData.
 
     Defaults are those of Seurat, whose name for a parameter stands in brackets.
@@ -166,20 +146,11 @@ def integrate(
 
 
 def add_integration(
-    adata: anndata.AnnData,
-    *,
-    method: str,
-    settings: IntegrateSettings,
-    species_key: str = "species",
-    species: Sequence[str] | None = None,
-    label_key: str | None = None,
-    layer: str | None = None,
-    size_factors: str = "shared",
-    umap: bool = False,
-    key_added: str | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    progress: Callable[[str], None] = lambda step: None,
-) -> dict[str, Any]:
+    adata: anndata.AnnData, *, method: str, settings: IntegrateSettings, species_key: str = "species",
+    species: Sequence[str] | None = None, label_key: str | None = None, layer: str | None = None,
+    size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
+    release: str | Path | ReleaseFile | None = None, progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, Any]:  # fmt: skip
     """Integrate in place, and return the record of it.
 
     Parameters are those of :func:`integrate`, and ``progress``, a callback that receives the name of each step.
@@ -272,22 +243,12 @@ def _write(
 
 
 def integrate_files(
-    paths: Sequence[str | Path],
-    output: str | Path,
-    *,
-    method: str = "cca",
-    settings: IntegrateSettings | None = None,
-    species: Sequence[str] | None = None,
-    species_key: str = "species",
-    strategy: str | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    label_key: str | None = None,
-    layer: str | None = None,
-    size_factors: str = "shared",
-    umap: bool = False,
-    key_added: str | None = None,
+    paths: Sequence[str | Path], output: str | Path, *, method: str = "cca",
+    settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
+    strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
+    layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
     progress: Callable[[str], None] = lambda step: None,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Integrate one joint file, or files of several species, which are joined first.
 
     Parameters
@@ -341,10 +302,10 @@ def integrate_files(
         adata = read_anndata(files[0])
         expected = None if species is None else list(species)
     else:
-        from homodb.query.join import join_files
+        from homodb.query.join import join
 
         progress("joining")
-        adata = join_files(files, species=species, strategy=strategy, release=release, layer=layer)
+        adata = join(files, species=species, strategy=strategy, release=release, layer=layer)
         species_key, expected, layer = "species", None, None
     record = add_integration(
         adata, method=method, settings=settings, species_key=species_key, species=expected, label_key=label_key,

@@ -56,21 +56,7 @@ def leading(
 ) -> tuple[Array, Array, Array]:
     """Compute the `k` leading singular values and vectors of a matrix from its products.
 
-    Parameters
-    ----------
-    shape
-        Rows and columns of the matrix.
-    times, transposed_times
-        Products with the matrix and with its transpose.
-    k
-        Number of values, less than both dimensions.
-    random_state
-        Seed of the start vector.
-
-    Returns
-    -------
-    tuple
-        Left vectors (rows, k), values (k,) in descending order, right vectors (columns, k).
+    Returns left vectors (rows, k), values (k,) in descending order, and right vectors (columns, k).
     """
     from scipy.sparse.linalg import LinearOperator, svds
 
@@ -85,14 +71,7 @@ def leading(
 def log_normalized(counts: sp.csr_matrix, totals: Array, *, scale_factor: float = 1e4) -> sp.csr_matrix:
     """Scale each cell's counts to the same total and take log1p, as Seurat's ``NormalizeData`` does.
 
-    Parameters
-    ----------
-    counts
-        Cells x features, all or some.
-    totals
-        Total of each cell over all its features. A cell with total 0 stays 0.
-    scale_factor
-        Total of each cell after scaling (``scale.factor``).
+    `totals` are over all features of a cell, `counts` may be of some. A cell with total 0 stays 0.
     """
     each = np.divide(scale_factor, totals, out=np.zeros(len(totals)), where=totals > 0)
     data = np.log1p(counts.data * np.repeat(each, np.diff(counts.indptr)))
@@ -104,13 +83,6 @@ def scaled(logs: sp.csr_matrix, *, scale_max: float = 10.0) -> SparseMinusLowRan
 
     A constant feature becomes 0. Zeros are below the mean and never clipped, so the result is a sparse matrix minus one
     row of shifts.
-
-    Parameters
-    ----------
-    logs
-        Normalised logarithms, cells x features.
-    scale_max
-        Largest scaled value (``scale.max``).
     """
     cells, features = logs.shape
     mean = np.bincount(logs.indices, logs.data, minlength=features) / cells
@@ -177,24 +149,11 @@ def leading_directions(points: Array, k: int) -> Array:
 def canonical_vectors(
     first: SparseMinusLowRank, second: SparseMinusLowRank, k: int, *, random_state: int = 0
 ) -> tuple[Array, Array]:
-    """Compute the `k` leading canonical vectors of two species, as Seurat's ``RunCCA`` does.
+    """Compute the `k` leading canonical vectors of two species' scaled data, as Seurat's ``RunCCA`` does.
 
     Features that are constant in either species are left out, then each cell is standardised over features. The cross
-    product, cells x cells, is never formed.
-
-    Parameters
-    ----------
-    first, second
-        Scaled data of the two species, over the same features.
-    k
-        Number of vectors (``num.cc``).
-    random_state
-        Seed of the start vector.
-
-    Returns
-    -------
-    tuple
-        Vectors of each species, shape (cells, k), of length 1 and positive at the first cell.
+    product, cells x cells, is never formed. Vectors, shape (cells, k), have length 1 and are positive at the first
+    cell.
     """
     both = varying(first) & varying(second)
     a, b = standardized_cells(first.columns(both)), standardized_cells(second.columns(both))

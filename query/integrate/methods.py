@@ -155,12 +155,7 @@ METHODS = (
 
 
 def method_named(name: str) -> IntegrationMethod:
-    """Return a method by its name.
-
-    Raises
-    ------
-    IntegrationError
-        If there is no such method.
+    """Return a method by its name, or raise an IntegrationError.
 
     Examples
     --------

@@ -132,14 +132,8 @@ class Graph:
 def shared_neighbors(embedding: npt.NDArray[np.float64], *, k: int = 20, prune: float = 1 / 15) -> Graph:
     """Build the graph of shared neighbours, as Seurat's ``FindNeighbors`` does.
 
-    Parameters
-    ----------
-    embedding
-        Shape (cells, dimensions).
-    k
-        Number of neighbours of a cell, including itself (``k.param``).
-    prune
-        Least share of common neighbours of an edge, s / (2 k - s) for s common ones (``prune.SNN``).
+    A cell has `k` neighbours, including itself (``k.param``); edges need a share of common neighbours, s / (2 k - s)
+    for s common ones, of at least `prune` (``prune.SNN``).
     """
     cells = len(embedding)
     near = kneighbors(embedding, k)
@@ -159,18 +153,7 @@ def shared_neighbors(embedding: npt.NDArray[np.float64], *, k: int = 20, prune: 
 
 
 class Network:
-    """A weighted graph of cells in igraph, for clusterings at several resolutions.
-
-    Parameters
-    ----------
-    graph
-        Symmetric weights, cells x cells.
-
-    Raises
-    ------
-    MissingPackageError
-        If igraph is not installed.
-    """
+    """A graph of cells in igraph, from symmetric weights, for clusterings at several resolutions."""
 
     def __init__(self, graph: sp.csr_matrix) -> None:
         try:
@@ -186,23 +169,9 @@ class Network:
     def clusters(
         self, *, algorithm: str = "louvain", resolution: float = 0.8, n_starts: int = 10, random_state: int = 42
     ) -> npt.NDArray[np.int64]:
-        """Cluster the cells by modularity.
+        """Cluster the cells by modularity, with ``louvain`` or ``leiden``; cluster 0 is the largest.
 
-        Parameters
-        ----------
-        algorithm
-            ``louvain`` or ``leiden``.
-        resolution
-            Resolution; higher values give more clusters.
-        n_starts
-            Number of random starts, of which the one with the best modularity is kept.
-        random_state
-            Seed of the random starts.
-
-        Returns
-        -------
-        numpy.ndarray
-            Cluster of each cell; 0 is the largest.
+        Of `n_starts` random starts the one with the best modularity is kept.
         """
         network, weights = self._network, self._weights
         best = np.zeros(network.vcount(), np.int64)
@@ -234,20 +203,7 @@ def _by_size(member: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def umap(embedding: npt.NDArray[np.float64], *, random_state: int = 42) -> npt.NDArray[np.float32]:
-    """Compute a UMAP with the settings of Seurat's ``RunUMAP``, for plots only.
-
-    Parameters
-    ----------
-    embedding
-        Shape (cells, dimensions).
-    random_state
-        Seed of the random start.
-
-    Raises
-    ------
-    MissingPackageError
-        If umap-learn is not installed.
-    """
+    """Compute a UMAP with the settings of Seurat's ``RunUMAP``, for plots only."""
     try:
         from umap import UMAP
     except ImportError as error:

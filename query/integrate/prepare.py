@@ -59,22 +59,7 @@ def read_joint(
     layer: str | None,
     size_factors: str,
 ) -> Joint:
-    """Read a joint object.
-
-    Parameters
-    ----------
-    adata
-        Cells of several species x joint features.
-    settings
-        Settings, whose neighbourhoods determine the least number of cells of a species.
-    species_key
-        Column of obs with the species.
-    species
-        Exact set of species in it; None accepts any.
-    layer
-        Layer with the counts; None for X.
-    size_factors
-        ``shared`` for totals over the joint features, ``full`` for those in `TOTAL`.
+    """Read a joint object; parameters are those of :func:`homodb.integrate`.
 
     Raises
     ------
@@ -195,16 +180,10 @@ class Vst:
 
 
 def vst(counts: sp.csr_matrix, *, span: float = 0.3, clip: float | None = None) -> Vst:
-    """Compute Seurat's variance-stabilised statistics of features.
+    """Compute Seurat's variance-stabilised statistics of features, from the counts of one species.
 
-    Parameters
-    ----------
-    counts
-        Counts of one species, cells x features.
-    span
-        Share of the features in each neighbourhood of loess (``loess.span``).
-    clip
-        Largest standardised value (``clip.max``); by default the square root of the number of cells.
+    `span` is the share of the features in each neighbourhood of loess (``loess.span``), and `clip` the largest
+    standardised value (``clip.max``), by default the square root of the number of cells.
 
     Raises
     ------
@@ -231,21 +210,10 @@ def vst(counts: sp.csr_matrix, *, span: float = 0.3, clip: float | None = None) 
 
 
 def consensus(ranked: Sequence[npt.NDArray[np.int64]], names: Sequence[str], n: int) -> npt.NDArray[np.int64]:
-    """Choose features that are variable in most species, as Seurat's ``SelectIntegrationFeatures`` does.
+    """Choose `n` features that are variable in most species, as Seurat's ``SelectIntegrationFeatures`` does.
 
-    Parameters
-    ----------
-    ranked
-        Variable features of each species, the most variable first.
-    names
-        Names of all features; ties are in their order.
-    n
-        Number of features (``nfeatures``).
-
-    Returns
-    -------
-    numpy.ndarray
-        Features by the number of species in which they are variable, then by the median of their ranks there.
+    Given the variable features of each species, the most variable first, and the names of all features, they are
+    ordered by the number of species in which they are variable, the median of their ranks there, and name.
 
     Examples
     --------
@@ -316,13 +284,7 @@ class IntegrationInput:
 
 
 def prepare(joint: Joint, settings: IntegrateSettings) -> IntegrationInput:
-    """Choose variable features and compute principal components, step by step as Seurat does.
-
-    Raises
-    ------
-    IntegrationError
-        If there are fewer cells or features than components.
-    """
+    """Choose variable features and compute principal components, step by step as Seurat does."""
     ranked = []
     for number in range(len(joint.species)):
         of_species = sp.csr_matrix(joint.counts[joint.rows(number)])

@@ -73,23 +73,10 @@ def vectors_of(
 def feature_vectors(
     release: ReleaseFile, species: Species, genes: tuple[str, ...] | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return the features that have a vector in a species, and their vectors.
+    """Return the features with a vector in a species, and the mean vectors of their genes.
 
-    Parameters
-    ----------
-    release
-        Open release.
-    species
-        The species.
-    genes
-        Stable IDs of each feature's genes, joined by ``;``; None if var does not contain them.
-
-    Raises
-    ------
-    IntegrationError
-        If `genes` is None.
-    MissingEmbeddingError
-        If the release has no vectors of the species.
+    `genes` are the stable IDs of each feature's genes, joined by ``;``, or None if var does not contain them, which is
+    an IntegrationError.
     """
     if genes is None:
         raise IntegrationError(
@@ -184,7 +171,7 @@ def weighted_means(
     top: int = 100,
     centre: bool = True,
 ) -> npt.NDArray[np.float64]:
-    """Place cells at the weighted means of their genes' vectors.
+    """Place cells at the weighted means of their genes' vectors; a cell without such genes is at 0.
 
     Parameters
     ----------
@@ -198,11 +185,6 @@ def weighted_means(
     centre
         Whether the mean over these cells is subtracted, and with it differences between whole species or protocols;
         both sides then need several cell types in similar proportions.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (cells, dimensions); zeros for a cell without these genes.
     """
     totals = np.asarray(counts.sum(axis=1), np.float64).ravel()
     weights = log_normalized(sp.csr_matrix(counts[:, columns]), totals)

@@ -54,19 +54,7 @@ _OFFLINE = (
 
 
 def sentences(ranks: npt.NDArray[np.int64], texts: Sequence[str]) -> list[str | None]:
-    """Write the sentences of cells.
-
-    Parameters
-    ----------
-    ranks
-        Words of each cell from :func:`top_words`, shape (cells, k).
-    texts
-        Text of each word.
-
-    Returns
-    -------
-    list
-        A sentence per cell; None for a cell without words.
+    """Write the sentences of cells from the words of :func:`top_words`; None for a cell without words.
 
     Examples
     --------
@@ -82,14 +70,7 @@ def sentences(ranks: npt.NDArray[np.int64], texts: Sequence[str]) -> list[str | 
 
 
 def with_phrases(sentences: Sequence[str | None], phrases: Sequence[Sequence[str | None]]) -> list[str | None]:
-    """Append phrases to sentences.
-
-    Parameters
-    ----------
-    sentences
-        Sentence of each cell, or None.
-    phrases
-        Lists of a phrase per cell, or None to leave it out.
+    """Append phrases, lists of a text or None per cell, to the sentences of cells.
 
     Examples
     --------
@@ -372,22 +353,7 @@ def distinct(sentences: Sequence[str | None]) -> Distinct:
 
 
 def embed(model: SentenceTransformer, sentences: Sequence[str], *, batch: int = 32) -> npt.NDArray[np.float32]:
-    """Embed sentences.
-
-    Parameters
-    ----------
-    model
-        Model from :func:`load_model`.
-    sentences
-        The sentences; duplicates are embedded again.
-    batch
-        Number of sentences in a batch.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (sentences, dimensions), float32; rows of length 1.
-    """
+    """Embed sentences as float32 rows of length 1; duplicates are embedded again."""
     if not sentences:
         return np.zeros((0, len(embed(model, ["."])[0])), np.float32)
     vectors = model.encode(list(sentences), batch_size=batch, show_progress_bar=False, normalize_embeddings=True)
@@ -404,13 +370,7 @@ def count_cut(model: SentenceTransformer, sentences: Sequence[str]) -> int:
 
 
 def find_device(name: str) -> torch.device:
-    """Return a device by its name; ``auto`` is CUDA if available, else the CPU.
-
-    Raises
-    ------
-    AnnotationError
-        If the device does not exist.
-    """
+    """Return a device by its name; ``auto`` is CUDA if available, else the CPU."""
     import torch
 
     if name == "auto":

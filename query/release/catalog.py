@@ -249,13 +249,13 @@ def _compare_with_seen(catalog: Catalog, where: str) -> None:
     """Warn of a catalog that is older than the last one from the same place, and remember the newest."""
     path = cache_folder() / SEEN
     newest = max((one.created for one in catalog.releases if _DAY.fullmatch(one.created)), default="")
-    seen = _read_seen(path)
-    before = seen.get(where, "")
+    record = _read_seen(path)
+    before = record.get(where, "")
     if newest < before:
         state = f"its newest release is of {newest}" if newest else "it has no dated release"
         _LOG.warning("%s: is older than when it was last read (%s; then %s)", where, state, before)
     elif newest > before:
-        kept = dict(list(seen.items())[-_MOST_SEEN:]) | {where: newest}
+        kept = dict(list(record.items())[-_MOST_SEEN:]) | {where: newest}
         with suppress(HomodbError, OSError):  # a cache that cannot be written remembers nothing
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as partial:

@@ -28,20 +28,9 @@ _Row = Mapping[str, Any]
 
 
 def conclusions(score: Score | None, donors: Mapping[str, int]) -> list[str]:
-    """Summarise scores across species.
+    """Return sentences on mixing, label transfer, failing types, over-merging, and the claims that they support.
 
-    Parameters
-    ----------
-    score
-        The scores, or None.
-    donors
-        Number of donors of each species, 0 if unknown.
-
-    Returns
-    -------
-    list of str
-        Sentences on mixing within types, label transfer by direction, types that fail, over-merging, and the claims
-        that they support. Missing parts are named.
+    Parts that scores do not tell are named. `donors` is the number of donors of each species, 0 if unknown.
     """
     part = None if score is None else score.parts.get("cross_species")
     if score is None or part is None:

@@ -62,21 +62,11 @@ class Gathered:
 
 
 def gather(
-    adata: anndata.AnnData,
-    *,
-    key: str | None,
-    label_key: str,
-    species_key: str,
-    donor_key: str | None,
-    layer: str | None,
-    profile: str,
-    cells: Sequence[anndata.AnnData | str | Path],
-    species: Sequence[str | None] | None,
-    release: str | Path | ReleaseFile | None,
-    score: Score | None,
-    markers: Markers | None,
-    progress: Callable[[str], None],
-) -> Gathered:
+    adata: anndata.AnnData, *, key: str | None, label_key: str, species_key: str, donor_key: str | None,
+    layer: str | None, profile: str, cells: Sequence[anndata.AnnData | str | Path],
+    species: Sequence[str | None] | None, release: str | Path | ReleaseFile | None, score: Score | None,
+    markers: Markers | None, progress: Callable[[str], None],
+) -> Gathered:  # fmt: skip
     """Collect the contents of a page; parameters and errors are those of :func:`homodb.report`."""
     embedded = read_embedded(adata, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key)
     notes: list[str] = []

@@ -64,19 +64,7 @@ _PERCENT = GridColumn(form=".2%")
 def page_blocks(
     adata: anndata.AnnData, gathered: Gathered, drawings: Mapping[str, Sequence[Drawing]], *, name: str, top: int
 ) -> Iterator[ResultBlock]:
-    """Yield the blocks of the page.
-
-    Parameters
-    ----------
-    adata
-        The object, for its records.
-    gathered, drawings
-        Contents and drawings.
-    name
-        Name of the object.
-    top
-        Number of conserved markers of each type in the table.
-    """
+    """Yield the blocks of the page about an object, with `top` conserved markers of each type in the table."""
     embedded = gathered.embedded
     yield Heading(f"{name}: {', '.join(embedded.species.names)} by {embedded.key}", level=1)
     if simulated(adata):

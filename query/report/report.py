@@ -20,24 +20,13 @@ if TYPE_CHECKING:
 
 
 def report(
-    adata: anndata.AnnData | str | Path,
-    output: str | Path,
-    *,
-    key: str | None = None,
-    label_key: str = "cell_type",
-    species_key: str = "species",
-    donor_key: str | None = None,
-    layer: str | None = None,
-    profile: str = "all",
-    cells: Sequence[anndata.AnnData | str | Path] = (),
-    species: Sequence[str | None] | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    top: int = 3,
-    figures: str | Path | None = None,
-    score: Score | None = None,
-    markers: Markers | None = None,
+    adata: anndata.AnnData | str | Path, output: str | Path, *, key: str | None = None,
+    label_key: str = "cell_type", species_key: str = "species", donor_key: str | None = None,
+    layer: str | None = None, profile: str = "all", cells: Sequence[anndata.AnnData | str | Path] = (),
+    species: Sequence[str | None] | None = None, release: str | Path | ReleaseFile | None = None, top: int = 3,
+    figures: str | Path | None = None, score: Score | None = None, markers: Markers | None = None,
     progress: Callable[[str], None] = lambda step: None,
-) -> list[Path]:
+) -> list[Path]:  # fmt: skip
     """Write a page about an integration: cells, clusters, label transfer, scores, markers, and provenance.
 
     Parameters

@@ -36,17 +36,13 @@ class Heading(ResultBlock):
 
 @dataclass(frozen=True)
 class Lines(ResultBlock):
-    """Lines of text, in HTML paragraphs.
-
-    ``more`` is a last line that counts what was left out; ``apart`` puts an empty line before them in the text, and
-    ``warning`` a box around them in HTML.
-    """
+    """Lines of text, in HTML paragraphs."""
 
     kind = "lines"
     texts: Sequence[str]
-    more: str = ""
-    apart: bool = False
-    warning: bool = False
+    more: str = ""  # last line, which counts what was left out
+    apart: bool = False  # whether an empty line precedes them in the text
+    warning: bool = False  # whether they are in a box in HTML
 
 
 @dataclass(frozen=True)
@@ -83,6 +79,7 @@ class GridColumn:
 class Grid(ResultBlock):
     """Table."""
 
+    kind = "grid"
     frame: pl.DataFrame  # content of the table
     title: str = ""  # title of the table; HTML drops a final colon
     # formats of columns by name; others follow from their type
@@ -133,9 +130,7 @@ def and_more(left: int, noun: str = "") -> str:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """Format a value as JSON.
-
-    NaN and infinities become null, and other types without a JSON form become text.
+    """Format a value as JSON; NaN and infinities become null, and other types without a JSON form text.
 
     Examples
     --------
@@ -161,14 +156,8 @@ def plain(value: Any) -> Any:
 def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None = None) -> list[str]:
     """Return blocks as lines of text.
 
-    Parameters
-    ----------
-    blocks
-        Parts of an answer.
-    hint
-        Place of the whole answer; it follows each line that counts hidden parts.
-    screen
-        Width of a terminal, to fold tables and print bold headers; None does neither.
+    `hint` is the place of the whole answer, and follows each line that counts hidden parts. `screen` is the width of a
+    terminal, to fold tables and print bold headers.
     """
     out: list[str] = []
     ending = f" ({hint})" if hint else ""
@@ -196,10 +185,7 @@ def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None =
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Convert nested values and bytes to text.
-
-    Lists are joined by ``;``, other nested values become JSON, and bytes become hexadecimal.
-    """
+    """Convert nested values to text: lists joined by ``;``, bytes as hexadecimal, others as JSON."""
     import polars as pl
 
     changed = {}
@@ -215,9 +201,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def number(value: float, form: str = "") -> str:
-    """Format a number, by a format or in short form.
-
-    Large whole numbers are written in full.
+    """Format a number, by a format or in short form; large whole numbers are written in full.
 
     Examples
     --------

@@ -31,17 +31,7 @@ def fragment(blocks: Iterable[ResultBlock]) -> str:
 
 
 def inline(svg: str, name: str) -> str:
-    """Return an SVG document as an element of a page.
-
-    It has no prologue, no size of its own and no unused IDs.
-
-    Parameters
-    ----------
-    svg
-        Result of :func:`homodb.query.results.figures.to_svg`.
-    name
-        Text for screen readers.
-    """
+    """Return an SVG document as an element of a page, without prologue, size and unused IDs; readers hear its name."""
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', element))

@@ -31,20 +31,11 @@ class Result(ABC):
         """Return the answer as plain values, without its longest tables."""
 
     def frames(self) -> Mapping[str, pl.DataFrame]:
-        """Return the tables that the totals leave out.
-
-        ``genes``, if present, has a row per gene.
-        """
+        """Return the tables that the totals leave out; ``genes``, if present, has a row per gene."""
         return {}
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return everything as JSON.
-
-        Parameters
-        ----------
-        indent
-            Spaces per level; None writes a single line.
-        """
+        """Return everything as JSON, with `indent` spaces per level, or in a single line."""
         frames = {name: list(frame.iter_rows(named=True)) for name, frame in self.frames().items()}
         return json_text({**self.totals(), **frames}, indent)
 
@@ -64,20 +55,7 @@ class Result(ABC):
 
 
 def check_report(path: Path, *others: Path) -> None:
-    """Check that a report can be written.
-
-    Parameters
-    ----------
-    path
-        File of the report.
-    *others
-        Files that it must not replace.
-
-    Raises
-    ------
-    OutputError
-        If the file has another ending, its folder is missing, or it is one of the others.
-    """
+    """Check that a report can be written and replaces none of some other files; raise an OutputError otherwise."""
     if path.resolve() in [other.resolve() for other in others]:
         raise OutputError(f"{path}: is the input or the output; name another file for the report")
     must_end(path, "reports", *_REPORT_FORMATS)
@@ -87,17 +65,7 @@ def check_report(path: Path, *others: Path) -> None:
 def write_report(result: Result, path: Path) -> None:
     """Write an answer to a file, whole or not at all.
 
-    Parameters
-    ----------
-    result
-        Answer with a row per gene.
-    path
-        ``.tsv``: a row per gene; ``.json``: everything; ``.html``: a self-contained page.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    ``.tsv`` has a row per gene, ``.json`` everything, and ``.html`` is a self-contained page.
     """
     check_report(path)
     with whole_file(path) as partial:

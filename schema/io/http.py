@@ -316,8 +316,12 @@ class DownloadRequest:
 class Receiver(Protocol):
     """Bytes of a file that are being received."""
 
-    held: int
     version: Version | None
+
+    @property
+    def held(self) -> int:
+        """Number of its bytes."""
+        ...
 
     def restart(self, version: Version | None) -> None:
         """Forget all bytes, for those of another version."""

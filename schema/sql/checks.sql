@@ -129,3 +129,17 @@ FULL JOIN (SELECT species_a, species_b, strategies AS listed FROM species_pair) 
 WHERE list_sort(coalesce(mapped, [])) IS DISTINCT FROM list_sort(listed)
 UNION ALL
 SELECT species_a, species_b, NULL, NULL FROM mapping ANTI JOIN species_pair USING (species_a, species_b);
+
+-- check data_source: a source is of species that stand in order, and derived types are of homologies
+SELECT species_a, species_b, kind, name FROM data_source
+WHERE species_a NOT IN (SELECT species FROM species) OR species_b NOT IN (SELECT species FROM species) OR species_a >= species_b
+   OR kind NOT IN ('genes', 'synonyms', 'homologies', 'databases', 'embedding')
+   OR (kind = 'homologies') <> (type_basis IS NOT NULL) OR type_basis NOT IN ('ensembl', 'derived')
+   OR (kind IN ('genes', 'synonyms')) <> (species_b IS NULL);
+
+-- check orthology_pair: a pair that databases name stands once, of primary genes of its species in order, with its databases counted
+SELECT p.gene_a, p.gene_b FROM orthology_pair p
+LEFT JOIN gene a ON a.gene = p.gene_a LEFT JOIN gene b ON b.gene = p.gene_b
+LEFT JOIN (SELECT database_set, count(DISTINCT database) AS n FROM database_set GROUP BY ALL) s USING (database_set)
+GROUP BY ALL HAVING count(*) > 1 OR bool_or(a.species IS DISTINCT FROM p.species_a OR b.species IS DISTINCT FROM p.species_b
+   OR a.primary_gene <> a.gene OR b.primary_gene <> b.gene OR p.species_a >= p.species_b OR s.n IS DISTINCT FROM p.n_databases);

@@ -14,7 +14,6 @@ from homodb.query.inspect import inspect as inspect
 from homodb.query.integrate import integrate as integrate
 from homodb.query.join import JoinReport as JoinReport
 from homodb.query.join import join as join
-from homodb.query.join import join_with_report as join_with_report
 from homodb.query.markers import Markers as Markers
 from homodb.query.markers import markers as markers
 from homodb.query.release.download import download as download
@@ -23,7 +22,6 @@ from homodb.query.score import Score as Score
 from homodb.query.score import score as score
 from homodb.query.translate import TranslationReport as TranslationReport
 from homodb.query.translate import translate as translate
-from homodb.query.translate import translate_with_report as translate_with_report
 from homodb.schema.enums import EvidenceClass as EvidenceClass
 from homodb.schema.enums import Strategy as Strategy
 from homodb.schema.errors import HomodbError as HomodbError

@@ -120,6 +120,9 @@ def test_parquet_holds_what_the_database_holds(toy_folder: Path) -> None:
     for name, rows in rows_of(toy_folder).items():
         with duckdb.connect() as connection:
             files = f"{toy_folder}/parquet/{name}/*.parquet"
+            if name == "orthology_pair":  # no pair, no file of a pair
+                assert rows == list((toy_folder / "parquet" / name).iterdir()) == []
+                continue
             assert connection.execute("SELECT * FROM read_parquet($1) ORDER BY ALL", [files]).fetchall() == rows, name
 
 

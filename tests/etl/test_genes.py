@@ -208,6 +208,26 @@ def test_without_regions_orthology_tells() -> None:
     }
 
 
+def test_elsewhere_genes_of_one_symbol_are_copies() -> None:
+    """Pig has no haplotypes: of two genes of one name, that without homologies is a gene too."""
+    pig = 61
+    genes = collect_genes([("x", table(gene("P1", "A", pig), gene("P2", "A", pig)))])
+    keys = {stable_id: row["gene"] for stable_id, row in by_id(genes).items()}
+    pairs = homologies((keys["P1"], keys["P1"]))
+    for alternate_loci, main in (({}, "P2"), ({pig: None}, "P2"), ({pig: False}, "P2"), ({pig: True}, "P1")):
+        done = by_id(assign_primary_genes(genes, pairs, None, alternate_loci))
+        assert done["P2"]["primary_gene"] == keys[main]
+    alleles = pl.DataFrame(
+        {"species": [pig, pig], "gene_id": ["P8", "P9"], "allele_group": ["P8", "P8"]},
+        schema_overrides={"species": pl.Int16},
+    )  # a core database that lists alternate alleles
+    assert by_id(assign_primary_genes(genes, pairs, alleles))["P2"]["primary_gene"] == keys["P1"]
+    human = collect_genes([("x", table(gene("E1", "A"), gene("E2", "A")))])
+    keys = {stable_id: row["gene"] for stable_id, row in by_id(human).items()}
+    done = by_id(assign_primary_genes(human, homologies((keys["E1"], keys["E1"])), None, {1: False}))
+    assert done["E2"]["primary_gene"] == keys["E2"]
+
+
 def test_where_regions_are_known_orthology_does_not_tell() -> None:
     rows = [
         gene("E1", "TNF", region="6"), gene("E2", "TNF", region="HSCHR6_MHC_COX_CTG1"),

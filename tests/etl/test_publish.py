@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from homodb.etl import publish_release
+from homodb.etl import catalog_entry, publish_release
 from homodb.schema.catalog import CATALOG, Catalog
 from homodb.schema.errors import BrokenReleaseError, CatalogError, OutputError, ReleaseError
 from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest, write_selection
@@ -103,6 +103,58 @@ def test_a_release_never_changes(build: Path, target: Path) -> None:
         publish_release(build, target)
 
 
+@pytest.fixture
+def parquet_only(build: Path) -> Path:
+    """The build without its DuckDB file."""
+    manifest = read_manifest(build)
+    (build / manifest.database).unlink()
+    document = json.loads(manifest.to_json())
+    document["files"] = [file for file in document["files"] if file["kind"] != "duckdb"]
+    (build / MANIFEST).write_text(json.dumps(document))
+    return build
+
+
+def test_a_release_of_parquet_files(parquet_only: Path, target: Path) -> None:
+    entry = publish_release(parquet_only, target)
+    assert {file.path for file in entry.files} == {file.path for file in read_manifest(parquet_only).files}
+    assert all(file.address is None for file in entry.files)
+    assert state(target / "toy-1") == state(parquet_only)
+
+
+def test_invariants_of_parquet_files(parquet_only: Path, target: Path) -> None:
+    path = parquet_only / "parquet" / "gene" / "gene.parquet"
+    duckdb.sql(f"COPY (FROM '{path}' OFFSET 1) TO '{path}.new' (FORMAT parquet)")
+    Path(f"{path}.new").replace(path)
+    rewrite(parquet_only)
+    refused(parquet_only, target, BrokenReleaseError, "is broken by")
+    path.write_bytes(b"PAR1")
+    rewrite(parquet_only)
+    refused(parquet_only, target, BrokenReleaseError, "cannot be read")
+
+
+def test_a_release_that_lies_in_the_folder(parquet_only: Path, target: Path) -> None:
+    """It is entered where it is, with what lies beside its files."""
+    target.mkdir(parents=True)
+    place = parquet_only.rename(target / "toy-1")
+    (place / "inputs").mkdir()
+    (place / "SOURCES.md").write_text("by hand")
+    before = state(place)
+    entry = publish_release(place, target)
+    assert state(place) == before
+    assert Catalog.from_json((target / CATALOG).read_bytes(), "").releases == (entry,)
+    other = place.rename(target / "toy-2")
+    with pytest.raises(BrokenReleaseError, match="is release toy-1. Name its folder so"):
+        publish_release(other, target)
+
+
+def test_the_entry_of_a_release_whose_files_lie_elsewhere(build: Path) -> None:
+    entry = catalog_entry(build, "https://zenodo.org/records/1/files/")
+    assert all(file.address == f"https://zenodo.org/records/1/files/{file.path}" for file in entry.files)
+    assert Catalog.from_json(Catalog(releases=(entry,)).to_json(), "").releases == (entry,)
+    with pytest.raises(CatalogError, match="is not an address that begins with https"):
+        catalog_entry(build, "ftp://example.org")
+
+
 def refused(build: Path, target: Path, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         publish_release(build, target)
@@ -134,7 +186,7 @@ def test_a_link_is_not_followed_out(build: Path, target: Path, tmp_path: Path) -
 def test_a_part_of_a_release(build: Path, target: Path) -> None:
     write_selection(build, [read_manifest(build).database])
     shutil.rmtree(build / "parquet")
-    refused(build, target, BrokenReleaseError, "is a partial release .15 files were not downloaded")
+    refused(build, target, BrokenReleaseError, "is a partial release .18 files were not downloaded")
 
 
 @pytest.mark.parametrize(

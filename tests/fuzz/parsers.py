@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homodb.etl import read_config
-from homodb.etl.fetch import read_checksums, read_listing, read_species_list
+from homodb.etl.fetch import read_checksums, read_listing, read_organisms, read_species_list
 from homodb.etl.sources import (
     read_annotation,
     read_biomart,
     read_canonical,
     read_compara,
     read_core,
+    read_databases,
+    read_gene_table,
     read_history,
     read_hits,
     read_proteome,
@@ -115,6 +117,16 @@ PARSERS: dict[str, Parser] = {
         (b"#NCBI_GeneID\tEnsembl_Gene\tEnsembl_nuc\tMANE_status\nGeneID:1\tENSG1.1\tENST1.1\tMANE Select\n",),
     ),
     "compara": Parser(lambda path: read_compara(path, [(HUMAN, MOUSE)]), (_COMPARA,)),
+    "databases": Parser(
+        lambda path: read_databases(path, HUMAN, MOUSE),
+        (b"human_ensembl_gene\thuman_entrez_gene\tmouse_ensembl_gene\tsupport\nENSG1\t1\tENSMUSG1\tNCBI|OMA\n",),
+        "hcop.tsv",
+    ),
+    "gene_table": Parser(
+        lambda path: read_gene_table(path, HUMAN),
+        (b"stable_id\tsymbol\tversion\tchrom\tstart\tend\tstrand\nENSG1\tA\t1\tX\t1\t9\t-1\n",),
+        "genes.tsv",
+    ),
     "hits": Parser(lambda path: read_hits(path, HUMAN, MOUSE), (b"gene_a,gene_b,correlation\nA,a,0.5\n",), "hits.csv"),
     "proteome": Parser(
         lambda path: read_proteome(path, HUMAN),
@@ -137,6 +149,13 @@ PARSERS: dict[str, Parser] = {
     "core": Parser(_core, (b"\0" + _SQL, b"\x01" + b"1\t10\tENSG1\n", b"\x02" + b"10\tA\\\tb\n", b"\x03" + b"1\t1\n")),
     "species list": Parser(
         read_species_list, (b"#name\tspecies\tassembly\tcore_db\nHuman\thomo_sapiens\tx\thomo_sapiens_core_1_1\n",)
+    ),
+    "organisms": Parser(
+        read_organisms,
+        (
+            b'{"species": {"A_b": {"taxid": 1, "assemblies": {"GCA_000000001.1": {"name": "x", "genebuild_providers": '
+            b'{"ensembl": {"2026_04": {}}}}}}}}',
+        ),
     ),
     "listing": Parser(
         lambda path: read_listing(path, "http://127.0.0.1/pub/"),

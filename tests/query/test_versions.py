@@ -104,7 +104,7 @@ def first(unpacked: Path, release: homodb.Release, tmp_path_factory: pytest.Temp
 def made(unpacked: Path, version: str, form: str, ending: str, release: homodb.Release, folder: Path) -> dict[str, Any]:
     mouse, human = (file(unpacked, version, form, species) for species in ("mouse", "human"))
     out = {name: folder / f"{name}{ending}" for name in ("translated", "joined", "integrated", "annotated")}
-    report = translate_file(mouse, out["translated"], "human", source="mouse", release=release, by=["cell_type"])
+    report = translate_file(mouse, out["translated"], "human", source="mouse", release=release, groupby=["cell_type"])
     assert (report.cells, int(report.fates.height)) == (24, 30)
     join_to_file([mouse, human], out["joined"], species=["mouse", "human"], release=release)
     integrate_files([mouse], out["integrated"], species_key="batch", method="none", settings=IntegrateSettings(**SMALL))

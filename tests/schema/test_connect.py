@@ -164,6 +164,7 @@ INS, INS1, INS2 = 16777216, 33554432, 33554433
 TNF_COPY = 16777216 + 17
 MAPPED = f"gene_a = {INS} AND gene_b = {INS2} AND strategy"
 HL = f"UPDATE mapping SET {{}} WHERE {MAPPED} = 'HL_O2O'"
+PAIR = "INSERT INTO database_set VALUES (1, 'OMA', NULL); INSERT INTO orthology_pair VALUES ({})"
 HOMOLOGY = f"UPDATE homology SET {{}} WHERE gene_a = {INS} AND gene_b = {INS2}"
 
 #: Of each check, statements each of which breaks it.
@@ -261,6 +262,25 @@ BREAKS = {
         "UPDATE embedding_pair SET embedding = 7",
         "INSERT INTO gene_embedding SELECT 7, gene, 1, 0 FROM gene LIMIT 1",
         "UPDATE release SET default_embedding = 7",
+    ],
+    "data_source": [
+        "INSERT INTO data_source (species_a, kind, name, pairs) VALUES (99, 'genes', 'X', 1)",
+        "INSERT INTO data_source (species_a, species_b, kind, name, pairs) VALUES (2, 1, 'databases', 'X', 1)",
+        "INSERT INTO data_source (species_a, species_b, kind, name, pairs) VALUES (1, 2, 'rumours', 'X', 1)",
+        "INSERT INTO data_source (species_a, species_b, kind, name, pairs) VALUES (1, 2, 'homologies', 'X', 1)",
+        "INSERT INTO data_source (species_a, species_b, kind, name, pairs) VALUES (1, 2, 'genes', 'X', 1)",
+        "INSERT INTO data_source (species_a, kind, name, pairs) VALUES (1, 'databases', 'X', 1)",
+        "INSERT INTO data_source (species_a, species_b, kind, name, type_basis, pairs) "
+        "VALUES (1, 2, 'databases', 'X', 'derived', 1)",
+    ],
+    "orthology_pair": [
+        PAIR.format(f"1, 2, {INS}, {INS1}, 2, 1"),
+        PAIR.format(f"1, 2, {INS}, {INS1}, 1, 9"),
+        PAIR.format(f"2, 1, {INS1}, {INS}, 1, 1"),
+        PAIR.format(f"1, 2, {TNF_COPY}, {INS1}, 1, 1"),
+        PAIR.format(f"1, 2, {INS}, 99, 1, 1"),
+        f"INSERT INTO database_set VALUES (1, 'OMA', NULL); "
+        f"INSERT INTO orthology_pair SELECT 1, 2, {INS}, {INS1}, 1, 1 FROM range(2)",
     ],
     "pair_known": ["DELETE FROM species_pair", "DELETE FROM mapping WHERE strategy = 'HL_O2O'"],
 }
@@ -365,3 +385,11 @@ def test_orthologs_takes_species_in_any_spelling(copy: duckdb.DuckDBPyConnection
 def test_orthologs_refuses_a_species_that_is_not_there(copy: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(duckdb.Error, match=messages.Schema.no_species_this_release):
         copy.execute("SELECT * FROM orthologs('human', 'rat', 'HM_O2O')").fetchall()
+
+
+def test_a_release_of_an_earlier_schema_is_checked_by_what_it_has() -> None:
+    earlier = create(None, schema=3)
+    earlier.execute("INSERT INTO release (version, schema_version, homodb_version) VALUES ('old', 3, '0.1.0')")
+    assert broken_invariants(earlier) == []
+    earlier.execute("INSERT INTO species_alias VALUES ('mouse', 1), ('mouse', 2)")
+    assert [line.split(" (")[0] for line in broken_invariants(earlier)] == ["species_alias_unambiguous"]

@@ -112,7 +112,7 @@ def test_all_strategies_by_kmers_on_the_same_cells(clade: Clade, quick: list[dic
     assert found.left_out == {} and found.donors == {"human": None, "mouse": None}
     with homodb.open(clade.release) as release:
         for row in found.rows[:5]:
-            _, told = homodb.join_with_report(clade.cells, release=release, strategy=row.strategy)
+            _, told = homodb.join(clade.cells, release=release, strategy=row.strategy, return_report=True)
             assert row.features == told.feature_count
             assert row.carried["carried"].to_list() == pytest.approx(told.files["carried"].to_list())
             mapped = told.fates.filter(fate="mapped").group_by("species").agg(pl.col("stable_id").n_unique())

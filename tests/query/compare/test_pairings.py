@@ -16,7 +16,7 @@ from homodb.query.join import JoinPlan, JoinSide, make_plan, read_join_options, 
 from homodb.schema.errors import JoinError, MissingMappingError, UnknownStrategyError
 from tests import messages
 
-OPTIONS = read_join_options({}, 2)
+OPTIONS = read_join_options(2)
 
 
 def sides_of(release: homodb.Release, human: list[str], mouse: list[str]) -> list[JoinSide]:
@@ -118,7 +118,7 @@ def test_a_strategy_that_is_not_there(
 
 def test_a_ready_table_is_joined_as_plain_numpy_joins_it(toy: homodb.Release) -> None:
     from homodb.query.cells import opened_sources
-    from homodb.query.join import Work, joined
+    from homodb.query.join import JoinRun, joined
 
     rng = np.random.default_rng(0)
     objects = [
@@ -128,7 +128,7 @@ def test_a_ready_table_is_joined_as_plain_numpy_joins_it(toy: homodb.Release) ->
     sides = sides_of(toy, list(objects[0].var_names), list(objects[1].var_names))
     plan = random_pairing(make_plan(toy, sides, "hm_o2o", OPTIONS), 1)
     with opened_sources(objects, ["human", "mouse"], (None, None)) as sources:
-        adata, told = joined(Work(toy, sources, None, None, OPTIONS, Path(), None, lambda progress: None, plan))
+        adata, told = joined(JoinRun(toy, sources, None, None, OPTIONS, plan), Path())
     pairs = dict(linked(plan))
     names = list(adata.var["homodb_homo_sapiens"])
     expected = np.vstack([

@@ -1,0 +1,531 @@
+"""Read tables, and find and translate their columns of genes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from homodb.query.gene_lists.partners import (
+    GeneListRequest,
+    Loss,
+    Naming,
+    Partners,
+    Target,
+    Translated,
+    find_partners,
+    find_source,
+)
+from homodb.query.genes import resolve_rows
+from homodb.schema.errors import InputError, Problem, TranslationError
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.species import Species
+
+#: Separators of columns, the surest first.
+_SEPARATORS = ("\t", ",", ";", "|")
+_SAMPLE_LINES = 50
+
+
+@dataclass(frozen=True)
+class GeneTable:
+    """A delimited table.
+
+    `header`: names of the columns; their numbers from 1 if the table has none; `unnamed_rows`: whether the header lacks
+    a name for the first column, as from ``write.table`` of R; `comments`: lines before the table that begin with ``#``.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    separator: str
+    line_end: str
+    has_header: bool = True
+    unnamed_rows: bool = False
+    comments: tuple[str, ...] = ()
+
+    def column(self, place: int) -> list[str]:
+        """Return the cells of a column."""
+        return [cells[place] for _, cells in self.rows]
+
+    def headless(self) -> GeneTable:
+        """Return the table with its header as a row, and numbers as names."""
+        first = (len(self.comments) + 1, self.header)
+        numbers = tuple(str(place + 1) for place in range(len(self.header)))
+        return replace(self, header=numbers, rows=(first, *self.rows), has_header=False)
+
+    def written(self, rows: Sequence[Sequence[str]]) -> str:
+        """Return the text of the table with other rows."""
+        stream = io.StringIO()
+        for line in self.comments:
+            stream.write(line + self.line_end)
+        writer = csv.writer(stream, delimiter=self.separator, lineterminator=self.line_end)
+        if self.has_header:
+            writer.writerow(self.header[1:] if self.unnamed_rows else self.header)
+        writer.writerows(rows)
+        return stream.getvalue()
+
+
+def find_separator(text: str) -> str | None:
+    r"""Return the separator of the columns of a text, None without columns.
+
+    It is equally frequent in the first lines.
+
+    Examples
+    --------
+    >>> find_separator("gene,score\nINS,1\n"), find_separator("INS\nGCG\n")
+    (',', None)
+    """
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:_SAMPLE_LINES]
+    for separator in _SEPARATORS:
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
+        if widths and min(widths) > 1 and set(widths[1:]) in ({widths[0]}, {widths[0] + 1}, set()):
+            return separator
+    for separator in _SEPARATORS:  # rows that differ in length are reported later, with their lines
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
+        if widths and widths[0] > 1 and sum(width == widths[0] for width in widths) * 2 > len(widths):
+            return separator
+    return None
+
+
+def read_table(path: Path, text: str, separator: str) -> GeneTable:
+    """Read a delimited table.
+
+    Raises InputError if rows differ in length (all are listed), or there is no row.
+    """
+    comments = []
+    rest = text
+    while rest.startswith("#"):
+        line, _, rest = rest.partition("\n")
+        comments.append(line.rstrip("\r"))
+    reader = csv.reader(io.StringIO(rest, newline=""), delimiter=separator)
+    try:
+        rows = [(reader.line_num + len(comments), tuple(cells)) for cells in reader if any(cells)]
+    except csv.Error as error:
+        raise InputError(path, [Problem(reader.line_num + len(comments), "cannot be read", str(error))]) from error
+    if not rows:
+        raise InputError(path, [Problem(0, "holds no row")])
+    (_, header), *body = rows
+    unnamed = bool(body) and all(len(cells) == len(header) + 1 for _, cells in body)
+    if unnamed:
+        header = ("", *header)
+    problems = [
+        Problem(line, f"the row has not {len(header)} cells as the first row has", f"{len(cells)} cells")
+        for line, cells in body
+        if len(cells) != len(header)
+    ]
+    if problems:
+        raise InputError(path, problems)
+    end = "\r\n" if "\r\n" in text else "\n"
+    return GeneTable(header, tuple(body), separator, end, unnamed_rows=unnamed, comments=tuple(comments))
+
+
+#: Separators of the parts of a complex: ``_`` (LIANA, CellChat, OmniPath), ``, `` (symbols of CellChat), and others.
+_COMPLEX_SEPARATORS = (", ", "_", "&", "+", ":", ";", "|", ",", "/")
+
+#: Prefix of a complex in OmniPath.
+_MARK = "COMPLEX:"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a gene column.
+
+    `parts`: names of genes: several for a complex, none for an empty cell.
+    """
+
+    parts: tuple[str, ...]
+    separator: str = ""
+    mark: str = ""
+
+    def rewritten(self, names: Iterable[str]) -> str:
+        """Return the text of the cell with other names, each once."""
+        return self.mark + self.separator.join(dict.fromkeys(names))
+
+
+def readings(text: str) -> list[Cell]:
+    """List the readings of a cell: one name, or a complex per separator.
+
+    Examples
+    --------
+    >>> [cell.parts for cell in readings("ITGA2_ITGB1")]
+    [('ITGA2_ITGB1',), ('ITGA2', 'ITGB1')]
+    """
+    mark = _MARK if text.startswith(_MARK) else ""
+    bare = text.removeprefix(_MARK).strip()
+    if not bare:
+        return [Cell(())]
+    cells = [Cell((bare,), "", mark)]
+    for separator in _COMPLEX_SEPARATORS:
+        parts = tuple(part.strip() for part in bare.split(separator))
+        if len(parts) > 1 and all(parts):
+            cells.append(Cell(parts, separator, mark))
+    return cells
+
+
+def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> Cell:
+    """Read a cell as a name if it is known, else as a complex.
+
+    Of several readings as a complex, the one with most known parts is used.
+
+    `known_in_part`: names of genes once a suffix or a prefix is removed; they are used if no part of a complex is
+    known. (``ITGA2_ITGB1`` is a complex, not ITGB1 of a genome ITGA2.)
+
+    Examples
+    --------
+    >>> read("C4B_2", {"C4B_2", "C4B"}, set()).parts
+    ('C4B_2',)
+    >>> read("ITGA2_ITGB1", {"ITGA2", "ITGB1"}, set())
+    Cell(parts=('ITGA2', 'ITGB1'), separator='_', mark='')
+    """
+    whole, *complexes = readings(text.strip())
+    if not complexes or whole.parts[0] in known:
+        return whole
+    best = max(complexes, key=lambda cell: _share_of_parts(cell, known))
+    return (
+        best
+        if _share_of_parts(best, known) > 0 and whole.parts[0] not in known_in_part
+        else _name_or_complex(whole, best, known)
+    )
+
+
+def _name_or_complex(whole: Cell, best: Cell, known: Collection[str]) -> Cell:
+    """Choose the complex if all its parts are known, else the name."""
+    return best if _share_of_parts(best, known) == 1 else whole
+
+
+def _share_of_parts(cell: Cell, known: Collection[str]) -> float:
+    return sum(part in known and not part.isdigit() for part in cell.parts) / len(cell.parts)
+
+
+#: Names of gene columns: in marker tables of scanpy and Seurat, and in the tables of ligands and receptors of CellChat,
+#: CellPhoneDB, LIANA, OmniPath, NicheNet and CellTalkDB.
+_PAIRED = re.compile(
+    r"(ligand|receptor)([._ ]?(complex|symbol|gene([._ ]?symbol)?|approvedsymbol|genesymbol))?"
+    r"|(source|target)_?genesymbol|(gene|partner|genename|gene_name|protein_name)_[ab12]|from|to|interaction_name|(subunit|uniprot)_?\d+",
+    re.IGNORECASE,
+)
+_GENE = re.compile(
+    r"(gene|feature|marker|hgnc|mgi|ensembl|entrez|uniprot|ncbi)s?([._ ]?(gene))?"
+    r"([._ ]?(symbol|name|id|short_name|stable_id))?s?|symbols?|names?|geneid|external_gene_name",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"entrez|ncbi|gene_?id", re.IGNORECASE)
+
+#: Least shares of gene cells: in a column named like genes, in any other, and in the best if there is none.
+_NAMED, _UNNAMED, _BEST = 0.3, 0.8, 0.5
+
+#: Number of different cells by which a column is recognised.
+_SAMPLE = 2000
+_LONGEST = 120
+
+#: Least share of rows with the same gene for columns to describe the same gene.
+_SAME = 0.9
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of genes."""
+
+    place: int
+    cells: tuple[Cell, ...]
+    by_id: bool
+    share: float
+
+
+@dataclass(frozen=True)
+class GeneColumns:
+    """The gene columns of a table.
+
+    `roles`: groups of columns that describe the same gene (stable ID, symbol), the most reliable column first; `apart`:
+    whether cells are independent (a column of markers per cell type) rather than parts of a row; `resolved`: genes of
+    the names of all cells, see :func:`homodb.query.genes.resolve_rows`.
+    """
+
+    source: Species
+    roles: tuple[tuple[Column, ...], ...]
+    apart: bool
+    headless: bool
+    resolved: pl.DataFrame
+
+    @property
+    def columns(self) -> list[Column]:
+        """All columns, in the order of the table."""
+        return sorted((column for role in self.roles for column in role), key=lambda column: column.place)
+
+
+def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) -> GeneColumns:
+    """Find the columns that hold genes."""
+    places = _find_requested(table, wanted) if wanted is not None else _candidates(table)
+    texts = {place: _different_cells(table, place) for place in places}
+    sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
+    source = find_source(wish, _names(sample.values()))
+    resolved = resolve_rows(wish.release, _names([*sample.values(), table.header]), source)
+    shares = {place: _share_of_genes(cells, resolved) for place, cells in sample.items()}
+    if wanted is None:
+        places = _gene_columns(table, shares)
+    if not places or not any(shares[place] for place in places):
+        listing = ", ".join(f"{table.header[place] or 'unnamed'!r} {share:.0%}" for place, share in shares.items())
+        raise TranslationError(
+            f"no column holds genes of {source.name} (share of cells that mean one: {listing or 'no column of text'}); "
+            "name the column or the species",
+            option="column",
+        )
+    if any(len(texts[place]) > _SAMPLE for place in places):
+        resolved = resolve_rows(wish.release, _names([*(texts[place] for place in places), table.header]), source)
+    names, in_part = _known_names(resolved)
+    by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
+    columns = [_column(table, place, names, in_part, by_id, shares[place]) for place in places]
+    roles = _roles(columns, dict(resolved.select("name", "gene").drop_nulls().iter_rows()))
+    paired = any(_PAIRED.fullmatch(table.header[place]) for place in places)
+    apart = wanted is None and not paired and len(roles) > 2 and len(places) == len(_candidates(table))
+    exact = set(resolved.filter(pl.col("how").is_in(["stable_id", "symbol"]))["name"])
+    return GeneColumns(source, roles, apart, any(table.header[place] in exact for place in places), resolved)
+
+
+def _find_requested(table: GeneTable, wanted: str) -> list[int]:
+    places: list[int] = []
+    for name in wanted.split(","):
+        if name in table.header:
+            places.append(table.header.index(name))
+        elif name.isdigit() and 1 <= int(name) <= len(table.header):
+            places.append(int(name) - 1)
+        else:
+            columns = ", ".join(map(repr, table.header))
+            close = did_you_mean(name, table.header)
+            raise TranslationError(f"the table has no column {name!r}; its columns are: {columns}{close}")
+    return list(dict.fromkeys(places))
+
+
+def _candidates(table: GeneTable) -> list[int]:
+    """Return columns that are not numeric, or named like NCBI Gene IDs."""
+    places = []
+    for place, name in enumerate(table.header):
+        cells = _different_cells(table, place)
+        if cells and (not all(map(_is_number, cells)) or _NUMBERED.search(name)):
+            places.append(place)
+    return places
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text.upper() in ("NA", "NAN", "TRUE", "FALSE")
+    return True
+
+
+def _different_cells(table: GeneTable, place: int) -> list[str]:
+    return [
+        text for text in dict.fromkeys(cell.strip() for cell in table.column(place)) if text and len(text) <= _LONGEST
+    ]
+
+
+def _names(columns: Iterable[Sequence[str]]) -> list[str]:
+    return list(
+        dict.fromkeys(part for cells in columns for text in cells for cell in readings(text) for part in cell.parts)
+    )
+
+
+def _known_names(resolved: pl.DataFrame) -> tuple[set[str], set[str]]:
+    """Return names known as they are, and those known with or without affix."""
+    means = resolved.filter(~pl.col("how").is_in(["unknown", "retired"]))
+    as_is = means.filter((pl.col("how") == "stable_id") | (pl.col("understood_as") == pl.col("name")))
+    return set(as_is["name"]), set(means["name"])
+
+
+def _share_of_genes(cells: Sequence[str], resolved: pl.DataFrame) -> float:
+    """Return the share of cells whose parts are all genes."""
+    names, in_part = _known_names(resolved)
+    return sum(all(part in in_part for part in read(text, names, in_part).parts) for text in cells) / max(len(cells), 1)
+
+
+def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
+    def says(place: int) -> bool:
+        name = table.header[place]
+        names_of_rows = place == 0 and not name  # as written by R
+        return names_of_rows or bool(_PAIRED.fullmatch(name) or _GENE.fullmatch(name))
+
+    places = [place for place, share in shares.items() if share >= (_NAMED if says(place) else _UNNAMED)]
+    if len(places) > 1 and not any(map(says, places)):  # a column for each group
+        places = [place for place, share in shares.items() if share >= _BEST]
+    if not places and shares and max(shares.values()) >= _BEST:
+        places = [max(shares, key=lambda place: shares[place])]
+    return places
+
+
+def _column(table: GeneTable, place: int, known: set[str], in_part: set[str], by_id: set[str], share: float) -> Column:
+    read_once = {text: read(text, known, in_part) for text in dict.fromkeys(table.column(place))}
+    cells = tuple(read_once[text] for text in table.column(place))
+    parts = {part for cell in read_once.values() for part in cell.parts if part in in_part}
+    return Column(place, cells, len(parts & by_id) * 2 > len(parts), share)
+
+
+def _roles(columns: list[Column], genes: dict[str, int]) -> tuple[tuple[Column, ...], ...]:
+    """Group columns that name the same gene in nearly every row."""
+    roles: list[list[Column]] = []
+    for column in sorted(columns, key=lambda column: (-column.share, column.place)):
+        for role in roles:
+            if _name_same_gene(role[0], column, genes):
+                role.append(column)
+                break
+        else:
+            roles.append([column])
+    return tuple(tuple(role) for role in sorted(roles, key=lambda role: role[0].place))
+
+
+def _name_same_gene(first: Column, second: Column, genes: dict[str, int]) -> bool:
+    both = [
+        [genes[part] for part in a.parts] == [genes[part] for part in b.parts]
+        for a, b in zip(first.cells, second.cells, strict=True)
+        if a.parts and b.parts and all(part in genes for part in (*a.parts, *b.parts))
+    ]
+    return bool(both) and sum(both) >= _SAME * len(both)
+
+
+def translate_table(
+    path: Path, text: str, separator: str, wish: GeneListRequest, column: str | None = None
+) -> Translated:
+    """Translate a table's columns of genes.
+
+    A row is carried if all its genes are: ligand and receptor, all parts of a complex. Columns that name the
+    same gene (stable ID and symbol) are carried together, by the first known name. With all partners rows are repeated.
+    In a table with a column of markers per group, a gene that is not carried leaves an empty cell.
+    """
+    table = read_table(path, text, separator)
+    columns = find_columns(table, wish, column)
+    if columns.headless:
+        table = table.headless()
+        columns = find_columns(table, wish, column)
+    names = [part for one in columns.columns for cell in one.cells for part in cell.parts]
+    partners = find_partners(wish, names, columns.source, columns.resolved)
+    rows, lost, stay = (_translate_cells if columns.apart else _translate_rows)(table, columns, partners, wish)
+    if not table.header[0] and table.has_header and columns.columns[0].place == 0:
+        rows = _unique(rows)
+    return Translated(
+        text=table.written(rows), kind="table", came=len(table.rows), left=len(rows), partners=partners,
+        places=Counter(names), lost=lost, columns=[table.header[one.place] or "unnamed" for one in columns.columns],
+        notes=_note_of_complexes(stay),
+    )  # fmt: skip
+
+
+def _note_of_complexes(stay: int) -> list[str]:
+    if not stay:
+        return []
+    one, several = ("cell that names a complex, not its genes, stays", "cells that name a complex, not its genes, stay")
+    return [f"{counted(stay, one, several)} as before"]
+
+
+#: New rows, lost parts, and number of cells kept as names of complexes.
+_Rows = tuple[list[list[str]], list[Loss], int]
+
+
+def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
+    """Translate rows whose genes are all carried."""
+    rows: list[list[str]] = []
+    lost: list[Loss] = []
+    stay = 0
+    for place, (line, cells) in enumerate(table.rows):
+        leads: list[tuple[tuple[Column, ...], Cell]] = []
+        for role in columns.roles:
+            lead = _leading_cell(role, place, partners)
+            if lead.parts:
+                leads.append((role, lead))
+        missing = [part for _, lead in leads for part in lead.parts if part not in partners.targets]
+        if missing:
+            what = ", ".join(dict.fromkeys(filter(None, (cells[column.place] for column in columns.columns))))
+            lost.append(Loss(line, what, "; ".join(_reason(partners, part, what) for part in dict.fromkeys(missing))))
+            continue
+        for targets in _choices([part for _, lead in leads for part in lead.parts], partners):
+            row = list(cells)
+            for role, lead in leads:
+                for column in role:
+                    if _names_a_complex(column.cells[place], lead, partners):
+                        stay += 1
+                    else:
+                        row[column.place] = _translated_cell(column, place, lead, targets, wish)
+            rows.append(row)
+    return rows, lost, stay
+
+
+def _translate_cells(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
+    """Translate each cell independently, to its best partner."""
+    rows: list[list[str]] = []
+    lost: list[Loss] = []
+    for place, (line, cells) in enumerate(table.rows):
+        row = list(cells)
+        for column in columns.columns:
+            cell = column.cells[place]
+            missing = [part for part in cell.parts if part not in partners.targets]
+            if missing:
+                row[column.place] = ""
+                lost.append(
+                    Loss(line, f"{cells[column.place]} of {table.header[column.place]}", partners.why_not[missing[0]])
+                )
+            elif cell.parts:
+                best = {part: partners.targets[part][0] for part in cell.parts}
+                row[column.place] = _translated_cell(column, place, cell, best, wish)
+        rows.append(row)
+    return rows, lost, 0
+
+
+def _reason(partners: Partners, part: str, what: str) -> str:
+    return partners.why_not[part] if part == what else f"{part} {partners.why_not[part]}"
+
+
+def _leading_cell(role: tuple[Column, ...], place: int, partners: Partners) -> Cell:
+    """Return the first cell that can be carried, else the first not empty."""
+    cells = [column.cells[place] for column in role if column.cells[place].parts]
+    for cell in cells:
+        if all(part in partners.targets for part in cell.parts):
+            return cell
+    return cells[0] if cells else Cell(())
+
+
+def _names_a_complex(cell: Cell, lead: Cell, partners: Partners) -> bool:
+    """Return whether a cell is the name of a complex, to be kept.
+
+    An example is TGFbR1_R2 for TGFBR1 and TGFBR2 in CellChat.
+    """
+    several = len(cell.parts) > 1 or (len(cell.parts) == 1 and len(lead.parts) > 1)
+    return several and not all(part in partners.targets for part in cell.parts)
+
+
+def _choices(parts: list[str], partners: Partners) -> Iterator[Mapping[str, Target]]:
+    """Yield every choice of partners for the names of a row.
+
+    Names of the same gene get the same partner.
+    """
+    by_gene: dict[tuple[Target, ...], list[str]] = {}
+    for part in dict.fromkeys(parts):
+        by_gene.setdefault(partners.targets[part], []).append(part)
+    for targets in itertools.product(*by_gene):
+        yield {part: target for parts, target in zip(by_gene.values(), targets, strict=True) for part in parts}
+
+
+def _translated_cell(
+    column: Column, place: int, lead: Cell, targets: Mapping[str, Target], wish: GeneListRequest
+) -> str:
+    own = column.cells[place]
+    naming: Naming = wish.naming if wish.naming != "keep" else "id" if column.by_id else "symbol"
+    form = own if len(own.parts) == len(lead.parts) else lead
+    return form.rewritten(targets[part].called(naming) for part in lead.parts)
+
+
+def _unique(rows: list[list[str]]) -> list[list[str]]:
+    """Make names of rows unique as in R: INS, INS.1."""
+    used: set[str] = set()
+    for row in rows:
+        name = next(
+            name
+            for name in itertools.chain([row[0]], (f"{row[0]}.{i}" for i in itertools.count(1)))
+            if name not in used
+        )
+        used.add(name)
+        row[0] = name
+    return rows

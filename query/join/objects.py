@@ -1,0 +1,378 @@
+"""Check the options of a join, and read the genes, cells and values of its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import polars as pl
+
+from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values
+from homodb.query.genes import resolve_var
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import Links, Names
+from homodb.schema.errors import JoinError, TranslationError
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import is_missing, name_texts, texts, unnamed_note
+from homodb.schema.species import Species
+
+#: Default maximum number of genes of a group of orthologs.
+LARGEST = 20
+
+
+class Features(StrEnum):
+    """Kind of features under ENS_M2M."""
+
+    GROUP = "group"
+    COPY = "copy"
+
+
+class TooLarge(StrEnum):
+    """Policy for groups with too many genes."""
+
+    LEAVE = "leave"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class JoinOptions:
+    """Checked options; see :func:`homodb.query.join.join`."""
+
+    via: str | int | Species | None = None
+    features: Features = Features.GROUP
+    largest: int = LARGEST
+    too_large: TooLarge = TooLarge.LEAVE
+    consistent: bool = False
+    measured: bool = False
+    shared_types: str | None = None
+    columns: tuple[str | None, ...] = ()
+    layers: tuple[str | None, ...] = ()
+    names: Names = Names.KEEP
+
+
+def read_join_options(
+    objects: int, *, via: str | int | Species | None = None, features: str = "group", largest: int = LARGEST,
+    too_large: str = "leave", consistent: bool = False, measured: bool = False, shared_types: str | None = None,
+    column: str | Sequence[str | None] | None = None, layer: str | Sequence[str | None] | None = None,
+    names: str = "keep",
+) -> JoinOptions:  # fmt: skip
+    """Check the options of a join of a number of objects.
+
+    Raises JoinError if an option has an unknown value, or a list does not have one entry for each object.
+    """
+    if largest < 2:
+        raise JoinError(f"a group may have at most {largest} genes; it needs at least two to be one")
+    return JoinOptions(
+        via=via, features=Features(_word([*Features], features, "kind of features", "features")), largest=largest,
+        too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups", "too_large")),
+        consistent=consistent, measured=measured, shared_types=shared_types, columns=_each(column, objects, "columns"),
+        layers=_each(layer, objects, "layers"), names=Names(_word([*Names], names, "kind of names", "names")),
+    )  # fmt: skip
+
+
+def _word(words: Sequence[str], word: str, what: str, option: str) -> str:
+    if word not in words:
+        raise JoinError(
+            f"there is no {what} {word!r}; there are {', '.join(words)}{did_you_mean(word, words)}", option=option
+        )
+    return word
+
+
+def _each(given: str | Sequence[str | None] | None, objects: int, what: str) -> tuple[str | None, ...]:
+    """Return one entry for each object."""
+    if given is None or isinstance(given, str):
+        return (given,) * objects
+    each = tuple(given)
+    if len(each) == 1:
+        return each * objects
+    if len(each) != objects:
+        raise JoinError(f"{len(each)} {what} are named for {objects} objects; name one for all, or one for each")
+    return each
+
+
+#: Column of var that a translation adds.
+_TRANSLATED = "homodb_source"
+
+
+@dataclass(frozen=True)
+class JoinSide:
+    """The genes of one object.
+
+    `name`: name of the object: that of its file; `resolved`: a row per row of var, with
+    :class:`homodb.query.genes.VarColumn`; `given`: whether the species was given rather than inferred from the names.
+    """
+
+    name: str
+    species: Species
+    resolved: pl.DataFrame
+    given: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def genes(self) -> pl.Series:
+        """Different genes of the object."""
+        return self.resolved["gene"].drop_nulls().unique(maintain_order=True)
+
+
+def read_side(
+    release: ReleaseFile, name: str, var: pd.DataFrame, species: str | int | Species | None, column: str | None
+) -> JoinSide:
+    """Resolve the names of a var to genes.
+
+    `species`: species of the object; inferred from the names by default; `column`: column of var with the names; None
+    for its index.
+
+    Raises UnknownSpeciesError if the release does not have the species. Raises TranslationError if the column does not
+    exist, or the names do not identify the species.
+    """
+    try:
+        resolved = resolve_var(release, var, species=species, column=column)
+    except TranslationError as error:
+        raise type(error)(f"{name}: {error}", option="species" if error.option == "source" else error.option) from error
+    names, own_species = resolved.rows["name"].to_list(), resolved.species
+    if not resolved.rows["gene"].count():
+        examples = ", ".join(map(repr, names[:3])) or "none at all"
+        raise JoinError(
+            f"{name}: none of its {len(names):,} names is a gene of {own_species.common_name}; they look like "
+            f"{examples}. Check the species, or name the column of var that holds the gene names",
+            option="column",
+        )
+    notes = [f"{name}: {note}" for note in (*unnamed_note(resolved.gene_names), *resolved.doubts)]
+    if _TRANSLATED in var.columns:
+        notes.append(
+            f"{name}: its genes were translated to {own_species.common_name} (var has {_TRANSLATED}), so its cells are "
+            "likely of another species; give the file as it was before"
+        )
+    return JoinSide(name, own_species, resolved.rows, resolved.given, tuple(notes))
+
+
+def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:
+    """Return the genes that all objects of each species have, ascending."""
+    shared: dict[Species, pl.Series] = {}
+    for species in dict.fromkeys(side.species for side in sides):
+        genes = [set(side.genes.to_list()) for side in sides if side.species == species]
+        shared[species] = pl.Series("gene", sorted(set.intersection(*genes)), dtype=pl.Int64)
+    return shared
+
+
+_WHAT = {
+    "log": "logarithms", "scaled": "scaled values (some are negative)", "nan": "NaN", "counts": "counts",
+    "linear": "linear values",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StackPart:
+    """A matrix of one object."""
+
+    name: str
+    rows: Rows
+    links: Links
+    holds: Values
+
+
+class ObjectTally:
+    """Sums over the cells and over the genes of one object.
+
+    `is_gene`: mask of the rows of var that are genes, shape (genes,).
+    """
+
+    def __init__(self, is_gene: npt.NDArray[np.bool_]) -> None:
+        self._is_gene = is_gene.astype(np.float64)
+        self.begin()
+
+    def begin(self) -> None:
+        """Reset all sums."""
+        self.sums = np.zeros(self._is_gene.size)
+        self._totals: list[npt.NDArray[np.float64]] = []
+
+    def add(self, start: int, block: Any) -> None:
+        """Add a block of rows, with logarithms undone."""
+        self.sums += np.asarray(block.T @ np.ones(block.shape[0])).ravel()
+        self._totals.append(np.asarray(block @ self._is_gene).ravel())
+
+    @property
+    def totals(self) -> npt.NDArray[np.float64]:
+        """Sums over genes, per cell."""
+        return np.concatenate(self._totals) if self._totals else np.zeros(0)
+
+
+def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
+    """Return why these matrices cannot be concatenated, or None."""
+    for part in parts:
+        kind = part.holds.kind
+        if kind == "nan":
+            return f"{slot.label} of {part.name} holds NaN; fill or remove such values before joining"
+        if kind in ("log", "scaled") and part.links.several:
+            return (
+                f"{slot.label} of {part.name} holds {_WHAT[kind]}, and "
+                f"{counted(part.links.several, 'feature adds', 'features add')} up several genes of it, which is wrong "
+                "for such values; join counts (a layer, or raw), or use a one-to-one strategy"
+            )
+    kinds = {part.holds.kind: part.name for part in parts}
+    for odd in ("log", "scaled"):
+        other = next((kind for kind in kinds if kind != odd), None)
+        if odd in kinds and other is not None:
+            return (
+                f"{slot.label} of {kinds[odd]} holds {_WHAT[odd]}, that of {kinds[other]} {_WHAT[other]}; join like "
+                "with like: name the layer of counts for all, or one for each object"
+            )
+    bases = {part.holds.base: part.name for part in parts if part.holds.kind == "log"}
+    if len(bases) > 1:
+        shown = ", ".join(f"{base:g} ({name})" for base, name in bases.items() if base)
+        return f"{slot.label} holds logarithms to different bases: {shown}; join counts"
+    return None
+
+
+#: Columns that a join adds.
+SPECIES, FILE, CELL = "species", "source_file", "homodb_cell"
+
+
+@dataclass(frozen=True)
+class JoinedCells:
+    """Cells of a joint object.
+
+    `kept`: mask of the cells to keep, for each object; None for all.
+    """
+
+    obs: pd.DataFrame
+    kept: tuple[npt.NDArray[np.bool_] | None, ...]
+    notes: tuple[str, ...]
+
+
+def concatenate_obs(
+    tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], shared_types: str | None
+) -> JoinedCells:
+    """Concatenate the obs of all objects."""
+    kept: list[npt.NDArray[np.bool_] | None] = [None] * len(tables)
+    notes: list[str] = []
+    if shared_types is not None:
+        kept, notes = _shared(tables, names, species, shared_types)
+    selected = [table if mask is None else table[mask] for table, mask in zip(tables, kept, strict=True)]
+    empty = [name for name, table in zip(names, selected, strict=True) if not len(table)]
+    if empty:
+        raise JoinError(f"{empty[0]}: has no cells; leave it out")
+    columns = list(dict.fromkeys(str(column) for table in selected for column in table.columns))
+    obs = pd.DataFrame(index=_index(selected, notes))
+    renamed = _renamed_columns(columns)
+    for column in columns:
+        obs[renamed.get(column, column)] = _column([table.get(column) for table in selected], selected)
+    if renamed:
+        notes.append(
+            "columns of obs that were there: " + ", ".join(f"{old!r} is now {new!r}" for old, new in renamed.items())
+        )
+    some = [column for column in columns if any(column not in table for table in selected)]
+    if some:
+        notes.append(f"columns of obs that not all objects have, missing elsewhere: {', '.join(map(repr, some))}")
+    sizes = [len(table) for table in selected]
+    common = list(dict.fromkeys(one.common_name for one in species))
+    obs[SPECIES] = pd.Categorical(np.repeat([one.common_name for one in species], sizes), categories=common)
+    obs[FILE] = pd.Categorical(np.repeat(np.array(names, dtype=object), sizes), categories=list(names))
+    if any("made unique" in note for note in notes):
+        obs[CELL] = [one for table in selected for one in name_texts(table.index)]
+    return JoinedCells(obs, tuple(kept), tuple(notes))
+
+
+def _shared(
+    tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], column: str
+) -> tuple[list[npt.NDArray[np.bool_] | None], list[str]]:
+    """Return masks of cells with a value that all species have, and a note."""
+    values = []
+    for table, name in zip(tables, names, strict=True):
+        obs = ObsColumns(table, JoinError, f"{name}: obs")
+        values.append(texts(obs.column(column, "cell types", option="shared_types")))
+    types: dict[Species, set[str]] = {}
+    for one, column_values in zip(species, values, strict=True):
+        types.setdefault(one, set()).update(value for value in column_values if value is not None)
+    shared = set.intersection(*types.values())
+    if not shared:
+        listing = "; ".join(
+            f"{one.common_name}: {', '.join(sorted(values)[:8]) or 'none'}" for one, values in types.items()
+        )
+        raise JoinError(f"no value of {column!r} is in all species ({listing}); make the labels alike")
+    masks: list[npt.NDArray[np.bool_] | None] = [
+        np.array([value in shared for value in column_values], dtype=bool) for column_values in values
+    ]
+    before, after = (
+        sum(len(column_values) for column_values in values),
+        sum(int(mask.sum()) for mask in masks if mask is not None),
+    )
+    alone = sorted(set.union(*types.values()) - shared)
+    left = f" (left out: {', '.join(alone[:8])}{', ...' if len(alone) > 8 else ''})" if alone else ""
+    which = counted(len(shared), f"value of {column!r} is", f"values of {column!r} are")
+    return masks, [f"{which} in all species: {after:,} of {before:,} cells stay{left}"]
+
+
+def _index(tables: Sequence[pd.DataFrame], notes: list[str]) -> pd.Index:
+    """Return unique names of cells, numbered by object if names repeat."""
+    names = [name_texts(table.index) for table in tables]
+    together = [one for object_names in names for one in object_names]
+    if len(set(together)) < len(together):
+        notes.append(
+            "names of cells repeat; they were made unique by the number of their object (-1, -2, ...), and what they "
+            f"were is obs[{CELL!r}]"
+        )
+        together = [f"{one}-{number}" for number, object_names in enumerate(names, 1) for one in object_names]
+    next_number: dict[str, int] = {}
+    unique, taken = [], set(together)
+    for one in together:
+        number = next_number.get(one, 0)
+        free = one
+        while number and free in taken:
+            free, number = f"{one}.{number}", number + 1
+        next_number[one] = max(number, 1)
+        taken.add(free)
+        unique.append(free)
+    return pd.Index(unique, dtype=object)
+
+
+def _renamed_columns(columns: list[str]) -> dict[str, str]:
+    """Return new names for columns with the name of one that a join adds."""
+    renamed: dict[str, str] = {}
+    for column in columns:
+        if column in (SPECIES, FILE, TOTAL, CELL):
+            new, number = f"{column}_given", 1
+            while new in columns or new in renamed.values():
+                new, number = f"{column}_given_{number}", number + 1
+            renamed[column] = new
+    return renamed
+
+
+def _column(parts: list[pd.Series | None], tables: Sequence[pd.DataFrame]) -> Any:
+    """Return a column of all objects, as text if kinds of values differ."""
+    present = [part for part in parts if part is not None]
+    whole = len(present) == len(parts)
+    kinds = {_kind(part) for part in present}
+    values = [
+        part.tolist() if part is not None else [None] * len(table) for part, table in zip(parts, tables, strict=True)
+    ]
+    flat = [None if is_missing(one) else one for part_values in values for one in part_values]
+    if kinds == {"bool"}:
+        return pd.Series(flat, dtype="bool" if whole and None not in flat else "boolean").array
+    if kinds == {"int"}:
+        return pd.Series(flat, dtype="int64" if whole and None not in flat else "Int64").array
+    if kinds <= {"int", "float", "bool"}:
+        return np.array([np.nan if one is None else float(one) for one in flat])
+    labels = texts(flat)
+    order = [str(one) for part in present if isinstance(part.dtype, pd.CategoricalDtype) for one in part.cat.categories]
+    different = sorted({one for one in labels if one is not None})
+    used = set(different)
+    ordered = [one for one in dict.fromkeys([*order, *different]) if one in used]
+    if None not in labels and kinds == {"text"} and not order and len(different) == len(labels):
+        return np.array(labels, dtype=object)
+    return pd.Categorical(labels, categories=ordered)
+
+
+def _kind(part: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(part.dtype):
+        return "bool"
+    if pd.api.types.is_integer_dtype(part.dtype):
+        return "int"
+    if pd.api.types.is_float_dtype(part.dtype):
+        return "float"
+    return "text"

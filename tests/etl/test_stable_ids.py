@@ -1,0 +1,226 @@
+"""One stable ID for each gene, and the tables of who says what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import homodb
+from homodb.etl import build_release, read_config
+from homodb.schema.errors import ConfigError
+
+HCOP = "human_ensembl_gene\thuman_symbol\thuman_entrez_gene\t{0}_ensembl_gene\t{0}_symbol\t{0}_entrez_gene\tsupport\n"
+HUMAN_GENES = "stable_id\tsymbol\nENSG01\tGAPDH\nENSG02\tPDX1\nENSG03\tTWIN\nENSG04\tODD\n"
+
+CONFIG = """
+[release]
+version = "small-1"
+[origins.new]
+name = "Ensembl"
+release = "114"
+ensembl = "114"
+[origins.old]
+name = "Ensembl"
+release = "110"
+ensembl = "110"
+[origins.hcop]
+name = "HCOP"
+release = "2022-09"
+ensembl = "107"
+licence = "free to use"
+[[species]]
+name = "human"
+origin = "new"
+genes = "human.tsv"
+"""
+#: A species with a gene list (pig, rat) and one without (chicken).
+LISTED = '[[species]]\nname = "{0}"\norigin = "new"\ngenes = "{0}.tsv"\n'
+BARE = '[[species]]\nname = "{0}"\norigin = "hcop"\n'
+DATABASES = (
+    '[[databases]]\nsource = "human"\ntarget = "{0}"\npath = "{0}.hcop.tsv"\norigin = "hcop"\nhomologies = "Ensembl"\n'
+)
+
+
+def build(folder: Path, config: str, **files: str) -> homodb.Release:
+    (folder / "human.tsv").write_text(HUMAN_GENES)
+    for name, text in files.items():
+        (folder / f"{name.replace('_', '.')}.tsv").write_text(text)
+    (folder / "release.toml").write_text(CONFIG + config)
+    build_release(folder / "release.toml", folder / "rel")
+    return homodb.open(folder / "rel")
+
+
+def pairs(release: homodb.Release) -> list[tuple[Any, ...]]:
+    """Each pair that databases name, with its databases, and its homology type."""
+    return release.sql(
+        "SELECT a.stable_id, b.stable_id, p.n_databases, "
+        "(SELECT string_agg(database, '|' ORDER BY database) FROM database_set s "
+        "WHERE s.database_set = p.database_set), "
+        "(SELECT any_value(replace(homology_type, 'ortholog_', '')) FROM homology h "
+        "WHERE h.gene_a = p.gene_a AND h.gene_b = p.gene_b) "
+        "FROM orthology_pair p JOIN gene a ON a.gene = p.gene_a JOIN gene b ON b.gene = p.gene_b ORDER BY 1, 2"
+    ).rows()
+
+
+def test_two_assemblies_of_a_species_without_a_gene_list_become_one(tmp_path: Path) -> None:
+    """GAPDH of chicken stands in HCOP under IDs of two assemblies, with five and two databases."""
+    rows = (
+        "ENSG01\tGAPDH\t2597\tENSGALG00000014442\tGAPDH\t374193\tEggNOG|Inparanoid|OMA|Panther|Treefam\n"
+        "ENSG01\tGAPDH\t2597\tENSGALG00010022038\tGAPDH\t374193\tEnsembl|NCBI\n"
+    )
+    with build(
+        tmp_path, BARE.format("chicken") + DATABASES.format("chicken"), chicken_hcop=HCOP.format("chicken") + rows
+    ) as rel:
+        databases = "EggNOG|Ensembl|Inparanoid|NCBI|OMA|Panther|Treefam"
+        assert pairs(rel) == [("ENSG01", "ENSGALG00010022038", 7, databases, "one2one")]
+        assert rel.sql("SELECT stable_id, symbol FROM gene WHERE species <> 1").rows() == [
+            ("ENSGALG00010022038", "GAPDH")
+        ]
+        aliases = rel.sql("SELECT stable_id, alias, kind FROM gene_alias JOIN gene USING (gene)").rows()
+        assert aliases == [("ENSGALG00010022038", "ENSGALG00000014442", "retired")]
+
+
+def test_the_id_of_the_gene_list_is_first(tmp_path: Path) -> None:
+    """PDX1 of pig: two IDs, one of which Ensembl has retired, although more databases name it."""
+    rows = (
+        "ENSG02\tPDX1\t3651\tENSSSCG35817\tPDX1\t397288\tEnsembl|OMA|Panther\n"
+        "ENSG02\tPDX1\t3651\tENSSSCG55811\tPDX1\t397288\tNCBI\n"
+    )
+    config = LISTED.format("pig") + DATABASES.format("pig")
+    with build(
+        tmp_path, config, pig="stable_id\tsymbol\nENSSSCG55811\tPDX1\n", pig_hcop=HCOP.format("pig") + rows
+    ) as rel:
+        assert pairs(rel) == [("ENSG02", "ENSSSCG55811", 4, "Ensembl|NCBI|OMA|Panther", "one2one")]
+
+
+def test_a_retired_id_is_replaced_by_name_where_one_gene_bears_it(tmp_path: Path) -> None:
+    genes = "stable_id\tsymbol\nENSSSCG1\tGAPDH\nENSSSCG2\tTWIN\nENSSSCG3\tTWIN\n"
+    rows = (
+        "ENSG01\tGAPDH\t1\tENSSSCG90\tGAPDH\t11\tEnsembl|OMA\n"
+        "ENSG02\tPDX1\t2\tENSSSCG91\tPDX1\t12\tEnsembl|OMA\n"  # no gene of the list has the name
+        "ENSG03\tTWIN\t3\tENSSSCG92\tTWIN\t13\tEnsembl|OMA\n"  # two have
+        "ENSG04\tODD\t\tENSSSCG93\tGAPDH\t\tOMA\n"  # by name without a number too
+    )
+    with build(
+        tmp_path, LISTED.format("pig") + DATABASES.format("pig"), pig=genes, pig_hcop=HCOP.format("pig") + rows
+    ) as rel:
+        assert [row[:2] for row in pairs(rel)] == [("ENSG01", "ENSSSCG1"), ("ENSG04", "ENSSSCG1")]
+        assert rel.manifest is not None
+        assert {
+            "where": "homo_sapiens - sus_scrofa",
+            "reason": "pairs of retired stable IDs, by databases",
+            "count": 2,
+        } in (rel.manifest.losses)
+        assert rel.sql("SELECT count(*) AS n FROM gene WHERE species <> 1")["n"].item() == 3
+
+
+def test_genes_that_ensembl_supports_stay_two(tmp_path: Path) -> None:
+    """HCOP gives yeast's RPL35A and RPL35B one number: they are two genes, each of which Ensembl names."""
+    rows = (
+        "ENSG01\tGAPDH\t1\tYDL191W\tRPL35A\t851419\tEnsembl|OMA|Panther\n"
+        "ENSG02\tPDX1\t2\tYDL136W\tRPL35B\t851419\tEnsembl|OMA\n"
+        "ENSG03\tTWIN\t3\tYXX000W\tRPL35A\t851419\tOMA\n"
+    )
+    with build(
+        tmp_path, BARE.format("yeast") + DATABASES.format("yeast"), yeast_hcop=HCOP.format("yeast") + rows
+    ) as rel:
+        assert [row[:2] for row in pairs(rel)] == [("ENSG01", "YDL191W"), ("ENSG02", "YDL136W"), ("ENSG03", "YDL191W")]
+
+
+def test_types_are_derived_from_the_pairs_of_one_database_and_say_so(tmp_path: Path) -> None:
+    rows = (
+        "ENSG01\tGAPDH\t1\tG1\tA\t11\tEnsembl\n"
+        "ENSG02\tPDX1\t2\tG2\tB\t12\tEnsembl\n"
+        "ENSG02\tPDX1\t2\tG3\tC\t13\tEnsembl|OMA\n"
+        "ENSG03\tTWIN\t3\tG4\tD\t14\tOMA|NCBI|Panther\n"  # no pair of Ensembl
+        "ENSG04\tODD\t4\tG3\tC\t13\tEnsembl\n"
+    )
+    with build(
+        tmp_path, BARE.format("chicken") + DATABASES.format("chicken"), chicken_hcop=HCOP.format("chicken") + rows
+    ) as rel:
+        assert [(a, b, kind) for a, b, _, _, kind in pairs(rel)] == [
+            ("ENSG01", "G1", "one2one"),
+            ("ENSG02", "G2", "one2many"),
+            ("ENSG02", "G3", "many2many"),
+            ("ENSG03", "G4", None),
+            ("ENSG04", "G3", "one2many"),
+        ]
+        sources = rel.sql(
+            "SELECT species_b, kind, name, release, ensembl, type_basis, pairs FROM data_source ORDER BY ALL"
+        )
+        assert sources.rows() == [
+            (114, "databases", "HCOP", "2022-09", "107", None, 5),
+            (114, "homologies", "HCOP", "2022-09", "107", "derived", 4),
+            (None, "genes", "Ensembl", "114", "114", None, 4),
+            (None, "genes", "HCOP", "2022-09", "107", None, 4),
+        ]
+        named = "SELECT database, release FROM orthology_source JOIN gene ON gene = gene_b WHERE stable_id = 'G4'"
+        assert rel.sql(f"{named} ORDER BY 1").rows() == [(name, "HCOP 2022-09") for name in ("NCBI", "OMA", "Panther")]
+
+
+RAT = """
+[[homology]]
+source = "human"
+target = "rat"
+format = "biomart"
+path = "rat.old.tsv"
+origin = "old"
+"""
+OLD = "Gene stable ID\tRat gene stable ID\tRat homology type\n"
+
+
+def test_homologies_of_an_older_release_keep_current_ids_only(tmp_path: Path) -> None:
+    old = (
+        "ENSG01\tENSRNOG1\tortholog_one2one\n"
+        "ENSG02\tENSRNOG90\tortholog_one2one\n"  # retired; its number has a current ID
+        "ENSG03\tENSRNOG91\tortholog_one2one\n"  # retired, unknown
+        "ENSG04\tENSRNOG92\tortholog_one2one\n"  # would become a second one-to-one of ENSRNOG1
+    )
+    hcop = (
+        "ENSG02\tPDX1\t2\tENSRNOG90\tPdx1\t12\tOMA\n"
+        "ENSG02\tPDX1\t2\tENSRNOG2\tPdx1\t12\tNCBI\n"
+        "ENSG04\tODD\t4\tENSRNOG92\tGapdh\t14\tOMA\n"
+    )
+    genes = "stable_id\tsymbol\nENSRNOG1\tGapdh\nENSRNOG2\tPdx1\n"
+    config = LISTED.format("rat") + RAT + DATABASES.format("rat").replace('homologies = "Ensembl"\n', "")
+    with build(tmp_path, config, rat=genes, rat_old=OLD + old, rat_hcop=HCOP.format("rat") + hcop) as rel:
+        shown = "SELECT source_id, target_id FROM ens_o2o WHERE source_species = 'homo_sapiens' ORDER BY 1"
+        assert rel.sql(shown).rows() == [("ENSG01", "ENSRNOG1"), ("ENSG02", "ENSRNOG2")]
+        assert rel.sql("SELECT count(*) AS n FROM gene WHERE species = 3")["n"].item() == 2
+        assert rel.manifest is not None
+        lost = [loss for loss in rel.manifest.losses if "homologies of retired" in loss["reason"]]
+        assert [(loss["where"], loss["count"]) for loss in lost] == [("homo_sapiens - rattus_norvegicus", 2)]
+        assert rel.sql("SELECT ensembl, type_basis FROM data_source WHERE kind = 'homologies'").rows() == [
+            ("110", "ensembl")
+        ]
+
+
+def test_names_of_databases_are_not_those_of_a_listed_species(tmp_path: Path) -> None:
+    """A gene without a name does not get the one that an older table gave it: another gene bears it today."""
+    rows = "ENSG01\tGAPDH\t1\tENSSSCG1\tPDX1\t11\tEnsembl|OMA\n"
+    genes = "stable_id\tsymbol\nENSSSCG1\t\nENSSSCG2\tPDX1\n"
+    with build(
+        tmp_path, LISTED.format("pig") + DATABASES.format("pig"), pig=genes, pig_hcop=HCOP.format("pig") + rows
+    ) as rel:
+        assert rel.sql("SELECT stable_id FROM gene WHERE symbol = 'PDX1' AND species <> 1").rows() == [("ENSSSCG2",)]
+
+
+def test_unknown_origins(tmp_path: Path) -> None:
+    (tmp_path / "human.tsv").write_text(HUMAN_GENES)
+    (tmp_path / "release.toml").write_text(CONFIG.replace('origin = "new"', 'origin = "newer"'))
+    with pytest.raises(ConfigError, match=r"homo_sapiens: There is no \[origins.newer\]; .*did you mean 'new'"):
+        read_config(tmp_path / "release.toml")
+
+
+def test_evidence_is_left_out_by_one_line(tmp_path: Path, toy_config: Path) -> None:
+    text = toy_config.read_text()
+    for path in toy_config.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "release.toml").write_text(text + "[build]\nevidence = false\n")
+    manifest = build_release(tmp_path / "release.toml", tmp_path / "rel")
+    assert manifest.strategies == ("ENS_M2M", "ENS_O2O", "HM_O2O") and not manifest.embeddings
+    paths = pl.Series([file.path for file in manifest.files])
+    assert not paths.str.contains("embedding1").any()
