@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Python 3.13: pyenv's where it has one, else the one on the path.
 PYTHON_NEWEST ?= $(or $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python)),python3.13)
+# Python 3.11, the oldest that is supported, likewise.
+PYTHON_LOWEST ?= $(or $(firstword $(wildcard $(HOME)/.pyenv/versions/3.11*/bin/python)),python3.11)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
@@ -9,7 +11,7 @@ TESTS  := $(BIN)/python -m pytest -n 2 --dist worksteal
 # Many tests start a Python of their own: it is to find the code compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all demo starter test test-all test-newest coverage check docs format kills faults fuzz clean bench help
+.PHONY: all demo starter test test-all test-newest test-lowest coverage check docs format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -40,6 +42,15 @@ test-newest: .venv-newest/.installed ## the quick tests with the newest versions
 	test -x .venv-newest/bin/python || $(PYTHON_NEWEST) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-newest.txt --group test -e ".[cells,scale]"
+	touch $@
+
+test-lowest: .venv-lowest/.installed ## the quick tests with the lowest versions that pyproject allows on Python 3.11, without torch
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+.venv-lowest/.installed: pyproject.toml constraints-lowest.txt
+	test -x .venv-lowest/bin/python || $(PYTHON_LOWEST) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt --group test -e ".[cells,scale]"
 	touch $@
 
 coverage: $(STAMP) ## all tests, and which lines they leave out in their own processes
@@ -85,4 +96,4 @@ bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/integrate.py
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) .venv-newest demo dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-newest .venv-lowest demo dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

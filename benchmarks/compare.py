@@ -35,19 +35,19 @@ def main() -> None:
     asked = parser.parse_args()
     machine()
     species, methods = asked.species.split(","), asked.methods.split(",")
-    scoring: dict[str, Any] = {"profile": "cross-species", "resamples": asked.resamples}
     print(f"{len(methods)} methods; seconds for a row, wall (processor)\n")
     print("| grid | one by one | ratio |\n| --- | --- | --- |", flush=True)
     ratios = []
     for _ in range(asked.times):
         start = _now()
         found = homodb.compare(
-            asked.files, species=species, release=asked.release, strategies=asked.strategies, methods=methods, **scoring
-        )
+            asked.files, species=species, release=asked.release, strategies=asked.strategies, methods=methods,
+            profile="cross-species", n_resamples=asked.resamples,
+        )  # fmt: skip
         grid = (_now() - start) / len(found.rows)
         start = _now()
         rows = [
-            _alone(asked.files, species, asked.release, strategy, method, scoring)
+            _alone(asked.files, species, asked.release, strategy, method, asked.resamples)
             for strategy in asked.strategies.split(",")
             for method in methods
         ]
@@ -66,13 +66,15 @@ def _now() -> npt.NDArray[np.float64]:
 
 
 def _alone(
-    files: list[str], species: list[str], release: str, strategy: str, method: str, scoring: dict[str, Any]
+    files: list[str], species: list[str], release: str, strategy: str, method: str, n_resamples: int
 ) -> homodb.Score:
     """Join, integrate and score one cell of the grid from the files."""
     joint = homodb.join(files, species=species, release=release, strategy=strategy)
     done = homodb.integrate(joint, method=method, clustering="none")
     baseline: Any = False if method == "none" else None
-    return homodb.score(done, key=method_named(method).key, baseline=baseline, **scoring)
+    return homodb.score(
+        done, key=method_named(method).key, baseline=baseline, profile="cross-species", n_resamples=n_resamples
+    )
 
 
 if __name__ == "__main__":

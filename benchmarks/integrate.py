@@ -77,7 +77,7 @@ def _one(cells: int, method: str, write: str | None) -> str:
     import scipy.sparse as sp
     from anndata import AnnData
 
-    from homodb.query.integrate import add_integration
+    from homodb.query.integrate import IntegrateSettings, add_integration
 
     rng = np.random.default_rng(0)
     profiles = rng.gamma(0.3, 0.7, (8, FEATURES))
@@ -98,7 +98,7 @@ def _one(cells: int, method: str, write: str | None) -> str:
             mmwrite(Path(write) / f"{name}.mtx", adata.X[part].T.astype(np.int64))
         return ""
     start = time.perf_counter()
-    add_integration(adata, method=method, clustering="none")
+    add_integration(adata, method=method, settings=IntegrateSettings(clustering="none"))
     return str(time.perf_counter() - start)
 
 

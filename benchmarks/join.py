@@ -19,7 +19,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.join import join_to_file, join_with_report
+from homodb.query.join import join, join_to_file
 
 SPECIES = ["human", "mouse", "pig"]
 
@@ -39,7 +39,7 @@ def conflicts(release: homodb.Release) -> None:
     print(f"{'strategy':<9} {'hub':<6} {'rows':>7}  behind{'':<31} {counted}")
     for strategy in ("hm_o2o", "lm_o2o", "hl_o2o"):
         for hub in SPECIES:
-            _, report = join_with_report(whole, species=SPECIES, strategy=strategy, via=hub, release=release)
+            _, report = join(whole, species=SPECIES, strategy=strategy, via=hub, release=release, return_report=True)
             for row in report.verdicts.iter_rows(named=True):
                 counts = f"{row['confirmed']:>10,} {row['contradicted']:>12,} {row['half']:>5,} {row['silent']:>6,}"
                 share = f"{row['share_contradicted']:.2%}"

@@ -101,7 +101,7 @@ def embeddings(joint: anndata.AnnData, methods: Sequence[str]) -> dict[str, Embe
     """Integrate by every method."""
     found = {}
     for method in methods:
-        done = integrate(joint, method=method, key=method, clustering="none", k_weight=50)
+        done = integrate(joint, method=method, key_added=method, clustering="none", k_weight=50)
         found[method] = read_embedded(done, key=method, donor_key="donor")
     return found
 
@@ -110,7 +110,7 @@ def scored(found: dict[str, Embedded], baseline: Embedded, resamples: int) -> li
     """Score every embedding beside the baseline."""
     rows = []
     for method, cells in found.items():
-        part = cross_species(cells, baseline, resamples=resamples)
+        part = cross_species(cells, baseline, n_resamples=resamples)
         rows += [
             {"method": method, "score": name, "value": one.value, "low": one.low, "high": one.high}
             for name, one in part.numbers.items()

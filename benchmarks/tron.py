@@ -19,7 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,10 @@ import polars as pl
 import scipy.sparse as sp
 from scipy.stats import rankdata
 
-from homodb.query.annotate.tron import TronParameters
+from homodb.query.annotate import TronSettings
 from homodb.query.annotate.tron.layer import Edges
-from homodb.query.annotate.tron.network import Phenotype
-from homodb.query.annotate.tron.transfer import Cells, transfer
+from homodb.query.annotate.tron.method import Cells, transfer
+from homodb.query.annotate.tron.train import Phenotype
 
 IMAGE = Path(__file__).resolve().parents[1] / "docs" / "images" / "tron_recovery.svg"
 ERRORS = (0.0, 0.1, 0.2, 0.3)
@@ -44,7 +44,7 @@ VARIANTS = {
     "unmasked dense": "#e69f00",
     "random mask": "#d55e00",
 }
-PARAMETERS = TronParameters(seeds=1, hidden=32, dropout=0.1, patience=15, tuning_epochs=100, batch=32)
+PARAMETERS = TronSettings(seeds=1, hidden=32, dropout=0.1, patience=15, tuning_epochs=100, batch=32)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def mask_of(variant: str, made: World, pairs: np.ndarray, seed: int) -> np.ndarr
 
 
 def measure(
-    variant: str, share: float, seed: int, size: Size | None = None, parameters: TronParameters = PARAMETERS
+    variant: str, share: float, seed: int, size: Size | None = None, parameters: TronSettings = PARAMETERS
 ) -> tuple[float, float]:
     """Return accuracy among the cells of donors that were not learned from, and how well weights tell true edges.
 
@@ -153,9 +153,9 @@ def measure(
         tuple(f"t{one}" for one in range(made.genes[0])), tuple(f"s{one}" for one in range(made.genes[1])),
         pairs[:, 0], pairs[:, 1], np.ones(len(pairs)), ("",) * len(pairs),
     )  # fmt: skip
-    chosen = replace(parameters, tune="nothing" if variant == "no fine-tuning" else parameters.tune)
-    chosen = replace(chosen, start="random" if variant == "unmasked dense" else chosen.start)
-    found = transfer(made.source, made.target, edges, chosen, seed=seed)
+    changed = {"tune": "nothing"} if variant == "no fine-tuning" else {}
+    chosen = parameters.model_copy(update=changed | ({"start": "random"} if variant == "unmasked dense" else {}))
+    found = transfer(made.source, made.target, edges, chosen, random_state=seed)
     hits = found.predicted.argmax(axis=1) == made.types
     run = found.runs[0]
     layer = run.model[0]
@@ -266,9 +266,9 @@ def islets(release: Path, cells: Path) -> None:
         shared = np.isin(truth, read[reference].obs["cell_type"].astype(str).unique())
         labels, seen = {}, np.zeros(len(truth), bool)
         for name, chosen in settings.items():
-            shown = {} if "no labels" in name or name == "knn" else {"query_label": "cell_type"}
+            shown = {} if "no labels" in name or name == "knn" else {"query_label_key": "cell_type"}
             given = {"method": "tron", "donor_key": "donor", **chosen, **shown}
-            made = homodb.annotate(read[query], read[reference], label="cell_type", release=release, **given)
+            made = homodb.annotate(read[query], read[reference], label_key="cell_type", release=release, **given)
             labels[name] = made.obs["cell_type_homodb"].astype(str).to_numpy()
             if shown:
                 seen = made.obs["cell_type_homodb_seen"].to_numpy()

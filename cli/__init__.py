@@ -58,7 +58,8 @@ def _run(interrupted: list[int]) -> int | str | None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to be flushed has nowhere to go
         return 2
     except SystemExit as leaving:
-        closed = leaving.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper"  # typer's: the reader left
+        # click and typer wrap the streams where the reader has gone
+        closed = leaving.code == 1 and type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
         return 141 if closed else leaving.code
     return 0
 

@@ -37,7 +37,7 @@ def annotate(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="QUERY", help="Cells to label (.h5ad, .zarr).")],
     reference: own.ReferenceOption,
-    label: own.LabelOption,
+    label_key: own.LabelOption,
     output: CellsOption,
     method: own.MethodOption = "knn",
     strategy: _StrategyOption = None,
@@ -49,7 +49,7 @@ def annotate(
     setting: own.SettingOption = None,
     labels: own.LabelsOption = None,
     unknown_below: own.UnknownOption = None,
-    query_label: own.QueryLabelOption = None,
+    query_label_key: own.QueryLabelOption = None,
     query_donors: own.QueryDonorsOption = None,
     donor_key: DonorKeyOption = None,
     layer: LayerOption = None,
@@ -58,11 +58,11 @@ def annotate(
     reference_column: own.AtlasColumnOption = None,
     vectors: own.VectorsOption = None,
     embedding: EmbeddingOption = None,
-    phrase: own.PhraseOption = None,
-    spatial: own.SpatialOption = None,
+    phrases: own.PhraseOption = None,
+    spatial_key: own.SpatialOption = None,
     numeric: own.NumericOption = False,
-    key: own.KeyOption = "homodb",
-    seed: SeedOption = 42,
+    key_added: own.KeyOption = "homodb",
+    random_state: SeedOption = 42,
     tables: own.TablesOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -73,21 +73,22 @@ def annotate(
 
     Example: homodb annotate mouse.h5ad --reference human.h5ad --label cell_type --method knn -o out.h5ad
     """
-    from homodb.query.annotate import annotate_files, split_parameters
+    from homodb.query.annotate import annotate_files, read_options, split_parameters
 
     named = [f"integration={integration}"] if integration else []
     if model:
         named.append(f"{'cellama.' if method == 'consensus' else ''}model={model}")
-    given = split_parameters([*(setting or []), *named])
+    options = read_options({
+        "label_key": label_key, "method": method, "strategy": strategy, "evidence": evidence, "source": source,
+        "reference_species": reference_species, "query_label_key": query_label_key,
+        "query_donors": listed(query_donors), "donor_key": donor_key, "labels": labels, "unknown_below": unknown_below,
+        "layer": layer, "reference_layer": reference_layer, "column": column, "reference_column": reference_column,
+        "spatial_key": spatial_key, "phrases": phrases or (), "vectors": vectors or (), "embedding": embedding,
+        "numeric": numeric, "key_added": key_added, "random_state": random_state,
+        "parameters": split_parameters([*(setting or []), *named]),
+    })  # fmt: skip
     with open_chosen(context, release) as opened, status() as show:
-        result = annotate_files(
-            path, reference, output, label=label, method=method, strategy=strategy, evidence=evidence, source=source,
-            reference_species=reference_species, labels=labels, unknown_below=unknown_below, query_label=query_label,
-            query_donors=listed(query_donors), donor_key=donor_key, layer=layer, reference_layer=reference_layer,
-            column=column, reference_column=reference_column, vectors=vectors or (), embedding=embedding,
-            phrases=phrase or (), spatial=spatial, numeric=numeric, key=key, seed=seed, tables=tables, release=opened,
-            report=show, parameters=given,
-        )  # fmt: skip
+        result = annotate_files(path, reference, output, options, tables=tables, release=opened, progress=show)
     if as_json:
         give_json({"output": str(output), **result.totals()})
         return

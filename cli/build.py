@@ -13,7 +13,7 @@ from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOp
 from homodb.cli.output import give_json, megabytes
 from homodb.cli.progress import bars, pace_of
 from homodb.cli.together import refuse
-from homodb.cli.values import whole
+from homodb.cli.values import ensembl_release
 from homodb.schema.errors import OptionsError
 from homodb.schema.messages import counted
 
@@ -40,7 +40,8 @@ def build(
         typer.Option("--add-to", metavar="RELEASE", help="With files: add the genes and synonyms of a release."),
     ] = None,
     ensembl: Annotated[
-        int | None, whole("--ensembl", low=1, help="Without a config: fetch from this Ensembl release.")
+        str | None,
+        ensembl_release("--ensembl", help="Without a config: fetch from this Ensembl release, or of this date."),
     ] = None,
     species: Annotated[
         str | None, typer.Option("--species", metavar="NAMES", help="With --ensembl: species, separated by commas.")
@@ -67,7 +68,7 @@ def build(
     from rich.progress import TimeElapsedColumn
 
     from homodb.etl import BuildConfig, EnsemblConfig, build_release, config_from_files
-    from homodb.etl.fetch import config_from_ensembl
+    from homodb.etl.fetch import config_from_ensembl, parse_accessions
 
     settings: Path | BuildConfig
     if inputs and (len(inputs) > 1 or not (inputs[0].is_dir() or inputs[0].suffix == ".toml")):
@@ -82,7 +83,9 @@ def build(
         settings = inputs[0]
     elif ensembl is not None:
         refuse(context, ("add_to",), "is for a build of files: a config says it in [base]")
-        settings = config_from_ensembl(EnsemblConfig(release=ensembl, division=division, base=base), species, model)
+        accessions = parse_accessions(species)
+        wanted = EnsemblConfig(release=ensembl, division=division, base=base, accessions=accessions)
+        settings = config_from_ensembl(wanted, species, model)
     else:
         raise OptionsError("there is nothing to build from: give a config, files, or --ensembl N and --species NAMES")
     with bars(TimeElapsedColumn()) as progress:

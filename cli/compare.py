@@ -37,15 +37,15 @@ def compare(
     methods: Annotated[
         str, typer.Option("--methods", metavar="A,B,...", help="Methods of integration.")
     ] = "none,cca,harmony",
-    label: LabelOption = "cell_type",
+    label_key: LabelOption = "cell_type",
     donor_key: DonorKeyOption = None,
     profile: Annotated[
         str, typer.Option("--profile", metavar="NAME", help="cross-species, pllm, scib or all.")
     ] = "cross-species",
-    resamples: ResamplesOption = 200,
+    n_resamples: ResamplesOption = 200,
     column: EachColumnOption = None,
     layer: EachLayerOption = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", metavar="FOLDER", help="Keep the integrated objects: a file per mapping.")
     ] = None,
@@ -69,10 +69,10 @@ def compare(
         check_folder(keep)
     with open_chosen(context, release) as opened, status() as show:
         comparison = compare_all(
-            paths, species=listed(species), strategies=strategies, methods=methods, label=label, donor_key=donor_key,
-            profile=profile, resamples=resamples, release=opened, column=each(column), layer=each(layer),
-            keep=keep, report=lambda at: show(f"{at.done + 1}/{at.total} {at.pairing}: {at.step}"),
-            **read_settings(setting or []),
+            paths, species=listed(species), strategies=strategies, methods=methods, label_key=label_key,
+            donor_key=donor_key, profile=profile, n_resamples=n_resamples, release=opened, column=each(column),
+            layer=each(layer), keep=keep, progress=lambda at: show(f"{at.done + 1}/{at.total} {at.pairing}: {at.step}"),
+            **read_settings(settings or []),
         )  # fmt: skip
     if output is not None:
         give(comparison.table, form, output)

@@ -29,7 +29,7 @@ def evaluate(
     numeric: Annotated[
         bool, typer.Option("--numeric", help="The columns hold numbers. Found, where homodb annotate made them.")
     ] = False,
-    resamples: ResamplesOption = 200,
+    n_resamples: ResamplesOption = 200,
     figures: Annotated[
         Path | None,
         typer.Option("--figures", metavar="FOLDER", help="Draw confusion and calibration, or numbers, there (.svg)."),
@@ -49,7 +49,7 @@ def evaluate(
         result = evaluate_file(
             path, truth=truth, predicted=predicted, donor_key=donor_key, reference=reference, labels=labels,
             numeric=numeric or None,
-            resamples=resamples, figures=figures, release=release or context.obj, report=show,
+            n_resamples=n_resamples, figures=figures, release=release or context.obj, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"input": str(path), **result.totals()})

@@ -36,11 +36,14 @@ def fetch(
     And write a config over them for homodb build. Stopped at any moment, the same command goes on where it was.
 
     Example: homodb fetch --ensembl 113 --species human,mouse,pig -o inputs
+
+    Example: homodb fetch --ensembl 2026_04 --species human,mouse=GCA_000001635.9 -o inputs
     """
     from homodb.etl import EnsemblConfig
-    from homodb.etl.fetch import fetch_files, parse_species, plan_fetch
+    from homodb.etl.fetch import fetch_files, parse_accessions, parse_species, plan_fetch
 
-    wanted = EnsemblConfig(release=ensembl, division=division, base=base, folder=output)
+    accessions = parse_accessions(species)
+    wanted = EnsemblConfig(release=ensembl, division=division, base=base, folder=output, accessions=accessions)
     wanted_species = parse_species(species)
     with steps_bar("asking") as show:
 

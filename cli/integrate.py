@@ -49,7 +49,7 @@ def integrate(
         ),
     ] = None,
     species_key: SpeciesKeyOption = "species",
-    label: Annotated[
+    label_key: Annotated[
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types, noted for scoring.")
     ] = None,
     strategy: OneToOneOption = None,
@@ -58,10 +58,10 @@ def integrate(
         str, typer.Option("--size-factors", metavar="WORD", help="shared (joint features) or full (all genes).")
     ] = "shared",
     umap: Annotated[bool, typer.Option("--umap", help="Lay the cells out on a plane, for looking only.")] = False,
-    key: Annotated[
-        str | None, typer.Option("--key", metavar="NAME", help="What results are called. Default: the method.")
+    key_added: Annotated[
+        str | None, typer.Option("--key", metavar="NAME", help="Name of the results. Default: the method.")
     ] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,13 +71,13 @@ def integrate(
 
     Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
     """
-    from homodb.query.integrate import integrate_files, read_settings
+    from homodb.query.integrate import IntegrateSettings, integrate_files, read_settings
 
     with status() as show:
         totals = integrate_files(
-            paths, output, method=method, species=listed(species), species_key=species_key, label=label,
-            strategy=strategy, layer=layer, size_factors=size_factors, umap=umap, key=key,
-            release=release or context.obj, report=show, **read_settings(setting or []),
+            paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
+            species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy, layer=layer,
+            size_factors=size_factors, umap=umap, key_added=key_added, release=release or context.obj, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})

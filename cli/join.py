@@ -83,7 +83,7 @@ def join(
         report = join_to_file(
             paths, output, species=listed(species), strategy=strategy, release=opened, via=via, features=features,
             largest=largest, too_large=too_large, consistent=consistent, measured=measured, shared_types=shared_types,
-            column=each(column), layer=each(layer), names=names, block=block, report=show,
+            column=each(column), layer=each(layer), names=names, block=block, progress=show,
         )  # fmt: skip
     if report_file is not None:
         write_report(report, report_file)

@@ -29,7 +29,7 @@ def markers(
     paths: Annotated[
         list[Path], typer.Argument(metavar="IN...", help="One joint file, or one of each species (for all kinds).")
     ],
-    label: LabelOption = "cell_type",
+    label_key: LabelOption = "cell_type",
     species: EachSpeciesOption = None,
     species_key: SpeciesKeyOption = "species",
     donor_key: DonorKeyOption = None,
@@ -72,9 +72,9 @@ def markers(
         check_folder(output)
     with status() as show:
         result = find(
-            paths, label=label, species=listed(species), species_key=species_key, donor_key=donor_key, layer=layer,
-            column=column, strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr,
-            min_log2fc=min_log2fc, min_share=min_share, report=show,
+            paths, label_key=label_key, species=listed(species), species_key=species_key, donor_key=donor_key,
+            layer=layer, column=column, strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr,
+            min_log2fc=min_log2fc, min_share=min_share, progress=show,
         )  # fmt: skip
         written = [] if output is None else result.write(output, top)
     if as_json:

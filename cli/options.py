@@ -9,7 +9,7 @@ import typer
 
 from homodb.cli import complete
 from homodb.cli.output import Format
-from homodb.cli.values import whole, word
+from homodb.cli.values import ensembl_release, whole, word
 from homodb.schema.errors import OptionsError
 
 if TYPE_CHECKING:
@@ -71,13 +71,15 @@ EmbeddingOption = Annotated[
     str | None,
     typer.Option("--embedding", metavar="NAME", help="Embedding, such as kmer-mean. Default: the release's own."),
 ]
-EnsemblOption = Annotated[int, whole("--ensembl", low=1, help="Ensembl release to fetch from.")]
+EnsemblOption = Annotated[
+    str, ensembl_release("--ensembl", help="Ensembl release, or date of its gene sets, to fetch from.")
+]
 SpeciesListOption = Annotated[
     str,
     typer.Option(
         "--species",
         metavar="NAMES",
-        help="Species, by any names, separated by commas.",
+        help="Species, by any names, separated by commas; NAME=ACCESSION for one of several assemblies.",
         autocompletion=complete.several_species,
     ),
 ]

@@ -85,12 +85,10 @@ def bars(*columns: ProgressColumn) -> Iterator[Bars]:
 
     console = Console(stderr=True, highlight=False, markup=False)
     first = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-    with Bars(*first, *columns, console=console, transient=True, disable=not console.is_terminal) as opened:
-        if console.is_terminal:
-            yield opened
-            return
-        with _logged_steps(lambda: _line(opened)):
-            yield opened
+    opened = Bars(*first, *columns, console=console, transient=True, disable=not console.is_terminal)
+    # elsewhere never started: until rich 14.3 the end of disabled bars prints an empty line
+    with opened if console.is_terminal else _logged_steps(lambda: _line(opened)):
+        yield opened
 
 
 def _line(bars: Bars) -> str:

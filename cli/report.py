@@ -28,7 +28,7 @@ def report(
     key: Annotated[
         str | None, typer.Option("--key", metavar="NAME", help="Which integration. Default: the only one.")
     ] = None,
-    label: LabelOption = "cell_type",
+    label_key: LabelOption = "cell_type",
     species_key: SpeciesKeyOption = "species",
     donor_key: DonorKeyOption = None,
     profile: Annotated[
@@ -59,9 +59,9 @@ def report(
 
     with status() as show:
         written = write(
-            path, output, key=key, label=label, species_key=species_key, donor_key=donor_key, layer=layer,
+            path, output, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer,
             profile=profile, cells=cells or [], species=listed(species), release=release or context.obj, top=top,
-            figures=figures, report=show,
+            figures=figures, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), "figures": [str(one) for one in written[1:]]})

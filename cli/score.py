@@ -14,7 +14,7 @@ from homodb.cli.progress import status
 
 def score(
     path: Annotated[Path, typer.Argument(metavar="IN", help="Integrated file (.h5ad, .zarr).")],
-    label: LabelOption = "cell_type",
+    label_key: LabelOption = "cell_type",
     species_key: SpeciesKeyOption = "species",
     donor_key: DonorKeyOption = None,
     key: Annotated[
@@ -28,8 +28,8 @@ def score(
         str | None,
         typer.Option("--baseline", metavar="KEY", help="The baseline without integration; - for none. Default: pca."),
     ] = None,
-    resamples: ResamplesOption = 200,
-    seed: SeedOption = 42,
+    n_resamples: ResamplesOption = 200,
+    random_state: SeedOption = 42,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write here what would be printed; .json: JSON."),
@@ -42,7 +42,7 @@ def score(
 
     Example: homodb score out.h5ad --label cell_type --species-key species --donor-key donor --profile pllm
     """
-    from homodb.query.score import score_file
+    from homodb.query.score import score as score_cells
     from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 
     if output is not None:
@@ -51,9 +51,9 @@ def score(
         as_json = as_json or ending_of(output) == ".json"
     beside: str | Literal[False] | None = False if baseline == "-" else baseline
     with status() as show:
-        scores = score_file(
-            path, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile,
-            baseline=beside, resamples=resamples, seed=seed, report=show,
+        scores = score_cells(
+            path, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key, profile=profile,
+            baseline=beside, n_resamples=n_resamples, random_state=random_state, progress=show,
         )  # fmt: skip
     if output is None:
         give_json(scores.totals()) if as_json else give_blocks(scores.blocks())

@@ -46,7 +46,7 @@ def translate(
     keep_unmapped: own.KeepOption = False,
     names: own.NamesOption = "keep",
     genes: own.GenesOption = None,
-    by: own.ByOption = None,
+    groupby: own.ByOption = None,
     markers: own.MarkersOption = None,
     report_file: own.ReportOption = None,
     block: own.BlockOption = None,
@@ -75,7 +75,7 @@ def translate(
                 "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": own.read_slots(slots),
                 "min_confidence": min_confidence, "min_identity": min_identity, "min_correlation": min_correlation,
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
-                "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "by": by or (), "markers": markers,
+                "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "groupby": groupby, "markers": markers,
             }  # fmt: skip
             report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **options, **choices)
     if as_json:
@@ -115,7 +115,7 @@ def _translate_cells(path: Path, output: Path, target: str, report_file: Path | 
     if report_file is not None:
         check_report(report_file, path, output, *lists)
     with cells_bar() as show:
-        report = translate_file(path, output, target, report=show, **options)
+        report = translate_file(path, output, target, progress=show, **options)
     if report_file is not None:
         write_report(report, report_file)
     return report

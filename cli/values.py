@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -37,6 +38,17 @@ def number(*flags: str, low: float, high: float, metavar: str, help: str, **more
     """Define an option with a number; parameters as of :func:`whole`."""
     parser = _read(flags[-1], Bounds(low, high), float, "a number, such as 0.5")
     return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
+
+
+def ensembl_release(flag: str, *, help: str) -> Any:  # noqa: A002
+    """Define an option with a release of Ensembl: a number, or a date such as 2026_04."""
+    read = _read(flag, Bounds(1, _MANY), whole_number, "a release, such as 116, or a date, such as 2026_04")
+
+    def parse(text: Any) -> float | str:
+        written = str(text).replace("-", "_")
+        return written if re.fullmatch(r"\d{4}_\d\d", written) else read(text)
+
+    return typer.Option(flag, metavar="N|YYYY_MM", help=help, parser=parse)
 
 
 def word(*flags: str, kind: type[Word], help: str, metavar: str = "WORD", **more: Any) -> Any:  # noqa: A002

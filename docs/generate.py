@@ -32,12 +32,11 @@ _ANSWERED = re.compile(r"```sql\n(?P<sql>(?:(?!```).*\n)+)```\n\n```text\n(?:(?!
 _API = {
     "Releases": ("open", "Release", "Explanation", "download", "verify"),
     "Cells": (
-        "inspect", "Inspection", "translate", "translate_with_report", "TranslationReport", "join", "join_with_report",
-        "JoinReport", "integrate",
+        "inspect", "Inspection", "translate", "TranslationReport", "join", "JoinReport", "integrate",
     ),
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
-    "Annotation": ("annotate", "annotate_with_report", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
 _NOTE = "<!-- Written by docs/generate.py: edit the sources, not this page. -->\n"

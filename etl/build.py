@@ -124,9 +124,10 @@ def _check_genes(settings: BuildConfig, inputs: Inputs) -> None:
     )
 
 
-#: Release number of Ensembl in names of files and folders.
+#: Release number of Ensembl in names of folders, which counts before that of files (release 116 has yeast as 63).
+_RELEASE_FOLDER = re.compile(r"(?:^|/)release-(\d+)/")
 _RELEASE = re.compile(
-    r"(?:^|/)release-(\d+)/|Compara\.(\d+)\.|\.(\d+)\.(?:(?:chr|chr_patch_hapl_scaff|abinitio)\.)?gtf"
+    r"Compara\.(\d+)\.|\.(\d+)\.(?:(?:chr|chr_patch_hapl_scaff|abinitio)\.)?gtf"
     r"|\.(\d+)\.(?:entrez|uniprot|refseq)\.tsv"
 )
 
@@ -153,7 +154,7 @@ def check_same_release(written: Sequence[str], declared: str | None) -> None:
     if declared is not None and declared.isdigit():
         releases[declared] = "[release] ensembl"
     for path in written:
-        for match in _RELEASE.finditer(path):
+        for match in _RELEASE_FOLDER.finditer(path) if _RELEASE_FOLDER.search(path) else _RELEASE.finditer(path):
             releases.setdefault(next(group for group in match.groups() if group), path)
     if len(releases) > 1:
         listed = ", ".join(f"{number} ({where})" for number, where in sorted(releases.items()))

@@ -26,7 +26,7 @@ from pydantic import (
 
 from homodb.etl.embeddings import CHECKPOINTS, DEVICES, MODELS, PRECISIONS, Long, Pooling
 from homodb.etl.evidence import Parameters
-from homodb.etl.fetch.ensembl import DIVISIONS
+from homodb.etl.fetch.layouts import DIVISIONS, Release, is_date
 from homodb.etl.fetch.record import Record, read_record
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.io import check_there, read_toml
@@ -152,6 +152,22 @@ NamedSpecies = Annotated[InstanceOf[Species], BeforeValidator(_read_species)]
 Tables = Annotated[tuple[T, ...], BeforeValidator(_check_tables)]
 Words = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_check_some), AfterValidator(_check_unique)]
 Weight = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
+
+
+def _read_ensembl(release: object) -> Release:
+    """Return the number of a release, or the date of gene sets."""
+    if isinstance(release, str) and is_date(release):
+        return release
+    if isinstance(release, bool) or not isinstance(release, int):
+        raise ValueError(expected("a whole number, or a date such as '2026_04'", release))
+    if release < 1:
+        raise ValueError(expected("1 or more", release))
+    return release
+
+
+def _read_accessions(accessions: dict[str, str]) -> dict[str, str]:
+    """Return accessions by production name."""
+    return {find(name).name: accession for name, accession in accessions.items()}
 
 
 class ReleaseConfig(FrozenModel):
@@ -306,19 +322,22 @@ class EnsemblConfig(FrozenModel):
     Parameters
     ----------
     release
-        Ensembl's release.
+        Number of a release, or date of gene sets on Ensembl's new platform (``"2026_04"``).
     division
-        Which of Ensembl's divisions.
+        Division of Ensembl, for numbered releases.
     base
-        Address of the folder that holds the releases; None for the division's own.
+        URL of the site; None for Ensembl's own.
     folder
-        Where the files are kept; None for the cache.
+        Folder of the files; None for the cache.
+    accessions
+        Accession of the assembly by species, where a dated release has several.
     """
 
-    release: Annotated[StrictInt, Field(ge=1)]
+    release: Annotated[Release, PlainValidator(_read_ensembl)]
     division: Annotated[str, one_of("division", DIVISIONS)] = "vertebrates"
     base: str | None = None
     folder: Folder | None = None
+    accessions: Annotated[dict[str, str], AfterValidator(_read_accessions)] = Field(default_factory=dict)
 
 
 class WeightsConfig(FrozenModel):

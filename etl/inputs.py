@@ -217,9 +217,10 @@ def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
 
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
-    single = (
+    annotation = entry.annotation and entry.annotation.path
+    single: tuple[tuple[str, Source | None, Callable[..., Reading]], ...] = (
         ("genes", entry.genes, read_gene_table),
-        ("proteome", entry.proteome, read_proteome),
+        ("proteome", entry.proteome, partial(read_proteome, annotation=annotation)),
         ("annotation", entry.annotation, read_annotation),
         ("canonical", entry.canonical, read_canonical),
         ("synonyms", entry.synonyms, read_synonyms),

@@ -51,7 +51,8 @@ def _check_printable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_check_printable)]
-Count = Annotated[StrictInt, Field(ge=0)]
+#: Bytes and numbers, within what a computer can have.
+Count = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 
 
 def _check_address(address: str) -> str:
@@ -164,10 +165,12 @@ class Catalog(FrozenModel):
 
     def check(self) -> None:
         """Check that no two entries have the same name."""
-        names = [entry.name.casefold() for entry in self.releases]
-        for name in names:
-            if names.count(name) > 1:
+        names: set[str] = set()
+        for entry in self.releases:
+            name = entry.name.casefold()
+            if name in names:
                 raise ValueError(f"Two entries have the name {name!r}.")
+            names.add(name)
 
     def find(self, name: str, where: str) -> Entry:
         """Return a release by name.

@@ -154,7 +154,7 @@ def _validator() -> SchemaValidator:
 
     file = {
         "path": core_schema.no_info_after_validator_function(_check_path, text),
-        "bytes": core_schema.int_schema(strict=True, ge=0),
+        "bytes": core_schema.int_schema(strict=True, ge=0, le=2**63 - 1),
         "sha256": core_schema.no_info_after_validator_function(check_sha256, text),
         "kind": text,
     }

@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import html
+import json
+import re
 import subprocess
 import threading
 import time
@@ -85,6 +87,76 @@ def make_site(folder: Path, *, species: int = 3, genes: int = 40) -> Path:
         elif "tsv" not in place.parts:
             write_sums(place)
     return pub
+
+
+#: Gene sets of the new platform by species: key in its list, accession, provider, dates.
+GENE_SETS = {
+    "homo_sapiens": ("Homo_sapiens", "GCA_000001405.29", "ensembl", ("2023_03", "2026_04", "2026_09")),
+    "mus_musculus": ("Mus_musculus", "GCA_000001635.9", "ensembl", ("2025_12",)),
+}
+#: Header of best hits, as the new platform's homologies have it.
+BEST_HITS = (
+    "ref_species\tref_assembly\tquery_species\tquery_assembly\tref_gene_stable_id\tref_gene_name\t"
+    "query_gene_stable_id\tquery_gene_name\thomology_type\tquery_perc_id\tquery_perc_cov\n"
+)
+_DATABASES = {b"EntrezGene": b"NCBI gene (formerly Entrezgene)", b"Uniprot/SPTREMBL": b"UniProtKB/TrEMBL"}
+
+
+def make_organisms(folder: Path, release: Path) -> Path:
+    """Make the new platform's folder from the files of a release, and return it."""
+    top = folder / "ensemblorganisms"
+    species = {}
+    for name, (key, accession, provider, dates) in GENE_SETS.items():
+        digits = accession[4:].replace(".", "")
+        place = top / accession[:3] / "/".join([digits[:3], digits[3:6], digits[6:9], digits[9:]]) / provider
+        for date in dates:
+            _gene_set(place / date, release, name)
+        builds = {date: {"release": date, "paths": {}} for date in dates[:2]}  # it lacks some
+        assembly = {"name": "sim1", "level": "chromosome", "genebuild_providers": {provider: builds}, "assembly": None}
+        species[key] = {"taxid": 9606 if name == "homo_sapiens" else 10090, "strain": None, "assemblies": {}}
+        species[key]["assemblies"][accession] = assembly
+    species["Homo_sapiens"]["assemblies"]["GCA_046332015.1"] = {
+        "name": "hprc", "genebuild_providers": {"ensembl": {"2025_12": {}}},
+    }  # fmt: skip
+    (top / "Homo_sapiens").mkdir()  # as the layout before had it
+    (top / "species.new_ftp_structure.json").write_text(json.dumps({"last_updated": "", "species": species}))
+    return top
+
+
+def _gene_set(place: Path, release: Path, name: str) -> None:
+    """Write the files of a gene set, with others that are not fetched."""
+    geneset, homology = place / "geneset", place / "homology" / "2026_04_20"
+    for made in (geneset, homology, place / "homology" / "2025_01_15", place / "genome"):
+        made.mkdir(parents=True)
+    (pep,), (gtf,) = (
+        (release / "fasta" / name / "pep").glob("*pep.all*"),
+        (release / "gtf" / name).glob("*.9999.gtf.gz"),
+    )
+    text = gzip.decompress(pep.read_bytes())
+    bare = re.sub(rb"^(>\S+ pep) \S+ gene:\S+ (transcript:\S+).*$", rb"\1 \2", text, flags=re.MULTILINE)
+    half = bare.index(b"\n", len(bare) // 2) + 1
+    (geneset / "pep.fa.bgz").write_bytes(gzip.compress(bare[:half], mtime=0) + gzip.compress(bare[half:], mtime=0))
+    (geneset / "genes.gtf.gz").write_bytes(gtf.read_bytes())
+    if name == "homo_sapiens":
+        (geneset / "genes-including_alt.gtf.gz").write_bytes(gtf.read_bytes())
+    rows = [line for path in sorted((release / "tsv" / name).glob("*.tsv.gz")) for line in _cross_references(path)]
+    head = b"gene_stable_id transcript_stable_id protein_stable_id xref_id xref_label description db_name info_type"
+    head += b" source ensembl_identity xref_identity"
+    xrefs = b"\n".join([head.replace(b" ", b"\t"), *rows]) + b"\n"
+    (geneset / "xref.tsv.gz").write_bytes(gzip.compress(xrefs, mtime=0))
+    for decoy in ("pep.fa.bgz.fai", "pep.fa.bgz.gzi", "cdna.fa.bgz", "genes.gtf.bgz", "genes.gff3.gz", "genes.embl.gz"):
+        (geneset / decoy).write_bytes(b"decoy")
+    (homology / "homology.tsv.gz").write_bytes(gzip.compress(f"{BEST_HITS}{'x' * 9}\n".encode(), mtime=0))
+    for folder in (geneset, homology):
+        lines = [f"{hashlib.md5(one.read_bytes()).hexdigest()}  {one.name}" for one in sorted(folder.iterdir())]  # noqa: S324
+        (folder / "md5sum.txt").write_text("\n".join(lines) + "\n")
+
+
+def _cross_references(path: Path) -> Iterator[bytes]:
+    for line in gzip.decompress(path.read_bytes()).splitlines()[1:]:
+        gene, transcript, protein, value, database, kind, *_ = line.split(b"\t")
+        shown = _DATABASES.get(database, database.replace(b"_", b" "))
+        yield b"\t".join([gene, transcript, protein, value, value, b"", shown, kind, b"", b"", b""])
 
 
 def write_sums(place: Path) -> None:

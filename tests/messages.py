@@ -9,12 +9,13 @@ from __future__ import annotations
 
 
 class Shared:
+    at_most_or_longer = "expected at most|is longer than the expected"
     cannot_be_created = "cannot be created"
     cannot_be_created_because = "cannot be created because"
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
-    from_ = "--from"
+    from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
     is_input_or_output = "is the input or the output"
@@ -36,7 +37,7 @@ class Annotate:
     consensus_needs_two = "a consensus needs two methods, and 1 could run"
     differ_in_their_dimensions = "differ in their dimensions"
     fewer_than_two_cells_can = "fewer than two cells can be judged"
-    is_must_be_at_least = "^{name} is .+; it must be (at least|above) .+ and at most"
+    is_must_be_at_least = "^{name}: Expected (at least|above) .+ and at most .+, got "
     method_tron_needs_torch = r"method tron needs torch.*homodb\[annotate\]"
     no_cell_query_has_count = "no cell of the query has a count of a known gene"
     no_cell_reference = "no cell of the reference"
@@ -45,17 +46,18 @@ class Annotate:
     none_tsv = r"none\.tsv: there is no such file"
     other_h5ad = r"other\.h5ad: there is no such file"
     other_methods_than_itself = "of other methods than itself"
-    reference_is_about_cell = "--reference is about cell types"
+    reference_is_about_cell = "reference is about cell types"
     reference_species_none = "--reference-species|none of the"
     resamples_is_1_must = "resamples is -1; it must be at least 0"
     share_no_genes = "share no genes"
     share_no_genes_none_genes = "share no genes: none of the .* genes of mouse"
     there_is_no_method_svm = "there is no method 'svm'; there are knn"
-    wanted_name_value = "wanted NAME=VALUE"
+    wanted_name_value = "Expected NAME=VALUE"
     expected_finite_numbers = "expected finite numbers"
 
 
 class Build:
+    whole_number_or_date = "a whole number, or a date such as '2026_04'"
     are_listed_twice_for_m = "are listed twice for m, mean"
     breaks_invariants_release = r"breaks invariants of a release: .*\b{name} \("
     different_ensembl_releases = r"different Ensembl releases: 110 \(.+entrez\.tsv\), 115 \(.+\.gtf\)"
@@ -76,7 +78,7 @@ class Build:
 class Cellama:
     at_least_two_cells_one = "at least two cells of one side"
     could_not_be_fetched = "could not be fetched"
-    could_run_code_pytorch = r"could run code .*pytorch_model\.bin.*wanted safetensors"
+    could_run_code_pytorch = r"could run code .*pytorch_model\.bin.*expected safetensors"
     custom_st_transformer = r"custom_st\.Transformer.*not run"
     dense = "2_Dense"
     device = "device"
@@ -86,14 +88,14 @@ class Cellama:
     no_cell_query_has_value = "no cell of the query has a value of 'tissue'"
     no_gene_is_left = "no gene is left"
     no_labelled_cell_reference = "no labelled cell of the reference expresses any of the 6 genes"
-    no_sentence_model_can = "no sentence model that can be loaded"
+    no_sentence_model_can = "not a sentence model that can be loaded"
     no_space_left = "no space left"
-    not_what_lists_parts = "not what lists the parts"
+    not_what_lists_parts = "does not list the parts"
     pip_install = "pip install {PACKAGED}"
     pip_install_homodb = r"pip install 'homodb\[annotate\]'"
     query_has_no_coordinates = r"the query has no coordinates.*spatial=2 needs obsm\['spatial'\]"
     too_few_to_fine_tune = "too few to fine-tune on"
-    wanted_numbers_above_0 = "wanted numbers above 0"
+    wanted_numbers_above_0 = "expected numbers above 0"
 
 
 class Cli:
@@ -164,6 +166,7 @@ class Export:
 
 
 class Fetch:
+    is_of_release = "is of release 2026_04"
     expected_1_to_8 = "expected 1 to 8 connections, got {count}"
     files_are_missing = "2 files are missing or altered"
     has_bytes_but_listing_says = r"has [\d,]+ bytes, but its listing says at least [\d,]+, twice the same"
@@ -179,7 +182,7 @@ class Fetch:
 class Genes:
     bytes = "bytes"
     cannot_be_read_as_vectors = "cannot be read as (gene )?vectors"
-    column = "--column"
+    column = "If a column of var holds the gene names, name it"
     dimensions = "5 dimensions"
     holds_no_vectors_made = r"holds no vectors.*made-by-hand-mean.*\[embedding\]"
     human_mouse_mouse_pig = "human - mouse, mouse - pig"
@@ -205,14 +208,14 @@ class Integrate:
     dims_is_0_must = "dims is 0; it must be at least 1"
     homodb_total = "homodb_total"
     is_must_be_at_most = "^{name} is {value}; it must be .* and at most "
-    k_anchor_is_inf_k = "k_anchor is inf|k_anchor is 'inf'; wanted a whole number"
+    k_anchor_is_inf_k = "k_anchor is inf|k_anchor is 'inf'; expected a whole number"
     k_weigth = "k_weigth"
     loess_cannot_be_fitted = "loess cannot be fitted to the"
     method_cca_uses = "method cca uses no sentence model"
     method_needs_homodb = r"method {method} needs .*homodb\[integrate\]"
     mine_is_no_species = "'mine' is no species"
     name_release = "name the release"
-    neighbours_among_3 = "4 neighbours among 3"
+    neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
     no_file_is_named = "no file is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
@@ -225,7 +228,7 @@ class Join:
     is_named_twice_cells_would = "is named twice, and its cells would be there twice"
     is_not_anndata_neither = "is not an AnnData, neither"
     no_value_kind = "no value of 'kind' is in all species"
-    no_way_between_human_pig = r"no way between human, pig.*Go through mouse \(--via\)"
+    no_way_between_human_pig = r"no way between human, pig.*Go through mouse"
     none_2_names_is_gene = "1: none of its 2 names is a gene of human; they look like 'nothing', 'x'"
     obs_has_no_column_kind = "2: obs has no column 'kind'"
     share_no_feature = "share no feature"
@@ -268,6 +271,8 @@ class Publish:
 
 
 class Release:
+    larger_than_any_catalog = "is larger than any catalog"
+    took_longer_than = "took longer than 0.2 s"
     at_most_100_wanted = "expected at most 100"
     bytes_long_expected = "bytes long, expected"
     cache_holds_no_new_x = r"the cache holds no 'new', '\.\./x' \(it holds old, part"
@@ -312,6 +317,7 @@ class Report:
 
 
 class Schema:
+    or_less = "bytes: Expected 9,223,372,036,854,775,807 or less"
     cannot_be_created_because = "cannot be created because .*file is a file"
     cannot_be_created_because_2 = "cannot be created because a file is there"
     cannot_be_written_made = "cannot be (written|created)"
@@ -382,9 +388,11 @@ class Sources:
 
 
 class Transfer:
+    longer_than = "took longer than 0.5 s"
+    redirected_to_invalid = "is redirected to an invalid address"
     at_most_1_000_000 = "at most 1,000,000"
     encoded = "encoded"
-    fewer_than_4_096_bytes = r"fewer than 4,096 bytes arrived in 0\.05 s, 2 times"
+    fewer_than_65_536_bytes = r"fewer than 65,536 bytes arrived in 0\.1 s, 2 times"
     has_sha_256_instead = "has SHA-256 [0-9a-f]+ instead of {SHA256}; nothing was kept"
     long = "long"
     longer_than_expected_1_000 = "longer than the expected 1,000,000 bytes"
@@ -411,7 +419,7 @@ class Translate:
     lm_orphan = "lm_orphan"
     logarithms = "logarithms"
     logarithms_117_target = "logarithms.*117 target genes"
-    logarithms_1_target_gene = "logarithms.*1 target gene.*--layer counts"
+    logarithms_1_target_gene = "logarithms.*1 target gene.*a layer of counts or raw"
     many_too_one = "'many_too_one'"
     missing_txt = r"missing\.txt: there is no such file"
     negative = "negative"
@@ -421,10 +429,10 @@ class Translate:
     nothing_counts_spliced = "'nothing'.*'counts', 'spliced'"
     nothing_gene = "'nothing'.*'gene'"
     row0 = "'row0'"
-    row0_column = "'row0'.*--column"
+    row0_column = "'row0'.*If a column of var holds the gene names, name it"
     source_gene_would_be_split = "1 source gene would be split"
-    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\].*--column gene_symbols"
-    via = "--via"
+    var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\] holds gene names"
+    via = "does not go with an intermediate species"
 
 
 class Tron:

@@ -17,6 +17,7 @@ from homodb.etl.config import (
     Source,
     SpeciesConfig,
 )
+from homodb.etl.fetch.layouts import Release
 from homodb.etl.fetch.record import Holding, Record
 from homodb.etl.sources import open_bytes
 from homodb.schema.errors import ConfigError
@@ -29,6 +30,8 @@ _LISTS = ("xrefs", "core")
 #: Kinds of file with a header line.
 _HEADED = ("xrefs", "compara")
 _SMALL = 1 << 16
+#: A column of Compara's dumps, which the best hits of the new platform (``ref_gene_stable_id``) lack.
+_COMPARA = b"homology_gene_stable_id"
 
 
 def add_fetched_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildConfig:
@@ -94,6 +97,8 @@ def fetched_species(settings: BuildConfig) -> list[SpeciesConfig]:
 def parse_species(text: str | None) -> list[Species]:
     """Return the species of comma-separated names.
 
+    A name may be followed by an accession, as in ``mouse=GCA_000001635.9``: see :func:`parse_accessions`.
+
     Raises
     ------
     ConfigError, UnknownSpeciesError
@@ -104,13 +109,25 @@ def parse_species(text: str | None) -> list[Species]:
     >>> [one.name for one in parse_species("human, mice")]
     ['homo_sapiens', 'mus_musculus']
     """
-    species = [find(name.strip()) for name in (text or "").split(",") if name.strip()]
+    species = [find(name.partition("=")[0].strip()) for name in (text or "").split(",") if name.strip()]
     if not species:
         raise ConfigError("no species. Expected names separated by commas, such as human,mouse,pig")
     for one in species:
         if species.count(one) > 1:
             raise ConfigError(f"species {text!r}: {one.name} is repeated")
     return species
+
+
+def parse_accessions(text: str | None) -> dict[str, str]:
+    """Return the accessions of comma-separated names by species.
+
+    Examples
+    --------
+    >>> parse_accessions("human, mouse=GCA_000001635.9")
+    {'mus_musculus': 'GCA_000001635.9'}
+    """
+    pairs = [name.partition("=") for name in (text or "").split(",")]
+    return {find(name.strip()).name: accession.strip() for name, _, accession in pairs if accession.strip()}
 
 
 def config_from_ensembl(wanted: EnsemblConfig, names: str | None, model: str | None = None) -> BuildConfig:
@@ -190,8 +207,10 @@ def _text(record: Record, folder: Path, species: Sequence[Species]) -> tuple[str
         lines += ["", "[[species]]", f"name = {_quoted(one.name)}", f"assembly = {_quoted(holding.assembly)}"]
         lines += [f"{kind} = {_quoted(files[kind][0])}" for kind in _SINGLE if kind in files]
         lines += [f"{kind} = [{', '.join(map(_quoted, files[kind]))}]" for kind in _LISTS if kind in files]
-        empty = [kind for kind in holding.files if len(files.get(kind, [])) < len(holding.files[kind])]
-        notes += [f"{one.name}: an empty {kind} file is left out" for kind in empty]
+        unused = [
+            (kind, path) for kind, paths in holding.files.items() for path in paths if path not in files.get(kind, ())
+        ]
+        notes += [f"{one.name}: {_reason(kind, folder / path)}" for kind, path in unused]
     paired = set()
     for a, b, paths in _pairs(species, record, folder):
         paired.add((a, b))
@@ -215,29 +234,39 @@ def _pairs(
     """Yield pairs of species with the Compara dumps of both."""
     dumps = {one: dict(_useful(record.species[one.name], folder)).get("compara", []) for one in species}
     for a, b in combinations(sorted(species), 2):
-        if paths := (*dumps[a], *dumps[b]):  # either may have the homologies of the pair
+        # either may have the homologies of the pair, and both may be the same file
+        if paths := tuple(dict.fromkeys((*dumps[a], *dumps[b]))):
             yield a, b, paths
 
 
 def _useful(holding: Holding, folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield kinds with their files, without empty files."""
+    """Yield kinds with their files, without files that the build cannot use."""
     for kind, paths in holding.files.items():
-        if useful := [path for path in paths if kind in ("core",) or _has_content(kind, folder / path)]:
+        if useful := [path for path in paths if kind == "core" or _has_content(kind, folder / path)]:
             yield kind, useful
 
 
 def _has_content(kind: str, path: Path) -> bool:
     with open_bytes(path) as stream:
-        if kind in _HEADED:
-            stream.readline()
+        if kind in _HEADED and _COMPARA not in stream.readline(_SMALL) and kind == "compara":
+            return False
         return bool(stream.read(_SMALL).strip())
 
 
-def _version(release: int) -> str:
+def _reason(kind: str, path: Path) -> str:
+    """Return the reason why a file is not used."""
+    with open_bytes(path) as stream:
+        header = stream.readline(_SMALL)
+    if kind == "compara" and header.strip() and _COMPARA not in header:
+        return f"{path.name} has best hits of genes, not Compara's homologies, and is left out"
+    return f"an empty {kind} file is left out"
+
+
+def _version(release: Release) -> str:
     return f"ensembl-{release}"
 
 
-def _title(release: int, species: Sequence[Species]) -> str:
+def _title(release: Release, species: Sequence[Species]) -> str:
     return f"Ensembl {release}: {', '.join(one.common_name for one in sorted(species))}"
 
 

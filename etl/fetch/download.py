@@ -13,8 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from homodb.etl.fetch.ensembl import has_checksum
+from homodb.etl.fetch.layouts import HOSTS
 from homodb.etl.fetch.record import File
+from homodb.etl.fetch.site import has_checksum
 from homodb.etl.sources import open_bytes
 from homodb.schema.errors import InputError, StoppedError, TransferError
 from homodb.schema.io import make_folder, transfer
@@ -192,7 +193,9 @@ def _one(
     limit = file.high if checksums and file.high is not None else _LARGEST
     before: str | None = None
     while True:
-        came = transfer.fetch(file.url, target, limit=limit, client=client, patience=patience, report=moved)
+        came = transfer.fetch(
+            file.url, target, limit=limit, hosts=HOSTS, client=client, patience=patience, report=moved
+        )
         problem = _problem(file, came, checksums=checksums)
         if problem is None:
             break
@@ -219,7 +222,7 @@ def _problem(file: File, came: Fetched, *, checksums: bool) -> str | None:
         return f"has {came.bytes:,} bytes, but its listing says at least {file.low:,}"
     if checksums and file.published is not None:
         kind = file.published.partition(":")[0]
-        name = {"md5": "MD5SUM", "sum": "CHECKSUMS"}[kind]
+        name = {"md5": "MD5SUM or md5sum.txt", "sum": "CHECKSUMS"}[kind]
         return None if has_checksum(came.path, file.published) else f"does not match its checksum in {name}"
     return _broken(came.path)
 
@@ -228,7 +231,7 @@ def _broken(path: Path) -> str | None:
     """Return the problem of a file without a published checksum, or None."""
     try:
         with open_bytes(path) as stream:
-            if stream.read(1) and path.suffix == ".gz":
+            if stream.read(1) and path.suffix in (".gz", ".bgz"):
                 while stream.read(_BLOCK):
                     pass
     except InputError as error:

@@ -4,195 +4,82 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import quote
-
-import httpx
 
 from homodb.etl.config import EnsemblConfig
 from homodb.etl.fetch.config import write_config
 from homodb.etl.fetch.download import ByteCounter, FetchProgress, download_files, estimate_bytes, open_client
-from homodb.etl.fetch.ensembl import (
-    CHECKSUM_FILES,
-    DIVISIONS,
-    GROUPS,
-    Group,
-    ListedFile,
-    ListedGenome,
-    find_files,
-    group_folder,
-    list_releases,
-    read_checksums,
-    read_listing,
-    read_species_list,
-    release_folder,
-    species_list,
-)
+from homodb.etl.fetch.layouts import Group, Layout, find_files, layout_of
 from homodb.etl.fetch.record import RECORD, File, Holding, Record, is_downloaded, read_record, without_download
-from homodb.schema.errors import ConfigError, InputError, TransferError, UnknownSpeciesError
-from homodb.schema.io import check_folder, make_folder, transfer
+from homodb.etl.fetch.site import Remote
+from homodb.schema.errors import ConfigError, TransferError
+from homodb.schema.io import check_folder, make_folder
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.locks import waited
-from homodb.schema.messages import close_matches as near_names
 from homodb.schema.messages import counted
 from homodb.schema.settings import cache_folder
 from homodb.schema.species import Species
 
-T = TypeVar("T")
-#: Size limit of listings, species lists and files of checksums.
-_LIMIT = 1 << 25
-_SHOWN = 5
 
-
-class Remote:
-    """Folders below a URL, each listed once.
-
-    Parameters
-    ----------
-    base
-        URL of the folder of releases.
-    client, patience
-        HTTP client, and its retries and timeouts.
-    report
-        Callback that receives each URL before its request.
-    """
-
-    def __init__(self, base: str, client: httpx.Client, patience: RetryPolicy, report: Callable[[str], None]) -> None:
-        self._base = base.rstrip("/")
-        self._client, self._patience, self._report = client, patience, report
-        self._listings: dict[str, dict[str, ListedFile]] = {}
-        self._checksums: dict[str, dict[str, str]] = {}
-
-    def url(self, path: str) -> str:
-        """Return the URL of a path below the base."""
-        return f"{self._base}/{quote(path)}"
-
-    def listing(self, folder: str) -> dict[str, ListedFile]:
-        """Return the entries of a folder by name."""
-        if folder not in self._listings:
-            url = self.url(f"{folder}/" if folder else "")
-            self._listings[folder] = self._read(url, lambda path: read_listing(path, url), pages=True)
-        return self._listings[folder]
-
-    def has_folder(self, path: str) -> bool:
-        """Return whether a folder exists, by the listings of its parents."""
-        above, _, name = path.rpartition("/")
-        return (not above or self.has_folder(above)) and name in self.listing(above)
-
-    def checksums(self, folder: str) -> dict[str, str]:
-        """Return the published checksums of a folder by file name."""
-        if folder not in self._checksums:
-            checksums: dict[str, str] = {}
-            for name in reversed(CHECKSUM_FILES):
-                if name in self.listing(folder):
-                    url = self.url(f"{folder}/{name}")
-                    checksums |= self._read(url, lambda path: read_checksums(path.read_text("utf-8", "replace")))
-            self._checksums[folder] = checksums
-        return self._checksums[folder]
-
-    def genomes(self, release: int, division: str) -> dict[str, ListedGenome]:
-        """Return the species of a release by production name.
-
-        Raises
-        ------
-        ConfigError
-            If the release does not exist or has no species list.
-        """
-        folder, name = release_folder(release), species_list(division)
-        if folder not in self.listing(""):
-            newest = ", ".join(map(str, list_releases(self.listing(""))[:_SHOWN]))
-            hint = f"The newest are {newest}" if newest else "It has no releases"
-            raise ConfigError(f"{self._base}: has no release {release} of Ensembl. {hint}")
-        if name not in self.listing(folder):
-            raise ConfigError(
-                f"{self.url(folder)}: has no species list ({name}), so release {release} cannot be fetched. "
-                "Use a newer release, or another division"
-            )
-        url = self.url(f"{folder}/{name}")
-        try:
-            return self._read(url, read_species_list)
-        except InputError as error:
-            problems = "; ".join(map(str, error.problems[:_SHOWN]))
-            raise TransferError(f"{url}: is not a species list that homodb can read ({problems})") from error
-
-    def _read(self, url: str, read: Callable[[Path], T], *, pages: bool = False) -> T:
-        self._report(url)
-        with tempfile.TemporaryDirectory(prefix="homodb-") as scratch:
-            path = Path(scratch) / "page"
-            transfer.fetch(url, path, limit=_LIMIT, pages=pages, client=self._client, patience=self._patience)
-            return read(path)
-
-
-def add_listed_files(remote: Remote, record: Record, species: Sequence[Species], downloaded: Collection[str]) -> Record:
+def add_listed_files(
+    remote: Remote,
+    layout: Layout,
+    record: Record,
+    species: Sequence[Species],
+    downloaded: Collection[str],
+    *,
+    count: int,
+) -> Record:
     """Add the listed files of species to a record.
 
     Parameters
     ----------
     remote
-        Folders of the releases.
+        Folders of the site.
+    layout
+        Layout of the site.
     record
         Record to extend.
     species
         Species to add.
     downloaded
         Paths of downloaded files, whose entries in the record stay.
+    count
+        Number of species of the whole fetch.
 
     Raises
     ------
     ConfigError, UnknownSpeciesError, TransferError
         If the release, a species or a required file does not exist.
     """
-    genomes = remote.genomes(record.release, record.division)
-    unknown = [one for one in species if one.name not in genomes]
-    if unknown:
-        raise UnknownSpeciesError("; ".join(_unlisted(one, genomes, record) for one in unknown))
     holdings, files = dict(record.species), dict(record.files)
-    for one in species:
-        genome = genomes[one.name]
+    for genome in layout.genomes(remote, species, count):
         kinds: dict[str, list[str]] = {}
-        for group in GROUPS:
-            for file in _listed_files(remote, group, genome, record.release):
+        for group in genome.groups:
+            for file in _listed_files(remote, group, genome.name):
                 kinds.setdefault(group.kind, []).append(file.path)
                 files[file.path] = files[file.path] if file.path in downloaded else file
-        kinds = {kind: paths for kind, paths in kinds.items() if paths}
-        lacks = [group.kind for group in GROUPS if group.kind not in kinds]
-        holdings[one.name] = Holding(genome.assembly, kinds, lacks)
+        lacks = [group.kind for group in genome.groups if group.kind not in kinds]
+        holdings[genome.name] = Holding(genome.assembly, kinds, lacks, genome.remark)
     return replace(record, species=holdings, files=files)
 
 
-def _listed_files(remote: Remote, group: Group, genome: ListedGenome, release: int) -> list[File]:
-    folder = f"{release_folder(release)}/{group_folder(group, genome)}"
-    names = remote.listing(folder) if remote.has_folder(folder) else {}
-    files = [name for name, listed in names.items() if not listed.is_folder]
-    matches = find_files(group, genome, release, files)
+def _listed_files(remote: Remote, group: Group, name: str) -> list[File]:
+    url, names = remote.url(group.folder), remote.listing(group.folder) if group.exists else {}
+    matches = find_files(group, [name for name, listed in names.items() if not listed.is_folder])
     for several in matches.values():
         if len(several) > 1:
-            raise TransferError(f"{remote.url(folder)}: has several candidates for one file: {', '.join(several)}")
+            raise TransferError(f"{url}: has several candidates for one file: {', '.join(several)}")
     if group.needed and not matches:
-        raise TransferError(f"{remote.url(folder)}: has no {group.kind} of {genome.name}, which is required")
+        raise TransferError(f"{url}: has no {group.kind} of {name}, which is required")
     result = []
-    for (name,) in matches.values():
-        path = f"{folder}/{name}"
-        listed = names[name]
-        result.append(File(path, remote.url(path), remote.checksums(folder).get(name), listed.low, listed.high))
+    for (file,) in matches.values():
+        path = f"{group.folder}/{file}"
+        listed = names[file]
+        result.append(File(path, remote.url(path), remote.checksums(group.folder).get(file), listed.low, listed.high))
     return result
-
-
-def _unlisted(species: Species, genomes: dict[str, ListedGenome], record: Record) -> str:
-    """Describe a species that a release lacks, with similar ones."""
-    near = [name for name in genomes if name.split("_")[:2] == species.name.split("_")[:2]]
-    near += [one.name for one in genomes.values() if one.shown.lower() == species.common_name]
-    near += near_names(species.name, genomes, most=_SHOWN)
-    names = ", ".join(f"{name} ({genomes[name].shown})" for name in dict.fromkeys(near[:_SHOWN]))
-    hint = f". Similar: {names}" if names else ""
-    return (
-        f"release {record.release} of Ensembl ({record.division}) has no {species.name} ({species.common_name}) "
-        f"among its {len(genomes)} species{hint}"
-    )
 
 
 #: Default number of connections, low because the server of Ensembl is shared.
@@ -366,10 +253,12 @@ def plan_fetch(
             remote = Remote(
                 base, client, patience or RetryPolicy(), lambda url: report(FetchProgress(f"listing {url}"))
             )
-            record = add_listed_files(remote, record, new, downloaded)
+            record = add_listed_files(remote, _layout(wanted), record, new, downloaded, count=len(species))
     files = record.of(names)
     missing = tuple(file for file in files if file.path not in downloaded)
     notes = [f"{name}: release {wanted.release} has no {kind}" for name in names for kind in record.species[name].lacks]
+    holdings = {name: record.species[name] for name in names}
+    notes += [f"{name}: {holding.remark}" for name, holding in holdings.items() if holding.remark]
     return Fetch(folder, folder / CONFIG, record, tuple(files), missing, tuple(notes))
 
 
@@ -378,12 +267,17 @@ def fetch_folder(wanted: EnsemblConfig) -> Path:
     if wanted.folder is not None:
         return wanted.folder
     place = re.sub(r"[^A-Za-z0-9.]+", "-", base_url(wanted).partition("://")[2]).strip("-.")
-    return cache_folder() / "ensembl" / f"{place}-{wanted.division}-{wanted.release}"
+    division = f"{wanted.division}-" if isinstance(wanted.release, int) else ""
+    return cache_folder() / "ensembl" / f"{place}-{division}{wanted.release}"
 
 
 def base_url(wanted: EnsemblConfig) -> str:
-    """Return the URL of the folder of releases."""
-    return (wanted.base or DIVISIONS[wanted.division][0]).rstrip("/")
+    """Return the URL of the site."""
+    return (wanted.base or _layout(wanted).base).rstrip("/")
+
+
+def _layout(wanted: EnsemblConfig) -> Layout:
+    return layout_of(wanted.release, wanted.division, wanted.accessions)
 
 
 def _offline(folder: Path, missing: Sequence[File]) -> str:

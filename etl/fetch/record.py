@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from homodb.etl.fetch.ensembl import LAYOUT
+from homodb.etl.fetch.layouts import Release, is_date, layout_of
 from homodb.etl.sources.text import sha256 as sha256_of
 from homodb.schema.errors import ConfigError
 from homodb.schema.io import whole_file
@@ -52,11 +52,12 @@ class File:
 
 @dataclass(frozen=True)
 class Holding:
-    """Assembly of a species, paths of its files by kind, and missing kinds."""
+    """Assembly of a species, paths of its files by kind, missing kinds, and a remark for the user."""
 
     assembly: str
     files: dict[str, list[str]]
     lacks: list[str] = field(default_factory=list)
+    remark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Record:
     Parameters
     ----------
     base, release, division
-        URL of the releases, release number and division.
+        URL of the site, number or date of the release, and division.
     species
         Species by production name.
     files
@@ -76,7 +77,7 @@ class Record:
     """
 
     base: str
-    release: int
+    release: Release
     division: str
     species: dict[str, Holding] = field(default_factory=dict)
     files: dict[str, File] = field(default_factory=dict)
@@ -90,7 +91,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write the record into its folder, atomically."""
-        document = {"layout": LAYOUT, **asdict(self)}
+        document = {"layout": layout_of(self.release).name, **asdict(self)}
         document["files"] = {path: _without_path(file) for path, file in sorted(self.files.items())}
         document["species"] = dict(sorted(document["species"].items()))
         with whole_file(folder / RECORD) as partial:
@@ -113,11 +114,13 @@ def read_record(folder: Path) -> Record | None:
     path = folder / RECORD
     try:
         document = json.loads(path.read_text("utf-8"))
-        if document["layout"] != LAYOUT:
-            raise ValueError(f"layout {document['layout']!r}, expected {LAYOUT!r}")
+        written = document["release"]
+        number = written if isinstance(written, str) and is_date(written) else int(written)
+        if document["layout"] != layout_of(number).name:
+            raise ValueError(f"layout {document['layout']!r}, expected {layout_of(number).name!r}")
         files = {one: File(path=_inside(one), **entry) for one, entry in document["files"].items()}
         species = {name: Holding(**entry) for name, entry in document["species"].items()}
-        release = (document["base"], int(document["release"]), document["division"])
+        release = (document["base"], number, document["division"])
         record = Record(*release, species, files, document["config_sha256"])
         record.of(list(species))
     except (FileNotFoundError, NotADirectoryError):

@@ -54,6 +54,14 @@ KINDS = {
     "RefSeq_rna_predicted": "refseq",
 }
 
+#: Names of the same databases in the dumps of Ensembl's new platform.
+KINDS |= {
+    "NCBI gene (formerly Entrezgene)": "entrez",
+    "UniProtKB/Swiss-Prot": "uniprot",
+    "UniProtKB/TrEMBL": "uniprot",
+    "UniProtKB Gene Name": "uniprot",
+} | {name.replace("_", " "): kind for name, kind in KINDS.items() if kind == "refseq"}
+
 #: Patterns of accessions, since ``Uniprot_gn`` held symbols once. The pattern of UniProt is from
 #: https://www.uniprot.org/help/accession_numbers.
 _FORMS = {
@@ -88,10 +96,12 @@ def read_xrefs(path: Path, species: Species) -> Reading:
         kinds, wrong numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
-    absent = [name for name in _DUMP.values() if name not in header.names]
+    # the new platform's dumps have `xref_id`
+    names = _DUMP if "xref_id" not in header.names else _DUMP | {"alias": "xref_id"}
+    absent = [name for name in names.values() if name not in header.names]
     if absent:
         raise missing_columns(path, header, [f"'{name}'" for name in absent])
-    places = {column: header.names.index(name) for column, name in _DUMP.items()}
+    places = {column: header.names.index(name) for column, name in names.items()}
     findings = Findings(path, header)
     kind = pl.col("database").replace_strict(KINDS, default=None, return_dtype=pl.String)
     form = pl.any_horizontal(
@@ -102,7 +112,7 @@ def read_xrefs(path: Path, species: Species) -> Reading:
     rows = kept = 0
     for batch in batches(path, header, places, findings):
         rows += batch.height
-        for column, name in _DUMP.items():
+        for column, name in names.items():
             bad = pl.col(column).is_null() | (pl.col(column) == "-")
             findings.check(batch, bad, f"missing {name}", "gene_id", "alias", "database")
         frame = batch.with_columns(kind=kind).with_columns(form=form.fill_null(value=False))

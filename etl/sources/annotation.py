@@ -285,3 +285,48 @@ def _location(region: str, start: str, end: str, strand: str, number: int, findi
     match = _REGION.fullmatch(region)
     spelled = {"M": "MT"}.get(match[1], match[1]) if match else region
     return Location(spelled, int(start), int(end), _STRANDS[strand])
+
+
+class TranscriptGenes:
+    """Genes of the transcripts and proteins of a GTF file, which is read at the first question.
+
+    Parameters
+    ----------
+    path
+        GTF file, plain or gzip.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._details: dict[str, dict[str, str | None]] | None = None
+
+    def find(self, transcript: str | None, protein: str) -> dict[str, str | None]:
+        """Return gene, transcript, biotypes and symbol of a protein; empty if the file lacks it."""
+        if self._details is None:
+            self._details = self._read()
+        details = self._details
+        return details.get(split_version(transcript or "")[0]) or details.get(split_version(protein)[0]) or {}
+
+    def _read(self) -> dict[str, dict[str, str | None]]:
+        details: dict[str, dict[str, str | None]] = {}
+        with open_bytes(self._path) as stream:
+            for line in stream:
+                fields = line.split(b"\t", _FIELDS - 1)
+                if len(fields) < _FIELDS or fields[2] not in (b"transcript", b"CDS"):
+                    continue
+                pairs = _ATTRIBUTE.findall(fields[-1].decode("utf-8", "replace"))
+                values = {name: quoted or bare for name, quoted, bare in reversed(pairs)}
+                transcript = split_version(values.get("transcript_id", ""))[0]
+                if gene := values.get("gene_id"):
+                    version = values.get("gene_version")
+                    entry = {
+                        "gene": f"{gene}.{version}" if version and "." not in gene else gene,
+                        "transcript": transcript or None,
+                        "gene_biotype": values.get("gene_biotype") or values.get("gene_type"),
+                        "transcript_biotype": values.get("transcript_biotype") or values.get("transcript_type"),
+                        "gene_symbol": values.get("gene_name"),
+                    }
+                    for name in (transcript, split_version(values.get("protein_id", ""))[0]):
+                        if name:
+                            details.setdefault(name, entry)
+        return details

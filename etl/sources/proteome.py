@@ -6,7 +6,7 @@ A header has a protein, its location, its gene and its transcript, versioned whe
      transcript:ENST00000415118.1 gene_biotype:TR_D_gene transcript_biotype:TR_D_gene gene_symbol:TRDD1
      description:T cell receptor delta diversity 1 [Source:HGNC Symbol;Acc:HGNC:12254]
 
-(one line in the file). Releases before 2018 write ``pep:known`` and similar. The location is that of the
+(one line in the file). Releases before 2018 write ``pep:annotated`` and similar. The location is that of the
 transcript, in any coordinate system. See the README in the same folder, for example
 https://ftp.ensembl.org/pub/release-113/fasta/homo_sapiens/pep/README.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from homodb.etl.sources.annotation import GeneCollector, Location
+from homodb.etl.sources.annotation import GeneCollector, Location, TranscriptGenes
 from homodb.etl.sources.records import PROTEINS, Reading, split_version
 from homodb.etl.sources.text import Findings, open_bytes
 from homodb.schema.species import Species
@@ -30,11 +30,11 @@ _LOCATION = re.compile(r"[^:\s]+:[^:\s]*:(\S+):(\d{1,18}):(\d{1,18}):(-1|0|1)")
 _SOURCE = re.compile(r"\s*\[Source:[^\[\]]*\]\s*$")
 _NOT_PROTEINS = ("cdna", "cds", "ncrna", "dna", "dna_rm", "dna_sm")
 
-#: The twenty amino acids, B, Z, J, U, O, the unknown one and the stop, in either case.
+#: The twenty amino acids, B, Z, J, U, O, the unannotated one and the stop, in either case.
 _LETTERS = b"ACDEFGHIKLMNPQRSTVWYBZJUOX" + b"acdefghiklmnpqrstvwybzjuox" + b"*"
 
 
-def read_proteome(path: Path, species: Species) -> Reading:
+def read_proteome(path: Path, species: Species, annotation: Path | None = None) -> Reading:
     """Read a proteome.
 
     Parameters
@@ -43,14 +43,17 @@ def read_proteome(path: Path, species: Species) -> Reading:
         FASTA file, plain or gzip.
     species
         Species of the proteins.
+    annotation
+        GTF file that has the genes of proteins whose headers lack them; it is read only then.
 
     Returns
     -------
     Reading
         ``proteins``, one row per record, and ``genes``, one row per gene, both in the order of the file.
         Sequences are in upper case, without trailing stops; internal stops (read-through, frameshifts) stay in
-        the sequence but do not count in ``length``. ``unknown_residues`` counts X. Descriptions lose
-        ``[Source:...]``. A gene spans its coding transcripts. Exact duplicate records are skipped and counted.
+        the sequence but do not count in ``length``. ``unannotated_residues`` counts X. Descriptions lose
+        ``[Source:...]``. A gene spans its coding transcripts. Exact duplicate records, and proteins without a gene
+        in header and annotation (unless all lack it), are skipped and counted.
 
     Raises
     ------
@@ -61,11 +64,17 @@ def read_proteome(path: Path, species: Species) -> Reading:
     """
     findings = Findings(path)
     genes = GeneCollector(findings)
+    annotated = TranscriptGenes(annotation) if annotation else None
     proteins: dict[str, tuple[int, tuple[object, ...]]] = {}
-    records = 0
+    records = without_gene = 0
     for line, header, sequence in _records(path, findings):
         records += 1
         fields = _parse_header(header, line, findings)
+        if fields["gene"] is None and annotated and fields["protein"]:
+            fields |= annotated.find(fields["transcript"], fields["protein"])
+            without_gene += fields["gene"] is None
+        elif fields["gene"] is None:
+            findings.add("missing gene: in the header", header[:80], line)
         name, version = split_version(fields["protein"] or "")
         gene, gene_version = split_version(fields["gene"] or "")
         letters = sequence.upper().rstrip(b"*")
@@ -100,13 +109,16 @@ def read_proteome(path: Path, species: Species) -> Reading:
             findings.add("protein ID of two different records", f"{name}, first on line {first}", line)
     if not records and not len(findings):
         findings.add("no protein. Expected FASTA")
+    if records and without_gene == records:
+        findings.add("missing gene: in all headers, and the annotation has none of the proteins")
     findings.raise_any()
-    repeats = records - len(proteins)
+    repeats = records - without_gene - len(proteins)
+    skipped = {"exact duplicate records": repeats, "proteins without a gene": without_gene}
     rows = [row for _, row in proteins.values()]
     return Reading(
         rows=records,
         kept=len(proteins),
-        skipped={"exact duplicate records": repeats} if repeats else {},
+        skipped={reason: count for reason, count in skipped.items() if count},
         genes=genes.table(species),
         proteins=pa.table(list(zip(*rows, strict=True)), schema=PROTEINS),
     )
@@ -160,8 +172,6 @@ def _parse_header(header: str, line: int, findings: Findings) -> dict[str, str |
         findings.add("missing protein ID in the header", header[:80], line)
     if words[1:] and words[1].partition(":")[0] in _NOT_PROTEINS:
         findings.add("not a protein. Expected the file pep.all", words[1], line)
-    elif fields["gene"] is None:
-        findings.add("missing gene: in the header", header[:80], line)
     return fields
 
 

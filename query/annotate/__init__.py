@@ -1,45 +1,53 @@
-"""Carries cell types from a reference of one species to the cells of another: several methods, one signature."""
+"""Transfer cell types from a reference of one species to the cells of another."""
 
 from __future__ import annotations
 
-from homodb.query.annotate.annotate import annotate, annotate_files, annotate_with_report
+from homodb.query.annotate.annotate import annotate, annotate_files
 from homodb.query.annotate.cellama import fine_tune
+from homodb.query.annotate.knn import average, cosine_nearest, knn, protein, shared_counts, vote
 from homodb.query.annotate.labels import mapped, one_side_only, read_labels
-from homodb.query.annotate.links import find_links
 from homodb.query.annotate.methods import (
     METHODS,
     AnnotationMethod,
-    Parameter,
     consensus,
+    default_of,
     method_named,
     parse_parameters,
     split_parameters,
 )
-from homodb.query.annotate.neighbors import average, cosine_nearest, vote
-from homodb.query.annotate.options import Choices, choices_of, read_choices
-from homodb.query.annotate.protein import protein
-from homodb.query.annotate.read import CellRequest, prepare, read_side, some_cells
-from homodb.query.annotate.result import Annotation
-from homodb.query.annotate.space import knn, shared_counts
-from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
+from homodb.query.annotate.options import AnnotateOptions, read_options, stored_options
+from homodb.query.annotate.read import CellRequest, find_links, prepare, read_side, some_cells
+from homodb.query.annotate.settings import (
+    CellamaSettings,
+    KnnSettings,
+    MethodSettings,
+    ProteinSettings,
+    TronSettings,
+    VoteSettings,
+)
+from homodb.query.annotate.task import Annotation, AnnotationTask, Labelled, OrthologyLinks
 
 __all__ = [
     "METHODS",
+    "AnnotateOptions",
     "Annotation",
     "AnnotationMethod",
     "AnnotationTask",
     "CellRequest",
-    "Choices",
+    "CellamaSettings",
+    "KnnSettings",
     "Labelled",
+    "MethodSettings",
     "OrthologyLinks",
-    "Parameter",
+    "ProteinSettings",
+    "TronSettings",
+    "VoteSettings",
     "annotate",
     "annotate_files",
-    "annotate_with_report",
     "average",
-    "choices_of",
     "consensus",
     "cosine_nearest",
+    "default_of",
     "find_links",
     "fine_tune",
     "knn",
@@ -49,11 +57,12 @@ __all__ = [
     "parse_parameters",
     "prepare",
     "protein",
-    "read_choices",
     "read_labels",
+    "read_options",
     "read_side",
     "shared_counts",
     "some_cells",
     "split_parameters",
+    "stored_options",
     "vote",
 ]

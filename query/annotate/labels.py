@@ -1,4 +1,4 @@
-"""Vocabularies of cell types: a file that says which labels mean the same, and labels that one side alone has."""
+"""Map labels of the same meaning to each other, and apply labels to cells."""
 
 from __future__ import annotations
 
@@ -19,26 +19,24 @@ from homodb.schema.messages import close_matches
 #: Header of the file, and the sides that its third column may name.
 COLUMNS = ("label", "means", "side")
 SIDES = ("query", "reference")
-#: Labels less alike than this are not thought to be the same.
+#: Value in obs of a cell without a label.
+UNKNOWN = "unknown"
+#: Least similarity of labels that may be the same.
 _ALIKE = 0.75
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """What labels mean, by side; labels that it does not name stay as they are.
+    """Meaning of labels, by side; labels that it does not name stay as they are.
 
     Parameters
     ----------
     query, reference
-        By label, what it means; None for labels that are to be treated as missing.
+        Meaning by label; None for labels that count as missing.
     """
 
     query: dict[str, str | None] = field(default_factory=dict)
     reference: dict[str, str | None] = field(default_factory=dict)
-
-    def of(self, side: str) -> dict[str, str | None]:
-        """Return what labels of a side mean."""
-        return self.query if side == "query" else self.reference
 
 
 def read_labels(path: Path | str) -> LabelMap:
@@ -47,25 +45,26 @@ def read_labels(path: Path | str) -> LabelMap:
     Parameters
     ----------
     path
-        Text with tabs between columns and a header: ``label``, ``means`` and, if wanted, ``side`` (``query`` or
-        ``reference``; empty for both). An empty ``means`` leaves the label's cells out. Lines that begin with # are
-        notes.
+        Tab-separated text with a header: ``label``, ``means`` and, optionally, ``side`` (``query`` or ``reference``;
+        empty for both). An empty ``means`` leaves the label's cells out. Lines that begin with # are comments.
 
     Raises
     ------
     AnnotationError
         If the file cannot be read.
     InputError
-        If it has no such header, or says two things of one label; lists every such line.
+        If it has no such header, or gives two meanings to a label; lists every such line.
     """
     lines = read_lines(Path(path), "a label map", AnnotationError)
-    told = [(at, line.split("\t")) for at, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
-    header = [cell.strip() for cell in told[0][1]] if told else []
+    rows = [(at, line.split("\t")) for at, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    header = [cell.strip() for cell in rows[0][1]] if rows else []
     if header not in (list(COLUMNS), list(COLUMNS[:2])):
-        seen = ", ".join(header) or "nothing"
-        raise InputError(path, [Problem(told[0][0] if told else 0, f"wanted the header {', '.join(COLUMNS)}", seen)])
-    found, problems = LabelMap(), []
-    for at, cells in told[1:]:
+        content = ", ".join(header) or "nothing"
+        raise InputError(
+            path, [Problem(rows[0][0] if rows else 0, f"expected the header {', '.join(COLUMNS)}", content)]
+        )
+    labels, problems = LabelMap(), []
+    for at, cells in rows[1:]:
         label, means, side, *more = [cell.strip() for cell in cells] + [""] * (3 - len(cells))
         if more:
             problems.append(Problem(at, "has more columns than the header"))
@@ -75,17 +74,16 @@ def read_labels(path: Path | str) -> LabelMap:
             problems.append(Problem(at, f"the side is none of {', '.join(SIDES)}", side))
         else:
             for one in (side,) if side else SIDES:
-                known = found.of(one)
-                if known.get(label, means or None) != (means or None):
-                    problems.append(Problem(at, f"says another thing of a label of the {one}", label))
-                known.setdefault(label, means or None)
+                meaning: dict[str, str | None] = getattr(labels, one)
+                if meaning.setdefault(label, means or None) != (means or None):
+                    problems.append(Problem(at, f"gives another meaning to a label of the {one}", label))
     if problems:
         raise InputError(path, problems)
-    return found
+    return labels
 
 
 def mapped(named: Sequence[str | None], meaning: dict[str, str | None]) -> tuple[str | None, ...]:
-    """Return what labels mean.
+    """Return the meaning of labels.
 
     Examples
     --------
@@ -101,7 +99,7 @@ def one_side_only(query: Sequence[str | None], reference: Sequence[str | None]) 
     Returns
     -------
     polars.DataFrame
-        ``label``, ``side``, ``cells``, and ``alike``: the other side's label that is spelled most alike, where one is.
+        ``label``, ``side``, ``cells``, and ``alike``: the other side's most similar label, or null.
 
     Examples
     --------
@@ -119,24 +117,15 @@ def one_side_only(query: Sequence[str | None], reference: Sequence[str | None]) 
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-#: What stands in obs for a cell without a label.
-UNKNOWN = "unknown"
+def mask_low_confidence(labelled: Labelled, least: float | None) -> Labelled:
+    """Remove the label of cells with less confidence than `least`; their confidence and distance stay.
 
-
-def mask_low_confidence(found: Labelled, least: float | None) -> Labelled:
-    """Take the label from cells whose confidence is below a threshold; their confidence and distance stay.
-
-    Parameters
-    ----------
-    found
-        What a method gave.
-    least
-        The threshold; None for none. One that was found on the reference does not carry across species: find it by
-        leaving a type out (``homodb evaluate --reference``).
+    A threshold from the reference does not carry across species; ``homodb evaluate --reference`` finds one by leaving
+    types out.
     """
     if least is None:
-        return found
-    return replace(found, label=np.where(found.confidence < least, -1, found.label))
+        return labelled
+    return replace(labelled, label=np.where(labelled.confidence < least, -1, labelled.label))
 
 
 def expand_to_all_cells(

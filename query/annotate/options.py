@@ -1,54 +1,50 @@
-"""All that is chosen for an annotation, and how uns keeps it so that it can be run again."""
+"""Define the options of an annotation, and how uns stores them so that it can be repeated."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from homodb.query.annotate.methods import METHODS, AnnotationMethod, method_named, parse_parameters, used_by
+from pydantic import Field, ValidationInfo, field_validator
+
+from homodb.query.annotate.methods import METHODS, AnnotationMethod, default_of, method_named, parse_parameters, used_by
 from homodb.query.cells import validate_key_added
-from homodb.schema.errors import AnnotationError
+from homodb.schema.errors import AnnotationError, HomodbError
+from homodb.schema.models import FrozenModel
 from homodb.schema.options import Bounds
 from homodb.schema.species import Species
 
-#: Fields that hold several texts.
+#: Options that hold several texts, and options that not every method uses.
 _SEVERAL = ("query_donors", "phrases", "vectors")
-
-#: What only some methods use, and the option that gives it.
-_OF_SOME = {
-    "strategy": "--strategy", "evidence": "--evidence", "spatial": "--spatial", "phrases": "--phrase",
-    "vectors": "--vectors", "embedding": "--embedding", "numeric": "--numeric",
-}  # fmt: skip
-
+_OF_SOME = ("strategy", "evidence", "spatial_key", "phrases", "vectors", "embedding", "numeric")
 _SEEDS = Bounds(0, 2**32 - 1)
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What was chosen; see :func:`homodb.query.annotate.annotate.annotate_with_report` for each.
+class AnnotateOptions(FrozenModel):
+    """Options of an annotation.
 
     Parameters
     ----------
-    vectors
-        Tables of gene vectors, ``SPECIES=FILE`` or ``FILE`` each.
     parameters
-        Of the method, all of them.
+        All parameters of the method, by name.
+
+    The others are those of :func:`homodb.annotate`.
 
     Raises
     ------
     AnnotationError
-        If choices contradict each other, a number is out of its range, or something is chosen that the method does not
-        use.
+        If options contradict each other, a number is out of bounds, or the method does not use an option.
     """
 
-    label: str
+    error: ClassVar[type[HomodbError]] = AnnotationError
+
+    label_key: str
     method: str = "knn"
     strategy: str | None = None
     evidence: str | None = None
     source: str | None = None
     reference_species: str | None = None
-    query_label: str | None = None
+    query_label_key: str | None = None
     query_donors: tuple[str, ...] | None = None
     donor_key: str | None = None
     labels: str | None = None
@@ -57,114 +53,109 @@ class Choices:
     reference_layer: str | None = None
     column: str | None = None
     reference_column: str | None = None
-    spatial: str | None = None
+    spatial_key: str | None = None
     phrases: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
     embedding: str | None = None
     numeric: bool = False
-    key: str = "homodb"
-    seed: int = 42
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    key_added: str = "homodb"
+    random_state: int = 42
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if self.query_donors is not None and (self.query_label is None or self.donor_key is None):
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_stored(cls, value: Any, info: ValidationInfo) -> Any:
+        """Turn paths, species and lists into what uns can hold."""
+        if info.field_name in _SEVERAL and value is not None:
+            return (value,) if isinstance(value, str) else tuple(map(str, value))
+        if value is None or info.field_name in ("unknown_below", "random_state", "numeric", "parameters"):
+            return value
+        return value.name if isinstance(value, Species) else str(value)
+
+    def check(self) -> None:
+        """Check options against each other and against the method."""
+        if self.query_donors is not None and (self.query_label_key is None or self.donor_key is None):
+            missing = "query_label_key" if self.query_label_key is None else "donor_key"
             raise AnnotationError(
-                "--query-donors says whose labels may be read; name the columns too (--query-label, --donor-key)"
+                f"query_donors restricts the labels that are read; name their columns too: {missing} is missing",
+                option=missing,
             )
         if self.unknown_below is not None and not 0 <= self.unknown_below <= 1:
             raise AnnotationError(
-                f"the least confidence is {self.unknown_below:g}; it lies between 0 and 1 (--unknown-below)"
+                f"the least confidence is {self.unknown_below:g}; it lies between 0 and 1", option="unknown_below"
             )
-        if self.numeric and (self.unknown_below is not None or self.labels is not None):
-            types = "--labels" if self.labels is not None else "--unknown-below"
-            raise AnnotationError(f"{types} is about cell types; leave it out, or --numeric")
+        for name in ("labels", "unknown_below"):
+            if self.numeric and getattr(self, name) is not None:
+                raise AnnotationError(f"{name} is about cell types; leave it out, or numeric", option=name)
         if self.numeric and self.parameters.get("balanced"):
-            raise AnnotationError("balanced is about votes for cell types; leave it out, or --numeric")
-        validate_key_added(self.key, AnnotationError)
-        _SEEDS.check("seed", self.seed, AnnotationError)
-        for unused in self._unused():
-            having = [one.name for one in METHODS if unused in one.uses]
-            does = f"{_and(having)} {'does' if len(having) == 1 else 'do'}"
+            raise AnnotationError("balanced is about votes for cell types; leave it out, or numeric", option="numeric")
+        validate_key_added(self.key_added, AnnotationError)
+        _SEEDS.check("random_state", self.random_state, AnnotationError)
+        for name in self._unused():
+            *others, last = (one.name for one in METHODS if name in one.uses)
+            does = f"{', '.join(others)} and {last} do" if others else f"{last} does"
             raise AnnotationError(
-                f"method {self.method} does not use {_OF_SOME[unused]}; {does}: leave it out, or take another --method"
+                f"method {self.method} does not use {name}; {does}: leave it out, or use another method", option=name
             )
-        for name in (self.label, self.query_label):
-            if name in self.phrases:
+        for key in (self.label_key, self.query_label_key):
+            if key in self.phrases:
                 raise AnnotationError(
-                    f"{name!r} holds the cell types themselves; name other columns for sentences (--phrase)"
+                    f"{key!r} holds the cell types themselves; name other columns for sentences", option="phrases"
                 )
 
     def _unused(self) -> list[str]:
-        """Return what is chosen though the method does not use it."""
-        used = used_by(self.chosen, self.parameters)
+        """Return the options that were set though the method does not use them."""
+        used = used_by(self.annotation_method, self.parameters)
         return [name for name in _OF_SOME if getattr(self, name) not in (None, (), False) and name not in used]
 
     @property
-    def column_made(self) -> str:
-        """Column of obs that gets the labels."""
-        return f"{self.label}_{self.key}"
-
-    @property
-    def chosen(self) -> AnnotationMethod:
+    def annotation_method(self) -> AnnotationMethod:
         """The method."""
         return method_named(self.method)
 
-    def told(self) -> dict[str, Any]:
-        """Return what was chosen beside label, method and parameters, without what was left at None or empty."""
-        apart = ("label", "method", "parameters")
-        left = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in apart}
-        chosen = {
-            name: value for name, value in left.items() if value is not None and value is not False and value != ()
+    def stored(self) -> dict[str, Any]:
+        """Return the options that are set, without label, method and parameters, as uns stores them."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if name not in ("label_key", "method", "parameters")
+            and not (value is None or value is False or value == ())
         }
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()}
 
 
-def read_choices(label: str, method: str, given: Mapping[str, Any]) -> Choices:
-    """Check what was chosen, before anything is read.
+def read_options(values: Mapping[str, Any]) -> AnnotateOptions:
+    """Check the options of an annotation before anything is read.
 
     Parameters
     ----------
-    label, method
-        Column of the reference's obs with cell types, and the name of the method.
-    given
-        Everything else by name, as :func:`homodb.query.annotate.annotate.annotate_with_report` takes it; what is no
-        field of :class:`Choices` is a parameter of the method.
+    values
+        Options of :func:`homodb.annotate`, and parameters of the method, by name. Parameters at their default value
+        count as not set.
 
     Raises
     ------
     AnnotationError
-        If there is no such method or parameter, a value will not do, or choices contradict each other.
+        If there is no such method or parameter, a value is invalid, or options contradict each other.
 
     Examples
     --------
-    >>> read_choices("cell_type", "KNN", {"seed": 1, "k": "3"}).parameters["k"]
+    >>> read_options({"label_key": "cell_type", "method": "KNN", "k": "3"}).parameters["k"]
     3
     """
-    own = {one.name for one in fields(Choices)} - {"label", "method", "parameters"}
-    parameters = {**(given.get("parameters") or {})}
-    parameters |= {name: value for name, value in given.items() if name not in own | {"parameters"}}
-    named = method_named(method)
-    return Choices(
-        label=label, method=named.name, parameters=parse_parameters(named, parameters),
-        **{name: _plain(name, value) for name, value in given.items() if name in own},
-    )  # fmt: skip
+    own = set(AnnotateOptions.model_fields)
+    method = method_named(str(values.get("method", "knn")))
+    parameters = {name: value for name, value in values.items() if name not in own and value != default_of(name)}
+    options = {name: value for name, value in values.items() if name in own}
+    options |= {
+        "method": method.name,
+        "parameters": parse_parameters(method, {**(values.get("parameters") or {}), **parameters}),
+    }
+    return AnnotateOptions(**options)
 
 
-def _plain(name: str, value: Any) -> Any:
-    """Return a choice as it is kept: texts and numbers, several in a tuple."""
-    if name in _SEVERAL and value is not None:
-        return (value,) if isinstance(value, str) else tuple(value)
-    if value is None or name in ("unknown_below", "seed", "numeric"):
-        return value
-    return value.name if isinstance(value, Species) else str(value)
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
-
-
-def choices_of(entry: Mapping[str, Any]) -> Choices:
-    """Return the choices of an annotation from what uns tells of it.
+def stored_options(entry: Mapping[str, Any]) -> AnnotateOptions:
+    """Return the options of an annotation from its entry in uns.
 
     Parameters
     ----------
@@ -174,21 +165,19 @@ def choices_of(entry: Mapping[str, Any]) -> Choices:
     Raises
     ------
     AnnotationError
-        If it is not what an annotation leaves.
+        If it is not an entry of an annotation.
     """
     try:
-        label, method = str(entry["label"]), str(entry["method"])
+        options: dict[str, Any] = {"label_key": str(entry["label_key"]), "method": str(entry["method"])}
         settings = dict(entry.get("settings", {}))
     except (KeyError, TypeError) as error:
-        raise AnnotationError(f"uns does not tell how the cells were annotated (it lacks {error})") from error
-    known = {one.name for one in fields(Choices)}
-    read: dict[str, Any] = {}
-    for name, value in settings.items():
-        if name in known:
-            plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
-            read[name] = tuple(str(one) for one in plain) if name in _SEVERAL else plain
-    parameters = parse_parameters(method_named(method), dict(entry.get("parameters", {})))
-    # once what a method did not use was noted, too
-    unused = set(_OF_SOME) - used_by(method_named(method), parameters)
-    read = {name: value for name, value in read.items() if name not in unused}
-    return Choices(label=label, method=method, parameters=parameters, **read)
+        raise AnnotationError(f"uns does not say how the cells were annotated (it lacks {error})") from error
+    method = method_named(options["method"])
+    parameters = parse_parameters(method, dict(entry.get("parameters", {})))
+    # entries of earlier versions may hold options that the method does not use
+    unused = set(_OF_SOME) - used_by(method, parameters)
+    for name in AnnotateOptions.model_fields:
+        if name in settings and name not in unused:
+            value = settings[name]
+            options[name] = value.item() if getattr(value, "ndim", 1) == 0 and hasattr(value, "item") else value
+    return AnnotateOptions(**options, parameters=parameters)

@@ -1,8 +1,8 @@
-"""What every method of annotation takes, and what it gives: one signature."""
+"""Define the task that every annotation method takes, its result, and the report of an annotation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,34 +11,23 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.cells import SpeciesCells
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
 
 
 @dataclass(frozen=True)
 class OrthologyLinks:
-    """The orthology graph between the two sides, over genes that are measured.
+    """The orthology graph between the two sides, over measured genes."""
 
-    Parameters
-    ----------
-    query, reference
-        Columns of the query's and of the reference's counts that each pair links, shape (pairs,), int64.
-    weight
-        Share of the query gene's counts that goes to the reference gene, shape (pairs,), float64.
-    evidence
-        Evidence class of each pair.
-    strategy
-        What the mapping is called.
-    """
-
-    query: npt.NDArray[np.int64]
+    query: npt.NDArray[np.int64]  # columns of both sides' counts that each pair links, shape (pairs,)
     reference: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float64]
-    evidence: tuple[str, ...]
-    strategy: str
+    weight: npt.NDArray[np.float64]  # share of the query gene's counts that goes to the reference gene
+    evidence: tuple[str, ...]  # evidence class of each pair
+    strategy: str  # name of the mapping
 
 
 @dataclass(frozen=True)
 class AnnotationTask:
-    """What is to be done: the types of the reference's cells are to be carried to the query's.
+    """The two sides between which cell types are transferred.
 
     Parameters
     ----------
@@ -49,16 +38,16 @@ class AnnotationTask:
     all_pairs
         Every pair of the strategy.
     labels
-        Names of cell types; empty where a number is carried.
+        Names of cell types; empty for a number.
     parameters
-        What was chosen for the method, by name.
-    seed
-        Of everything random.
+        Parameters of the method, by name.
+    random_state
+        Seed of all random numbers.
     vectors
-        Returns gene vectors of a side's species: ``(found, matrix)``, found being columns of the side's counts and
-        matrix their vectors, float32; for the methods that work in protein space.
-    report
-        Called with the name of each step as it begins.
+        Function that returns gene vectors of a side's species: ``(columns, matrix)``, columns of the side's counts and
+        their vectors, float32; for the methods that work in protein space.
+    progress
+        Callback that receives the name of each step.
     """
 
     reference: SpeciesCells
@@ -67,65 +56,204 @@ class AnnotationTask:
     all_pairs: OrthologyLinks
     labels: tuple[str, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 42
+    random_state: int = 42
     vectors: Callable[[SpeciesCells], tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] | None = None
-    report: Callable[[str], None] = lambda step: None
+    progress: Callable[[str], None] = lambda step: None
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a method gives for the cells of the query.
+    """Result of a method for the cells of the query.
 
     Parameters
     ----------
     label
-        Which of :attr:`Task.labels`, -1 for unknown, shape (query cells,), int64; -1 everywhere where a number is
-        carried.
+        Index into :attr:`AnnotationTask.labels`, -1 for unknown, shape (query cells,), int64; -1 everywhere for a
+        number.
     confidence
         Share of evidence for that label, 0 to 1, shape (query cells,), float64; NaN for unknown cells, and for numbers.
     distance
-        How far the cell is from the reference, in the method's own units; NaN where it cannot be told.
-    told
-        What is worth keeping in uns.
+        Distance of the cell from the reference, in the method's own units; NaN if unknown.
+    details
+        Values worth keeping in uns.
     tables
         Longer results, by name.
-    seen
-        Query cells that were learned from, or of a donor that was: they must not be evaluated; shape (query cells,).
-        None: all whose label was given.
+    shown
+        Mask of the query cells that were learned from, or of a donor that was: they must not be evaluated. None: all
+        that had a label.
     reference_embedding, query_embedding
-        Where cells lie, if the method has a space, shape (cells, dimensions), float32.
+        Positions of cells, if the method has a space, shape (cells, dimensions), float32.
     number, spread
-        Where a number is carried: what it is, and the standard deviation of what it was made of (neighbours, or
-        networks), both in the unit of the reference's column, NaN for unknown, shape (query cells,). None otherwise.
+        The number, and the standard deviation among the neighbours or networks that it was made of, both in the unit
+        of the reference's column, NaN for unknown, shape (query cells,). None for labels.
     """
 
     label: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float64]
     distance: npt.NDArray[np.float64]
-    told: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     reference_embedding: npt.NDArray[np.float32] | None = None
     query_embedding: npt.NDArray[np.float32] | None = None
-    seen: npt.NDArray[np.bool_] | None = None
+    shown: npt.NDArray[np.bool_] | None = None
     number: npt.NDArray[np.float64] | None = None
     spread: npt.NDArray[np.float64] | None = None
 
     @classmethod
     def of_numbers(
-        cls,
-        number: npt.NDArray[np.float64],
-        spread: npt.NDArray[np.float64],
-        distance: npt.NDArray[np.float64],
-        told: Mapping[str, Any],
-        **more: Any,
-    ) -> Self:
-        """Return what a method gives that carries a number: no labels, and no confidence."""
-        cells = len(number)
-        return cls(
-            np.full(cells, -1, np.int64), np.full(cells, np.nan), distance, told, number=number, spread=spread, **more
-        )
+        cls, number: npt.NDArray[np.float64], spread: npt.NDArray[np.float64], distance: npt.NDArray[np.float64],
+        details: Mapping[str, Any], **others: Any,
+    ) -> Self:  # fmt: skip
+        """Return the result of a method that transfers a number: no labels, and no confidence."""
+        label, confidence = np.full(len(number), -1, np.int64), np.full(len(number), np.nan)
+        return cls(label, confidence, distance, details, number=number, spread=spread, **others)
 
     @property
     def unknown(self) -> npt.NDArray[np.bool_]:
-        """Query cells that got nothing, shape (query cells,)."""
+        """Mask of the query cells without a result."""
         return self.label < 0 if self.number is None else np.isnan(self.number)
+
+
+@dataclass(frozen=True)
+class Annotation(Result):
+    """Report of an annotation.
+
+    Parameters
+    ----------
+    label_key, key_added
+        The column of the reference, and the suffix of results: ``obs["<label_key>_<key_added>"]``.
+    method, strategy, release
+        Method, name of the mapping, and version of the release.
+    source, target
+        Species of the query and of the reference.
+    parameters
+        Parameters of the method.
+    settings
+        Other options that were set: evidence, query_label_key, ...
+    cells
+        Number of cells of the query.
+    empty
+        Number of these without any count of a known gene.
+    unknown
+        Number of cells without a label, the empty ones among them.
+    reference_labels
+        The reference's labels, with the number of its cells that have each.
+    labels
+        ``label, cells, confidence, distance`` (means), a row per label that was given, most cells first.
+    numbers
+        Distribution of a number: ``side, cells, least, lower_quartile, median, upper_quartile, greatest``, a row for
+        the query and one for the reference. None for labels.
+    only
+        Labels that one side alone has; None if those of the query were not read.
+    details
+        Details of the method.
+    tables
+        Longer results, by name.
+    versions
+        Versions of homodb and of packages that count.
+    notes
+        Notes for the user.
+    """
+
+    label_key: str
+    key_added: str
+    method: str
+    strategy: str
+    release: str
+    source: str
+    target: str
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    cells: int
+    empty: int
+    unknown: int
+    reference_labels: Mapping[str, int]
+    labels: pl.DataFrame
+    numbers: pl.DataFrame | None = None
+    only: pl.DataFrame | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """Column of obs that holds the labels."""
+        return f"{self.label_key}_{self.key_added}"
+
+    def totals(self) -> dict[str, Any]:
+        """Return the report without its tables as plain values."""
+        return {
+            "column": self.column, "label_key": self.label_key, "method": self.method, "strategy": self.strategy,
+            "release": self.release, "source": self.source, "target": self.target,
+            "parameters": dict(self.parameters), "settings": dict(self.settings), "cells": self.cells,
+            "empty": self.empty, "unknown": self.unknown, "reference_labels": dict(self.reference_labels),
+            "labels": self.labels.to_dicts(), "numbers": [] if self.numbers is None else self.numbers.to_dicts(),
+            "only": [] if self.only is None else self.only.to_dicts(),
+            "details": dict(self.details), "versions": dict(self.versions), "notes": list(self.notes),
+        }  # fmt: skip
+
+    def uns(self) -> dict[str, Any]:
+        """Return the entry in uns: values that h5ad and zarr can hold, and tables other than those of cells."""
+        entry = {
+            name: value
+            for name, value in self.totals().items()
+            if name not in ("labels", "numbers", "only", "reference_labels")
+        }
+        entry["reference_labels"] = list(self.reference_labels)
+        entry["reference_cells"] = np.array(list(self.reference_labels.values()), np.int64)
+        held: dict[str, Any] = storable(entry)
+        kept = {name: table.to_pandas() for name, table in self.tables.items() if "cell" not in table.columns}
+        if kept:
+            held["tables"] = kept
+        return held
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield the method, the labels with their cells, and the cells without a label."""
+        several = self.details.get("methods", ())
+        by = f"{self.method} of {', '.join(several)}" if several else self.method
+        by += "" if self.strategy == "none" else f", {self.strategy}"
+        done = "labelled" if self.numbers is None else f"given {self.label_key}"
+        lines = [f"{self.cells:,} cells of {self.source} {done} from {self.target} by {by}"]
+        for row in [] if self.numbers is None else self.numbers.iter_rows(named=True):
+            values = "  ".join(f"{name.replace('_', ' ')} {row[name]:.4g}" for name in list(row)[2:])
+            lines.append(f"  {row['side']:<10} {row['cells']:>8,} cells   {values}")
+        for row in self.labels.iter_rows(named=True):
+            lines.append(f"  {row['label']:<30} {row['cells']:>8,}   mean confidence {row['confidence']:.2f}")
+        yield Heading(f"homodb annotate: {self.column}", level=1)
+        yield Lines(lines[:1])
+        yield Lines(lines[1:], in_page=False)
+        means = {"confidence": GridColumn("mean confidence"), "distance": GridColumn("mean distance")}
+        for table in (self.numbers, self.labels):
+            if table is not None and table.height:
+                yield Grid(table, columns=means, in_text=False)
+        if self.unknown:
+            why = f", {self.empty:,} of them without any count" if self.empty else ""
+            yield Lines([f"  {'unknown':<30} {self.unknown:>8,}{why}"])
+        for row in [] if self.only is None else self.only.iter_rows(named=True):
+            like = f"; is it {row['alike']!r}?" if row["alike"] else ""
+            yield Lines([f"label of the {row['side']} only: {row['label']} ({row['cells']:,} cells{like})"])
+        yield Lines([f"not run: {one}" for one in self.details.get("not_run", ())])
+        yield from map(Note, self.notes)
+
+
+def storable(value: Any) -> Any:
+    """Return a value as AnnData can write it: lists as arrays, None and empty dicts left out, others as text.
+
+    Examples
+    --------
+    >>> storable({"k": 5, "none": None, "named": {"a/b": 1.0}})
+    {'k': 5, 'named': {'a|b': 1.0}}
+    """
+    if isinstance(value, Mapping):
+        held = {str(name).replace("/", "|"): storable(one) for name, one in value.items() if one is not None}
+        return {name: one for name, one in held.items() if not (isinstance(one, dict) and not one)}
+    if isinstance(value, list | tuple | set | frozenset):
+        plain = list(value)
+        numbers = bool(plain) and all(isinstance(one, int | float) for one in plain)
+        return np.array(plain) if numbers else np.array([str(one) for one in plain], dtype=str)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return value.astype(str)
+    if isinstance(value, bool | int | float | str | np.ndarray | np.generic):
+        return value
+    return str(value)

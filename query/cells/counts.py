@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.cells.matrices import kind_of_values
 from homodb.query.cells.slots import no_layer, slots_of, values_of
-from homodb.query.cells.values import kind_of_values
 from homodb.schema.errors import CountsError, HomodbError
 from homodb.schema.species import Species
 
@@ -23,15 +23,9 @@ TOTAL = "homodb_total"
 
 
 def as_counts(
-    matrix: Any,
-    where: str,
-    *,
-    logged: bool = False,
-    dtype: npt.DTypeLike | None = None,
-    error: type[HomodbError] = CountsError,
-    remedy: str = "give raw counts",
-    option: str | None = "layer",
-) -> sp.csr_matrix:
+    matrix: Any, where: str, *, logged: bool = False, dtype: npt.DTypeLike | None = None,
+    error: type[HomodbError] = CountsError, remedy: str = "give raw counts", option: str | None = "layer",
+) -> sp.csr_matrix:  # fmt: skip
     """Return a matrix of counts as canonical CSR.
 
     Parameters

@@ -42,19 +42,10 @@ def is_zarr(path: Path) -> bool:
 def check_cells_output(output: Path, *inputs: Path) -> None:
     """Check that `output` is writable and is not an input.
 
-    Parameters
-    ----------
-    output
-        h5ad file to write, or zarr store if it ends with ``.zarr``.
-    *inputs
-        Files of cells to read.
+    `output`: h5ad file to write, or zarr store if it ends with ``.zarr``.
 
-    Raises
-    ------
-    OutputError
-        If the output cannot be written, has the suffix of another kind of file, or is one of the inputs.
-    TranslationError
-        If an input does not exist.
+    Raises OutputError if the output cannot be written, has the suffix of another kind of file, or is one of the inputs.
+    Raises TranslationError if an input does not exist.
     """
     check_ending(output, "cells", ".h5ad", ".zarr")
     check_there(*inputs, error=TranslationError)
@@ -68,10 +59,7 @@ def check_cells_output(output: Path, *inputs: Path) -> None:
 def open_anndata(path: Path) -> Iterator[Any]:
     """Open an h5ad file or a zarr store for reading, and yield its root.
 
-    Raises
-    ------
-    TranslationError
-        If it does not exist, or is neither.
+    Raises TranslationError if it does not exist, or is neither.
     """
     check_there(path, error=TranslationError)
     if path.is_dir():
@@ -89,10 +77,7 @@ def read_anndata(path: Path) -> anndata.AnnData:
 
     Files written before anndata 0.8, which do not record encodings, are read too.
 
-    Raises
-    ------
-    TranslationError
-        If it does not exist, or is not an AnnData.
+    Raises TranslationError if it does not exist, or is not an AnnData.
     """
     import anndata
 
@@ -113,10 +98,8 @@ def read_element(element: Any) -> Any:
 
     Every encoding that anndata 0.11 to 0.13 write is supported.
 
-    Raises
-    ------
-    OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError
-        If it is damaged or not an element: :data:`DAMAGED`.
+    Raises OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError if it is damaged or not an element:
+    :data:`DAMAGED`.
     """
     from anndata.io import read_elem
 
@@ -202,10 +185,7 @@ def _first_line(error: BaseException) -> str:
 def atomic_output(output: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces `output` on success.
 
-    Raises
-    ------
-    OutputError
-        If it cannot be written, or exists and is not a store.
+    Raises OutputError if it cannot be written, or exists and is not a store.
     """
     if not is_zarr(output):
         with whole_file(output) as partial:

@@ -1,16 +1,21 @@
-"""Read matrices in blocks of rows, from memory or from a file."""
+"""Read matrices in blocks of rows, from memory or from a file, and infer the kind of their values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.slots import held_as, values_of
+from homodb.query.cells.files import encoding
+from homodb.query.cells.slots import held_as, is_lazy, values_of
 from homodb.schema.errors import CountsError, TranslationError
 
 #: Approximate number of values in a block.
@@ -71,14 +76,8 @@ class InMemory:
         return self.take(0, self.shape[0])[sample_rows(self.shape[0])]
 
 
-class DenseOnDisk:
-    """A dense matrix in a file.
-
-    Parameters
-    ----------
-    dataset
-        Array of h5py or zarr, cells x genes.
-    """
+class _DenseOnDisk:
+    """A dense matrix in a file."""
 
     sparse = False
     array = False
@@ -89,29 +88,21 @@ class DenseOnDisk:
         self.dtype = held_as(dataset.dtype)
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the bounds of the blocks."""
         return even_cuts(self.shape[0], block or max(1, BLOCK_VALUES // max(self.shape[1], 1)))
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a block of rows."""
         with reading():
             return np.asarray(self.dataset[start:stop], self.dtype)
 
     def sample(self) -> Any:
-        """Return at most 200 rows, evenly spaced."""
         rows = [self.take(row, row + 1) for row in sample_rows(self.shape[0]).tolist()]
         return np.concatenate(rows) if rows else np.empty((0, self.shape[1]), self.dtype)
 
 
-class CsrOnDisk:
+class _CsrOnDisk:
     """A matrix in a file, sparse by rows.
 
-    Parameters
-    ----------
-    group
-        Group of h5py or zarr with ``data``, ``indices``, ``indptr``.
-    shape
-        Cells, genes.
+    `group`: group of h5py or zarr with ``data``, ``indices``, ``indptr``.
     """
 
     sparse = True
@@ -126,20 +117,121 @@ class CsrOnDisk:
         check_indptr(self._indptr, shape[0], self._data.shape[0], self._indices.shape[0])
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
-        """Return the bounds of the blocks."""
         return even_cuts(self.shape[0], block) if block else value_cuts(self._indptr)
 
     def take(self, start: int, stop: int) -> Any:
-        """Return a block of rows."""
         low, high = int(self._indptr[start]), int(self._indptr[stop])
         with reading():
             data, indices = np.asarray(self._data[low:high], self.dtype), np.asarray(self._indices[low:high])
         return _csr(data, indices, self._indptr[start : stop + 1] - low, (stop - start, self.shape[1]))
 
     def sample(self) -> Any:
-        """Return at most 200 rows, evenly spaced."""
         rows = [self.take(row, row + 1) for row in sample_rows(self.shape[0]).tolist()]
         return sp.vstack(rows, format="csr") if rows else sp.csr_matrix((0, self.shape[1]), dtype=self.dtype)
+
+
+class _TurnedOnDisk:
+    """A CSC matrix in a file that is read in blocks of rows.
+
+    `group`: group of h5py or zarr with ``data``, ``indices``, ``indptr``; `folder`: empty folder for buckets: a file
+    per block of rows, in total as large as the uncompressed matrix; `block`: number of rows of a bucket; by default as
+    many as hold about four million values.
+    """
+
+    sparse = True
+    array = False
+
+    def __init__(self, group: Any, shape: tuple[int, int], folder: Path, block: int | None) -> None:
+        self.shape = shape
+        self._folder = folder
+        with reading():
+            self._data, self._indices = group["data"], group["indices"]
+            self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
+        self.dtype = held_as(self._data.dtype)
+        check_indptr(self._indptr, shape[1], self._data.shape[0], self._indices.shape[0])
+        self._record = np.dtype([("row", np.int64), ("column", np.int32), ("value", self.dtype)])
+        per_row = np.zeros(shape[0], dtype=np.int64)
+        for low, high in self._pieces():
+            per_row += np.bincount(self._rows(low, high), minlength=shape[0])
+        pointers = np.concatenate([[0], np.cumsum(per_row)])
+        self._cuts = even_cuts(shape[0], block) if block else value_cuts(pointers)
+        self._sampled = self._sort_into_buckets()
+
+    def cuts(self, block: int | None) -> list[tuple[int, int]]:
+        return self._cuts
+
+    def take(self, start: int, stop: int) -> Any:
+        path = self._folder / str(start)
+        records = np.fromfile(path, dtype=self._record) if path.exists() else np.empty(0, self._record)
+        return self._matrix(records["row"] - start, records, stop - start)
+
+    def sample(self) -> Any:
+        return self._sampled
+
+    def _matrix(self, rows: npt.NDArray[np.int64], records: npt.NDArray[Any], number: int) -> sp.csr_matrix:
+        """Return records in column order as CSR, with duplicates as in the file."""
+        order = np.argsort(rows, kind="stable")
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=number))])
+        return sp.csr_matrix((records["value"][order], records["column"][order], indptr), shape=(number, self.shape[1]))
+
+    def _pieces(self) -> list[tuple[int, int]]:
+        return even_cuts(int(self._indptr[-1]), BLOCK_VALUES)
+
+    def _rows(self, low: int, high: int) -> npt.NDArray[np.int64]:
+        with reading():
+            rows = np.asarray(self._indices[low:high]).astype(np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= self.shape[0]):
+            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); make the file anew")
+        return rows
+
+    def _sort_into_buckets(self) -> sp.csr_matrix:
+        """Append every value to the bucket of its row; return sampled rows."""
+        wanted = sample_rows(self.shape[0])
+        place = np.full(self.shape[0], -1, dtype=np.int64)
+        place[wanted] = np.arange(wanted.size)
+        starts = np.array([start for start, _ in self._cuts], dtype=np.int64)
+        sampled = []
+        for low, high in self._pieces():
+            records = np.empty(high - low, dtype=self._record)
+            records["row"] = self._rows(low, high)
+            records["column"] = np.searchsorted(self._indptr, np.arange(low, high), side="right") - 1
+            with reading():
+                records["value"] = self._data[low:high]
+            sampled.append(records[place[records["row"]] >= 0])
+            bucket = np.searchsorted(starts, records["row"], side="right") - 1
+            records = records[np.argsort(bucket, kind="stable")]
+            edges = np.concatenate([[0], np.cumsum(np.bincount(bucket, minlength=starts.size))]).tolist()
+            for start, (first, last) in zip(starts.tolist(), itertools.pairwise(edges), strict=True):
+                if last > first:
+                    with (self._folder / str(start)).open("ab") as file:
+                        records[first:last].tofile(file)
+        sample = np.concatenate(sampled) if sampled else np.empty(0, self._record)
+        return self._matrix(place[sample["row"]], sample, wanted.size)
+
+
+class LazyMatrix:
+    """A Dask array, cells x genes, whose blocks are computed when they are asked for."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.dtype = np.dtype(array.dtype)
+
+    def map_rows(self, function: Callable[[Any], Any], columns: int, dtype: np.dtype[Any]) -> Any:
+        """Return the Dask array of a function of blocks of rows, in the same chunks of cells.
+
+        Blocks of the result are CSR where those of the input are sparse, whatever their format.
+        """
+        array = self._array
+        whole = array.rechunk({1: -1}) if array.numblocks[1] > 1 else array
+        meta: Any = np.empty((0, 0), dtype=dtype)
+        if sp.issparse(array._meta):
+            meta = (sp.csr_array if isinstance(array._meta, sp.sparray) else sp.csr_matrix)(meta)
+        return whole.map_blocks(function, chunks=(whole.chunks[0], (columns,)), dtype=dtype, meta=meta)
+
+
+def as_lazy(matrix: Any) -> LazyMatrix | None:
+    """Return a Dask array as a lazy matrix; None for any other matrix."""
+    return LazyMatrix(matrix) if is_lazy(matrix) else None
 
 
 def as_rows(matrix: Any) -> Rows:
@@ -149,9 +241,32 @@ def as_rows(matrix: Any) -> Rows:
     """
     group = getattr(matrix, "group", None)
     if group is not None and matrix.format == "csr":
-        return CsrOnDisk(group, matrix.shape)
+        return _CsrOnDisk(group, matrix.shape)
     on_disk = type(matrix).__module__.split(".")[0] in ("h5py", "zarr")
-    return DenseOnDisk(matrix) if on_disk else InMemory(matrix)
+    return _DenseOnDisk(matrix) if on_disk else InMemory(matrix)
+
+
+def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, block: int | None) -> tuple[Rows, Any]:
+    """Return a matrix as blocks of rows, and its array of values.
+
+    A result is compressed as that array is.
+    """
+    kind = encoding(element)
+    if kind in ("csr_matrix", "csc_matrix"):
+        actual = tuple(int(one) for one in element.attrs.get("shape", ()))
+    elif kind == "array" and len(getattr(element, "shape", ())) == 2:
+        actual = tuple(element.shape)
+    else:
+        raise TranslationError(f"{where} is no matrix that is known (encoding {kind or 'not said'!r})")
+    if actual != shape:
+        raise TranslationError(f"{where} is {actual}, but obs and var are {shape}; the file is damaged")
+    if kind == "array":
+        return _DenseOnDisk(element), element
+    if kind == "csr_matrix":
+        return _CsrOnDisk(element, shape), element["data"]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return _TurnedOnDisk(element, shape, folder, block), element["data"]
 
 
 def even_cuts(rows: int, block: int) -> list[tuple[int, int]]:
@@ -183,6 +298,9 @@ def check_sound(matrix: Any, slot: str) -> None:
 
     SciPy does not check, and would read beyond its buffers.
     """
+    sparse = bool(sp.issparse(matrix))
+    if not sparse:
+        return
     try:
         matrix.check_format(full_check=True)
     except ValueError as error:
@@ -217,3 +335,110 @@ def _csr(
     matrix = sp.csr_matrix(shape, dtype=data.dtype)
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr.astype(indices.dtype)
     return matrix
+
+
+Kind = Literal["counts", "linear", "log", "scaled", "nan"]
+
+_TOLERANCE = 0.02
+_LARGEST_LOG = 30.0
+
+#: Natural logarithms (scanpy, Seurat), binary (Bioconductor) and decimal ones.
+_LOGARITHMS = (1.0, float(np.log(2)), float(np.log(10)))
+
+
+@dataclass(frozen=True)
+class Values:
+    """Kind of values, and the base where they are logarithms."""
+
+    kind: Kind
+    base: float | None = None
+
+
+def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Values:
+    """Infer the kind of values of a matrix, and the base of logarithms.
+
+    `matrix`: cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled; `logged`, `base`: whether
+    the object records logarithms, and their base; by default e.
+    """
+    kind, inferred = _infer(matrix, logged=logged)
+    return Values(kind, (base or inferred) if kind == "log" else None)
+
+
+def kind_of_values(matrix: Any, *, logged: bool = False) -> Kind:
+    """Infer the kind of values of a matrix of expression.
+
+    `matrix`: cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled; `logged`: whether the
+    object records logarithms; used where the values may be logarithms.
+
+    Returns ``counts`` (whole numbers), ``nan`` (some values are NaN), ``scaled`` (negative values), ``log``
+    (logarithms: after exponentiation, but not before, each cell's values are whole multiples of its smallest one, as
+    counts scaled per cell are), else ``linear``. Fractional values alone are not taken for logarithms.
+    """
+    return _infer(matrix, logged=logged)[0]
+
+
+def _infer(matrix: Any, *, logged: bool) -> tuple[Kind, float]:
+    rows = min(_SAMPLE, matrix.shape[0])
+    step = max(1, matrix.shape[0] // max(rows, 1))
+    sample = matrix[np.arange(rows) * step]
+    dense = _rows_of(sample)
+    values = np.concatenate(dense) if dense else np.empty(0)
+    if np.isnan(values).any():
+        return "nan", np.e
+    if values.size and values.min() < 0:
+        return "scaled", np.e
+    if values.size == 0 or np.array_equal(values, np.round(values)):
+        return "counts", np.e
+    if values.max() > _LARGEST_LOG:
+        return "linear", np.e
+    if logged:
+        return "log", np.e
+    expressed = [row for row in dense if row.size]
+    as_is = _share([_multiples(row) for row in expressed])
+    exponentiated = {scale: _share([_multiples(np.expm1(row * scale)) for row in expressed]) for scale in _LOGARITHMS}
+    best = max(exponentiated, key=lambda scale: exponentiated[scale])
+    return "log" if exponentiated[best] > 0.5 > as_is else "linear", float(np.exp(best))
+
+
+def _share(judged: list[bool | None]) -> float:
+    decided = [one for one in judged if one is not None]
+    return sum(decided) / len(decided) if decided else 0.0
+
+
+def undo_logarithm(block: Any, base: float | None) -> Any:
+    """Undo the logarithm of values, if they are logarithms.
+
+    `base`: base of the logarithms; None if the values are not logarithms.
+    """
+    if base is None:
+        return block
+    scale = float(np.log(base))
+    sparse = bool(sp.issparse(block))
+    if not sparse:
+        return np.expm1(block * scale)
+    changed = block.astype(np.float64)
+    changed.data = np.expm1(changed.data * scale)
+    return changed
+
+
+def _rows_of(sample: Any) -> list[npt.NDArray[np.float64]]:
+    """Return the values other than zero of each row."""
+    sparse = bool(sp.issparse(sample))
+    if not sparse:
+        return [row[row != 0] for row in np.asarray(sample, dtype=np.float64)]
+    by_row = sample.tocsr()
+    values = np.asarray(by_row.data, dtype=np.float64)
+    rows = np.split(values, by_row.indptr[1:-1]) if by_row.shape[0] else []
+    return [row[row != 0] for row in rows]
+
+
+def _multiples(values: npt.NDArray[np.float64]) -> bool | None:
+    """Return whether values are multiples of the smallest, None if unknown.
+
+    Nine tenths of the other values have to be, within a tolerance.
+    """
+    ratio = values / values.min()
+    near = ratio[(ratio > 1 + _TOLERANCE) & (ratio < 20)]
+    if np.unique(near).size < 2:
+        return None
+    return bool(np.mean(np.abs(near - np.round(near)) < _TOLERANCE) > 0.9)

@@ -20,19 +20,10 @@ _Ints = npt.NDArray[np.int64]
 def product(block: Any, columns: int, place: _Ints, column: _Ints, weight: npt.NDArray[np.float64]) -> Any:
     """Add up the columns of a block.
 
-    Parameters
-    ----------
-    block
-        Rows x genes: NumPy array or CSR.
-    columns
-        Columns of the result.
-    place, column, weight
-        The links: column of the block, column of the result, factor; shape (links,).
+    `block`: rows x genes: NumPy array or CSR; `place`, `column`, `weight`: the links: column of the block, column of
+    the result, factor; shape (links,).
 
-    Returns
-    -------
-    array or sparse matrix
-        Rows x columns, of the block's type; CSR with sorted indices and no duplicates.
+    Returns rows x columns, of the block's type; CSR with sorted indices and no duplicates.
     """
     kind = block.dtype
     sparse = bool(sp.issparse(block))

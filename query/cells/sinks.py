@@ -1,18 +1,28 @@
-"""Collect blocks of a translated matrix in memory or in a file."""
+"""Write a new object, in memory or into a file, matrix by matrix and block by block."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.cells import store
+from homodb.query.cells.slots import Slot
 from homodb.query.cells.store import make_group
 
+if TYPE_CHECKING:
+    import anndata
+    import pandas as pd
 
-class Sink(Protocol):
-    """Destination of the blocks of a translated matrix."""
+
+class MatrixSink(Protocol):
+    """Destination of the blocks of a matrix."""
 
     def begin(self, dtype: np.dtype[Any]) -> None:
         """Start, or restart, with values of a type."""
@@ -27,24 +37,122 @@ class Sink(Protocol):
         ...
 
 
-class MemorySink:
-    """A sink that concatenates the blocks in memory."""
+class _Blocks:
+    """A matrix in memory, concatenated from its blocks."""
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Start, or restart, with values of a type."""
         self._blocks: list[Any] = []
 
     def add(self, block: Any) -> None:
-        """Take the next rows."""
         self._blocks.append(block)
 
     def end(self) -> Any:
-        """Finish."""
         if len(self._blocks) == 1:
             return self._blocks[0]
         if sp.issparse(self._blocks[0]):
             return sp.vstack(self._blocks, format="csr")
         return np.concatenate(self._blocks)
+
+
+class MemorySink:
+    """A new AnnData, the `result`.
+
+    `kept`: object whose obs, obsm, obsp and uns are kept, if any; `folder`: folder for temporary files of sources.
+    """
+
+    result: anndata.AnnData
+
+    def __init__(self, kept: anndata.AnnData | None = None, folder: Path = Path()) -> None:
+        self.folder, self._kept = folder, kept
+        self._matrices: dict[Slot, tuple[Any, pd.DataFrame]] = {}
+        self.check: Callable[[], None] = lambda: None
+
+    def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
+        """Return the sink of a matrix, compressed like an array if it is in a file."""
+        return _Blocks()
+
+    def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
+        """Take a finished matrix with its var; without the call it is left out."""
+        self._matrices[slot] = matrix, var
+
+    def finish(
+        self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
+        leave: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Finish with var, ``uns["homodb"]`` and obs, or what is kept without the entries of uns to leave."""
+        import anndata
+
+        kept, parts = self._kept, {}
+        if kept is not None:
+            parts = {"uns": deepcopy({key: value for key, value in kept.uns.items() if key not in leave})}
+            parts |= {part: {key: one.copy() for key, one in getattr(kept, part).items()} for part in ("obsm", "obsp")}
+        cells = obs if kept is None else kept.obs.copy()
+        main = next(slot for slot in self._matrices if slot.main)
+        result = anndata.AnnData(X=self._matrices[main][0], obs=cells, var=var, **parts)
+        for slot, (matrix, own_var) in self._matrices.items():
+            if slot.label == "raw" and not slot.main:
+                result.raw = anndata.AnnData(X=matrix, obs=result.obs[[]].copy(), var=own_var)
+            elif not slot.main:
+                result.layers[slot.name] = matrix
+        result.uns["homodb"] = entry
+        self.result = result
+
+
+class FileSink:
+    """A new h5ad file or zarr store; see :func:`file_sink`."""
+
+    def __init__(self, out: Any, check: Callable[[], None], folder: Path, kept: Any) -> None:
+        self._out, self._kept = out, kept
+        self.check, self.folder = check, folder
+        make_group(out, "layers")
+
+    def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
+        """Return the sink of a matrix."""
+        parent, key = self._out, "X"
+        if slot.label == "raw" and not slot.main:
+            parent = make_group(self._out, "raw", store.RAW_GROUP)
+        elif not slot.main:
+            parent, key = self._out["layers"], slot.name
+        return _SparseSink(parent, key, shape[1], like) if sparse else _DenseSink(parent, key, shape, like)
+
+    def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
+        """Take a finished matrix, which is written already, with its var."""
+        if slot.label == "raw" and not slot.main:
+            store.write(self._out["raw"], "var", var)
+            make_group(self._out["raw"], "varm")
+
+    def finish(
+        self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
+        leave: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Write the tables, and what is kept of the object that the sink was made for."""
+        out = self._out
+        if obs is None:
+            for part in ("obs", "obsm", "obsp"):
+                store.copy(self._kept, out, part)
+                self.check()
+            store.copy(self._kept, out, "uns", leave=leave | {"homodb"})
+        for part in ("varm", "varp") if obs is None else ("obsm", "obsp", "varm", "varp", "uns"):
+            make_group(out, part)
+        if obs is not None:
+            store.write(out, "obs", obs)
+        store.write(out, "var", var)
+        store.write(out["uns"], "homodb", entry)
+
+
+#: Destination of a new object.
+Sink: TypeAlias = MemorySink | FileSink
+
+
+@contextmanager
+def file_sink(path: Path, like: Any, *, keep: bool = False) -> Iterator[FileSink]:
+    """Create a file for a new object.
+
+    `path`: h5ad file or zarr store to create; nothing exists there yet; `like`: root group of the source, if it is a
+    file; the format of a zarr source is kept; `keep`: whether to keep obs, obsm, obsp and uns of the source.
+    """
+    with store.created(path, like) as (out, check):
+        yield FileSink(out, check, path.parent, like if keep else None)
 
 
 #: Values in a chunk of a sparse matrix.
@@ -55,43 +163,16 @@ _CHUNK_ZARR = 1 << 19
 _CHUNK_DENSE = 1 << 17
 
 
-def file_sink(parent: Any, key: str, shape: tuple[int, int], sparse: bool, like: Any) -> Sink:
-    """Return a sink that writes a matrix into a file.
-
-    Parameters
-    ----------
-    parent
-        Group to write into.
-    key
-        Name of the matrix in the group.
-    shape
-        Shape of the matrix; of a sparse one only the columns are used.
-    sparse
-        Whether to write CSR.
-    like
-        Array whose compression is used; None for none.
-    """
-    return _SparseSink(parent, key, shape[1], like) if sparse else _DenseSink(parent, key, shape, like)
-
-
 class _SparseSink:
     """A sink that writes CSR.
 
-    Parameters
-    ----------
-    parent, key
-        Group to write into, and name in it.
-    columns
-        Number of genes.
-    like
-        Array of the source whose compression is used; None for none.
+    `like`: array of the source whose compression is used; None for none.
     """
 
     def __init__(self, parent: Any, key: str, columns: int, like: Any) -> None:
         self._parent, self._key, self._columns, self._like = parent, key, columns, like
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Start, or restart, with values of a type."""
         if self._key in self._parent:
             del self._parent[self._key]
         self._group = make_group(self._parent, self._key, {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
@@ -100,13 +181,11 @@ class _SparseSink:
         self._pointers: list[npt.NDArray[np.int64]] = [np.zeros(1, dtype=np.int64)]
 
     def add(self, block: Any) -> None:
-        """Take the next rows."""
         self._pointers.append(block.indptr[1:].astype(np.int64) + self._pointers[-1][-1])
         self._data.add(block.data)
         self._indices.add(block.indices.astype(np.int32, copy=False))
 
     def end(self) -> None:
-        """Finish."""
         self._data.end()
         self._indices.end()
         indptr = np.concatenate(self._pointers)
@@ -118,21 +197,13 @@ class _SparseSink:
 class _DenseSink:
     """A sink that writes a dense matrix.
 
-    Parameters
-    ----------
-    parent, key
-        Group to write into, and name in it.
-    shape
-        Cells, genes.
-    like
-        Array of the source whose compression is used; None for none.
+    `like`: array of the source whose compression is used; None for none.
     """
 
     def __init__(self, parent: Any, key: str, shape: tuple[int, int], like: Any) -> None:
         self._parent, self._key, self._shape, self._like = parent, key, shape, like
 
     def begin(self, dtype: np.dtype[Any]) -> None:
-        """Start, or restart, with values of a type."""
         if self._key in self._parent:
             del self._parent[self._key]
         rows = max(1, min(self._shape[0], _CHUNK_DENSE // max(self._shape[1], 1)))
@@ -142,13 +213,12 @@ class _DenseSink:
         self._at = 0
 
     def add(self, block: Any) -> None:
-        """Take the next rows."""
         if block.size:
             self._array[self._at : self._at + block.shape[0]] = block
         self._at += block.shape[0]
 
     def end(self) -> None:
-        """Finish."""
+        pass
 
 
 class _Growing:
@@ -165,7 +235,6 @@ class _Growing:
         self._buffered = self._size = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
-        """Take the next values: write whole chunks, buffer the rest."""
         lacking = (self._chunk - self._buffered) % self._chunk if self._buffered else 0
         if self._buffered:
             self._buffer.append(values[:lacking])
@@ -182,7 +251,6 @@ class _Growing:
             self._buffered += len(rest) - whole
 
     def end(self) -> None:
-        """Write the buffered values."""
         if self._buffered:
             self._write(np.concatenate(self._buffer))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +24,9 @@ def is_lazy(matrix: Any) -> bool:
 def with_tables(adata: anndata.AnnData) -> anndata.AnnData:
     """Return an object with pandas tables and unchanged matrices.
 
-    Parameters
-    ----------
-    adata
-        Any object; one from ``anndata.experimental.read_lazy`` has xarray tables.
+    `adata`: any object; one from ``anndata.experimental.read_lazy`` has xarray tables.
 
-    Returns
-    -------
-    anndata.AnnData
-        The object itself, or a new one if it had other tables; its uns is then in memory too.
+    Returns the object itself, or a new one if it had other tables; its uns is then in memory too.
     """
     if not _has_lazy_tables(adata):
         return adata
@@ -83,9 +77,8 @@ def _read(value: Any) -> Any:
     return {key: _read(one) for key, one in held.items()} if isinstance(held, Mapping) else held
 
 
-@dataclass(frozen=True)
-class Logged:
-    """Logarithm of X recorded by the object (``uns["log1p"]``), and its base."""
+class Logged(NamedTuple):
+    """Record of logarithms in X (``uns["log1p"]``), and their base: None for e, or not recorded."""
 
     is_log: bool = False
     base: float | None = None
@@ -95,14 +88,8 @@ class Logged:
 class Slot:
     """One matrix of the object.
 
-    Parameters
-    ----------
-    name
-        ``X``, ``raw``, or the name of a layer.
-    label
-        Name in reports: ``X``, ``raw``, ``layers['counts']``.
-    main
-        Whether it is the matrix to translate: it is never dropped, and its counts are reported.
+    `name`: ``X``, ``raw``, or the name of a layer; `label`: name in reports: ``X``, ``raw``, ``layers['counts']``;
+    `main`: whether it is the matrix to translate: it is never dropped, and its counts are reported.
     """
 
     name: str
@@ -123,16 +110,7 @@ def layer_slot(name: str, *, main: bool = False) -> Slot:
 class Slots:
     """The matrices that an object has, in memory or in a file.
 
-    Parameters
-    ----------
-    has_x
-        Whether the object has an X.
-    layers
-        Names of the layers.
-    has_raw
-        Whether the object has a raw with a matrix.
-    matrix
-        Function that returns the matrix of a slot, or its element in a file.
+    `matrix`: function that returns the matrix of a slot, or its element in a file.
     """
 
     has_x: bool
@@ -143,31 +121,27 @@ class Slots:
     def main(self, layer: str | None) -> Slot:
         """Return the slot that becomes X of a result.
 
-        Parameters
-        ----------
-        layer
-            Layer to use in place of X, or ``raw``.
-
-        Raises
-        ------
-        TranslationError
-            If it does not exist.
+        `layer`: layer to use in place of X, or ``raw``.
         """
         if layer is None:
             if not self.has_x:
-                raise TranslationError("the object has no X; name a layer (--layer)")
+                raise TranslationError("the object has no X; name a layer", option="layer")
             return Slot("X", "X", main=True)
         if layer in self.layers:
             return layer_slot(layer, main=True)
         if layer == "raw" and self.has_raw:
             return Slot("raw", "raw", main=True)
-        raise TranslationError(no_layer(layer, self.layers, has_raw=self.has_raw))
+        raise TranslationError(no_layer(layer, self.layers, has_raw=self.has_raw), option="layer")
 
     def beside(self, main: Slot) -> list[Slot]:
         """Return the layers beside the main slot; none beside raw."""
         return (
             [] if main.label == "raw" else [slot for slot in map(layer_slot, self.layers) if slot.label != main.label]
         )
+
+    def translated(self, main: Slot) -> list[Slot]:
+        """Return the slots of a translation: the main one, layers, and raw unless it is main."""
+        return [main, *self.beside(main), *([RAW] if self.has_raw and main.label != "raw" else [])]
 
     def all(self) -> list[Slot]:
         """Return every slot: X, the layers, raw."""
@@ -206,13 +180,15 @@ def no_layer(layer: str, layers: Iterable[str], *, has_raw: bool = False) -> str
     return f"there is no layer {layer!r}; the layers are: {listed}{did_you_mean(layer, names)}"
 
 
-def logged_of(uns: Any) -> tuple[bool, float | None]:
-    """Return whether X is recorded as logarithms, and their base.
-
-    A base of None means e, or not recorded.
-    """
+def logged_of(uns: Any) -> Logged:
+    """Return whether X is recorded as logarithms, and their base."""
     if "log1p" not in uns:
-        return False, None
+        return Logged()
     log1p = uns["log1p"]
     base = log1p.get("base") if hasattr(log1p, "get") else None
-    return True, float(base) if isinstance(base, int | float) else None
+    return Logged(is_log=True, base=float(base) if isinstance(base, int | float) else None)
+
+
+def slot_logged(slot: Slot, logged: Logged) -> Logged:
+    """Return the logarithm recorded for a slot: in uns for X and raw, in its name for a layer (``logcounts``)."""
+    return logged if slot.label in ("X", "raw") else Logged("log" in slot.name.lower())

@@ -1,17 +1,17 @@
-"""Read the tables and matrices of objects to join."""
+"""Read the tables and matrices of an object: an AnnData in memory, or a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from homodb.query.cells import store
 from homodb.query.cells.files import open_anndata, read_anndata
-from homodb.query.cells.matrices import Rows, as_rows
-from homodb.query.cells.on_disk import open_matrix
-from homodb.query.cells.slots import Slot, Slots, logged_of, slots_of, stored_slots, with_tables
+from homodb.query.cells.matrices import LazyMatrix, Rows, as_lazy, as_rows, open_matrix
+from homodb.query.cells.slots import Logged, Slot, Slots, logged_of, slots_of, stored_slots, with_tables
 from homodb.schema.errors import JoinError, TranslationError
 
 if TYPE_CHECKING:
@@ -23,117 +23,188 @@ _PARTS = ("obsm", "obsp", "varm", "varp", "uns")
 
 
 class CellSource(Protocol):
-    """One object to join.
+    """One object to join: its tables of cells and of the genes of the main matrix, and its matrices.
 
-    Attributes
-    ----------
-    name
-        Name of the object.
-    obs, var
-        Tables of its cells, and of the genes of its main matrix.
-    main
-        Main matrix: X, a layer, or raw.
-    layers
-        Names of the other layers.
-    logged
-        Whether X is recorded as logarithms, and their base.
-    parts
-        Parts of the object that a join drops.
+    `logged`: record of logarithms in X; `parts`: parts of the object that a join drops.
     """
 
-    name: str
-    obs: pd.DataFrame
-    var: pd.DataFrame
-    main: Slot
-    layers: tuple[str, ...]
-    logged: tuple[bool, float | None]
-    parts: tuple[str, ...]
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def obs(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def var(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def main(self) -> Slot: ...  # noqa: D102
+    @property
+    def layers(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def logged(self) -> Logged: ...  # noqa: D102
+    @property
+    def parts(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:
         """Return a matrix as blocks of rows, and its array of values."""
         ...
 
 
-class MemorySource:
-    """An AnnData in memory."""
+class _Source:
+    """Common part of objects in memory and in files.
+
+    `layer`: layer to use in place of X, or ``raw``.
+    """
+
+    object_var: pd.DataFrame
+    raw_var: pd.DataFrame | None
+
+    def __init__(self, name: str, slots: Slots, layer: str | None) -> None:
+        self.name, self.slots, self.main = name, slots, slots.main(layer)
+        self.layers = tuple(slot.name for slot in slots.beside(self.main))
+
+    def keys(self, part: str, *, raw: bool = False) -> list[str]:
+        """Return the keys of a mapping of the object, or of its raw."""
+        raise NotImplementedError
+
+    def var_of(self, slot: Slot) -> pd.DataFrame:
+        """Return the table of the genes of a matrix."""
+        return self.raw_var if slot.label == "raw" and self.raw_var is not None else self.object_var
+
+    @property
+    def var(self) -> pd.DataFrame:
+        """Table of the genes of the main matrix."""
+        return self.var_of(self.main)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of the object that a join drops."""
+        parts = [f"{part}[{key!r}]" for part in _PARTS for key in self.keys(part)]
+        unused = (("X", self.slots.has_x), ("raw", self.slots.has_raw))
+        return (*parts, *(one for one, exists in unused if exists and self.main.label != one))
+
+
+class MemorySource(_Source):
+    """An AnnData in memory, whose matrices may be Dask arrays."""
 
     def __init__(self, name: str, adata: anndata.AnnData, layer: str | None) -> None:
-        adata = with_tables(adata)
-        self.name, self._slots = name, slots_of(adata)
-        self.main = _main(name, layer, self._slots)
-        self.obs, self.var = adata.obs, adata.raw.var if self.main.label == "raw" else adata.var
-        self.layers = tuple(slot.name for slot in self._slots.beside(self.main))
-        self.logged = logged_of(adata.uns)
-        parts = [f"{part}[{key!r}]" for part in _PARTS for key in getattr(adata, part)]
-        self.parts = (*parts, *_unused(self.main, self._slots))
+        self.adata = with_tables(adata)
+        super().__init__(name, slots_of(self.adata), layer)
+        self.obs: pd.DataFrame = self.adata.obs
+        self.object_var = self.adata.var
+        self.raw_var = None if self.adata.raw is None else self.adata.raw.var
+        self.n_obs: int = self.adata.n_obs
+        self.uns: Mapping[str, Any] = self.adata.uns
+        self.logged = logged_of(self.uns)
 
-    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
-        return as_rows(self._slots.matrix(slot)), None
+    def keys(self, part: str, *, raw: bool = False) -> list[str]:
+        """Return the keys of a mapping of the object, or of its raw."""
+        return list(getattr(self.adata.raw if raw else self.adata, part))
+
+    def obs_columns(self, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+        """Return a table with columns of obs, and the names of all columns."""
+        return self.obs, list(map(str, self.obs.columns))
+
+    def read_uns(self, key: str) -> Any:
+        """Return an entry of uns, None if there is none."""
+        return self.uns.get(key)
+
+    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:
+        """Return a matrix as blocks of rows; None for its array of values."""
+        return as_rows(self.slots.matrix(slot)), None
+
+    def lazy(self, slot: Slot) -> LazyMatrix | None:
+        """Return a matrix that is a Dask array, None for another one."""
+        return as_lazy(self.slots.matrix(slot))
 
 
-class FileSource:
+class FileSource(_Source):
     """An open h5ad file or zarr store."""
 
     def __init__(self, name: str, path: Path, root: Any, layer: str | None) -> None:
-        self.name, self.path, self.root, self._slots = name, path, root, stored_slots(root)
-        self.main = _main(name, layer, self._slots)
-        self.obs = store.read(root, "obs")
-        self.var = store.read(root["raw"] if self.main.label == "raw" else root, "var")
-        self.layers = tuple(slot.name for slot in self._slots.beside(self.main))
+        super().__init__(name, stored_slots(root), layer)
+        self.path, self.root = path, root
+        self.object_var = store.read(root, "var")
+        self.raw_var = store.read(root["raw"], "var") if self.slots.has_raw else None
         self.logged = store.read_logged(root)
-        parts = [f"{part}[{key!r}]" for part in _PARTS if part in root for key in root[part]]
-        self.parts = (*parts, *_unused(self.main, self._slots))
 
-    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:  # noqa: D102 (as in Source)
-        shape = (len(self.obs), len(self.var))
-        return open_matrix(self._slots.matrix(slot), shape, f"{self.path}: {slot.label}", folder, block)
+    @cached_property
+    def obs(self) -> pd.DataFrame:
+        """Table of the cells."""
+        table: pd.DataFrame = store.read(self.root, "obs")
+        return table
+
+    @cached_property
+    def n_obs(self) -> int:
+        """Number of cells."""
+        return store.height(self.root["obs"])
+
+    @cached_property
+    def uns(self) -> Mapping[str, Any]:
+        """Outline of uns: keys, and indices of tables."""
+        return store.peek(self.root["uns"]) if "uns" in self.root else {}
+
+    def keys(self, part: str, *, raw: bool = False) -> list[str]:
+        """Return the keys of a mapping of the object, or of its raw."""
+        return list((self.root["raw"] if raw else self.root).get(part, ()))
+
+    def obs_columns(self, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+        """Return a table with columns of obs, and the names of all columns."""
+        return store.read_columns(self.root["obs"], tuple(names)), store.columns_of(self.root["obs"])
+
+    def read_uns(self, key: str) -> Any:
+        """Return an entry of uns, None if there is none."""
+        return store.read(self.root["uns"], key) if key in self.uns else None
+
+    def rows(self, slot: Slot, folder: Path, block: int | None) -> tuple[Rows, Any]:
+        """Return a matrix as blocks of rows, and its array of values."""
+        shape = (self.n_obs, len(self.var_of(slot)))
+        return open_matrix(self.slots.matrix(slot), shape, f"{self.path}: {slot.label}", folder, block)
+
+    def lazy(self, slot: Slot) -> None:
+        """Return None: matrices of files are read in blocks."""
+        return
+
+
+#: An object to translate.
+Source: TypeAlias = MemorySource | FileSource
+
+
+@contextmanager
+def open_source(given: Path | anndata.AnnData, layer: str | None, name: str = "") -> Iterator[Source]:
+    """Open an object; a file without encodings, as before anndata 0.8, is read into memory.
+
+    `layer`: layer to use in place of X, or ``raw``.
+
+    Raises TranslationError if a file does not exist or is not an AnnData, or there is no such layer.
+    """
+    if not isinstance(given, Path):
+        yield MemorySource(name, given, layer)
+        return
+    with open_anndata(given) as root:
+        if store.is_anndata(root):
+            yield FileSource(name, given, root, layer)
+            return
+        adata = read_anndata(given)
+        yield MemorySource(name, adata, layer)
 
 
 @contextmanager
 def opened_sources(
     given: Sequence[Path | anndata.AnnData], names: Sequence[str], layers: Sequence[str | None]
 ) -> Iterator[list[CellSource]]:
-    """Open the objects to join.
+    """Open the objects to join, each with its name and its layer; see :func:`open_source`.
 
-    Parameters
-    ----------
-    given
-        Files, stores, or AnnDatas.
-    names
-        Name of each.
-    layers
-        Layer of each to use in place of X.
-
-    Raises
-    ------
-    TranslationError
-        If a file does not exist, or is not an AnnData.
-    JoinError
-        If a layer does not exist.
+    Raises TranslationError if a file does not exist, or is not an AnnData. Raises JoinError if a layer does not exist.
     """
     with ExitStack() as stack:
         sources: list[CellSource] = []
         for one, name, layer in zip(given, names, layers, strict=True):
-            if not isinstance(one, Path):
-                sources.append(MemorySource(name, one, layer))
-                continue
-            root = stack.enter_context(open_anndata(one))
-            if store.is_anndata(root):
-                sources.append(FileSource(name, one, root, layer))
-            else:
-                sources.append(MemorySource(name, read_anndata(one), layer))
+            try:
+                sources.append(stack.enter_context(open_source(one, layer, name)))
+            except TranslationError as error:
+                if error.option != "layer":
+                    raise
+                raise JoinError(f"{name}: {error}", option=error.option) from error
         yield sources
-
-
-def _main(name: str, layer: str | None, slots: Slots) -> Slot:
-    try:
-        return slots.main(layer)
-    except TranslationError as error:
-        raise JoinError(f"{name}: {error}") from error
-
-
-def _unused(main: Slot, slots: Slots) -> list[str]:
-    return [one for one, exists in (("X", slots.has_x), ("raw", slots.has_raw)) if exists and main.label != one]
 
 
 def called(given: Sequence[Any]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from homodb.query.cells.files import encoding, is_zarr, read_element, walk
 from homodb.query.cells.matrices import reading
-from homodb.query.cells.slots import logged_of, slots_of
+from homodb.query.cells.slots import Logged, logged_of, slots_of
 from homodb.schema.errors import OutputError
 from homodb.schema.io import held_back
 from homodb.schema.names import name_texts
@@ -25,11 +25,6 @@ class DeferredErrorFile(io.RawIOBase):
     """A new file that defers the error of a failed write.
 
     After a failure it accepts and discards all data; :meth:`check` raises the error.
-
-    Parameters
-    ----------
-    path
-        The file; it is created, or truncated.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,18 +98,6 @@ def created(path: Path, like: Any) -> Iterator[tuple[Any, Callable[[], None]]]:
     """Create an h5ad file or a zarr store, and close it completely.
 
     Yields its root, and a function that raises the error of a failed write.
-
-    Parameters
-    ----------
-    path
-        Path to create; nothing exists there yet.
-    like
-        Root group of the source; the format of a zarr source is kept, else it is 3.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, a full disk included.
     """
     if not is_zarr(path):
         import h5py
@@ -166,11 +149,6 @@ def write_whole(adata: anndata.AnnData, path: Path) -> None:
     """Write an object to an h5ad file or a zarr store.
 
     Columns of repeated texts become categories, as in anndata.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, a full disk included.
     """
     adata.strings_to_categoricals()
     if adata.raw is not None:
@@ -232,15 +210,6 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
     """Copy an element between stores, with texts as :func:`write` does.
 
     Between HDF5 files arrays are copied as they are; else they are read and written, mappings entry by entry.
-
-    Parameters
-    ----------
-    source, target
-        Groups of two stores.
-    key
-        Name of the element; if the source lacks it, an empty mapping is written.
-    leave
-        Entries of the element not to copy.
     """
     import h5py
 
@@ -253,7 +222,7 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
         source.copy(element["values"], target, name=key)
     elif kind == "dict" or (same and kind != _NULLABLE_TEXT and _has_nullable_text(element)):
         inner = make_group(target, key, element.attrs)
-        for name in element:
+        for name in element if same else sorted(element):  # zarr lists entries in any order
             if name not in leave:
                 copy(element, inner, name)
     elif same and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key):
@@ -294,11 +263,11 @@ def peek(group: Any) -> dict[str, Any]:
     return entries
 
 
-def read_logged(root: Any) -> tuple[bool, float | None]:
+def read_logged(root: Any) -> Logged:
     """Return whether X of a file is recorded as logarithms, and their base."""
     uns = root.get("uns", {})
     if "log1p" not in uns:
-        return False, None
+        return Logged()
     log1p = uns["log1p"]
     return logged_of({"log1p": {"base": read(log1p, "base")} if encoding(log1p) == "dict" and "base" in log1p else {}})
 

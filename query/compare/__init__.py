@@ -1,14 +1,12 @@
-"""Compares mappings and methods on one's own cells: every mapping is joined, integrated by every method, and scored.
+"""Compare mappings and methods of integration on the same cells.
 
-What is compared (:mod:`.pairings`) runs through one line (:mod:`.grid`); the answer (:mod:`.result`) marks only what
-intervals tell apart.
+Every mapping is joined, integrated by every method and scored; the result marks only what intervals tell apart.
 """
 
 from __future__ import annotations
 
 from homodb.query.compare.compare import compare
-from homodb.query.compare.grid import CompareProgress
-from homodb.query.compare.pairings import pairings, random_pairing, read_strategies, same_symbol
+from homodb.query.compare.grid import CompareProgress, pairings, random_pairing, read_strategies, same_symbol
 from homodb.query.compare.result import Comparison, Row, marks
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The line that every mapping runs through: joined, prepared once, integrated by every method, scored."""
+"""Run mappings and methods on the same cells: join, prepare once, integrate by every method, score."""
 
 from __future__ import annotations
 
@@ -7,144 +7,197 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import polars as pl
 
 from homodb.query.cells import CellSource, atomic_output, store
-from homodb.query.compare.pairings import Pairing
 from homodb.query.compare.result import Row
+from homodb.query.genes import HAS_NAME
 from homodb.query.integrate import IntegrateSettings, IntegrationMethod, add_prepared, prepare, read_joint
-from homodb.query.join import JoinOptions, JoinReport, Work, joined
+from homodb.query.join import JoinOptions, JoinPlan, JoinReport, JoinRun, JoinSide, joined, make_plan, plan_from_table
 from homodb.query.release import ReleaseFile
 from homodb.query.score import score
 from homodb.query.translate import Fate
-from homodb.schema.errors import IntegrationError
+from homodb.schema.enums import Strategy, find_strategy
+from homodb.schema.errors import IntegrationError, JoinError, MissingMappingError
 
 if TYPE_CHECKING:
-    import anndata
+    pass
+
+#: Names of the mappings that need no strategy.
+SAME_SYMBOL, RANDOM = "same symbol", "random pairing"
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A mapping to compare."""
+
+    name: str  # strategy, ``same symbol`` or ``random pairing``
+    plan: JoinPlan | None  # plan of the join; None if the mapping cannot be used
+    why: str = ""  # reason if it cannot
+    notes: tuple[str, ...] = ()  # notes for the user
+
+
+def read_strategies(strategies: str | Sequence[str | Strategy]) -> tuple[tuple[Strategy, ...], bool]:
+    """Return the strategies to compare, in their order, and whether each is named.
+
+    Examples
+    --------
+    >>> read_strategies("lm_o2o,hm_o2o")
+    ((<Strategy.HM_O2O: 'HM_O2O'>, <Strategy.LM_O2O: 'LM_O2O'>), True)
+    """
+    names = [one.strip() for one in strategies.split(",")] if isinstance(strategies, str) else list(strategies)
+    if [str(one).lower() for one in names] == ["all"]:
+        return tuple(Strategy), False
+    named = {find_strategy(str(one)) for one in names}
+    return tuple(one for one in Strategy if one in named), True
+
+
+def pairings(
+    release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions, strategies: Sequence[Strategy], *,
+    named: bool, random_state: int,
+) -> Iterator[Pairing]:  # fmt: skip
+    """Yield the mappings: the strategies, then same symbol, then random pairing.
+
+    A strategy that the species do not have comes without a plan; if the strategies are `named` by the user, it is a
+    MissingMappingError, or a JoinError if the species share no feature by it.
+    """
+    for strategy in strategies:
+        try:
+            plan = make_plan(release, sides, strategy, options)
+        except (MissingMappingError, JoinError) as error:
+            if named:
+                raise
+            yield Pairing(str(strategy), None, str(error))
+        else:
+            yield Pairing(str(strategy), plan, notes=plan.route.notes)
+    for name, make in (
+        (SAME_SYMBOL, lambda: same_symbol(release, sides, options)),
+        # HM_O2O, or LM_O2O if the species have no HM_O2O
+        (RANDOM, lambda: random_pairing(make_plan(release, sides, None, options), random_state)),
+    ):
+        try:
+            yield Pairing(name, make())
+        except (MissingMappingError, JoinError) as error:
+            yield Pairing(name, None, str(error))
+
+
+def same_symbol(release: ReleaseFile, sides: Sequence[JoinSide], options: JoinOptions) -> JoinPlan:
+    """Plan features of genes whose symbols are equal ignoring case, as is common without a mapping.
+
+    A symbol is the name itself, or the release's symbol for a stable ID. Names that the release does not know count
+    too; of several rows with one symbol the first is taken.
+    """
+    symbol = pl.when(pl.col("how") == "stable_id").then("symbol").otherwise("name").str.to_lowercase()
+    folded = [
+        side.resolved.filter("is_gene", HAS_NAME).select("place", symbol=symbol).drop_nulls("symbol")
+        .unique("symbol", keep="first", maintain_order=True)
+        for side in sides
+    ]  # fmt: skip
+    shared = folded[0]["symbol"]
+    for one in folded[1:]:
+        shared = shared.filter(shared.is_in(one["symbol"].implode()))
+    features = shared.to_frame("symbol").with_row_index("column").with_columns(pl.col("column").cast(pl.Int64))
+    rows = [one.join(features, on="symbol", maintain_order="left").select("place", "column") for one in folded]
+    return plan_from_table(release, sides, options, SAME_SYMBOL, rows)
+
+
+def random_pairing(plan: JoinPlan, random_state: int) -> JoinPlan:
+    """Plan features of the same genes and counts, with permuted partners."""
+    count = plan.links[0].shape[1]
+    rng = np.random.default_rng(random_state)
+    moved = {species: rng.permutation(count) for species in plan.route.species[1:]}
+    rows = [
+        pl.DataFrame({
+            "place": link.place,
+            "column": moved[side.species][link.column] if side.species in moved else link.column,
+        })
+        for side, link in zip(plan.sides, plan.links, strict=True)
+    ]  # fmt: skip
+    return plan_from_table(plan.route.release, plan.sides, plan.options, RANDOM, rows)
 
 
 @dataclass(frozen=True)
 class CompareProgress:
-    """How far a comparison is.
-
-    Parameters
-    ----------
-    pairing, step
-        What is at work.
-    done, total
-        Cells of the grid: mappings by methods.
-    """
+    """Progress of a comparison."""
 
     pairing: str
     step: str
-    done: int
+    done: int  # number of rows, one for each mapping and method
     total: int
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What every mapping runs through.
-
-    Parameters
-    ----------
-    release, sources, options
-        What is joined, and how.
-    methods, settings
-        What it is integrated by.
-    scoring
-        Keyword arguments of the score: label, donor_key, profile, seed.
-    folder
-        Where there is room.
-    keep
-        Folder for the joint objects, or None.
-    """
+    """Steps that every mapping goes through."""
 
     release: ReleaseFile
     sources: Sequence[CellSource]
     options: JoinOptions
     methods: Sequence[IntegrationMethod]
     settings: IntegrateSettings
+    # keyword arguments of the score: label_key, donor_key, profile, n_resamples, random_state
     scoring: Mapping[str, Any]
-    folder: Path
-    keep: Path | None = None
+    folder: Path  # temporary folder
+    keep: Path | None = None  # folder for the joint objects, or None
 
+    def rows(
+        self, pairings: Iterator[Pairing], total: int, progress: Callable[[CompareProgress], None]
+    ) -> Iterator[Row]:
+        """Yield a row for each method and each of `total` mappings; those without a plan are skipped."""
+        methods = len(self.methods)
+        for number, pairing in enumerate(pairings):
+            if pairing.plan is not None:
+                yield from self._rows(
+                    pairing.name, pairing.plan, lambda step, at=0, name=pairing.name, done=number * methods: progress(
+                        CompareProgress(name, step, done + at, total * methods)
+                    ),
+                )  # fmt: skip
 
-def run_grid(
-    line: Pipeline, pairings: Iterator[Pairing], total: int, report: Callable[[CompareProgress], None]
-) -> Iterator[Row]:  # fmt: skip
-    """Give a row for each mapping and method, one after another.
+    def _rows(self, name: str, plan: JoinPlan, progress: Callable[..., None]) -> Iterator[Row]:
+        """Run one mapping; a method that cannot integrate it yields a row with the reason."""
+        progress("joining")
+        run = JoinRun(self.release, self.sources, None, None, self.options, plan)
+        adata, report = joined(run, self.folder)
+        shares = carried(report)
+        progress("preparing")
+        joint = read_joint(
+            adata, self.settings, species_key="species", species=None, layer=None, size_factors="shared"
+        )  # fmt: skip
+        prepared = prepare(joint, self.settings)
+        for number, method in enumerate(self.methods):
+            progress(method.name, number)
+            try:
+                add_prepared(adata, prepared, method, self.settings, label_key=self.scoring["label_key"])
+            except IntegrationError as error:
+                yield Row(name, method.name, report.feature_count, shares, None, str(error))
+                continue
+            progress(f"{method.name}, scores", number)
+            result = score(
+                adata, key=method.key, baseline=self._baseline(method), species_key="species", **self.scoring
+            )
+            yield Row(name, method.name, report.feature_count, shares, result)
+        if self.keep is not None:
+            with atomic_output(self.keep / f"{name.lower().replace(' ', '_')}.h5ad") as partial:
+                store.write_whole(adata, partial)
 
-    Parameters
-    ----------
-    line
-        What every mapping runs through.
-    pairings
-        The mappings; those without a plan are passed over.
-    total
-        How many mappings.
-    report
-        Called as each step begins.
-    """
-    cells = total * len(line.methods)
-    for number, pairing in enumerate(pairings):
-        if pairing.plan is not None:
-            done = number * len(line.methods)
-            yield from _rows(
-                line, pairing, lambda step, more=0, name=pairing.name, done=done: report(
-                    CompareProgress(name, step, done + more, cells)
-                ),
-            )  # fmt: skip
-
-
-def _rows(line: Pipeline, pairing: Pairing, report: Callable[..., None]) -> Iterator[Row]:
-    """Run one mapping; a method that cannot integrate it gives a row that says why."""
-    report("joining")
-    work = Work(
-        line.release, line.sources, None, None, line.options, line.folder, None, lambda progress: None, pairing.plan
-    )
-    adata, told = joined(work)
-    about = carried(told)
-    report("preparing")
-    joint = read_joint(
-        adata, line.settings, species_key="species", species=None, layer=None, size_factors="shared"
-    )  # fmt: skip
-    prepared = prepare(joint, line.settings)
-    for number, method in enumerate(line.methods):
-        report(method.name, number)
-        try:
-            add_prepared(adata, prepared, method, line.settings, label=line.scoring["label"])
-        except IntegrationError as error:
-            yield Row(pairing.name, method.name, told.feature_count, about, None, str(error))
-            continue
-        report(f"{method.name}, scores", number)
-        found = score(adata, key=method.key, baseline=_baseline(line, method), species_key="species", **line.scoring)
-        yield Row(pairing.name, method.name, told.feature_count, about, found)
-    if line.keep is not None:
-        _keep(adata, line.keep / f"{pairing.name.lower().replace(' ', '_')}.h5ad")
-
-
-def _baseline(line: Pipeline, method: IntegrationMethod) -> str | Literal[False]:
-    """Return the key of the same mapping without integration where a score needs it; it comes before other methods."""
-    there = method.name != "none" and any(one.name == "none" for one in line.methods)
-    return "pca" if there and line.scoring["profile"] != "pllm" else False
+    def _baseline(self, method: IntegrationMethod) -> str | Literal[False]:
+        """Return the key of the same mapping without integration, if a score needs it; it precedes other methods."""
+        exists = method.name != "none" and any(one.name == "none" for one in self.methods)
+        return "pca" if exists and self.scoring["profile"] != "pllm" else False
 
 
 def carried(report: JoinReport) -> pl.DataFrame:
-    """Return ``species, genes, carried``: how many genes are in a feature, and their share of the species' counts."""
+    """Return ``species, genes, carried``: number of genes in a feature, and their share of the species' counts."""
     genes = pl.col("fate") != Fate.NOT_A_GENE
     mapped = pl.col("fate") == Fate.MAPPED
     name = pl.coalesce("stable_id", "name")
     common = report.files.select("species", "common_name").unique("species")
-    told = report.fates.filter(genes).group_by("species", maintain_order=True).agg(
+    counts = report.fates.filter(genes).group_by("species", maintain_order=True).agg(
         genes=name.filter(mapped).n_unique().cast(pl.Int64),
         part=pl.col("counts").filter(mapped).sum(), whole=pl.col("counts").sum(),
     )  # fmt: skip
     share = pl.when(pl.col("whole") > 0).then(pl.col("part") / pl.col("whole"))
-    return told.join(common, on="species", how="left", maintain_order="left").select(
+    return counts.join(common, on="species", how="left", maintain_order="left").select(
         species="common_name", genes="genes", carried=share
     )
-
-
-def _keep(adata: anndata.AnnData, path: Path) -> None:
-    with atomic_output(path) as partial:
-        store.write_whole(adata, partial)

@@ -1,4 +1,4 @@
-"""What a comparison gives: a row for each mapping and method, and one table that marks only what can be told apart."""
+"""Hold a comparison, and mark the rows that its intervals tell apart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.query.score import DONORS, Number, Score, undistinguished
 from homodb.schema.messages import counted
 
-#: The scores that the table shows of each profile; a profile without an entry shows all that have a direction.
+#: Scores of each profile in the table; other profiles show all scores with a direction.
 MAIN: Mapping[str, tuple[str, ...]] = {
     "cross_species": (
         "transfer_balanced_accuracy",
@@ -34,30 +34,15 @@ _MARKS = {BEST: " *", WORSE: " -", OPEN: ""}
 
 @dataclass(frozen=True)
 class Row:
-    """One mapping, integrated by one method.
+    """One mapping, integrated by one method."""
 
-    Parameters
-    ----------
-    strategy
-        A strategy, ``same symbol`` or ``random pairing``.
-    method
-        How it was integrated.
-    features
-        Joint features.
-    carried
-        ``species, genes, carried``: of each species the genes in a feature, and their share of its counts.
-    score
-        The scores; None where the method could not integrate it.
-    why
-        Why it could not.
-    """
-
-    strategy: str
-    method: str
-    features: int
+    strategy: str  # strategy, ``same symbol`` or ``random pairing``
+    method: str  # method of integration
+    features: int  # number of joint features
+    # ``species, genes, carried``: number of genes in a feature, and their share of the species' counts
     carried: pl.DataFrame
-    score: Score | None
-    why: str = ""
+    score: Score | None  # the scores; None if the method failed
+    why: str = ""  # reason of the failure
 
 
 @dataclass(frozen=True)
@@ -69,13 +54,13 @@ class Comparison(Result):
     release
         Version of the release.
     cells, donors
-        Of each species, how many cells; and how many donors, None where no column of donors was named.
+        Number of cells of each species, and of donors; None without a column of donors.
     rows
         A row for each mapping and method.
     left_out
-        Mappings that could not be used, and why.
+        Mappings that could not be used, with the reason.
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     release: str
@@ -87,24 +72,24 @@ class Comparison(Result):
 
     @cached_property
     def intervals(self) -> str:
-        """What intervals resample: ``donors``, ``cells only`` or ``none``; the least that any row's do."""
-        found = {row.score.intervals for row in self.rows if row.score is not None}
-        return next((kind for kind in ("none", "cells only") if kind in found), DONORS) if found else "none"
+        """Units that the intervals of all rows resample: ``donors``, ``cells only`` or ``none``."""
+        units = {row.score.intervals for row in self.rows if row.score is not None}
+        return next((unit for unit in ("none", "cells only") if unit in units), DONORS) if units else "none"
 
     @cached_property
     def scores(self) -> tuple[tuple[str, str], ...]:
-        """The scores of the table: profile and name."""
+        """Profile and name of each score in the table."""
         parts = [(profile, part) for row in self.rows if row.score for profile, part in row.score.parts.items()]
-        there = dict.fromkeys((profile, name) for profile, part in parts for name in part.numbers)
+        available = dict.fromkeys((profile, name) for profile, part in parts for name in part.numbers)
         directed = {(profile, name) for profile, part in parts for name, one in part.numbers.items() if one.better}
         shown: list[tuple[str, str]] = []
-        for profile in dict.fromkeys(profile for profile, _ in there):
-            main = [(profile, name) for name in MAIN.get(profile, ()) if (profile, name) in there]
-            shown += main or [one for one in there if one[0] == profile and one in directed]
+        for profile in dict.fromkeys(profile for profile, _ in available):
+            main = [(profile, name) for name in MAIN.get(profile, ()) if (profile, name) in available]
+            shown += main or [one for one in available if one[0] == profile and one in directed]
         return tuple(shown)
 
     def numbers(self, profile: str, name: str) -> list[Number | None]:
-        """Return a score of every row; None where the row has none."""
+        """Return a score of every row, or None."""
         return [
             None if row.score is None or profile not in row.score.parts
             else row.score.parts[profile].numbers.get(name)
@@ -115,10 +100,10 @@ class Comparison(Result):
     def table(self) -> pl.DataFrame:
         """The comparison as a table, a row for each mapping and method.
 
-        ``strategy, method, features``; per species ``genes_<species>`` and ``carried_<species>`` (share of counts); per
-        main score its value (called as the score, with the profile before it where there are several), ``_low, _high``
-        (null without an interval), and ``_mark``: ``best`` where no other row's interval overlaps that of the best
-        row, ``worse`` where it does not overlap the best one's, else empty; and ``note``, why a method could not do it.
+        ``strategy, method, features``; for each species ``genes_<species>`` and ``carried_<species>`` (share of
+        counts); for each main score its value (prefixed by the profile if there are several), ``_low, _high`` (null
+        without an interval) and ``_mark``; and ``note``, the reason if a method failed. A mark is ``best`` if no other
+        interval overlaps that of the best row, ``worse`` if an interval does not overlap it, else empty.
         """
         columns: dict[str, Any] = {
             "strategy": [row.strategy for row in self.rows], "method": [row.method for row in self.rows],
@@ -142,7 +127,7 @@ class Comparison(Result):
         return pl.DataFrame(columns, schema_overrides=overrides)
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield the cells, the table with its marks, what could not be done, and whether there is a winner."""
+        """Yield the cells, the table with its marks, failures, and whether there is a winner."""
         yield Heading("homodb compare", level=1)
         of = {name: "" if donors is None else f" of {counted(donors, 'donor')}" for name, donors in self.donors.items()}
         cells = [f"{cells:,} {species} cells{of[species]}" for species, cells in self.cells.items()]
@@ -154,7 +139,7 @@ class Comparison(Result):
         yield Lines([self._verdict()])
 
     def _marked(self) -> pl.DataFrame:
-        """Return the table as text: ``*`` behind the best, ``-`` behind what is worse."""
+        """Return the table as text, with ``*`` after the best row and ``-`` after worse ones."""
         table = self.table
         columns: dict[str, Any] = {"strategy": table["strategy"], "method": table["method"]}
         columns["features"] = [f"{one:,}" for one in table["features"]]
@@ -177,22 +162,22 @@ class Comparison(Result):
             return f"cells only: with {why} nothing tells what another donor would give, so no winner is called"
         if self.intervals == "none":
             return "no intervals: nothing is marked"
-        found = {mark for score in self.scores for mark in marks(self.numbers(*score), self.intervals)}
+        used = {mark for score in self.scores for mark in marks(self.numbers(*score), self.intervals)}
         verdict = (
             "intervals resample donors; * the best, where no other interval overlaps its own; - worse than the best"
         )
-        return verdict if BEST in found else f"{verdict}; no row is the best by any score"
+        return verdict if BEST in used else f"{verdict}; no row is the best by any score"
 
     def totals(self) -> dict[str, Any]:
-        """Return everything as plain values: all scores of every row, not the main ones alone."""
+        """Return everything as plain values, with all scores of every row."""
         marked = {f"{profile}_{name}": marks(self.numbers(profile, name), self.intervals)
                   for profile, name in self.scores}  # fmt: skip
         rows = [
             {
                 "strategy": row.strategy, "method": row.method, "features": row.features,
                 "species": row.carried.to_dicts(), "scores": None if row.score is None else row.score.totals(),
-                "marks": {name: told[place] for name, told in marked.items() if told[place]}, "note": row.why,
-                "notes": [] if row.score is None else said(row.score),
+                "marks": {name: one[place] for name, one in marked.items() if one[place]}, "note": row.why,
+                "notes": [] if row.score is None else notes_of(row.score),
             }
             for place, row in enumerate(self.rows)
         ]  # fmt: skip
@@ -202,20 +187,13 @@ class Comparison(Result):
         }  # fmt: skip
 
 
-def said(score: Score) -> list[str]:
+def notes_of(score: Score) -> list[str]:
     """Return all notes of a score, each once."""
     return list(dict.fromkeys([*score.notes, *(note for part in score.parts.values() for note in part.notes)]))
 
 
 def marks(numbers: Sequence[Number | None], intervals: str) -> list[str]:
-    """Return the mark of every row for one score.
-
-    Parameters
-    ----------
-    numbers
-        The score of every row; None or NaN where it has none.
-    intervals
-        What intervals resample; only with ``donors`` is anything marked.
+    """Return the mark of every row for one score; only intervals that resample ``donors`` allow marks.
 
     Examples
     --------
@@ -224,16 +202,14 @@ def marks(numbers: Sequence[Number | None], intervals: str) -> list[str]:
     >>> marks([Number(0.5, 0.4, 0.6), Number(0.9, 0.55, 1.0), Number(0.3, 0.2, 0.4)], "donors")
     ['', '', 'worse']
     """
-    known = [place for place, one in enumerate(numbers) if one is not None and not np.isnan(one.value)]
-    told = [OPEN] * len(numbers)
-    chosen = [one for place in known if (one := numbers[place]) is not None]
-    near = undistinguished(chosen, intervals=intervals)
-    if all(near):
-        # nothing was told apart; with one row there is nothing to be told apart from
-        return told
-    for place, close in zip(known, near, strict=True):
-        told[place] = WORSE if not close else BEST if sum(near) == 1 else OPEN
-    return told
+    scored = {row: one for row, one in enumerate(numbers) if one is not None and not np.isnan(one.value)}
+    row_marks = [OPEN] * len(numbers)
+    near = undistinguished(list(scored.values()), intervals=intervals)
+    if all(near):  # no difference, or a single row
+        return row_marks
+    for row, close in zip(scored, near, strict=True):
+        row_marks[row] = WORSE if not close else BEST if sum(near) == 1 else OPEN
+    return row_marks
 
 
 def _value(one: Number | None) -> str:

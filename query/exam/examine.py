@@ -1,4 +1,4 @@
-"""Score the mappings of a release against a known truth."""
+"""Examine the mappings of a release against a known truth."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.query.exam.groups import grouped
-from homodb.query.exam.judge import judge
-from homodb.query.exam.questions import score
-from homodb.query.exam.result import CAVEATS, Exam
-from homodb.query.exam.truth import read_genes, read_truth
+from homodb.query.exam.scores import CAVEATS, Exam, judge, score
+from homodb.query.exam.truth import grouped, read_genes, read_truth
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import MissingMappingError, UnknownGeneError
@@ -106,10 +103,7 @@ def _spelled(frame: pl.DataFrame) -> str:
 def _with_keys(
     release: ReleaseFile, true_pairs: pl.DataFrame, genes: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, pl.Series]:
-    """Add the release's gene keys to the genes of the truth.
-
-    Returns the true pairs, and the keys of all existing genes. A gene missing from the release gets a negative key.
-    """
+    """Return the true pairs with the release's gene keys, negative for genes that it lacks, and all existing keys."""
     own = release.ask("exam_genes")
     named = [true_pairs.select(species=f"species_{side}", stable_id=f"id_{side}") for side in "ab"]
     named += [] if genes is None else [genes]
@@ -136,7 +130,7 @@ def _no_shared_genes_error(release: ReleaseFile, pairs: pl.DataFrame, path: Path
     return UnknownGeneError(
         f"{path}: none of its {counted(pairs.height, 'pair')} between species that release {release.version} maps has "
         "both genes in the release "
-        f"({pairs['id_a'][0]} - {pairs['id_b'][0]} for one); wanted stable IDs without version, "
+        f"({pairs['id_a'][0]} - {pairs['id_b'][0]} for one); expected stable IDs without version, "
         "of the inputs that the release was built from"
     )
 

@@ -1,4 +1,4 @@
-"""Read true ortholog pairs and genes from tab-separated files.
+"""Read true ortholog pairs and genes from tab-separated files, and group the pairs.
 
 Columns are found by name. All problems of a file are raised as one error with line numbers.
 """
@@ -9,17 +9,19 @@ import gzip
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from homodb.schema.enums import ORTHOLOG_TYPES, HomologyType
 from homodb.schema.errors import LISTED_PER_KIND, InputError, Problem, UnknownSpeciesError
 from homodb.schema.species import find
 
-_PAIR = ("source_species", "source_id", "target_species", "target_id", "homology_type")
-_GENE = ("species", "stable_id")
+_COLUMNS = ("source_species", "source_id", "target_species", "target_id", "homology_type")
 _MISSING = ("", "NA")
+_GENE = ("species", "stable_id")
 
 
 def read_truth(path: Path) -> pl.DataFrame:
@@ -43,8 +45,8 @@ def read_truth(path: Path) -> pl.DataFrame:
         Lists all problems: a missing column, rows with the wrong number of fields, unknown species or homology
         types, genes without an ID, a pair within one species, a duplicate pair, values out of bounds.
     """
-    file = _File(path, _PAIR, ("family_size", "divergence"))
-    for column in _PAIR:
+    file = _File(path, _COLUMNS, ("family_size", "divergence"))
+    for column in _COLUMNS:
         file.check(pl.col(column).is_null(), f"no {column}", "line_text")
     kind = pl.col("homology_type")
     file.check(~kind.is_in([str(one) for one in ORTHOLOG_TYPES]), "unknown homology type", "homology_type")
@@ -74,16 +76,7 @@ def read_truth(path: Path) -> pl.DataFrame:
 
 
 def read_genes(path: Path) -> pl.DataFrame:
-    """Read the existing genes.
-
-    Columns are ``species`` (number) and ``stable_id``.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: a missing column, rows with the wrong number of fields, unknown species, genes
-        without an ID.
-    """
+    """Read the existing genes: ``species`` (number) and ``stable_id``; one InputError lists all problems."""
     file = _File(path, _GENE)
     for column in _GENE:
         file.check(pl.col(column).is_null(), f"no {column}", "line_text")
@@ -91,21 +84,102 @@ def read_genes(path: Path) -> pl.DataFrame:
     return file.checked().select(pl.col("species_number").alias("species"), "stable_id").unique()
 
 
+#: Columns that classify groups: 1 if all their pairs are one-to-one orthologs, and two sizes.
+PARTS = ("one2one", "group_bin", "family_bin")
+
+#: Lowest size of each bin, which names it.
+BOUNDS = (1, 2, 3, 6, 11, 21)
+
+#: Bin of a size that the truth does not contain.
+NOT_TOLD = -1
+
+_KIND = ["species_a", "species_b", *PARTS]
+_SPECIES_BITS = 12
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True pairs in groups.
+
+    A group consists of the genes of two species that descend from one gene of their last common ancestor: a connected
+    component of their true ortholog pairs, in which (if the truth comes from a tree) every gene of one species is an
+    ortholog of every gene of the other.
+    """
+
+    pairs: pl.DataFrame  # row per true pair: ``species_a, species_b, gene_a, gene_b, group, kind``
+    # row per kind of group: ``kind, species_a, species_b``, the :data:`PARTS`, and totals over its groups: ``pairs``,
+    # ``genes_a, genes_b``, and ``one_to_one``, the number of pairs in a one-to-one choice
+    kinds: pl.DataFrame
+
+
+def grouped(pairs: pl.DataFrame) -> Truth:
+    """Group true pairs (``species_a, species_b, gene_a, gene_b, one2one, family_size``), and classify the groups.
+
+    A one-to-one choice can take as many pairs of a group as its smaller side has genes.
+    """
+    with_groups = _with_groups(pairs)
+    groups = (
+        with_groups.group_by("group")
+        .agg(
+            pl.first("species_a", "species_b", "genes_a", "genes_b"),
+            pl.col("one2one").min(),
+            pl.col("family_size").max(),
+            pairs=pl.len().cast(pl.Int64),
+        )
+        .with_columns(
+            one_to_one=pl.min_horizontal("genes_a", "genes_b"),
+            group_bin=_bin(pl.col("genes_a") + pl.col("genes_b")),
+            family_bin=_bin(pl.col("family_size")),
+        )
+    )
+    counts = pl.col("pairs", "genes_a", "genes_b", "one_to_one").sum()
+    kinds = groups.group_by(_KIND).agg(counts).sort(_KIND).with_row_index("kind")
+    of_group = groups.join(kinds.select(*_KIND, "kind"), on=_KIND, how="left").select("group", "kind")
+    columns = ["species_a", "species_b", "gene_a", "gene_b", "group"]
+    return Truth(with_groups.select(columns).join(of_group, on="group", how="left"), kinds)
+
+
+def _bin(size: pl.Expr) -> pl.Expr:
+    bounds = [pl.when(size >= bound).then(pl.lit(bound)) for bound in reversed(BOUNDS)]
+    return pl.coalesce(*bounds, pl.lit(NOT_TOLD)).cast(pl.Int8)
+
+
+def _with_groups(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Add the ``group`` of each pair, and its number of genes on both sides, ``genes_a, genes_b``."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    # a gene is in one group per other species, so a node is a gene and the other species
+    a = (pairs["gene_a"].cast(pl.Int64) * 2**_SPECIES_BITS + pairs["species_b"].cast(pl.Int64)).to_numpy()
+    b = (pairs["gene_b"].cast(pl.Int64) * 2**_SPECIES_BITS + pairs["species_a"].cast(pl.Int64)).to_numpy()
+    nodes, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    of_a, of_b = place[: a.size], place[a.size :]
+    graph = coo_array((np.ones(a.size, np.int8), (of_a, of_b)), shape=(nodes.size, nodes.size)).tocsr()
+    number, group = connected_components(graph, directed=False)
+    sides = [np.bincount(group[np.bincount(side, minlength=nodes.size) > 0], minlength=number) for side in (of_a, of_b)]
+    label = group[of_a]
+    return pairs.with_columns(
+        group=pl.Series(label, dtype=pl.Int32),
+        genes_a=pl.Series(sides[0][label], dtype=pl.Int64),
+        genes_b=pl.Series(sides[1][label], dtype=pl.Int64),
+    )
+
+
 class _File:
     """Rows of a file as text columns, and its problems."""
 
-    def __init__(self, path: Path, wanted: Sequence[str], optional: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> None:
         self.path = path
         self._problems: list[Problem] = []
         self._totals: Counter[str] = Counter()
         lines = pl.DataFrame({"line_text": [_text(path)]}).select(pl.col("line_text").str.split("\n").explode())
         lines = lines.with_row_index("line", offset=1)
         names = [name.strip() for name in lines["line_text"][0].split("\t")]
-        missing = [name for name in wanted if name not in names]
-        there = f"the columns are {', '.join(map(repr, names))}"
-        problems = [Problem(1, f"there is no column {', '.join(map(repr, missing))}", there)] if missing else []
+        missing = [name for name in required if name not in names]
+        present = f"the columns are {', '.join(map(repr, names))}"
+        problems = [Problem(1, f"there is no column {', '.join(map(repr, missing))}", present)] if missing else []
         problems += [
-            Problem(1, "a column stands twice", name) for name in (*wanted, *optional) if names.count(name) > 1
+            Problem(1, "a column stands twice", name) for name in (*required, *optional) if names.count(name) > 1
         ]
         if problems:
             raise InputError(path, problems)
@@ -120,17 +194,14 @@ class _File:
             _value(split.struct.field(f"field_{names.index(name)}").str.strip_chars().alias(name))
             if name in names
             else pl.lit(None, pl.String).alias(name)
-            for name in (*wanted, *optional)
+            for name in (*required, *optional)
         )
 
-    def check(self, bad: pl.Expr, kind: str, *seen: str) -> None:
-        """Record every row for which an expression is true.
-
-        Null counts as false.
-        """
+    def check(self, bad: pl.Expr, kind: str, *content: str) -> None:
+        """Record every row for which an expression is true; null counts as false."""
         rows = self.frame.filter(bad)
         self._totals[kind] += rows.height
-        for line, *values in rows.head(LISTED_PER_KIND).select("line", *seen).iter_rows():
+        for line, *values in rows.head(LISTED_PER_KIND).select("line", *content).iter_rows():
             self._problems.append(Problem(line, kind, ", ".join(str(value)[:80] for value in values)))
 
     def species(self, *columns: str) -> None:
@@ -175,5 +246,5 @@ def _text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line, seen = data[: error.start].count(b"\n") + 1, repr(data[error.start :][:8])
-        raise InputError(path, [Problem(line, "is not text in UTF-8", seen)]) from error
+        line, content = data[: error.start].count(b"\n") + 1, repr(data[error.start :][:8])
+        raise InputError(path, [Problem(line, "is not text in UTF-8", content)]) from error

@@ -1,11 +1,11 @@
-"""Find the partners of names of genes, for lists of every kind."""
+"""Find the partners of names of genes, and report their fates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -16,13 +16,24 @@ from homodb.query.genes import (
     detect_species,
     find_pair,
     other_species_note,
-    resolve,
+    resolve_rows,
 )
 from homodb.query.release import ReleaseFile
-from homodb.query.translate import Fate, lost
-from homodb.schema.enums import Strategy, is_coding
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, ResultBlock, and_more
+from homodb.query.translate import (
+    LOST_SCHEMA,
+    UNRESOLVED,
+    WITHOUT_PARTNER,
+    Fate,
+    FateReport,
+    fate_of,
+    fate_order,
+    lost,
+    mapped_rule,
+)
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
-from homodb.schema.messages import choices_hint
+from homodb.schema.messages import choices_hint, counted
 from homodb.schema.species import Species
 
 OneToMany = Literal["best", "all"]
@@ -36,20 +47,8 @@ EVIDENCE = ("homology_type", "identity", "confidence", "correlation", "evidence_
 class GeneListRequest:
     """Request to translate names of genes.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    target
-        Target species.
-    source
-        Species of the names; None to infer it.
-    strategy
-        Strategy given by the user; None for the default.
-    one_to_many
-        Whether to use the best of several partners, or all.
-    naming
-        Kind of names for target genes: that of the source (``keep``), stable IDs or symbols.
+    `source`: species of the names; None to infer it; `strategy`: strategy given by the user; None for the default;
+    `naming`: kind of names for target genes: that of the source (``keep``), stable IDs or symbols.
     """
 
     release: ReleaseFile
@@ -85,17 +84,9 @@ class Target:
 class Partners:
     """Partners and fates of names.
 
-    Parameters
-    ----------
-    source, target
-        The two species, possibly the same.
-    strategy
-        Name of the strategy; None if the species are the same.
-    frame
-        A row per different name and partner, in order, the best partner first: ``name, how, understood_as, source_gene,
-        source_id, source_symbol, fate, detail, target_gene, target_id, target_symbol`` and the evidence.
-    notes
-        Notes for the user.
+    `strategy`: name of the strategy; None if the species are the same; `frame`: a row per different name and partner,
+    in order, the best partner first: ``name, how, understood_as, source_gene, source_id, source_symbol, fate, detail,
+    target_gene, target_id, target_symbol`` and the evidence.
     """
 
     source: Species
@@ -133,13 +124,7 @@ class Partners:
 
 
 def find_source(wish: GeneListRequest, names: Sequence[str]) -> Species:
-    """Return the given species of the names, or infer it.
-
-    Raises
-    ------
-    UndecidedSpeciesError
-        If the names do not identify it.
-    """
+    """Return the given species of the names, or infer it."""
     if wish.source is not None:
         return wish.source
     return detect_species(wish.release, names, few=True)
@@ -148,34 +133,17 @@ def find_source(wish: GeneListRequest, names: Sequence[str]) -> Species:
 def find_partners(
     wish: GeneListRequest, names: Sequence[str], source: Species, resolved: pl.DataFrame | None = None
 ) -> Partners:
-    """Find the partners of names.
-
-    Parameters
-    ----------
-    wish
-        Target species, strategy and other arguments.
-    names
-        Names of genes, of any kind; repeats are looked up once.
-    source
-        Species of the names; if it is the target too, names are updated.
-    resolved
-        Result of resolving the names (and possibly others), if available.
-
-    Raises
-    ------
-    UnknownStrategyError, MissingMappingError
-        If the release lacks it.
-    """
+    """Find the partners of names."""
     different = list(dict.fromkeys(names))
     if resolved is None:
-        resolved = resolve(wish.release, different, source)
+        resolved = resolve_rows(wish.release, different, source)
     else:
         resolved = pl.DataFrame({"name": different}, schema={"name": pl.String}).join(
             resolved.unique("name"), on="name", how="left", maintain_order="left"
         )
     notes = other_species_note(wish.release, names, source) if wish.source is not None and len(names) else []
     if source == wish.target:
-        strategy, links, lost_genes = None, _identity_links(resolved), None
+        strategy, links, lost_genes = None, _identity_links(resolved), pl.DataFrame(schema=LOST_SCHEMA)
         notes.append(f"the names are of {source.name} already: they are brought up to date, and no strategy is used")
     else:
         pair = find_pair(wish.release, source, wish.target)
@@ -183,10 +151,8 @@ def find_partners(
         if wish.strategy is None and resolved_strategy is Strategy.LM_O2O:
             notes.append("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used")
         strategy, links, lost_genes = (
-            str(resolved_strategy),
-            _links(pair, resolved_strategy, wish.one_to_many),
-            lost(pair, resolved_strategy),
-        )
+            str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many), lost(pair, resolved_strategy),
+        )  # fmt: skip
     notes += about_synonyms(wish.release, [(resolved, source)])
     return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, lost_genes), tuple(notes))
 
@@ -204,39 +170,166 @@ def _links(pair: Pair, strategy: Strategy, one_to_many: OneToMany) -> pl.DataFra
     return mapping.select("source_gene", "target_gene", *EVIDENCE)
 
 
-def _fates(
-    release: ReleaseFile, resolved: pl.DataFrame, links: pl.DataFrame, lost_genes: pl.DataFrame | None
-) -> pl.DataFrame:
+def _fates(release: ReleaseFile, resolved: pl.DataFrame, links: pl.DataFrame, lost_genes: pl.DataFrame) -> pl.DataFrame:
     """Join names with their partners, and give reasons for the others."""
-    genes = resolved["gene"].drop_nulls().unique().to_list()
-    details = release.ask("source_genes", {"genes": genes}).select("gene", "biotype")
-    if lost_genes is None:
-        lost_genes = pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
     linked = resolved.join(links, left_on="gene", right_on="source_gene", how="left", maintain_order="left_right")
     wanted = linked["target_gene"].drop_nulls().unique().to_list()
     labels = release.ask("labels", {"genes": wanted}).rename({"stable_id": "target_id", "symbol": "target_symbol"})
-    frame = (
-        linked.join(labels, left_on="target_gene", right_on="gene", how="left", maintain_order="left")
-        .join(details, on="gene", how="left", maintain_order="left")
-        .join(lost_genes, on="gene", how="left", maintain_order="left")
+    frame = linked.join(labels, left_on="target_gene", right_on="gene", how="left", maintain_order="left").join(
+        lost_genes, on="gene", how="left", maintain_order="left"
     )
-    non_coding = pl.col("biotype").map_elements(lambda biotype: not is_coding(biotype), return_dtype=pl.Boolean)
     candidates = pl.concat_str(pl.col("candidates").list.join(", "), "hint", separator="; ", ignore_nulls=True)
-    kinds: list[tuple[pl.Expr, Fate, pl.Expr]] = [
-        (pl.col("how") == "retired", Fate.RETIRED, pl.col("hint")),
-        (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, candidates),
-        (pl.col("gene").is_null(), Fate.UNKNOWN, pl.col("hint")),
-        (pl.col("target_gene").is_not_null(), Fate.MAPPED, pl.lit(None, pl.String)),
-        (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
-        (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
-        (non_coding.fill_null(value=False), Fate.NO_PROTEIN, pl.col("biotype")),
-    ]
-    fate, detail = pl.lit(str(Fate.NO_ORTHOLOG)), pl.lit(None, pl.String)
-    for condition, name, why in reversed(kinds):
-        fate = pl.when(condition).then(pl.lit(str(name))).otherwise(fate)
-        detail = pl.when(condition).then(why).otherwise(detail)
-    return frame.with_columns(fate=fate, detail=detail).select(
+    ambiguous = (pl.col("how") == "ambiguous", Fate.AMBIGUOUS, candidates)
+    return fate_of(frame, (ambiguous, *UNRESOLVED, mapped_rule("target_gene"), *WITHOUT_PARTNER)).select(
         "name", "how", "understood_as", pl.col("gene").alias("source_gene"), pl.col("stable_id").alias("source_id"),
         pl.col("symbol").alias("source_symbol"), "fate", "detail", "target_gene", "target_id", "target_symbol",
         *EVIDENCE,
+    )  # fmt: skip
+
+
+#: Number of lost parts that the text shows.
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A part of a file that is not carried.
+
+    `what`: content of the line: a gene, the gene cells of a row, or a gene and its set.
+    """
+
+    line: int
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Translated:
+    """Translated text of a file.
+
+    `kind`: ``list of genes``, ``table`` or ``gene sets``; `came`, `left`: number of genes, rows or sets of the file,
+    and of the new text; `sets`: a row per gene set: ``set``, ``genes`` (before), ``carried`` (of these), ``left`` (in
+    the new text).
+    """
+
+    text: str
+    kind: str
+    came: int
+    left: int
+    partners: Partners
+    places: Mapping[str, int]
+    lost: Sequence[Loss] = ()
+    columns: Sequence[str] = ()
+    sets: pl.DataFrame | None = None
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ListReport(FateReport):
+    """Report of a translated list of genes.
+
+    Parameters
+    ----------
+    source, target
+        Production names of the species.
+    source_given
+        Whether the source species was given rather than inferred from the names.
+    strategy
+        Name of the strategy; None if the species are the same.
+    release
+        Version of the release.
+    kind
+        ``list of genes``, ``table`` or ``gene sets``.
+    came, left
+        Number of genes, rows or sets of the file, and of the new one.
+    columns
+        Translated columns of a table.
+    fates
+        A row per different name: ``name, source_id, source_symbol, how, fate, target_id, target_symbol,
+        evidence_class`` (of several partners joined by ``;``), ``detail``, ``places`` (occurrences in the file).
+    lost
+        A row per gene, row or set that is not carried: ``line, what, why``.
+    sets
+        A row per gene set: ``set, genes, carried, left``.
+    notes
+        Notes for the user.
+    """
+
+    source: str
+    target: str
+    source_given: bool
+    strategy: str | None
+    release: str
+    kind: str
+    came: int
+    left: int
+    columns: tuple[str, ...]
+    fates: pl.DataFrame
+    lost: pl.DataFrame
+    sets: pl.DataFrame | None
+    notes: tuple[str, ...]
+
+    def by_fate(self) -> pl.DataFrame:
+        """Return ``fate``, ``genes`` (different names) and ``places`` per fate."""
+        return self.fates.group_by("fate").agg(genes=pl.len(), places=pl.col("places").sum()).sort(fate_order())
+
+    def totals(self) -> dict[str, Any]:
+        """Return the totals as plain values."""
+        return {
+            "kind": self.kind, "source": self.source, "target": self.target, "strategy": self.strategy,
+            "release": self.release, "columns": list(self.columns), "came": self.came, "left": self.left,
+            "names": self.fates.height, "fates": dict(self.by_fate().select("fate", "genes").iter_rows()),
+            "lost": self.lost.to_dicts(), "sets": None if self.sets is None else self.sets.to_dicts(),
+            "notes": list(self.notes),
+        }  # fmt: skip
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """Yield numbers carried, fates, lost parts, and sets."""
+        yield Heading(f"homodb translate: {self.source} to {self.target}", level=1)
+        unit = {"list of genes": "gene", "table": "row", "gene sets": "set"}[self.kind]
+        how = "" if self.source_given else " (by their names)"
+        by = f"by {self.strategy} of release {self.release}" if self.strategy else f"by release {self.release}"
+        columns = f"; columns translated: {', '.join(self.columns)}" if self.columns else ""
+        source = f"{counted(self.came, unit)} of {self.source}{how}"
+        yield Lines([f"{self.kind}: {source} -> {counted(self.left, unit)} of {self.target}, {by}{columns}"])
+        yield Heading("What became of the genes")
+        fates = self.by_fate()
+        meaning = [self.meaning(fate) for fate in fates["fate"]]
+        yield Grid(
+            fates.with_columns(meaning=pl.Series(meaning, dtype=pl.String)),
+            columns={
+                "fate": GridColumn(width=12), "genes": GridColumn("names", form=",", width=6),
+                "places": GridColumn(form=",", width=7), "meaning": GridColumn("meaning; the first"),
+            },
+        )  # fmt: skip
+        if self.lost.height:
+            lost = counted(self.lost.height, "gene" if self.kind == "gene sets" else unit)
+            first = "; ".join(f"line {line} {what} ({why})" for line, what, why in self.lost.head(_SHOWN).iter_rows())
+            more = and_more(self.lost.height - _SHOWN)
+            yield Lines([f"not carried, {lost}: {first}{more and f', {more}'}"], apart=True, in_page=False)
+            yield Heading(f"Not carried ({self.lost.height:,})")
+            yield Grid(self.lost, in_text=False, folded=True)
+        if self.sets is not None:
+            yield Heading("Sets")
+            yield Grid(self.sets, in_text=False, folded=True)
+        yield from map(Note, self.notes)
+        yield from self.genes_by_fate("name")
+
+
+def list_report(translated: Translated, *, source_given: bool, release: str) -> ListReport:
+    """Build the report of a translated list."""
+    partners = translated.partners
+    joined = [pl.col(name).drop_nulls().str.join(";").replace("", None) for name in ("target_id", "target_symbol")]
+    fates = partners.frame.group_by("name", maintain_order=True).agg(
+        pl.col("source_id", "source_symbol", "how", "fate").first(), *joined,
+        pl.col("evidence_class").drop_nulls().str.join(";").replace("", None), pl.col("detail").first(),
+    )  # fmt: skip
+    places = pl.Series([translated.places.get(name, 0) for name in fates["name"]], dtype=pl.Int64)
+    schema = {"line": pl.Int64, "what": pl.String, "why": pl.String}
+    return ListReport(
+        source=partners.source.name, target=partners.target.name, source_given=source_given, strategy=partners.strategy,
+        release=release, kind=translated.kind, came=translated.came, left=translated.left,
+        columns=tuple(translated.columns), fates=fates.with_columns(places=places),
+        lost=pl.DataFrame([(x.line, x.what, x.why) for x in translated.lost], schema=schema, orient="row"),
+        sets=translated.sets, notes=(*partners.notes, *translated.notes),
     )  # fmt: skip

@@ -7,36 +7,29 @@ from homodb.query.genes.joint_table import chain, joint_table
 from homodb.query.genes.neighbors import nearest, neighbors
 from homodb.query.genes.orthologs import orthologs
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
-from homodb.query.genes.resolve import HAS_NAME, resolve
+from homodb.query.genes.resolve import (
+    GENE_EXPRESSION,
+    HAS_NAME,
+    ResolvedVar,
+    VarColumn,
+    features_of,
+    names_of,
+    resolve,
+    resolve_rows,
+    resolve_var,
+)
 from homodb.query.genes.species_vote import (
+    SpeciesVote,
     are_positions,
     detect_species,
-    known_share,
-    named_column,
     other_species_note,
     species_votes,
 )
 from homodb.query.genes.spellings import VERSION, about_synonyms
 
 __all__ = [
-    "HAS_NAME",
-    "VERSION",
-    "Explanation",
-    "Pair",
-    "about_synonyms",
-    "are_positions",
-    "chain",
-    "choose_strategy",
-    "detect_species",
-    "explain",
-    "find_pair",
-    "joint_table",
-    "known_share",
-    "named_column",
-    "nearest",
-    "neighbors",
-    "orthologs",
-    "other_species_note",
-    "resolve",
-    "species_votes",
-]
+    "GENE_EXPRESSION", "HAS_NAME", "VERSION", "Explanation", "Pair", "ResolvedVar", "SpeciesVote", "VarColumn",
+    "about_synonyms", "are_positions", "chain", "choose_strategy", "detect_species", "explain", "features_of",
+    "find_pair", "joint_table", "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "resolve",
+    "resolve_rows", "resolve_var", "species_votes",
+]  # fmt: skip

@@ -15,12 +15,9 @@ from homodb.schema.species import Species
 
 
 def joint_table(
-    release: ReleaseFile,
-    species: Sequence[str | int | Species],
-    *,
-    strategy: str | Strategy | None = None,
+    release: ReleaseFile, species: Sequence[str | int | Species], *, strategy: str | Strategy | None = None,
     via: str | int | Species | None = None,
-) -> pl.DataFrame:
+) -> pl.DataFrame:  # fmt: skip
     """Return the joint table of several species.
 
     Each row is one gene of each species.

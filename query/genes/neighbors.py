@@ -195,14 +195,9 @@ _ANSWER: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def neighbors(
-    release: ReleaseFile,
-    genes: str | Sequence[str],
-    *,
-    source: str | int | Species,
-    target: str | int | Species,
-    k: int = 10,
-    embedding: str | None = None,
-) -> pl.DataFrame:
+    release: ReleaseFile, genes: str | Sequence[str], *, source: str | int | Species, target: str | int | Species,
+    k: int = 10, embedding: str | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """Return the nearest genes of a species by protein embedding.
 
     Genes without an ortholog in it have neighbours too.

@@ -16,13 +16,9 @@ from homodb.schema.species import Species
 
 
 def orthologs(
-    release: ReleaseFile,
-    genes: str | Sequence[str] | None = None,
-    *,
-    source: str | int | Species,
-    target: str | int | Species,
-    strategy: str | Strategy | None = None,
-) -> pl.DataFrame:
+    release: ReleaseFile, genes: str | Sequence[str] | None = None, *, source: str | int | Species,
+    target: str | int | Species, strategy: str | Strategy | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """Return the partners of genes in another species.
 
     Parameters
@@ -94,6 +90,6 @@ def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Speci
     unknown = resolved.filter(pl.col("how") != "ambiguous")["name"].head(1)
     bindings = [{"species": species.number, "text": name} for name in unknown]
     close = [symbol for bound in bindings for symbol in release.ask("near_symbols", bound)["symbol"]]
-    hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and --from"
+    hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and the species"
     message = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
     return message + hint + "".join(f" ({said})" for said in about_synonyms(release, [(resolved, species)]))

@@ -14,15 +14,7 @@ from homodb.schema.species import Species
 
 @dataclass(frozen=True)
 class Pair:
-    """Source and target species of one release.
-
-    Parameters
-    ----------
-    release
-        Open release.
-    source, target
-        Source and target species.
-    """
+    """Source and target species of one release."""
 
     release: ReleaseFile
     source: Species
@@ -62,12 +54,8 @@ class Pair:
 def find_pair(release: ReleaseFile, source: str | int | Species, target: str | int | Species) -> Pair:
     """Find a pair of species of a release.
 
-    Raises
-    ------
-    UnknownSpeciesError
-        If a name means no species of the release.
-    MissingMappingError
-        If both names mean the same species.
+    Raises UnknownSpeciesError if a name means no species of the release. Raises MissingMappingError if both names mean
+    the same species.
     """
     pair = Pair(release, release.find_species(source), release.find_species(target))
     if pair.source == pair.target:
@@ -80,12 +68,8 @@ def choose_strategy(pair: Pair, wanted: str | Strategy | None, default: Strategy
 
     The default is LM_O2O if Ensembl has nothing for the pair.
 
-    Raises
-    ------
-    UnknownStrategyError
-        If there is no such strategy.
-    MissingMappingError
-        If the release has no mapping for the pair, or not by this strategy.
+    Raises UnknownStrategyError if there is no such strategy. Raises MissingMappingError if the release has no mapping
+    for the pair, or not by this strategy.
     """
     available = pair.strategies()
     if not available:

@@ -2,33 +2,174 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, named_column
 from homodb.query.genes.spellings import VERSION, explain_unresolved, name_variants
 from homodb.query.release import ReleaseFile
-from homodb.schema.names import name_texts
+from homodb.schema.errors import TranslationError
+from homodb.schema.messages import did_you_mean
+from homodb.schema.names import name_texts, texts
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Value of var's ``feature_types`` for genes; the antibody CD4 is not the gene CD4.
+GENE_EXPRESSION = "Gene Expression"
+
+#: Smallest share of known names for the index of var to be taken for gene names.
+_KNOWN = 0.02
+
+
+class VarColumn(StrEnum):
+    """Columns of the rows of a resolved var, see :class:`ResolvedVar`."""
+
+    PLACE = "place"
+    NAME = "name"
+    GENE = "gene"
+    STABLE_ID = "stable_id"
+    SYMBOL = "symbol"
+    HOW = "how"
+    UNDERSTOOD_AS = "understood_as"
+    CANDIDATES = "candidates"
+    HINT = "hint"
+    IS_GENE = "is_gene"
+    FEATURE = "feature"
+    BIOTYPE = "biotype"
+    MITOCHONDRIAL = "mitochondrial"
+    RIBOSOMAL = "ribosomal"
+
+
+@dataclass(frozen=True)
+class ResolvedVar:
+    """The rows of a var as genes of a species.
+
+    `given`: whether the species was given rather than inferred from the names; `rows`: a row per row of var, in order,
+    with the columns :class:`VarColumn`: those of :func:`resolve`; ``place``, the number of the row; ``is_gene``, false
+    for other ``feature`` types, whose ``gene`` is null; ``biotype, mitochondrial, ribosomal`` of the gene; `doubts`:
+    note that the names look like those of another species than the given one.
+    """
+
+    species: Species
+    given: bool
+    rows: pl.DataFrame
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def gene_names(self) -> list[str]:
+        """Names of the rows that are genes, empty where missing."""
+        names: list[str] = self.rows.filter(VarColumn.IS_GENE)[VarColumn.NAME].to_list()
+        return names
+
+
+def resolve_var(
+    release: ReleaseFile, var: pd.DataFrame, *, species: str | int | Species | None = None, column: str | None = None
+) -> ResolvedVar:
+    """Resolve the rows of a var to genes.
+
+    The species vote is taken once here; the result hands it on.
+
+    Parameters
+    ----------
+    release
+        Open release.
+    var
+        Table of the genes of an AnnData. Only rows whose ``feature_types`` (if there is such a column) are
+        ``Gene Expression`` are genes; a missing name is empty, and means no gene.
+    species
+        Species of the names, by any name; inferred by a vote of the names by default.
+    column
+        Column of var with the names; its index by default.
+
+    Raises
+    ------
+    UnknownSpeciesError
+        If the release does not have the species.
+    UndecidedSpeciesError
+        If the names do not identify the species, or hardly any is of the given one and many are of another.
+    TranslationError
+        If var has no such column, or another column holds the names.
+    """
+    given = None if species is None else release.find_species(species)
+    names, features = names_of(var, column), features_of(var)
+    gene_names = names
+    if features is not None:
+        gene_names = [name for name, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION]
+    sample = gene_names[:: max(1, len(gene_names) // SAMPLED)]
+    vote = SpeciesVote.of(release, gene_names if given is None else sample)
+    if column is None:
+        _check_named(release, var, vote, gene_names)
+    own = given or vote.winner()
+    rows = resolve_rows(release, names, own, features)
+    doubts = vote.doubts(own) if given is not None else []
+    if doubts and len(sample) < len(gene_names):  # all names are compared only if a sample of them looks so
+        doubts = SpeciesVote.of(release, gene_names).doubts(own)
+    return ResolvedVar(own, given is not None, rows, tuple(doubts))
+
+
+def resolve_rows(
+    release: ReleaseFile, names: Sequence[str], species: Species, features: Sequence[str | None] | None = None
+) -> pl.DataFrame:
+    """Resolve names with ``feature_types`` to genes and what is known of them.
+
+    Returns a row per name, in order, with the columns :class:`VarColumn`.
+    """
+    is_gene = pl.Series([features is None or kind == GENE_EXPRESSION for kind in features or names], dtype=pl.Boolean)
+    resolved = resolve(release, names, species).with_row_index("place").with_columns(
+        pl.col("place").cast(pl.Int64), is_gene=is_gene, gene=pl.when(is_gene).then("gene"),
+        feature=pl.Series(features or [None] * len(names), dtype=pl.String),
+    )  # fmt: skip
+    details = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
+    return (
+        resolved.join(details, on="gene", how="left", maintain_order="left")
+        .with_columns(pl.col("mitochondrial", "ribosomal").fill_null(value=False))
+        .select(*VarColumn)
+    )
+
+
+def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
+    """Return the gene name of each row, empty where it is missing."""
+    if column is None:
+        return name_texts(var.index)
+    if column not in var:
+        columns = ", ".join(map(repr, var.columns)) or "none"
+        close = did_you_mean(column, map(str, var))
+        raise TranslationError(f"var has no column {column!r}; its columns are: {columns}{close}", option="column")
+    return name_texts(var[column])
+
+
+def features_of(var: pd.DataFrame) -> list[str | None] | None:
+    """Return ``feature_types`` of each row; None if var has none."""
+    return texts(var["feature_types"]) if "feature_types" in var else None
+
+
+def _check_named(release: ReleaseFile, var: pd.DataFrame, vote: SpeciesVote, names: list[str]) -> None:
+    """Check that no column of var holds gene names if the index does not."""
+    if not len(var.columns) or vote.known_share > _KNOWN:
+        return
+    match = named_column(release, var)
+    if match is not None:
+        examples = ", ".join(map(repr, names[:3]))
+        raise TranslationError(
+            f"the names of var look like {examples}, which are no genes, while var[{match[0]!r}] holds gene names "
+            f"({match[1]:.0%} of them are known); name that column",
+            option="column",
+        )
+
+
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "name": pl.String,
-    "gene": pl.Int64,
-    "stable_id": pl.String,
-    "symbol": pl.String,
-    "how": pl.String,
-    "understood_as": pl.String,
-    "candidates": pl.List(pl.String),
-    "hint": pl.String,
-}
+    "name": pl.String, "gene": pl.Int64, "stable_id": pl.String, "symbol": pl.String, "how": pl.String,
+    "understood_as": pl.String, "candidates": pl.List(pl.String), "hint": pl.String,
+}  # fmt: skip
 _MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
-    "name": pl.String,
-    "how": pl.String,
-    "text": pl.String,
-    "genes": pl.List(pl.Int64),
-    "hint": pl.String,
-}
+    "name": pl.String, "how": pl.String, "text": pl.String, "genes": pl.List(pl.Int64), "hint": pl.String,
+}  # fmt: skip
 
 #: Expression for rows with a name; a missing or blank one means no gene.
 HAS_NAME = pl.col("name").str.contains(r"\S")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -26,32 +27,86 @@ _FEW = 0.1
 #: So many names of another species, and hardly any of the one that was given, are no doubt.
 _MANY, _HARDLY = 100, 0.05
 
+#: So many values of a column are looked up, evenly spaced; a column of names is one of which this share is known.
+SAMPLED = 2000
+_SHARE = 0.5
+
 _ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
 
 
-def other_species_note(release: ReleaseFile, names: Sequence[str], given: Species) -> list[str]:
-    """Return a note if another species knows far more of the names.
+@dataclass(frozen=True)
+class SpeciesVote:
+    """Votes of gene names for the species of a release, taken once and handed on.
 
-    Raises
-    ------
-    UndecidedSpeciesError
-        If hardly any of many names is known in the given species.
+    `table`: result of :func:`species_votes`.
     """
-    votes = species_votes(release, names)
-    best = votes.row(0, named=True)
-    known_count = votes.filter(pl.col("species") == given.name)["known"].item()
-    if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known_count:
-        return []
-    different = len(set(names))
-    if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
-        raise UndecidedSpeciesError(
-            f"{known_count / different:.1%} of the names are known as genes of {given.name}, and"
-            f" {best['known'] / different:.1%} as genes of {best['species']}: name the species whose names they are"
+
+    release: ReleaseFile
+    names: Sequence[str]
+    table: pl.DataFrame
+
+    @classmethod
+    def of(cls, release: ReleaseFile, names: Sequence[str]) -> SpeciesVote:
+        """Take the vote of names."""
+        return cls(release, names, species_votes(release, names))
+
+    @property
+    def known_share(self) -> float:
+        """Share of the different names that the best species knows; 0 without names."""
+        most = int(self.table.select(pl.col("known").max()).item() or 0)
+        return most / max(len(set(self.names)), 1)
+
+    def winner(self, *, few: bool = False) -> Species:
+        """Return the species with enough votes; see :func:`detect_species`."""
+        best = self.table.row(0, named=True)
+        total = int(self.table["votes"].sum())
+        least = max(1, min(_VOTES, (best["known"] + 1) // 2)) if few else _VOTES
+        enough = best["votes"] >= max(least, _SHARE_OF_KNOWN * best["known"])
+        if enough and best["votes"] >= _SHARE_OF_VOTES * total:
+            return find(best["species"])
+        if not best["known"]:
+            examples = ", ".join(repr(name) for name in self.names[:5])
+            raise UndecidedSpeciesError(
+                f"none of the {len(self.names)} names is a gene of release {self.release.version}; they look like "
+                f"{examples}. If a column of var holds the gene names, name it; if the release lacks the species, use "
+                "another release",
+                option="column",
+            )
+        shown = ", ".join(
+            f"{row['species']} {row['votes']} (knows {row['known']})" for row in self.table.iter_rows(named=True)
         )
-    return [
-        f"the names look like {best['species']}, which knows {best['known']:,} of them, rather than {given.name}, "
-        f"which knows {known_count:,}"
-    ]
+        raise UndecidedSpeciesError(
+            f"the names do not tell which species they come from; of {len(self.names)} names, those that only one "
+            f"species bears: {shown}. Name the species",
+            option="source",
+        )
+
+    def doubts(self, given: Species) -> list[str]:
+        """Return a note if another species knows far more of the names than the given one."""
+        best = self.table.row(0, named=True)
+        known_count = self.table.filter(pl.col("species") == given.name)["known"].item()
+        if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known_count:
+            return []
+        different = len(set(self.names))
+        if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
+            raise UndecidedSpeciesError(
+                f"{known_count / different:.1%} of the names are known as genes of {given.name}, and"
+                f" {best['known'] / different:.1%} as genes of {best['species']}: name the species whose names they are"
+            )
+        return [
+            f"the names look like {best['species']}, which knows {best['known']:,} of them, rather than {given.name}, "
+            f"which knows {known_count:,}"
+        ]
+
+
+def other_species_note(release: ReleaseFile, names: Sequence[str], given: Species) -> list[str]:
+    """Return a note if another species knows far more of the names; see :meth:`SpeciesVote.doubts`.
+
+    All names are compared only if a sample of them looks so.
+    """
+    sample = names[:: max(1, len(names) // SAMPLED)]
+    doubts = SpeciesVote.of(release, sample).doubts(given)
+    return SpeciesVote.of(release, names).doubts(given) if doubts and len(sample) < len(names) else doubts
 
 
 def species_votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
@@ -123,48 +178,13 @@ def detect_species(release: ReleaseFile, names: Sequence[str], *, few: bool = Fa
     UndecidedSpeciesError
         If no species has enough votes: related species share nearly all symbols. The message shows the votes.
     """
-    votes = species_votes(release, names)
-    best = votes.row(0, named=True)
-    total = int(votes["votes"].sum())
-    least = max(1, min(_VOTES, (best["known"] + 1) // 2)) if few else _VOTES
-    enough = best["votes"] >= max(least, _SHARE_OF_KNOWN * best["known"])
-    if enough and best["votes"] >= _SHARE_OF_VOTES * total:
-        return find(best["species"])
-    shown = ", ".join(f"{row['species']} {row['votes']} (knows {row['known']})" for row in votes.iter_rows(named=True))
-    if not best["known"]:
-        examples = ", ".join(repr(name) for name in names[:5])
-        raise UndecidedSpeciesError(
-            f"none of the {len(names)} names is a gene of release {release.version}; they look like {examples}. "
-            "If the gene names stand in a column of var, name it (--column); if the species is not in the release, "
-            "use another release"
-        )
-    raise UndecidedSpeciesError(
-        f"the names do not tell which species they come from; of {len(names)} names, those that only one species "
-        f"bears: {shown}. Say which it is with --from"
-    )
-
-
-#: So many values of a column are looked up, evenly spaced; a column of names is one of which this share is known.
-_LOOKED_AT = 2000
-_SHARE = 0.5
+    return SpeciesVote.of(release, names).winner(few=few)
 
 
 def named_column(release: ReleaseFile, var: pd.DataFrame) -> tuple[str, float] | None:
     """Return the column of var with the most gene names.
 
     The second value is the share of its values that some species of the release knows.
-
-    Parameters
-    ----------
-    release
-        An open release.
-    var
-        Table of genes of an AnnData.
-
-    Returns
-    -------
-    tuple of str and float, or None
-        None if no column has at least half of its values known.
     """
     best: tuple[str, float] | None = None
     for name in var.columns:
@@ -179,7 +199,7 @@ def known_share(release: ReleaseFile, names: list[str]) -> float:
 
     At most 2000 names are tried, evenly spaced.
     """
-    distinct = list(dict.fromkeys(names[:: max(1, len(names) // _LOOKED_AT)]))
+    distinct = list(dict.fromkeys(names[:: max(1, len(names) // SAMPLED)]))
     if not distinct:
         return 0.0
     counts = species_votes(release, distinct)["known"].to_list()

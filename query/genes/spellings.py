@@ -30,21 +30,9 @@ ASSEMBLED = {
 def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
     """List each name's variants before a tool changed or extended it.
 
-    Parameters
-    ----------
-    release
-        Open release; its symbols decide what counts as a prefix or suffix.
-    names
-        Different names, of type String.
-    species
-        Species of the genes.
-
-    Returns
-    -------
-    polars.DataFrame
-        ``name``, ``place`` (0 for the unchanged name, then in the order in which variants are tried), ``text``; a
-        text appears once per name. A suffix is kept if removing it would give another gene of the family
-        (``SLA-1`` of a species with ``SLA-DRB1``).
+    Returns ``name``, ``place`` (0 for the unchanged name, then in the order in which variants are tried), ``text``; a
+    text appears once per name. A suffix is kept if removing it would give another gene of the family (``SLA-1`` of a
+    species with ``SLA-DRB1``).
     """
     frame = names.alias("name").to_frame()
     name = pl.col("name")
@@ -90,12 +78,9 @@ def _without_genome(release: ReleaseFile, names: pl.DataFrame, species: Species)
     """Remove the prefix of a genome that may be the species' own."""
     name = pl.col("name")
     parts = names.select(
-        "name",
-        assembly=name.str.extract(_ASSEMBLY, 1),
-        assembled=name.str.extract(_ASSEMBLY, 2),
-        prefix=name.str.extract(_GENOME, 1),
-        rest=name.str.extract(_GENOME, 2),
-    )
+        "name", assembly=name.str.extract(_ASSEMBLY, 1), assembled=name.str.extract(_ASSEMBLY, 2),
+        prefix=name.str.extract(_GENOME, 1), rest=name.str.extract(_GENOME, 2),
+    )  # fmt: skip
     own = [assembly for assembly, owner in ASSEMBLED.items() if owner == species.name]
     own_parts = parts.filter(pl.col("assembly").is_in(own)).select("name", genome="assembled")
     others = parts.filter(pl.col("assembly").is_null() & pl.col("prefix").is_not_null())
@@ -179,22 +164,10 @@ class _Hints:
 def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
     """Explain names that mean no gene by their form.
 
-    Parameters
-    ----------
-    release
-        Open release.
-    names
-        Different names that are neither stable ID, symbol nor alias of a gene.
-    species
-        Expected species.
-
-    Returns
-    -------
-    polars.DataFrame
-        One row per name: ``name, how, text, genes, hint``. A date that can come from one symbol only means that gene
-        (``how`` is ``date``), a date from two (``1-Mar``: MARCH1 and MARC1) is ``ambiguous``; an ID in the form of
-        the species' stable IDs, missing from an annotated species of the release, is ``retired``; the rest is
-        ``unknown``. ``hint`` is null for names of no known form.
+    Returns one row per name: ``name, how, text, genes, hint``. A date that can come from one symbol only means that
+    gene (``how`` is ``date``), a date from two (``1-Mar``: MARCH1 and MARC1) is ``ambiguous``; an ID in the form of the
+    species' stable IDs, missing from an annotated species of the release, is ``retired``; the rest is ``unknown``.
+    ``hint`` is null for names of no known form.
     """
     hints = _Hints()
     _dates(release, names.filter(names.str.contains(_LIKE_A_DATE)).to_list(), species, hints)
@@ -225,18 +198,10 @@ def about_synonyms(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, 
 
     It matters if unknown names may be old symbols.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    resolved
-        Results of :func:`.resolve.resolve`, each with its species; if a frame has ``is_gene``, only those rows
-        count.
+    `resolved`: results of :func:`.resolve.resolve`, each with its species; if a frame has ``is_gene``, only those rows
+    count.
 
-    Returns
-    -------
-    list of str
-        One sentence at most.
+    Returns one sentence at most.
     """
     names = dict.fromkeys(
         species.common_name for table, species in resolved if _may_need_synonyms(release, table, species)

@@ -1,4 +1,4 @@
-"""Summarise the gene names, matrices and tables of an AnnData."""
+"""Summarise the gene names, matrices and tables of an AnnData file."""
 
 from __future__ import annotations
 
@@ -13,60 +13,51 @@ import polars as pl
 
 from homodb.query.cells import DAMAGED, RAW, kind_of_values, read_element, store, stored_slots
 from homodb.query.cells import open_anndata as open_stored
-from homodb.query.genes import about_synonyms, are_positions, detect_species, resolve, species_votes
-from homodb.query.inspect.name_summary import ensembl_release_hints, forms, kinds, unresolved
+from homodb.query.genes import VERSION, about_synonyms, are_positions, detect_species, resolve, species_votes
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import name_texts, unnamed_note
-from homodb.schema.species import Species
+from homodb.schema.species import KEYS_PER_SPECIES, Species
 
-#: Numbers are judged by so many rows, in so many blocks.
+#: Rows by which numbers are judged, and blocks of them.
 _ROWS, _BLOCKS = 200, 4
-
-#: Of a matrix stored by columns, rows cannot be read apart: so many of its values are looked at.
+#: Values by which the numbers of a matrix stored by columns are judged.
 _VALUES = 100_000
+#: Examples of each kind of name.
+_EXAMPLES = 4
+
+_VERSION, _UNIQUE = "with a version", "with a suffix that makes them unique"
+_SUFFIX = r"[-.]\d+$"
+
+#: Affixes of names that were resolved as another text, in the order in which they are tried.
+_FORMS = (
+    (_VERSION, r"\.\d+$"),
+    ("with a genome's name", r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d|^[A-Za-z0-9.]+_"),
+    ("of the Y's pseudo-autosomal region", r"PAR[-_]Y"),
+    (_UNIQUE, _SUFFIX),
+    ("changed by R or Seurat", r"[.-]|^X\d"),
+)
 
 
 @dataclass(frozen=True)
 class SlotSummary:
-    """Summary of a matrix of cells and genes.
+    """Summary of a matrix of cells and genes."""
 
-    Parameters
-    ----------
-    name
-        ``X``, ``layers['counts']``, ``raw.X``.
-    rows, columns
-        Shape.
-    form
-        ``dense``, ``CSR``, ``CSC``.
-    dtype
-        Type of the numbers.
-    filled
-        Share of stored values; 1 if it is dense.
-    kind
-        Kind of the numbers, judged from a sample: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``;
-        ``not whole`` if undecided.
-    """
-
-    name: str
+    name: str  # ``X``, ``layers['counts']``, ``raw.X``
     rows: int
     columns: int
-    form: str
-    dtype: str
-    filled: float
+    form: str  # ``dense``, ``CSR``, ``CSC``
+    dtype: str  # type of the numbers
+    filled: float  # share of stored values; 1 if it is dense
+    # kind of the numbers, judged from a sample: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``; ``not whole`` if
+    # undecided
     kind: str
 
 
 def read_part(path: Path, group: Any, part: str) -> Any:
-    """Read one part of a stored AnnData, as anndata does.
-
-    Raises
-    ------
-    TranslationError
-        If it is damaged.
-    """
+    """Read one part of a stored AnnData; raise a TranslationError if it is damaged."""
     try:
         return read_element(group[part])
     except DAMAGED as error:
@@ -157,7 +148,7 @@ class Inspection(Result):
     species
         Production name of the species of the names; None if undecided.
     votes
-        ``species, votes, known``, see :func:`homodb.query.genes.species_vote.species_votes`.
+        ``species, votes, known``, see :func:`homodb.query.genes.species_votes`.
     kinds
         ``how, names, share, examples``: names by how they were resolved.
     forms
@@ -265,7 +256,9 @@ def inspect(
         if column is not None and column not in var:
             columns_text = ", ".join(map(repr, var.columns)) or "none"
             close = did_you_mean(column, map(str, var))
-            raise TranslationError(f"{path}: var has no column {column!r}; its columns are: {columns_text}{close}")
+            raise TranslationError(
+                f"{path}: var has no column {column!r}; its columns are: {columns_text}{close}", option="column"
+            )
         names = name_texts(var.index if column is None else var[column])
         votes = species_votes(opened, names)
         notes: list[str] = []
@@ -330,16 +323,13 @@ def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame
         better = columns["column"][0] if columns.height else None
         notes.append(
             "the names count rows and are no genes"
-            + (f"; column {better!r} of var holds names: --column {better}" if better and better != column else "")
+            + (f"; column {better!r} of var holds names (column={better!r})" if better and better != column else "")
         )
     return notes
 
 
 def _obs(path: Path, stored: Any) -> tuple[int, list[tuple[str, str]]]:
-    """Count the cells, and the categories of obs.
-
-    Nothing else of obs is read.
-    """
+    """Count the cells and the categories of obs, without reading anything else of it."""
     obs = stored["obs"]
     if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
         return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
@@ -358,3 +348,104 @@ def _parts(stored: Any) -> list[tuple[str, str]]:
         if names:
             parts.append((part, ", ".join(names)))
     return parts
+
+
+def ensembl_release_hints(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> list[str]:
+    """Return sentences that compare the names' Ensembl release with this one; empty if the names give no hint."""
+    ensembl = f"Ensembl {release.ensembl}" if release.ensembl else "an Ensembl release that it does not tell"
+    sentences = [*_versions(release, resolved), *_absent(resolved, species), *_aliases(release, resolved, species)]
+    return [f"the release rests on {ensembl}", *sentences] if sentences else []
+
+
+def _versions(release: ReleaseFile, resolved: pl.DataFrame) -> list[str]:
+    given = resolved.filter(pl.col("how") == "stable_id").select(
+        "gene", "stable_id", own=pl.col("name").str.extract(VERSION, 1).str.split("_").list.last(),
+        given=pl.col("name").str.extract(r"\.(\d+)$", 1).cast(pl.Int64, strict=False),
+    ).filter(pl.col("own") == pl.col("stable_id"))  # fmt: skip
+    if not given.height:
+        return []
+    current = release.ask("gene_versions", {"genes": given["gene"].unique().to_list()})
+    both = given.join(current.select("gene", "version"), on="gene")
+    if not both.height:
+        having = counted(given.height, "stable ID has", "stable IDs have")
+        return [f"{having} a version; the release has none to compare with"]
+    same = both.filter(pl.col("given") == pl.col("version")).height
+    lower = both.filter(pl.col("given") < pl.col("version")).height
+    higher = both.height - same - lower
+    verdict = (
+        "from that Ensembl release or one with the same gene models"
+        if same == both.height
+        else "from an older one"
+        if lower > 10 * higher
+        else "from a newer one"
+        if higher > 10 * lower
+        else "older and newer at once: from another annotation or a mixture"
+    )
+    return [
+        f"of {counted(both.height, 'stable ID')} with a version, {same:,} have the release's version, {lower:,} a "
+        f"lower and {higher:,} a higher one: {verdict}"
+    ]
+
+
+def _absent(resolved: pl.DataFrame, species: Species) -> list[str]:
+    sentences = []
+    own = resolved.filter(pl.col("hint").str.contains(f"stable ID of {species.name}", literal=True))
+    newer = own.filter(pl.col("hint").str.contains("newer than all", literal=True)).height
+    if newer:
+        which = counted(newer, "stable ID is", "stable IDs are")
+        sentences.append(f"{which} newer than all in the release: the names are from a newer Ensembl")
+    if own.height > newer:
+        sentences.append(
+            f"{counted(own.height - newer, 'stable ID is', 'stable IDs are')} not in the release: retired, or of genes "
+            "that it does not cover"
+        )
+    return sentences
+
+
+def _aliases(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> list[str]:
+    texts = resolved.filter(pl.col("how") == "alias")["understood_as"].unique().to_list()
+    if not texts:
+        return []
+    first = species.number * KEYS_PER_SPECIES
+    keys = {"texts": texts, "first": first, "last": first + KEYS_PER_SPECIES - 1}
+    kinds = dict(release.ask("alias_kinds", keys).group_by("kind").agg(pl.len()).iter_rows())
+    sentences = []
+    if kinds.get("retired"):
+        sentences.append(
+            f"{counted(kinds['retired'], 'stable ID')} retired, with a successor: the names are from an older Ensembl"
+        )
+    if kinds.get("synonym"):
+        which = counted(kinds["synonym"], "name is a synonym or old symbol", "names are synonyms or old symbols")
+        sentences.append(f"{which} of genes")
+    return sentences
+
+
+def kinds(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Count resolved names by ``how, names, share, examples``, most frequent first."""
+    share = (pl.col("names") / max(resolved.height, 1)).alias("share")
+    return _counted(resolved, pl.col("how")).select("how", "names", share, "examples")
+
+
+def forms(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Count names by affixes that were removed: ``form, names, examples``, most frequent first."""
+    another = pl.col("understood_as") != pl.col("name")
+    changed = resolved.filter(pl.col("gene").is_not_null() & another & (pl.col("how") != "date"))
+    name, by_id = pl.col("name"), pl.col("how") == "stable_id"
+    alone = name.str.replace(_SUFFIX, "") == pl.col("understood_as")  # Nkx2.2 is Nkx2-2, not a second Nkx2
+    meets = {_VERSION: by_id, _UNIQUE: alone}
+    words = [
+        pl.when(name.str.contains(form) & meets.get(word, pl.lit(value=True))).then(pl.lit(word))
+        for word, form in _FORMS
+    ]
+    return _counted(changed, pl.coalesce(*words, pl.lit("changed otherwise")).alias("form"))
+
+
+def unresolved(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Count names that mean no gene by their form: ``how, hint, names, examples``, most frequent first."""
+    return _counted(resolved.filter(pl.col("gene").is_null()), pl.col("how"), pl.col("hint"))
+
+
+def _counted(resolved: pl.DataFrame, *by: pl.Expr) -> pl.DataFrame:
+    grouped = resolved.group_by(*by, maintain_order=True)
+    rows = grouped.agg(pl.len().alias("names"), pl.col("name").head(_EXAMPLES).alias("examples"))
+    return rows.sort("names", descending=True, maintain_order=True)

@@ -1,13 +1,14 @@
-"""``homodb.integrate``: a joint AnnData in, the same with an embedding in which its species meet."""
+"""Integrate the species of a joint AnnData, in memory or from file to file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from homodb.query.cells import (
     ObsColumns,
@@ -18,11 +19,10 @@ from homodb.query.cells import (
     store,
     validate_key_added,
 )
-from homodb.query.integrate.counts import read_joint
-from homodb.query.integrate.methods import Integrated, IntegrationMethod, method_named
-from homodb.query.integrate.neighbors import shared_neighbors
-from homodb.query.integrate.prepare import IntegrationInput, prepare
-from homodb.query.integrate.settings import IntegrateChoices, IntegrateSettings
+from homodb.query.integrate.methods import IntegrationMethod, method_named
+from homodb.query.integrate.neighbors import Network, shared_neighbors
+from homodb.query.integrate.prepare import IntegrationInput, prepare, read_joint
+from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import IntegrationError
 
 if TYPE_CHECKING:
@@ -30,279 +30,288 @@ if TYPE_CHECKING:
 
     from homodb.query.release import ReleaseFile
 
-#: Entry of uns that tells of every integration by its key.
+#: Entry of uns that describes each integration by its key.
 UNS = "homodb_integration"
 
 
 def integrate(
-    adata: anndata.AnnData,
-    *,
-    method: str = "cca",
-    species_key: str = "species",
-    species: Sequence[str] | None = None,
-    label: str | None = None,
-    layer: str | None = None,
-    size_factors: str = "shared",
-    umap: bool = False,
-    key: str | None = None,
+    adata: anndata.AnnData, *, method: str = "cca", species_key: str = "species",
+    species: Sequence[str] | None = None, label_key: str | None = None, layer: str | None = None,
+    size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
     release: str | Path | ReleaseFile | None = None,
-    **choices: Unpack[IntegrateChoices],
-) -> anndata.AnnData:
+    n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
+    n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
+    sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
+    resolution: float = 0.8, n_starts: int = 10, random_state: int = 42, model: str | None = None,
+) -> anndata.AnnData:  # fmt: skip
     """Integrate the species of a joint AnnData.
+
+    Defaults are those of Seurat, whose name for a parameter stands in brackets.
 
     Parameters
     ----------
     adata
         Cells of several species x joint features, with raw counts. It is not changed.
     method
-        ``none`` (principal components, the baseline), ``cca`` (as Seurat does it), ``harmony``, ``scvi``, ``protein``
-        or ``cellama``.
+        ``none`` (principal components, the baseline), ``cca`` (as in Seurat), ``harmony``, ``scvi``, ``protein`` or
+        ``cellama``.
     species_key
-        Column of obs that tells the species.
+        Column of obs with the species.
     species
-        The species that must be there, neither fewer nor more; by default those that are.
-    label
-        Column of obs with cell types. It does not enter the integration: it is checked and noted for scoring.
+        Exact set of species that the column must contain; None accepts any.
+    label_key
+        Column of obs with cell types. The integration does not use it; it is checked and recorded for scoring.
     layer
-        Layer that holds the counts; by default X.
+        Layer with the counts; None for X.
     size_factors
-        ``shared``: a cell is normalised by its total over the joint features; ``full``: by its total over all genes of
-        its species, which ``homodb join`` leaves in ``obs["homodb_total"]``.
+        ``shared``: cells are normalised by their total over the joint features; ``full``: by their total over all genes
+        of their species, which ``homodb join`` writes to ``obs["homodb_total"]``.
     umap
-        Also lay the cells out on a plane, for looking only.
-    key
-        What results are called; by default the method's name (``pca`` for ``none``).
+        Whether to add a UMAP, for plots only.
+    key_added
+        Name of the results; by default the name of the method (``pca`` for ``none``).
     release
-        For ``protein``: the release whose vectors of genes are used, open or what :func:`homodb.open` takes.
-    **choices
-        See :class:`homodb.query.integrate.settings.IntegrateSettings`.
+        Release with gene vectors, for ``protein``: open, or an argument of :func:`homodb.open`.
+    n_features
+        Number of variable features of each species, and of their consensus (``nfeatures``).
+    span
+        Share of the features in each neighbourhood of loess (``loess.span``).
+    scale_factor
+        Total counts of a cell after normalisation (``scale.factor``).
+    scale_max
+        Largest scaled value (``scale.max``).
+    n_components
+        Number of principal components (``npcs``).
+    dims
+        Number of canonical vectors, and of the dimensions in which neighbours are searched (``dims = 1:30``).
+    k_anchor
+        Number of neighbours among which two cells must be mutually to be an anchor (``k.anchor``).
+    k_score
+        Number of neighbours that are compared to score an anchor (``k.score``).
+    k_weight
+        Number of anchors that correct a cell (``k.weight``); fewer if two species have fewer.
+    sd_weight
+        Width of the kernel that weights anchors (``sd.weight``).
+    k_neighbors
+        Number of neighbours of a cell, including itself (``k.param``).
+    prune
+        Least share of common neighbours for an edge of the graph (``prune.SNN``).
+    clustering
+        ``louvain`` (``algorithm = 1``), ``leiden`` (``algorithm = 4``) or ``none``.
+    resolution
+        Resolution of the clustering (``resolution``).
+    n_starts
+        Number of random starts, of which the one with the best modularity is kept (``n.start``).
+    random_state
+        Seed of all random numbers (``seed.use``).
+    model
+        Sentence model of ``cellama``: a folder or a name; by default all-MiniLM-L12-v2.
 
     Returns
     -------
     anndata.AnnData
-        A copy with, for a key of ``cca``: ``obsm["X_cca"]``, the embedding; ``uns["cca_neighbors"]``,
-        ``obsp["cca_neighbors_distances"]`` and ``obsp["cca_neighbors_connectivities"]``, neighbours and the graph of
-        shared ones as scanpy keeps them; ``obs["cca_cluster"]``; ``obsm["X_cca_umap"]`` where asked; and
-        ``uns["homodb_integration"]["cca"]``, what was done. Nothing else is touched.
+        A copy with, for the key ``cca``: the embedding in ``obsm["X_cca"]``; neighbours and the graph of shared
+        neighbours in scanpy's layout in ``uns["cca_neighbors"]``, ``obsp["cca_neighbors_distances"]`` and
+        ``obsp["cca_neighbors_connectivities"]``; clusters in ``obs["cca_cluster"]``; a UMAP in ``obsm["X_cca_umap"]``
+        if requested; and a record in ``uns["homodb_integration"]["cca"]``. Nothing else changes.
 
     Raises
     ------
     IntegrationError
-        If a species, column, layer, method or setting is missing or wrong, a species has too few cells, or
-        the species share no genes.
+        If a species, column, layer, method or setting is missing or invalid, a species has too few cells, or the
+        species share no genes.
     CountsError
         If the values are not counts.
     MissingPackageError
-        If a package is missing that the method needs.
+        If the method needs a package that is not installed.
 
     Examples
     --------
     >>> import homodb
     >>> joined = homodb.integrate(cells, method="cca", k_weight=50)  # doctest: +SKIP
     """
-    held = in_memory(adata)
-    copied = held.copy() if held is adata else held
+    settings = IntegrateSettings(
+        n_features=n_features, span=span, scale_factor=scale_factor, scale_max=scale_max, n_components=n_components,
+        dims=dims, k_anchor=k_anchor, k_score=k_score, k_weight=k_weight, sd_weight=sd_weight, k_neighbors=k_neighbors,
+        prune=prune, clustering=clustering, resolution=resolution, n_starts=n_starts, random_state=random_state,
+        model=model,
+    )  # fmt: skip
+    loaded = in_memory(adata)
+    copied = loaded.copy() if loaded is adata else loaded
     add_integration(
-        copied, method=method, species_key=species_key, species=species, label=label, layer=layer,
-        size_factors=size_factors, umap=umap, key=key, release=release, **choices,
+        copied, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
+        layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, release=release,
     )  # fmt: skip
     return copied
 
 
 def add_integration(
-    adata: anndata.AnnData,
-    *,
-    method: str,
-    species_key: str = "species",
-    species: Sequence[str] | None = None,
-    label: str | None = None,
-    layer: str | None = None,
-    size_factors: str = "shared",
-    umap: bool = False,
-    key: str | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    report: Callable[[str], None] = lambda step: None,
-    **choices: Unpack[IntegrateChoices],
-) -> dict[str, Any]:
-    """Integrate in place, and return what was done; parameters are those of :func:`integrate`.
+    adata: anndata.AnnData, *, method: str, settings: IntegrateSettings, species_key: str = "species",
+    species: Sequence[str] | None = None, label_key: str | None = None, layer: str | None = None,
+    size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
+    release: str | Path | ReleaseFile | None = None, progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Integrate in place, and return the record of it.
 
-    Parameters
-    ----------
-    report
-        Called with the name of each step as it begins.
+    Parameters are those of :func:`integrate`, and ``progress``, a callback that receives the name of each step.
     """
-    chosen, settings = read_choices(method, choices)
-    validate_key_added(key, IntegrationError)
-    if label is not None:
-        ObsColumns(adata.obs, IntegrationError).column(label, "cell types", option="label_key")
-    report("reading counts")
+    one = find_method(method, settings)
+    validate_key_added(key_added, IntegrationError)
+    if label_key is not None:
+        ObsColumns(adata.obs, IntegrationError).column(label_key, "cell types", option="label_key")
+    progress("reading counts")
     joint = read_joint(
         adata, settings, species_key=species_key, species=species, layer=layer, size_factors=size_factors
     )
-    report("variable features and components")
+    progress("variable features and components")
     prepared = replace(prepare(joint, settings), release=release)
     return add_prepared(
-        adata, prepared, chosen, settings, species_key=species_key, label=label, layer=layer,
-        size_factors=size_factors, umap=umap, key=key, report=report,
+        adata, prepared, one, settings, species_key=species_key, label_key=label_key, layer=layer,
+        size_factors=size_factors, umap=umap, key_added=key_added, progress=progress,
     )  # fmt: skip
 
 
-def read_choices(method: str, choices: IntegrateChoices) -> tuple[IntegrationMethod, IntegrateSettings]:
-    """Check what was chosen, before anything is read.
-
-    Raises
-    ------
-    IntegrationError
-        If there is no such method, or a setting will not do.
-    """
-    unknown = set(choices) - set(IntegrateChoices.__annotations__)
-    if unknown:
-        raise TypeError(f"integrate() got an unexpected keyword argument {sorted(unknown)[0]!r}")
-    chosen, settings = method_named(method), IntegrateSettings(**choices)
-    if "model" in choices and "model" not in chosen.own:
-        raise IntegrationError(f"method {chosen.name} uses no sentence model; leave model out, or choose cellama")
-    return chosen, settings
+def find_method(name: str, settings: IntegrateSettings) -> IntegrationMethod:
+    """Return a method by its name; raise an IntegrationError if it does not exist or has no use for a model."""
+    method = method_named(name)
+    if settings.model is not None and "model" not in method.own:
+        raise IntegrationError(
+            f"method {method.name} uses no sentence model; leave model out, or choose cellama", option="model"
+        )
+    return method
 
 
 def add_prepared(
-    adata: anndata.AnnData, prepared: IntegrationInput, chosen: IntegrationMethod, settings: IntegrateSettings,
-    *, species_key: str = "species", label: str | None = None, layer: str | None = None,
-    size_factors: str = "shared", umap: bool = False,
-    key: str | None = None, report: Callable[[str], None] = lambda step: None,
+    adata: anndata.AnnData, prepared: IntegrationInput, method: IntegrationMethod, settings: IntegrateSettings,
+    *, species_key: str = "species", label_key: str | None = None, layer: str | None = None,
+    size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Integrate in place what was prepared before, by one method; parameters are those of :func:`integrate`."""
-    joint = prepared.joint
-    report(chosen.summary)
-    found = chosen.function(prepared, settings)
-    told: dict[str, Any] = {
-        "method": chosen.name, "key": key or chosen.key, "species_key": species_key,
-        "label": label or "", "layer": layer or "X",
+    """Integrate prepared data in place by one method; parameters are those of :func:`add_integration`."""
+    joint, key = prepared.joint, key_added or method.key
+    progress(method.summary)
+    result = method.function(prepared, settings)
+    record: dict[str, Any] = {
+        "method": method.name, "key": key, "species_key": species_key,
+        "label": label_key or "", "layer": layer or "X",
         "size_factors": size_factors, "cells": dict(zip(joint.species, np.bincount(joint.code).tolist(), strict=True)),
-        "features": np.array([joint.features[one] for one in prepared.chosen], dtype=object),
-        "settings": chosen.settings(settings), **found.told,
+        "features": np.array([joint.features[one] for one in prepared.variable], dtype=object),
+        "settings": method.settings(settings), **result.record,
     }  # fmt: skip
-    report("neighbours and clusters")
-    told |= _write(adata, key or chosen.key, chosen, found, settings, umap=umap)
-    adata.uns[UNS] = {**adata.uns.get(UNS, {}), key or chosen.key: told}
-    return told
+    progress("neighbours and clusters")
+    record |= _write(adata, key, result.embedding, settings, umap=umap)
+    adata.uns[UNS] = {**adata.uns.get(UNS, {}), key: record}
+    return record
 
 
 def _write(
-    adata: anndata.AnnData,
-    key: str,
-    method: IntegrationMethod,
-    found: Integrated,
-    settings: IntegrateSettings,
-    *,
-    umap: bool,
+    adata: anndata.AnnData, key: str, embedding: npt.NDArray[np.float64], settings: IntegrateSettings, *, umap: bool
 ) -> dict[str, Any]:
-    """Put the results into the object once all of them are there."""
+    """Write the results into the object once all of them exist."""
     import pandas as pd
 
-    from homodb.query.integrate.clusters import Network
-    from homodb.query.integrate.clusters import umap as lay_out
+    from homodb.query.integrate.neighbors import umap as compute_umap
 
-    used = found.embedding[:, : settings.dims]
+    used = embedding[:, : settings.dims]
     graph = shared_neighbors(used, k=settings.k_neighbors, prune=settings.prune)
-    member = None
+    cluster = None
     if settings.clustering != "none":
-        member = Network(graph.connectivities).clusters(
+        cluster = Network(graph.connectivities).clusters(
             algorithm=settings.clustering, resolution=settings.resolution, n_starts=settings.n_starts,
-            seed=settings.seed,
+            random_state=settings.random_state,
         )  # fmt: skip
-    plane = lay_out(used, seed=settings.seed) if umap else None
-    near = f"{key}_neighbors"
-    adata.obsm[f"X_{key}"] = found.embedding
-    adata.obsp[f"{near}_distances"] = graph.distances
-    adata.obsp[f"{near}_connectivities"] = graph.connectivities
-    adata.uns[near] = {
-        "connectivities_key": f"{near}_connectivities",
-        "distances_key": f"{near}_distances",
+    plane = compute_umap(used, random_state=settings.random_state) if umap else None
+    neighbors = f"{key}_neighbors"
+    adata.obsm[f"X_{key}"] = embedding
+    adata.obsp[f"{neighbors}_distances"] = graph.distances
+    adata.obsp[f"{neighbors}_connectivities"] = graph.connectivities
+    adata.uns[neighbors] = {
+        "connectivities_key": f"{neighbors}_connectivities",
+        "distances_key": f"{neighbors}_distances",
         "params": {
             "n_neighbors": settings.k_neighbors, "method": "shared_neighbors", "metric": "euclidean",
-            "use_rep": f"X_{key}", "n_pcs": used.shape[1], "random_state": settings.seed,
+            "use_rep": f"X_{key}", "n_pcs": used.shape[1], "random_state": settings.random_state,
         },
     }  # fmt: skip
-    if member is not None:
-        adata.obs[f"{key}_cluster"] = pd.Categorical(member.astype(str), [str(one) for one in range(member.max() + 1)])
     if plane is not None:
         adata.obsm[f"X_{key}_umap"] = plane
-    return {} if member is None else {"clusters": int(member.max()) + 1}
+    if cluster is None:
+        return {}
+    names = [str(one) for one in range(cluster.max() + 1)]
+    adata.obs[f"{key}_cluster"] = pd.Categorical(cluster.astype(str), names)
+    return {"clusters": len(names)}
 
 
 def integrate_files(
-    paths: Sequence[str | Path],
-    output: str | Path,
-    *,
-    method: str = "cca",
-    species: Sequence[str] | None = None,
-    species_key: str = "species",
-    strategy: str | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    label: str | None = None,
-    layer: str | None = None,
-    size_factors: str = "shared",
-    umap: bool = False,
-    key: str | None = None,
-    report: Callable[[str], None] = lambda step: None,
-    **choices: Unpack[IntegrateChoices],
-) -> dict[str, Any]:
+    paths: Sequence[str | Path], output: str | Path, *, method: str = "cca",
+    settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
+    strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
+    layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, Any]:  # fmt: skip
     """Integrate one joint file, or files of several species, which are joined first.
 
     Parameters
     ----------
     paths
-        Files of cells (h5ad or zarr): one joint object, or one for each species.
+        h5ad files or zarr stores: one joint object, or one for each species.
     output
-        The file to write: the joint object with the results. It appears whole or not at all.
+        Path of the joint object with the results. It appears whole or not at all.
+    settings
+        Settings of the integration; None for the defaults.
     species
-        Of several files, the species of each; of a joint file, the species that must be there.
+        Species of each of several files, or exact set of species of a joint file.
     strategy, release
-        What several files are joined by; see :func:`homodb.join`. With a joint file only ``protein`` needs the release.
-    method, species_key, label, layer, size_factors, umap, key, **choices
-        See :func:`homodb.integrate`. With several files the layer is what is joined in place of X.
-    report
-        Called with the name of each step as it begins.
+        Strategy and release that join several files; see :func:`homodb.join`. For a joint file, only ``protein`` needs
+        the release.
+    layer
+        Layer with the counts; of several files, the layer that is joined in place of X.
+    method, species_key, label_key, size_factors, umap, key_added
+        See :func:`homodb.integrate`.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
     dict
-        What was done, as ``uns["homodb_integration"]`` keeps it, and the numbers of cells and features.
+        The record in ``uns["homodb_integration"]``, and the numbers of cells and features.
 
     Raises
     ------
     IntegrationError
-        If no file is named, or as :func:`homodb.integrate` raises it; settings are checked before anything is read.
+        If `paths` is empty, or as in :func:`homodb.integrate`; settings are checked before anything is read.
     TranslationError
-        If a file is not there, or is no AnnData.
+        If a file does not exist, or is not an AnnData.
     OutputError
         If the output is one of the files, or cannot be written.
     """
     files, target = [Path(path) for path in paths], Path(output)
     if not files:
         raise IntegrationError("no file is named; name one joint file, or one of each species")
-    read_choices(method, choices)
-    validate_key_added(key, IntegrationError)
+    settings = settings or IntegrateSettings()
+    find_method(method, settings)
+    validate_key_added(key_added, IntegrationError)
     check_cells_output(target, *files)
     if len(files) == 1:
         if strategy is not None:
             raise IntegrationError(
-                f"{files[0]} is one file, whose species are joined already; leave the strategy out (--strategy), or"
-                " name a file of each species"
+                f"{files[0]} is one file, whose species are joined already; leave the strategy out, or name a file of"
+                " each species",
+                option="strategy",
             )
         adata = read_anndata(files[0])
-        wanted = None if species is None else list(species)
+        expected = None if species is None else list(species)
     else:
-        from homodb.query.join import join_files
+        from homodb.query.join import join
 
-        report("joining")
-        adata = join_files(files, species=species, strategy=strategy, release=release, layer=layer)
-        species_key, wanted, layer = "species", None, None
-    told = add_integration(
-        adata, method=method, species_key=species_key, species=wanted, label=label, layer=layer,
-        size_factors=size_factors, umap=umap, key=key, release=release, report=report, **choices,
+        progress("joining")
+        adata = join(files, species=species, strategy=strategy, release=release, layer=layer)
+        species_key, expected, layer = "species", None, None
+    record = add_integration(
+        adata, method=method, settings=settings, species_key=species_key, species=expected, label_key=label_key,
+        layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, release=release, progress=progress,
     )  # fmt: skip
-    report("writing")
+    progress("writing")
     with atomic_output(target) as partial:
         store.write_whole(adata, partial)
-    return {"n_cells": adata.n_obs, "n_joint_features": adata.n_vars, **told}
+    return {"n_cells": adata.n_obs, "n_joint_features": adata.n_vars, **record}

@@ -1,4 +1,4 @@
-"""A sparse matrix less a low-rank one: centred and standardised data that keep the memory of their counts."""
+"""Scale sparse data without making them dense, and compute principal components and canonical vectors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,11 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SparseMinusLowRank:
-    """The matrix ``values - left @ right.T``, cells x features, which is never formed.
+    """The matrix ``values - left @ right.T``, cells x features, as its parts."""
 
-    Parameters
-    ----------
-    values
-        CSR, shape (cells, features), float64.
-    left, right
-        Shapes (cells, rank) and (features, rank).
-    """
-
-    values: sp.csr_matrix
-    left: Array
-    right: Array
+    values: sp.csr_matrix  # CSR, shape (cells, features), float64
+    left: Array  # shape (cells, rank)
+    right: Array  # shape (features, rank)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,12 +37,12 @@ class SparseMinusLowRank:
         product: Array = self.values.T @ vectors - self.right @ (self.left.T @ vectors)
         return product
 
-    def columns(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SparseMinusLowRank:
-        """Return the matrix of the chosen features."""
-        return SparseMinusLowRank(sp.csr_matrix(self.values[:, chosen]), self.left, self.right[chosen])
+    def columns(self, features: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SparseMinusLowRank:
+        """Return the matrix of some features."""
+        return SparseMinusLowRank(sp.csr_matrix(self.values[:, features]), self.left, self.right[features])
 
     def dense(self) -> Array:
-        """Return the matrix itself; for small ones."""
+        """Return the matrix as an array."""
         formed: Array = self.values.toarray() - self.left @ self.right.T
         return formed
 
@@ -60,32 +52,18 @@ def leading(
     times: Callable[[Array], Array],
     transposed_times: Callable[[Array], Array],
     k: int,
-    seed: int,
+    random_state: int,
 ) -> tuple[Array, Array, Array]:
-    """Compute the `k` leading singular values and vectors of a matrix that is given by its products.
+    """Compute the `k` leading singular values and vectors of a matrix from its products.
 
-    Parameters
-    ----------
-    shape
-        Rows and columns of the matrix.
-    times, transposed_times
-        The products with it and with its transpose.
-    k
-        How many; less than both dimensions.
-    seed
-        Of the vector that the iteration begins with.
-
-    Returns
-    -------
-    tuple
-        Left vectors (rows, k), values (k,) in falling order, right vectors (columns, k).
+    Returns left vectors (rows, k), values (k,) in descending order, and right vectors (columns, k).
     """
     from scipy.sparse.linalg import LinearOperator, svds
 
     operator: Any = LinearOperator(shape, matvec=times, rmatvec=transposed_times, dtype=np.float64)
-    start = np.random.default_rng(seed).standard_normal(min(shape))
-    found: tuple[Any, Any, Any] = svds(operator, k=k, v0=start, solver="arpack")
-    left, values, right = found
+    start = np.random.default_rng(random_state).standard_normal(min(shape))
+    decomposition: tuple[Any, Any, Any] = svds(operator, k=k, v0=start, solver="arpack")
+    left, values, right = decomposition
     order = np.argsort(-values, kind="stable")
     return left[:, order], values[order], right[order].T
 
@@ -93,19 +71,7 @@ def leading(
 def log_normalized(counts: sp.csr_matrix, totals: Array, *, scale_factor: float = 1e4) -> sp.csr_matrix:
     """Scale each cell's counts to the same total and take log1p, as Seurat's ``NormalizeData`` does.
 
-    Parameters
-    ----------
-    counts
-        Cells x features; the chosen features are enough.
-    totals
-        Each cell's total, over all its features. A cell of total 0 stays 0.
-    scale_factor
-        The total that every cell gets (``scale.factor``).
-
-    Returns
-    -------
-    scipy.sparse.csr_matrix
-        As float64.
+    `totals` are over all features of a cell, `counts` may be of some. A cell with total 0 stays 0.
     """
     each = np.divide(scale_factor, totals, out=np.zeros(len(totals)), where=totals > 0)
     data = np.log1p(counts.data * np.repeat(each, np.diff(counts.indptr)))
@@ -115,15 +81,8 @@ def log_normalized(counts: sp.csr_matrix, totals: Array, *, scale_factor: float 
 def scaled(logs: sp.csr_matrix, *, scale_max: float = 10.0) -> SparseMinusLowRank:
     """Centre each feature, divide it by its deviation and clip it from above, as Seurat's ``ScaleData`` does.
 
-    A feature that does not vary becomes 0. Only values other than zero can reach the clip, since zeros fall below the
-    mean; so the result is a sparse matrix less one row of shifts.
-
-    Parameters
-    ----------
-    logs
-        Normalised logarithms, cells x features.
-    scale_max
-        Largest value (``scale.max``).
+    A constant feature becomes 0. Zeros are below the mean and never clipped, so the result is a sparse matrix minus one
+    row of shifts.
     """
     cells, features = logs.shape
     mean = np.bincount(logs.indices, logs.data, minlength=features) / cells
@@ -138,19 +97,19 @@ def scaled(logs: sp.csr_matrix, *, scale_max: float = 10.0) -> SparseMinusLowRan
 
 
 def varying(matrix: SparseMinusLowRank) -> npt.NDArray[np.bool_]:
-    """Return which features of a scaled matrix vary over its cells: those that were not constant."""
+    """Return the mask of the features of a scaled matrix that vary over its cells."""
     reach = np.zeros(matrix.shape[1])
     np.maximum.at(reach, matrix.values.indices, np.abs(matrix.values.data))
     return reach > 0
 
 
 def standardized_cells(matrix: SparseMinusLowRank) -> SparseMinusLowRank:
-    """Give each cell's values mean 0 and deviation 1 over features; a cell without any variance becomes 0."""
+    """Standardise each cell's values over features; a cell without variance becomes 0."""
     features = matrix.shape[1]
     ones = np.ones(features)
     mean = matrix.times(ones) / features
     shift = matrix.right[:, 0]
-    # sum of (v - s - m)^2 over a row, opened up so that only the sparse values are walked
+    # sum of (v - s - m)^2 over a row, expanded so that only the sparse values are visited
     squares = np.asarray(matrix.values.multiply(matrix.values).sum(axis=1)).ravel()
     squares += -2 * (matrix.values @ shift) + shift @ shift - features * mean**2
     deviation = np.sqrt(np.maximum(squares, 0) / (features - 1))
@@ -163,61 +122,38 @@ def standardized_cells(matrix: SparseMinusLowRank) -> SparseMinusLowRank:
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components.
+    """Principal components."""
 
-    Parameters
-    ----------
-    cells
-        Shape (cells, k): left vectors times singular values.
-    loadings
-        Shape (features, k).
-    variance
-        Shape (k,): singular values squared over cells less one.
-    """
-
-    cells: Array
-    loadings: Array
-    variance: Array
+    cells: Array  # shape (cells, k): left vectors times singular values
+    loadings: Array  # shape (features, k)
+    variance: Array  # shape (k,): singular values squared over cells less one
 
 
-def principal_components(matrix: SparseMinusLowRank, k: int, *, seed: int = 0) -> Components:
+def principal_components(matrix: SparseMinusLowRank, k: int, *, random_state: int = 0) -> Components:
     """Compute the `k` leading principal components of scaled data, as Seurat's ``RunPCA`` does.
 
-    The data are not centred again. The sign of a component makes the largest of its loadings positive.
+    The data are not centred again. The largest loading of each component is positive.
     """
-    left, values, right = leading(matrix.shape, matrix.times, matrix.transposed_times, k, seed)
+    left, values, right = leading(matrix.shape, matrix.times, matrix.transposed_times, k, random_state)
     signs = np.sign(right[np.abs(right).argmax(axis=0), np.arange(k)])
     return Components(left * values * signs, right * signs, values**2 / (matrix.shape[0] - 1))
 
 
 def leading_directions(points: Array, k: int) -> Array:
-    """Turn points, shape (cells, dimensions), so that most of their spread lies in the first `k` dimensions, kept."""
+    """Rotate points, shape (cells, dimensions), by their spread, and keep the first `k` dimensions."""
     left, values, _ = np.linalg.svd(points, full_matrices=False)
     kept = min(k, len(values))
     return np.ascontiguousarray(left[:, :kept] * values[:kept])
 
 
 def canonical_vectors(
-    first: SparseMinusLowRank, second: SparseMinusLowRank, k: int, *, seed: int = 0
+    first: SparseMinusLowRank, second: SparseMinusLowRank, k: int, *, random_state: int = 0
 ) -> tuple[Array, Array]:
-    """Compute the `k` leading canonical vectors of two species, as Seurat's ``RunCCA`` does.
+    """Compute the `k` leading canonical vectors of two species' scaled data, as Seurat's ``RunCCA`` does.
 
-    Features that are constant in either species are left out, then each cell's values are standardised over
-    features. The cross product, cells x cells, is only ever multiplied with a vector.
-
-    Parameters
-    ----------
-    first, second
-        Scaled data of the two species, over the same features.
-    k
-        How many (``num.cc``).
-    seed
-        Of the vector that the iteration begins with.
-
-    Returns
-    -------
-    tuple
-        Of each species its vectors, shape (cells, k); every vector has length 1 and is positive at the first cell.
+    Features that are constant in either species are left out, then each cell is standardised over features. The cross
+    product, cells x cells, is never formed. Vectors, shape (cells, k), have length 1 and are positive at the first
+    cell.
     """
     both = varying(first) & varying(second)
     a, b = standardized_cells(first.columns(both)), standardized_cells(second.columns(both))
@@ -226,7 +162,7 @@ def canonical_vectors(
         lambda vectors: a.times(b.transposed_times(vectors)),
         lambda vectors: b.times(a.transposed_times(vectors)),
         k,
-        seed,
+        random_state,
     )
     signs = np.where(left[0] < 0, -1.0, 1.0)
     return left * signs, right * signs

@@ -1,177 +1,213 @@
-"""Exact nearest neighbours by Euclidean distance, in blocks: memory grows with cells and not with their square."""
+"""Find exact nearest neighbours, build their graph, and cluster it."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-#: Distances that are held at once.
-_HELD = 1_000_000
+from homodb.schema.errors import MissingPackageError
+
+#: Distances in memory at once.
+_BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest of a set of points to each query.
+    """The nearest points of each query."""
 
-    Parameters
-    ----------
-    indices
-        Shape (queries, k), int64: rows of the searched points, nearest first.
-    distances
-        Shape (queries, k), float64: Euclidean.
-    """
-
-    indices: npt.NDArray[np.int64]
-    distances: npt.NDArray[np.float64]
+    indices: npt.NDArray[np.int64]  # rows of the points, nearest first, shape (queries, k), int64
+    distances: npt.NDArray[np.float64]  # Euclidean distances, shape (queries, k), float64
 
 
-def nearest(points: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Nearest:
-    """Find the `k` nearest points of each query.
+def kneighbors(
+    points: npt.ArrayLike, k: int, *, queries: npt.ArrayLike | None = None, rows: npt.NDArray[np.int64] | None = None,
+    exclude_self: bool = False,
+) -> Nearest:  # fmt: skip
+    """Find the exact `k` nearest points of each query, by Euclidean distance.
+
+    Distances are computed in blocks, so that memory grows linearly with the number of points.
 
     Parameters
     ----------
     points
-        Shape (n, dimensions). A query that is one of them finds itself.
-    queries
-        Shape (queries, dimensions).
+        Shape (points, dimensions).
     k
-        How many; at most n.
+        Number of neighbours.
+    queries
+        Shape (queries, dimensions); by default the points themselves.
+    rows
+        Rows of the points that are the queries, in place of `queries`; by default all.
+    exclude_self
+        Whether a point is excluded from its own neighbours. A point with so many copies that it is not among its own
+        nearest loses the farthest of them.
 
     Returns
     -------
     Nearest
-        Sorted by distance, then by index; of points that are equally far the first are taken.
+        Sorted by distance, then by index; of points at equal distance the first are taken.
 
     Raises
     ------
     ValueError
-        If `k` exceeds the number of points.
+        If there are fewer than `k` points.
 
     Examples
     --------
-    >>> nearest([[0.0], [1.0], [5.0]], [[0.2]], 2).indices
+    >>> kneighbors([[0.0], [1.0], [5.0]], 2, queries=[[0.2]]).indices
     array([[0, 1]])
+    >>> kneighbors([[0.0], [1.0], [5.0]], 1, exclude_self=True).indices.tolist()
+    [[1], [0], [1]]
     """
-    searched, asked = np.asarray(points, np.float64), np.asarray(queries, np.float64)
-    if not 0 < k <= len(searched):
-        raise ValueError(f"wanted {k} neighbours among {len(searched)} points")
-    squares = np.einsum("ij,ij->i", searched, searched)
-    slack = _slack(searched, asked)
-    found = np.empty((len(asked), k), np.int64)
-    rows = max(1, _HELD // len(searched))
-    for start in range(0, len(asked), rows):
-        block = asked[start : start + rows]
+    searched = np.asarray(points, np.float64)
+    if queries is not None:
+        return _kneighbors(searched, np.asarray(queries, np.float64), k)
+    own = np.arange(len(searched)) if rows is None else rows
+    nearest = _kneighbors(searched, searched if rows is None else searched[rows], k + exclude_self)
+    return _without_self(nearest, own) if exclude_self else nearest
+
+
+def _kneighbors(points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64], k: int) -> Nearest:
+    if not 0 < k <= len(points):
+        raise ValueError(f"expected at least {k} points for {k} neighbours, got {len(points)}")
+    squares = np.einsum("ij,ij->i", points, points)
+    slack = _slack(points, queries)
+    nearest = np.empty((len(queries), k), np.int64)
+    rows = max(1, _BLOCK // len(points))
+    for start in range(0, len(queries), rows):
+        block = queries[start : start + rows]
         # |x - y|^2 less |x|^2, which is the same for all points of a row
-        ranked = block @ searched.T
-        ranked *= -2.0
-        ranked += squares
-        chosen = found[start : start + rows] = np.argpartition(ranked, k - 1, axis=1)[:, :k]
-        last = np.take_along_axis(ranked, chosen[:, -1:], axis=1)[:, 0]
-        possible = ranked <= (last + slack[start : start + rows])[:, None]
+        ranks = block @ points.T
+        ranks *= -2.0
+        ranks += squares
+        first = nearest[start : start + rows] = np.argpartition(ranks, k - 1, axis=1)[:, :k]
+        last = np.take_along_axis(ranks, first[:, -1:], axis=1)[:, 0]
+        possible = ranks <= (last + slack[start : start + rows])[:, None]
         for row in np.flatnonzero(np.count_nonzero(possible, axis=1) > k).tolist():
             near = np.flatnonzero(possible[row])[None]
-            found[start + row] = _sorted(searched, block[row : row + 1], near).indices[0, :k]
-    return _sorted(searched, asked, found)
+            nearest[start + row] = _by_distance(points, block[row : row + 1], near).indices[0, :k]
+    return _by_distance(points, queries, nearest)
 
 
-def _slack(searched: npt.NDArray[np.float64], asked: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return by how much each query's ranks may be off where a library adds up products in an order of its own."""
-    longest = np.linalg.norm(searched, axis=1).max(initial=0.0)
-    rounded = (searched.shape[1] + 2) * np.finfo(np.float64).eps
-    slack: npt.NDArray[np.float64] = 2 * rounded * longest * (longest + 2 * np.linalg.norm(asked, axis=1))
+def _slack(points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Bound the error of each query's ranks, since a library may sum products in any order."""
+    longest = np.linalg.norm(points, axis=1).max(initial=0.0)
+    rounding = (points.shape[1] + 2) * np.finfo(np.float64).eps
+    slack: npt.NDArray[np.float64] = 2 * rounding * longest * (longest + 2 * np.linalg.norm(queries, axis=1))
     return slack
 
 
-def _sorted(searched: npt.NDArray[np.float64], asked: npt.NDArray[np.float64], found: npt.NDArray[np.int64]) -> Nearest:
-    """Compute the distances of what was found without cancellation, and put it in order."""
-    distances = np.empty(found.shape)
-    rows = max(1, _HELD // (found.shape[1] * searched.shape[1]))
-    for start in range(0, len(asked), rows):
+def _by_distance(
+    points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64], nearest: npt.NDArray[np.int64]
+) -> Nearest:
+    """Sort neighbours by their distances, computed without cancellation."""
+    distances = np.empty(nearest.shape)
+    rows = max(1, _BLOCK // (nearest.shape[1] * points.shape[1]))
+    for start in range(0, len(queries), rows):
         part = slice(start, start + rows)
-        apart = searched[found[part]] - asked[part, None, :]
+        apart = points[nearest[part]] - queries[part, None, :]
         distances[part] = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
-    order = np.lexsort((found, distances), axis=1)
-    return Nearest(np.take_along_axis(found, order, 1), np.take_along_axis(distances, order, 1))
+    order = np.lexsort((nearest, distances), axis=1)
+    return Nearest(np.take_along_axis(nearest, order, 1), np.take_along_axis(distances, order, 1))
+
+
+def _without_self(nearest: Nearest, rows: npt.NDArray[np.int64]) -> Nearest:
+    own = nearest.indices == rows[:, None]
+    own[~own.any(axis=1), -1] = True
+    shape = len(rows), nearest.indices.shape[1] - 1
+    return Nearest(nearest.indices[~own].reshape(shape), nearest.distances[~own].reshape(shape))
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Who is near whom.
+    """Graph of shared neighbours."""
 
-    Parameters
-    ----------
-    distances
-        CSR, cells x cells: Euclidean distance to each of a cell's k - 1 nearest others.
-    connectivities
-        CSR, symmetric, without a diagonal: share of neighbours in common.
-    """
-
-    distances: sp.csr_matrix
-    connectivities: sp.csr_matrix
+    distances: sp.csr_matrix  # Euclidean distances to the k - 1 nearest other cells, CSR, cells x cells
+    connectivities: sp.csr_matrix  # share of common neighbours, CSR, symmetric, without diagonal
 
 
 def shared_neighbors(embedding: npt.NDArray[np.float64], *, k: int = 20, prune: float = 1 / 15) -> Graph:
     """Build the graph of shared neighbours, as Seurat's ``FindNeighbors`` does.
 
-    Parameters
-    ----------
-    embedding
-        Shape (cells, dimensions).
-    k
-        Neighbours of a cell, itself among them (``k.param``).
-    prune
-        Pairs that share a smaller part of their neighbours, s / (2 k - s) of s shared ones, are not joined
-        (``prune.SNN``).
+    A cell has `k` neighbours, including itself (``k.param``); edges need a share of common neighbours, s / (2 k - s)
+    for s common ones, of at least `prune` (``prune.SNN``).
     """
     cells = len(embedding)
-    near = nearest(embedding, embedding, k)
+    near = kneighbors(embedding, k)
     indptr = np.arange(0, cells * k + 1, k)
     member = sp.csr_matrix((np.ones(cells * k, np.float64), near.indices.ravel(), indptr), (cells, cells))
     shared = sp.coo_matrix(member @ member.T)
     share = shared.data / (2 * k - shared.data)
     kept = (share >= prune) & (shared.row != shared.col)
     connectivities = sp.csr_matrix((share[kept], (shared.row[kept], shared.col[kept])), (cells, cells))
-    # a cell with more than k copies of itself may not be in its own list: then its farthest neighbour goes
-    own = near.indices == np.arange(cells)[:, None]
-    own[~own.any(axis=1), -1] = True
-    others = sp.csr_matrix(
-        (near.distances[~own], near.indices[~own], np.arange(0, cells * (k - 1) + 1, k - 1)), (cells, cells)
+    others = _without_self(near, np.arange(cells))
+    distances = sp.csr_matrix(
+        (others.distances.ravel(), others.indices.ravel(), np.arange(0, cells * (k - 1) + 1, k - 1)), (cells, cells)
     )
-    others.sort_indices()
+    distances.sort_indices()
     connectivities.sort_indices()
-    return Graph(others, connectivities)
+    return Graph(distances, connectivities)
 
 
-def kneighbors_excluding_self(
-    points: npt.NDArray[np.float64], k: int, *, cells: npt.NDArray[np.int64] | None = None
-) -> Nearest:
-    """Find the `k` nearest other cells of some.
+class Network:
+    """A graph of cells in igraph, from symmetric weights, for clusterings at several resolutions."""
 
-    Parameters
-    ----------
-    points
-        Shape (all cells, dimensions).
-    k
-        How many; fewer than there are cells.
-    cells
-        Whose neighbours are found; by default those of all.
+    def __init__(self, graph: sp.csr_matrix) -> None:
+        try:
+            import igraph
+        except ImportError as error:
+            raise MissingPackageError.of(
+                "clustering", "igraph", "cells", ", or do without (clustering=none)"
+            ) from error
+        upper = sp.coo_matrix(sp.triu(graph, 1))
+        self._igraph, self._weights = igraph, upper.data
+        self._network = igraph.Graph(n=graph.shape[0], edges=np.column_stack([upper.row, upper.col]))
 
-    Returns
-    -------
-    Nearest
-        Rows as `cells`. A cell under so many others that it is not among its own nearest loses the farthest of them.
+    def clusters(
+        self, *, algorithm: str = "louvain", resolution: float = 0.8, n_starts: int = 10, random_state: int = 42
+    ) -> npt.NDArray[np.int64]:
+        """Cluster the cells by modularity, with ``louvain`` or ``leiden``; cluster 0 is the largest.
 
-    Examples
-    --------
-    >>> kneighbors_excluding_self(np.array([[0.0], [1.0], [5.0]]), 1).indices.tolist()
-    [[1], [0], [1]]
-    """
-    asked = np.arange(len(points)) if cells is None else cells
-    found = nearest(points, points[asked], k + 1)
-    own = found.indices == asked[:, None]
-    own[~own.any(axis=1), -1] = True
-    shape = len(asked), k
-    return Nearest(found.indices[~own].reshape(shape), found.distances[~own].reshape(shape))
+        Of `n_starts` random starts the one with the best modularity is kept.
+        """
+        network, weights = self._network, self._weights
+        best = np.zeros(network.vcount(), np.int64)
+        quality = -np.inf
+        self._igraph.set_random_number_generator(random.Random(random_state))  # noqa: S311
+        try:
+            for _ in range(n_starts):
+                if algorithm == "leiden":
+                    partition = network.community_leiden(
+                        "modularity", weights=weights, resolution=resolution, n_iterations=10
+                    )
+                else:
+                    partition = network.community_multilevel(weights=weights, resolution=resolution)
+                modularity = network.modularity(partition.membership, weights=weights, resolution=resolution)
+                if quality == -np.inf or modularity > quality + 1e-12:
+                    best, quality = np.array(partition.membership, np.int64), modularity
+        finally:
+            self._igraph.set_random_number_generator(random)
+        return _by_size(best)
+
+
+def _by_size(member: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Renumber clusters by size, largest first."""
+    _, member = np.unique(member, return_inverse=True)
+    order = np.argsort(-np.bincount(member), kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[member]
+
+
+def umap(embedding: npt.NDArray[np.float64], *, random_state: int = 42) -> npt.NDArray[np.float32]:
+    """Compute a UMAP with the settings of Seurat's ``RunUMAP``, for plots only."""
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise MissingPackageError.of("UMAP", "umap-learn", "cells") from error
+    neighbors = min(30, len(embedding) - 1)
+    model = UMAP(n_neighbors=neighbors, min_dist=0.3, metric="cosine", random_state=random_state, n_jobs=1)
+    return np.asarray(model.fit_transform(embedding), np.float32)

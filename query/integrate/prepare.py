@@ -1,73 +1,196 @@
-"""The preparation that all methods share: variable features, normalising, scaling, principal components."""
+"""Read a joint AnnData, choose variable features, and compute principal components: steps shared by all methods."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.integrate.counts import Joint
+from homodb.query.cells import TOTAL, ObsColumns, read_counts
 from homodb.query.integrate.linear import Components, log_normalized, principal_components, scaled
 from homodb.query.integrate.settings import IntegrateSettings
-from homodb.schema.errors import IntegrationError, MissingPackageError
+from homodb.schema.errors import CountsError, IntegrationError, MissingPackageError, UnknownSpeciesError
+from homodb.schema.messages import counted
+from homodb.schema.names import name_texts
+from homodb.schema.species import find
 
 if TYPE_CHECKING:
+    import anndata
+
     from homodb.query.release import ReleaseFile
 
 _ROWS = 4096
-#: Features that a neighbourhood of a local parabola needs.
+#: Features in a neighbourhood that a local parabola needs.
 _POINTS = 3
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Vst:
-    """How each feature varies over cells.
+class Joint:
+    """Counts of several species over joint features."""
 
-    Parameters
-    ----------
-    mean, variance
-        Of the counts, shape (features,); the variance with n - 1.
-    standardized
-        Variance of the counts after each was centred, divided by the deviation that loess expects at its mean, and
-        clipped at the square root of the number of cells.
+    counts: sp.csr_matrix  # CSR, cells x features
+    features: list[str]  # names of the features
+    species: tuple[str, ...]  # names of the species, in order of first appearance
+    code: npt.NDArray[np.int64]  # index of each cell's species, shape (cells,)
+    totals: npt.NDArray[np.float64]  # total of each cell, by which it is normalised
+    # stable IDs of each feature's genes, joined by ``;``, by species; only those that var contains
+    genes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    housekeeping: npt.NDArray[np.bool_] | bool = False  # mask of ribosomal and mitochondrial features, if var has it
+
+    def rows(self, species: int) -> npt.NDArray[np.int64]:
+        """Return the cells of a species."""
+        return np.flatnonzero(self.code == species)
+
+
+def read_joint(
+    adata: anndata.AnnData,
+    settings: IntegrateSettings,
+    *,
+    species_key: str,
+    species: Sequence[str] | None,
+    layer: str | None,
+    size_factors: str,
+) -> Joint:
+    """Read a joint object; parameters are those of :func:`homodb.integrate`.
+
+    Raises
+    ------
+    IntegrationError
+        If a column, layer or species is missing, there is only one species, one has too few cells, or fewer than two
+        features have counts in all of them.
+    CountsError
+        If the values are not counts.
     """
+    names, code = _species(adata, species_key, species)
+    _check_cells(names, code, settings)
+    counts = read_counts(adata, layer, IntegrationError)
+    _check_features(counts, names, code)
+    totals = _totals(adata, counts, size_factors)
+    features = name_texts(adata.var_names)
+    return Joint(counts, features, names, code, totals, _genes(adata, names), _housekeeping(adata))
 
-    mean: npt.NDArray[np.float64]
-    variance: npt.NDArray[np.float64]
+
+def _genes(adata: anndata.AnnData, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the genes of each feature, for the species whose IDs a join wrote."""
+    genes = {}
+    for name in names:
+        try:
+            column = f"homodb_{find(name).name}_id"
+        except UnknownSpeciesError:  # a species that no release has
+            continue
+        if column in adata.var:
+            genes[name] = tuple(name_texts(adata.var[column]))
+    return genes
+
+
+def _housekeeping(adata: anndata.AnnData) -> npt.NDArray[np.bool_]:
+    mask = np.zeros(adata.n_vars, np.bool_)
+    for name in ("homodb_mt", "homodb_ribo"):
+        if name in adata.var:
+            mask |= adata.var[name].to_numpy(np.bool_)
+    return mask
+
+
+def _species(
+    adata: anndata.AnnData, key: str, expected: Sequence[str] | None
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    column = ObsColumns(adata.obs, IntegrationError).complete(key, "species", option="species_key")
+    values = column.astype(str).to_numpy()
+    names = tuple(dict.fromkeys(values.tolist()))
+    if expected is not None and set(expected) != set(names):
+        missing, more = [one for one in expected if one not in names], [one for one in names if one not in expected]
+        parts = [f"no cell of {', '.join(missing)}"] if missing else []
+        parts += [f"cells of {', '.join(more)}, which was not asked for"] if more else []
+        raise IntegrationError(f"obs[{key!r}] has {'; and '.join(parts)}; it has {', '.join(names)}", option="species")
+    if len(names) < 2:
+        raise IntegrationError(
+            f"obs[{key!r}] has one value, {', '.join(names) or 'none'}; an integration needs two species or more",
+            option="species_key",
+        )
+    numbers = {name: number for number, name in enumerate(names)}
+    return names, np.array([numbers[value] for value in values], np.int64)
+
+
+def _check_cells(names: tuple[str, ...], code: npt.NDArray[np.int64], settings: IntegrateSettings) -> None:
+    sizes = {name: getattr(settings, name) for name in ("k_anchor", "k_score", "k_neighbors", "dims")}
+    most = max(sizes, key=lambda name: sizes[name])
+    for name, cells in zip(names, np.bincount(code, minlength=len(names)), strict=True):
+        if cells <= sizes[most]:
+            raise IntegrationError(
+                f"{name} has {counted(int(cells), 'cell')}, and {most} is {sizes[most]}; give it more cells than that,"
+                f" or lower the setting ({most}={max(1, int(cells) - 1)})"
+            )
+
+
+def _check_features(counts: sp.csr_matrix, names: tuple[str, ...], code: npt.NDArray[np.int64]) -> None:
+    features = counts.shape[1]
+    owners = np.repeat(code, np.diff(counts.indptr))
+    expressed = np.zeros((len(names), features), np.bool_)
+    expressed[owners[counts.data != 0], counts.indices[counts.data != 0]] = True
+    shared = int(expressed.all(axis=0).sum())
+    if shared < 2:
+        each = ", ".join(f"{int(one.sum())} have counts in {name}" for name, one in zip(names, expressed, strict=True))
+        raise IntegrationError(
+            f"the species share no genes: of {features} features {each}, {shared} in all; integrate a joint object,"
+            " whose features every species has (homodb join)"
+        )
+
+
+def _totals(adata: anndata.AnnData, counts: sp.csr_matrix, size_factors: str) -> npt.NDArray[np.float64]:
+    if size_factors == "shared":
+        return np.asarray(counts.sum(axis=1), np.float64).ravel()
+    if size_factors != "full":
+        raise IntegrationError(
+            f"there are no size factors {size_factors!r}; there are shared, full", option="size_factors"
+        )
+    if TOTAL not in adata.obs:
+        raise IntegrationError(
+            f"full size factors need obs[{TOTAL!r}], each cell's total over all genes of its species; homodb join"
+            " writes it",
+            option="size_factors",
+        )
+    totals: npt.NDArray[np.float64] = adata.obs[TOTAL].to_numpy(np.float64)
+    if not (np.isfinite(totals) & (totals >= 0)).all():
+        raise CountsError(f"obs[{TOTAL!r}] holds NaN or negative values; expected the total count of each cell")
+    return totals
+
+
+@dataclass(frozen=True)
+class Vst:
+    """Variance of each feature over cells."""
+
+    mean: npt.NDArray[np.float64]  # of the counts, shape (features,)
+    variance: npt.NDArray[np.float64]  # with n - 1
+    # variance of the counts, centred, divided by the deviation that loess expects at their mean, and clipped at the
+    # square root of the number of cells
     standardized: npt.NDArray[np.float64]
 
     def order(self) -> npt.NDArray[np.int64]:
-        """Return the features that any cell has, the most variable first; ties, to ten decimals, in their own order."""
+        """Return expressed features, the most variable first; ties, to ten decimals, keep their order."""
         order = np.argsort(-self.standardized.round(10), kind="stable")
         return order[self.mean[order] > 0]
 
 
 def vst(counts: sp.csr_matrix, *, span: float = 0.3, clip: float | None = None) -> Vst:
-    """Compute Seurat's variance-stabilised statistics of features.
+    """Compute Seurat's variance-stabilised statistics of features, from the counts of one species.
 
-    Parameters
-    ----------
-    counts
-        Counts of one species, cells x features.
-    span
-        Share of features that loess looks at around each (``loess.span``).
-    clip
-        Largest standardised value (``clip.max``); by default the square root of the number of cells.
+    `span` is the share of the features in each neighbourhood of loess (``loess.span``), and `clip` the largest
+    standardised value (``clip.max``), by default the square root of the number of cells.
 
     Raises
     ------
     MissingPackageError
-        If scikit-misc, which holds R's loess, is not installed.
+        If scikit-misc, which contains R's loess, is not installed.
     IntegrationError
-        If there are too few features that vary for loess.
+        If too few features vary for loess.
     """
     cells, features = counts.shape
     mean = np.asarray(counts.sum(axis=0), np.float64).ravel() / cells
@@ -76,51 +199,41 @@ def vst(counts: sp.csr_matrix, *, span: float = 0.3, clip: float | None = None) 
     for columns, values in _blocks(counts):
         squares += np.bincount(columns, (values - mean[columns]) ** 2, minlength=features)
     variance = squares / (cells - 1)
-    deviation = _expected(mean, variance, span)
+    deviation = _expected_deviation(mean, variance, span)
     top = np.sqrt(cells) if clip is None else clip
     safe = np.where(deviation > 0, deviation, 1.0)
     total = zeros * (mean / safe) ** 2
     for columns, values in _blocks(counts):
-        scaled = np.minimum((values - mean[columns]) / safe[columns], top)
-        total += np.bincount(columns, scaled**2, minlength=features)
+        standardized = np.minimum((values - mean[columns]) / safe[columns], top)
+        total += np.bincount(columns, standardized**2, minlength=features)
     return Vst(mean, variance, np.where(deviation > 0, total / (cells - 1), 0.0))
 
 
 def consensus(ranked: Sequence[npt.NDArray[np.int64]], names: Sequence[str], n: int) -> npt.NDArray[np.int64]:
-    """Choose features that are variable in most species, as Seurat's ``SelectIntegrationFeatures`` does.
+    """Choose `n` features that are variable in most species, as Seurat's ``SelectIntegrationFeatures`` does.
 
-    Parameters
-    ----------
-    ranked
-        The variable features of each species, the most variable first.
-    names
-        Of all features; ties fall in the order of names.
-    n
-        How many to choose (``nfeatures``).
-
-    Returns
-    -------
-    numpy.ndarray
-        Features by the number of species in which they are variable, then by the median of their ranks there.
+    Given the variable features of each species, the most variable first, and the names of all features, they are
+    ordered by the number of species in which they are variable, the median of their ranks there, and name.
 
     Examples
     --------
     >>> consensus([np.array([2, 0]), np.array([1, 2])], ["a", "b", "c"], 2)
     array([2, 1])
     """
-    total = len(names)
-    ranks = np.full((len(ranked), total), np.nan)
+    ranks = np.full((len(ranked), len(names)), np.nan)
     for row, features in zip(ranks, ranked, strict=True):
         row[features] = np.arange(1, len(features) + 1)
     times = np.count_nonzero(~np.isnan(ranks), axis=0)
-    chosen = np.flatnonzero(times)
-    median = np.nanmedian(ranks[:, chosen], axis=0)
-    alphabetic = np.array([names[feature] for feature in chosen.tolist()])
-    order = np.lexsort((alphabetic, median, -times[chosen]))
-    return chosen[order[:n]]
+    variable = np.flatnonzero(times)
+    median = np.nanmedian(ranks[:, variable], axis=0)
+    alphabetic = np.array([names[feature] for feature in variable.tolist()])
+    order = np.lexsort((alphabetic, median, -times[variable]))
+    return variable[order[:n]]
 
 
-def _expected(mean: npt.NDArray[np.float64], variance: npt.NDArray[np.float64], span: float) -> npt.NDArray[np.float64]:
+def _expected_deviation(
+    mean: npt.NDArray[np.float64], variance: npt.NDArray[np.float64], span: float
+) -> npt.NDArray[np.float64]:
     """Return the deviation that loess expects at each feature's mean; 0 for those that do not vary."""
     try:
         from skmisc.loess import loess
@@ -132,8 +245,8 @@ def _expected(mean: npt.NDArray[np.float64], variance: npt.NDArray[np.float64], 
     # the library crashes where no point lies in a neighbourhood; R refuses the same
     if points * span < _POINTS:
         raise IntegrationError(
-            f"loess cannot be fitted to the {points} features that vary (neighbourhoods of {points * span:.1f},"
-            f" wanted {_POINTS}); give more features or a larger span"
+            f"loess cannot be fitted to the {points} features that vary (expected neighbourhoods of {_POINTS} or more,"
+            f" got {points * span:.1f}); give more features or a larger span"
         )
     model = loess(np.log10(mean[varies]), np.log10(variance[varies]), span=span, degree=2)
     try:
@@ -161,49 +274,38 @@ def _blocks(counts: sp.csr_matrix) -> Iterator[tuple[npt.NDArray[np.int32], npt.
 
 @dataclass(frozen=True)
 class IntegrationInput:
-    """What a method works on; rows are the cells of the joint object, in its order.
+    """Input of a method; rows are the cells of the joint object, in its order."""
 
-    Parameters
-    ----------
-    joint
-        Counts and species.
-    chosen
-        The variable features, in order of consensus.
-    logs
-        Their normalised logarithms, cells x chosen features.
-    components
-        Principal components of these, scaled over all cells.
-    release
-        A release, open or where it lies, for methods that need vectors of genes.
-    """
-
-    joint: Joint
-    chosen: npt.NDArray[np.int64]
-    logs: sp.csr_matrix
-    components: Components
-    release: ReleaseFile | str | Path | None = None
+    joint: Joint  # counts and species
+    variable: npt.NDArray[np.int64]  # variable features, in order of consensus
+    logs: sp.csr_matrix  # normalised logarithms, cells x variable features
+    components: Components  # principal components of these, scaled over all cells
+    release: ReleaseFile | str | Path | None = None  # release for methods that need gene vectors, open or by its place
 
 
 def prepare(joint: Joint, settings: IntegrateSettings) -> IntegrationInput:
-    """Choose features and compute principal components with Seurat's steps.
-
-    Raises
-    ------
-    IntegrationError
-        If there are fewer cells or features than components are wanted.
-    """
+    """Choose variable features and compute principal components, step by step as Seurat does."""
     ranked = []
     for number in range(len(joint.species)):
         of_species = sp.csr_matrix(joint.counts[joint.rows(number)])
         ranked.append(vst(of_species, span=settings.span).order()[: settings.n_features])
-    chosen = consensus(ranked, joint.features, settings.n_features)
-    if min(len(chosen), len(joint.code)) <= settings.n_components:
+    variable = consensus(ranked, joint.features, settings.n_features)
+    if min(len(variable), len(joint.code)) <= settings.n_components:
         raise IntegrationError(
-            f"{settings.n_components} components are wanted (n_components) of {len(joint.code)} cells and {len(chosen)}"
-            " variable features; give more, or lower n_components and dims"
+            f"{settings.n_components} components are wanted (n_components) of {len(joint.code)} cells and"
+            f" {len(variable)} variable features; give more, or lower n_components and dims"
         )
-    logs = log_normalized(sp.csr_matrix(joint.counts[:, chosen]), joint.totals, scale_factor=settings.scale_factor)
-    matrix = scaled(logs, scale_max=settings.scale_max)
-    return IntegrationInput(
-        joint, chosen, logs, principal_components(matrix, settings.n_components, seed=settings.seed)
+    logs = log_normalized(sp.csr_matrix(joint.counts[:, variable]), joint.totals, scale_factor=settings.scale_factor)
+    components = principal_components(
+        scaled(logs, scale_max=settings.scale_max), settings.n_components, random_state=settings.random_state
     )
+    return IntegrationInput(joint, variable, logs, components)
+
+
+@dataclass(frozen=True)
+class Integrated:
+    """Result of a method."""
+
+    # coordinates of the cells, shape (cells, dimensions), float64; rows as in the joint object
+    embedding: npt.NDArray[np.float64]
+    record: dict[str, Any] = field(default_factory=dict)  # facts about the run, for uns

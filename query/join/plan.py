@@ -1,16 +1,17 @@
-"""Build the plan of a join: which rows of each var go to which features."""
+"""Build the plan of a join: the features, the rows of each var that go to them, and the fates of all genes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 
-from homodb.query.join.losses import side_fates
-from homodb.query.join.options import Features, JoinOptions
+from homodb.query.genes import Pair, find_pair
+from homodb.query.join.objects import Features, JoinOptions, JoinSide, measured_genes
 from homodb.query.join.route import (
     CONFIRMED,
     FeatureTable,
@@ -23,52 +24,175 @@ from homodb.query.join.route import (
     rows_table,
     weakest,
 )
-from homodb.query.join.sides import JoinSide, measured_genes
 from homodb.query.release import ReleaseFile
-from homodb.query.translate import Fate, Links, Names, kind_of_names
+from homodb.query.translate import NOT_A_GENE, UNRESOLVED, Fate, Links, Names, fate_of, kind_of_names, lost, mapped_rule
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import JoinError
 from homodb.schema.messages import counted, make_unique
+from homodb.schema.species import Species
+
+_WHY: dict[Any, Any] = {"gene": pl.Int64, "fate": pl.String, "detail": pl.String}
+
+
+def side_fates(
+    route: JoinRoute, side: JoinSide, genes: Mapping[Species, pl.Series], tables: tuple[FeatureTable, FeatureTable],
+    used: pl.DataFrame,
+) -> pl.DataFrame:  # fmt: skip
+    """Return the fate of every row of an object's var.
+
+    `used`: ``gene, column`` of the features of the result.
+
+    Returns one row per var row, in order: ``file, species, name, stable_id, symbol, how, fate, column`` (of the result;
+    the first of several), ``detail`` (reason, or the gene that took its partner), ``mitochondrial, ribosomal``.
+    """
+    mapped = used.group_by("gene").agg(pl.col("column").min())
+    reasons = [_lacking_in_object(side, genes)]
+    if len(genes) > 1:
+        reasons += _with_partners(tables, genes, side.species) + _without_partners(route, side.species, tables[0])
+    because = pl.concat([one.select(list(_WHY)).cast(_WHY) for one in reasons])
+    frame = (
+        side.resolved.join(mapped, on="gene", how="left", maintain_order="left")
+        .join(because.unique("gene", keep="first", maintain_order=True), on="gene", how="left", maintain_order="left")
+        .sort("place")
+    )
+    reason = (pl.col("fate").is_not_null(), pl.col("fate"), pl.col("detail"))
+    return fate_of(frame, (NOT_A_GENE, *UNRESOLVED, mapped_rule("column"), reason)).select(
+        pl.lit(side.name).alias("file"), pl.lit(side.species.name).alias("species"),
+        "name", "stable_id", "symbol", "how", "fate", "column", "detail", "mitochondrial", "ribosomal",
+    )  # fmt: skip
+
+
+def _lacking_in_object(side: JoinSide, genes: Mapping[Species, pl.Series]) -> pl.DataFrame:
+    """Return genes that another object of the species lacks."""
+    lacking = side.genes.filter(~side.genes.is_in(genes[side.species].implode())).to_frame("gene")
+    return _because(lacking, Fate.FILTERED, pl.lit("another object of its species does not have it"))
+
+
+def _with_partners(
+    tables: tuple[FeatureTable, FeatureTable], genes: Mapping[Species, pl.Series], species: Species
+) -> list[pl.DataFrame]:
+    """Return genes with unusable partners, a frame per reason in order."""
+    full, kept = tables
+    too_large = full.refused.select("gene", fate=pl.lit(str(Fate.FILTERED)), detail="why")
+    own = number_of() == species.number
+    mine = kept.members.filter(own).select("feature", "gene")
+    frames = [too_large]
+    for other, measured in genes.items():
+        theirs = kept.members.filter(number_of() == other.number)
+        has_any = theirs.select("feature").unique()
+        has = theirs.join(measured.to_frame("gene"), on="gene", how="semi").select("feature").unique()
+        lacks = mine.join(has_any, on="feature", how="semi").join(has, on="feature", how="anti")
+        if other != species:
+            frames.append(_because(lacks, Fate.FILTERED, pl.lit(f"its partner in {other.common_name} is not measured")))
+    if full is not kept:
+        unconfirmed = full.members.filter(own).select("gene")
+        frames.append(_because(unconfirmed, Fate.FILTERED, pl.lit("not every direct pair of species confirms its row")))
+    return frames
+
+
+def _without_partners(route: JoinRoute, species: Species, table: FeatureTable) -> list[pl.DataFrame]:
+    """Return genes without a partner in some species, with reasons."""
+    if not isinstance(route, HubRoute) or table.rows is None:
+        return _outside_groups(route, species, table)
+    frames = _unmeasured(route, species)
+    strategies = {pair.target: strategy for pair, strategy in route.legs}
+    of_hub = [(pair, _lost(pair, strategy)) for pair, strategy in route.legs]
+    if species == route.hub:
+        return frames + [losses for _, losses in of_hub]
+    for pair, strategy in route.legs:
+        if pair.target != species:
+            continue
+        frames.append(_lost(find_pair(route.release, species, route.hub), strategy, route.mapping(pair, strategy)))
+        partner = route.mapping(pair, strategy).select(gene="target_gene", hub_gene="source_gene")
+        for other, losses in of_hub:
+            if other.target == species:
+                continue
+            have = route.mapping(other, strategies[other.target])
+            alone = partner.join(have, left_on="hub_gene", right_on="source_gene", how="anti")
+            joined = alone.join(losses.rename({"gene": "hub_gene"}), on="hub_gene", how="left", maintain_order="left")
+            where = f"via {route.hub.common_name}: none in {other.target.common_name}"
+            frames.append(
+                joined.select(
+                    "gene", fate=pl.col("fate").fill_null(str(Fate.NO_ORTHOLOG)),
+                    detail=pl.when(pl.col("fate") == str(Fate.LOST_TO)).then("detail").otherwise(pl.lit(where)),
+                )
+            )  # fmt: skip
+    return frames
+
+
+def _unmeasured(route: JoinRoute, species: Species) -> list[pl.DataFrame]:
+    """Return genes none of whose orthologs in a species is measured.
+
+    There are none unless partners are chosen among measured genes.
+    """
+    genes = route.genes or {}
+    frames = []
+    for pair, _ in route.legs if genes else ():
+        forward = pair if pair.source == species else find_pair(route.release, pair.target, pair.source)
+        measured_genes = genes.get(forward.target)
+        if forward.source != species or measured_genes is None:
+            continue
+        rows = (
+            forward.mapping(Strategy.ENS_M2M)
+            if Strategy.ENS_M2M in forward.strategies()
+            else pl.DataFrame(schema={"source_gene": pl.Int64, "target_gene": pl.Int64})
+        )
+        measured = rows.filter(pl.col("target_gene").is_in(measured_genes.implode()))
+        lacks = rows.join(measured, on="source_gene", how="anti").select(gene="source_gene").unique()
+        frames.append(
+            _because(lacks, Fate.FILTERED, pl.lit(f"its partner in {forward.target.common_name} is not measured"))
+        )
+    return frames
+
+
+def _lost(pair: Pair, strategy: Strategy, reverse: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return ``gene, fate, detail`` of genes that lose an Ensembl partner.
+
+    These are source genes with an Ensembl partner to which the strategy does not map them.
+    """
+    mapping = None if reverse is None else reverse.select(source_gene="target_gene", target_gene="source_gene")
+    rows = lost(pair, strategy, mapping)
+    mapped = pair.mapping(strategy).select("source_gene") if mapping is None else mapping.select("source_gene")
+    rows = rows.join(mapped, left_on="gene", right_on="source_gene", how="anti", maintain_order="left")
+    taken = pl.col("taker").is_not_null()
+    return rows.select(
+        "gene",
+        fate=pl.when(taken).then(pl.lit(str(Fate.LOST_TO))).otherwise(pl.lit(str(Fate.FILTERED))),
+        detail=pl.coalesce("taker", "kinds"),
+    )
+
+
+def _outside_groups(route: JoinRoute, species: Species, table: FeatureTable) -> list[pl.DataFrame]:
+    """Return genes of groups without a gene in some species."""
+    mine = table.members.filter(number_of() == species.number).select("feature", "gene")
+    frames = []
+    for other in route.species:
+        theirs = table.members.filter(number_of() == other.number).select("feature").unique()
+        lacks = mine.join(theirs, on="feature", how="anti", maintain_order="left")
+        frames.append(_because(lacks, Fate.NO_ORTHOLOG, pl.lit(f"none in {other.common_name}")))
+    return frames
+
+
+def _because(genes: pl.DataFrame, fate: Fate, detail: pl.Expr) -> pl.DataFrame:
+    return genes.select("gene", fate=pl.lit(str(fate)), detail=detail)
+
 
 #: Maximum number of genes that form the name of a group; of further ones it has the number.
 _NAMING = 3
 
 
 def feature_var(
-    route: JoinRoute,
-    table: FeatureTable,
-    used: pl.DataFrame,
-    sides: Sequence[JoinSide],
-    links: Sequence[Links],
-    names: Names,
-    *,
-    lower: bool,
-) -> pd.DataFrame:
+    route: JoinRoute, table: FeatureTable, used: pl.DataFrame, sides: Sequence[JoinSide], links: Sequence[Links],
+    names: Names, *, lower: bool,
+) -> pd.DataFrame:  # fmt: skip
     """Build the var of the result, one row per feature.
 
-    Parameters
-    ----------
-    way
-        Species, strategy, hub.
-    table
-        The features of the release.
-    used
-        ``column, feature, gene, species``: the measured genes of each feature.
-    sides, links
-        Objects, and links from rows of their vars to features.
-    names
-        Kind of names for features.
-    lower
-        Whether to lower-case names, as in the reference.
+    `used`: ``column, feature, gene, species``: the measured genes of each feature.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Index: unique names, from the first species' genes. Per species ``homodb_<species>``: names in all its objects,
-        joined by ``;``; ``homodb_<species>_id``: the genes; ``homodb_<species>_genes``: their number;
-        ``homodb_<species>_evidence``: the weakest class of their pairs. ``homodb_evidence``: the weakest class of all
-        pairs.
-        ``homodb_mt``, ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, in any of the species.
+    The index has unique names, from the first species' genes. Per species ``homodb_<species>``: names in all its
+    objects, joined by ``;``; ``homodb_<species>_id``: the genes; ``homodb_<species>_genes``: their number;
+    ``homodb_<species>_evidence``: the weakest class of their pairs. ``homodb_evidence``: the weakest class of all
+    pairs. ``homodb_mt``, ``homodb_ribo``: mitochondrial, and protein of the cytosolic ribosome, in any of the species.
     """
     keys = used["gene"].unique().sort().to_list()
     labels = route.release.ask("target_genes", {"genes": keys}).rename({"target_gene": "gene"})
@@ -148,30 +272,8 @@ def _names(genes: pl.DataFrame, species: int, kind: str, *, lower: bool) -> list
 class JoinPlan:
     """Plan for the rows of every var.
 
-    Parameters
-    ----------
-    way
-        Species, strategy, hub.
-    sides
-        The genes of each object.
-    options
-        Checked options.
-    links
-        Links from rows of var to features, for each object.
-    fates
-        For each object, a row per row of var: see :func:`homodb.query.join.losses.side_fates`.
-    var
-        The var of the result.
-    steps
-        Number of features or genes left by each step.
-    verdicts
-        Verdicts of direct pairs: see :func:`homodb.query.join.route.check_consistency`.
-    left_out
-        Groups that are too large.
-    notes
-        Notes for the user.
-    title
-        Name of the mapping, if it is none of the five strategies.
+    `fates`: for each object, a row per row of var: see :func:`homodb.query.join.plan.side_fates`; `verdicts`: verdicts
+    of direct pairs: see :func:`homodb.query.join.route.check_consistency`.
     """
 
     route: JoinRoute
@@ -207,23 +309,10 @@ def make_plan(
 ) -> JoinPlan:
     """Build the plan of a join.
 
-    Parameters
-    ----------
-    release
-        An open release.
-    sides
-        The genes of each object.
-    strategy
-        The strategy; None for the default.
-    options
-        Checked options.
+    `strategy`: the strategy; None for the default.
 
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks it.
-    JoinError
-        If all species share no feature; the message has the number left by each step.
+    Raises UnknownSpeciesError, UnknownStrategyError, MissingMappingError if the release lacks it. Raises JoinError if
+    all species share no feature; the message has the number left by each step.
     """
     genes = measured_genes(sides)
     route = find_join_route(release, genes, strategy, options)
@@ -294,7 +383,7 @@ def _notes(route: JoinRoute, table: FeatureTable, options: JoinOptions, sides: S
     if options.consistent and not route.direct:
         notes.append("there is no direct pair beside the ones joined by, so nothing was to be confirmed")
     if options.measured and route.strategy in (Strategy.ENS_M2M, Strategy.ENS_O2O):
-        notes.append(f"{route.strategy} does not choose among partners: --measured changes nothing")
+        notes.append(f"{route.strategy} does not choose among partners: measured changes nothing")
     elif options.measured and len(route.species) > 1:
         notes.append(f"{route.strategy} was chosen anew among the genes that are there")
     return tuple(notes)
@@ -304,7 +393,7 @@ def _nothing_shared(steps: Sequence[tuple[str, int]], sides: Sequence[JoinSide])
     left = "; ".join(f"{what}: {number:,}" for what, number in steps)
     return (
         f"the {len(sides)} objects share no feature. What each step left: {left}. Check the species, the column of "
-        "names (--column), or choose another strategy"
+        "names, or choose another strategy"
     )
 
 
@@ -313,30 +402,14 @@ def plan_from_table(
 ) -> JoinPlan:
     """Build the plan of a join with given features.
 
-    Parameters
-    ----------
-    release
-        An open release; not used for the features.
-    sides
-        The genes of each object.
-    options
-        Checked options; those about strategies are ignored.
-    title
-        Name of the table, in place of a strategy.
-    rows
-        ``place, column`` for each object: rows of its var and their features. Features are numbered from 0, and each
-        has a row in every object; several rows of an object are summed.
+    `options`: checked options; those about strategies are ignored; `rows`: ``place, column`` for each object: rows of
+    its var and their features. Features are numbered from 0, and each has a row in every object; several rows of an
+    object are summed.
 
-    Returns
-    -------
-    JoinPlan
-        Evidence classes are null. A feature is named by its first row in the first object. A gene in no feature has the
-        fate ``no_ortholog``.
+    Evidence classes are null. A feature is named by its first row in the first object. A gene in no feature has the
+    fate ``no_ortholog``.
 
-    Raises
-    ------
-    JoinError
-        If there is no feature, or an object lacks a row for one.
+    Raises JoinError if there is no feature, or an object lacks a row for one.
     """
     count = min(one["column"].n_unique() for one in rows)
     if not count:

@@ -51,7 +51,7 @@ class JoinReport(FateReport):
     feature_count, summed
         Number of features, and of those that sum several rows of some var.
     fates
-        A row per object and row of its var: see :func:`homodb.query.join.losses.side_fates`, with ``counts``.
+        A row per object and row of its var: see :func:`homodb.query.join.plan.side_fates`, with ``counts``.
     steps
         Number of features or genes left by each step.
     verdicts

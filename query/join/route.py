@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from homodb.query.genes import Pair, choose_strategy, find_pair
-from homodb.query.join.options import Features, JoinOptions, TooLarge
+from homodb.query.join.objects import Features, JoinOptions, TooLarge
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import GREEDY, rematch_measured
 from homodb.schema.enums import EvidenceClass, Strategy, find_strategy
@@ -27,22 +27,9 @@ from homodb.schema.species import KEYS_PER_SPECIES, Species
 class JoinRoute:
     """Pairs of species that a join uses.
 
-    Parameters
-    ----------
-    release
-        The open release.
-    species
-        The different species of the objects, in order.
-    strategy
-        Requested strategy, or the default.
-    legs
-        Pairs with their strategies: all pairs, or those from the hub (:class:`HubRoute`); none for a single species.
-    direct
-        Pairs of species other than the hub that the release maps directly.
-    genes
-        Measured genes of each species, if partners are chosen among them.
-    notes
-        Notes for the user.
+    `legs`: pairs with their strategies: all pairs, or those from the hub (:class:`HubRoute`); none for a single
+    species; `direct`: pairs of species other than the hub that the release maps directly; `genes`: measured genes of
+    each species, if partners are chosen among them.
     """
 
     release: ReleaseFile
@@ -81,13 +68,7 @@ class JoinRoute:
 
 @dataclass(frozen=True, kw_only=True)
 class HubRoute(JoinRoute):
-    """A route whose legs all begin at the same species.
-
-    Parameters
-    ----------
-    hub
-        Species that the others are joined to.
-    """
+    """A route whose legs all begin at the same species."""
 
     hub: Species
 
@@ -95,26 +76,7 @@ class HubRoute(JoinRoute):
 def possible_routes(
     release: ReleaseFile, genes: Mapping[Species, pl.Series], strategy: str | Strategy | None, options: JoinOptions
 ) -> JoinRoute | list[HubRoute]:
-    """Find the route without a hub, or one for each possible hub.
-
-    Parameters
-    ----------
-    release
-        An open release.
-    genes
-        The measured genes of each species, in the order of the objects.
-    strategy
-        The strategy; None for HM_O2O, or LM_O2O if Ensembl has no homologies for a pair.
-    options
-        Checked options.
-
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError
-        If the release lacks the hub, or the strategy does not exist.
-    MissingMappingError
-        If the pairs of the release do not connect the species.
-    """
+    """Find the route without a hub, or one for each possible hub."""
     species = tuple(genes)
     wanted = None if strategy is None else find_strategy(strategy)
     resolved = wanted or Strategy.HM_O2O
@@ -205,14 +167,11 @@ def _raise_no_route(release: ReleaseFile, species: Sequence[Species], wanted: St
         for one in all_species
         if one not in species and all(_is_mapped(find_pair(release, one, other), wanted) for other in species)
     ]
-    way_out = (
-        f"go through {' or '.join(hubs)} (--via)"
-        if hubs
-        else "leave one out, choose another strategy or another release"
-    )
+    way_out = f"go through {' or '.join(hubs)}" if hubs else "leave one out, choose another strategy or another release"
     raise MissingMappingError(
         f"there is no way between {', '.join(one.common_name for one in species)} in release {release.version}{by}: "
-        f"{why}; it maps {mapped}. {way_out[0].upper()}{way_out[1:]}"
+        f"{why}; it maps {mapped}. {way_out[0].upper()}{way_out[1:]}",
+        option="via" if hubs else "strategy",
     )
 
 
@@ -229,21 +188,14 @@ _SCHEMA = {
 def check_consistency(route: JoinRoute, rows: pl.DataFrame | None) -> pl.DataFrame:
     """Compare rows of the chained table with every direct pair.
 
-    Parameters
-    ----------
-    way
-        The route, with its direct pairs.
-    rows
-        ``feature``, a column of genes per species, ``evidence_<species>`` for each leg; None if features are groups.
+    `rows`: ``feature``, a column of genes per species, ``evidence_<species>`` for each leg; None if features are
+    groups.
 
-    Returns
-    -------
-    polars.DataFrame
-        A row per feature and direct pair: ``feature``; ``first, second``, the two species; ``first_gene,
-        second_gene``, in the chain; ``direct_second``, the direct partner of the first gene, ``direct_first``, that of
-        the second gene (preferably the gene in the chain); ``ensembl``: whether Ensembl supports both legs;
-        ``verdict``: ``confirmed``; ``contradicted``, both have other partners; ``half``, one has another partner, the
-        other has none; ``silent``, neither has a partner.
+    Returns a row per feature and direct pair: ``feature``; ``first, second``, the two species; ``first_gene,
+    second_gene``, in the chain; ``direct_second``, the direct partner of the first gene, ``direct_first``, that of the
+    second gene (preferably the gene in the chain); ``ensembl``: whether Ensembl supports both legs; ``verdict``:
+    ``confirmed``; ``contradicted``, both have other partners; ``half``, one has another partner, the other has none;
+    ``silent``, neither has a partner.
     """
     frames = [pl.DataFrame(schema=_SCHEMA)]
     if rows is None:
@@ -286,12 +238,9 @@ def check_consistency(route: JoinRoute, rows: pl.DataFrame | None) -> pl.DataFra
 def count_verdicts(checked: pl.DataFrame) -> pl.DataFrame:
     """Count the verdicts of each direct pair.
 
-    Returns
-    -------
-    polars.DataFrame
-        A row per direct pair and ``behind`` (``Ensembl behind both legs``, ``the language model alone behind one``):
-        ``first, second, behind``, the four counts, and ``share_contradicted`` of the rows whose genes both have a
-        direct partner (confirmed or contradicted).
+    Returns a row per direct pair and ``behind`` (``Ensembl behind both legs``, ``the language model alone behind
+    one``): ``first, second, behind``, the four counts, and ``share_contradicted`` of the rows whose genes both have a
+    direct partner (confirmed or contradicted).
     """
     behind = (
         pl.when("ensembl")
@@ -314,21 +263,11 @@ _PAIRS: dict[Any, Any] = {"gene_a": pl.Int64, "gene_b": pl.Int64, "evidence_clas
 class FeatureTable:
     """Features of a release for some species.
 
-    Parameters
-    ----------
-    members
-        ``feature, gene``: genes of every feature, of all species of the route.
-    pairs
-        ``feature, gene_a, gene_b, evidence_class``: pairs of genes of every feature.
-    rows
-        ``feature`` and a column of genes per species, named by its production name, if features are rows of the joint
-        table; None if they are groups.
-    refused
-        ``gene, why``: genes of groups that are too large.
-    left_out
-        Groups that are too large: ``group, genes`` (their number), ``gene`` (their keys).
-    notes
-        Notes for the user.
+    `members`: ``feature, gene``: genes of every feature, of all species of the route; `pairs`: ``feature, gene_a,
+    gene_b, evidence_class``: pairs of genes of every feature; `rows`: ``feature`` and a column of genes per species,
+    named by its production name, if features are rows of the joint table; None if they are groups; `refused`: ``gene,
+    why``: genes of groups that are too large; `left_out`: groups that are too large: ``group, genes`` (their number),
+    ``gene`` (their keys).
     """
 
     members: pl.DataFrame
@@ -342,22 +281,7 @@ class FeatureTable:
 
 
 def build_table(route: JoinRoute, genes: pl.Series, options: JoinOptions) -> FeatureTable:
-    """Build the features of a route.
-
-    Parameters
-    ----------
-    way
-        Pairs of species to use.
-    genes
-        Measured genes; the features if all objects are of the same species.
-    options
-        Checked options.
-
-    Raises
-    ------
-    JoinError
-        If groups are too large and options refuse them.
-    """
+    """Build the features of a route."""
     if len(route.species) == 1:
         members = pl.DataFrame(
             {"feature": np.arange(genes.len()), "gene": genes}, schema_overrides={"feature": pl.Int64}
@@ -372,12 +296,7 @@ def build_table(route: JoinRoute, genes: pl.Series, options: JoinOptions) -> Fea
 def rows_table(route: HubRoute, rows: pl.DataFrame) -> FeatureTable:
     """Return the features of rows of the joint table.
 
-    Parameters
-    ----------
-    way
-        Route with the legs from the hub.
-    rows
-        A column of genes per species, ``evidence_<species>`` for each leg.
+    `rows`: a column of genes per species, ``evidence_<species>`` for each leg.
     """
     rows = rows.drop("feature", strict=False).with_row_index("feature").with_columns(pl.col("feature").cast(pl.Int64))
     hub = route.hub.name
@@ -434,7 +353,8 @@ def _groups(route: JoinRoute, options: JoinOptions) -> FeatureTable:
     if large.height and options.too_large is TooLarge.REFUSE:
         raise JoinError(
             f"{large.height:,} groups of orthologs have more than {options.largest} genes, the largest "
-            f"{large['genes'][0]:,}; leave them out (--too-large leave), or allow more (--largest N)"
+            f"{large['genes'][0]:,}; leave them out, or allow more",
+            option="largest",
         )
     refused = large.explode("gene").select(
         "gene", why=pl.format("its group of orthologs has {} genes, more than {}", "genes", pl.lit(options.largest))
@@ -478,13 +398,6 @@ def find_join_route(
     """Find the best of the possible routes.
 
     Parameters and errors are those of :func:`possible_routes`.
-
-    Returns
-    -------
-    JoinRoute
-        Of several hubs the one whose table has the smallest share of rows that direct pairs contradict, wholly or by
-        half; then the one with most rows, then the first. Every table has the rows that all pairs confirm; a longer
-        table has more rows that are not confirmed.
     """
     routes = possible_routes(release, genes, strategy, options)
     if isinstance(routes, JoinRoute):

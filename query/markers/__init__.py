@@ -1,18 +1,25 @@
-"""Marker genes of each cell type in each species, and which of them are the same genes in the other species.
+"""Find the marker genes of each cell type in each species, and which of them are conserved.
 
-Reading comes first (:mod:`.cells`), then what each gene does in each species on its own (:mod:`.bulk`, :mod:`.ranks`,
-:mod:`.moderated`, put together in :mod:`.effects`), then which genes correspond (:mod:`.partners`) and what that makes
-of every marker (:mod:`.sort`).
+:mod:`.cells` reads, :mod:`.statistics` tests each species on its own, :mod:`.conservation` compares the markers with
+their orthologs, and :mod:`.markers` joins these and shows the result.
 """
 
 from __future__ import annotations
 
-from homodb.query.markers.cells import MarkerCells, read_alone
-from homodb.query.markers.classify import LEANING, MEANING, Conservation
-from homodb.query.markers.effects import Effects, Limits, adjusted, effects
-from homodb.query.markers.markers import markers, read_object
-from homodb.query.markers.result import Markers
-from homodb.query.markers.statistics import PSEUDO, bulk, moderated_t, rank_tests, usual_variance
+from homodb.query.markers.cells import MarkerCells, read_alone, read_object
+from homodb.query.markers.conservation import LEANING, MEANING, Conservation
+from homodb.query.markers.markers import Markers, markers
+from homodb.query.markers.statistics import (
+    PSEUDO,
+    Effects,
+    Limits,
+    adjusted,
+    bulk,
+    effects,
+    moderated_t,
+    rank_tests,
+    usual_variance,
+)
 
 __all__ = [
     "LEANING",

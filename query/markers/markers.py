@@ -1,27 +1,32 @@
-"""``homodb.markers``: marker genes of each cell type, and which of them other species share."""
+"""Find the marker genes of each cell type, and which of them other species share: ``homodb.markers``."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import called, read_anndata, with_tables
-from homodb.query.genes import HAS_NAME, choose_strategy, find_pair
-from homodb.query.join import read_side
-from homodb.query.markers.cells import MarkerCells, read_alone, read_joint
-from homodb.query.markers.classify import classify_conservation, conserved_table
-from homodb.query.markers.effects import Limits, effects
-from homodb.query.markers.result import Markers
+from homodb.query.markers.cells import MarkerCells, read_joint, read_object, read_species
+from homodb.query.markers.conservation import (
+    LEANING,
+    MEANING,
+    Conservation,
+    classify_conservation,
+    conserved_table,
+    orthologs,
+    same_features,
+)
+from homodb.query.markers.statistics import FEWEST_CELLS, Limits, effects
 from homodb.query.release import ReleaseFile, use_release
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines
 from homodb.schema.enums import Strategy
-from homodb.schema.errors import CountsError, ScoreError, TranslationError
-from homodb.schema.io import check_there
+from homodb.schema.errors import ScoreError, TranslationError
+from homodb.schema.io import check_there, make_folder, whole_file
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
@@ -29,166 +34,201 @@ if TYPE_CHECKING:
 
     Cells: TypeAlias = anndata.AnnData | str | Path
 
+#: Kinds that are shown even if no marker is of them.
+_ALWAYS = (Conservation.CONSERVED, Conservation.SPECIFIC, Conservation.NO_ORTHOLOG, Conservation.NOT_MEASURED)
 
-def read_object(given: anndata.AnnData | str | Path) -> anndata.AnnData:
-    """Return an AnnData with its tables in memory; a file is read whole.
+#: Number of genes that fit into a dot plot.
+_MOST = 60
 
-    Raises
-    ------
-    TranslationError
-        If it is not there, or is no AnnData.
-    """
-    return read_anndata(Path(given)) if isinstance(given, str | Path) else with_tables(given)
-
-
-def read_species(
-    release: ReleaseFile, objects: Sequence[anndata.AnnData | str | Path], species: Sequence[str | None] | None, *,
-    label: str, donor_key: str | None, layer: str | None, column: str | None,
-) -> tuple[list[MarkerCells], list[str], list[str]]:  # fmt: skip
-    """Read one object for each species.
-
-    Returns
-    -------
-    sides
-        Their cells, over genes of the release and over names that it does not know.
-    names
-        Production name of the species of each.
-    notes
-        What a user should know.
-
-    Raises
-    ------
-    UnknownSpeciesError
-        If the release does not hold a species; all are looked up before anything is read.
-    ScoreError
-        If two objects are of one species, or not as many species as objects are named.
-    """
-    asked = [None] * len(objects) if species is None else list(species)
-    if len(asked) != len(objects):
-        raise ScoreError(
-            f"{len(objects)} files and {len(asked)} species are named; name one species for each file (--species)"
-        )
-    for one in asked:
-        if one is not None:
-            release.find_species(one)
-    names = called([Path(one) if isinstance(one, str | Path) else one for one in objects])
-    sides: list[MarkerCells] = []
-    found: list[str] = []
-    notes: list[str] = []
-    for given, name, one in zip(objects, names, asked, strict=True):
-        adata = read_object(given)
-        side = read_side(release, name, adata.var, one, column)
-        if side.species.name in found:
-            raise ScoreError(f"two files are of {side.species.common_name}; put them into one first (homodb join)")
-        genes, keys, place = _columns(side.resolved)
-        notes += side.notes
-        found.append(side.species.name)
-        try:
-            own = read_alone(
-                adata, side.species.common_name, genes, keys, place, label=label, donor_key=donor_key, layer=layer
-            )
-        except (ScoreError, CountsError) as error:
-            raise type(error)(f"{name}: {error}") from error
-        sides.append(own)
-    return sides, found, notes
+_JOINT = (
+    "a joint object holds only features that every species has measured: markers without ortholog, or not measured "
+    "elsewhere, are not in it; name the file of each species to see them"
+)
 
 
-def _columns(resolved: pl.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return name and gene of each column, and which each row of var goes to: of one gene to one, unnamed to none."""
-    rows = resolved.filter("is_gene", HAS_NAME).with_columns(own=pl.coalesce("gene", -1 - pl.col("place")))
-    columns = rows.group_by("own", maintain_order=True).agg(
-        pl.col("name").first(), pl.col("symbol").first(), pl.col("stable_id").first()
-    )
-    shown = columns.with_columns(shown=pl.coalesce("symbol", "stable_id", "name")).with_columns(
-        shown=pl.when(pl.col("shown").is_duplicated()).then(pl.coalesce("stable_id", "name")).otherwise("shown")
-    )
-    texts, seen = [], set[str]()
-    for text in shown["shown"].to_list():
-        free, number = text, 1
-        while free in seen:
-            free, number = f"{text}-{number}", number + 1
-        seen.add(free)
-        texts.append(free)
-    numbered = columns.select("own").with_row_index("column")
-    to = rows.join(numbered, on="own", how="left", maintain_order="left")
-    place = np.full(resolved.height, -1, np.int64)
-    place[to["place"].to_numpy()] = to["column"].to_numpy()
-    return texts, np.maximum(columns["own"].to_numpy(), -1).astype(np.int64), place
-
-
-_SCHEMA: dict[Any, Any] = {
-    "species": pl.String, "column": pl.Int64, "other": pl.String, "known": pl.Boolean, "ortholog": pl.String,
-    "other_column": pl.Int64, "evidence": pl.String,
-}  # fmt: skip
-
-
-def same_features(sides: Sequence[MarkerCells]) -> pl.DataFrame:
-    """Return partners where all sides have the same columns: each is its own partner; form as of :func:`orthologs`."""
-    frames = [
-        pl.DataFrame({"column": np.arange(len(one.genes)), "ortholog": other.genes}).with_columns(
-            species=pl.lit(one.species), other=pl.lit(other.species), known=pl.lit(value=True),
-            other_column=pl.col("column"), evidence=pl.lit(None, pl.String),
-        )
-        for one, other in itertools.permutations(sides, 2)
-    ]  # fmt: skip
-    return pl.concat([frame.select(list(_SCHEMA)).cast(_SCHEMA) for frame in frames])
-
-
-def orthologs(
-    release: ReleaseFile, sides: Sequence[MarkerCells], species: Sequence[str], strategy: str | Strategy | None
-) -> tuple[pl.DataFrame, str]:
-    """Ask a release which columns of the sides correspond.
+@dataclass(frozen=True)
+class Markers(Result):
+    """Markers of each cell type in each species, and their conservation in the others.
 
     Parameters
     ----------
-    release
-        An open release.
-    sides
-        The species, with the gene behind each column.
     species
-        The species of each side, by any name.
-    strategy
-        By default ENS_M2M, and LM_O2O where Ensembl has nothing for a pair.
-
-    Returns
-    -------
-    polars.DataFrame
-        A row per gene of a side and ortholog in another one, or without one: ``species, column, other``; ``known``:
-        whether the release knows the gene; ``ortholog``, its name, null where there is none; ``other_column``, null
-        where it is not measured; ``evidence``, the class of the pair.
-    str
-        The strategies that were used.
-
-    Raises
-    ------
-    UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        Species in the order of the files or of the joint object.
+    table
+        The markers, a row per marker and other species: ``type, species, gene, kind`` (over all other species),
+        ``log2fc, share, share_rest, auroc, q, other, kind_there, ortholog, ortholog_log2fc, ortholog_auroc,
+        ortholog_q, leans, evidence``.
+    conserved
+        A row per group of orthologs that are conserved markers: ``type, rank``, a column per species with its gene,
+        ``also`` (other genes of the group), ``kind, min_auroc, min_log2fc, max_q``.
+    types
+        A row per species and type: ``species, type, cells, donors, test``.
+    effects
+        Every gene in every type: ``species, type, gene, cpm, cpm_rest, log2fc, share, share_rest, auroc, p, q,
+        marker``.
+    background
+        Types that each type was compared with.
+    how
+        Correspondence of genes: ``joint features``, or the strategies and the release.
+    notes
+        Notes for the user.
     """
-    frames, used = [], []
-    for (one, name), (other, other_name) in itertools.permutations(zip(sides, species, strict=True), 2):
-        pair = find_pair(release, name, other_name)
-        chosen = choose_strategy(pair, strategy, Strategy.ENS_M2M)
-        used.append(str(chosen))
-        rows = pair.mapping(chosen).select("source_gene", "target_gene", evidence="evidence_class")
-        labels = release.ask("labels", {"genes": rows["target_gene"].unique().to_list()})
-        named = labels.select(target_gene="gene", ortholog=pl.coalesce("symbol", "stable_id"))
-        there = pl.DataFrame({"target_gene": other.keys, "other_column": np.arange(len(other.keys))})
-        asked = pl.DataFrame({"source_gene": one.keys, "column": np.arange(len(one.keys))})
-        frames.append(
-            asked.join(rows, on="source_gene", how="left", maintain_order="left")
-            .join(named, on="target_gene", how="left", maintain_order="left")
-            .join(there.filter(pl.col("target_gene") >= 0), on="target_gene", how="left", maintain_order="left")
-            .with_columns(
-                species=pl.lit(one.species), other=pl.lit(other.species), known=pl.col("source_gene") >= 0,
-            ).select(list(_SCHEMA)).cast(_SCHEMA)
+
+    species: tuple[str, ...]
+    table: pl.DataFrame
+    conserved: pl.DataFrame
+    types: pl.DataFrame
+    effects: pl.DataFrame
+    background: tuple[str, ...]
+    how: str
+    notes: tuple[str, ...] = ()
+
+    def counts(self) -> pl.DataFrame:
+        """Return ``type, species, cells, test, donors``, and the number of markers, of each kind, and ``leaning``."""
+        by = ["type", "species", "gene"]
+        each = self.table.group_by(by, maintain_order=True).agg(pl.col("kind").first(), pl.col("leans").any())
+        kinds = [one for one in Conservation if one != Conservation.PARTLY or len(self.species) > 2]
+        by_type = each.group_by("type", "species").agg(
+            pl.len().alias("markers"), *((pl.col("kind") == str(one)).sum().alias(str(one)) for one in kinds),
+            leaning=((pl.col("kind") == str(Conservation.SPECIFIC)) & pl.col("leans")).sum(),
         )  # fmt: skip
-    return pl.concat(frames), ", ".join(dict.fromkeys(used))
+        order = {name: place for place, name in enumerate(self.species)}
+        types = self.types.select("type", "species", "cells", "test", "donors")
+        return (
+            types.join(by_type, on=["type", "species"], how="left")
+            .with_columns(pl.col("markers", "leaning", *map(str, kinds)).fill_null(0).cast(pl.Int64))
+            .sort("type", pl.col("species").replace_strict(order, return_dtype=pl.Int64))
+        )
+
+    def top(self, number: int) -> pl.DataFrame:
+        """Return the best conserved markers of each type."""
+        return self.conserved.filter(pl.col("rank") <= number)
+
+    def totals(self, top: int = 5) -> dict[str, Any]:
+        """Return the counts and the best conserved markers of each type as plain values."""
+        return {
+            "species": list(self.species), "how": self.how, "background": list(self.background),
+            "counts": self.counts().to_dicts(), "conserved": self.top(top).to_dicts(),
+            "meaning": {str(kind): MEANING[kind] for kind in Conservation}, "notes": list(self.notes),
+        }  # fmt: skip
+
+    def blocks(self, top: int = 5) -> Iterator[ResultBlock]:
+        """Yield the numbers of markers by kind, and the best conserved ones: `top` of each type."""
+        counts = self.counts()
+        kinds = [
+            one for one in Conservation if str(one) in counts.columns and (counts[str(one)].sum() or one in _ALWAYS)
+        ]
+        yield Heading("homodb markers", level=1)
+        types = f"{counts['type'].n_unique()} cell types in {', '.join(self.species)}"
+        background = f"each type against the mean of: {', '.join(self.background)}"
+        yield Lines([f"markers of {types}; genes correspond by {self.how}", background])
+        by_donors = pl.format("{} donors", "donors")
+        test = pl.when(pl.col("test") == "donors").then(by_donors).otherwise("test").alias("test")
+        yield Grid(
+            counts.select("type", "species", "cells", test, "markers", *map(str, kinds)),
+            columns={
+                "cells": GridColumn(form=",", width=7), "test": GridColumn(width=9, right=True),
+                **{name: GridColumn(form=",") for name in ("markers", *map(str, kinds))},
+            },
+        )  # fmt: skip
+        yield Lines([f"{kind}: {MEANING[kind]}" for kind in kinds], apart=True)
+        if counts["leaning"].sum():
+            yield Lines([f"leaning ({counts['leaning'].sum():,}): {LEANING}"])
+        if top and self.conserved.height:
+            genes = pl.Series(map(self._gene, self.conserved.iter_rows(named=True)), dtype=pl.String)
+            by_type = self.conserved.with_columns(genes=genes).filter(pl.col("rank") <= top)
+            best = by_type.group_by("type", maintain_order=True).agg(pl.col("genes").str.join(", "))
+            width = max(map(len, [*counts["type"], "type"])) + 2
+            rows = [f"  {name:<{width}}{genes}" for name, genes in best.iter_rows()]
+            yield Lines(["conserved, those that tell the type best:", *rows], apart=True, in_page=False)
+            yield Grid(best, "conserved, those that tell the type best", in_text=False)
+        yield from map(Note, self.notes)
+
+    def _gene(self, row: dict[str, Any], missing: str | None = None) -> str:
+        """Return the names of a conserved marker in the species, each once."""
+        names = (missing if row[one] is None else row[one] for one in self.species)
+        return " / ".join(dict.fromkeys(name for name in names if name is not None))
+
+    def dots(self, top: int = 3) -> str:
+        """Draw the best conserved markers of each type, in the types of every species.
+
+        Parameters
+        ----------
+        top
+            Genes of each type; fewer if there are so many types that they would not fit.
+
+        Returns
+        -------
+        str
+            An SVG document. Levels are logarithms of counts per million, relative to the highest of the gene in its
+            species.
+
+        Raises
+        ------
+        ScoreError
+            If nothing is conserved.
+        MissingPackageError
+            If matplotlib is not installed.
+        """
+        from homodb.query.results import dots
+
+        if not self.conserved.height:
+            raise ScoreError("no marker is conserved, so there is nothing to draw; allow a higher fdr")
+        number = max(1, min(top, _MOST // self.conserved["type"].n_unique()))
+        genes = self.top(number).unique(list(self.species), maintain_order=True)
+        shown = [name for name in self.effects["type"].unique().sort() if name in self.background]
+        rows = [(name, one) for name in shown for one in self.species]
+        share, level = np.full((2, len(rows), genes.height), np.nan)
+        for one in self.species:
+            named = genes.select(gene=one).with_row_index("column").drop_nulls()
+            values = self.effects.filter((pl.col("species") == one) & pl.col("gene").is_in(named["gene"].implode()))
+            highest = np.log1p(pl.col("cpm")) / np.log1p(pl.col("cpm").max().over("gene"))
+            values = values.with_columns(level=highest.fill_nan(0)).join(named, on="gene")
+            for row in values.select("type", "column", "share", "level").iter_rows():
+                if row[0] in shown:
+                    at = rows.index((row[0], one)), row[1]
+                    share[at], level[at] = row[2], row[3]
+        columns = [(row["type"], self._gene(row, "-")) for row in genes.iter_rows(named=True)]
+        return dots(share, level, rows, columns, "Conserved markers")
+
+    def write(self, folder: Path, top: int = 3) -> list[Path]:
+        """Write the tables, and the dot plot if any marker is conserved; each file appears whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            Folder, created if it does not exist. Files of the same names are replaced: ``markers.tsv``,
+            ``conserved.tsv``, ``types.tsv``, ``effects.parquet``, ``conserved.svg``, ``README.txt``.
+        top
+            Number of genes of each type in the plot.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written.
+        """
+        make_folder(folder)
+        tables = {"markers.tsv": self.table, "conserved.tsv": self.conserved, "types.tsv": self.counts()}
+        written = []
+        for name, frame in tables.items():
+            with whole_file(folder / name) as partial:
+                frame.write_csv(partial, separator="\t")
+            written.append(folder / name)
+        with whole_file(folder / "effects.parquet") as partial:
+            self.effects.write_parquet(partial)
+        texts = {"README.txt": "\n".join(lines(self.blocks(top))) + "\n"}
+        if self.conserved.height:
+            texts["conserved.svg"] = self.dots(top)
+        for name, text in texts.items():
+            with whole_file(folder / name) as partial:
+                partial.write_text(text, "utf-8")
+        return [*written, folder / "effects.parquet", *(folder / name for name in texts)]
 
 
 def markers(
     objects: Cells | Sequence[Cells],
     *,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species: Sequence[str | None] | None = None,
     species_key: str = "species",
     donor_key: str | None = None,
@@ -201,102 +241,103 @@ def markers(
     min_log2fc: float = 1.0,
     min_share: float = 0.1,
     min_cells: int = 3,
-    report: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Markers:
-    """Find the markers of each cell type in each species, and sort them by what their orthologs do.
+    """Find the markers of each cell type in each species, and which of them are conserved.
 
     Parameters
     ----------
     objects
-        One joint object, as :func:`homodb.join` makes it; or one object for each species, by which genes without
-        ortholog and genes that were not measured can be told apart. AnnDatas, h5ad files or zarr stores, with counts.
-    label
+        One joint object, as :func:`homodb.join` makes it, or one object of each species, which distinguishes genes
+        without ortholog from genes that were not measured. AnnDatas, h5ad files or zarr stores, with counts.
+    label_key
         Column of obs with cell types.
     species
-        Of several objects, the species of each; by default found by a vote over the names of genes.
+        Species of each of several objects; by default inferred from the names of genes.
     species_key
-        Of a joint object, the column of obs that tells the species.
+        Column of obs with species, for a joint object.
     donor_key
-        Column of obs with donors, which are what is tested where a species has two or more.
+        Column of obs with donors, which are tested if a species has two or more.
     layer
         Layer that holds the counts; by default X.
     column
-        Of several objects, column of var with the names of genes; by default var's index.
-    strategy, release
-        Of several objects, how genes correspond: by default ENS_M2M (LM_O2O where Ensembl has nothing), and what
-        :func:`homodb.open` takes.
+        Column of var with the names of genes, for several objects; by default the index.
+    strategy
+        Strategy that maps genes between several objects; by default ENS_M2M (LM_O2O if Ensembl has nothing).
+    release
+        Release for several objects: an open one, or anything that :func:`homodb.open` takes.
     rest
-        What a type is compared with: ``shared``, the other types that all species have, so that species are compared
-        by like means (``all`` where there are fewer than two); or ``all`` types of its own species.
-    fdr, min_log2fc, min_share, min_cells
-        What makes a marker: see :class:`homodb.query.markers.effects.Limits`.
-    report
-        Called with the name of each step as it begins.
+        Types that a type is compared with: ``shared``, the other types that all species have, so that the comparison is
+        the same in all species (``all`` if there are fewer than two); or ``all`` types of its own species.
+    fdr
+        Highest false discovery rate of a marker (Benjamini-Hochberg over the tested genes of a type in a species).
+    min_log2fc
+        Least log2 fold change of a marker over the other types.
+    min_share
+        Least share of the type's cells that have any count of a marker.
+    min_cells
+        Fewest cells of a type, in a donor and in all; without a second donor 10 are needed.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
     Markers
-        Tables of markers, of conserved ones, and of all effects.
+        Tables of markers, of conserved markers, and of all effects.
 
     Raises
     ------
     ScoreError
-        If a column is missing, there is one species or one type only, or two objects are of one species.
+        If a column is missing, there is only one species or one type, or two objects are of one species.
     CountsError
         If the values are not counts.
     UnknownSpeciesError, UndecidedSpeciesError, MissingMappingError
-        If a species is not known, or the release does not map it.
+        If the release does not have a species, or does not map it.
 
     Examples
     --------
     >>> import homodb
-    >>> found = homodb.markers(["human.h5ad", "mouse.h5ad"], donor_key="donor", release="rel")  # doctest: +SKIP
-    >>> found.conserved.filter(found.conserved["rank"] <= 3)  # doctest: +SKIP
+    >>> markers = homodb.markers(["human.h5ad", "mouse.h5ad"], donor_key="donor", release="rel")  # doctest: +SKIP
+    >>> markers.top(3)  # doctest: +SKIP
     """
     limits = Limits(fdr, min_log2fc, min_share, min_cells)
     if rest not in ("shared", "all"):
-        raise ScoreError(f"a type cannot be compared with {rest!r}; there are shared, all (--rest)")
+        raise ScoreError(f"a type cannot be compared with {rest!r}; expected shared or all", option="rest")
     several = list(objects) if isinstance(objects, Sequence) and not isinstance(objects, str | Path) else [objects]
     if not several:
         raise ScoreError("no object is named; name a joint one, or one of each species")
     check_there(*(Path(one) for one in several if isinstance(one, str | Path)), error=TranslationError)
-    report("reading cells")
+    progress("reading cells")
     with ExitStack() as stack:
         if len(several) == 1:
             sides = read_joint(
-                read_object(several[0]), label=label, species_key=species_key, donor_key=donor_key, layer=layer
+                read_object(several[0]), label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer
             )
             partners, how, notes = same_features(sides), "joint features", [_JOINT]
         else:
             opened = stack.enter_context(use_release(release))
             sides, names, notes = read_species(
-                opened, several, species, label=label, donor_key=donor_key, layer=layer, column=column
+                opened, several, species, label_key=label_key, donor_key=donor_key, layer=layer, column=column
             )
             partners, used = orthologs(opened, sides, names, strategy)
             how = f"{used} of release {opened.version}"
-    background, said = _background(sides, rest)
-    found = []
+    background, background_notes = _background(sides, rest)
+    each = []
     for side in sides:
-        report(f"markers of {side.species}")
-        found.append(effects(side, background, limits))
-    report("sorting")
-    table, types = pl.concat([one.table for one in found]), pl.concat([one.types for one in found])
-    told = classify_conservation(table, partners, min_log2fc)
+        progress(f"markers of {side.species}")
+        each.append(effects(side, background, limits))
+    progress("sorting")
+    table, types = pl.concat([one.table for one in each]), pl.concat([one.types for one in each])
+    classified = classify_conservation(table, partners, min_log2fc)
     order = tuple(side.species for side in sides)
     return Markers(
-        order, told, conserved_table(told, order), types, table.drop("column"), background, how,
-        (*notes, *said, *_about_tests(types, sides, donor_key)),
+        order, classified, conserved_table(classified, order), types, table.drop("column"), background, how,
+        (*notes, *background_notes, *_test_notes(types, sides, donor_key)),
     )  # fmt: skip
 
 
-_JOINT = (
-    "a joint object holds only features that every species has measured: markers without ortholog, or not measured "
-    "elsewhere, are not in it; name the file of each species to see them"
-)
-
-
 def _background(sides: Sequence[MarkerCells], rest: str) -> tuple[tuple[str, ...], list[str]]:
-    """Return the types to compare with, and what a user should know of them."""
+    """Return the types to compare with, and notes on them."""
     everything = tuple(sorted({name for side in sides for name in side.types}))
     if rest == "all":
         return everything, []
@@ -308,7 +349,7 @@ def _background(sides: Sequence[MarkerCells], rest: str) -> tuple[tuple[str, ...
                         f"with all types of its own species ({own})"]  # fmt: skip
 
 
-def _about_tests(types: pl.DataFrame, sides: Sequence[MarkerCells], donor_key: str | None) -> list[str]:
+def _test_notes(types: pl.DataFrame, sides: Sequence[MarkerCells], donor_key: str | None) -> list[str]:
     notes = []
     by_cells = types.filter(pl.col("test") == "cells")
     for side in sides:
@@ -321,11 +362,12 @@ def _about_tests(types: pl.DataFrame, sides: Sequence[MarkerCells], donor_key: s
             else "fewer than two donors have enough cells of " + ", ".join(names)
         )  # fmt: skip
         notes.append(
-            f"{side.species}: cells were tested one by one ({why}); cells of one donor are no independent samples, so "
-            "these p values are over-confident"
+            f"{side.species}: cells were tested one by one ({why}); cells from one donor are not independent samples, "
+            "so these p values are over-confident"
         )
-    few = types.filter(pl.col("test") == "none")
-    if few.height:
-        each = ", ".join(f"{row['type']} of {row['species']} ({row['cells']})" for row in few.iter_rows(named=True))
-        notes.append(f"too few cells to compare: {each}")
+    untested = types.filter(pl.col("test") == "none")
+    if untested.height:
+        rows = untested.iter_rows(named=True)
+        each = ", ".join(f"{row['type']} of {row['species']} ({row['cells']})" for row in rows)
+        notes.append(f"too few cells to compare ({FEWEST_CELLS} are needed without a second donor): {each}")
     return notes

@@ -1,47 +1,229 @@
-"""The moderated t test: few donors tell little of a gene's spread, but thousands of genes tell what spreads are usual.
+"""Test in which cell types of a species genes are expressed more.
 
-Variances are drawn towards a trend over the mean, as much as their own spread says (Smyth 2004,
-10.2202/1544-6115.1027; with a trend as in limma, 10.1093/nar/gkv007). The trend here is a parabola.
+With two donors or more these are tested by a moderated t test: variances are drawn towards a trend over the mean, as
+much as their own spread suggests (Smyth 2004, 10.2202/1544-6115.1027; with a trend as in limma, 10.1093/nar/gkv007; the
+trend here is a parabola). With one donor cells are tested, by the rank-sum test.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import scipy.sparse as sp
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, gammaln, ndtr, polygamma
 from scipy.stats import norm
 from scipy.stats import t as student
 
 from homodb.query.markers.cells import MarkerCells
+from homodb.schema.errors import ScoreError
 
-#: Of fewer genes no usual spread is learnt: the test is the plain one.
+#: Of fewer genes no usual variance is estimated: the t test is the plain one.
 _FEWEST = 30
 
-#: The usual spread weighs as much as so many degrees of freedom at most, so that a gene's own donors always count.
+#: The usual variance weighs as much as this many degrees of freedom at most, so that a gene's own donors always count.
 _MOST = 20.0
 
+#: Non-zero values that are sorted at once.
+_AT_ONCE = 5_000_000
 
-def moderated_t(
-    differences: npt.NDArray[np.float64], level: npt.NDArray[np.float64], *, moderate: bool = True
-) -> npt.NDArray[np.float64]:
+#: Of fewer cells, of the type or of the others, ranks are not taken as normal.
+_FEW = 500
+
+#: Terms of a p value that are left out, unless it is as small itself.
+_RARE = 1e-15
+
+#: Without two donors a type is tested from this many cells on, against as many others.
+FEWEST_CELLS = 10
+
+#: Added to counts per million before logarithms: about one count in a cell of 100,000.
+PSEUDO = 10.0
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a marker.
+
+    Raises
+    ------
+    ScoreError
+        If a limit is out of its range.
+    """
+
+    fdr: float = 0.05  # highest false discovery rate (Benjamini-Hochberg over the tested genes of a type in a species)
+    log2fc: float = 1.0  # least log2 fold change over the other types
+    share: float = 0.1  # least share of the type's cells that have any count of the gene
+    cells: int = 3  # fewest cells of a type, in a donor and in all
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fdr <= 1 or not 0 <= self.share <= 1 or self.cells < 1 or not np.isfinite(self.log2fc):
+            raise ScoreError(
+                f"markers by a rate of {self.fdr}, log2 fold change of {self.log2fc}, share of {self.share}, "
+                f"{self.cells} cells; rate and share lie between 0 and 1, and a type needs a cell"
+            )
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Every gene in every type of one species."""
+
+    # a row per type and gene: ``species, type, gene, column`` (of the side), ``cpm, cpm_rest, log2fc, share,
+    # share_rest, auroc, p, q`` (null if not tested), ``marker``
+    table: pl.DataFrame
+    # a row per type: ``species, type, cells, donors`` (that are tested), ``test`` (``donors``, ``cells``, or ``none``
+    # for too few cells)
+    types: pl.DataFrame
+
+
+def effects(side: MarkerCells, background: Sequence[str], limits: Limits) -> Effects:
+    """Compare each type with the mean of the other types of the background, which have equal weights.
+
+    Raises
+    ------
+    ScoreError
+        If no type has enough cells.
+
+    Notes
+    -----
+    ``log2fc`` is the mean over donors of the difference of logarithms (counts per million plus 10) between the type and
+    the mean of the others in the same donor; donors count that have enough cells of both. Two such donors or more are
+    tested by a moderated t test of these differences. With fewer, all cells are taken as one donor and tested by the
+    rank-sum test (not below 10 cells), which takes cells of one donor as independent and is over-confident. Tested are
+    the genes that enough cells of the type, or of the others on average, have.
+    """
+    by_donor = bulk(side)
+    whole = bulk(replace(side, donors=("",), donor_code=np.zeros_like(side.donor_code)))
+    areas = _areas(side, background)
+    frames, types = [], []
+    for place, name in enumerate(side.types):
+        others = np.array([k for k, one in enumerate(side.types) if one in background and one != name], np.int64)
+        differences, level = _differences(by_donor, place, others, limits.cells)
+        donors = len(differences)
+        if donors < 2:
+            differences, level = _differences(whole, place, others, limits.cells)
+        enough = min(whole.cells[0, place], whole.cells[0, others].sum()) >= FEWEST_CELLS
+        test = "donors" if donors > 1 else "cells" if len(differences) and enough else "none"
+        types.append((side.species, name, int(whole.cells[0, place]), donors if test == "donors" else 0, test))
+        if test == "none":
+            continue
+        share, share_rest = whole.shares[place], whole.shares[others].mean(axis=0)
+        log2fc, (auroc, by_cells) = differences.mean(axis=0), areas[place]
+        tested = np.maximum(share, share_rest) >= limits.share
+        p, q = np.full((2, len(tested)), np.nan)
+        p[tested] = by_cells[tested] if test == "cells" else moderated_t(differences[:, tested], level[tested])
+        q[tested] = adjusted(p[tested])
+        frames.append(pl.DataFrame({
+            "species": side.species, "type": name, "gene": side.genes, "column": np.arange(len(tested)),
+            "cpm": whole.cpm[0, place], "cpm_rest": whole.cpm[0, others].mean(axis=0), "log2fc": log2fc,
+            "share": share, "share_rest": share_rest, "auroc": auroc, "p": p, "q": q,
+            "marker": (q <= limits.fdr) & (log2fc >= limits.log2fc) & (share >= limits.share),
+        }))  # fmt: skip
+    if not frames:
+        sizes = ", ".join(f"{name} ({cells})" for name, cells in side.cells().items())
+        raise ScoreError(
+            f"{side.species} has no two cell types of {limits.cells} cells or more to compare ({FEWEST_CELLS} without a"
+            f" second donor); it has {sizes}"
+        )
+    schema = ["species", "type", "cells", "donors", "test"]
+    table = pl.concat(frames).with_columns(pl.col("p", "q").fill_nan(None))
+    return Effects(table, pl.DataFrame(types, schema=schema, orient="row"))
+
+
+def adjusted(p: _Floats) -> _Floats:
+    """Return false discovery rates by Benjamini and Hochberg.
+
+    Examples
+    --------
+    >>> adjusted(np.array([0.01, 0.04, 0.03, 0.5])).round(4).tolist()
+    [0.04, 0.0533, 0.0533, 0.5]
+    """
+    order = np.argsort(p)
+    steps = p[order] * len(p) / np.arange(1, len(p) + 1)
+    rates = np.empty(len(p))
+    rates[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1)
+    return rates
+
+
+def _areas(side: MarkerCells, background: Sequence[str]) -> dict[int, tuple[Any, Any]]:
+    """Return area and rank-sum p of each type against the cells of the background."""
+    counts = side.counts  # divided, not scaled, so that equal shares are equal numbers and tie
+    totals = np.repeat(np.maximum(side.totals, 1), np.diff(counts.indptr))
+    scaled = sp.csr_matrix((counts.data / totals, counts.indices, counts.indptr), counts.shape)
+    inside = np.array([one in background for one in side.types])
+    areas: dict[int, tuple[Any, Any]] = {}
+    for group in [np.flatnonzero(inside), *(np.array([one]) for one in np.flatnonzero(~inside))]:
+        keep = inside.copy()
+        keep[group] = True
+        rows = np.flatnonzero(keep[side.type_code])
+        auroc, p = rank_tests(sp.csc_matrix(scaled[rows]), side.type_code[rows], len(side.types))
+        areas |= {int(one): (auroc[one], p[one]) for one in group}
+    return areas
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Counts per million of groups of cells."""
+
+    cells: _Ints  # number of cells, shape (donors, types)
+    cpm: npt.NDArray[np.float32]  # NaN without counts, shape (donors, types, genes)
+    shares: npt.NDArray[np.float32]  # share of a type's cells that have any count of a gene, shape (types, genes)
+
+
+def bulk(side: MarkerCells) -> Bulk:
+    """Sum the counts of each donor's cells of each type."""
+    donors, types = len(side.donors), len(side.types)
+    group = side.donor_code * types + side.type_code
+    cells = np.bincount(group, minlength=donors * types)
+    totals = np.bincount(group, side.totals, minlength=donors * types)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cpm = _sums(side.counts, group, donors * types) * (1e6 / totals)[:, None]
+        positive = (side.counts.data > 0).astype(np.float32)
+        measured = sp.csr_matrix((positive, side.counts.indices, side.counts.indptr), side.counts.shape)
+        shares = _sums(measured, side.type_code, types) / np.bincount(side.type_code, minlength=types)[:, None]
+    cpm[totals == 0] = np.nan
+    return Bulk(
+        cells.reshape(donors, types), cpm.astype(np.float32).reshape(donors, types, -1), shares.astype(np.float32)
+    )
+
+
+def _sums(matrix: sp.csr_matrix, group: _Ints, groups: int) -> _Floats:
+    """Return the sum of each group's rows."""
+    rows = np.arange(len(group))
+    member = sp.csr_matrix((np.ones(len(group)), (group, rows)), shape=(groups, len(group)))
+    return np.asarray((member @ matrix).todense(), np.float64)
+
+
+def _differences(bulk: Bulk, place: int, others: _Ints, fewest: int) -> tuple[_Floats, _Floats]:
+    """Return log2 differences between a type and the mean of the others, donors x genes, and the mean level."""
+    able = (bulk.cells >= fewest) & np.isfinite(bulk.cpm[:, :, :1]).all(axis=2)
+    high, low = [], []
+    for donor in np.flatnonzero(able[:, place] & able[:, others].any(axis=1)):
+        rest = bulk.cpm[donor, others[able[donor, others]]].astype(np.float64).mean(axis=0)
+        high.append(np.log2(bulk.cpm[donor, place].astype(np.float64) + PSEUDO))
+        low.append(np.log2(rest + PSEUDO))
+    shape = (len(high), bulk.cpm.shape[2])
+    above, below = np.array(high).reshape(shape), np.array(low).reshape(shape)
+    return above - below, (above + below).sum(axis=0) / (2 * max(len(high), 1))
+
+
+def moderated_t(differences: _Floats, level: _Floats, *, moderate: bool = True) -> _Floats:
     """Test whether differences are above zero on average.
 
     Parameters
     ----------
     differences
-        Shape (donors, genes), two donors or more.
+        Differences of two donors or more, shape (donors, genes).
     level
-        Mean level of each gene (logarithm), which the usual spread may depend on. Shape (genes,).
+        Mean level (logarithm) of each gene, on which the usual variance may depend, shape (genes,).
     moderate
         Whether to draw variances towards the usual ones; else it is the one-sample t test.
-
-    Returns
-    -------
-    numpy.ndarray
-        One-sided p value of each gene; 1 where all differences are zero.
     """
     donors, genes = differences.shape
     freedom = float(donors - 1)
@@ -52,36 +234,25 @@ def moderated_t(
         variance = (prior * usual + freedom * variance) / (prior + freedom)
         freedom = min(freedom + prior, freedom * genes)
     with np.errstate(invalid="ignore", divide="ignore"):
-        told = mean / np.sqrt(variance / donors)
-    p: npt.NDArray[np.float64] = student.sf(np.where(np.isnan(told), -np.inf, told), freedom)
+        t = mean / np.sqrt(variance / donors)
+    p: _Floats = student.sf(np.where(np.isnan(t), -np.inf, t), freedom)
     return p
 
 
-def usual_variance(
-    variance: npt.NDArray[np.float64], level: npt.NDArray[np.float64], freedom: float
-) -> tuple[float, npt.NDArray[np.float64]]:
-    """Learn what variance is usual at each level, and how far single genes stray from it.
-
-    Parameters
-    ----------
-    variance
-        Of each gene, shape (genes,).
-    level
-        Mean level of each gene, shape (genes,).
-    freedom
-        Degrees of freedom of each variance.
+def usual_variance(variance: _Floats, level: _Floats, freedom: float) -> tuple[float, _Floats]:
+    """Estimate the usual variance at each level, and how far single genes stray from it.
 
     Returns
     -------
     prior, usual
-        Degrees of freedom that the usual variance weighs as much as (may be infinite), and that variance of each gene.
+        Degrees of freedom of the usual variance (may be infinite), and that variance of each gene.
     """
     least = max(1e-5 * float(np.median(variance)), 1e-12)
-    told = np.log(np.maximum(variance, least)) - digamma(freedom / 2) + np.log(freedom / 2)
+    logs = np.log(np.maximum(variance, least)) - digamma(freedom / 2) + np.log(freedom / 2)
     centred = (level - level.mean()) / max(float(level.std()), 1e-12)
     design = np.vander(centred, 3) if level.std() > 0 else np.ones((len(level), 1))
-    trend = design @ np.linalg.lstsq(design, told, rcond=None)[0]
-    left = ((told - trend) ** 2).sum() / (len(told) - design.shape[1]) - polygamma(1, freedom / 2)
+    trend = design @ np.linalg.lstsq(design, logs, rcond=None)[0]
+    left = ((logs - trend) ** 2).sum() / (len(logs) - design.shape[1]) - polygamma(1, freedom / 2)
     if left <= 0:
         return np.inf, np.exp(trend)
     prior = 2 * _trigamma_inverse(float(left))
@@ -104,44 +275,42 @@ def _trigamma_inverse(value: float) -> float:
     return x
 
 
-#: Values other than zero that are sorted at once.
-_AT_ONCE = 5_000_000
-
-
-def rank_tests(
-    values: sp.csc_matrix, code: npt.NDArray[np.int64], types: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def rank_tests(values: sp.csc_matrix, code: _Ints, types: int) -> tuple[_Floats, _Floats]:
     """Compare each type's cells with all other cells, gene by gene.
 
     Parameters
     ----------
     values
         Cells x genes, none negative.
-    code
-        Which type each cell is, shape (cells,).
-    types
-        How many types there are.
+    code, types
+        Type of each cell, shape (cells,), and number of types.
 
     Returns
     -------
     auroc, p
-        Each of shape (types, genes). ``auroc``: share of pairs of one cell of the type and one other in which the
-        type's is higher, ties by half. ``p``: of the one-sided rank-sum test that it is higher, by the normal
-        approximation with the correction for ties and for continuity. NaN where a type has no cells or all.
+        Each of shape (types, genes), NaN if a type has no cells or all. ``auroc``: share of pairs of a cell of the type
+        and another in which the first is higher, ties by half. ``p``: of the one-sided rank-sum test that it is
+        higher: by :func:`_few_cells_p` if the type or the others have fewer than 500 cells, else by the normal
+        approximation with the corrections for ties and continuity.
     """
     cells, genes = values.shape
     size = np.bincount(code, minlength=types).astype(np.float64)
+    few = np.flatnonzero((np.minimum(size, cells - size) < _FEW) & (size > 0) & (size < cells))
     auroc, p = np.full((types, genes), np.nan), np.full((types, genes), np.nan)
     for first, last in _blocks(values.indptr.astype(np.int64)):
-        sums, ties = _rank_sums(values, code, types, first, last)
-        others = cells - size
-        pairs = (size * others)[:, None]
+        ranks = _ranks(values, code, types, first, last)
+        ties = ranks.ties + (ranks.zeros.astype(np.float64) ** 3 - ranks.zeros)
+        pairs = (size * (cells - size))[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            above = sums - (size * (size + 1) / 2)[:, None]
+            above = ranks.sums(size) - (size * (size + 1) / 2)[:, None]
             auroc[:, first:last] = np.where(pairs > 0, above / pairs, np.nan)
             spread = np.sqrt(pairs / 12 * ((cells + 1) - ties[None] / (cells * (cells - 1))))
             z = (above - pairs / 2 - 0.5) / spread
         p[:, first:last] = np.where(pairs > 0, np.where(spread > 0, norm.sf(z), 1.0), np.nan)
+        for one in few.tolist():
+            higher = np.flatnonzero(auroc[one, first:last] > 0.5)
+            few_p = _few_cells_p(ranks, int(size[one]), ranks.present[one], ranks.within[one], higher)
+            p[one, first + higher] = few_p
     return auroc, p
 
 
@@ -157,77 +326,88 @@ def _blocks(indptr: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     return cuts
 
 
-def _rank_sums(
-    values: sp.csc_matrix, code: npt.NDArray[np.int64], types: int, first: int, last: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the sum of ranks of each type's cells, and the sum of t^3 - t over ties, of some genes."""
-    start, stop = int(values.indptr[first]), int(values.indptr[last])
-    told = np.asarray(values.data[start:stop], np.float64)
-    gene = np.repeat(np.arange(last - first), np.diff(values.indptr[first : last + 1]))
-    there = told != 0
-    told, gene, cell = told[there], gene[there], values.indices[start:stop][there]
-    cells, genes = values.shape[0], last - first
-    filled = np.bincount(gene, minlength=genes)
-    zeros = cells - filled
-    order = np.lexsort((told, gene))
-    told, gene, kind = told[order], gene[order], code[cell[order]]
-    new = np.concatenate([[True], (told[1:] != told[:-1]) | (gene[1:] != gene[:-1])]) if len(told) else there
-    group = np.cumsum(new) - 1
-    begin = np.flatnonzero(new)
-    length = np.diff(np.concatenate([begin, [len(told)]])).astype(np.float64)
-    offset = np.concatenate([[0], np.cumsum(filled)])[:-1]
-    rank = zeros[gene] + (begin[group] - offset[gene]) + (length[group] + 1) / 2
-    told_ranks = np.bincount(kind * genes + gene, rank, minlength=types * genes).reshape(types, genes)
-    count = np.bincount(kind * genes + gene, minlength=types * genes).reshape(types, genes)
-    absent = np.bincount(code, minlength=types)[:, None] - count
-    sums: npt.NDArray[np.float64] = told_ranks + absent * ((zeros + 1) / 2)[None]
-    ties = np.bincount(gene[begin], length**3 - length, minlength=genes) + (zeros.astype(np.float64) ** 3 - zeros)
-    return sums, ties
-
-
-#: Added to counts per million before logarithms: about one count in a cell of 100,000.
-PSEUDO = 10.0
-
-
 @dataclass(frozen=True)
-class Bulk:
-    """Counts per million of groups of cells.
+class _Ranks:
+    """Ranks of cells in some genes: zeros tie, the others are ranked among themselves."""
 
-    Parameters
-    ----------
-    cells
-        Shape (donors, types): how many cells there are.
-    cpm
-        Shape (donors, types, genes): counts per million of the cells' sum; NaN where there are no counts.
-    shares
-        Shape (types, genes): share of a type's cells that have any count of a gene.
+    zeros: _Ints  # number of zeros, shape (genes,)
+    ties: _Floats  # sum of t^3 - t over ties of the others, shape (genes,)
+    start: _Ints  # first of `rank` of each gene, and their number, shape (genes + 1,)
+    rank: _Floats  # ranks of the others, ascending within each gene
+    present: _Ints  # number of each type's cells with the gene, shape (types, genes)
+    within: _Floats  # sum of their ranks, shape (types, genes)
+
+    def sums(self, size: _Floats) -> _Floats:
+        """Return the sum of ranks of each type's cells among all cells, given the sizes of types."""
+        absent = size[:, None] - self.present
+        return self.within + self.present * self.zeros + absent * ((self.zeros + 1) / 2)[None]
+
+
+def _ranks(values: sp.csc_matrix, code: _Ints, types: int, first: int, last: int) -> _Ranks:
+    """Rank the cells in some genes."""
+    begin, end = int(values.indptr[first]), int(values.indptr[last])
+    value = np.asarray(values.data[begin:end], np.float64)
+    gene = np.repeat(np.arange(last - first), np.diff(values.indptr[first : last + 1]))
+    filled = value != 0
+    value, gene, cell = value[filled], gene[filled], values.indices[begin:end][filled]
+    genes = last - first
+    count = np.bincount(gene, minlength=genes)
+    order = np.lexsort((value, gene))
+    value, gene, kind = value[order], gene[order], code[cell[order]]
+    new = np.ones(len(value), bool)
+    new[1:] = (value[1:] != value[:-1]) | (gene[1:] != gene[:-1])
+    group = np.cumsum(new) - 1
+    head = np.flatnonzero(new)
+    length = np.diff(np.concatenate([head, [len(value)]])).astype(np.float64)
+    start = np.concatenate([[0], np.cumsum(count)])
+    rank = (head[group] - start[gene]) + (length[group] + 1) / 2
+    place = kind * genes + gene
+    shape = (types, genes)
+    return _Ranks(
+        values.shape[0] - count, np.bincount(gene[head], length**3 - length, minlength=genes), start, rank,
+        np.bincount(place, minlength=types * genes).reshape(shape),
+        np.bincount(place, rank, minlength=types * genes).reshape(shape),
+    )  # fmt: skip
+
+
+def _few_cells_p(ranks: _Ranks, size: int, present: _Ints, within: _Floats, genes: _Ints) -> _Floats:
+    """Return one-sided p values of the rank-sum test in some genes, for a type if it or the others have few cells.
+
+    Where most values are zero, the rank sum of few cells is far from normal, since it depends most of all on how many
+    of them have the gene. That number is hypergeometric. Given it, the sum of their ranks is taken as normal; of one
+    cell, or of all but one, it is exact.
     """
+    count, zeros = np.diff(ranks.start), ranks.zeros
+    cells = int(count[0] + zeros[0])
+    log_factorial = gammaln(np.arange(cells + 1) + 1.0)
+    key = np.repeat(np.arange(len(count)), count) * (cells + 1.0) + ranks.rank
 
-    cells: npt.NDArray[np.int64]
-    cpm: npt.NDArray[np.float32]
-    shares: npt.NDArray[np.float32]
+    def log_choose(n: Any, k: Any) -> Any:
+        return log_factorial[n] - log_factorial[k] - log_factorial[n - k]
 
+    def share_from(at: _Ints, rank: _Floats) -> _Floats:
+        """Return the share of a gene's ranks that are not below a rank."""
+        below = np.searchsorted(key, at * (cells + 1.0) + np.clip(rank, 0.0, cells) - 0.25)
+        return np.asarray((ranks.start[at + 1] - below) / count[at])
 
-def bulk(side: MarkerCells) -> Bulk:
-    """Add up the counts of each donor's cells of each type."""
-    donors, types = len(side.donors), len(side.types)
-    group = side.donor_code * types + side.type_code
-    cells = np.bincount(group, minlength=donors * types)
-    totals = np.bincount(group, side.totals, minlength=donors * types)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cpm = _added(side.counts, group, donors * types) * (1e6 / totals)[:, None]
-        seen = sp.csr_matrix(
-            ((side.counts.data > 0).astype(np.float32), side.counts.indices, side.counts.indptr), side.counts.shape
-        )
-        shares = _added(seen, side.type_code, types) / np.bincount(side.type_code, minlength=types)[:, None]
-    cpm[totals == 0] = np.nan
-    return Bulk(
-        cells.reshape(donors, types), cpm.astype(np.float32).reshape(donors, types, -1), shares.astype(np.float32)
-    )
-
-
-def _added(matrix: sp.csr_matrix, group: npt.NDArray[np.int64], groups: int) -> npt.NDArray[np.float64]:
-    """Return the sum of each group's rows."""
-    rows = np.arange(len(group))
-    member = sp.csr_matrix((np.ones(len(group)), (group, rows)), shape=(groups, len(group)))
-    return np.asarray((member @ matrix).todense(), np.float64)
+    step, mean = (zeros - 1) / 2, (count + 1) / 2
+    variance = (count.astype(np.float64) ** 3 - count - ranks.ties) / 12 / np.maximum(count, 1)
+    observed = present * step + within
+    p = np.zeros(len(count))
+    for number in range(min(size, cells - size) + 1):
+        k = np.full(len(genes), number) if 2 * size <= cells else count[genes] - number
+        possible = (k >= 0) & (k <= count[genes]) & (k <= size) & (size - k <= zeros[genes])
+        at, k = genes[possible], k[possible]
+        chance = np.exp(log_choose(count[at], k) + log_choose(zeros[at], size - k) - log_choose(cells, size))
+        likely = (chance > _RARE) | ((k >= present[at]) & (p[at] < _RARE**0.5))
+        at, k, chance = at[likely], k[likely], chance[likely]
+        least = observed[at] - k * step[at]  # of the sum of k ranks
+        spread = np.sqrt(variance[at] * k * (count[at] - k) / np.maximum(count[at] - 1, 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            tail = np.where(spread > 0, ndtr((k * mean[at] - least + 0.5) / spread), k * mean[at] >= least)
+        for exact, upper in ((k == count[at] - 1, False), (k == 1, True)):
+            total = (count * mean)[at[exact]]
+            one = least[exact] if upper else total - least[exact] + 0.5
+            tail[exact] = share_from(at[exact], one) if upper else 1 - share_from(at[exact], one)
+        p[at] += chance * tail
+    return np.minimum(p[genes], 1.0)

@@ -21,6 +21,8 @@ _KINDS = {"weights": "weights", "embeddings": "embeddings"}
 #: Seconds to wait for a process that is at work on what is to be deleted.
 _PATIENCE = 5.0
 _PRUNED = ".pruned"
+#: Record of the newest release that each catalog had.
+SEEN = "catalogs.json"
 
 
 class CacheKind(StrEnum):
@@ -75,7 +77,7 @@ def list_cached() -> list[Cached]:
             if place.name in _KINDS:
                 kind = CacheKind(_KINDS[place.name])
                 items += [Cached(f"{place.name}/{one.name}", kind, one, _size(one)) for one in _entries(place)]
-            elif place.name != releases_folder().name:
+            elif place.name not in (releases_folder().name, SEEN):
                 items.append(Cached(place.name, CacheKind.OTHER, place, _size(place)))
     except OSError as error:
         raise CacheError(f"{folder}: the cache cannot be read ({error.strerror or error})") from error

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
-import tempfile
+import re
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
+from homodb.query.release.cache import SEEN
 from homodb.schema.catalog import CATALOG, Catalog
-from homodb.schema.errors import BrokenReleaseError, CatalogError, TransferError
-from homodb.schema.io import reason
+from homodb.schema.errors import BrokenReleaseError, CatalogError, HomodbError, TransferError
+from homodb.schema.io import reason, whole_file
 from homodb.schema.io.http import RetryPolicy
-from homodb.schema.io.transfer import fetch
+from homodb.schema.io.partial import remove
+from homodb.schema.io.transfer import fetch, read
 from homodb.schema.manifest import MANIFEST
-from homodb.schema.settings import configuration, configured_catalog, releases_folder
+from homodb.schema.settings import cache_folder, configuration, configured_catalog, releases_folder
 from homodb.schema.verify import copy_verified
 
 #: Environment variable that names the catalog to use.
 CATALOG_VARIABLE = "HOMODB_CATALOG"
-#: A catalog or manifest of more bytes is none.
-LARGEST_INDEX = 32 << 20
+#: A catalog of more bytes (some 10,000 releases) is none.
+LARGEST_INDEX = 4 << 20
 #: Retries for the first file, which shows soon whether there is a network.
 _SOON = RetryPolicy(attempts=3, timeout=20.0)
+#: Seconds within which a catalog has to come.
+_LONGEST = 45.0
+_MOST_SEEN = 100
+_DAY = re.compile(r"\d{4}-\d\d-\d\d[0-9T:.+Z-]{0,30}")
+_LOG = logging.getLogger(__name__)
 
 Report = Callable[[int], None]
 
@@ -81,6 +90,7 @@ class Folder:
         source, partial = self._inside(path), target.with_name(f".{target.name}.partial")
         if not source.is_file():
             raise BrokenReleaseError(f"{source}: is missing")
+        remove(partial)  # which may be a link
         if not copy_verified(source, partial, size, sha256, report=report):
             raise BrokenReleaseError(f"{source}: is not the file that its manifest names")
         partial.replace(target)
@@ -129,11 +139,9 @@ class Site:
 
         Nothing but ``https:`` itself vouches for it.
         """
-        with tempfile.TemporaryDirectory(prefix="homodb-") as folder:
-            target = Path(folder) / CATALOG
-            options: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience or _SOON}
-            fetch(self.where, target, limit=LARGEST_INDEX, **options)
-            return target.read_bytes()
+        policy = self.patience or _SOON
+        policy = replace(policy, whole=min(policy.whole, _LONGEST))
+        return read(self.where, limit=LARGEST_INDEX, hosts=self.hosts, client=self.client, patience=policy)
 
     def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
         """Download a file, continuing an interrupted download."""
@@ -231,5 +239,33 @@ def read_catalog(place: Place) -> Catalog:
     except TransferError as error:
         raise TransferError(f"{error}. Releases in the cache need no network: `homodb cache list`") from error
     if len(text) > LARGEST_INDEX:
-        raise CatalogError(f"{place.where}: is larger than any catalog")
-    return Catalog.from_json(text, place.where)
+        raise CatalogError(f"{place.where}: is larger than any catalog ({LARGEST_INDEX:,} bytes)")
+    catalog = Catalog.from_json(text, place.where)
+    _compare_with_seen(catalog, place.where)
+    return catalog
+
+
+def _compare_with_seen(catalog: Catalog, where: str) -> None:
+    """Warn of a catalog that is older than the last one from the same place, and remember the newest."""
+    path = cache_folder() / SEEN
+    newest = max((one.created for one in catalog.releases if _DAY.fullmatch(one.created)), default="")
+    seen = _read_seen(path)
+    before = seen.get(where, "")
+    if newest < before:
+        state = f"its newest release is of {newest}" if newest else "it has no dated release"
+        _LOG.warning("%s: is older than when it was last read (%s; then %s)", where, state, before)
+    elif newest > before:
+        kept = dict(list(seen.items())[-_MOST_SEEN:]) | {where: newest}
+        with suppress(HomodbError, OSError):  # a cache that cannot be written remembers nothing
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as partial:
+                partial.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
+def _read_seen(path: Path) -> dict[str, str]:
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    items = document.items() if isinstance(document, dict) else ()
+    return {where: created for where, created in items if isinstance(created, str) and _DAY.fullmatch(created)}

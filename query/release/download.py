@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from homodb.query.release.catalog import LARGEST_INDEX, Place, place_of, read_catalog
+from homodb.query.release.catalog import Place, place_of, read_catalog
 from homodb.schema.catalog import Entry
 from homodb.schema.connect import schema_version
 from homodb.schema.enums import ReleasePart
@@ -31,6 +31,9 @@ from homodb.schema.verify import sha256_of
 #: Seconds to wait for another process that brings the same release.
 _PATIENCE = 6 * 3600.0
 
+
+#: A manifest of more bytes (some 40,000 files) is none.
+_LARGEST_MANIFEST = 8 << 20
 
 #: Part that a file belongs to, by its kind in the manifest; files of other kinds always come.
 _PARTS = {
@@ -127,7 +130,7 @@ def _entry(name: str | None, place: Place) -> Entry:
             f"release {entry.name} has schema {entry.schema_version}, this homodb knows up to {schema_version()}; "
             "install a newer homodb (pip install -U homodb)"
         )
-    if entry.manifest_bytes > LARGEST_INDEX:
+    if entry.manifest_bytes > _LARGEST_MANIFEST:
         raise CatalogError(f"{place.where}: {entry.name}: a manifest of {entry.manifest_bytes:,} bytes is none")
     return entry
 

@@ -118,6 +118,8 @@ _GIGABYTE = 1e9
 _TIMEOUTS, _MEMORIES = Bounds(0.001, 1_000_000), Bounds(0.01, 1_000_000)
 #: Seconds between two interrupts, since one that comes before DuckDB has begun is lost.
 _AGAIN = 0.05
+#: Rows per batch: those of a row group of DuckDB.
+_BATCH = 122_880
 
 
 def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
@@ -182,7 +184,7 @@ def _read(
     batches: list[pa.RecordBatch] = []
     try:
         # closed in any case: DuckDB waits for it when the same file is opened anew
-        with pa.RecordBatchReader.from_stream(cursor.sql(query, params=parameters)) as reader:
+        with cursor.sql(query, params=parameters).to_arrow_reader(_BATCH) as reader:
             for batch in reader:
                 batches.append(batch)
                 room -= batch.nbytes

@@ -1,4 +1,4 @@
-"""One page about an integration: gathered (:mod:`.gather`), drawn (:mod:`.draw`) and written (:mod:`.page`)."""
+"""Write a page about an integration."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from homodb.query.report.conclusions import (
     conclusions,
     meaning,
     method_meaning,
-    said,
+    page_note,
     strategy_meaning,
 )
-from homodb.query.report.provenance import simulated
+from homodb.query.report.gather import simulated
 from homodb.query.report.report import report
 
 __all__ = [
@@ -22,8 +22,8 @@ __all__ = [
     "conclusions",
     "meaning",
     "method_meaning",
+    "page_note",
     "report",
-    "said",
     "simulated",
     "strategy_meaning",
 ]

@@ -1,4 +1,4 @@
-"""What the scores across species say, as plain sentences: by fixed rules, from the numbers alone."""
+"""Summarise scores across species as sentences, by fixed rules."""
 
 from __future__ import annotations
 
@@ -12,51 +12,40 @@ from homodb.query.score import ProfileScores, Score
 from homodb.schema.enums import Strategy
 from homodb.schema.messages import counted
 
-#: Below the first, species are apart within types; from the second on they are as mixed as by chance.
+#: Below the first, species are apart within types; from the second on, as mixed as by chance.
 _APART, _MIXED = 0.2, 0.8
 
-#: A type fails where a smaller share of its cells is called right.
+#: Share of correct labels below which a type fails.
 _FAILS = 0.5
 
-#: Intervals over fewer donors are rough.
+#: Number of donors below which intervals are rough.
 _FEW_DONORS = 5
 
-#: So many directions and types are named; the others are counted.
+#: Directions and types that are named; others are counted.
 _NAMED = 6
 
 _Row = Mapping[str, Any]
 
 
 def conclusions(score: Score | None, donors: Mapping[str, int]) -> list[str]:
-    """Say what the scores across species say.
+    """Return sentences on mixing, label transfer, failing types, over-merging, and the claims that they support.
 
-    Parameters
-    ----------
-    score
-        The scores; None where there are none.
-    donors
-        How many each species has; 0 where they are not known.
-
-    Returns
-    -------
-    list of str
-        Mixing within types, label transfer by direction, types that fail, over-merging, and what can be claimed. What
-        cannot be told is named; a single sentence where that is all of it.
+    Parts that scores do not tell are named. `donors` is the number of donors of each species, 0 if unknown.
     """
     part = None if score is None else score.parts.get("cross_species")
     if score is None or part is None:
         return [
             "Nothing can be said of how the species meet: there are no scores across species (profile cross-species)."
         ]
-    told = {
+    sentences = {
         "mixing": _mixing(part), "label transfer": _transfer(part), "which types fail": _failing(part),
         "over-merging": _over_merging(part),
     }  # fmt: skip
-    found = [one for one in told.values() if one]
-    missing = ", ".join(name for name, one in told.items() if not one)
-    if not found:
+    available = [one for one in sentences.values() if one]
+    missing = ", ".join(name for name, one in sentences.items() if not one)
+    if not available:
         return [f"Nothing can be said of how the species meet: {missing} could not be told. The notes say why."]
-    return [*found, _claims(score.intervals, donors), *([f"Not told: {missing}."] if missing else [])]
+    return [*available, _claims(score.intervals, donors), *([f"Not told: {missing}."] if missing else [])]
 
 
 def _mixing(part: ProfileScores) -> str:
@@ -86,7 +75,7 @@ def _transfer(part: ProfileScores) -> str:
     ours = sorted((row for row in rows if row["called_by"] == "neighbours"), key=lambda row: row["balanced_accuracy"])
     if not ours:
         return ""
-    said = []
+    parts = []
     for row in ours[:_NAMED]:
         common = by_way.get((row["reference"], row["query"], "majority class"))
         compared = []
@@ -97,15 +86,15 @@ def _transfer(part: ProfileScores) -> str:
         plain = ""
         if common and _known(row["accuracy"]) and row["accuracy"] <= common["accuracy"]:
             plain = f", but plain accuracy {row['accuracy']:.2f} is not above its {common['accuracy']:.2f}"
-        said.append(
+        parts.append(
             f"{row['reference']} to {row['query']} ({row['cells']:,} cells) {row['balanced_accuracy']:.2f}"
             + (f", {' and '.join(compared)}" if compared else "") + plain
         )  # fmt: skip
-    return f"Label transfer, balanced accuracy: {'; '.join(said)}{_more(ours)}."
+    return f"Label transfer, balanced accuracy: {'; '.join(parts)}{_more(ours)}."
 
 
 def _against(row: _Row, other: float) -> str:
-    """Compare the balanced accuracy of a row with another, by the row's interval."""
+    """Compare the balanced accuracy of a row with another value, by the row's interval."""
     low, high = row.get("balanced_accuracy_low"), row.get("balanced_accuracy_high")
     value = float(row["balanced_accuracy"])
     least, most = (float(low), float(high)) if _known(low) and _known(high) else (value, value)
@@ -176,7 +165,7 @@ def _claims(intervals: str, donors: Mapping[str, int]) -> str:
 
 
 def _rows(part: ProfileScores, title: str, known: str) -> list[dict[str, Any]]:
-    """Return the rows of a table in which something is known, without that of the means."""
+    """Return the rows of a table with a value in a column, without the row of means."""
     table = part.tables.get(title)
     if table is None or known not in table.columns or "cells" not in table.columns:
         return []
@@ -188,7 +177,7 @@ def _known(value: object) -> TypeGuard[float]:
 
 
 def _percent(share: float) -> str:
-    """Write a share so that only none is 0 and only all is 100.
+    """Format a share; only none is 0 %, and only all is 100 %.
 
     Examples
     --------
@@ -206,7 +195,7 @@ def _more(rows: Sequence[_Row]) -> str:
 
 _F1 = {"macro": "the mean over types", "micro": "over all cells", "weighted": "over types by size"}
 
-#: By profile and score, one clause each; docs/score.md says more of each.
+#: Meaning of each score by profile; docs/score.md has more.
 SCORES: dict[str, dict[str, str]] = {
     "pllm": {
         "nmi": "how much clusters and cell types tell of each other: 0 nothing, 1 everything",
@@ -257,7 +246,7 @@ SCORES: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 
-#: Two ways to call cells that know nothing of them, to compare with.
+#: Baselines that ignore the cells.
 _WAYS = {
     "transfer_majority_": "to compare: every cell called the commonest type",
     "transfer_random_": "to compare: labels of the other species shuffled",
@@ -271,7 +260,7 @@ STRATEGIES = {
     Strategy.HL_O2O: "the best of HM_O2O and LM_O2O together, each gene at most once",
 }
 
-#: What intervals resample.
+#: Units that intervals resample.
 INTERVALS = {
     "donors": "donors are drawn anew",
     "cells only": "cells only: they say nothing of other donors",
@@ -283,7 +272,7 @@ _COMPUTED = "computed from the counts, "
 
 
 def meaning(profile: str, name: str) -> str:
-    """Return what a score says, in a clause; nothing where it is not known.
+    """Return the meaning of a score, or an empty text.
 
     Examples
     --------
@@ -297,7 +286,7 @@ def meaning(profile: str, name: str) -> str:
 
 
 def strategy_meaning(name: str) -> str:
-    """Return the name of a strategy with what it does; any other text as it is.
+    """Return the name of a strategy with its description; any other text as it is.
 
     Examples
     --------
@@ -308,7 +297,7 @@ def strategy_meaning(name: str) -> str:
 
 
 def method_meaning(name: str) -> str:
-    """Return the name of a method with what it does; any other text as it is.
+    """Return the name of a method with its description; any other text as it is.
 
     Examples
     --------
@@ -320,23 +309,23 @@ def method_meaning(name: str) -> str:
     return next((f"{name}: {one.summary}" for one in METHODS if one.name == name), name)
 
 
-def said(note: str) -> str:
-    """Return a note of the scores in the words of the page, where the baseline is the column *without integration*.
+def page_note(note: str) -> str:
+    """Rephrase a note of the scores for the page, whose column of baselines is *without integration*.
 
     Examples
     --------
-    >>> said("none baseline: pca")
+    >>> page_note("none baseline: pca")
     "'without integration' is the same score of obsm['X_pca']"
     """
     if note.startswith(_NO_BASELINE):
         return f"nothing stands under 'without integration': {note.removeprefix(_NO_BASELINE)}"
     if not note.startswith(_BASELINE):
         return note
-    told = note.removeprefix(_BASELINE)
-    if not told.startswith(_COMPUTED):
-        key, _, whose = told.partition(", ")
+    baseline = note.removeprefix(_BASELINE)
+    if not baseline.startswith(_COMPUTED):
+        key, _, whose = baseline.partition(", ")
         return f"'without integration' is the same score of obsm['X_{key}']{', ' + whose if whose else ''}"
-    whose = "the settings of this integration" if told.endswith("its settings") else "default settings"
+    whose = "the settings of this integration" if baseline.endswith("its settings") else "default settings"
     return (
         "'without integration' is the same score of the same cells in the principal components of their counts, "
         f"computed for this page with {whose}"

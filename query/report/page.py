@@ -1,4 +1,4 @@
-"""The page of a report: what was gathered and drawn, as blocks."""
+"""Compose the page of a report: text, tables and drawings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from homodb.query.cells import Coded
 from homodb.query.markers import LEANING, Conservation
 from homodb.query.markers import MEANING as KIND_MEANING
-from homodb.query.report import provenance
-from homodb.query.report.conclusions import INTERVALS, conclusions, meaning, method_meaning, said, strategy_meaning
-from homodb.query.report.gather import Gathered
-from homodb.query.results import Bullets, Drawing, Drawings, Grid, GridColumn, Heading, Lines, Note, ResultBlock
-from homodb.query.score import PROFILES, ProfileScores
+from homodb.query.report.conclusions import INTERVALS, conclusions, meaning, method_meaning, page_note, strategy_meaning
+from homodb.query.report.gather import (
+    Gathered,
+    installed_versions,
+    join_notes,
+    joined_fates,
+    joined_files,
+    recorded_fact,
+    recorded_lines,
+    simulated,
+)
+from homodb.query.results import (
+    Bullets,
+    Drawing,
+    Drawings,
+    Grid,
+    GridColumn,
+    Heading,
+    Line,
+    Lines,
+    Note,
+    ResultBlock,
+    beyond,
+    heat,
+    intervals,
+    scatter,
+)
+from homodb.query.score import PROFILES, ProfileScores, Score
 from homodb.query.translate import MEANING, Fate
 
 if TYPE_CHECKING:
@@ -39,22 +64,10 @@ _PERCENT = GridColumn(form=".2%")
 def page_blocks(
     adata: anndata.AnnData, gathered: Gathered, drawings: Mapping[str, Sequence[Drawing]], *, name: str, top: int
 ) -> Iterator[ResultBlock]:
-    """Yield the page.
-
-    Parameters
-    ----------
-    adata
-        The object, for what it says of how it was made.
-    gathered, drawings
-        What there is.
-    name
-        What the object is called.
-    top
-        Conserved markers of each type in the table.
-    """
+    """Yield the blocks of the page about an object, with `top` conserved markers of each type in the table."""
     embedded = gathered.embedded
     yield Heading(f"{name}: {', '.join(embedded.species.names)} by {embedded.key}", level=1)
-    if provenance.simulated(adata):
+    if simulated(adata):
         yield Lines([_SIMULATED], warning=True)
     yield Grid(_facts(adata, gathered))
     yield Heading("What the numbers say")
@@ -83,33 +96,33 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
     cells = np.bincount(embedded.species.code, minlength=len(embedded.species.names)).tolist()
     each = ", ".join(f"{number:,} {name}" for name, number in zip(embedded.species.names, cells, strict=True))
     donors = ", ".join(f"{name}: {number}" for name, number in _donors(gathered))
-    intervals = INTERVALS.get(gathered.score.intervals, gathered.score.intervals) if gathered.score else "no scores"
+    resampled = INTERVALS.get(gathered.score.intervals, gathered.score.intervals) if gathered.score else "no scores"
     rows = [
         ("cells", f"{embedded.n_cells:,}: {each}"),
         ("features", f"{adata.n_vars:,}"),
         ("cell types", f"{len(embedded.label.names)}"),
         ("donors", "no column was named" if embedded.donor is None else donors),
         ("clusters", "none" if gathered.cluster is None else f"{len(gathered.cluster.names)}"),
-        ("integrated by (method)", method_meaning(provenance.fact(adata, embedded.key, "method"))),
-        ("genes joined by (strategy)", strategy_meaning(provenance.fact(adata, embedded.key, "strategy"))),
-        ("release (data on genes)", provenance.fact(adata, embedded.key, "release")),
-        ("intervals of scores", intervals),
+        ("integrated by (method)", method_meaning(recorded_fact(adata, embedded.key, "method"))),
+        ("genes joined by (strategy)", strategy_meaning(recorded_fact(adata, embedded.key, "strategy"))),
+        ("release (data on genes)", recorded_fact(adata, embedded.key, "release")),
+        ("intervals of scores", resampled),
     ]  # fmt: skip
     return pl.DataFrame(rows, ["what", "here"], orient="row")
 
 
 def _donors(gathered: Gathered) -> Iterator[tuple[str, int]]:
-    """Give each species with its number of donors, 0 where no column was named."""
+    """Yield each species with its number of donors, 0 without a column of donors."""
     embedded = gathered.embedded
     for at, name in enumerate(embedded.species.names):
-        there = () if embedded.donor is None else np.unique(embedded.donor.code[embedded.species.code == at])
-        yield name, len(there)
+        donors = () if embedded.donor is None else np.unique(embedded.donor.code[embedded.species.code == at])
+        yield name, len(donors)
 
 
 def _scores(gathered: Gathered) -> Iterator[ResultBlock]:
     if gathered.score is None:
         return
-    yield from (Note(said(note)) for note in gathered.score.notes)
+    yield from (Note(page_note(note)) for note in gathered.score.notes)
     about = {one.key: f": {one.summary}" for one in PROFILES}
     for profile, part in gathered.score.parts.items():
         yield Heading(f"{profile.replace('_', '-')}{about.get(profile, '')}", level=3)
@@ -166,14 +179,14 @@ def _markers(gathered: Gathered, top: int) -> Iterator[ResultBlock]:
 
 
 def _tested(counts: pl.DataFrame) -> pl.DataFrame:
-    """Say by what types were tested; where not by donors, their number is a dash."""
+    """Spell out the unit of each test; a dash replaces the number of donors unless it is the donors."""
     by = {"donors": "by donors", "cells": "by cells", "none": "too few cells"}
     donors = pl.when(pl.col("test") == "donors").then(pl.col("donors").cast(pl.String)).otherwise(pl.lit("–"))
     return counts.with_columns(donors.alias("donors"), pl.col("test").replace(by))
 
 
 def _carried(adata: anndata.AnnData) -> Iterator[ResultBlock]:
-    files, fates = provenance.files(adata), provenance.fates(adata)
+    files, fates = joined_files(adata), joined_fates(adata)
     yield Heading("Genes and counts carried")
     if not files.height and not fates.height:
         yield Lines(["The object does not say how its genes were joined (uns has no 'homodb')."])
@@ -185,14 +198,126 @@ def _carried(adata: anndata.AnnData) -> Iterator[ResultBlock]:
         meaning = pl.col("fate").replace_strict(meanings, default="", return_dtype=pl.String)
         fates = fates if fates["share"].count() else fates.drop("share")
         yield Grid(fates.with_columns(meaning=meaning), columns={"share": GridColumn("of counts", form=".2%")})
-    yield from map(Note, provenance.notes(adata))
+    yield from map(Note, join_notes(adata))
 
 
 def _origin(adata: anndata.AnnData, key: str) -> Iterator[ResultBlock]:
     yield Heading("How this was made")
-    lines = provenance.lines(adata, key)
+    lines = recorded_lines(adata, key)
     if lines.height:
         yield Grid(lines, "release, strategy and parameters", folded=True)
     else:
         yield Lines(["The object does not tell."])
-    yield Grid(provenance.versions(), "versions with which this page was made", folded=True)
+    yield Grid(installed_versions(), "versions with which this page was made", folded=True)
+
+
+def draw(gathered: Gathered, *, label_key: str, top: int) -> dict[str, list[Drawing]]:
+    """Draw what the contents allow, by section of the page, with `top` conserved markers of each type."""
+    return {
+        "cells": _draw_cells(gathered, label_key), "clusters": _draw_clusters(gathered, label_key),
+        "transfer": _draw_transfer(gathered), "scores": _draw_scores(gathered.score),
+        "markers": _draw_markers(gathered, top),
+    }  # fmt: skip
+
+
+def _draw_cells(gathered: Gathered, label_key: str) -> list[Drawing]:
+    embedded = gathered.embedded
+    kinds = [("species", "species", embedded.species), ("cell-type", label_key, _by_size(embedded.label))]
+    kinds += [] if gathered.cluster is None else [("cluster", "cluster", gathered.cluster)]
+    return [
+        Drawing(
+            scatter(
+                gathered.plane, coded.code, coded.names, f"by {title}", axes=gathered.axes, labels=name != "species"
+            ),
+            f"{embedded.n_cells:,} cells by {title}; in brackets how many; drawn in a random order",
+            f"{gathered.axes.lower()}-{name}",
+        )
+        for name, title, coded in kinds
+    ]  # fmt: skip
+
+
+def _draw_clusters(gathered: Gathered, label_key: str) -> list[Drawing]:
+    cluster, types = gathered.cluster, _by_size(gathered.embedded.label)
+    if cluster is None:
+        return []
+    counted = np.zeros((len(types.names), len(cluster.names)))
+    np.add.at(counted, (types.code, cluster.code), 1)
+    title = f"{label_key} by cluster"
+    svg = heat(
+        counted / counted.sum(axis=1, keepdims=True), types.names, cluster.names, title,
+        across="cluster", down=label_key, meaning="share of the type",
+        row_cells=_whole(counted.sum(axis=1)), column_cells=_whole(counted.sum(axis=0)),
+    )  # fmt: skip
+    caption = "Where the cells of each type are: each row adds up to 1; in brackets how many cells there are"
+    return [Drawing(svg, caption, "clusters")]
+
+
+def _draw_transfer(gathered: Gathered) -> list[Drawing]:
+    if not gathered.calls.height:
+        return []
+    drawings: list[Drawing] = []
+    species, types = gathered.embedded.species, _by_size(gathered.embedded.label)
+    cells = np.zeros((len(species.names), len(types.names)), np.int64)
+    np.add.at(cells, (species.code, types.code), 1)
+    for (reference, query), frame in gathered.calls.group_by(["reference", "query"], maintain_order=True):
+        own, other = (dict(zip(types.names, cells[species.names.index(str(one))], strict=True))
+                      for one in (reference, query))  # fmt: skip
+        both = [one for one in types.names if own[one] and other[one]]
+        lone = [one for one in types.names if other[one] and not own[one]]
+        rows, columns = both + lone, both + [one for one in types.names if own[one] and not other[one]]
+        table: npt.NDArray[np.float64] = np.zeros((len(rows), len(columns)))
+        for true, call, share in frame.select("cell_type", "call", pl.col("share")).iter_rows():
+            table[rows.index(true), columns.index(call)] = share
+        title = f"{query} called by {reference}"
+        also = (
+            f"; {reference} has no {', '.join(lone[:6])}{' ...' if len(lone) > 6 else ''}, so any label of these cells "
+            "is wrong" if lone else ""
+        )  # fmt: skip
+        svg = heat(
+            table, rows, columns, title, across=f"called ({reference})", down=f"is ({query})",
+            row_cells=[int(other[one]) for one in rows], column_cells=[int(own[one]) for one in columns],
+        )  # fmt: skip
+        caption = (
+            f"What cells of {query} are called by their nearest cells of {reference}: all types of {reference} stand "
+            f"side by side, in brackets how many cells a species has of each; framed: right{also}"
+        )
+        drawings.append(Drawing(svg, caption, f"transfer-{len(drawings) + 1}"))
+    return drawings
+
+
+def _draw_scores(score: Score | None) -> list[Drawing]:
+    drawings = []
+    for profile, part in score.parts.items() if score else ():
+        directed = {name.replace("_", " "): number for name, number in part.numbers.items() if number.better}
+        lines = [
+            Line(name, number.value, number.low, number.high, number.baseline, number.better)
+            for name, number in directed.items()
+            if np.isfinite(number.value)
+        ]
+        if lines:
+            caption = "Arrows point to the better"
+            missing = [name for name, number in directed.items() if not np.isfinite(number.value)]
+            caption += f"; not told: {', '.join(missing)}" if missing else ""
+            caption += f"; partly beyond the axis: {', '.join(beyond(lines))}" if beyond(lines) else ""
+            title = f"Scores: {profile.replace('_', '-')}"
+            drawings.append(Drawing(intervals(lines, title), caption, f"scores-{profile}"))
+    return drawings
+
+
+def _draw_markers(gathered: Gathered, top: int) -> list[Drawing]:
+    if gathered.markers is None or not gathered.markers.conserved.height:
+        return []
+    caption = "The conserved markers that tell their type best, in the types of every species; a cross: not measured"
+    return [Drawing(gathered.markers.dots(top), caption, "conserved-markers")]
+
+
+def _by_size(coded: Coded) -> Coded:
+    """Return the same column with its names by decreasing number of cells."""
+    order = np.argsort(-np.bincount(coded.code, minlength=len(coded.names)), kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return Coded(rank[coded.code], tuple(coded.names[one] for one in order))
+
+
+def _whole(counted: npt.NDArray[np.float64]) -> list[int]:
+    return [int(one) for one in counted]

@@ -1,4 +1,4 @@
-"""``homodb.report``: one self-contained page about an integration."""
+"""Write a self-contained page about an integration."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from homodb.query.markers import Markers, read_object
 from homodb.query.release import ReleaseFile
-from homodb.query.report.draw import draw
 from homodb.query.report.gather import gather
-from homodb.query.report.page import page_blocks
+from homodb.query.report.page import draw, page_blocks
 from homodb.query.results import page
 from homodb.query.score import Score, profiles_named
 from homodb.schema.errors import ScoreError, TranslationError
@@ -21,66 +20,55 @@ if TYPE_CHECKING:
 
 
 def report(
-    adata: anndata.AnnData | str | Path,
-    output: str | Path,
-    *,
-    key: str | None = None,
-    label: str = "cell_type",
-    species_key: str = "species",
-    donor_key: str | None = None,
-    layer: str | None = None,
-    profile: str = "all",
-    cells: Sequence[anndata.AnnData | str | Path] = (),
-    species: Sequence[str | None] | None = None,
-    release: str | Path | ReleaseFile | None = None,
-    top: int = 3,
-    figures: str | Path | None = None,
-    score: Score | None = None,
-    markers: Markers | None = None,
-    report: Callable[[str], None] = lambda step: None,
-) -> list[Path]:
-    """Write a page about an integration: cells, clusters, label transfer, scores, markers, and how it was made.
+    adata: anndata.AnnData | str | Path, output: str | Path, *, key: str | None = None,
+    label_key: str = "cell_type", species_key: str = "species", donor_key: str | None = None,
+    layer: str | None = None, profile: str = "all", cells: Sequence[anndata.AnnData | str | Path] = (),
+    species: Sequence[str | None] | None = None, release: str | Path | ReleaseFile | None = None, top: int = 3,
+    figures: str | Path | None = None, score: Score | None = None, markers: Markers | None = None,
+    progress: Callable[[str], None] = lambda step: None,
+) -> list[Path]:  # fmt: skip
+    """Write a page about an integration: cells, clusters, label transfer, scores, markers, and provenance.
 
     Parameters
     ----------
     adata
-        An integrated object, as :func:`homodb.integrate` makes it, or its file.
+        Integrated object from :func:`homodb.integrate`, or its file.
     output
-        The page, which ends with ``.html``; it needs no other file.
+        Path of the page, ending in ``.html``; the page needs no other file.
     key
-        Which integration: see :func:`homodb.score`; by default the only one.
-    label, species_key, donor_key
-        Columns of obs.
+        Key of the integration; by default the only one.
+    label_key, species_key, donor_key
+        Columns of obs with cell types, species and donors.
     layer
-        Layer that holds the counts, for markers; by default X.
+        Layer with the counts, for markers; None for X.
     profile
-        Of the scores: ``pllm``, ``scib``, ``cross-species`` or ``all``.
+        Profile of the scores: ``pllm``, ``scib``, ``cross-species`` or ``all``.
     cells, species, release
-        Of each species its own object, the species of each, and a release: then markers without ortholog, or not
-        measured in the other species, are told too. By default markers are those of the joint features.
+        Object of each species, species of each object, and a release, to include markers without ortholog or not
+        measured in the other species. By default markers are searched among the joint features.
     top
-        Conserved markers of each type.
+        Number of conserved markers of each type.
     figures
-        Folder to write the drawings to as well, as SVG.
+        Folder for the drawings as SVG.
     score, markers
-        What was found before; by default found now.
-    report
-        Called with the name of each step as it begins.
+        Existing results; by default they are computed.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
     list of Path
-        The files: the page, then the drawings.
+        The page, then the drawings.
 
     Raises
     ------
     ScoreError
-        If the embedding, a column or the layer is missing, there is one species only, or species are named without
+        If the embedding, a column or the layer is missing, there is a single species, or `species` is given without
         `cells`.
     TranslationError
-        If a file is not there, or is no AnnData.
+        If a file does not exist, or is not an AnnData.
     OutputError
-        If the page does not end with ``.html``, is the object's own file, or cannot be written.
+        If the page does not end in ``.html``, is an input file, or cannot be written.
     MissingPackageError
         If matplotlib is not installed.
 
@@ -91,29 +79,26 @@ def report(
     """
     target, folder = Path(output), None if figures is None else Path(figures)
     if species is not None and not cells:
-        raise ScoreError("species are named, and files of one species are not; name the files, too")
+        raise ScoreError("species are named, and files of one species are not; name the files, too", option="cells")
     files = [Path(one) for one in (adata, *cells) if isinstance(one, str | Path)]
     check_there(*files, error=TranslationError)
     check_output(target, *files)
     must_end(target, "pages", ".html")
-    profiles_named(profile)  # a misspelt one is an error; what cannot be scored is a note on the page
+    profiles_named(profile)
     name = Path(adata).name if isinstance(adata, str | Path) else "AnnData"
     if folder is not None:
         make_folder(folder)
-    report("reading")
-    given = read_object(adata)
+    progress("reading")
+    integrated = read_object(adata)
     gathered = gather(
-        given, key=key, label=label, species_key=species_key, donor_key=donor_key, layer=layer, profile=profile,
-        cells=cells, species=species, release=release, score=score, markers=markers, report=report,
+        integrated, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer,
+        profile=profile, cells=cells, species=species, release=release, score=score, markers=markers, progress=progress,
     )  # fmt: skip
-    report("drawing")
-    drawings = draw(gathered, label=label, top=top)
-    texts = {target: page(page_blocks(given, gathered, drawings, name=name, top=top))}
-    texts |= (
-        {}
-        if folder is None
-        else {folder / f"{one.name}.svg": one.svg for section in drawings.values() for one in section}
-    )
+    progress("drawing")
+    drawings = draw(gathered, label_key=label_key, top=top)
+    texts = {target: page(page_blocks(integrated, gathered, drawings, name=name, top=top))}
+    if folder is not None:
+        texts |= {folder / f"{one.name}.svg": one.svg for section in drawings.values() for one in section}
     for path, text in texts.items():
         with whole_file(path) as partial:
             partial.write_text(text, "utf-8")

@@ -13,7 +13,10 @@ from homodb.query.results.blocks import (
     Note,
     ResultBlock,
     and_more,
+    flat,
     json_text,
+    lines,
+    number,
     plain,
 )
 from homodb.query.results.figures import (
@@ -32,7 +35,6 @@ from homodb.query.results.figures import (
 from homodb.query.results.html import fragment, inline, page
 from homodb.query.results.result import Result, check_report, write_report
 from homodb.query.results.scatter import place_labels, scatter
-from homodb.query.results.text import flat, lines, number
 
 __all__ = [
     "COLOURS",

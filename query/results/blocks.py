@@ -1,10 +1,11 @@
-"""Parts of an answer: lines, tables, lists, notes, drawings; and their plain values."""
+"""Define the parts of an answer, and render them as text."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,17 +36,13 @@ class Heading(ResultBlock):
 
 @dataclass(frozen=True)
 class Lines(ResultBlock):
-    """Lines of text, in HTML paragraphs.
-
-    ``more`` is a last line that counts what was left out; ``apart`` puts an empty line before them in the text, and
-    ``warning`` a box around them in HTML.
-    """
+    """Lines of text, in HTML paragraphs."""
 
     kind = "lines"
     texts: Sequence[str]
-    more: str = ""
-    apart: bool = False
-    warning: bool = False
+    more: str = ""  # last line, which counts what was left out
+    apart: bool = False  # whether an empty line precedes them in the text
+    warning: bool = False  # whether they are in a box in HTML
 
 
 @dataclass(frozen=True)
@@ -68,65 +65,37 @@ class Bullets(ResultBlock):
 
 @dataclass(frozen=True)
 class GridColumn:
-    """Format of a column of a grid.
+    """Format of a column of a grid."""
 
-    Parameters
-    ----------
-    title
-        Title of the column; by default its name.
-    form
-        Format of its numbers, as :func:`format` takes it.
-    width, most
-        Least width in the text, and number of characters after which the text cuts a value.
-    right
-        Whether it is aligned to the right; by default numbers are.
-    bar
-        Whether HTML adds a bar for a share of 1.
-    """
-
-    title: str = ""
-    form: str = ""
-    width: int | None = None
-    most: int | None = None
-    right: bool | None = None
-    bar: bool = False
+    title: str = ""  # title of the column; by default its name
+    form: str = ""  # format of its numbers, as :func:`format` takes it
+    width: int | None = None  # least width in the text
+    most: int | None = None  # number of characters after which the text cuts a value
+    right: bool | None = None  # whether it is aligned to the right; by default numbers are
+    bar: bool = False  # whether HTML adds a bar for a share of 1
 
 
 @dataclass(frozen=True)
 class Grid(ResultBlock):
-    """Table.
-
-    Parameters
-    ----------
-    frame
-        Content of the table.
-    title
-        Title of the table; HTML drops a final colon.
-    columns
-        Formats of columns by name; others follow from their type.
-    rows
-        Number of rows that the text shows.
-    noun
-        Noun for a row, in the singular.
-    folded
-        Whether HTML hides the table until a click.
-    """
+    """Table."""
 
     kind = "grid"
-    frame: pl.DataFrame
-    title: str = ""
+    frame: pl.DataFrame  # content of the table
+    title: str = ""  # title of the table; HTML drops a final colon
+    # formats of columns by name; others follow from their type
     columns: Mapping[str, GridColumn] = field(default_factory=dict)
-    rows: int = 50
-    noun: str = "row"
-    folded: bool = False
+    rows: int = 50  # number of rows that the text shows
+    noun: str = "row"  # noun for a row, in the singular
+    folded: bool = False  # whether HTML hides the table until a click
 
     def shown(self) -> list[GridColumn]:
-        """Return how each column is shown, its title and its alignment decided."""
-        chosen = [(name, kind, self.columns.get(name, GridColumn())) for name, kind in self.frame.schema.items()]
-        return [
-            replace(one, title=one.title or name, right=kind.is_numeric() if one.right is None else one.right)
-            for name, kind, one in chosen
-        ]
+        """Return the format of each column, with title and alignment."""
+        shown = []
+        for name, kind in self.frame.schema.items():
+            column = self.columns.get(name, GridColumn())
+            right = kind.is_numeric() if column.right is None else column.right
+            shown.append(replace(column, title=column.title or name, right=right))
+        return shown
 
 
 @dataclass(frozen=True)
@@ -161,9 +130,7 @@ def and_more(left: int, noun: str = "") -> str:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """Format a value as JSON.
-
-    NaN and infinities become null, and other types without a JSON form become text.
+    """Format a value as JSON; NaN and infinities become null, and other types without a JSON form text.
 
     Examples
     --------
@@ -184,3 +151,89 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(one) for key, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None = None) -> list[str]:
+    """Return blocks as lines of text.
+
+    `hint` is the place of the whole answer, and follows each line that counts hidden parts. `screen` is the width of a
+    terminal, to fold tables and print bold headers.
+    """
+    out: list[str] = []
+    ending = f" ({hint})" if hint else ""
+    for block in blocks:
+        if not block.in_text:
+            continue
+        more = ""
+        if out and (isinstance(block, Grid | Bullets) or (isinstance(block, Lines) and block.apart)):
+            out.append("")
+        match block:
+            case Lines():
+                out += block.texts
+                more = block.more
+            case Note():
+                out.append(f"note: {block.text}")
+            case Bullets():
+                left = and_more(0 if block.most is None else len(block.items) - block.most)
+                out.append(f"{block.title}: {', '.join(block.items[: block.most])} {left}".rstrip())
+            case Grid():
+                out += [block.title] if block.title else []
+                out += _table(block, screen)
+                more = and_more(block.frame.height - block.rows, block.noun)
+        out += [f"{more}{ending}"] if more else []
+    return out
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Convert nested values to text: lists joined by ``;``, bytes as hexadecimal, others as JSON."""
+    import polars as pl
+
+    changed = {}
+    for name, kind in frame.schema.items():
+        if isinstance(kind, pl.List) and not kind.inner.is_nested() and kind.inner != pl.Binary:
+            changed[name] = pl.col(name).cast(pl.List(pl.String)).list.join(";")
+        elif kind.is_nested():
+            texts = [None if value is None else json_text(value) for value in frame[name].to_list()]
+            changed[name] = pl.lit(pl.Series(texts, dtype=pl.String))
+        elif kind == pl.Binary:
+            changed[name] = pl.col(name).bin.encode("hex")
+    return frame.with_columns(**changed)
+
+
+def number(value: float, form: str = "") -> str:
+    """Format a number, by a format or in short form; large whole numbers are written in full.
+
+    Examples
+    --------
+    >>> number(0.70983), number(12633.0), number(0.5), number(0.256, ".1%")
+    ('0.7098', '12,633', '0.5', '25.6%')
+    """
+    if form:
+        return format(value, form)
+    return f"{value:,.0f}" if value.is_integer() and 10 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def _table(grid: Grid, screen: int | None) -> list[str]:
+    from rich.console import Console
+    from rich.table import Table
+
+    table, columns = Table(box=None, pad_edge=False, header_style="bold"), grid.shown()
+    for one in columns:
+        table.add_column(one.title, justify="right" if one.right else "left", overflow="fold", min_width=one.width)
+    for row in flat(grid.frame.head(grid.rows)).iter_rows():
+        table.add_row(*(_cell(value, one.form)[: one.most] for value, one in zip(row, columns, strict=True)))
+    drawn = io.StringIO()
+    console = Console(
+        file=drawn, width=screen or 10_000, force_terminal=screen is not None, color_system="auto" if screen else None,
+        highlight=False, markup=False, emoji=False,
+    )  # fmt: skip
+    console.print(table)
+    return [line.rstrip() for line in drawn.getvalue().split("\n")[:-1]]
+
+
+def _cell(value: object, form: str) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, float):
+        return number(value, form)
+    return format(value, form) if form and isinstance(value, int) else str(value)

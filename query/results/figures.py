@@ -54,13 +54,7 @@ _SETTINGS: Any = {
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches.
-
-    Raises
-    ------
-    MissingPackageError
-        If matplotlib is not installed.
-    """
+    """Return an empty figure of a size in inches."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -69,10 +63,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def settings(**more: Any) -> Any:
-    """Return a context with homodb's settings for matplotlib.
-
-    They are restored afterwards.
-    """
+    """Return a context with homodb's settings for matplotlib, which are restored afterwards."""
     import matplotlib
 
     parameters: Any = {**_SETTINGS, **more}
@@ -80,14 +71,9 @@ def settings(**more: Any) -> Any:
 
 
 def to_svg(figure: Figure, name: str) -> str:
-    """Return a figure as an SVG document.
+    """Return a figure drawn within :func:`settings` as an SVG document.
 
-    Parameters
-    ----------
-    figure
-        Figure drawn within :func:`settings`.
-    name
-        Name of the drawing; its inner IDs are made from it, so that several fit in one page.
+    Its inner IDs are made from the name, so that several drawings fit in one page.
     """
     buffer = io.StringIO()
     with settings(**{"svg.hashsalt": f"homodb {name}"}):
@@ -125,27 +111,10 @@ def heat(
     meaning: str = "share of the row", row_cells: Sequence[int] | None = None,
     column_cells: Sequence[int] | None = None,
 ) -> str:  # fmt: skip
-    """Draw a table of shares as a heat map.
+    """Draw a table of shares from 0 to 1, shape (rows, columns), as a heat map; NaN is left empty.
 
-    Parameters
-    ----------
-    shares
-        Shape (rows, columns), from 0 to 1; NaN is left empty.
-    rows, columns
-        Names of rows and columns.
-    title
-        Title, which is also the name of the drawing.
-    across, down
-        Labels of columns and rows.
-    meaning
-        Meaning of the shares.
-    row_cells, column_cells
-        Number of cells of each row and column, shown behind its name; by default none.
-
-    Returns
-    -------
-    str
-        SVG document. A field whose row and column have the same name has a frame, and a 0 if it is empty.
+    `across` and `down` are labels of columns and rows; numbers of cells are shown behind their names. The title is also
+    the name of the drawing. A field whose row and column have the same name has a frame, and a 0 if it is empty.
     """
     table = np.asarray(shares, np.float64).reshape(len(rows), len(columns))
     cell = 0.36 if table.size <= _WRITTEN else 0.2
@@ -218,11 +187,6 @@ def dots(
         Group and name of each column, such as the cell type that a gene marks, and the gene.
     title
         Title, which is also the name of the drawing.
-
-    Returns
-    -------
-    str
-        SVG document.
     """
     share, level = (np.asarray(one, np.float64).reshape(len(rows), len(columns)) for one in (shares, levels))
     names = [f"{short(group, 22)}  {short(name, 16)}" for group, name in rows]
@@ -257,40 +221,20 @@ def dots(
 
 @dataclass(frozen=True)
 class Line:
-    """One score of a drawing.
-
-    Parameters
-    ----------
-    name
-        Name of the score.
-    value, low, high, baseline
-        Value, interval and baseline; None if unknown.
-    better
-        1 if higher is better, -1 if lower is.
-    """
+    """One score of a drawing."""
 
     name: str
     value: float
-    low: float | None = None
+    low: float | None = None  # ends of the interval, and the baseline; None if unknown
     high: float | None = None
     baseline: float | None = None
-    better: int = 1
+    better: int = 1  # 1 if higher is better, -1 if lower is
 
 
 def intervals(lines: Sequence[Line], title: str) -> str:
-    """Draw scores with intervals, the first on top.
+    """Draw scores (at least one) with intervals, the first on top; arrows show the better direction.
 
-    Parameters
-    ----------
-    lines
-        Scores, at least one.
-    title
-        Title, which is also the name of the drawing.
-
-    Returns
-    -------
-    str
-        SVG document. Arrows show the better direction. A value beyond -1 or 2 is a mark at the edge, with its number.
+    A value beyond -1 or 2 is a mark at the edge, with its number.
     """
     names = [f"{short(line.name, 36)} {'→' if line.better > 0 else '←'}" for line in lines]
     with settings():
@@ -359,22 +303,7 @@ def _spot(value: float, mark: str) -> tuple[float, str]:
 
 
 def against(true: npt.NDArray[np.float64], given: npt.NDArray[np.float64], title: str, *, across: str, up: str) -> str:
-    """Draw a scatter plot of given over true values.
-
-    Parameters
-    ----------
-    true, given
-        Shape (cells,), finite.
-    title
-        Title, which is also the name of the drawing.
-    across, up
-        Labels of the axes.
-
-    Returns
-    -------
-    str
-        SVG document. On the dashed line both are equal.
-    """
+    """Draw a scatter plot of given over true values, both finite; on the dashed line they are equal."""
     ends = np.array([min(true.min(), given.min()), max(true.max(), given.max())])
     with settings():
         figure = new_figure(3.6, 3.6)
@@ -388,21 +317,9 @@ def against(true: npt.NDArray[np.float64], given: npt.NDArray[np.float64], title
 def calibration_curve(
     confidence: Sequence[float], right: Sequence[float], cells: Sequence[int], title: str, *, bins: int = 10
 ) -> str:
-    """Draw a calibration curve.
+    """Draw a calibration curve from mean confidence, share of correct cells and number of cells of each non-empty bin.
 
-    Parameters
-    ----------
-    confidence, right, cells
-        Mean confidence, share of correct cells and number of cells of each non-empty bin.
-    title
-        Title, which is also the name of the drawing.
-    bins
-        Number of bins from 0 to 1.
-
-    Returns
-    -------
-    str
-        SVG document. On the dashed line confidence is the chance of being correct.
+    On the dashed line confidence is the chance of being correct.
     """
     sure, good, many = (np.asarray(one, np.float64) for one in (confidence, right, cells))
     with settings():

@@ -9,8 +9,7 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.results.blocks import Drawing, Grid, GridColumn, Heading, ResultBlock, and_more
-from homodb.query.results.text import flat
+from homodb.query.results.blocks import Drawing, Grid, GridColumn, Heading, ResultBlock, and_more, flat
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
@@ -32,21 +31,11 @@ def fragment(blocks: Iterable[ResultBlock]) -> str:
 
 
 def inline(svg: str, name: str) -> str:
-    """Return an SVG document as an element of a page.
-
-    It has no prologue, no size of its own and no unused IDs.
-
-    Parameters
-    ----------
-    svg
-        Result of :func:`homodb.query.results.figures.to_svg`.
-    name
-        Text for screen readers.
-    """
+    """Return an SVG document as an element of a page, without prologue, size and unused IDs; readers hear its name."""
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', element))
-    element = re.sub(r' id="([^"]*)"', lambda found: found.group(0) if found.group(1) in used else "", element)
+    element = re.sub(r' id="([^"]*)"', lambda match: match.group(0) if match.group(1) in used else "", element)
     return element.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
 
 
@@ -91,8 +80,8 @@ def _sheet(grid: Grid, whole: bool) -> dict[str, Any]:
 
 
 def _cell(value: Any, column: GridColumn) -> tuple[GridColumn, str, str]:
-    known = value is not None and not (isinstance(value, float) and math.isnan(value))
-    text = str(value) if known else ""
-    if known and isinstance(value, int | float) and not isinstance(value, bool):
+    exists = value is not None and not (isinstance(value, float) and math.isnan(value))
+    text = str(value) if exists else ""
+    if exists and isinstance(value, int | float) and not isinstance(value, bool):
         text = format(value, column.form or (".6g" if isinstance(value, float) else ","))
-    return column, text, f"{min(max(value, 0.0), 1.0):.1%}" if column.bar and known else "0%"
+    return column, text, f"{min(max(value, 0.0), 1.0):.1%}" if column.bar and exists else "0%"

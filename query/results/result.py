@@ -1,4 +1,4 @@
-"""Represent answers as blocks, for text, HTML and JSON."""
+"""Define the base class of answers, and write them to files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.results.blocks import ResultBlock, json_text
-from homodb.query.results.text import lines
+from homodb.query.results.blocks import ResultBlock, json_text, lines
+from homodb.query.results.html import fragment, page
 from homodb.schema.errors import OutputError
 from homodb.schema.io import check_output, ending_of, must_end, whole_file
 
@@ -31,27 +31,16 @@ class Result(ABC):
         """Return the answer as plain values, without its longest tables."""
 
     def frames(self) -> Mapping[str, pl.DataFrame]:
-        """Return the tables that the totals leave out.
-
-        ``genes``, if present, has a row per gene.
-        """
+        """Return the tables that the totals leave out; ``genes``, if present, has a row per gene."""
         return {}
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return everything as JSON.
-
-        Parameters
-        ----------
-        indent
-            Spaces per level; None writes a single line.
-        """
+        """Return everything as JSON, with `indent` spaces per level, or in a single line."""
         frames = {name: list(frame.iter_rows(named=True)) for name, frame in self.frames().items()}
         return json_text({**self.totals(), **frames}, indent)
 
     def to_html(self) -> str:
         """Return a self-contained page."""
-        from homodb.query.results.html import page
-
         return page(self.blocks())
 
     def lines(self) -> list[str]:
@@ -62,26 +51,11 @@ class Result(ABC):
         return "\n".join(self.lines())
 
     def _repr_html_(self) -> str:
-        from homodb.query.results.html import fragment
-
         return fragment(self.blocks())
 
 
 def check_report(path: Path, *others: Path) -> None:
-    """Check that a report can be written.
-
-    Parameters
-    ----------
-    path
-        File of the report.
-    *others
-        Files that it must not replace.
-
-    Raises
-    ------
-    OutputError
-        If the file has another ending, its folder is missing, or it is one of the others.
-    """
+    """Check that a report can be written and replaces none of some other files; raise an OutputError otherwise."""
     if path.resolve() in [other.resolve() for other in others]:
         raise OutputError(f"{path}: is the input or the output; name another file for the report")
     must_end(path, "reports", *_REPORT_FORMATS)
@@ -91,17 +65,7 @@ def check_report(path: Path, *others: Path) -> None:
 def write_report(result: Result, path: Path) -> None:
     """Write an answer to a file, whole or not at all.
 
-    Parameters
-    ----------
-    result
-        Answer with a row per gene.
-    path
-        ``.tsv``: a row per gene; ``.json``: everything; ``.html``: a self-contained page.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    ``.tsv`` has a row per gene, ``.json`` everything, and ``.html`` is a self-contained page.
     """
     check_report(path)
     with whole_file(path) as partial:

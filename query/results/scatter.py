@@ -32,28 +32,11 @@ def scatter(
     points: npt.ArrayLike, code: npt.NDArray[np.int64], names: Sequence[str], title: str, *, axes: str = "UMAP",
     labels: bool = False,
 ) -> str:  # fmt: skip
-    """Draw cells on a plane.
+    """Draw cells on a plane, shape (cells, 2), with an index into `names` for each.
 
-    Parameters
-    ----------
-    points
-        Shape (cells, 2).
-    code
-        Index of each cell's name.
-    names
-        Names in the order of the legend.
-    title
-        Title, which is also the name of the drawing.
-    axes
-        Common label of the two axes, without number.
-    labels
-        Whether to place names among the cells, where there is room.
-
-    Returns
-    -------
-    str
-        An SVG document. Cells are drawn in a random order, the same each time, so that no kind hides another. All
-        drawings have the same width and the panel at the same place.
+    Cells are drawn in a random order, the same each time, so that no kind hides another. All drawings have the same
+    width and the panel at the same place. `axes` is the label of both axes; `labels` adds names among the cells, where
+    there is room. The title is also the name of the drawing.
     """
     place = _within(np.asarray(points, np.float64))
     order = np.random.default_rng(0).permutation(len(place))
@@ -106,10 +89,7 @@ def _within(place: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _shown(name: str, cells: int) -> str:
-    """Return a name for a legend.
-
-    Matplotlib leaves out names that begin with an underscore.
-    """
+    """Return a name for a legend; matplotlib leaves out names that begin with an underscore."""
     text = f"{short(name, 18) or '(no name)'} ({cells:,})"
     return f"\u200b{text}" if text.startswith("_") else text
 

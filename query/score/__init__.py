@@ -1,30 +1,34 @@
-"""How good an integration is: scores of several profiles over one embedding."""
+"""Score integrations: several profiles over one embedding."""
 
 from __future__ import annotations
 
-from homodb.query.score.alcs import SPLITS, self_projection
-from homodb.query.score.contingency import RIGHTNESS, ari, classification_metrics, cross_table, matched_f1, nmi, recalls
-from homodb.query.score.cross_species import cross_species
-from homodb.query.score.donors import CELLS_ONLY, DONORS, Draws, draws, overlaps, resampled, undistinguished
-from homodb.query.score.embedded import Embedded, read_embedded
-from homodb.query.score.lisi import affinities, lisi
-from homodb.query.score.mixing import MIXING, find_mixing
-from homodb.query.score.over_merging import CONFIDENT, find_over_merging
-from homodb.query.score.pllm import (
-    SCORES,
-    Clustered,
-    cluster_to_count,
-    in_all_species,
-    join_singles,
-    measure,
-    pllm,
-    subset,
+from homodb.query.score.cell_scores import affinities, lisi, silhouette
+from homodb.query.score.contingency import (
+    ClassificationMetrics,
+    ari,
+    classification_metrics,
+    cross_table,
+    majority_table,
+    matched_f1,
+    nmi,
+    random_table,
 )
+from homodb.query.score.cross_species import SPLITS, cross_species, self_projection
+from homodb.query.score.embedded import Embedded, read_embedded
+from homodb.query.score.intervals import CELLS_ONLY, DONORS, Draws, draws, overlaps, resampled, undistinguished
+from homodb.query.score.mixing import MIXING, find_mixing
+from homodb.query.score.pllm import SCORES, Clustered, cluster_to_count, in_all_species, join_singles, measure, pllm
 from homodb.query.score.result import Number, ProfileScores, Score
 from homodb.query.score.scib import scib
-from homodb.query.score.score import PROFILES, profiles_named, score, score_file
-from homodb.query.score.silhouette import silhouette
-from homodb.query.score.transfer import VOTERS, Transfer, find_votes
+from homodb.query.score.score import PROFILES, profiles_named, score
+from homodb.query.score.transfer import (
+    CONFIDENT,
+    TRANSFER_METRICS,
+    VOTERS,
+    Transfer,
+    find_over_merging,
+    find_votes,
+)
 
 __all__ = [
     "CELLS_ONLY",
@@ -32,10 +36,11 @@ __all__ = [
     "DONORS",
     "MIXING",
     "PROFILES",
-    "RIGHTNESS",
     "SCORES",
     "SPLITS",
+    "TRANSFER_METRICS",
     "VOTERS",
+    "ClassificationMetrics",
     "Clustered",
     "Draws",
     "Embedded",
@@ -56,20 +61,19 @@ __all__ = [
     "in_all_species",
     "join_singles",
     "lisi",
+    "majority_table",
     "matched_f1",
     "measure",
     "nmi",
     "overlaps",
     "pllm",
     "profiles_named",
+    "random_table",
     "read_embedded",
-    "recalls",
     "resampled",
     "scib",
     "score",
-    "score_file",
     "self_projection",
     "silhouette",
-    "subset",
     "undistinguished",
 ]

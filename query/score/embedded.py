@@ -1,15 +1,17 @@
-"""Reads what scores need of an integrated AnnData: where cells lie, and their type, species and donor."""
+"""Read what scores need of an integrated AnnData: the embedding, cell types, species and donors, and the baseline."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from homodb.query.cells import Coded, ObsColumns
-from homodb.schema.errors import ScoreError
+from homodb.query.integrate import UNS, IntegrateSettings, prepare, read_joint
+from homodb.schema.errors import CountsError, IntegrationError, MissingPackageError, ScoreError
 
 if TYPE_CHECKING:
     import anndata
@@ -17,53 +19,37 @@ if TYPE_CHECKING:
 #: Dimensions of the embedding that scores use, as the reference does.
 DIMENSIONS = 30
 
-#: Entry of uns in which an integration notes what it did, by key.
-_UNS = "homodb_integration"
-
-#: Key of what method ``none`` gives; it is meant only where it is named or alone.
-_BASELINE = "pca"
+#: Key of the embedding of method ``none``; scored only if it is named or alone.
+BASELINE = "pca"
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Cells as scores see them.
+    """Cells with an embedding."""
 
-    Parameters
-    ----------
-    points
-        Shape (cells, at most 30), float64.
-    label
-        Cell types.
-    species
-        Species.
-    donor
-        Donors, each within its species; None where none was named.
-    key
-        What the integration is called (``cca``): its embedding is ``obsm["X_cca"]``.
-    """
-
-    points: npt.NDArray[np.float64]
-    label: Coded
-    species: Coded
-    donor: Coded | None
-    key: str
+    points: npt.NDArray[np.float64]  # embedding, shape (cells, at most 30), float64
+    label: Coded  # cell types
+    species: Coded  # species
+    donor: Coded | None  # donors, each within its species; None if no column was named
+    key: str  # key of the integration, such as ``cca`` for ``obsm["X_cca"]``
 
     @property
     def n_cells(self) -> int:
-        """How many cells there are."""
+        """Number of cells."""
         return len(self.points)
 
-
-def integrations(adata: anndata.AnnData) -> list[str]:
-    """Return the keys of all integrations that the object holds, in their order."""
-    return [key for key in adata.uns.get(_UNS, {}) if f"X_{key}" in adata.obsm]
+    def subset(self, kept: npt.NDArray[np.bool_]) -> Embedded:
+        """Return some of the cells, with only the names that they have."""
+        donor = None if self.donor is None else self.donor.subset(kept)
+        points = np.ascontiguousarray(self.points[kept])
+        return Embedded(points, self.label.subset(kept), self.species.subset(kept), donor, self.key)
 
 
 def read_embedded(
     adata: anndata.AnnData,
     *,
     key: str | None = None,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species_key: str = "species",
     donor_key: str | None = None,
 ) -> Embedded:
@@ -74,20 +60,20 @@ def read_embedded(
     adata
         Cells of several species, with an embedding in obsm.
     key
-        Which integration: ``obsm["X_<key>"]``, or an entry of obsm by its own name; by default the only one that
-        ``homodb integrate`` left, the ``none`` baseline apart.
-    label, species_key, donor_key
-        Columns of obs. Every cell must have a label, a species and, where a column of donors is named, a donor.
+        Key of the integration (``obsm["X_<key>"]``), or the name of an entry of obsm; by default the only one that
+        ``homodb integrate`` left, besides the ``none`` baseline.
+    label_key, species_key, donor_key
+        Columns of obs. Every cell needs a label, a species and, if `donor_key` is given, a donor.
 
     Raises
     ------
     ScoreError
-        If a column or the embedding is missing or has gaps, all labels are the same or all differ, or there is only
-        one species.
+        If a column or the embedding is missing or has gaps, all labels are equal or all differ, or there is only one
+        species.
     """
     name, points = _embedding(adata, key)
     obs = ObsColumns(adata.obs, ScoreError)
-    labels = obs.codes(label, "cell types", option="label_key")
+    labels = obs.codes(label_key, "cell types", option="label_key")
     species = obs.codes(species_key, "species", option="species_key")
     if len(species.names) < 2:
         raise ScoreError(
@@ -95,29 +81,31 @@ def read_embedded(
         )
     if len(labels.names) < 2:
         raise ScoreError(
-            f"obs[{label!r}] has one value, {', '.join(labels.names) or 'none'}; scores need two cell types"
+            f"obs[{label_key!r}] has one value, {', '.join(labels.names) or 'none'}; scores need two cell types"
         )
     if len(labels.names) == len(labels.code):
-        raise ScoreError(f"obs[{label!r}] is different for every cell; name a column of cell types (--label)")
+        raise ScoreError(
+            f"obs[{label_key!r}] is different for every cell; name a column of cell types", option="label_key"
+        )
     donor = None if donor_key is None else _donors(obs.codes(donor_key, "donors", option="donor_key"), species)
     return Embedded(points, labels, species, donor, name)
 
 
 def _embedding(adata: anndata.AnnData, key: str | None) -> tuple[str, npt.NDArray[np.float64]]:
-    there = integrations(adata)
     if key is None:
-        there = [one for one in there if one != _BASELINE] or there
-        if not there:
+        keys = [one for one in adata.uns.get(UNS, {}) if f"X_{one}" in adata.obsm]
+        keys = [one for one in keys if one != BASELINE] or keys
+        if not keys:
             raise ScoreError(
-                "homodb integrate left no embedding in this file; give the file that it wrote, or name one (--key)"
+                "homodb integrate left no embedding in this file; give the file that it wrote, or name an embedding",
+                option="key",
             )
-        if len(there) > 1:
-            raise ScoreError(f"which embedding is meant? There are: {', '.join(there)}; name one (--key)")
-        key = there[0]
+        if len(keys) > 1:
+            raise ScoreError(f"there are several embeddings: {', '.join(keys)}; name one", option="key")
+        key = keys[0]
     slot = f"X_{key}" if f"X_{key}" in adata.obsm else key
     if slot not in adata.obsm:
-        seen = ", ".join(adata.obsm) or "none"
-        raise ScoreError(f"there is no embedding {key!r}; obsm has: {seen}")
+        raise ScoreError(f"there is no embedding {key!r}; obsm has: {', '.join(adata.obsm) or 'none'}")
     points = np.ascontiguousarray(np.asarray(adata.obsm[slot])[:, :DIMENSIONS], np.float64)
     if not np.isfinite(points).all():
         raise ScoreError(f"obsm[{slot!r}] holds NaN or infinite values")
@@ -130,3 +118,61 @@ def _donors(column: Coded, species: Coded) -> Coded:
     pairs, code = np.unique(pair, return_inverse=True)
     names = (f"{species.names[one // len(column.names)]} {column.names[one % len(column.names)]}" for one in pairs)
     return Coded(code.astype(np.int64), tuple(names))
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The same cells in the ``none`` baseline."""
+
+    embedded: Embedded | None  # the cells; None if there is no baseline
+    origin: str  # sentence that says where the baseline is from, or why there is none
+
+
+def find_baseline(
+    adata: anndata.AnnData,
+    embedded: Embedded,
+    *,
+    key: str | None = None,
+    label_key: str = "cell_type",
+    species_key: str = "species",
+    progress: Callable[[str], None] = lambda step: None,
+) -> Baseline:
+    """Find the baseline of an embedding: the principal components of method ``none``.
+
+    By default its key is ``pca``, and if obsm does not have it, it is computed from the counts with the settings of the
+    integration.
+
+    Raises
+    ------
+    ScoreError
+        If the named embedding does not exist.
+    """
+    if embedded.key in (key or BASELINE, f"X_{key or BASELINE}"):
+        return Baseline(None, f"{embedded.key} is the none baseline itself: nothing stands beside it")
+    if key is not None or f"X_{BASELINE}" in adata.obsm:
+        baseline = read_embedded(adata, key=key or BASELINE, label_key=label_key, species_key=species_key)
+        origin = "" if baseline.key in adata.uns.get(UNS, {}) else ", which homodb integrate did not make"
+        return Baseline(baseline, f"none baseline: {baseline.key}{origin}")
+    progress("the none baseline")
+    entry: Mapping[str, Any] = adata.uns.get(UNS, {}).get(embedded.key, {})
+    layer, factors = str(entry.get("layer", "X")), str(entry.get("size_factors", "shared"))
+    # numbers of a file are NumPy scalars
+    given = {
+        name: value.item() if hasattr(value, "item") else value for name, value in entry.get("settings", {}).items()
+    }
+    try:
+        settings = IntegrateSettings(**given)
+        joint = read_joint(
+            adata, settings, species_key=species_key, species=None, layer=None if layer == "X" else layer,
+            size_factors=factors,
+        )  # fmt: skip
+        points = prepare(joint, settings).components.cells
+    except (IntegrationError, CountsError, MissingPackageError) as error:
+        return Baseline(
+            None, f"there is no none baseline: obsm has no X_{BASELINE}, and it cannot be computed ({error})"
+        )
+    points = np.ascontiguousarray(points[:, :DIMENSIONS], np.float64)
+    origin = "its settings" if entry else "default settings"
+    return Baseline(
+        replace(embedded, points=points, key=BASELINE), f"none baseline: computed from the counts, {origin}"
+    )

@@ -1,4 +1,4 @@
-"""Scores of an integration: numbers with their intervals, tables and notes."""
+"""Hold the scores of an integration: numbers with intervals, tables and notes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Number:
     Parameters
     ----------
     value
-        The score; NaN where it cannot be told, which a note explains.
+        The score; NaN if it is undefined, which a note explains.
     low, high
-        Interval of 95 %; None where none was asked for.
+        Interval of 95 %; None for no interval.
     better
-        1 where higher is better, -1 where lower is, 0 where neither.
+        1 if higher is better, -1 if lower is, 0 if neither.
     baseline
-        The same score of the ``none`` baseline; None where there is none.
+        The same score of the ``none`` baseline; None without one.
     """
 
     value: float
@@ -42,16 +42,16 @@ class Number:
 
 @dataclass(frozen=True)
 class ProfileScores:
-    """What one profile gives.
+    """Scores of one profile.
 
     Parameters
     ----------
     numbers
-        By name in lower case with underscores, such as ``ari``.
+        Scores by name in lower case with underscores, such as ``ari``.
     tables
-        Per cell type, per pair of species, ...: by title.
+        Tables by title, such as one row per cell type or pair of species.
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     numbers: Mapping[str, Number]
@@ -66,13 +66,13 @@ class Score(Result):
     Parameters
     ----------
     key
-        What the integration is called.
+        Key of the integration.
     parts
-        By profile: ``pllm``, ``scib``, ``cross_species``.
+        Scores by profile: ``pllm``, ``scib``, ``cross_species``.
     intervals
-        Over what intervals resample: ``donors``, ``cells only``, or ``none``.
+        Unit that intervals resample: ``donors``, ``cells only``, or ``none``.
     notes
-        What a user should know of all of it.
+        Notes for the user that concern all profiles.
     """
 
     key: str
@@ -81,7 +81,7 @@ class Score(Result):
     notes: tuple[str, ...] = ()
 
     def flat(self) -> dict[str, float | None]:
-        """Return all numbers in one object: ``pllm_ari``, its ``pllm_ari_low``, ``_high`` and ``_baseline``, ..."""
+        """Return all numbers in one dictionary: ``pllm_ari``, ``pllm_ari_low``, ``_high`` and ``_baseline``, ..."""
         flat: dict[str, float | None] = {}
         for profile, part in self.parts.items():
             for name, one in part.numbers.items():
@@ -93,12 +93,12 @@ class Score(Result):
         return flat
 
     def totals(self) -> dict[str, Any]:
-        """Return all numbers in one object, None for those that are not known."""
+        """Return all numbers in one dictionary, None for those that are undefined."""
         numbers: dict[str, Any] = plain(self.flat())
         return numbers
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield numbers with their intervals and the baseline beside them, tables and notes, profile by profile."""
+        """Yield numbers beside the baseline, tables and notes, profile by profile."""
         yield Heading(f"homodb score: {self.key}", level=1)
         intervals = [_INTERVALS[self.intervals]] if self.intervals in _INTERVALS else []
         yield Lines([f"embedding: {self.key}", *self.notes, *intervals])
@@ -122,7 +122,7 @@ def _numbers(title: str, part: ProfileScores) -> Grid:
 
 
 def _with_intervals(title: str, frame: pl.DataFrame) -> Grid:
-    """Return a table with each score and its interval in one column; the baseline is called ``none``.
+    """Return a table with each score and its interval in one column, and the baseline titled ``none``.
 
     Examples
     --------
@@ -143,10 +143,11 @@ def _with_intervals(title: str, frame: pl.DataFrame) -> Grid:
 
 
 def _value(value: float | None) -> str | None:
-    """Write a score; a dash where it is not known."""
+    """Format a score; a dash if it is undefined."""
     return None if value is None else "-" if math.isnan(value) else number(float(value))
 
 
 def _interval(low: float | None, high: float | None) -> str | None:
-    known = low is not None and high is not None and not (math.isnan(low) or math.isnan(high))
-    return f"{low:.4g} to {high:.4g}" if known else None
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return None
+    return f"{low:.4g} to {high:.4g}"

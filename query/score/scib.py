@@ -1,4 +1,4 @@
-"""Profile ``scib``: the metrics of scib-metrics, which owns their definitions; species are its batches.
+"""Score by profile ``scib``: scib-metrics, with species as its batches.
 
 Source: Luecken et al., Nature Methods 2022 (https://doi.org/10.1038/s41592-021-01336-8).
 """
@@ -14,35 +14,29 @@ from typing import Any
 
 import numpy as np
 
-from homodb.query.integrate import nearest
+from homodb.query.integrate import kneighbors
 from homodb.query.score.contingency import cross_table
 from homodb.query.score.embedded import Embedded
 from homodb.query.score.result import Number, ProfileScores
 from homodb.schema.errors import MissingPackageError, ScoreError
 
-#: Neighbours, as scib-metrics' own ``Benchmarker`` takes them: for LISI, kBET, and graph connectivity.
+#: Neighbours for LISI, kBET and graph connectivity, as in scib-metrics' ``Benchmarker``.
 _NEIGHBORS = (90, 50, 15)
 
 
 def scib(
-    embedded: Embedded,
-    baseline: Embedded | None = None,
-    *,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    embedded: Embedded, baseline: Embedded | None = None, *, progress: Callable[[str], None] = lambda step: None
 ) -> ProfileScores:
-    """Score an embedding by scib-metrics: what its ``Benchmarker`` computes by default, on exact neighbours.
+    """Score an embedding by scib-metrics: all that its ``Benchmarker`` computes by default, on exact neighbours.
 
     Parameters
     ----------
     embedded
-        All cells; their first 30 dimensions.
+        All cells; the first 30 dimensions are used.
     baseline
         The same cells in the ``none`` baseline, which ``pcr_comparison`` compares with.
-    seed
-        Not used: scib-metrics keeps its own seeds, so that results are those of calling it.
-    report
-        Called with the name of each step as it begins.
+    progress
+        Callback that receives the name of each step.
 
     Raises
     ------
@@ -57,16 +51,17 @@ def scib(
         raise MissingPackageError.of("the profile scib", "scib-metrics", "score") from error
     if embedded.n_cells <= _NEIGHBORS[0]:
         raise ScoreError(
-            f"scib-metrics looks at {_NEIGHBORS[0]} neighbours, but there are {embedded.n_cells} cells; give more, or"
-            " leave this profile out (--profile)"
+            f"scib-metrics uses {_NEIGHBORS[0]} neighbours, but there are {embedded.n_cells} cells; give more cells, or"
+            " leave out this profile",
+            option="profile",
         )
     notes: list[str] = []
-    with _noting(notes):
-        values = _values(scib_metrics, embedded, baseline, report)
+    with _warnings_as(notes):
+        values = _values(scib_metrics, embedded, baseline, progress)
         numbers = {name: Number(value) for name, value in values.items()}
         if baseline is not None:
-            beside = _values(scib_metrics, baseline, baseline, report)
-            numbers = {name: replace(one, baseline=beside[name]) for name, one in numbers.items()}
+            before = _values(scib_metrics, baseline, baseline, progress)
+            numbers = {name: replace(one, baseline=before[name]) for name, one in numbers.items()}
     if baseline is None:
         notes.append("pcr_comparison is left out: it compares with the none baseline, which is not there")
     if np.isnan(values["bras"]):
@@ -75,48 +70,44 @@ def scib(
 
 
 def _values(
-    package: Any, embedded: Embedded, before: Embedded | None, report: Callable[[str], None]
+    package: Any, embedded: Embedded, before: Embedded | None, progress: Callable[[str], None]
 ) -> dict[str, float]:
     """Call every metric."""
     points = embedded.points
     label = np.array(embedded.label.names)[embedded.label.code]
     species = np.array(embedded.species.names)[embedded.species.code]
-    report("scib-metrics: neighbours")
+    progress("scib-metrics: neighbours")
     most, middle, least = _NEIGHBORS
-    exact = nearest(points, points, most)
+    exact = kneighbors(points, most)
     near = package.nearest_neighbors.NeighborsResults(indices=exact.indices, distances=exact.distances)
-    report("scib-metrics: cell types")
+    progress("scib-metrics: cell types")
     by_means = package.nmi_ari_cluster_labels_kmeans(points, label)
-    found = {
+    values = {
         "isolated_labels": package.isolated_labels(points, label, species),
         "nmi_kmeans": by_means["nmi"],
         "ari_kmeans": by_means["ari"],
         "silhouette_label": package.silhouette_label(points, label),
         "clisi": package.clisi_knn(near, label),
     }
-    report("scib-metrics: mixing of species")
-    mixed = _types_in_two(embedded)
-    found |= {
+    progress("scib-metrics: mixing of species")
+    # scib-metrics fails unless some type has cells of two species, and more cells than species
+    table = cross_table(embedded.label.code, embedded.species.code)
+    n_species, cells = (table > 0).sum(axis=1), table.sum(axis=1)
+    mixed = bool(((n_species > 1) & (n_species < cells)).any())
+    values |= {
         "bras": package.bras(points, label, species) if mixed else np.nan,
         "ilisi": package.ilisi_knn(near, species),
         "kbet": package.kbet_per_label(near.subset_neighbors(middle), species, label) if mixed else np.nan,
         "graph_connectivity": package.graph_connectivity(near.subset_neighbors(least), label),
     }
     if before is not None:
-        found["pcr_comparison"] = package.pcr_comparison(before.points, points, species, categorical=True)
-    return {name: float(value) for name, value in found.items()}
-
-
-def _types_in_two(embedded: Embedded) -> bool:
-    """Whether any type has cells of two species, and more cells than species; scib-metrics fails where none has."""
-    table = cross_table(embedded.label.code, embedded.species.code)
-    species, cells = (table > 0).sum(axis=1), table.sum(axis=1)
-    return bool(((species > 1) & (species < cells)).any())
+        values["pcr_comparison"] = package.pcr_comparison(before.points, points, species, categorical=True)
+    return {name: float(value) for name, value in values.items()}
 
 
 @contextmanager
-def _noting(notes: list[str]) -> Iterator[None]:
-    """Turn the warnings of scib-metrics' own into notes, and keep its messages from standard output."""
+def _warnings_as(notes: list[str]) -> Iterator[None]:
+    """Turn the warnings of scib-metrics into notes, and keep its messages from standard output."""
     logger = logging.getLogger("scib_metrics")
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""``homodb.score``: an integrated AnnData in, scores with their intervals and the baseline beside them out."""
+"""Score an integrated AnnData: ``homodb.score`` and its profiles."""
 
 from __future__ import annotations
 
@@ -8,42 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from homodb.query.cells import open_anndata, read_anndata, store, with_tables
-from homodb.query.score.baseline import KEY, Baseline, find_baseline
-from homodb.query.score.donors import draws
-from homodb.query.score.embedded import Embedded, read_embedded
+from homodb.query.score.cross_species import cross_species
+from homodb.query.score.embedded import BASELINE, Baseline, Embedded, find_baseline, read_embedded
+from homodb.query.score.intervals import draws
+from homodb.query.score.pllm import pllm
 from homodb.query.score.result import ProfileScores, Score
+from homodb.query.score.scib import scib
 from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
 from homodb.schema.messages import did_you_mean
 
 if TYPE_CHECKING:
     import anndata
 
-Report = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """What every profile takes.
+    """Cells and parameters that every profile gets."""
 
-    Parameters
-    ----------
-    embedded
-        The cells.
-    baseline
-        The same cells in the ``none`` baseline, where there is one.
-    resamples
-        Draws of the intervals.
-    seed
-        Of everything random.
-    report
-        Called with the name of each step as it begins.
-    """
-
+    # the cells, and the same cells in the ``none`` baseline, or None
     embedded: Embedded
     baseline: Embedded | None
-    resamples: int
-    seed: int
-    report: Report
+    n_resamples: int  # number of draws of the intervals
+    random_state: int  # seed
+    progress: Callable[[str], None]  # callback that receives the name of each step
 
 
 @dataclass(frozen=True)
@@ -57,27 +44,26 @@ class Profile:
 
     @property
     def key(self) -> str:
-        """What its numbers are called by."""
+        """Prefix of its numbers."""
         return self.name.replace("-", "_")
 
 
-def _pllm(asked: ScoreRequest) -> ProfileScores:
-    from homodb.query.score.pllm import pllm
-
-    return pllm(asked.embedded, asked.baseline, resamples=asked.resamples, seed=asked.seed, report=asked.report)
-
-
-def _scib(asked: ScoreRequest) -> ProfileScores:
-    from homodb.query.score.scib import scib
-
-    return scib(asked.embedded, asked.baseline, report=asked.report)
+def _pllm(request: ScoreRequest) -> ProfileScores:
+    return pllm(
+        request.embedded, request.baseline, n_resamples=request.n_resamples, random_state=request.random_state,
+        progress=request.progress,
+    )  # fmt: skip
 
 
-def _cross_species(asked: ScoreRequest) -> ProfileScores:
-    from homodb.query.score.cross_species import cross_species
+def _scib(request: ScoreRequest) -> ProfileScores:
+    return scib(request.embedded, request.baseline, progress=request.progress)
 
-    asked.report("neighbours across species")
-    return cross_species(asked.embedded, asked.baseline, resamples=asked.resamples, seed=asked.seed)
+
+def _cross_species(request: ScoreRequest) -> ProfileScores:
+    request.progress("neighbours across species")
+    return cross_species(
+        request.embedded, request.baseline, n_resamples=request.n_resamples, random_state=request.random_state
+    )
 
 
 PROFILES = (
@@ -94,12 +80,12 @@ PROFILES = (
 
 
 def profiles_named(names: str) -> list[Profile]:
-    """Return profiles by their names, in the list's order.
+    """Return profiles by name, in the order of the list.
 
     Parameters
     ----------
     names
-        ``all``, or names with commas between them; case and ``_`` for ``-`` do not matter.
+        ``all``, or comma-separated names; case and ``_`` for ``-`` do not matter.
 
     Raises
     ------
@@ -111,136 +97,116 @@ def profiles_named(names: str) -> list[Profile]:
     >>> [one.name for one in profiles_named("scib,PLLM")]
     ['pllm', 'scib']
     """
-    known = {one.name: one for one in PROFILES}
+    choices = [*(one.name for one in PROFILES), "all"]
     wanted = [name.strip().lower().replace("_", "-") for name in names.split(",")]
     for name in wanted:
-        if name not in known and name != "all":
-            there = ", ".join([*known, "all"])
-            raise ScoreError(f"there is no profile {name!r}; there are {there}{did_you_mean(name, [*known, 'all'])}")
+        if name not in choices:
+            raise ScoreError(
+                f"there is no profile {name!r}; there are {', '.join(choices)}{did_you_mean(name, choices)}"
+            )
     return [one for one in PROFILES if "all" in wanted or one.name in wanted]
 
 
 def score(
-    adata: anndata.AnnData,
+    adata: anndata.AnnData | str | Path,
     *,
     key: str | None = None,
-    label: str = "cell_type",
+    label_key: str = "cell_type",
     species_key: str = "species",
     donor_key: str | None = None,
     profile: str = "all",
     baseline: str | Literal[False] | None = None,
-    resamples: int = 200,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    n_resamples: int = 200,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Score:
-    """Score how good an integration is.
+    """Score an integration.
 
     Parameters
     ----------
     adata
-        Cells of several species with an embedding, as :func:`homodb.integrate` leaves it. It is not changed.
+        Cells of several species with an embedding, as :func:`homodb.integrate` leaves it: an AnnData, which is not
+        changed, or the path of an h5ad file or zarr store.
     key
-        Which integration: ``cca`` for ``obsm["X_cca"]``; by default the only one beside the baseline. Its first 30
-        dimensions are used; a plane for looking (UMAP) should never be scored.
-    label
-        Column of obs with cell types, which must be named alike in all species.
+        Key of the integration, such as ``cca`` for ``obsm["X_cca"]``; by default the only one besides the baseline. The
+        first 30 dimensions are used. Do not score a UMAP.
+    label_key
+        Column of obs with cell types, which must have the same names in all species.
     species_key
-        Column of obs that tells the species.
+        Column of obs with species.
     donor_key
-        Column of obs with donors, which intervals resample. Without it, or where a species has one donor, intervals
-        tell of cells only.
+        Column of obs with donors, which intervals resample. Without it, or if a species has one donor, intervals
+        resample cells only.
     profile
-        ``pllm``, ``scib``, ``cross-species``, several with commas between them, or ``all``.
+        ``pllm``, ``scib``, ``cross-species``, several of these separated by commas, or ``all``.
     baseline
-        Key of the ``none`` baseline; by default ``pca`` where it is there, else computed from the counts. False for
-        none.
-    resamples
-        Draws of the intervals; 0 for no intervals.
-    seed
-        Of everything random.
-    report
-        Called with the name of each step as it begins.
+        Key of the ``none`` baseline; by default ``pca`` if it exists, else the baseline is computed from the counts.
+        False for no baseline.
+    n_resamples
+        Number of draws of the intervals; 0 for no intervals.
+    random_state
+        Seed.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
     Score
-        Numbers with intervals and the baseline, tables and notes, by profile. ``flat()`` is one object of numbers.
+        Numbers with intervals and the baseline, tables and notes, by profile. ``flat()`` is a dictionary of numbers.
 
     Raises
     ------
     ScoreError
         If the embedding or a column is missing or cannot be scored, or none of the profiles can be computed.
+    TranslationError
+        If a file does not exist or is not an AnnData.
     MissingPackageError
-        If a named profile needs a package that is not installed. ``all`` goes on without it and says so.
+        If a named profile needs a package that is not installed. Of several profiles the others are computed, and a
+        note says so.
 
     Examples
     --------
     >>> import homodb
-    >>> found = homodb.score(joined, label="cell_type", donor_key="donor")  # doctest: +SKIP
-    >>> found.flat()["pllm_ari"]  # doctest: +SKIP
+    >>> scores = homodb.score(joined, label_key="cell_type", donor_key="donor")  # doctest: +SKIP
+    >>> scores.flat()["pllm_ari"]  # doctest: +SKIP
     """
-    chosen, adata = profiles_named(profile), with_tables(adata)
-    embedded = read_embedded(adata, key=key, label=label, species_key=species_key, donor_key=donor_key)
-    found = Baseline(None, "no baseline was asked for")
+    profiles = profiles_named(profile)
+    if isinstance(adata, str | Path):
+        progress("reading")
+        adata = _read(Path(adata), whole=baseline is None)
+    else:
+        adata = with_tables(adata)
+    embedded = read_embedded(adata, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key)
+    before = Baseline(None, "no baseline was asked for")
     if baseline is not False:
-        found = find_baseline(
-            adata, embedded, key=baseline, label=label, species_key=species_key, report=report
-        )  # fmt: skip
-    asked = ScoreRequest(embedded, found.embedded, resamples, seed, report)
+        before = find_baseline(
+            adata, embedded, key=baseline, label_key=label_key, species_key=species_key, progress=progress
+        )
+    request = ScoreRequest(embedded, before.embedded, n_resamples, random_state, progress)
     parts: dict[str, ProfileScores] = {}
-    failed: list[HomodbError] = []
-    notes = [found.said]
-    for one in chosen:
+    errors: list[HomodbError] = []
+    notes = [before.origin]
+    for one in profiles:
         try:
-            parts[one.key] = one.function(asked)
+            parts[one.key] = one.function(request)
         except (ScoreError, MissingPackageError) as error:
-            if len(chosen) == 1:
+            if len(profiles) == 1:
                 raise
-            failed.append(error)
+            errors.append(error)
             notes.append(f"{one.name} is left out: {error}")
     if not parts:
-        raise failed[0]
-    kind = draws(embedded, resamples=resamples, seed=seed).kind if resamples else "none"
+        raise errors[0]
+    kind = draws(embedded, n_resamples=n_resamples, random_state=random_state).kind if n_resamples else "none"
     return Score(embedded.key, parts, kind, tuple(notes))
 
 
-def score_file(
-    path: str | Path,
-    *,
-    key: str | None = None,
-    label: str = "cell_type",
-    species_key: str = "species",
-    donor_key: str | None = None,
-    profile: str = "all",
-    baseline: str | Literal[False] | None = None,
-    resamples: int = 200,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
-) -> Score:
-    """Score an h5ad file or zarr store; parameters are those of :func:`homodb.score`.
-
-    Raises
-    ------
-    TranslationError
-        If the file is not there, or is no AnnData.
-    ScoreError, MissingPackageError
-        As :func:`homodb.score` raises them.
-    """
-    report("reading")
-    adata = _read(Path(path), whole=baseline is None)
-    return score(
-        adata, key=key, label=label, species_key=species_key, donor_key=donor_key, profile=profile, baseline=baseline,
-        resamples=resamples, seed=seed, report=report,
-    )  # fmt: skip
-
-
 def _read(path: Path, *, whole: bool) -> anndata.AnnData:
-    """Read what scores need; all of it where there is no baseline and one may be computed."""
+    """Read what scores need; everything if a baseline may have to be computed."""
     import anndata
 
     with open_anndata(path) as root:
-        there = [name for name in ("obs", "obsm", "uns") if name in root]
-        if len(there) == 3 and (not whole or f"X_{KEY}" in root["obsm"]):
-            parts: dict[str, Any] = {name: store.read(root, name) for name in there}
+        names = [name for name in ("obs", "obsm", "uns") if name in root]
+        if len(names) == 3 and (not whole or f"X_{BASELINE}" in root["obsm"]):
+            parts: dict[str, Any] = {name: store.read(root, name) for name in names}
             return anndata.AnnData(**parts)
     return read_anndata(path)

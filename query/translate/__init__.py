@@ -6,54 +6,39 @@ of every matrix (:mod:`.aggregate`, :mod:`.carry`). :mod:`.translate` does so in
 
 from __future__ import annotations
 
-from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
-from homodb.query.translate.carry import TranslateProgress, groups_of
-from homodb.query.translate.fates import MEANING, Fate, lost
+from homodb.query.translate.aggregate import Aggregation, Links
+from homodb.query.translate.carry import MatrixPart, TranslateProgress, groups_of, stream
+from homodb.query.translate.fates import (
+    LOST_SCHEMA,
+    MEANING,
+    NOT_A_GENE,
+    UNRESOLVED,
+    WITHOUT_PARTNER,
+    Fate,
+    FateReport,
+    TranslationReport,
+    fate_of,
+    fate_order,
+    lost,
+    mapped_rule,
+    with_counts,
+)
 from homodb.query.translate.mapping import COLUMNS, GREEDY, map_genes, rematch_measured, settled
 from homodb.query.translate.options import (
     Names,
     OneToMany,
     Options,
     SlotPolicy,
-    TranslateChoices,
     gene_list,
     read_options,
 )
-from homodb.query.translate.plan import GENE_EXPRESSION, features_of, names_of
-from homodb.query.translate.report import FateReport, TranslationReport, fate_order, with_counts
-from homodb.query.translate.targets import kind_of_names
-from homodb.query.translate.translate import translate, translate_file, translate_with_report
+from homodb.query.translate.plan import kind_of_names
+from homodb.query.translate.translate import translate, translate_file
 
 __all__ = [
-    "COLUMNS",
-    "GENE_EXPRESSION",
-    "GREEDY",
-    "MEANING",
-    "Aggregation",
-    "Fate",
-    "FateReport",
-    "Links",
-    "Names",
-    "OneToMany",
-    "Options",
-    "SlotPolicy",
-    "TooWideError",
-    "TranslateChoices",
-    "TranslateProgress",
-    "TranslationReport",
-    "fate_order",
-    "features_of",
-    "gene_list",
-    "groups_of",
-    "kind_of_names",
-    "lost",
-    "map_genes",
-    "names_of",
-    "read_options",
-    "rematch_measured",
-    "settled",
-    "translate",
-    "translate_file",
-    "translate_with_report",
+    "COLUMNS", "GREEDY", "LOST_SCHEMA", "MEANING", "NOT_A_GENE", "UNRESOLVED", "WITHOUT_PARTNER", "Aggregation", "Fate",
+    "FateReport", "Links", "MatrixPart", "Names", "OneToMany", "Options", "SlotPolicy", "TranslateProgress",
+    "TranslationReport", "fate_of", "fate_order", "gene_list", "groups_of", "kind_of_names", "lost", "map_genes",
+    "mapped_rule", "read_options", "rematch_measured", "settled", "stream", "translate", "translate_file",
     "with_counts",
-]
+]  # fmt: skip

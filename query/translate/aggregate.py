@@ -1,7 +1,8 @@
-"""Compute the values of target genes from those of source genes."""
+"""Choose how source genes are combined into target genes, and compute the values."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells import check_sound, held_as, product
-from homodb.query.translate.options import SlotPolicy
-from homodb.schema.errors import CountsError
+from homodb.query.cells import Logged, Slot, Values, held_as, product
+from homodb.query.translate.options import Options, SlotPolicy
+from homodb.schema.errors import CountsError, TranslationError
+from homodb.schema.messages import counted, did_you_mean
 
 
 class TooWideError(Exception):
@@ -23,16 +25,9 @@ class TooWideError(Exception):
 class Links:
     """Links from rows of var to columns of the result.
 
-    Parameters
-    ----------
-    place, column
-        Row of var and column of the result of each link, integers, shape (links,).
-    weight
-        Share of the row's values that the column receives, shape (links,).
-    gene
-        Arbitrary number of the source gene of the row, shape (links,): rows of the same gene are summed.
-    shape
-        Number of rows of var and of columns of the result.
+    `place`, `column`: row of var and column of the result of each link, integers, shape (links,); `weight`: share of
+    the row's values that the column receives, shape (links,); `gene`: arbitrary number of the source gene of the row,
+    shape (links,): rows of the same gene are summed.
     """
 
     place: npt.NDArray[np.int64]
@@ -61,26 +56,12 @@ class Links:
         """True if a source gene has several rows of var."""
         return len({*zip(self.gene.tolist(), self.place.tolist(), strict=True)}) > len(set(self.gene.tolist()))
 
-    @cached_property
-    def one_apply_to_values(self) -> bool:
-        """True if every row of var is linked to at most one column, unsplit."""
-        return np.unique(self.place).size == self.place.size and not self.splits
-
 
 @dataclass(frozen=True)
 class Aggregation:
     """Way to combine source genes into target genes.
 
-    Parameters
-    ----------
-    links
-        Links from rows of var to columns.
-    policy
-        Policy for combining several genes into one.
-    slot
-        Name of the matrix, for messages.
-    logarithms
-        Base of the values if they are logarithms, else None.
+    `logarithms`: base of the values if they are logarithms, else None.
     """
 
     links: Links
@@ -99,31 +80,9 @@ class Aggregation:
         return np.dtype(np.int64) if not np.issubdtype(np.dtype(dtype), np.floating) else np.dtype(dtype)
 
     def apply(self, block: Any, dtype: npt.DTypeLike) -> Any:
-        """Compute the values of target genes for a block of rows.
-
-        Parameters
-        ----------
-        block
-            Rows x source genes: a NumPy array, or a SciPy sparse matrix of any form.
-        dtype
-            Type of the result.
-
-        Returns
-        -------
-        array or sparse matrix
-            Rows x target genes; sparse stays sparse, as CSR with sorted indices.
-
-        Raises
-        ------
-        CountsError
-            If the block is damaged, or holds NaN, or negative values that would be summed.
-        TooWideError
-            If sums of the values may not fit into the type.
-        """
+        """Compute the values of target genes for a block of rows."""
         sparse = bool(sp.issparse(block))
-        if sparse:
-            check_sound(block, self.slot)
-            block = block.tocsr()
+        block = block.tocsr() if sparse else block
         values = np.asarray(block.data if sparse else block)
         self._check_values(values, np.dtype(dtype))
         block = block.astype(dtype, copy=False)
@@ -143,14 +102,15 @@ class Aggregation:
         floating = np.issubdtype(values.dtype, np.floating)
         low, high = values.min(), values.max()
         if floating and np.isnan(low):
-            raise CountsError(f"{self.slot} holds NaN; fill or remove such values before translating")
+            raise CountsError(f"{self.slot} holds NaN; fill or remove such values first")
         adds = self.links.several or self.links.splits
         if low < 0 and adds and self.policy in (SlotPolicy.SUM, SlotPolicy.LOG):
             raise CountsError(
-                f"{self.slot} holds negative values (the least is {low:g}), which {self.policy} must not add up; "
-                f"translate counts in their place (--layer), or leave it out (--slot {self.slot}=drop)"
+                f"{self.slot} holds negative values (the least is {low:g}), which {self.policy} must not add up; use "
+                "counts in their place",
+                option="layer",
             )
-        if floating or self.policy in (SlotPolicy.MEAN, SlotPolicy.LOG) or dtype.itemsize == 8:
+        if floating or np.issubdtype(dtype, np.floating) or dtype.itemsize == 8:
             return
         most = int(self.links.rows_per_column.max(initial=0))
         limits = np.iinfo(dtype) if dtype != np.bool_ else None
@@ -233,3 +193,66 @@ def _apply_to_values(block: Any, function: Any) -> Any:
     changed = block.copy()
     changed.data = function(changed.data)
     return changed
+
+
+def check_slots(slots: Sequence[Slot], options: Options) -> None:
+    """Check that slots with a policy exist and the main one is not dropped."""
+    names = [slot.name for slot in slots]
+    for name, policy in options.slots.items():
+        if name not in names:
+            hint = f"the slots are: {', '.join(map(repr, names)) or 'none'}{did_you_mean(name, names)}"
+            raise TranslationError(f"there is no slot {name!r}; {hint}", option="slots")
+        if policy is SlotPolicy.DROP and any(slot.main for slot in slots if slot.name == name):
+            raise TranslationError(
+                f"{name} is what is translated and cannot be dropped; name a layer to translate another matrix",
+                option="layer",
+            )
+
+
+def decide(slot: Slot, holds: Values, links: Links, options: Options, logged: Logged) -> Aggregation | str:
+    """Choose the aggregation of a matrix by the kind of its values, or the reason for dropping it."""
+    requested = options.slots.get(slot.name)
+    policy = requested or SlotPolicy(options.many_to_one)
+    reason = objection(slot, policy, holds, links)
+    if reason is None and not slot.main and requested is None and holds.kind == "scaled":
+        reason = f"{slot.label} holds scaled values (some are negative)"
+    if reason is None:
+        base = logged.base if policy is SlotPolicy.LOG and holds.base is None else holds.base
+        return Aggregation(links, policy, slot.label, base)
+    if slot.main or requested is not None:
+        raise CountsError(reason, option="layer" if slot.main else "slots")
+    return reason
+
+
+def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links) -> str | None:
+    """Return why values must not be combined by a policy, or None.
+
+    The reason includes the alternatives.
+    """
+    if holds.kind == "nan":
+        out = "" if slot.main else f", or drop it (slot {slot.name!r}: drop)"
+        return f"{slot.label} holds NaN; fill or remove such values before translating{out}"
+    contents = {"log": "logarithms", "scaled": "scaled values (some are negative)", "counts": "whole numbers"}
+    if policy is SlotPolicy.LOG:
+        if holds.kind in ("scaled", "counts"):
+            return (
+                f"{slot.label} holds {contents[holds.kind]}, not logarithms, so expm1-sum-log1p is not for it; use sum"
+            )
+        return None
+    if holds.kind not in ("log", "scaled"):
+        return None
+    if policy is SlotPolicy.SUM and links.several:
+        why = f"{counted(links.several, 'target gene')} would add up several source genes each"
+    elif links.splits and (holds.kind == "log" or policy is SlotPolicy.SUM):
+        why = f"{counted(links.splits, 'source gene')} would be split over several targets"
+    elif holds.kind == "scaled" and links.repeated and policy is not SlotPolicy.SUM:
+        why = "some source genes stand in several rows, which would add up"
+    else:
+        return None
+    undo = f"undo them (slot {slot.name!r}: expm1-sum-log1p), " if holds.kind == "log" else ""
+    counts = "translate a layer of counts or raw, " if slot.main else ""
+    drop = "" if slot.main else f"drop it (slot {slot.name!r}: drop), "
+    return (
+        f"{slot.label} holds {contents[holds.kind]}, and {why}, which is wrong for such values; {counts}{undo}{drop}"
+        "or use a one-to-one strategy such as hm_o2o"
+    )

@@ -1,24 +1,42 @@
-"""Translate matrices block by block, and collect counts and notes."""
+"""Carry the matrices of an object into another species' genes, block by block, and report it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import scipy.sparse as sp
 
-from homodb.query.cells import Logged, Rows, Sink, Slot, Values, judge, undo_logarithm
-from homodb.query.genes import resolve
-from homodb.query.translate.aggregate import Aggregation, Links, TooWideError
+from homodb.query.cells import (
+    FileSource,
+    LazyMatrix,
+    Logged,
+    MatrixSink,
+    Rows,
+    Sink,
+    Slot,
+    Source,
+    check_sound,
+    judge,
+    slot_logged,
+    undo_logarithm,
+)
+from homodb.query.release import ReleaseFile
+from homodb.query.translate.aggregate import Aggregation, TooWideError, check_slots, decide, objection
+from homodb.query.translate.fates import TranslationReport, fates_of_markers, provenance, with_counts
 from homodb.query.translate.options import Options, SlotPolicy
-from homodb.query.translate.plan import TranslationPlan
-from homodb.query.translate.report import TranslationReport, with_counts
+from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, TranslationError
-from homodb.schema.messages import counted, did_you_mean
-from homodb.schema.names import name_texts
+from homodb.schema.messages import did_you_mean
+from homodb.schema.names import name_texts, texts
+from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,21 +46,9 @@ _KINDS = ("all", "mitochondrial", "ribosomal", "other")
 
 
 class CountTally:
-    """Sums of counts, in total and carried.
+    """Sums of counts, in total and carried."""
 
-    Parameters
-    ----------
-    plan
-        Plan, which marks mapped, mitochondrial and ribosomal genes.
-    groups
-        Values of each requested column of obs.
-    base
-        Base of the values if they are logarithms: they are undone before they are summed.
-    """
-
-    def __init__(
-        self, plan: TranslationPlan, groups: Mapping[str, pd.Series] | None = None, base: float | None = None
-    ) -> None:
+    def __init__(self, plan: TranslationPlan, groups: Mapping[str, pd.Series] | None = None) -> None:
         fates = plan.fates
         gene = plan.is_gene.to_numpy()
         mapped = (fates["fate"] == "mapped").to_numpy()
@@ -50,7 +56,6 @@ class CountTally:
         which = [kind for one in (gene, mt, ribo, gene & ~mt & ~ribo) for kind in (one, one & mapped)]
         self._which = np.column_stack(which).astype(np.float64)
         self.sums = np.zeros(fates.height)
-        self._base = base
         self._codes: dict[str, npt.NDArray[np.int64]] = {}
         self._names: dict[str, list[str]] = {}
         self._totals: dict[str, npt.NDArray[np.float64]] = {}
@@ -67,8 +72,7 @@ class CountTally:
             totals[:] = 0
 
     def add(self, start: int, block: Any) -> None:
-        """Add a block of untranslated rows that begins at row `start`."""
-        block = undo_logarithm(block, self._base)
+        """Add a block of untranslated rows that begins at row `start`, with logarithms undone."""
         ones = np.ones(block.shape[0])
         self.sums += np.asarray(block.T @ ones).ravel()  # in 64 bits, whatever the type of the block
         for column, codes in self._codes.items():
@@ -96,333 +100,295 @@ class CountTally:
                 }).with_columns(pl.selectors.float().fill_nan(None))
             )  # fmt: skip
         schema = (
-            "column",
-            "group",
-            "cells",
-            "counts",
-            "carried",
-            *(f"carried_{kind}" for kind in _KINDS[1:]),
+            "column", "group", "cells", "counts", "carried", *(f"carried_{kind}" for kind in _KINDS[1:]),
             "carried_mean",
-        )
+        )  # fmt: skip
         return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
 
 @dataclass(frozen=True)
 class TranslateProgress:
-    """Progress of a translation.
-
-    Parameters
-    ----------
-    slot
-        Name of the current matrix.
-    done, total
-        Number of cells, over all matrices.
-    """
+    """Progress of a translation."""
 
     slot: str
     done: int
     total: int
 
 
+class Tally(Protocol):
+    """Sums over the untranslated blocks of a matrix."""
+
+    def begin(self) -> None:
+        """Reset all sums."""
+        ...
+
+    def add(self, start: int, block: Any) -> None:
+        """Add a block of rows that begins at row `start`, with logarithms undone."""
+        ...
+
+
+class MatrixPart(NamedTuple):
+    """A matrix of one object, and how its genes are combined.
+
+    `base`: base of the values if they are logarithms; they are undone before they are tallied; `kept`: mask of the
+    cells to keep; None for all.
+    """
+
+    rows: Rows
+    how: Aggregation
+    base: float | None = None
+    tally: Tally | None = None
+    kept: npt.NDArray[np.bool_] | None = None
+
+
 def stream(
-    rows: Rows,
-    how: Aggregation,
-    sink: Sink,
-    *,
-    block: int | None = None,
-    tally: CountTally | None = None,
+    parts: Sequence[MatrixPart], sink: MatrixSink, *, sparse: bool, block: int | None = None,
     step: Callable[[int], None] = lambda done: None,
-) -> Any:
-    """Translate a matrix block by block.
+) -> tuple[Any, np.dtype[Any]]:  # fmt: skip
+    """Carry matrices block by block into a sink, below each other.
 
     Parameters
     ----------
-    rows
-        The matrix.
-    how
-        Aggregation of its genes.
+    parts
+        The matrices.
     sink
         Destination of the result.
+    sparse
+        Whether the result is sparse.
     block
         Number of rows per block; by default as many as hold about four million values.
-    tally
-        Sums to update with each block.
     step
         Callback that receives the number of rows done after each block.
 
     Returns
     -------
-    object
-        Matrix returned by the sink.
+    object, dtype
+        Matrix returned by the sink, and type of its values.
     """
-    dtype: npt.DTypeLike = how.dtype(rows.dtype)
+    dtype: np.dtype[Any] = np.result_type(*(part.how.dtype(part.rows.dtype) for part in parts))
     while True:
         try:
-            return _carry(rows, how, sink, np.dtype(dtype), block, tally, step)
+            return _stream(parts, sink, dtype, sparse, block, step), dtype
         except TooWideError:
-            dtype = how.wider(dtype)
+            dtype = np.dtype(np.int64)
 
 
-def _carry(
-    rows: Rows, how: Aggregation, sink: Sink, dtype: np.dtype[Any], block: int | None, tally: CountTally | None,
+def _stream(
+    parts: Sequence[MatrixPart], sink: MatrixSink, dtype: np.dtype[Any], sparse: bool, block: int | None,
     step: Callable[[int], None],
 ) -> Any:  # fmt: skip
     sink.begin(dtype)
-    if tally is not None:
-        tally.begin()
-    for start, stop in rows.cuts(block) or [(0, 0)]:
-        piece = rows.take(start, stop)
-        sink.add(how.apply(piece, dtype))
-        if tally is not None:
-            tally.add(start, piece)
-        step(stop)
+    done = 0
+    for part in parts:
+        if part.tally is not None:
+            part.tally.begin()
+        for start, stop in part.rows.cuts(block) or [(0, 0)]:
+            piece = part.rows.take(start, stop)
+            check_sound(piece, part.how.slot)
+            if part.kept is not None:
+                piece = piece[np.flatnonzero(part.kept[start:stop])]
+            if part.tally is not None:
+                part.tally.add(start, undo_logarithm(piece, part.base))
+            carried = part.how.apply(piece, dtype)
+            sink.add(sp.csr_matrix(carried) if sparse and not sp.issparse(carried) else carried)
+            step(done + stop)
+        done += part.rows.shape[0]
     return sink.end()
 
 
-@dataclass(frozen=True)
-class Refused:
-    """Reason for dropping a matrix, None if the user asked for it."""
+def lazily(matrix: LazyMatrix, slot: Slot, how: Aggregation, logged: Logged) -> Any:
+    """Return a Dask array of target genes.
 
-    why: str | None
-
-
-def check_slots(slots: Sequence[Slot], options: Options) -> None:
-    """Check that slots with a policy exist and the main one is not dropped.
-
-    Raises
-    ------
-    TranslationError
-        If one does not exist, or the main one is to be dropped.
+    The kind of values is inferred when a block is computed; a block that must not be summed then raises
+    :class:`~homodb.schema.errors.CountsError`. Sums of small integers are 64 bits wide.
     """
-    names = [slot.name for slot in slots]
-    for name, policy in options.slots.items():
-        if name not in names:
-            hint = f"the slots are: {', '.join(map(repr, names)) or 'none'}{did_you_mean(name, names)}"
-            raise TranslationError(f"there is no slot {name!r}; {hint} (--slot {name}={policy})")
-        if policy is SlotPolicy.DROP and any(slot.main for slot in slots if slot.name == name):
-            raise TranslationError(f"{name} is what is translated and cannot be dropped; --layer names another matrix")
+    dtype = how.dtype(matrix.dtype)
+    if how.links.several and dtype.itemsize < 8:
+        dtype = how.wider(dtype)
+
+    def block(rows: Any) -> Any:
+        check_sound(rows, slot.label)
+        holds = judge(rows, logged=logged.is_log, base=logged.base)
+        against = objection(slot, how.policy, holds, how.links)
+        if against is not None:
+            raise CountsError(against)
+        return replace(how, logarithms=holds.base or logged.base).apply(rows, dtype)
+
+    return matrix.map_rows(block, how.links.shape[1], dtype)
 
 
-def decide(
-    slot: Slot, rows: Rows, links: Links, options: Options, logged: Logged
-) -> tuple[Aggregation | Refused, Values]:
-    """Choose the aggregation of a matrix from a sample of its values.
-
-    Returns
-    -------
-    tuple
-        Aggregation, or reason for dropping the matrix; and kind of its values.
-
-    Raises
-    ------
-    CountsError
-        If the main matrix, or one with its own policy, holds values that the policy does not support.
-    """
-    requested = options.slots.get(slot.name)
-    if requested is SlotPolicy.DROP:
-        return Refused(None), Values("linear")
-    holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
-    policy = requested or SlotPolicy(options.many_to_one)
-    reason = objection(slot, policy, holds, links)
-    if reason is None and not slot.main and requested is None and holds.kind == "scaled":
-        reason = f"{slot.label} holds scaled values (some are negative)"
-    if reason is None:
-        base = logged.base if policy is SlotPolicy.LOG and holds.base is None else holds.base
-        return Aggregation(links, policy, slot.label, base), holds
-    if slot.main or requested is not None:
-        raise CountsError(reason)
-    return Refused(reason), holds
-
-
-def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links) -> str | None:
-    """Return why values must not be combined by a policy, or None.
-
-    The reason includes the alternatives.
-    """
-    if holds.kind == "nan":
-        out = "" if slot.main else f", or leave it out (--slot {slot.name}=drop)"
-        return f"{slot.label} holds NaN; fill or remove such values before translating{out}"
-    contents = {"log": "logarithms", "scaled": "scaled values (some are negative)", "counts": "whole numbers"}
-    if policy is SlotPolicy.LOG:
-        if holds.kind in ("scaled", "counts"):
-            return (
-                f"{slot.label} holds {contents[holds.kind]}, not logarithms, so expm1-sum-log1p is not for it; use sum"
-            )
-        return None
-    if holds.kind not in ("log", "scaled"):
-        return None
-    if policy is SlotPolicy.SUM and links.several:
-        why = f"{counted(links.several, 'target gene')} would add up several source genes each"
-    elif links.splits and (holds.kind == "log" or policy is SlotPolicy.SUM):
-        why = f"{counted(links.splits, 'source gene')} would be split over several targets"
-    elif holds.kind == "scaled" and links.repeated and policy is not SlotPolicy.SUM:
-        why = "some source genes stand in several rows, which would add up"
-    else:
-        return None
-    undo = f"undo them (--slot {slot.name}=expm1-sum-log1p), " if holds.kind == "log" else ""
-    counts = "translate a layer of counts (--layer counts) or raw (--layer raw), " if slot.main else ""
-    drop = "" if slot.main else f"leave it out (--slot {slot.name}=drop), "
-    return (
-        f"{slot.label} holds {contents[holds.kind]}, and {why}, which is wrong for such values; {counts}{undo}{drop}"
-        "or use a one-to-one strategy (--strategy hm_o2o)"
-    )
-
-
-def fates_of_markers(plan: TranslationPlan, markers: Sequence[str]) -> pl.DataFrame:
-    """Return the fates of marker genes.
-
-    Parameters
-    ----------
-    plan
-        The plan of the translation.
-    markers
-        Names of genes of the source species, of any kind of name.
-
-    Returns
-    -------
-    polars.DataFrame
-        A row per marker, in order: ``marker``, ``name`` (of its row of var), ``fate``, ``target_id``,
-        ``target_symbol``, ``evidence_class``, ``detail``. The fate is ``not_in_file`` for markers without a row of var.
-    """
-    if not markers:
-        return pl.DataFrame()
-    fates = plan.fates.with_columns(gene=plan.resolved["gene"])
-    columns = ("name", "fate", "target_id", "target_symbol", "evidence_class", "detail")
-    by_gene = fates.drop_nulls("gene").unique("gene", keep="first", maintain_order=True).select("gene", *columns)
-    by_name = fates.unique("name", keep="first", maintain_order=True).select("name", *columns[1:])
-    resolved = resolve(plan.route.release, list(markers), plan.route.source).select(
-        "gene", marker="name", missing=pl.when(pl.col("gene").is_null()).then("how")
-    )
-    named = resolved.join(by_name.with_columns(marker="name"), on="marker", how="left", maintain_order="left")
-    matched = resolved.join(by_gene, on="gene", how="left", maintain_order="left")
-    return pl.DataFrame({"marker": resolved["marker"]}).with_columns(
-        *(pl.coalesce(matched[column], named[column]).alias(column) for column in columns)
-    ).with_columns(
-        fate=pl.col("fate").fill_null("not_in_file"),
-        detail=pl.coalesce("detail", pl.when(pl.col("fate").is_null()).then(resolved["missing"])),
-    )  # fmt: skip
-
-
-@dataclass
 class TranslationRun:
-    """State of a translation: matrices carried and dropped, and counts.
+    """A translation of one object, which only this class changes: the plan first, then its matrices.
 
-    Parameters
-    ----------
-    plan
-        Plan for the genes of the main matrix.
-    options
-        Checked options.
-    source_given
-        Whether the user gave the source species.
-    logged
-        Logarithm of X recorded by the object.
-    groups
-        Columns of obs by which to report shares.
-    raw
-        Plan for the genes of raw, which has its own var.
-    slots, dropped, notes
-        Policies, dropped parts and notes for the report.
-    tally
-        Counts of the main matrix; None before it is translated, or if its values cannot be summed.
+    `to`, `species`, `strategy`, `column`: target and source species, strategy, and column of var with the gene names.
+
+    Raises UnknownSpeciesError, UnknownStrategyError, MissingMappingError, UndecidedSpeciesError if the release lacks
+    it, or the names do not identify the species. Raises TranslationError if no gene can be translated, or a slot or
+    column does not exist.
     """
 
-    plan: TranslationPlan
-    options: Options
-    source_given: bool
-    logged: Logged
-    groups: Mapping[str, pd.Series]
-    raw: TranslationPlan | None = None
-    slots: dict[str, str] = field(default_factory=dict)
-    dropped: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    tally: CountTally | None = None
+    def __init__(
+        self, release: ReleaseFile, source: Source, to: str | int | Species, *, species: str | int | Species | None,
+        strategy: str | Strategy | None, column: str | None, options: Options,
+    ) -> None:  # fmt: skip
+        self.source, self.options = source, options
+        self._column, self._source_given = column, species is not None
+        self._slots = source.slots.translated(source.main)
+        check_slots(self._slots, options)
+        obs, columns = source.obs_columns(options.groupby)
+        self._groups = groups_of(obs, options.groupby, columns)
+        self.plan = prepare(release, source.var, to, source=species, strategy=strategy, column=column, options=options)
+        self._policies: dict[str, str] = {}
+        self._dropped: list[str] = []
+        self._notes: list[str] = []
+        self._tally: CountTally | None = None
 
-    def drop(self, slot: Slot, refused: Refused) -> None:
-        """Record that a matrix is dropped, and the reason."""
-        self.dropped.append(slot.label)
-        if refused.why is not None:
-            self.notes.append(f"{slot.label} was left out: {refused.why}")
+    def carry(
+        self, sink: Sink, *, block: int | None = None, progress: Callable[[TranslateProgress], None] | None = None
+    ) -> TranslationReport:
+        """Carry every matrix into a sink, and finish it; the release must still be open."""
+        cells = self.source.n_obs
+        for number, slot in enumerate(self._slots):
 
-    def translate(
-        self,
-        slot: Slot,
-        rows: Rows,
-        plan: TranslationPlan,
-        sink: Sink,
-        *,
-        block: int | None,
-        step: Callable[[int], None],
-    ) -> Any:
-        """Translate a matrix into a sink; return None if it is dropped."""
-        how, holds = decide(slot, rows, plan.links, self.options, self.logged_slot(slot))
-        if isinstance(how, Refused):
-            self.drop(slot, how)
+            def step(row: int, slot: Slot = slot, done: int = number * cells) -> None:
+                sink.check()
+                if progress is not None:
+                    progress(TranslateProgress(slot.label, done + row, len(self._slots) * cells))
+
+            plan = self._plan_of(slot)
+            if plan is not None:
+                folder = sink.folder / f"turned-{number}"
+                self._carry(slot, plan, sink, folder, block, step)
+                if isinstance(self.source, FileSource):
+                    shutil.rmtree(folder, ignore_errors=True)
+        gene_level = gene_level_uns_keys(self.source.uns, self.source.object_var.index)
+        report = self._report(_dropped_parts(self.source, gene_level))
+        entry = provenance(report, self.source.read_uns("homodb"))
+        sink.finish(self.plan.var, entry, leave=frozenset(gene_level))
+        return report
+
+    def _plan_of(self, slot: Slot) -> TranslationPlan | None:
+        """Return the plan for a matrix, None if its own var (of raw) cannot be translated."""
+        if slot.label != "raw" or slot.main:
+            return self.plan
+        try:
+            return prepare_raw(self.plan, self.source.var_of(slot), self.source.object_var, self._column)
+        except TranslationError as error:
+            self._drop(slot, str(error))
             return None
+
+    def _carry(
+        self, slot: Slot, plan: TranslationPlan, sink: Sink, folder: Path, block: int | None,
+        step: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        policy = self.options.slots.get(slot.name) or SlotPolicy(self.options.many_to_one)
+        if policy is SlotPolicy.DROP:
+            self._drop(slot)
+            return
+        logged, lazy = slot_logged(slot, self.source.logged), self.source.lazy(slot)
+        if lazy is not None:
+            sink.put(slot, lazily(lazy, slot, Aggregation(plan.links, policy, slot.label), logged), plan.var)
+            self._policies[slot.label] = str(policy)
+            return
+        rows, like = self.source.rows(slot, folder, block)
+        step(0)
+        holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
+        how = decide(slot, holds, plan.links, self.options, logged)
+        if isinstance(how, str):
+            self._drop(slot, how)
+            return
         if slot.main and holds.kind != "scaled":
-            self.tally = CountTally(plan, self.groups, holds.base)
-        matrix = stream(rows, how, sink, block=block, tally=self.tally if slot.main else None, step=step)
-        self.slots[slot.label] = str(how.policy)
-        return matrix
+            self._tally = CountTally(plan, self._groups)
+        part = MatrixPart(rows, how, holds.base, self._tally if slot.main else None)
+        matrix_sink = sink.matrix(slot, (self.source.n_obs, plan.links.shape[1]), sparse=rows.sparse, like=like)
+        matrix, _ = stream([part], matrix_sink, sparse=rows.sparse, block=block, step=step)
+        sink.put(slot, matrix, plan.var)
+        self._policies[slot.label] = str(how.policy)
 
-    def logged_slot(self, slot: Slot) -> Logged:
-        """Return the logarithm recorded for a matrix.
+    def _drop(self, slot: Slot, why: str = "") -> None:
+        """Record that a matrix is dropped, and the reason unless the user asked for it."""
+        self._dropped.append(slot.label)
+        if why:
+            self._notes.append(f"{slot.label} was left out: {why}")
 
-        It is recorded in uns for X and raw, and in its name for a layer (``logcounts``).
-        """
-        return self.logged if slot.label in ("X", "raw") else Logged("log" in slot.name.lower())
-
-    def report(self, cells: int, leftovers: list[str]) -> TranslationReport:
+    def _report(self, leftovers: list[str]) -> TranslationReport:
         """Build the report; the release must still be open."""
         plan, options = self.plan, self.options
-        notes = list(plan.notes) + self.notes
-        if self.tally is None:
+        notes = [*plan.notes, *self._notes]
+        if self._tally is None:
             notes.append("no counts were added up, so no shares of counts are told (values are scaled, or lazy)")
+        table = plan.fates.with_columns(gene=plan.resolved["gene"])
         kept = int(plan.var["homodb_kept"].sum()) if "homodb_kept" in plan.var else 0
         return TranslationReport(
-            source=plan.route.source.name,
-            target=plan.route.target.name,
-            source_given=self.source_given,
-            strategy=plan.route.how,
-            release=plan.route.release.version,
-            cells=cells,
-            targets=plan.links.shape[1],
-            summed=plan.links.several,
-            fates=with_counts(plan.fates, None if self.tally is None else self.tally.sums),
-            dropped=tuple(leftovers + self.dropped),
-            notes=tuple(notes),
-            many_to_one=str(options.many_to_one),
-            one_to_many=str(options.one_to_many),
-            slots=dict(self.slots),
-            kept=kept,
-            groups=self.tally.groups() if self.tally is not None else CountTally(plan).groups(),
-            markers=fates_of_markers(plan, options.markers),
+            source=plan.route.source.name, target=plan.route.target.name, source_given=self._source_given,
+            strategy=plan.route.how, release=plan.route.release.version, cells=self.source.n_obs,
+            targets=plan.links.shape[1], summed=plan.links.several,
+            fates=with_counts(plan.fates, None if self._tally is None else self._tally.sums),
+            dropped=(*leftovers, *self._dropped), notes=tuple(notes), many_to_one=str(options.many_to_one),
+            one_to_many=str(options.one_to_many), slots=dict(self._policies), kept=kept,
+            groups=self._tally.groups() if self._tally is not None else CountTally(plan).groups(),
+            markers=fates_of_markers(plan.route.release, plan.route.source, table, options.markers),
             vocabulary=plan.targets.vocabulary,
-        )
+        )  # fmt: skip
 
 
-def groups_of(obs: pd.DataFrame, by: tuple[str, ...], columns: Sequence[str] | None = None) -> dict[str, pd.Series]:
+#: Usual names of gene-level entries of uns.
+_GENE_WISE = ("hvg", "rank_genes_groups", "pca", "rank_velocity_genes", "recover_dynamics")
+
+#: Keys that, beside ``names``, mark an entry of uns as a ranking of genes.
+_RANKING = {"scores", "params", "pvals", "pvals_adj", "logfoldchanges"}
+
+
+def gene_level_uns_keys(uns: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return the keys of uns whose entries are about genes."""
+    genes = frozenset(filter(None, texts(names)))
+    return [
+        key for key, value in uns.items() if key in _GENE_WISE or _is_ranking(value) or _is_gene_table(value, genes)
+    ]
+
+
+def _is_ranking(value: Any) -> bool:
+    keys = set(value) if isinstance(value, Mapping) else set()
+    return "names" in keys and bool(keys & _RANKING)
+
+
+def _is_gene_table(value: Any, names: frozenset[str]) -> bool:
+    index = getattr(value, "index", None)
+    if index is None or callable(index) or not len(index):
+        return False
+    return sum(one in names for one in texts(index)) * 2 > len(index)
+
+
+def _dropped_parts(source: Source, gene_level: list[str]) -> list[str]:
+    """List dropped parts, except matrices that are dropped for their values."""
+    slots, main = source.slots, source.main
+    parts = [f"var[{name!r}]" for name in source.object_var.columns]
+    parts += [f"{part}[{name!r}]" for part in ("varm", "varp") for name in source.keys(part)]
+    parts += [f"uns[{key!r}]" for key in gene_level]
+    if source.raw_var is not None:
+        parts += [f"raw.var[{name!r}]" for name in source.raw_var.columns]
+        parts += [f"raw.varm[{name!r}]" for name in source.keys("varm", raw=True)]
+    if main.label != "X" and slots.has_x:
+        parts.append("X")
+    return parts + ([f"layers[{name!r}]" for name in slots.layers] if main.label == "raw" else [])
+
+
+def groups_of(
+    obs: pd.DataFrame, groupby: tuple[str, ...], columns: Sequence[str] | None = None
+) -> dict[str, pd.Series]:
     """Return the columns of obs by which to report shares.
 
-    Parameters
-    ----------
-    obs
-        Table of cells; of a file, only the requested columns.
-    by
-        Names of the requested columns.
-    columns
-        Names of all existing columns; None for those of `obs`.
+    `obs`: table of cells; of a file, only the requested columns; `columns`: names of all existing columns; None for
+    those of `obs`.
 
-    Raises
-    ------
-    TranslationError
-        If a column does not exist.
+    Raises TranslationError if a column does not exist.
     """
     names = list(map(str, obs.columns)) if columns is None else list(columns)
-    for column in by:
+    for column in groupby:
         if column not in obs:
             raise TranslationError(
                 f"obs has no column {column!r}; its columns are: {', '.join(map(repr, names)) or 'none'}"
-                f"{did_you_mean(column, names)} (--by)"
+                f"{did_you_mean(column, names)}",
+                option="groupby",
             )
-    return {column: obs[column] for column in by}
+    return {column: obs[column] for column in groupby}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -21,21 +22,11 @@ GREEDY = (Strategy.HM_O2O, Strategy.LM_O2O, Strategy.HL_O2O)
 def rematch_measured(pair: Pair, strategy: Strategy, ensembl: pl.DataFrame, lm: pl.DataFrame) -> pl.DataFrame:
     """Apply a greedy strategy to the remaining candidates.
 
-    Parameters
-    ----------
-    pair
-        The two species; provides the medians that HL_O2O uses for unknown values.
-    strategy
-        HM_O2O, LM_O2O or HL_O2O.
-    ensembl
-        Remaining rows of ENS_M2M, best first, as from :meth:`homodb.query.genes.pairs.Pair.mapping`.
-    lm
-        Remaining rows of LM_O2O: mutual best hits of the whole proteomes.
+    `pair`: the two species; provides the medians that HL_O2O uses for unknown values; `ensembl`: remaining rows of
+    ENS_M2M, best first, as from :meth:`homodb.query.genes.pairs.Pair.mapping`; `lm`: remaining rows of LM_O2O: mutual
+    best hits of the whole proteomes.
 
-    Returns
-    -------
-    polars.DataFrame
-        Chosen rows, best first. From all rows these are the release's (if its weights for HL_O2O are 1 and 1).
+    Returns chosen rows, best first. From all rows these are the release's (if its weights for HL_O2O are 1 and 1).
     """
     if strategy is Strategy.LM_O2O:
         return _greedy(lm)
@@ -78,21 +69,20 @@ COLUMNS = (
 )  # fmt: skip
 
 
+class RefusedColumn(StrEnum):
+    """Columns of the genes none of whose partners is used: the gene, and the reason against its best partner."""
+
+    GENE = "gene"
+    WHY = "why"
+
+
 @dataclass(frozen=True)
 class Mapped:
     """Pairs of genes used in a translation.
 
-    Parameters
-    ----------
-    rows
-        A row per pair, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's values that the
-        target gene receives.
-    refused
-        ``gene, why``: reason against the best partner, for source genes none of whose partners is used.
-    chosen
-        ``source_gene, target_gene`` of the strategy, before filters.
-    notes
-        Notes for the user.
+    `rows`: a row per pair, best first: :data:`COLUMNS` and ``weight``, the share of the source gene's values that the
+    target gene receives; `refused`: source genes none of whose partners is used: :class:`RefusedColumn`; `chosen`:
+    ``source_gene, target_gene`` of the strategy, before filters.
     """
 
     rows: pl.DataFrame
@@ -106,18 +96,8 @@ def map_genes(
 ) -> Mapped:
     """Choose the target genes of source genes.
 
-    Parameters
-    ----------
-    pair
-        Source and target species of a release.
-    strategy
-        One of the pair's strategies.
-    options
-        Filters, classes to add, and policy for genes with several targets.
-    present
-        Source genes in the file.
-    wanted
-        Target genes to translate to; None for all.
+    `options`: filters, classes to add, and policy for genes with several targets; `wanted`: target genes to translate
+    to; None for all.
     """
     here = pl.DataFrame({"source_gene": present}, schema={"source_gene": pl.Int64})
     rows, chosen, notes = _rows(pair, strategy, options, here, wanted)
@@ -126,18 +106,11 @@ def map_genes(
 
 
 def settled(
-    rows: pl.DataFrame,
-    options: Options,
-    wanted: frozenset[int] | None,
-    chosen: pl.DataFrame,
-    notes: list[str],
-) -> Mapped:
+    rows: pl.DataFrame, options: Options, wanted: frozenset[int] | None, chosen: pl.DataFrame, notes: list[str],
+) -> Mapped:  # fmt: skip
     """Filter rows, choose among targets, and record reasons for refusals.
 
-    Parameters
-    ----------
-    rows
-        :data:`COLUMNS`, best first, of genes in the file.
+    `rows`: :data:`COLUMNS`, best first, of genes in the file.
     """
     rated = _with_refusals(rows, options)
     notes = [*notes, *_notes_of_unknown(rated, options)]
@@ -155,6 +128,7 @@ def settled(
         .join(used, on="source_gene", how="anti", maintain_order="left")
         .unique("source_gene", keep="first", maintain_order=True)
         .select(gene="source_gene", why="refused")
+        .select(*RefusedColumn)
     )
     return Mapped(used, refused, chosen, tuple(notes))
 
@@ -243,7 +217,7 @@ def _notes_of_unknown(rated: pl.DataFrame, options: Options) -> list[str]:
     lacking = {name: rated[name].null_count() for name in options.least}
     return [
         f"{counted(number, f'pair whose {name} is not known was', f'pairs whose {name} is not known were')} kept"
-        " (--missing drop leaves them out)"
+        " (missing='drop' leaves them out)"
         for name, number in lacking.items()
         if number
     ]
@@ -262,20 +236,8 @@ def identity_rows(present: list[int]) -> pl.DataFrame:
 def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
     """Compose the mappings of two pairs that share a species.
 
-    Parameters
-    ----------
-    first
-        Pair of the source and the intermediate species.
-    second
-        Pair of the intermediate and the target species.
-    strategy
-        The strategy of both.
-
-    Returns
-    -------
-    polars.DataFrame
-        :data:`homodb.query.translate.mapping.COLUMNS`, best first: the lesser value and the weaker evidence class
-        of the two steps, one-to-one only if both steps are; unknown if a step is unknown.
+    Returns :data:`homodb.query.translate.mapping.COLUMNS`, best first: the lesser value and the weaker evidence class
+    of the two steps, one-to-one only if both steps are; unknown if a step is unknown.
     """
     weak_first = [str(one) for one in reversed(EvidenceClass)]
     one, two = first.mapping(strategy), second.mapping(strategy)

@@ -1,8 +1,9 @@
-"""Build the plan of a translation from the names of genes."""
+"""Build the plan of a translation from the names of genes: route, pairs, and columns of the result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,53 +11,256 @@ import numpy as np
 import polars as pl
 
 from homodb.query.genes import (
+    HAS_NAME,
     Pair,
     about_synonyms,
     choose_strategy,
-    detect_species,
+    features_of,
     find_pair,
-    known_share,
-    named_column,
-    other_species_note,
+    names_of,
     resolve,
+    resolve_rows,
+    resolve_var,
 )
 from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Links
-from homodb.query.translate.fates import fates, lost
+from homodb.query.translate.fates import LOST_SCHEMA, fates, lost
 from homodb.query.translate.mapping import Mapped, compose_mappings, identity_rows, map_genes, settled
 from homodb.query.translate.options import OneToMany, Options
-from homodb.query.translate.targets import Targets, kind_of_names, lay_out, target_var
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import MissingMappingError, TranslationError
-from homodb.schema.messages import counted, did_you_mean
-from homodb.schema.names import name_texts, texts, unnamed_note
+from homodb.schema.messages import counted, make_unique
+from homodb.schema.names import name_texts, unnamed_note
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Value of var's ``feature_types`` to translate; the antibody CD4 is not the gene CD4.
-GENE_EXPRESSION = "Gene Expression"
+
+class PlacedColumn(StrEnum):
+    """Columns of the rows of var with targets; of several targets joined by ``;``."""
+
+    PLACE = "place"
+    TARGET_ID = "target_id"
+    TARGET_SYMBOL = "target_symbol"
+    EVIDENCE_CLASS = "evidence_class"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Columns of the result.
+
+    `columns`: a row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a kept source
+    gene), ``mitochondrial, ribosomal``, ``kept`` (name of a source gene kept without a target, else null), ``wanted``
+    (name in the list of wanted genes, if any); `pairs`: a row per link, best first: ``place``, ``column``, and the
+    evidence of the pair; `placed`: a row per mapped row of var: :class:`PlacedColumn`; `vocabulary`: state of each
+    wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``, ``ambiguous``, ``repeated``);
+    None where none were given.
+    """
+
+    columns: pl.DataFrame
+    pairs: pl.DataFrame
+    placed: pl.DataFrame
+    links: Links
+    vocabulary: pl.DataFrame | None
+
+    @property
+    def translated(self) -> int:
+        """Number of target genes with a source gene."""
+        return int(self.pairs["target_id"].drop_nulls().n_unique())
+
+
+_EVIDENCE = ("homology_type", "identity", "confidence", "correlation", "rank", "evidence_class", "weight")
+
+
+def lay_out(
+    release: ReleaseFile, resolved: pl.DataFrame, rows: pl.DataFrame, wanted: pl.DataFrame | None, *, keep: bool,
+    same: bool,
+) -> Targets:  # fmt: skip
+    """Lay out the columns of the result.
+
+    They are the wanted genes in their order, else all target genes in the order of var.
+
+    `rows`: pairs of genes, see :class:`homodb.query.translate.mapping.Mapped`.
+    """
+    pairs = (
+        resolved.select("place", source_gene="gene")
+        .drop_nulls("source_gene")
+        .join(rows, on="source_gene", how="inner", maintain_order="left_right")
+    )
+    kept = _kept(resolved, pairs) if keep else pairs.clear().select("place", kept=pl.lit(None, pl.String))
+    if wanted is not None:
+        keys, vocabulary = _wanted_columns(wanted, pairs)
+        if same:
+            names = wanted.filter(pl.col("gene").is_null()).select(kept="name")
+            kept = _kept(resolved, pairs).join(names, on="kept", how="semi", maintain_order="left")
+            keys = keys.with_columns(kept=pl.when(pl.col("wanted").is_in(kept["kept"].to_list())).then("wanted"))
+    else:
+        vocabulary = None
+        keys = _all_columns(pairs, kept)
+    columns = keys.with_row_index("column").with_columns(pl.col("column").cast(pl.Int64))
+    details = release.ask("target_genes", {"genes": keys["target_gene"].drop_nulls().unique().sort().to_list()})
+    columns = columns.join(details, on="target_gene", how="left", maintain_order="left").with_columns(
+        pl.col("mitochondrial", "ribosomal").fill_null(value=False)
+    )
+    by_gene = columns.drop_nulls("target_gene").select("column", "target_gene", "target_id", "target_symbol")
+    pairs = pairs.join(by_gene, on="target_gene", how="inner", maintain_order="left")
+    kept = kept.join(columns.drop_nulls("kept").select("column", "kept"), on="kept", how="inner", maintain_order="left")
+    units = resolved.select("place", gene_number=pl.coalesce(pl.col("gene"), -1 - pl.col("place")))
+    both = pl.concat(
+        [pairs.select("place", "column", "weight"), kept.select("place", "column", weight=pl.lit(1.0))]
+    ).join(units, on="place", how="left", maintain_order="left")  # fmt: skip
+    links = Links(
+        both["place"].to_numpy().astype(np.int64), both["column"].to_numpy().astype(np.int64),
+        both["weight"].to_numpy().astype(np.float64), _numbers(both, kept), (resolved.height, columns.height),
+    )  # fmt: skip
+    pairs = pl.concat([pairs, kept.select("place", "column")], how="diagonal")
+    return Targets(columns, pairs, _placed(pairs), links, vocabulary)
+
+
+def _numbers(both: pl.DataFrame, kept: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return a number for the source gene of each row.
+
+    Unresolved rows that are kept under the same name count as one gene.
+    """
+    numbers = both["gene_number"].to_numpy().astype(np.int64)
+    start = both.height - kept.height
+    unresolved = np.flatnonzero(numbers[start:] < 0) + start
+    numbers = numbers.copy()
+    numbers[unresolved] = -1 - both["column"].to_numpy()[unresolved]
+    return numbers
+
+
+def _kept(resolved: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return ``place, kept``: named rows without a target.
+
+    Rows of the same gene, or the same unknown name, share a name.
+    """
+    left = resolved.filter("is_gene", HAS_NAME).join(pairs, on="place", how="anti", maintain_order="left")
+    unit = (
+        pl.when(pl.col("gene").is_not_null()).then(pl.format("gene {}", "gene")).otherwise(pl.format("name {}", "name"))
+    )
+    names = left.with_columns(unit=unit, kept=pl.coalesce("symbol", "stable_id", "name"))
+    names = names.with_columns(kept=pl.col("kept").first().over("unit"))
+    apart = pl.col("unit").n_unique().over("kept") > 1
+    return names.select("place", kept=pl.when(apart).then(pl.coalesce("stable_id", "name")).otherwise("kept"))
+
+
+def _all_columns(pairs: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """Return ``target_gene, kept, wanted`` (null), a row per column.
+
+    Columns are in the order of their first rows of var.
+    """
+    genes = pairs.group_by("target_gene").agg(place=pl.col("place").min()).with_columns(kept=pl.lit(None, pl.String))
+    others = kept.group_by("kept").agg(place=pl.col("place").min()).with_columns(target_gene=pl.lit(None, pl.Int64))
+    both = pl.concat([genes, others], how="diagonal").sort("place", "target_gene")
+    return both.select("target_gene", "kept", wanted=pl.lit(None, pl.String))
+
+
+def _wanted_columns(wanted: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the columns of wanted genes, and the state of each gene."""
+    first = pl.col("gene").is_first_distinct() | pl.col("gene").is_null()
+    keys = wanted.select(target_gene=pl.when(first).then("gene"), kept=pl.lit(None, pl.String), wanted="name")
+    filled = pl.col("gene").is_in(pairs["target_gene"].unique().to_list())
+    state = (
+        pl.when(pl.col("how") == "ambiguous").then("how")
+        .when(pl.col("gene").is_null()).then(pl.lit("unknown"))
+        .when(~first).then(pl.lit("repeated"))
+        .when(filled).then(pl.lit("filled"))
+        .otherwise(pl.lit("no source gene"))
+    )  # fmt: skip
+    return keys, wanted.select("name", "stable_id", state=state)
+
+
+def _placed(pairs: pl.DataFrame) -> pl.DataFrame:
+    return (
+        pairs.drop_nulls("target_id").sort("place", "rank", nulls_last=True, maintain_order=True)
+        .group_by("place", maintain_order=True)
+        .agg(
+            pl.col("target_id").str.join(";"), pl.coalesce("target_symbol", "target_id").str.join(";").alias("labels"),
+            pl.col("target_symbol").first(), pl.col("evidence_class").first(), several=pl.len() > 1,
+        )
+        .with_columns(target_symbol=pl.when("several").then("labels").otherwise("target_symbol"))
+        .select(*PlacedColumn)
+    )  # fmt: skip
+
+
+def kind_of_names(resolved: pl.DataFrame) -> str:
+    """Return ``id`` if most genes are named by stable ID, else ``symbol``."""
+    genes = resolved.filter(pl.col("gene").is_not_null())
+    by_id = genes.filter(pl.col("how") == "stable_id").height
+    return "id" if by_id * 2 > genes.height else "symbol"
+
+
+def target_names(columns: pl.DataFrame, kind: str, mark: str | None = None) -> list[str]:
+    """Return a unique name for each column.
+
+    `columns`: the columns of the result, see :class:`homodb.query.translate.plan.Targets`; `kind`: ``id`` for stable
+    IDs; ``symbol`` for symbols, with stable IDs for genes without a symbol or with a shared one.
+    """
+    kept = pl.col("kept") if mark is None else pl.format("{}:{}", pl.lit(mark), pl.col("kept"))
+    frame = columns.with_columns(own=kept).with_columns(
+        identifier=pl.coalesce("target_id", "own", "wanted"),
+        symbol=pl.coalesce("target_symbol", "target_id", "own", "wanted"),
+    )
+    identifiers = frame["identifier"]
+    names = identifiers if kind == "id" else frame["symbol"]
+    for _ in range(len(names)):  # a symbol may be the stable ID of another gene
+        repeated = names.is_duplicated()
+        if not repeated.any() or names.filter(repeated).equals(identifiers.filter(repeated)):
+            break
+        names = pl.select(pl.when(repeated).then(identifiers).otherwise(names)).to_series()
+    return make_unique(names.to_list())
+
+
+def target_var(
+    targets: Targets, resolved: pl.DataFrame, kind: str, *, as_asked: bool = False, mark: str | None = None
+) -> pd.DataFrame:
+    """Return the var of the translated object, one row per column.
+
+    Returns index: names. ``homodb_id``, ``homodb_symbol``: the target gene. ``homodb_source``: names of the source
+    genes, joined by ``;``; ``homodb_sources``: their number. ``homodb_evidence`` (class), ``homodb_type``,
+    ``homodb_identity``, ``homodb_confidence``, ``homodb_correlation``: of its best row. ``homodb_mt``, ``homodb_ribo``:
+    mitochondrial, and protein of the cytosolic ribosome, according to the release. ``homodb_kept``, if source genes
+    without a target were kept: whether it is one.
+    """
+    first = ["evidence_class", "homology_type", "identity", "confidence", "correlation"]
+    sources = (
+        targets.pairs.join(resolved.select("place", "name", "mitochondrial", "ribosomal"), on="place")
+        .sort("rank", "place", nulls_last=True)
+        .group_by("column", maintain_order=True)
+        .agg(
+            pl.col("name"), *(pl.col(column).first() for column in first),
+            mt=pl.col("mitochondrial").first(), ribo=pl.col("ribosomal").first(),
+        )
+    )  # fmt: skip
+    frame = targets.columns.join(sources, on="column", how="left", maintain_order="left").select(
+        homodb_id="target_id", homodb_symbol="target_symbol", homodb_source=pl.col("name").list.join(";").fill_null(""),
+        homodb_sources=pl.col("name").list.len().cast(pl.Int32).fill_null(0), homodb_evidence="evidence_class",
+        homodb_type="homology_type", homodb_identity=pl.col("identity").cast(pl.Float32),
+        homodb_confidence=pl.col("confidence").cast(pl.Float32),
+        homodb_correlation=pl.col("correlation").cast(pl.Float32),
+        homodb_mt=pl.col("mitochondrial") | pl.col("mt").fill_null(value=False),
+        homodb_ribo=pl.col("ribosomal") | pl.col("ribo").fill_null(value=False),
+        homodb_kept=pl.col("kept").is_not_null(),
+    )  # fmt: skip
+    var = frame.to_pandas()
+    if not var["homodb_kept"].any():
+        del var["homodb_kept"]
+    var.index = targets.columns["wanted"].to_list() if as_asked else target_names(targets.columns, kind, mark)
+    for column in ("homodb_evidence", "homodb_type"):
+        var[column] = var[column].astype("category")
+    for column in ("homodb_id", "homodb_symbol"):  # files store texts with missing values as categories
+        if var[column].isna().any():
+            var[column] = var[column].astype("category")
+    return var
 
 
 @dataclass(frozen=True)
 class Route:
     """Species and strategy of a translation, independent of the names.
 
-    Parameters
-    ----------
-    release
-        The open release.
-    source, target
-        The two species, possibly the same.
-    strategy
-        The strategy; None if the species are the same.
-    between
-        Intermediate species, if any.
-    options
-        Checked options.
-    notes
-        Notes for the user.
+    `strategy`: the strategy; None if the species are the same.
     """
 
     release: ReleaseFile
@@ -83,21 +287,8 @@ class Route:
 class TranslationPlan:
     """Plan for the rows of a var.
 
-    Parameters
-    ----------
-    route
-        Species, strategy, options.
-    resolved
-        Result of :func:`homodb.query.genes.resolve`, with ``place``, ``is_gene``, ``feature`` (its ``feature_types``),
-        and ``biotype, mitochondrial, ribosomal`` of the source gene.
-    targets
-        Columns of the result, and the links to them.
-    fates
-        One row per var row, see :func:`homodb.query.translate.fates.fates`.
-    var
-        The var of the result.
-    notes
-        Notes for the user.
+    `resolved`: the rows of var, with :class:`homodb.query.genes.VarColumn`; `fates`: one row per var row, see
+    :func:`homodb.query.translate.fates.fates`.
     """
 
     route: Route
@@ -121,17 +312,12 @@ class TranslationPlan:
 def find_route(
     release: ReleaseFile, source: Species, target: Species, strategy: str | Strategy | None, options: Options
 ) -> Route:
-    """Find the route from one species to another.
-
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks it; an intermediate species is only used if options name one.
-    TranslationError
-        If options contradict each other.
-    """
+    """Find the route from one species to another."""
     if options.genes is not None and options.keep_unmapped:
-        raise TranslationError("--genes fixes the genes of the result, and --keep-unmapped adds others; choose one")
+        raise TranslationError(
+            "a list of target genes fixes the genes of the result, and keep_unmapped adds others; choose one",
+            option="keep_unmapped",
+        )
     if source == target:
         if options.via is not None:
             raise MissingMappingError(
@@ -148,15 +334,14 @@ def find_route(
 
 
 def _via(
-    release: ReleaseFile,
-    source: Species,
-    target: Species,
-    via: str | int | Species,
-    strategy: str | Strategy | None,
+    release: ReleaseFile, source: Species, target: Species, via: str | int | Species, strategy: str | Strategy | None,
     options: Options,
-) -> Route:
+) -> Route:  # fmt: skip
     if options.measured:
-        raise TranslationError("--measured chooses among the rows of one pair of species; it does not go with --via")
+        raise TranslationError(
+            "measured chooses among the rows of one pair of species; it does not go with an intermediate species",
+            option="via",
+        )
     between = release.find_species(via)
     first = choose_strategy(find_pair(release, source, between), strategy, Strategy.ENS_M2M)
     second = choose_strategy(find_pair(release, between, target), strategy or first, Strategy.ENS_M2M)
@@ -164,40 +349,15 @@ def _via(
     return Route(release, source, target, second, between, options, notes)
 
 
-def make_plan(route: Route, names: list[str], features: list[str | None] | None = None) -> TranslationPlan:
-    """Plan the translation of a var.
-
-    Parameters
-    ----------
-    route
-        Species and strategy.
-    names
-        Name of the gene of each row of var.
-    features
-        ``feature_types`` of each row, if var has them.
-
-    Raises
-    ------
-    TranslationError
-        If no gene can be translated.
-    """
+def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
+    """Plan the translation of the resolved rows of a var."""
     release, options = route.release, route.options
-    is_gene = [True] * len(names) if features is None else [kind == GENE_EXPRESSION for kind in features]
-    gene = pl.Series(is_gene, dtype=pl.Boolean)
-    resolved = resolve(release, names, route.source).with_row_index("place").with_columns(
-        pl.col("place").cast(pl.Int64), is_gene=gene, gene=pl.when(gene).then("gene"),
-        feature=pl.Series(features or [None] * len(names), dtype=pl.String),
-    )  # fmt: skip
-    genes = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
-    resolved = resolved.join(genes, on="gene", how="left", maintain_order="left").with_columns(
-        pl.col("mitochondrial", "ribosomal").fill_null(value=False)
-    )
     wanted = None if options.genes is None else resolve(release, list(options.genes), route.target)
     mapped = _mapped(route, resolved, wanted)
     targets = lay_out(release, resolved, mapped.rows, wanted, keep=_keep(route), same=route.same)
     if not targets.translated:
-        raise TranslationError(_nothing_translated(names, route))
-    lost_rows = pl.DataFrame(schema={"gene": pl.Int64, "taker": pl.String, "kinds": pl.String})
+        raise _nothing_translated(resolved["name"].to_list(), route)
+    lost_rows = pl.DataFrame(schema=LOST_SCHEMA)
     if route.strategy is not None and route.between is None:
         lost_rows = lost(find_pair(release, route.source, route.target), route.strategy, mapped.chosen)
     table = fates(resolved, targets.placed, mapped.refused, lost_rows)
@@ -251,115 +411,41 @@ def _notes(targets: Targets, resolved: pl.DataFrame, options: Options) -> list[s
     return notes
 
 
-def _nothing_translated(names: list[str], route: Route) -> str:
+def _nothing_translated(names: list[str], route: Route) -> TranslationError:
     examples = ", ".join(repr(name) for name in names[:5])
-    return (
+    return TranslationError(
         f"none of the {len(names)} genes could be translated from {route.source.common_name} to "
-        f"{route.target.common_name} by {route.how}; the names look like {examples}. Check --from, or name the column "
-        "of var that holds them (--column)"
+        f"{route.target.common_name} by {route.how}; the names look like {examples}. Check the source species, or name "
+        "the column of var that holds the gene names",
+        option="column",
     )
-
-
-#: Smallest share of known names for the index of var to be taken for gene names.
-_KNOWN = 0.02
-
-#: Number of names that are first compared with those of other species.
-_SAMPLE = 2000
 
 
 def prepare(
-    release: ReleaseFile,
-    var: pd.DataFrame,
-    to: str | int | Species,
-    *,
-    source: str | int | Species | None,
-    strategy: str | Strategy | None,
-    column: str | None,
-    options: Options,
-) -> TranslationPlan:
-    """Build a translation plan from `var`.
-
-    Raises
-    ------
-    UnknownSpeciesError, UnknownStrategyError, MissingMappingError, UndecidedSpeciesError
-        If the release lacks it, or the names do not identify the species.
-    TranslationError
-        If a column of var does not exist, no gene can be translated, or another column holds the names.
-    """
+    release: ReleaseFile, var: pd.DataFrame, to: str | int | Species, *, source: str | int | Species | None,
+    strategy: str | Strategy | None, column: str | None, options: Options,
+) -> TranslationPlan:  # fmt: skip
+    """Build a translation plan from `var`."""
     target = release.find_species(to)
-    given = None if source is None else release.find_species(source)
-    names = names_of(var, column)
-    features = features_of(var)
-    gene_names = (
-        [name for name, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION] if features else names
-    )
-    if column is None:
-        _check_named(release, var, gene_names)
-    species = given or detect_species(release, gene_names)
-    plan = make_plan(find_route(release, species, target, strategy, options), names, features)
-    return plan if given is None else replace(plan, notes=(*plan.notes, *_species_notes(release, gene_names, given)))
+    resolved = resolve_var(release, var, species=source, column=column)
+    plan = make_plan(find_route(release, resolved.species, target, strategy, options), resolved.rows)
+    return replace(plan, notes=(*plan.notes, *resolved.doubts))
 
 
 def prepare_raw(plan: TranslationPlan, raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> TranslationPlan:
-    """Build the plan for the var of raw, by the same route.
+    """Build the plan for the var of raw, by the same route: the same one if raw has the same genes."""
+    names, features = _names_of_raw(raw, var, column), features_of(raw)
+    same = plan.resolved["name"].to_list() == names
+    if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):
+        return plan
+    return make_plan(plan.route, resolve_rows(plan.route.release, names, plan.route.source, features))
 
-    Raises
-    ------
-    TranslationError
-        If its names are not found, or none can be translated.
-    """
+
+def _names_of_raw(raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> list[str]:
+    """Return the gene names of raw, of a column that only var has by the index that both have."""
     if column is not None and column not in raw:
         index, own, names = name_texts(raw.index), name_texts(var.index), names_of(var, column)
         named_by_index = {**dict(zip(own, names, strict=True)), "": ""}
         if set(index) <= set(named_by_index):
-            named = names if index == own else [named_by_index[name] for name in index]
-            return _plan_of_raw(plan, named, features_of(raw))
-    return _plan_of_raw(plan, names_of(raw, column), features_of(raw))
-
-
-def _plan_of_raw(plan: TranslationPlan, names: list[str], features: list[str | None] | None) -> TranslationPlan:
-    """Return the same plan if raw has the same genes, else one for its own."""
-    same = plan.resolved["name"].to_list() == names
-    if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):
-        return plan
-    return make_plan(plan.route, names, features)
-
-
-def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
-    """Return the gene name of each row, empty where it is missing."""
-    if column is None:
-        return name_texts(var.index)
-    if column not in var:
-        columns = ", ".join(map(repr, var.columns)) or "none"
-        close = did_you_mean(column, map(str, var))
-        raise TranslationError(f"var has no column {column!r}; its columns are: {columns}{close}")
-    return name_texts(var[column])
-
-
-def features_of(var: pd.DataFrame) -> list[str | None] | None:
-    """Return ``feature_types`` of each row; None if var has none."""
-    if "feature_types" not in var:
-        return None
-    return texts(var["feature_types"])
-
-
-def _check_named(release: ReleaseFile, var: pd.DataFrame, names: list[str]) -> None:
-    """Check that no column of var holds gene names if the index does not."""
-    if not len(var.columns) or known_share(release, names) > _KNOWN:
-        return
-    match = named_column(release, var)
-    if match is not None:
-        examples = ", ".join(map(repr, names[:3]))
-        raise TranslationError(
-            f"the names of var look like {examples}, which are no genes, while var[{match[0]!r}] holds gene names "
-            f"({match[1]:.0%} of them are known); name it: --column {match[0]}"
-        )
-
-
-def _species_notes(release: ReleaseFile, names: list[str], given: Species) -> list[str]:
-    """Return a note if the names look like those of another species.
-
-    All names are compared only if a sample of them looks so.
-    """
-    sample = names[:: max(1, len(names) // _SAMPLE)]
-    return other_species_note(release, names, given) if other_species_note(release, sample, given) else []
+            return names if index == own else [named_by_index[name] for name in index]
+    return names_of(raw, column)

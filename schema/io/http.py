@@ -1,4 +1,8 @@
-"""Request a file: when to retry, what a response means, and one attempt."""
+"""Request a file: when to retry, what a response means, and one attempt.
+
+This is the only module that parses what a server sends beside a file. A server may send anything: what is not a plain
+value of its kind counts as absent.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
 
+import httpcore
 import httpx
 
 from homodb.schema.errors import TransferError
-from homodb.schema.io.partial import Partial, Version
+from homodb.schema.io.partial import Version, is_validator
 
 #: Temporary failures: the server is busy, or a proxy failed.
 _TEMPORARY = (408, 429, 500, 502, 503, 504)
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_NUMBER = "[0-9]{1,18}"
+_RANGE = re.compile(rf"bytes ({_NUMBER})-({_NUMBER})/({_NUMBER})")
+_YEARS = range(1970, 2200)
 #: ``Last-Modified`` in seconds proves the version only if it is this much older than the response (RFC 9110, 8.8.2.2).
 _SETTLED = 60.0
+#: Letters of a server's text that a message shows, and that a date may have.
+_SHOWN = 80
 
 
 class RetryableError(Exception):
@@ -92,7 +102,7 @@ def begin(response: httpx.Response, url: str, held: int, version: Version | None
     TransferError
         For any other failure.
     """
-    status = f"the server answered {response.status_code} {response.reason_phrase}"
+    status = f"the server answered {response.status_code} {_printable(response.reason_phrase)}".strip()
     if response.status_code == 200:
         return Version(url, _validator(response), length(response))
     if response.status_code == 206 and held and version is not None:
@@ -113,10 +123,10 @@ class NotContinuedError(RetryableError):
 
 def check_kind(response: httpx.Response, url: str, *, pages: bool) -> None:
     """Check that a response is a file, not a page, and is not encoded."""
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _header(response, "content-type").partition(";")[0].lower()
     if kind in ("text/html", "application/xhtml+xml") and not pages:
         raise TransferError(f"{url}: the server sent a page (HTML) instead of a file; open it in a browser")
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    coding = _printable(_header(response, "content-encoding") or "identity").lower()
     # servers with this label on a .gz file send the file itself
     if coding != "identity" and not httpx.URL(url).path.endswith((".gz", ".bgz")):
         raise TransferError(f"{url}: the server sent it encoded ({coding}), which was not requested")
@@ -124,8 +134,7 @@ def check_kind(response: httpx.Response, url: str, *, pages: bool) -> None:
 
 def length(response: httpx.Response) -> int | None:
     """Return the bytes of a complete response, from its headers, if known."""
-    written = response.headers.get("content-length", "")
-    return int(written) if written.isdecimal() and not _is_chunked(response) else None
+    return None if _is_chunked(response) else _number(_header(response, "content-length"))
 
 
 def detects_truncation(response: httpx.Response) -> bool:
@@ -133,8 +142,22 @@ def detects_truncation(response: httpx.Response) -> bool:
     return _is_chunked(response) or response.http_version == "HTTP/2"
 
 
+def _header(response: httpx.Response, name: str) -> str:
+    value: str = response.headers.get(name, "")
+    return value.strip()
+
+
+def _number(written: str) -> int | None:
+    return int(written) if re.fullmatch(_NUMBER, written) else None
+
+
+def _printable(written: str) -> str:
+    """Return a text of a server for a message."""
+    return "".join(letter if letter.isprintable() else "?" for letter in written[:_SHOWN])
+
+
 def _is_chunked(response: httpx.Response) -> bool:
-    return "chunked" in response.headers.get("transfer-encoding", "").lower()
+    return "chunked" in _header(response, "transfer-encoding").lower()
 
 
 def _is_loopback(host: str) -> bool:
@@ -146,40 +169,40 @@ def _is_loopback(host: str) -> bool:
 
 def _continues(response: httpx.Response, held: int, version: Version) -> int | None:
     """Return the length of the file if the response resumes the partial file."""
-    match = _RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    match = _RANGE.fullmatch(_header(response, "content-range"))
     if not match or int(match[1]) != held or version.total not in (None, int(match[3])):
         return None
     name = "etag" if (version.validator or "").startswith('"') else "last-modified"
-    same = response.headers.get(name, version.validator) == version.validator
-    return int(match[3]) if same else None
+    return int(match[3]) if _header(response, name) in ("", version.validator) else None
 
 
 def _validator(response: httpx.Response) -> str | None:
     """Return the strong validator for ``If-Range`` (RFC 9110, 8.8, 13.1.5)."""
-    if "bytes" not in response.headers.get("accept-ranges", "bytes").lower():
+    if "bytes" not in (_header(response, "accept-ranges") or "bytes").lower():
         return None
-    tag: str = response.headers.get("etag", "")
-    if tag.startswith('"'):
+    tag, changed = _header(response, "etag"), _header(response, "last-modified")
+    if tag.startswith('"') and is_validator(tag):
         return tag
-    changed: str = response.headers.get("last-modified", "")
-    then, now = _date(changed), _date(response.headers.get("date", ""))
-    return changed if then and now and (now - then).total_seconds() >= _SETTLED else None
+    then, now = _date(changed), _date(_header(response, "date"))
+    settled = then is not None and now is not None and (now - then).total_seconds() >= _SETTLED
+    return changed if settled and is_validator(changed) else None
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    written = response.headers.get("retry-after", "").strip()
-    if written.isdecimal():
-        return float(written)
-    then, now = _date(written), _date(response.headers.get("date", "")) or datetime.now(UTC)
+    written = _header(response, "retry-after")
+    if (seconds := _number(written)) is not None:
+        return float(seconds)
+    then, now = _date(written), _date(_header(response, "date")) or datetime.now(UTC)
     return max(0.0, (then - now).total_seconds()) if then else None
 
 
 def _date(written: str) -> datetime | None:
     try:
-        date = parsedate_to_datetime(written)
-    except (TypeError, ValueError):
+        date = parsedate_to_datetime(written[:_SHOWN])
+        date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return date if date.year in _YEARS else None
 
 
 class HaltedError(Exception):
@@ -195,9 +218,11 @@ class RetryPolicy:
     attempts
         Maximum number of consecutive failures without progress.
     timeout
-        Seconds to wait for a connection or for more data.
-    least
-        Minimum bytes per `timeout` seconds; a slower server counts as a broken connection.
+        Seconds to wait for a connection, for all headers, or for more data.
+    least, window
+        Minimum bytes per `window` seconds (None for twice `timeout`); a slower server counts as a broken connection.
+    whole
+        Maximum number of seconds for a file, with all attempts.
     first, longest
         Seconds to wait after the first failure, about doubled for each further one, and at most. A server whose
         ``Retry-After`` is longer is not asked again.
@@ -209,13 +234,20 @@ class RetryPolicy:
 
     attempts: int = 6
     timeout: float = 30.0
-    least: int = 4096
+    least: int = 65_536
+    window: float | None = None
+    whole: float = 86_400.0
     first: float = 1.0
     longest: float = 120.0
     halt: threading.Event | None = None
     sleep: Callable[[float], None] | None = None
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
+
+    @property
+    def floor_window(self) -> float:
+        """Return the seconds over which the speed is measured."""
+        return 2 * self.timeout if self.window is None else self.window
 
     def wait(self, failures: int, retry_after: float | None) -> float:
         """Return the seconds to wait after some failures."""
@@ -281,7 +313,87 @@ class DownloadRequest:
             raise TransferError(f"{self.url}: is not an address ({error})") from error
 
 
-@dataclass(frozen=True)
+class Receiver(Protocol):
+    """Bytes of a file that are being received."""
+
+    held: int
+    version: Version | None
+
+    def restart(self, version: Version | None) -> None:
+        """Forget all bytes, for those of another version."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        ...
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Network of a client, whose reads end at a deadline of their thread.
+
+    A client's own timeout is for each read: a server that sends a byte now and then would be waited for without end.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+        return _Stream(self._backend.connect_tcp(*arguments, **options))
+
+    def connect_unix_socket(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+        return _Stream(self._backend.connect_unix_socket(*arguments, **options))
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        until: float | None = getattr(_DEADLINE, "until", None)
+        if until is not None:
+            remaining = until - time.monotonic()
+            if remaining <= 0:
+                raise httpcore.ReadTimeout("timed out")
+            timeout = remaining if timeout is None else min(timeout, remaining)
+        return self._stream.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(*arguments, **options))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+_DEADLINE = threading.local()
+
+
+def bound_reads(client: httpx.Client) -> None:
+    """Let the reads of a client end at the deadlines of :class:`Attempts`; repeated calls change nothing."""
+    transports = [getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()]
+    for pool in [getattr(transport, "_pool", None) for transport in transports]:
+        backend = getattr(pool, "_network_backend", None)
+        if isinstance(backend, httpcore.NetworkBackend) and not isinstance(backend, _Backend):
+            pool._network_backend = _Backend(backend)  # type: ignore[union-attr]
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    _DEADLINE.until = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _DEADLINE.until = None
+
+
 class Attempts:
     """Attempts at one file, each of which resumes the last.
 
@@ -292,17 +404,24 @@ class Attempts:
     client
         Client that sends the requests.
     patience
-        Timeout and minimum speed.
+        Timeouts and minimum speed.
     report
         Callback that receives the bytes received so far.
     """
 
-    wanted: DownloadRequest
-    client: httpx.Client
-    patience: RetryPolicy
-    report: Callable[[int], None]
+    def __init__(
+        self, wanted: DownloadRequest, client: httpx.Client, patience: RetryPolicy, report: Callable[[int], None]
+    ) -> None:
+        self.wanted, self.client, self.patience, self.report = wanted, client, patience, report
+        self._until = patience.clock() + patience.whole
+        bound_reads(client)
 
-    def receive(self, partial: Partial) -> None:
+    def check_time(self) -> None:
+        """Raise an error once the time for the whole file is over."""
+        if self.patience.clock() >= self._until:
+            raise TransferError(f"{self.wanted.url}: took longer than {self.patience.whole:g} s; try again later")
+
+    def receive(self, partial: Receiver) -> None:
         """Request the rest of the partial file once, and append it.
 
         Raises
@@ -312,16 +431,23 @@ class Attempts:
         TransferError
             For any other failure.
         """
+        self.check_time()
         try:
             self._receive(partial)
         except httpx.TransportError as error:
             if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError) or (
                 "CERTIFICATE_VERIFY" in str(error)
             ):
-                raise TransferError(f"{self.wanted.url}: {error}") from error
-            raise RetryableError(str(error) or f"no response ({type(error).__name__})") from error
+                raise TransferError(f"{self.wanted.url}: {_printable(str(error))}") from error
+            raise RetryableError(_printable(str(error)) or f"no response ({type(error).__name__})") from error
+        except httpx.InvalidURL as error:
+            why = _printable(str(error))
+            raise TransferError(f"{self.wanted.url}: is redirected to an invalid address ({why})") from error
+        except (httpx.HTTPError, httpx.StreamError, ValueError, OverflowError) as error:
+            why = f"{type(error).__name__}: {_printable(str(error))}"
+            raise TransferError(f"{self.wanted.url}: the server sent what is not HTTP ({why})") from error
 
-    def _receive(self, partial: Partial) -> None:
+    def _receive(self, partial: Receiver) -> None:
         wanted, version = self.wanted, partial.version
         if version and version.url != wanted.url:
             partial.restart(version := None)
@@ -344,21 +470,19 @@ class Attempts:
         address = httpx.URL(wanted.url)
         for _ in range(_MOST_REDIRECTS):
             request = self.client.build_request("GET", address, headers=headers, timeout=self.patience.timeout)
-            response = self.client.send(request, stream=True, follow_redirects=False)
+            with _deadline(min(2 * self.patience.timeout, self.patience.whole)):
+                response = self.client.send(request, stream=True, follow_redirects=False)
             try:
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
                     yield response
                     return
-                try:
-                    address = address.join(response.headers["location"])
-                except httpx.InvalidURL as error:
-                    raise TransferError(f"{wanted.url}: is redirected to an invalid address ({error})") from error
+                address = address.join(response.headers["location"])
                 check_address(address, httpx.URL(wanted.url), wanted.hosts)
             finally:
                 response.close()
         raise TransferError(f"{wanted.url}: is redirected more than {_MOST_REDIRECTS} times")
 
-    def _begin(self, response: httpx.Response, partial: Partial) -> int | None:
+    def _begin(self, response: httpx.Response, partial: Receiver) -> int | None:
         """Prepare the partial file for a response; return the length of the whole."""
         wanted = self.wanted
         try:
@@ -385,16 +509,22 @@ class Attempts:
         if total is not None and wanted.limit is not None and total > wanted.limit:
             raise TransferError(f"{wanted.url}: is {total:,} bytes long, expected at most {wanted.limit:,}")
 
-    def _write(self, response: httpx.Response, partial: Partial, most: int | None) -> None:
+    def _write(self, response: httpx.Response, partial: Receiver, most: int | None) -> None:
         patience = self.patience
-        since, before = patience.clock(), partial.held
-        for chunk in response.iter_raw():
-            if most is not None and partial.held + len(chunk) > most:
-                partial.restart(None)
-                raise TransferError(f"{self.wanted.url}: is longer than the expected {most:,} bytes; nothing was kept")
-            partial.write(chunk)
-            self.report(partial.held)
-            if (now := patience.clock()) - since >= patience.timeout:
-                if partial.held - before < patience.least:
-                    raise RetryableError(f"fewer than {patience.least:,} bytes arrived in {patience.timeout:g} s")
-                since, before = now, partial.held
+        since, before, window = patience.clock(), partial.held, patience.floor_window
+        # a body of one enormous read has to end, too
+        with _deadline(max(self._until - since, 0.0)):
+            for chunk in response.iter_raw():
+                if most is not None and partial.held + len(chunk) > most:
+                    partial.restart(None)
+                    raise TransferError(
+                        f"{self.wanted.url}: is longer than the expected {most:,} bytes; nothing was kept"
+                    )
+                partial.write(chunk)
+                self.report(partial.held)
+                if (now := patience.clock()) - since >= window:
+                    if partial.held - before < patience.least:
+                        raise RetryableError(f"fewer than {patience.least:,} bytes arrived in {window:g} s")
+                    since, before = now, partial.held
+                if now >= self._until:
+                    self.check_time()

@@ -13,7 +13,7 @@ import httpx
 
 from homodb.schema.errors import OutputError, TransferError
 from homodb.schema.io.http import Attempts, DownloadRequest, RetryableError, RetryPolicy
-from homodb.schema.io.partial import Partial, claim
+from homodb.schema.io.partial import InMemory, Partial, claim
 
 _LOG = logging.getLogger(__name__)
 #: Bytes beyond the previous maximum that count as progress and reset the number of failures.
@@ -114,6 +114,38 @@ def fetch(
     return done
 
 
+def read(
+    url: str,
+    *,
+    limit: int,
+    hosts: Collection[str] = (),
+    pages: bool = False,
+    client: httpx.Client | None = None,
+    patience: RetryPolicy | None = None,
+) -> bytes:
+    """Download a small file into memory.
+
+    Parameters
+    ----------
+    url, limit, hosts, pages, client, patience
+        As in :func:`fetch`.
+
+    Raises
+    ------
+    TransferError
+        If the download fails, or the file is larger than `limit`.
+    """
+    sending = client or httpx.Client()
+    try:
+        wanted = DownloadRequest(url, None, None, limit, frozenset(hosts), pages)
+        memory = InMemory()
+        _fill(memory, Attempts(wanted, sending, patience or RetryPolicy(), lambda done: None))
+        return memory.head(limit)
+    finally:
+        if client is None:
+            sending.close()
+
+
 def _present(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | None:
     """Return the target if it need not be downloaded."""
     if not (keep or wanted.sha256) or not target.exists():
@@ -123,7 +155,7 @@ def _present(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | 
         return Fetched(target, stream.tell(), digest, wanted.url) if keep or digest == wanted.sha256 else None
 
 
-def _fill(partial: Partial, attempts: Attempts) -> None:
+def _fill(partial: Partial | InMemory, attempts: Attempts) -> None:
     """Fill the partial file, in as many attempts as the policy allows."""
     url = attempts.wanted.url
     failures, farthest = 0, partial.held
@@ -150,10 +182,10 @@ def _fill(partial: Partial, attempts: Attempts) -> None:
         _pause(attempts, failure, failures, partial)
 
 
-def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: Partial) -> None:
+def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: Partial | InMemory) -> None:
     """Wait before the next attempt; raise if there is to be none."""
     url, patience = attempts.wanted.url, attempts.patience
-    resumable = partial.held and partial.version and partial.version.validator
+    resumable = isinstance(partial, Partial) and partial.held and partial.version and partial.version.validator
     kept = "; the partial file is kept, and the same command resumes it" if resumable else ""
     if failures >= patience.attempts:
         raise TransferError(f"{url}: {failure}, {failures} times; try again later{kept}") from failure
@@ -161,12 +193,13 @@ def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: 
         raise TransferError(
             f"{url}: {failure}, and asks to wait {failure.retry_after:.0f} s; try again then{kept}"
         ) from failure
+    attempts.check_time()
     pause = patience.wait(failures, failure.retry_after)
     _LOG.info("%s: %s; retrying in %.1f s", url, failure, pause)
     patience.pause(pause)
 
 
-def _wrong(partial: Partial, wanted: DownloadRequest) -> str | None:
+def _wrong(partial: Partial | InMemory, wanted: DownloadRequest) -> str | None:
     """Return the problem of a complete file; None if there is none."""
     if wanted.size is not None and partial.held != wanted.size:
         return f"is {partial.held:,} bytes long instead of {wanted.size:,}"

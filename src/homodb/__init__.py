@@ -4,8 +4,8 @@ Everything public is here, loaded when it is first used:
 
 - :func:`open`: open a release, then ask ``release.orthologs``, ``release.sql``, ``release.joint_table``,
   ``release.explain``, ``release.neighbors``;
-- :func:`translate`, :func:`translate_with_report`: an AnnData into another species' genes;
-- :func:`join`, :func:`join_with_report`: several species in one AnnData, over shared features;
+- :func:`translate`: an AnnData into another species' genes;
+- :func:`join`: several species in one AnnData, over shared features;
 - :func:`integrate`: the species of such an AnnData in one embedding;
 - :func:`score`: how good that embedding is, beside no integration at all;
 - :func:`compare`: mappings and methods of integration, on the same cells;

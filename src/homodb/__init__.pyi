@@ -1,6 +1,5 @@
 from homodb.query.annotate import Annotation as Annotation
 from homodb.query.annotate import annotate as annotate
-from homodb.query.annotate import annotate_with_report as annotate_with_report
 from homodb.query.annotate.evaluate import Evaluation as Evaluation
 from homodb.query.annotate.evaluate import evaluate as evaluate
 from homodb.query.annotate.tron.layer import OrthologyLayer as OrthologyLayer
@@ -15,7 +14,6 @@ from homodb.query.inspect import inspect as inspect
 from homodb.query.integrate import integrate as integrate
 from homodb.query.join import JoinReport as JoinReport
 from homodb.query.join import join as join
-from homodb.query.join import join_with_report as join_with_report
 from homodb.query.markers import Markers as Markers
 from homodb.query.markers import markers as markers
 from homodb.query.release.download import download as download
@@ -24,7 +22,6 @@ from homodb.query.score import Score as Score
 from homodb.query.score import score as score
 from homodb.query.translate import TranslationReport as TranslationReport
 from homodb.query.translate import translate as translate
-from homodb.query.translate import translate_with_report as translate_with_report
 from homodb.schema.enums import EvidenceClass as EvidenceClass
 from homodb.schema.enums import Strategy as Strategy
 from homodb.schema.errors import HomodbError as HomodbError

@@ -55,16 +55,16 @@ def test_refusals_are_one_line(files: tuple[str, str, str], toy_folder: Path) ->
     asked += ["--from", "mouse", "--reference-species", "human"]
     for more, words in (
         (["--method", "svm"], "there is no method 'svm'"),
-        (["--set", "k"], "wanted NAME=VALUE"),
+        (["--set", "k"], "Expected NAME=VALUE"),
         (["--unknown-below", "2"], "--unknown-below is 2.0; it must be at least 0 and at most 1"),
-        (["--query-donors", "a"], "--query-label, --donor-key"),
+        (["--query-donors", "a"], "query_label_key is missing"),
         (["--method", "protein"], "holds no vectors"),
         (["--method", "cellama", "--spatial", "xy"], "no 'xy' with coordinates"),
-        (["--spatial", "xy"], "method knn does not use --spatial; cellama does"),
-        (["--vectors", "v.tsv"], "method knn does not use --vectors; protein does"),
+        (["--spatial", "xy"], "method knn does not use spatial_key; cellama does"),
+        (["--vectors", "v.tsv"], "method knn does not use vectors; protein does"),
         (["--model", "x"], "method knn has no parameter 'model'; it has k, weights"),
-        (["--set", "k=1e9"], "k is 1000000000; it must be at least 1 and at most 10,000"),
-        (["--method", "tron", "--set", "min_cells=0"], "min_cells is 0; it must be at least 1"),
+        (["--set", "k=1e9"], "k: Expected at least 1 and at most 10,000, got 1000000000."),
+        (["--method", "tron", "--set", "min_cells=0"], "min_cells: Expected at least 1"),
     ):
         said = CliRunner().invoke(app, [*asked, *more])
         assert said.exit_code != 0 and words in str(said.exception), said.output

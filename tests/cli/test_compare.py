@@ -24,7 +24,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, toy_folder: Path) -> dict[str, Any]:
 
     def fake(objects: list[Path], **options: Any) -> Comparison:
         kept.update(options, objects=objects)
-        options["report"](CompareProgress("HM_O2O", "joining", 0, 2))
+        options["progress"](CompareProgress("HM_O2O", "joining", 0, 2))
         rows = [
             Row(name, "none", 1100, ABOUT, Score("pca", {"pllm": ProfileScores({"ari": Number(at, at, at)})}, "donors"))
             for name, at in (("HM_O2O", 0.5), ("same symbol", 0.25))
@@ -72,7 +72,7 @@ def test_text(asked: dict[str, Any]) -> None:
     ]
     assert printed[4].endswith("0.25 (0.25 to 0.25) -") and "random pairing, none: no anchors [x]" in printed
     assert asked["methods"] == "none,cca,harmony" and asked["strategies"] == "all" and asked["species"] is None
-    assert asked["label"] == "cell_type" and asked["donor_key"] is None and asked["keep"] is None
+    assert asked["label_key"] == "cell_type" and asked["donor_key"] is None and asked["keep"] is None
 
 
 def test_what_is_asked(asked: dict[str, Any], tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ def test_what_is_asked(asked: dict[str, Any], tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["compare", "a.h5ad", "b.h5ad", *words]).exit_code == 0
     expected = {
         "objects": [Path("a.h5ad"), Path("b.h5ad")], "species": ["human", "mouse"], "strategies": "hm_o2o",
-        "methods": "cca", "label": "kind", "donor_key": "who", "profile": "pllm", "column": [None, "id"],
-        "layer": ["counts"], "k_weight": 9, "resamples": 5, "keep": Path("k"),
+        "methods": "cca", "label_key": "kind", "donor_key": "who", "profile": "pllm", "column": [None, "id"],
+        "layer": ["counts"], "k_weight": 9, "n_resamples": 5, "keep": Path("k"),
     }  # fmt: skip
     assert {name: asked[name] for name in expected} == expected
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.etl.fetch import bsd_sum, bsd_sum_in_python, ensembl, has_checksum, read_checksums
+from homodb.etl.fetch import bsd_sum, bsd_sum_in_python, has_checksum, read_checksums, site
 
 
 def by_the_letter(data: bytes) -> int:
@@ -35,9 +35,9 @@ def test_the_systems_sum_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "file"
     path.write_bytes(random.Random(3).randbytes(200_000))  # noqa: S311
     assert bsd_sum(path) == bsd_sum_in_python(path)
-    monkeypatch.setattr(ensembl.shutil, "which", lambda name: "/bin/true")
+    monkeypatch.setattr(site.shutil, "which", lambda name: "/bin/true")
     assert bsd_sum(path) == bsd_sum_in_python(path)
-    monkeypatch.setattr(ensembl.shutil, "which", lambda name: None)
+    monkeypatch.setattr(site.shutil, "which", lambda name: None)
     assert bsd_sum(path) == bsd_sum_in_python(path)
 
 

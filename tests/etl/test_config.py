@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from homodb.etl import EmbeddingConfig, EnsemblConfig, Parameters, Source, read_config
 from homodb.etl.embeddings import Long, Pooling
-from homodb.etl.fetch import LAYOUT
+from homodb.etl.fetch import layout_of
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
 from homodb.schema.species import find
 from tests import messages
@@ -239,7 +239,11 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
         (LEAST + "[ensembl]\n", "[ensembl]", "release is missing"),
         (LEAST + "ensembl = 115\n", "[[species]] 2", "Unknown key 'ensembl'; there are name"),
         ("ensembl = 115\n" + LEAST, "[ensembl]", "Expected a table, got 115."),
-        (LEAST + '[ensembl]\nrelease = "115"\n', "[ensembl]: release", "Expected a whole number, got '115'."),
+        (
+            LEAST + '[ensembl]\nrelease = "115"\n',
+            "[ensembl]: release",
+            "Expected a whole number, or a date such as '2026_04', got '115'.",
+        ),
         (LEAST + "[ensembl]\nrelease = 0\n", "[ensembl]: release", "Expected 1 or more, got 0."),
         (
             LEAST + '[ensembl]\nrelease = 1\ndivision = "fish"\n',
@@ -458,7 +462,13 @@ def test_ensembl(folder: Path) -> None:
 
 
 def test_files_that_were_fetched_are_known_by_their_address(folder: Path) -> None:
-    document = {"layout": LAYOUT, "base": "b", "release": 1, "division": "vertebrates", "config_sha256": None}
+    document = {
+        "layout": layout_of(1).name,
+        "base": "b",
+        "release": 1,
+        "division": "vertebrates",
+        "config_sha256": None,
+    }
     document |= {"species": {}, "files": {"sub/genes.gtf": {"url": "https://x.org/g", "bytes": 1, "sha256": "0a"}}}
     (folder / "fetched.json").write_text(json.dumps(document))
     text = LEAST + 'annotation = "sub/../sub/genes.gtf"\nproteome = "pep.fa"\ncore = ["sub/genes.gtf"]\n'

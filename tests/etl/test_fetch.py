@@ -309,12 +309,25 @@ class TestErrors:
             pep.with_suffix(".away").rename(pep)
 
     def test_two_files_that_may_be_meant(self, site: Site, tmp_path: Path, pub: Path) -> None:
+        pep = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/{PEP}"
+        first, second = (pep.with_name(PEP.replace("sim1", name)) for name in ("sim2", "sim3"))
+        pep.rename(first)
+        second.write_bytes(b"")
+        try:
+            assert f"has several candidates for one file: {first.name}, {second.name}" in self.wrong(site, tmp_path)
+        finally:
+            first.rename(pep)
+            second.unlink()
+
+    def test_of_several_assemblies_the_listed_one_is_meant(self, site: Site, tmp_path: Path, pub: Path) -> None:
         other = pub / f"release-{RELEASE}/fasta/homo_sapiens/pep/Homo_sapiens.sim2.pep.all.fa.gz"
         other.write_bytes(b"")
         try:
-            assert f"has several candidates for one file: {PEP}, {other.name}" in self.wrong(site, tmp_path)
+            files = {path.rpartition("/")[2] for path in contents(tmp_path) or bring_in(site, tmp_path).record.files}
         finally:
             other.unlink()
+        assert PEP in files
+        assert other.name not in files
 
     @pytest.mark.parametrize(
         ("page", "why"),

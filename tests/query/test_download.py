@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 import homodb
 from homodb.etl import publish_release
 from homodb.query.release import catalog
+from homodb.query.release.cache import list_cached
 from homodb.query.release.catalog import place_of, releases
 from homodb.query.release.download import Downloaded, download
 from homodb.schema.catalog import CATALOG
@@ -553,3 +555,84 @@ def test_catalogs_that_are_too_large(spoiled: Path, monkeypatch: pytest.MonkeyPa
         releases(spoiled)
     with serving(spoiled) as server, pytest.raises(TransferError, match=messages.Release.at_most_100_wanted):
         releases(server.base)
+
+
+def test_a_catalog_that_is_older_than_before(
+    site: Site, spoiled: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for place in (site.base, str(spoiled)):
+        releases(catalog=place)
+        releases(catalog=place)
+    assert not caplog.records
+    edit(spoiled / CATALOG, lambda catalog: catalog["releases"][0].update(created="1999-01-01"))
+    download(catalog=str(spoiled))
+    (record,) = caplog.records
+    assert "is older than when it was last read (its newest release is of 1999-01-01; then 20" in record.getMessage()
+    edit(spoiled / CATALOG, lambda catalog: catalog["releases"].clear())
+    releases(catalog=str(spoiled))
+    assert "it has no dated release" in caplog.records[-1].getMessage()
+    # a record that is none is not read
+    for text in ("", "[]", "{", '{"x": 1}', "[" * 100_000):
+        (cache.parent.parent / "catalogs.json").write_text(text)
+        releases(catalog=site.base)
+    assert len(caplog.records) == 2
+    assert not any("catalogs.json" in one.name for one in list_cached())
+
+
+def test_a_cache_that_cannot_remember(site: Site, cache: Path) -> None:
+    (cache.parent.parent / "catalogs.json").mkdir(parents=True)
+    assert releases(catalog=site.base)
+
+
+def test_catalogs_of_very_many_entries(spoiled: Path) -> None:
+    """They are read in a time that grows with their size, and beyond some 10,000 entries not at all."""
+    entry = json.loads((spoiled / CATALOG).read_text())["releases"][0]
+    many = [{"name": f"r{i}"} | {name: entry[name] for name in NEEDED} for i in range(15_000)]
+    edit(spoiled / CATALOG, lambda catalog: catalog.update(releases=many))
+    begun = time.monotonic()
+    assert len(releases(catalog=spoiled)) == len(many)
+    assert time.monotonic() - begun < 20
+    edit(spoiled / CATALOG, lambda catalog: catalog.update(later="x" * (5 << 20)))
+    with pytest.raises(CatalogError, match=messages.Release.larger_than_any_catalog):
+        releases(catalog=spoiled)
+
+
+NEEDED = ("manifest_sha256", "manifest_bytes", "created", "bytes", "schema_version")
+
+
+def test_a_catalog_that_comes_too_slowly(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "_LONGEST", 0.2)
+    site.step, site.pause = 1, 0.005
+    with pytest.raises(TransferError, match=messages.Release.took_longer_than):
+        releases(catalog=site.base)
+
+
+@posix
+def test_a_link_in_the_place_of_a_partial_file(published: Path, site: Site, cache: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    for place in (published, site.base):
+        victim.write_text("VICTIM")
+        staging = cache.with_name(".toy-1.downloading")
+        staging.mkdir(parents=True)
+        for name in (MANIFEST, DATABASE):
+            (staging / f".{name}.partial").symlink_to(victim)
+        download(catalog=place)
+        assert victim.read_text() == "VICTIM"
+        assert state(cache) == state(published / "toy-1")
+        shutil.rmtree(cache)
+
+
+@posix
+def test_a_cache_on_another_file_system(
+    site: Site, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Path("/dev/shm")  # noqa: S108
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other file system here")
+    with tempfile.TemporaryDirectory(prefix="homodb-test-", dir=other) as folder:
+        (tmp_path / "link").symlink_to(folder)
+        monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "link"))
+        done = download(catalog=site.base)
+        assert state(done.folder) == state(published / "toy-1")
+        (done.folder / "parquet" / "gene" / "gene.parquet").unlink()
+        assert download(catalog=site.base).files == 1

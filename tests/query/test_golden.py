@@ -422,7 +422,9 @@ def fates(release: homodb.Release, direction: tuple[str, str], strategy: str | N
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=UserWarning)
-        _, report = homodb.translate_with_report(cell, target, source=source, strategy=strategy, release=release)
+        _, report = homodb.translate(
+            cell, target, source=source, strategy=strategy, release=release, return_report=True
+        )
     return {
         row["name"]: f"lost_to {row['detail']}" if row["fate"] == "lost_to" else row["fate"]
         for row in report.fates.iter_rows(named=True)

@@ -106,7 +106,7 @@ def test_half_precision_where_counts_are_needed(release: homodb.Release) -> None
 
 def annotated(release: homodb.Release, reference: anndata.AnnData, query: anndata.AnnData) -> anndata.AnnData:
     return homodb.annotate(
-        query, reference, label="cell_type", source="mouse", reference_species="human", column="gene",
+        query, reference, label_key="cell_type", source="mouse", reference_species="human", column="gene",
         reference_column="gene", release=release, k=3,
     )  # fmt: skip
 
@@ -173,7 +173,7 @@ def test_everything_else_reads_lazy_objects(release: homodb.Release, stored: dic
     labelled, other = annotated(release, *lazy), annotated(release, *plain)
     pd.testing.assert_frame_equal(labelled.obs, other.obs, check_dtype=False)
     assert not is_lazy(labelled.X)
-    found, same = (homodb.evaluate(one, truth="cell_type", resamples=10) for one in (labelled, other))
+    found, same = (homodb.evaluate(one, truth="cell_type", n_resamples=10) for one in (labelled, other))
     assert repr(found.numbers) == repr(same.numbers)  # some are NaN
 
 
@@ -185,6 +185,6 @@ def test_a_joint_object_that_is_lazy(tmp_path: Path) -> None:
     lazy, plain = read_lazy(tmp_path / "joint.h5ad"), anndata.read_h5ad(tmp_path / "joint.h5ad")
     again, wanted = integrated(lazy), integrated(plain)
     assert (again.obsm["X_pca"] == wanted.obsm["X_pca"]).all() and isinstance(again.obs, pd.DataFrame)
-    asked: dict[str, Any] = {"profile": "cross-species", "resamples": 5}
+    asked: dict[str, Any] = {"profile": "cross-species", "n_resamples": 5}
     assert repr(homodb.score(lazy, **asked).flat()) == repr(homodb.score(plain, **asked).flat())  # some are NaN
     assert homodb.markers(lazy).table.equals(homodb.markers(plain).table)

@@ -111,7 +111,7 @@ def test_names_that_count_rows_name_the_column_that_holds_genes(release: homodb.
     found = inspect(tmp_path / "cells.h5ad", release=release)
     assert found.species is None and found.resolved == 0
     assert found.columns.rows() == [("feature_name", "mus_musculus", 11 / 12)]
-    assert any("--column feature_name" in note for note in found.notes)
+    assert any("column='feature_name'" in note for note in found.notes)
     named = inspect(tmp_path / "cells.h5ad", release=release, column="feature_name")
     assert (named.species, named.column) == ("mus_musculus", "feature_name")
     with pytest.raises(TranslationError, match=messages.Inspect.no_column_gene_columns):

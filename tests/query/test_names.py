@@ -90,8 +90,8 @@ def test_unnamed_genes_are_as_if_they_were_not_there(
         "source": "mouse", "release": release, "column": "gene", "keep_unmapped": keep and to == "human"
     }  # fmt: skip
     rest = whole[:, [not out for out in gone]].copy()
-    made, told = homodb.translate_with_report(whole, to, **asked)
-    wanted, other = homodb.translate_with_report(rest, to, **asked)
+    made, told = homodb.translate(whole, to, **asked, return_report=True)
+    wanted, other = homodb.translate(rest, to, **asked, return_report=True)
     assert made.var.equals(wanted.var)
     assert (made.X != wanted.X).nnz == 0
     named = pl.Series([not out for out in gone])
@@ -109,7 +109,7 @@ def test_an_index_that_holds_missing_names(release: homodb.Release) -> None:
     adata.var.index = pd.Index(names)
     if adata.var_names[-1] in ("nan", "None"):
         pytest.skip("this version of pandas or anndata made text of it")
-    made, told = homodb.translate_with_report(adata, "human", source="mouse", release=release)
+    made, told = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
     assert made[:, "GCG"].X.ravel().tolist() == [1.0, 1.0]
     assert told.fates.tail(2)["fate"].to_list() == ["unknown", "unknown"]
 
@@ -127,8 +127,14 @@ def test_questions_with_missing_names(release: homodb.Release, container: str) -
 def test_wanted_genes_and_markers_that_are_missing(release: homodb.Release) -> None:
     adata = anndata.AnnData(np.ones((2, 3), np.float32), var=pd.DataFrame(index=["Ins1", "Tnf", "nan"]))
     wanted, markers = pd.Series(["TNF", None, "INS"]), pd.Series(["Tnf", None])
-    made, told = homodb.translate_with_report(
-        adata, "human", source="mouse", release=release, genes=wanted, markers=markers
+    made, told = homodb.translate(
+        adata,
+        "human",
+        source="mouse",
+        release=release,
+        genes=wanted,
+        markers=markers,
+        return_report=True,
     )
     assert made.var_names.tolist() == ["TNF", "INS"] and told.markers.height == 1
 
@@ -137,7 +143,7 @@ def test_wanted_genes_and_markers_that_are_missing(release: homodb.Release) -> N
 def test_groups_of_a_column_that_misses_some(release: homodb.Release, kind: Any) -> None:
     adata = anndata.AnnData(np.ones((4, 3), np.float32), var=pd.DataFrame(index=["Ins1", "Tnf", "Zz"]))
     adata.obs["group"] = pd.Series([1, None, 0, 1], index=adata.obs_names).astype(kind)
-    told = homodb.translate_with_report(adata, "human", source="mouse", release=release, by="group")[1]
+    told = homodb.translate(adata, "human", source="mouse", release=release, groupby="group", return_report=True)[1]
     groups = dict(told.groups.select("group", "cells").iter_rows())
     assert groups.pop("") == 1 and sorted(groups.values()) == [1, 2]
 
@@ -151,8 +157,13 @@ def test_join_knows_no_gene_and_no_label_called_nan(release: homodb.Release) -> 
     )
     human.obs["cell_type"] = pd.Series(["beta", None, "alpha"], index=human.obs_names)
     mouse.obs["cell_type"] = pd.Series(["beta", None], index=mouse.obs_names)
-    joined, told = homodb.join_with_report(
-        [human, mouse], species=["human", "mouse"], column="gene", release=release, shared_types="cell_type"
+    joined, told = homodb.join(
+        [human, mouse],
+        species=["human", "mouse"],
+        column="gene",
+        release=release,
+        shared_types="cell_type",
+        return_report=True,
     )
     assert joined.obs["cell_type"].tolist() == ["beta", "beta"] and joined.n_vars == 1
     assert sum("1 gene has no name" in note for note in told.notes) == 2

@@ -98,7 +98,7 @@ REFUSED = [
     "RESET ALL",
     "RESET lock_configuration",
     "PRAGMA enable_profiling",
-    "PRAGMA database_list",
+    *(["PRAGMA database_list"] if duckdb.__version__ >= "2" else []),  # before, DuckDB rewrites it as a SELECT
     "EXPORT DATABASE '{folder}/export'",
     "IMPORT DATABASE '{folder}/export'",
     "CALL pragma_version()",
@@ -291,7 +291,12 @@ def test_a_type_that_a_frame_has_not_is_an_error_of_homodb(release: homodb.Relea
         ("EXPLAIN ANALYZE COPY (SELECT 1) TO 'x'", "this is EXPLAIN"),
         ("SET threads = 1", "this is (VARIABLE_)?SET"),
         ("SELECT 1; SELECT 2", "got 2 statements"),
-        ("SELECT " + "(" * 5000 + "1" + ")" * 5000, "."),
+        pytest.param(
+            "SELECT " + "(" * 5000 + "1" + ")" * 5000,
+            ".",
+            id="nested",
+            marks=pytest.mark.skipif(duckdb.__version__ < "2", reason="an older DuckDB answers it"),
+        ),
     ],
 )
 def test_a_refusal_says_what_it_saw(release: homodb.Release, sql: str, told: str) -> None:

@@ -15,14 +15,13 @@ import pytest
 import zarr
 
 import homodb
-from homodb.query.annotate import annotate_files
+from homodb.query.annotate import annotate_files, read_options
 from homodb.query.annotate.evaluate import evaluate_file
 from homodb.query.cells import check_cells_output, open_anndata, read_anndata
 from homodb.query.gene_lists import translate_list_file
 from homodb.query.inspect import inspect
 from homodb.query.integrate import integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.score import score_file
 from homodb.query.translate import translate_file
 from homodb.schema.errors import OutputError, TranslationError
 from tests import messages
@@ -34,11 +33,11 @@ READERS: dict[str, Callable[[Path, Path, homodb.Release], Any]] = {
     "translate": lambda path, out, toy: translate_file(path, out, "human", release=toy),
     "join": lambda path, out, toy: join_to_file([path, Path(__file__)], out, release=toy),
     "integrate": lambda path, out, toy: integrate_files([path], out),
-    "score": lambda path, out, toy: score_file(path),
+    "score": lambda path, out, toy: homodb.score(path),
     "markers": lambda path, out, toy: homodb.markers(path),
     "report": lambda path, out, toy: homodb.report(path, out.with_suffix(".html")),
     "compare": lambda path, out, toy: homodb.compare([path, Path(__file__)], release=toy),
-    "annotate": lambda path, out, toy: annotate_files(path, path, out, label="x", release=toy),
+    "annotate": lambda path, out, toy: annotate_files(path, path, out, read_options({"label_key": "x"}), release=toy),
     "evaluate": lambda path, out, toy: evaluate_file(path, truth="x"),
 }
 

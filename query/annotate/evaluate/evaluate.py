@@ -1,10 +1,11 @@
-"""``homodb.evaluate``: an annotated AnnData and the truth in, how right it is out."""
+"""Compare the labels of an annotated AnnData with the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,20 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.annotate import ENTRY
-from homodb.query.annotate.evaluate.judged import EvaluatedCells, judge
-from homodb.query.annotate.evaluate.measures import NAMES, auroc, majority_table, measures, random_table
-from homodb.query.annotate.evaluate.numbers import evaluate_numbers
-from homodb.query.annotate.evaluate.result import Evaluation, calibration
-from homodb.query.annotate.labels import LabelMap, mapped, read_labels
-from homodb.query.annotate.options import Choices, choices_of
+from homodb.query.annotate.evaluate.measures import (
+    METRICS,
+    auroc,
+    calibration,
+    evaluate_numbers,
+    majority_table,
+    measures,
+    random_table,
+)
+from homodb.query.annotate.evaluate.result import Evaluation
+from homodb.query.annotate.labels import UNKNOWN, LabelMap, mapped, read_labels
+from homodb.query.annotate.options import AnnotateOptions, stored_options
 from homodb.query.annotate.read import AnnotationInput, prepare, some_cells
-from homodb.query.cells import Coded, read_anndata, with_tables
+from homodb.query.cells import Coded, ObsColumns, read_anndata, with_tables
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import Draws, Number, resampled
 from homodb.schema.errors import AnnotationError, TranslationError
@@ -29,7 +36,10 @@ from homodb.schema.io import check_folder, check_there
 if TYPE_CHECKING:
     import anndata
 
-#: A threshold is set so that this share of the cells that have a type in the reference stay above it.
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+#: Share of the cells with a type in the reference that stay above a threshold.
 KEPT = 0.95
 
 SCHEMA = {
@@ -38,27 +48,117 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def leave_out(
-    prepared: AnnotationInput,
-    choices: Choices,
-    truth: Sequence[str | None],
-    judged: npt.NDArray[np.bool_],
-    report: Callable[[str], None] = lambda step: None,
-) -> pl.DataFrame:
-    """Annotate anew without each type that the query has, and see whether its cells stand out.
+@dataclass(frozen=True)
+class EvaluatedCells:
+    """True and predicted types of all cells."""
 
-    Parameters
-    ----------
-    prepared
-        The task.
-    choices
-        How it was annotated.
-    truth
-        Type of each cell of the query, None for none.
-    judged
-        Which cells may be judged.
-    report
-        Called with the name of each step as it begins.
+    true: tuple[str | None, ...]
+    predicted: tuple[str, ...]  # ``unknown`` if the method gave no label
+    types: tuple[str, ...]  # true types of judged cells, sorted
+    others: tuple[str, ...]  # other labels that were predicted for them, sorted
+    confidence: Floats
+    distance: Floats
+    outside: Mask  # cells of types that the reference lacks
+    shown: Mask  # cells that the method was shown with their label
+    unlabelled: Mask  # cells without a true type
+    donor: Coded | None  # None if no column was named
+
+    @property
+    def judged(self) -> Mask:
+        """Mask of the cells that count in measures of agreement."""
+        return ~(self.outside | self.shown | self.unlabelled)
+
+    @property
+    def is_right(self) -> Mask:
+        """Mask of the cells with the true label."""
+        pairs = zip(self.true, self.predicted, strict=True)
+        return np.array([one is not None and one == two for one, two in pairs], np.bool_)
+
+    @property
+    def uncertainty(self) -> Floats:
+        """1 - confidence; cells without one are the least certain, but all are NaN if no cell has any."""
+        finite = np.isfinite(self.confidence)
+        return 1 - np.where(finite, self.confidence, 0.0) if finite.any() else self.confidence
+
+    @cached_property
+    def codes(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows of the judged cells, and the cell of the confusion table that each belongs to."""
+        number = {name: code for code, name in enumerate((*self.types, *self.others))}
+        rows = np.flatnonzero(self.judged)
+        place = [number[str(self.true[row])] * len(number) + number[self.predicted[row]] for row in rows.tolist()]
+        return rows, np.array(place, np.int64)
+
+    def table(self, weight: Floats | None = None) -> Floats:
+        """Count judged cells by true type and predicted label: shape (types, types + others)."""
+        rows, place = self.codes
+        size = (len(self.types), len(self.types) + len(self.others))
+        weights = None if weight is None else weight[rows]
+        return np.bincount(place, weights, size[0] * size[1]).astype(np.float64).reshape(size)
+
+    def measured(self, weight: Floats) -> Floats:
+        """Return the measures, and the AUROC of uncertainty and distance for types that the reference lacks."""
+        counted = self.judged | self.outside
+        apart = [
+            auroc(score[counted], self.outside[counted], weight[counted]) for score in (self.uncertainty, self.distance)
+        ]
+        return np.concatenate([measures(self.table(weight)).values, apart])
+
+
+def read_cells(
+    adata: anndata.AnnData, *, truth: str, column: str, donor_key: str | None, meaning: LabelMap,
+    reference_types: set[str] | None,
+) -> EvaluatedCells:  # fmt: skip
+    """Read true types, mapped as labels of the query, and predicted ones, mapped as labels of the reference.
+
+    Raises
+    ------
+    AnnotationError
+        If a column is missing or both are the same, or no cell can be judged.
+    """
+    _check_two(truth, column)
+    for name, option in ((truth, "truth"), (column, "predicted")):
+        if name in adata.obs and adata.obs[name].dtype.kind == "f":
+            raise AnnotationError(
+                f"obs[{name!r}] holds numbers; name columns of cell types, or use numeric to judge numbers",
+                option=option,
+            )
+    obs = ObsColumns(adata.obs, AnnotationError)
+    true = mapped(obs.texts(truth, option="truth"), meaning.query)
+    predicted = tuple(one or UNKNOWN for one in mapped(obs.texts(column, option="predicted"), meaning.reference))
+    unlabelled = np.array([one is None for one in true], np.bool_)
+    shown = shown_cells(adata, column, ~unlabelled)
+    outside = np.zeros(len(true), np.bool_)
+    if reference_types is not None:
+        outside = np.array([one not in reference_types for one in true], np.bool_) & ~unlabelled & ~shown
+    judged = ~(unlabelled | shown | outside)
+    if not judged.any():
+        raise AnnotationError(
+            f"no cell can be judged: of {len(true):,}, {int(unlabelled.sum()):,} have no true type,"
+            f" {int(shown.sum()):,} were shown to the method, and the types of {int(outside.sum()):,} are not in the"
+            " reference; if the two sides name types differently, map them with labels", option="labels",
+        )  # fmt: skip
+    rows = np.flatnonzero(judged).tolist()
+    types = sorted({str(true[row]) for row in rows})
+    others = sorted({predicted[row] for row in rows} - set(types))
+    confidence, distance = (
+        adata.obs[name].to_numpy(np.float64) if name in adata.obs else np.full(adata.n_obs, np.nan)
+        for name in (f"{column}_confidence", f"{column}_distance")
+    )
+    donor = None
+    if donor_key is not None:
+        texts = [text or "" for text in obs.texts(donor_key, "donors", option="donor_key")]
+        names, code = np.unique(np.array(texts), return_inverse=True)
+        donor = Coded(code.astype(np.int64), tuple(names.tolist()))
+    return EvaluatedCells(
+        true, predicted, tuple(types), tuple(others), confidence, distance, outside, shown, unlabelled, donor
+    )
+
+
+def leave_out(
+    prepared: AnnotationInput, options: AnnotateOptions, truth: Sequence[str | None], judged: Mask,
+    progress: Callable[[str], None] = lambda step: None,
+) -> pl.DataFrame:  # fmt: skip
+    """Annotate again without each type that the query has, and measure whether its cells stand out.
 
     Returns
     -------
@@ -66,30 +166,30 @@ def leave_out(
         A row for each type left out: ``type``; ``cells`` of it in the query; ``auroc_confidence`` and
         ``auroc_distance``, the chance that a cell of it has less confidence, or lies farther, than one whose type is
         still in the reference; ``threshold``, the confidence that 95 % of those reach; ``found``, the share of its
-        cells that fall below. NaN where the query has no other cells. A reference that would be left with one type
-        is not tried.
+        cells that fall below. NaN if the query has no other cells. A reference that would be left with one type is not
+        tried.
     """
     task, rows = prepared.task, np.flatnonzero(prepared.used)
-    there = np.unique(task.reference.label)
+    types = np.unique(task.reference.label)
     true = np.array([truth[row] for row in rows.tolist()], dtype=object)
-    counted = judged[rows] & np.isin(true, [task.labels[one] for one in there])
-    made = []
-    for one in there.tolist() if len(there) > 2 else []:
+    counted = judged[rows] & np.isin(true, [task.labels[one] for one in types])
+    table = []
+    for one in types.tolist() if len(types) > 2 else []:
         positive = counted & (true == task.labels[one])
         if not positive.any():
             continue
-        report(f"without {task.labels[one]}")
+        progress(f"without {task.labels[one]}")
         lessened = some_cells(task.reference, task.reference.label != one)
-        found = choices.chosen.run(replace(task, reference=lessened, report=lambda step: None))
-        unsure = 1 - np.where(np.isfinite(found.confidence), found.confidence, 0.0)
+        labelled = options.annotation_method.run(replace(task, reference=lessened, progress=lambda step: None))
+        uncertainty = 1 - np.where(np.isfinite(labelled.confidence), labelled.confidence, 0.0)
         rest = counted & ~positive
-        threshold = float(np.quantile(1 - unsure[rest], 1 - KEPT)) if rest.any() else float("nan")
-        made.append((
-            task.labels[one], int(positive.sum()), auroc(unsure[counted], positive[counted]),
-            auroc(found.distance[counted], positive[counted]), threshold,
-            float((1 - unsure[positive] < threshold).mean()) if rest.any() else float("nan"),
+        threshold = float(np.quantile(1 - uncertainty[rest], 1 - KEPT)) if rest.any() else float("nan")
+        table.append((
+            task.labels[one], int(positive.sum()), auroc(uncertainty[counted], positive[counted]),
+            auroc(labelled.distance[counted], positive[counted]), threshold,
+            float((1 - uncertainty[positive] < threshold).mean()) if rest.any() else float("nan"),
         ))  # fmt: skip
-    return pl.DataFrame(made, schema=SCHEMA, orient="row")
+    return pl.DataFrame(table, schema=SCHEMA, orient="row")
 
 
 def evaluate(
@@ -102,50 +202,50 @@ def evaluate(
     labels: str | Path | None = None,
     release: str | Path | ReleaseFile | None = None,
     numeric: bool | None = None,
-    resamples: int = 200,
-    seed: int = 42,
-    report: Callable[[str], None] = lambda step: None,
+    n_resamples: int = 200,
+    random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Evaluation:
     """Compare labels with the truth.
 
     Parameters
     ----------
     adata
-        Cells as :func:`homodb.annotate` left them.
+        Cells annotated by :func:`homodb.annotate`.
     truth
-        Column of obs with the true types. Cells without one are left aside.
+        Key in ``adata.obs`` that holds the true types. Cells without one are left out.
     predicted
-        Column with the labels; by default the one that an annotation left.
+        Key in ``adata.obs`` that holds the labels; by default that of the annotation.
     donor_key
-        Column of obs with donors, over which intervals resample; without one, or with one donor, over cells, which
-        says nothing about the next donor.
+        Key in ``adata.obs`` that holds the donors, over which intervals resample; without one, or with one donor,
+        over cells, which says nothing about the next donor.
     reference
-        The reference: then each type is left out of it in turn and the cells are annotated anew.
+        The reference: then each type is left out of it in turn and the cells are annotated again.
     labels
-        File that says what labels mean; by default the one that was used to annotate.
+        File that maps labels with the same meaning to each other; by default that of the annotation.
     release
-        Used with a reference: an open release, or what :func:`homodb.open` takes.
+        Release for use with a reference: open, or what :func:`homodb.open` takes.
     numeric
-        Whether the columns hold numbers; by default what uns tells of the annotation. Then see
-        :func:`homodb.query.annotate.evaluate.numbers.evaluate_numbers` for what is measured.
-    resamples
-        Draws for intervals; 0 for none.
-    seed
-        Of the draws.
-    report
-        Called with the name of each step as it begins.
+        Whether the columns hold numbers; by default as the annotation noted in uns. See
+        :func:`homodb.query.annotate.evaluate.measures.evaluate_numbers` for their measures.
+    n_resamples
+        Number of draws for the intervals; 0 for none.
+    random_state
+        Seed of the draws.
+    progress
+        Callback that receives the name of each step.
 
     Returns
     -------
     Evaluation
         Cells whose true type the reference lacks do not count in measures of agreement: no label could be right. They
-        are what ``auroc_confidence`` and ``auroc_distance`` are about.
+        enter ``auroc_confidence`` and ``auroc_distance``.
 
     Raises
     ------
     AnnotationError
-        If a column is missing, no cell can be judged, or the reference is asked for and uns does not tell how the
-        cells were annotated.
+        If a column is missing, no cell can be judged, or there is a reference and uns does not say how the cells were
+        annotated.
 
     Examples
     --------
@@ -156,60 +256,75 @@ def evaluate(
     column, entry = _column(adata, predicted)
     if numeric or (numeric is None and _setting(entry, "numeric") is not None):
         if reference is not None or labels is not None:
-            option = "--labels" if reference is None else "--reference"
-            raise AnnotationError(f"{option} is about cell types, and obs[{column!r}] holds numbers; leave it out")
-        report("measures, and their intervals")
-        return evaluate_numbers(adata, truth=truth, column=column, donor_key=donor_key, resamples=resamples, seed=seed)
+            option = "labels" if reference is None else "reference"
+            raise AnnotationError(
+                f"{option} is about cell types, and obs[{column!r}] holds numbers; leave it out", option=option
+            )
+        _check_two(truth, column)
+        progress("measures, and their intervals")
+        return evaluate_numbers(
+            adata, truth=truth, column=column, donor_key=donor_key, n_resamples=n_resamples, random_state=random_state,
+            shown=shown_cells(adata, column),
+        )  # fmt: skip
     path = labels if labels is not None else _setting(entry, "labels")
     meaning = LabelMap() if path is None else read_labels(path)
     # an annotation that used a map has left labels that are mapped already
     already = {} if _setting(entry, "labels") is not None else meaning.reference
-    known = set(filter(None, mapped([str(one) for one in entry.get("reference_labels", ())], already))) or None
-    told = judge(
-        adata, truth=truth, column=column, donor_key=donor_key, meaning=LabelMap(meaning.query, already), known=known
-    )
-    judged = told.cells_judged
-    report("measures, and their intervals")
-    drawn = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), told.donor, resamples, seed)
-    found = resampled(lambda weight: _values(told, weight), drawn)
-    numbers = {name: found.number(at) for at, name in enumerate((*NAMES, "auroc_confidence", "auroc_distance"))}
-    curve, error = calibration(told.confidence[judged], told.right[judged])
+    named = mapped([str(one) for one in entry.get("reference_labels", ())], already)
+    reference_types = set(filter(None, named)) or None
+    cells = read_cells(
+        adata, truth=truth, column=column, donor_key=donor_key, meaning=LabelMap(meaning.query, already),
+        reference_types=reference_types,
+    )  # fmt: skip
+    judged = cells.judged
+    progress("measures, and their intervals")
+    draws = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), cells.donor, n_resamples, random_state)
+    values = resampled(cells.measured, draws)
+    numbers = {name: values.number(at) for at, name in enumerate((*METRICS, "auroc_confidence", "auroc_distance"))}
+    curve, error = calibration(cells.confidence[judged], cells.is_right[judged])
     numbers["calibration_error"] = Number(error, better=-1)
     left_out = None
     if reference is not None:
-        left_out = _left_out(adata, reference, entry, told, release, report)
+        left_out = _left_out(adata, reference, entry, cells, release, progress)
     return Evaluation(
-        column=column, truth=truth, cells=int(judged.sum()), outside=int(told.outside.sum()),
-        seen=int(told.seen.sum()), untold=int(told.untold.sum()),
-        numbers=numbers,
-        rows=_rows(told, entry), types=_types(told), confusion=_confusion(told), calibration=curve, left_out=left_out,
-        intervals=drawn.kind if resamples else "none", notes=_notes(told, entry, known),
+        column=column, truth=truth, cells=int(judged.sum()), outside=int(cells.outside.sum()),
+        shown=int(cells.shown.sum()), unlabelled=int(cells.unlabelled.sum()), numbers=numbers,
+        rows=_baselines(cells, entry), types=_types(cells), confusion=_confusion(cells), calibration=curve,
+        left_out=left_out, intervals=draws.kind if n_resamples else "none",
+        notes=_notes(cells, entry, reference_types),
     )  # fmt: skip
 
 
-def annotated_columns(adata: anndata.AnnData) -> Mapping[str, Any]:
-    """Return what uns tells of annotations, by the column that they made."""
-    own = adata.uns.get("homodb", {})
-    told: Mapping[str, Any] = own.get(ENTRY, {}) if hasattr(own, "get") else {}
-    return told
+def _check_two(truth: str, column: str) -> None:
+    if truth == column:
+        raise AnnotationError(f"truth and prediction are both obs[{truth!r}]; name two columns", option="predicted")
+
+
+def shown_cells(adata: anndata.AnnData, column: str, among: Mask | None = None) -> Mask:
+    """Return a mask of the cells that the method was shown with their label."""
+    if f"{column}_seen" not in adata.obs:
+        return np.zeros(adata.n_obs, np.bool_)
+    shown: Mask = adata.obs[f"{column}_seen"].to_numpy().astype(np.bool_)
+    return shown if among is None else shown & among
 
 
 def _column(adata: anndata.AnnData, predicted: str | None) -> tuple[str, Mapping[str, Any]]:
-    """Return the column to judge, and what uns tells of it."""
-    told = annotated_columns(adata)
+    """Return the column to judge, and its entry in uns."""
+    own = adata.uns.get("homodb", {})
+    entries: Mapping[str, Any] = own.get(ENTRY, {}) if hasattr(own, "get") else {}
     if predicted is None:
-        there = [one for one in told if one in adata.obs]
-        if not there:
+        columns = [one for one in entries if one in adata.obs]
+        if not columns:
             raise AnnotationError(
-                "homodb annotate left no labels in this file; give the file that it wrote, or name their column "
-                "(--predicted)"
+                "homodb annotate left no labels in this file; give the file that it wrote, or name their column",
+                option="predicted",
             )
-        if len(there) > 1:
+        if len(columns) > 1:
             raise AnnotationError(
-                f"which labels are meant? There are: {', '.join(there)}; name their column (--predicted)"
+                f"there are labels in several columns: {', '.join(columns)}; name one", option="predicted"
             )
-        predicted = there[0]
-    return predicted, told.get(predicted, {})
+        predicted = columns[0]
+    return predicted, entries.get(predicted, {})
 
 
 def _setting(entry: Mapping[str, Any], name: str) -> str | None:
@@ -217,110 +332,106 @@ def _setting(entry: Mapping[str, Any], name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _values(told: EvaluatedCells, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the measures, and how well unsureness and distance tell cells of types that the reference lacks."""
-    known = told.cells_judged | told.outside
-    # cells without a confidence are the least sure ones; where no cell has any, nothing is told
-    unsure = 1 - np.where(np.isfinite(told.confidence), told.confidence, 0.0)
-    unsure = unsure if np.isfinite(told.confidence).any() else told.confidence
-    apart = [auroc(score[known], told.outside[known], weight[known]) for score in (unsure, told.distance)]
-    return np.concatenate([measures(told.table(weight)).values, apart])
-
-
-def _rows(told: EvaluatedCells, entry: Mapping[str, Any]) -> pl.DataFrame:
+def _baselines(cells: EvaluatedCells, entry: Mapping[str, Any]) -> pl.DataFrame:
     """Return the measures beside those of the majority class and of labels drawn at random."""
-    table = told.table()
+    table = cells.table()
     size = table.sum(axis=1)
     share = size / size.sum()
-    names, cells = entry.get("reference_labels", ()), entry.get("reference_cells", ())
+    names, sizes = entry.get("reference_labels", ()), entry.get("reference_cells", ())
     if len(names):
-        number = {str(name): float(one) for name, one in zip(names, cells, strict=True)}
-        share = np.array([number.get(name, 0.0) for name in told.types]) / sum(number.values())
+        number = {str(name): float(one) for name, one in zip(names, sizes, strict=True)}
+        share = np.array([number.get(name, 0.0) for name in cells.types]) / sum(number.values())
         share = np.append(share, 1 - share.sum())  # labels that no judged cell has
-    made = {"this annotation": table, "majority class": majority_table(size), "random": random_table(size, share)}
+    tables = {"this annotation": table, "majority class": majority_table(size), "random": random_table(size, share)}
     return pl.DataFrame(
-        [{"row": name, **dict(zip(NAMES, measures(one).values.tolist(), strict=True))} for name, one in made.items()]
+        [
+            {"row": name, **dict(zip(METRICS, measures(one).values.tolist(), strict=True))}
+            for name, one in tables.items()
+        ]
     )
 
 
-def _types(told: EvaluatedCells) -> pl.DataFrame:
-    table = told.table()
-    found = measures(table)
+def _types(cells: EvaluatedCells) -> pl.DataFrame:
+    table = cells.table()
+    metrics = measures(table)
     return pl.DataFrame({
-        "type": list(told.types), "cells": table.sum(axis=1).astype(np.int64),
-        "predicted": table.sum(axis=0)[: len(told.types)].astype(np.int64),
-        "precision": found.precision, "recall": found.recall, "f1": found.f1,
+        "type": list(cells.types), "cells": table.sum(axis=1).astype(np.int64),
+        "predicted": table.sum(axis=0)[: len(cells.types)].astype(np.int64),
+        "precision": metrics.precision, "recall": metrics.recall, "f1": metrics.f1,
     }).filter(pl.col("cells") > 0)  # fmt: skip
 
 
-def _confusion(told: EvaluatedCells) -> pl.DataFrame:
+def _confusion(cells: EvaluatedCells) -> pl.DataFrame:
     frame = pl.DataFrame({
-        "truth": pl.Series(told.true, dtype=pl.String), "predicted": pl.Series(told.given, dtype=pl.String),
+        "truth": pl.Series(cells.true, dtype=pl.String), "predicted": pl.Series(cells.predicted, dtype=pl.String),
     })  # fmt: skip
-    kept = frame.filter(pl.Series(told.cells_judged | told.outside))
+    kept = frame.filter(pl.Series(cells.judged | cells.outside))
     return kept.group_by("truth", "predicted").agg(cells=pl.len().cast(pl.Int64)).sort("truth", "predicted")
 
 
-def _notes(told: EvaluatedCells, entry: Mapping[str, Any], known: set[str] | None) -> tuple[str, ...]:
+def _notes(cells: EvaluatedCells, entry: Mapping[str, Any], reference_types: set[str] | None) -> tuple[str, ...]:
     notes = []
-    if known is None:
-        notes.append("uns does not tell which types the reference had: all true types are taken as possible")
-    elif told.outside.any():
-        lacking = sorted({one for one, out in zip(told.true, told.outside.tolist(), strict=True) if out and one})
+    if reference_types is None:
+        notes.append("uns does not name the types of the reference: all true types are taken as possible")
+    elif cells.outside.any():
+        lacking = sorted({str(one) for one, out in zip(cells.true, cells.outside.tolist(), strict=True) if out})
         notes.append(f"the reference has no {', '.join(lacking)}")
-    unasked = sorted((known or set()) - {one for one in told.true if one})
-    if unasked:
-        notes.append(f"no cell of the query is truly {', '.join(unasked)}, of which the reference has cells")
-    if _setting(entry, "query_label") is not None and not told.seen.any():
-        notes.append("labels of the query were learned from, and obs does not tell of which cells")
+    absent = sorted((reference_types or set()) - {one for one in cells.true if one})
+    if absent:
+        notes.append(f"no cell of the query is truly {', '.join(absent)}, of which the reference has cells")
+    if _setting(entry, "query_label_key") is not None and not cells.shown.any():
+        notes.append("labels of the query were learned from, and obs does not mark these cells")
     return tuple(notes)
 
 
-def _differing(named: set[str], found: set[str]) -> str:
-    parts = ((sorted(named - found), "it had"), (sorted(found - named), "this one has"))
-    return "; ".join(f"{who} {', '.join(types)}" for types, who in parts if types)
-
-
 def _left_out(
-    adata: anndata.AnnData, reference: anndata.AnnData, entry: Mapping[str, Any], told: EvaluatedCells,
-    release: str | Path | ReleaseFile | None, report: Callable[[str], None],
+    adata: anndata.AnnData, reference: anndata.AnnData, entry: Mapping[str, Any], cells: EvaluatedCells,
+    release: str | Path | ReleaseFile | None, progress: Callable[[str], None],
 ) -> pl.DataFrame:  # fmt: skip
-    choices = choices_of(entry)
+    options = stored_options(entry)
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
-        prepared = prepare(opened, adata, reference, choices, report)
-        found = {prepared.task.labels[one] for one in np.unique(prepared.task.reference.label).tolist()}
+        prepared = prepare(opened, adata, reference, options, progress)
+        types = {prepared.task.labels[one] for one in np.unique(prepared.task.reference.label).tolist()}
         named = {str(one) for one in entry.get("reference_labels", ())}
-        if named and found != named:
+        if named and types != named:
+            parts = ((sorted(named - types), "it had"), (sorted(types - named), "this one has"))
+            difference = "; ".join(f"{who} {', '.join(names)}" for names, who in parts if names)
             raise AnnotationError(
-                f"the cells were annotated from a reference of other types than this one: {_differing(named, found)};"
-                " give the one that was used (--reference)"
-            )
-        return leave_out(prepared, choices, told.true, told.cells_judged, report)
+                f"the cells were annotated from a reference of other types than this one: {difference};"
+                " give the one that was used", option="reference",
+            )  # fmt: skip
+        return leave_out(prepared, options, cells.true, cells.judged, progress)
 
 
 def evaluate_file(
-    path: str | Path, *, truth: str, reference: str | Path | None = None, figures: Path | None = None, **choices: Any
+    path: str | Path,
+    *,
+    truth: str,
+    predicted: str | None = None,
+    donor_key: str | None = None,
+    reference: str | Path | None = None,
+    labels: str | Path | None = None,
+    release: str | Path | ReleaseFile | None = None,
+    numeric: bool | None = None,
+    n_resamples: int = 200,
+    random_state: int = 42,
+    figures: Path | None = None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Evaluation:
-    """Evaluate the labels that a file holds.
+    """Evaluate the labels in a file; other parameters are those of :func:`homodb.evaluate`.
 
     Parameters
     ----------
-    path
-        Cells as ``homodb annotate`` left them (h5ad or zarr).
-    truth
-        Column of obs with the true types.
-    reference
-        File of the reference, to leave each type out of it in turn.
+    path, reference
+        Files of cells annotated by ``homodb annotate``, and of the reference (h5ad or zarr).
     figures
         Folder to draw to.
-    **choices
-        See :func:`homodb.evaluate`.
 
     Raises
     ------
     TranslationError
-        If a file is not there, or is no AnnData.
+        If a file does not exist, or is not an AnnData.
     AnnotationError, OutputError
         As :func:`homodb.evaluate` raises it, or if drawings cannot be written.
     """
@@ -328,7 +439,11 @@ def evaluate_file(
     if figures is not None:
         check_folder(figures)
     atlas = None if reference is None else read_anndata(Path(reference))
-    told = evaluate(read_anndata(Path(path)), truth=truth, reference=atlas, **choices)
+    evaluation = evaluate(
+        read_anndata(Path(path)), truth=truth, predicted=predicted, donor_key=donor_key, reference=atlas,
+        labels=labels, release=release, numeric=numeric, n_resamples=n_resamples, random_state=random_state,
+        progress=progress,
+    )  # fmt: skip
     if figures is not None:
-        told.write_figures(figures)
-    return told
+        evaluation.write_figures(figures)
+    return evaluation

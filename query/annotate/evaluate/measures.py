@@ -1,19 +1,30 @@
-"""Measures of agreement between true and predicted labels, all from one table of counts; and what costs no thought."""
+"""Measure the agreement of labels and of numbers with the truth, and the calibration of confidence."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-Table = npt.NDArray[np.float64]
+from homodb.query.annotate.evaluate.result import Evaluation
+from homodb.query.cells import Coded, ObsColumns
+from homodb.query.score import Draws, resampled
+from homodb.schema.errors import AnnotationError
 
-#: Shares that differ by less are the same.
+if TYPE_CHECKING:
+    import anndata
+
+Floats = npt.NDArray[np.float64]
+
+#: Differences below this are rounding.
 _ROUNDING = 1e-12
 
-#: Names of the measures, in the order in which :meth:`Measures.values` gives them.
-NAMES = ("balanced_accuracy", "kappa", "accuracy", "macro_precision", "macro_recall", "macro_f1")
+#: Names of the measures of labels, and of numbers with the direction that is better.
+METRICS = ("balanced_accuracy", "kappa", "accuracy", "macro_precision", "macro_recall", "macro_f1")
+NUMERIC = {"pearson": 1, "spearman": 1, "r2": 1, "mean_absolute_error": -1}
 
 
 @dataclass(frozen=True)
@@ -25,10 +36,10 @@ class Measures:
     accuracy
         Share of cells that are right.
     kappa
-        Cohen's kappa: accuracy beyond what the two divisions' sizes give by chance.
+        Cohen's kappa: accuracy beyond what the margins give by chance.
     precision, recall, f1
-        Of each type, shape (types,): NaN for a type without any true cell; precision and F1 are 0 where the type is
-        never predicted, or never rightly.
+        Measures of each type, shape (types,): NaN for a type without true cells; precision and F1 are 0 for a type that
+        is never predicted, or never rightly.
     """
 
     accuracy: float
@@ -39,12 +50,12 @@ class Measures:
 
     @property
     def values(self) -> npt.NDArray[np.float64]:
-        """All measures, as `NAMES` names them; means are over types that have true cells."""
+        """All measures, as `METRICS` names them; means are over types that have true cells."""
         recall = _mean(self.recall)
         return np.array([recall, self.kappa, self.accuracy, _mean(self.precision), recall, _mean(self.f1)])
 
 
-def measures(table: Table) -> Measures:
+def measures(table: Floats) -> Measures:
     """Measure a confusion table.
 
     Parameters
@@ -55,17 +66,17 @@ def measures(table: Table) -> Measures:
 
     Examples
     --------
-    >>> found = measures(np.array([[8.0, 2.0], [1.0, 9.0]]))
-    >>> round(found.accuracy, 3), round(found.kappa, 3), found.recall.tolist()
+    >>> metrics = measures(np.array([[8.0, 2.0], [1.0, 9.0]]))
+    >>> round(metrics.accuracy, 3), round(metrics.kappa, 3), metrics.recall.tolist()
     (0.85, 0.7, [0.8, 0.9])
     """
     types = len(table)
     total = table.sum()
     right, size, called = np.diag(table[:, :types]), table.sum(axis=1), table.sum(axis=0)[:types]
-    there = size > 0
-    recall = np.where(there, right / np.where(there, size, 1.0), np.nan)
-    precision = np.where(there, np.divide(right, called, out=np.zeros(types), where=called > 0), np.nan)
-    f1 = np.where(there, 2 * right / np.where(there, size + called, 1.0), np.nan)
+    filled = size > 0
+    recall = np.where(filled, right / np.where(filled, size, 1.0), np.nan)
+    precision = np.where(filled, np.divide(right, called, out=np.zeros(types), where=called > 0), np.nan)
+    f1 = np.where(filled, 2 * right / np.where(filled, size + called, 1.0), np.nan)
     if not total:
         return Measures(float("nan"), float("nan"), precision, recall, f1)
     accuracy, chance = float(right.sum() / total), float((size * called).sum() / total**2)
@@ -74,15 +85,15 @@ def measures(table: Table) -> Measures:
     return Measures(accuracy, kappa, precision, recall, f1)
 
 
-def majority_table(size: npt.NDArray[np.float64]) -> Table:
-    """Return the table of a method that calls every cell by the most frequent true type."""
+def majority_table(size: npt.NDArray[np.float64]) -> Floats:
+    """Return the table if every cell gets the most frequent true type."""
     table = np.zeros((len(size), len(size)))
     table[:, int(size.argmax())] = size
     return table
 
 
-def random_table(size: npt.NDArray[np.float64], share: npt.NDArray[np.float64]) -> Table:
-    """Return the expected table of a method that draws labels by given shares, whatever the cell."""
+def random_table(size: npt.NDArray[np.float64], share: npt.NDArray[np.float64]) -> Floats:
+    """Return the expected table if labels are drawn by given shares."""
     return np.outer(size, share)
 
 
@@ -106,11 +117,11 @@ def auroc(
     >>> auroc(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True]))
     0.875
     """
-    known = np.isfinite(score)
+    finite = np.isfinite(score)
     each = np.ones(len(score)) if weight is None else weight
-    _, level = np.unique(score[known], return_inverse=True)
-    yes = np.bincount(level, np.where(positive, each, 0.0)[known])
-    no = np.bincount(level, np.where(positive, 0.0, each)[known])
+    _, level = np.unique(score[finite], return_inverse=True)
+    yes = np.bincount(level, np.where(positive, each, 0.0)[finite])
+    no = np.bincount(level, np.where(positive, 0.0, each)[finite])
     pairs = yes.sum() * no.sum()
     if not pairs:
         return float("nan")
@@ -118,6 +129,136 @@ def auroc(
     return float((yes * (lower + no / 2)).sum() / pairs)
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float:
-    there = values[np.isfinite(values)]
-    return float(there.mean()) if len(there) else float("nan")
+def _mean(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def calibration(
+    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], *, bins: int = 10
+) -> tuple[pl.DataFrame, float]:
+    """Compare confidence with the share of right cells, bin by bin.
+
+    Parameters
+    ----------
+    confidence, right
+        Shape (cells,); cells whose confidence is NaN are left out.
+    bins
+        Number of bins of equal width over 0 to 1.
+
+    Returns
+    -------
+    tuple
+        ``low, high, cells, confidence, right`` (the means), a row for each bin that has cells; and the expected
+        calibration error: the mean over cells of the difference of the two means in their bin (NaN without cells).
+
+    Examples
+    --------
+    >>> table, error = calibration(np.array([0.9, 0.95, 0.2]), np.array([True, False, False]), bins=2)
+    >>> table["right"].to_list(), round(error, 3)
+    ([0.0, 0.5], 0.35)
+    """
+    finite = np.isfinite(confidence)
+    sure, good = confidence[finite], right[finite].astype(np.float64)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    place = np.clip(np.searchsorted(edges, sure, side="right") - 1, 0, bins - 1)
+    cells = np.bincount(place, minlength=bins)
+    filled = np.flatnonzero(cells)
+    means = [np.bincount(place, values, bins)[filled] / cells[filled] for values in (sure, good)]
+    table = pl.DataFrame({
+        "low": edges[filled], "high": edges[filled + 1], "cells": cells[filled], "confidence": means[0],
+        "right": means[1],
+    })  # fmt: skip
+    error = float((np.abs(means[0] - means[1]) * cells[filled]).sum() / len(sure)) if len(sure) else float("nan")
+    return table, error
+
+
+def evaluate_numbers(
+    adata: anndata.AnnData, *, truth: str, column: str, shown: npt.NDArray[np.bool_], donor_key: str | None = None,
+    n_resamples: int = 200, random_state: int = 42,
+) -> Evaluation:  # fmt: skip
+    """Compare numbers with the truth.
+
+    Parameters
+    ----------
+    adata, truth, column, donor_key, n_resamples, random_state
+        As :func:`homodb.evaluate` takes them.
+    shown
+        Mask of the cells that the method was shown.
+
+    Returns
+    -------
+    Evaluation
+        Numbers are ``pearson``, ``spearman``, ``r2`` (the share of the truth's variance that is explained; below 0
+        where the true mean would do better) and ``mean_absolute_error``, in the unit of the truth; the tables of types
+        are empty.
+
+    Raises
+    ------
+    AnnotationError
+        If a column is missing or holds no numbers, or fewer than two cells can be judged.
+    """
+    obs = ObsColumns(adata.obs, AnnotationError)
+    true, predicted = obs.numbers(truth, option="truth"), obs.numbers(column, option="predicted")
+    unlabelled = np.isnan(true)
+    shown = shown & ~unlabelled
+    missing = np.isnan(predicted) & ~unlabelled & ~shown
+    judged = ~(unlabelled | missing | shown)
+    if judged.sum() < 2:
+        raise AnnotationError(
+            f"fewer than two cells can be judged: of {len(judged):,}, {int(unlabelled.sum()):,} have no true number,"
+            f" {int(shown.sum()):,} were shown to the method, and {int(missing.sum()):,} were given none"
+        )
+    donor = None if donor_key is None else obs.partial_codes(donor_key, "donors", option="donor_key")
+    draws = Draws(Coded(np.zeros(len(judged), np.int64), ("query",)), donor, n_resamples, random_state)
+    true, predicted = true[judged], predicted[judged]
+    values = resampled(lambda weight: agreement(true, predicted, weight[judged]), draws)
+    rows = {"this annotation": values.value, "true mean": agreement(true, np.full(len(true), true.mean()))}
+    return Evaluation(
+        column=column, truth=truth, cells=int(judged.sum()), outside=0, shown=int(shown.sum()),
+        unlabelled=int(unlabelled.sum()),
+        numbers={name: values.number(at, better=better) for at, (name, better) in enumerate(NUMERIC.items())},
+        rows=pl.DataFrame([
+            {"row": name, **dict(zip(NUMERIC, one.tolist(), strict=True))} for name, one in rows.items()
+        ]).fill_nan(None),
+        pairs=pl.DataFrame({"truth": true, "predicted": predicted}), intervals=draws.kind if n_resamples else "none",
+        notes=(f"{int(missing.sum()):,} cells were given no number: not among them",) if missing.any() else (),
+    )  # fmt: skip
+
+
+def agreement(true: Floats, given: Floats, weight: Floats | None = None) -> Floats:
+    """Return the measures that `NUMERIC` names, of cells with weights (1 by default); NaN if undefined.
+
+    Examples
+    --------
+    >>> agreement(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 5.0])).round(3).tolist()
+    [0.982, 1.0, -2.0, 1.333]
+    """
+    share = np.ones(len(true)) if weight is None else weight
+    if share.sum() == 0:
+        return np.full(len(NUMERIC), np.nan)
+    centred = true - np.average(true, weights=share)
+    total = float((share * centred**2).sum())
+    explained = 1 - float((share * (true - given) ** 2).sum()) / total if total > 0 else float("nan")
+    return np.array([
+        _correlation(true, given, share), _correlation(_ranks(true, share), _ranks(given, share), share), explained,
+        np.average(np.abs(true - given), weights=share),
+    ])  # fmt: skip
+
+
+def _correlation(one: Floats, other: Floats, weight: Floats) -> float:
+    centred = []
+    for values in (one, other):
+        apart = values - np.average(values, weights=weight)
+        spread = np.sqrt(np.average(apart**2, weights=weight))
+        if spread <= _ROUNDING * np.abs(values).max():
+            return float("nan")  # the rest of equal values by rounding is no variance
+        centred.append(apart / spread)
+    return float(np.average(centred[0] * centred[1], weights=weight))
+
+
+def _ranks(values: Floats, weight: Floats) -> Floats:
+    """Return the mean rank of each value, a cell of weight 2 counting as two cells."""
+    _, level = np.unique(values, return_inverse=True)
+    many = np.bincount(level, weight)
+    return np.asarray((np.cumsum(many) - many + many / 2)[level], np.float64)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.labels import UNKNOWN
@@ -27,39 +26,38 @@ class Evaluation(Result):
     column, truth
         The columns of obs that were compared.
     cells
-        Cells that were judged: those of a type that the reference has, and not shown to the method.
+        Number of judged cells: of a type that the reference has, and not shown to the method.
     outside
-        Cells of types that the reference lacks: no label could be right.
-    seen, untold
-        Cells left aside: those that showed the method their label, and those without a true one.
+        Number of cells of types that the reference lacks: no label could be right.
+    shown, unlabelled
+        Numbers of other cells left out: those that the method was shown with their label, and those without a true one.
     numbers
-        By name; see :data:`homodb.query.annotate.evaluate.measures.NAMES`, and ``calibration_error``,
+        Measures by name; see :data:`homodb.query.annotate.evaluate.measures.METRICS`, and ``calibration_error``,
         ``auroc_confidence``, ``auroc_distance`` (cells of types that the reference lacks against the others).
     rows
-        The measures beside those of no thought: ``row`` (this annotation, majority class, random), and the measures.
+        The measures beside simple baselines: ``row`` (this annotation, majority class, random), and the measures.
     pairs
-        Where a number was carried: ``truth, predicted`` of each judged cell; the tables of types are empty then. None
-        where cell types were.
+        For numbers: ``truth, predicted`` of each judged cell; the tables of types are empty then. None for cell types.
     types
         ``type, cells, predicted, precision, recall, f1``, a row per true type.
     confusion
-        ``truth, predicted, cells``, every pair that there is.
+        ``truth, predicted, cells``, a row per pair.
     calibration
-        See :func:`calibration`.
+        See :func:`homodb.query.annotate.evaluate.measures.calibration`.
     left_out
-        See :func:`homodb.query.annotate.evaluate.evaluate.leave_out`; None where no reference was given.
+        See :func:`homodb.query.annotate.evaluate.evaluate.leave_out`; None without a reference.
     intervals
-        Over what intervals resample: ``donors``, ``cells only``, or ``none``.
+        Unit that intervals resample: ``donors``, ``cells only``, or ``none``.
     notes
-        What a user should know.
+        Notes for the user.
     """
 
     column: str
     truth: str
     cells: int
     outside: int
-    seen: int
-    untold: int
+    shown: int
+    unlabelled: int
     numbers: Mapping[str, Number]
     rows: pl.DataFrame
     types: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -71,10 +69,10 @@ class Evaluation(Result):
     notes: tuple[str, ...] = ()
 
     def totals(self) -> dict[str, Any]:
-        """Return all but the pairs as plain values; None for what is not known."""
+        """Return the evaluation without its pairs as plain values; None for unknown ones."""
         totals: dict[str, Any] = {
             "column": self.column, "truth": self.truth, "cells": self.cells, "outside": self.outside,
-            "seen": self.seen, "untold": self.untold,
+            "shown": self.shown, "unlabelled": self.unlabelled,
         }  # fmt: skip
         for name, number in self.numbers.items():
             totals[name] = number.value
@@ -87,13 +85,13 @@ class Evaluation(Result):
         return {name: plain(value) for name, value in totals.items()}
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield cells that were left aside, the measures with their intervals, and the tables."""
+        """Yield the cells that were left out, the measures with their intervals, and the tables."""
         lines = [f"{self.column} against {self.truth}: {self.cells:,} cells judged"]
-        untold = "without a true type" if self.pairs is None else "without a true number"
+        unlabelled = "without a true type" if self.pairs is None else "without a true number"
         aside = {
             "of types that the reference lacks": self.outside,
-            "shown to the method": self.seen,
-            untold: self.untold,
+            "shown to the method": self.shown,
+            unlabelled: self.unlabelled,
         }
         lines += [f"  {cells:,} cells {which}: not among them" for which, cells in aside.items() if cells]
         for name, one in self.numbers.items():
@@ -131,8 +129,8 @@ class Evaluation(Result):
 
         if self.pairs is not None:
             title = f"{self.column} against {self.truth}"
-            true, given = self.pairs["truth"].to_numpy(), self.pairs["predicted"].to_numpy()
-            return {"predicted.svg": against(true, given, title, across=self.truth, up=self.column)}
+            true, predicted = self.pairs["truth"].to_numpy(), self.pairs["predicted"].to_numpy()
+            return {"predicted.svg": against(true, predicted, title, across=self.truth, up=self.column)}
         drawn = {"confusion.svg": self._confusion()}
         if self.calibration.height:
             confidence, right, cells = (self.calibration[name].to_list() for name in ("confidence", "right", "cells"))
@@ -140,7 +138,7 @@ class Evaluation(Result):
         return drawn
 
     def write_figures(self, folder: Path) -> list[Path]:
-        """Write the drawings into a folder, which is made where it is missing, and return their paths.
+        """Write the drawings into a folder, which is created if missing, and return their paths.
 
         Raises
         ------
@@ -157,54 +155,15 @@ class Evaluation(Result):
         return [folder / name for name in drawn]
 
     def _confusion(self) -> str:
-        """Draw shares of true types; labels that are no true type stand behind the others, unknown last."""
+        """Draw shares of true types; labels that are no true type come last, unknown at the end."""
         from homodb.query.results import heat
 
         types = sorted(self.confusion["truth"].unique().to_list())
-        given = set(self.confusion["predicted"].to_list())
-        others = given - set(types)
-        labels = [*(one for one in types if one in given), *sorted(others - {UNKNOWN}), *sorted(others & {UNKNOWN})]
+        predicted = set(self.confusion["predicted"].to_list())
+        others = predicted - set(types)
+        labels = [*(one for one in types if one in predicted), *sorted(others - {UNKNOWN}), *sorted(others & {UNKNOWN})]
         table = np.zeros((len(types), len(labels)))
         for true, label, cells in self.confusion.iter_rows():
             table[types.index(true), labels.index(label)] = cells
         shares = table / table.sum(axis=1, keepdims=True)
         return heat(shares, types, labels, f"{self.column} against {self.truth}", across="label", down="true type")
-
-
-def calibration(
-    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], *, bins: int = 10
-) -> tuple[pl.DataFrame, float]:
-    """Compare confidence with the share of cells that are right, bin by bin.
-
-    Parameters
-    ----------
-    confidence, right
-        Shape (cells,); cells whose confidence is NaN are left out.
-    bins
-        Bins of equal width over 0 to 1.
-
-    Returns
-    -------
-    tuple
-        ``low, high, cells, confidence, right`` (the means), a row for each bin that has cells; and the expected
-        calibration error: the mean over cells of the difference of the two means in their bin (NaN without cells).
-
-    Examples
-    --------
-    >>> table, error = calibration(np.array([0.9, 0.95, 0.2]), np.array([True, False, False]), bins=2)
-    >>> table["right"].to_list(), round(error, 3)
-    ([0.0, 0.5], 0.35)
-    """
-    known = np.isfinite(confidence)
-    sure, good = confidence[known], right[known].astype(np.float64)
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    place = np.clip(np.searchsorted(edges, sure, side="right") - 1, 0, bins - 1)
-    cells = np.bincount(place, minlength=bins)
-    filled = np.flatnonzero(cells)
-    means = [np.bincount(place, values, bins)[filled] / cells[filled] for values in (sure, good)]
-    table = pl.DataFrame({
-        "low": edges[filled], "high": edges[filled + 1], "cells": cells[filled], "confidence": means[0],
-        "right": means[1],
-    })  # fmt: skip
-    error = float((np.abs(means[0] - means[1]) * cells[filled]).sum() / len(sure)) if len(sure) else float("nan")
-    return table, error

@@ -1,4 +1,4 @@
-"""The species conversion layer: a linear map from target genes to source genes, with weights for orthologs only.
+"""Define the species conversion layer: a linear map from target genes to source genes, with weights for orthologs only.
 
 Source: Transfer Orthology Networks (TRON), arXiv. Its abstract speaks of a map from the source to the target species'
 genes; cells of the target species meet a network of the source species, so the map goes from target genes to source
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from homodb.query.annotate.settings import Start
 from homodb.query.annotate.task import OrthologyLinks
 from homodb.query.genes import orthologs
 from homodb.query.release import ReleaseFile
@@ -23,10 +24,17 @@ from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import AnnotationError, MissingPackageError
 from homodb.schema.species import Species
 
+try:
+    import torch
+    from torch import Tensor
+    from torch.nn import functional
+except ImportError as error:
+    raise MissingPackageError.of("OrthologyLayer", "torch", "annotate") from error
+
 
 @dataclass(frozen=True)
 class Edges:
-    """Which target gene may feed which source gene.
+    """Edges between target genes and source genes.
 
     Parameters
     ----------
@@ -37,12 +45,12 @@ class Edges:
     weight
         Share of the target gene that goes to the source gene, by the mapping, shape (edges,), float64.
     evidence
-        Evidence class of each edge; "" where nothing is known.
+        Evidence class of each edge, or an empty text.
 
     Raises
     ------
     AnnotationError
-        If a gene or an edge is there twice, a place is outside, or a weight is not finite.
+        If a gene or an edge is there twice, a place does not exist, or a weight is not finite.
     """
 
     target_genes: tuple[str, ...]
@@ -73,128 +81,8 @@ class Edges:
     def __len__(self) -> int:
         return len(self.target)
 
-    @classmethod
-    def from_links(
-        cls,
-        links: OrthologyLinks,
-        target_genes: Sequence[str],
-        source_genes: Sequence[str],
-        *,
-        reached_only: bool = False,
-    ) -> Self:
-        """Return the edges of a task's links: the query's genes are targets, the reference's are sources.
 
-        Parameters
-        ----------
-        links
-            Pairs of columns.
-        target_genes, source_genes
-            Names of the query's and of the reference's columns.
-        reached_only
-            Leave out genes without an edge.
-        """
-        edges = cls(
-            tuple(target_genes), tuple(source_genes), links.query, links.reference, links.weight, links.evidence
-        )
-        if not reached_only:
-            return edges
-        target_at, target = np.unique(links.query, return_inverse=True)
-        source_at, source = np.unique(links.reference, return_inverse=True)
-        inputs = tuple(edges.target_genes[at] for at in target_at.tolist())
-        outputs = tuple(edges.source_genes[at] for at in source_at.tolist())
-        return cls(inputs, outputs, target, source, links.weight, links.evidence)
-
-    @classmethod
-    def from_pairs(
-        cls,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        target_genes: Sequence[str] | None = None,
-        source_genes: Sequence[str] | None = None,
-        weights: Sequence[float] | None = None,
-        evidence: Sequence[str] | None = None,
-    ) -> Self:
-        """Return the edges of pairs of (target gene, source gene).
-
-        Parameters
-        ----------
-        pairs
-            The edges.
-        target_genes, source_genes
-            Inputs and outputs in their order; by default those of the pairs, sorted.
-        weights, evidence
-            Of each pair; by default 1 and unknown.
-
-        Raises
-        ------
-        AnnotationError
-            If a pair names a gene that is not listed, or is there twice.
-        """
-        inputs = tuple(target_genes) if target_genes is not None else tuple(sorted({pair[0] for pair in pairs}))
-        outputs = tuple(source_genes) if source_genes is not None else tuple(sorted({pair[1] for pair in pairs}))
-        of_input, of_output = ({gene: at for at, gene in enumerate(genes)} for genes in (inputs, outputs))
-        unknown = [gene for pair in pairs for gene, known in zip(pair, (of_input, of_output), strict=True)
-                   if gene not in known]  # fmt: skip
-        if unknown:
-            raise AnnotationError(
-                f"a pair names {unknown[0]}, which is not among the listed genes; list it, or leave it"
-            )
-        return cls(
-            inputs,
-            outputs,
-            np.array([of_input[there] for there, _ in pairs], np.int64),
-            np.array([of_output[here] for _, here in pairs], np.int64),
-            np.ones(len(pairs)) if weights is None else np.asarray(weights, np.float64),
-            ("",) * len(pairs) if evidence is None else tuple(evidence),
-        )
-
-    @classmethod
-    def from_release(
-        cls,
-        release: ReleaseFile,
-        *,
-        source: str | int | Species,
-        target: str | int | Species,
-        strategy: str | Strategy | None = None,
-        target_genes: Sequence[str] | None = None,
-        source_genes: Sequence[str] | None = None,
-    ) -> Self:
-        """Return the edges of one strategy's mapping; see :func:`homodb.query.genes.orthologs.orthologs`.
-
-        Parameters
-        ----------
-        release
-            An open release.
-        source
-            The species that the network knows.
-        target
-            The species whose cells come in.
-        strategy
-            One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
-        target_genes, source_genes
-            Stable IDs of the genes wanted, in their order; by default those of the mapping, sorted. Genes without an
-            edge are kept, edges of other genes left out.
-
-        Raises
-        ------
-        UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-            If the release lacks what is asked.
-        """
-        rows = orthologs(release, source=source, target=target, strategy=strategy)
-        inputs = tuple(target_genes) if target_genes is not None else tuple(rows["target_id"].unique().sort())
-        outputs = tuple(source_genes) if source_genes is not None else tuple(rows["source_id"].unique().sort())
-        of_input, of_output = frozenset(inputs), frozenset(outputs)
-        kept = rows.filter(pl.col("target_id").is_in(of_input) & pl.col("source_id").is_in(of_output))
-        return cls.from_pairs(
-            kept.select("target_id", "source_id").rows(), target_genes=inputs, source_genes=outputs,
-            evidence=kept["evidence_class"].fill_null("").to_list(),
-        )  # fmt: skip
-
-
-#: How weights begin; see :func:`starting_weights`.
-Start = Literal["rows", "columns", "links", "random"]
-
-#: How much an evidence class counts beside another: the share of named human and mouse pairs whose symbols agree
+#: Relative weight of an evidence class: the share of named human and mouse pairs whose symbols agree
 #: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O).
 TRUST = {
     EvidenceClass.BOTH: 0.9557,
@@ -205,25 +93,19 @@ TRUST = {
 }
 
 
-def init_weights(edges: Edges, start: Start = "rows", *, seed: int = 42) -> npt.NDArray[np.float64]:
-    """Return the weights that a layer starts with.
+def init_weights(edges: Edges, start: Start = "rows", *, random_state: int = 42) -> npt.NDArray[np.float64]:
+    """Return the first weights of a layer, shape (edges,), float64.
 
     Parameters
     ----------
     edges
         The graph.
     start
-        ``rows``: what comes into a source gene adds up to 1; edges of a gene share by their weight times
-        :data:`TRUST` of their evidence. ``columns``: what goes out of a target gene adds up to 1, likewise, so that
-        totals are kept. ``links``: the weights as they are. ``random``: uniform between 0 and twice the mean of
-        ``rows``.
-    seed
-        Of ``random``.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (edges,), float64.
+        ``rows``: the edges into a source gene add up to 1, in proportion to their weight times :data:`TRUST` of their
+        evidence. ``columns``: likewise the edges out of a target gene, so that totals are kept. ``links``: the weights
+        as they are. ``random``: uniform between 0 and twice the mean of ``rows``.
+    random_state
+        Seed of ``random``.
 
     Raises
     ------
@@ -249,87 +131,12 @@ def init_weights(edges: Edges, start: Start = "rows", *, seed: int = 42) -> npt.
     sums = np.bincount(end, trusted, size)[end]
     shares: npt.NDArray[np.float64] = np.divide(trusted, sums, out=np.zeros_like(trusted), where=sums != 0)
     if start == "random" and len(edges):
-        return np.random.default_rng(seed).uniform(0, 2 * shares.mean(), len(edges))
+        return np.random.default_rng(random_state).uniform(0, 2 * shares.mean(), len(edges))
     return shares
 
 
-def extra_state(layer: OrthologyLayer) -> dict[str, Any]:
-    """Return what belongs to the state of a layer beside tensors."""
-    return {
-        "target_genes": list(layer.target_genes), "source_genes": list(layer.source_genes),
-        "evidence": list(layer.evidence), "non_negative": layer.non_negative,
-    }  # fmt: skip
-
-
-def edges_of(state: Mapping[str, Any]) -> Edges:
-    """Return the edges of a saved state, without their weights; KeyError or TypeError where it is another thing's."""
-    told = state["_extra_state"]
-    return Edges(
-        tuple(told["target_genes"]), tuple(told["source_genes"]),
-        state["target_index"].cpu().numpy(), state["source_index"].cpu().numpy(),
-        np.ones(len(state["weight"])), tuple(told["evidence"]),
-    )  # fmt: skip
-
-
-def options_of(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the other arguments that make the layer of a saved state; errors as of :func:`edges_of`."""
-    bias = state["bias"].cpu() if "bias" in state else None
-    return {"bias": bias, "non_negative": state["_extra_state"]["non_negative"]}
-
-
-def refuse_other(layer: OrthologyLayer, state: Mapping[str, Any]) -> None:
-    """Refuse a state of other genes, of another order of genes, or of other edges.
-
-    Parameters
-    ----------
-    layer
-        The layer that it is to be loaded into.
-    state
-        ``_extra_state``, ``target_index`` and ``source_index`` of the state; None for what it lacks, which torch
-        itself complains of.
-
-    Raises
-    ------
-    AnnotationError
-        If it belongs to another layer.
-    """
-    told = state["_extra_state"]
-    if told is not None:
-        for side, mine in (("target", layer.target_genes), ("source", layer.source_genes)):
-            theirs = tuple(told[f"{side}_genes"])
-            if mine != theirs:
-                raise AnnotationError(_differ(side, mine, theirs))
-    for name in ("target_index", "source_index"):
-        theirs = state[name]
-        if theirs is not None and theirs.tolist() != getattr(layer, name).tolist():
-            raise AnnotationError(
-                f"the state has {len(theirs)} edges, this layer {len(layer.weight)}, and they are not the same;"
-                " make the layer from the same mapping, or with OrthologyLayer.from_state"
-            )
-
-
-def _differ(side: str, mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
-    if set(mine) == set(theirs):
-        seen = "in another order"
-    else:
-        other = next((gene for gene in theirs if gene not in set(mine)), None)
-        seen = f"among them {other}" if other else "fewer of them"
-    return (
-        f"the state was made for {len(theirs)} {side} genes, {seen}; this layer has {len(mine)}. "
-        "OrthologyLayer.from_state makes a layer with the genes of a state"
-    )
-
-
-try:
-    import torch
-    from torch import Tensor
-    from torch.nn import functional
-except ImportError as error:
-    raise MissingPackageError.of("OrthologyLayer", "torch", "annotate") from error
-
-
 class OrthologyLayer(torch.nn.Module):
-    """A linear layer whose weight is zero wherever two genes are no orthologs, and which stores no zero.
+    """A linear layer with weights for orthologs only, which stores no zeros.
 
     It equals ``torch.nn.Linear(len(target_genes), len(source_genes))`` under a mask. There is one parameter per
     edge: neither weights, nor gradients, nor the state of an optimiser ever exist for any other pair of genes. Put it
@@ -338,17 +145,17 @@ class OrthologyLayer(torch.nn.Module):
     Parameters
     ----------
     edges
-        Which target gene may feed which source gene. :meth:`from_edges`, :meth:`from_links` and
-        :meth:`from_release` make them.
+        Edges between target genes and source genes. :meth:`from_edges`, :meth:`from_links` and :meth:`from_release`
+        make them.
     start
-        The first weights; see :func:`homodb.query.annotate.tron.layer.init_weights`.
+        First weights; see :func:`homodb.query.annotate.tron.layer.init_weights`.
     bias
-        Added to each source gene, shape (source genes,), and learned; None for no bias.
+        Learned number that is added to each source gene, shape (source genes,); None for no bias.
     non_negative
-        Weights below zero count as zero. Call :meth:`project` after each step of the optimiser, which sets them to
-        zero, else they never come back.
-    seed
-        Of ``start="random"``.
+        Whether weights below zero count as zero. Call :meth:`project` after each step of the optimiser, which sets
+        them to zero; otherwise they never come back.
+    random_state
+        Seed of ``start="random"``.
 
     Attributes
     ----------
@@ -368,14 +175,9 @@ class OrthologyLayer(torch.nn.Module):
     offsets: Tensor
 
     def __init__(
-        self,
-        edges: Edges,
-        *,
-        start: Start = "rows",
-        bias: npt.ArrayLike | None = None,
-        non_negative: bool = False,
-        seed: int = 42,
-    ) -> None:
+        self, edges: Edges, *, start: Start = "rows", bias: npt.ArrayLike | None = None, non_negative: bool = False,
+        random_state: int = 42,
+    ) -> None:  # fmt: skip
         super().__init__()
         order = np.lexsort((edges.target, edges.source))
         self.target_genes, self.source_genes = edges.target_genes, edges.source_genes
@@ -385,21 +187,24 @@ class OrthologyLayer(torch.nn.Module):
         self.register_buffer("target_index", torch.from_numpy(edges.target[order]))
         self.register_buffer("source_index", torch.from_numpy(edges.source[order]))
         self.register_buffer("offsets", torch.from_numpy(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)))
-        first = init_weights(edges, start, seed=seed)[order]
+        first = init_weights(edges, start, random_state=random_state)[order]
         self.weight = torch.nn.Parameter(torch.tensor(first, dtype=torch.get_default_dtype()))
-        self.bias = None if bias is None else torch.nn.Parameter(self._checked_bias(bias))
+        self.bias = None
+        if bias is not None:
+            values = torch.as_tensor(np.asarray(bias), dtype=torch.get_default_dtype())
+            if values.shape != (len(self.source_genes),):
+                raise AnnotationError(
+                    f"the bias has shape {tuple(values.shape)}; expected ({len(self.source_genes)},)", option="bias"
+                )
+            self.bias = torch.nn.Parameter(values.clone())
 
     @classmethod
     def from_edges(
-        cls,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        target_genes: Sequence[str] | None = None,
-        source_genes: Sequence[str] | None = None,
-        weights: Sequence[float] | None = None,
-        evidence: Sequence[str] | None = None,
-        **options: Any,
-    ) -> Self:
+        cls, pairs: Sequence[tuple[str, str]], *, target_genes: Sequence[str] | None = None,
+        source_genes: Sequence[str] | None = None, weights: Sequence[float] | None = None,
+        evidence: Sequence[str] | None = None, start: Start = "rows", bias: npt.ArrayLike | None = None,
+        non_negative: bool = False, random_state: int = 42,
+    ) -> Self:  # fmt: skip
         """Return a layer for pairs of (target gene, source gene).
 
         Parameters
@@ -409,8 +214,8 @@ class OrthologyLayer(torch.nn.Module):
         target_genes, source_genes
             Inputs and outputs in their order; by default those of the pairs, sorted.
         weights, evidence
-            Of each pair; by default 1 and unknown.
-        options
+            Weight and evidence class of each pair; by default 1 and unknown.
+        start, bias, non_negative, random_state
             As for the layer itself.
 
         Raises
@@ -424,51 +229,90 @@ class OrthologyLayer(torch.nn.Module):
         >>> layer(torch.tensor([[2.0, 4.0]])).tolist()
         [[3.0]]
         """
-        edges = Edges.from_pairs(
-            pairs, target_genes=target_genes, source_genes=source_genes, weights=weights, evidence=evidence
-        )
-        return cls(edges, **options)
+        inputs = tuple(target_genes) if target_genes is not None else tuple(sorted({pair[0] for pair in pairs}))
+        outputs = tuple(source_genes) if source_genes is not None else tuple(sorted({pair[1] for pair in pairs}))
+        of_input, of_output = ({gene: at for at, gene in enumerate(genes)} for genes in (inputs, outputs))
+        for target, source in pairs:
+            if target not in of_input or source not in of_output:
+                unlisted = source if target in of_input else target
+                raise AnnotationError(f"a pair names {unlisted}, which is not among the listed genes")
+        edges = Edges(
+            inputs, outputs, np.array([of_input[target] for target, _ in pairs], np.int64),
+            np.array([of_output[source] for _, source in pairs], np.int64),
+            np.ones(len(pairs)) if weights is None else np.asarray(weights, np.float64),
+            ("",) * len(pairs) if evidence is None else tuple(evidence),
+        )  # fmt: skip
+        return cls(edges, start=start, bias=bias, non_negative=non_negative, random_state=random_state)
 
     @classmethod
     def from_links(
-        cls, links: OrthologyLinks, target_genes: Sequence[str], source_genes: Sequence[str], **options: Any
-    ) -> Self:
-        """Return a layer for the links of a task; see :meth:`homodb.query.annotate.tron.layer.Edges.from_links`."""
-        return cls(Edges.from_links(links, target_genes, source_genes), **options)
+        cls, links: OrthologyLinks, target_genes: Sequence[str], source_genes: Sequence[str], *, start: Start = "rows",
+        bias: npt.ArrayLike | None = None, non_negative: bool = False, random_state: int = 42,
+    ) -> Self:  # fmt: skip
+        """Return a layer for the links of a task: the query's genes are targets, the reference's are sources."""
+        edges = Edges(
+            tuple(target_genes), tuple(source_genes), links.query, links.reference, links.weight, links.evidence
+        )
+        return cls(edges, start=start, bias=bias, non_negative=non_negative, random_state=random_state)
 
     @classmethod
     def from_release(
-        cls,
-        release: ReleaseFile,
-        source: str | int | Species,
-        target: str | int | Species,
-        strategy: str | Strategy | None = None,
-        *,
-        target_genes: Sequence[str] | None = None,
-        source_genes: Sequence[str] | None = None,
-        **options: Any,
-    ) -> Self:
-        """Return a layer for a strategy's mapping: `source` is the network's species, `target` that of the cells.
+        cls, release: ReleaseFile, source: str | int | Species, target: str | int | Species,
+        strategy: str | Strategy | None = None, *, target_genes: Sequence[str] | None = None,
+        source_genes: Sequence[str] | None = None, start: Start = "rows", bias: npt.ArrayLike | None = None,
+        non_negative: bool = False, random_state: int = 42,
+    ) -> Self:  # fmt: skip
+        """Return a layer for the mapping of a strategy; see :func:`homodb.query.genes.orthologs.orthologs`.
 
-        See :meth:`homodb.query.annotate.tron.layer.Edges.from_release` for the choice of genes.
+        Parameters
+        ----------
+        release
+            An open release.
+        source
+            Species of the network.
+        target
+            Species of the cells.
+        strategy
+            One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
+        target_genes, source_genes
+            Stable IDs of the genes wanted, in their order; by default those of the mapping, sorted. Genes without an
+            edge are kept, edges of other genes left out.
+        start, bias, non_negative, random_state
+            As for the layer itself.
+
+        Raises
+        ------
+        UnknownSpeciesError, UnknownStrategyError, MissingMappingError
+            If the release lacks what is needed.
         """
-        edges = Edges.from_release(
-            release, source=source, target=target, strategy=strategy,
-            target_genes=target_genes, source_genes=source_genes,
+        rows = orthologs(release, source=source, target=target, strategy=strategy)
+        inputs = tuple(target_genes) if target_genes is not None else tuple(rows["target_id"].unique().sort())
+        outputs = tuple(source_genes) if source_genes is not None else tuple(rows["source_id"].unique().sort())
+        of_input, of_output = frozenset(inputs), frozenset(outputs)
+        kept = rows.filter(pl.col("target_id").is_in(of_input) & pl.col("source_id").is_in(of_output))
+        return cls.from_edges(
+            kept.select("target_id", "source_id").rows(), target_genes=inputs, source_genes=outputs,
+            evidence=kept["evidence_class"].fill_null("").to_list(), start=start, bias=bias, non_negative=non_negative,
+            random_state=random_state,
         )  # fmt: skip
-        return cls(edges, **options)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Return the layer whose ``state_dict()`` this is.
+        """Return the layer of a ``state_dict()``.
 
         Raises
         ------
         AnnotationError
-            If it is not that of such a layer.
+            If it is not the state of such a layer.
         """
         try:
-            layer = cls(edges_of(state), **options_of(state))
+            extra = state["_extra_state"]
+            edges = Edges(
+                tuple(extra["target_genes"]), tuple(extra["source_genes"]), state["target_index"].cpu().numpy(),
+                state["source_index"].cpu().numpy(), np.ones(len(state["weight"])), tuple(extra["evidence"]),
+            )  # fmt: skip
+            bias = state["bias"].cpu() if "bias" in state else None
+            layer = cls(edges, bias=bias, non_negative=extra["non_negative"])
         except (KeyError, TypeError) as error:
             raise AnnotationError(f"this is no state of an OrthologyLayer: it lacks {error}") from error
         layer.to(state["weight"].dtype).load_state_dict(dict(state))
@@ -515,7 +359,7 @@ class OrthologyLayer(torch.nn.Module):
 
     @torch.no_grad()
     def project(self) -> None:
-        """Set weights below zero to zero if the layer is non-negative: to be called after each optimiser step."""
+        """Set weights below zero to zero if the layer is non-negative; call it after each step of the optimiser."""
         if self.non_negative:
             self.weight.clamp_(min=0)
 
@@ -527,26 +371,47 @@ class OrthologyLayer(torch.nn.Module):
         return dense
 
     def extra_repr(self) -> str:
-        """Say how large it is."""
+        """Return the sizes of the layer."""
         return (
             f"{len(self.target_genes)} target genes -> {len(self.source_genes)} source genes, {len(self.weight)} edges"
         )
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return what belongs to the state beside tensors."""
-        return extra_state(self)
+        """Return the part of the state that is not tensors."""
+        return {
+            "target_genes": list(self.target_genes), "source_genes": list(self.source_genes),
+            "evidence": list(self.evidence), "non_negative": self.non_negative,
+        }  # fmt: skip
 
     def set_extra_state(self, state: Any) -> None:
-        """Take over what was loaded; genes were compared before."""
+        """Set the part of the state that is not tensors; genes were compared before."""
         self.evidence, self.non_negative = tuple(state["evidence"]), bool(state["non_negative"])
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        theirs = {name: state_dict.get(f"{prefix}{name}") for name in ("_extra_state", "target_index", "source_index")}
-        refuse_other(self, theirs)
+        """Refuse a state of other genes or edges, then load it; torch itself complains of what a state lacks."""
+        extra = state_dict.get(f"{prefix}_extra_state")
+        if extra is not None:
+            for side, mine in (("target", self.target_genes), ("source", self.source_genes)):
+                theirs = tuple(extra[f"{side}_genes"])
+                if mine != theirs:
+                    raise AnnotationError(_difference(side, mine, theirs))
+        for name in ("target_index", "source_index"):
+            index = state_dict.get(f"{prefix}{name}")
+            if index is not None and index.tolist() != getattr(self, name).tolist():
+                raise AnnotationError(
+                    f"the state has {len(index)} edges, this layer {len(self.weight)}, and they are not the same;"
+                    " make the layer from the same mapping, or with OrthologyLayer.from_state"
+                )
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
-    def _checked_bias(self, bias: npt.ArrayLike) -> Tensor:
-        values = torch.as_tensor(np.asarray(bias), dtype=torch.get_default_dtype())
-        if values.shape != (len(self.source_genes),):
-            raise AnnotationError(f"the bias has shape {tuple(values.shape)}; wanted ({len(self.source_genes)},)")
-        return values.clone()
+
+def _difference(side: str, mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
+    if set(mine) == set(theirs):
+        difference = "in another order"
+    else:
+        other = next((gene for gene in theirs if gene not in set(mine)), None)
+        difference = f"among them {other}" if other else "fewer of them"
+    return (
+        f"the state was made for {len(theirs)} {side} genes, {difference}; this layer has {len(mine)}. "
+        "OrthologyLayer.from_state makes a layer with the genes of a state"
+    )

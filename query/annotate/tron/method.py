@@ -1,8 +1,11 @@
-"""The method ``tron``: cell types carried by a network of the reference's species behind a conversion layer."""
+"""Annotate with ``tron``: networks of the source species, each behind a conversion layer, predict the target's cells.
+
+Source: Transfer Orthology Networks (TRON), arXiv.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,47 +13,198 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
+import torch
+from torch import Tensor, nn
 
+from homodb.query.annotate.knn import cosine_nearest
 from homodb.query.annotate.labels import expand_to_all_cells
-from homodb.query.annotate.neighbors import cosine_nearest
+from homodb.query.annotate.settings import TronSettings
 from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
-from homodb.query.annotate.tron.network import Phenotype, spread
-from homodb.query.annotate.tron.parameters import TronParameters
-from homodb.query.annotate.tron.transfer import Cells, Transferred, transfer
+from homodb.query.annotate.tron.train import (
+    TOTAL,
+    FeedForward,
+    Phenotype,
+    Schedule,
+    Trained,
+    Tuning,
+    choose_tuning,
+    hold_out,
+    linear,
+    log_mean,
+    predict,
+    spread,
+    train,
+)
 from homodb.query.cells import SpeciesCells
-from homodb.query.integrate import unit_rows
+from homodb.query.integrate import find_device, seeded, unit_rows
 from homodb.schema.errors import AnnotationError
+
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class TrainingTarget:
-    """What is known of both sides' cells.
+class Cells:
+    """Cells of one species."""
+
+    counts: sp.csr_matrix  # cells x genes of the edges, raw counts, each cell with some
+    phenotype: Phenotype
+    donor: Integers | None = None  # number of each cell's donor, -1 for unknown
+
+
+@dataclass(frozen=True)
+class Run:
+    """Result of one seed."""
+
+    predicted: npt.NDArray[np.float64]  # the target's shares of categories, or its number, shape (cells, outputs)
+    source: npt.NDArray[np.float32]  # last hidden layer of the source's cells, shape (cells, hidden)
+    target: npt.NDArray[np.float32]  # and of the target's
+    first: npt.NDArray[np.float64]  # weights before learning, shape (edges,), in the order of the layer
+    weight: npt.NDArray[np.float64]  # and after it
+    network: Trained
+    layer: Trained | None  # None for a layer that did not learn
+    model: nn.Sequential  # the layer and the network
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """Result of all seeds."""
+
+    runs: tuple[Run, ...]
+    tuning: Tuning  # the target's cells that were learned from, and those that must not be judged
+    held_by: str  # unit of the source cells that were held out: donors, cells or nothing
+    expression: sp.csr_matrix  # the target's cells as the layer takes them
+
+    @property
+    def predicted(self) -> npt.NDArray[np.float64]:
+        """Mean over the seeds."""
+        return np.asarray(np.mean([run.predicted for run in self.runs], axis=0))
+
+
+def transfer(
+    source: Cells, target: Cells, edges: Edges, settings: TronSettings | None = None, *, random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
+) -> Transferred:  # fmt: skip
+    """Transfer a phenotype, categories or a number, from cells of one species to cells of another.
 
     Parameters
     ----------
-    reference, query
-        Of the cells that have counts.
-    classes
-        Which of the task's labels each category is, int64; None where a number is learned.
+    source, target
+        Cells over ``edges.source_genes`` and ``edges.target_genes``. Source cells with a phenotype are learned from,
+        target cells with one may be (tuning).
+    edges
+        The orthology graph.
+    settings
+        See :class:`TronSettings`.
+    random_state
+        Seed of all random numbers.
+    progress
+        Callback that receives the name of each step.
     """
+    settings = settings or TronSettings()
+    reached = np.bincount(edges.source, minlength=len(edges.source_genes)) > 0
+    labelled = np.flatnonzero(source.phenotype.is_known)
+    network_cells = linear(source.counts)
+    missing = np.where(reached, 0.0, np.asarray(network_cells[labelled].mean(axis=0)).ravel())
+    # the bias of genes that are not reached belongs to the total of a cell
+    layer_cells = linear(target.counts, TOTAL - float(missing.sum()))
+    groups = np.full(target.counts.shape[0], -1)
+    if settings.tune != "nothing":
+        values = target.phenotype
+        groups = values.codes() if values.categories else np.where(values.is_known, 0, -1)
+    tuning = choose_tuning(groups, target.donor, settings.tuning, np.random.default_rng(random_state))
+    device, runs, by = find_device(settings.device), [], "nothing"
+    for number in range(settings.seeds):
+        progress(f"tron: network and layer {number + 1} of {settings.seeds}")
+        rng = np.random.default_rng([random_state, number])
+        held, by = hold_out(
+            source.phenotype.codes()[labelled], _subset(source.donor, labelled), settings.validation, rng
+        )
+        with seeded(int(rng.integers(2**31)), device):
+            rows = labelled[~held]
+            network, training = _learn_source(
+                network_cells, source.phenotype, rows, labelled[held], settings, rng, device
+            )
+            layer = OrthologyLayer(
+                edges, start=settings.start, bias=missing if missing.any() else None,
+                non_negative=settings.weights == "non_negative", random_state=int(rng.integers(2**31)),
+            ).to(device)  # fmt: skip
+            first = layer.weight.detach().cpu().numpy().astype(np.float64)
+            model = nn.Sequential(layer, network)
+            tuned = _tune(model, layer_cells, target, tuning, settings, rng) if len(tuning.rows) else None
+            predicted = predict(model, layer_cells)
+            shares = torch.softmax(predicted, 1) if source.phenotype.categories else predicted
+            runs.append(Run(
+                shares.cpu().numpy().astype(np.float64),
+                predict(network.embed, network_cells, device).cpu().numpy(),
+                predict(_embedding_of(layer, network), layer_cells, device).cpu().numpy(),
+                first, layer.used_weight().detach().cpu().numpy().astype(np.float64), training, tuned, model,
+            ))  # fmt: skip
+    return Transferred(tuple(runs), tuning, by, layer_cells)
 
-    reference: Phenotype
-    query: Phenotype
-    classes: npt.NDArray[np.int64] | None
+
+def _learn_source(
+    cells: sp.csr_matrix, phenotype: Phenotype, rows: Integers, held: Integers, settings: TronSettings,
+    rng: np.random.Generator, device: torch.device,
+) -> tuple[FeedForward, Trained]:  # fmt: skip
+    numbers = np.zeros(1) if phenotype.categories else phenotype.values[rows]
+    network = FeedForward(
+        log_mean(cells[rows]), phenotype.outputs, hidden=settings.hidden, layers=settings.layers,
+        dropout=settings.dropout, centre=float(np.mean(numbers)), scale=float(np.std(numbers)) or 1.0,
+    ).to(device)  # fmt: skip
+    optimiser = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    schedule = Schedule(settings.epochs, settings.patience, settings.batch, settings.epoch_cells)
+    return network, train(network, optimiser, cells, phenotype, rows, held, schedule, rng, learning=[network])
+
+
+def _tune(
+    model: nn.Sequential, cells: sp.csr_matrix, target: Cells, tuning: Tuning, settings: TronSettings,
+    rng: np.random.Generator,
+) -> Trained:  # fmt: skip
+    """Train the layer (by option the network too) on labelled cells; the rest stays frozen."""
+    layer, network = _layer_of(model), model[1]
+    start = layer.weight.detach().clone()
+    whole = settings.tune == "whole"
+    network.requires_grad_(whole)
+    if layer.bias is not None:
+        layer.bias.requires_grad_(False)
+    groups = [{"params": [layer.weight], "lr": settings.tuning_rate, "weight_decay": 0.0}]
+    if whole:
+        groups.append(
+            {"params": list(network.parameters()), "lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+        )
+    codes = target.phenotype.subset(tuning.rows).codes()
+    held, _ = hold_out(codes, _subset(target.donor, tuning.rows), settings.validation, rng)
+    return train(
+        model, torch.optim.AdamW(groups), cells, target.phenotype, tuning.rows[~held], tuning.rows[held],
+        Schedule(settings.tuning_epochs, settings.patience, settings.batch, settings.epoch_cells), rng,
+        learning=[network] if whole else [],
+        penalty=(lambda: settings.stay * (layer.weight - start).square().sum()) if settings.stay else None,
+        after_step=layer.project,
+    )  # fmt: skip
+
+
+def _layer_of(model: nn.Sequential) -> OrthologyLayer:
+    layer = model[0]
+    if not isinstance(layer, OrthologyLayer):
+        raise TypeError(f"expected an OrthologyLayer, got {type(layer)}")
+    return layer
+
+
+def _embedding_of(layer: OrthologyLayer, network: FeedForward) -> Callable[[Tensor], Tensor]:
+    return lambda cells: network.embed(layer(cells))
+
+
+def _subset(donor: Integers | None, rows: Integers) -> Integers | None:
+    return None if donor is None else donor[rows]
 
 
 def training_target(
-    task: AnnotationTask, there: npt.NDArray[np.int64], placed: npt.NDArray[np.int64]
-) -> TrainingTarget:
-    """Return what is to be learned.
-
-    Parameters
-    ----------
-    task
-        The task.
-    there, placed
-        The reference's and the query's cells that have counts of linked genes.
+    task: AnnotationTask, rows: Integers, query_rows: Integers
+) -> tuple[Phenotype, Phenotype, Integers | None]:
+    """Return the phenotypes of the reference's and the query's cells, and the label of each category (None: a number).
 
     Raises
     ------
@@ -58,39 +212,29 @@ def training_target(
         If the reference's cells are all alike.
     """
     if task.reference.number is not None:
-        number = task.reference.number[there]
+        number = task.reference.number[rows]
         if len(np.unique(number[np.isfinite(number)])) < 2:
             raise AnnotationError("all cells of the reference with counts have one number; a network needs two")
         shown = np.full(task.query.n_cells, np.nan) if task.query.number is None else task.query.number
-        return TrainingTarget(Phenotype(number), Phenotype(shown[placed]), None)
-    label = task.reference.label[there]
+        return Phenotype(number), Phenotype(shown[query_rows]), None
+    label = task.reference.label[rows]
     classes = np.unique(label[label >= 0])
     if len(classes) < 2:
-        seen = f"only {task.labels[int(classes[0])]!r}" if len(classes) else "none"
+        names = f"only {task.labels[int(classes[0])]!r}" if len(classes) else "none"
         raise AnnotationError(
-            f"the reference has {seen} as label of cells with counts; a network needs two labels to tell apart"
+            f"the reference has {names} as label of cells with counts; a network needs two labels to tell apart"
         )
     category = np.array([-2] * len(task.labels) + [-1])  # -2: a label that the reference lacks; the last: none
     category[classes] = np.arange(len(classes))
-    return TrainingTarget(
-        Phenotype(category[label], len(classes)), Phenotype(category[task.query.label[placed]], len(classes)), classes
-    )
+    query = Phenotype(category[task.query.label[query_rows]], len(classes))
+    return Phenotype(category[label], len(classes)), query, classes
 
 
 def weights_table(
-    found: Transferred,
-    *,
-    target_symbols: Mapping[str, str] | None = None,
+    result: Transferred, *, target_symbols: Mapping[str, str] | None = None,
     source_symbols: Mapping[str, str] | None = None,
-) -> pl.DataFrame:
-    """Return what the layers of all seeds learned.
-
-    Parameters
-    ----------
-    found
-        What :func:`homodb.query.annotate.tron.transfer.transfer` gave.
-    target_symbols, source_symbols
-        Symbols of genes by stable ID.
+) -> pl.DataFrame:  # fmt: skip
+    """Tabulate what the layers of all seeds learned.
 
     Returns
     -------
@@ -105,18 +249,16 @@ def weights_table(
     A weight alone says little: two paralogs that always rise and fall together may share their sum in any way. Where
     the spread is as large as the weight, the seeds shared it differently.
     """
-    layer = found.runs[0].model[0]
-    if not isinstance(layer, OrthologyLayer):
-        raise TypeError(f"wanted a layer, got {type(layer)}")
-    weights = np.stack([run.weight for run in found.runs])
-    change = weights - np.stack([run.first for run in found.runs])
+    layer = _layer_of(result.runs[0].model)
+    weights = np.stack([run.weight for run in result.runs])
+    change = weights - np.stack([run.first for run in result.runs])
     target, source = (at.cpu().numpy() for at in (layer.target_index, layer.source_index))
     table = pl.DataFrame(
         {
             "target_gene": [layer.target_genes[at] for at in target.tolist()],
             "source_gene": [layer.source_genes[at] for at in source.tolist()],
             "weight": weights.mean(axis=0),
-            "effect": weights.mean(axis=0) * spread(found.expression)[target],
+            "effect": weights.mean(axis=0) * spread(result.expression)[target],
             "spread": weights.std(axis=0, ddof=1) if len(weights) > 1 else [None] * weights.shape[1],
             "change": change.mean(axis=0),
             "evidence_class": [one or None for one in layer.evidence],
@@ -124,20 +266,17 @@ def weights_table(
         schema_overrides={"spread": pl.Float64, "evidence_class": pl.String},
     )
     return table.sort(pl.col("effect").abs(), "target_gene", "source_gene", descending=[True, False, False]).select(
-        "target_gene",
-        _symbols("target", target_symbols),
-        "source_gene",
-        _symbols("source", source_symbols),
+        "target_gene", _symbols("target", target_symbols), "source_gene", _symbols("source", source_symbols),
         pl.exclude("target_gene", "source_gene"),
-    )
+    )  # fmt: skip
 
 
 def _symbols(side: str, names: Mapping[str, str] | None) -> pl.Expr:
     gene = pl.col(f"{side}_gene")
-    known = (
+    symbols = (
         pl.lit(None, pl.String) if names is None else gene.replace_strict(names, default=None, return_dtype=pl.String)
     )
-    return known.alias(f"{side}_symbol")
+    return symbols.alias(f"{side}_symbol")
 
 
 def tron(task: AnnotationTask) -> Labelled:
@@ -146,17 +285,16 @@ def tron(task: AnnotationTask) -> Labelled:
     Parameters
     ----------
     task
-        Parameters are those of :class:`homodb.query.annotate.tron.parameters.TronParameters`. Query cells with a
+        Its parameters are those of :class:`homodb.query.annotate.settings.TronSettings`. Query cells with a
         label are learned from, see there (``tuning``); without any the layer works from its first weights.
 
     Returns
     -------
     Labelled
-        Confidence: the label's share by softmax, mean of the seeds. A number is the mean of the seeds, its spread their
-        standard deviation. Distance: cosine distance in the last hidden
-        layer to the nearest reference cell, mean of the seeds. ``seen``: all cells of donors that were learned
-        from, which must not be judged. ``tables["weights"]``: what the layer learned. Cells without counts in linked
-        genes are unknown.
+        The confidence is the label's share by softmax, mean of the seeds. A number is the mean of the seeds, its spread
+        their standard deviation. The distance is the cosine distance in the last hidden layer to the nearest reference
+        cell, mean of the seeds. ``shown`` marks all cells of donors that were learned from, which must not be judged.
+        ``tables["weights"]`` holds what the layer learned. Cells without counts in linked genes are unknown.
 
     Raises
     ------
@@ -164,148 +302,107 @@ def tron(task: AnnotationTask) -> Labelled:
         If a parameter is wrong, fewer than two labels are in the reference, counts are not finite, or the two sides
         share no usable genes.
     """
-    chosen = TronParameters.read(task.parameters)
-    links = _usable(task, task.all_pairs if chosen.links == "all" else task.best, chosen)
-    query_at, reference_at = np.unique(links.query), _reference_columns(task, links, chosen)
-    edges = _edges(task, links, query_at, reference_at)
-    reference, query = task.reference.counts[:, reference_at], task.query.counts[:, query_at]
-    there, placed = _with_counts(reference), _with_counts(query)
-    if not len(placed):
-        raise AnnotationError("no cell of the query has counts of a gene that is linked to the reference")
-    learned = training_target(task, there, placed)
-    found = transfer(
-        Cells(sp.csr_matrix(reference[there]), learned.reference, _some(task.reference.donor, there)),
-        Cells(sp.csr_matrix(query[placed]), learned.query, _some(task.query.donor, placed)),
-        edges, chosen, seed=task.seed, report=task.report,
+    settings = TronSettings(**task.parameters)
+    links = _usable(task, task.all_pairs if settings.links == "all" else task.best, settings)
+    query_at, reference_at = np.unique(links.query), _reference_columns(task, links, settings)
+    inputs, outputs = _names(task.query), _names(task.reference)
+    edges = Edges(
+        tuple(inputs[at] for at in query_at.tolist()), tuple(outputs[at] for at in reference_at.tolist()),
+        np.searchsorted(query_at, links.query), np.searchsorted(reference_at, links.reference), links.weight,
+        links.evidence,
     )  # fmt: skip
-    task.report("tron: distances to the reference")
-    seen = np.isin(np.arange(task.query.n_cells), placed[found.tuning.seen])
-    if task.query.donor is not None and found.tuning.by == "donors":
-        seen = np.isin(task.query.donor, task.query.donor[seen])
-    where = _embedding(found, "source", task.reference.n_cells, there)
-    lies = _embedding(found, "target", task.query.n_cells, placed)
+    reference, query = task.reference.counts[:, reference_at], task.query.counts[:, query_at]
+    rows, query_rows = (np.flatnonzero(np.asarray(one.sum(axis=1)).ravel() > 0) for one in (reference, query))
+    if not len(query_rows):
+        raise AnnotationError("no cell of the query has counts of a gene that is linked to the reference")
+    phenotype, query_phenotype, classes = training_target(task, rows, query_rows)
+    result = transfer(
+        Cells(sp.csr_matrix(reference[rows]), phenotype, _subset(task.reference.donor, rows)),
+        Cells(sp.csr_matrix(query[query_rows]), query_phenotype, _subset(task.query.donor, query_rows)),
+        edges, settings, random_state=task.random_state, progress=task.progress,
+    )  # fmt: skip
+    task.progress("tron: distances to the reference")
+    shown = np.isin(np.arange(task.query.n_cells), query_rows[result.tuning.shown])
+    if task.query.donor is not None and result.tuning.by == "donors":
+        shown = np.isin(task.query.donor, task.query.donor[shown])
+    points = _embedding(result, "source", task.reference.n_cells, rows)
+    query_points = _embedding(result, "target", task.query.n_cells, query_rows)
     cells = task.query.n_cells
-    more: dict[str, Any] = {
-        "told": _told(task, chosen, links, edges, found, placed), "reference_embedding": where, "query_embedding": lies,
-        "tables": {"weights": _table(task, found, edges, query_at, reference_at)}, "seen": seen,
-        "distance": expand_to_all_cells(cells, placed, _distance(where[there], lies[placed])),
-    }  # fmt: skip
-    if learned.classes is None:
-        runs = np.stack([run.predicted[:, 0] for run in found.runs])
-        return Labelled.of_numbers(
-            number=expand_to_all_cells(cells, placed, runs.mean(axis=0)),
-            spread=expand_to_all_cells(cells, placed, runs.std(axis=0)),
-            **more,
+    searched, queries = (unit_rows(one.astype(np.float64)) for one in (points[rows], query_points[query_rows]))
+    distance = cosine_nearest(searched, queries, 1).distances[:, 0]
+    symbols = [
+        {gene: side.symbols[at] for gene, at in zip(genes, columns.tolist(), strict=True)}
+        for side, genes, columns in (
+            (task.query, edges.target_genes, query_at), (task.reference, edges.source_genes, reference_at),
         )
-    shares = found.predicted
-    label = np.full(task.query.n_cells, -1, np.int64)
-    label[placed] = learned.classes[shares.argmax(axis=1)]
-    return Labelled(label=label, confidence=expand_to_all_cells(cells, placed, shares.max(axis=1)), **more)
+    ]  # fmt: skip
+    table = weights_table(result, target_symbols=symbols[0], source_symbols=symbols[1])
+    others: dict[str, Any] = {
+        "details": _details(task, settings, links, edges, result, query_rows), "reference_embedding": points,
+        "query_embedding": query_points, "tables": {"weights": table}, "shown": shown,
+        "distance": expand_to_all_cells(cells, query_rows, distance),
+    }  # fmt: skip
+    if classes is None:
+        runs = np.stack([run.predicted[:, 0] for run in result.runs])
+        return Labelled.of_numbers(
+            number=expand_to_all_cells(cells, query_rows, runs.mean(axis=0)),
+            spread=expand_to_all_cells(cells, query_rows, runs.std(axis=0)), **others,
+        )  # fmt: skip
+    shares = result.predicted
+    label = np.full(cells, -1, np.int64)
+    label[query_rows] = classes[shares.argmax(axis=1)]
+    return Labelled(label=label, confidence=expand_to_all_cells(cells, query_rows, shares.max(axis=1)), **others)
 
 
-def _usable(task: AnnotationTask, links: OrthologyLinks, chosen: TronParameters) -> OrthologyLinks:
-    """Return the links into reference genes that enough cells show, and from genes that may have counts."""
+def _usable(task: AnnotationTask, links: OrthologyLinks, settings: TronSettings) -> OrthologyLinks:
+    """Return the links into reference genes that enough cells express, and from genes that may have counts."""
     for side, name in ((task.reference, "reference"), (task.query, "query")):
         if not np.isfinite(side.counts.data).all():
             raise AnnotationError(f"counts of the {name} hold NaN or infinite values; give raw counts")
-    shown = np.bincount(task.reference.counts.indices, minlength=task.reference.counts.shape[1])
-    kept = shown[links.reference] >= min(chosen.min_cells, task.reference.n_cells)
+    expressing = np.bincount(task.reference.counts.indices, minlength=task.reference.counts.shape[1])
+    kept = expressing[links.reference] >= min(settings.min_cells, task.reference.n_cells)
     if not kept.any():
         raise AnnotationError(
-            f"none of the {len(kept):,} linked reference genes is seen in {chosen.min_cells} reference cells or more"
+            f"none of the {len(kept):,} linked reference genes is seen in {settings.min_cells} reference cells or more"
             " (min_cells); check that query and reference are what they should be"
         )
     evidence = tuple(one for one, keep in zip(links.evidence, kept.tolist(), strict=True) if keep)
     return OrthologyLinks(links.query[kept], links.reference[kept], links.weight[kept], evidence, links.strategy)
 
 
-def _reference_columns(task: AnnotationTask, links: OrthologyLinks, chosen: TronParameters) -> npt.NDArray[np.int64]:
+def _reference_columns(task: AnnotationTask, links: OrthologyLinks, settings: TronSettings) -> Integers:
     """Return the reference genes that the network takes."""
-    if chosen.unreached == "leave_out":
+    if settings.unreached == "leave_out":
         return np.unique(links.reference)
-    shown = np.bincount(task.reference.counts.indices, minlength=task.reference.counts.shape[1])
-    return np.flatnonzero(shown >= max(min(chosen.min_cells, task.reference.n_cells), 1)).astype(np.int64)
-
-
-def _edges(
-    task: AnnotationTask, links: OrthologyLinks, query_at: npt.NDArray[np.int64], reference_at: npt.NDArray[np.int64]
-) -> Edges:
-    inputs, outputs = _names(task.query), _names(task.reference)
-    return Edges(
-        tuple(inputs[at] for at in query_at.tolist()),
-        tuple(outputs[at] for at in reference_at.tolist()),
-        np.searchsorted(query_at, links.query),
-        np.searchsorted(reference_at, links.reference),
-        links.weight,
-        links.evidence,
-    )
+    expressing = np.bincount(task.reference.counts.indices, minlength=task.reference.counts.shape[1])
+    return np.flatnonzero(expressing >= max(min(settings.min_cells, task.reference.n_cells), 1)).astype(np.int64)
 
 
 def _names(side: SpeciesCells) -> tuple[str, ...]:
-    """Return stable IDs; where nobody gave them symbols, and keys where these are not unique."""
+    """Return stable IDs; without them symbols, and keys where these are not unique."""
     if side.stable_ids:
         return side.stable_ids
     return side.symbols if len(set(side.symbols)) == len(side.symbols) else tuple(map(str, side.genes.tolist()))
 
 
-def _with_counts(counts: sp.csr_matrix) -> npt.NDArray[np.int64]:
-    return np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)
-
-
-def _some(donor: npt.NDArray[np.int64] | None, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    return None if donor is None else donor[rows]
-
-
-def _embedding(found: Transferred, side: str, n_cells: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+def _embedding(result: Transferred, side: str, n_cells: int, rows: Integers) -> npt.NDArray[np.float32]:
     """Return the hidden layers of all seeds side by side, each of unit length, so that cosines are means over seeds."""
-    parts = [unit_rows(np.asarray(getattr(run, side), np.float64)) for run in found.runs]
+    parts = [unit_rows(np.asarray(getattr(run, side), np.float64)) for run in result.runs]
     embedding = np.zeros((n_cells, sum(part.shape[1] for part in parts)), np.float32)
     embedding[rows] = np.hstack(parts) / np.sqrt(len(parts))
     return embedding
 
 
-def _distance(points: npt.NDArray[np.float32], queries: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    searched, asked = (unit_rows(one.astype(np.float64)) for one in (points, queries))
-    return cosine_nearest(searched, asked, 1).distances[:, 0]
-
-
-def _table(
-    task: AnnotationTask,
-    found: Transferred,
-    edges: Edges,
-    query_at: npt.NDArray[np.int64],
-    reference_at: npt.NDArray[np.int64],
-) -> Any:
-    symbols = [
-        {gene: side.symbols[at] for gene, at in zip(genes, chosen.tolist(), strict=True)}
-        for side, genes, chosen in (
-            (task.query, edges.target_genes, query_at), (task.reference, edges.source_genes, reference_at),
-        )
-    ]  # fmt: skip
-    return weights_table(found, target_symbols=symbols[0], source_symbols=symbols[1])
-
-
-def _told(
-    task: AnnotationTask,
-    chosen: TronParameters,
-    links: OrthologyLinks,
-    edges: Edges,
-    found: Transferred,
-    placed: npt.NDArray[np.int64],
-) -> dict[str, Any]:
-    tuned = len(found.tuning.rows) > 0
+def _details(
+    task: AnnotationTask, settings: TronSettings, links: OrthologyLinks, edges: Edges, result: Transferred,
+    query_rows: Integers,
+) -> dict[str, Any]:  # fmt: skip
+    tuned = len(result.tuning.rows) > 0
     return {
-        "parameters": chosen.as_dict(),
-        "strategy": links.strategy,
-        "edges": len(edges),
-        "query_genes": len(edges.target_genes),
-        "reference_genes": len(edges.source_genes),
-        "held_out_by": found.held_by,
-        "network_epochs": [run.network.best for run in found.runs],
-        "tuned": chosen.tune if tuned else "nothing",
-        "tuned_by": found.tuning.by if tuned else "nothing",
-        "tuning_cells": len(found.tuning.rows),
-        "layer_epochs": [run.layer.best for run in found.runs if run.layer],
-        "seen_cells": int(found.tuning.seen.sum()),
-        "unknown_cells": task.query.n_cells - len(placed),
-    }
+        "parameters": settings.model_dump(), "strategy": links.strategy, "edges": len(edges),
+        "query_genes": len(edges.target_genes), "reference_genes": len(edges.source_genes),
+        "held_out_by": result.held_by, "network_epochs": [run.network.best for run in result.runs],
+        "tuned": settings.tune if tuned else "nothing", "tuned_by": result.tuning.by if tuned else "nothing",
+        "tuning_cells": len(result.tuning.rows), "layer_epochs": [run.layer.best for run in result.runs if run.layer],
+        "seen_cells": int(result.tuning.shown.sum()), "unknown_cells": task.query.n_cells - len(query_rows),
+    }  # fmt: skip

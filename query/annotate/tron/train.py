@@ -1,9 +1,14 @@
-"""Trains a model on cells, with early stopping: the network on the source, or the layer before it on the target."""
+"""Define the network of the source species, train it and the layer in front of it, and hold out cells.
+
+Source: Transfer Orthology Networks (TRON), arXiv.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,94 +17,164 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from homodb.query.annotate.tron.network import Phenotype
+Integers = npt.NDArray[np.int64]
 
-#: Cells that are predicted at once.
+#: Number of cells that are predicted at once, and counts of a cell after normalising.
 _BLOCK = 1024
+TOTAL = 1e4
+
+
+class FeedForward(nn.Module):
+    """A feed-forward network over genes: logarithm, less the mean of each gene, hidden layers, outputs.
+
+    Genes are not scaled: a gene that hardly varies in one species would weigh most in the other. The output of a
+    numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`.
+    """
+
+    mean: Tensor
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, mean: npt.ArrayLike, outputs: int, *, hidden: int = 64, layers: int = 2, dropout: float = 0.2,
+        centre: float = 0.0, scale: float = 1.0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        kind = torch.get_default_dtype()
+        for name, value in (("mean", mean), ("centre", centre), ("scale", scale)):
+            self.register_buffer(name, torch.as_tensor(np.asarray(value), dtype=kind))
+        sizes = [self.mean.shape[0]] + [hidden] * layers
+        blocks: list[nn.Module] = []
+        for size, following in itertools.pairwise(sizes):
+            blocks += [nn.Linear(size, following), nn.ReLU(), nn.Dropout(dropout)]
+        self.body = nn.Sequential(*blocks)
+        self.head = nn.Linear(hidden, outputs)
+
+    def embed(self, expression: Tensor) -> Tensor:
+        """Return the last hidden layer, shape (cells, hidden), of cells on the linear scale, shape (cells, genes).
+
+        The logarithm of a value below zero, which a layer without bounds can give, is minus that of its size.
+        """
+        logged = expression.sign() * expression.abs().log1p()
+        embedded: Tensor = self.body(logged - self.mean)
+        return embedded
+
+    def forward(self, expression: Tensor) -> Tensor:
+        """Return logits of categories, or the number, shape (cells, outputs)."""
+        predicted: Tensor = self.head(self.embed(expression)) * self.scale + self.centre
+        return predicted
+
+
+@dataclass(frozen=True)
+class Phenotype:
+    """Values of cells.
+
+    With `categories` of them, `values` are their numbers, int64, -1 for unknown and -2 for a category that is none of
+    these; with 0 they are float64, NaN for unknown.
+    """
+
+    values: Integers | npt.NDArray[np.float64]
+    categories: int = 0
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """Mask of the cells with a value."""
+        return np.asarray(self.values >= 0 if self.categories else np.isfinite(self.values))
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of a network that predicts it."""
+        return self.categories or 1
+
+    def codes(self) -> Integers:
+        """Return groups of cells by which splits are balanced: the categories, or one group of all."""
+        return self.values.astype(np.int64) if self.categories else np.zeros(len(self.values), np.int64)
+
+    def weights(self, rows: Integers) -> npt.NDArray[np.float32]:
+        """Return the weight of each output in the loss: categories inversely to their cells, 0 without any.
+
+        Examples
+        --------
+        >>> Phenotype(np.array([0, 0, 1]), 2).weights(np.arange(3)).tolist()
+        [0.75, 1.5]
+        """
+        if not self.categories:
+            return np.ones(1, np.float32)
+        counts = np.bincount(self.codes()[rows], minlength=self.categories)
+        present = np.count_nonzero(counts)
+        weights = np.zeros(self.categories, np.float32)
+        weights[counts > 0] = len(rows) / (present * counts[counts > 0])
+        return weights
+
+    def subset(self, rows: Integers) -> Self:
+        """Return the values of some cells."""
+        return type(self)(self.values[rows], self.categories)
+
+
+def linear(counts: sp.csr_matrix, total: float = TOTAL) -> sp.csr_matrix:
+    """Scale counts of the genes that are used so that each cell has the same total; a cell without counts stays empty.
+
+    Examples
+    --------
+    >>> linear(sp.csr_matrix([[1.0, 3.0], [0.0, 0.0]])).toarray()
+    array([[2500., 7500.],
+           [   0.,    0.]], dtype=float32)
+    """
+    sums = np.asarray(counts.sum(axis=1)).ravel()
+    factor = np.divide(total, sums, out=np.zeros(len(sums)), where=sums > 0)
+    return sp.csr_matrix(sp.diags_array(factor) @ counts, dtype=np.float32)
+
+
+def log_mean(cells: sp.csr_matrix) -> npt.NDArray[np.float32]:
+    """Return the mean of each gene's log1p, shape (genes,), float32."""
+    return np.asarray(cells.astype(np.float64).log1p().mean(axis=0)).ravel().astype(np.float32)
+
+
+def spread(cells: sp.csr_matrix) -> npt.NDArray[np.float64]:
+    """Return the standard deviation of each gene over the cells, shape (genes,), float64."""
+    if not cells.shape[0]:
+        return np.zeros(cells.shape[1])
+    exact = cells.astype(np.float64)
+    mean = np.asarray(exact.mean(axis=0)).ravel()
+    return np.asarray(np.sqrt(np.maximum(np.asarray(exact.multiply(exact).mean(axis=0)).ravel() - mean**2, 0)))
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """Length of a training."""
 
-    Parameters
-    ----------
-    epochs, patience
-        At most so many passes; training stops after so many without a lower loss.
-    batch, epoch_cells
-        Cells of a step, and of a pass.
-    """
-
-    epochs: int
-    patience: int
-    batch: int
-    epoch_cells: int
+    epochs: int  # most passes
+    patience: int  # passes without a lower loss after which training stops
+    batch: int  # cells of a step
+    epoch_cells: int  # cells of a pass
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training went through.
+    """Course of a training."""
 
-    Parameters
-    ----------
-    epochs
-        Passes made.
-    best
-        The pass whose weights were kept; 0 for those before training.
-    losses
-        Loss that decided, before training and after each pass.
-    """
-
-    epochs: int
-    best: int
-    losses: tuple[float, ...]
+    epochs: int  # number of passes
+    best: int  # pass whose weights were kept; 0 for those before training
+    losses: tuple[float, ...]  # loss that decided, before training and after each pass
 
 
 def train(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    cells: sp.csr_matrix,
-    phenotype: Phenotype,
-    rows: npt.NDArray[np.int64],
-    held: npt.NDArray[np.int64],
-    schedule: Schedule,
-    rng: np.random.Generator,
-    *,
-    learning: Sequence[nn.Module] = (),
-    penalty: Callable[[], Tensor] | None = None,
-    after_step: Callable[[], None] | None = None,
-) -> Trained:
-    """Train a model and leave it as it was when it did best.
+    model: nn.Module, optimiser: torch.optim.Optimizer, cells: sp.csr_matrix, phenotype: Phenotype, rows: Integers,
+    held: Integers, schedule: Schedule, rng: np.random.Generator, *, learning: Sequence[nn.Module] = (),
+    penalty: Callable[[], Tensor] | None = None, after_step: Callable[[], None] | None = None,
+) -> Trained:  # fmt: skip
+    """Train a model of cells on the linear scale, and leave it as it was when it did best.
 
-    Parameters
-    ----------
-    model
-        Takes cells on the linear scale.
-    optimiser
-        Of those of its parameters that learn.
-    cells
-        CSR, cells x genes, linear scale.
-    phenotype
-        Of the cells.
-    rows, held
-        Cells to learn from, and those whose loss decides; if there are none, the loss on `rows` does.
-    schedule
-        How long.
-    rng
-        Shuffles.
-    learning
-        Parts that are in training mode (dropout) during steps; all others judge as they do afterwards.
-    penalty
-        Added to the loss of each step, and to the loss that decides.
-    after_step
-        Called after each step of the optimiser.
+    It learns from the cells `rows`; the loss of those `held` (of `rows` if there are none) decides when to stop. The
+    parts in `learning` are in training mode (dropout) during steps, all others judge as they do afterwards. `penalty`
+    is added to the loss; `after_step` is called after each step of the optimiser.
     """
     device = next(model.parameters()).device
     class_weight = torch.from_numpy(phenotype.weights(rows)).to(device)
     scale = float(np.std(phenotype.values[rows])) or 1.0
-    judged = held if len(held) else rows
+    deciding = held if len(held) else rows
 
-    def loss(of: Tensor, at: npt.NDArray[np.int64]) -> Tensor:
+    def loss(of: Tensor, at: Integers) -> Tensor:
         true = torch.from_numpy(phenotype.values[at]).to(device)
         if phenotype.categories:
             return functional.cross_entropy(of, true, weight=class_weight)
@@ -107,7 +182,7 @@ def train(
 
     def decide() -> float:
         model.eval()
-        total = float(loss(predict(model, cells[judged]), judged))
+        total = float(loss(predict(model, cells[deciding]), deciding))
         return total + (float(penalty().detach()) if penalty else 0.0)
 
     losses = [decide()]
@@ -136,7 +211,7 @@ def train(
 
 @torch.no_grad()
 def predict(model: Callable[[Tensor], Tensor], cells: sp.csr_matrix, device: torch.device | None = None) -> Tensor:
-    """Return what a model gives for cells, block by block, shape (cells, outputs)."""
+    """Return the output of a model for cells, block by block, shape (cells, outputs)."""
     if device is None and isinstance(model, nn.Module):
         device = next(model.parameters()).device
     blocks = range(0, max(cells.shape[0], 1), _BLOCK)
@@ -150,13 +225,11 @@ def dense(cells: sp.csr_matrix, device: torch.device | None) -> Tensor:
 
 def _learned(model: nn.Module, *, copy: bool = True) -> list[Tensor]:
     """Return the parameters that learn, as they are now or (without a copy) as they will be."""
-    learned = [one.detach() for one in model.parameters() if one.requires_grad]
-    return [one.clone() for one in learned] if copy else learned
+    parameters = [one.detach() for one in model.parameters() if one.requires_grad]
+    return [one.clone() for one in parameters] if copy else parameters
 
 
-def _batches(
-    rows: npt.NDArray[np.int64], schedule: Schedule, rng: np.random.Generator
-) -> Iterator[npt.NDArray[np.int64]]:
+def _batches(rows: Integers, schedule: Schedule, rng: np.random.Generator) -> Iterator[Integers]:
     shuffled = rng.permutation(rows)[: schedule.epoch_cells]
     for start in range(0, len(shuffled), schedule.batch):
         yield shuffled[start : start + schedule.batch]
@@ -164,46 +237,31 @@ def _batches(
 
 @dataclass(frozen=True)
 class Tuning:
-    """Labelled query cells to learn from.
+    """Labelled query cells to learn from."""
 
-    Parameters
-    ----------
-    rows
-        The cells learned from, int64, ascending.
-    seen
-        Cells that must not be judged afterwards, shape (cells,), bool: all cells of the chosen donors, labelled or not.
-    by
-        ``donors`` or ``cells``.
-    """
-
-    rows: npt.NDArray[np.int64]
-    seen: npt.NDArray[np.bool_]
-    by: str
+    rows: Integers  # the cells, ascending
+    shown: npt.NDArray[np.bool_]  # mask of cells that must not be judged afterwards: of the donors, labelled or not
+    by: str  # donors or cells
 
 
 def hold_out(
-    codes: npt.NDArray[np.int64],
-    donor: npt.NDArray[np.int64] | None,
-    share: float,
-    rng: np.random.Generator,
+    codes: Integers, donor: Integers | None, share: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.bool_], str]:
-    """Choose cells to hold out of training.
+    """Choose cells to hold out of training, but no group as a whole.
 
     Parameters
     ----------
-    codes
-        Group (category) of each cell. No group is held out as a whole.
-    donor
-        Donor of each cell, -1 for unknown; None where nobody knows.
+    codes, donor
+        Group and donor of each cell, -1 for an unknown donor; None if donors are unknown.
     share
-        About so many of the cells: at least one donor, or of each group the nearest whole number of cells.
+        Share of the cells: at least one donor, or of each group the nearest whole number of cells.
     rng
-        Chooses.
+        Random numbers.
 
     Returns
     -------
     tuple
-        Which cells, shape (cells,), bool; and ``donors``, ``cells``, or ``nothing``.
+        Mask of the cells; and ``donors``, ``cells``, or ``nothing``.
     """
     held = np.zeros(len(codes), bool)
     if share <= 0 or not len(codes):
@@ -222,43 +280,38 @@ def hold_out(
     return held, "cells" if held.any() else "nothing"
 
 
-def choose_tuning(
-    codes: npt.NDArray[np.int64],
-    donor: npt.NDArray[np.int64] | None,
-    share: float,
-    rng: np.random.Generator,
-) -> Tuning:
+def choose_tuning(codes: Integers, donor: Integers | None, share: float, rng: np.random.Generator) -> Tuning:
     """Choose labelled query cells to learn from.
 
     Parameters
     ----------
     codes
-        Group of each cell, -1 where it has no label, -2 where it has one that cannot be learned.
+        Group of each cell, -1 without a label, -2 with one that cannot be learned.
     donor
-        Donor of each cell, -1 for unknown (such cells are not learned from); None where nobody knows.
+        Donor of each cell, -1 for unknown (such cells are not learned from); None if donors are unknown.
     share
-        Share of the labelled donors, or of the labelled cells of each group where there are not several donors; at
-        least one. 0: all, unless no cell would be left to judge by; then half.
+        Share of the labelled donors, or of the labelled cells of each group without several donors; at least one.
+        0: all, unless no cell would be left to judge by; then half.
     rng
-        Chooses.
+        Random numbers.
     """
     labelled = codes >= 0
-    there = _several(donor)
-    if donor is None or not len(there):
+    donors = _several(donor)
+    if donor is None or not len(donors):
         part = share or (0.5 if (codes != -1).all() else 1.0)
         rows = [rng.permutation(np.flatnonzero(codes == group)) for group in np.unique(codes[labelled])]
-        chosen = [one[: max(1, round(part * len(one)))] for one in rows]
-        taken = np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
+        sample = [one[: max(1, round(part * len(one)))] for one in rows]
+        taken = np.sort(np.concatenate(sample)) if sample else np.empty(0, np.int64)
         return Tuning(taken, np.isin(np.arange(len(codes)), taken), "cells")
-    able = np.array([one for one in there if labelled[donor == one].any()], np.int64)
-    part = share or (0.5 if len(able) == len(there) else 1.0)
+    able = np.array([one for one in donors if labelled[donor == one].any()], np.int64)
+    part = share or (0.5 if len(able) == len(donors) else 1.0)
     # half of three donors is one: more are left to judge by
     picked = rng.permutation(able)[: max(1, int(part * len(able)))] if len(able) else able
-    seen = np.isin(donor, picked)
-    return Tuning(np.flatnonzero(seen & labelled), seen, "donors")
+    shown = np.isin(donor, picked)
+    return Tuning(np.flatnonzero(shown & labelled), shown, "donors")
 
 
-def _several(donor: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+def _several(donor: Integers | None) -> Integers:
     """Return the donors, none if there are fewer than two."""
-    there = np.empty(0, np.int64) if donor is None else np.unique(donor[donor >= 0])
-    return there if len(there) > 1 else there[:0]
+    donors = np.empty(0, np.int64) if donor is None else np.unique(donor[donor >= 0])
+    return donors if len(donors) > 1 else donors[:0]

@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.annotate import annotate_files, annotate_with_report, choices_of
+from homodb.query.annotate import annotate_files, read_options, stored_options
 from homodb.schema.errors import (
     AnnotationError,
     MissingEmbeddingError,
@@ -32,12 +32,12 @@ def test_labels_of_the_query_are_never_read(clade: Any, method: str) -> None:
     if method == "tron":
         pytest.importorskip("torch")
         more = {"seeds": 1, "epochs": 2}
-    one = homodb.annotate(clade.mouse, clade.human, label="cell_type", method=method, release=clade.release, **more)
+    one = homodb.annotate(clade.mouse, clade.human, label_key="cell_type", method=method, release=clade.release, **more)
     bare, shuffled = clade.mouse.copy(), clade.mouse.copy()
     bare.obs = bare.obs[[]].copy()
     shuffled.obs["cell_type"] = np.random.default_rng(3).permutation(shuffled.obs["cell_type"].astype(str))
     for other in (bare, shuffled):
-        found = homodb.annotate(other, clade.human, label="cell_type", method=method, release=clade.release, **more)
+        found = homodb.annotate(other, clade.human, label_key="cell_type", method=method, release=clade.release, **more)
         pd.testing.assert_frame_equal(found.obs[COLUMNS], one.obs[COLUMNS])
 
 
@@ -46,7 +46,9 @@ def test_what_is_written_and_what_stays(clade: Any, tmp_path: Path) -> None:
     query.uns["homodb"] = {"source": "mouse"}
     query.layers["raw"] = query.X.copy()
     before, names = query.copy(), list(query.obs)
-    made, told = annotate_with_report(query, clade.human, label="cell_type", release=clade.release, k=3)
+    made, told = homodb.annotate(
+        query, clade.human, label_key="cell_type", release=clade.release, k=3, return_report=True
+    )
     assert list(query.obs) == names and query.uns["homodb"] == {"source": "mouse"}
     assert list(made.obs) == [*names, *COLUMNS] and sp.issparse(made.X)
     assert (made.X != before.X).nnz == 0 and (made.layers["raw"] != before.X).nnz == 0
@@ -57,16 +59,23 @@ def test_what_is_written_and_what_stays(clade: Any, tmp_path: Path) -> None:
     assert entry["method"] == "knn" and entry["strategy"] == "ENS_M2M" and entry["parameters"]["k"] == 3
     assert entry["release"] == clade.release.version and entry["versions"]["homodb"] == homodb.__version__
     assert dict(zip(entry["reference_labels"], entry["reference_cells"], strict=True)) == told.reference_labels
-    again = choices_of(entry)
-    assert again.method == "knn" and again.parameters["k"] == 3 and again.seed == 42 and again.column_made == COLUMNS[0]
-    more = homodb.annotate(made, clade.human, label="cell_type", release=clade.release, method="protein", key="p")
+    again = stored_options(entry)
+    assert (
+        again.method == "knn"
+        and again.parameters["k"] == 3
+        and again.random_state == 42
+        and f"{again.label_key}_{again.key_added}" == COLUMNS[0]
+    )
+    more = homodb.annotate(
+        made, clade.human, label_key="cell_type", release=clade.release, method="protein", key_added="p"
+    )
     assert set(more.uns["homodb"]["annotation"]) == {"cell_type_homodb", "cell_type_p"}
-    assert told.found["cells"].sum() == made.n_obs and "labelled from human by knn, ENS_M2M" in told.lines()[0]
+    assert told.labels["cells"].sum() == made.n_obs and "labelled from human by knn, ENS_M2M" in told.lines()[0]
 
 
 def test_the_same_seed_gives_the_same(clade: Any) -> None:
     one, other = (
-        homodb.annotate(clade.human, clade.mouse, label="cell_type", release=clade.release).obs[COLUMNS]
+        homodb.annotate(clade.human, clade.mouse, label_key="cell_type", release=clade.release).obs[COLUMNS]
         for _ in range(2)
     )
     pd.testing.assert_frame_equal(one, other)
@@ -78,7 +87,7 @@ def test_empty_cells_are_unknown_and_counted(clade: Any) -> None:
         matrix = cells.X.tolil()
         matrix[[0, 7]] = 0
         cells.X = matrix.tocsr()
-    made, told = annotate_with_report(query, reference, label="cell_type", release=clade.release)
+    made, told = homodb.annotate(query, reference, label_key="cell_type", release=clade.release, return_report=True)
     assert made.obs[COLUMNS[0]].iloc[[0, 7]].tolist() == ["unknown"] * 2
     assert made.obs[COLUMNS[1]].isna().sum() == 2 and told.empty == told.unknown == 2
     assert any("2 cells of the reference without any count" in note for note in told.notes)
@@ -87,13 +96,13 @@ def test_empty_cells_are_unknown_and_counted(clade: Any) -> None:
     zero = query.copy()
     zero.X = sp.csr_matrix(zero.shape)
     with pytest.raises(AnnotationError, match=messages.Annotate.no_cell_query_has_count):
-        homodb.annotate(zero, reference, label="cell_type", release=clade.release)
+        homodb.annotate(zero, reference, label_key="cell_type", release=clade.release)
 
 
 def test_unknown_below(clade: Any) -> None:
-    plain = homodb.annotate(clade.mouse, clade.human, label="cell_type", release=clade.release)
-    made, told = annotate_with_report(
-        clade.mouse, clade.human, label="cell_type", release=clade.release, unknown_below=0.8
+    plain = homodb.annotate(clade.mouse, clade.human, label_key="cell_type", release=clade.release)
+    made, told = homodb.annotate(
+        clade.mouse, clade.human, label_key="cell_type", release=clade.release, unknown_below=0.8, return_report=True
     )
     low = plain.obs[COLUMNS[1]] < 0.8
     assert 0 < low.sum() < len(low) and told.unknown == low.sum()
@@ -105,15 +114,20 @@ def test_unknown_below(clade: Any) -> None:
 def test_one_species_works_and_says_so(clade: Any) -> None:
     odd = np.arange(clade.human.n_obs) % 2 == 1
     first, second = clade.human[~odd].copy(), clade.human[odd].copy()
-    made, told = annotate_with_report(first, second, label="cell_type", release=clade.release)
+    made, told = homodb.annotate(first, second, label_key="cell_type", release=clade.release, return_report=True)
     assert told.strategy == "same species" and any("both human" in note for note in told.notes)
     assert (made.obs[COLUMNS[0]].astype(str) == first.obs["cell_type"].astype(str)).mean() > 0.9
 
 
 def test_label_maps(clade: Any, tmp_path: Path) -> None:
     (tmp_path / "map.tsv").write_text("label\tmeans\tside\ntype 1\tfirst\treference\ntype 2\t\treference\n")
-    made, told = annotate_with_report(
-        clade.mouse, clade.human, label="cell_type", release=clade.release, labels=tmp_path / "map.tsv"
+    made, told = homodb.annotate(
+        clade.mouse,
+        clade.human,
+        label_key="cell_type",
+        release=clade.release,
+        labels=tmp_path / "map.tsv",
+        return_report=True,
     )
     assert set(told.reference_labels) == {"first", "type 3", "type 4"}
     assert "type 2" not in set(made.obs[COLUMNS[0]]) and "first" in set(made.obs[COLUMNS[0]])
@@ -125,16 +139,18 @@ def test_labels_to_learn_from_are_marked(clade: Any) -> None:
     donors = sorted(set(clade.mouse.obs["donor"].astype(str)))
     query = clade.mouse.copy()
     query.obs["mine"] = query.obs["cell_type"].astype(str).replace("type 1", "Type-1")
-    made, told = annotate_with_report(
-        query, clade.human, label="cell_type", method="tron", release=clade.release, query_label="mine",
-        query_donors=donors[:1], donor_key="donor", seeds=1, epochs=2, tuning_epochs=2,
+    made, told = homodb.annotate(
+        query, clade.human, label_key="cell_type", method="tron", release=clade.release, query_label_key="mine",
+        query_donors=donors[:1], donor_key="donor", seeds=1, epochs=2, tuning_epochs=2, return_report=True,
     )  # fmt: skip
     assert (made.obs["cell_type_homodb_seen"] == (query.obs["donor"].astype(str) == donors[0])).all()
     assert told.only is not None
     assert ("Type-1", "query", "type 1") in told.only.select("label", "side", "alike").rows()
     assert told.tables["weights"].height > 0
     assert not any("learns nothing" in note for note in told.notes)
-    plain = annotate_with_report(query, clade.human, label="cell_type", release=clade.release, query_label="mine")[1]
+    plain = homodb.annotate(
+        query, clade.human, label_key="cell_type", release=clade.release, query_label_key="mine", return_report=True
+    )[1]
     assert any("method knn learns nothing from the query's own labels" in note for note in plain.notes)
     held = made.uns["homodb"]["annotation"]["cell_type_homodb"]["tables"]["weights"]
     assert len(held) == told.tables["weights"].height
@@ -143,11 +159,11 @@ def test_labels_to_learn_from_are_marked(clade: Any) -> None:
 def test_without_torch_consensus_does_without_tron(clade: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "torch" else find(name, *more))
-    cells = {"label": "cell_type", "release": clade.release}
+    cells = {"label_key": "cell_type", "release": clade.release}
     with pytest.raises(MissingPackageError, match=messages.Annotate.method_tron_needs_torch):
-        annotate_with_report(clade.mouse, clade.human, method="tron", **cells)
-    _, told = annotate_with_report(clade.mouse, clade.human, method="consensus", **cells)
-    assert any(line.startswith("tron: ") and "needs torch" in line for line in told.told["not_run"])
+        homodb.annotate(clade.mouse, clade.human, method="tron", **cells, return_report=True)
+    _, told = homodb.annotate(clade.mouse, clade.human, method="consensus", **cells, return_report=True)
+    assert any(line.startswith("tron: ") and "needs torch" in line for line in told.details["not_run"])
 
 
 @pytest.mark.slow
@@ -155,47 +171,52 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
     cells = clade_folder / "sim" / "cells"
     query, reference, out = cells / "mus_musculus.h5ad", cells / "homo_sapiens.h5ad", tmp_path / "out.zarr"
     steps: list[str] = []
+    options = read_options({"label_key": "cell_type"})
     told = annotate_files(
-        query, reference, out, label="cell_type", release=clade.release, report=steps.append, tables=tmp_path / "t"
+        query, reference, out, options, release=clade.release, progress=steps.append, tables=tmp_path / "t"
     )
     assert anndata.read_zarr(out).obs[told.column].notna().all() and steps[-1] == "writing"
     with pytest.raises(OutputError, match=messages.Shared.is_input_file):
-        annotate_files(query, reference, reference, label="cell_type", release=clade.release)
+        annotate_files(query, reference, reference, options, release=clade.release)
     kept = tmp_path / "kept.h5ad"
     kept.write_bytes(b"as it was")
     with pytest.raises(AnnotationError):
-        annotate_files(query, reference, kept, label="kind", release=clade.release)
+        annotate_files(query, reference, kept, read_options({"label_key": "kind"}), release=clade.release)
     assert kept.read_bytes() == b"as it was" and not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"label": "kind"}, "obs of the reference has no column 'kind'"),
-        ({"label": "one"}, "obs.'one'. of the reference has one label, 'x'"),
-        ({"label": "none"}, "of the reference has no label"),
-        ({"label": "each"}, "is different for every one of its 80 cells"),
+        ({"label_key": "kind"}, "obs of the reference has no column 'kind'"),
+        ({"label_key": "one"}, "obs.'one'. of the reference has one label, 'x'"),
+        ({"label_key": "none"}, "of the reference has no label"),
+        ({"label_key": "each"}, "is different for every one of its 80 cells"),
         ({"method": "svm"}, "there is no method 'svm'"),
-        ({"kk": 3}, "method knn has no parameter 'kk'"),
+        ({"parameters": {"kk": 3}}, "method knn has no parameter 'kk'"),
+        ({"hidden": 3}, "method knn has no parameter 'hidden'; .* tron has hidden"),
         ({"unknown_below": 1.5}, "least confidence is 1.5; it lies between 0 and 1"),
-        ({"query_donors": ["mouse 1"]}, "--query-label, --donor-key"),
-        ({"query_donors": ["who"], "query_label": "cell_type", "donor_key": "donor"}, "no donor 'who'; it has mouse 1"),
+        ({"query_donors": ["mouse 1"]}, "query_label_key is missing"),
+        (
+            {"query_donors": ["who"], "query_label_key": "cell_type", "donor_key": "donor"},
+            "no donor 'who'; it has mouse 1",
+        ),
         ({"method": "cellama", "phrases": ["cell_type"]}, "holds the cell types themselves"),
-        ({"method": "cellama", "spatial": "xy"}, "no 'xy' with coordinates"),
-        ({"phrases": ["tissue"]}, "method knn does not use --phrase; cellama does"),
-        ({"scale": "all"}, "there is no scale 'all'"),
+        ({"method": "cellama", "spatial_key": "xy"}, "no 'xy' with coordinates"),
+        ({"phrases": ["tissue"]}, "method knn does not use phrases; cellama does"),
+        ({"scale": "all"}, "There is no scale 'all'"),
     ],
 )
 def test_what_is_refused(clade: Any, choices: dict[str, Any], said: str) -> None:
     reference = clade.human.copy()
     reference.obs["one"], reference.obs["none"], reference.obs["each"] = "x", None, reference.obs_names
     with pytest.raises(AnnotationError, match=said):
-        homodb.annotate(clade.mouse, reference, release=clade.release, **{"label": "cell_type", **choices})
+        homodb.annotate(clade.mouse, reference, release=clade.release, **{"label_key": "cell_type", **choices})
 
 
 def test_what_a_release_lacks(clade: Any, toy: homodb.Release, tmp_path: Path) -> None:
     genes = ["INS", "GCG", "TNF", "VWF", "CXCL8"]
-    told = {"label": "kind", "release": toy, "source": "mouse", "reference_species": "human"}
+    told: dict[str, Any] = {"label_key": "kind", "release": toy, "source": "mouse", "reference_species": "human"}
     counts = np.random.default_rng(0).poisson(3.0, (9, 5)).astype(float)
     obs = pd.DataFrame({"kind": list("abc") * 3}, index=[f"c{n}" for n in range(9)])
     human = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=genes))
@@ -220,6 +241,6 @@ def test_real_islets(shared_data: Path, real: homodb.Release) -> None:
         anndata.read_h5ad(shared_data / "cells" / name) for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad")
     )
     for query, reference, least in ((mouse, human, 0.7), (human, mouse, 0.6)):
-        made = homodb.annotate(query, reference, label="cell_type", release=real)
-        told = homodb.evaluate(made, truth="cell_type", resamples=0)
+        made = homodb.annotate(query, reference, label_key="cell_type", release=real)
+        told = homodb.evaluate(made, truth="cell_type", n_resamples=0)
         assert told.numbers["balanced_accuracy"].value > least

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import homodb
-from homodb.query.annotate import Choices, knn, prepare
+from homodb.query.annotate import AnnotateOptions, knn, prepare
 
 
 def accuracy(clade: Any, label: Any, kept: np.ndarray) -> float:
@@ -28,14 +28,14 @@ def accuracy(clade: Any, label: Any, kept: np.ndarray) -> float:
 def test_types_are_carried(clade: Any, method: str, strategy: str | None, least: float) -> None:
     more = {"methods": "knn,protein"} if method == "consensus" else {}
     made = homodb.annotate(
-        clade.mouse, clade.human, label="cell_type", method=method, strategy=strategy, release=clade.release, **more
+        clade.mouse, clade.human, label_key="cell_type", method=method, strategy=strategy, release=clade.release, **more
     )
     kept = clade.mouse.obs["cell_type"].isin(set(clade.human.obs["cell_type"])).to_numpy()
     assert accuracy(clade, made.obs["cell_type_homodb"].astype(str), kept) > least
 
 
 def test_random_pairs_carry_nothing(clade: Any) -> None:
-    task = prepare(clade.release, clade.mouse, clade.human, Choices("cell_type")).task
+    task = prepare(clade.release, clade.mouse, clade.human, AnnotateOptions(label_key="cell_type")).task
     kept = clade.mouse.obs["cell_type"].isin(set(clade.human.obs["cell_type"])).to_numpy()
     drawn = []
     for seed in range(5):

@@ -17,7 +17,7 @@ def test_a_map_by_side(tmp_path: Path) -> None:
         "\ufefflabel\tmeans\tside\n# a note\nB cell\tb\t\n\nPP\tgamma\tquery\njunk\t\treference\nPP\tPP\treference\n"
     )
     read = read_labels(path)
-    assert read.query == {"B cell": "b", "PP": "gamma"} and read.of("query") is read.query
+    assert read.query == {"B cell": "b", "PP": "gamma"}
     assert read.reference == {"B cell": "b", "junk": None, "PP": "PP"}
     assert mapped(["PP", "junk", "B cell", None], read.query) == ("gamma", "junk", "b", None)
     path.write_text("label\tmeans\nx\ty\nx\ty\n")
@@ -27,9 +27,9 @@ def test_a_map_by_side(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "wanted the header label, means, side .nothing."),
-        ("from\tto\n", "line 1: wanted the header label, means, side .from, to."),
-        ("label\tmeans\nx\ty\nx\tz\n", "line 3: says another thing of a label of the query .x."),
+        ("", "expected the header label, means, side .nothing."),
+        ("from\tto\n", "line 1: expected the header label, means, side .from, to."),
+        ("label\tmeans\nx\ty\nx\tz\n", "line 3: gives another meaning to a label of the query .x."),
         ("label\tmeans\tside\nx\ty\tboth\n", "line 2: the side is none of query, reference .both."),
         ("label\tmeans\n\ty\n", "line 2: names no label"),
         ("label\tmeans\na\tb\tquery\tc\n", "line 2: has more columns than the header"),

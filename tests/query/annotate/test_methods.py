@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 
 from homodb.query.annotate import (
     METHODS,
+    AnnotateOptions,
     AnnotationMethod,
     AnnotationTask,
-    Choices,
     Labelled,
-    Parameter,
+    MethodSettings,
+    VoteSettings,
     consensus,
     knn,
     method_named,
@@ -36,7 +38,7 @@ from tests import messages
 
 @pytest.fixture(scope="module")
 def task(clade: Any) -> AnnotationTask:
-    return prepare(clade.release, clade.mouse, clade.human, Choices("cell_type")).task
+    return prepare(clade.release, clade.mouse, clade.human, AnnotateOptions(label_key="cell_type")).task
 
 
 def with_parameters(task: AnnotationTask, **parameters: Any) -> AnnotationTask:
@@ -200,12 +202,12 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
             label, confidence = answers[name]
             return Labelled(np.array(label), np.array(confidence), np.array([1.0, 2, 3, np.nan, 5]))
 
-        return AnnotationMethod(name, "", "", function, (Parameter("k", 3, ""),))
+        return AnnotationMethod(name, "", "", function, VoteSettings)
 
     def failing(task: AnnotationTask) -> Labelled:
         raise MissingEmbeddingError("no vectors")
 
-    own = (*map(answering, "abc"), AnnotationMethod("d", "", "", failing, ()), method_named("consensus"))
+    own = (*map(answering, "abc"), AnnotationMethod("d", "", "", failing, MethodSettings), method_named("consensus"))
     monkeypatch.setattr(methods, "METHODS", own)
 
 
@@ -216,7 +218,7 @@ def test_consensus_by_hand(task: AnnotationTask, made_up: None) -> None:
     assert found.label.tolist() == [0, 2, 2, 1, 1]
     np.testing.assert_allclose(found.confidence, [1, 2 / 3, 2 / 3, 1, 1 / 2])
     np.testing.assert_allclose(found.distance, [0, 0.25, 0.5, np.nan, 0.75])
-    assert found.told == {"methods": ["a", "b", "c"], "not_run": ["d: no vectors"]}
+    assert found.details == {"methods": ["a", "b", "c"], "not_run": ["d: no vectors"]}
     assert found.tables["labels by method"]["c"].to_list() == ["x", "z", "y", "y", None]
     with pytest.raises(MissingEmbeddingError):
         consensus(replace(small, labels=("x", "y", "z"), parameters={"methods": "a,d"}))
@@ -234,7 +236,8 @@ def test_every_method_takes_its_own_defaults(method: AnnotationMethod) -> None:
     defaults = parse_parameters(method, {})
     texts = {name: str(value) for name, value in defaults.items() if value is not None}
     assert parse_parameters(method, texts) == defaults
-    assert method.summary and all(one.summary for one in method.parameters)
+    described = " ".join(str(one.__doc__) for one in method.settings.__mro__)
+    assert method.summary and all(re.search(rf"\b{name}\b", described) for name in method.settings.model_fields)
 
 
 def test_parameters_that_are_none() -> None:
@@ -249,9 +252,9 @@ def test_parameters_that_are_none() -> None:
     }  # fmt: skip
     for given, said in (
         ({"kk": 1}, "method knn has no parameter 'kk'; it has k, weights"),
-        ({"k": "many"}, "k is 'many'; wanted a whole number"),
-        ({"k": 1.5}, "wanted a whole number"),
-        ({"balanced": "perhaps"}, "wanted yes or no"),
+        ({"k": "many"}, "^k: Expected a whole number, got 'many'"),
+        ({"k": 1.5}, "Expected a whole number"),
+        ({"balanced": "perhaps"}, "Expected yes or no"),
     ):
         with pytest.raises(AnnotationError, match=said):
             parse_parameters(one, given)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import homodb
 from homodb.cli.app import app
-from homodb.query.annotate import annotate_files, annotate_with_report, average
+from homodb.query.annotate import annotate_files, average, read_options
 from homodb.query.annotate.evaluate import agreement
 from homodb.schema.errors import AnnotationError, ScoreError
 from tests import messages
@@ -49,22 +49,29 @@ def test_a_number_crosses_species(
     query, reference = sides
     bare = query.copy()
     del bare.obs["stage"]
-    made, told = annotate_with_report(
-        bare, reference, label="stage", method=method, numeric=True, release=clade.release, **more
+    made, told = homodb.annotate(
+        bare,
+        reference,
+        label_key="stage",
+        method=method,
+        numeric=True,
+        release=clade.release,
+        **more,
+        return_report=True,
     )
     assert list(made.obs)[-3:] == ["stage_homodb", "stage_homodb_spread", "stage_homodb_distance"]
-    types = homodb.annotate(bare, reference, label="cell_type", method=method, release=clade.release, **more)
+    types = homodb.annotate(bare, reference, label_key="cell_type", method=method, release=clade.release, **more)
     names = sorted(set(reference.obs["cell_type"].astype(str)))
     by_type = [names.index(one) for one in types.obs["cell_type_homodb"].astype(str)]
     true = query.obs["stage"].to_numpy()
     found = np.corrcoef(made.obs["stage_homodb"], true)[0, 1]
     assert found > max(0.5, np.corrcoef(by_type, true)[0, 1] - 0.1)
-    assert (made.obs["stage_homodb_spread"] >= 0).all() and told.found.height == 0
+    assert (made.obs["stage_homodb_spread"] >= 0).all() and told.labels.height == 0
     assert "given stage from human" in told.lines()[0] and "reference" in told.lines()[2]
     made.obs["stage"] = query.obs["stage"]
     path = tmp_path / "out.h5ad"
     made.write_h5ad(path)
-    judged = homodb.evaluate(anndata.read_h5ad(path), truth="stage", resamples=5)
+    judged = homodb.evaluate(anndata.read_h5ad(path), truth="stage", n_resamples=5)
     assert judged.numbers["pearson"].value == pytest.approx(found)
     assert judged.rows["r2"][1] == pytest.approx(0, abs=1e-9) and judged.numbers["spearman"].value > 0.5
     assert judged.numbers["mean_absolute_error"].better == -1 and judged.cells == query.n_obs
@@ -77,15 +84,15 @@ def test_the_query_is_not_read_unless_named(clade: Any, sides: tuple[anndata.Ann
     query, reference = sides
     other = query.copy()
     other.obs["stage"] = 7.0
-    more: dict[str, Any] = {"label": "stage", "method": "tron", "numeric": True, "release": clade.release}
+    more: dict[str, Any] = {"label_key": "stage", "method": "tron", "numeric": True, "release": clade.release}
     more |= {"seeds": 1, "epochs": 2, "tuning_epochs": 2}
     one, two = (homodb.annotate(cells, reference, **more) for cells in (query, other))
     pd.testing.assert_series_equal(one.obs["stage_homodb"], two.obs["stage_homodb"])
-    shown = homodb.annotate(query, reference, query_label="stage", **more)
+    shown = homodb.annotate(query, reference, query_label_key="stage", **more)
     assert 0 < shown.obs["stage_homodb_seen"].sum() < query.n_obs
     assert not np.allclose(shown.obs["stage_homodb"], one.obs["stage_homodb"])
-    left = homodb.evaluate(shown, truth="stage", resamples=0)
-    assert left.cells + left.seen == query.n_obs and left.seen == shown.obs["stage_homodb_seen"].sum()
+    left = homodb.evaluate(shown, truth="stage", n_resamples=0)
+    assert left.cells + left.shown == query.n_obs and left.shown == shown.obs["stage_homodb_seen"].sum()
 
 
 @pytest.mark.parametrize("method", ["knn", "tron"])
@@ -97,24 +104,26 @@ def test_cells_that_were_shown_are_marked(
     more: dict[str, Any] = {"seeds": 1, "epochs": 2, "tuning_epochs": 2} if method == "tron" else {}
     donors = sorted(set(sides[0].obs["donor"].astype(str)))
     made = homodb.annotate(
-        sides[0], sides[1], label="stage", method=method, numeric=True, release=clade.release, query_label="stage",
-        donor_key="donor", query_donors=donors[:1], **more,
+        sides[0], sides[1], label_key="stage", method=method, numeric=True, release=clade.release,
+        query_label_key="stage", donor_key="donor", query_donors=donors[:1], **more,
     )  # fmt: skip
     shown = (sides[0].obs["donor"].astype(str) == donors[0]).to_numpy()
     np.testing.assert_array_equal(made.obs["stage_homodb_seen"].to_numpy(), shown)
-    judged = homodb.evaluate(made, truth="stage", resamples=0)
-    assert (judged.cells, judged.seen) == (int((~shown).sum()), int(shown.sum()))
+    judged = homodb.evaluate(made, truth="stage", n_resamples=0)
+    assert (judged.cells, judged.shown) == (int((~shown).sum()), int(shown.sum()))
 
 
 def test_cells_without_a_number_or_counts(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData]) -> None:
     query, reference = (one.copy() for one in sides)
     reference.obs.loc[reference.obs_names[:5], "stage"] = np.nan
     query.X[0] = 0
-    made, told = annotate_with_report(query, reference, label="stage", numeric=True, release=clade.release)
+    made, told = homodb.annotate(
+        query, reference, label_key="stage", numeric=True, release=clade.release, return_report=True
+    )
     assert np.isnan(made.obs["stage_homodb"].iloc[0]) and made.obs["stage_homodb"].iloc[1:].notna().all()
     assert told.unknown == 1 and any("5 cells of the reference without a number" in one for one in told.notes)
     assert any("have no number" in one for one in told.notes)
-    judged = homodb.evaluate(made, truth="stage", resamples=0)
+    judged = homodb.evaluate(made, truth="stage", n_resamples=0)
     assert judged.cells == query.n_obs - 1 and "were given no number" in judged.notes[0]
 
 
@@ -171,14 +180,14 @@ def test_perfect_chance_and_constant() -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"method": "cellama"}, "does not use --numeric; knn, tron and protein do"),
-        ({"method": "consensus"}, "does not use --numeric"),
-        ({"unknown_below": 0.5}, "--unknown-below is about cell types"),
+        ({"method": "cellama"}, "does not use numeric; knn, tron and protein do"),
+        ({"method": "consensus"}, "does not use numeric"),
+        ({"unknown_below": 0.5}, "unknown_below is about cell types"),
         ({"balanced": True}, "balanced is about votes for cell types"),
-        ({"label": "cell_type"}, "expected finite numbers"),
-        ({"label": "nothing"}, "has no column 'nothing'"),
-        ({"label": "same"}, "has one number; two are needed"),
-        ({"label": "endless"}, "expected finite numbers"),
+        ({"label_key": "cell_type"}, "expected finite numbers"),
+        ({"label_key": "nothing"}, "has no column 'nothing'"),
+        ({"label_key": "same"}, "has one number; two are needed"),
+        ({"label_key": "endless"}, "expected finite numbers"),
     ],
 )
 def test_what_is_refused(
@@ -187,17 +196,17 @@ def test_what_is_refused(
     query, reference = sides[0], sides[1].copy()
     reference.obs["same"], reference.obs["endless"] = 1.0, np.inf
     with pytest.raises(AnnotationError, match=told):
-        homodb.annotate(query, reference, **{"label": "stage", "numeric": True, "release": clade.release, **more})
+        homodb.annotate(query, reference, **{"label_key": "stage", "numeric": True, "release": clade.release, **more})
 
 
 def test_what_an_evaluation_refuses(clade: Any, sides: tuple[anndata.AnnData, anndata.AnnData]) -> None:
-    made = homodb.annotate(sides[0], sides[1], label="stage", numeric=True, release=clade.release)
+    made = homodb.annotate(sides[0], sides[1], label_key="stage", numeric=True, release=clade.release)
     with pytest.raises(AnnotationError, match=messages.Annotate.reference_is_about_cell):
         homodb.evaluate(made, truth="stage", reference=sides[1], release=clade.release)
     with pytest.raises(AnnotationError, match=messages.Annotate.expected_finite_numbers):
         homodb.evaluate(made, truth="cell_type")
     with pytest.raises(ScoreError, match=messages.Annotate.resamples_is_1_must):
-        homodb.evaluate(made, truth="stage", resamples=-1)
+        homodb.evaluate(made, truth="stage", n_resamples=-1)
     made.obs["stage"] = np.nan
     with pytest.raises(AnnotationError, match=messages.Annotate.fewer_than_two_cells_can):
         homodb.evaluate(made, truth="stage")
@@ -208,7 +217,9 @@ def test_from_file_to_file(clade: Any, sides: tuple[anndata.AnnData, anndata.Ann
     paths = [tmp_path / "query.h5ad", tmp_path / "reference.h5ad"]
     for adata, path in zip(sides, paths, strict=True):
         adata.write_h5ad(path)
-    told = annotate_files(*paths, tmp_path / "out.zarr", label="stage", numeric=True, release=clade.release)
+    told = annotate_files(
+        *paths, tmp_path / "out.zarr", read_options({"label_key": "stage", "numeric": True}), release=clade.release
+    )
     assert told.numbers is not None and told.numbers["side"].to_list() == ["query", "reference"]
     entry = anndata.read_zarr(tmp_path / "out.zarr").uns["homodb"]["annotation"]["stage_homodb"]
     assert bool(entry["settings"]["numeric"])

@@ -56,7 +56,7 @@ def compared(
     keep, progress = tmp_path_factory.mktemp("kept") / "joint", []
     found = homodb.compare(
         clade.cells, species=["human", "mouse"], release=clade.release, methods="cca,none", strategies="hm_o2o",
-        donor_key="donor", resamples=20, keep=keep, report=progress.append, **SMALL,
+        donor_key="donor", n_resamples=20, keep=keep, progress=progress.append, **SMALL,
     )  # fmt: skip
     return found, keep, progress
 
@@ -81,11 +81,11 @@ def test_a_row_is_what_the_steps_give_one_by_one(
     kept = anndata.read_h5ad(keep / "hm_o2o.h5ad")
     assert (kept.X != joint.X).nnz == 0
     for key, method, row in (("pca", "none", found.rows[0]), ("cca", "cca", found.rows[1])):
-        done = homodb.integrate(joint, method=method, label="cell_type", **SMALL)
+        done = homodb.integrate(joint, method=method, label_key="cell_type", **SMALL)
         np.testing.assert_array_equal(kept.obsm[f"X_{key}"], done.obsm[f"X_{key}"])
         assert (kept.obs[f"{key}_cluster"] == done.obs[f"{key}_cluster"]).all()
         alone = homodb.score(
-            kept, key=key, donor_key="donor", profile="cross-species", resamples=20,
+            kept, key=key, donor_key="donor", profile="cross-species", n_resamples=20,
             baseline=False if key == "pca" else "pca",
         )  # fmt: skip
         assert row.score is not None and str(row.score.flat()) == str(alone.flat())
@@ -112,16 +112,19 @@ def test_all_strategies_by_kmers_on_the_same_cells(clade: Clade, quick: list[dic
     assert found.left_out == {} and found.donors == {"human": None, "mouse": None}
     with homodb.open(clade.release) as release:
         for row in found.rows[:5]:
-            _, told = homodb.join_with_report(clade.cells, release=release, strategy=row.strategy)
+            _, told = homodb.join(clade.cells, release=release, strategy=row.strategy, return_report=True)
             assert row.features == told.feature_count
             assert row.carried["carried"].to_list() == pytest.approx(told.files["carried"].to_list())
             mapped = told.fates.filter(fate="mapped").group_by("species").agg(pl.col("stable_id").n_unique())
             assert row.carried["genes"].to_list() == mapped.sort("species")["stable_id"].to_list()
     hm, random = found.rows[2], found.rows[6]
     assert random.carried.equals(hm.carried) and random.features == hm.features
-    again = homodb.compare(clade.cells, release=clade.release, methods=["none"], strategies="hm_o2o", **SMALL)
+    options: Options = {"release": clade.release, "methods": ["none"], "strategies": "hm_o2o", **SMALL}
+    again = homodb.compare(clade.cells, **options)
     assert found.table[[2, 5, 6]].equals(again.table)
-    other = homodb.compare(clade.cells, release=clade.release, methods=["none"], strategies="hm_o2o", seed=5, **SMALL)
+    other = homodb.compare(
+        clade.cells, release=clade.release, methods=["none"], strategies="hm_o2o", random_state=5, **SMALL
+    )
     assert other.rows[0].strategy == "HM_O2O" and other.rows[-1].score != found.rows[-1].score
 
 
@@ -132,7 +135,7 @@ def test_one_donor_calls_no_winner(clade: Clade) -> None:
     before = [one.copy() for one in cells]
     found = homodb.compare(
         cells, species=["human", "mouse"], release=clade.release, methods="none", strategies="hm_o2o",
-        donor_key="donor", resamples=10, **SMALL,
+        donor_key="donor", n_resamples=10, **SMALL,
     )  # fmt: skip
     assert found.intervals == "cells only"
     marks = [name for name in found.table.columns if name.endswith("_mark")]
@@ -183,7 +186,7 @@ def test_bad_input_is_one_error_before_anything_is_computed(
         (UnknownStrategyError, "there is no strategy 'hm_o2oo'.*HM_O2O", cells, {"strategies": "hm_o2oo"}),
         (IntegrationError, "did you mean 'harmony'", cells, {"methods": "none,harmny"}),
         (ScoreError, "there is no profile", cells, {"profile": "mixing"}),
-        (ScoreError, "obs has no column 'celltype'.*did you mean 'cell_type'", cells, {"label": "celltype"}),
+        (ScoreError, "obs has no column 'celltype'.*did you mean 'cell_type'", cells, {"label_key": "celltype"}),
         (ScoreError, "obs has no column 'patient'", cells, {"donor_key": "patient"}),
         (ScoreError, "is empty for 1 cell;", [cells[0], gap], {}),
         (ScoreError, "all cells are of human", [cells[0], cells[0]], {"species": human}),

@@ -16,7 +16,7 @@ from homodb.query.join import JoinPlan, JoinSide, make_plan, read_join_options, 
 from homodb.schema.errors import JoinError, MissingMappingError, UnknownStrategyError
 from tests import messages
 
-OPTIONS = read_join_options({}, 2)
+OPTIONS = read_join_options(2)
 
 
 def sides_of(release: homodb.Release, human: list[str], mouse: list[str]) -> list[JoinSide]:
@@ -96,7 +96,7 @@ def test_which_strategies(toy: homodb.Release, sides: list[JoinSide]) -> None:
         read_strategies("hm_o2o,lm_o20")
     with pytest.raises(UnknownStrategyError):
         read_strategies("all,hm_o2o")
-    every = list(pairings(toy, sides, OPTIONS, tuple(homodb.Strategy), named=False, seed=0))
+    every = list(pairings(toy, sides, OPTIONS, tuple(homodb.Strategy), named=False, random_state=0))
     assert [one.name for one in every] == [*map(str, homodb.Strategy), "same symbol", "random pairing"]
 
 
@@ -108,16 +108,17 @@ def test_a_strategy_that_is_not_there(
             return make_plan(toy, sides, "hm_o2o", OPTIONS)  # type: ignore[arg-type]
         raise MissingMappingError(f"no {strategy}")
 
-    monkeypatch.setattr(importlib.import_module("homodb.query.compare.pairings"), "make_plan", lacking)
-    left = [one for one in pairings(toy, sides, OPTIONS, tuple(homodb.Strategy), named=False, seed=0) if not one.plan]
+    monkeypatch.setattr(importlib.import_module("homodb.query.compare.grid"), "make_plan", lacking)
+    every = pairings(toy, sides, OPTIONS, tuple(homodb.Strategy), named=False, random_state=0)
+    left = [one for one in every if not one.plan]
     assert [one.name for one in left] == ["ENS_M2M", "ENS_O2O", "LM_O2O", "HL_O2O"] and left[0].why == "no ENS_M2M"
     with pytest.raises(MissingMappingError, match=messages.Compare.no_lm_o2o):
-        list(pairings(toy, sides, OPTIONS, (homodb.Strategy.LM_O2O,), named=True, seed=0))
+        list(pairings(toy, sides, OPTIONS, (homodb.Strategy.LM_O2O,), named=True, random_state=0))
 
 
 def test_a_ready_table_is_joined_as_plain_numpy_joins_it(toy: homodb.Release) -> None:
     from homodb.query.cells import opened_sources
-    from homodb.query.join import Work, joined
+    from homodb.query.join import JoinRun, joined
 
     rng = np.random.default_rng(0)
     objects = [
@@ -127,7 +128,7 @@ def test_a_ready_table_is_joined_as_plain_numpy_joins_it(toy: homodb.Release) ->
     sides = sides_of(toy, list(objects[0].var_names), list(objects[1].var_names))
     plan = random_pairing(make_plan(toy, sides, "hm_o2o", OPTIONS), 1)
     with opened_sources(objects, ["human", "mouse"], (None, None)) as sources:
-        adata, told = joined(Work(toy, sources, None, None, OPTIONS, Path(), None, lambda progress: None, plan))
+        adata, told = joined(JoinRun(toy, sources, None, None, OPTIONS, plan), Path())
     pairs = dict(linked(plan))
     names = list(adata.var["homodb_homo_sapiens"])
     expected = np.vstack([
@@ -147,7 +148,7 @@ def test_features_of_real_islets(shared_data: Path, real: homodb.Release) -> Non
         anndata.read_h5ad(shared_data / "cells" / name) for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad")
     )
     sides = sides_of(real, list(human.var_names), list(mouse.var_names))
-    every = list(pairings(real, sides, OPTIONS, tuple(homodb.Strategy), named=False, seed=0))
+    every = list(pairings(real, sides, OPTIONS, tuple(homodb.Strategy), named=False, random_state=0))
     plans = {one.name: one.plan for one in every if one.plan}
     # the source of the human file kept only genes whose symbol is one of mouse but for case
     assert {name: plan.links[0].shape[1] for name, plan in plans.items()} == {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import fields
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.integrate import METHODS, RANGES, IntegrateSettings, integrate_files, method_named, read_settings
+from homodb.query.integrate import BOUNDS, METHODS, IntegrateSettings, integrate_files, method_named, read_settings
 from homodb.schema.errors import (
     CountsError,
     HomodbError,
@@ -56,7 +56,7 @@ def cells() -> anndata.AnnData:
 
 @pytest.fixture(scope="module")
 def done(cells: anndata.AnnData) -> anndata.AnnData:
-    return homodb.integrate(cells, label="cell_type", **SMALL)
+    return homodb.integrate(cells, label_key="cell_type", **SMALL)
 
 
 def mixing(embedding: np.ndarray, species: np.ndarray) -> float:
@@ -188,7 +188,7 @@ BROKEN = [
     (_values(_normalized), {}, CountsError, "logarithms"),
     (_unnamed, {}, IntegrationError, "empty for 1 cell;"),
     (lambda x: x, {"species_key": "organism"}, IntegrationError, "no column 'organism'.*species, cell_type"),
-    (lambda x: x, {"label": "kind"}, IntegrationError, "no column 'kind'"),
+    (lambda x: x, {"label_key": "kind"}, IntegrationError, "no column 'kind'"),
     (lambda x: x, {"layer": "raw_counts"}, IntegrationError, "no layer 'raw_counts'"),
     (lambda x: x, {"method": "magic"}, IntegrationError, "there are none, cca, harmony, scvi"),
     (lambda x: x, {"dims": 20}, IntegrationError, "lower dims"),
@@ -206,6 +206,16 @@ def test_refused(
     with pytest.raises(error, match=words):
         homodb.integrate(given, **{**SMALL, **asked})
     assert not given.obsm and not given.uns
+
+
+def test_the_signature_lists_every_setting_with_its_default() -> None:
+    defaults = {name: one.default for name, one in IntegrateSettings.model_fields.items()}
+    for function in (homodb.integrate, homodb.compare):
+        parameters = inspect.signature(function).parameters
+        own = {name: parameters[name].default for name in defaults}
+        # a comparison does not cluster unless its objects are kept
+        assert own == defaults | ({"clustering": None} if function is homodb.compare else {})
+        assert all(one.kind is one.KEYWORD_ONLY for one in list(parameters.values())[1:])
 
 
 def test_unknown_argument(cells: anndata.AnnData) -> None:
@@ -241,7 +251,7 @@ def test_scvi(cells: anndata.AnnData) -> None:
 
 
 def test_leiden_and_none(cells: anndata.AnnData) -> None:
-    found = homodb.integrate(cells, method="none", key="base", **{**SMALL, "clustering": "leiden"})
+    found = homodb.integrate(cells, method="none", key_added="base", **{**SMALL, "clustering": "leiden"})
     assert 2 <= found.obs["base_cluster"].nunique() <= 20 and "X_base" in found.obsm
     plain = homodb.integrate(cells, method="none", **{**SMALL, "clustering": "none"})
     assert "pca_cluster" not in plain.obs
@@ -254,8 +264,8 @@ def test_methods_and_settings() -> None:
     assert IntegrateSettings(**read_settings(["k_weight = 7", "prune=0"])).k_weight == 7
     for text, words in (
         ("k=1", "no setting 'k'"),
-        ("dims=many", "wanted a whole number"),
-        ("span=x", "wanted a number"),
+        ("dims=many", "expected a whole number"),
+        ("span=x", "expected a number"),
     ):
         with pytest.raises(IntegrationError, match=words):
             read_settings([text])
@@ -264,9 +274,9 @@ def test_methods_and_settings() -> None:
 
 
 def test_every_number_of_an_integration_has_a_range() -> None:
-    numbers = {one.name: one.default for one in fields(IntegrateSettings) if not isinstance(one.default, str)}
-    assert set(RANGES) == set(numbers)
-    for name, allowed in RANGES.items():
+    numbers = {name for name, one in IntegrateSettings.model_fields.items() if isinstance(one.default, int | float)}
+    assert set(BOUNDS) == numbers
+    for name, allowed in BOUNDS.items():
         for value in (-1, float("nan"), float("inf"), allowed.high * 10 + 1):
             with pytest.raises(
                 IntegrationError, match=messages.Integrate.is_must_be_at_most.format(name=name, value=value)
@@ -286,7 +296,7 @@ def test_what_a_method_has_not_is_neither_taken_nor_told(cells: anndata.AnnData,
     # before a file is looked at
     (tmp_path / "joint.h5ad").write_text("nothing")
     with pytest.raises(IntegrationError, match=messages.Integrate.dims_is_0_must):
-        integrate_files([tmp_path / "joint.h5ad"], tmp_path / "out.h5ad", dims=0)
+        integrate_files([tmp_path / "joint.h5ad"], tmp_path / "out.h5ad", settings=IntegrateSettings(dims=0))
     with pytest.raises(TranslationError, match=messages.Shared.no_h5ad):
         integrate_files([tmp_path / "no.h5ad"], tmp_path / "out.h5ad")
 
@@ -294,18 +304,18 @@ def test_what_a_method_has_not_is_neither_taken_nor_told(cells: anndata.AnnData,
 def test_files(cells: anndata.AnnData, done: anndata.AnnData, tmp_path: Path) -> None:
     joint, out = tmp_path / "joint.h5ad", tmp_path / "out.h5ad"
     cells.write_h5ad(joint)
-    steps: list[str] = []
-    told = integrate_files([joint], out, species=["human", "mouse", "pig"], report=steps.append, **SMALL)
+    steps, small = list[str](), IntegrateSettings(**SMALL)
+    told = integrate_files([joint], out, species=["human", "mouse", "pig"], progress=steps.append, settings=small)
     read = anndata.read_h5ad(out)
     np.testing.assert_array_equal(read.obsm["X_cca"], done.obsm["X_cca"])
     assert read.uns["homodb_integration"]["cca"]["settings"]["k_weight"] == 20
     assert told["n_cells"] == cells.n_obs and steps[0] == "reading counts" and steps[-1] == "writing"
     with pytest.raises(OutputError, match=messages.Shared.is_input_file):
-        integrate_files([joint], joint, **SMALL)
+        integrate_files([joint], joint, settings=small)
     with pytest.raises(IntegrationError, match=messages.Integrate.no_file_is_named):
         integrate_files([], out)
     # a second method stands beside the first
-    integrate_files([out], tmp_path / "two.h5ad", method="none", **SMALL)
+    integrate_files([out], tmp_path / "two.h5ad", method="none", settings=small)
     assert set(anndata.read_h5ad(tmp_path / "two.h5ad").uns["homodb_integration"]) == {"cca", "pca"}
 
 

@@ -19,8 +19,8 @@ from homodb.query.integrate import (
     consensus,
     correct,
     find_anchors,
+    kneighbors,
     log_normalized,
-    nearest,
     principal_components,
     scaled,
     unit_rows,
@@ -82,7 +82,7 @@ def oracle(shared_data: Path) -> Oracle:
 
 def overlap(one: np.ndarray, other: np.ndarray, k: int = 30) -> float:
     """Mean share of neighbours in common, the cell itself left out."""
-    first, second = (nearest(x[:, :k], x[:, :k], k + 1).indices for x in (one, other))
+    first, second = (kneighbors(x[:, :k], k + 1).indices for x in (one, other))
     return float(
         np.mean([len((set(a) - {i}) & (set(b) - {i})) / k for i, (a, b) in enumerate(zip(first, second, strict=True))])
     )
@@ -147,7 +147,7 @@ def test_corrected_from_their_anchors(oracle: Oracle) -> None:
     assert np.abs(ours - wanted[:175])[exact].max() < 1e-5
     assert np.abs(ours - wanted[:175]).max() < 0.1
     # with the neighbours that Seurat's search finds, every cell agrees
-    near = nearest(human[np.unique(anchors.second)], human, 103)
+    near = kneighbors(human[np.unique(anchors.second)], 103, queries=human)
     kept = [[rank for rank in range(103) if rank not in OVERLOOKED.get(cell, ())][:100] for cell in range(175)]
     seen = Nearest(
         np.take_along_axis(near.indices, np.array(kept), 1), np.take_along_axis(near.distances, np.array(kept), 1)

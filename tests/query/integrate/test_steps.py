@@ -18,10 +18,10 @@ from homodb.query.integrate import (
     consensus,
     correct,
     find_anchors,
+    kneighbors,
     log_normalized,
     merge,
     merge_order,
-    nearest,
     principal_components,
     scaled,
     shared_neighbors,
@@ -58,7 +58,7 @@ def test_nearest(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     points, queries = rng.standard_normal((40, 3)), rng.standard_normal((17, 3))
     apart = np.linalg.norm(queries[:, None] - points[None], axis=2)
-    found = nearest(points, queries, k)
+    found = kneighbors(points, k, queries=queries)
     np.testing.assert_array_equal(found.indices, np.argsort(apart, axis=1)[:, :k])
     np.testing.assert_allclose(found.distances, np.sort(apart, axis=1)[:, :k])
 
@@ -69,14 +69,14 @@ def test_of_points_that_are_equally_far_the_first_are_nearest(seed: int, k: int,
     rng = np.random.default_rng(seed)
     points, queries = (rng.integers(0, 3, (rows, 3)) + away for rows in (40, 17))  # whole numbers: ties are exact
     apart = ((queries[:, None] - points[None]) ** 2).sum(axis=2)
-    found = nearest(points, queries, k)
+    found = kneighbors(points, k, queries=queries)
     np.testing.assert_array_equal(found.indices, np.argsort(apart, axis=1, kind="stable")[:, :k])
     np.testing.assert_array_equal(found.distances, np.sqrt(np.sort(apart, axis=1)[:, :k]))
 
 
 def test_nearest_refuses_more_than_there_are() -> None:
     with pytest.raises(ValueError, match=messages.Integrate.neighbours_among_3):
-        nearest(np.zeros((3, 2)), np.zeros((1, 2)), 4)
+        kneighbors(np.zeros((3, 2)), 4, queries=np.zeros((1, 2)))
 
 
 def test_vst_by_hand() -> None:

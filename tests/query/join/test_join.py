@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.join import join, join_files, join_to_file, join_with_report
+from homodb.query.join import join, join_to_file
 from homodb.schema.errors import (
     CountsError,
     HomodbError,
@@ -62,7 +62,7 @@ SPECIES = ["human", "mouse", "pig"]
 
 def test_rows_of_the_joint_table(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     """HM_O2O via mouse, the only hub: INS - Ins2 - INS and the one-to-one genes; DUPA - Dup2 has no pig gene."""
-    joint, report = join_with_report(three, species=SPECIES, release=release)
+    joint, report = join(three, species=SPECIES, release=release, return_report=True)
     assert of(joint, "mus_musculus") == {
         "INS": "Ins2", "GCG": "Gcg", "TNF": "Tnf", "VWF": "Vwf", "MT-ND1": "mt-Nd1", "RPLP0": "Rplp0",
     }  # fmt: skip
@@ -84,7 +84,7 @@ def test_rows_of_the_joint_table(release: homodb.Release, three: list[anndata.An
 
 
 def test_fates(release: homodb.Release, three: list[anndata.AnnData]) -> None:
-    _, report = join_with_report(three, species=SPECIES, release=release)
+    _, report = join(three, species=SPECIES, release=release, return_report=True)
     told = {(row["file"], row["name"]): (row["fate"], row["detail"]) for row in report.fates.iter_rows(named=True)}
     assert told["1", "INS"] == ("mapped", None)
     assert told["2", "Ins1"] == ("lost_to", "Ins2")
@@ -105,23 +105,23 @@ def test_fates(release: homodb.Release, three: list[anndata.AnnData]) -> None:
 
 
 def test_what_was_found_out_is_told_beside_the_table(release: homodb.Release, three: list[anndata.AnnData]) -> None:
-    _, report = join_with_report(three, species=[None, None, "pig"], release=release)
+    _, report = join(three, species=[None, None, "pig"], release=release, return_report=True)
     lines = report.lines()
     assert "species found by the names of genes: 1, 2" in lines
     head = next(line for line in lines if line.startswith("file "))
     rows = [line for line in lines if line[:2] in ("1 ", "2 ", "3 ")]
     assert len(rows) == 3 and {len(line) for line in rows} == {len(head)}  # nothing stands behind the shares
-    both = join_with_report(three[:2], release=release)[1].lines()
+    both = join(three[:2], release=release, return_report=True)[1].lines()
     assert "species found by the names of genes" in both
     said = [note for note in report.notes if "no synonyms" in note]
     assert said == ["the release has no synonyms of mouse: symbols that genes once had are unknown to it"]
-    alone = join_with_report([three[0], three[1][:1]], species=["human", "mouse"], release=release)[1]
+    alone = join([three[0], three[1][:1]], species=["human", "mouse"], release=release, return_report=True)[1]
     assert alone.lines()[0].startswith("5 cells of 2 objects, ")
 
 
 def test_groups_add_up(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     """INS is one feature with Ins1 + Ins2 in mouse; DUPA, DUPB, Dup1, Dup2 hang together, but no pig gene is known."""
-    joint, report = join_with_report(three, species=SPECIES, strategy="ens_m2m", release=release)
+    joint, report = join(three, species=SPECIES, strategy="ens_m2m", release=release, return_report=True)
     assert of(joint, "mus_musculus")["INS"] == "Ins1;Ins2"
     mouse = three[1]
     assert (dense(joint[4:9, "INS"].X).ravel() == dense(mouse[:, ["Ins1", "Ins2"]].X).sum(axis=1)).all()
@@ -135,7 +135,9 @@ def test_groups_add_up(release: homodb.Release, three: list[anndata.AnnData]) ->
 
 
 def test_too_large_groups(release: homodb.Release, three: list[anndata.AnnData]) -> None:
-    joint, report = join_with_report(three[:2], species=SPECIES[:2], strategy="ens_m2m", largest=3, release=release)
+    joint, report = join(
+        three[:2], species=SPECIES[:2], strategy="ens_m2m", largest=3, release=release, return_report=True
+    )
     assert "DUPA+DUPB" not in joint.var_names and "INS" in joint.var_names
     assert report.left_out.select("genes", "names").rows() == [(4, "DUPA;DUPB;Dup1;Dup2")]
     lost = {row["name"]: row["detail"] for row in report.fates.filter(report.fates["fate"] == "filtered").to_dicts()}
@@ -162,7 +164,7 @@ def test_copied_features(release: homodb.Release, three: list[anndata.AnnData]) 
 def test_measured_partners(release: homodb.Release) -> None:
     """Without Ins2 in the file, INS goes with Ins1, but only where partners are chosen anew."""
     human, mouse = cells(["INS", "GCG", "TNF", "VWF"], 3, 0), cells(["Ins1", "Gcg", "Tnf", "Vwf"], 3, 1)
-    plain, report = join_with_report([human, mouse], species=["human", "mouse"], release=release)
+    plain, report = join([human, mouse], species=["human", "mouse"], release=release, return_report=True)
     assert "INS" not in plain.var_names
     told = {row["name"]: (row["fate"], row["detail"]) for row in report.fates.to_dicts()}
     assert told["INS"] == ("filtered", "its partner in mouse is not measured") and told["Ins1"] == ("lost_to", "Ins2")
@@ -182,12 +184,14 @@ def test_through_a_species_without_cells(release: homodb.Release, three: list[an
 def test_two_objects_of_one_species(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     """They are joined by gene: what one of them lacks is in no feature."""
     few = cells(["Ins2", "Gcg", "Tnf", "Vwf"], 2, 5)
-    joint, report = join_with_report([three[0], three[1], few], species=["human", "mouse", "mouse"], release=release)
+    joint, report = join(
+        [three[0], three[1], few], species=["human", "mouse", "mouse"], release=release, return_report=True
+    )
     assert set(joint.var_names) == {"INS", "GCG", "TNF", "VWF"}
     assert any("of mouse: joined by gene" in note for note in report.notes)
     rows = report.fates.filter((report.fates["file"] == "2") & (report.fates["name"] == "Rplp0"))
     assert rows["detail"].item() == "another object of its species does not have it"
-    same, told = join_with_report([three[1], few], species=["mouse", "mouse"], release=release)
+    same, told = join([three[1], few], species=["mouse", "mouse"], release=release, return_report=True)
     assert sorted(same.var_names) == ["Gcg", "Ins2", "Tnf", "Vwf"] and told.features == "gene"
     assert (dense(same[5:, "Ins2"].X) == dense(few[:, "Ins2"].X)).all()
 
@@ -199,7 +203,7 @@ def test_obs(release: homodb.Release) -> None:
         MOUSE, 2, 1, species=["m", "m"], n=[1.5, 2.5], kind=["b", None], homodb_total=[7, 8], species_given=[1, 2]
     )
     human.obs["kind"] = human.obs["kind"].astype("category")
-    joint, report = join_with_report([human, mouse], species=["human", "mouse"], release=release)
+    joint, report = join([human, mouse], species=["human", "mouse"], release=release, return_report=True)
     obs = joint.obs
     assert obs.index.tolist() == ["c0-1", "c1-1", "c2-1", "c0-2", "c1-2"]
     assert obs["homodb_cell"].tolist() == ["c0", "c1", "c2", "c0", "c1"]
@@ -214,7 +218,9 @@ def test_obs(release: homodb.Release) -> None:
 def test_shared_types(release: homodb.Release) -> None:
     human = cells(HUMAN, 4, 0, kind=["a", "b", "c", None])
     mouse = cells(MOUSE, 3, 1, kind=["b", "d", "a"])
-    joint, report = join_with_report([human, mouse], species=["human", "mouse"], shared_types="kind", release=release)
+    joint, report = join(
+        [human, mouse], species=["human", "mouse"], shared_types="kind", release=release, return_report=True
+    )
     assert joint.obs["kind"].tolist() == ["a", "b", "b", "a"]
     assert (dense(joint[:2, "GCG"].X) == dense(human[:2, "GCG"].X)).all()
     assert (dense(joint[2:, "GCG"].X).ravel() == dense(mouse[[0, 2], "Gcg"].X).ravel()).all()
@@ -232,7 +238,7 @@ def test_layers_and_types(release: homodb.Release, three: list[anndata.AnnData])
     human.layers["only"] = human.X.copy()
     human.layers["scaled"], mouse.layers["scaled"] = dense(human.X) - 1.0, dense(mouse.X) - 1.0
     human.obsm["X_pca"] = np.zeros((4, 2))
-    joint, report = join_with_report([human, mouse], species=["human", "mouse"], release=release)
+    joint, report = join([human, mouse], species=["human", "mouse"], release=release, return_report=True)
     assert set(joint.layers) - {None} == {"counts"} and joint.layers["counts"].dtype == np.int64
     assert sp.issparse(joint.layers["counts"]) and (dense(joint.layers["counts"]) == dense(joint.X)).all()
     assert {"layers['only']", "layers['scaled']", "obsm['X_pca']"} <= set(report.dropped)
@@ -245,6 +251,13 @@ def test_sums_that_do_not_fit_widen(release: homodb.Release) -> None:
     mouse = anndata.AnnData(np.full((1, 3), 200, np.uint8), var=pd.DataFrame(index=["Ins1", "Ins2", "Gcg"]))
     joint = join([human, mouse], species=["human", "mouse"], strategy="ens_m2m", release=release)
     assert joint.to_df()["INS"].tolist() == [200, 400] and np.issubdtype(joint.X.dtype, np.integer)
+
+
+def test_small_integers_beside_single_floats(release: homodb.Release) -> None:
+    human = anndata.AnnData(np.full((1, 2), 200, np.uint8), var=pd.DataFrame(index=["INS", "GCG"]))
+    mouse = anndata.AnnData(np.full((1, 3), 2.5, np.float32), var=pd.DataFrame(index=["Ins1", "Ins2", "Gcg"]))
+    joint = join([human, mouse], species=["human", "mouse"], strategy="ens_m2m", release=release)
+    assert joint.to_df()["INS"].tolist() == [200, 5] and joint.X.dtype == np.float32
 
 
 def logged(adata: anndata.AnnData) -> anndata.AnnData:
@@ -350,7 +363,7 @@ def test_files_as_in_memory(
     output = tmp_path / f"out{suffix}"
     seen: list[Any] = []
     report = join_to_file(
-        paths, output, species=SPECIES, strategy="ens_m2m", release=release, block=block, report=seen.append
+        paths, output, species=SPECIES, strategy="ens_m2m", release=release, block=block, progress=seen.append
     )
     read = anndata.read_zarr(output) if suffix == ".zarr" else anndata.read_h5ad(output)
     memory = join(three, species=SPECIES, strategy="ens_m2m", release=release)
@@ -364,7 +377,7 @@ def test_files_as_in_memory(
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted(
         ["human.h5ad", "mouse.h5ad", "pig.zarr", output.name]
     )
-    in_memory = join_files(paths, species=SPECIES, strategy="ens_m2m", release=release)
+    in_memory = join(paths, species=SPECIES, strategy="ens_m2m", release=release)
     assert (dense(in_memory.X) == dense(memory.X)).all()
 
 
@@ -380,7 +393,7 @@ def test_output_is_whole_or_not_there(release: homodb.Release, paths: list[Path]
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        join_to_file(paths, output, species=SPECIES, release=release, report=stop)
+        join_to_file(paths, output, species=SPECIES, release=release, progress=stop)
     assert output.read_text() == "before" and len(list(tmp_path.iterdir())) == 4
     with pytest.raises(JoinError, match=messages.Join.is_named_twice_cells_would):
         join_to_file([paths[0], paths[1], tmp_path / "." / paths[0].name], output, release=release)

@@ -15,7 +15,7 @@ import pytest
 
 import homodb
 from homodb.query.genes import Pair
-from homodb.query.join import JoinReport, JoinRoute, join, join_with_report
+from homodb.query.join import JoinReport, JoinRoute, join
 from homodb.schema.enums import Strategy
 
 pytestmark = pytest.mark.shared
@@ -49,7 +49,7 @@ def joined(
     release: homodb.Release, objects: Sequence[anndata.AnnData], strategy: str, **more: object
 ) -> tuple[anndata.AnnData, JoinReport]:
     species = ["human", "mouse", "pig"][: len(objects)]
-    return join_with_report(objects, species=species, strategy=strategy, release=release, via="mouse", **more)  # type: ignore[arg-type]
+    return join(objects, species=species, strategy=strategy, release=release, via="mouse", **more, return_report=True)  # type: ignore[arg-type]
 
 
 def published(shared_data: Path, strategy: str) -> set[tuple[str, ...]]:
@@ -134,7 +134,7 @@ def test_conflicts_of_chain_and_direct_pair(release: homodb.Release, whole: list
 @pytest.mark.slow
 def test_the_hub_that_direct_pairs_contradict_least(release: homodb.Release, whole: list[anndata.AnnData]) -> None:
     """Mouse: 37 of 15 511 rows; by pig the table is longer by rows that no direct pair confirms."""
-    _, report = join_with_report(whole, species=["human", "mouse", "pig"], release=release)
+    _, report = join(whole, species=["human", "mouse", "pig"], release=release, return_report=True)
     assert report.hub == "mus_musculus" and report.feature_count == 15_511
     assert any("human 76 of 15,556, mouse 37 of 15,511, pig 95 of 15,578" in note for note in report.notes)
 
@@ -179,8 +179,10 @@ def test_the_references_copied_features(release: homodb.Release, shared_data: Pa
 @pytest.mark.slow
 def test_islets(release: homodb.Release, islets: list[Path]) -> None:
     """Rows and shares; a group of orthologs never carries less than the one-to-one rows of the same evidence."""
-    rows, by_rows = join_with_report(islets, species=["human", "mouse"], release=release, shared_types="cell_type")
-    groups, by_groups = join_with_report(islets, release=release, strategy="ens_m2m", shared_types="cell_type")
+    rows, by_rows = join(
+        islets, species=["human", "mouse"], release=release, shared_types="cell_type", return_report=True
+    )
+    groups, by_groups = join(islets, release=release, strategy="ens_m2m", shared_types="cell_type", return_report=True)
     assert rows.n_obs == groups.n_obs == 633 and rows.n_vars == 11_731 and groups.n_vars == 11_739
     assert (by_groups.files["carried"] >= by_rows.files["carried"]).all()
     assert by_rows.files["given"].all() and not by_groups.files["given"].any()

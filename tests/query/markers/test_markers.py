@@ -119,6 +119,19 @@ def test_totals_of_a_join_are_what_counts_are_divided_by(joint: anndata.AnnData)
     np.testing.assert_allclose(half.effects["cpm"] * 2, whole.effects["cpm"], rtol=1e-5)
 
 
+def test_a_group_of_orthologs_is_one_conserved_marker(toy: homodb.Release) -> None:
+    human = cells_of({"INS": ["beta"], "GCG": ["alpha"], "RPLP0": None}, ["alpha", "beta"])
+    mouse = cells_of({"Ins1": ["beta"], "Ins2": ["beta"], "Gcg": ["alpha"], "Rplp0": None}, ["alpha", "beta"], seed=1)
+    for objects, species in (([human, mouse], ["human", "mouse"]), ([mouse, human], ["mouse", "human"])):
+        found = homodb.markers(objects, species=species, donor_key="donor", release=toy)
+        assert kinds(found, "mouse")["beta", "Ins1"] == kinds(found, "mouse")["beta", "Ins2"] == "conserved"
+        beta = found.conserved.filter(pl.col("type") == "beta")
+        assert beta.height == 1 and beta["rank"].to_list() == [1] and beta["human"].to_list() == ["INS"]
+        assert {beta["mouse"][0], beta["also"][0]} == {"Ins1", "Ins2"}
+        assert found.conserved.filter(pl.col("type") == "alpha")["also"].to_list() == [None]
+        assert "<svg" in found.dots()
+
+
 def test_three_species() -> None:
     plans: list[Plan] = [
         {"x": ["a"], "y": ["a"], "z": ["a"], "w": [], "r": None},
@@ -162,10 +175,15 @@ def test_one_donor_and_few_cells_are_said(joint: anndata.AnnData) -> None:
     assert found.types["test"].to_list() == ["cells"] * 4
     assert sum("over-confident" in note and "no column of donors was named" in note for note in found.notes) == 2
     cells = joint[(joint.obs["species"] != "mouse") | (joint.obs["donor"] == "donor1")].copy()
+    with pytest.raises(ScoreError, match="mouse has no two cell types .*10 without a second donor.*a .8., b .8."):
+        homodb.markers(cells, donor_key="donor")
+    more = cells[cells.obs["species"] == "mouse"].copy()
+    more.obs_names = [f"{name}-again" for name in more.obs_names]
+    cells = anndata.concat([cells, more])
     cells.obs.loc[cells.obs_names[:2], "cell_type"] = "rare"
     found = homodb.markers(cells, donor_key="donor")
     assert any("mouse: cells were tested one by one (it has one donor, donor1)" in note for note in found.notes)
-    assert "too few cells to compare: rare of human (2)" in found.notes
+    assert "too few cells to compare (10 are needed without a second donor): rare of human (2)" in found.notes
 
 
 def test_what_a_type_is_compared_with(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.AnnData) -> None:
@@ -208,13 +226,13 @@ def logged(adata: anndata.AnnData) -> anndata.AnnData:
 @pytest.mark.parametrize(
     ("change", "options", "error", "message"),
     [
-        (lambda one: one, {"label": "typ"}, ScoreError, "no column 'typ' with cell types"),
+        (lambda one: one, {"label_key": "typ"}, ScoreError, "no column 'typ' with cell types"),
         (lambda one: one, {"species_key": "organism"}, ScoreError, "no column 'organism' with species"),
         (lambda one: one, {"donor_key": "subject"}, ScoreError, "no column 'subject' with donors"),
         (lambda one: one[one.obs["species"] == "mouse"], {}, ScoreError, "has one value, mouse"),
         (lambda one: one[one.obs["cell_type"] == "a"], {}, ScoreError, "no two cell types"),
         (lambda one: one, {"layer": "raw_counts"}, ScoreError, "no layer 'raw_counts'"),
-        (lambda one: one, {"rest": "some"}, ScoreError, "shared, all"),
+        (lambda one: one, {"rest": "some"}, ScoreError, "expected shared or all"),
         (logged, {}, CountsError, "logarithms"),
         (lambda one: anndata.AnnData(one.X.toarray() - 5, one.obs, one.var), {}, CountsError, "negative"),
         (lambda one: anndata.AnnData(one.X.toarray() * np.nan, one.obs, one.var), {}, CountsError, "NaN"),
@@ -251,14 +269,15 @@ def test_islets(shared_data: Path, real: homodb.Release) -> None:
     files = [shared_data / "cells" / name for name in ("baron_human_175.h5ad", "baron_mouse_822.h5ad")]
     found = homodb.markers(files, species=["human", "mouse"], donor_key="donor", release=real)
     human, mouse = kinds(found, "human"), kinds(found, "mouse")
-    assert human["alpha", "GCG"] == mouse["alpha", "Gcg"] == "conserved"
+    assert human["alpha", "GCG"] == "no such type" and "alpha" not in {kind for kind, _ in mouse}, "9 mouse cells"
+    assert human["macrophage", "TYROBP"] == mouse["macrophage", "Tyrobp"] == "conserved"
     assert human["beta", "IAPP"] == mouse["beta", "Iapp"] == "conserved"
     assert human["delta", "SST"] == mouse["delta", "Sst"] == "conserved"
     assert mouse["beta", "Ins1"] == mouse["beta", "Ins2"] == "not measured", "INS is not in the human file"
-    assert found.top(2).filter(pl.col("type") == "alpha")["human"].to_list() == ["TTR", "GCG"]
+    assert found.top(1).filter(pl.col("type") == "delta")["human"].to_list() == ["SST"]
     tests = {(row["species"], row["type"]): row["test"] for row in found.types.iter_rows(named=True)}
     assert tests["human", "alpha"] == "donors"
-    assert tests["mouse", "alpha"] == "cells" and tests["mouse", "B_cell"] == "none"
+    assert tests["mouse", "beta"] == "cells" and tests["mouse", "B_cell"] == tests["mouse", "alpha"] == "none"
     assert {sort for (kind, _), sort in mouse.items() if kind == "ductal"} == {
         "no such type", "no ortholog", "not measured", "unknown gene",
     }  # fmt: skip
@@ -268,7 +287,7 @@ def test_islets(shared_data: Path, real: homodb.Release) -> None:
 def test_shuffled_labels_have_no_markers(shared_data: Path) -> None:
     adata = anndata.read_h5ad(shared_data / "cells" / "baron_human_175.h5ad")
     genes = np.arange(adata.n_vars)
-    asked: dict[str, Any] = {"label": "cell_type", "donor_key": "donor", "layer": None}
+    asked: dict[str, Any] = {"label_key": "cell_type", "donor_key": "donor", "layer": None}
     human = read_alone(adata, "human", list(adata.var_names), genes, genes, **asked)
     rng = np.random.default_rng(0)
     for _ in range(2):

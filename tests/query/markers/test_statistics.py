@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -33,7 +35,10 @@ def test_ranks_are_those_of_scipy(seed: int, cells: int, genes: int, types: int,
     rng = np.random.default_rng(seed)
     values = rng.poisson(rate, (cells, genes)) / rng.integers(1, 4, (cells, 1))
     code = rng.integers(0, types, cells)
-    auroc, p = rank_tests(sp.csc_matrix(values), code, types)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "_FEW", 0)
+        auroc, p = rank_tests(sp.csc_matrix(values), code, types)
+    np.testing.assert_array_equal(rank_tests(sp.csc_matrix(values), code, types)[0], auroc)
     for kind in range(types):
         own, rest = values[code == kind], values[code != kind]
         for gene in range(genes):
@@ -44,6 +49,69 @@ def test_ranks_are_those_of_scipy(seed: int, cells: int, genes: int, types: int,
             assert auroc[kind, gene] == pytest.approx(told.statistic / (len(own) * len(rest)), abs=1e-12)
             wanted = 1.0 if np.ptp(values[:, gene]) == 0 else told.pvalue
             assert p[kind, gene] == pytest.approx(wanted, abs=1e-10)
+
+
+def sparse_values(rng: np.random.Generator, cells: int, genes: int, shares: tuple[float, float]) -> np.ndarray:
+    """Values of which most are zero, as cells have them."""
+    level = rng.gamma(2.0, 2.0, (cells, genes))
+    return np.where(rng.random((cells, genes)) < rng.uniform(*shares, genes), level, 0.0)
+
+
+@pytest.mark.parametrize(("size", "cells"), [(1, 30), (2, 24), (3, 20), (17, 20), (22, 24), (29, 30)])
+def test_few_cells_against_all_ways_to_draw_them(size: int, cells: int) -> None:
+    rng = np.random.default_rng(size)
+    values, code = sparse_values(rng, cells, 60, (0.05, 0.9)), np.zeros(cells, int)
+    code[rng.choice(cells, size, replace=False)] = 1
+    auroc, p = (one[1] for one in rank_tests(sp.csc_matrix(values), code, 2))
+    few = min(size, cells - size)
+    drawn = np.array([np.isin(np.arange(cells), one) for one in combinations(range(cells), few)]) != (few < size)
+    ranks = stats.rankdata(values, axis=0)
+    exact = (drawn.astype(float) @ ranks >= (ranks[code == 1].sum(axis=0) - 1e-9)).mean(axis=0)
+    higher = auroc > 0.5
+    assert higher.sum() > 10
+    np.testing.assert_allclose(p[higher], exact[higher], rtol=1e-9 if few == 1 else 0.25, atol=0.02)
+    if few == 1:
+        assert (p[higher] > 1 / 31).all()
+
+
+@pytest.mark.parametrize("size", [10, 25, 270])
+def test_few_cells_against_permutations(size: int) -> None:
+    rng = np.random.default_rng(size)
+    cells = 300
+    values, code = sparse_values(rng, cells, 200, (0.02, 0.5)), np.zeros(cells, int)
+    code[rng.choice(cells, size, replace=False)] = 1
+    auroc, p = (one[1] for one in rank_tests(sp.csc_matrix(values), code, 2))
+    ranks = stats.rankdata(values, axis=0)
+    drawn = rng.permuted(np.tile(code, (20_000, 1)), axis=1)
+    share = (drawn @ ranks >= ranks[code == 1].sum(axis=0) - 1e-9).mean(axis=0)
+    near = (auroc > 0.5) & (share > 0.005)
+    assert near.sum() > 50
+    np.testing.assert_allclose(p[near], share[near], rtol=0.2, atol=0.004)
+
+
+def test_a_p_value_is_small_but_not_zero_where_all_cells_of_a_type_have_a_gene() -> None:
+    values, code = np.zeros((400, 1)), (np.arange(400) < 100).astype(int)
+    values[:100, 0] = np.arange(1, 101)
+    p = rank_tests(sp.csc_matrix(values), code, 2)[1][1, 0]
+    assert p == pytest.approx(stats.hypergeom.pmf(100, 400, 100, 100), rel=1e-6)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("size", [3, 5, 10, 17, 30, 50, 100, 300])
+def test_shuffled_labels_have_no_more_markers_than_the_rate_allows(size: int, ties: bool) -> None:
+    rng = np.random.default_rng(size)
+    cells, genes, calls = 800, 1500, []
+    level = rng.gamma(0.3, 2.0, genes) * rng.gamma(4.0, 0.25, (cells, 1))
+    counts = rng.negative_binomial(2, 2 / (2 + level))
+    values = sp.csc_matrix(counts if ties else counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+    for _ in range(6):
+        code = np.zeros(cells, int)
+        code[rng.choice(cells, size, replace=False)] = 1
+        p = rank_tests(values, code, 2)[1][1]
+        tested = np.maximum(*((counts[code == one] > 0).mean(axis=0) for one in (0, 1))) >= 0.1
+        calls.append(int((adjusted(p[tested]) <= 0.05).sum()))
+    # of a rate of 0.05, one draw of twenty may call one
+    assert sum(one > 0 for one in calls) <= 2 and sum(calls) <= 6, calls
 
 
 def test_ranks_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,7 @@ def test_real_tables_are_understood() -> None:
     cells = Embedded(
         points, Coded(kind, ("a", "b", "c", "d")), Coded(species, ("human", "mouse")), None, "cca"
     )  # fmt: skip
-    said = conclusions(scored(cross_species(cells, resamples=4), "cells only"), {"human": 0, "mouse": 0})
+    said = conclusions(scored(cross_species(cells, n_resamples=4), "cells only"), {"human": 0, "mouse": 0})
     assert [one.split(":")[0].split(",")[0] for one in said] == [
         "Mixing", "Label transfer", "No type fails", "Over-merging", "What can be claimed",
     ]  # fmt: skip

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from homodb.query.integrate import METHODS
-from homodb.query.report import INTERVALS, SCORES, STRATEGIES, meaning, method_meaning, said, strategy_meaning
-from homodb.query.score import PROFILES, RIGHTNESS
+from homodb.query.report import INTERVALS, SCORES, STRATEGIES, meaning, method_meaning, page_note, strategy_meaning
+from homodb.query.score import PROFILES, TRANSFER_METRICS
 from homodb.query.score import SCORES as PLLM
 from homodb.schema.enums import Strategy
 
@@ -23,7 +23,7 @@ def test_every_score_has_a_meaning() -> None:
     assert len(scib) == 7 and set(scib) | {"nmi_kmeans", "ari_kmeans", "pcr_comparison"} == set(SCORES["scib"])
     ours = re.findall(r'yield "(\w+)"', (ROOT / "query/score/cross_species.py").read_text())
     assert len(ours) == 7
-    ours += [f"transfer_{way}{name}" for name in RIGHTNESS for way in ("", "majority_", "random_")]
+    ours += [f"transfer_{way}{name}" for name in TRANSFER_METRICS for way in ("", "majority_", "random_")]
     for name in ours:
         assert meaning("cross_species", name), name
     assert meaning("scib", "unheard") == meaning("unheard", "ari") == ""
@@ -60,14 +60,14 @@ def test_strategies_methods_and_intervals() -> None:
     ],
 )
 def test_notes(note: str, words: str) -> None:
-    assert words in said(note) and "none baseline" not in said(note)
+    assert words in page_note(note) and "none baseline" not in page_note(note)
 
 
 def test_the_scores_still_word_their_notes_so() -> None:
-    source = (ROOT / "query/score/baseline.py").read_text()
+    source = (ROOT / "query/score/embedded.py").read_text()
     for text in (
         "none baseline: computed from the counts, ",
         "there is no none baseline: ",
-        '"its settings" if told',
+        '"its settings" if entry',
     ):
         assert text in source, text

@@ -227,9 +227,9 @@ def test_scores_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("homodb.query.score.score", tell)
     written(tmp_path, score=None)
-    asked.pop("report")
+    asked.pop("progress")
     assert asked == {
-        "key": "cca", "label": "cell_type", "species_key": "species", "donor_key": "donor", "profile": "all",
+        "key": "cca", "label_key": "cell_type", "species_key": "species", "donor_key": "donor", "profile": "all",
     }  # fmt: skip
 
 
@@ -268,7 +268,7 @@ def test_many_cells_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"label": "type"}, ScoreError, "no column 'type'"),
+        ({"label_key": "type"}, ScoreError, "no column 'type'"),
         ({"key": "harmony"}, ScoreError, "no embedding 'harmony'"),
         ({"profile": "scb"}, ScoreError, "no profile .scb.*did you mean"),
         ({"donor_key": "subject"}, ScoreError, "no column 'subject'"),
@@ -311,7 +311,7 @@ def test_all_is_checked_before_the_work(tmp_path: Path, toy: homodb.Release, mon
         ({"cells": [cells, cells], "species": ["human", "foo"]}, UnknownSpeciesError, "foo"),
         ({"cells": [cells, cells], "species": ["human"]}, ScoreError, "2 files and 1 species"),
         ({"cells": [cells, cells]}, TranslationError, r"cells\.h5ad: is not an AnnData"),
-        ({"cells": [whole, whole], "label": "nix"}, ScoreError, "no column 'nix'"),
+        ({"cells": [whole, whole], "label_key": "nix"}, ScoreError, "no column 'nix'"),
     ):
         with pytest.raises(error, match=said):
             homodb.report(whole, page, release=toy, **given)

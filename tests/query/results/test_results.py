@@ -104,7 +104,7 @@ def annotated(rows: int) -> Annotation:
     return Annotation(
         EVIL, "homodb", "consensus", EVIL, "r", EVIL, "b", {"k": 5}, {}, rows, 1, 1, {EVIL: 3},
         some({"label": [EVIL], "cells": [2], "confidence": [0.5], "distance": [float("nan")]}, rows),
-        only=some(side, rows) if rows else None, told={"methods": [EVIL], "not_run": [EVIL]}, notes=(EVIL,) * rows,
+        only=some(side, rows) if rows else None, details={"methods": [EVIL], "not_run": [EVIL]}, notes=(EVIL,) * rows,
     )  # fmt: skip
 
 
@@ -215,7 +215,5 @@ def test_json_has_a_form_for_everything() -> None:
 
 
 def test_text_needs_no_template_engine() -> None:
-    code = (
-        "import sys, homodb.cli.app, homodb.query.results.text\nassert not {'jinja2', 'markupsafe'} & set(sys.modules)"
-    )
+    code = "import sys, homodb.cli.app, homodb.query.results\nassert not {'jinja2', 'markupsafe'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

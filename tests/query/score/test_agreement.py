@@ -1,4 +1,4 @@
-"""NMI, ARI and matched F1 against scikit-learn and naive versions."""
+"""NMI, ARI, matched F1 and metrics of labels against scikit-learn and naive versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.score import ari, cross_table, matched_f1, nmi
+from homodb.query.score import ari, classification_metrics, cross_table, majority_table, matched_f1, nmi, random_table
 
 Divisions = tuple[np.ndarray, np.ndarray]
 
@@ -112,3 +112,36 @@ def test_chance_is_zero_for_ari() -> None:
     rng = np.random.default_rng(0)
     drawn = [ari(cross_table(rng.integers(0, 4, 500), rng.integers(0, 4, 500))) for _ in range(50)]
     assert abs(np.mean(drawn)) < 0.003
+
+
+def test_metrics_of_labels_that_are_no_true_type_are_those_of_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        types, cells = int(rng.integers(2, 6)), int(rng.integers(10, 80))
+        true = np.concatenate([np.arange(types), rng.integers(0, types, cells)])
+        given = np.where(rng.random(len(true)) < 0.6, true, rng.integers(0, types + 2, len(true)))
+        weight = rng.integers(1, 4, len(true)).astype(float)
+        table = np.zeros((types, types + 2))
+        np.add.at(table, (true, given), weight)
+        found = classification_metrics(table)
+        wanted = metrics.precision_recall_fscore_support(
+            true, given, labels=list(range(types)), sample_weight=weight, zero_division=0
+        )
+        for one, other in zip((found.precision, found.recall, found.f1), wanted, strict=False):
+            np.testing.assert_allclose(one, other)
+        assert found.accuracy == pytest.approx(metrics.accuracy_score(true, given, sample_weight=weight))
+        assert found.kappa == pytest.approx(metrics.cohen_kappa_score(true, given, sample_weight=weight))
+        means = found.values(("balanced_accuracy", "macro_recall", "macro_precision", "macro_f1"))
+        assert means == pytest.approx([np.mean(wanted[one]) for one in (1, 1, 0, 2)])
+
+
+def test_metrics_of_the_majority_class_and_of_chance() -> None:
+    size = np.array([6.0, 3.0, 1.0])
+    majority = classification_metrics(majority_table(size))
+    assert [majority.balanced_accuracy, majority.kappa, majority.accuracy] == pytest.approx([1 / 3, 0.0, 0.6])
+    chance = classification_metrics(random_table(size, np.array([0.5, 0.25, 0.25])))
+    assert [chance.balanced_accuracy, chance.kappa] == pytest.approx([1 / 3, 0.0])
+    assert chance.accuracy == pytest.approx(0.6 * 0.5 + 0.3 * 0.25 + 0.1 * 0.25)
+    lost = classification_metrics(np.array([[0.0, 0.0], [2.0, 2.0]]))
+    assert np.isnan(lost.recall[0]) and lost.balanced_accuracy == 0.5

@@ -23,11 +23,11 @@ def test_split_as_sccaf_does_it(make):
     points = np.random.default_rng(0).normal(size=(2 * n, 2))
     cells = make(points, label * 2, ["human"] * n + ["mouse"] * n)
     found = self_projection(cells)
-    assert found.asked.shape == (SPLITS, 2 * n)
-    for asked in found.asked[:, :n]:
+    assert found.tested.shape == (SPLITS, 2 * n)
+    for asked in found.tested[:, :n]:
         count = Counter(np.array(label)[~asked].tolist())
         assert count == taught
-    assert len({one.tobytes() for one in found.asked}) == SPLITS
+    assert len({one.tobytes() for one in found.tested}) == SPLITS
 
 
 def test_classifier_minimises_sccafs_loss(make):
@@ -36,7 +36,7 @@ def test_classifier_minimises_sccafs_loss(make):
     label = rng.integers(0, 3, 200)
     points = rng.normal(size=(200, 4)) + np.eye(4)[label] * 1.5
     found = self_projection(make(points, label.tolist(), ["a"] * 100 + ["b"] * 100))
-    taught = ~found.asked[0, :100]
+    taught = ~found.tested[0, :100]
     x, rest = (np.column_stack([points[:100][one], np.ones(one.sum())]) for one in (taught, ~taught))
     margins = []
     for one in range(3):
@@ -65,7 +65,7 @@ def test_values_against_a_loop(draw):
         mine = cells.species.code == species
         for column, chosen in enumerate([mine, *(mine & (cells.label.code == one) for one in range(4))]):
             shares = []
-            for asked, right in zip(found.asked, found.right, strict=True):
+            for asked, right in zip(found.tested, found.right, strict=True):
                 n = weights[asked & chosen].sum()
                 if n:
                     shares.append(weights[right & chosen].sum() / n)

@@ -21,7 +21,7 @@ def numbers(part: ProfileScores) -> dict[str, float]:
 
 
 def test_a_perfect_embedding(draw):
-    part = cross_species(draw(0, lone=True, cells=600), draw(0, lone=True, cells=600, apart=30), resamples=10)
+    part = cross_species(draw(0, lone=True, cells=600), draw(0, lone=True, cells=600, apart=30), n_resamples=10)
     found = numbers(part)
     for name in ("balanced_accuracy", "kappa", "accuracy", "macro_f1"):
         assert found[f"transfer_{name}"] == 1
@@ -35,7 +35,7 @@ def test_a_perfect_embedding(draw):
 
 
 def test_tables_hold_the_numbers_beside_the_baseline(draw):
-    part = cross_species(draw(1, lone=True, apart=3), draw(1, lone=True, apart=9), resamples=5)
+    part = cross_species(draw(1, lone=True, apart=3), draw(1, lone=True, apart=9), n_resamples=5)
     means = {title: table.filter(pl.col(table.columns[0]) == "mean") for title, table in part.tables.items()}
     for name, title, column in (
         ("mixing_ilisi", "mixing", "ilisi"),
@@ -59,7 +59,7 @@ def test_tables_hold_the_numbers_beside_the_baseline(draw):
 
 
 def test_the_same_twice(draw):
-    first, second = (cross_species(draw(1, apart=3), draw(1, apart=9), resamples=4) for _ in range(2))
+    first, second = (cross_species(draw(1, apart=3), draw(1, apart=9), n_resamples=4) for _ in range(2))
     # NaN is not equal to itself; its text is
     assert repr(first.numbers) == repr(second.numbers) and first.notes == second.notes
     assert all(first.tables[title].equals(table) for title, table in second.tables.items())
@@ -73,19 +73,19 @@ def test_order_of_cells_does_not_matter_to_what_is_exact(draw):
         return replace(one, code=one.code[order])
 
     shuffled = Embedded(cells.points[order], moved(cells.label), moved(cells.species), moved(cells.donor), cells.key)
-    one, other = (numbers(cross_species(each, resamples=0)) for each in (cells, shuffled))
+    one, other = (numbers(cross_species(each, n_resamples=0)) for each in (cells, shuffled))
     exact = [name for name in one if "random" not in name and name not in ("self_projection", "alcs", "mixing_ilisi")]
     assert [one[name] for name in exact] == pytest.approx([other[name] for name in exact])
 
 
 def test_without_a_baseline_or_donors_or_draws(draw):
     cells = draw(0)
-    part = cross_species(replace(cells, donor=None), resamples=5)
+    part = cross_species(replace(cells, donor=None), n_resamples=5)
     assert np.isnan(part.numbers["alcs"].value) and part.numbers["mixing_ilisi"].baseline is None
     assert any("no ALCS" in note for note in part.notes)
     assert any(note.startswith("intervals: cells only") for note in part.notes)
     assert any("over-merging is not told" in note for note in part.notes)
-    part = cross_species(cells, resamples=0)
+    part = cross_species(cells, n_resamples=0)
     assert all(one.low is None for one in part.numbers.values())
     assert not any("interval" in note for note in part.notes)
 
@@ -96,7 +96,7 @@ def test_species_without_shared_types(make):
         ["x", "y"] * 15 + ["z", "w"] * 15,
         ["a"] * 30 + ["b"] * 30,
     )
-    part = cross_species(cells, resamples=3)
+    part = cross_species(cells, n_resamples=3)
     assert np.isnan(part.numbers["transfer_kappa"].value) and np.isnan(part.numbers["mixing_ilisi"].value)
     assert {"label transfer is not told: the species share no cell type"} <= set(part.notes)
     assert part.tables["label transfer by cell type"].height == 0
@@ -136,7 +136,7 @@ def islets(shared_data: Path, make) -> dict[str, Embedded]:
 @pytest.mark.slow
 @pytest.mark.shared
 def test_seurat_calls_all_mouse_ductal_cells_alpha(islets):
-    part = cross_species(islets["integrated"], islets["pca"], resamples=20)
+    part = cross_species(islets["integrated"], islets["pca"], n_resamples=20)
     calls = part.tables["label transfer calls"]
     ductal = calls.filter(reference="human", query="mouse", cell_type="ductal")
     assert ductal.select("call", "cells").rows() == [("alpha", 236)]
@@ -150,7 +150,7 @@ def test_seurat_calls_all_mouse_ductal_cells_alpha(islets):
 
 @pytest.mark.shared
 def test_plain_accuracy_of_the_islets_without_integration_is_below_calling_everything_beta(islets):
-    table = cross_species(islets["pca"], resamples=0).tables["label transfer"]
+    table = cross_species(islets["pca"], n_resamples=0).tables["label transfer"]
     rows = table.filter(reference="human", query="mouse").select("called_by", "accuracy", "balanced_accuracy").rows()
     accuracy = {name: one for name, one, _ in rows}
     balanced = {name: one for name, _, one in rows}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import brentq
 
-from homodb.query.integrate import kneighbors_excluding_self
+from homodb.query.integrate import kneighbors
 from homodb.query.score import MIXING, affinities, find_mixing
 
 
@@ -152,7 +152,7 @@ def test_cells_on_top_of_each_other(make):
 @settings(max_examples=15)
 @given(hnp.arrays(float, (30, 2), elements=st.sampled_from([0.0, 1.0, 2.5, 7.0])), st.integers(1, 20))
 def test_nearest_others_never_holds_the_cell(points, k):
-    found = kneighbors_excluding_self(points, k)
+    found = kneighbors(points, k, exclude_self=True)
     assert found.indices.shape == (30, k)
     assert not (found.indices == np.arange(30)[:, None]).any()
     for a in range(30):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from homodb.query.score import CELLS_ONLY, SCORES, Embedded, ProfileScores, in_all_species, measure, pllm, subset
+from homodb.query.score import CELLS_ONLY, SCORES, Embedded, ProfileScores, in_all_species, measure, pllm
 from homodb.schema.errors import ScoreError
 from tests import messages
 
@@ -68,7 +68,7 @@ def test_from_seurats_embedding_to_scores(shared_data: Path) -> None:
     points = pd.read_csv(folder / "integrated.tsv.gz", sep="\t", index_col=0)
     obs = obs.assign(species=np.repeat(["human", "mouse"], [175, 822])).set_index(points.index)
     adata = anndata.AnnData(obs=obs, obsm={"X_cca": points.to_numpy()})
-    found = score(adata, key="cca", donor_key="donor", profile="pllm", resamples=20)
+    found = score(adata, key="cca", donor_key="donor", profile="pllm", n_resamples=20)
     flat, wanted = found.flat(), json.loads((folder / "metrics.json").read_text())
     assert found.intervals == CELLS_ONLY
     assert flat["pllm_cells"] == 633 and flat["pllm_cells_left_out"] == 364 and flat["pllm_types"] == 5
@@ -81,7 +81,7 @@ def test_from_seurats_embedding_to_scores(shared_data: Path) -> None:
 
 
 def test_a_perfect_integration(make) -> None:  # type: ignore[no-untyped-def]
-    found = values(pllm(drawn(make), resamples=0))
+    found = values(pllm(drawn(make), n_resamples=0))
     exact = [name for name in SCORES if name not in ("asw", "clisi")]
     assert {name: found[name] for name in exact} == pytest.approx(dict.fromkeys(exact, 1.0))
     assert found["asw"] > 0.75 and found["f1_unmatched_cells"] == 0 and found["clusters"] == found["types"] == 4
@@ -91,7 +91,7 @@ def test_types_in_four_points_are_perfect_in_everything(make) -> None:  # type: 
     code = np.repeat(np.arange(4), 95)
     points = np.eye(4)[code] + np.random.default_rng(0).normal(0, 1e-9, (380, 4))
     cells = make(points, [f"type {one}" for one in code], np.array(["human", "mouse"])[np.arange(380) % 2].tolist())
-    assert values(pllm(cells, resamples=0)) | {"resolution": 0} == pytest.approx(
+    assert values(pllm(cells, n_resamples=0)) | {"resolution": 0} == pytest.approx(
         dict.fromkeys(SCORES, 1.0)
         | {"f1_unmatched_cells": 0, "cells": 380, "cells_left_out": 0, "types": 4, "clusters": 4, "resolution": 0},
         abs=1e-6,
@@ -99,7 +99,7 @@ def test_types_in_four_points_are_perfect_in_everything(make) -> None:  # type: 
 
 
 def test_labels_that_mean_nothing_score_at_chance(make) -> None:  # type: ignore[no-untyped-def]
-    found = [values(pllm(drawn(make, seed, shuffled=True), resamples=0)) for seed in range(4)]
+    found = [values(pllm(drawn(make, seed, shuffled=True), n_resamples=0)) for seed in range(4)]
     mean = {name: float(np.mean([one[name] for one in found])) for name in SCORES}
     # the nearest of three other types is a little nearer by chance alone: silhouettes fall below 0
     assert abs(mean["ari"]) < 0.01 and mean["nmi"] < 0.03 and -0.1 < mean["asw"] < 0
@@ -108,7 +108,7 @@ def test_labels_that_mean_nothing_score_at_chance(make) -> None:  # type: ignore
 
 
 def test_two_types_in_one_place_are_caught(make) -> None:  # type: ignore[no-untyped-def]
-    apart, merged = (values(pllm(drawn(make, merged=one, cells=160), resamples=0)) for one in (False, True))
+    apart, merged = (values(pllm(drawn(make, merged=one, cells=160), n_resamples=0)) for one in (False, True))
     for name in ("nmi", "ari", "clisi", "asw", "f1_macro_all", "f1_micro_all", "f1_weighted_all"):
         assert merged[name] < apart[name] - 0.05, name
 
@@ -117,10 +117,10 @@ def test_types_that_one_species_lacks_are_left_out(draw) -> None:  # type: ignor
     cells = draw(0, lone=True, cells=400)
     kept = in_all_species(cells)
     assert np.array_equal(kept, cells.label.code != 3)
-    found = pllm(cells, resamples=0)
+    found = pllm(cells, n_resamples=0)
     assert found.numbers["cells_left_out"].value == int((cells.label.code == 3).sum()) > 0
     assert found.numbers["types"].value == 3 and any("type 3" in note for note in found.notes)
-    again = pllm(subset(cells, kept), resamples=0)
+    again = pllm(cells.subset(kept), n_resamples=0)
     assert {n: one for n, one in values(again).items() if n != "cells_left_out"} == {
         n: one for n, one in values(found).items() if n != "cells_left_out"
     }
@@ -128,9 +128,9 @@ def test_types_that_one_species_lacks_are_left_out(draw) -> None:  # type: ignor
 
 def test_the_same_again_and_the_baseline_beside(draw) -> None:  # type: ignore[no-untyped-def]
     now, before = draw(1), draw(1, apart=15)
-    one, two = (pllm(now, before, resamples=20, seed=3) for _ in range(2))
+    one, two = (pllm(now, before, n_resamples=20, random_state=3) for _ in range(2))
     assert one.numbers == two.numbers and all(one.tables[name].equals(two.tables[name]) for name in one.tables)
-    alone = pllm(before, resamples=0)
+    alone = pllm(before, n_resamples=0)
     for name in (*SCORES, "clusters", "resolution"):
         assert one.numbers[name].baseline == alone.numbers[name].value, name
     for name in SCORES:
@@ -140,7 +140,7 @@ def test_the_same_again_and_the_baseline_beside(draw) -> None:  # type: ignore[n
 
 
 def test_per_type_adds_up(draw) -> None:  # type: ignore[no-untyped-def]
-    found = pllm(draw(2, cells=300), resamples=0)
+    found = pllm(draw(2, cells=300), n_resamples=0)
     table = found.tables["cell types"]
     for name in ("asw", "clisi"):
         assert float((table[name] * table["cells"]).sum() / 300) == pytest.approx(found.numbers[name].value)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homodb.query.integrate import nearest
+from homodb.query.integrate import kneighbors
 from homodb.query.score import Embedded, scib
 from homodb.schema.errors import MissingPackageError, ScoreError
 from tests import messages
@@ -54,7 +54,7 @@ def test_every_metric_is_that_of_scib_metrics(package: Any, make: Any, capfd: py
     assert capfd.readouterr().out == ""
     label, species = (np.array(one.names)[one.code] for one in (cells.label, cells.species))
     points = cells.points
-    exact = nearest(points, points, 90)
+    exact = kneighbors(points, 90)
     near = package.nearest_neighbors.NeighborsResults(indices=exact.indices, distances=exact.distances)
     by_means = package.nmi_ari_cluster_labels_kmeans(points, label)
     wanted = {

@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.score import PROFILES, Number, ProfileScores, Score, profiles_named, score_file
+from homodb.query.score import PROFILES, Number, ProfileScores, Score, profiles_named
 from homodb.schema.errors import MissingPackageError, ScoreError, TranslationError
 from tests import messages
 
@@ -57,13 +57,13 @@ def joint() -> anndata.AnnData:
 
 def test_profiles_and_intervals(cells: anndata.AnnData) -> None:
     before = cells.copy()
-    found = homodb.score(cells, key="cca", donor_key="donor", profile="pllm,cross-species", resamples=5)
+    found = homodb.score(cells, key="cca", donor_key="donor", profile="pllm,cross-species", n_resamples=5)
     assert list(found.parts) == ["pllm", "cross_species"] and found.key == "cca" and found.intervals == "donors"
     flat = found.flat()
     assert flat["pllm_ari"] == 1.0 and flat["pllm_ari_low"] is not None and flat["pllm_ari_baseline"] is not None
     assert "none baseline: pca, which homodb integrate did not make" in found.notes
-    assert homodb.score(cells, key="cca", profile="pllm", resamples=5).intervals == "cells only"
-    assert homodb.score(cells, key="cca", profile="pllm", resamples=0).intervals == "none"
+    assert homodb.score(cells, key="cca", profile="pllm", n_resamples=5).intervals == "cells only"
+    assert homodb.score(cells, key="cca", profile="pllm", n_resamples=0).intervals == "none"
     for name in ("X_cca", "X_pca"):
         assert np.array_equal(cells.obsm[name], before.obsm[name])
     assert cells.obs.equals(before.obs) and not cells.uns
@@ -75,41 +75,41 @@ def test_only_30_dimensions_count(cells: anndata.AnnData) -> None:
     cells.obsm["X_padded"] = padded
     cells.obsm["X_wide"] = np.hstack([padded, rng.normal(0, 100, (180, 5))])
     one, two = (
-        homodb.score(cells, key=key, profile="pllm", baseline=False, resamples=0).flat() for key in ("padded", "wide")
+        homodb.score(cells, key=key, profile="pllm", baseline=False, n_resamples=0).flat() for key in ("padded", "wide")
     )
     assert one == two
 
 
 def test_the_baseline_itself_has_nothing_beside_it(cells: anndata.AnnData) -> None:
     for key in ("pca", "X_pca"):
-        found = homodb.score(cells, key=key, profile="pllm", resamples=0)
+        found = homodb.score(cells, key=key, profile="pllm", n_resamples=0)
         assert found.notes == ("pca is the none baseline itself: nothing stands beside it",)
         assert not any(name.endswith("_baseline") for name in found.flat())
 
 
 def test_another_baseline_or_none(cells: anndata.AnnData) -> None:
     cells.obsm["X_other"] = cells.obsm["X_pca"].copy()
-    named = homodb.score(cells, key="cca", profile="pllm", baseline="other", resamples=0)
-    found = homodb.score(cells, key="cca", profile="pllm", resamples=0)
+    named = homodb.score(cells, key="cca", profile="pllm", baseline="other", n_resamples=0)
+    found = homodb.score(cells, key="cca", profile="pllm", n_resamples=0)
     assert named.flat() == found.flat()
-    without = homodb.score(cells, key="cca", profile="pllm", baseline=False, resamples=0)
+    without = homodb.score(cells, key="cca", profile="pllm", baseline=False, n_resamples=0)
     assert without.parts["pllm"].numbers["ari"].baseline is None
     with pytest.raises(ScoreError, match=messages.Score.no_embedding_nothing):
         homodb.score(cells, key="cca", profile="pllm", baseline="nothing")
 
 
 def test_the_baseline_is_computed_with_the_integrations_settings(joint: anndata.AnnData) -> None:
-    found = homodb.score(joint, profile="pllm", resamples=0)
+    found = homodb.score(joint, profile="pllm", n_resamples=0)
     assert "none baseline: computed from the counts, its settings" in found.notes
     both = homodb.integrate(joint, method="none", clustering="none", **SMALL)
-    named = homodb.score(both, profile="pllm", resamples=0)
+    named = homodb.score(both, profile="pllm", n_resamples=0)
     assert named.key == "cca" and "none baseline: pca" in named.notes
     assert named.flat() == pytest.approx(found.flat(), abs=1e-9)
 
 
 def test_a_baseline_that_cannot_be_computed_is_said_to_be_missing(joint: anndata.AnnData) -> None:
     joint.X = -joint.X
-    found = homodb.score(joint, profile="pllm", resamples=0)
+    found = homodb.score(joint, profile="pllm", n_resamples=0)
     assert found.notes[0].startswith("there is no none baseline: obsm has no X_pca, and it cannot be computed (")
     assert not any(name.endswith("_baseline") for name in found.flat())
 
@@ -117,13 +117,13 @@ def test_a_baseline_that_cannot_be_computed_is_said_to_be_missing(joint: anndata
 @pytest.mark.slow
 def test_files_give_what_objects_give(joint: anndata.AnnData, tmp_path: Path) -> None:
     both = homodb.integrate(joint, method="none", clustering="none", **SMALL)
-    wanted = homodb.score(both, profile="pllm", resamples=3).flat()
+    wanted = homodb.score(both, profile="pllm", n_resamples=3).flat()
     both.write_h5ad(tmp_path / "out.h5ad")
     both.write_zarr(tmp_path / "out.zarr")
     joint.write_h5ad(tmp_path / "counts.h5ad")
-    assert score_file(tmp_path / "out.h5ad", profile="pllm", resamples=3).flat() == wanted
-    assert score_file(tmp_path / "out.zarr", profile="pllm", resamples=3).flat() == wanted
-    computed = score_file(tmp_path / "counts.h5ad", profile="pllm", resamples=3)
+    assert homodb.score(tmp_path / "out.h5ad", profile="pllm", n_resamples=3).flat() == wanted
+    assert homodb.score(tmp_path / "out.zarr", profile="pllm", n_resamples=3).flat() == wanted
+    computed = homodb.score(tmp_path / "counts.h5ad", profile="pllm", n_resamples=3)
     assert "none baseline: computed from the counts, its settings" in computed.notes
 
 
@@ -135,12 +135,12 @@ def test_counts_are_not_read_where_the_baseline_is_there(cells: anndata.AnnData,
     with h5py.File(path, "a") as file:
         del file["X"]
         file["X"] = np.zeros(3)
-    assert score_file(path, key="cca", profile="pllm", resamples=0).flat()["pllm_ari"] == 1.0
+    assert homodb.score(path, key="cca", profile="pllm", n_resamples=0).flat()["pllm_ari"] == 1.0
     with pytest.raises(TranslationError, match=messages.Shared.no_such_file):
-        score_file(tmp_path / "nothing.h5ad")
+        homodb.score(tmp_path / "nothing.h5ad")
     (tmp_path / "text.h5ad").write_text("not cells")
     with pytest.raises(TranslationError, match=messages.Score.text_h5ad):
-        score_file(tmp_path / "text.h5ad")
+        homodb.score(tmp_path / "text.h5ad")
 
 
 def _blank(adata: anndata.AnnData) -> None:
@@ -186,7 +186,7 @@ def test_scib_alone_needs_its_package_and_all_goes_on(cells: anndata.AnnData, mo
     monkeypatch.setitem(sys.modules, "scib_metrics", None)
     with pytest.raises(MissingPackageError, match=messages.Score.homodb_score):
         homodb.score(cells, key="cca", profile="scib")
-    found = homodb.score(cells, key="cca", profile="all", resamples=2)
+    found = homodb.score(cells, key="cca", profile="all", n_resamples=2)
     assert list(found.parts) == ["pllm", "cross_species"]
     assert any(note.startswith("scib is left out: ") for note in found.notes)
 

@@ -9,7 +9,7 @@ import pytest
 
 from homodb.query.score import silhouette
 
-module = importlib.import_module("homodb.query.score.silhouette")
+module = importlib.import_module("homodb.query.score.cell_scores")
 
 
 @pytest.mark.parametrize("held", [300, 1_000_000])

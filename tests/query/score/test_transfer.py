@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from homodb.query.score import Transfer, classification_metrics, find_votes, recalls
+from homodb.query.score import TRANSFER_METRICS, Transfer, classification_metrics, find_votes
 
 
 def all_votes(cells):
@@ -65,7 +65,7 @@ tables = st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=
 
 @settings(max_examples=50)
 @given(tables)
-def test_rightness_against_scikit_learn(table):
+def test_metrics_against_scikit_learn(table):
     metrics = pytest.importorskip("sklearn.metrics")
     assume(table.sum() and (np.count_nonzero(table.sum(axis=1)) > 1 or np.count_nonzero(table.sum(axis=0)) > 1))
     true, called = (np.repeat(one.ravel(), table.ravel()) for one in np.indices(table.shape))
@@ -76,14 +76,15 @@ def test_rightness_against_scikit_learn(table):
         metrics.accuracy_score(true, called),
         metrics.f1_score(true, called, labels=there, average="macro", zero_division=0),
     ]
-    np.testing.assert_allclose(classification_metrics(table.astype(float)), wanted, atol=1e-12)
-    found = recalls(table.astype(float))
-    assert [not np.isnan(one) for one in found] == [one in there for one in range(4)]
+    found = classification_metrics(table.astype(float))
+    np.testing.assert_allclose(found.values(TRANSFER_METRICS), wanted, atol=1e-12)
+    assert [not np.isnan(one) for one in found.recall] == [one in there for one in range(4)]
 
 
-def test_rightness_of_nothing_and_of_one_type():
-    assert np.isnan(classification_metrics(np.zeros((2, 2)))).all()
-    np.testing.assert_array_equal(classification_metrics(np.diag([5.0, 0])), [1, np.nan, 1, 1])
+def test_metrics_of_nothing_and_of_one_type():
+    assert np.isnan(classification_metrics(np.zeros((2, 2))).values(TRANSFER_METRICS)).all()
+    one_type = classification_metrics(np.diag([5.0, 0])).values(TRANSFER_METRICS)
+    np.testing.assert_array_equal(one_type, [1, np.nan, 1, 1])
 
 
 @settings(max_examples=10)

@@ -118,11 +118,13 @@ def test_compression_is_kept(release: homodb.Release, full: anndata.AnnData, com
 def test_progress_and_shares_by_group(release: homodb.Release, full: anndata.AnnData, tmp_path: Path) -> None:
     full.write_h5ad(tmp_path / "in.h5ad")
     seen: list[TranslateProgress] = []
-    asked: Any = {"source": "mouse", "release": release, "by": ["cell_type", "plain"]}
-    report = translate_file(tmp_path / "in.h5ad", tmp_path / "out.h5ad", "human", report=seen.append, block=4, **asked)
+    asked: Any = {"source": "mouse", "release": release, "groupby": ["cell_type", "plain"]}
+    report = translate_file(
+        tmp_path / "in.h5ad", tmp_path / "out.h5ad", "human", progress=seen.append, block=4, **asked
+    )
     assert [one.done for one in seen if one.slot == "X"] == [0, 4, 8, 9]
     assert seen[-1].done == seen[-1].total == 36 and {one.total for one in seen} == {36}
-    _, memory = homodb.translate_with_report(full, "human", **asked)
+    _, memory = homodb.translate(full, "human", **asked, return_report=True)
     assert report.groups.equals(memory.groups) and report.fates.equals(memory.fates)
     assert set(report.groups["column"]) == {"cell_type", "plain"}
     counts, mapped = full.X.toarray(), (report.fates["fate"] == "mapped").to_numpy()
@@ -260,7 +262,7 @@ def test_what_is_asked_in_vain_writes_nothing(release: homodb.Release, full: ann
     for name, asked, error in (
         ("in.h5ad", {"source": "rat"}, UnknownSpeciesError), ("names.h5ad", {}, UndecidedSpeciesError),
         ("names.h5ad", {"source": "mouse"}, TranslationError), ("in.h5ad", {"layer": "nothing"}, TranslationError),
-        ("in.h5ad", {"by": "nothing"}, TranslationError), ("in.h5ad", {"column": "nothing"}, TranslationError),
+        ("in.h5ad", {"groupby": "nothing"}, TranslationError), ("in.h5ad", {"column": "nothing"}, TranslationError),
         ("in.h5ad", {"block": 0}, TranslationError),
     ):  # fmt: skip
         with pytest.raises(error):
@@ -337,9 +339,9 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(
         path = tmp_path / f"in.{form}"
         full.write_zarr(path) if form == "zarr" else full.write_h5ad(path)
         with pytest.raises(TranslationError, match=said):
-            translate_file(path, tmp_path / "out.h5ad", "human", source="mouse", release=release, by=["cel_type"])
+            translate_file(path, tmp_path / "out.h5ad", "human", source="mouse", release=release, groupby=["cel_type"])
     with pytest.raises(TranslationError, match=said):
-        homodb.translate(full, "human", source="mouse", release=release, by=["depth", "cel_type"])
+        homodb.translate(full, "human", source="mouse", release=release, groupby=["depth", "cel_type"])
 
 
 @pytest.mark.slow

@@ -133,13 +133,13 @@ def test_every_form_agrees_with_dictionaries(
         warnings.simplefilter("ignore")
         patch.setattr(matrices, "BLOCK_VALUES", values)
         if store == "memory":
-            result, report = homodb.translate_with_report(adata, "human", **asked)
+            result, report = homodb.translate(adata, "human", **asked, return_report=True)
         elif store == "dask":
             array = pytest.importorskip("dask.array", reason="needs dask (pip install 'homodb[scale]')")
             rows = adata.X.tocsr() if sp.issparse(adata.X) else adata.X
             adata.X = array.from_array(rows, chunks=(block, rows.shape[1]), asarray=False)
             adata.layers["counts"] = adata.X
-            result, report = homodb.translate_with_report(adata, "human", **asked)
+            result, report = homodb.translate(adata, "human", **asked, return_report=True)
         else:
             result, report = through_a_file(adata, store, block if values > 3 else None, asked)
     expected = naive(counts, names, partners, many_to_one, one_to_many)
@@ -236,7 +236,7 @@ def test_dask_stays_lazy(release: homodb.Release) -> None:
     lazy = array.zeros((10, len(names)), chunks=(4, 5)).map_blocks(chunk, dtype=np.float64, meta=np.empty((0, 0)))
     adata = anndata.AnnData(X=lazy, var=pd.DataFrame(index=names))
     computed.clear()
-    result, report = homodb.translate_with_report(adata, "human", source="mouse", release=release)
+    result, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
     assert computed == []
     assert isinstance(result.X, array.Array) and result.X.chunks[0] == (4, 4, 2)
     assert report.totals()["carried"] is None and any("no counts" in note for note in report.notes)

@@ -38,7 +38,7 @@ def human(shared_data: Path) -> anndata.AnnData:
 @pytest.fixture(scope="module")
 def translated(release: homodb.Release, mouse: anndata.AnnData) -> tuple[anndata.AnnData, TranslationReport]:
     """The mouse cells in human genes, by default."""
-    return homodb.translate_with_report(mouse, "human", release=release)
+    return homodb.translate(mouse, "human", release=release, return_report=True)
 
 
 def carried_per_cell(adata: anndata.AnnData, report: TranslationReport) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_share_of_counts_of_beta_cells(release: homodb.Release, mouse: anndata.A
     All counts: those of unknown genes too (2.5 %, over known genes alone they would be 0.95, 0.59 and 0.86). The mean
     of cells: pooled over cells ENS_O2O carries 0.54, since cells with much insulin have more counts.
     """
-    result, report = homodb.translate_with_report(mouse, "human", strategy=strategy, release=release)
+    result, report = homodb.translate(mouse, "human", strategy=strategy, release=release, return_report=True)
     share = carried_per_cell(mouse, report)
     beta = (mouse.obs["cell_type"] == "beta").to_numpy()
     assert beta.sum() == 343
@@ -97,7 +97,7 @@ def test_every_count_of_a_mapped_gene_arrives(
 
 def test_what_stays(release: homodb.Release, mouse: anndata.AnnData) -> None:
     before = mouse.copy()
-    result, report = homodb.translate_with_report(mouse, "human", release=release)
+    result, report = homodb.translate(mouse, "human", release=release, return_report=True)
     assert report.source == "mus_musculus" and not report.source_given
     assert result.obs.equals(before.obs) and mouse.obs.equals(before.obs)
     assert (mouse.X != before.X).nnz == 0
@@ -107,7 +107,7 @@ def test_what_stays(release: homodb.Release, mouse: anndata.AnnData) -> None:
 
 
 def test_lost_genes_name_their_takers(release: homodb.Release, mouse: anndata.AnnData) -> None:
-    _, report = homodb.translate_with_report(mouse, "human", strategy="hm_o2o", release=release)
+    _, report = homodb.translate(mouse, "human", strategy="hm_o2o", release=release, return_report=True)
     rows = {row["name"]: row for row in report.fates.iter_rows(named=True)}
     assert (rows["Ins1"]["fate"], rows["Ins1"]["detail"]) == ("lost_to", "Ins2")
     for name in ("Xist", "Meg3", "Neat1"):
@@ -122,7 +122,7 @@ def test_lost_genes_name_their_takers(release: homodb.Release, mouse: anndata.An
 
 def test_human_to_mouse(release: homodb.Release, human: anndata.AnnData) -> None:
     """INS goes to Ins2, its better partner, and Ins1 gets nothing: one-to-many takes the best."""
-    result, report = homodb.translate_with_report(human, "mouse", release=release)
+    result, report = homodb.translate(human, "mouse", release=release, return_report=True)
     assert report.source == "homo_sapiens"
     assert (result[:, "Gcg"].X != human[:, "GCG"].X).nnz == 0
     assert report.carried() == pytest.approx(0.852, abs=0.001)

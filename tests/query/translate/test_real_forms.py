@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.translate import TranslateChoices, translate_file
+from homodb.query.translate import translate_file
 
 pytestmark = pytest.mark.shared
 
@@ -36,7 +36,7 @@ def test_every_form_gives_the_same(
 ) -> None:
     path = shared_data / "cells" / f"{file}.h5ad"
     adata = anndata.read_h5ad(path)
-    expected, report = homodb.translate_with_report(adata, target, release=release, by="cell_type")
+    expected, report = homodb.translate(adata, target, release=release, groupby="cell_type", return_report=True)
     small = adata[:60].copy()
     dense, csc = small.copy(), small.copy()
     dense.X, csc.X = small.X.toarray(), sp.csc_matrix(small.X)
@@ -48,7 +48,7 @@ def test_every_form_gives_the_same(
     ]  # fmt: skip
     for incoming, outgoing, block, cells in forms:
         output = tmp_path / outgoing
-        told = translate_file(incoming, output, target, release=release, block=block, by="cell_type")
+        told = translate_file(incoming, output, target, release=release, block=block, groupby="cell_type")
         result = anndata.read_zarr(output) if output.suffix == ".zarr" else anndata.read_h5ad(output)
         values = result.X if sp.issparse(result.X) else sp.csr_matrix(result.X)
         assert (values != expected.X[:cells]).nnz == 0 and result.X.dtype == np.int32
@@ -61,7 +61,7 @@ def test_every_form_gives_the_same(
 
 def test_up_to_date_symbols_are_the_identity_but_for_names(release: homodb.Release, shared_data: Path) -> None:
     adata = anndata.read_h5ad(shared_data / "cells" / "baron_human_175.h5ad")
-    result, report = homodb.translate_with_report(adata, "human", source="human", release=release)
+    result, report = homodb.translate(adata, "human", source="human", release=release, return_report=True)
     assert result.n_vars + report.summed >= adata.n_vars - report.summed
     first = {name: place for place, name in reversed(list(enumerate(adata.var_names)))}
     alone = result.var["homodb_sources"].to_numpy() == 1
@@ -102,18 +102,18 @@ def neighbours(counts: Any) -> np.ndarray:
 @pytest.mark.parametrize(
     "choices",
     [
-        TranslateChoices(one_to_many="split"), TranslateChoices(many_to_one="mean"),
-        TranslateChoices(many_to_one="max"), TranslateChoices(evidence="+lm_orphan"),
-        TranslateChoices(keep_unmapped=True), TranslateChoices(min_identity=80, missing="drop"),
+        {"one_to_many": "split"}, {"many_to_one": "mean"},
+        {"many_to_one": "max"}, {"evidence": "+lm_orphan"},
+        {"keep_unmapped": True}, {"min_identity": 80, "missing": "drop"},
     ],
     ids=str,
 )  # fmt: skip
 def test_policies_on_real_cells(
-    release: homodb.Release, shared_data: Path, choices: TranslateChoices, tmp_path: Path
+    release: homodb.Release, shared_data: Path, choices: dict[str, Any], tmp_path: Path
 ) -> None:
     path = shared_data / "cells" / "baron_mouse_822.h5ad"
     adata = anndata.read_h5ad(path)
-    result, report = homodb.translate_with_report(adata, "human", release=release, **choices)
+    result, report = homodb.translate(adata, "human", release=release, **choices, return_report=True)
     mapped = (report.fates["fate"] == "mapped").to_numpy()
     if "one_to_many" in choices:
         assert pytest.approx(adata.X[:, mapped].sum(axis=1).A1, rel=1e-12) == result.X.sum(axis=1).A1

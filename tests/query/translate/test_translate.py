@@ -139,7 +139,9 @@ def test_agrees_with_loops_over_dictionaries(release: homodb.Release, adata: ann
             homodb.translate(adata, "human", source="mouse", strategy=strategy, release=release)
         return
     before = adata.copy()
-    result, report = homodb.translate_with_report(adata, "human", source="mouse", strategy=strategy, release=release)
+    result, report = homodb.translate(
+        adata, "human", source="mouse", strategy=strategy, release=release, return_report=True
+    )
 
     assert sorted(result.var["homodb_id"]) == sorted(columns)
     for place, stable_id in enumerate(result.var["homodb_id"]):
@@ -208,7 +210,7 @@ def test_fates_of_mouse_genes(
     release: homodb.Release, strategy: str, mapped: dict[str, str], others: dict[str, tuple[str, str | None]]
 ) -> None:
     others = others | {"Xist": ("no_protein", "lncRNA"), "Nonsense": ("unknown", None)}
-    _, report = homodb.translate_with_report(cells(MOUSE), "human", strategy=strategy, release=release)
+    _, report = homodb.translate(cells(MOUSE), "human", strategy=strategy, release=release, return_report=True)
     for row in report.fates.iter_rows(named=True):
         if row["name"] in mapped:
             target = row["target_symbol"] or row["target_id"]
@@ -240,7 +242,7 @@ def test_fates_of_mouse_genes(
     ],
 )
 def test_fates_of_human_genes(release: homodb.Release, strategy: str, fates: dict[str, tuple[str, str | None]]) -> None:
-    _, report = homodb.translate_with_report(cells(HUMAN), "mouse", strategy=strategy, release=release)
+    _, report = homodb.translate(cells(HUMAN), "mouse", strategy=strategy, release=release, return_report=True)
     found = {name: (fate, detail) for name, fate, detail in report.fates.select("name", "fate", "detail").rows()}
     assert {name: found[name] for name in fates} == fates
 
@@ -248,7 +250,7 @@ def test_fates_of_human_genes(release: homodb.Release, strategy: str, fates: dic
 def test_an_antibody_is_not_a_gene(release: homodb.Release) -> None:
     adata = cells(["Ins1", "Ins2", "Tnf", "Gcg"])
     adata.var["feature_types"] = ["Gene Expression", "Antibody Capture", "Antibody Capture", None]
-    result, report = homodb.translate_with_report(adata, "human", source="mouse", release=release)
+    result, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
     assert report.fates["fate"].to_list() == ["mapped", "not_a_gene", "not_a_gene", "not_a_gene"]
     assert result.var_names.tolist() == ["INS"]
     assert result.X.ravel().tolist() == [1, 2, 3]
@@ -258,7 +260,7 @@ def test_an_antibody_is_not_a_gene(release: homodb.Release) -> None:
 def test_shares_of_counts(release: homodb.Release) -> None:
     """12 counts: Ins1 5 and mt-Nd1 3 are carried, Xist 2 and an unknown gene 2 are not."""
     adata = cells(["Ins1", "mt-Nd1", "Xist", "Nonsense"], np.array([[5, 1, 2, 0], [0, 2, 0, 2]]))
-    _, report = homodb.translate_with_report(adata, "human", source="mouse", release=release)
+    _, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
     totals = report.totals()
     assert totals["carried"] == pytest.approx(8 / 12)
     assert totals["carried_mitochondrial"] == 1.0
@@ -298,7 +300,7 @@ def test_names_keep_their_kind(release: homodb.Release) -> None:
 def test_names_of_a_column(release: homodb.Release) -> None:
     adata = cells([f"row{i}" for i in range(len(MOUSE))])
     adata.var["gene"] = pd.Categorical([None, *MOUSE[1:]])
-    result, report = homodb.translate_with_report(adata, "human", column="gene", release=release)
+    result, report = homodb.translate(adata, "human", column="gene", release=release, return_report=True)
     assert result.var.loc["INS", "homodb_source"] == "Ins2"
     assert report.fates["fate"][0] == "unknown"
     with pytest.raises(TranslationError, match=messages.Translate.nothing_gene):
@@ -358,7 +360,7 @@ def test_what_speaks_of_cells_stays(release: homodb.Release) -> None:
 
 
 def test_what_no_longer_holds_is_dropped_and_listed(release: homodb.Release) -> None:
-    result, report = homodb.translate_with_report(full(), "human", release=release)
+    result, report = homodb.translate(full(), "human", release=release, return_report=True)
     assert sorted(report.dropped) == sorted(
         ["var['highly_variable']", "var['mean']", "varm['PCs']", "varp['links']", "uns['hvg']",
          "uns['rank_genes_groups']", "uns['pca']", "raw.var['highly_variable']", "raw.var['mean']", "raw.varm['PCs']"]
@@ -375,7 +377,7 @@ def test_what_no_longer_holds_is_dropped_and_listed(release: homodb.Release) -> 
 
 def test_a_layer_in_place_of_x(release: homodb.Release) -> None:
     adata = full()
-    result, report = homodb.translate_with_report(adata, "human", layer="spliced", release=release)
+    result, report = homodb.translate(adata, "human", layer="spliced", release=release, return_report=True)
     assert dense(result[:, "INS"].X).ravel().tolist() == [6, 10, 14]
     assert "X" in report.dropped and "layers['spliced']" not in report.dropped
     assert report.fates["counts"][0] == 2 * (1 + 2 + 3)
@@ -408,7 +410,7 @@ def test_a_view_is_translated_as_its_copy(release: homodb.Release) -> None:
 
 
 def test_provenance_survives_a_file(release: homodb.Release, tmp_path: Path) -> None:
-    result, report = homodb.translate_with_report(full(), "human", strategy="hm_o2o", release=release)
+    result, report = homodb.translate(full(), "human", strategy="hm_o2o", release=release, return_report=True)
     result.write_h5ad(tmp_path / "out.h5ad")
     read = anndata.read_h5ad(tmp_path / "out.h5ad")
     told = read.uns["homodb"]
@@ -482,7 +484,7 @@ def test_sums_do_not_overflow(release: homodb.Release, form: str, dtype: str, va
 def test_totals_do_not_stall(release: homodb.Release, form: str) -> None:
     """In 32 bits, adding 1 to 2^24 does nothing."""
     matrix = FORMS[form](np.array([[2**24], *[[1]] * 1000], dtype=np.float32))
-    _, report = homodb.translate_with_report(cells(["Ins1"], matrix), "human", source="mouse", release=release)
+    _, report = homodb.translate(cells(["Ins1"], matrix), "human", source="mouse", release=release, return_report=True)
     assert report.fates["counts"].item() == 2**24 + 1000
 
 
@@ -527,7 +529,7 @@ def test_no_genes(release: homodb.Release) -> None:
     ],
 )
 def test_species_is_found_by_vote(release: homodb.Release, names: list[str], target: str, source: str) -> None:
-    _, report = homodb.translate_with_report(cells(names), target, release=release)
+    _, report = homodb.translate(cells(names), target, release=release, return_report=True)
     assert report.source == source and not report.source_given
     assert "(by their names)" in report.lines()[0]
 
@@ -586,12 +588,12 @@ def embeddings_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_lm_o2o_where_ensembl_has_nothing_and_it_is_said(embeddings_only: Path) -> None:
     adata = cells([*(f"m{i}" for i in range(6)), "m9"])
-    result, report = homodb.translate_with_report(adata, "human", release=embeddings_only)
+    result, report = homodb.translate(adata, "human", release=embeddings_only, return_report=True)
     assert report.strategy == "LM_O2O" and result.var_names.tolist() == [f"H{i}" for i in range(6)]
     assert set(result.var["homodb_evidence"]) == {"lm_orphan"}
     assert any("LM_O2O" in note and "Ensembl" in note for note in report.notes)
     assert any("LM_O2O" in line for line in report.lines() if line.startswith("note: "))
-    asked = homodb.translate_with_report(adata, "human", strategy="lm_o2o", release=embeddings_only)[1]
+    asked = homodb.translate(adata, "human", strategy="lm_o2o", release=embeddings_only, return_report=True)[1]
     assert not any("LM_O2O" in note for note in asked.notes)  # who asks for it need not be told
     with pytest.raises(MissingMappingError, match=messages.Translate.no_ens_m2m):
         homodb.translate(adata, "human", strategy="ens_m2m", release=embeddings_only)
@@ -603,7 +605,7 @@ def test_release_may_be_named_by_the_environment(embeddings_only: Path, monkeypa
 
 
 def test_fates_is_a_frame_with_a_row_per_gene(release: homodb.Release) -> None:
-    _, report = homodb.translate_with_report(cells(MOUSE), "human", release=release)
+    _, report = homodb.translate(cells(MOUSE), "human", release=release, return_report=True)
     assert isinstance(report.fates, pl.DataFrame) and report.fates.null_count()["fate"].item() == 0
     assert report.fates.filter(pl.col("mitochondrial"))["name"].to_list() == ["mt-Nd1"]
     assert report.fates.filter(pl.col("ribosomal"))["name"].to_list() == ["Rplp0"]

@@ -27,7 +27,7 @@ def _cells(n: int, name: str, seed: int = 0, **more: Any) -> SentenceCells:
 
 def test_half_the_pairs_are_close_and_targets_are_cosines_of_profiles() -> None:
     sides = [_cells(40, "a"), _cells(20, "b", 1), _cells(1, "c", 2)]
-    pairs = draw_pairs(sides, 400, seed=5)
+    pairs = draw_pairs(sides, 400, random_state=5)
     assert len(pairs.first) == len(pairs.second) == len(pairs.target) == 400
     ranks = []
     for number, (one, other, target) in enumerate(zip(pairs.first, pairs.second, pairs.target, strict=True)):
@@ -45,15 +45,15 @@ def test_half_the_pairs_are_close_and_targets_are_cosines_of_profiles() -> None:
     share = np.mean([one.startswith("a") for one in pairs.first])
     assert 0.55 < share < 0.78
     assert not any(one.startswith("c") for one in pairs.first)
-    again = draw_pairs(sides, 400, seed=5)
+    again = draw_pairs(sides, 400, random_state=5)
     assert again.first == pairs.first and (again.target == pairs.target).all()
-    assert draw_pairs(sides, 400, seed=6).first != pairs.first
+    assert draw_pairs(sides, 400, random_state=6).first != pairs.first
 
 
 def test_cells_of_other_metadata_are_to_be_apart_and_a_missing_value_is_not_another() -> None:
     tissue = ("gut", "liver", None) * 10
     cells = _cells(30, "a", metadata={"tissue": tissue})
-    pairs, plain = draw_pairs([cells], 300, seed=1), draw_pairs([_cells(30, "a")], 300, seed=1)
+    pairs, plain = draw_pairs([cells], 300, random_state=1), draw_pairs([_cells(30, "a")], 300, random_state=1)
     apart = 0
     for one, other, target, was in zip(pairs.first, pairs.second, pairs.target, plain.target, strict=True):
         both = {tissue[int(one[1:])], tissue[int(other[1:])]} - {None}
@@ -112,7 +112,7 @@ def test_steps_bring_the_loss_down_and_the_model_is_kept(tiny: Path, tmp_path: P
         steps=12,
         batch=16,
         rate=5e-3,
-        report=lambda step, loss: steps.append(step),
+        progress=lambda step, loss: steps.append(step),
     )
     assert steps == list(range(1, 13))
     assert np.mean(losses[-3:]) < losses[0] / 2
@@ -135,7 +135,7 @@ def test_the_loss_is_that_of_the_library(tiny: Path) -> None:
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     cells = [_cells(9, "a")]
-    pairs = draw_pairs(cells, 8, seed=42)
+    pairs = draw_pairs(cells, 8, random_state=42)
     features = [model.preprocess(list(texts)) for texts in (pairs.first, pairs.second)]
     wanted = losses.CosineSimilarityLoss(model)(features, torch.from_numpy(pairs.target))
     assert fine_tune(model, cells, steps=1, batch=8)[0] == pytest.approx(float(wanted.detach()), abs=1e-6)
@@ -148,7 +148,7 @@ def test_the_same_seed_gives_the_same_model_and_leaves_torchs_chances_alone(tiny
     for seed in (1, 1, 2):
         model = load_model(str(tiny), device="cpu")
         state = torch.random.get_rng_state()
-        losses = fine_tune(model, [_cells(6, "a")], steps=2, batch=4, seed=seed)
+        losses = fine_tune(model, [_cells(6, "a")], steps=2, batch=4, random_state=seed)
         assert torch.equal(torch.random.get_rng_state(), state)
         told.append((losses, embed(model, ["a0"]).tolist()))
     assert told[0] == told[1] != told[2]

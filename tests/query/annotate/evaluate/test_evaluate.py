@@ -27,15 +27,15 @@ def made(true: str, given: str, **more: Any) -> anndata.AnnData:
         index=[f"c{n}" for n in range(len(true))],
     )
     sizes = {"reference_labels": np.array(["a", "b", "c"]), "reference_cells": np.array([2, 1, 1])}
-    entry = {"label": "t", "method": "knn", **sizes}
+    entry = {"label_key": "t", "method": "knn", **sizes}
     return anndata.AnnData(np.ones((len(true), 1)), obs=obs, uns={"homodb": {"annotation": {"t_homodb": entry}}})
 
 
 def test_by_hand() -> None:
     confidence = [0.9, 0.8, 0.7, 0.6, 0.9, np.nan, 0.2, 0.1, 0.5]
     given = made("aaabbbzz.", "aabbb?aba", confidence=confidence, distance=[1, 1, 1, 1, 1, np.nan, 2, 3, 9])
-    told = homodb.evaluate(given, truth="truth", resamples=0)
-    assert (told.cells, told.outside, told.untold, told.seen) == (6, 2, 1, 0)
+    told = homodb.evaluate(given, truth="truth", n_resamples=0)
+    assert (told.cells, told.outside, told.unlabelled, told.shown) == (6, 2, 1, 0)
     values = {name: one.value for name, one in told.numbers.items()}
     assert values["accuracy"] == pytest.approx(4 / 6) and values["balanced_accuracy"] == pytest.approx(2 / 3)
     assert values["kappa"] == pytest.approx((4 / 6 - (3 * 2 + 3 * 3) / 36) / (1 - 15 / 36))
@@ -56,17 +56,17 @@ def test_numbers_are_no_types() -> None:
 
 
 def test_a_reference_of_other_types_is_refused(clade: Any) -> None:
-    labelled = homodb.annotate(clade.mouse, clade.human, label="cell_type", release=clade.release)
+    labelled = homodb.annotate(clade.mouse, clade.human, label_key="cell_type", release=clade.release)
     other = clade.human.copy()
     other.obs["cell_type"] = ["x" if one == other.obs["cell_type"].iloc[0] else "y" for one in other.obs["cell_type"]]
     with pytest.raises(AnnotationError, match=messages.Evaluate.reference_other_types):
-        homodb.evaluate(labelled, truth="cell_type", reference=other, release=clade.release, resamples=0)
+        homodb.evaluate(labelled, truth="cell_type", reference=other, release=clade.release, n_resamples=0)
 
 
 def test_cells_that_were_learned_from_are_left_aside() -> None:
     given = made("aabb", "abbb", seen=[False, True, False, True])
-    told = homodb.evaluate(given, truth="truth", resamples=0)
-    assert (told.cells, told.seen) == (2, 2) and told.numbers["accuracy"].value == 1.0
+    told = homodb.evaluate(given, truth="truth", n_resamples=0)
+    assert (told.cells, told.shown) == (2, 2) and told.numbers["accuracy"].value == 1.0
 
 
 def test_intervals_over_donors() -> None:
@@ -82,15 +82,15 @@ def test_intervals_over_donors() -> None:
 def test_label_maps(tmp_path: Path) -> None:
     (tmp_path / "map.tsv").write_text("label\tmeans\tside\nA\ta\tquery\nx\t\tquery\n")
     given = made("AAbx", "aabb")
-    with_map = homodb.evaluate(given, truth="truth", labels=tmp_path / "map.tsv", resamples=0)
-    assert with_map.cells == 3 and with_map.untold == 1 and with_map.numbers["accuracy"].value == 1.0
-    assert homodb.evaluate(given, truth="truth", resamples=0).outside == 3
+    with_map = homodb.evaluate(given, truth="truth", labels=tmp_path / "map.tsv", n_resamples=0)
+    assert with_map.cells == 3 and with_map.unlabelled == 1 and with_map.numbers["accuracy"].value == 1.0
+    assert homodb.evaluate(given, truth="truth", n_resamples=0).outside == 3
 
 
 def test_labels_of_anybody() -> None:
     given = made("ab", "ab")
     given.obs["mine"] = ["a", "x"]
-    told = homodb.evaluate(given, truth="truth", predicted="mine", resamples=0)
+    told = homodb.evaluate(given, truth="truth", predicted="mine", n_resamples=0)
     assert told.numbers["accuracy"].value == 0.5 and "all true types are taken as possible" in told.notes[0]
     assert np.isnan(told.numbers["auroc_distance"].value) and told.totals()["auroc_distance"] is None
 
@@ -114,17 +114,17 @@ def test_what_is_refused() -> None:
 
 def test_types_left_out(clade: Any) -> None:
     fewer = clade.human[clade.human.obs["cell_type"] != "type 4"].copy()
-    labelled = homodb.annotate(clade.mouse, fewer, label="cell_type", release=clade.release)
-    told = homodb.evaluate(labelled, truth="cell_type", reference=fewer, release=clade.release, resamples=0)
+    labelled = homodb.annotate(clade.mouse, fewer, label_key="cell_type", release=clade.release)
+    told = homodb.evaluate(labelled, truth="cell_type", reference=fewer, release=clade.release, n_resamples=0)
     there = set(fewer.obs["cell_type"])
     assert told.outside == (~clade.mouse.obs["cell_type"].isin(there)).sum() and told.left_out is not None
     assert told.left_out["type"].to_list() == sorted(there & set(clade.mouse.obs["cell_type"]))
     for left in ("type 1", "type 3"):
         least = fewer[fewer.obs["cell_type"] != left].copy()
-        anew = homodb.annotate(clade.mouse, least, label="cell_type", release=clade.release)
+        anew = homodb.annotate(clade.mouse, least, label_key="cell_type", release=clade.release)
         anew = anew[anew.obs["cell_type"].isin(there)].copy()
         row = told.left_out.filter(told.left_out["type"] == left).row(0, named=True)
-        again = homodb.evaluate(anew, truth="cell_type", resamples=0)
+        again = homodb.evaluate(anew, truth="cell_type", n_resamples=0)
         assert row["auroc_distance"] == pytest.approx(again.numbers["auroc_distance"].value)
         assert row["auroc_confidence"] == pytest.approx(again.numbers["auroc_confidence"].value)
         rest = anew.obs.loc[anew.obs["cell_type"] != left, "cell_type_homodb_confidence"]
@@ -135,7 +135,7 @@ def test_types_left_out(clade: Any) -> None:
 def test_figures(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     given = made("aabbz", "abbb?", confidence=[0.9, 0.8, 0.7, 0.2, 0.1])
-    told = homodb.evaluate(given, truth="truth", resamples=0)
+    told = homodb.evaluate(given, truth="truth", n_resamples=0)
     assert told.figures() == told.figures()
     paths = told.write_figures(tmp_path / "drawn")
     assert [path.name for path in paths] == ["confusion.svg", "calibration.svg"]

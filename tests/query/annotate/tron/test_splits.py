@@ -38,13 +38,13 @@ def test_tuning_cells_are_seen_and_donors_never_torn(data: st.DataObject, n: int
     codes = rng.integers(-2, 3, size=n)
     donor = rng.integers(-1, 4, size=n) if donors else None
     chosen = choose_tuning(codes, donor, share, rng)
-    assert (codes[chosen.rows] >= 0).all() and chosen.seen[chosen.rows].all()
+    assert (codes[chosen.rows] >= 0).all() and chosen.shown[chosen.rows].all()
     assert bool(len(chosen.rows)) == bool(((codes >= 0) & ((donor if chosen.by == "donors" else codes) >= 0)).any())  # type: ignore[operator]
     if chosen.by == "donors":
-        assert donor is not None and not set(donor[chosen.seen]) & set(donor[~chosen.seen])
-        assert np.array_equal(np.flatnonzero(chosen.seen & (codes >= 0)), chosen.rows)
+        assert donor is not None and not set(donor[chosen.shown]) & set(donor[~chosen.shown])
+        assert np.array_equal(np.flatnonzero(chosen.shown & (codes >= 0)), chosen.rows)
     else:
-        assert np.array_equal(np.flatnonzero(chosen.seen), chosen.rows)
+        assert np.array_equal(np.flatnonzero(chosen.shown), chosen.rows)
 
 
 @pytest.mark.parametrize(("labelled", "wanted"), [((0, 1, 2, 3), 2), ((0, 1), 2), ((2,), 1)])
@@ -52,5 +52,5 @@ def test_half_of_the_donors_where_all_are_labelled_else_all_of_them(labelled: tu
     donor = np.repeat(np.arange(4), 5)
     codes = np.where(np.isin(donor, labelled), 0, -1)
     chosen = choose_tuning(codes, donor, 0.0, np.random.default_rng(0))
-    assert len(np.unique(donor[chosen.seen])) == wanted
-    assert set(donor[chosen.seen]) <= set(labelled)
+    assert len(np.unique(donor[chosen.shown])) == wanted
+    assert set(donor[chosen.shown]) <= set(labelled)

@@ -18,12 +18,10 @@ from tests import messages
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
 
-from homodb.query.annotate import AnnotationTask, OrthologyLinks
-from homodb.query.annotate.tron import TronParameters
+from homodb.query.annotate import AnnotationTask, OrthologyLinks, TronSettings
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
-from homodb.query.annotate.tron.method import tron
-from homodb.query.annotate.tron.network import Phenotype, linear, log_mean, spread
-from homodb.query.annotate.tron.transfer import Cells, transfer
+from homodb.query.annotate.tron.method import Cells, transfer, tron
+from homodb.query.annotate.tron.train import Phenotype, linear, log_mean, spread
 from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError
 from homodb.schema.species import find
@@ -78,16 +76,18 @@ def truth(seed: int = 0) -> np.ndarray:
 @pytest.mark.slow
 def test_labels_cells_without_any_query_label() -> None:
     steps: list[str] = []
-    given = replace(task(), report=steps.append)
+    given = replace(task(), progress=steps.append)
     found = tron(given)
-    assert (found.label[:2] == -1).all() and found.told["unknown_cells"] == 2
+    assert (found.label[:2] == -1).all() and found.details["unknown_cells"] == 2
     assert np.isnan(found.confidence[:2]).all() and np.isnan(found.distance[:2]).all()
     placed = slice(2, None)
     assert (found.label == truth())[placed].mean() > 0.9
     assert ((found.confidence[placed] > 1 / 4) & (found.confidence[placed] <= 1)).all()
     assert ((found.distance[placed] >= 0) & (found.distance[placed] <= 2)).all()
-    assert found.told["tuned"] == "nothing" and found.seen is not None and not found.seen.any()
-    assert found.told["edges"] == 80 and found.told["reference_genes"] == 40 and found.told["query_genes"] == 80
+    assert found.details["tuned"] == "nothing" and found.shown is not None and not found.shown.any()
+    assert (
+        found.details["edges"] == 80 and found.details["reference_genes"] == 40 and found.details["query_genes"] == 80
+    )
     weights = found.tables["weights"]
     assert weights.height == 80 and (weights["change"] == 0).all() and (weights["spread"] == 0).all()
     assert steps and all(step.startswith("tron: ") for step in steps)
@@ -111,7 +111,7 @@ def test_same_seed_same_answer_and_the_callers_random_numbers_are_left_alone() -
     again = tron(task(labelled="donor 1"))
     assert np.array_equal(first.confidence, again.confidence, equal_nan=True)
     assert first.tables["weights"].equals(again.tables["weights"])
-    other = tron(replace(task(labelled="donor 1"), seed=9))
+    other = tron(replace(task(labelled="donor 1"), random_state=9))
     assert not np.array_equal(first.confidence, other.confidence, equal_nan=True)
 
 
@@ -119,9 +119,9 @@ def test_learns_from_the_labelled_donor_only() -> None:
     given = task(labelled="donor 1")
     found = tron(given)
     donor = given.query.donor
-    assert donor is not None and found.seen is not None
-    assert np.array_equal(found.seen, donor == 1) and found.told["tuned_by"] == "donors"
-    assert found.told["tuning_cells"] == (donor == 1).sum() - 1  # cell 1 has no counts of linked genes
+    assert donor is not None and found.shown is not None
+    assert np.array_equal(found.shown, donor == 1) and found.details["tuned_by"] == "donors"
+    assert found.details["tuning_cells"] == (donor == 1).sum() - 1  # cell 1 has no counts of linked genes
     assert found.tables["weights"]["change"].abs().max() > 0.01
     # the labels of other donors, were they there, would change nothing
     truth_there = np.where(donor == 1, given.query.label, -1)
@@ -132,14 +132,14 @@ def test_learns_from_the_labelled_donor_only() -> None:
 def test_all_labelled_leaves_donors_to_judge_by() -> None:
     given = task(labelled="all")
     found = tron(given)
-    assert found.seen is not None and given.query.donor is not None
-    assert len(np.unique(given.query.donor[found.seen])) == 1 and (~found.seen).any()
+    assert found.shown is not None and given.query.donor is not None
+    assert len(np.unique(given.query.donor[found.shown])) == 1 and (~found.shown).any()
     everything = tron(task(labelled="all", tuning=1.0))
-    assert everything.seen is not None and everything.seen.all()
+    assert everything.shown is not None and everything.shown.all()
     alone = replace(given, query=replace(given.query, donor=None))
     by_cells = tron(alone)
-    assert by_cells.told["tuned_by"] == "cells" and 40 <= by_cells.told["tuning_cells"] <= 48
-    assert by_cells.seen is not None and by_cells.seen.sum() == by_cells.told["tuning_cells"]
+    assert by_cells.details["tuned_by"] == "cells" and 40 <= by_cells.details["tuning_cells"] <= 48
+    assert by_cells.shown is not None and by_cells.shown.sum() == by_cells.details["tuning_cells"]
 
 
 def test_labels_that_the_reference_lacks_are_not_learned() -> None:
@@ -147,7 +147,7 @@ def test_labels_that_the_reference_lacks_are_not_learned() -> None:
     label = given.query.label.copy()
     label[label == 2] = 3
     found = tron(replace(given, query=replace(given.query, label=label)))
-    assert found.told["tuning_cells"] < tron(given).told["tuning_cells"]
+    assert found.details["tuning_cells"] < tron(given).details["tuning_cells"]
     assert set(np.unique(found.label)) <= {-1, 0, 1, 2}
 
 
@@ -168,13 +168,13 @@ def test_options(chosen: dict[str, Any]) -> None:
     if chosen.get("start") != "random":
         assert (found.label == truth())[judged].mean() > 0.85
     assert (weights["weight"] >= 0).all() or chosen.get("weights") == "any"
-    assert found.told["tuned"] == chosen.get("tune", "layer")
+    assert found.details["tuned"] == chosen.get("tune", "layer")
     assert weights.height == (40 if chosen.get("links") == "best" else 80)
-    assert found.told["reference_genes"] == (42 if chosen.get("unreached") == "mean" else 40)
-    assert found.told["held_out_by"] == ("nothing" if "validation" in chosen else "donors")
+    assert found.details["reference_genes"] == (42 if chosen.get("unreached") == "mean" else 40)
+    assert found.details["held_out_by"] == ("nothing" if "validation" in chosen else "donors")
     assert weights["spread"].is_null().all() == (chosen.get("seeds") == 1)
     if chosen.get("tune") == "nothing":
-        assert (weights["change"] == 0).all() and found.seen is not None and not found.seen.any()
+        assert (weights["change"] == 0).all() and found.shown is not None and not found.shown.any()
 
 
 def test_the_table_of_weights_says_what_the_layer_holds() -> None:
@@ -201,7 +201,7 @@ def test_bad_tasks_are_refused() -> None:
     given = task()
     for parameters, told in (
         ({"tune": "half"}, "there are layer, whole, nothing"),
-        ({"hiden": 3}, "no parameter 'hiden'"),
+        ({"hiden": 3}, "Unknown key 'hiden'"),
         ({"hidden": 2.5}, "a whole number"),
         ({"dropout": "much"}, "a number"),
         ({"seeds": 0}, "at least 1"),
@@ -245,12 +245,12 @@ def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
     shown = np.where(np.arange(200) < 120, age["target"], np.nan)
     genes = tuple(map(str, range(30)))
     edges = Edges(genes, genes, np.arange(30), order, np.ones(30), ("",) * 30)
-    chosen = TronParameters(**{**QUICK, "epochs": 40, "tuning_epochs": 25, "seeds": 1})
+    chosen = TronSettings(**{**QUICK, "epochs": 40, "tuning_epochs": 25, "seeds": 1})
     apart = {}
     for tune in ("nothing", "layer"):
         found = transfer(
             Cells(sp.csr_matrix(made["source"]), Phenotype(age["source"])),
-            Cells(sp.csr_matrix(changed), Phenotype(shown)), edges, replace(chosen, tune=tune),
+            Cells(sp.csr_matrix(changed), Phenotype(shown)), edges, chosen.model_copy(update={"tune": tune}),
         )  # fmt: skip
         assert found.predicted.shape == (200, 1)
         apart[tune] = np.abs(found.predicted[120:, 0] - age["target"][120:]).mean()
@@ -267,7 +267,7 @@ def test_the_network_stays_frozen_unless_the_whole_learns() -> None:
     query = Cells(counts, Phenotype(given.query.label[2:], 3), None)
     states = {}
     for tune in ("nothing", "layer", "whole"):
-        run = transfer(reference, query, edges, TronParameters(**{**QUICK, "seeds": 1, "tune": tune})).runs[0]
+        run = transfer(reference, query, edges, TronSettings(**{**QUICK, "seeds": 1, "tune": tune})).runs[0]
         states[tune] = run.model[1].state_dict()
         assert isinstance(run.model[0], OrthologyLayer) and (run.layer is None) == (tune == "nothing")
     for name, value in states["nothing"].items():
@@ -299,7 +299,7 @@ def _benchmark() -> ModuleType:
 def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     bench = _benchmark()
     size = bench.Size(genes=60, types=6, source_cells=300, tuning_cells=400, judged_cells=200)
-    chosen = replace(bench.PARAMETERS, hidden=16, epochs=30, tuning_epochs=40)
+    chosen = bench.PARAMETERS.model_copy(update={"hidden": 16, "epochs": 30, "tuning_epochs": 40})
     found = {
         variant: bench.measure(variant, 0.2, 1, size, chosen) for variant in ("TRON", "no fine-tuning", "random mask")
     }

@@ -31,7 +31,7 @@ def test_intervals_are_those_of_copied_donors(make):
     donor = [f"d{one}" for one in rng.integers(0, 4, 50)]
     values = rng.normal(size=50)
     cells = make(rng.normal(size=(50, 2)), ["x", "y"] * 25, species, donor)
-    found = resampled(lambda w: np.array([w @ values / w.sum()]), draws(cells, resamples=40, seed=7))
+    found = resampled(lambda w: np.array([w @ values / w.sum()]), draws(cells, n_resamples=40, random_state=7))
     low, high = np.quantile(naive_means(values, species, donor, 40, 7), [0.025, 0.975])
     assert found.value[0] == pytest.approx(values.mean())
     assert (found.low[0], found.high[0]) == pytest.approx((low, high))
@@ -39,7 +39,7 @@ def test_intervals_are_those_of_copied_donors(make):
 
 def test_every_draw_has_as_many_donors_and_never_parts_one(draw):
     cells = draw(0)
-    drawn = draws(cells, resamples=30, seed=1)
+    drawn = draws(cells, n_resamples=30, random_state=1)
     assert drawn.kind == DONORS and drawn.donors == (3, 3)
     for weights in drawn:
         for species in (0, 1):
@@ -52,16 +52,16 @@ def test_every_draw_has_as_many_donors_and_never_parts_one(draw):
 
 def test_the_same_draws_at_every_pass_and_for_every_embedding(draw):
     cells, other = draw(0), draw(0, apart=50)
-    first, again, elsewhere = (list(draws(one, resamples=5, seed=3)) for one in (cells, cells, other))
+    first, again, elsewhere = (list(draws(one, n_resamples=5, random_state=3)) for one in (cells, cells, other))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, elsewhere)
-    assert not np.array_equal(first, list(draws(cells, resamples=5, seed=4)))
+    assert not np.array_equal(first, list(draws(cells, n_resamples=5, random_state=4)))
 
 
 @pytest.mark.parametrize("donor", [None, ["d"] * 60, ["d"] * 30 + ["d", "e"] * 15])
 def test_one_donor_draws_cells_and_says_so(make, donor):
     species = ["a"] * 30 + ["b"] * 30
-    drawn = draws(make(np.zeros((60, 2)), ["x", "y"] * 30, species, donor), resamples=20, seed=0)
+    drawn = draws(make(np.zeros((60, 2)), ["x", "y"] * 30, species, donor), n_resamples=20, random_state=0)
     assert drawn.kind == CELLS_ONLY
     weights = next(iter(drawn))
     assert weights[:30].sum() == 30 and len(set(weights[:30])) > 2
@@ -69,15 +69,15 @@ def test_one_donor_draws_cells_and_says_so(make, donor):
 
 def test_no_interval_without_draws_or_where_most_draws_tell_nothing(draw):
     cells = draw(0)
-    assert np.isnan(resampled(lambda w: np.array([1.0]), draws(cells, resamples=0)).low).all()
+    assert np.isnan(resampled(lambda w: np.array([1.0]), draws(cells, n_resamples=0)).low).all()
     turn = iter([1.0, *[np.nan, np.nan, 0.5] * 10])
-    found = resampled(lambda w: np.array([next(turn), 0.25]), draws(cells, resamples=30))
+    found = resampled(lambda w: np.array([next(turn), 0.25]), draws(cells, n_resamples=30))
     assert found.number(0) == Number(1.0) and found.number(1) == Number(0.25, 0.25, 0.25)
 
 
 def test_an_interval_holds_its_value(draw):
     turn = iter([1.0, *[0.5] * 30])
-    found = resampled(lambda w: np.array([next(turn)]), draws(draw(0), resamples=30))
+    found = resampled(lambda w: np.array([next(turn)]), draws(draw(0), n_resamples=30))
     assert found.number(0) == Number(1.0, 0.5, 1.0)
 
 

@@ -1,73 +1,205 @@
-"""Concatenate matrices and obs of all objects over shared features."""
+"""Check the options of a join, and read the genes, cells and values of its objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
+import polars as pl
 
-from homodb.query.cells import ObsColumns, Rows, Sink, Slot, Values, judge, undo_logarithm
-from homodb.query.translate import Aggregation, Links, SlotPolicy, TooWideError
-from homodb.schema.errors import CountsError, JoinError
-from homodb.schema.messages import counted
-from homodb.schema.names import is_missing, name_texts, texts
+from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values
+from homodb.query.genes import resolve_var
+from homodb.query.release import ReleaseFile
+from homodb.query.translate import Links, Names
+from homodb.schema.errors import JoinError, TranslationError
+from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.names import is_missing, name_texts, texts, unnamed_note
 from homodb.schema.species import Species
 
-_WHAT = {
-    "log": "logarithms",
-    "scaled": "scaled values (some are negative)",
-    "nan": "NaN",
-    "counts": "counts",
-    "linear": "linear values",
-}
+#: Default maximum number of genes of a group of orthologs.
+LARGEST = 20
 
 
-@dataclass
-class StackPart:
-    """Part of a matrix that comes from one object.
+class Features(StrEnum):
+    """Kind of features under ENS_M2M."""
 
-    Parameters
-    ----------
-    name
-        Name of the object.
-    rows
-        Matrix of the object.
-    links
-        Links from rows of its var to features.
-    is_gene
-        Mask of the rows of its var that are genes, shape (genes,).
-    kept
-        Mask of the cells to keep; None for all.
-    logged
-        Whether the object records logarithms, and their base.
-    holds
-        Kind of values, from a sample.
-    sums
-        Sums over cells, per row of var.
-    totals
-        Sums over genes, per cell.
+    GROUP = "group"
+    COPY = "copy"
+
+
+class TooLarge(StrEnum):
+    """Policy for groups with too many genes."""
+
+    LEAVE = "leave"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class JoinOptions:
+    """Checked options; see :func:`homodb.query.join.join`."""
+
+    via: str | int | Species | None = None
+    features: Features = Features.GROUP
+    largest: int = LARGEST
+    too_large: TooLarge = TooLarge.LEAVE
+    consistent: bool = False
+    measured: bool = False
+    shared_types: str | None = None
+    columns: tuple[str | None, ...] = ()
+    layers: tuple[str | None, ...] = ()
+    names: Names = Names.KEEP
+
+
+def read_join_options(
+    objects: int, *, via: str | int | Species | None = None, features: str = "group", largest: int = LARGEST,
+    too_large: str = "leave", consistent: bool = False, measured: bool = False, shared_types: str | None = None,
+    column: str | Sequence[str | None] | None = None, layer: str | Sequence[str | None] | None = None,
+    names: str = "keep",
+) -> JoinOptions:  # fmt: skip
+    """Check the options of a join of a number of objects.
+
+    Raises JoinError if an option has an unknown value, or a list does not have one entry for each object.
     """
+    if largest < 2:
+        raise JoinError(f"a group may have at most {largest} genes; it needs at least two to be one")
+    return JoinOptions(
+        via=via, features=Features(_word([*Features], features, "kind of features", "features")), largest=largest,
+        too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups", "too_large")),
+        consistent=consistent, measured=measured, shared_types=shared_types, columns=_each(column, objects, "columns"),
+        layers=_each(layer, objects, "layers"), names=Names(_word([*Names], names, "kind of names", "names")),
+    )  # fmt: skip
+
+
+def _word(words: Sequence[str], word: str, what: str, option: str) -> str:
+    if word not in words:
+        raise JoinError(
+            f"there is no {what} {word!r}; there are {', '.join(words)}{did_you_mean(word, words)}", option=option
+        )
+    return word
+
+
+def _each(given: str | Sequence[str | None] | None, objects: int, what: str) -> tuple[str | None, ...]:
+    """Return one entry for each object."""
+    if given is None or isinstance(given, str):
+        return (given,) * objects
+    each = tuple(given)
+    if len(each) == 1:
+        return each * objects
+    if len(each) != objects:
+        raise JoinError(f"{len(each)} {what} are named for {objects} objects; name one for all, or one for each")
+    return each
+
+
+#: Column of var that a translation adds.
+_TRANSLATED = "homodb_source"
+
+
+@dataclass(frozen=True)
+class JoinSide:
+    """The genes of one object.
+
+    `name`: name of the object: that of its file; `resolved`: a row per row of var, with
+    :class:`homodb.query.genes.VarColumn`; `given`: whether the species was given rather than inferred from the names.
+    """
+
+    name: str
+    species: Species
+    resolved: pl.DataFrame
+    given: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def genes(self) -> pl.Series:
+        """Different genes of the object."""
+        return self.resolved["gene"].drop_nulls().unique(maintain_order=True)
+
+
+def read_side(
+    release: ReleaseFile, name: str, var: pd.DataFrame, species: str | int | Species | None, column: str | None
+) -> JoinSide:
+    """Resolve the names of a var to genes.
+
+    `species`: species of the object; inferred from the names by default; `column`: column of var with the names; None
+    for its index.
+
+    Raises UnknownSpeciesError if the release does not have the species. Raises TranslationError if the column does not
+    exist, or the names do not identify the species.
+    """
+    try:
+        resolved = resolve_var(release, var, species=species, column=column)
+    except TranslationError as error:
+        raise type(error)(f"{name}: {error}", option="species" if error.option == "source" else error.option) from error
+    names, own_species = resolved.rows["name"].to_list(), resolved.species
+    if not resolved.rows["gene"].count():
+        examples = ", ".join(map(repr, names[:3])) or "none at all"
+        raise JoinError(
+            f"{name}: none of its {len(names):,} names is a gene of {own_species.common_name}; they look like "
+            f"{examples}. Check the species, or name the column of var that holds the gene names",
+            option="column",
+        )
+    notes = [f"{name}: {note}" for note in (*unnamed_note(resolved.gene_names), *resolved.doubts)]
+    if _TRANSLATED in var.columns:
+        notes.append(
+            f"{name}: its genes were translated to {own_species.common_name} (var has {_TRANSLATED}), so its cells are "
+            "likely of another species; give the file as it was before"
+        )
+    return JoinSide(name, own_species, resolved.rows, resolved.given, tuple(notes))
+
+
+def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:
+    """Return the genes that all objects of each species have, ascending."""
+    shared: dict[Species, pl.Series] = {}
+    for species in dict.fromkeys(side.species for side in sides):
+        genes = [set(side.genes.to_list()) for side in sides if side.species == species]
+        shared[species] = pl.Series("gene", sorted(set.intersection(*genes)), dtype=pl.Int64)
+    return shared
+
+
+_WHAT = {
+    "log": "logarithms", "scaled": "scaled values (some are negative)", "nan": "NaN", "counts": "counts",
+    "linear": "linear values",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StackPart:
+    """A matrix of one object."""
 
     name: str
     rows: Rows
     links: Links
-    is_gene: npt.NDArray[np.bool_]
-    kept: npt.NDArray[np.bool_] | None
-    logged: tuple[bool, float | None] = (False, None)
-    holds: Values = field(default_factory=lambda: Values("linear"))
-    sums: npt.NDArray[np.float64] | None = None
-    totals: npt.NDArray[np.float64] | None = None
+    holds: Values
 
 
-def with_kind_of_values(part: StackPart) -> StackPart:
-    """Return the part with the kind of its values."""
-    is_log, base = part.logged
-    return replace(part, holds=judge(part.rows.sample(), logged=is_log, base=base))
+class ObjectTally:
+    """Sums over the cells and over the genes of one object.
+
+    `is_gene`: mask of the rows of var that are genes, shape (genes,).
+    """
+
+    def __init__(self, is_gene: npt.NDArray[np.bool_]) -> None:
+        self._is_gene = is_gene.astype(np.float64)
+        self.begin()
+
+    def begin(self) -> None:
+        """Reset all sums."""
+        self.sums = np.zeros(self._is_gene.size)
+        self._totals: list[npt.NDArray[np.float64]] = []
+
+    def add(self, start: int, block: Any) -> None:
+        """Add a block of rows, with logarithms undone."""
+        self.sums += np.asarray(block.T @ np.ones(block.shape[0])).ravel()
+        self._totals.append(np.asarray(block @ self._is_gene).ravel())
+
+    @property
+    def totals(self) -> npt.NDArray[np.float64]:
+        """Sums over genes, per cell."""
+        return np.concatenate(self._totals) if self._totals else np.zeros(0)
 
 
 def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
@@ -80,7 +212,7 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
             return (
                 f"{slot.label} of {part.name} holds {_WHAT[kind]}, and "
                 f"{counted(part.links.several, 'feature adds', 'features add')} up several genes of it, which is wrong "
-                "for such values; join counts (--layer counts, --layer raw), or use a one-to-one strategy"
+                "for such values; join counts (a layer, or raw), or use a one-to-one strategy"
             )
     kinds = {part.holds.kind: part.name for part in parts}
     for odd in ("log", "scaled"):
@@ -88,121 +220,24 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
         if odd in kinds and other is not None:
             return (
                 f"{slot.label} of {kinds[odd]} holds {_WHAT[odd]}, that of {kinds[other]} {_WHAT[other]}; join like "
-                "with like: name the layer of counts for all, or one for each object (--layer)"
+                "with like: name the layer of counts for all, or one for each object"
             )
     bases = {part.holds.base: part.name for part in parts if part.holds.kind == "log"}
     if len(bases) > 1:
         shown = ", ".join(f"{base:g} ({name})" for base, name in bases.items() if base)
-        return f"{slot.label} holds logarithms to different bases: {shown}; join counts (--layer)"
+        return f"{slot.label} holds logarithms to different bases: {shown}; join counts"
     return None
 
 
-def stack(
-    slot: Slot,
-    parts: Sequence[StackPart],
-    sink: Sink,
-    *,
-    sparse: bool,
-    count: bool,
-    block: int | None,
-    step: Callable[[int], None],
-) -> tuple[Any, np.dtype[Any]]:
-    """Concatenate a matrix of all objects into a sink.
-
-    Parameters
-    ----------
-    slot
-        Slot of the matrix.
-    parts
-        Part of each object.
-    sink
-        Destination of the result.
-    sparse
-        Whether the result is sparse.
-    count
-        Whether to set the sums and totals of the parts.
-    block
-        Number of cells per block; by default as many as hold about four million values.
-    step
-        Callback that receives the number of cells read after each block.
-
-    Returns
-    -------
-    object, dtype
-        Matrix returned by the sink, and type of its values.
-
-    Raises
-    ------
-    CountsError
-        If the matrix holds NaN, or negative values that would be summed.
-    """
-    aggregations = [Aggregation(part.links, SlotPolicy.SUM, slot.label) for part in parts]
-    dtype: np.dtype[Any] = np.result_type(
-        *(how.dtype(part.rows.dtype) for how, part in zip(aggregations, parts, strict=True))
-    )
-    while True:
-        try:
-            return _carry(parts, aggregations, sink, dtype, sparse=sparse, count=count, block=block, step=step), dtype
-        except TooWideError:
-            dtype = np.dtype(np.int64)
-
-
-def _carry(
-    parts: Sequence[StackPart], aggregations: Sequence[Aggregation], sink: Sink, dtype: np.dtype[Any], *, sparse: bool,
-    count: bool, block: int | None, step: Callable[[int], None],
-) -> Any:  # fmt: skip
-    sink.begin(dtype)
-    done = 0
-    for part, how in zip(parts, aggregations, strict=True):
-        sums = np.zeros(part.rows.shape[1])
-        totals: list[npt.NDArray[np.float64]] = []
-        for start, stop in part.rows.cuts(block):
-            piece = part.rows.take(start, stop)
-            if part.kept is not None:
-                piece = piece[np.flatnonzero(part.kept[start:stop])]
-            summed = _sum_genes(part, how, piece, dtype)
-            sink.add(sp.csr_matrix(summed) if sparse and not sp.issparse(summed) else summed)
-            if count:
-                linear = undo_logarithm(piece, part.holds.base)
-                sums += np.asarray(linear.T @ np.ones(piece.shape[0])).ravel()
-                totals.append(np.asarray(linear @ part.is_gene.astype(np.float64)).ravel())
-            step(done + stop)
-        done += part.rows.shape[0]
-        if count:
-            part.sums, part.totals = sums, np.concatenate(totals) if totals else np.zeros(0)
-    return sink.end()
-
-
-def _sum_genes(part: StackPart, how: Aggregation, piece: Any, dtype: np.dtype[Any]) -> Any:
-    """Sum the genes of a block; errors name the object."""
-    values = np.asarray(piece.data if hasattr(piece, "indptr") else piece)
-    if values.size and part.links.several and values.min() < 0:
-        raise CountsError(
-            f"{part.name}: {how.slot} holds negative values (the least is {values.min():g}), which must not be added "
-            "up; join counts (--layer)"
-        )
-    try:
-        return how.apply(piece, dtype)
-    except CountsError as error:
-        raise CountsError(f"{part.name}: {str(error).replace('translating', 'joining')}") from error
-
-
 #: Columns that a join adds.
-SPECIES, FILE, TOTAL, CELL = "species", "source_file", "homodb_total", "homodb_cell"
+SPECIES, FILE, CELL = "species", "source_file", "homodb_cell"
 
 
 @dataclass(frozen=True)
 class JoinedCells:
     """Cells of a joint object.
 
-    Parameters
-    ----------
-    obs
-        A row per cell, without totals.
-    kept
-        Mask of the cells to keep, for each object; None for all.
-    notes
-        Notes for the user.
+    `kept`: mask of the cells to keep, for each object; None for all.
     """
 
     obs: pd.DataFrame
@@ -213,22 +248,7 @@ class JoinedCells:
 def concatenate_obs(
     tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], shared_types: str | None
 ) -> JoinedCells:
-    """Concatenate the obs of all objects.
-
-    Parameters
-    ----------
-    tables
-        The obs of each object.
-    names, species
-        Name and species of each object.
-    shared_types
-        Column of which only cells with values of all species are kept; None keeps all cells.
-
-    Raises
-    ------
-    JoinError
-        If an object lacks that column, no value of it is in all species, or there are no cells.
-    """
+    """Concatenate the obs of all objects."""
     kept: list[npt.NDArray[np.bool_] | None] = [None] * len(tables)
     notes: list[str] = []
     if shared_types is not None:

@@ -1,24 +1,11 @@
-"""Know the layout of Ensembl's FTP site, its listings and its checksums.
-
-This is the only module with knowledge of the site (which is served over HTTPS): the layout for vertebrates from release
-93 on, and for the divisions of Ensembl Genomes::
-
-    <base>/release-<N>/species_EnsemblVertebrates.txt
-                       fasta/<species>/pep/<Species>.<assembly>.pep.all.fa.gz
-                       gtf/<species>/<Species>.<assembly>.<N>.gtf.gz
-                       tsv/<species>/<Species>.<assembly>.<N>.{entrez,uniprot,refseq}.tsv.gz
-                       tsv/ensembl-compara/homologies/<species>/Compara.<N>.{protein,ncrna}_default.homologies.tsv[.gz]
-                       mysql/<core database>/<core database>.sql.gz
-                       mysql/<core database>/{gene,external_synonym,alt_allele,stable_id_event}.txt.gz
-
-Names are patterns, matched against listings. See https://ftp.ensembl.org/pub/README and
-https://www.ensembl.org/info/data/ftp/index.html.
+"""Read the folders of Ensembl's sites: their listings and checksums.
 
 A listing is a page with a link to each entry of the folder, as web servers write it (Apache, nginx, lighttpd). Only
 links to direct children whose text is the beginning of their name count, not links that sort, or lead elsewhere.
 
 Lines of ``CHECKSUMS`` are ``55610 198719 name`` (checksum of 16 bits by BSD ``sum``, blocks of 1024 bytes), those of
-``MD5SUM`` are ``d41d8cd98f00b204e9800998ecf8427e  name``. Neither exists for every file, nor in every release.
+``MD5SUM`` and ``md5sum.txt`` are ``d41d8cd98f00b204e9800998ecf8427e  name``. None exists for every file, nor in every
+release, and some list a part of the files of their folder.
 """
 
 from __future__ import annotations
@@ -27,165 +14,108 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import TypeVar
+from urllib.parse import quote, unquote, urlsplit
 
-from homodb.etl.sources.text import open_bytes
-from homodb.schema.errors import InputError, Problem, TransferError
+import httpx
 
-#: Name of this layout in the record of downloaded files.
-LAYOUT = "ensembl-ftp-1"
+from homodb.etl.fetch.layouts import HOSTS
+from homodb.schema.errors import InputError, TransferError
+from homodb.schema.io import transfer
+from homodb.schema.io.http import RetryPolicy
 
-#: URL of the releases of each division, and suffix of the name of its species list.
-DIVISIONS: Mapping[str, tuple[str, str]] = {
-    "vertebrates": ("https://ftp.ensembl.org/pub", "EnsemblVertebrates"),
-    "plants": ("https://ftp.ensemblgenomes.ebi.ac.uk/pub/plants", "EnsemblPlants"),
-    "metazoa": ("https://ftp.ensemblgenomes.ebi.ac.uk/pub/metazoa", "EnsemblMetazoa"),
-    "fungi": ("https://ftp.ensemblgenomes.ebi.ac.uk/pub/fungi", "EnsemblFungi"),
-    "protists": ("https://ftp.ensemblgenomes.ebi.ac.uk/pub/protists", "EnsemblProtists"),
-}
-
-_RELEASE = re.compile(r"release-(\d+)")
-_WORD = re.compile(r"\w[\w.-]*", re.ASCII)
-_NEEDED = ("species", "assembly", "core_db")
+T = TypeVar("T")
+#: Size limit of listings, species lists and files of checksums.
+_LIMIT = 1 << 25
+_SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Group:
-    """Files of one kind of a species.
+class Remote:
+    """Folders below a URL, each listed once.
 
     Parameters
     ----------
-    kind
-        Kind of source.
-    folder
-        Folder below that of the release, with placeholders ``{species}`` and ``{core}``.
-    pattern
-        Pattern of the names without ``.gz``, with placeholders ``{stem}``, ``{core}`` and ``{release}``. Its group
-        ``each`` distinguishes several files; without it there is one file.
-    needed
-        Whether the files are required.
+    base
+        URL of the site.
+    client, patience
+        HTTP client, and its retries and timeouts.
+    report
+        Callback that receives each URL before its request.
     """
 
-    kind: str
-    folder: str
-    pattern: str
-    needed: bool = False
+    def __init__(self, base: str, client: httpx.Client, patience: RetryPolicy, report: Callable[[str], None]) -> None:
+        self.base = base.rstrip("/")
+        self._client, self._patience, self._report = client, patience, report
+        self._listings: dict[str, dict[str, ListedFile]] = {}
+        self._checksums: dict[str, dict[str, str]] = {}
 
+    def url(self, path: str) -> str:
+        """Return the URL of a path below the base."""
+        return f"{self.base}/{quote(path)}"
 
-#: `chr` and `abinitio` variants of GTF and FASTA match none of these.
-GROUPS = (
-    Group("proteome", "fasta/{species}/pep", r"{stem}\.[\w.+-]+\.pep\.all\.fa", needed=True),
-    Group("annotation", "gtf/{species}", r"{stem}\.[\w.+-]+\.{release}\.gtf"),
-    Group("xrefs", "tsv/{species}", r"{stem}\.[\w.+-]+\.{release}\.(?P<each>entrez|uniprot|refseq)\.tsv"),
-    Group("core", "mysql/{core}", r"(?P<each>{core}\.sql|(?:gene|external_synonym|alt_allele)\.txt)"),
-    Group("history", "mysql/{core}", r"stable_id_event\.txt"),
-    Group(
-        "compara",
-        "tsv/ensembl-compara/homologies/{species}",
-        r"Compara\.\d+\.(?P<each>protein|ncrna)_default\.homologies\.tsv",
-    ),
-)
+    def listing(self, folder: str) -> dict[str, ListedFile]:
+        """Return the entries of a folder by name."""
+        if folder not in self._listings:
+            url = self.url(f"{folder}/" if folder else "")
+            self._listings[folder] = self._read(url, lambda path: read_listing(path, url), pages=True)
+        return self._listings[folder]
 
+    def has_folder(self, path: str) -> bool:
+        """Return whether a folder exists, by the listings of its parents."""
+        above, _, name = path.rpartition("/")
+        return (not above or self.has_folder(above)) and name in self.listing(above)
 
-@dataclass(frozen=True)
-class ListedGenome:
-    """Names, assembly and core database of a species."""
+    def checksums(self, folder: str) -> dict[str, str]:
+        """Return the published checksums of a folder by file name."""
+        if folder not in self._checksums:
+            checksums: dict[str, str] = {}
+            for name in reversed(CHECKSUM_FILES):
+                if name in self.listing(folder):
+                    url = self.url(f"{folder}/{name}")
+                    checksums |= self._read(url, lambda path: read_checksums(path.read_text("utf-8", "replace")))
+            self._checksums[folder] = checksums
+        return self._checksums[folder]
 
-    name: str
-    shown: str
-    assembly: str
-    core: str
+    def read(self, path: str, read: Callable[[Path], T], noun: str, *, limit: int = _LIMIT) -> T:
+        """Download a file and read it.
 
+        Parameters
+        ----------
+        path
+            Path below the base.
+        read
+            Reader of the file.
+        noun
+            What the file is, with its article, for messages.
+        limit
+            Maximum number of bytes.
 
-def release_folder(release: int) -> str:
-    """Return the folder name of a release."""
-    return f"release-{release}"
+        Raises
+        ------
+        TransferError
+            If it cannot be downloaded or read.
+        """
+        url = self.url(path)
+        try:
+            return self._read(url, read, limit=limit)
+        except InputError as error:
+            problems = "; ".join(map(str, error.problems[:_SHOWN]))
+            raise TransferError(f"{url}: is not {noun} that homodb can read ({problems})") from error
 
-
-def list_releases(names: Collection[str]) -> list[int]:
-    """Return the releases among folder names, newest first."""
-    return sorted((int(match[1]) for name in names if (match := _RELEASE.fullmatch(name))), reverse=True)
-
-
-def species_list(division: str) -> str:
-    """Return the name of the species list of a division."""
-    return f"species_{DIVISIONS[division][1]}.txt"
-
-
-def read_species_list(path: Path) -> dict[str, ListedGenome]:
-    """Read the list of species of a release.
-
-    Returns
-    -------
-    dict
-        Genomes by production name.
-
-    Raises
-    ------
-    InputError
-        If a column or a value is missing.
-    """
-    genomes: dict[str, ListedGenome] = {}
-    problems: list[Problem] = []
-    with open_bytes(path) as stream:
-        lines = stream.read().decode("utf-8", "replace").splitlines()
-    names = [name.strip().lstrip("#") for name in lines[0].split("\t")] if lines else []
-    absent = [name for name in _NEEDED if name not in names]
-    if absent:
-        problem = f"missing columns {', '.join(absent)}. Expected {', '.join(_NEEDED)}"
-        raise InputError(path, [Problem(1, problem, (lines[0] if lines else "")[:80])])
-    for number, line in enumerate(lines[1:], 2):
-        if not line.strip():
-            continue
-        # lines have one more tab than the header
-        values = dict(zip(names, (field.strip() for field in line.split("\t")), strict=False))
-        if not all(values.get(name) for name in _NEEDED):
-            problems.append(Problem(number, "species without name, assembly or core database", line[:80]))
-            continue
-        if not all(_WORD.fullmatch(values[name]) for name in ("species", "core_db")):
-            problems.append(Problem(number, "name that is not usable as a folder name", line[:80]))
-            continue
-        shown = values.get("name", values["species"])
-        genomes[values["species"]] = ListedGenome(values["species"], shown, values["assembly"], values["core_db"])
-    if problems or not genomes:
-        raise InputError(path, problems or [Problem(0, "no species")])
-    return genomes
-
-
-def group_folder(group: Group, genome: ListedGenome) -> str:
-    """Return the folder of a group of files, below that of the release."""
-    return group.folder.format(species=genome.name, core=genome.core)
-
-
-def find_files(group: Group, genome: ListedGenome, release: int, names: Collection[str]) -> dict[str, list[str]]:
-    """Find the files of a group among the names of a folder.
-
-    Returns
-    -------
-    dict
-        Names by the group ``each`` of the pattern (empty for a single file); several names under one key are
-        ambiguous. Of plain and compressed files, the compressed one counts.
-    """
-    parts = {
-        "stem": re.escape(genome.name.capitalize()),
-        "core": re.escape(genome.core),
-        "release": str(release),
-    }
-    text = group.pattern
-    for key, value in parts.items():
-        text = text.replace("{" + key + "}", value)
-    pattern = re.compile(rf"({text})(?:\.gz)?", re.IGNORECASE | re.ASCII)
-    files: dict[str, dict[str, str]] = {}
-    for name in sorted(names):
-        if match := pattern.fullmatch(name):
-            each = match.groupdict().get("each") or ""
-            # sorted, so "a.txt.gz" follows "a.txt" and replaces it
-            files.setdefault(each, {})[match[1]] = name
-    return {each: list(by_stem.values()) for each, by_stem in files.items()}
+    def _read(self, url: str, read: Callable[[Path], T], *, limit: int = _LIMIT, pages: bool = False) -> T:
+        self._report(url)
+        content = transfer.read(
+            url, limit=limit, hosts=HOSTS, pages=pages, client=self._client, patience=self._patience
+        )
+        with tempfile.TemporaryDirectory(prefix="homodb-") as scratch:
+            path = Path(scratch) / "page"
+            path.write_bytes(content)
+            return read(path)
 
 
 _SIZE = re.compile(r"(?<![\w.:/-])(\d{1,15}|\d{1,4}\.\d)\s?([KMGT]?)(?:i?B)?(?![\w.:/-])")
@@ -314,7 +244,7 @@ def _size(behind: str) -> tuple[int | None, int | None]:
 
 
 #: Names of files with checksums, the stronger first.
-CHECKSUM_FILES = ("MD5SUM", "CHECKSUMS")
+CHECKSUM_FILES = ("MD5SUM", "md5sum.txt", "CHECKSUMS")
 
 _BSD = re.compile(r"(\d{1,5})\s+(\d+)\s+(?:\./)?(\S+)")
 _BSD_ALONE = re.compile(r"\s*(\d{1,5})\s+\d+\b")

@@ -1,26 +1,132 @@
-"""Find and translate the gene columns of tables."""
+"""Read tables, and find and translate their columns of genes."""
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from homodb.query.gene_lists.partners import GeneListRequest, Naming, Partners, Target, find_partners, find_source
-from homodb.query.gene_lists.report import Loss, Translated
-from homodb.query.gene_lists.table import GeneTable, read_table
-from homodb.query.genes import resolve
-from homodb.schema.errors import TranslationError
+from homodb.query.gene_lists.partners import (
+    GeneListRequest,
+    Loss,
+    Naming,
+    Partners,
+    Target,
+    Translated,
+    find_partners,
+    find_source,
+)
+from homodb.query.genes import resolve_rows
+from homodb.schema.errors import InputError, Problem, TranslationError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.species import Species
 
+#: Separators of columns, the surest first.
+_SEPARATORS = ("\t", ",", ";", "|")
+_SAMPLE_LINES = 50
+
+
+@dataclass(frozen=True)
+class GeneTable:
+    """A delimited table.
+
+    `header`: names of the columns; their numbers from 1 if the table has none; `unnamed_rows`: whether the header lacks
+    a name for the first column, as from ``write.table`` of R; `comments`: lines before the table that begin with ``#``.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    separator: str
+    line_end: str
+    has_header: bool = True
+    unnamed_rows: bool = False
+    comments: tuple[str, ...] = ()
+
+    def column(self, place: int) -> list[str]:
+        """Return the cells of a column."""
+        return [cells[place] for _, cells in self.rows]
+
+    def headless(self) -> GeneTable:
+        """Return the table with its header as a row, and numbers as names."""
+        first = (len(self.comments) + 1, self.header)
+        numbers = tuple(str(place + 1) for place in range(len(self.header)))
+        return replace(self, header=numbers, rows=(first, *self.rows), has_header=False)
+
+    def written(self, rows: Sequence[Sequence[str]]) -> str:
+        """Return the text of the table with other rows."""
+        stream = io.StringIO()
+        for line in self.comments:
+            stream.write(line + self.line_end)
+        writer = csv.writer(stream, delimiter=self.separator, lineterminator=self.line_end)
+        if self.has_header:
+            writer.writerow(self.header[1:] if self.unnamed_rows else self.header)
+        writer.writerows(rows)
+        return stream.getvalue()
+
+
+def find_separator(text: str) -> str | None:
+    r"""Return the separator of the columns of a text, None without columns.
+
+    It is equally frequent in the first lines.
+
+    Examples
+    --------
+    >>> find_separator("gene,score\nINS,1\n"), find_separator("INS\nGCG\n")
+    (',', None)
+    """
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:_SAMPLE_LINES]
+    for separator in _SEPARATORS:
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
+        if widths and min(widths) > 1 and set(widths[1:]) in ({widths[0]}, {widths[0] + 1}, set()):
+            return separator
+    for separator in _SEPARATORS:  # rows that differ in length are reported later, with their lines
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
+        if widths and widths[0] > 1 and sum(width == widths[0] for width in widths) * 2 > len(widths):
+            return separator
+    return None
+
+
+def read_table(path: Path, text: str, separator: str) -> GeneTable:
+    """Read a delimited table.
+
+    Raises InputError if rows differ in length (all are listed), or there is no row.
+    """
+    comments = []
+    rest = text
+    while rest.startswith("#"):
+        line, _, rest = rest.partition("\n")
+        comments.append(line.rstrip("\r"))
+    reader = csv.reader(io.StringIO(rest, newline=""), delimiter=separator)
+    try:
+        rows = [(reader.line_num + len(comments), tuple(cells)) for cells in reader if any(cells)]
+    except csv.Error as error:
+        raise InputError(path, [Problem(reader.line_num + len(comments), "cannot be read", str(error))]) from error
+    if not rows:
+        raise InputError(path, [Problem(0, "holds no row")])
+    (_, header), *body = rows
+    unnamed = bool(body) and all(len(cells) == len(header) + 1 for _, cells in body)
+    if unnamed:
+        header = ("", *header)
+    problems = [
+        Problem(line, f"the row has not {len(header)} cells as the first row has", f"{len(cells)} cells")
+        for line, cells in body
+        if len(cells) != len(header)
+    ]
+    if problems:
+        raise InputError(path, problems)
+    end = "\r\n" if "\r\n" in text else "\n"
+    return GeneTable(header, tuple(body), separator, end, unnamed_rows=unnamed, comments=tuple(comments))
+
+
 #: Separators of the parts of a complex: ``_`` (LIANA, CellChat, OmniPath), ``, `` (symbols of CellChat), and others.
-_SEPARATORS = (", ", "_", "&", "+", ":", ";", "|", ",", "/")
+_COMPLEX_SEPARATORS = (", ", "_", "&", "+", ":", ";", "|", ",", "/")
 
 #: Prefix of a complex in OmniPath.
 _MARK = "COMPLEX:"
@@ -30,14 +136,7 @@ _MARK = "COMPLEX:"
 class Cell:
     """A cell of a gene column.
 
-    Parameters
-    ----------
-    parts
-        Names of genes: several for a complex, none for an empty cell.
-    separator
-        Text between them.
-    mark
-        Text before them.
+    `parts`: names of genes: several for a complex, none for an empty cell.
     """
 
     parts: tuple[str, ...]
@@ -62,7 +161,7 @@ def readings(text: str) -> list[Cell]:
     if not bare:
         return [Cell(())]
     cells = [Cell((bare,), "", mark)]
-    for separator in _SEPARATORS:
+    for separator in _COMPLEX_SEPARATORS:
         parts = tuple(part.strip() for part in bare.split(separator))
         if len(parts) > 1 and all(parts):
             cells.append(Cell(parts, separator, mark))
@@ -74,15 +173,8 @@ def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> C
 
     Of several readings as a complex, the one with most known parts is used.
 
-    Parameters
-    ----------
-    text
-        Text of the cell.
-    known
-        Names of genes.
-    known_in_part
-        Names of genes once a suffix or a prefix is removed; they are used if no part of a complex is known.
-        (``ITGA2_ITGB1`` is a complex, not ITGB1 of a genome ITGA2.)
+    `known_in_part`: names of genes once a suffix or a prefix is removed; they are used if no part of a complex is
+    known. (``ITGA2_ITGB1`` is a complex, not ITGB1 of a genome ITGA2.)
 
     Examples
     --------
@@ -138,19 +230,7 @@ _SAME = 0.9
 
 @dataclass(frozen=True)
 class Column:
-    """A column of genes.
-
-    Parameters
-    ----------
-    place
-        Index of the column in the table.
-    cells
-        Cells of the column.
-    by_id
-        Whether most names are stable IDs.
-    share
-        Share of different cells that are genes.
-    """
+    """A column of genes."""
 
     place: int
     cells: tuple[Cell, ...]
@@ -162,18 +242,9 @@ class Column:
 class GeneColumns:
     """The gene columns of a table.
 
-    Parameters
-    ----------
-    source
-        Species of the genes.
-    roles
-        Groups of columns that describe the same gene (stable ID, symbol), the most reliable column first.
-    apart
-        Whether cells are independent (a column of markers per cell type) rather than parts of a row.
-    headless
-        Whether the header consists of genes.
-    resolved
-        Genes of the names of all cells, see :func:`homodb.query.genes.resolve.resolve`.
+    `roles`: groups of columns that describe the same gene (stable ID, symbol), the most reliable column first; `apart`:
+    whether cells are independent (a column of markers per cell type) rather than parts of a row; `resolved`: genes of
+    the names of all cells, see :func:`homodb.query.genes.resolve_rows`.
     """
 
     source: Species
@@ -189,29 +260,12 @@ class GeneColumns:
 
 
 def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) -> GeneColumns:
-    """Find the columns that hold genes.
-
-    Parameters
-    ----------
-    table
-        The table.
-    wish
-        Request for the translation; without a source species it is inferred.
-    wanted
-        Names (or numbers from 1) of the columns, separated by commas; None to find them.
-
-    Raises
-    ------
-    TranslationError
-        If a column does not exist, or none holds genes.
-    UndecidedSpeciesError
-        If the names do not identify the species.
-    """
+    """Find the columns that hold genes."""
     places = _find_requested(table, wanted) if wanted is not None else _candidates(table)
     texts = {place: _different_cells(table, place) for place in places}
     sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
     source = find_source(wish, _names(sample.values()))
-    resolved = resolve(wish.release, _names([*sample.values(), table.header]), source)
+    resolved = resolve_rows(wish.release, _names([*sample.values(), table.header]), source)
     shares = {place: _share_of_genes(cells, resolved) for place, cells in sample.items()}
     if wanted is None:
         places = _gene_columns(table, shares)
@@ -219,10 +273,11 @@ def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) ->
         listing = ", ".join(f"{table.header[place] or 'unnamed'!r} {share:.0%}" for place, share in shares.items())
         raise TranslationError(
             f"no column holds genes of {source.name} (share of cells that mean one: {listing or 'no column of text'}); "
-            "name the column (--column) or the species (--from)"
+            "name the column or the species",
+            option="column",
         )
     if any(len(texts[place]) > _SAMPLE for place in places):
-        resolved = resolve(wish.release, _names([*(texts[place] for place in places), table.header]), source)
+        resolved = resolve_rows(wish.release, _names([*(texts[place] for place in places), table.header]), source)
     names, in_part = _known_names(resolved)
     by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
     columns = [_column(table, place, names, in_part, by_id, shares[place]) for place in places]
@@ -338,32 +393,9 @@ def translate_table(
 ) -> Translated:
     """Translate a table's columns of genes.
 
-    Parameters
-    ----------
-    path
-        Path of the table, for messages.
-    text
-        Text of the table.
-    separator
-        Separator of columns.
-    wish
-        Request for the translation.
-    column
-        Names (or numbers from 1) of the columns of genes, separated by commas; None to find them.
-
-    Returns
-    -------
-    Translated
-        A row is carried if all its genes are: ligand and receptor, all parts of a complex. Columns that name the same
-        gene (stable ID and symbol) are carried together, by the first known name. With all partners rows are repeated.
-        In a table with a column of markers per group, a gene that is not carried leaves an empty cell.
-
-    Raises
-    ------
-    InputError
-        If the rows differ in length.
-    TranslationError
-        If a column does not exist, or none holds genes.
+    A row is carried if all its genes are: ligand and receptor, all parts of a complex. Columns that name the
+    same gene (stable ID and symbol) are carried together, by the first known name. With all partners rows are repeated.
+    In a table with a column of markers per group, a gene that is not carried leaves an empty cell.
     """
     table = read_table(path, text, separator)
     columns = find_columns(table, wish, column)
@@ -376,16 +408,10 @@ def translate_table(
     if not table.header[0] and table.has_header and columns.columns[0].place == 0:
         rows = _unique(rows)
     return Translated(
-        text=table.written(rows),
-        kind="table",
-        came=len(table.rows),
-        left=len(rows),
-        partners=partners,
-        places=Counter(names),
-        lost=lost,
-        columns=[table.header[one.place] or "unnamed" for one in columns.columns],
+        text=table.written(rows), kind="table", came=len(table.rows), left=len(rows), partners=partners,
+        places=Counter(names), lost=lost, columns=[table.header[one.place] or "unnamed" for one in columns.columns],
         notes=_note_of_complexes(stay),
-    )
+    )  # fmt: skip
 
 
 def _note_of_complexes(stay: int) -> list[str]:
