@@ -215,7 +215,7 @@ def find_links(
     pair = find_pair(release, query.species, reference.species)
     words = [None] if strategy is None else str(strategy).split("+")
     strategies = [choose_strategy(pair, word, Strategy.ENS_M2M) for word in words]
-    notes: tuple[str, ...] = ()
+    notes = pair.notes
     if strategy is None and strategies[0] is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
     options = read_mapping_options(evidence=evidence)
