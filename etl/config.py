@@ -457,7 +457,11 @@ class BuildConfig(FrozenModel):
         for entry in self.species:
             yield f"[[species]] {entry.species.name}", entry.origin
             yield f"[[species]] {entry.species.name}", entry.synonyms_origin
-        entries = {"homology": self.homologies, "databases": self.databases, "evidence": self.all_evidence}
+        entries: dict[str, tuple[HomologyConfig | DatabasesConfig | EvidenceConfig, ...]] = {
+            "homology": self.homologies,
+            "databases": self.databases,
+            "evidence": self.all_evidence,
+        }
         for heading, tables in entries.items():
             for number, table in enumerate(tables, 1):
                 yield f"[[{heading}]] {number}", table.origin

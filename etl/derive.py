@@ -95,9 +95,9 @@ def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: R
 
 def _genes(settings: BuildConfig, inputs: Inputs) -> tuple[Genes, Homologies]:
     collected = collect_genes(inputs.genes)
-    homologies = key_homologies(inputs.homologies, collected).table
+    keyed = key_homologies(inputs.homologies, collected).table
     configured = {entry.species.number: entry.alternate_loci for entry in settings.species}
-    genes = assign_primary_genes(collected, homologies, inputs.alternates, configured)
+    genes = assign_primary_genes(collected, keyed, inputs.alternates, configured)
     # keyed again, since a symbol shared by alternate loci and one primary gene means that gene
     homologies = key_homologies(inputs.homologies, genes)
     return mark_genes(genes, homologies.table), homologies

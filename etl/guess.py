@@ -38,7 +38,7 @@ _LOOKED_AT = 200
 
 
 @dataclass
-class _Tables:
+class _Guessed:
     """Tables of a config: keys by species, homologies and databases."""
 
     species: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def config_from_files(files: Sequence[Path], output: Path, base: Path | None = N
         If there is another file of that name.
     """
     path = output.with_name(f"{output.name}.toml")
-    tables = _Tables()
+    tables = _Guessed()
     for file in files:
         check_there(file, error=ConfigError)
         _read(file, os.path.relpath(file, path.parent), tables)
@@ -86,7 +86,7 @@ def config_from_files(files: Sequence[Path], output: Path, base: Path | None = N
     return read_config(path)
 
 
-def _read(path: Path, written: str, tables: _Tables) -> None:
+def _read(path: Path, written: str, tables: _Guessed) -> None:
     with open_bytes(path) as stream:
         lines = [line.decode("utf-8", "replace") for line in islice(stream, _LOOKED_AT)]
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
@@ -98,7 +98,7 @@ def _read(path: Path, written: str, tables: _Tables) -> None:
         _read_table(path, written, lines, tables)
 
 
-def _read_table(path: Path, written: str, lines: list[str], tables: _Tables) -> None:
+def _read_table(path: Path, written: str, lines: list[str], tables: _Guessed) -> None:
     header = read_header(path)
     names = [name.lower() for name in header.names]
     pairs: list[tuple[Species, Species]]
@@ -206,7 +206,7 @@ def _in_name(name: str) -> list[Species]:
     return list(species)
 
 
-def _toml(tables: _Tables, name: str, base: str | None) -> str:
+def _toml(tables: _Guessed, name: str, base: str | None) -> str:
     version = name if is_name(name) else "mine-1"
     blocks = [_MARK, _block("[release]", {"version": version, "title": f"Built of files: {', '.join(tables.species)}"})]
     if base is not None:

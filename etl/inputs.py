@@ -209,7 +209,7 @@ def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None
     ):
         path = folder / "parquet" / table / f"{table}.parquet"
         source = Source(f"{manifest.version}/{table}", path)
-        readings.take("base", source, lambda _, reading=reading: reading)
+        readings.note("base", source, reading)
 
 
 def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
@@ -217,7 +217,7 @@ def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
 
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
-    annotation = entry.annotation and entry.annotation.path
+    annotation = None if entry.annotation is None else entry.annotation.path
     single: tuple[tuple[str, Source | None, Callable[..., Reading]], ...] = (
         ("genes", entry.genes, read_gene_table),
         ("proteome", entry.proteome, partial(read_proteome, annotation=annotation)),

@@ -291,6 +291,7 @@ def test_a_full_disk_leaves_nothing(toy_folder: Path, suffix: str, tmp_path: Pat
         [*CLI, *translating("in.h5ad", toy_folder, "-o", f"out.{suffix}")[1:]],
         cwd=tmp_path, capture_output=True, text=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)),
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # compiled modules would stay cut off
     )  # fmt: skip
     assert ran.returncode == 2 and "Traceback" not in ran.stderr, ran.stderr
     assert "cannot be written" in ran.stderr and len(ran.stderr.strip().splitlines()) == 1
