@@ -18,11 +18,11 @@ from pathlib import Path
 
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
-    "modules": 295,
-    "lines": 50_960,
+    "modules": 300,
+    "lines": 52_230,
     "packages": 30,
     "modules directly in query": 1,
-    "modules outside cli with one importer": 69,
+    "modules outside cli with one importer": 71,
     "import cycles": 0,
     "import cycles, with imports for typing": 0,
     "imports of homodb inside functions, upwards": 0,

@@ -36,6 +36,7 @@ from homodb.cli.simulate import simulate
 from homodb.cli.sql import sql
 from homodb.cli.table import table
 from homodb.cli.translate import translate
+from homodb.cli.use import use
 from homodb.cli.verify import verify
 
 app = typer.Typer(
@@ -74,7 +75,7 @@ def options(
         str | None,
         typer.Option(
             "--release", metavar="PATH|NAME", envvar="HOMODB_RELEASE", is_eager=True,
-            help="Release to use: its folder, its .duckdb file, or its name in the cache. Also after the command.",
+            help="Release to use: its folder, its .duckdb file, or its name. Also after the command.",
         ),
     ] = None,
     version: Annotated[
@@ -88,11 +89,11 @@ def options(
 #: In the order of the help, which shows the first line of each one's docstring.
 _COMMANDS: tuple[Callable[..., None], ...] = (
     translate, join, integrate, score, compare, annotate, evaluate, markers, report, inspect,
-    orthologs, explain, neighbors, table, sql, info, releases, download, verify,
+    orthologs, explain, neighbors, table, sql, info, use, releases, download, verify,
     build, publish, fetch, embed, simulate, exam, demo, doctor,
 )  # fmt: skip
 for command in _COMMANDS:
-    ask_nothing = command in (info, releases, download, verify, demo, doctor)
+    ask_nothing = command in (info, use, releases, download, verify, demo, doctor)
     app.command(command.__name__, cls=Command, no_args_is_help=not ask_nothing)(command)
 app.add_typer(export, name="export")
 app.add_typer(cache, name="cache")

@@ -71,7 +71,7 @@ def build(
     from homodb.etl.fetch import config_from_ensembl, parse_accessions
 
     settings: Path | BuildConfig
-    if inputs and (len(inputs) > 1 or inputs[0].suffix != ".toml"):
+    if inputs and (len(inputs) > 1 or not (inputs[0].is_dir() or inputs[0].suffix == ".toml")):
         refuse(context, _OF_ENSEMBL, "is for a build without files: they say which species they are of")
         settings = config_from_files(inputs, output, None if add_to is None else _base(add_to))
         typer.echo(f"config: {output.with_name(output.name + '.toml')}", err=True)
@@ -82,6 +82,7 @@ def build(
         )
         settings = inputs[0]
     elif ensembl is not None:
+        refuse(context, ("add_to",), "is for a build of files: a config says it in [base]")
         accessions = parse_accessions(species)
         wanted = EnsemblConfig(release=ensembl, division=division, base=base, accessions=accessions)
         settings = config_from_ensembl(wanted, species, model)

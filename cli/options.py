@@ -33,8 +33,8 @@ ReleaseOption = Annotated[
         "--release",
         metavar="PATH|NAME",
         callback=_located,
-        help="Release to use: its folder, its .duckdb file, or its name in the cache. "
-        "Default: $HOMODB_RELEASE, else the newest in the cache.",
+        help="Release to use: its folder, its .duckdb file, or its name. Default: $HOMODB_RELEASE, then what homodb "
+        "use names, then the newest in the cache, then the starter release.",
     ),
 ]
 CellsOption = Annotated[
@@ -142,11 +142,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 def open_chosen(context: typer.Context, release: str | None, **settings: float) -> Release:
     """Open the release of a command.
 
-    It is named after the command, else before it or by the environment.
+    It is named after the command, else before it or by the environment; a default one is told on stderr.
     """
     from homodb.query.api import open as open_release
 
-    return open_release(release or context.obj, **settings)
+    named = release or context.obj
+    if named:
+        return open_release(named, **settings)
+    from homodb.query.release import find_release
+
+    located = find_release()
+    opened = open_release(located.path, **settings)
+    ensembl = opened.ensembl or "release unknown"
+    typer.secho(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
+    return opened
 
 
 def listed(given: str | None) -> list[str] | None:

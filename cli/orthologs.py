@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import (
     FileOption,
     FormatOption,
-    FromOption,
     JsonOption,
     ReleaseOption,
     StrategyOption,
@@ -19,14 +20,25 @@ from homodb.cli.options import (
 )
 from homodb.cli.output import Format, chosen, give
 from homodb.cli.together import apart
-from homodb.schema.errors import UnknownGeneError
+from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
+
+#: Number of commands that are proposed.
+_SHOWN = 4
 
 
 def orthologs(
     context: typer.Context,
-    source: FromOption,
     target: ToOption,
     genes: Annotated[list[str] | None, typer.Argument(metavar="GENE...", help="Genes, by any name.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SPECIES",
+            help="Species of the genes, by any name. Default: the one that alone knows them exactly.",
+            autocompletion=complete.species,
+        ),
+    ] = None,
     file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="File with one gene per line.")] = None,
     strategy: StrategyOption = None,
     every: Annotated[bool, typer.Option("--all", help="The whole mapping instead of some genes.")] = False,
@@ -39,17 +51,35 @@ def orthologs(
 
     Example: homodb orthologs INS GCG --from human --to mouse --strategy hl_o2o
     """
-    from homodb.query.translate import gene_list
-
     form = chosen(form, as_json, output, file)
     if every and (genes or file):
         raise apart("--all", "--file" if file else "GENE")
-    names = [*(genes or []), *(gene_list(file) if file else [])]
+    names = [*(genes or []), *(_listed_genes(file) if file else [])]
     if not names and not every:
         raise UnknownGeneError("no gene is named: give genes, --file FILE, or --all for the whole mapping")
     with open_chosen(context, release) as opened:
-        frame = opened.orthologs(None if every else names, source=source, target=target, strategy=strategy)
+        try:
+            frame = opened.orthologs(None if every else names, source=source, target=target, strategy=strategy)
+        except UndecidedSpeciesError as error:
+            said = " ".join(shlex.quote(name) for name in names[:3]) + (" ..." if len(names) > 3 else "")
+            commands = [f"homodb orthologs {said} --from {shlex.quote(one)} --to {target}" for one in error.candidates]
+            more = f", or {len(commands) - _SHOWN} more" if len(commands) > _SHOWN else ""
+            if commands:
+                error.add_note(f"as in: {', or '.join(commands[:_SHOWN])}{more}")
+            raise
+    if source is None and frame.height:
+        typer.secho(f"genes of {frame['source_species'][0]}, which alone knows them", dim=True, err=True)
+    if "over_species" in frame.columns and frame.height:
+        over = frame["over_species"].drop_nulls().head(1).to_list() or ["another species"]
+        typer.secho(f"no evidence between the two species: went over {over[0]}", dim=True, err=True)
     if form is Format.TABLE and not every:
         short = ["name", "resolved_as", "source_id", "target_id", "target_symbol", "strategy", "homology_type"]
-        frame = frame.select(*short, "identity", "confidence", "correlation", "evidence_class")
+        beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
+        frame = frame.select(*short, "identity", "confidence", "correlation", "evidence_class", *beyond)
     give(frame, form, output)
+
+
+def _listed_genes(file: Path) -> list[str]:
+    from homodb.query.translate import gene_list
+
+    return gene_list(file)

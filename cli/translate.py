@@ -27,8 +27,8 @@ def translate(
     path: Annotated[
         Path, typer.Argument(metavar="IN", help="Cells (.h5ad, .zarr), or genes: a list, a table, gene sets (.gmt).")
     ],
-    output: own.OutputOption,
     target: ToOption,
+    output: own.OutputOption = None,
     source: own.SourceOption = None,
     strategy: StrategyOption = None,
     column: own.ColumnOption = None,
@@ -63,6 +63,7 @@ def translate(
 
     options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
     is_list = is_list_file(path)
+    output = output or _beside(path, target)
     if is_list:
         _refuse_for_lists(context)
     with open_chosen(context, release) as opened:
@@ -84,6 +85,13 @@ def translate(
         return
     give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
     typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+
+
+def _beside(path: Path, target: str) -> Path:
+    """Return the input's name with the species before its ending."""
+    from homodb.schema.species import find
+
+    return path.with_name(f"{path.stem}.{find(target).common_name.replace(' ', '_')}{path.suffix or '.h5ad'}")
 
 
 def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:

@@ -13,8 +13,12 @@ from homodb.cli.values import number, whole
 from homodb.schema.errors import TranslationError
 
 OutputOption = Annotated[
-    Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
-]
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="OUT",
+        help="File to write; .zarr for a zarr store. Default: IN with the species added (mouse.human.h5ad).",
+    ),
+]  # fmt: skip
 SourceOption = Annotated[
     str | None,
     typer.Option(
@@ -60,7 +64,9 @@ MissingOption = Annotated[
 EvidenceOption = Annotated[
     str | None,
     typer.Option(
-        "--evidence", metavar="CLASSES", help="Evidence classes to use (both,ensembl) or to add (+lm_orphan)."
+        "--evidence",
+        metavar="CLASSES",
+        help="Evidence classes to use (both,ensembl) or to add (+lm_orphan, or +databases: named by 3 databases).",
     ),
 ]
 MeasuredOption = Annotated[
@@ -71,7 +77,7 @@ ViaOption = Annotated[
     typer.Option(
         "--via",
         metavar="SPECIES",
-        help="Go through a third species; only when asked for.",
+        help="Go through a third species, also where the two have evidence of their own.",
         autocompletion=complete.species,
     ),
 ]

@@ -20,8 +20,8 @@ def open(release: str | Path | None = None, *, memory: float = MEMORY) -> Releas
     Parameters
     ----------
     release
-        Folder of a release, its ``.duckdb`` file, or the name of one in the cache; None takes the environment
-        variable ``HOMODB_RELEASE``, else the newest in the cache.
+        Folder of a release, its ``.duckdb`` file, or a name; None takes the environment variable ``HOMODB_RELEASE``,
+        then what ``homodb use`` chose for the folder, then the newest in the cache, then the one that homodb brings.
     memory
         Memory limit of queries in gigabytes. In one process a release is open with one such limit at a time.
 
@@ -50,7 +50,7 @@ class Release(ReleaseFile):
         self,
         genes: str | Sequence[str] | None = None,
         *,
-        source: str | int | Species,
+        source: str | int | Species | None = None,
         target: str | int | Species,
         strategy: str | Strategy | None = None,
     ) -> pl.DataFrame:

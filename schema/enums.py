@@ -31,6 +31,8 @@ class EvidenceClass(StrEnum):
     LM_ORPHAN = "lm_orphan"
     LM_PARTIAL = "lm_partial"
     LM_CONTRADICTS = "lm_contradicts"
+    #: Named by orthology databases alone; never in a mapping, see :attr:`LEAST_DATABASES`.
+    DATABASES = "databases"
 
 
 class HomologyType(StrEnum):

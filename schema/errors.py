@@ -256,7 +256,9 @@ class TranslationError(HomodbError):
 
 
 class UndecidedSpeciesError(TranslationError):
-    """The gene names fit several species."""
+    """The gene names fit several species; ``candidates`` names those that know them alike."""
+
+    candidates: tuple[str, ...] = ()
 
 
 class CountsError(TranslationError):

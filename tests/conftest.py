@@ -88,6 +88,25 @@ def real(real_folder: Path) -> Iterator[homodb.Release]:
         yield release
 
 
+@pytest.fixture(scope="session")
+def starter_folder(once: Once) -> Path:
+    """The starter release that homodb brings, or one built from its sources where the checkout has none yet."""
+    from homodb.query.release import bundled_releases
+
+    if bundled := bundled_releases():
+        return bundled[-1]
+    if not (SHARED / "starter").is_dir():
+        pytest.skip("needs the starter release")
+    config = SHARED / "starter" / "ready" / "starter.toml"
+    return once("starter", lambda folder: build_release(config, folder / "release")) / "release"
+
+
+@pytest.fixture(scope="session")
+def starter(starter_folder: Path) -> Iterator[homodb.Release]:
+    with homodb.open(starter_folder) as release:
+        yield release
+
+
 class ReleaseWith(Protocol):
     def __call__(self, folder: Path, vectors: Vectors, *, graph_from: int = 50_000) -> Path: ...
 

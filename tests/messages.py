@@ -303,11 +303,11 @@ class Release:
     other_settings_2 = "other settings"
     pictures = "pictures"
     redirected_to_example_org = "redirected to example.org"
-    release_homodb_release = "--release.*HOMODB_RELEASE"
+    release_homodb_release = "environment variable HOMODB_RELEASE"
     this_one_holds = "this one holds {split}"
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
-    without_database_homodb = "without its database; `homodb download toy-1 --only duckdb` adds it"
+    without_database_homodb = "without its database; `homodb download toy-1` adds it"
     x_h5ad_is_not_anndata = r"x\.h5ad: is not an AnnData, neither .*nonsense"
 
 

@@ -16,11 +16,11 @@ from homodb.query.annotate.methods import used_by
 from homodb.query.annotate.options import AnnotateOptions
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
 from homodb.query.cells import ObsColumns, SpeciesCells, as_counts, product, slots_of, with_tables
-from homodb.query.genes import Pair, choose_strategy, find_pair
+from homodb.query.genes import COLUMNS, Pair, choose_strategy, find_pair
 from homodb.query.integrate import read_vector_options, vectors_of
 from homodb.query.join import read_side as read_genes
 from homodb.query.release import ReleaseFile
-from homodb.query.translate import COLUMNS, GREEDY, OneToMany, Options, map_genes, settled
+from homodb.query.translate import GREEDY, OneToMany, Options, map_genes, settled
 from homodb.query.translate import read_options as read_mapping_options
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError, JoinError, MissingMappingError, TranslationError
@@ -215,7 +215,7 @@ def find_links(
     pair = find_pair(release, query.species, reference.species)
     words = [None] if strategy is None else str(strategy).split("+")
     strategies = [choose_strategy(pair, word, Strategy.ENS_M2M) for word in words]
-    notes: tuple[str, ...] = ()
+    notes = pair.notes
     if strategy is None and strategies[0] is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
     options = read_mapping_options(evidence=evidence)

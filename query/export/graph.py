@@ -143,7 +143,7 @@ def samap_graph(
     parts = []
     for one, other in combinations(wanted, 2):
         pair = find_pair(release, one, other)
-        if len(wanted) > 2 and not pair.strategies():
+        if len(wanted) > 2 and not pair.own_strategies:
             continue
         selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
         parts.append(_edges(pair, selected, Weight(weight or _default_weight(selected))))
@@ -224,7 +224,7 @@ def _prefixes(release: ReleaseFile, species: Sequence[Species], wanted: Mapping[
     if wrong or len(set(prefixes.values())) < len(prefixes):
         ids = ", ".join(f"{one.name}={text}" for one, text in prefixes.items())
         raise UnknownSpeciesError(
-            f"species in SAMap go by different IDs without _ or spaces; these are {ids}: give others (--id SPECIES=ID)"
+            f"species in SAMap go by different IDs without _ or spaces; these are {ids}: give others", option="ids"
         )
     return prefixes
 
@@ -285,8 +285,10 @@ def export_graph(
     else:
         unlinked = []
         if names is not None or ids:
-            option = "--names" if names is not None else "--id"
-            raise OptionsError(f"{option} is for the form samap; a biadjacency matrix holds stable IDs and symbols")
+            option = "names" if names is not None else "ids"
+            raise OptionsError(
+                f"{option} are for the form samap; a biadjacency matrix holds stable IDs and symbols", option=option
+            )
         if len(species) != 2:
             raise UnknownSpeciesError(f"a biadjacency matrix has two species, source and target; got {len(species)}")
         source, target = species

@@ -150,6 +150,7 @@ def find_partners(
         resolved_strategy = choose_strategy(pair, wish.strategy, Strategy.ENS_M2M)
         if wish.strategy is None and resolved_strategy is Strategy.LM_O2O:
             notes.append("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used")
+        notes += pair.notes
         strategy, links, lost_genes = (
             str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many), lost(pair, resolved_strategy),
         )  # fmt: skip

@@ -6,7 +6,15 @@ from homodb.query.genes.explain import Explanation, explain
 from homodb.query.genes.joint_table import chain, joint_table
 from homodb.query.genes.neighbors import nearest, neighbors
 from homodb.query.genes.orthologs import orthologs
-from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
+from homodb.query.genes.pairs import (
+    COLUMNS,
+    LEAST_DATABASES,
+    Pair,
+    add_rows,
+    choose_strategy,
+    compose_mappings,
+    find_pair,
+)
 from homodb.query.genes.resolve import (
     GENE_EXPRESSION,
     HAS_NAME,
@@ -28,8 +36,8 @@ from homodb.query.genes.species_vote import (
 from homodb.query.genes.spellings import VERSION, about_synonyms
 
 __all__ = [
-    "GENE_EXPRESSION", "HAS_NAME", "VERSION", "Explanation", "Pair", "ResolvedVar", "SpeciesVote", "VarColumn",
-    "about_synonyms", "are_positions", "chain", "choose_strategy", "detect_species", "explain", "features_of",
-    "find_pair", "joint_table", "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "resolve",
-    "resolve_rows", "resolve_var", "species_votes",
+    "COLUMNS", "GENE_EXPRESSION", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "Pair", "ResolvedVar",
+    "SpeciesVote", "VarColumn", "about_synonyms", "add_rows", "are_positions", "chain", "choose_strategy",
+    "compose_mappings", "detect_species", "explain", "features_of", "find_pair", "joint_table", "names_of", "nearest",
+    "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows", "resolve_var", "species_votes",
 ]  # fmt: skip

@@ -12,10 +12,14 @@ from homodb.query.genes.orthologs import unknown_message
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
 from homodb.query.release import ReleaseFile
-from homodb.query.results import Grid, Heading, Lines, Result, ResultBlock
+from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, is_coding
 from homodb.schema.errors import UnknownGeneError
 from homodb.schema.species import Species
+
+#: Ensembl itself, of this day or another, may have one.
+_NO_ORTHOLOG = "the release's Ensembl data have no ortholog"
+_Answer = tuple[str, str | None, str | None, str]
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Explanation(Result):
     answers
         A row per strategy of the release: ``strategy``, ``target_id``, ``target_symbol`` (null without an
         answer; ENS_M2M may have several rows), ``why``.
+    notes
+        Sources of the homologies, and the species over which a pair without evidence of its own goes.
     """
 
     source: str
@@ -41,6 +47,7 @@ class Explanation(Result):
     gene: pl.DataFrame
     candidates: pl.DataFrame
     answers: pl.DataFrame
+    notes: tuple[str, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all frames as one list of rows.
@@ -52,7 +59,7 @@ class Explanation(Result):
 
     def totals(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        return {"source": self.source, "target": self.target, "rows": self.rows()}
+        return {"source": self.source, "target": self.target, "rows": self.rows(), "notes": list(self.notes)}
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield the gene, its candidates, and each strategy's answer."""
@@ -70,11 +77,15 @@ class Explanation(Result):
         title = f"candidates in {self.target}, best first:"
         if self.candidates.height:
             columns = ["target_id", "homology_type", "source_identity", "target_identity", "goc", "wga", "confidence"]
-            shown = self.candidates.select("target_symbol", *columns, "correlation", "evidence_class")
+            more = [name for name in ("over_symbol", "databases") if name in self.candidates.columns]
+            shown = self.candidates.select("target_symbol", *columns, "correlation", "evidence_class", *more)
+            if "databases" in more:
+                shown = shown.with_columns(pl.col("databases").list.join(", "))
             yield Grid(shown, title)
         else:
             yield Lines([title, "none"], apart=True)
         yield Grid(self.answers, "what each strategy answers:")
+        yield from (Note(note) for note in self.notes)
 
 
 def explain(
@@ -107,25 +118,110 @@ def explain(
     if key is None:
         raise UnknownGeneError(unknown_message(release, resolved, pair.source))
     details = release.ask("gene_details", {"gene": key})
-    candidates = pair.ask("candidates", gene=key)
-    takers = pair.ask("takers", forward=pair.forward, gene=key, partners=candidates["gene"].to_list())
-    answers = [row for strategy in pair.strategies() for row in _answers(strategy, candidates, takers, details, pair)]
+    if pair.steps is None:
+        candidates = pair.ask("candidates", gene=key)
+        takers = pair.ask("takers", forward=pair.forward, gene=key, partners=candidates["gene"].to_list())
+        answers = [
+            one for strategy in pair.strategies() for one in _answers(strategy, candidates, takers, details, pair)
+        ]
+        candidates = _with_databases(pair, candidates, key)
+    else:
+        candidates = _candidates_over(pair, pair.steps, key)
+        answers = [
+            one for strategy in pair.strategies() for one in _answers_over(strategy, candidates, pair.steps, key)
+        ]
+    steps = pair.steps or (pair,)
+    sources = [
+        f"homologies of {one.source.name} and {one.target.name}: {', '.join(one.sources)}"
+        for one in steps
+        if one.sources
+    ]
     return Explanation(
         source=pair.source.name,
         target=pair.target.name,
         gene=resolved.select("name", "how", "understood_as").hstack(details.drop("gene")),
-        candidates=candidates.drop("gene"),
+        candidates=candidates.drop("gene", "between", strict=False),
         answers=pl.DataFrame(
             answers,
             schema={"strategy": pl.String, "target_id": pl.String, "target_symbol": pl.String, "why": pl.String},
             orient="row",
         ),
+        notes=(*pair.notes, *sources),
     )
 
 
-#: Ensembl itself, of this day or another, may have one.
-_NO_ORTHOLOG = "the release's Ensembl data have no ortholog"
-_Answer = tuple[str, str | None, str | None, str]
+def _with_databases(pair: Pair, candidates: pl.DataFrame, gene: int) -> pl.DataFrame:
+    """Add the orthology databases that name each candidate, and the partners that they alone name."""
+    named = pair.databases([gene])
+    if named is None:
+        return candidates
+    named = named.select(
+        "n_databases", "databases", gene="target_gene", named_id="target_id", named_symbol="target_symbol"
+    )
+    return (
+        candidates.join(named, on="gene", how="full", coalesce=True, maintain_order="left_right")
+        .with_columns(
+            target_id=pl.coalesce("target_id", "named_id"), target_symbol=pl.coalesce("target_symbol", "named_symbol"),
+            strategies=pl.col("strategies").fill_null([]),
+        )
+        .drop("named_id", "named_symbol")
+    )  # fmt: skip
+
+
+def _candidates_over(pair: Pair, steps: tuple[Pair, Pair], gene: int) -> pl.DataFrame:
+    """Return the partners that a gene has over another species, with the gene over which each is reached."""
+    frames = [
+        pair.mapping(one).filter(pl.col("source_gene") == gene).with_columns(strategy=pl.lit(str(one)))
+        for one in pair.strategies()
+    ]
+    rows = pl.concat(frames)
+    labels = pair.release.ask("labels", {"genes": [*rows["target_gene"], *rows["between"]]})
+    targets = labels.select(target_gene="gene", target_id="stable_id", target_symbol="symbol")
+    over = labels.select(between="gene", over_id="stable_id", over_symbol=pl.coalesce("symbol", "stable_id"))
+    return (
+        rows.with_columns(strategies=pl.col("strategy").implode().over("target_gene"))
+        .unique("target_gene", keep="first", maintain_order=True)
+        .join(targets, on="target_gene", how="left", maintain_order="left")
+        .join(over, on="between", how="left", maintain_order="left")
+        .select(
+            "target_id", "target_symbol", "homology_type", pl.lit(None, pl.Float32).alias("source_identity"),
+            pl.lit(None, pl.Float32).alias("target_identity"), "identity", "goc", "wga", "confidence", "correlation",
+            "margin", "evidence_class", "strategies", pl.lit(steps[0].target.name).alias("over_species"), "over_id",
+            "over_symbol", gene="target_gene", between="between",
+        )
+    )  # fmt: skip
+
+
+def _answers_over(strategy: Strategy, candidates: pl.DataFrame, steps: tuple[Pair, Pair], gene: int) -> list[_Answer]:
+    """Return a strategy's partners over another species with both steps, or the step that is missing."""
+    first, second = steps
+    hub = first.target.common_name
+    partners = candidates.filter(pl.col("strategies").list.contains(str(strategy)))
+    if partners.height:
+        return [
+            (str(strategy), row["target_id"], row["target_symbol"],
+             f"over {row['over_symbol']} of {hub}: {_step(first, strategy, gene, row['between'])}; then "
+             f"{_step(second, strategy, row['between'], row['gene'])}")
+            for row in partners.iter_rows(named=True)
+        ]  # fmt: skip
+    reached = first.mapping(strategy).filter(pl.col("source_gene") == gene)["target_gene"]
+    names = (
+        first.release.ask("labels", {"genes": reached.to_list()}).select(pl.coalesce("symbol", "stable_id")).to_series()
+    )
+    why = (
+        f"{', '.join(names)} of {hub} has no partner in {second.target.name}"
+        if len(names)
+        else f"no partner in {hub}, over which the pair goes"
+    )
+    return [(str(strategy), None, None, why)]
+
+
+def _step(pair: Pair, strategy: Strategy, source: int, target: int) -> str:
+    """Describe one step of a path."""
+    rows = pair.mapping(strategy).filter((pl.col("source_gene") == source) & (pl.col("target_gene") == target))
+    row = rows.row(0, named=True)
+    identity = f", identity {row['identity']:.1f} %" if row["identity"] is not None else ""
+    return f"{row['homology_type'] or 'no homology'}, {_confidence(row['confidence'])}{identity}"
 
 
 def _answers(

@@ -93,10 +93,11 @@ def chain(partners: Mapping[str, pl.DataFrame], hub: str) -> pl.DataFrame:
 
 def _hub(release: ReleaseFile, wanted: list[Species]) -> Species:
     """Return the first species with mappings to all others."""
-    for candidate in wanted:
-        others = [one for one in wanted if one != candidate]
-        if all(find_pair(release, candidate, other).strategies() for other in others):
-            return candidate
+    for own in (True, False):  # pairs that go over another species come last
+        for candidate in wanted:
+            pairs = [find_pair(release, candidate, other) for other in wanted if other != candidate]
+            if all(pair.own_strategies if own else pair.strategies() for pair in pairs):
+                return candidate
     raise MissingMappingError(
         f"release {release.version} has no species among {', '.join(s.common_name for s in wanted)} that is mapped to "
         "all others, so none can be the hub"

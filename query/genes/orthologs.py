@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from homodb.query.genes.pairs import choose_strategy, find_pair
+from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
+from homodb.query.genes.species_vote import LIST, SpeciesVote
 from homodb.query.genes.spellings import about_synonyms
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy
-from homodb.schema.errors import UnknownGeneError
+from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
+from homodb.schema.names import name_texts
 from homodb.schema.species import Species
 
 
 def orthologs(
-    release: ReleaseFile, genes: str | Sequence[str] | None = None, *, source: str | int | Species,
+    release: ReleaseFile, genes: str | Sequence[str] | None = None, *, source: str | int | Species | None = None,
     target: str | int | Species, strategy: str | Strategy | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """Return the partners of genes in another species.
@@ -29,7 +31,7 @@ def orthologs(
         Names of genes of the source species, of any kind, in a list, Series or Index (a missing one counts as an
         empty name, which is unknown); None for the whole mapping.
     source, target
-        The two species, by any name.
+        The two species, by any name; without `source`, the species that alone knows the names exactly.
     strategy
         One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
 
@@ -39,7 +41,9 @@ def orthologs(
         A row per name and partner, best partner first, with all evidence: ``name``, ``resolved_as``
         (how the name was understood), ``source_species, source_id, source_symbol, target_species, target_id,
         target_symbol, strategy``, .... A name without a partner has one row whose target columns are null. With
-        ``genes=None`` a row per pair of the mapping, without ``name`` and ``resolved_as``.
+        ``genes=None`` a row per pair of the mapping, without ``name`` and ``resolved_as``. Where two species without
+        evidence of their own go over human, ``over_species, over_id, over_symbol`` name its gene. ``n_databases`` and
+        ``databases`` are the orthology databases that name the pair, where the release has them.
 
     Raises
     ------
@@ -47,9 +51,15 @@ def orthologs(
         If the release lacks a species, strategy or mapping.
     UnknownGeneError
         If none of the names is a gene of the source species.
+    UndecidedSpeciesError
+        If no source species is given, and several know the names.
     """
+    if source is None:
+        source = only_source(release, [genes] if isinstance(genes, str) else list(genes or ()), target)
     pair = find_pair(release, source, target)
     selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
+    if genes is None and pair.between is not None:
+        return _whole_mapping(pair, selected)
     if genes is None:
         return release.sql(
             "SELECT * FROM ortholog WHERE source_species = ? AND target_species = ? AND strategy = ? ORDER BY rank",
@@ -60,7 +70,12 @@ def orthologs(
     if resolved["gene"].is_null().all():
         raise UnknownGeneError(unknown_message(release, resolved, pair.source))
     keys = resolved["gene"].drop_nulls().unique().to_list()
-    partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(selected))
+    if pair.between is None:
+        partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(selected))
+        partners = _with_databases(pair, partners, keys)
+    else:
+        rows = pair.mapping(selected).filter(pl.col("source_gene").is_in(keys))
+        partners = _over_another(pair, rows).rename({"source_gene": "gene"})
     return (
         resolved.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
         .join(partners, on="gene", how="left", maintain_order="left_right")
@@ -77,6 +92,86 @@ def orthologs(
             pl.exclude("gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"),
         )
     )
+
+
+def only_source(release: ReleaseFile, names: Sequence[str], target: str | int | Species) -> Species:
+    """Return the species other than the target that alone knows the names exactly.
+
+    Raises
+    ------
+    UndecidedSpeciesError
+        Names the species that know as many, its ``candidates``.
+    UnknownGeneError
+        If no species knows any of them.
+    """
+    if not names:
+        raise UndecidedSpeciesError("there are no names to tell the species of the genes; name it", option="source")
+    other = release.find_species(target)
+    votes = SpeciesVote.of(release, name_texts(names))
+    others = votes.table.filter((pl.col("known") > 0) & (pl.col("species") != other.name))
+    shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    if not others.height:
+        raise UnknownGeneError(f"no species of release {release.version} knows {shown} exactly", option="source")
+    best = others.filter(pl.col("known") == pl.col("known").max())
+    candidates = [one for one in release.species if one.name in set(best["species"])]
+    if len(candidates) == 1:
+        return candidates[0]
+    if len(set(names)) >= LIST:
+        return votes.winner()
+    error = UndecidedSpeciesError(
+        f"{shown}: {len(candidates)} species know {'it' if len(names) == 1 else 'these names'} alike, such as "
+        f"{' and '.join(one.common_name for one in candidates[:2])}; name the species",
+        option="source",
+    )
+    error.candidates = tuple(one.common_name for one in candidates)
+    raise error
+
+
+def _with_databases(pair: Pair, partners: pl.DataFrame, genes: list[int]) -> pl.DataFrame:
+    """Add how many orthology databases name each partner, and which, where the release knows."""
+    named = pair.databases(genes)
+    if named is None:
+        return partners.drop("target_gene")
+    return partners.join(
+        named.select("target_gene", "n_databases", "databases", gene="source_gene"), on=["gene", "target_gene"],
+        how="left", maintain_order="left",
+    ).drop("target_gene")  # fmt: skip
+
+
+def _whole_mapping(pair: Pair, strategy: Strategy) -> pl.DataFrame:
+    """Return all rows of a mapping over another species, with the columns of the view ``ortholog``."""
+    rows = _over_another(pair, pair.mapping(strategy))
+    labels = _labels(pair.release, rows["source_gene"])
+    return rows.join(
+        labels.select(source_gene="gene", source_id="stable_id", source_symbol="symbol"),
+        on="source_gene", how="left", maintain_order="left",
+    ).select(
+        pl.lit(str(strategy)).alias("strategy"), pl.lit(pair.source.name).alias("source_species"), "source_id",
+        "source_symbol", pl.lit(pair.target.name).alias("target_species"),
+        pl.exclude("source_gene", "source_id", "source_symbol"),
+    )  # fmt: skip
+
+
+def _over_another(pair: Pair, rows: pl.DataFrame) -> pl.DataFrame:
+    """Name the target genes of a composed mapping, and the genes over which it goes."""
+    labels = _labels(pair.release, rows["target_gene"].append(rows["between"]))
+    over = "" if pair.between is None else pair.between.name
+    unknown = pl.lit(None, pl.Float32)
+    return (
+        rows.join(labels.select(target_gene="gene", target_id="stable_id", target_symbol="symbol"), on="target_gene",
+                  how="left", maintain_order="left")
+        .join(labels.select(between="gene", over_id="stable_id", over_symbol="symbol"), on="between", how="left",
+              maintain_order="left")
+        .select(
+            "source_gene", "target_id", "target_symbol", "homology_type", unknown.alias("source_identity"),
+            unknown.alias("target_identity"), "identity", "goc", "wga", "confidence", "correlation", "margin", "tied",
+            "score", "rank", "evidence_class", pl.lit(over).alias("over_species"), "over_id", "over_symbol",
+        )
+    )  # fmt: skip
+
+
+def _labels(release: ReleaseFile, genes: pl.Series) -> pl.DataFrame:
+    return release.ask("labels", {"genes": genes.unique().to_list()})
 
 
 def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> str:

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
 from homodb.query.release import ReleaseFile
-from homodb.schema.enums import Strategy, find_strategy
+from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, find_strategy
 from homodb.schema.errors import MissingMappingError
-from homodb.schema.species import Species
+from homodb.schema.one_to_one import greedy
+from homodb.schema.species import Species, find
+
+#: Columns of a mapping that a translation uses.
+COLUMNS = (
+    "source_gene", "target_gene", "homology_type", "identity", "confidence", "correlation", "rank", "evidence_class",
+)  # fmt: skip
+#: Species over which pairs without evidence of their own go.
+_HUB = "homo_sapiens"
+#: Number of orthology databases that must name a pair of genes for it to be added to a mapping.
+LEAST_DATABASES = 3
+#: Schema with the tables of what orthology databases name.
+_WITH_DATABASES = 4
+#: Number of pairs of species that a message names.
+_SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Source and target species of one release."""
+    """Source and target species of one release.
+
+    A pair without any evidence of its own goes over human, if human has evidence with both.
+    """
 
     release: ReleaseFile
     source: Species
@@ -38,17 +56,167 @@ class Pair:
         """
         return self.release.ask(query, self.keys | {"embedding": self.release.default_embedding} | more)
 
-    def strategies(self) -> tuple[Strategy, ...]:
-        """Return the strategies of this pair in the release."""
+    @cached_property
+    def own_strategies(self) -> tuple[Strategy, ...]:
+        """Strategies for which the pair has evidence of its own."""
         present = set(self.release.ask("strategies", self.keys)["strategy"])
         return tuple(strategy for strategy in Strategy if strategy in present)
+
+    @cached_property
+    def steps(self) -> tuple[Pair, Pair] | None:
+        """Pairs of the source and human, and human and the target, if the pair goes over human."""
+        if self.own_strategies:
+            return None
+        hub = find(_HUB)
+        if hub in (self.source, self.target) or hub not in self.release.species:
+            return None
+        first, second = Pair(self.release, self.source, hub), Pair(self.release, hub, self.target)
+        return (first, second) if set(first.own_strategies) & set(second.own_strategies) else None
+
+    @property
+    def between(self) -> Species | None:
+        """Species over which the pair goes; None if it has evidence of its own."""
+        return None if self.steps is None else self.steps[1].source
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Note that the pair goes over another species."""
+        if self.between is None:
+            return ()
+        return (
+            f"the release has no evidence between {self.source.name} and {self.target.name}: went over "
+            f"{self.between.name}, where a pair of genes holds if both steps do",
+        )
+
+    def strategies(self) -> tuple[Strategy, ...]:
+        """Return the strategies of this pair in the release."""
+        if self.steps is None:
+            return self.own_strategies
+        first, second = self.steps
+        return tuple(one for one in first.own_strategies if one in second.own_strategies)
 
     def mapping(self, strategy: Strategy) -> pl.DataFrame:
         """Return a strategy's mapping from the source, best pair first.
 
-        Columns are ``source_gene, target_gene`` and the evidence.
+        Columns are ``source_gene, target_gene`` and the evidence; over another species its best gene is ``between``.
         """
-        return self.ask("mapping", forward=self.forward, strategy=str(strategy))
+        if self.steps is None:
+            return self.ask("mapping", forward=self.forward, strategy=str(strategy))
+        return compose_mappings(*self.steps, strategy)
+
+    def database_rows(self, strategy: Strategy) -> pl.DataFrame:
+        """Return the pairs that three orthology databases or more name, most databases first.
+
+        Columns are those of :meth:`mapping`, of an evidence class of their own. Over another species, both steps may
+        be of the strategy or of the databases.
+        """
+        like = self.mapping(strategy).clear()
+        if self.release.schema_version < _WITH_DATABASES:
+            return like
+        if self.steps is not None:
+            rows = compose_mappings(*self.steps, strategy, databases=True)
+            return rows.filter(pl.col("evidence_class") == EvidenceClass.DATABASES)
+        rows = self.release.ask("database_pairs", self.keys | {"forward": self.forward, "least": LEAST_DATABASES})
+        rows = rows.with_columns(
+            tied=pl.lit(value=False),
+            rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
+            evidence_class=pl.lit(str(EvidenceClass.DATABASES)),
+        )
+        return pl.concat([like, rows.cast({name: like.schema[name] for name in rows.columns})], how="diagonal")
+
+    def databases(self, genes: list[int]) -> pl.DataFrame | None:
+        """Return the partners that orthology databases name for genes; None where the release has no such table."""
+        if self.release.schema_version < _WITH_DATABASES:
+            return None
+        return self.release.ask("gene_databases", self.keys | {"forward": self.forward, "genes": genes})
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Sources of the homologies, with their releases; empty where the release does not name them."""
+        if self.release.schema_version < _WITH_DATABASES:
+            return ()
+        texts = []
+        for name, release, ensembl, basis in self.release.ask("homology_sources", self.keys).iter_rows():
+            own = f"{name} {release or ''}".strip() + (
+                f" (Ensembl {ensembl})" if ensembl and ensembl != release else ""
+            )
+            texts.append(own + (", homology types derived from its pairs" if basis == "derived" else ""))
+        return tuple(texts)
+
+
+def compose_mappings(first: Pair, second: Pair, strategy: Strategy, *, databases: bool = False) -> pl.DataFrame:
+    """Compose the mappings of two pairs that share a species.
+
+    Parameters
+    ----------
+    first
+        Pair of the source and the intermediate species.
+    second
+        Pair of the intermediate and the target species.
+    strategy
+        The strategy of both.
+    databases
+        Whether both have the pairs that orthology databases name, too.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns as in :meth:`Pair.mapping` and ``between``, the gene of the intermediate species; best first: the lesser
+        value and the weaker evidence class of the two steps, one-to-one only if both steps are; unknown if a step is.
+    """
+    weak_first = [str(one) for one in reversed(EvidenceClass)]
+    one, two = (
+        add_rows(pair.mapping(strategy), pair.database_rows(strategy), strategy)
+        if databases
+        else pair.mapping(strategy)
+        for pair in (first, second)
+    )
+    joined = one.rename({"target_gene": "between"}).join(
+        two.rename({"source_gene": "between"}), on="between", suffix="_2", maintain_order="left"
+    )
+
+    def lesser(column: str) -> pl.Expr:
+        is_known = pl.col(column).is_not_null() & pl.col(f"{column}_2").is_not_null()
+        return pl.when(is_known).then(pl.min_horizontal(column, f"{column}_2")).alias(column)
+
+    def place(column: str) -> pl.Expr:
+        return pl.col(column).replace_strict(weak_first, list(range(len(weak_first))), return_dtype=pl.Int32)
+
+    both = (pl.col("homology_type") == HomologyType.ONE2ONE) & (pl.col("homology_type_2") == HomologyType.ONE2ONE)
+    has_type = pl.col("homology_type").is_not_null() & pl.col("homology_type_2").is_not_null()
+    kind = pl.when(both).then(pl.lit(str(HomologyType.ONE2ONE))).otherwise(pl.lit(str(HomologyType.MANY2MANY)))
+    least_known = [pl.min_horizontal(name, f"{name}_2").alias(f"known_{name}") for name in ("confidence", "identity")]
+    weaker = pl.when(place("evidence_class") <= place("evidence_class_2")).then("evidence_class")
+    return (
+        joined.select(
+            "source_gene", "target_gene", pl.when(has_type).then(kind).alias("homology_type"),
+            *(lesser(name) for name in ("identity", "goc", "wga", "confidence", "correlation", "margin")),
+            pl.any_horizontal("tied", "tied_2").alias("tied"), pl.lit(None, pl.Float64).alias("score"),
+            weaker.otherwise("evidence_class_2").alias("evidence_class"), "between", *least_known,
+        )
+        .sort(
+            pl.col("confidence").fill_null(0), "identity", "correlation", "known_confidence", "known_identity",
+            "source_gene", "target_gene", descending=[True] * 5 + [False] * 2, nulls_last=True,
+        )
+        .unique(["source_gene", "target_gene"], keep="first", maintain_order=True)
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
+        .select(
+            "source_gene", "target_gene", "homology_type", "identity", "goc", "wga", "confidence", "correlation",
+            "margin", "tied", "score", "rank", "evidence_class", "between",
+        )
+    )  # fmt: skip
+
+
+def add_rows(rows: pl.DataFrame, new: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
+    """Append rows to a mapping that do not contradict it; a one-to-one mapping stays one-to-one."""
+    keys = ["source_gene", "target_gene"]
+    for key in keys if strategy.one_to_one else [keys]:
+        new = new.join(rows, on=key, how="anti", maintain_order="left")
+    if strategy.one_to_one:
+        is_chosen = greedy(new["source_gene"].to_numpy(), new["target_gene"].to_numpy())
+        new = new.filter(pl.Series(is_chosen, dtype=pl.Boolean))
+    last = rows["rank"].max() or 0
+    return pl.concat([rows, new.with_columns(rank=(pl.col("rank") + pl.lit(last)).cast(pl.Int32))])
 
 
 def find_pair(release: ReleaseFile, source: str | int | Species, target: str | int | Species) -> Pair:
@@ -81,9 +249,10 @@ def choose_strategy(pair: Pair, wanted: str | Strategy | None, default: Strategy
         return default if default in available else Strategy.LM_O2O if Strategy.LM_O2O in available else available[0]
     strategy = find_strategy(wanted)
     if strategy not in available:
+        over = f" over {pair.between.common_name}" if pair.between else ""
         raise MissingMappingError(
             f"release {pair.release.version} has no {strategy} between {pair.source.common_name} and "
-            f"{pair.target.common_name}; it has {', '.join(available)}"
+            f"{pair.target.common_name}{over}; it has {', '.join(available)}"
         )
     return strategy
 
@@ -93,4 +262,5 @@ def _pairs_of(release: ReleaseFile) -> str:
         "SELECT DISTINCT a.common_name, b.common_name FROM species_pair p "
         "JOIN species a ON a.species = p.species_a JOIN species b ON b.species = p.species_b ORDER BY ALL"
     )
-    return ", ".join(f"{a} - {b}" for a, b in rows.iter_rows()) or "no pair at all"
+    more = f" and {rows.height - _SHOWN} more" if rows.height > _SHOWN else ""
+    return ", ".join(f"{a} - {b}" for a, b in rows.head(_SHOWN).iter_rows()) + more or "no pair at all"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -69,8 +69,9 @@ class ResolvedVar:
 
 
 def resolve_var(
-    release: ReleaseFile, var: pd.DataFrame, *, species: str | int | Species | None = None, column: str | None = None
-) -> ResolvedVar:
+    release: ReleaseFile, var: pd.DataFrame, *, species: str | int | Species | None = None, column: str | None = None,
+    uns: Mapping[str, Any] | None = None,
+) -> ResolvedVar:  # fmt: skip
     """Resolve the rows of a var to genes.
 
     The species vote is taken once here; the result hands it on.
@@ -86,6 +87,8 @@ def resolve_var(
         Species of the names, by any name; inferred by a vote of the names by default.
     column
         Column of var with the names; its index by default.
+    uns
+        ``uns`` of the object: where homodb translated it, its entry names the species of the index.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def resolve_var(
     vote = SpeciesVote.of(release, gene_names if given is None else sample)
     if column is None:
         _check_named(release, var, vote, gene_names)
-    own = given or vote.winner()
+    own = given or vote.winner(uns=uns if column is None else None)
     rows = resolve_rows(release, names, own, features)
     doubts = vote.doubts(own) if given is not None else []
     if doubts and len(sample) < len(gene_names):  # all names are compared only if a sample of them looks so

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -21,6 +22,12 @@ _VOTES = 5
 _SHARE_OF_KNOWN = 0.005
 _SHARE_OF_VOTES = 0.9
 
+#: Fewer different names than this are a list, for which those numbers hold.
+LIST = 200
+#: Share of the names that the winner must know; its least distance from every other species; how many times more names
+#: a species must know alone to speak regardless of case. See :meth:`SpeciesVote.verdict`.
+_KNOWN, _DISTANCE, _RATIO = 0.4, 4.0, 10
+
 #: Accessions vote too if fewer names than this share are known as stable IDs or symbols.
 _FEW = 0.1
 
@@ -35,10 +42,39 @@ _ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """Result of a vote of gene names.
+
+    Parameters
+    ----------
+    names
+        Number of different names.
+    species
+        Production name of the species; None if the names do not decide.
+    best, runner_up
+        The two species that compete, the better one first, with the number of names that each knows.
+    why
+        Reason for no decision; empty otherwise.
+    """
+
+    names: int
+    species: str | None
+    best: tuple[str, int]
+    runner_up: tuple[str, int] | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Compare the two species in words."""
+        name, count = self.best
+        text = f"{name} knows {count:,} of {self.names:,} names"
+        return text if self.runner_up is None else f"{text}, {self.runner_up[0]} {self.runner_up[1]:,}"
+
+
+@dataclass(frozen=True)
 class SpeciesVote:
     """Votes of gene names for the species of a release, taken once and handed on.
 
-    `table`: result of :func:`species_votes`.
+    `table`: result of :func:`species_votes` with ``ids`` and ``shared``, see ``species_votes.sql``.
     """
 
     release: ReleaseFile
@@ -48,7 +84,7 @@ class SpeciesVote:
     @classmethod
     def of(cls, release: ReleaseFile, names: Sequence[str]) -> SpeciesVote:
         """Take the vote of names."""
-        return cls(release, names, species_votes(release, names))
+        return cls(release, names, _votes(release, names))
 
     @property
     def known_share(self) -> float:
@@ -56,15 +92,21 @@ class SpeciesVote:
         most = int(self.table.select(pl.col("known").max()).item() or 0)
         return most / max(len(set(self.names)), 1)
 
-    def winner(self, *, few: bool = False) -> Species:
-        """Return the species with enough votes; see :func:`detect_species`."""
-        best = self.table.row(0, named=True)
-        total = int(self.table["votes"].sum())
-        least = max(1, min(_VOTES, (best["known"] + 1) // 2)) if few else _VOTES
-        enough = best["votes"] >= max(least, _SHARE_OF_KNOWN * best["known"])
-        if enough and best["votes"] >= _SHARE_OF_VOTES * total:
-            return find(best["species"])
-        if not best["known"]:
+    def winner(self, *, few: bool = False, uns: Mapping[str, Any] | None = None) -> Species:
+        """Return the species with enough votes; see :func:`detect_species`.
+
+        Where `uns` of the object says into whose genes homodb translated it, that decides, if this species knows 40 %
+        of the names: they may have been changed since.
+        """
+        entry = uns.get("homodb") if uns else None
+        written = entry.get("target") if isinstance(entry, Mapping) else None
+        counts = self.table.filter(pl.col("species") == str(written))["known"].to_list()
+        if counts and counts[0] >= _KNOWN * len(set(self.names)):
+            return find(str(written))
+        verdict = self.verdict(few=few)
+        if verdict.species is not None:
+            return find(verdict.species)
+        if not verdict.best[1]:
             examples = ", ".join(repr(name) for name in self.names[:5])
             raise UndecidedSpeciesError(
                 f"none of the {len(self.names)} names is a gene of release {self.release.version}; they look like "
@@ -72,14 +114,76 @@ class SpeciesVote:
                 "another release",
                 option="column",
             )
-        shown = ", ".join(
-            f"{row['species']} {row['votes']} (knows {row['known']})" for row in self.table.iter_rows(named=True)
-        )
         raise UndecidedSpeciesError(
-            f"the names do not tell which species they come from; of {len(self.names)} names, those that only one "
-            f"species bears: {shown}. Name the species",
+            f"the names do not tell which species they come from: {verdict} ({verdict.why}). Name the species",
             option="source",
         )
+
+    def verdict(self, *, few: bool = False) -> Verdict:
+        """Compare how many names the species know.
+
+        Parameters
+        ----------
+        few
+            As for :func:`detect_species`.
+
+        Notes
+        -----
+        The species that knows most names exactly wins if it knows at least 40 % of them and, against every other
+        species, (b - c) / sqrt(b + c) is at least 4, of b names that only the winner knows and c that only the other
+        knows. Where a tenth of the names or more are stable IDs, only these are compared. Where names regardless of
+        case speak for another species by the same rule, and b is ten times c (mouse genes in capitals), the vote is
+        open. Of fewer than 200 names, 90 % of those that one species alone bears decide.
+        """
+        different = len(set(self.names))
+        if different < LIST:
+            return self._of_list(different, few=few)
+        by_ids = self.table.sort("ids", descending=True, maintain_order=True)
+        by_known = self.table.sort("known", descending=True, maintain_order=True)
+        has_ids = by_ids["ids"][0] >= _FEW * different
+        sides = by_ids.select("species", "ids", pl.lit(0)) if has_ids else by_known.select("species", "known", "shared")
+        winner, count, _ = sides.row(0)
+        rivals = sorted((_distance(count, known, shared), name) for name, known, shared in sides.slice(1).iter_rows())
+        known_of = dict(self.table.select("species", "known").iter_rows())
+        best = (winner, known_of[winner])
+        second = (rivals[0][1], known_of[rivals[0][1]]) if rivals else None
+        if best[1] < _KNOWN * different:
+            return Verdict(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
+        if rivals and rivals[0][0] < _DISTANCE:
+            return Verdict(different, None, best, second, "the names fit both too well")
+        other = None if has_ids else self._other_regardless_of_case(winner)
+        if other is not None:
+            name, known, own = other
+            why = f"regardless of case {name} knows {known:,}, {winner} {own:,}"
+            return Verdict(different, None, best, (name, known_of[name]), why)
+        return Verdict(different, winner, best, second)
+
+    def _other_regardless_of_case(self, winner: str) -> tuple[str, int, int] | None:
+        """Return the species for which the names speak regardless of case, with its count and the winner's."""
+        names = list(dict.fromkeys(self.names))
+        folded = self.release.ask("species_any_case", {"names": names, "species": winner})
+        own = folded.filter(pl.col("species") == winner)["known"].item()
+        others = [
+            (_distance(known, own, shared), name, known)
+            for name, known, shared in folded.iter_rows()
+            if name != winner and known > own and known - shared >= _RATIO * (own - shared)
+        ]
+        distance, name, count = max(others, default=(0.0, "", 0))
+        return (name, count, own) if distance >= _DISTANCE else None
+
+    def _of_list(self, different: int, *, few: bool) -> Verdict:
+        """Let the names of one species alone decide, where there are few names."""
+        first = self.table.row(0, named=True)
+        rivals = self.table.slice(1).sort("known", descending=True, maintain_order=True)
+        second = next(rivals.select("species", "known").iter_rows(), None)
+        best = (first["species"], first["known"])
+        least = max(1, min(_VOTES, (first["known"] + 1) // 2)) if few else _VOTES
+        enough = first["votes"] >= max(least, _SHARE_OF_KNOWN * first["known"])
+        if not few and best[1] < _KNOWN * different:
+            return Verdict(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
+        if enough and first["votes"] >= _SHARE_OF_VOTES * int(self.table["votes"].sum()):
+            return Verdict(different, first["species"], best, second)
+        return Verdict(different, None, best, second, "too few names belong to one species alone")
 
     def doubts(self, given: Species) -> list[str]:
         """Return a note if another species knows far more of the names than the given one."""
@@ -127,6 +231,11 @@ def species_votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
         ``species``, ``votes`` (names of genes of this species alone), ``known`` (names of its genes);
         most votes first.
     """
+    return _votes(release, names).select("species", "votes", "known")
+
+
+def _votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
+    """Return :func:`species_votes` with ``ids`` and ``shared``, see ``species_votes.sql``."""
     different = pl.DataFrame({"name": pl.Series(names, dtype=pl.String).unique(maintain_order=True)})
     name = pl.col("name")
     owner = name.str.extract(_ASSEMBLY, 1).replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
@@ -160,6 +269,12 @@ def are_positions(names: Sequence[str]) -> bool:
     return bool(names) and names[0] in ("0", "1") and list(names) == [str(int(names[0]) + i) for i in range(len(names))]
 
 
+def _distance(count: int, other: int, shared: int) -> float:
+    """Return (b - c) / sqrt(b + c) of the names that only one of two species knows."""
+    alone, other_alone = count - shared, other - shared
+    return (alone - other_alone) / math.sqrt(alone + other_alone) if alone + other_alone else 0.0
+
+
 def detect_species(release: ReleaseFile, names: Sequence[str], *, few: bool = False) -> Species:
     """Detect the species of gene names.
 
@@ -168,15 +283,14 @@ def detect_species(release: ReleaseFile, names: Sequence[str], *, few: bool = Fa
     release
         An open release; only its species are considered.
     names
-        Stable IDs or symbols, spelled as in their species, or accessions. A name of genes of exactly one species is a
-        vote.
+        Stable IDs or symbols, spelled as in their species, or accessions; see :meth:`SpeciesVote.verdict` for the rule.
     few
         Whether few names are enough, as in a list of genes: then votes from half of the known names suffice.
 
     Raises
     ------
     UndecidedSpeciesError
-        If no species has enough votes: related species share nearly all symbols. The message shows the votes.
+        If the names do not decide: related species share nearly all symbols. The message names the two that compete.
     """
     return SpeciesVote.of(release, names).winner(few=few)
 

@@ -205,7 +205,7 @@ class Inspection(Result):
         species = f"{self.species}; {self.resolved:.1%} of the names mean one gene" if self.species else "undecided"
         yield Lines([f"{self.path.name}: {cells}, {genes}; names from var's {names}", f"species: {species}"])
         for title, frame in (
-            ("votes: names that only one species bears, and names that it knows:", self.votes),
+            ("votes: names that only one species bears, and names that it knows:", self.votes.head(5)),
             ("how the names are understood:", self.kinds),
             ("what came off names:", self.forms),
             ("names that mean no gene:", self.unresolved),

@@ -55,7 +55,7 @@ class IntegrateSettings(FrozenModel):
         if name in BOUNDS:
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise IntegrationError(f"{name} is {value!r}; expected a number", option=name)
-            BOUNDS[name].check(name, value, IntegrationError)
+            BOUNDS[name].check(name, float(value), IntegrationError)
         return value
 
     def check(self) -> None:

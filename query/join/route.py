@@ -86,9 +86,10 @@ def possible_routes(
         return JoinRoute(release, species, resolved, (), notes=(note,))
     measured = genes if options.measured else None
     grouped = resolved is Strategy.ENS_M2M and options.features is Features.GROUP
-    if grouped and hub is None:
+    outside = None if hub else _over(release, species, wanted, grouped=grouped)
+    if grouped and hub is None and outside is None:
         return JoinRoute(release, species, resolved, _all_pairs(release, species, resolved), genes=measured)
-    hubs = [hub] if hub else _hubs(release, species, wanted)
+    hubs = [hub] if hub else [outside] if outside else _hubs(release, species, wanted)
     routes = [_hub_route(release, species, one, wanted, measured) for one in hubs]
     return [replace(route, direct=()) for route in routes] if grouped else routes
 
@@ -105,8 +106,22 @@ def _hubs(release: ReleaseFile, species: Sequence[Species], wanted: Strategy | N
     return hubs[:1] if len(species) == 2 else hubs
 
 
+def _over(
+    release: ReleaseFile, species: Sequence[Species], wanted: Strategy | None, *, grouped: bool
+) -> Species | None:
+    """Return the species over which the others go, where none of them is mapped to all others."""
+    pairs = [find_pair(release, *two) for two in itertools.combinations(species, 2)]
+    between = next((pair.between for pair in pairs if pair.between is not None), None)
+    if between is None or (grouped and any(pair.own_strategies for pair in pairs)):
+        return None
+    for one in species:
+        if all(_is_mapped(find_pair(release, one, other), wanted) for other in species if other != one):
+            return None
+    return between if all(_is_mapped(find_pair(release, between, one), wanted) for one in species) else None
+
+
 def _is_mapped(pair: Pair, wanted: Strategy | None) -> bool:
-    strategies = pair.strategies()
+    strategies = pair.own_strategies
     return wanted in strategies if wanted else bool(strategies)
 
 
@@ -120,7 +135,7 @@ def _hub_route(
     direct = tuple(
         (pair, leg)
         for pair in (find_pair(release, *two) for two in itertools.combinations(others, 2))
-        if (leg := wanted or Strategy.HM_O2O) in pair.strategies()
+        if (leg := wanted or Strategy.HM_O2O) in pair.own_strategies
     )
     notes = tuple(
         f"Ensembl has no homology between {hub.common_name} and {pair.target.common_name}: LM_O2O, from embeddings "
@@ -140,7 +155,7 @@ def _all_pairs(
     legs = tuple(
         (pair, wanted)
         for pair in (find_pair(release, *two) for two in itertools.combinations(species, 2))
-        if wanted in pair.strategies()
+        if wanted in pair.own_strategies
     )
     reached = {species[0]}
     for _ in species:

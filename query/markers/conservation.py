@@ -86,7 +86,7 @@ def orthologs(
     for (one, name), (other, other_name) in itertools.permutations(zip(sides, species, strict=True), 2):
         pair = find_pair(release, name, other_name)
         own_strategy = choose_strategy(pair, strategy, Strategy.ENS_M2M)
-        used.append(str(own_strategy))
+        used.append(f"{own_strategy} over {pair.between.common_name}" if pair.between else str(own_strategy))
         rows = pair.mapping(own_strategy).select("source_gene", "target_gene", evidence="evidence_class")
         labels = release.ask("labels", {"genes": rows["target_gene"].unique().to_list()})
         named = labels.select(target_gene="gene", ortholog=pl.coalesce("symbol", "stable_id"))

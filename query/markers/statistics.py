@@ -351,7 +351,7 @@ def _ranks(values: sp.csc_matrix, code: _Ints, types: int, first: int, last: int
     filled = value != 0
     value, gene, cell = value[filled], gene[filled], values.indices[begin:end][filled]
     genes = last - first
-    count = np.bincount(gene, minlength=genes)
+    count = np.bincount(gene, minlength=genes).astype(np.int64)
     order = np.lexsort((value, gene))
     value, gene, kind = value[order], gene[order], code[cell[order]]
     new = np.ones(len(value), bool)

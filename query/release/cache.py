@@ -89,7 +89,7 @@ def list_cached() -> list[Cached]:
 def newest_release() -> Path | None:
     """Return the folder of the newest release in the cache.
 
-    None if no release has its database.
+    None if no release has its DuckDB file or all its Parquet files.
     """
     try:
         manifests = [(_manifest(path), path) for path in _entries(releases_folder()) if not path.name.startswith(".")]
@@ -190,7 +190,10 @@ def _manifest(path: Path) -> Manifest | None:
 
 def _has_database(manifest: Manifest, path: Path) -> bool:
     databases = [file.path for file in manifest.files if file.kind == "duckdb"]
-    return len(databases) == 1 and (path / databases[0]).is_file()
+    if len(databases) == 1 and (path / databases[0]).is_file():
+        return True
+    tables = [file.path for file in manifest.files if file.kind == "parquet"]
+    return bool(tables) and all((path / table).is_file() for table in tables)
 
 
 def _entries(folder: Path) -> list[Path]:

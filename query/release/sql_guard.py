@@ -170,7 +170,7 @@ def answer(
         try:
             if wait([answering], timeout).done:
                 return answering.result()
-            raise QueryError(_too_late(timeout))
+            raise QueryError(_too_late(timeout), option="timeout")
         finally:
             while not wait([answering], _AGAIN).done:
                 cursor.interrupt()
@@ -189,23 +189,22 @@ def _read(
                 batches.append(batch)
                 room -= batch.nbytes
                 if room < 0:
-                    raise QueryError(_too_much("the answer is", memory))
+                    raise QueryError(_too_much("the answer is", memory), option="memory")
             return pa.Table.from_batches(batches, reader.schema)
     except (duckdb.InterruptException, pa.ArrowException, OSError) as error:
         raise QueryError(" ".join(str(error).split())) from error
     except (duckdb.OutOfMemoryException, MemoryError) as error:
-        raise QueryError(_too_much("the query needs", memory)) from error
+        raise QueryError(_too_much("the query needs", memory), option="memory") from error
 
 
 def _too_late(timeout: float) -> str:
     return (
-        f"the query took longer than {timeout:g} s and was stopped: narrow it, or allow more time "
-        "(--timeout, release.sql(..., timeout=...))"
+        f"the query took longer than {timeout:g} s and was stopped: narrow it, or allow more time by a greater timeout"
     )
 
 
 def _too_much(what: str, memory: float) -> str:
     return (
         f"{what} more than the {memory:g} GB that a question may take: narrow it, or allow more "
-        "(--memory, homodb.open(..., memory=...))"
+        "(homodb.open(..., memory=...))"
     )

@@ -1,6 +1,6 @@
 -- One row is a partner of one asked gene in one strategy's mapping; best first.
 SELECT
-    CASE WHEN $forward THEN m.gene_a ELSE m.gene_b END AS gene,
+    CASE WHEN $forward THEN m.gene_a ELSE m.gene_b END AS gene, t.gene AS target_gene,
     t.stable_id AS target_id, t.symbol AS target_symbol, m.homology_type,
     CASE WHEN $forward THEN m.identity_a ELSE m.identity_b END AS source_identity,
     CASE WHEN $forward THEN m.identity_b ELSE m.identity_a END AS target_identity,

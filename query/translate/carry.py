@@ -237,7 +237,10 @@ class TranslationRun:
         check_slots(self._slots, options)
         obs, columns = source.obs_columns(options.groupby)
         self._groups = groups_of(obs, options.groupby, columns)
-        self.plan = prepare(release, source.var, to, source=species, strategy=strategy, column=column, options=options)
+        self.plan = prepare(
+            release, source.var, to, source=species, strategy=strategy, column=column, options=options,
+            uns={"homodb": source.read_uns("homodb")},
+        )  # fmt: skip
         self._policies: dict[str, str] = {}
         self._dropped: list[str] = []
         self._notes: list[str] = []

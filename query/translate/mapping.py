@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.genes import Pair
+from homodb.query.genes import COLUMNS, LEAST_DATABASES, Pair, add_rows
 from homodb.query.translate.options import Missing, OneToMany, Options
-from homodb.schema.enums import EvidenceClass, HomologyType, Strategy
+from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.messages import counted
 from homodb.schema.one_to_one import greedy
 
@@ -61,12 +62,6 @@ def _scaled(values: pl.Series, stand_in: float | None) -> npt.NDArray[np.float64
         return np.full(filled.shape, 0.5)
     low, high = finite.min(), finite.max()
     return np.where(np.isnan(filled), 0.5, (filled - low) / (high - low))
-
-
-#: Columns of a mapping that a translation uses.
-COLUMNS = (
-    "source_gene", "target_gene", "homology_type", "identity", "confidence", "correlation", "rank", "evidence_class",
-)  # fmt: skip
 
 
 class RefusedColumn(StrEnum):
@@ -165,21 +160,32 @@ def _with_added(
 
     A one-to-one mapping stays one-to-one.
     """
-    if not options.added:
-        return rows, []
+    notes = []
+    classes = [one for one in options.added if one is not EvidenceClass.DATABASES]
     more = [one for one in (Strategy.LM_O2O, Strategy.HL_O2O) if one in pair.strategies()]
-    if not more:
-        return rows, [f"nothing to add of {', '.join(options.added)}: the release has no LM_O2O for this pair"]
-    new = _of(pair.mapping(more[0]), here).filter(pl.col("evidence_class").is_in([str(one) for one in options.added]))
-    taken = ["source_gene", "target_gene"]
-    for keys in taken if strategy.one_to_one else [taken]:
-        new = new.join(rows, on=keys, how="anti", maintain_order="left")
-    new = new.with_columns(rank=(pl.col("rank") + pl.lit(rows["rank"].max() or 0)).cast(pl.Int32))
-    return pl.concat([rows, new]), [_added(new.height, options, more[0])]
+    if classes and more:
+        new = _of(pair.mapping(more[0]), here).filter(pl.col("evidence_class").is_in([str(one) for one in classes]))
+        before, rows = rows.height, add_rows(rows, new, strategy)
+        notes.append(_added(rows.height - before, classes, str(more[0])))
+    elif classes:
+        notes.append(f"nothing to add of {', '.join(classes)}: the release has no LM_O2O for this pair")
+    if EvidenceClass.DATABASES in options.added:
+        rows, note = with_databases(pair, strategy, rows, here)
+        notes.append(note)
+    return rows, notes
 
 
-def _added(pairs: int, options: Options, source: Strategy) -> str:
-    classes = ", ".join(options.added)
+def with_databases(pair: Pair, strategy: Strategy, rows: pl.DataFrame, here: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Append pairs that orthology databases name, and say so."""
+    whole = add_rows(rows, _of(pair.database_rows(strategy), here), strategy)
+    if whole.height == rows.height:
+        return rows, f"nothing to add of {EvidenceClass.DATABASES}: the release has none for this pair"
+    source = f"what at least {LEAST_DATABASES} orthology databases name"
+    return whole, _added(whole.height - rows.height, [EvidenceClass.DATABASES], source)
+
+
+def _added(pairs: int, added: Sequence[EvidenceClass], source: str) -> str:
+    classes = ", ".join(added)
     return f"{counted(pairs, f'pair of {classes} was', f'pairs of {classes} were')} added from {source}"
 
 
@@ -230,43 +236,4 @@ def identity_rows(present: list[int]) -> pl.DataFrame:
         homology_type=pl.lit(None, pl.String), identity=pl.lit(None, pl.Float32), confidence=pl.lit(None, pl.Int8),
         correlation=pl.lit(None, pl.Float32), rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         evidence_class=pl.lit(None, pl.String),
-    )  # fmt: skip
-
-
-def compose_mappings(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
-    """Compose the mappings of two pairs that share a species.
-
-    Returns :data:`homodb.query.translate.mapping.COLUMNS`, best first: the lesser value and the weaker evidence class
-    of the two steps, one-to-one only if both steps are; unknown if a step is unknown.
-    """
-    weak_first = [str(one) for one in reversed(EvidenceClass)]
-    one, two = first.mapping(strategy), second.mapping(strategy)
-    joined = one.rename({"target_gene": "between"}).join(
-        two.rename({"source_gene": "between"}), on="between", suffix="_2", maintain_order="left"
-    )
-
-    def lesser(column: str) -> pl.Expr:
-        is_known = pl.col(column).is_not_null() & pl.col(f"{column}_2").is_not_null()
-        return pl.when(is_known).then(pl.min_horizontal(column, f"{column}_2")).alias(column)
-
-    def place(column: str) -> pl.Expr:
-        return pl.col(column).replace_strict(weak_first, list(range(len(weak_first))), return_dtype=pl.Int32)
-
-    both = (pl.col("homology_type") == HomologyType.ONE2ONE) & (pl.col("homology_type_2") == HomologyType.ONE2ONE)
-    has_type = pl.col("homology_type").is_not_null() & pl.col("homology_type_2").is_not_null()
-    kind = pl.when(both).then(pl.lit(str(HomologyType.ONE2ONE))).otherwise(pl.lit(str(HomologyType.MANY2MANY)))
-    weaker = pl.when(place("evidence_class") <= place("evidence_class_2")).then("evidence_class")
-    return (
-        joined.select(
-            "source_gene", "target_gene", pl.when(has_type).then(kind).alias("homology_type"),
-            lesser("identity"), lesser("confidence"), lesser("correlation"),
-            weaker.otherwise("evidence_class_2").alias("evidence_class"),
-        )
-        .sort(
-            pl.col("confidence").fill_null(0), "identity", "correlation", "source_gene", "target_gene",
-            descending=[True, True, True, False, False], nulls_last=True,
-        )
-        .unique(["source_gene", "target_gene"], keep="first", maintain_order=True)
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
-        .select(COLUMNS)
     )  # fmt: skip

@@ -179,5 +179,6 @@ def _evidence(
         (_word(EvidenceClass, word.removeprefix("+"), "evidence class", "evidence"), word.startswith("+"))
         for word in words
     ]
+    classes = [(one, plus or one is EvidenceClass.DATABASES) for one, plus in classes]  # no mapping holds those
     kept = frozenset(one for one, plus in classes if not plus)
     return kept or None, tuple(dict.fromkeys(one for one, plus in classes if plus))

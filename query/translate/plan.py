@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from homodb.query.genes import (
+    COLUMNS,
     HAS_NAME,
     Pair,
     about_synonyms,
     choose_strategy,
+    compose_mappings,
     features_of,
     find_pair,
     names_of,
@@ -25,9 +28,9 @@ from homodb.query.genes import (
 from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Links
 from homodb.query.translate.fates import LOST_SCHEMA, fates, lost
-from homodb.query.translate.mapping import Mapped, compose_mappings, identity_rows, map_genes, settled
+from homodb.query.translate.mapping import Mapped, identity_rows, map_genes, settled, with_databases
 from homodb.query.translate.options import OneToMany, Options
-from homodb.schema.enums import Strategy
+from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import MissingMappingError, TranslationError
 from homodb.schema.messages import counted, make_unique
 from homodb.schema.names import name_texts, unnamed_note
@@ -326,7 +329,14 @@ def find_route(
         return Route(release, source, target, None, None, options)
     if options.via is not None:
         return _via(release, source, target, options.via, strategy, options)
-    resolved = choose_strategy(find_pair(release, source, target), strategy, Strategy.ENS_M2M)
+    pair = find_pair(release, source, target)
+    if pair.between is not None:
+        if options.measured:
+            raise TranslationError(
+                f"measured chooses among the rows of one pair of species, and {pair.notes[0]}", option="measured"
+            )
+        return replace(_via(release, source, target, pair.between, strategy, options), notes=pair.notes)
+    resolved = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     notes: tuple[str, ...] = ()
     if strategy is None and resolved is Strategy.LM_O2O:
         notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
@@ -352,6 +362,7 @@ def _via(
 def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
     """Plan the translation of the resolved rows of a var."""
     release, options = route.release, route.options
+    resolved, unique_notes = _with_only_orthologs(route, resolved)
     wanted = None if options.genes is None else resolve(release, list(options.genes), route.target)
     mapped = _mapped(route, resolved, wanted)
     targets = lay_out(release, resolved, mapped.rows, wanted, keep=_keep(route), same=route.same)
@@ -366,8 +377,47 @@ def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
     var = target_var(
         targets, resolved, kind, as_asked=keeps_wanted_names, mark=None if route.same else route.source.common_name
     )
-    notes = (*_notes(targets, resolved, options), *about_synonyms(release, [(resolved, route.source)]))
+    notes = (*unique_notes, *_notes(targets, resolved, options), *about_synonyms(release, [(resolved, route.source)]))
     return TranslationPlan(route, resolved, targets, table, var, (*route.notes, *mapped.notes, *notes))
+
+
+def _with_only_orthologs(route: Route, resolved: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Resolve names of several genes of which just one has orthologs in the target species, and say so.
+
+    A name that stands for several rows of var (``Ddit3``, ``Ddit3-1``) stays ambiguous.
+    """
+    is_open = (pl.col("how") == "ambiguous") & pl.col("is_gene")
+    texts = resolved.filter(is_open).filter(pl.len().over("understood_as") == 1).select("place", "candidates")
+    if route.strategy is None or not texts.height:
+        return resolved, []
+    ids = texts.explode("candidates").rename({"candidates": "stable_id"})
+    known = resolve(route.release, ids["stable_id"].unique().to_list(), route.source).select(
+        "gene", "stable_id", "symbol"
+    )
+    pair = find_pair(route.release, route.source, route.target)
+    strategy = Strategy.ENS_M2M if Strategy.ENS_M2M in pair.strategies() else route.strategy
+    genes = ids.join(known, on="stable_id", how="inner").join(
+        pair.mapping(strategy).select(gene="source_gene").unique(), on="gene", how="semi"
+    )
+    single = genes.filter(pl.len().over("place") == 1)
+    single = single.join(
+        resolved.select("gene").drop_nulls().unique(), on="gene", how="anti"
+    )  # another name of the file means it already
+    if not single.height:
+        return resolved, []
+    details = route.release.ask("source_genes", {"genes": single["gene"].to_list()})
+    settled_rows = (
+        resolved.drop("gene", "stable_id", "symbol", *details.columns[1:])
+        .join(single.join(details, on="gene", how="left"), on="place", how="inner", maintain_order="left")
+        .with_columns(how=pl.lit("symbol"), candidates=pl.lit([], pl.List(pl.String)), hint=pl.lit(None, pl.String))
+    )
+    others = resolved.join(single, on="place", how="anti", maintain_order="left")
+    whole = pl.concat([others, settled_rows.select(resolved.columns).cast(resolved.schema)]).sort("place")
+    names = single.join(resolved.select("place", "name"), on="place", how="left").sort("place")["name"].to_list()
+    count = counted(len(names), "name means", "names mean")
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    note = f"{count} several genes of which just one has orthologs in {route.target.name}: that one was taken ({shown})"
+    return whole, [note]
 
 
 def _keep(route: Route) -> bool:
@@ -384,9 +434,15 @@ def _mapped(route: Route, resolved: pl.DataFrame, wanted: pl.DataFrame | None) -
     if route.between is not None:
         first = find_pair(route.release, route.source, route.between)
         second = find_pair(route.release, route.between, route.target)
-        rows = compose_mappings(first, second, route.strategy)
+        rows = compose_mappings(first, second, route.strategy).select(COLUMNS)
         here = rows.filter(pl.col("source_gene").is_in(present))
-        return settled(here, route.options, inside, rows.select("source_gene", "target_gene"), [])
+        notes = []
+        pair = Pair(route.release, route.source, route.target)
+        if EvidenceClass.DATABASES in route.options.added and pair.between == route.between:
+            genes = pl.DataFrame({"source_gene": present}, schema={"source_gene": pl.Int64})
+            here, note = with_databases(pair, route.strategy, here, genes)
+            notes.append(note)
+        return settled(here, route.options, inside, rows.select("source_gene", "target_gene"), notes)
     pair = Pair(route.release, route.source, route.target)
     return map_genes(pair, route.strategy, route.options, present, inside)
 
@@ -423,11 +479,11 @@ def _nothing_translated(names: list[str], route: Route) -> TranslationError:
 
 def prepare(
     release: ReleaseFile, var: pd.DataFrame, to: str | int | Species, *, source: str | int | Species | None,
-    strategy: str | Strategy | None, column: str | None, options: Options,
+    strategy: str | Strategy | None, column: str | None, options: Options, uns: Mapping[str, Any] | None = None,
 ) -> TranslationPlan:  # fmt: skip
     """Build a translation plan from `var`."""
     target = release.find_species(to)
-    resolved = resolve_var(release, var, species=source, column=column)
+    resolved = resolve_var(release, var, species=source, column=column, uns=uns)
     plan = make_plan(find_route(release, resolved.species, target, strategy, options), resolved.rows)
     return replace(plan, notes=(*plan.notes, *resolved.doubts))
 

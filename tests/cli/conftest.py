@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from homodb.query.release import find_release
 from tests.console import Ran, homodb
 
 Run = Callable[..., Ran]
@@ -16,6 +17,7 @@ Run = Callable[..., Ran]
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The working folder, empty; there is no release, catalog or configuration, and nothing in the cache."""
+    monkeypatch.setitem(find_release.__globals__, "bundled_releases", list)
     for name in ("HOMODB_RELEASE", "HOMODB_CATALOG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "cache"))

@@ -39,7 +39,7 @@ def test_from_a_build_to_an_answer(run: Run, toy_folder: Path, tmp_path: Path) -
     assert ran.code == 0 and "left out" not in ran.out
     assert "yes" in run("releases", "--catalog", "releases").out
     ran = run("verify", "toy-1")
-    assert ran.code == 0 and "16 files" in ran.out
+    assert ran.code == 0 and "19 files" in ran.out
     ran = run("cache", "list")
     assert ran.code == 0 and "toy-1" in ran.out and str(tmp_path / "cache") in ran.out
     assert run("cache", "prune", "--dry-run").out.startswith("0 entries")
@@ -77,7 +77,7 @@ def test_errors(run: Run, toy_folder: Path, tmp_path: Path) -> None:
     one_error(run("cache", "prune", "nothing", "--yes"), "the cache holds no 'nothing'")
     broken = Path(shutil.copytree(toy_folder, "broken"))
     (broken / "parquet" / "gene" / "gene.parquet").write_bytes(b"x")
-    one_error(run("verify", broken), "1 of 16 files", "gene.parquet has 1 bytes")
+    one_error(run("verify", broken), "1 of 19 files", "gene.parquet has 1 bytes")
     one_error(run("verify", next(broken.glob("*.duckdb"))), "gene.parquet has 1 bytes")
     run("publish", toy_folder, "--to", "releases")
     one_error(run("download", "toy-2", "--catalog", "releases"), "has no release 'toy-2' (it has toy-1)")
@@ -137,3 +137,33 @@ def test_what_duckdb_does_not_count_is_bounded(toy_folder: Path, tmp_path: Path)
     done = subprocess.run([*HOMODB, *words], capture_output=True, text=True, env=environment, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert "memory" in done.stderr.lower() and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_the_default_release_is_told_once(run: Run, toy_folder: Path, tmp_path: Path) -> None:
+    """One line on stderr names what answers where no release was named; a named one needs none."""
+    release = shutil.copytree(toy_folder, tmp_path / "rel")
+    question = ("orthologs", "INS", "--from", "human", "--to", "mouse", "--json")
+    named = run(*question, "--release", release)
+    assert named.code == 0 and named.err == ""
+    ran = run("use", "rel")
+    assert ran.code == 0 and ran.out == f"release rel, by .homodb-release: {release}\n"
+    ran = run(*question)
+    assert (ran.code, ran.out) == (0, named.out)
+    assert ran.err == "release toy-1, Ensembl none (made by hand); by .homodb-release\n"
+    assert json.loads(run("use", "--json").out) == {
+        "release": "rel",
+        "path": str(release),
+        "chosen": "by .homodb-release",
+    }
+    assert run("use", "--none").out.startswith("deleted: ")
+    assert run("use", "--none").out == "there is no .homodb-release in this folder\n"
+    one_error(run("use"), "no release is given", "HOMODB_RELEASE")
+    one_error(run("use", "nothing"), "nothing")
+    one_error(run("use", "rel", "--none"), "--none", "rel")
+
+
+def test_export_duckdb(run: Run, toy_folder: Path, tmp_path: Path) -> None:
+    ran = run("export", "duckdb", "-o", "out.duckdb", "--release", toy_folder)
+    assert ran.code == 0 and ran.out.startswith("release toy-1: out.duckdb (")
+    assert run("sql", "SELECT version FROM release", "--json", "--release", "out.duckdb").code == 0
+    one_error(run("export", "duckdb", "-o", "out.csv", "--release", toy_folder), "out.csv", ".duckdb")

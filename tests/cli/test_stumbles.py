@@ -97,9 +97,9 @@ def test_numbers_and_words_that_an_option_does_not_take(
          ["--features is for --strategy ens_m2m"]),
         (["join", "a.h5ad", "b.h5ad", "-o", "j.h5ad", "--largest", "9"], ["--largest is for --strategy ens_m2m"]),
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "biadjacency", "--names", "symbol"],
-         ["--names is for the form samap"]),
+         ["names are for the form samap", "(--names)"]),
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "biadjacency", "--id", "human=h"],
-         ["--id is for the form samap"]),
+         ["ids are for the form samap", "(--id)"]),
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "samap", "--id", "human"],
          ["--id human: wanted SPECIES=ID, such as human=hs"]),
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "samap", "--id", "human=a", "--id", "human=b"],
@@ -110,6 +110,8 @@ def test_numbers_and_words_that_an_option_does_not_take(
          ["--ensembl is for a build without a config: release.toml says it in [ensembl]"]),
         (["build", "release.toml", "--division", "plants", "-o", "q"], ["--division is for a build without a config"]),
         (["build", "-o", "q"], ["there is nothing to build from"]),
+        (["build", "a.csv", "b.csv", "--species", "human", "-o", "q"], ["--species is for a build without files"]),
+        (["build", "release.toml", "--add-to", "x", "-o", "q"], ["--add-to is for a build of files"]),
         (["verify", "REL", "--release", "REL"], ["PATH and --release do not go together"]),
         (["evaluate", "cells.h5ad", "--truth", "kind", "--release", "nix"], ["nix: there is no such release"]),
         (["integrate", "cells.h5ad", "-o", "b.h5ad", "--release", "nix"], ["nix: there is no such release"]),
@@ -210,7 +212,7 @@ def test_sums_are_numbers_in_json(run: Run, toy_folder: Path) -> None:
         (["info", "--release", "text"], "text: is not a release file that DuckDB can open; give the folder"),
         (["publish", "REL", "--to", "REL"], "is the release itself or inside it. Expected a folder of releases"),
         (["build", "REL", "-o", "x"], "is a folder; name the config, such as"),
-        (["build", "cells.h5ad", "-o", "x"], "cells.h5ad: is not TOML (it is not valid UTF-8)"),
+        (["build", "cells.h5ad", "-o", "x"], "cells.h5ad: line 1: is not valid UTF-8"),
         (["sql", "SELECT 1", "-o", "-"], "-: is not a file; name one, or none to print the answer (--output)"),
         (["info", "--release", ""], "--release is empty: name a release, or leave it out"),
         (["fetch", "--ensembl", "113", "--species", "human", "-o", "genes.txt", "--offline"], "genes.txt: cannot be"),
@@ -316,7 +318,7 @@ def test_help_names_what_is_given_and_says_nothing_twice(name: str) -> None:
 
 def test_examples_of_build_are_apart(run: Run) -> None:
     told = run("build", "--help").out
-    assert told.count("\n\n  Example: homodb build ") == 2
+    assert told.count("\n\n  Example: homodb build ") == 3
 
 
 def test_one_of_anything_is_in_the_singular(run: Run, toy_folder: Path, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_names_that_count_rows_name_the_column_that_holds_genes(release: homodb.
 def test_an_undecided_species_shows_its_votes_and_may_be_given(release: homodb.Release, tmp_path: Path) -> None:
     cells(["GCG", "TNF", "Foo", "Foo"]).write_h5ad(tmp_path / "cells.h5ad")
     found = inspect(tmp_path / "cells.h5ad", release=release)
-    assert found.species is None and "--from" in " ".join(found.notes)
+    assert found.species is None and "Name the species" in " ".join(found.notes)
     assert any("more than once" in note for note in found.notes)
     assert inspect(tmp_path / "cells.h5ad", release=release, source="human").resolved == 0.5
     with pytest.raises(UnknownSpeciesError):
