@@ -66,7 +66,7 @@ def _read_ids(given: list[str]) -> dict[str, str]:
     for one in given:
         species, _, called = (part.strip() for part in one.partition("="))
         if not (species and called):
-            raise OptionsError(f"--id {one}: wanted SPECIES=ID, such as human=hs")
+            raise OptionsError(f"--id {one}: expected SPECIES=ID, such as human=hs")
         if ids.setdefault(species, called) != called:
             raise apart(f"--id {species}={ids[species]}", f"--id {one}")
     return ids

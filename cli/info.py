@@ -30,7 +30,7 @@ def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOpt
             }
             give_json(whole)
             return
-        typer.echo(f"release {opened.version}, Ensembl {opened.ensembl or 'not told'}, {opened.path}")
+        typer.echo(f"release {opened.version}, Ensembl {opened.ensembl or 'unknown'}, {opened.path}")
         if manifest:
             typer.echo(f"{manifest.title or 'untitled'}; built {manifest.created} by homodb {manifest.homodb_version}")
             typer.echo(f"embeddings: {', '.join(manifest.embeddings) or 'none'}; schema {manifest.schema_version}")

@@ -105,7 +105,7 @@ AllowHostOption = Annotated[
 ]
 LabelOption = Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")]
 SpeciesKeyOption = Annotated[
-    str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
+    str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs with the species.")
 ]
 EachSpeciesOption = Annotated[
     str | None,
@@ -142,7 +142,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 def open_chosen(context: typer.Context, release: str | None, **settings: float) -> Release:
     """Open the release of a command.
 
-    It is named after the command, else before it or by the environment; a default one is told on stderr.
+    It is named after the command, else before it or by the environment; a default one is named on stderr.
     """
     from homodb.query.api import open as open_release
 

@@ -36,7 +36,7 @@ def report(
     ] = "all",
     cells: Annotated[
         list[Path] | None,
-        typer.Option("--cells", metavar="FILE", help="File of one species, so that all kinds of markers are told."),
+        typer.Option("--cells", metavar="FILE", help="File of one species, so that all kinds of markers are shown."),
     ] = None,
     species: Annotated[
         str | None, typer.Option("--species", metavar="A,B,...", help="Species of each --cells; by default found out.")

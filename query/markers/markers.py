@@ -140,8 +140,8 @@ class Markers(Result):
             best = by_type.group_by("type", maintain_order=True).agg(pl.col("genes").str.join(", "))
             width = max(map(len, [*counts["type"], "type"])) + 2
             rows = [f"  {name:<{width}}{genes}" for name, genes in best.iter_rows()]
-            yield Lines(["conserved, those that tell the type best:", *rows], apart=True, in_page=False)
-            yield Grid(best, "conserved, those that tell the type best", in_text=False)
+            yield Lines(["conserved, best first:", *rows], apart=True, in_page=False)
+            yield Grid(best, "conserved, best first", in_text=False)
         yield from map(Note, self.notes)
 
     def _gene(self, row: dict[str, Any], missing: str | None = None) -> str:
