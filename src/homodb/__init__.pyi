@@ -1,3 +1,4 @@
+from homodb.query import datasets as datasets
 from homodb.query.annotate import Annotation as Annotation
 from homodb.query.annotate import annotate as annotate
 from homodb.query.annotate.evaluate import Evaluation as Evaluation
