@@ -54,7 +54,7 @@ def build(
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a release from a config, from files alone, or from Ensembl.
+    """Build a release from a config, files, or Ensembl.
 
     The folder appears whole or not at all; an earlier build of the same version in it is replaced. Of files alone,
     species and direction are read from headers, IDs and file names, and the config is written beside the release.
