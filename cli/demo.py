@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.demo_steps import ORPHAN, DemoStep, first_steps, next_steps
+from homodb.cli.output import say
 from homodb.cli.values import whole
 from homodb.schema.errors import MissingPackageError, OutputError
 from homodb.schema.io import check_folder, check_there, make_folder
@@ -52,7 +53,7 @@ def demo(
     began = time.perf_counter()
     make_folder(output)
     _clear(output)
-    typer.echo(_SAID)
+    say(_SAID)
     with log.open("w", encoding="utf-8") as stream:
         stream.write(f"{_SAID}\n")
         config = sim / ("release.toml" if weights is None else "release_esm2.toml")
@@ -64,10 +65,8 @@ def demo(
         orphan = orphans[0]["symbol"] if orphans else "MT-ND1"
         for step in next_steps(output, orphan):
             _run(step, stream.write)
-    typer.echo(
-        f"\nDone in {time.perf_counter() - began:.0f} s. The report: {output / 'report.html'}; all answers: {log}"
-    )
-    typer.echo(
+    say(f"\nDone in {time.perf_counter() - began:.0f} s. The report: {output / 'report.html'}; all answers: {log}")
+    say(
         "With your own cells: this release holds made-up genes, so make one of real genes (docs/build.md), then:\n"
         "homodb --release rel translate cells.h5ad --to human -o in_human_genes.h5ad"
     )
@@ -94,7 +93,7 @@ def _with_weights(config: Path, changed: Path, weights: Path) -> None:
 def _run(step: DemoStep, log: Callable[[str], object]) -> None:
     """Run a step, print part of its answer, and log all of it."""
     shown = f"\n== {step.title}\n$ {shlex.join(('homodb', *step.command))}"
-    typer.echo(shown)
+    say(shown)
     began = time.perf_counter()
     lines = _answer(step.command).splitlines()
     log("\n".join([shown, *lines, ""]))
@@ -103,8 +102,8 @@ def _run(step: DemoStep, log: Callable[[str], object]) -> None:
     else:
         selected = [line for line in lines if any(text in line for text in step.shown)]
     for line in selected:
-        typer.echo(f"  {line.rstrip()}")
-    typer.echo(f"  ({time.perf_counter() - began:.0f} s)")
+        say(f"  {line.rstrip()}")
+    say(f"  ({time.perf_counter() - began:.0f} s)")
 
 
 def _answer(command: Sequence[str]) -> str:
@@ -114,6 +113,6 @@ def _answer(command: Sequence[str]) -> str:
     """
     done = subprocess.run([sys.executable, "-m", "homodb.cli", *command], capture_output=True, text=True)  # noqa: S603
     if done.returncode:
-        typer.echo(done.stderr, err=True, nl=False)
+        say(done.stderr.removesuffix("\n"), err=True)
         raise typer.Exit(done.returncode)
     return done.stdout
