@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from homodb.cli.together import apart
+from homodb.cli.values import apart
 from homodb.schema.errors import OptionsError, OutputError
 from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 
@@ -47,20 +47,12 @@ _ENDINGS = {f".{one}": one for one in Format if one is not Format.TABLE}
 
 
 def chosen(
-    form: Format | None,
-    as_json: bool,
-    output: Path | None,
-    *inputs: Path | None,
-    usual: Format = Format.TABLE,
+    form: Format | None, as_json: bool, output: Path | None, *inputs: Path | None, usual: Format = Format.TABLE
 ) -> Format:
-    """Return the format of an answer.
-
-    It is the requested one, else the one of the file's ending.
+    """Return the format of an answer. It is the requested one, else the one of the file's ending.
 
     Parameters
     ----------
-    form, as_json
-        ``--format`` and ``--json``.
     output
         Output file, which is checked here; None prints the answer.
     *inputs
@@ -118,17 +110,7 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
 
 
 def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
-    """Print blocks of an answer.
-
-    On a terminal, tables are folded to its width.
-
-    Parameters
-    ----------
-    blocks
-        Parts of the answer.
-    hint
-        Place of the whole answer, for lines that count hidden parts.
-    """
+    """Print blocks of an answer. On a terminal, tables are folded to its width."""
     from homodb.query.results import lines
 
     screen = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -136,10 +118,7 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
 
 
 def give_json(value: object) -> None:
-    """Print one value as JSON.
-
-    Text is not escaped, and numbers that JSON lacks become null.
-    """
+    """Print one value as JSON. Text is not escaped, and numbers that JSON lacks become null."""
     from homodb.query.results import json_text
 
     typer.echo(json_text(value))

@@ -9,26 +9,25 @@ from homodb.etl.embeddings.checkpoints import (
     locate_weights,
     weights_checksum,
 )
-from homodb.etl.embeddings.embed import (
-    EmbeddingCounts,
-    EmbeddingProgress,
-    embed_sequences,
-    open_store,
-    plan_tasks,
-)
+from homodb.etl.embeddings.embed import EmbeddingCounts, EmbeddingProgress, embed_sequences, open_store, plan_tasks
 from homodb.etl.embeddings.esm2 import Encoder, Esm2, load_esm2
-from homodb.etl.embeddings.kmer import Kmer
 from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long, Model
-from homodb.etl.embeddings.pooling import NMD, Lookup, PooledVectors, Pooling, ProteinFilter, filter_proteins, pool
 from homodb.etl.embeddings.proteomes import (
     INTERNAL_STOP,
+    NMD,
     EmbeddingSummary,
+    Lookup,
+    PooledVectors,
+    Pooling,
+    ProteinFilter,
     drop_internal_stops,
     embed_proteomes,
+    filter_proteins,
+    pool,
     unique_sequences,
 )
 from homodb.etl.embeddings.store import Store, write_once
-from homodb.etl.embeddings.worker import ModelSpec, identify, worker_pool
+from homodb.etl.embeddings.worker import Kmer, ModelSpec, identify, worker_pool
 
 __all__ = [
     "CHECKPOINTS",

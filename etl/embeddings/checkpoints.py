@@ -182,13 +182,6 @@ def load_module(path: Path, checkpoint: Checkpoint) -> ESM2:
     fair-esm builds the module on torch's meta device, which takes no memory, and checks the file's tensors against
     it; then the module gets the tensors themselves, which stay mapped to the file.
 
-    Parameters
-    ----------
-    path
-        File of the checkpoint, as fair-esm publishes it.
-    checkpoint
-        Shape that the file is expected to have.
-
     Raises
     ------
     InputError
@@ -236,10 +229,7 @@ def check_packages() -> None:
 
 
 def _read(path: Path) -> Any:
-    """Read the file without running anything in it.
-
-    The only class that is allowed is the one that holds settings.
-    """
+    """Read the file without running anything in it. The only class that is allowed is the one that holds settings."""
     import argparse
     import pickle
     import re
@@ -264,10 +254,7 @@ def _read(path: Path) -> Any:
 
 
 def _checked(path: Path, document: Any, checkpoint: Checkpoint) -> tuple[argparse.Namespace, dict[str, torch.Tensor]]:
-    """Return the settings and the tensors that fair-esm needs.
-
-    Nothing else of the file is passed on.
-    """
+    """Return the settings and the tensors that fair-esm needs. Nothing else of the file is passed on."""
     import argparse
 
     try:

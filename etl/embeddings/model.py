@@ -65,11 +65,6 @@ class Model(Protocol):
     def embed(self, sequences: Sequence[str]) -> npt.NDArray[np.float32]:
         """Embed proteins.
 
-        Parameters
-        ----------
-        sequences
-            Amino acids in upper case, without stops.
-
         Returns
         -------
         numpy.ndarray

@@ -1,7 +1,10 @@
 """Simulate a clade with known truth, in the file formats of Ensembl."""
 
 from homodb.etl.simulate.annotation import SimulatedAnnotation, annotate_genes
-from homodb.etl.simulate.calling import (
+from homodb.etl.simulate.cells import Expression, design_cells, draw_counts, draw_expression
+from homodb.etl.simulate.genome import CHROMOSOME, Genome, conserved_order, in_alignment, lay_out_genome
+from homodb.etl.simulate.histories import TYPES, GeneTrees, Histories, Kind, Role, grow_families, read_histories
+from homodb.etl.simulate.homologies import (
     FALSE_PAIR,
     MISSED,
     RETYPED,
@@ -11,10 +14,6 @@ from homodb.etl.simulate.calling import (
     call_orthologs,
     is_confident,
 )
-from homodb.etl.simulate.cells import Expression, design_cells, draw_counts, draw_expression
-from homodb.etl.simulate.families import GeneTrees, Kind, Role, grow_families
-from homodb.etl.simulate.genome import CHROMOSOME, Genome, conserved_order, in_alignment, lay_out_genome
-from homodb.etl.simulate.histories import TYPES, Histories, read_histories
 from homodb.etl.simulate.proteins import (
     UNKNOWN,
     Block,

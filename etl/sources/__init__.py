@@ -3,12 +3,10 @@
 from homodb.etl.sources.aliases import read_history, read_synonyms, read_xrefs
 from homodb.etl.sources.annotation import read_annotation
 from homodb.etl.sources.biomart import read_biomart
-from homodb.etl.sources.canonical import read_canonical
 from homodb.etl.sources.compara import OTHER_PAIRS, read_compara
 from homodb.etl.sources.core import read_core
-from homodb.etl.sources.databases import read_databases
-from homodb.etl.sources.gene_table import read_gene_table
-from homodb.etl.sources.hits import read_hits
+from homodb.etl.sources.gene_pairs import read_databases, read_hits
+from homodb.etl.sources.gene_table import read_canonical, read_gene_table
 from homodb.etl.sources.proteome import read_proteome
 from homodb.etl.sources.records import (
     ALIASES,

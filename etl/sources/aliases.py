@@ -15,9 +15,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from homodb.etl.sources.delimited import MISSING, batches
 from homodb.etl.sources.records import ALIASES, Reading, to_arrow, without_version
-from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
+from homodb.etl.sources.text import MISSING, Findings, Header, batches, missing_columns, read_header
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -74,13 +73,6 @@ _DUMP = {"gene_id": "gene_stable_id", "alias": "xref", "database": "db_name"}
 
 def read_xrefs(path: Path, species: Species) -> Reading:
     """Read a dump of cross-references.
-
-    Parameters
-    ----------
-    path
-        Dump, plain or gzip.
-    species
-        Species of the genes.
 
     Returns
     -------
@@ -191,15 +183,7 @@ def _only(path: Path, header: Header, names: tuple[str, ...], shown: str) -> int
 
 
 #: Columns of ``stable_id_event``, whose dump has no header; older dumps lack the last.
-_EVENT = (
-    "old_stable_id",
-    "old_version",
-    "new_stable_id",
-    "new_version",
-    "mapping_session_id",
-    "type",
-    "score",
-)
+_EVENT = ("old_stable_id", "old_version", "new_stable_id", "new_version", "mapping_session_id", "type", "score")
 _NEITHER = "neither an old nor a new stable ID"
 _TYPES = ("gene", "transcript", "translation", "rnaproduct")
 
