@@ -52,9 +52,7 @@ def real_steps(folder: Path) -> Iterator[DemoStep]:
     release, donors = ("--release", "starter"), ("--donor-key", "donor")
     human, mouse, joint = (str(folder / f"{name}.h5ad") for name in ("human", "mouse", "integrated"))
     annotated = str(folder / "annotated.h5ad")
-    yield DemoStep(
-        "whose genes are these?", (*release, "inspect", mouse), ("species:", "symbol  ", "alias  ", "unknown  ")
-    )
+    yield DemoStep("whose genes are these?", (*release, "inspect", mouse), ("species:", "symbol  ", "alias  "))
     translated = (*release, "translate", mouse, "--to", "human", "-o", str(folder / "mouse_in_human_genes.h5ad"))
     yield DemoStep("mouse cells in human genes, and what became of each gene", translated, 8)
     yield DemoStep(

@@ -9,7 +9,7 @@ import typer
 
 from homodb.cli.command import Command
 from homodb.cli.options import EmbeddingOption, FromOption, JsonOption, ReleaseOption, StrategyOption, open_chosen
-from homodb.cli.output import give_json, megabytes
+from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.values import apart, word
 from homodb.schema.enums import GeneNames, GraphForm, VectorForm, Weight
 from homodb.schema.errors import OptionsError
@@ -56,9 +56,9 @@ def graph(
     if as_json:
         give_json(done)
         return
-    typer.echo(f"{counted(done['pairs'], 'pair')} of {counted(done['genes'], 'gene')} in {output}")
+    say(f"{counted(done['pairs'], 'pair')} of {counted(done['genes'], 'gene')} in {output}")
     if done["unlinked"]:
-        typer.echo(f"no mapping, so no pairs: {', '.join(done['unlinked'])}")
+        say(f"no mapping, so no pairs: {', '.join(done['unlinked'])}")
 
 
 def _read_ids(given: list[str]) -> dict[str, str]:
@@ -100,9 +100,9 @@ def embeddings(
         return
     for one in done:
         files = ", ".join(str(file) for file in one.files)
-        typer.echo(f"{one.species}: {counted(one.genes, 'gene')} x {one.dimensions:,} in {files}")
+        say(f"{one.species}: {counted(one.genes, 'gene')} x {one.dimensions:,} in {files}")
         if one.left_out.height:
-            typer.echo(f"  left out: {one.left_out.height:,} (--json names them): {one.reasons()}")
+            say(f"  left out: {one.left_out.height:,} (--json names them): {one.reasons()}")
 
 
 export = typer.Typer(
@@ -129,4 +129,4 @@ def duckdb(
     """
     with open_chosen(context, release) as opened:
         opened.write_duckdb(output)
-        typer.echo(f"release {opened.version}: {output} ({megabytes(output.stat().st_size)})")
+        say(f"release {opened.version}: {output} ({megabytes(output.stat().st_size)})")

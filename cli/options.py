@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli import complete
-from homodb.cli.output import Format
+from homodb.cli.output import Format, say
 from homodb.cli.values import ensembl_release, whole, word
 from homodb.schema.errors import OptionsError
 
@@ -64,6 +64,13 @@ FormatOption = Annotated[
 FileOption = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="File to write: .csv, .tsv, .json, .parquet, .arrow."),
+]
+RawTextOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw-text",
+        help="Keep text such as =1+1 in CSV and TSV; by default an apostrophe stops spreadsheets from running it.",
+    ),
 ]
 EmbeddingOption = Annotated[
     str | None,
@@ -151,7 +158,7 @@ def open_chosen(context: typer.Context, release: str | None, **settings: float) 
     located = find_release()
     opened = open_release(located.path, **settings)
     ensembl = opened.ensembl or "release unknown"
-    typer.secho(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
+    say(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
     return opened
 
 

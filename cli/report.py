@@ -16,7 +16,7 @@ from homodb.cli.options import (
     SpeciesKeyOption,
     listed,
 )
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.cli.progress import status
 from homodb.cli.values import whole
 
@@ -66,4 +66,4 @@ def report(
     if as_json:
         give_json({"output": str(output), "figures": [str(one) for one in written[1:]]})
         return
-    typer.echo("\n".join(f"written: {one}" for one in written))
+    say("\n".join(f"written: {one}" for one in written))

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from homodb.cli import complete
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
-from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
+from homodb.cli.options import JsonOption, RawTextOption, ReleaseOption, StrategyOption, ToOption, open_chosen
+from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json, say
 from homodb.cli.progress import cells_bar
 from homodb.cli.values import apart, number, refuse, whole
 from homodb.schema.errors import TranslationError
@@ -39,7 +39,8 @@ ManyToOneOption = Annotated[
     str, typer.Option("--many-to-one", metavar="POLICY", help="sum, mean or max of several source genes.")
 ]
 OneToManyOption = Annotated[
-    str, typer.Option("--one-to-many", metavar="POLICY", help="A gene with several targets: best, split or all.")
+    str,
+    typer.Option("--one-to-many", metavar="POLICY", help="A gene with several targets: best, split or all."),
 ]
 SlotOption = Annotated[
     list[str] | None,
@@ -49,14 +50,16 @@ SlotOption = Annotated[
     ),
 ]  # fmt: skip
 ConfidenceOption = Annotated[
-    float | None, number("--min-confidence", low=0, high=1, metavar="N", help="Least confidence of a pair, 0 or 1.")
+    float | None,
+    number("--min-confidence", low=0, high=1, metavar="N", help="Least confidence of a pair, 0 or 1."),
 ]
 IdentityOption = Annotated[
     float | None,
     number("--min-identity", low=0, high=100, metavar="PERCENT", help="Least mean identity of a pair, 0 to 100."),
 ]
 CorrelationOption = Annotated[
-    float | None, number("--min-correlation", low=-1, high=1, metavar="R", help="Least correlation of a pair, -1 to 1.")
+    float | None,
+    number("--min-correlation", low=-1, high=1, metavar="R", help="Least correlation of a pair, -1 to 1."),
 ]
 MissingOption = Annotated[
     str, typer.Option("--missing", metavar="WORD", help="Pairs that lack such a value: keep or drop.")
@@ -130,7 +133,7 @@ def read_slots(given: list[str] | None) -> dict[str, str]:
 #: Options that apply to gene lists too.
 _OF_LISTS = frozenset({
     "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
-    "release", "as_json",
+    "raw_text", "release", "as_json",
 })  # fmt: skip
 
 
@@ -161,6 +164,7 @@ def translate(
     groupby: ByOption = None,
     markers: MarkersOption = None,
     report_file: ReportOption = None,
+    raw_text: RawTextOption = False,
     block: BlockOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -173,7 +177,7 @@ def translate(
     """
     from homodb.query.gene_lists import is_list_file
 
-    options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
+    options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column, "raw_text": raw_text}
     is_list = is_list_file(path)
     output = output or _beside(path, target)
     if is_list:
@@ -196,7 +200,7 @@ def translate(
         give_json(totals)
         return
     give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
-    typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+    say(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
 
 
 def _beside(path: Path, target: str) -> Path:
@@ -206,7 +210,9 @@ def _beside(path: Path, target: str) -> Path:
     return path.with_name(f"{path.stem}.{find(target).common_name.replace(' ', '_')}{path.suffix or '.h5ad'}")
 
 
-def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
+def _translate_list(
+    path: Path, output: Path, target: str, report_file: Path | None, *, raw_text: bool, **options: Any
+) -> Any:
     from homodb.query.gene_lists import translate_list_file
     from homodb.query.results import check_report, write_report
 
@@ -214,7 +220,7 @@ def _translate_list(path: Path, output: Path, target: str, report_file: Path | N
         check_report(report_file, path, output)
     report = translate_list_file(path, output, target, **options)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, raw_text=raw_text)
     return report
 
 
@@ -225,7 +231,9 @@ def _refuse_for_lists(context: typer.Context) -> None:
     refuse(context, (name for name in names if name not in _OF_LISTS), why, error=TranslationError)
 
 
-def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
+def _translate_cells(
+    path: Path, output: Path, target: str, report_file: Path | None, *, raw_text: bool, **options: Any
+) -> Any:
     from homodb.query.results import check_report, write_report
     from homodb.query.translate import translate_file
 
@@ -237,5 +245,5 @@ def _translate_cells(path: Path, output: Path, target: str, report_file: Path | 
     with cells_bar() as show:
         report = translate_file(path, output, target, progress=show, **options)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, raw_text=raw_text)
     return report

@@ -1,6 +1,6 @@
 """Merge the genes of all sources, give them keys, primary genes and marks.
 
-Marks that depend on homologies as well are added by :func:`homodb.etl.gene_marks.mark_genes`.
+Marks that depend on homologies as well are added by :func:`mark_genes`.
 
 Each function returns an expression over ``species, stable_id, region, region_start`` of a table of genes.
 

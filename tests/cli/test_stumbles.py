@@ -196,7 +196,7 @@ def test_sums_are_numbers_in_json(run: Run, toy_folder: Path) -> None:
         (["orthologs", "--file", "nofile", *PAIR], "nofile: there is no such file"),
         (["evaluate", "nofile", "--truth", "x"], "nofile: there is no such file"),
         (["markers", "cells.h5ad", "nofile"], "nofile: there is no such file"),
-        (["demo", "--weights", "nofile.pt"], "nofile.pt: there is no such file"),
+        (["demo", "--simulated", "--weights", "nofile.pt"], "nofile.pt: there is no such file"),
         (["demo", "-o", "genes.txt"], "genes.txt: cannot be created because"),
         (["build", "toy.toml", "-o", "genes.txt"], "genes.txt: cannot be created because"),
         (["build", "toy.toml", "-o", "genes.txt/x"], "genes.txt is a file; name another folder"),
