@@ -19,15 +19,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.embeddings.checkpoints import (
+from homodb.etl.embeddings.model import (
+    DEVICES,
+    PRECISIONS,
     Checkpoint,
+    Identity,
+    Long,
     check_packages,
     find_checkpoint,
     load_module,
     locate_weights,
     weights_checksum,
 )
-from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long
 from homodb.schema.errors import ConfigError, InputError, Problem
 from homodb.schema.messages import choices_hint
 

@@ -27,9 +27,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.embeddings.checkpoints import CHECKPOINTS, MODELS
 from homodb.etl.embeddings.esm2 import load_esm2
-from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long, Model
+from homodb.etl.embeddings.model import CHECKPOINTS, DEVICES, MODELS, PRECISIONS, Identity, Long, Model
 from homodb.schema.errors import ConfigError
 from homodb.schema.messages import choices_hint
 

@@ -5,8 +5,8 @@ The rates are settings, not results of a pipeline: they say nothing about the er
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -315,7 +315,7 @@ def write_biomart(called: pl.DataFrame, tree: SpeciesTree, annotation: Simulated
         schema_overrides={"symbol": pl.String},
     )
     partners = genes.rename(lambda name: f"{name}_b")
-    for source, target in _pairs(len(tree.species)):
+    for source, target in combinations(range(len(tree.species)), 2):
         label = tree.species[target].common_name
         label = label[:1].upper() + label[1:]
         rows = annotation.rows(source)
@@ -343,7 +343,3 @@ def write_biomart(called: pl.DataFrame, tree: SpeciesTree, annotation: Simulated
                 pl.col("confidence").alias(f"{label} orthology confidence [0 low, 1 high]"),
             ),
         )
-
-
-def _pairs(count: int) -> Iterator[tuple[int, int]]:
-    yield from ((one, other) for one in range(count) for other in range(one + 1, count))

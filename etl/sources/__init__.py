@@ -1,4 +1,8 @@
-"""Readers of the files that Ensembl and others publish, one per format."""
+"""Readers of the files that Ensembl and others publish, one per format.
+
+Each raises an InputError with all problems of a file and their lines: missing or duplicate columns, wrong numbers
+of fields, broken gzip, text that is not UTF-8, rows that contradict each other, values missing or out of bounds.
+"""
 
 from homodb.etl.sources.aliases import read_history, read_synonyms, read_xrefs
 from homodb.etl.sources.annotation import read_annotation
@@ -25,31 +29,8 @@ from homodb.etl.sources.records import (
 from homodb.etl.sources.text import open_bytes, sha256
 
 __all__ = [
-    "ALIASES",
-    "ALTERNATES",
-    "CANONICAL",
-    "GENES",
-    "HITS",
-    "HOMOLOGIES",
-    "ORTHOLOGY",
-    "OTHER_PAIRS",
-    "OTHER_TYPES",
-    "PROTEINS",
-    "Reading",
-    "open_bytes",
-    "read_annotation",
-    "read_biomart",
-    "read_canonical",
-    "read_compara",
-    "read_core",
-    "read_databases",
-    "read_gene_table",
-    "read_history",
-    "read_hits",
-    "read_proteome",
-    "read_synonyms",
-    "read_xrefs",
-    "sha256",
-    "split_version",
-    "to_arrow",
-]
+    "ALIASES", "ALTERNATES", "CANONICAL", "GENES", "HITS", "HOMOLOGIES", "ORTHOLOGY", "OTHER_PAIRS", "OTHER_TYPES",
+    "PROTEINS", "Reading", "open_bytes", "read_annotation", "read_biomart", "read_canonical", "read_compara",
+    "read_core", "read_databases", "read_gene_table", "read_history", "read_hits", "read_proteome", "read_synonyms",
+    "read_xrefs", "sha256", "split_version", "to_arrow",
+]  # fmt: skip

@@ -80,12 +80,6 @@ def read_xrefs(path: Path, species: Species) -> Reading:
         ``aliases`` of kinds ``entrez``, ``uniprot``, ``refseq``, each once per gene although the dump repeats
         it for transcripts. Accessions and gene IDs have no version. Other databases, and values that are not
         accessions, are skipped and counted by ``db_name``.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, rows without gene, accession or database, no accession of these
-        kinds, wrong numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     # the new platform's dumps have `xref_id`
@@ -145,12 +139,6 @@ def read_synonyms(path: Path, species: Species) -> Reading:
     -------
     Reading
         ``aliases`` of kind ``synonym``, each once per gene. Genes without a synonym are skipped and counted.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing or duplicate columns, synonyms without a gene, wrong numbers of fields,
-        broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     places = {
@@ -207,12 +195,6 @@ def read_history(path: Path, species: Species) -> Reading:
         all later ones. The history does not say which of these IDs are current, so the caller keeps those
         that are genes of its release. An ID with several successors is an alias of each. An ID that the same
         mapping session also maps to itself is not retired.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, unknown types, rows with neither an old nor a new ID, wrong
-        numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     findings = Findings(path, header)

@@ -50,12 +50,6 @@ def read_biomart(path: Path, source: Species, target: Species) -> Reading:
         gene only. A homology of a gene with neither stable ID nor symbol is kept with both null, for the caller
         to count.
 
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, columns of another species, values out of bounds, unknown
-        homology types, wrong numbers of fields, broken gzip, text that is not UTF-8.
-
     Notes
     -----
     The column ``%id. target X gene identical to query gene`` is the share of the *query* protein that is
@@ -192,15 +186,7 @@ _TARGET = {
 
 @dataclass(frozen=True)
 class _Columns:
-    """Positions of the columns of an export.
-
-    Parameters
-    ----------
-    source
-        Position of each column about the query gene.
-    target
-        Position of each column about the ortholog and the homology.
-    """
+    """Positions of the columns of an export."""
 
     source: dict[str, int]
     target: dict[str, int]

@@ -89,13 +89,6 @@ def read_compara(path: Path, pairs: Collection[tuple[Species, Species]]) -> Read
         :data:`OTHER_PAIRS`. The two fragments of a gene split are ordered by stable ID, so the same split
         written from the other side is an exact duplicate.
 
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, rows without species or type and unknown types (in any row), genes
-        without stable ID and values out of bounds (in used rows), wrong numbers of fields, broken gzip, text
-        that is not UTF-8, no row.
-
     Examples
     --------
     >>> from homodb.schema.species import find

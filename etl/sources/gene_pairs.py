@@ -42,12 +42,6 @@ def read_databases(path: Path, source: Species, target: Species) -> Reading:
     Reading
         ``orthology``: one row per pair, in the order of the file, its databases sorted and separated by bars. Pairs
         without the stable IDs of both genes, or without a database, are skipped and counted.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, NCBI Gene numbers that are not whole numbers, wrong numbers of fields,
-        broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     places = _places(path, header, source, target)
@@ -152,12 +146,6 @@ def read_hits(path: Path, source: Species, target: Species, *, unknown: float | 
     Reading
         ``hits``: one row per pair, in the order of the file. Values above 1 by rounding error are kept, since
         clipping would tie pairs that the source distinguishes.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: no column ``correlation``, a column named after another species, rows without a
-        gene, correlations that are not numbers within [-1, 1], duplicate pairs.
     """
     header = read_header(path)
     places = [place for place, name in enumerate(header.names) if name.lower() == "correlation"]

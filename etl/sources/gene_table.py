@@ -49,13 +49,6 @@ def read_gene_table(path: Path, species: Species) -> Reading:
     Reading
         ``genes``, one row per gene. A version in the stable ID is split off. A symbol that repeats the stable ID
         counts as missing.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: a missing or duplicate column, rows without a stable ID, duplicate genes, places that are
-        not numbers or end before they start, strands other than ``1 -1 + -``, wrong numbers of fields, broken gzip,
-        text that is not UTF-8.
     """
     header = read_header(path)
     places = _places(path, header)
@@ -128,12 +121,6 @@ def read_canonical(path: Path, species: Species) -> Reading:
     Reading
         ``canonical``: one row with basis ``mane`` per gene, IDs without versions, in the order of the file.
         Rows with another status are skipped and counted by status.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, rows without gene, transcript or status, genes with two selected
-        transcripts, no selected transcript, wrong numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     absent = [name for name in _MANE_COLUMNS.values() if name not in header.names]
