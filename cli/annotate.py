@@ -18,7 +18,7 @@ from homodb.cli.options import (
     listed,
     open_chosen,
 )
-from homodb.cli.output import give_blocks, give_json
+from homodb.cli.output import give_blocks, give_json, say
 from homodb.cli.progress import status
 from homodb.cli.translate_options import ColumnOption, EvidenceOption, LayerOption, SourceOption
 
@@ -93,4 +93,4 @@ def annotate(
         give_json({"output": str(output), **result.totals()})
         return
     give_blocks(result.blocks())
-    typer.echo(f"labels: obs[{result.column!r}]\nwritten: {output}")
+    say(f"labels: obs[{result.column!r}]\nwritten: {output}")

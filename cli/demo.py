@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.demo_steps import ORPHAN, DemoStep, first_steps, next_steps, real_steps
+from homodb.cli.output import say
 from homodb.cli.together import refuse
 from homodb.cli.values import whole
 from homodb.schema.errors import MissingPackageError, OutputError
@@ -79,7 +80,7 @@ def demo(
     make_folder(output)
     _clear(output)
     said = _SIMULATED if simulated else _REAL
-    typer.echo(said)
+    say(said)
     with log.open("w", encoding="utf-8") as stream:
         stream.write(f"{said}\n")
         if simulated:
@@ -87,8 +88,8 @@ def demo(
         else:
             _real(output, stream.write)
     seconds = time.perf_counter() - began
-    typer.echo(f"\nDone in {seconds:.0f} s. The report: {output / 'report.html'}; all answers: {log}")
-    typer.echo("With your own cells: homodb translate cells.h5ad --to human")
+    say(f"\nDone in {seconds:.0f} s. The report: {output / 'report.html'}; all answers: {log}")
+    say("With your own cells: homodb translate cells.h5ad --to human")
 
 
 def _real(output: Path, log: Callable[[str], object]) -> None:
@@ -101,7 +102,7 @@ def _real(output: Path, log: Callable[[str], object]) -> None:
         _run(step, log)
         if step.command[0] == "report":
             for sentence in _sentences(output / "report.html"):
-                typer.echo(textwrap.fill(sentence, 100, initial_indent="  - ", subsequent_indent="    "))
+                say(textwrap.fill(sentence, 100, initial_indent="  - ", subsequent_indent="    "))
 
 
 def _sentences(page: Path) -> list[str]:
@@ -147,7 +148,7 @@ def _with_weights(config: Path, changed: Path, weights: Path) -> None:
 def _run(step: DemoStep, log: Callable[[str], object]) -> None:
     """Run a step, print part of its answer, and log all of it."""
     shown = f"\n== {step.title}\n$ {shlex.join(('homodb', *step.command))}"
-    typer.echo(shown)
+    say(shown)
     began = time.perf_counter()
     lines = _answer(step.command).splitlines()
     log("\n".join([shown, *lines, ""]))
@@ -156,8 +157,8 @@ def _run(step: DemoStep, log: Callable[[str], object]) -> None:
     else:
         selected = [line for line in lines if any(text in line for text in step.shown)]
     for line in selected:
-        typer.echo(f"  {line.rstrip()}")
-    typer.echo(f"  ({time.perf_counter() - began:.0f} s)")
+        say(f"  {line.rstrip()}")
+    say(f"  ({time.perf_counter() - began:.0f} s)")
 
 
 def _answer(command: Sequence[str]) -> str:
@@ -167,6 +168,6 @@ def _answer(command: Sequence[str]) -> str:
     """
     done = subprocess.run([sys.executable, "-m", "homodb.cli", *command], capture_output=True, text=True)  # noqa: S603
     if done.returncode:
-        typer.echo(done.stderr, err=True, nl=False)
+        say(done.stderr.removesuffix("\n"), err=True)
         raise typer.Exit(done.returncode)
     return done.stdout

@@ -11,7 +11,7 @@ from homodb.cli.command import Command
 from homodb.cli.export_embeddings import embeddings
 from homodb.cli.export_graph import graph
 from homodb.cli.options import ReleaseOption, open_chosen
-from homodb.cli.output import megabytes
+from homodb.cli.output import megabytes, say
 
 export = typer.Typer(
     no_args_is_help=True,
@@ -37,4 +37,4 @@ def duckdb(
     """
     with open_chosen(context, release) as opened:
         opened.write_duckdb(output)
-        typer.echo(f"release {opened.version}: {output} ({megabytes(output.stat().st_size)})")
+        say(f"release {opened.version}: {output} ({megabytes(output.stat().st_size)})")

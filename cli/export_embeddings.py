@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import EmbeddingOption, JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.cli.values import word
 from homodb.schema.enums import VectorForm
 from homodb.schema.io import check_folder
@@ -42,6 +42,6 @@ def embeddings(
         return
     for one in done:
         files = ", ".join(str(file) for file in one.files)
-        typer.echo(f"{one.species}: {counted(one.genes, 'gene')} x {one.dimensions:,} in {files}")
+        say(f"{one.species}: {counted(one.genes, 'gene')} x {one.dimensions:,} in {files}")
         if one.left_out.height:
-            typer.echo(f"  left out: {one.left_out.height:,} (--json names them): {one.reasons()}")
+            say(f"  left out: {one.left_out.height:,} (--json names them): {one.reasons()}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import FromOption, JsonOption, ReleaseOption, StrategyOption, open_chosen
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.cli.together import apart
 from homodb.cli.values import word
 from homodb.schema.enums import GeneNames, GraphForm, Weight
@@ -55,9 +55,9 @@ def graph(
     if as_json:
         give_json(done)
         return
-    typer.echo(f"{counted(done['pairs'], 'pair')} of {counted(done['genes'], 'gene')} in {output}")
+    say(f"{counted(done['pairs'], 'pair')} of {counted(done['genes'], 'gene')} in {output}")
     if done["unlinked"]:
-        typer.echo(f"no mapping, so no pairs: {', '.join(done['unlinked'])}")
+        say(f"no mapping, so no pairs: {', '.join(done['unlinked'])}")
 
 
 def _read_ids(given: list[str]) -> dict[str, str]:
@@ -66,7 +66,7 @@ def _read_ids(given: list[str]) -> dict[str, str]:
     for one in given:
         species, _, called = (part.strip() for part in one.partition("="))
         if not (species and called):
-            raise OptionsError(f"--id {one}: wanted SPECIES=ID, such as human=hs")
+            raise OptionsError(f"--id {one}: expected SPECIES=ID, such as human=hs")
         if ids.setdefault(species, called) != called:
             raise apart(f"--id {species}={ids[species]}", f"--id {one}")
     return ids

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli import complete
-from homodb.cli.output import Format
+from homodb.cli.output import Format, say
 from homodb.cli.values import ensembl_release, whole, word
 from homodb.schema.errors import OptionsError
 
@@ -67,6 +67,13 @@ FileOption = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="File to write: .csv, .tsv, .json, .parquet, .arrow."),
 ]
+RawTextOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw-text",
+        help="Keep text such as =1+1 in CSV and TSV; by default an apostrophe stops spreadsheets from running it.",
+    ),
+]
 EmbeddingOption = Annotated[
     str | None,
     typer.Option("--embedding", metavar="NAME", help="Embedding, such as kmer-mean. Default: the release's own."),
@@ -105,7 +112,7 @@ AllowHostOption = Annotated[
 ]
 LabelOption = Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")]
 SpeciesKeyOption = Annotated[
-    str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
+    str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs with the species.")
 ]
 EachSpeciesOption = Annotated[
     str | None,
@@ -142,7 +149,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 def open_chosen(context: typer.Context, release: str | None, **settings: float) -> Release:
     """Open the release of a command.
 
-    It is named after the command, else before it or by the environment; a default one is told on stderr.
+    It is named after the command, else before it or by the environment; a default one is named on stderr.
     """
     from homodb.query.api import open as open_release
 
@@ -154,7 +161,7 @@ def open_chosen(context: typer.Context, release: str | None, **settings: float) 
     located = find_release()
     opened = open_release(located.path, **settings)
     ensembl = opened.ensembl or "release unknown"
-    typer.secho(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
+    say(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
     return opened
 
 

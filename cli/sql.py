@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.bounds import bounded
-from homodb.cli.options import FileOption, FormatOption, JsonOption, ReleaseOption, open_chosen
+from homodb.cli.options import FileOption, FormatOption, JsonOption, RawTextOption, ReleaseOption, open_chosen
 from homodb.cli.output import chosen, give
 from homodb.cli.values import number
 
@@ -17,6 +17,7 @@ def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT statement.")],
     form: FormatOption = None,
     output: FileOption = None,
+    raw_text: RawTextOption = False,
     timeout: Annotated[
         float, number("--timeout", low=0.001, high=1_000_000, metavar="SECONDS", help="Time that it may take.")
     ] = 300,
@@ -36,4 +37,4 @@ def sql(
     """
     form = chosen(form, as_json, output)
     with open_chosen(context, release, memory=memory) as opened, bounded(timeout, memory):
-        give(opened.sql(query, timeout=timeout), form, output)
+        give(opened.sql(query, timeout=timeout), form, output, raw_text=raw_text)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from homodb.cli import translate_options as own
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
-from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
+from homodb.cli.options import JsonOption, RawTextOption, ReleaseOption, StrategyOption, ToOption, open_chosen
+from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json, say
 from homodb.cli.progress import cells_bar
 from homodb.cli.together import refuse
 from homodb.schema.errors import TranslationError
@@ -18,7 +18,7 @@ from homodb.schema.io import check_apart
 #: Options that apply to gene lists too.
 _OF_LISTS = frozenset({
     "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
-    "release", "as_json",
+    "raw_text", "release", "as_json",
 })  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def translate(
     groupby: own.ByOption = None,
     markers: own.MarkersOption = None,
     report_file: own.ReportOption = None,
+    raw_text: RawTextOption = False,
     block: own.BlockOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -61,7 +62,7 @@ def translate(
     """
     from homodb.query.gene_lists import is_list_file
 
-    options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
+    options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column, "raw_text": raw_text}
     is_list = is_list_file(path)
     output = output or _beside(path, target)
     if is_list:
@@ -84,7 +85,7 @@ def translate(
         give_json(totals)
         return
     give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
-    typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+    say(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
 
 
 def _beside(path: Path, target: str) -> Path:
@@ -94,7 +95,9 @@ def _beside(path: Path, target: str) -> Path:
     return path.with_name(f"{path.stem}.{find(target).common_name.replace(' ', '_')}{path.suffix or '.h5ad'}")
 
 
-def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
+def _translate_list(
+    path: Path, output: Path, target: str, report_file: Path | None, *, raw_text: bool, **options: Any
+) -> Any:
     from homodb.query.gene_lists import translate_list_file
     from homodb.query.results import check_report, write_report
 
@@ -102,7 +105,7 @@ def _translate_list(path: Path, output: Path, target: str, report_file: Path | N
         check_report(report_file, path, output)
     report = translate_list_file(path, output, target, **options)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, raw_text=raw_text)
     return report
 
 
@@ -113,7 +116,9 @@ def _refuse_for_lists(context: typer.Context) -> None:
     refuse(context, (name for name in names if name not in _OF_LISTS), why, error=TranslationError)
 
 
-def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
+def _translate_cells(
+    path: Path, output: Path, target: str, report_file: Path | None, *, raw_text: bool, **options: Any
+) -> Any:
     from homodb.query.results import check_report, write_report
     from homodb.query.translate import translate_file
 
@@ -125,5 +130,5 @@ def _translate_cells(path: Path, output: Path, target: str, report_file: Path | 
     with cells_bar() as show:
         report = translate_file(path, output, target, progress=show, **options)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, raw_text=raw_text)
     return report

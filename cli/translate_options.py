@@ -70,7 +70,7 @@ EvidenceOption = Annotated[
     ),
 ]
 MeasuredOption = Annotated[
-    bool, typer.Option("--measured", help="Choose partners anew among the genes that the file has.")
+    bool, typer.Option("--measured", help="Choose partners again among the genes that the file has.")
 ]
 ViaOption = Annotated[
     str | None,
@@ -93,10 +93,10 @@ GenesOption = Annotated[
     typer.Option("--genes", metavar="FILE", help="Target genes, one per line: the result has them in this order."),
 ]
 ByOption = Annotated[
-    list[str] | None, typer.Option("--by", metavar="COLUMN", help="Column of obs to tell shares by; may be repeated.")
+    list[str] | None, typer.Option("--by", metavar="COLUMN", help="Column of obs to report shares by; may be repeated.")
 ]
 MarkersOption = Annotated[
-    Path | None, typer.Option("--markers", metavar="FILE", help="Genes, one per line, whose fate to tell.")
+    Path | None, typer.Option("--markers", metavar="FILE", help="Genes, one per line, whose fate to report.")
 ]
 ReportOption = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write the report: .tsv, .json or .html.")
@@ -121,7 +121,7 @@ def read_slots(given: list[str] | None) -> dict[str, str]:
     for text in (part for one in given or [] for part in one.split(",")):
         name, sign, policy = text.rpartition("=")
         if not sign or not name:
-            raise TranslationError(f"--slot {text}: wanted NAME=POLICY, such as X=sum or counts=drop")
+            raise TranslationError(f"--slot {text}: expected NAME=POLICY, such as X=sum or counts=drop")
         if slots.setdefault(name.strip(), policy.strip()) != policy.strip():
             raise apart(f"--slot {name.strip()}={slots[name.strip()]}", f"--slot {name.strip()}={policy.strip()}")
     return slots

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import JsonOption, ReleaseOption
-from homodb.cli.output import give_json, megabytes
+from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import bytes_bar
 from homodb.cli.together import apart
 from homodb.schema.messages import counted
@@ -44,7 +44,7 @@ def verify(
         give_json(names | digest | counts)
         return
     for name in verified.foreign:
-        typer.echo(f"noted: {name} is not of this release", err=True)
+        say(f"noted: {name} is not of this release", err=True)
     left_out = f", {len(verified.left_out)} were not downloaded" if verified.left_out else ""
     sound = f"{counted(verified.files, 'file')} ({megabytes(verified.bytes)}) are what they were{left_out}"
-    typer.echo(f"release {verified.manifest.version}: {sound}; sha256 of the manifest {verified.manifest_sha256}")
+    say(f"release {verified.manifest.version}: {sound}; sha256 of the manifest {verified.manifest_sha256}")

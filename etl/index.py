@@ -23,7 +23,7 @@ class Shape:
     Parameters
     ----------
     connectivity
-        Number of neighbours of a node. It is stored in the file, and tells whether the graph can be searched.
+        Number of neighbours of a node. It is stored in the file, and says whether the graph can be searched.
     expansion
         Number of nodes visited while a node is added.
     """

@@ -1,6 +1,6 @@
 """Read and write the catalog of a folder of releases.
 
-``index.json`` has one entry per release, with the SHA-256 of its manifest. Whoever serves the folder, a web server, a
+``index.json`` has one entry per release, with the SHA-256 of its manifest. Whatever serves the folder, a web server, a
 bucket or a disk, serves the catalog with it. The name of an entry is the name of the release's folder beside the
 catalog, so an entry cannot point anywhere else.
 """

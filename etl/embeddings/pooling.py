@@ -88,7 +88,7 @@ def filter_proteins(proteins: pl.DataFrame, rules: ProteinFilter) -> tuple[pl.Da
     others = marked.filter(~pl.col("_short") & pl.col("_other")).height
     counts = {
         f"proteins of fewer than {rules.min_length} residues, not embedded": marked.filter("_short").height,
-        "proteins of biotypes that were not asked for, not embedded": others,
+        "proteins of biotypes that were not requested, not embedded": others,
     }
     kept = marked.filter(~pl.col("_short") & ~pl.col("_other")).drop("_short", "_other")
     return kept, {reason: count for reason, count in counts.items() if count}

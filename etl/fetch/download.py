@@ -13,9 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from homodb.etl.fetch.layouts import HOSTS
 from homodb.etl.fetch.record import File
-from homodb.etl.fetch.site import has_checksum
+from homodb.etl.fetch.site import HOSTS, has_checksum
 from homodb.etl.sources import open_bytes
 from homodb.schema.errors import InputError, StoppedError, TransferError
 from homodb.schema.io import make_folder, transfer

@@ -11,7 +11,7 @@ from pathlib import Path
 from homodb.etl.config import EnsemblConfig
 from homodb.etl.fetch.config import write_config
 from homodb.etl.fetch.download import ByteCounter, FetchProgress, download_files, estimate_bytes, open_client
-from homodb.etl.fetch.layouts import Group, Layout, find_files, layout_of
+from homodb.etl.fetch.layouts import FileGroup, SiteLayout, find_files, layout_of
 from homodb.etl.fetch.record import RECORD, File, Holding, Record, is_downloaded, read_record, without_download
 from homodb.etl.fetch.site import Remote
 from homodb.schema.errors import ConfigError, TransferError
@@ -25,7 +25,7 @@ from homodb.schema.species import Species
 
 def add_listed_files(
     remote: Remote,
-    layout: Layout,
+    layout: SiteLayout,
     record: Record,
     species: Sequence[Species],
     downloaded: Collection[str],
@@ -39,7 +39,7 @@ def add_listed_files(
     remote
         Folders of the site.
     layout
-        Layout of the site.
+        SiteLayout of the site.
     record
         Record to extend.
     species
@@ -66,7 +66,7 @@ def add_listed_files(
     return replace(record, species=holdings, files=files)
 
 
-def _listed_files(remote: Remote, group: Group, name: str) -> list[File]:
+def _listed_files(remote: Remote, group: FileGroup, name: str) -> list[File]:
     url, names = remote.url(group.folder), remote.listing(group.folder) if group.exists else {}
     matches = find_files(group, [name for name, listed in names.items() if not listed.is_folder])
     for several in matches.values():
@@ -276,7 +276,7 @@ def base_url(wanted: EnsemblConfig) -> str:
     return (wanted.base or _layout(wanted).base).rstrip("/")
 
 
-def _layout(wanted: EnsemblConfig) -> Layout:
+def _layout(wanted: EnsemblConfig) -> SiteLayout:
     return layout_of(wanted.release, wanted.division, wanted.accessions)
 
 

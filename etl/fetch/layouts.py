@@ -49,8 +49,6 @@ DIVISIONS: Mapping[str, tuple[str, str]] = {
     "fungi": ("https://ftp.ensemblgenomes.ebi.ac.uk/pub/fungi", "EnsemblFungi"),
     "protists": ("https://ftp.ensemblgenomes.ebi.ac.uk/pub/protists", "EnsemblProtists"),
 }
-#: Hosts of Ensembl and EMBL-EBI that may serve each other's files.
-HOSTS = ("ftp.ensembl.org", "ftp.ensemblgenomes.ebi.ac.uk", "ftp.ensemblgenomes.org", "ftp.ebi.ac.uk")
 #: Beyond this number of species, the file with all homologies of a release is smaller than theirs together.
 WHOLE_HOMOLOGIES = 40
 
@@ -72,7 +70,7 @@ def is_date(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Group:
+class FileGroup:
     """Files of one kind of a species.
 
     Parameters
@@ -101,17 +99,17 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Genome:
+class LocatedGenome:
     """Name and assembly of a species, its groups of files, and a remark for the user."""
 
     name: str
     assembly: str
-    groups: tuple[Group, ...]
+    groups: tuple[FileGroup, ...]
     remark: str | None = None
 
 
-class Layout(Protocol):
-    """Layout of a site."""
+class SiteLayout(Protocol):
+    """SiteLayout of a site."""
 
     @property
     def name(self) -> str:
@@ -123,7 +121,7 @@ class Layout(Protocol):
         """Return the URL of Ensembl's own site."""
         ...
 
-    def genomes(self, remote: Remote, species: Sequence[Species], count: int) -> list[Genome]:
+    def genomes(self, remote: Remote, species: Sequence[Species], count: int) -> list[LocatedGenome]:
         """Find species and the folders of their files.
 
         Parameters
@@ -143,7 +141,9 @@ class Layout(Protocol):
         ...
 
 
-def layout_of(release: Release, division: str = "vertebrates", accessions: Mapping[str, str] | None = None) -> Layout:
+def layout_of(
+    release: Release, division: str = "vertebrates", accessions: Mapping[str, str] | None = None
+) -> SiteLayout:
     """Return the layout of a release.
 
     Parameters
@@ -158,7 +158,7 @@ def layout_of(release: Release, division: str = "vertebrates", accessions: Mappi
     return NumberedLayout(release, division) if isinstance(release, int) else DatedLayout(release, accessions or {})
 
 
-def find_files(group: Group, names: Collection[str]) -> dict[str, list[str]]:
+def find_files(group: FileGroup, names: Collection[str]) -> dict[str, list[str]]:
     """Find the files of a group among the names of a folder.
 
     Returns
@@ -189,7 +189,7 @@ class ListedGenome:
 
 @dataclass(frozen=True)
 class NumberedLayout:
-    """Layout of numbered releases."""
+    """SiteLayout of numbered releases."""
 
     release: int
     division: str
@@ -200,7 +200,7 @@ class NumberedLayout:
         """Return the URL of the folder of releases."""
         return DIVISIONS[self.division][0]
 
-    def genomes(self, remote: Remote, species: Sequence[Species], count: int) -> list[Genome]:
+    def genomes(self, remote: Remote, species: Sequence[Species], count: int) -> list[LocatedGenome]:
         """Find species in the release's list of them."""
         listed = self._listed(remote)
         unknown = [one for one in species if one.name not in listed]
@@ -208,7 +208,7 @@ class NumberedLayout:
             raise UnknownSpeciesError("; ".join(self._unlisted(one, listed) for one in unknown))
         genomes = [listed[one.name] for one in species]
         return [
-            Genome(one.name, one.assembly, tuple(self._groups(remote, one, whole=count > WHOLE_HOMOLOGIES)))
+            LocatedGenome(one.name, one.assembly, tuple(self._groups(remote, one, whole=count > WHOLE_HOMOLOGIES)))
             for one in genomes
         ]
 
@@ -225,7 +225,7 @@ class NumberedLayout:
             )
         return remote.read(f"{folder}/{name}", read_species_list, "a species list")
 
-    def _groups(self, remote: Remote, genome: ListedGenome, *, whole: bool) -> Iterator[Group]:
+    def _groups(self, remote: Remote, genome: ListedGenome, *, whole: bool) -> Iterator[FileGroup]:
         top, stem = f"release-{self.release}", re.escape(genome.name.capitalize())
         collection = genome.core.partition("_core_")[0]
         in_collection = collection.endswith("_collection")
@@ -234,10 +234,10 @@ class NumberedLayout:
         def rank(match: Mapping[str, str | None]) -> int:
             return 2 * _same_assembly(match["assembly"], genome.assembly) + (match.get("number") == str(self.release))
 
-        def group(kind: str, folders: Sequence[str], pattern: str, *, needed: bool = False) -> Group:
+        def group(kind: str, folders: Sequence[str], pattern: str, *, needed: bool = False) -> FileGroup:
             folder = next((one for one in folders if remote.has_folder(one)), None)
             ranked = {"rank": rank} if "(?P<assembly>" in pattern else {}
-            return Group(kind, folder or folders[0], pattern, needed, folder is not None, **ranked)
+            return FileGroup(kind, folder or folders[0], pattern, needed, folder is not None, **ranked)
 
         # the variants `chr` and `abinitio` match none of these
         assembly = r"\.(?P<assembly>[\w.+-]+)"
@@ -254,7 +254,7 @@ class NumberedLayout:
         homologies = f"{top}/tsv/ensembl-compara/homologies"
         dumps = r"Compara\.\d+\.(?P<each>protein|ncrna)_default\.homologies\.tsv"
         own = [f"{homologies}/{place}" for place in dict.fromkeys((species, genome.name))]
-        everything = Group("compara", homologies, dumps)
+        everything = FileGroup("compara", homologies, dumps)
         if whole and remote.has_folder(homologies) and find_files(everything, remote.listing(homologies)):
             yield everything
         else:
@@ -366,7 +366,7 @@ class Organism:
 
 @dataclass(frozen=True)
 class DatedLayout:
-    """Layout of gene sets by accession and date."""
+    """SiteLayout of gene sets by accession and date."""
 
     release: str
     accessions: Mapping[str, str]
@@ -377,7 +377,7 @@ class DatedLayout:
         """Return the URL of the folder with the list of gene sets."""
         return "https://ftp.ebi.ac.uk/pub/ensemblorganisms"
 
-    def genomes(self, remote: Remote, species: Sequence[Species], count: int) -> list[Genome]:
+    def genomes(self, remote: Remote, species: Sequence[Species], count: int) -> list[LocatedGenome]:
         """Find species in the list of gene sets, each with its newest one up to the date."""
         manifest = next((name for name in MANIFESTS if name in remote.listing("")), None)
         if manifest is None:
@@ -397,7 +397,7 @@ class DatedLayout:
             )
         return [assembly for one in entries for assembly in one.assemblies]
 
-    def _genome(self, remote: Remote, species: Species, assemblies: Sequence[Assembly]) -> Genome:
+    def _genome(self, remote: Remote, species: Species, assemblies: Sequence[Assembly]) -> LocatedGenome:
         assembly, provider = self._select(species, assemblies)
         folder = f"{assembly.folder}/{provider}"
         dates = [name for name in remote.listing(folder) if _DATED.fullmatch(name) and name <= self.release]
@@ -410,15 +410,15 @@ class DatedLayout:
         days = [name for name in remote.listing(homology) if _DAY.fullmatch(name)] if "homology" in parts else []
         geneset, has_geneset = f"{top}/geneset", "geneset" in parts
         groups = (
-            Group("proteome", geneset, r"pep\.fa", needed=True, exists=has_geneset),
-            Group("annotation", geneset, r"genes(?P<alternates>-including_alt)?\.gtf", exists=has_geneset,
+            FileGroup("proteome", geneset, r"pep\.fa", needed=True, exists=has_geneset),
+            FileGroup("annotation", geneset, r"genes(?P<alternates>-including_alt)?\.gtf", exists=has_geneset,
                   rank=lambda match: match["alternates"] is not None),
-            Group("xrefs", geneset, r"xref\.tsv", exists=has_geneset),
-            Group("compara", f"{homology}/{max(days)}" if days else homology, r"(?:[\w.+-]+-)?homology\.tsv",
+            FileGroup("xrefs", geneset, r"xref\.tsv", exists=has_geneset),
+            FileGroup("compara", f"{homology}/{max(days)}" if days else homology, r"(?:[\w.+-]+-)?homology\.tsv",
                   exists="homology" in parts),
         )  # fmt: skip
         remark = f"the newest gene set of {assembly.accession} up to {self.release} is that of {date}"
-        return Genome(species.name, assembly.name, groups, None if date == self.release else remark)
+        return LocatedGenome(species.name, assembly.name, groups, None if date == self.release else remark)
 
     def _select(self, species: Species, assemblies: Sequence[Assembly]) -> tuple[Assembly, str]:
         """Select the assembly and provider of a species."""

@@ -24,12 +24,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
-from homodb.etl.fetch.layouts import HOSTS
 from homodb.schema.errors import InputError, TransferError
 from homodb.schema.io import transfer
 from homodb.schema.io.http import RetryPolicy
 
 T = TypeVar("T")
+#: Hosts of Ensembl and EMBL-EBI that may serve each other's files.
+HOSTS = ("ftp.ensembl.org", "ftp.ensemblgenomes.ebi.ac.uk", "ftp.ensemblgenomes.org", "ftp.ebi.ac.uk")
 #: Size limit of listings, species lists and files of checksums.
 _LIMIT = 1 << 25
 _SHOWN = 5

@@ -16,11 +16,11 @@ from homodb.query.annotate.methods import used_by
 from homodb.query.annotate.options import AnnotateOptions
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
 from homodb.query.cells import ObsColumns, SpeciesCells, as_counts, product, slots_of, with_tables
-from homodb.query.genes import Pair, choose_strategy, find_pair
+from homodb.query.genes import COLUMNS, Pair, choose_strategy, find_pair
 from homodb.query.integrate import read_vector_options, vectors_of
 from homodb.query.join import read_side as read_genes
 from homodb.query.release import ReleaseFile
-from homodb.query.translate import COLUMNS, GREEDY, OneToMany, Options, map_genes, settled
+from homodb.query.translate import GREEDY, OneToMany, Options, map_genes, settled
 from homodb.query.translate import read_options as read_mapping_options
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError, JoinError, MissingMappingError, TranslationError
@@ -157,7 +157,7 @@ def _coordinates(adata: anndata.AnnData, request: CellRequest) -> npt.NDArray[np
     if request.spatial is None:
         return None
     raise AnnotationError(
-        f"obsm[{name!r}] of the {request.side} is no table of coordinates: expected two or three finite numbers per"
+        f"obsm[{name!r}] of the {request.side} is not a table of coordinates: expected two or three finite numbers per"
         f" cell, got shape {place.shape} of {place.dtype}", option="spatial_key",
     )  # fmt: skip
 
@@ -336,7 +336,7 @@ def _check_labels(named: Texts, cells: int, label_key: str) -> tuple[str, ...]:
     column = f"obs[{label_key!r}] of the reference"
     if len(names) < 2:
         count = f"one label, {names[0]!r}" if names else "no label"
-        raise AnnotationError(f"{column} has {count}; two are needed to tell cells apart", option="label_key")
+        raise AnnotationError(f"{column} has {count}; two are needed to distinguish cells", option="label_key")
     if len(names) == cells:
         raise AnnotationError(
             f"{column} is different for every one of its {cells} cells; name a column of cell types, or use numeric for"

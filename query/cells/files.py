@@ -52,7 +52,7 @@ def check_cells_output(output: Path, *inputs: Path) -> None:
     store = ending_of(output) == ".zarr"
     check_output(output, *inputs, store=store)
     if store and output.exists() and not any((output / name).is_file() for name in _STORE_FILES):
-        raise OutputError(f"{output}: is there and is no zarr store; name another output")
+        raise OutputError(f"{output}: exists and is not a zarr store; name another output")
 
 
 @contextmanager

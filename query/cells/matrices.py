@@ -181,7 +181,7 @@ class _TurnedOnDisk:
         with reading():
             rows = np.asarray(self._indices[low:high]).astype(np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= self.shape[0]):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); make the file anew")
+            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); write the file again")
         return rows
 
     def _sort_into_buckets(self) -> sp.csr_matrix:
@@ -210,7 +210,7 @@ class _TurnedOnDisk:
 
 
 class LazyMatrix:
-    """A Dask array, cells x genes, whose blocks are computed when they are asked for."""
+    """A Dask array, cells x genes, whose blocks are computed on request."""
 
     def __init__(self, array: Any) -> None:
         self._array = array
@@ -257,7 +257,7 @@ def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, 
     elif kind == "array" and len(getattr(element, "shape", ())) == 2:
         actual = tuple(element.shape)
     else:
-        raise TranslationError(f"{where} is no matrix that is known (encoding {kind or 'not said'!r})")
+        raise TranslationError(f"{where} is not a known kind of matrix (encoding {kind or 'not said'!r})")
     if actual != shape:
         raise TranslationError(f"{where} is {actual}, but obs and var are {shape}; the file is damaged")
     if kind == "array":
@@ -304,14 +304,14 @@ def check_sound(matrix: Any, slot: str) -> None:
     try:
         matrix.check_format(full_check=True)
     except ValueError as error:
-        raise CountsError(f"{slot} is a damaged sparse matrix ({error}); make the file anew") from error
+        raise CountsError(f"{slot} is a damaged sparse matrix ({error}); write the file again") from error
 
 
 def check_indptr(indptr: npt.NDArray[np.int64], rows: int, values: int, indices: int) -> None:
     """Check the row pointers of a compressed matrix in a file."""
     sound = len(indptr) == rows + 1 and values == indices and indptr[0] == 0 and indptr[-1] == values
     if not sound or bool((np.diff(indptr) < 0).any()):
-        raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); make the file anew")
+        raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); write the file again")
 
 
 @contextmanager
@@ -330,7 +330,7 @@ def _csr(
     if indptr[-1] < np.iinfo(np.int32).max and shape[1] < np.iinfo(np.int32).max and indices.dtype != np.int32:
         small = indices.astype(np.int32)
         if not np.array_equal(small, indices):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its genes); make the file anew")
+            raise CountsError("a sparse matrix of the file is damaged (indices beyond its genes); write the file again")
         indices = small
     matrix = sp.csr_matrix(shape, dtype=data.dtype)
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr.astype(indices.dtype)

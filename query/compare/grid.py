@@ -71,11 +71,12 @@ def pairings(
             yield Pairing(str(strategy), None, str(error))
         else:
             yield Pairing(str(strategy), plan, notes=plan.route.notes)
-    for name, make in (
-        (SAME_SYMBOL, lambda: same_symbol(release, sides, options)),
-        # HM_O2O, or LM_O2O if the species have no HM_O2O
-        (RANDOM, lambda: random_pairing(make_plan(release, sides, None, options), random_state)),
-    ):
+    others: dict[str, Callable[[], JoinPlan]] = {
+        SAME_SYMBOL: lambda: same_symbol(release, sides, options),
+        # of HM_O2O, or LM_O2O if the species have no HM_O2O
+        RANDOM: lambda: random_pairing(make_plan(release, sides, None, options), random_state),
+    }
+    for name, make in others.items():
         try:
             yield Pairing(name, make())
         except (MissingMappingError, JoinError) as error:

@@ -322,7 +322,7 @@ def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame
     if are_positions(names):
         better = columns["column"][0] if columns.height else None
         notes.append(
-            "the names count rows and are no genes"
+            "the names are row numbers, not genes"
             + (f"; column {better!r} of var holds names (column={better!r})" if better and better != column else "")
         )
     return notes
@@ -352,7 +352,7 @@ def _parts(stored: Any) -> list[tuple[str, str]]:
 
 def ensembl_release_hints(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> list[str]:
     """Return sentences that compare the names' Ensembl release with this one; empty if the names give no hint."""
-    ensembl = f"Ensembl {release.ensembl}" if release.ensembl else "an Ensembl release that it does not tell"
+    ensembl = f"Ensembl {release.ensembl}" if release.ensembl else "an Ensembl release that it does not name"
     sentences = [*_versions(release, resolved), *_absent(resolved, species), *_aliases(release, resolved, species)]
     return [f"the release rests on {ensembl}", *sentences] if sentences else []
 

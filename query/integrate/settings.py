@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import ValidationInfo, field_validator
 
@@ -55,7 +55,7 @@ class IntegrateSettings(FrozenModel):
         if name in BOUNDS:
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise IntegrationError(f"{name} is {value!r}; expected a number", option=name)
-            BOUNDS[name].check(name, value, IntegrationError)
+            BOUNDS[name].check(name, cast(float, value), IntegrationError)
         return value
 
     def check(self) -> None:

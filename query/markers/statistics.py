@@ -351,7 +351,7 @@ def _ranks(values: sp.csc_matrix, code: _Ints, types: int, first: int, last: int
     filled = value != 0
     value, gene, cell = value[filled], gene[filled], values.indices[begin:end][filled]
     genes = last - first
-    count = np.bincount(gene, minlength=genes)
+    count: _Ints = np.bincount(gene, minlength=genes).astype(np.int64)
     order = np.lexsort((value, gene))
     value, gene, kind = value[order], gene[order], code[cell[order]]
     new = np.ones(len(value), bool)
@@ -363,10 +363,11 @@ def _ranks(values: sp.csc_matrix, code: _Ints, types: int, first: int, last: int
     rank = (head[group] - start[gene]) + (length[group] + 1) / 2
     place = kind * genes + gene
     shape = (types, genes)
+    ties = np.bincount(gene[head], length**3 - length, minlength=genes).astype(np.float64)
     return _Ranks(
-        values.shape[0] - count, np.bincount(gene[head], length**3 - length, minlength=genes), start, rank,
+        values.shape[0] - count, ties, start, rank,
         np.bincount(place, minlength=types * genes).reshape(shape),
-        np.bincount(place, rank, minlength=types * genes).reshape(shape),
+        np.bincount(place, rank, minlength=types * genes).reshape(shape).astype(np.float64),
     )  # fmt: skip
 
 

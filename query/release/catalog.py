@@ -179,7 +179,7 @@ def place_of(
     wanted = str(catalog or os.environ.get(CATALOG_VARIABLE) or configured_catalog() or "")
     if not wanted:
         raise CatalogError(
-            "no catalog is given, and none is public yet: use --catalog FOLDER|URL, the environment variable "
+            "no catalog is given, and none is public yet: name a folder or an address, set the environment variable "
             f'{CATALOG_VARIABLE}, or catalog = "…" in {configuration()}. No release of homodb has been published so '
             "far: `homodb build` makes one"
         )
@@ -188,7 +188,7 @@ def place_of(
     if wanted.startswith("file:"):
         wanted = unquote(urlsplit(wanted).path)
     elif "://" in wanted:
-        raise CatalogError(f"{wanted}: is no catalog; wanted a folder, or an address of file: or https:")
+        raise CatalogError(f"{wanted}: is not a catalog; expected a folder, or an address of file: or https:")
     path = Path(wanted).expanduser()
     path = path.parent if path.name == CATALOG else path
     if not (path / CATALOG).is_file():
@@ -200,9 +200,9 @@ def _address(wanted: str) -> str:
     try:
         parts = urlsplit(wanted)
     except ValueError as error:
-        raise CatalogError(f"{wanted}: is no address ({error})") from error
+        raise CatalogError(f"{wanted}: is not an address ({error})") from error
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise CatalogError(f"{wanted}: wanted the plain address of a folder, without user, query or fragment")
+        raise CatalogError(f"{wanted}: expected the plain address of a folder, without user, query or fragment")
     return wanted.removesuffix(CATALOG).rstrip("/")
 
 
@@ -249,13 +249,13 @@ def _compare_with_seen(catalog: Catalog, where: str) -> None:
     """Warn of a catalog that is older than the last one from the same place, and remember the newest."""
     path = cache_folder() / SEEN
     newest = max((one.created for one in catalog.releases if _DAY.fullmatch(one.created)), default="")
-    seen = _read_seen(path)
-    before = seen.get(where, "")
+    record = _read_seen(path)
+    before = record.get(where, "")
     if newest < before:
         state = f"its newest release is of {newest}" if newest else "it has no dated release"
         _LOG.warning("%s: is older than when it was last read (%s; then %s)", where, state, before)
     elif newest > before:
-        kept = dict(list(seen.items())[-_MOST_SEEN:]) | {where: newest}
+        kept = dict(list(record.items())[-_MOST_SEEN:]) | {where: newest}
         with suppress(HomodbError, OSError):  # a cache that cannot be written remembers nothing
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as partial:

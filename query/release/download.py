@@ -244,7 +244,7 @@ def _manifest(entry: Entry, place: Place, folder: Path) -> Manifest:
 
 
 def _sound(folder: Path, file: ManifestFile) -> bool:
-    """Return whether a file exists, is no link, and has the right bytes."""
+    """Return whether a file exists, is not a link, and has the right bytes."""
     path = folder / file.path
     return (
         path.is_file()

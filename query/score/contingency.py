@@ -205,7 +205,8 @@ def matched_f1(table: Floats) -> MatchedClusters:
 def ratio(top: Floats | float, bottom: Floats) -> Floats:
     """Divide; NaN where the divisor is not above zero."""
     quotient = np.full(np.broadcast(top, bottom).shape, np.nan)
-    return np.divide(top, bottom, out=quotient, where=bottom > 0)
+    np.divide(top, bottom, out=quotient, where=bottom > 0)
+    return quotient
 
 
 def nan_mean(rows: Floats) -> Floats:

@@ -309,7 +309,7 @@ class TranslationRun:
         self._policies[slot.label] = str(how.policy)
 
     def _drop(self, slot: Slot, why: str = "") -> None:
-        """Record that a matrix is dropped, and the reason unless the user asked for it."""
+        """Record that a matrix is dropped, and the reason unless the user requested it."""
         self._dropped.append(slot.label)
         if why:
             self._notes.append(f"{slot.label} was left out: {why}")
@@ -319,7 +319,7 @@ class TranslationRun:
         plan, options = self.plan, self.options
         notes = [*plan.notes, *self._notes]
         if self._tally is None:
-            notes.append("no counts were added up, so no shares of counts are told (values are scaled, or lazy)")
+            notes.append("no counts were added up, so shares of counts are unknown (values are scaled, or lazy)")
         table = plan.fates.with_columns(gene=plan.resolved["gene"])
         kept = int(plan.var["homodb_kept"].sum()) if "homodb_kept" in plan.var else 0
         return TranslationReport(

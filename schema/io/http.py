@@ -225,7 +225,7 @@ class RetryPolicy:
         Maximum number of seconds for a file, with all attempts.
     first, longest
         Seconds to wait after the first failure, about doubled for each further one, and at most. A server whose
-        ``Retry-After`` is longer is not asked again.
+        ``Retry-After`` is longer is not tried again.
     halt
         Event that ends the current pause and refuses any other.
     sleep, chance, clock
@@ -316,8 +316,12 @@ class DownloadRequest:
 class Receiver(Protocol):
     """Bytes of a file that are being received."""
 
-    held: int
     version: Version | None
+
+    @property
+    def held(self) -> int:
+        """Number of its bytes."""
+        ...
 
     def restart(self, version: Version | None) -> None:
         """Forget all bytes, for those of another version."""

@@ -134,7 +134,7 @@ class Partial:
         return version if is_total and is_validator(version.validator) else None
 
 
-class InMemory:
+class MemoryFile:
     """Bytes of a small file that are kept in memory; attributes as of :class:`Partial`."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ import httpx
 
 from homodb.schema.errors import OutputError, TransferError
 from homodb.schema.io.http import Attempts, DownloadRequest, RetryableError, RetryPolicy
-from homodb.schema.io.partial import InMemory, Partial, claim
+from homodb.schema.io.partial import MemoryFile, Partial, claim
 
 _LOG = logging.getLogger(__name__)
 #: Bytes beyond the previous maximum that count as progress and reset the number of failures.
@@ -138,7 +138,7 @@ def read(
     sending = client or httpx.Client()
     try:
         wanted = DownloadRequest(url, None, None, limit, frozenset(hosts), pages)
-        memory = InMemory()
+        memory = MemoryFile()
         _fill(memory, Attempts(wanted, sending, patience or RetryPolicy(), lambda done: None))
         return memory.head(limit)
     finally:
@@ -155,7 +155,7 @@ def _present(wanted: DownloadRequest, target: Path, *, keep: bool) -> Fetched | 
         return Fetched(target, stream.tell(), digest, wanted.url) if keep or digest == wanted.sha256 else None
 
 
-def _fill(partial: Partial | InMemory, attempts: Attempts) -> None:
+def _fill(partial: Partial | MemoryFile, attempts: Attempts) -> None:
     """Fill the partial file, in as many attempts as the policy allows."""
     url = attempts.wanted.url
     failures, farthest = 0, partial.held
@@ -182,8 +182,8 @@ def _fill(partial: Partial | InMemory, attempts: Attempts) -> None:
         _pause(attempts, failure, failures, partial)
 
 
-def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: Partial | InMemory) -> None:
-    """Wait before the next attempt; raise if there is to be none."""
+def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: Partial | MemoryFile) -> None:
+    """Wait before the next attempt; raise if there is none."""
     url, patience = attempts.wanted.url, attempts.patience
     resumable = isinstance(partial, Partial) and partial.held and partial.version and partial.version.validator
     kept = "; the partial file is kept, and the same command resumes it" if resumable else ""
@@ -199,7 +199,7 @@ def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: 
     patience.pause(pause)
 
 
-def _wrong(partial: Partial | InMemory, wanted: DownloadRequest) -> str | None:
+def _wrong(partial: Partial | MemoryFile, wanted: DownloadRequest) -> str | None:
     """Return the problem of a complete file; None if there is none."""
     if wanted.size is not None and partial.held != wanted.size:
         return f"is {partial.held:,} bytes long instead of {wanted.size:,}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homodb.etl import read_config
-from homodb.etl.fetch import read_checksums, read_listing, read_species_list
+from homodb.etl.fetch import read_checksums, read_listing, read_organisms, read_species_list
 from homodb.etl.sources import (
     read_annotation,
     read_biomart,
@@ -149,6 +149,13 @@ PARSERS: dict[str, Parser] = {
     "core": Parser(_core, (b"\0" + _SQL, b"\x01" + b"1\t10\tENSG1\n", b"\x02" + b"10\tA\\\tb\n", b"\x03" + b"1\t1\n")),
     "species list": Parser(
         read_species_list, (b"#name\tspecies\tassembly\tcore_db\nHuman\thomo_sapiens\tx\thomo_sapiens_core_1_1\n",)
+    ),
+    "organisms": Parser(
+        read_organisms,
+        (
+            b'{"species": {"A_b": {"taxid": 1, "assemblies": {"GCA_000000001.1": {"name": "x", "genebuild_providers": '
+            b'{"ensembl": {"2026_04": {}}}}}}}}',
+        ),
     ),
     "listing": Parser(
         lambda path: read_listing(path, "http://127.0.0.1/pub/"),

@@ -192,9 +192,9 @@ def test_a_store_is_written_in_the_format_of_its_source_and_else_in_the_third(
     number: int, unpacked: Path, release: homodb.Release, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.zarr"
-    translate_file(file(unpacked, OLD, f"-{number}.zarr", "mouse"), out, "human", release=release)
+    translate_file(file(unpacked, OLD, f"-{number}.zarr", "mouse"), out, "human", source="mouse", release=release)
     assert zarr.open_group(out, mode="r").metadata.zarr_format == number
-    translate_file(file(unpacked, OLD, ".h5ad", "mouse"), out, "human", release=release)
+    translate_file(file(unpacked, OLD, ".h5ad", "mouse"), out, "human", source="mouse", release=release)
     assert zarr.open_group(out, mode="r").metadata.zarr_format == 3
 
 

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from homodb.query.annotate.evaluate.evaluate import evaluate, evaluate_file
-from homodb.query.annotate.evaluate.measures import (
-    agreement,
-    auroc,
-    calibration,
-    majority_table,
-    measures,
-    random_table,
-)
+from homodb.query.annotate.evaluate.measures import METRICS, agreement, auroc, calibration
 from homodb.query.annotate.evaluate.result import Evaluation
 
 __all__ = [
+    "METRICS",
     "Evaluation",
     "agreement",
     "auroc",
     "calibration",
     "evaluate",
     "evaluate_file",
-    "majority_table",
-    "measures",
-    "random_table",
 ]

@@ -19,9 +19,6 @@ from homodb.query.annotate.evaluate.measures import (
     auroc,
     calibration,
     evaluate_numbers,
-    majority_table,
-    measures,
-    random_table,
 )
 from homodb.query.annotate.evaluate.result import Evaluation
 from homodb.query.annotate.labels import UNKNOWN, LabelMap, mapped, read_labels
@@ -29,7 +26,7 @@ from homodb.query.annotate.options import AnnotateOptions, stored_options
 from homodb.query.annotate.read import AnnotationInput, prepare, some_cells
 from homodb.query.cells import Coded, ObsColumns, read_anndata, with_tables
 from homodb.query.release import ReleaseFile, use_release
-from homodb.query.score import Draws, Number, resampled
+from homodb.query.score import Draws, Number, classification_metrics, majority_table, random_table, resampled
 from homodb.schema.errors import AnnotationError, TranslationError
 from homodb.schema.io import check_folder, check_there
 
@@ -101,7 +98,7 @@ class EvaluatedCells:
         apart = [
             auroc(score[counted], self.outside[counted], weight[counted]) for score in (self.uncertainty, self.distance)
         ]
-        return np.concatenate([measures(self.table(weight)).values, apart])
+        return np.concatenate([classification_metrics(self.table(weight)).values(METRICS), apart])
 
 
 def read_cells(
@@ -343,17 +340,13 @@ def _baselines(cells: EvaluatedCells, entry: Mapping[str, Any]) -> pl.DataFrame:
         share = np.array([number.get(name, 0.0) for name in cells.types]) / sum(number.values())
         share = np.append(share, 1 - share.sum())  # labels that no judged cell has
     tables = {"this annotation": table, "majority class": majority_table(size), "random": random_table(size, share)}
-    return pl.DataFrame(
-        [
-            {"row": name, **dict(zip(METRICS, measures(one).values.tolist(), strict=True))}
-            for name, one in tables.items()
-        ]
-    )
+    values = {name: classification_metrics(one).values(METRICS).tolist() for name, one in tables.items()}
+    return pl.DataFrame([{"row": name, **dict(zip(METRICS, one, strict=True))} for name, one in values.items()])
 
 
 def _types(cells: EvaluatedCells) -> pl.DataFrame:
     table = cells.table()
-    metrics = measures(table)
+    metrics = classification_metrics(table)
     return pl.DataFrame({
         "type": list(cells.types), "cells": table.sum(axis=1).astype(np.int64),
         "predicted": table.sum(axis=0)[: len(cells.types)].astype(np.int64),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,76 +24,6 @@ _ROUNDING = 1e-12
 #: Names of the measures of labels, and of numbers with the direction that is better.
 METRICS = ("balanced_accuracy", "kappa", "accuracy", "macro_precision", "macro_recall", "macro_f1")
 NUMERIC = {"pearson": 1, "spearman": 1, "r2": 1, "mean_absolute_error": -1}
-
-
-@dataclass(frozen=True)
-class Measures:
-    """Measures of one table.
-
-    Parameters
-    ----------
-    accuracy
-        Share of cells that are right.
-    kappa
-        Cohen's kappa: accuracy beyond what the margins give by chance.
-    precision, recall, f1
-        Measures of each type, shape (types,): NaN for a type without true cells; precision and F1 are 0 for a type that
-        is never predicted, or never rightly.
-    """
-
-    accuracy: float
-    kappa: float
-    precision: npt.NDArray[np.float64]
-    recall: npt.NDArray[np.float64]
-    f1: npt.NDArray[np.float64]
-
-    @property
-    def values(self) -> npt.NDArray[np.float64]:
-        """All measures, as `METRICS` names them; means are over types that have true cells."""
-        recall = _mean(self.recall)
-        return np.array([recall, self.kappa, self.accuracy, _mean(self.precision), recall, _mean(self.f1)])
-
-
-def measures(table: Floats) -> Measures:
-    """Measure a confusion table.
-
-    Parameters
-    ----------
-    table
-        Cells (or their weights) by true type and predicted label, shape (types, labels), labels being the types, in the
-        same order, and any others after them, as is ``unknown``.
-
-    Examples
-    --------
-    >>> metrics = measures(np.array([[8.0, 2.0], [1.0, 9.0]]))
-    >>> round(metrics.accuracy, 3), round(metrics.kappa, 3), metrics.recall.tolist()
-    (0.85, 0.7, [0.8, 0.9])
-    """
-    types = len(table)
-    total = table.sum()
-    right, size, called = np.diag(table[:, :types]), table.sum(axis=1), table.sum(axis=0)[:types]
-    filled = size > 0
-    recall = np.where(filled, right / np.where(filled, size, 1.0), np.nan)
-    precision = np.where(filled, np.divide(right, called, out=np.zeros(types), where=called > 0), np.nan)
-    f1 = np.where(filled, 2 * right / np.where(filled, size + called, 1.0), np.nan)
-    if not total:
-        return Measures(float("nan"), float("nan"), precision, recall, f1)
-    accuracy, chance = float(right.sum() / total), float((size * called).sum() / total**2)
-    beyond = 0.0 if abs(accuracy - chance) < _ROUNDING else accuracy - chance
-    kappa = beyond / (1 - chance) if chance < 1 else float("nan")
-    return Measures(accuracy, kappa, precision, recall, f1)
-
-
-def majority_table(size: npt.NDArray[np.float64]) -> Floats:
-    """Return the table if every cell gets the most frequent true type."""
-    table = np.zeros((len(size), len(size)))
-    table[:, int(size.argmax())] = size
-    return table
-
-
-def random_table(size: npt.NDArray[np.float64], share: npt.NDArray[np.float64]) -> Floats:
-    """Return the expected table if labels are drawn by given shares."""
-    return np.outer(size, share)
 
 
 def auroc(
@@ -127,11 +56,6 @@ def auroc(
         return float("nan")
     lower = np.cumsum(no) - no
     return float((yes * (lower + no / 2)).sum() / pairs)
-
-
-def _mean(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def calibration(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.annotate.evaluate import auroc, calibration, majority_table, measures, random_table
+from homodb.query.annotate.evaluate import METRICS, auroc, calibration
+from homodb.query.score import classification_metrics, majority_table, random_table
 
 
 def test_agreement_with_scikit_learn() -> None:
@@ -20,7 +21,7 @@ def test_agreement_with_scikit_learn() -> None:
         weight = rng.integers(1, 4, len(true)).astype(float)
         table = np.zeros((types, types + 2))
         np.add.at(table, (true, given), weight)
-        found = measures(table)
+        found = classification_metrics(table)
         labels = list(range(types))
         wanted = metrics.precision_recall_fscore_support(
             true, given, labels=labels, sample_weight=weight, zero_division=0
@@ -29,8 +30,9 @@ def test_agreement_with_scikit_learn() -> None:
             np.testing.assert_allclose(one, other)
         assert found.accuracy == pytest.approx(metrics.accuracy_score(true, given, sample_weight=weight))
         assert found.kappa == pytest.approx(metrics.cohen_kappa_score(true, given, sample_weight=weight))
-        assert found.values[0] == pytest.approx(np.mean(wanted[1])) == found.values[4]
-        assert found.values[[3, 5]] == pytest.approx([np.mean(wanted[0]), np.mean(wanted[2])])
+        values = found.values(METRICS)
+        assert values[0] == pytest.approx(np.mean(wanted[1])) == values[4]
+        assert values[[3, 5]] == pytest.approx([np.mean(wanted[0]), np.mean(wanted[2])])
 
 
 @settings(max_examples=50)
@@ -52,12 +54,12 @@ def test_auroc_against_pairs(seed: int) -> None:
 
 def test_rows_of_no_thought() -> None:
     size = np.array([6.0, 3.0, 1.0])
-    assert measures(majority_table(size)).values[:3].tolist() == pytest.approx([1 / 3, 0.0, 0.6])
-    drawn = measures(random_table(size, np.array([0.5, 0.25, 0.25])))
-    assert drawn.values[:3].tolist() == pytest.approx([1 / 3, 0.0, 0.6 * 0.5 + 0.3 * 0.25 + 0.1 * 0.25])
-    lost = measures(np.array([[0.0, 0.0], [2.0, 2.0]]))
-    assert np.isnan(lost.recall[0]) and lost.values[0] == 0.5
-    assert np.isnan(measures(np.zeros((2, 2))).values).all()
+    assert classification_metrics(majority_table(size)).values(METRICS)[:3].tolist() == pytest.approx([1 / 3, 0.0, 0.6])
+    drawn = classification_metrics(random_table(size, np.array([0.5, 0.25, 0.25])))
+    assert drawn.values(METRICS)[:3].tolist() == pytest.approx([1 / 3, 0.0, 0.6 * 0.5 + 0.3 * 0.25 + 0.1 * 0.25])
+    lost = classification_metrics(np.array([[0.0, 0.0], [2.0, 2.0]]))
+    assert np.isnan(lost.recall[0]) and lost.balanced_accuracy == 0.5
+    assert np.isnan(classification_metrics(np.zeros((2, 2))).values(METRICS)).all()
 
 
 def test_calibration_by_hand() -> None:
