@@ -409,6 +409,7 @@ class Transfer:
 
 
 class Translate:
+    beyond_the_largest = "sums are beyond the largest number"
     choose_one = "choose one"
     damaged_nan_negative = "damaged|NaN|negative"
     human_mouse = "human - mouse"
@@ -425,11 +426,13 @@ class Translate:
     negative = "negative"
     negative_values_least_is_1 = r"negative values \(the least is -1\)"
     no_ens_m2m = "no ENS_M2M"
+    no_row_is_gene_expression = r"none of the 6 rows of var is gene expression: var\['feature_types'\] says Antibody"
     no_x = "no X"
     nothing_counts_spliced = "'nothing'.*'counts', 'spliced'"
     nothing_gene = "'nothing'.*'gene'"
     row0 = "'row0'"
     row0_column = "'row0'.*If a column of var holds the gene names, name it"
+    say_that_they_are_linear = r"not whole, all at most 30, .*say that they are linear \(slot 'X': sum"
     source_gene_would_be_split = "1 source gene would be split"
     var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\] holds gene names"
     via = "does not go with an intermediate species"

@@ -42,7 +42,7 @@ MEANING = {
     Fate.FILTERED: "has partners, but none of the kind that is taken", Fate.AMBIGUOUS: "the name means several genes",
     Fate.UNKNOWN: "the name means no gene of the source species",
     Fate.RETIRED: "a stable ID that the release does not have, or no longer",
-    Fate.NOT_A_GENE: "not gene expression (feature_types)",
+    Fate.NOT_A_GENE: "not gene expression, such as an antibody",
 }  # fmt: skip
 
 
