@@ -419,7 +419,7 @@ class Translate:
     keep_id_symbol = "keep, id, symbol"
     lm_orphan = "lm_orphan"
     logarithms = "logarithms"
-    logarithms_117_target = "logarithms.*117 target genes"
+    logarithms_114_target = "logarithms.*114 target genes"
     logarithms_1_target_gene = "logarithms.*1 target gene.*a layer of counts or raw"
     many_too_one = "'many_too_one'"
     missing_txt = r"missing\.txt: there is no such file"

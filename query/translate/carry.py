@@ -341,7 +341,7 @@ class TranslationRun:
         return TranslationReport(
             source=plan.route.source.name, target=plan.route.target.name, source_given=self._source_given,
             strategy=plan.route.how, release=plan.route.release.version, cells=self.source.n_obs,
-            targets=plan.links.shape[1], summed=plan.links.several,
+            targets=plan.links.shape[1], summed=int((plan.links.rows_per_column > 1).sum()),
             fates=with_counts(plan.fates, None if self._tally is None else self._tally.sums),
             dropped=(*leftovers, *self._dropped), notes=tuple(notes), many_to_one=str(options.many_to_one),
             one_to_many=str(options.one_to_many), slots=dict(self._policies), kept=kept,

@@ -259,7 +259,7 @@ class TranslationReport(FateReport):
     targets
         Number of genes of the result.
     summed
-        Number of these that sum several source genes.
+        Number of these that sum several rows of var.
     fates
         One row per var row, see :func:`homodb.query.translate.fates.fates`, with ``counts``: the sum of its values
         (with logarithms undone; null if X was not computed).
