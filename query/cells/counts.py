@@ -53,6 +53,8 @@ def as_counts(
         30, as transformed values are.
     """
     values = values_of(matrix)
+    if values.dtype.kind not in "biuf":
+        raise error(f"{where} holds values of type {values.dtype}; expected counts ({remedy})", option=option)
     if dtype is None and not np.issubdtype(values.dtype, np.floating):
         dtype = np.float64
     read = sp.csr_matrix(values, dtype=dtype)

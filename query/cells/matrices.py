@@ -381,6 +381,8 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     before, each cell's values are whole multiples of its smallest one, as counts scaled per cell are, or the sums of
     cells are constant, as those of CPM and TPM are. Fractional values alone are not taken for logarithms.
     """
+    if matrix.dtype.kind not in "biuf":
+        return Values("nan", content=f"values of type {matrix.dtype}")
     rows = min(_SAMPLE, matrix.shape[0])
     step = max(1, matrix.shape[0] // max(rows, 1))
     dense = _rows_of(matrix[np.arange(rows) * step])

@@ -196,18 +196,18 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
 
 
 def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
-    """Return notes on rows of var that are no genes, and on rows of one gene.
+    """Return notes on rows of var that are no genes, and on rows that repeat a gene where no column says what they are.
 
     `rows`: rows with :class:`homodb.query.genes.VarColumn`.
     """
     notes = []
     by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN])
     others = rows.filter(~pl.col("is_gene"))
-    said = others.filter(~by_name)
-    if said.height:
-        kinds = said.group_by("feature", maintain_order=True).len()
+    by_column = others.filter(~by_name)
+    if by_column.height:
+        kinds = by_column.group_by("feature", maintain_order=True).len()
         shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
-        count = counted(said.height, "row of var is", "rows of var are")
+        count = counted(by_column.height, "row of var is", "rows of var are")
         notes.append(f"{count} not gene expression by {features.where}, and left out: {shown}")
     for kind, group in others.filter(by_name).group_by("feature", maintain_order=True):
         count = counted(group.height, "row of var was", "rows of var were")
@@ -215,9 +215,10 @@ def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
             f"{count} left out as {kind[0]} ({_shown(group)}), since no column of var says what kind of feature it is; "
             "a column feature_types with Gene Expression in these rows adds them to their genes"
         )
-    repeats = rows.filter("is_gene", pl.col("gene").is_not_null()).filter(pl.len().over("gene") > 1)
-    if repeats.height:
-        more = repeats.filter(~pl.col("gene").is_first_distinct())
+    said = pl.Series(features.is_gene, dtype=pl.Boolean)
+    repeats = rows.with_columns(said=said).filter("is_gene", pl.col("gene").is_not_null())
+    more = repeats.filter(~pl.col("gene").is_first_distinct(), pl.col("said").is_null(), pl.col("how") != "stable_id")
+    if more.height:
         count = counted(more.height, "row of var is", "rows of var are")
         notes.append(f"{count} of a gene that an earlier row is, and added to it: {_shown(more)}")
     return notes
