@@ -13,7 +13,17 @@ import polars as pl
 
 from homodb.query.cells import DAMAGED, RAW, kind_of_values, read_element, store, stored_slots
 from homodb.query.cells import open_anndata as open_stored
-from homodb.query.genes import VERSION, about_synonyms, are_positions, detect_species, resolve, species_votes
+from homodb.query.genes import (
+    VERSION,
+    about_synonyms,
+    are_positions,
+    detect_species,
+    feature_kinds,
+    feature_notes,
+    resolve,
+    resolve_rows,
+    species_votes,
+)
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
@@ -260,13 +270,17 @@ def inspect(
                 f"{path}: var has no column {column!r}; its columns are: {columns_text}{close}", option="column"
             )
         names = name_texts(var.index if column is None else var[column])
-        votes = species_votes(opened, names)
+        features = feature_kinds(var)
+        gene_names = [name for name, is_gene in zip(names, features.is_gene, strict=True) if is_gene is not False]
+        votes = species_votes(opened, gene_names)
         notes: list[str] = []
-        species = _species(opened, names, source, notes)
+        species = _species(opened, gene_names, source, notes)
         resolved = resolve(opened, names if species else [], species or opened.species[0])
         columns = _columns(opened, var)
         notes += _about_names(names, column, columns)
-        notes += about_synonyms(opened, [(resolved, species)]) if species else []
+        if species:
+            notes += feature_notes(resolve_rows(opened, names, species, features), features)
+            notes += about_synonyms(opened, [(resolved, species)])
         obs, obs_parts = _obs(path, stored)
         return Inspection(
             path=path,

@@ -131,7 +131,7 @@ class JoinRun:
         matrix, dtype = stream(
             [
                 MatrixPart(
-                    part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}"),
+                    part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}", part.holds.base),
                     part.holds.base, tally, kept,
                 )
                 for part, tally, kept in zip(parts, tallies, self._cells.kept, strict=True)

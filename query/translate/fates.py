@@ -42,7 +42,7 @@ MEANING = {
     Fate.FILTERED: "has partners, but none of the kind that is taken", Fate.AMBIGUOUS: "the name means several genes",
     Fate.UNKNOWN: "the name means no gene of the source species",
     Fate.RETIRED: "a stable ID that the release does not have, or no longer",
-    Fate.NOT_A_GENE: "not gene expression (feature_types)",
+    Fate.NOT_A_GENE: "not gene expression, such as an antibody",
 }  # fmt: skip
 
 
@@ -259,7 +259,7 @@ class TranslationReport(FateReport):
     targets
         Number of genes of the result.
     summed
-        Number of these that sum several source genes.
+        Number of these that sum several rows of var.
     fates
         One row per var row, see :func:`homodb.query.translate.fates.fates`, with ``counts``: the sum of its values
         (with logarithms undone; null if X was not computed).
