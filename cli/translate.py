@@ -50,6 +50,7 @@ def translate(
     markers: own.MarkersOption = None,
     report_file: own.ReportOption = None,
     block: own.BlockOption = None,
+    follow_links: own.FollowLinksOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -72,13 +73,14 @@ def translate(
             options |= {"one_to_many": one_to_many, "names": names}
             report: Any = _translate_list(path, output, target, report_file, **options)
         else:
-            choices = {
+            choices: dict[str, Any] = {
                 "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": own.read_slots(slots),
                 "min_confidence": min_confidence, "min_identity": min_identity, "min_correlation": min_correlation,
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
                 "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "groupby": groupby, "markers": markers,
             }  # fmt: skip
-            report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **options, **choices)
+            choices |= {"layer": layer, "block": block, "follow_links": follow_links}
+            report = _translate_cells(path, output, target, report_file, **options, **choices)
     if as_json:
         totals = {"output": str(output), **report.totals()}
         give_json(totals)

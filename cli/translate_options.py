@@ -106,6 +106,10 @@ BlockOption = Annotated[
     whole("--block", low=1, metavar="CELLS", help="Cells to hold in memory at a time; by default worked out."),
 ]
 
+FollowLinksOption = Annotated[
+    bool, typer.Option("--follow-links", help="Read parts of the input that lie in other files; refused otherwise.")
+]
+
 
 def read_slots(given: list[str] | None) -> dict[str, str]:
     """Return the policies of ``--slot``, by slot.
