@@ -108,6 +108,9 @@ BlockOption = Annotated[
     int | None,
     whole("--block", low=1, metavar="CELLS", help="Cells to hold in memory at a time; by default worked out."),
 ]
+FollowLinksOption = Annotated[
+    bool, typer.Option("--follow-links", help="Read parts of the input that lie in other files; refused otherwise.")
+]
 
 
 def read_slots(given: list[str] | None) -> dict[str, str]:
@@ -166,6 +169,7 @@ def translate(
     report_file: ReportOption = None,
     raw_text: RawTextOption = False,
     block: BlockOption = None,
+    follow_links: FollowLinksOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -188,13 +192,14 @@ def translate(
             options |= {"one_to_many": one_to_many, "names": names}
             report: Any = _translate_list(path, output, target, report_file, **options)
         else:
-            choices = {
+            choices: dict[str, Any] = {
                 "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": read_slots(slots),
                 "min_confidence": min_confidence, "min_identity": min_identity, "min_correlation": min_correlation,
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
                 "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "groupby": groupby, "markers": markers,
             }  # fmt: skip
-            report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **options, **choices)
+            choices |= {"layer": layer, "block": block, "follow_links": follow_links}
+            report = _translate_cells(path, output, target, report_file, **options, **choices)
     if as_json:
         totals = {"output": str(output), **report.totals()}
         give_json(totals)

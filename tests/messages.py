@@ -308,7 +308,7 @@ class Release:
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
     without_database_homodb = "without its database; `homodb download toy-1` adds it"
-    x_h5ad_is_not_anndata = r"x\.h5ad: is not an AnnData, neither .*nonsense"
+    x_h5ad_x_cannot_be_read = r"x\.h5ad: .*cannot be read, or is damaged .*nonsense"
 
 
 class Report:

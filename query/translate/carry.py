@@ -14,6 +14,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from homodb.query.cells import (
+    FileSink,
     FileSource,
     LazyMatrix,
     Logged,
@@ -257,6 +258,10 @@ class TranslationRun:
     ) -> TranslationReport:
         """Carry every matrix into a sink, and finish it; the release must still be open."""
         cells = self.source.n_obs
+        left: dict[str, str] = {}
+        if isinstance(self.source, FileSource) and isinstance(sink, FileSink):
+            left = self.source.left_out(as_is=sink.copies_arrays)
+            self._notes += left.values()
         for number, slot in enumerate(self._slots):
 
             def step(row: int, slot: Slot = slot, done: int = number * cells) -> None:
@@ -273,7 +278,7 @@ class TranslationRun:
         gene_level = gene_level_uns_keys(self.source.uns, self.source.object_var.index)
         report = self._report(_dropped_parts(self.source, gene_level))
         entry = provenance(report, self.source.read_uns("homodb"))
-        sink.finish(self.plan.var, entry, leave=frozenset(gene_level))
+        sink.finish(self.plan.var, entry, leave=frozenset(left) | {f"uns/{key}" for key in gene_level})
         return report
 
     def _plan_of(self, slot: Slot) -> TranslationPlan | None:
