@@ -11,7 +11,7 @@ import polars as pl
 
 from homodb.query.genes import (
     Pair,
-    about_synonyms,
+    about_names,
     choose_strategy,
     detect_species,
     find_pair,
@@ -154,7 +154,7 @@ def find_partners(
         strategy, links, lost_genes = (
             str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many), lost(pair, resolved_strategy),
         )  # fmt: skip
-    notes += about_synonyms(wish.release, [(resolved, source)])
+    notes += about_names(wish.release, [(resolved, source)])
     return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, lost_genes), tuple(notes))
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from homodb.query.cells import DAMAGED, RAW, kind_of_values, read_element, store, stored_slots
 from homodb.query.cells import open_anndata as open_stored
-from homodb.query.genes import VERSION, about_synonyms, are_positions, detect_species, resolve, species_votes
+from homodb.query.genes import VERSION, about_names, are_positions, detect_species, resolve, species_votes
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
@@ -266,7 +266,7 @@ def inspect(
         resolved = resolve(opened, names if species else [], species or opened.species[0])
         columns = _columns(opened, var)
         notes += _about_names(names, column, columns)
-        notes += about_synonyms(opened, [(resolved, species)]) if species else []
+        notes += about_names(opened, [(resolved, species)]) if species else []
         obs, obs_parts = _obs(path, stored)
         return Inspection(
             path=path,

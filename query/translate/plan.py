@@ -15,7 +15,7 @@ from homodb.query.genes import (
     COLUMNS,
     HAS_NAME,
     Pair,
-    about_synonyms,
+    about_names,
     choose_strategy,
     compose_mappings,
     features_of,
@@ -377,7 +377,7 @@ def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
     var = target_var(
         targets, resolved, kind, as_asked=keeps_wanted_names, mark=None if route.same else route.source.common_name
     )
-    notes = (*unique_notes, *_notes(targets, resolved, options), *about_synonyms(release, [(resolved, route.source)]))
+    notes = (*unique_notes, *_notes(targets, resolved, options), *about_names(release, [(resolved, route.source)]))
     return TranslationPlan(route, resolved, targets, table, var, (*route.notes, *mapped.notes, *notes))
 
 
