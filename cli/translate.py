@@ -17,8 +17,8 @@ from homodb.schema.io import check_apart
 
 #: Options that apply to gene lists too.
 _OF_LISTS = frozenset({
-    "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
-    "release", "as_json",
+    "context", "path", "output", "target", "source", "strategy", "column", "table", "one_to_many", "names",
+    "report_file", "release", "as_json",
 })  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def translate(
     source: own.SourceOption = None,
     strategy: StrategyOption = None,
     column: own.ColumnOption = None,
+    table: own.TableOption = None,
     layer: own.LayerOption = None,
     many_to_one: own.ManyToOneOption = "sum",
     one_to_many: own.OneToManyOption = "best",
@@ -69,7 +70,7 @@ def translate(
     with open_chosen(context, release) as opened:
         options["release"] = opened
         if is_list:
-            options |= {"one_to_many": one_to_many, "names": names}
+            options |= {"one_to_many": one_to_many, "names": names, "table": table}
             report: Any = _translate_list(path, output, target, report_file, **options)
         else:
             choices = {

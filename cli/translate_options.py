@@ -29,6 +29,14 @@ ColumnOption = Annotated[
     str | None,
     typer.Option("--column", metavar="NAME", help="Column that holds the gene names: of var, or of a table."),
 ]
+TableOption = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="FORM",
+        help="Form of a table of genes: complexes, lists (each gene for itself) or pairs; by default found out.",
+    ),
+]
 LayerOption = Annotated[
     str | None, typer.Option("--layer", metavar="NAME", help="Layer to translate in place of X; raw for raw.")
 ]
