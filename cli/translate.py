@@ -60,13 +60,15 @@ def translate(
 
     Example: homodb translate mouse.h5ad --to human -o in_human_genes.h5ad --report fates.html
     """
-    from homodb.query.gene_lists import is_list_file
+    from homodb.query.gene_lists import check_cells_or_list, is_list_file
 
     options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
     is_list = is_list_file(path)
     output = output or _beside(path, target)
     if is_list:
         _refuse_for_lists(context)
+    else:
+        check_cells_or_list(path)
     with open_chosen(context, release) as opened:
         options["release"] = opened
         if is_list:

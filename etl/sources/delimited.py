@@ -22,6 +22,9 @@ MISSING = ("", "NA", "N/A", "NULL", "\\N")
 _BLOCK_BYTES = 1 << 21
 _MISSHAPEN = "wrong number of fields"
 
+#: Last line of a whole BioMart export that was asked for with ``completionStamp = "1"``.
+_STAMP = "[success]"
+
 
 def batches(
     path: Path,
@@ -61,6 +64,8 @@ def batches(
 
     def misshapen(row: pacsv.InvalidRow) -> str:
         # Arrow numbers records, not lines: the header is 1, blank lines do not count
+        if row.text is not None and row.text.strip() == _STAMP:
+            return "skip"
         shown = f"expected {row.expected_columns}, got {row.actual_columns}"
         findings.add_record(_MISSHAPEN, shown, (row.number or 0) - 2)
         return "skip"
@@ -121,7 +126,11 @@ def _explain(path: Path, header: Header, findings: Findings, message: str) -> No
             except UnicodeDecodeError as error:
                 explained.add("is not valid UTF-8", repr(line[error.start :][:8]), number)
                 continue
-            if text.strip() and header.delimiter == "\t" and text.count("\t") != len(header.names) - 1:
+            if (
+                text.strip() not in ("", _STAMP)
+                and header.delimiter == "\t"
+                and text.count("\t") != len(header.names) - 1
+            ):
                 shown = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
                 explained.add(_MISSHAPEN, shown, number)
     if not len(explained):

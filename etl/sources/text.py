@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -119,7 +120,26 @@ def read_header(path: Path) -> Header:
         )
     if text.count(";") > text.count(delimiter):
         raise InputError(path, [Problem(1, "columns are separated by ';'. Expected tabs or commas", text[:80])])
+    if any(_R_NAME.fullmatch(name) for name in names):
+        names = tuple(map(_before_r, names))
     return Header(names, delimiter)
+
+
+#: Columns of a BioMart export after ``read.csv`` of R.
+_R_NAME = re.compile(r"(.+\.)?gene\.(stable\.id|name)(\.version)?", re.IGNORECASE)
+_R_SPELLINGS = (
+    (r"^X\.id\.\.", "%id. "), (r"\.\.0\.low\.\.1\.high\.$", " [0 low, 1 high]"), (r"\.\.(bp|Gene)\.$", r" (\1)"),
+    (r"(?i)(gene)\.(order)\b", r"\1-\2"), (r"(?i)(whole)\.(genome)\b", r"\1-\2"),
+    (r"(?i)(chromosome)\.(scaffold)", r"\1/\2"),
+    (r"\.(?! )", " "), (r" +", " "),
+)  # fmt: skip
+
+
+def _before_r(name: str) -> str:
+    """Return a column's name as it was before R's ``make.names`` put dots for blanks and signs."""
+    for spelled, original in _R_SPELLINGS:
+        name = re.sub(spelled, original, name)
+    return name
 
 
 def split_records(lines: Iterable[str], delimiter: str) -> _csv.Reader:

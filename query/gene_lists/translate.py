@@ -246,6 +246,7 @@ Kind = Literal["list", "table", "gmt"]
 _ENDINGS = (".txt", ".list", ".lst", ".grp", ".csv", ".tsv", ".tab", ".rnk", ".gmt")
 
 _GZIP = b"\x1f\x8b"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def is_list_file(path: Path) -> bool:
@@ -257,6 +258,26 @@ def is_list_file(path: Path) -> bool:
     (True, False)
     """
     return path.name.lower().removesuffix(".gz").endswith(_ENDINGS)
+
+
+def check_cells_or_list(path: Path) -> None:
+    """Check that a file that is not named like a list of genes may hold cells.
+
+    Raises TranslationError for another file, with the endings of lists.
+    """
+    if not path.is_file() or ending_of(path) in (".h5ad", ".h5mu", ".h5", ".hdf5", ".loom", ".zarr"):
+        return
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(len(_HDF5))
+    except OSError:
+        return
+    if start != _HDF5:
+        kinds = ", ".join(_ENDINGS)
+        raise TranslationError(
+            f"{path}: is neither a file of cells (h5ad or zarr) nor named like a list of genes, a table or gene sets; "
+            f"these end in {kinds}, plain or .gz: save it as one of them"
+        )
 
 
 def translate_list_file(

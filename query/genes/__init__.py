@@ -33,10 +33,11 @@ from homodb.query.genes.species_vote import (
     other_species_note,
     species_votes,
 )
-from homodb.query.genes.spellings import VERSION, about_names, bare_name
+from homodb.query.genes.spellings import ASSEMBLY, VERSION, about_names, bare_name
 
 __all__ = [
-    "COLUMNS", "GENE_EXPRESSION", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "Pair", "ResolvedVar",
+    "ASSEMBLY", "COLUMNS", "GENE_EXPRESSION", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "Pair",
+    "ResolvedVar",
     "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain", "choose_strategy",
     "compose_mappings", "detect_species", "explain", "features_of", "find_pair", "joint_table", "names_of", "nearest",
     "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows", "resolve_var", "species_votes",

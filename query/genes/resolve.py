@@ -11,6 +11,7 @@ import polars as pl
 
 from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, named_column
 from homodb.query.genes.spellings import (
+    NUMBERED,
     VERSION,
     explain_unresolved,
     ids_in_names,
@@ -267,6 +268,9 @@ def _by_reading(release: ReleaseFile, names: pl.Series, species: Species) -> pl.
     retired = with_id.join(stages[-1], on="name", how="anti")
     stages.append(_loosely(release, retired, species))
     rest = _without(_without(names, stages[0]), with_id)
+    numbered = pl.DataFrame({"name": rest, "text": rest.str.extract(NUMBERED, 1)}).drop_nulls("text")  # TCGA's INS|3630
+    stages.append(_loosely(release, numbered.with_columns(place=pl.lit(0)), species))
+    rest = _without(rest, stages[-1])
     read = name_variants(release, rest, species).filter(pl.col("place") > 0)
     exact = _claims(release, "resolve_exact", read, species)
     ids_first = pl.when(pl.col("how") == "stable_id").then(0).otherwise(_STAGE)
@@ -289,6 +293,7 @@ def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.D
         _claims(release, "resolve_loose", read, species), renamed.with_columns(how=pl.lit("renamed")),
     ])  # fmt: skip
     several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
+    several += pl.when(pl.col("how") == "alias_case").then(2 * _STAGE).otherwise(0)  # no way out of what is ambiguous
     order = pl.col("how").replace_strict(_LOOSE, return_dtype=pl.Int32)
     is_alias = pl.col("how").is_in(["renamed", "alias_case"])
     ranked = claims.with_columns(rank=several + pl.col("place") * len(_LOOSE) + order)

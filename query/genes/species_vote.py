@@ -105,6 +105,7 @@ class SpeciesVote:
         if verdict.species is not None:
             return find(verdict.species)
         if not verdict.best[1]:
+            self._raise_for_case()
             examples = ", ".join(repr(name) for name in self.names[:5])
             raise UndecidedSpeciesError(
                 f"none of the {len(self.names)} names is a gene of release {self.release.version}; they look like "
@@ -116,6 +117,20 @@ class SpeciesVote:
             f"the names do not tell which species they come from: {verdict} ({verdict.why}). Name the species",
             option="source",
         )
+
+    def _raise_for_case(self) -> None:
+        """Raise the error that names the species whose genes the names are regardless of case, if there is one."""
+        names = list(dict.fromkeys(self.names))
+        folded = self.release.ask("species_any_case", {"names": names, "species": ""})
+        known = [(name, count) for name, count, _ in folded.iter_rows() if count >= _KNOWN * len(names)]
+        if known:
+            examples = ", ".join(repr(name) for name in names[:3])
+            counts = ", ".join(f"{name} {count:,}" for name, count in known[:3])
+            raise UndecidedSpeciesError(
+                f"the names ({examples}) are genes but for their case, which tells species apart: of {len(names):,} "
+                f"{counts} are known in any case. Name the species, as {known[0][0]}",
+                option="source",
+            )
 
     def verdict(self, *, few: bool = False) -> Verdict:
         """Compare how many names the species know.

@@ -19,7 +19,7 @@ _MAKE_UNIQUE = r"^(.+)[-.]\d+$"
 _PAR_Y = r"^(.+)[-_]PAR[-_]Y$"
 _OLD_PAR_Y = r"^(ENS[A-Z]*G)R(\d{10})(?:\.\d+)?$"
 _CHROMOSOME = r"^(.+)__chr(?:[0-9]{1,2}|[XYMWZ]|MT|Un)[A-Za-z0-9_.]*$"
-_NUMBERED = r"^[^|]*\|(\d+)$"
+NUMBERED = r"^[^|]*\|(\d+)$"
 _SYMBOL_OF_NUMBERED = r"^([^|]+)\|\d+$"
 _GENOME = r"^([A-Za-z]+)_+(.+)$"
 
@@ -50,7 +50,7 @@ _ID_APART = rf"(?:^|[^A-Za-z0-9])({_ID_INSIDE})(?:\.\d+)?(?:$|[^A-Za-z0-9])"
 #: Words beside a stable ID that say that a name is a part of a gene, a guide or an antibody.
 _NO_GENE_BESIDE = (
     r"(?i)(?:^|[^a-z0-9])(?:sg|sgrna|grna|guide|crispr|adt|hto|antibody|intron|introns|intronic|exon|spliced|unspliced|"
-    r"ambiguous|[uasi])[0-9]*(?:$|[^a-z0-9])|(?-i:(?:^|[^A-Za-z0-9])sg[A-Z])"
+    r"ambiguous)[0-9]*(?:$|[^a-z0-9])|(?-i:(?:^|[^A-Za-z0-9])sg[A-Z])"
 )
 
 #: Families of symbols that were renamed as a whole, with their old and new beginnings; both directions are tried.
@@ -63,11 +63,11 @@ _RENAMED = (
 def id_inside(name: pl.Expr) -> pl.Expr:
     """Return the stable ID in a name that holds one beside something else, and only one."""
     ids = name.str.extract_all(_ID_INSIDE)
-    rest = name.str.replace_all(_ID_INSIDE + r"(?:\.\d+)?", "")
+    rest = pl.coalesce(name.str.extract(ASSEMBLY, 2), name).str.replace_all(_ID_INSIDE + r"(?:\.\d+)?", "")
     is_apart = (
         (ids.list.n_unique() == 1)
         & name.str.contains(_ID_APART)
-        & rest.str.contains("[A-Za-z0-9]")
+        & rest.str.contains("[A-Za-z0-9]{2}")
         & ~rest.str.contains(_NO_GENE_BESIDE)
     )
     return pl.when(is_apart).then(ids.list.first())
@@ -104,7 +104,6 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     read = frame.with_columns(
         hyphen=name.str.replace_all("_", "-", literal=True),
         chromosome=name.str.extract(_CHROMOSOME, 1),
-        number=name.str.extract(_NUMBERED, 1),
         numbered=name.str.extract(_SYMBOL_OF_NUMBERED, 1),
         undone=name.str.replace(r"^X(\d)", "${1}").str.replace_all(".", "-", literal=True),
         version=name.str.extract(VERSION, 1),
@@ -116,7 +115,7 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     read = read.join(_beside_an_id(release, names, species), on="name", how="left", maintain_order="left")
     forms = (
         "spelled", "undone", "version", "par", "unique", "genome",
-        "number", "numbered", "chromosome", "hyphen", "beside",
+        "numbered", "chromosome", "hyphen", "beside",
     )  # fmt: skip
     columns = [name.alias("0")]
     for place, form in enumerate(forms):
@@ -168,11 +167,18 @@ def _without_genome(release: ReleaseFile, names: pl.DataFrame, species: Species)
 
 def _beside_an_id(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
     """Return the symbol beside a stable ID, where the release has no stable IDs of the species to read it by."""
-    rows = names.alias("name").to_frame().filter(id_inside(pl.col("name")).is_not_null())
+    rows = names.alias("name").to_frame().filter(id_inside(pl.col("name")).is_not_null() & ~_is_of_another(species))
     if not rows.height or _has_ids(release, species):
         return pl.DataFrame(schema={"name": pl.String, "beside": pl.String})
     beside = pl.col("name").str.replace(_ID_INSIDE + r"(?:\.\d+)?", "").str.strip_chars(" |_;:,/.-()[]")
     return rows.with_columns(beside=beside)
+
+
+def _is_of_another(species: Species) -> pl.Expr:
+    """Return whether names begin with the assembly of another species."""
+    stem = pl.col("name").str.extract(ASSEMBLY, 1)
+    owner = stem.replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
+    return owner.is_not_null() & (owner != species.name)
 
 
 def _has_ids(release: ReleaseFile, species: Species) -> bool:
@@ -186,7 +192,7 @@ def ids_in_names(release: ReleaseFile, names: pl.Series, species: Species) -> pl
     These are IDs of a well-known form, and parts of names that are stable IDs of the release: one per name.
     """
     name = pl.col("name")
-    frame = names.alias("name").to_frame()
+    frame = names.alias("name").to_frame().filter(~_is_of_another(species))
     rows = frame.select("name", text=id_inside(name)).drop_nulls("text")
     if rows.height and not _has_ids(release, species):
         rows = rows.clear()
@@ -297,7 +303,7 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
     inside = (
         names.alias("name")
         .to_frame()
-        .select("name", text=pl.when(is_id).then("name").otherwise(id_inside(pl.col("name"))))
+        .select("name", text=pl.coalesce(id_inside(pl.col("name")), pl.when(is_id).then("name")))
     )
     _stable_ids(release, dict(inside.drop_nulls().iter_rows()), species, hints)
     frame = names.alias("name").to_frame()
@@ -406,7 +412,7 @@ def _dates(release: ReleaseFile, names: Sequence[str], species: Species, hints: 
         matches = [(group[0], meant) for group in groups if (meant := _meant(bearers, group))]
         genes = {gene: new for new, meant in matches for gene in meant}
         symbols = {gene: symbol for day in days[name] for gene, symbol in own.get(day, {}).items()}
-        if not genes:  # no SEPTIN1 in this species: 1-Sep of a worm is sep-1
+        if symbols and not genes:  # no SEPTIN1 in this species: 1-Sep of a worm is sep-1
             groups = [(symbol, symbol) for symbol in symbols.values()]
         genes = symbols | genes
         if not groups:

@@ -209,10 +209,13 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
         if kind == "nan":
             return f"{slot.label} of {part.name} holds NaN; fill or remove such values before joining"
         if kind in ("log", "scaled") and part.links.several:
+            genes = part.links.several_genes
+            what = "genes of it" if genes else "rows of one gene of it"
+            way = "use a one-to-one strategy" if genes else "give each gene one row"
             return (
                 f"{slot.label} of {part.name} holds {_WHAT[kind]}, and "
-                f"{counted(part.links.several, 'feature adds', 'features add')} up several genes of it, which is wrong "
-                "for such values; join counts (a layer, or raw), or use a one-to-one strategy"
+                f"{counted(genes or part.links.several, 'feature adds', 'features add')} up several {what}, which is "
+                f"wrong for such values; join counts (a layer, or raw), or {way}"
             )
     kinds = {part.holds.kind: part.name for part in parts}
     for odd in ("log", "scaled"):

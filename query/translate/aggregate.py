@@ -47,6 +47,12 @@ class Links:
         return int((self.rows_per_column > 1).sum())
 
     @cached_property
+    def several_genes(self) -> int:
+        """Number of columns that sum several source genes, not just several rows of one."""
+        pairs = np.unique(np.stack([self.column, self.gene]), axis=1)
+        return int((np.bincount(pairs[0], minlength=self.shape[1]) > 1).sum())
+
+    @cached_property
     def splits(self) -> int:
         """Number of source genes split over several columns."""
         return len(set(self.gene[self.weight != 1].tolist()))
@@ -217,6 +223,8 @@ def decide(slot: Slot, holds: Values, links: Links, options: Options, logged: Lo
     if reason is None and not slot.main and requested is None and holds.kind == "scaled":
         reason = f"{slot.label} holds scaled values (some are negative)"
     if reason is None:
+        if policy is SlotPolicy.SUM and holds.kind == "log" and links.several:  # rows of one gene add up as counts
+            policy = SlotPolicy.LOG
         base = logged.base if policy is SlotPolicy.LOG and holds.base is None else holds.base
         return Aggregation(links, policy, slot.label, base)
     if slot.main or requested is not None:
@@ -241,18 +249,20 @@ def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links) -> st
         return None
     if holds.kind not in ("log", "scaled"):
         return None
-    if policy is SlotPolicy.SUM and links.several:
-        why = f"{counted(links.several, 'target gene')} would add up several source genes each"
+    if policy is SlotPolicy.SUM and links.several_genes:
+        why = f"{counted(links.several_genes, 'target gene')} would add up several source genes each"
     elif links.splits and (holds.kind == "log" or policy is SlotPolicy.SUM):
         why = f"{counted(links.splits, 'source gene')} would be split over several targets"
-    elif holds.kind == "scaled" and links.repeated and policy is not SlotPolicy.SUM:
+    elif holds.kind == "scaled" and links.repeated:
         why = "some source genes stand in several rows, which would add up"
     else:
         return None
     undo = f"undo them (slot {slot.name!r}: expm1-sum-log1p), " if holds.kind == "log" else ""
     counts = "translate a layer of counts or raw, " if slot.main else ""
     drop = "" if slot.main else f"drop it (slot {slot.name!r}: drop), "
+    combined = links.several_genes or links.splits
+    last = "use a one-to-one strategy such as hm_o2o" if combined else "give each gene one row"
     return (
         f"{slot.label} holds {contents[holds.kind]}, and {why}, which is wrong for such values; {counts}{undo}{drop}"
-        "or use a one-to-one strategy such as hm_o2o"
+        f"or {last}"
     )
