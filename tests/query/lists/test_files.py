@@ -479,9 +479,10 @@ def test_a_form_that_does_not_exist(translate: Translate) -> None:
 
 def test_a_table_of_complexes_keeps_their_names_and_loses_no_subunit(translate: Translate) -> None:
     text, report = translate(
-        "cellchat.csv", ',subunit_1,subunit_2,subunit_3\nGcg_Tnf,Gcg,Tnf,\nTnf AB,Tnf,Foo,\nx,Foo,Vwf,Bar\ny,Vwf,Tnf,Gcg\n',
+        "cellchat.csv",
+        ",subunit_1,subunit_2,subunit_3\nGcg_Tnf,Gcg,Tnf,\nTnf AB,Tnf,Foo,\nx,Foo,Vwf,Bar\ny,Vwf,Tnf,Gcg\n",
         source="mouse",
-    )  # fmt: skip
+    )
     assert text == ",subunit_1,subunit_2,subunit_3\nGcg_Tnf,GCG,TNF,\ny,VWF,TNF,GCG\n"
     assert report.table == "complexes" and [line for line, _, _ in lost(report)] == [3, 4]
 
@@ -521,11 +522,11 @@ def test_every_part_is_carried_or_told(
     release: homodb.Release, tmp_path_factory: pytest.TempPathFactory, lists: list[list[str]], separator: str, form: str
 ) -> None:
     """Against names translated one by one: a list keeps what is carried, a complex is whole or gone."""
-    folder = tmp_path_factory.mktemp("parts")
+    folder, last = tmp_path_factory.mktemp("parts"), f"Gcg{separator}Tnf"
     with (folder / "in.tsv").open("w", newline="") as stream:
         csv.writer(stream, delimiter="\t").writerows(
-            [("n", "gene"), *((f"row {i}", separator.join(parts)) for i, parts in enumerate(lists)), ("last", "Gcg" + separator + "Tnf")]
-        )  # fmt: skip
+            [("n", "gene"), *((f"row {i}", separator.join(parts)) for i, parts in enumerate(lists)), ("last", last)]
+        )
     names = sorted({name for parts in lists for name in parts})
     single = homodb.translate_genes(names, to="human", source="mouse", release=release)
     partner = dict(single.select("name", "target").iter_rows())
