@@ -135,10 +135,13 @@ FORMS: Mapping[str, str] = {
 }
 
 #: Separators of lists of genes in a cell.
-_LIST_SEPARATORS = (" /// ", "///", ", ", "; ", ",", ";", "|", "/")
+_LIST_SEPARATORS = (" /// ", "///", ", ", "; ", ",", ";", "|", "/", " ")
 
 #: Separators of the parts of a cell: ``_`` (LIANA, CellChat, OmniPath), ``, `` (symbols of CellChat), and others.
-_SEPARATORS_OF_PARTS = (" /// ", "///", ", ", "; ", "_", "&", "+", ":", ";", "|", ",", "/")
+_SEPARATORS_OF_PARTS = (" /// ", "///", ", ", "; ", "_", "&", "+", ":", ";", "|", ",", "/", " ")
+
+#: Least share of genes among words between blanks, which otherwise are prose.
+_WORDS = 0.6
 
 #: Prefix of a complex in OmniPath.
 _MARK = "COMPLEX:"
@@ -248,6 +251,7 @@ def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> C
     Cell(parts=('ITGA2', 'ITGB1'), separator='_', mark='')
     """
     whole, *complexes = readings(text.strip())
+    complexes = [cell for cell in complexes if cell.separator != " " or _share_of_parts(cell, known) >= _WORDS]
     if not complexes or whole.parts[0] in known:
         return whole
     best = max(complexes, key=lambda cell: _share_of_parts(cell, known))
@@ -468,9 +472,9 @@ def _share_of_genes(cells: Sequence[str], resolved: pl.DataFrame) -> float:
     shares = []
     for text in cells:
         cell = read(text, names, in_part)
-        known = [part in in_part for part in cell.parts]
+        are_genes = [part in in_part for part in cell.parts]
         is_list = cell.separator in _LIST_SEPARATORS
-        shares.append(sum(known) / max(len(known), 1) if is_list else float(all(known)))
+        shares.append(sum(are_genes) / max(len(are_genes), 1) if is_list else float(all(are_genes)))
     return sum(shares) / max(len(shares), 1)
 
 
@@ -591,7 +595,9 @@ def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, 
         leads: list[tuple[tuple[Column, ...], Cell]] = []
         for role in columns.roles:
             lead = _leading_cell(role, place, partners)
-            if lead.parts:
+            if _is_label(role, lead, table, partners):
+                stay += 1
+            elif lead.parts:
                 leads.append((role, lead))
         missing = [part for _, lead in leads for part in lead.parts if part not in partners.targets]
         if missing:
@@ -651,6 +657,12 @@ def _translated_list(
         for target in partners.targets[part][: None if several else 1]
     ]
     return replace(cell, weights=tuple(weight for _, weight in named)).rewritten(name for name, _ in named)
+
+
+def _is_label(role: Sequence[Column], lead: Cell, table: GeneTable, partners: Partners) -> bool:
+    """Return whether a cell is the name of an interaction that is not of genes alone, such as VEGFA_VEGFR1."""
+    of_interactions = all(table.header[column.place].lower() == "interaction_name" for column in role)
+    return of_interactions and not all(part in partners.targets for part in lead.parts)
 
 
 def _reason(partners: Partners, part: str, what: str) -> str:

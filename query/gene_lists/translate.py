@@ -132,7 +132,8 @@ def _share_known(wish: GeneListRequest, names: Iterable[str]) -> float:
 
 
 def _second_is_gene(rows: Sequence[tuple[int, list[str]]], wish: GeneListRequest) -> bool:
-    return _share_known(wish, (fields[1] for _, fields in rows if len(fields) > 1 and fields[1].strip())) > _HALF
+    second = (_parse_gene(fields[1]).name for _, fields in rows if len(fields) > 1 and fields[1].strip())
+    return _share_known(wish, second) > _HALF
 
 
 def _are_sets(text: str, wish: GeneListRequest) -> bool:

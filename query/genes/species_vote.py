@@ -122,13 +122,13 @@ class SpeciesVote:
         """Raise the error that names the species whose genes the names are regardless of case, if there is one."""
         names = list(dict.fromkeys(self.names))
         folded = self.release.ask("species_any_case", {"names": names, "species": ""})
-        known = [(name, count) for name, count, _ in folded.iter_rows() if count >= _KNOWN * len(names)]
-        if known:
+        species = [(name, count) for name, count, _ in folded.iter_rows() if count >= _KNOWN * len(names)]
+        if species:
             examples = ", ".join(repr(name) for name in names[:3])
-            counts = ", ".join(f"{name} {count:,}" for name, count in known[:3])
+            counts = ", ".join(f"{name} {count:,}" for name, count in species[:3])
             raise UndecidedSpeciesError(
                 f"the names ({examples}) are genes but for their case, which tells species apart: of {len(names):,} "
-                f"{counts} are known in any case. Name the species, as {known[0][0]}",
+                f"{counts} are known in any case. Name the species, as {species[0][0]}",
                 option="source",
             )
 

@@ -209,8 +209,8 @@ def ids_in_names(release: ReleaseFile, names: pl.Series, species: Species) -> pl
     if exact is None or not exact.height:
         return rows
     ids = exact.filter(pl.col("how") == "stable_id").select(part="text").unique()
-    found = parts.join(ids, on="part").filter(pl.len().over("name") == 1).select("name", text="part")
-    return pl.concat([rows, found])
+    inside = parts.join(ids, on="part").filter(pl.len().over("name") == 1).select("name", text="part")
+    return pl.concat([rows, inside])
 
 
 def _without_families(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.DataFrame:

@@ -434,6 +434,7 @@ def test_a_cell_of_markers_is_a_list(translate: Translate) -> None:
         ("Gcg (2.5), Tnf (1), Xist (1)", "GCG (2.5), TNF (1)"),
         ("Gcg /// Tnf /// Xist", "GCG /// TNF"),  # probes
         ("Gcg|NA|Tnf", "GCG|TNF"),
+        ("Gcg Tnf Xist", "GCG TNF"),
     ],
 )
 def test_forms_of_lists_in_a_cell(translate: Translate, cell: str, wanted: str) -> None:
@@ -502,9 +503,20 @@ def test_sets_of_equal_size_in_a_text_file(translate: Translate, weight: str) ->
     assert text == f"beta\tna\tINS{weight}\tGCG{weight}\nalpha\tna\tTNF{weight}\tVWF{weight}\n"
 
 
-def test_sets_without_descriptions_lose_no_first_gene(translate: Translate) -> None:
-    text, _ = translate("sets.txt", "beta\tIns1\tGcg\nalpha\tTnf\tVwf\tGcg\n")
-    assert text == "beta\tINS\tGCG\nalpha\tTNF\tVWF\tGCG\n"
+@pytest.mark.parametrize("weight", ["", ",2.5"])
+def test_sets_without_descriptions_lose_no_first_gene(translate: Translate, weight: str) -> None:
+    text, _ = translate("sets.txt", f"beta\tIns1{weight}\tGcg\nalpha\tTnf\tVwf\tGcg\n")
+    assert text == f"beta\tINS{weight}\tGCG\nalpha\tTNF\tVWF\tGCG\n"
+
+
+def test_the_name_of_an_interaction_is_no_gene_that_decides(translate: Translate) -> None:
+    text, report = translate(
+        "cellchat.csv",
+        "interaction_name,ligand,receptor\nGCG_VEGFR1,Gcg,Tnf\nGcg_Vwf,Gcg,Vwf\nx_y,Gcg,Foo\n",
+        source="mouse",
+    )
+    assert text == "interaction_name,ligand,receptor\nGCG_VEGFR1,GCG,TNF\nGCG_VWF,GCG,VWF\n"
+    assert [line for line, _, _ in lost(report)] == [4]
 
 
 def test_ranks_and_sets_of_gsea(translate: Translate) -> None:
