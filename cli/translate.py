@@ -32,6 +32,14 @@ ColumnOption = Annotated[
     str | None,
     typer.Option("--column", metavar="NAME", help="Column that holds the gene names: of var, or of a table."),
 ]
+TableOption = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="FORM",
+        help="Form of a table of genes: complexes, lists (each gene for itself) or pairs; by default found out.",
+    ),
+]
 LayerOption = Annotated[
     str | None, typer.Option("--layer", metavar="NAME", help="Layer to translate in place of X; raw for raw.")
 ]
@@ -135,8 +143,8 @@ def read_slots(given: list[str] | None) -> dict[str, str]:
 
 #: Options that apply to gene lists too.
 _OF_LISTS = frozenset({
-    "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
-    "raw_text", "release", "as_json",
+    "context", "path", "output", "target", "source", "strategy", "column", "table", "one_to_many", "names",
+    "report_file", "raw_text", "release", "as_json",
 })  # fmt: skip
 
 
@@ -150,6 +158,7 @@ def translate(
     source: SourceOption = None,
     strategy: StrategyOption = None,
     column: ColumnOption = None,
+    table: TableOption = None,
     layer: LayerOption = None,
     many_to_one: ManyToOneOption = "sum",
     one_to_many: OneToManyOption = "best",
@@ -179,17 +188,19 @@ def translate(
 
     Example: homodb translate mouse.h5ad --to human -o in_human_genes.h5ad --report fates.html
     """
-    from homodb.query.gene_lists import is_list_file
+    from homodb.query.gene_lists import check_cells_or_list, is_list_file
 
     options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column, "raw_text": raw_text}
     is_list = is_list_file(path)
     output = output or _beside(path, target)
     if is_list:
         _refuse_for_lists(context)
+    else:
+        check_cells_or_list(path)
     with open_chosen(context, release) as opened:
         options["release"] = opened
         if is_list:
-            options |= {"one_to_many": one_to_many, "names": names}
+            options |= {"one_to_many": one_to_many, "names": names, "table": table}
             report: Any = _translate_list(path, output, target, report_file, **options)
         else:
             choices: dict[str, Any] = {

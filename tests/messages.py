@@ -239,6 +239,7 @@ class Join:
 
 
 class Lists:
+    no_form = "there is no form of tables .triples."
     cannot_be_read_as_text = "cannot be read as text"
     input_file = "input file"
     look_like_foo = "look like 'Foo'"

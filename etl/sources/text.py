@@ -12,6 +12,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -122,7 +123,26 @@ def read_header(path: Path) -> Header:
         raise InputError(path, [Problem(1, "only one column. Expected columns separated by tabs or commas", text[:80])])
     if text.count(";") > text.count(delimiter):
         raise InputError(path, [Problem(1, "columns are separated by ';'. Expected tabs or commas", text[:80])])
+    if any(_R_NAME.fullmatch(name) for name in names):
+        names = tuple(map(_before_r, names))
     return Header(names, delimiter)
+
+
+#: Columns of a BioMart export after ``read.csv`` of R.
+_R_NAME = re.compile(r"(.+\.)?gene\.(stable\.id|name)(\.version)?", re.IGNORECASE)
+_R_SPELLINGS = (
+    (r"^X\.id\.\.", "%id. "), (r"\.\.0\.low\.\.1\.high\.$", " [0 low, 1 high]"), (r"\.\.(bp|Gene)\.$", r" (\1)"),
+    (r"(?i)(gene)\.(order)\b", r"\1-\2"), (r"(?i)(whole)\.(genome)\b", r"\1-\2"),
+    (r"(?i)(chromosome)\.(scaffold)", r"\1/\2"),
+    (r"\.(?! )", " "), (r" +", " "),
+)  # fmt: skip
+
+
+def _before_r(name: str) -> str:
+    """Return a column's name as it was before R's ``make.names`` put dots for blanks and signs."""
+    for spelled, original in _R_SPELLINGS:
+        name = re.sub(spelled, original, name)
+    return name
 
 
 def split_records(lines: Iterable[str], delimiter: str) -> _csv.Reader:
@@ -223,6 +243,9 @@ MISSING = ("", "NA", "N/A", "NULL", "\\N")
 _BLOCK_BYTES = 1 << 21
 _MISSHAPEN = "wrong number of fields"
 
+#: Last line of a whole BioMart export with ``completionStamp = "1"``.
+_STAMP = "[success]"
+
 
 def batches(
     path: Path, header: Header, columns: Mapping[str, int], findings: Findings, *, trim: Collection[str] | None = None
@@ -253,6 +276,8 @@ def batches(
 
     def misshapen(row: pacsv.InvalidRow) -> str:
         # Arrow numbers records, not lines: the header is 1, blank lines do not count
+        if row.text is not None and row.text.strip() == _STAMP:
+            return "skip"
         shown = f"expected {row.expected_columns}, got {row.actual_columns}"
         findings.add_record(_MISSHAPEN, shown, (row.number or 0) - 2)
         return "skip"
@@ -310,7 +335,8 @@ def _explain(path: Path, header: Header, findings: Findings, message: str) -> No
             except UnicodeDecodeError as error:
                 explained.add("is not valid UTF-8", repr(line[error.start :][:8]), number)
                 continue
-            if text.strip() and header.delimiter == "\t" and text.count("\t") != len(header.names) - 1:
+            record = text.strip() not in ("", _STAMP)
+            if record and header.delimiter == "\t" and text.count("\t") != len(header.names) - 1:
                 shown = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
                 explained.add(_MISSHAPEN, shown, number)
     if not len(explained):

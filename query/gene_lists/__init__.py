@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from homodb.query.gene_lists.partners import ListReport
 from homodb.query.gene_lists.tables import find_separator, read, read_table
-from homodb.query.gene_lists.translate import is_list_file, translate_genes, translate_list_file
+from homodb.query.gene_lists.translate import (
+    check_cells_or_list,
+    is_list_file,
+    translate_genes,
+    translate_list_file,
+)
 
 __all__ = [
-    "ListReport", "find_separator", "is_list_file", "read", "read_table", "translate_genes", "translate_list_file",
+    "ListReport", "check_cells_or_list",
+    "find_separator", "is_list_file", "read", "read_table", "translate_genes", "translate_list_file",
 ]  # fmt: skip

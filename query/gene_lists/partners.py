@@ -11,7 +11,8 @@ import polars as pl
 
 from homodb.query.genes import (
     Pair,
-    about_synonyms,
+    about_names,
+    bare_name,
     choose_strategy,
     detect_species,
     find_pair,
@@ -109,7 +110,8 @@ class Partners:
     @cached_property
     def named_by_id(self) -> frozenset[str]:
         """Names that are stable IDs."""
-        return frozenset(self.frame.filter(pl.col("how") == "stable_id")["name"])
+        by_id = (pl.col("how") == "stable_id") & (bare_name(pl.col("name")) == pl.col("name"))
+        return frozenset(self.frame.filter(by_id)["name"])
 
     @cached_property
     def why_not(self) -> Mapping[str, str]:
@@ -154,7 +156,7 @@ def find_partners(
         strategy, links, lost_genes = (
             str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many), lost(pair, resolved_strategy),
         )  # fmt: skip
-    notes += about_synonyms(wish.release, [(resolved, source)])
+    notes += about_names(wish.release, [(resolved, source)])
     return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, lost_genes), tuple(notes))
 
 
@@ -210,7 +212,7 @@ class Translated:
 
     `kind`: ``list of genes``, ``table`` or ``gene sets``; `came`, `left`: number of genes, rows or sets of the file,
     and of the new text; `sets`: a row per gene set: ``set``, ``genes`` (before), ``carried`` (of these), ``left`` (in
-    the new text).
+    the new text); `form`: form of a table: complexes, lists or pairs; None if each row has one gene.
     """
 
     text: str
@@ -223,6 +225,7 @@ class Translated:
     columns: Sequence[str] = ()
     sets: pl.DataFrame | None = None
     notes: Sequence[str] = ()
+    form: str | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,8 @@ class ListReport(FateReport):
         ``list of genes``, ``table`` or ``gene sets``.
     came, left
         Number of genes, rows or sets of the file, and of the new one.
+    table
+        Form of a table: ``complexes``, ``lists`` or ``pairs``; None if each row has one gene, and for other files.
     columns
         Translated columns of a table.
     fates
@@ -264,6 +269,7 @@ class ListReport(FateReport):
     kind: str
     came: int
     left: int
+    table: str | None
     columns: tuple[str, ...]
     fates: pl.DataFrame
     lost: pl.DataFrame
@@ -278,7 +284,8 @@ class ListReport(FateReport):
         """Return the totals as plain values."""
         return {
             "kind": self.kind, "source": self.source, "target": self.target, "strategy": self.strategy,
-            "release": self.release, "columns": list(self.columns), "came": self.came, "left": self.left,
+            "release": self.release, "table": self.table, "columns": list(self.columns), "came": self.came,
+            "left": self.left,
             "names": self.fates.height, "fates": dict(self.by_fate().select("fate", "genes").iter_rows()),
             "lost": self.lost.to_dicts(), "sets": None if self.sets is None else self.sets.to_dicts(),
             "notes": list(self.notes),
@@ -292,7 +299,8 @@ class ListReport(FateReport):
         by = f"by {self.strategy} of release {self.release}" if self.strategy else f"by release {self.release}"
         columns = f"; columns translated: {', '.join(self.columns)}" if self.columns else ""
         source = f"{counted(self.came, unit)} of {self.source}{how}"
-        yield Lines([f"{self.kind}: {source} -> {counted(self.left, unit)} of {self.target}, {by}{columns}"])
+        kind = f"table of {self.table}" if self.table else self.kind
+        yield Lines([f"{kind}: {source} -> {counted(self.left, unit)} of {self.target}, {by}{columns}"])
         yield Heading("What became of the genes")
         fates = self.by_fate()
         meaning = [self.meaning(fate) for fate in fates["fate"]]
@@ -304,7 +312,7 @@ class ListReport(FateReport):
             },
         )  # fmt: skip
         if self.lost.height:
-            lost = counted(self.lost.height, "gene" if self.kind == "gene sets" else unit)
+            lost = counted(self.lost.height, "gene" if self.kind == "gene sets" or self.table == "lists" else unit)
             first = "; ".join(f"line {line} {what} ({why})" for line, what, why in self.lost.head(_SHOWN).iter_rows())
             more = and_more(self.lost.height - _SHOWN)
             yield Lines([f"not carried, {lost}: {first}{more and f', {more}'}"], apart=True, in_page=False)
@@ -330,7 +338,7 @@ def list_report(translated: Translated, *, source_given: bool, release: str) -> 
     return ListReport(
         source=partners.source.name, target=partners.target.name, source_given=source_given, strategy=partners.strategy,
         release=release, kind=translated.kind, came=translated.came, left=translated.left,
-        columns=tuple(translated.columns), fates=fates.with_columns(places=places),
+        table=translated.form, columns=tuple(translated.columns), fates=fates.with_columns(places=places),
         lost=pl.DataFrame([(x.line, x.what, x.why) for x in translated.lost], schema=schema, orient="row"),
         sets=translated.sets, notes=(*partners.notes, *translated.notes),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -25,7 +26,7 @@ from homodb.query.gene_lists.partners import (
 )
 from homodb.query.genes import resolve_rows
 from homodb.schema.errors import InputError, Problem, TranslationError
-from homodb.schema.messages import counted, did_you_mean
+from homodb.schema.messages import choices_hint, counted, did_you_mean
 from homodb.schema.species import Species
 
 #: Separators of columns, the surest first.
@@ -125,31 +126,59 @@ def read_table(path: Path, text: str, separator: str) -> GeneTable:
     return GeneTable(header, tuple(body), separator, end, unnamed_rows=unnamed, comments=tuple(comments))
 
 
-#: Separators of the parts of a complex: ``_`` (LIANA, CellChat, OmniPath), ``, `` (symbols of CellChat), and others.
-_COMPLEX_SEPARATORS = (", ", "_", "&", "+", ":", ";", "|", ",", "/")
+#: Forms of tables of genes, and what of them is carried.
+TableForm = Literal["complexes", "lists", "pairs"]
+FORMS: Mapping[str, str] = {
+    "complexes": "a complex is carried if all its parts are",
+    "lists": "each gene is carried for itself",
+    "pairs": "a row is carried if all its genes are",
+}
+
+#: Separators of lists of genes in a cell.
+_LIST_SEPARATORS = (" /// ", "///", ", ", "; ", ",", ";", "|", "/", " ")
+
+#: Separators of the parts of a cell: ``_`` (LIANA, CellChat, OmniPath), ``, `` (symbols of CellChat), and others.
+_SEPARATORS_OF_PARTS = (" /// ", "///", ", ", "; ", "_", "&", "+", ":", ";", "|", ",", "/", " ")
+
+#: Least share of genes among words between blanks, which otherwise are prose.
+_WORDS = 0.6
 
 #: Prefix of a complex in OmniPath.
 _MARK = "COMPLEX:"
+
+#: Brackets around a whole list, as R and Python print it; parts that are no names; weights behind a name.
+_WRAPPED = re.compile(r"(c\(|\[|\{|\()([^\[\](){}]*)(\)|\]|\})")
+_NO_NAME = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})
+_WEIGHT = re.compile(r"(.+?)(\s?[:=,]\s?-?\d+(?:\.\d+)?(?:[eE]-?\d+)?|\s?\(-?\d+(?:\.\d+)?\))")
 
 
 @dataclass(frozen=True)
 class Cell:
     """A cell of a gene column.
 
-    `parts`: names of genes: several for a complex, none for an empty cell.
+    `parts`: names of genes: several for a complex or a list, none for an empty cell; `end`: what stands behind them;
+    `weights`: text behind each part, where parts have weights; `quote`: quotes around each part.
     """
 
     parts: tuple[str, ...]
     separator: str = ""
     mark: str = ""
+    end: str = ""
+    weights: tuple[str, ...] = ()
+    quote: str = ""
 
     def rewritten(self, names: Iterable[str]) -> str:
         """Return the text of the cell with other names, each once."""
-        return self.mark + self.separator.join(dict.fromkeys(names))
+        listed = list(names)
+        weights = self.weights if len(self.weights) == len(listed) else ("",) * len(listed)
+        texts: dict[str, str] = {}
+        for name, weight in zip(listed, weights, strict=True):
+            texts.setdefault(name, f"{self.quote}{name}{self.quote}{weight}")
+        return self.mark + self.separator.join(texts.values()) + self.end
 
 
 def readings(text: str) -> list[Cell]:
-    """List the readings of a cell: one name, or a complex per separator.
+    """List the readings of a cell: one name, or a complex or list per separator.
 
     Examples
     --------
@@ -158,14 +187,52 @@ def readings(text: str) -> list[Cell]:
     """
     mark = _MARK if text.startswith(_MARK) else ""
     bare = text.removeprefix(_MARK).strip()
-    if not bare:
+    if bare.lower() in _NO_NAME:
         return [Cell(())]
     cells = [Cell((bare,), "", mark)]
-    for separator in _COMPLEX_SEPARATORS:
-        parts = tuple(part.strip() for part in bare.split(separator))
-        if len(parts) > 1 and all(parts):
-            cells.append(Cell(parts, separator, mark))
+    end, inner = "", bare
+    if wrapped := _WRAPPED.fullmatch(bare):
+        mark, inner, end = mark + wrapped[1], wrapped[2], wrapped[3]
+    for separator in _SEPARATORS_OF_PARTS:
+        if separator in inner and (cell := _split(inner, separator, mark, end)) is not None:
+            cells.append(cell)
+    if wrapped and len(cells) == 1:
+        cells.append(Cell((_bare_part(inner),), "", mark, end))
     return cells
+
+
+def _split(text: str, separator: str, mark: str, end: str) -> Cell | None:
+    """Split a cell; the parts of a list may be empty, in quotes, in brackets of their own, or have weights."""
+    pieces = [piece.strip() for piece in text.split(separator)]
+    is_list = separator in _LIST_SEPARATORS
+    if not is_list and not all(pieces):
+        return None
+    quotes = {piece[0] for piece in pieces if len(piece) > 1 and piece[0] == piece[-1] and piece[0] in "\"'"}
+    names = [_bare_part(piece) for piece in pieces]
+    matches = [_WEIGHT.fullmatch(name) if is_list else None for name in names]
+    parts = [
+        (match[1], match[2]) if match else (name, "")
+        for name, match in zip(names, matches, strict=True)
+        if name.lower() not in _NO_NAME
+    ]
+    if not parts:
+        return None
+    weights = tuple(weight for _, weight in parts)
+    return Cell(
+        tuple(name for name, _ in parts), separator, mark, end, weights if any(weights) else (),
+        quotes.pop() if len(quotes) == 1 else "",
+    )  # fmt: skip
+
+
+def _bare_part(text: str) -> str:
+    """Return a name less quotes and brackets that are not its own: ``[FCGR2A``, but ``Su(H)``."""
+    bare = text.strip(' \t"')
+    bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
+    bare = bare.lstrip("[({ ")
+    for left, right in ("[]", "()", "{}"):
+        while bare.endswith(right) and bare.count(right) > bare.count(left):
+            bare = bare[:-1].rstrip()
+    return bare
 
 
 def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> Cell:
@@ -184,6 +251,7 @@ def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> C
     Cell(parts=('ITGA2', 'ITGB1'), separator='_', mark='')
     """
     whole, *complexes = readings(text.strip())
+    complexes = [cell for cell in complexes if cell.separator != " " or _share_of_parts(cell, known) >= _WORDS]
     if not complexes or whole.parts[0] in known:
         return whole
     best = max(complexes, key=lambda cell: _share_of_parts(cell, known))
@@ -200,19 +268,28 @@ def _name_or_complex(whole: Cell, best: Cell, known: Collection[str]) -> Cell:
 
 
 def _share_of_parts(cell: Cell, known: Collection[str]) -> float:
-    return sum(part in known and not part.isdigit() for part in cell.parts) / len(cell.parts)
+    numbers = len(cell.parts) > 2 and all(
+        part.isdigit() for part in cell.parts
+    )  # a list of NCBI Gene IDs; 3/10 is none
+    return sum(part in known and (numbers or not part.isdigit()) for part in cell.parts) / len(cell.parts)
 
 
 #: Names of gene columns: in marker tables of scanpy and Seurat, and in the tables of ligands and receptors of CellChat,
 #: CellPhoneDB, LIANA, OmniPath, NicheNet and CellTalkDB.
 _PAIRED = re.compile(
     r"(ligand|receptor)([._ ]?(complex|symbol|gene([._ ]?symbol)?|approvedsymbol|genesymbol))?"
-    r"|(source|target)_?genesymbol|(gene|partner|genename|gene_name|protein_name)_[ab12]|from|to|interaction_name|(subunit|uniprot)_?\d+",
+    r"|(source|target)_?genesymbol|(gene|partner|genename|gene_name|protein_name)_[ab12]|from|to|interaction_name",
     re.IGNORECASE,
 )
+_SUBUNIT = re.compile(
+    r"(subunit|uniprot|cofactor|component)_?\d+|subunits?.*|.*complex.*(genes|members|symbols)", re.IGNORECASE
+)
 _GENE = re.compile(
-    r"(gene|feature|marker|hgnc|mgi|ensembl|entrez|uniprot|ncbi)s?([._ ]?(gene))?"
-    r"([._ ]?(symbol|name|id|short_name|stable_id))?s?|symbols?|names?|geneid|external_gene_name",
+    r"(cell|positive|negative|canonical|official|top|up|down|lead(ing)?|target)?[._ ]?"
+    r"((gene|feature|marker|hgnc|mgi|ensembl|entrez|uniprot|ncbi)s?([._ ]?(gene|marker)s?)?"
+    r"([._ ]?(symbol|name|id|short_name|stable_id|list|set)s?)?|symbols?|names?|geneid|external_gene_name"
+    r"|core_enrichment|leading[._ ]?edge|intersections?|members|userid|hits)"
+    r"[._ ]?(more|positive|negative|pos|neg|up|down)?[._ ]?\d*",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"entrez|ncbi|gene_?id", re.IGNORECASE)
@@ -222,7 +299,10 @@ _NAMED, _UNNAMED, _BEST = 0.3, 0.8, 0.5
 
 #: Number of different cells by which a column is recognised.
 _SAMPLE = 2000
-_LONGEST = 120
+_LONGEST, _LONGEST_NAME = 20_000, 120
+
+#: Least share of gene cells for a column that stays as it is to be told.
+_TOLD = 0.2
 
 #: Least share of rows with the same gene for columns to describe the same gene.
 _SAME = 0.9
@@ -242,16 +322,18 @@ class Column:
 class GeneColumns:
     """The gene columns of a table.
 
-    `roles`: groups of columns that describe the same gene (stable ID, symbol), the most reliable column first; `apart`:
-    whether cells are independent (a column of markers per cell type) rather than parts of a row; `resolved`: genes of
-    the names of all cells, see :func:`homodb.query.genes.resolve_rows`.
+    `roles`: groups of columns that describe the same gene (stable ID, symbol), the most reliable column first; `form`:
+    form of the table, None if each row has one gene, and `why` it is taken for that; `resolved`: genes of the names of
+    all cells, see :func:`homodb.query.genes.resolve_rows`; `left`: share of gene cells in columns that stay.
     """
 
     source: Species
     roles: tuple[tuple[Column, ...], ...]
-    apart: bool
+    form: TableForm | None
+    why: str
     headless: bool
     resolved: pl.DataFrame
+    left: Mapping[str, float]
 
     @property
     def columns(self) -> list[Column]:
@@ -259,8 +341,10 @@ class GeneColumns:
         return sorted((column for role in self.roles for column in role), key=lambda column: column.place)
 
 
-def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) -> GeneColumns:
-    """Find the columns that hold genes."""
+def find_columns(
+    table: GeneTable, wish: GeneListRequest, wanted: str | None, form: TableForm | None = None
+) -> GeneColumns:
+    """Find the columns that hold genes, and the form of the table unless it is given."""
     places = _find_requested(table, wanted) if wanted is not None else _candidates(table)
     texts = {place: _different_cells(table, place) for place in places}
     sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
@@ -282,10 +366,54 @@ def find_columns(table: GeneTable, wish: GeneListRequest, wanted: str | None) ->
     by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
     columns = [_column(table, place, names, in_part, by_id, shares[place]) for place in places]
     roles = _roles(columns, dict(resolved.select("name", "gene").drop_nulls().iter_rows()))
-    paired = any(_PAIRED.fullmatch(table.header[place]) for place in places)
-    apart = wanted is None and not paired and len(roles) > 2 and len(places) == len(_candidates(table))
+    why = "as asked"
+    if form is None:
+        form, why = _form(table, columns, roles)
     exact = set(resolved.filter(pl.col("how").is_in(["stable_id", "symbol"]))["name"])
-    return GeneColumns(source, roles, apart, any(table.header[place] in exact for place in places), resolved)
+    left = {
+        table.header[place]: share
+        for place, share in shares.items()
+        if wanted is None and place not in places and share >= _TOLD
+    }
+    headless = any(table.header[place] in exact for place in places)
+    return GeneColumns(source, roles, form, why, headless, resolved, left)
+
+
+def _form(
+    table: GeneTable, columns: Sequence[Column], roles: Sequence[Sequence[Column]]
+) -> tuple[TableForm | None, str]:
+    """Infer the form of a table from its headers, then from its cells; none if each row has one gene."""
+    headers = [table.header[column.place] for column in columns] if table.has_header else []
+    for form, pattern in (("complexes", _SUBUNIT), ("pairs", _PAIRED)):
+        if match := next((name for name in headers if pattern.fullmatch(name)), None):
+            return form, f"for its column {match!r}"  # type: ignore[return-value]
+    joined = Counter(cell.separator for column in columns for cell in column.cells if len(cell.parts) > 1)
+    if joined:
+        separator = joined.most_common(1)[0][0]
+        is_marked = any(cell.mark == _MARK for column in columns for cell in column.cells)
+        is_list = separator in _LIST_SEPARATORS and not is_marked
+        return "lists" if is_list else "complexes", f"for cells whose genes are joined by {separator!r}"
+    if len(roles) < 2:
+        return None, ""
+    if len(roles) > 2:
+        return "lists", f"for its {len(roles)} columns of genes"
+    if len(headers) > 1 and all(re.search(r"\d$", name) for name in headers):
+        return "lists", "for its numbered columns"
+    if _ends_early(columns) or _is_ranked(table):
+        return "lists", "for columns that are ranked or differ in length"
+    return "pairs", "for its two columns of genes"
+
+
+def _ends_early(columns: Sequence[Column]) -> bool:
+    """Return whether columns are filled from above to different lengths."""
+    filled = [[bool(cell.parts) for cell in column.cells] for column in columns]
+    return len({sum(one) for one in filled}) > 1 and all(one == sorted(one, reverse=True) for one in filled)
+
+
+def _is_ranked(table: GeneTable) -> bool:
+    """Return whether the first column counts rows from 0 or 1."""
+    cells = table.column(0)
+    return len(cells) > 1 and cells[0] in ("0", "1") and cells == [str(int(cells[0]) + i) for i in range(len(cells))]
 
 
 def _find_requested(table: GeneTable, wanted: str) -> list[int]:
@@ -327,9 +455,8 @@ def _different_cells(table: GeneTable, place: int) -> list[str]:
 
 
 def _names(columns: Iterable[Sequence[str]]) -> list[str]:
-    return list(
-        dict.fromkeys(part for cells in columns for text in cells for cell in readings(text) for part in cell.parts)
-    )
+    parts = (part for cells in columns for text in cells for cell in readings(text) for part in cell.parts)
+    return list(dict.fromkeys(part for part in parts if len(part) <= _LONGEST_NAME))
 
 
 def _known_names(resolved: pl.DataFrame) -> tuple[set[str], set[str]]:
@@ -340,23 +467,38 @@ def _known_names(resolved: pl.DataFrame) -> tuple[set[str], set[str]]:
 
 
 def _share_of_genes(cells: Sequence[str], resolved: pl.DataFrame) -> float:
-    """Return the share of cells whose parts are all genes."""
+    """Return the share of cells whose parts are all genes; of a list, the share of its parts counts."""
     names, in_part = _known_names(resolved)
-    return sum(all(part in in_part for part in read(text, names, in_part).parts) for text in cells) / max(len(cells), 1)
+    shares = []
+    for text in cells:
+        cell = read(text, names, in_part)
+        are_genes = [part in in_part for part in cell.parts]
+        is_list = cell.separator in _LIST_SEPARATORS
+        shares.append(sum(are_genes) / max(len(are_genes), 1) if is_list else float(all(are_genes)))
+    return sum(shares) / max(len(shares), 1)
 
 
 def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
     def says(place: int) -> bool:
         name = table.header[place]
         names_of_rows = place == 0 and not name  # as written by R
-        return names_of_rows or bool(_PAIRED.fullmatch(name) or _GENE.fullmatch(name))
+        return names_of_rows or any(pattern.fullmatch(name) for pattern in (_PAIRED, _SUBUNIT, _GENE))
 
     places = [place for place, share in shares.items() if share >= (_NAMED if says(place) else _UNNAMED)]
     if len(places) > 1 and not any(map(says, places)):  # a column for each group
         places = [place for place, share in shares.items() if share >= _BEST]
     if not places and shares and max(shares.values()) >= _BEST:
         places = [max(shares, key=lambda place: shares[place])]
-    return places
+    stems = {_stem(table.header[place]) for place in places} - {""}
+    places = [place for place in shares if place in places or _stem(table.header[place]) in stems]
+    subunits = [place for place in places if _SUBUNIT.fullmatch(table.header[place])]
+    return subunits or places  # the name of a complex beside its subunits stays
+
+
+def _stem(name: str) -> str:
+    """Return a column's name less the number at its end; empty if it has none."""
+    match = re.fullmatch(r"(.*[^\d])\d+", name)
+    return match[1] if match else ""
 
 
 def _column(table: GeneTable, place: int, known: set[str], in_part: set[str], by_id: set[str], share: float) -> Column:
@@ -389,29 +531,48 @@ def _name_same_gene(first: Column, second: Column, genes: dict[str, int]) -> boo
 
 
 def translate_table(
-    path: Path, text: str, separator: str, wish: GeneListRequest, column: str | None = None
-) -> Translated:
+    path: Path, text: str, separator: str, wish: GeneListRequest, column: str | None = None,
+    form: TableForm | None = None,
+) -> Translated:  # fmt: skip
     """Translate a table's columns of genes.
 
     A row is carried if all its genes are: ligand and receptor, all parts of a complex. Columns that name the
     same gene (stable ID and symbol) are carried together, by the first known name. With all partners rows are repeated.
-    In a table with a column of markers per group, a gene that is not carried leaves an empty cell.
+    In a table of lists each gene is carried for itself: one that is not carried is missing from its cell.
     """
+    if form is not None and form not in FORMS:
+        raise TranslationError(f"there is no form of tables {form!r}{choices_hint(form, list(FORMS))}", option="table")
     table = read_table(path, text, separator)
-    columns = find_columns(table, wish, column)
+    columns = find_columns(table, wish, column, form)
     if columns.headless:
         table = table.headless()
-        columns = find_columns(table, wish, column)
+        columns = find_columns(table, wish, column, form)
     names = [part for one in columns.columns for cell in one.cells for part in cell.parts]
     partners = find_partners(wish, names, columns.source, columns.resolved)
-    rows, lost, stay = (_translate_cells if columns.apart else _translate_rows)(table, columns, partners, wish)
+    of_lists = columns.form == "lists"
+    rows, lost, stay = (_translate_cells if of_lists else _translate_rows)(table, columns, partners, wish)
     if not table.header[0] and table.has_header and columns.columns[0].place == 0:
         rows = _unique(rows)
     return Translated(
         text=table.written(rows), kind="table", came=len(table.rows), left=len(rows), partners=partners,
         places=Counter(names), lost=lost, columns=[table.header[one.place] or "unnamed" for one in columns.columns],
-        notes=_note_of_complexes(stay),
+        notes=[*_notes_of_form(columns, given=form is not None), *_note_of_complexes(stay)], form=columns.form,
     )  # fmt: skip
+
+
+def _notes_of_form(columns: GeneColumns, *, given: bool) -> list[str]:
+    notes = []
+    if columns.form is not None and not given:
+        others = " or ".join(form for form in FORMS if form != columns.form)
+        notes.append(
+            f"taken for a table of {columns.form} {columns.why}: {FORMS[columns.form]}; the option table takes {others}"
+        )
+    if columns.left:
+        shares = ", ".join(f"{name or 'unnamed'!r} ({share:.0%} genes)" for name, share in columns.left.items())
+        notes.append(
+            f"left as they are, though some of their cells are genes: {shares}; name the columns to carry them"
+        )
+    return notes
 
 
 def _note_of_complexes(stay: int) -> list[str]:
@@ -434,7 +595,9 @@ def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, 
         leads: list[tuple[tuple[Column, ...], Cell]] = []
         for role in columns.roles:
             lead = _leading_cell(role, place, partners)
-            if lead.parts:
+            if _is_label(role, lead, table, partners):
+                stay += 1
+            elif lead.parts:
                 leads.append((role, lead))
         missing = [part for _, lead in leads for part in lead.parts if part not in partners.targets]
         if missing:
@@ -454,24 +617,52 @@ def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, 
 
 
 def _translate_cells(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
-    """Translate each cell independently, to its best partner."""
+    """Translate each gene of each cell for itself: to its best partner, in a list of several to all if asked.
+
+    A row of lists, or of one gene, of which no gene is carried is left out.
+    """
     rows: list[list[str]] = []
     lost: list[Loss] = []
+    are_lists = any(len(cell.parts) > 1 for column in columns.columns for cell in column.cells)
+    may_go = are_lists or len(columns.columns) == 1
     for place, (line, cells) in enumerate(table.rows):
         row = list(cells)
+        parts = carried = 0
         for column in columns.columns:
             cell = column.cells[place]
-            missing = [part for part in cell.parts if part not in partners.targets]
-            if missing:
-                row[column.place] = ""
-                lost.append(
-                    Loss(line, f"{cells[column.place]} of {table.header[column.place]}", partners.why_not[missing[0]])
-                )
-            elif cell.parts:
-                best = {part: partners.targets[part][0] for part in cell.parts}
-                row[column.place] = _translated_cell(column, place, cell, best, wish)
-        rows.append(row)
+            kept = [part in partners.targets for part in cell.parts]
+            parts, carried = parts + len(kept), carried + sum(kept)
+            lost += [
+                Loss(line, f"{part} of {table.header[column.place]}", partners.why_not[part])
+                for part, is_kept in zip(cell.parts, kept, strict=True)
+                if not is_kept
+            ]
+            if cell.parts:
+                row[column.place] = _translated_list(column, cell, kept, partners, wish) if any(kept) else ""
+        if carried or not parts or not may_go:
+            rows.append(row)
     return rows, lost, 0
+
+
+def _translated_list(
+    column: Column, cell: Cell, kept: Sequence[bool], partners: Partners, wish: GeneListRequest
+) -> str:
+    """Return the text of a cell with the partners of the parts that are carried."""
+    naming: Naming = wish.naming if wish.naming != "keep" else "id" if column.by_id else "symbol"
+    several = wish.one_to_many == "all" and len(cell.parts) > 1
+    weights = cell.weights or ("",) * len(cell.parts)
+    named = [
+        (target.called(naming), weight)
+        for part, weight in itertools.compress(zip(cell.parts, weights, strict=True), kept)
+        for target in partners.targets[part][: None if several else 1]
+    ]
+    return replace(cell, weights=tuple(weight for _, weight in named)).rewritten(name for name, _ in named)
+
+
+def _is_label(role: Sequence[Column], lead: Cell, table: GeneTable, partners: Partners) -> bool:
+    """Return whether a cell is the name of an interaction that is not of genes alone, such as VEGFA_VEGFR1."""
+    of_interactions = all(table.header[column.place].lower() == "interaction_name" for column in role)
+    return of_interactions and not all(part in partners.targets for part in lead.parts)
 
 
 def _reason(partners: Partners, part: str, what: str) -> str:

@@ -26,7 +26,8 @@ from homodb.query.gene_lists.partners import (
     find_source,
     list_report,
 )
-from homodb.query.gene_lists.tables import find_separator, translate_table
+from homodb.query.gene_lists.tables import TableForm, find_separator, translate_table
+from homodb.query.genes import SpeciesVote, resolve_rows
 from homodb.query.release import ReleaseFile, use_release
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
@@ -34,6 +35,9 @@ from homodb.schema.io import check_ending, check_output, check_there, ending_of,
 from homodb.schema.messages import counted
 from homodb.schema.names import name_texts
 from homodb.schema.species import Species
+
+#: Share of names from which a column or line holds genes, and number of sets that are looked at.
+_HALF, _SAMPLED_SETS = 0.5, 200
 
 #: Enrichr's libraries give genes a weight: ``INS,1.0``.
 _WEIGHTED = re.compile(r"(.+),(-?\d+(?:\.\d+)?)")
@@ -73,14 +77,21 @@ def translate_list(text: str, wish: GeneListRequest) -> Translated:
     )  # fmt: skip
 
 
-def translate_sets(text: str, wish: GeneListRequest) -> Translated:
+def translate_sets(text: str, wish: GeneListRequest, *, titled: bool = True) -> Translated:
     """Translate gene sets in GMT.
 
-    `text`: one set per line: name, description, genes, separated by tabs. Weights after a comma (``INS,1.0``) are kept.
+    `text`: one set per line: name, description, genes, separated by tabs. Weights after a comma (``INS,1.0``) are kept;
+    `titled`: whether there must be descriptions; else they are genes where most of them mean one.
     """
-    rows = [(place + 1, line.rstrip().split("\t")) for place, line in enumerate(text.splitlines()) if line.strip()]
+    rows = _rows_of_sets(text)
+    described = titled or not _second_is_gene(rows, wish)
     sets = [
-        (line, fields[0], "".join(fields[1:2]), [_parse_gene(x) for x in fields[2:] if x.strip()])
+        (
+            line,
+            fields[0],
+            fields[1:2] if described else [],
+            [_parse_gene(x) for x in fields[1 + described :] if x.strip()],
+        )
         for line, fields in rows
     ]
     names = [gene.name for _, _, _, genes in sets for gene in genes]
@@ -95,7 +106,7 @@ def translate_sets(text: str, wish: GeneListRequest) -> Translated:
         new = [called for gene in carried for called in _not_listed(_target_names(partners, wish, gene), listed)]
         counts.append((title, len(genes), len(carried), len(new)))
         if new:
-            out.append("\t".join([title, description, *new]))
+            out.append("\t".join([title, *description, *new]))
     empty = [title for title, _, _, left in counts if not left]
     shown = ", ".join(empty[:5]) + (f" and {len(empty) - 5:,} more" if len(empty) > 5 else "")
     schema = {"set": pl.String, "genes": pl.Int64, "carried": pl.Int64, "left": pl.Int64}
@@ -104,6 +115,38 @@ def translate_sets(text: str, wish: GeneListRequest) -> Translated:
         places=Counter(names), lost=lost, sets=pl.DataFrame(counts, schema=schema, orient="row"),
         notes=[f"left out, since none of its genes is carried: {shown}"] if empty else [],
     )  # fmt: skip
+
+
+def _rows_of_sets(text: str) -> list[tuple[int, list[str]]]:
+    return [(place + 1, line.rstrip().split("\t")) for place, line in enumerate(text.splitlines()) if line.strip()]
+
+
+def _share_known(wish: GeneListRequest, names: Iterable[str]) -> float:
+    """Return the share of names that are genes of the source species, or of the species that knows most."""
+    different = list(dict.fromkeys(name.strip() for name in names))
+    if not different:
+        return 0.0
+    if wish.source is not None:
+        return float(resolve_rows(wish.release, different, wish.source)["gene"].is_not_null().mean() or 0)
+    return SpeciesVote.of(wish.release, different).known_share
+
+
+def _second_is_gene(rows: Sequence[tuple[int, list[str]]], wish: GeneListRequest) -> bool:
+    second = (_parse_gene(fields[1]).name for _, fields in rows if len(fields) > 1 and fields[1].strip())
+    return _share_known(wish, second) > _HALF
+
+
+def _are_sets(text: str, wish: GeneListRequest) -> bool:
+    """Return whether rows of equal length are gene sets: a title, a description, then genes, and no header."""
+    rows = [fields for _, fields in _rows_of_sets(text)][:_SAMPLED_SETS]
+    titles = [fields[0] for fields in rows]
+    if min(map(len, rows)) <= 2 or len(set(titles)) < len(titles):
+        return False
+    first = (_parse_gene(cell).name for cell in rows[0][2:])
+    genes = (_parse_gene(cell).name for fields in rows for cell in fields[2:] if cell.strip())
+    return (
+        _share_known(wish, titles) < _HALF and _share_known(wish, first) > _HALF and _share_known(wish, genes) > _HALF
+    )
 
 
 def _is_gene(line: str) -> bool:
@@ -201,9 +244,10 @@ def translate_genes(
 Kind = Literal["list", "table", "gmt"]
 
 #: Endings of files of genes, before a ``.gz``.
-_ENDINGS = (".txt", ".list", ".lst", ".csv", ".tsv", ".tab", ".gmt")
+_ENDINGS = (".txt", ".list", ".lst", ".grp", ".csv", ".tsv", ".tab", ".rnk", ".gmt")
 
 _GZIP = b"\x1f\x8b"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def is_list_file(path: Path) -> bool:
@@ -217,10 +261,31 @@ def is_list_file(path: Path) -> bool:
     return path.name.lower().removesuffix(".gz").endswith(_ENDINGS)
 
 
+def check_cells_or_list(path: Path) -> None:
+    """Check that a file that is not named like a list of genes may hold cells.
+
+    Raises TranslationError for another file, with the endings of lists.
+    """
+    if not path.is_file() or ending_of(path) in (".h5ad", ".h5mu", ".h5", ".hdf5", ".loom", ".zarr"):
+        return
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(len(_HDF5))
+    except OSError:
+        return
+    if start != _HDF5:
+        kinds = ", ".join(_ENDINGS)
+        raise TranslationError(
+            f"{path}: is neither a file of cells (h5ad or zarr) nor named like a list of genes, a table or gene sets; "
+            f"these end in {kinds}, plain or .gz: save it as one of them"
+        )
+
+
 def translate_list_file(
     path: Path, output: Path, to: str | int | Species, *, source: str | int | Species | None = None,
     strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None, column: str | None = None,
     one_to_many: OneToMany = "best", names: Naming = "keep", kind: Kind | None = None,
+    table: TableForm | None = None,
 ) -> ListReport:  # fmt: skip
     """Translate a file of genes.
 
@@ -239,6 +304,9 @@ def translate_list_file(
         names and cells.
     kind
         Kind of the file; inferred from its name and content by default.
+    table
+        What of a table is carried: ``complexes`` and ``pairs`` are rows of which all genes are, ``lists`` each gene for
+        itself; by default inferred from the headers and cells, and said in the notes.
 
     Raises
     ------
@@ -258,7 +326,7 @@ def translate_list_file(
         opened = stack.enter_context(use_release(release))
         given = opened.find_species(source) if source is not None else None
         wish = GeneListRequest(opened, opened.find_species(to), given, strategy, one_to_many, names)
-        translated = _translate_text(path, text, wish, column, kind)
+        translated = _translate_text(path, text, wish, column, kind, table)
         version = opened.version
     report = list_report(translated, source_given=source is not None, release=version)
     if not translated.partners.targets:
@@ -287,9 +355,11 @@ def _read_text(path: Path) -> str:
     return text
 
 
-def _translate_text(path: Path, text: str, wish: GeneListRequest, column: str | None, kind: Kind | None) -> Translated:
+def _translate_text(
+    path: Path, text: str, wish: GeneListRequest, column: str | None, kind: Kind | None, table: TableForm | None
+) -> Translated:
     separator = find_separator(text)
-    kind = kind or _kind(path, text, separator)
+    kind = kind or ("table" if table is not None else _kind(path, text, separator, wish))
     if kind not in ("list", "table", "gmt"):
         raise TranslationError(f"there is no kind of file {kind!r}; there are list, table and gmt")
     if kind != "table" and column is not None:
@@ -298,22 +368,25 @@ def _translate_text(path: Path, text: str, wish: GeneListRequest, column: str | 
             option="column",
         )
     if kind == "table":
-        return translate_table(path, text, separator or ("\t" if ".tsv" in path.name else ","), wish, column)
-    return translate_sets(text, wish) if kind == "gmt" else translate_list(text, wish)
+        return translate_table(path, text, separator or ("\t" if ".tsv" in path.name else ","), wish, column, table)
+    titled = ".gmt" in path.name.lower()
+    return translate_sets(text, wish, titled=titled) if kind == "gmt" else translate_list(text, wish)
 
 
-def _kind(path: Path, text: str, separator: str | None) -> Kind:
+def _kind(path: Path, text: str, separator: str | None, wish: GeneListRequest) -> Kind:
     """Infer the kind of a file from its name, then from its lines.
 
-    Gene sets have lines of many lengths, with tabs.
+    Gene sets have lines of many lengths, with tabs; where all have one length, their cells tell.
     """
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending == ".gmt":
         return "gmt"
-    if ending in (".csv", ".tsv", ".tab"):
+    if ending in (".csv", ".tsv", ".tab", ".rnk"):
         return "table"
+    if ending == ".grp":
+        return "list"
     widths = [line.rstrip().count("\t") for line in text.splitlines() if line.strip()]
-    if min(widths) >= 2 and len(set(widths)) > 1:
+    if min(widths) >= 2 and (len(set(widths)) > 1 or _are_sets(text, wish)):
         return "gmt"
     return "list" if separator is None else "table"
 

@@ -32,12 +32,12 @@ from homodb.query.genes.species_vote import (
     other_species_note,
     species_votes,
 )
-from homodb.query.genes.spellings import VERSION, about_synonyms
+from homodb.query.genes.spellings import ASSEMBLY, VERSION, about_names, bare_name
 
 __all__ = [
-    "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair", "ResolvedVar",
-    "SpeciesVote", "VarColumn", "about_synonyms", "add_rows", "are_positions", "chain", "choose_strategy",
-    "compose_mappings", "detect_species", "explain", "feature_kinds", "feature_notes", "find_pair", "joint_table",
-    "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows", "resolve_var",
-    "species_votes",
+    "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
+    "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
+    "choose_strategy", "compose_mappings", "detect_species", "explain", "feature_kinds", "feature_notes", "find_pair",
+    "joint_table", "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows",
+    "resolve_var", "species_votes",
 ]  # fmt: skip

@@ -19,6 +19,8 @@ from homodb.schema.species import Species
 
 #: Ensembl itself, of this day or another, may have one.
 _NO_ORTHOLOG = "the release's Ensembl data have no ortholog"
+#: Reason of the strategies of embeddings.
+_NO_PAIR = "not in a pair of mutual best hits"
 _Answer = tuple[str, str | None, str | None, str]
 
 
@@ -260,12 +262,14 @@ def _why_not(
     strategy: Strategy, candidates: pl.DataFrame, takers: pl.DataFrame, details: pl.DataFrame, pair: Pair
 ) -> str:
     orthologs = candidates.filter(pl.col("homology_type").is_not_null())
+    silent = f"{_NO_ORTHOLOG} in {pair.target.name}"
     if (strategy is Strategy.ENS_M2M and not orthologs.height) or not candidates.height:
-        if not is_coding(details["biotype"].item()):
-            return f"no protein: {details['biotype'].item()}, and {_NO_ORTHOLOG} in {pair.target.name}"
-        return f"{_NO_ORTHOLOG} in {pair.target.name}"
+        by_embeddings = strategy in (Strategy.LM_O2O, Strategy.HL_O2O)
+        no_protein = [] if is_coding(details["biotype"].item()) else [f"no protein: {details['biotype'].item()}"]
+        no_pair = [_NO_PAIR] if by_embeddings and not no_protein else []
+        return ", and ".join([*no_protein, *no_pair, *([] if strategy is Strategy.LM_O2O else [silent])])
     if strategy in (Strategy.ENS_O2O, Strategy.HM_O2O) and not orthologs.height:
-        return f"{_NO_ORTHOLOG} in {pair.target.name}"
+        return silent
     if strategy is Strategy.ENS_O2O:
         kinds = orthologs["homology_type"].unique().sort().to_list()
         return f"not {HomologyType.ONE2ONE}: {', '.join(kinds)}"
@@ -285,7 +289,7 @@ def _why_not(
         )
         reasons.append(f"{labels[taker['partner']]} went to {taker['taker_symbol'] or taker['taker_id']} ({evidence})")
     if strategy is Strategy.LM_O2O:
-        reasons.insert(0, "not in a pair of mutual best hits")
+        reasons.insert(0, _NO_PAIR)
     return "; ".join(reasons) or "no candidate pair"
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
 from homodb.query.genes.species_vote import LIST, SpeciesVote
-from homodb.query.genes.spellings import about_synonyms
+from homodb.query.genes.spellings import about_names
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
@@ -187,4 +187,4 @@ def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Speci
     close = [symbol for bound in bindings for symbol in release.ask("near_symbols", bound)["symbol"]]
     hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and the species"
     message = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
-    return message + hint + "".join(f" ({said})" for said in about_synonyms(release, [(resolved, species)]))
+    return message + hint + "".join(f" ({said})" for said in about_names(release, [(resolved, species)]))

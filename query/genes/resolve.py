@@ -11,7 +11,14 @@ import polars as pl
 
 from homodb.query.genes.features import FeatureKinds, feature_kinds, feature_notes, kinds_by_name
 from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, named_column
-from homodb.query.genes.spellings import VERSION, explain_unresolved, name_variants
+from homodb.query.genes.spellings import (
+    NUMBERED,
+    VERSION,
+    explain_unresolved,
+    ids_in_names,
+    name_variants,
+    renamed_symbols,
+)
 from homodb.query.release import ReleaseFile
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import did_you_mean
@@ -180,8 +187,15 @@ _MEANING: dict[str, pl.DataType | type[pl.DataType]] = {
     "name": pl.String, "how": pl.String, "text": pl.String, "genes": pl.List(pl.Int64), "hint": pl.String,
 }  # fmt: skip
 
+_CLAIMS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "name": pl.String, "text": pl.String, "place": pl.Int32, "how": pl.String, "genes": pl.List(pl.Int64),
+}  # fmt: skip
+
 #: Expression for rows with a name; a missing or blank one means no gene.
 HAS_NAME = pl.col("name").str.contains(r"\S")
+
+#: Ways of reading a name loosely, the surest first: a renamed symbol was once approved, which a synonym never was.
+_LOOSE = {"symbol_case": 0, "renamed": 1, "alias": 2, "alias_case": 3}
 
 #: Later readings of a name stand so far apart in the order of rules.
 _STAGE = 1000
@@ -248,10 +262,22 @@ def _by_exact_name(release: ReleaseFile, names: pl.Series, species: Species) -> 
 
 
 def _by_reading(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
-    """Resolve the remaining names by case, alias and variants."""
+    """Resolve the remaining names by case, alias and variants.
+
+    A name with a stable ID inside means what the ID means, or nothing: the symbol beside it is no way out.
+    """
     as_is = pl.DataFrame({"name": names, "text": names}).with_columns(place=pl.lit(0))
     stages = [_loosely(release, as_is, species)]
-    read = name_variants(release, _without(names, stages[-1]), species).filter(pl.col("place") > 0)
+    with_id = ids_in_names(release, _without(names, stages[-1]), species).with_columns(place=pl.lit(0))
+    exact = _claims(release, "resolve_exact", with_id, species).filter(pl.col("how") == "stable_id")
+    stages.append(_first(exact.with_columns(rank="place")))
+    retired = with_id.join(stages[-1], on="name", how="anti")
+    stages.append(_loosely(release, retired, species))
+    rest = _without(_without(names, stages[0]), with_id)
+    numbered = pl.DataFrame({"name": rest, "text": rest.str.extract(NUMBERED, 1)}).drop_nulls("text")  # TCGA's INS|3630
+    stages.append(_loosely(release, numbered.with_columns(place=pl.lit(0)), species))
+    rest = _without(rest, stages[-1])
+    read = name_variants(release, rest, species).filter(pl.col("place") > 0)
     exact = _claims(release, "resolve_exact", read, species)
     ids_first = pl.when(pl.col("how") == "stable_id").then(0).otherwise(_STAGE)
     stages.append(_first(exact.with_columns(rank=ids_first + pl.col("place"))))
@@ -264,14 +290,20 @@ def _without(names: pl.Series, resolved: pl.DataFrame) -> pl.Series:
 
 
 def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Resolve by symbol regardless of case, then by alias.
+    """Resolve by symbol regardless of case, as a renamed family, by alias, and by synonym regardless of case.
 
     A name is ambiguous if no variant means one gene.
     """
-    claims = _claims(release, "resolve_loose", read, species)
+    renamed = _claims(release, "resolve_loose", renamed_symbols(read), species).filter(pl.col("how") == "symbol_case")
+    claims = pl.concat([
+        _claims(release, "resolve_loose", read, species), renamed.with_columns(how=pl.lit("renamed")),
+    ])  # fmt: skip
     several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
-    by_alias = pl.when(pl.col("how") == "symbol_case").then(0).otherwise(1)
-    return _first(claims.with_columns(rank=several + pl.col("place") * 2 + by_alias))
+    several += pl.when(pl.col("how") == "alias_case").then(2 * _STAGE).otherwise(0)  # no way out of what is ambiguous
+    order = pl.col("how").replace_strict(_LOOSE, return_dtype=pl.Int32)
+    is_alias = pl.col("how").is_in(["renamed", "alias_case"])
+    ranked = claims.with_columns(rank=several + pl.col("place") * len(_LOOSE) + order)
+    return _first(ranked.with_columns(how=pl.when(is_alias).then(pl.lit("alias")).otherwise("how")))
 
 
 def _claims(release: ReleaseFile, query: str, read: pl.DataFrame, species: Species) -> pl.DataFrame:
@@ -281,7 +313,7 @@ def _claims(release: ReleaseFile, query: str, read: pl.DataFrame, species: Speci
     """
     parameters: dict[str, object] = {"texts": read["text"].unique().to_list(), "species": species.number}
     if not read.height:
-        return pl.DataFrame(schema={**read.schema, "place": pl.Int32, "how": pl.String, "genes": pl.List(pl.Int64)})
+        return pl.DataFrame(schema=_CLAIMS)
     if query == "resolve_loose":
         first = species.number * KEYS_PER_SPECIES
         parameters |= {"first": first, "last": first + KEYS_PER_SPECIES - 1}

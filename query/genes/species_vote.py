@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from homodb.query.genes.spellings import ASSEMBLED, VERSION
+from homodb.query.genes.spellings import ASSEMBLED, ASSEMBLY, VERSION, bare_name
 from homodb.query.release import ReleaseFile
 from homodb.schema.errors import UndecidedSpeciesError
 from homodb.schema.species import KEYS_PER_SPECIES, Species, find
@@ -37,8 +37,6 @@ _MANY, _HARDLY = 100, 0.05
 #: So many values of a column are looked up, evenly spaced; a column of names is one of which this share is known.
 SAMPLED = 2000
 _SHARE = 0.5
-
-_ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,7 @@ class SpeciesVote:
         if verdict.species is not None:
             return find(verdict.species)
         if not verdict.best[1]:
+            self._raise_for_case()
             examples = ", ".join(repr(name) for name in self.names[:5])
             raise UndecidedSpeciesError(
                 f"none of the {len(self.names)} names is a gene of release {self.release.version}; they look like "
@@ -118,6 +117,20 @@ class SpeciesVote:
             f"the names fit several species: {verdict} ({verdict.why}). Name the species",
             option="source",
         )
+
+    def _raise_for_case(self) -> None:
+        """Raise the error that names the species whose genes the names are regardless of case, if there is one."""
+        names = list(dict.fromkeys(self.names))
+        folded = self.release.ask("species_any_case", {"names": names, "species": ""})
+        species = [(name, count) for name, count, _ in folded.iter_rows() if count >= _KNOWN * len(names)]
+        if species:
+            examples = ", ".join(repr(name) for name in names[:3])
+            counts = ", ".join(f"{name} {count:,}" for name, count in species[:3])
+            raise UndecidedSpeciesError(
+                f"the names ({examples}) are genes but for their case, which tells species apart: of {len(names):,} "
+                f"{counts} are known in any case. Name the species, as {species[0][0]}",
+                option="source",
+            )
 
     def verdict(self, *, few: bool = False) -> Verdict:
         """Compare how many names the species know.
@@ -238,8 +251,8 @@ def _votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
     """Return :func:`species_votes` with ``ids`` and ``shared``, see ``species_votes.sql``."""
     different = pl.DataFrame({"name": pl.Series(names, dtype=pl.String).unique(maintain_order=True)})
     name = pl.col("name")
-    owner = name.str.extract(_ASSEMBLY, 1).replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
-    bare = different.select("name", text=pl.coalesce(name.str.extract(_ASSEMBLY, 2), name), owner=owner)
+    owner = name.str.extract(ASSEMBLY, 1).replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
+    bare = different.select("name", text=bare_name(pl.coalesce(name.str.extract(ASSEMBLY, 2), name)), owner=owner)
     versionless = bare.with_columns(pl.col("text").str.extract(VERSION, 1)).drop_nulls("text")
     numbered = bare.with_columns(pl.col("text").str.extract(r"^LOC(\d+)$", 1)).drop_nulls("text")
     read = pl.concat([bare, versionless, numbered])

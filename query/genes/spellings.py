@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from homodb.query.release import ReleaseFile
+from homodb.query.results import and_more
+from homodb.schema.messages import counted
 from homodb.schema.species import KEYS_PER_SPECIES, Species, normalise
 from homodb.schema.species import names as species_names
 
@@ -16,15 +18,77 @@ VERSION = r"^(.+)\.\d+$"
 _MAKE_UNIQUE = r"^(.+)[-.]\d+$"
 _PAR_Y = r"^(.+)[-_]PAR[-_]Y$"
 _OLD_PAR_Y = r"^(ENS[A-Z]*G)R(\d{10})(?:\.\d+)?$"
-_GENOME = r"^([A-Za-z][A-Za-z0-9.]*)_+(.+)$"
-_ASSEMBLY = r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+(.+)$"
+_CHROMOSOME = r"^(.+)__chr(?:[0-9]{1,2}|[XYMWZ]|MT|Un)[A-Za-z0-9_.]*$"
+NUMBERED = r"^[^|]*\|(\d+)$"
+_SYMBOL_OF_NUMBERED = r"^([^|]+)\|\d+$"
+_GENOME = r"^([A-Za-z]+)_+(.+)$"
 
-#: Species by how their assemblies are called: in a file of two species, a mouse gene is no human one.
+#: Species by the stems of the names of their assemblies: in a file of two species, a mouse gene is no human one.
 ASSEMBLED = {
-    "GRCh": "homo_sapiens", "hg": "homo_sapiens", "GRCm": "mus_musculus", "mm": "mus_musculus",
-    "GRCr": "rattus_norvegicus", "rn": "rattus_norvegicus", "GRCz": "danio_rerio", "danRer": "danio_rerio",
-    "GRCg": "gallus_gallus", "galGal": "gallus_gallus",
+    stem: species
+    for species, stems in {
+        "homo_sapiens": "GRCh hg hs T2T-CHM CHM", "mus_musculus": "GRCm mm MGSCv", "danio_rerio": "GRCz danRer Zv",
+        "rattus_norvegicus": "GRCr rn mRatBN Rnor", "gallus_gallus": "GRCg galGal bGalGal",
+        "sus_scrofa": "Sscrofa susScr", "pan_troglodytes": "Pan_tro panTro mPanTro",
+        "macaca_mulatta": "Mmul rheMac", "macaca_fascicularis": "macFas",
+        "bos_taurus": "ARS-UCD UMD bosTau", "canis_lupus_familiaris": "CanFam canFam ROS_Cfam",
+        "equus_caballus": "EquCab equCab", "felis_catus": "felCat", "monodelphis_domestica": "monDom",
+        "drosophila_melanogaster": "BDGP dm", "caenorhabditis_elegans": "WBcel ce",
+        "saccharomyces_cerevisiae": "sacCer", "xenopus_tropicalis": "xenTro", "callithrix_jacchus": "calJac mCalJac",
+        "gorilla_gorilla": "gorGor", "oryctolagus_cuniculus": "OryCun oryCun", "ovis_aries": "oviAri Oar",
+    }.items()
+    for stem in stems.split()
 }  # fmt: skip
+
+#: Prefix of an assembly (``GRCh38_``, ``mm10___``, ``Rnor_6.0_``, ``GRCh38-2020-A_``), with its stem and what follows.
+ASSEMBLY = rf"^({'|'.join(ASSEMBLED)})_?\d[A-Za-z0-9.]*(?:-\d{{4}}-[A-Z]|_pre_?mrna)?[-_]+(.+)$"
+
+#: Stable IDs that are recognised inside a longer name, whatever stands beside them.
+_ID_INSIDE = r"(?:ENS[A-Z]{0,4}G\d{11}|WBGene\d{8}|FBgn\d{7})"
+_ID_APART = rf"(?:^|[^A-Za-z0-9])({_ID_INSIDE})(?:\.\d+)?(?:$|[^A-Za-z0-9])"
+
+#: Words beside a stable ID that say that a name is a part of a gene, a guide or an antibody.
+_NO_GENE_BESIDE = (
+    r"(?i)(?:^|[^a-z0-9])(?:sg|sgrna|grna|guide|crispr|adt|hto|antibody|intron|introns|intronic|exon|spliced|unspliced|"
+    r"ambiguous)[0-9]*(?:$|[^a-z0-9])|(?-i:(?:^|[^A-Za-z0-9])sg[A-Z])"
+)
+
+#: Families of symbols that were renamed as a whole, with their old and new beginnings; both directions are tried.
+_RENAMED = (
+    ("SEPT", "SEPTIN", r"\d{1,2}(?:$|\D.*)"), ("MARCH", "MARCHF", r"\d{1,2}(?:$|\D.*)"), ("MARC", "MTARC", r"[12]"),
+    ("SEP15", "SELENOF", ""), ("DEC1", "DELEC1", ""),
+)  # fmt: skip
+
+
+def id_inside(name: pl.Expr) -> pl.Expr:
+    """Return the stable ID in a name that holds one beside something else, and only one."""
+    ids = name.str.extract_all(_ID_INSIDE)
+    rest = pl.coalesce(name.str.extract(ASSEMBLY, 2), name).str.replace_all(_ID_INSIDE + r"(?:\.\d+)?", "")
+    is_apart = (
+        (ids.list.n_unique() == 1)
+        & name.str.contains(_ID_APART)
+        & rest.str.contains("[A-Za-z0-9]{2}")
+        & ~rest.str.contains(_NO_GENE_BESIDE)
+    )
+    return pl.when(is_apart).then(ids.list.first())
+
+
+def bare_name(name: pl.Expr) -> pl.Expr:
+    """Return a name less the symbol, number or chromosome that some tools write beside it."""
+    return pl.coalesce(
+        id_inside(name), name.str.extract(_CHROMOSOME, 1), name.str.extract(_SYMBOL_OF_NUMBERED, 1), name
+    )
+
+
+def renamed_symbols(texts: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose ``text`` is of a renamed family, with the other symbol as ``text``."""
+    text = pl.col("text")
+    others = [
+        text.str.extract(rf"^(?i:{one})({tail})$", 1).str.replace("^", other)
+        for old, new, tail in _RENAMED
+        for one, other in ((old, new), (new, old))
+    ]
+    return texts.with_columns(text=pl.coalesce(others)).drop_nulls("text")
 
 
 def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
@@ -38,6 +102,9 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     name = pl.col("name")
     old = pl.concat_str(name.str.extract(_OLD_PAR_Y, 1), pl.lit("0"), name.str.extract(_OLD_PAR_Y, 2))
     read = frame.with_columns(
+        hyphen=name.str.replace_all("_", "-", literal=True),
+        chromosome=name.str.extract(_CHROMOSOME, 1),
+        numbered=name.str.extract(_SYMBOL_OF_NUMBERED, 1),
         undone=name.str.replace(r"^X(\d)", "${1}").str.replace_all(".", "-", literal=True),
         version=name.str.extract(VERSION, 1),
         par=pl.coalesce(name.str.extract(_PAR_Y, 1), old),
@@ -45,7 +112,11 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     )
     read = read.join(_spelled(release, names, species), on="name", how="left", maintain_order="left")
     read = read.join(_without_genome(release, frame, species), on="name", how="left", maintain_order="left")
-    forms = ("spelled", "undone", "version", "par", "unique", "genome")
+    read = read.join(_beside_an_id(release, names, species), on="name", how="left", maintain_order="left")
+    forms = (
+        "spelled", "undone", "version", "par", "unique", "genome",
+        "numbered", "chromosome", "hyphen", "beside",
+    )  # fmt: skip
     columns = [name.alias("0")]
     for place, form in enumerate(forms):
         columns += [
@@ -75,22 +146,71 @@ def _spelled(release: ReleaseFile, names: pl.Series, species: Species) -> pl.Dat
 
 
 def _without_genome(release: ReleaseFile, names: pl.DataFrame, species: Species) -> pl.DataFrame:
-    """Remove the prefix of a genome that may be the species' own."""
+    """Remove the name of the species' own assembly, or of the species."""
     name = pl.col("name")
     parts = names.select(
-        "name", assembly=name.str.extract(_ASSEMBLY, 1), assembled=name.str.extract(_ASSEMBLY, 2),
+        "name", assembly=name.str.extract(ASSEMBLY, 1), assembled=name.str.extract(ASSEMBLY, 2),
         prefix=name.str.extract(_GENOME, 1), rest=name.str.extract(_GENOME, 2),
     )  # fmt: skip
     own = [assembly for assembly, owner in ASSEMBLED.items() if owner == species.name]
-    own_parts = parts.filter(pl.col("assembly").is_in(own)).select("name", genome="assembled")
-    others = parts.filter(pl.col("assembly").is_null() & pl.col("prefix").is_not_null())
-    prefixes = others["prefix"].unique().to_list()
+    named = name.str.extract(rf"^(?i:{species.name})_+(.+)$", 1)
+    own_parts = parts.select("name", genome=pl.when(pl.col("assembly").is_in(own)).then("assembled").otherwise(named))
+    own_parts = own_parts.drop_nulls("genome")
+    others = parts.filter(pl.col("assembly").is_null() & pl.col("prefix").is_not_null() & named.is_null())
     called = species_names(species)
-    genomes = [one for one in prefixes if any(c.isdigit() for c in one) or normalise(one) in called]
-    if genomes:  # ITGA2_ITGB1 is a pair of genes, and no gene of a genome ITGA2
+    genomes = [prefix for prefix in others["prefix"].unique().to_list() if normalise(prefix) in called]
+    if genomes:  # CAT_X is a pair of genes where CAT is one
         exact = release.ask("resolve_exact", {"texts": genomes, "species": species.number})
         genomes = sorted(set(genomes) - set(exact.filter(pl.col("how") == "symbol")["text"]))
     return pl.concat([own_parts, others.filter(pl.col("prefix").is_in(genomes)).select("name", genome="rest")])
+
+
+def _beside_an_id(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
+    """Return the symbol beside a stable ID, where the release has no stable IDs of the species to read it by."""
+    rows = names.alias("name").to_frame().filter(id_inside(pl.col("name")).is_not_null() & ~_is_of_another(species))
+    if not rows.height or _has_ids(release, species):
+        return pl.DataFrame(schema={"name": pl.String, "beside": pl.String})
+    beside = pl.col("name").str.replace(_ID_INSIDE + r"(?:\.\d+)?", "").str.strip_chars(" |_;:,/.-()[]")
+    return rows.with_columns(beside=beside)
+
+
+def _is_of_another(species: Species) -> pl.Expr:
+    """Return whether names begin with the assembly of another species."""
+    stem = pl.col("name").str.extract(ASSEMBLY, 1)
+    owner = stem.replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
+    return owner.is_not_null() & (owner != species.name)
+
+
+def _has_ids(release: ReleaseFile, species: Species) -> bool:
+    forms = release.ask("stable_id_forms")
+    return bool(forms.filter(pl.col("species") == species.name).height)
+
+
+def ids_in_names(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
+    """Return ``name, text`` of names with a stable ID of the species inside, which alone tells the gene.
+
+    These are IDs of a well-known form, and parts of names that are stable IDs of the release: one per name.
+    """
+    name = pl.col("name")
+    frame = names.alias("name").to_frame().filter(~_is_of_another(species))
+    rows = frame.select("name", text=id_inside(name)).drop_nulls("text")
+    if rows.height and not _has_ids(release, species):
+        rows = rows.clear()
+    parts = (
+        frame.filter(name.str.contains(r"[|_;:,/ ]") & ~name.str.contains(_NO_GENE_BESIDE))
+        .join(rows, on="name", how="anti")
+        .select("name", part=name.str.replace_all(r"[|_;:,/ ()\[\]]+", "|").str.split("|"))
+        .explode("part")
+        .filter(pl.col("part") != "")
+        .unique(maintain_order=True)
+    )  # fmt: skip
+    texts = parts["part"].unique().to_list()
+    exact = release.ask("resolve_exact", {"texts": texts, "species": species.number}) if texts else None
+    if exact is None or not exact.height:
+        return rows
+    ids = exact.filter(pl.col("how") == "stable_id").select(part="text").unique()
+    inside = parts.join(ids, on="part").filter(pl.len().over("name") == 1).select("name", text="part")
+    return pl.concat([rows, inside])
 
 
 def _without_families(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.DataFrame:
@@ -127,6 +247,12 @@ _LIKE_A_DATE = (
     r"|^X?\d{4}[-./]\d{2}[-./]\d{2}(?:[ T.]\d{2}[:.]\d{2}[:.]\d{2})?$"
 )
 
+#: Number of names in a note.
+_SHOWN = 3
+
+#: Names with nothing but a version, a pseudoautosomal mark or a genome beside a stable ID.
+_AFFIXED = rf"{_PAR_Y}|{ASSEMBLY}"
+
 _STABLE_ID = re.compile(r"([A-Za-z_]+?)(\d{7,11})(?:\.\d+)?")
 
 #: Patterns of other names and their hints; the first match counts.
@@ -135,6 +261,8 @@ _LOOKS = (
     (r"^\s|\s$", "it has blanks around it"),
     (r"^ENS[A-Z]*T\d{11}", "a stable ID of a transcript, not of a gene"),
     (r"^ENS[A-Z]*P\d{11}", "a stable ID of a protein, not of a gene"),
+    (rf"{_ID_INSIDE}.*{_ID_INSIDE}", "several stable IDs"),
+    (rf"{_ID_INSIDE}[^A-Za-z0-9]|[^A-Za-z0-9]{_ID_INSIDE}", "a guide, an antibody or a part of a gene, not the gene"),
     (r"^ERCC-\d{5}", "a spike-in (ERCC)"),
     (r"^(__|N_)(no_?feature|ambiguous|alignment_not_unique|not_aligned|too_low_aQual|noFeature|multimapping|unmapped)",
      "a tally of reads, not a gene"),
@@ -171,11 +299,17 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
     """
     hints = _Hints()
     _dates(release, names.filter(names.str.contains(_LIKE_A_DATE)).to_list(), species, hints)
-    _stable_ids(release, names.filter(names.str.contains(r"^[A-Za-z_]+\d{7,11}(\.\d+)?$")).to_list(), species, hints)
+    is_id = pl.col("name").str.contains(r"^[A-Za-z_]+\d{7,11}(\.\d+)?$")
+    inside = (
+        names.alias("name")
+        .to_frame()
+        .select("name", text=pl.coalesce(id_inside(pl.col("name")), pl.when(is_id).then("name")))
+    )
+    _stable_ids(release, dict(inside.drop_nulls().iter_rows()), species, hints)
     frame = names.alias("name").to_frame()
     name = pl.col("name")
     looks = pl.coalesce(*(pl.when(name.str.contains(form)).then(pl.lit(says)) for form, says in _LOOKS))
-    genome = name.str.extract(r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d[A-Za-z0-9.]*[-_]+.", 1)
+    genome = name.str.extract(ASSEMBLY, 1)
     owner = genome.replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
     other = pl.when(owner != species.name).then(pl.format("a gene of a genome of {}", owner))
     rows = [(key, *row) for key, row in hints.rows.items()]
@@ -193,7 +327,43 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
     )
 
 
-def about_synonyms(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, Species]]) -> list[str]:
+def about_names(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, Species]]) -> list[str]:
+    """Return notes on names that were read by a part of them, and on unknown names that may be old symbols.
+
+    `resolved`: results of :func:`.resolve.resolve`, each with its species; if a frame has ``is_gene``, only those rows
+    count.
+    """
+    by_part: dict[str, str] = {}
+    renamed: dict[str, str] = {}
+    for table, _ in resolved:
+        frame = table.filter(pl.col("is_gene")) if "is_gene" in table.columns else table
+        rows = frame.filter(pl.col("gene").is_not_null() & (pl.col("name") != pl.col("understood_as")))
+        part = bare_name(pl.col("name")) != pl.col("name")
+        inside = pl.col("name").str.contains(pl.col("understood_as"), literal=True) & (pl.col("how") == "stable_id")
+        apart = inside & pl.col("name").str.contains(r"[|_;:,/ ]")
+        rows = rows.filter(~pl.col("name").str.contains(_AFFIXED))
+        by_part |= dict(rows.filter(part | apart).select("name", "understood_as").iter_rows())
+        old = rows.filter(pl.col("how") == "alias").with_columns(text="name")
+        again = renamed_symbols(old.select("name", "text", "understood_as"))
+        same = pl.col("text").str.to_lowercase() == pl.col("understood_as").str.to_lowercase()
+        renamed |= dict(again.filter(same).select("name", "understood_as").iter_rows())
+    notes = []
+    if by_part:
+        count = counted(len(by_part), "name holds more than one name, and is", "names hold more than one name, and are")
+        notes.append(f"{count} read by the part that is sure: {_listed(by_part)}")
+    if renamed:
+        count = counted(len(renamed), "symbol was renamed, and is", "symbols were renamed, and are")
+        notes.append(f"{count} read as what the release has: {_listed(renamed)}")
+    return notes + _about_synonyms(release, resolved)
+
+
+def _listed(pairs: Mapping[str, str]) -> str:
+    first = ", ".join(f"{name} ({means})" for name, means in list(pairs.items())[:_SHOWN])
+    more = and_more(len(pairs) - _SHOWN)
+    return first + (f", {more}" if more else "")
+
+
+def _about_synonyms(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, Species]]) -> list[str]:
     """Return a note on species without synonyms in the release.
 
     It matters if unknown names may be old symbols.
@@ -226,25 +396,36 @@ def _dates(release: ReleaseFile, names: Sequence[str], species: Species, hints: 
     A date resolves only if it can mean one gene.
     """
     wanted = {name: _symbols_of_date(name) for name in names}
+    days = {name: _days_of_date(name) for name in names}
     texts = sorted({text for groups in wanted.values() for group in groups for text in group})
     first = species.number * KEYS_PER_SPECIES
     keys = {"species": species.number, "first": first, "last": first + KEYS_PER_SPECIES - 1}
     bearers: dict[str, dict[str, set[int]]] = {}
     for text, how, gene in release.ask("resolve_loose", {"texts": texts} | keys).iter_rows() if texts else ():
         bearers.setdefault(text, {}).setdefault(how, set()).add(gene)
+    own: dict[tuple[str, int], dict[int, str]] = {}
+    for gene, symbol, month, day in (
+        release.ask("symbols_like_dates", {"species": species.number}).iter_rows() if names else ()
+    ):
+        own.setdefault((month, day), {})[gene] = symbol
     for name, groups in wanted.items():
         matches = [(group[0], meant) for group in groups if (meant := _meant(bearers, group))]
-        genes = sorted({gene for _, meant in matches for gene in meant})
+        genes = {gene: new for new, meant in matches for gene in meant}
+        symbols = {gene: symbol for day in days[name] for gene, symbol in own.get(day, {}).items()}
+        if symbols and not genes:  # no SEPTIN1 in this species: 1-Sep of a worm is sep-1
+            groups = [(symbol, symbol) for symbol in symbols.values()]
+        genes = symbols | genes
         if not groups:
             hints.add(name, "unknown", "a date, which a spreadsheet may have made of a symbol")
             continue
-        hint = "a date, which a spreadsheet made of " + " or ".join(f"{new} (once {old})" for new, old in groups)
+        words = (new if new == old else f"{new} (once {old})" for new, old in groups)
+        hint = "a date, which a spreadsheet made of " + " or ".join(words)
         if not genes:
             hints.add(name, "unknown", hint)
         elif len(groups) == len(genes) == 1:
-            hints.add(name, "date", None, text=matches[0][0], genes=genes)
+            hints.add(name, "date", None, text=next(iter(genes.values())), genes=list(genes))
         else:
-            hints.add(name, "ambiguous", hint, genes=genes)
+            hints.add(name, "ambiguous", hint, genes=sorted(genes))
 
 
 def _meant(bearers: dict[str, dict[str, set[int]]], group: tuple[str, str]) -> set[int]:
@@ -259,11 +440,8 @@ def _meant(bearers: dict[str, dict[str, set[int]]], group: tuple[str, str]) -> s
     return set()
 
 
-def _symbols_of_date(name: str) -> list[tuple[str, str]]:
-    """Return the genes that a spreadsheet turns into a date.
-
-    Each is given as its new and its old symbol.
-    """
+def _days_of_date(name: str) -> list[tuple[str, int]]:
+    """Return the months with numbers that a date may have been, such as ``("sep", 2)``."""
     if match := _DAY_MONTH.fullmatch(name):
         month, numbers = match[2].lower(), {int(match[1])}
     elif match := _MONTH_DAY.fullmatch(name):
@@ -274,7 +452,12 @@ def _symbols_of_date(name: str) -> list[tuple[str, str]]:
             numbers.add(int(match[1][2:]))
     else:
         return []
-    return [pair for number in sorted(numbers) for pair in _symbols(month, number)]
+    return [(month, number) for number in sorted(numbers)]
+
+
+def _symbols_of_date(name: str) -> list[tuple[str, str]]:
+    """Return the vertebrates' genes that a spreadsheet turns into a date, by new and old symbol."""
+    return [pair for month, number in _days_of_date(name) for pair in _symbols(month, number)]
 
 
 def _symbols(month: str, number: int) -> list[tuple[str, str]]:
@@ -286,12 +469,12 @@ def _symbols(month: str, number: int) -> list[tuple[str, str]]:
     return {("sep", 15): [("SELENOF", "SEP15")], ("dec", 1): [("DELEC1", "DEC1")]}.get((month, number), [])
 
 
-def _stable_ids(release: ReleaseFile, names: Sequence[str], species: Species, hints: _Hints) -> None:
+def _stable_ids(release: ReleaseFile, names: Mapping[str, str], species: Species, hints: _Hints) -> None:
     """Explain stable IDs that are missing from the release.
 
     They are retired, newer than the release, or of another species.
     """
-    parts = {name: match for name in names if (match := _STABLE_ID.fullmatch(name))}
+    parts = {name: match for name, text in names.items() if (match := _STABLE_ID.fullmatch(text))}
     if not parts:
         return
     forms = {

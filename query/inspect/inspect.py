@@ -15,7 +15,7 @@ from homodb.query.cells import RAW, kind_of_values, reading, store, stored_slots
 from homodb.query.cells import open_anndata as open_stored
 from homodb.query.genes import (
     VERSION,
-    about_synonyms,
+    about_names,
     are_positions,
     detect_species,
     feature_kinds,
@@ -268,7 +268,7 @@ def inspect(
         notes += _about_names(names, column, columns)
         if species:
             notes += feature_notes(resolve_rows(opened, names, species, features), features)
-            notes += about_synonyms(opened, [(resolved, species)])
+            notes += about_names(opened, [(resolved, species)])
         obs, obs_parts = _obs(stored)
         return Inspection(
             path=path,

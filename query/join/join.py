@@ -27,7 +27,7 @@ from homodb.query.cells import (
     opened_sources,
     slot_logged,
 )
-from homodb.query.genes import about_synonyms
+from homodb.query.genes import about_names
 from homodb.query.join.objects import (
     LARGEST,
     JoinOptions,
@@ -170,7 +170,7 @@ class JoinRun:
             kind = "group"
         evidence = plan.var["homodb_evidence"].value_counts()
         named = [(side.resolved, side.species) for side in plan.sides]
-        notes = [*plan.notes, *self._cells.notes, *self._notes, *about_synonyms(plan.route.release, named)]
+        notes = [*plan.notes, *self._cells.notes, *self._notes, *about_names(plan.route.release, named)]
         if self._tallies is None:
             notes.append("no counts were added up, so there are no totals and no shares of counts (values are scaled)")
         return JoinReport(

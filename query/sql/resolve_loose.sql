@@ -1,4 +1,4 @@
--- One row is a gene that bears one of the given texts as its symbol but for case, or as an alias (see genes.py).
+-- One row is a gene that bears one of the given texts as its symbol but for case, as an alias, or as a synonym but for case.
 WITH text AS (
     SELECT DISTINCT unnest($texts::VARCHAR[]) AS text
 )
@@ -13,3 +13,7 @@ UNION ALL
 SELECT DISTINCT t.text, 'alias', x.gene
 FROM text t JOIN gene_alias x ON x.alias = substr(t.text, 4)
 WHERE t.text LIKE 'LOC%' AND x.kind = 'entrez' AND x.gene BETWEEN $first AND $last
+UNION ALL
+SELECT DISTINCT t.text, 'alias_case', x.gene
+FROM text t JOIN gene_alias x ON lower(x.alias) = lower(t.text) AND x.alias <> t.text
+WHERE x.kind = 'synonym' AND x.gene BETWEEN $first AND $last

@@ -15,7 +15,7 @@ from homodb.query.genes import (
     COLUMNS,
     HAS_NAME,
     Pair,
-    about_synonyms,
+    about_names,
     choose_strategy,
     compose_mappings,
     feature_kinds,
@@ -368,6 +368,13 @@ def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
     release, options = route.release, route.options
     resolved, unique_notes = _with_only_orthologs(route, resolved)
     wanted = None if options.genes is None else resolve(release, list(options.genes), route.target)
+    if wanted is not None and wanted["gene"].is_null().all():
+        examples = ", ".join(map(repr, wanted["name"].head(3)))
+        raise TranslationError(
+            f"none of the {wanted.height:,} names in the list of target genes is a gene of {route.target.common_name}; "
+            f"they look like {examples}. Expected one gene of the target species per line",
+            option="genes",
+        )
     mapped = _mapped(route, resolved, wanted)
     targets = lay_out(release, resolved, mapped.rows, wanted, keep=_keep(route), same=route.same)
     if not targets.translated:
@@ -381,7 +388,7 @@ def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
     var = target_var(
         targets, resolved, kind, as_asked=keeps_wanted_names, mark=None if route.same else route.source.common_name
     )
-    notes = (*unique_notes, *_notes(targets, resolved, options), *about_synonyms(release, [(resolved, route.source)]))
+    notes = (*unique_notes, *_notes(targets, resolved, options), *about_names(release, [(resolved, route.source)]))
     return TranslationPlan(route, resolved, targets, table, var, (*route.notes, *mapped.notes, *notes))
 
 

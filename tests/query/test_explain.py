@@ -125,7 +125,10 @@ def test_cxcl8_codes_but_has_no_ortholog(release: homodb.Release) -> None:
         "LOC3576",
         "CXCL8",
     )
-    assert set(story.answers["why"]) == {"the release's Ensembl data have no ortholog in mus_musculus"}
+    silent, no_pair = "the release's Ensembl data have no ortholog in mus_musculus", "not in a pair of mutual best hits"
+    assert {one: why(story, one) for one in story.answers["strategy"]} == {
+        "ENS_M2M": silent, "ENS_O2O": silent, "HM_O2O": silent, "LM_O2O": no_pair, "HL_O2O": f"{no_pair}, and {silent}",
+    }  # fmt: skip
 
 
 def test_orph1_is_the_models_alone(release: homodb.Release) -> None:

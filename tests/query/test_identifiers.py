@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.genes import are_positions, detect_species, resolve, species_votes
+from homodb.query.genes import ASSEMBLY, about_names, are_positions, detect_species, resolve, species_votes
 from homodb.schema.errors import UndecidedSpeciesError
 from tests import messages
 
@@ -148,6 +151,27 @@ def row(release: homodb.Release, name: str, species: str = "human") -> dict[str,
         ("15-Sep", "SELENOF", "date"),
         ("5-Mar", "MARCHF5", "date"),
         ("1-Dec", "DELEC1", "date"),  # DEC1 was its approved symbol; it is but a synonym of BHLHE40
+        ("GRCh38-2020-A_INS", "INS", "symbol"),
+        ("CHM13v2.0_INS", "INS", "symbol"),
+        ("human_INS", "INS", "symbol"),
+        ("homo_sapiens_INS", "INS", "symbol"),
+        ("HLA_A", "HLA-A", "symbol"),
+        ("tnfa", "TNF", "alias"),
+        ("MARCH5", "MARCHF5", "alias"),
+        ("SEPT2", "SEPTIN2", "alias"),
+        ("SEPT2-1", "SEPTIN2", "alias"),
+        ("MARC1", "MTARC1", "alias"),
+        ("SEP15", "SELENOF", "alias"),
+        ("DEC1", "DELEC1", "alias"),  # as 1-Dec
+        ("INS_ENSG00000254647", "INS", "stable_id"),
+        ("INS|ENSG00000254647", "INS", "stable_id"),
+        ("ENSG00000254647.7|INS", "INS", "stable_id"),
+        ("INS (ENSG00000254647)", "INS", "stable_id"),
+        ("TNF_ENSG00000254647", "INS", "stable_id"),  # the ID is sure, whatever the symbol beside it
+        ("FOO-ENSG00000111956", "TNF", "alias"),  # a retired ID
+        ("INS__chr11", "INS", "symbol"),
+        ("INS|3630", "INS", "alias"),
+        ("FOO|3630", "INS", "alias"),
         ("ENSG00000111956", "TNF", "alias"),  # retired
         ("ENSG00000111956.12", "TNF", "alias"),
         ("ENSG00000002222", "INS", "alias"),  # two steps back
@@ -218,6 +242,13 @@ def test_what_is_ambiguous(release: homodb.Release, name: str, symbols: list[str
         ("2-Separase", "unknown", None),
         ("ITGA2_ITGB1", "unknown", None),  # a pair of genes, and not ITGB1 of a genome ITGA2
         ("Foo", "unknown", None),
+        ("TNFR1_TNF", "unknown", None),  # a prefix with a digit is no genome
+        ("INS_ENSG00000999999", "unknown", "newer than all"),  # the symbol is no way out
+        ("INS_ENSG00000000001", "retired", "does not have"),
+        ("ENSG00000254647_ENSG00000232810", "unknown", "several stable IDs"),
+        ("sg1_ENSG00000254647", "unknown", "a guide"),
+        ("ENSG00000254647-U", "unknown", "a part of a gene"),
+        ("mm10_ENSG00000254647", "unknown", "genome of mus_musculus"),
     ],
 )
 def test_what_means_nothing_and_why(release: homodb.Release, name: str, how: str, hint: str | None) -> None:
@@ -247,6 +278,54 @@ def test_a_mixture_in_one_call_is_as_one_by_one(release: homodb.Release) -> None
     together = resolve(release, names, release.find_species("human"))
     assert together.rows() == [resolve(release, [name], release.find_species("human")).row(0) for name in names]
     assert together.height == 30
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    symbol=st.sampled_from(sorted(HUMAN)), beside=st.sampled_from([*HUMAN, "RP11-309M23.1", "Foo", "protein_coding"]),
+    version=st.sampled_from(["", ".3"]), separator=st.sampled_from(["_", "|", ":", ";", "-", "/", "__"]),
+    first=st.booleans(),
+)  # fmt: skip
+def test_a_name_with_an_id_means_what_the_id_means(
+    release: homodb.Release, symbol: str, beside: str, version: str, separator: str, first: bool
+) -> None:
+    stable_id = HUMAN[symbol] + version
+    name = separator.join([stable_id, beside] if first else [beside, stable_id])
+    human = release.find_species("human")
+    table = resolve(release, [name], human)
+    assert table["stable_id"].item() == HUMAN[symbol]
+    assert any(name in note for note in about_names(release, [(table, human)]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    prefix=st.from_regex(r"[A-Z][A-Za-z]{1,4}[0-9]{1,3}[A-Z]{0,2}", fullmatch=True),
+    symbol=st.sampled_from(sorted(HUMAN)),
+)
+def test_what_has_a_digit_is_no_genome(release: homodb.Release, prefix: str, symbol: str) -> None:
+    if not re.match(ASSEMBLY, f"{prefix}_{symbol}"):
+        assert row(release, f"{prefix}_{symbol}")["gene"] is None
+
+
+def test_dates_of_a_species_whose_own_genes_look_like_them(tmp_path: Path) -> None:
+    worm = ["sep-1", "apr-1", "mars-1", "unc-13", "dec-7", "dec-07"]
+    write(
+        tmp_path / "pairs.txt",
+        "Gene stable ID\tGene name\tCaenorhabditis elegans gene stable ID\tCaenorhabditis elegans gene name\t"
+        "Caenorhabditis elegans homology type",
+        [(f"ENSG{i:011}", f"GENE{i}", f"WBGene{i:08}", name, "ortholog_one2one") for i, name in enumerate(worm, 1)],
+    )
+    (tmp_path / "release.toml").write_text(
+        '[release]\nversion = "worm"\n[[species]]\nname = "human"\n[[species]]\nname = "worm"\n'
+        '[[homology]]\nsource = "human"\ntarget = "worm"\nformat = "biomart"\npath = "pairs.txt"\n'
+    )
+    build_release(tmp_path / "release.toml", tmp_path / "rel")
+    with homodb.open(tmp_path / "rel") as opened:
+        table = resolve(
+            opened, ["1-Sep", "Apr-01", "1-Mar", "7-Dec", "2-Sep", "foo_WBGene00000004"], opened.find_species("worm")
+        )
+    assert table["symbol"].to_list() == ["sep-1", "apr-1", "mars-1", None, None, "unc-13"]
+    assert table["how"].to_list() == ["date", "date", "date", "ambiguous", "unknown", "stable_id"]
 
 
 # Which species

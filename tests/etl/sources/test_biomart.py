@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -515,3 +516,24 @@ def test_lines_in_a_file_of_several_blocks(tmp_path: Path) -> None:
     lines[100], lines[45_000], lines[59_999] = bad, "a\tb", bad
     found = problems(tmp_path, gzip.compress("\n".join(lines).encode(), 1))
     assert [text.partition(": ")[0] for text in found] == ["line 101", "line 45001", "line 60000"]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+@pytest.mark.parametrize("stamp", ["[success]", "[success]\n", "[success]\r\n"])
+def test_the_stamp_of_a_whole_export_is_no_row(tmp_path: Path, delimiter: str, stamp: str) -> None:
+    text = table([INS, INS], delimiter=delimiter)
+    whole = read(tmp_path, text)
+    stamped = read(tmp_path, text.rstrip("\r\n") + "\n" + stamp)
+    assert (stamped.rows, stamped.kept) == (whole.rows, whole.kept)
+    assert stamped.homologies.equals(whole.homologies)
+    assert problems(tmp_path, text.rstrip("\r\n") + "\n[success] more") != []
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+def test_headers_as_r_spells_them(tmp_path: Path, delimiter: str) -> None:
+    """``make.names`` of R turns all but letters, digits and dots into dots, and puts an X before what is no letter."""
+    text = table([INS], delimiter=delimiter)
+    header, _, rows = text.partition("\n")
+    names = next(csv.reader([header], delimiter=delimiter))
+    spelled = [re.sub(r"[^A-Za-z0-9._]", ".", name if name[0].isalpha() else f"X{name}") for name in names]
+    assert read(tmp_path, delimiter.join(spelled) + "\n" + rows).homologies.equals(read(tmp_path, text).homologies)

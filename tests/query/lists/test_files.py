@@ -406,3 +406,151 @@ def test_the_published_tables_go_through(real: homodb.Release, shared_data: Path
     missing = set(report.lost["line"])
     assert kept == [row for line, row in enumerate(rows, start=1) if line not in missing]
     assert len(kept) > 2900
+
+
+# Forms of tables: complexes, lists, pairs
+
+
+def test_a_cell_of_markers_is_a_list(translate: Translate) -> None:
+    text, report = translate(
+        "m.csv", 'type,markers\nbeta,"Ins1, Ins2, [Gcg, Xist], Foo, "\nnone,"Xist, Foo"\n', source="mouse"
+    )
+    assert text == 'type,markers\nbeta,"INS, GCG"\n'
+    assert report.table == "lists"
+    assert [(line, what) for line, what, _ in lost(report)] == [
+        (2, "Xist of markers"), (2, "Foo of markers"), (3, "Xist of markers"), (3, "Foo of markers"),
+    ]  # fmt: skip
+    assert any("table of lists" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("cell", "wanted"),
+    [
+        ("Gcg/Tnf/Xist", "GCG/TNF"),  # enrichGO
+        ("Gcg;Tnf;Xist", "GCG;TNF"),  # Enrichr
+        ("['Gcg', 'Tnf', 'Xist']", "['GCG', 'TNF']"),  # pandas
+        ('c("Gcg", "Tnf", "Xist")', 'c("GCG", "TNF")'),  # R
+        ("Gcg:2.5;Tnf:1;Xist:3", "GCG:2.5;TNF:1"),  # weights
+        ("Gcg (2.5), Tnf (1), Xist (1)", "GCG (2.5), TNF (1)"),
+        ("Gcg /// Tnf /// Xist", "GCG /// TNF"),  # probes
+        ("Gcg|NA|Tnf", "GCG|TNF"),
+        ("Gcg Tnf Xist", "GCG TNF"),
+    ],
+)
+def test_forms_of_lists_in_a_cell(translate: Translate, cell: str, wanted: str) -> None:
+    text, _ = translate("m.tsv", f"term\tgeneID\tn\na\t{_quoted(cell)}\t1\n", source="mouse")
+    assert list(csv.reader(io.StringIO(text), delimiter="\t"))[1] == ["a", wanted, "1"]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def test_all_columns_of_markers_are_translated(translate: Translate) -> None:
+    text, report = translate(
+        "sctype.csv", 'type,genemore1,genemore2\na,"Foo,Bar,Gcg,Baz",Tnf\nb,"Foo,Vwf,Bar",\n', source="mouse"
+    )
+    assert text == "type,genemore1,genemore2\na,GCG,TNF\nb,VWF,\n"
+    assert report.columns == ("genemore1", "genemore2")
+
+
+def test_a_column_that_stays_though_some_cells_are_genes_is_told(translate: Translate) -> None:
+    _, report = translate("m.csv", "gene,note\nGcg,Tnf\nTnf,x y\nVwf,nothing\nIns1,z\n", source="mouse")
+    assert any("'note' (25% genes)" in note for note in report.notes)
+
+
+def test_a_row_per_type(translate: Translate) -> None:
+    text, report = translate("wide.csv", "type,m1,m2,m3\nbeta,Ins1,Xist,Gcg\nnone,Foo,Xist,Foo\n", source="mouse")
+    assert text == "type,m1,m2,m3\nbeta,INS,,GCG\nnone,,,\n"
+    assert report.table == "lists"
+
+
+@pytest.mark.parametrize("form", ["lists", "pairs", "complexes"])
+def test_the_form_may_be_given(translate: Translate, form: str) -> None:
+    text, report = translate("m.csv", 'a,b\nGcg,"Tnf,Xist"\nVwf,"Tnf,Gcg"\n', source="mouse", table=form, column="a,b")
+    first = "GCG,TNF\n" if form == "lists" else ""
+    assert text == f'a,b\n{first}VWF,"TNF,GCG"\n'
+    assert report.table == form and not any("taken for" in note for note in report.notes)
+
+
+def test_a_form_that_does_not_exist(translate: Translate) -> None:
+    with pytest.raises(TranslationError, match=messages.Lists.no_form):
+        translate("m.csv", "gene,x\nGcg,1\n", source="mouse", table="triples")
+
+
+def test_a_table_of_complexes_keeps_their_names_and_loses_no_subunit(translate: Translate) -> None:
+    text, report = translate(
+        "cellchat.csv",
+        ",subunit_1,subunit_2,subunit_3\nGcg_Tnf,Gcg,Tnf,\nTnf AB,Tnf,Foo,\nx,Foo,Vwf,Bar\ny,Vwf,Tnf,Gcg\n",
+        source="mouse",
+    )
+    assert text == ",subunit_1,subunit_2,subunit_3\nGcg_Tnf,GCG,TNF,\ny,VWF,TNF,GCG\n"
+    assert report.table == "complexes" and [line for line, _, _ in lost(report)] == [3, 4]
+
+
+def test_a_complex_with_an_unknown_first_part_is_not_its_second(translate: Translate) -> None:
+    text, report = translate("lr.csv", "ligand,receptor\nGcg,FAM19A4_Tnf\nGcg,IL1R9_Vwf\nGcg,Vwf_Tnf\n", source="mouse")
+    assert text == "ligand,receptor\nGCG,VWF_TNF\n"
+    assert [line for line, _, _ in lost(report)] == [2, 3]
+
+
+@pytest.mark.parametrize("weight", ["", ",1.0"])
+def test_sets_of_equal_size_in_a_text_file(translate: Translate, weight: str) -> None:
+    rows = [("beta", "Ins1", "Gcg"), ("alpha", "Tnf", "Vwf"), ("none", "Xist", "Foo")]
+    source = "".join(f"{title}\tna\t{a}{weight}\t{b}{weight}\n" for title, a, b in rows)
+    text, report = translate("sets.txt", source)
+    assert report.kind == "gene sets"
+    assert text == f"beta\tna\tINS{weight}\tGCG{weight}\nalpha\tna\tTNF{weight}\tVWF{weight}\n"
+
+
+@pytest.mark.parametrize("weight", ["", ",2.5"])
+def test_sets_without_descriptions_lose_no_first_gene(translate: Translate, weight: str) -> None:
+    text, _ = translate("sets.txt", f"beta\tIns1{weight}\tGcg\nalpha\tTnf\tVwf\tGcg\n")
+    assert text == f"beta\tINS{weight}\tGCG\nalpha\tTNF\tVWF\tGCG\n"
+
+
+def test_the_name_of_an_interaction_is_no_gene_that_decides(translate: Translate) -> None:
+    text, report = translate(
+        "cellchat.csv",
+        "interaction_name,ligand,receptor\nGCG_VEGFR1,Gcg,Tnf\nGcg_Vwf,Gcg,Vwf\nx_y,Gcg,Foo\n",
+        source="mouse",
+    )
+    assert text == "interaction_name,ligand,receptor\nGCG_VEGFR1,GCG,TNF\nGCG_VWF,GCG,VWF\n"
+    assert [line for line, _, _ in lost(report)] == [4]
+
+
+def test_ranks_and_sets_of_gsea(translate: Translate) -> None:
+    assert translate("a.rnk", "Ins1\t4.5\nGcg\t-1\nXist\t2\n")[0] == "INS\t4.5\nGCG\t-1\n"
+    assert translate("a.grp", "# set\nIns1\nGcg\n")[0] == "# set\nINS\nGCG\n"
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    lists=st.lists(st.lists(CELLS, min_size=2, max_size=6), min_size=1, max_size=6),
+    separator=st.sampled_from([", ", ",", ";", "/", "|", "_", "&"]),
+    form=st.sampled_from(["lists", "complexes", "pairs"]),
+)
+def test_every_part_is_carried_or_told(
+    release: homodb.Release, tmp_path_factory: pytest.TempPathFactory, lists: list[list[str]], separator: str, form: str
+) -> None:
+    """Against names translated one by one: a list keeps what is carried, a complex is whole or gone."""
+    folder, last = tmp_path_factory.mktemp("parts"), f"Gcg{separator}Tnf"
+    with (folder / "in.tsv").open("w", newline="") as stream:
+        csv.writer(stream, delimiter="\t").writerows(
+            [("n", "gene"), *((f"row {i}", separator.join(parts)) for i, parts in enumerate(lists)), ("last", last)]
+        )
+    names = sorted({name for parts in lists for name in parts})
+    single = homodb.translate_genes(names, to="human", source="mouse", release=release)
+    partner = dict(single.select("name", "target").iter_rows())
+    wanted = []
+    for i, parts in enumerate(lists):
+        carried = [partner[part] for part in parts if partner[part]]
+        if carried if form == "lists" else len(carried) == len(parts):
+            wanted.append([f"row {i}", separator.join(dict.fromkeys(carried))])
+    report = translate_list_file(
+        folder / "in.tsv", folder / "out.tsv", "human", source="mouse", release=release, table=form, column="gene"
+    )  # type: ignore[arg-type]
+    with (folder / "out.tsv").open(newline="") as stream:
+        assert list(csv.reader(stream, delimiter="\t"))[1:] == [*wanted, ["last", f"GCG{separator}TNF"]]
+    if form == "lists":
+        assert report.lost.height == sum(not partner[part] for parts in lists for part in parts)
