@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import duckdb
 import pyarrow as pa
 
-from homodb.query.release.locate import is_bundled
+from homodb.query.release.location import is_bundled
 from homodb.schema.connect import connect, create, protect, schema_version
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, OutputError, ReleaseError
 from homodb.schema.io import make_folder, reason
