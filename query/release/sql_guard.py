@@ -220,6 +220,8 @@ class Question:
             self.stop()
             raise
         self._thread.join()
+        if isinstance(self._outcome, HomodbError):
+            raise self._outcome
         if isinstance(self._outcome, BaseException):
             raise query_error(self._outcome) from self._outcome
         return self._outcome
