@@ -214,7 +214,7 @@ class Question:
             If the query fails or exceeds a limit.
         """
         try:
-            if not self._done.wait(timeout):
+            if not heard(self._done, timeout):
                 raise QueryError(too_late(timeout or 0.0, is_stopped=self.stop()), option="timeout")
         except KeyboardInterrupt:
             self.stop()
@@ -225,6 +225,18 @@ class Question:
         if isinstance(self._outcome, BaseException):
             raise query_error(self._outcome) from self._outcome
         return self._outcome
+
+
+def heard(event: threading.Event, timeout: float | None) -> bool:
+    """Wait for an event, and return whether it came.
+
+    In steps: polars sets a handler of Ctrl-C after which one long wait would go on.
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    while not event.wait(_AGAIN if end is None else max(0.0, min(_AGAIN, end - time.monotonic()))):
+        if end is not None and time.monotonic() >= end:
+            return False
+    return True
 
 
 def query_error(error: BaseException) -> HomodbError:
@@ -308,7 +320,7 @@ def serve() -> None:
         request = requests.get()
         question: Question | None = None
         try:
-            query, parameters, timeout = _unpickle(request)
+            query, parameters, timeout = pickle.loads(request)  # noqa: S301 (from the parent)
             if connection is None:
                 connection = _connect(Path(path), memory)
                 _bound_memory(memory * _GIGABYTE * _FORMS + _BESIDE)
@@ -344,15 +356,6 @@ def _receive(stream: BinaryIO, requests: queue.Queue[bytes]) -> None:
     while len(size := stream.read(8)) == 8:
         requests.put(stream.read(int.from_bytes(size, "little")))
     os._exit(0)
-
-
-def _unpickle(request: bytes) -> tuple[str, Parameters, float]:
-    """Read a request; numpy is imported only if a parameter is of it."""
-    try:
-        return pickle.loads(request)  # type: ignore[no-any-return]  # noqa: S301 (from the parent)
-    except ImportError:
-        sys.modules.pop("numpy", None)
-        return pickle.loads(request)  # type: ignore[no-any-return]  # noqa: S301
 
 
 def _bound_memory(more: float) -> None:
