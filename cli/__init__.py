@@ -19,7 +19,8 @@ def main() -> None:
     """
     _open_closed_streams()
     interrupted: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupted))
+    for one in (signal.SIGINT, signal.SIGTERM):  # the latter comes from SLURM and Docker
+        signal.signal(one, lambda number, frame: _interrupt(interrupted))
     code: int | str | None = 130
     try:
         code = _run(interrupted)
@@ -27,7 +28,8 @@ def main() -> None:
         if not interrupted:  # libraries make other errors of Ctrl-C (DuckDB: "Query interrupted")
             raise
     finally:
-        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # nothing is left but to leave
+        for one in (signal.SIGINT, signal.SIGTERM):
+            atexit.register(signal.signal, one, signal.SIG_IGN)  # nothing is left but to leave
     if code == 130 and interrupted:
         sys.stderr.write("homodb: stopped\n")
     sys.exit(code)

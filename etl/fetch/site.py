@@ -25,7 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 
 from homodb.schema.errors import InputError, TransferError
-from homodb.schema.io import transfer
+from homodb.schema.io import temporary_folder, transfer
 from homodb.schema.io.http import RetryPolicy
 
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class Remote:
         content = transfer.read(
             url, limit=limit, hosts=HOSTS, pages=pages, client=self._client, patience=self._patience
         )
-        with tempfile.TemporaryDirectory(prefix="homodb-") as scratch:
+        with temporary_folder("homodb-fetch-", Path(tempfile.gettempdir())) as scratch:
             path = Path(scratch) / "page"
             path.write_bytes(content)
             return read(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +27,16 @@ from homodb.query.cells.checks import (
     reading,
 )
 from homodb.schema.errors import HomodbError, OutputError, TranslationError
-from homodb.schema.io import check_ending, check_output, check_there, ending_of, whole_file
+from homodb.schema.io import (
+    UNFINISHED,
+    check_ending,
+    check_output,
+    check_there,
+    ending_of,
+    replace_folder,
+    temporary_folder,
+    whole_file,
+)
 
 if TYPE_CHECKING:
     import anndata
@@ -358,12 +365,9 @@ def atomic_output(output: Path) -> Iterator[Path]:
         return
     check_cells_output(output)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
-            partial = Path(folder) / output.name
+        with temporary_folder(f".{output.name}{UNFINISHED}", output.parent) as folder:
+            partial = folder / output.name
             yield partial
-            if output.exists():
-                output.rename(Path(folder) / "replaced")
-            partial.rename(output)
-            shutil.rmtree(Path(folder) / "replaced", ignore_errors=True)
+            replace_folder(partial, output)
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error

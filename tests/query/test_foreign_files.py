@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anndata
 import h5py
@@ -189,7 +189,7 @@ class TestLinks:
 class TestDamage:
     """What cannot be read is an error with its name; in uns it is left out, and the report says so."""
 
-    DAMAGE: dict[str, tuple[str, Callable[[h5py.File], Any]]] = {
+    DAMAGE: ClassVar[dict[str, tuple[str, Callable[[h5py.File], Any]]]] = {
         "codes beyond": ("obs['cell_type']", lambda file: file["obs/cell_type/codes"].__setitem__(0, 100)),
         "codes not whole": ("obs['cell_type']", lambda file: put(file["obs/cell_type"], "codes", np.full(6, np.nan))),
         "no categories": ("obs", lambda file: file["obs/cell_type"].__delitem__("categories")),
@@ -254,7 +254,7 @@ class TestDamage:
 
 
 class TestImpossible:
-    X: dict[str, Callable[[h5py.File], Any]] = {
+    X: ClassVar[dict[str, Callable[[h5py.File], Any]]] = {
         "complex": lambda file: put(file, "X", np.ones((6, 5), "c16")),
         "text": lambda file: put(file, "X", np.full((6, 5), b"a")),
         "compound": lambda file: put(file, "X", np.zeros((6, 5), [("a", "i4"), ("b", "f4")])),
@@ -289,7 +289,7 @@ class TestImpossible:
         (tmp_path / "zero.h5ad").symlink_to("/dev/zero")
         refused(tmp_path / "zero.h5ad", release, "is a device")
 
-    STORE: dict[str, Callable[[Path], Any]] = {
+    STORE: ClassVar[dict[str, Callable[[Path], Any]]] = {
         "shape": lambda store: change(store, "indptr", shape=[10**15]),
         "negative": lambda store: change(store, "indptr", shape=[-5]),
         "no chunk": lambda store: change(store, "data", chunks=[0]),
@@ -298,7 +298,9 @@ class TestImpossible:
         "filter": lambda store: change(store, "data", filters=[{"id": "pickle", "protocol": 5}]),
         "cut": lambda store: (store / "X" / "data" / ".zarray").write_text("{"),
         "deep": lambda store: (store / ".zattrs").write_text("[" * 100_000),
-        "pipe": lambda store: (next((store / "X" / "data").glob("[0-9]*")).unlink(), os.mkfifo(store / "X" / "data" / "0")),
+        "pipe": lambda store: (
+            next((store / "X" / "data").glob("[0-9]*")).unlink(), os.mkfifo(store / "X" / "data" / "0"),
+        ),
     }  # fmt: skip
 
     @pytest.mark.parametrize("kind", STORE)
