@@ -12,8 +12,7 @@ import typer
 from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOption
 from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import bars, pace_of
-from homodb.cli.together import refuse
-from homodb.cli.values import ensembl_release
+from homodb.cli.values import ensembl_release, refuse
 from homodb.schema.errors import OptionsError, printable
 from homodb.schema.messages import counted
 

@@ -18,8 +18,7 @@ import typer
 
 from homodb.cli.demo_steps import ORPHAN, DemoStep, first_steps, next_steps, real_steps
 from homodb.cli.output import say
-from homodb.cli.together import refuse
-from homodb.cli.values import whole
+from homodb.cli.values import refuse, whole
 from homodb.schema.errors import MissingPackageError, OutputError
 from homodb.schema.io import check_folder, check_there, make_folder
 

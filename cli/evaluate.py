@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.annotate_options import LabelsOption
+from homodb.cli.annotate import LabelsOption
 from homodb.cli.options import DonorKeyOption, JsonOption, ReleaseOption, ResamplesOption
 from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json, say
 from homodb.cli.progress import status

@@ -9,8 +9,7 @@ import typer
 
 from homodb.cli.options import FileOption, FormatOption, JsonOption, RawTextOption, ReleaseOption, open_chosen
 from homodb.cli.output import ALL_IN_JSON, Format, chosen, give, give_blocks
-from homodb.cli.together import apart
-from homodb.cli.values import word
+from homodb.cli.values import apart, word
 from homodb.schema.enums import ExamBy
 from homodb.schema.io import check_there
 

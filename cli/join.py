@@ -23,9 +23,8 @@ from homodb.cli.options import (
 )
 from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json, say
 from homodb.cli.progress import cells_bar
-from homodb.cli.together import refuse
-from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
-from homodb.cli.values import whole
+from homodb.cli.translate import BlockOption, MeasuredOption, NamesOption, ReportOption
+from homodb.cli.values import refuse, whole
 
 
 def join(

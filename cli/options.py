@@ -38,8 +38,7 @@ ReleaseOption = Annotated[
     ),
 ]
 CellsOption = Annotated[
-    Path,
-    typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store."),
+    Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
 ]
 FromOption = Annotated[
     str,
@@ -60,8 +59,7 @@ OneToOneOption = Annotated[
     typer.Option("--strategy", metavar="NAME", help=_FIVE.format("hm_o2o"), autocompletion=complete.strategies),
 ]
 FormatOption = Annotated[
-    Format | None,
-    word("--format", kind=Format, help="How to give the answer; by default as FILE ends, else table"),
+    Format | None, word("--format", kind=Format, help="How to give the answer; by default as FILE ends, else table")
 ]
 FileOption = Annotated[
     Path | None,
@@ -91,8 +89,7 @@ SpeciesListOption = Annotated[
     ),
 ]
 BaseOption = Annotated[
-    str | None,
-    typer.Option("--base", metavar="URL", help="Folder of the releases, for mirrors. Default: Ensembl's."),
+    str | None, typer.Option("--base", metavar="URL", help="Folder of the releases, for mirrors. Default: Ensembl's.")
 ]
 DivisionOption = Annotated[
     str, typer.Option("--division", metavar="NAME", help="vertebrates, plants, metazoa, fungi or protists.")

@@ -20,7 +20,7 @@ from homodb.cli.options import (
     open_chosen,
 )
 from homodb.cli.output import Format, chosen, give, say
-from homodb.cli.together import apart
+from homodb.cli.values import apart
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
 
 #: Number of commands that are proposed.

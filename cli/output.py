@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from homodb.cli.together import apart
+from homodb.cli.values import apart
 from homodb.schema.errors import OptionsError, OutputError, printable
 from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 

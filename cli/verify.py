@@ -9,15 +9,14 @@ import typer
 from homodb.cli.options import JsonOption, ReleaseOption
 from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import bytes_bar
-from homodb.cli.together import apart
+from homodb.cli.values import apart
 from homodb.schema.messages import counted
 
 
 def verify(
     context: typer.Context,
     path: Annotated[
-        str | None,
-        typer.Argument(metavar="PATH|NAME", help="Its folder, or its name in the cache; also by --release."),
+        str | None, typer.Argument(metavar="PATH|NAME", help="Its folder, or its name in the cache; also by --release.")
     ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -30,7 +29,7 @@ def verify(
     Example: homodb verify rel
     """
     from homodb.query.release import folder_of, locate
-    from homodb.schema.verify import verify as verify_release
+    from homodb.schema.manifest import verify as verify_release
 
     if path and release:
         raise apart("PATH", "--release")

@@ -13,8 +13,7 @@ from pathlib import Path
 from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.sources import open_bytes
 from homodb.etl.sources.biomart import ortholog_labels
-from homodb.etl.sources.delimited import batches
-from homodb.etl.sources.text import Findings, Header, read_header
+from homodb.etl.sources.text import Findings, Header, batches, read_header
 from homodb.schema.catalog import is_name
 from homodb.schema.errors import ConfigError, OutputError, UnknownSpeciesError
 from homodb.schema.io import check_there

@@ -133,8 +133,6 @@ class Entry(FrozenModel):
 
         Parameters
         ----------
-        manifest
-            The manifest of the release.
         sha256, size
             Checksum and bytes of the manifest's file.
         address
@@ -200,10 +198,7 @@ class Catalog(FrozenModel):
         return sorted(self.releases, key=lambda entry: (entry.created, entry.name), reverse=True)
 
     def with_entry(self, entry: Entry) -> Catalog:
-        """Return the catalog with an entry added, sorted by name.
-
-        The entry replaces one of the same name.
-        """
+        """Return the catalog with an entry added, sorted by name. The entry replaces one of the same name."""
         others = [one for one in self.releases if one.name != entry.name]
         return Catalog(releases=tuple(sorted((*others, entry), key=lambda one: one.name)))
 
@@ -214,13 +209,6 @@ class Catalog(FrozenModel):
     @classmethod
     def from_json(cls, text: str | bytes, where: str) -> Self:
         """Parse the text of a catalog.
-
-        Parameters
-        ----------
-        text
-            The text.
-        where
-            The file or address that it was read from, for messages.
 
         Raises
         ------

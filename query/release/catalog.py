@@ -22,9 +22,8 @@ from homodb.schema.io import reason, whole_file
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.io.partial import remove
 from homodb.schema.io.transfer import fetch, read
-from homodb.schema.manifest import MANIFEST
+from homodb.schema.manifest import MANIFEST, copy_verified
 from homodb.schema.settings import cache_folder, configuration, configured_catalog, releases_folder
-from homodb.schema.verify import copy_verified
 
 #: Environment variable that names the catalog to use.
 CATALOG_VARIABLE = "HOMODB_CATALOG"

@@ -125,11 +125,6 @@ def read(
 ) -> bytes:
     """Download a small file into memory.
 
-    Parameters
-    ----------
-    url, limit, hosts, pages, client, patience
-        As in :func:`fetch`.
-
     Raises
     ------
     TransferError

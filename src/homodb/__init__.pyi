@@ -26,8 +26,8 @@ from homodb.query.translate import translate as translate
 from homodb.schema.enums import EvidenceClass as EvidenceClass
 from homodb.schema.enums import Strategy as Strategy
 from homodb.schema.errors import HomodbError as HomodbError
+from homodb.schema.manifest import verify as verify
 from homodb.schema.species import Species as Species
-from homodb.schema.verify import verify as verify
 
 from . import errors as errors
 
