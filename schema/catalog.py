@@ -63,17 +63,7 @@ def _check_address(address: str) -> str:
 
 
 class CatalogFile(FrozenModel):
-    """A file of a release in a catalog.
-
-    Parameters
-    ----------
-    path
-        Its path in the release.
-    bytes, sha256
-        Size and checksum.
-    address
-        Where it lies, if that is not beside the catalog.
-    """
+    """A file of a release in a catalog; its address, where it does not lie beside the catalog."""
 
     model_config = ConfigDict(extra="ignore")
     error: ClassVar[type[HomodbError]] = CatalogError
