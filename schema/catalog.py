@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt
 
 from homodb.schema.errors import CatalogError, HomodbError
-from homodb.schema.manifest import Manifest, check_sha256
+from homodb.schema.manifest import MANIFEST, Manifest, check_sha256
 from homodb.schema.models import FrozenModel
 
 CATALOG = "index.json"
@@ -51,28 +51,19 @@ def _check_printable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_check_printable)]
+Address = Annotated[str, AfterValidator(lambda address: _check_address(address))]
 #: Bytes and numbers, within what a computer can have.
 Count = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 
 
 def _check_address(address: str) -> str:
-    if not address.startswith(("https://", "http://127.0.0.1", "http://localhost", "file:")):
-        raise ValueError(f"{address!r} is not an address that begins with https: or file:.")
+    if not re.match(r"https://[^/]|http://(127\.0\.0\.1|localhost)[:/]", address):
+        raise ValueError(f"{address!r} is not an address that begins with https:.")
     return _check_printable(address)
 
 
 class CatalogFile(FrozenModel):
-    """A file of a release in a catalog.
-
-    Parameters
-    ----------
-    path
-        Its path in the release.
-    bytes, sha256
-        Size and checksum.
-    address
-        Where it lies, if that is not beside the catalog.
-    """
+    """A file of a release in a catalog; its address, where it does not lie beside the catalog."""
 
     model_config = ConfigDict(extra="ignore")
     error: ClassVar[type[HomodbError]] = CatalogError
@@ -80,7 +71,7 @@ class CatalogFile(FrozenModel):
     path: Text
     bytes: Count
     sha256: Annotated[str, AfterValidator(check_sha256)]
-    address: Annotated[str, AfterValidator(_check_address)] | None = None
+    address: Address | None = None
 
 
 class Entry(FrozenModel):
@@ -100,6 +91,8 @@ class Entry(FrozenModel):
         As in its manifest.
     files
         Its files; empty in catalogs of an earlier homodb, which leave them to the manifest.
+    manifest_address
+        Where the manifest lies, if that is not beside the catalog.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -118,6 +111,11 @@ class Entry(FrozenModel):
     ensembl: Text | None = None
     licence: Text | None = None
     files: tuple[CatalogFile, ...] = ()
+    manifest_address: Address | None = None
+
+    def address(self, path: str) -> str | None:
+        """Return the address of a file; None for one beside the catalog."""
+        return next((file.address for file in self.files if file.path == path), None)
 
     @classmethod
     def of(cls, manifest: Manifest, sha256: str, size: int, address: str | None = None) -> Self:
@@ -144,6 +142,7 @@ class Entry(FrozenModel):
             title=_line(manifest.title),
             ensembl=_line(manifest.ensembl),
             licence=_line(manifest.licence),
+            manifest_address=base and f"{base}/{MANIFEST}",
             files=tuple(
                 CatalogFile(
                     path=file.path, bytes=file.bytes, sha256=file.sha256, address=base and f"{base}/{file.path}"

@@ -52,10 +52,12 @@ class Place(Protocol):
         """Read its current catalog."""
         ...
 
-    def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
+    def bring(
+        self, path: str, target: Path, size: int, sha256: str, report: Report, address: str | None = None
+    ) -> None:
         """Copy or download a file, verified by size and checksum.
 
-        The file appears whole or not at all.
+        The file appears whole or not at all. It comes from `address`, where the catalog gives it one.
         """
         ...
 
@@ -69,6 +71,8 @@ class Folder:
     """Folder on disk."""
 
     path: Path
+    hosts: tuple[str, ...] = ()
+    patience: RetryPolicy | None = None
 
     @property
     def where(self) -> str:
@@ -84,8 +88,14 @@ class Folder:
         except OSError as error:
             raise CatalogError(f"{path}: cannot be read ({reason(error)})") from error
 
-    def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
-        """Copy a file."""
+    def bring(
+        self, path: str, target: Path, size: int, sha256: str, report: Report, address: str | None = None
+    ) -> None:
+        """Copy a file, or download it from its address."""
+        if address is not None:
+            with closing(Site(address, self.hosts, self.patience, httpx.Client())) as site:
+                site.bring(path, target, size, sha256, report, address)
+            return
         source, partial = self._inside(path), target.with_name(f".{target.name}.partial")
         if not source.is_file():
             raise BrokenReleaseError(f"{source}: is missing")
@@ -142,10 +152,12 @@ class Site:
         policy = replace(policy, whole=min(policy.whole, _LONGEST))
         return read(self.where, limit=LARGEST_INDEX, hosts=self.hosts, client=self.client, patience=policy)
 
-    def bring(self, path: str, target: Path, size: int, sha256: str, report: Report) -> None:
+    def bring(
+        self, path: str, target: Path, size: int, sha256: str, report: Report, address: str | None = None
+    ) -> None:
         """Download a file, continuing an interrupted download."""
         options: dict[str, Any] = {"hosts": self.hosts, "client": self.client, "patience": self.patience}
-        fetch(f"{self.url}/{quote(path)}", target, size=size, sha256=sha256, report=report, **options)
+        fetch(address or f"{self.url}/{quote(path)}", target, size=size, sha256=sha256, report=report, **options)
 
     def close(self) -> None:
         """Close the connections."""
@@ -192,7 +204,7 @@ def place_of(
     path = path.parent if path.name == CATALOG else path
     if not (path / CATALOG).is_file():
         raise CatalogError(f"{path}: holds no catalog ({CATALOG}); `homodb publish` makes one")
-    return Folder(path)
+    return Folder(path, tuple(hosts), patience)
 
 
 def _address(wanted: str) -> str:

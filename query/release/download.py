@@ -183,7 +183,8 @@ def _bring(entry: Entry, place: Place, target: Path, wanted: _Wanted, report: Ca
     for file in missing:
         path = folder / file.path
         _make_folders(folder, path)
-        place.bring(f"{entry.name}/{file.path}", path, file.bytes, file.sha256, _later(report, done, total))
+        progress, address = _later(report, done, total), entry.address(file.path)
+        place.bring(f"{entry.name}/{file.path}", path, file.bytes, file.sha256, progress, address)
         done += file.bytes
         report(done, total)
     if len(files) < len(manifest.files):
@@ -232,7 +233,8 @@ def _manifest(entry: Entry, place: Place, folder: Path) -> Manifest:
         folder.mkdir()
     if not path.exists():
         sha256 = entry.manifest_sha256
-        place.bring(f"{entry.name}/{MANIFEST}", path, entry.manifest_bytes, sha256, lambda _: None)
+        name, size = f"{entry.name}/{MANIFEST}", entry.manifest_bytes
+        place.bring(name, path, size, sha256, lambda _: None, entry.manifest_address)
     manifest = read_manifest(folder)
     content = (manifest.version, manifest.schema_version, sum(file.bytes for file in manifest.files))
     if content != (entry.name, entry.schema_version, entry.bytes):

@@ -635,3 +635,28 @@ def test_a_cache_on_another_file_system(
         assert state(done.folder) == state(published / "toy-1")
         (done.folder / "parquet" / "gene" / "gene.parquet").unlink()
         assert download(catalog=site.base).files == 1
+
+
+def test_files_that_lie_elsewhere(toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalog in a folder, and one on a server, of a release whose files another server has, each by its address."""
+    from homodb.etl import catalog_entry
+    from homodb.schema.catalog import Catalog
+
+    for name in ("folder", "server"):
+        monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / name))
+        with serving(toy_folder) as elsewhere, serving(tmp_path) as catalogs:
+            entry = catalog_entry(toy_folder, elsewhere.base)
+            (tmp_path / "index.json").write_text(Catalog(releases=(entry,)).to_json())
+            done = homodb.download("toy-1", catalog=tmp_path if name == "folder" else catalogs.base)
+        assert done.files == len(read_manifest(toy_folder).files)
+        verify(tmp_path / name / "releases" / "toy-1")
+
+
+def test_the_folder_of_releases_of_the_repository_is_a_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    releases = Path(__file__).resolve().parents[2] / "releases"
+    for name in ("folder", "server"):
+        monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / name))
+        with serving(releases) as server:
+            homodb.download("starter-2026.1", catalog=releases if name == "folder" else server.base)
+        checked = verify(tmp_path / name / "releases" / "starter-2026.1")
+        assert (checked.foreign, checked.left_out) == ((), ())
