@@ -369,6 +369,11 @@ def find_columns(
     why = "as asked"
     if form is None:
         form, why = _form(table, columns, roles)
+    if form == "lists":
+        joined = Counter(cell.separator for column in columns for cell in column.cells if len(cell.parts) > 1)
+        usual = joined.most_common(1)[0][0] if joined else ""
+        columns = [replace(one, cells=tuple(_as_list(cell, names, usual) for cell in one.cells)) for one in columns]
+        roles = tuple((column,) for column in columns)
     exact = set(resolved.filter(pl.col("how").is_in(["stable_id", "symbol"]))["name"])
     left = {
         table.header[place]: share
@@ -377,6 +382,18 @@ def find_columns(
     }
     headless = any(table.header[place] in exact for place in places)
     return GeneColumns(source, roles, form, why, headless, resolved, left)
+
+
+def _as_list(cell: Cell, known: Collection[str], usual: str) -> Cell:
+    """Return a cell of a table of lists as a list, though none of its parts may be known."""
+    if cell.separator or not cell.parts or cell.parts[0] in known:
+        return cell
+    lists = [
+        one
+        for one in readings(cell.parts[0])[1:]
+        if one.separator == usual or (one.separator in _LIST_SEPARATORS and one.separator != " ")
+    ]
+    return min(lists, key=lambda one: one.separator != usual, default=cell)
 
 
 def _form(
