@@ -363,3 +363,12 @@ def test_the_flag_of_the_option_that_an_error_concerns(
     monkeypatch.setattr("homodb.cli.app.app", app)
     ran = run()
     assert (ran.code, ran.out, ran.err) == (2, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("name", ["sets.gmx", "genes.bed", "genes.json", "genes.yaml", "genes"])
+def test_a_text_that_is_no_list_by_its_name_is_not_called_an_anndata(
+    run: Run, toy_folder: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("Ins1\nGcg\n")
+    result = run("--release", toy_folder, "translate", tmp_path / name, "--to", "human", "-o", tmp_path / "out.txt")
+    assert result.code == 2 and ".rnk" in result.err and "not an AnnData" not in result.err
