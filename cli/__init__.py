@@ -19,7 +19,8 @@ def main() -> None:
     """
     _open_closed_streams()
     interrupted: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupted))
+    for one in (signal.SIGINT, signal.SIGTERM):  # the latter comes from SLURM and Docker
+        signal.signal(one, lambda number, frame: _interrupt(interrupted))
     code: int | str | None = 130
     try:
         code = _run(interrupted)
@@ -27,7 +28,8 @@ def main() -> None:
         if not interrupted:  # libraries make other errors of Ctrl-C (DuckDB: "Query interrupted")
             raise
     finally:
-        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # nothing is left but to leave
+        for one in (signal.SIGINT, signal.SIGTERM):
+            atexit.register(signal.signal, one, signal.SIG_IGN)  # nothing is left but to leave
     if code == 130 and interrupted:
         sys.stderr.write("homodb: stopped\n")
     sys.exit(code)
@@ -41,7 +43,7 @@ def _interrupt(interrupted: list[int]) -> None:
 def _run(interrupted: list[int]) -> int | str | None:
     """Run the application and return the exit code."""
     from homodb.cli.app import app
-    from homodb.schema.errors import HomodbError, StoppedError
+    from homodb.schema.errors import HomodbError, StoppedError, printable
 
     try:
         app()
@@ -49,7 +51,7 @@ def _run(interrupted: list[int]) -> int | str | None:
         if interrupted and not isinstance(error, StoppedError):
             raise
         interrupted.clear()
-        sys.stderr.write(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])]) + "\n")
+        sys.stderr.write(printable(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])])) + "\n")
         return error.exit_code
     except OSError as error:
         if error.errno != errno.ENOSPC:

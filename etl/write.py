@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from homodb.etl.sources import to_arrow
 from homodb.schema.connect import arrow_schema, broken_invariants, create, schema_version, tables
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import BrokenReleaseError, OutputError, ReleaseError
-from homodb.schema.io import check_folder
+from homodb.schema.io import UNFINISHED, check_folder, replace_folder, temporary_folder
 from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest
 from homodb.schema.vectors import FOLDER as VECTORS
 
@@ -230,8 +228,8 @@ def check_output(folder: Path, version: str) -> None:
 def staged_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces the output folder on success.
 
-    A build that fails or is killed leaves the output folder unchanged. The remains of a killed build beside it
-    (``.<name>.building-*``) can be deleted.
+    A build that fails or is killed leaves the output folder unchanged. What a killed build left beside it is deleted by
+    the next one.
 
     Raises
     ------
@@ -241,29 +239,10 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     folder = folder.resolve()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
-    try:
-        staging.chmod(0o755)
-        yield staging
-        _put_in_place(staging, folder)
+        with temporary_folder(f".{folder.name}{UNFINISHED}", folder.parent) as place:
+            staging = place / folder.name
+            staging.mkdir(0o755)
+            yield staging
+            replace_folder(staging, folder)
     except (OSError, duckdb.IOException) as error:
         raise OutputError(f"{folder}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _put_in_place(staging: Path, folder: Path) -> None:
-    """Move a finished release to its place, or restore the earlier build."""
-    if not folder.exists():
-        staging.rename(folder)
-        return
-    previous = staging.with_name(f"{staging.name}-previous")
-    folder.rename(previous)
-    try:
-        staging.rename(folder)
-    except OSError:
-        previous.rename(folder)
-        raise
-    shutil.rmtree(previous)

@@ -221,7 +221,7 @@ class Integrate:
     no_file_is_named = "no file is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
-    var_does_not_tell_genes = "var does not tell the genes of mouse"
+    var_does_not_tell_genes = "var does not name the genes of mouse"
 
 
 class Join:
@@ -293,7 +293,7 @@ class Release:
     is_larger_than_any_catalog = "is larger than any catalog"
     is_link_leads_out_folder = "is a link that leads out of the folder of releases"
     is_not_file = "is not the file"
-    is_there_is_no_zarr = "is there and is no zarr store"
+    is_there_is_no_zarr = "exists and is not a zarr store"
     longer_than_0_05 = "longer than 0.05 s"
     manifest_json = r"manifest\.json"
     no_release_homodb_has_been = "No release of homodb has been published so far: `homodb build` makes one"
@@ -310,7 +310,7 @@ class Release:
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
     without_database_homodb = "without its database; `homodb download toy-1` adds it"
-    x_h5ad_is_not_anndata = r"x\.h5ad: is not an AnnData, neither .*nonsense"
+    x_h5ad_x_cannot_be_read = r"x\.h5ad: .*cannot be read, or is damaged .*nonsense"
 
 
 class Report:
@@ -412,6 +412,7 @@ class Transfer:
 
 class Translate:
     list_of_target_genes = "names in the list of target genes is a gene of human"
+    beyond_the_largest = "sums are beyond the largest number"
     choose_one = "choose one"
     damaged_nan_negative = "damaged|NaN|negative"
     human_mouse = "human - mouse"
@@ -421,18 +422,20 @@ class Translate:
     keep_id_symbol = "keep, id, symbol"
     lm_orphan = "lm_orphan"
     logarithms = "logarithms"
-    logarithms_117_target = "logarithms.*117 target genes"
+    logarithms_114_target = "logarithms.*114 target genes"
     logarithms_1_target_gene = "logarithms.*1 target gene.*a layer of counts or raw"
     many_too_one = "'many_too_one'"
     missing_txt = r"missing\.txt: there is no such file"
     negative = "negative"
     negative_values_least_is_1 = r"negative values \(the least is -1\)"
     no_ens_m2m = "no ENS_M2M"
+    no_row_is_gene_expression = r"none of the 6 rows of var is gene expression: var\['feature_types'\] says Antibody"
     no_x = "no X"
     nothing_counts_spliced = "'nothing'.*'counts', 'spliced'"
     nothing_gene = "'nothing'.*'gene'"
     row0 = "'row0'"
     row0_column = "'row0'.*If a column of var holds the gene names, name it"
+    say_that_they_are_linear = r"not whole, all at most 30, .*say that they are linear \(slot 'X': sum"
     source_gene_would_be_split = "1 source gene would be split"
     var_gene_symbols_column = r"'0', '1', '2'.*var\['gene_symbols'\] holds gene names"
     via = "does not go with an intermediate species"

@@ -25,7 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 
 from homodb.schema.errors import InputError, TransferError
-from homodb.schema.io import transfer
+from homodb.schema.io import temporary_folder, transfer
 from homodb.schema.io.http import RetryPolicy
 
 T = TypeVar("T")
@@ -85,17 +85,6 @@ class Remote:
     def read(self, path: str, read: Callable[[Path], T], noun: str, *, limit: int = _LIMIT) -> T:
         """Download a file and read it.
 
-        Parameters
-        ----------
-        path
-            Path below the base.
-        read
-            Reader of the file.
-        noun
-            What the file is, with its article, for messages.
-        limit
-            Maximum number of bytes.
-
         Raises
         ------
         TransferError
@@ -113,7 +102,7 @@ class Remote:
         content = transfer.read(
             url, limit=limit, hosts=HOSTS, pages=pages, client=self._client, patience=self._patience
         )
-        with tempfile.TemporaryDirectory(prefix="homodb-") as scratch:
+        with temporary_folder("homodb-fetch-", Path(tempfile.gettempdir())) as scratch:
             path = Path(scratch) / "page"
             path.write_bytes(content)
             return read(path)
@@ -147,18 +136,6 @@ class ListedFile:
 
 def read_listing(path: Path, url: str) -> dict[str, ListedFile]:
     """Read the listing of a folder.
-
-    Parameters
-    ----------
-    path
-        Downloaded page.
-    url
-        URL of the folder, ending in a slash.
-
-    Returns
-    -------
-    dict
-        Entries by name.
 
     Raises
     ------

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.matrices import kind_of_values
+from homodb.query.cells.matrices import LARGEST_LOG, judge
 from homodb.query.cells.slots import no_layer, slots_of, values_of
 from homodb.schema.errors import CountsError, HomodbError
 from homodb.schema.species import Species
@@ -37,7 +37,8 @@ def as_counts(
     logged
         Whether the object records logarithms.
     dtype
-        Type of the values; None keeps it.
+        Type of the values; by default that of floating-point values, and float64 for integers, whose sums might not
+        fit their own type.
     error
         Class of the errors.
     remedy
@@ -48,17 +49,25 @@ def as_counts(
     Raises
     ------
     HomodbError
-        Of class `error`, if values are NaN, infinite, negative or logarithms.
+        Of class `error`, if values are NaN, infinite, negative, logarithms or square roots, or not whole and at most
+        30, as transformed values are.
     """
-    read = sp.csr_matrix(values_of(matrix), dtype=dtype)
+    values = values_of(matrix)
+    if values.dtype.kind not in "biuf":
+        raise error(f"{where} holds values of type {values.dtype}; expected counts ({remedy})", option=option)
+    if dtype is None and not np.issubdtype(values.dtype, np.floating):
+        dtype = np.float64
+    read = sp.csr_matrix(values, dtype=dtype)
     # indices and indptr of a file may be of two types, which SciPy cannot slice by steps
     counts = sp.csr_matrix((read.data, read.indices, read.indptr), read.shape)
     if not np.isfinite(counts.data).all():
         content = "NaN or infinite values"
     elif counts.data.size and counts.data.min() < 0:
         content = "negative values, as scaled data do"
-    elif kind_of_values(counts, logged=logged) == "log":
-        content = "logarithms"
+    elif (holds := judge(counts, logged=logged)).kind in ("log", "root"):
+        content = holds.content
+    elif holds.small and counts.data.max() <= LARGEST_LOG:
+        content = f"{holds.content}: logarithms, other transformed values, or corrected counts that were not rounded"
     else:
         if not counts.has_canonical_format:
             counts = counts.copy()

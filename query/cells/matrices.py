@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.cells.checks import reading
 from homodb.query.cells.files import encoding
 from homodb.query.cells.slots import held_as, is_lazy, values_of
 from homodb.schema.errors import CountsError, TranslationError
@@ -91,7 +91,7 @@ class _DenseOnDisk:
         return even_cuts(self.shape[0], block or max(1, BLOCK_VALUES // max(self.shape[1], 1)))
 
     def take(self, start: int, stop: int) -> Any:
-        with reading():
+        with reading(self.dataset):
             return np.asarray(self.dataset[start:stop], self.dtype)
 
     def sample(self) -> Any:
@@ -110,7 +110,7 @@ class _CsrOnDisk:
 
     def __init__(self, group: Any, shape: tuple[int, int]) -> None:
         self.shape = shape
-        with reading():
+        with reading(group):
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
         self.dtype = held_as(self._data.dtype)
@@ -121,7 +121,7 @@ class _CsrOnDisk:
 
     def take(self, start: int, stop: int) -> Any:
         low, high = int(self._indptr[start]), int(self._indptr[stop])
-        with reading():
+        with reading(self._data):
             data, indices = np.asarray(self._data[low:high], self.dtype), np.asarray(self._indices[low:high])
         return _csr(data, indices, self._indptr[start : stop + 1] - low, (stop - start, self.shape[1]))
 
@@ -144,7 +144,7 @@ class _TurnedOnDisk:
     def __init__(self, group: Any, shape: tuple[int, int], folder: Path, block: int | None) -> None:
         self.shape = shape
         self._folder = folder
-        with reading():
+        with reading(group):
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
         self.dtype = held_as(self._data.dtype)
@@ -178,10 +178,10 @@ class _TurnedOnDisk:
         return even_cuts(int(self._indptr[-1]), BLOCK_VALUES)
 
     def _rows(self, low: int, high: int) -> npt.NDArray[np.int64]:
-        with reading():
+        with reading(self._indices):
             rows = np.asarray(self._indices[low:high]).astype(np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= self.shape[0]):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); make the file anew")
+            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); write the file again")
         return rows
 
     def _sort_into_buckets(self) -> sp.csr_matrix:
@@ -195,7 +195,7 @@ class _TurnedOnDisk:
             records = np.empty(high - low, dtype=self._record)
             records["row"] = self._rows(low, high)
             records["column"] = np.searchsorted(self._indptr, np.arange(low, high), side="right") - 1
-            with reading():
+            with reading(self._data):
                 records["value"] = self._data[low:high]
             sampled.append(records[place[records["row"]] >= 0])
             bucket = np.searchsorted(starts, records["row"], side="right") - 1
@@ -210,7 +210,7 @@ class _TurnedOnDisk:
 
 
 class LazyMatrix:
-    """A Dask array, cells x genes, whose blocks are computed when they are asked for."""
+    """A Dask array, cells x genes, whose blocks are computed on request."""
 
     def __init__(self, array: Any) -> None:
         self._array = array
@@ -257,9 +257,13 @@ def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, 
     elif kind == "array" and len(getattr(element, "shape", ())) == 2:
         actual = tuple(element.shape)
     else:
-        raise TranslationError(f"{where} is no matrix that is known (encoding {kind or 'not said'!r})")
+        raise TranslationError(f"{where} is not a known kind of matrix (encoding {kind or 'not said'!r})")
     if actual != shape:
         raise TranslationError(f"{where} is {actual}, but obs and var are {shape}; the file is damaged")
+    with reading(element):
+        dtype = np.dtype(element.dtype if kind == "array" else element["data"].dtype)
+    if dtype.kind not in "biuf":
+        raise TranslationError(f"{where} holds values of the type {dtype}; expected real numbers")
     if kind == "array":
         return _DenseOnDisk(element), element
     if kind == "csr_matrix":
@@ -304,24 +308,14 @@ def check_sound(matrix: Any, slot: str) -> None:
     try:
         matrix.check_format(full_check=True)
     except ValueError as error:
-        raise CountsError(f"{slot} is a damaged sparse matrix ({error}); make the file anew") from error
+        raise CountsError(f"{slot} is a damaged sparse matrix ({error}); write the file again") from error
 
 
 def check_indptr(indptr: npt.NDArray[np.int64], rows: int, values: int, indices: int) -> None:
     """Check the row pointers of a compressed matrix in a file."""
     sound = len(indptr) == rows + 1 and values == indices and indptr[0] == 0 and indptr[-1] == values
     if not sound or bool((np.diff(indptr) < 0).any()):
-        raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); make the file anew")
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Raise errors of the file that is read as :class:`TranslationError`."""
-    try:
-        yield
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        message = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"the input is not an AnnData that can be read, or is damaged ({message})") from error
+        raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); write the file again")
 
 
 def _csr(
@@ -330,74 +324,125 @@ def _csr(
     if indptr[-1] < np.iinfo(np.int32).max and shape[1] < np.iinfo(np.int32).max and indices.dtype != np.int32:
         small = indices.astype(np.int32)
         if not np.array_equal(small, indices):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its genes); make the file anew")
+            raise CountsError("a sparse matrix of the file is damaged (indices beyond its genes); write the file again")
         indices = small
     matrix = sp.csr_matrix(shape, dtype=data.dtype)
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr.astype(indices.dtype)
     return matrix
 
 
-Kind = Literal["counts", "linear", "log", "scaled", "nan"]
+Kind = Literal["counts", "linear", "log", "root", "scaled", "nan"]
 
 _TOLERANCE = 0.02
-_LARGEST_LOG = 30.0
+#: Largest value that may be a logarithm.
+LARGEST_LOG = 30.0
 
 #: Natural logarithms (scanpy, Seurat), binary (Bioconductor) and decimal ones.
 _LOGARITHMS = (1.0, float(np.log(2)), float(np.log(10)))
 
+#: Share of cells whose sums have to be constant, at least so many cells, and their largest difference from the median.
+_CELLS, _FEWEST, _CONSTANT = 0.9, 3, 0.02
+#: Sums to which single cells are scaled: those of scanpy and Seurat, of CPM and TPM.
+_USUAL_SUMS = (1e4, 1e6)
+#: Squares up to here are whole numbers in single precision.
+_LARGEST_SQUARE = 1e4
+
 
 @dataclass(frozen=True)
 class Values:
-    """Kind of values, and the base where they are logarithms."""
+    """Kind of values, and the base where they are logarithms.
+
+    `content`: the values in words; `small`: whether they are of no certain kind: not whole, and at most 30, as
+    logarithms and other transformed values are; `guess`: likely base of such values, None if nothing tells.
+    """
 
     kind: Kind
     base: float | None = None
+    content: str = ""
+    small: bool = False
+    guess: float | None = None
 
 
 def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Values:
     """Infer the kind of values of a matrix, and the base of logarithms.
 
     `matrix`: cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled; `logged`, `base`: whether
-    the object records logarithms, and their base; by default e.
+    the object records logarithms, and their base; by default the one that the values show, else e.
+
+    The kinds are ``counts`` (whole numbers), ``nan`` (some values are NaN or infinite), ``scaled`` (negative values),
+    ``log`` (logarithms), ``root`` (square roots of counts, or of values of a constant sum), else ``linear``. Values of
+    at most 30 that are not whole are logarithms where the object records them, or where after exponentiation, but not
+    before, each cell's values are whole multiples of its smallest one, as counts scaled per cell are, or the sums of
+    cells are constant, as those of CPM and TPM are. Fractional values alone are not taken for logarithms.
     """
-    kind, inferred = _infer(matrix, logged=logged)
-    return Values(kind, (base or inferred) if kind == "log" else None)
+    if matrix.dtype.kind not in "biuf":
+        return Values("nan", content=f"values of type {matrix.dtype}")
+    rows = min(_SAMPLE, matrix.shape[0])
+    step = max(1, matrix.shape[0] // max(rows, 1))
+    dense = _rows_of(matrix[np.arange(rows) * step])
+    values = np.concatenate(dense) if dense else np.empty(0)
+    if not np.isfinite(values).all():
+        return Values("nan", content="NaN" if np.isnan(values).any() else "infinite values")
+    if values.size and values.min() < 0:
+        return Values("scaled", content="scaled values (some are negative)")
+    if values.size == 0 or np.array_equal(values, np.round(values)):
+        return Values("counts", content="whole numbers")
+    expressed = [row for row in dense if row.size]
+    if _are_roots(expressed):
+        return Values("root", content="square roots")
+    if values.max() > LARGEST_LOG:
+        return Values("linear", content="linear values")
+    scale, certain = _logarithm_of(expressed)
+    inferred = None if scale is None else float(np.exp(scale))
+    if logged or certain:
+        known = base or inferred or float(np.e)
+        return Values("log", known, "logarithms")
+    return Values("linear", content="values that are not whole, all at most 30", small=True, guess=inferred)
 
 
 def kind_of_values(matrix: Any, *, logged: bool = False) -> Kind:
-    """Infer the kind of values of a matrix of expression.
+    """Return the kind of values of a matrix of expression, see :func:`judge`."""
+    return judge(matrix, logged=logged).kind
 
-    `matrix`: cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled; `logged`: whether the
-    object records logarithms; used where the values may be logarithms.
 
-    Returns ``counts`` (whole numbers), ``nan`` (some values are NaN), ``scaled`` (negative values), ``log``
-    (logarithms: after exponentiation, but not before, each cell's values are whole multiples of its smallest one, as
-    counts scaled per cell are), else ``linear``. Fractional values alone are not taken for logarithms.
+def _logarithm_of(rows: list[npt.NDArray[np.float64]]) -> tuple[float | None, bool]:
+    """Return the likely natural logarithm of the base of values, and whether they are certainly logarithms."""
+    as_is = _share([_multiples(row) for row in rows])
+    undone = {scale: [np.expm1(row * scale) for row in rows] for scale in _LOGARITHMS}
+    multiples = {scale: _share([_multiples(row) for row in undone[scale]]) for scale in _LOGARITHMS}
+    best = max(multiples, key=lambda scale: multiples[scale])
+    if multiples[best] > 0.5 > as_is:
+        return best, True
+    spreads = {scale: _spread(undone[scale]) for scale in _LOGARITHMS}
+    closest = min(spreads, key=lambda scale: spreads[scale])
+    if spreads[closest] > _CONSTANT or _spread(rows) <= spreads[closest]:
+        return None, False
+    return closest, as_is <= 0.5 and _spread(rows) > 5 * spreads[closest] + 1e-4
+
+
+def _spread(rows: list[npt.NDArray[np.float64]]) -> float:
+    """Return by how much the sums of nine tenths of the cells differ from a constant, as a share of it.
+
+    The constant is their median; a few cells have to have one of the usual sums.
     """
-    return _infer(matrix, logged=logged)[0]
+    sums = np.array([row.sum() for row in rows])
+    if not sums.size or not np.isfinite(sums).all():
+        return float("inf")
+    constants = [float(np.median(sums))] if sums.size >= _FEWEST else [*_USUAL_SUMS]
+    return min(float(np.quantile(np.abs(sums / one - 1), _CELLS)) for one in constants)
 
 
-def _infer(matrix: Any, *, logged: bool) -> tuple[Kind, float]:
-    rows = min(_SAMPLE, matrix.shape[0])
-    step = max(1, matrix.shape[0] // max(rows, 1))
-    sample = matrix[np.arange(rows) * step]
-    dense = _rows_of(sample)
-    values = np.concatenate(dense) if dense else np.empty(0)
-    if np.isnan(values).any():
-        return "nan", np.e
-    if values.size and values.min() < 0:
-        return "scaled", np.e
-    if values.size == 0 or np.array_equal(values, np.round(values)):
-        return "counts", np.e
-    if values.max() > _LARGEST_LOG:
-        return "linear", np.e
-    if logged:
-        return "log", np.e
-    expressed = [row for row in dense if row.size]
-    as_is = _share([_multiples(row) for row in expressed])
-    exponentiated = {scale: _share([_multiples(np.expm1(row * scale)) for row in expressed]) for scale in _LOGARITHMS}
-    best = max(exponentiated, key=lambda scale: exponentiated[scale])
-    return "log" if exponentiated[best] > 0.5 > as_is else "linear", float(np.exp(best))
+def _are_roots(rows: list[npt.NDArray[np.float64]]) -> bool:
+    """Return whether values are square roots of whole numbers, or of values whose sum is constant."""
+    values = np.concatenate(rows) if rows else np.empty(0)
+    squares = values**2
+    low = squares[squares <= _LARGEST_SQUARE]
+    near = low.size > squares.size / 2 and np.abs(low - np.round(low)) < 1e-5 + 1e-6 * low
+    if low.size and np.all(near) and np.unique(np.round(low)).size > 1:
+        return True
+    if len(rows) < _FEWEST or values.max() <= 1 or _share([_multiples(row) for row in rows]) > 0.5:
+        return False  # values divided by the length of the cell's vector
+    return _spread([row**2 for row in rows]) < _CONSTANT / 10 and _spread(rows) > _CONSTANT
 
 
 def _share(judged: list[bool | None]) -> float:

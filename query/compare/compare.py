@@ -17,6 +17,7 @@ from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import profiles_named
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import IntegrationError, OutputError, ScoreError
+from homodb.schema.io import temporary_folder
 from homodb.schema.names import texts
 from homodb.schema.species import Species
 
@@ -165,7 +166,7 @@ def compare(
 
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-compare-")))
+        folder = stack.enter_context(temporary_folder("homodb-compare-", Path(tempfile.gettempdir())))
         read = stack.enter_context(opened_sources(opened_objects, called(opened_objects), options.layers))
         sources: list[CellSource] = [HeldSource(one) for one in read]
         sides = read_sides(opened, sources, species, options)
@@ -202,7 +203,7 @@ def _make_folder(keep: Path) -> Path:
         keep.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{keep}: is no folder that can be written to ({error.strerror or error})", option="keep"
+            f"{keep}: is not a folder that can be written to ({error.strerror or error})", option="keep"
         ) from error
     return keep
 

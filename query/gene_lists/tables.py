@@ -226,7 +226,7 @@ def _split(text: str, separator: str, mark: str, end: str) -> Cell | None:
 
 def _bare_part(text: str) -> str:
     """Return a name less quotes and brackets that are not its own: ``[FCGR2A``, but ``Su(H)``."""
-    bare = text.strip(' \t"')
+    bare = text.strip(' \t",;')
     bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
     bare = bare.lstrip("[({ ")
     for left, right in ("[]", "()", "{}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from homodb.query.genes.explain import Explanation, explain
+from homodb.query.genes.features import FeatureKinds, feature_kinds, feature_notes
 from homodb.query.genes.joint_table import chain, joint_table
 from homodb.query.genes.neighbors import nearest, neighbors
 from homodb.query.genes.orthologs import orthologs
@@ -16,11 +17,9 @@ from homodb.query.genes.pairs import (
     find_pair,
 )
 from homodb.query.genes.resolve import (
-    GENE_EXPRESSION,
     HAS_NAME,
     ResolvedVar,
     VarColumn,
-    features_of,
     names_of,
     resolve,
     resolve_rows,
@@ -36,9 +35,9 @@ from homodb.query.genes.species_vote import (
 from homodb.query.genes.spellings import ASSEMBLY, VERSION, about_names, bare_name
 
 __all__ = [
-    "ASSEMBLY", "COLUMNS", "GENE_EXPRESSION", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "Pair",
-    "ResolvedVar",
-    "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain", "choose_strategy",
-    "compose_mappings", "detect_species", "explain", "features_of", "find_pair", "joint_table", "names_of", "nearest",
-    "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows", "resolve_var", "species_votes",
+    "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
+    "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
+    "choose_strategy", "compose_mappings", "detect_species", "explain", "feature_kinds", "feature_notes", "find_pair",
+    "joint_table", "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows",
+    "resolve_var", "species_votes",
 ]  # fmt: skip

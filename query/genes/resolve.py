@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from homodb.query.genes.features import FeatureKinds, feature_kinds, feature_notes, kinds_by_name
 from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, named_column
 from homodb.query.genes.spellings import (
     NUMBERED,
@@ -21,14 +22,11 @@ from homodb.query.genes.spellings import (
 from homodb.query.release import ReleaseFile
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import did_you_mean
-from homodb.schema.names import name_texts, texts
+from homodb.schema.names import name_texts
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Value of var's ``feature_types`` for genes; the antibody CD4 is not the gene CD4.
-GENE_EXPRESSION = "Gene Expression"
 
 #: Smallest share of known names for the index of var to be taken for gene names.
 _KNOWN = 0.02
@@ -59,14 +57,16 @@ class ResolvedVar:
 
     `given`: whether the species was given rather than inferred from the names; `rows`: a row per row of var, in order,
     with the columns :class:`VarColumn`: those of :func:`resolve`; ``place``, the number of the row; ``is_gene``, false
-    for other ``feature`` types, whose ``gene`` is null; ``biotype, mitochondrial, ribosomal`` of the gene; `doubts`:
-    note that the names look like those of another species than the given one.
+    for other kinds of ``feature``, whose ``gene`` is null; ``biotype, mitochondrial, ribosomal`` of the gene; `doubts`:
+    note that the names look like those of another species than the given one; `features`: notes on rows that are no
+    genes, and on rows of one gene.
     """
 
     species: Species
     given: bool
     rows: pl.DataFrame
     doubts: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     @property
     def gene_names(self) -> list[str]:
@@ -88,8 +88,9 @@ def resolve_var(
     release
         Open release.
     var
-        Table of the genes of an AnnData. Only rows whose ``feature_types`` (if there is such a column) are
-        ``Gene Expression`` are genes; a missing name is empty, and means no gene.
+        Table of the genes of an AnnData. Rows that a column (``feature_types``, ``modality``, ...) or their names tell
+        to be antibodies, peaks, guides or hashtags are no genes, see :func:`homodb.query.genes.feature_kinds`; a
+        missing name is empty, and means no gene.
     species
         Species of the names, by any name; inferred by a vote of the names by default.
     column
@@ -104,13 +105,17 @@ def resolve_var(
     UndecidedSpeciesError
         If the names do not identify the species, or hardly any is of the given one and many are of another.
     TranslationError
-        If var has no such column, or another column holds the names.
+        If var has no such column, another column holds the names, or no row is gene expression.
     """
     given = None if species is None else release.find_species(species)
-    names, features = names_of(var, column), features_of(var)
-    gene_names = names
-    if features is not None:
-        gene_names = [name for name, kind in zip(names, features, strict=True) if kind == GENE_EXPRESSION]
+    names, features = names_of(var, column), feature_kinds(var)
+    gene_names = [name for name, is_gene in zip(names, features.is_gene, strict=True) if is_gene is not False]
+    if names and not gene_names:
+        words = ", ".join(dict.fromkeys(kind for kind in features.kinds if kind is not None))
+        raise TranslationError(
+            f"none of the {len(names):,} rows of var is gene expression: {features.where} says {words}; give the part "
+            "of the data that has the genes"
+        )
     sample = gene_names[:: max(1, len(gene_names) // SAMPLED)]
     vote = SpeciesVote.of(release, gene_names if given is None else sample)
     if column is None:
@@ -120,21 +125,27 @@ def resolve_var(
     doubts = vote.doubts(own) if given is not None else []
     if doubts and len(sample) < len(gene_names):  # all names are compared only if a sample of them looks so
         doubts = SpeciesVote.of(release, gene_names).doubts(own)
-    return ResolvedVar(own, given is not None, rows, tuple(doubts))
+    return ResolvedVar(own, given is not None, rows, tuple(doubts), tuple(feature_notes(rows, features)))
 
 
 def resolve_rows(
-    release: ReleaseFile, names: Sequence[str], species: Species, features: Sequence[str | None] | None = None
+    release: ReleaseFile, names: Sequence[str], species: Species, features: FeatureKinds | None = None
 ) -> pl.DataFrame:
-    """Resolve names with ``feature_types`` to genes and what is known of them.
+    """Resolve names to genes and what is known of them.
+
+    `features`: kinds of the rows of a var; None for names of genes only.
 
     Returns a row per name, in order, with the columns :class:`VarColumn`.
     """
-    is_gene = pl.Series([features is None or kind == GENE_EXPRESSION for kind in features or names], dtype=pl.Boolean)
-    resolved = resolve(release, names, species).with_row_index("place").with_columns(
-        pl.col("place").cast(pl.Int64), is_gene=is_gene, gene=pl.when(is_gene).then("gene"),
-        feature=pl.Series(features or [None] * len(names), dtype=pl.String),
-    )  # fmt: skip
+    resolved = resolve(release, names, species)
+    if features is None:
+        kinds = pl.DataFrame({"is_gene": [True] * len(names), "feature": [None] * len(names)},
+                             schema={"is_gene": pl.Boolean, "feature": pl.String})  # fmt: skip
+    else:
+        kinds = kinds_by_name(resolved, features)
+    resolved = pl.concat([resolved.with_row_index("place"), kinds], how="horizontal").with_columns(
+        pl.col("place").cast(pl.Int64), gene=pl.when("is_gene").then("gene")
+    )
     details = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
     return (
         resolved.join(details, on="gene", how="left", maintain_order="left")
@@ -154,11 +165,6 @@ def names_of(var: pd.DataFrame, column: str | None) -> list[str]:
     return name_texts(var[column])
 
 
-def features_of(var: pd.DataFrame) -> list[str | None] | None:
-    """Return ``feature_types`` of each row; None if var has none."""
-    return texts(var["feature_types"]) if "feature_types" in var else None
-
-
 def _check_named(release: ReleaseFile, var: pd.DataFrame, vote: SpeciesVote, names: list[str]) -> None:
     """Check that no column of var holds gene names if the index does not."""
     if not len(var.columns) or vote.known_share > _KNOWN:
@@ -167,7 +173,7 @@ def _check_named(release: ReleaseFile, var: pd.DataFrame, vote: SpeciesVote, nam
     if match is not None:
         examples = ", ".join(map(repr, names[:3]))
         raise TranslationError(
-            f"the names of var look like {examples}, which are no genes, while var[{match[0]!r}] holds gene names "
+            f"the names of var look like {examples}, which are not genes, while var[{match[0]!r}] holds gene names "
             f"({match[1]:.0%} of them are known); name that column",
             option="column",
         )
@@ -204,7 +210,7 @@ def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.
         Open release.
     names
         Stable IDs (with or without version), symbols, aliases, mixed; a missing one counts as an empty name, which
-        is no gene.
+        is not a gene.
     species
         Species of the genes.
 
@@ -224,8 +230,8 @@ def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.
     ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known (``TBCE-1``;
     not where other symbols begin alike, as those of pig's SLA-1 do), and so
     is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``) and Seurat (``C4B-2`` for ``C4B_2``). A prefix is a
-    genome if it has a digit or names the species, and is no symbol and not another species' assembly: ``adt_CD4`` is no
-    gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
+    genome if it has a digit or names the species, and is neither a symbol nor another species' assembly: ``adt_CD4`` is
+    not a gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
     """
     frame = pl.DataFrame({"name": pl.Series(name_texts(names), dtype=pl.String)})
     different = frame["name"].unique(maintain_order=True)

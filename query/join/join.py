@@ -46,6 +46,7 @@ from homodb.query.release import ReleaseFile, use_release
 from homodb.query.translate import Aggregation, Fate, MatrixPart, SlotPolicy, TranslateProgress, stream, with_counts
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import CountsError, JoinError
+from homodb.schema.io import temporary_folder
 from homodb.schema.messages import counted
 from homodb.schema.species import Species
 
@@ -131,7 +132,7 @@ class JoinRun:
         matrix, dtype = stream(
             [
                 MatrixPart(
-                    part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}"),
+                    part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}", part.holds.base),
                     part.holds.base, tally, kept,
                 )
                 for part, tally, kept in zip(parts, tallies, self._cells.kept, strict=True)
@@ -335,7 +336,7 @@ def join(
     )  # fmt: skip
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homodb-join-")))
+        folder = stack.enter_context(temporary_folder("homodb-join-", Path(tempfile.gettempdir())))
         sources = stack.enter_context(opened_sources(given, called(given), options.layers))
         run = JoinRun(opened, sources, species, strategy, options)
         result, report = joined(run, folder, block=block, progress=progress)

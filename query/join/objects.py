@@ -142,7 +142,7 @@ def read_side(
             f"{examples}. Check the species, or name the column of var that holds the gene names",
             option="column",
         )
-    notes = [f"{name}: {note}" for note in (*unnamed_note(resolved.gene_names), *resolved.doubts)]
+    notes = [f"{name}: {note}" for note in (*unnamed_note(resolved.gene_names), *resolved.features, *resolved.doubts)]
     if _TRANSLATED in var.columns:
         notes.append(
             f"{name}: its genes were translated to {own_species.common_name} (var has {_TRANSLATED}), so its cells are "
@@ -158,12 +158,6 @@ def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:
         genes = [set(side.genes.to_list()) for side in sides if side.species == species]
         shared[species] = pl.Series("gene", sorted(set.intersection(*genes)), dtype=pl.Int64)
     return shared
-
-
-_WHAT = {
-    "log": "logarithms", "scaled": "scaled values (some are negative)", "nan": "NaN", "counts": "counts",
-    "linear": "linear values",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -205,25 +199,32 @@ class ObjectTally:
 def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
     """Return why these matrices cannot be concatenated, or None."""
     for part in parts:
-        kind = part.holds.kind
-        if kind == "nan":
-            return f"{slot.label} of {part.name} holds NaN; fill or remove such values before joining"
-        if kind in ("log", "scaled") and part.links.several:
-            genes = part.links.several_genes
-            what = "genes of it" if genes else "rows of one gene of it"
-            way = "use a one-to-one strategy" if genes else "give each gene one row"
-            return (
-                f"{slot.label} of {part.name} holds {_WHAT[kind]}, and "
-                f"{counted(genes or part.links.several, 'feature adds', 'features add')} up several {what}, which is "
-                f"wrong for such values; join counts (a layer, or raw), or {way}"
-            )
-    kinds = {part.holds.kind: part.name for part in parts}
-    for odd in ("log", "scaled"):
+        holds, links = part.holds, part.links
+        if holds.kind == "nan":
+            return f"{slot.label} of {part.name} holds {holds.content}; fill or remove such values before joining"
+        if holds.kind not in ("log", "scaled", "root") and not holds.small:
+            continue
+        if links.several:
+            why = f"{counted(links.several, 'feature adds', 'features add')} up several genes of it"
+            way = "use a one-to-one strategy"
+        elif links.repeated and holds.kind != "log":
+            why, way = "some of its genes stand in several rows, which would add up", "leave all but one of these out"
+        else:
+            continue
+        wrong = "logarithms and other transformed values" if holds.small else "such values"
+        return (
+            f"{slot.label} of {part.name} holds {holds.content}, and {why}, which is wrong for {wrong}; join counts (a "
+            f"layer, or raw), or {way}"
+        )
+    kinds = {part.holds.kind: part for part in parts}
+    for odd in ("log", "scaled", "root"):
         other = next((kind for kind in kinds if kind != odd), None)
         if odd in kinds and other is not None:
+            one, two = kinds[odd], kinds[other]
+            content = {"counts": "counts"}.get(other, two.holds.content)
             return (
-                f"{slot.label} of {kinds[odd]} holds {_WHAT[odd]}, that of {kinds[other]} {_WHAT[other]}; join like "
-                "with like: name the layer of counts for all, or one for each object"
+                f"{slot.label} of {one.name} holds {one.holds.content}, that of {two.name} {content}; join like with "
+                "like: name the layer of counts for all, or one for each object"
             )
     bases = {part.holds.base: part.name for part in parts if part.holds.kind == "log"}
     if len(bases) > 1:

@@ -6,12 +6,14 @@ It holds releases, interrupted downloads, model weights and stores of vectors.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from homodb.schema.errors import CacheError, OutputError, ReleaseError
+from homodb.schema.io import find_abandoned, remove_abandoned
 from homodb.schema.locks import waited
 from homodb.schema.manifest import Manifest, read_manifest, read_selection
 from homodb.schema.settings import cache_folder, releases_folder
@@ -65,6 +67,8 @@ class Cached:
 def list_cached() -> list[Cached]:
     """List the cache, releases first, newest release first.
 
+    What killed runs left of their outputs, in the current folder and that for temporary files, is listed as unfinished.
+
     Raises
     ------
     CacheError
@@ -73,6 +77,11 @@ def list_cached() -> list[Cached]:
     folder = cache_folder()
     try:
         items = [_release(path) for path in _entries(releases_folder()) if not path.name.endswith(".lock")]
+        items += [
+            Cached(str(one), CacheKind.UNFINISHED, one, _size(one))
+            for place in dict.fromkeys((Path.cwd(), Path(tempfile.gettempdir()), folder / "databases"))
+            for one in find_abandoned("", place)
+        ]
         for place in _entries(folder):
             if place.name in _KINDS:
                 kind = CacheKind(_KINDS[place.name])
@@ -143,6 +152,9 @@ def prune(names: Sequence[str] = (), *, dry_run: bool = False) -> list[Cached]:
 def _delete(one: Cached) -> None:
     """Rename an item, then delete it, so that no half of it is listed."""
     try:
+        if one.name == str(one.path):
+            remove_abandoned(one.path)
+            return
         if one.path.parent != releases_folder():
             _remove(one.path)
             return

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import tempfile
 import time
 from pathlib import Path, PurePosixPath
 
 import duckdb
 import pyarrow as pa
 
-from homodb.query.release.locate import is_bundled
+from homodb.query.release.location import is_bundled
 from homodb.schema.connect import connect, create, protect, schema_version
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, OutputError, ReleaseError
-from homodb.schema.io import make_folder, reason
+from homodb.schema.io import UNFINISHED, make_folder, reason, temporary_folder
 from homodb.schema.locks import waited
 from homodb.schema.manifest import Manifest, ManifestFile, read_selection
 from homodb.schema.settings import cache_folder, releases_folder
@@ -89,8 +88,8 @@ def write_database(folder: Path, manifest: Manifest, path: Path) -> None:
     """
     files = _parquet_files(folder, manifest)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as place:
-            partial = Path(place) / path.name
+        with temporary_folder(f".{path.name}{UNFINISHED}", path.parent) as place:
+            partial = place / path.name
             connection = create(partial, schema=manifest.schema_version)
             try:
                 _fill(connection, folder, manifest, files)
@@ -103,7 +102,7 @@ def write_database(folder: Path, manifest: Manifest, path: Path) -> None:
 
 
 def _open_sound(path: Path, memory: float) -> duckdb.DuckDBPyConnection | None:
-    """Open a file of the cache; None if it is missing or is no database."""
+    """Open a file of the cache; None if it is missing or not a database."""
     try:
         return connect(path, memory=memory) if path.is_file() else None
     except (ReleaseError, OSError):

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from homodb.query.release.cache import Cached, CacheKind, list_cached
 from homodb.query.release.catalog import CATALOG_VARIABLE, place_of
-from homodb.query.release.locate import RELEASE_VARIABLE, locate
+from homodb.query.release.location import RELEASE_VARIABLE, locate
 from homodb.schema.connect import schema_version
 from homodb.schema.errors import CacheError, HomodbError, ReleaseError
 from homodb.schema.manifest import read_manifest
@@ -213,7 +213,7 @@ def _catalog() -> Iterator[Finding]:
             yield Finding("catalog", "catalog", State.MISSING, "none is named", remedy)
         return
     try:
-        yield Finding("catalog", "catalog", State.OK, f"{place.where} (not asked)")
+        yield Finding("catalog", "catalog", State.OK, f"{place.where} (not checked)")
     finally:
         place.close()
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 
 from homodb.query.release.database import open_database, write_database
-from homodb.query.release.locate import locate
-from homodb.query.release.sql_guard import MEMORY, TIMEOUT, answer, check_limits, check_statement, first_line
+from homodb.query.release.isolated import IsolatedProcess
+from homodb.query.release.location import locate
+from homodb.query.release.sql_guard import (
+    GRACE,
+    MEMORY,
+    TIMEOUT,
+    Question,
+    Work,
+    answer,
+    check_limits,
+    is_fatal,
+    query_error,
+)
 from homodb.schema.connect import connect
-from homodb.schema.errors import QueryError, ReleaseError, UnknownSpeciesError
+from homodb.schema.errors import HomodbError, QueryError, ReleaseError, UnknownSpeciesError
 from homodb.schema.io import check_output, must_end, whole_file
 from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.messages import make_unique
@@ -27,6 +41,9 @@ from homodb.schema.species import Species, by_number, find
 
 #: Number of species that a message names.
 _SHOWN = 8
+#: Open releases: those of one file share a database, which a fatal error ends for all.
+_OPEN: WeakSet[ReleaseFile] = WeakSet()
+_OPENING = threading.RLock()
 
 
 def open_release(release: str | Path | None = None, *, memory: float = MEMORY) -> ReleaseFile:
@@ -71,16 +88,16 @@ class ReleaseFile:
     def __init__(self, path: Path, *, memory: float = MEMORY) -> None:
         check_limits(memory=memory)
         self._memory = memory
+        self._is_closed = False
+        self._questions: WeakSet[Question] = WeakSet()
+        self._isolated = IsolatedProcess()
         self.manifest: Manifest | None = None
         self.folder: Path | None = None
         self.path = path
         if path.is_dir():
             self.folder = path.absolute()
             self.manifest = read_manifest(path)
-            database, self._connection = open_database(path, self.manifest, memory=memory)
-            self.path = database or path
-        else:
-            self._connection = connect(path, memory=memory)
+        self._connection = self._connect()
         rows = self._connection.execute(
             "SELECT version, ensembl, default_embedding, schema_version FROM release"
         ).fetchall()
@@ -90,6 +107,7 @@ class ReleaseFile:
         self.schema_version: int = rows[0][3]
         numbers = self._connection.execute("SELECT species FROM species ORDER BY species").fetchall()
         self.species: tuple[Species, ...] = tuple(by_number(number) for (number,) in numbers)
+        _OPEN.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -103,8 +121,61 @@ class ReleaseFile:
         return f"<homodb release {self.version}: {', '.join(s.common_name for s in self.species)}>"
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file; queries of other threads are interrupted."""
+        self._is_closed = True
+        self._isolated.end()
+        for question in list(self._questions):
+            question.stop()
+        with suppress(duckdb.Error):
+            self._connection.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        if self.folder is None or self.manifest is None:
+            return connect(self.path, memory=self._memory)
+        database, connection = open_database(self.folder, self.manifest, memory=self._memory)
+        self.path = database or self.folder
+        return connection
+
+    def isolate_in(self, process: IsolatedProcess) -> None:
+        """Run isolated queries in a process that was started before."""
+        self._isolated = process
+
+    def _ask(self, work: Work, timeout: float | None = None, *, again: bool = True) -> pa.Table:
+        """Run a query; where another one has ended the database, open it anew and run the query again."""
+        try:
+            question = Question(self._cursor(), work)
+            self._questions.add(question)
+            return question.result(timeout)
+        except QueryError as error:
+            if self._is_closed:
+                raise ReleaseError(f"{self.path}: this release was closed while a query ran") from error
+            if not is_fatal(error) or self._is_alive():
+                raise
+            self._open_anew()
+            if again and "previous fatal error" in str(error):
+                return self._ask(work, timeout, again=False)
+            raise
+
+    def _is_alive(self) -> bool:
+        try:
+            with self._connection.cursor() as cursor:
+                return bool(cursor.execute("SELECT 1").fetchall())
+        except duckdb.Error:
+            return False
+
+    def _open_anew(self) -> None:
+        """Open the database anew, with all releases of this process that share it: the last to close it ends it."""
+        with _OPENING:
+            end = time.monotonic() + GRACE
+            while not self._is_alive() and not self._is_closed and time.monotonic() < end:
+                sharing = [one for one in list(_OPEN) if one.path == self.path and not one._is_closed]
+                for one in sharing:
+                    for question in list(one._questions):
+                        question.stop(0.1)
+                    one._connection.close()
+                for one in sharing:
+                    with suppress(HomodbError, duckdb.Error):
+                        one._connection = one._connect()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         try:
@@ -114,11 +185,8 @@ class ReleaseFile:
 
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run a query of ``query/sql`` with bound values."""
-        try:
-            with closing(self._cursor()) as cursor:
-                return _frame(cursor.sql(statement(name), params=parameters).to_arrow_table())
-        except duckdb.Error as error:
-            raise QueryError(first_line(error)) from error
+        text = statement(name)
+        return _frame(self._ask(lambda cursor: cursor.sql(text, params=parameters).to_arrow_table()))
 
     def sql(
         self,
@@ -126,6 +194,7 @@ class ReleaseFile:
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
         timeout: float = TIMEOUT,
+        isolated: bool = False,
     ) -> pl.DataFrame:
         """Run one SELECT statement.
 
@@ -137,18 +206,25 @@ class ReleaseFile:
             Values for ``?`` or ``$name`` in it.
         timeout
             Time limit in seconds.
+        isolated
+            Whether to run it in a child process, which is ended at the limits of time and memory whatever it does.
+            The first such query starts the process.
 
         Raises
         ------
         QueryError
             If it is another statement, DuckDB cannot run it, or it exceeds a limit of time or memory.
         """
-        checked = check_statement(query)
+        check_limits(timeout=timeout)
         try:
-            with closing(self._cursor()) as cursor:
-                return _frame(answer(cursor, checked, parameters, timeout=timeout, memory=self._memory))
-        except duckdb.Error as error:
-            raise QueryError(first_line(error)) from error
+            if isolated:
+                self._cursor().close()  # raises an error if the release was closed
+                return _frame(self._isolated.ask(self.path, query, parameters, timeout=timeout, memory=self._memory))
+            return _frame(self._ask(answer(query, parameters, self._memory), timeout))
+        except (HomodbError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # also the panics of polars
+            raise query_error(error) from error
 
     def find_species(self, name: str | int | Species) -> Species:
         """Find a species of this release by any of its names.
@@ -209,5 +285,5 @@ def _frame(table: pa.Table) -> pl.DataFrame:
         what = str(error).splitlines()[0]
         raise QueryError(f"the answer holds a type that a data frame has not: cast it to another ({what})") from error
     if not isinstance(frame, pl.DataFrame):
-        raise TypeError(f"wanted a table, got {type(frame)}")
+        raise TypeError(f"expected a table, got {type(frame)}")
     return frame

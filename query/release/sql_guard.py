@@ -1,21 +1,31 @@
 """Accept only one SELECT, and run it within limits.
 
-EXPLAIN without ANALYZE is accepted too. DuckDB's own parser decides.
+EXPLAIN without ANALYZE is accepted too. DuckDB's own parser decides. This module is also what the child process of
+:mod:`homodb.query.release.isolated` runs, so it imports little.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import pickle
+import queue
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
 
-from homodb.schema.errors import QueryError
+from homodb.schema.connect import connect
+from homodb.schema.errors import HomodbError, QueryError
 from homodb.schema.options import Bounds
 
 #: Nodes that a query may contain. In DuckDB 2 a SELECT may hold ``WITH x AS (COPY ... TO ...)``, with another node.
@@ -38,7 +48,7 @@ def check_statement(sql: str) -> str:
     except duckdb.Error as error:
         raise QueryError(first_line(error)) from error
     if len(statements) != 1:
-        raise QueryError(f"wanted one SELECT statement, got {len(statements)} statements")
+        raise QueryError(f"expected one SELECT statement, got {len(statements)} statements")
     query, kind = statements[0].query, _kind(statements[0])
     select = query if kind == "SELECT" else _explained(query) if kind == "EXPLAIN" else None
     if select is None:
@@ -118,8 +128,20 @@ _GIGABYTE = 1e9
 _TIMEOUTS, _MEMORIES = Bounds(0.001, 1_000_000), Bounds(0.01, 1_000_000)
 #: Seconds between two interrupts, since one that comes before DuckDB has begun is lost.
 _AGAIN = 0.05
+#: Seconds that DuckDB has to stop by itself, after the time is up or Ctrl-C.
+GRACE = 2.0
 #: Rows per batch: those of a row group of DuckDB.
 _BATCH = 122_880
+#: Stack of the thread of a query, in bytes: functions of deeply nested values need much.
+_STACK = 1 << 28
+_STARTING = threading.Lock()
+#: Address space of an isolated process beside what a question may take: of threads, and of the answer in another form.
+_BESIDE, _FORMS = 2e9, 3.0
+#: Kinds of replies of an isolated process.
+TABLE, ERROR = b"T", b"E"
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+Work = Callable[[duckdb.DuckDBPyConnection], pa.Table]
 
 
 def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
@@ -134,51 +156,115 @@ def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
     _MEMORIES.check("memory", memory, QueryError)
 
 
-def answer(
-    cursor: duckdb.DuckDBPyConnection,
-    query: str,
-    parameters: Sequence[Any] | Mapping[str, Any] | None,
-    *,
-    timeout: float,
-    memory: float,
-) -> pa.Table:
-    """Run a query within limits, and return its result.
-
-    DuckDB itself respects the memory limit of its connection; the result is read in batches and has the same limit.
-    DuckDB checks for interrupts between blocks of rows: one function of one huge value is not interrupted.
+class Question:
+    """A query at work in a thread of its own, so that its caller can look at the clock and hears Ctrl-C.
 
     Parameters
     ----------
     cursor
-        Cursor of a connection with this memory limit.
-    query, parameters
-        SQL and its bound values.
-    timeout
-        Time limit in seconds.
-    memory
-        Memory limit in gigabytes.
-
-    Raises
-    ------
-    QueryError
-        If it exceeds a limit.
+        Cursor that the query uses; it is closed at the end.
+    work
+        Function of the cursor that runs the query.
     """
-    check_limits(timeout=timeout)
-    # in a thread of its own, so that this one can look at the clock, and hears Ctrl-C, while DuckDB works
-    with ThreadPoolExecutor(1, thread_name_prefix="homodb-question") as pool:
-        answering = pool.submit(_read, cursor, query, parameters, memory)
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, work: Work) -> None:
+        self._cursor, self._work = cursor, work
+        self._outcome: pa.Table | BaseException | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
+        with _STARTING:  # the size of stacks is a setting of the whole process
+            before = threading.stack_size(_STACK)
+            try:
+                self._thread.start()
+            except RuntimeError:  # no room for such a stack
+                threading.stack_size(before)
+                self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
+                self._thread.start()
+            finally:
+                threading.stack_size(before)
+
+    def _run(self) -> None:
         try:
-            if wait([answering], timeout).done:
-                return answering.result()
-            raise QueryError(_too_late(timeout), option="timeout")
+            self._outcome = self._work(self._cursor)
+        except BaseException as error:  # noqa: BLE001 (raised by result)
+            self._outcome = error
         finally:
-            while not wait([answering], _AGAIN).done:
-                cursor.interrupt()
+            with suppress(duckdb.Error):
+                self._cursor.close()
+            self._done.set()
+
+    def stop(self, grace: float = GRACE) -> bool:
+        """Interrupt the query, and return whether it has ended."""
+        end = time.monotonic() + grace
+        while not self._done.is_set() and time.monotonic() < end:
+            with suppress(duckdb.Error):
+                self._cursor.interrupt()
+            self._done.wait(_AGAIN)
+        return self._done.is_set()
+
+    def result(self, timeout: float | None = None) -> pa.Table:
+        """Wait for the answer.
+
+        DuckDB checks for interrupts between blocks of rows. One function of one huge value is not interrupted: it runs
+        on in its thread.
+
+        Raises
+        ------
+        QueryError
+            If the query fails or exceeds a limit.
+        """
+        try:
+            if not heard(self._done, timeout):
+                raise QueryError(too_late(timeout or 0.0, is_stopped=self.stop()), option="timeout")
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        self._thread.join()
+        if isinstance(self._outcome, HomodbError):
+            raise self._outcome
+        if isinstance(self._outcome, BaseException):
+            raise query_error(self._outcome) from self._outcome
+        return self._outcome
 
 
-def _read(
-    cursor: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None, memory: float
-) -> pa.Table:
+def heard(event: threading.Event, timeout: float | None) -> bool:
+    """Wait for an event, and return whether it came.
+
+    In steps: polars sets a handler of Ctrl-C after which one long wait would go on.
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    while not event.wait(_AGAIN if end is None else max(0.0, min(_AGAIN, end - time.monotonic()))):
+        if end is not None and time.monotonic() >= end:
+            return False
+    return True
+
+
+def query_error(error: BaseException) -> HomodbError:
+    """Return the QueryError for whatever a query raised; errors of homodb stay as they are."""
+    if isinstance(error, HomodbError):
+        return error
+    if isinstance(error, duckdb.Error):
+        return QueryError(first_line(error))
+    if isinstance(error, MemoryError):
+        return QueryError("the query needs more memory than there is: narrow it")
+    if isinstance(error, RecursionError):
+        return QueryError("the query is nested too deeply")
+    return QueryError(f"the query cannot be answered ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
+
+
+def answer(query: str, parameters: Parameters, memory: float) -> Work:
+    """Return the work of a :class:`Question`: check one query, run it, and read its result within a limit of memory.
+
+    DuckDB itself respects the memory limit of its connection; the result is read in batches and has the same limit.
+    """
+
+    def work(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+        return _read(cursor, check_statement(query), parameters, memory)
+
+    return work
+
+
+def _read(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, memory: float) -> pa.Table:
     """Run a query, and read its result while it fits into memory."""
     room = memory * _GIGABYTE
     batches: list[pa.RecordBatch] = []
@@ -197,9 +283,16 @@ def _read(
         raise QueryError(_too_much("the query needs", memory), option="memory") from error
 
 
-def _too_late(timeout: float) -> str:
+def too_late(timeout: float, *, is_stopped: bool = True) -> str:
+    """Return the message about a query that took too long."""
+    if is_stopped:
+        return (
+            f"the query took longer than {timeout:g} s and was stopped: narrow it, or allow more time by a greater "
+            "timeout"
+        )
     return (
-        f"the query took longer than {timeout:g} s and was stopped: narrow it, or allow more time by a greater timeout"
+        f"the query took longer than {timeout:g} s and did not stop: it runs on in the background. One that runs in a "
+        "process of its own (isolated=True) can be ended"
     )
 
 
@@ -208,3 +301,79 @@ def _too_much(what: str, memory: float) -> str:
         f"{what} more than the {memory:g} GB that a question may take: narrow it, or allow more "
         "(homodb.open(..., memory=...))"
     )
+
+
+def serve() -> None:
+    """Answer the queries of a parent process, from standard input to standard output, until that is closed.
+
+    The first message is the path of the database and the limit of memory; each later one a query, its parameters and
+    its timeout.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
+    path, memory = pickle.loads(requests.get())  # noqa: S301 (from the parent)
+    connection: duckdb.DuckDBPyConnection | None = None
+    while True:
+        request = requests.get()
+        question: Question | None = None
+        try:
+            query, parameters, timeout = pickle.loads(request)  # noqa: S301 (from the parent)
+            if connection is None:
+                connection = _connect(Path(path), memory)
+                _bound_memory(memory * _GIGABYTE * _FORMS + _BESIDE)
+            question = Question(connection.cursor(), answer(query, parameters, memory))
+            table = question.result(timeout)
+        except Exception as error:  # noqa: BLE001 (told to the parent)
+            told = query_error(error)
+            text = json.dumps({"message": str(told), "option": told.option}).encode("utf-8", "backslashreplace")
+            replies.write(ERROR + len(text).to_bytes(8, "little") + text)
+            replies.flush()
+            if is_fatal(error) or (question is not None and not question.stop(0)):
+                os._exit(1)
+        else:
+            replies.write(TABLE)
+            with pa.ipc.new_stream(replies, table.schema) as writer:
+                writer.write_table(table)
+            replies.flush()
+            del table
+
+
+def _connect(path: Path, memory: float) -> duckdb.DuckDBPyConnection:
+    if path.is_file():
+        return connect(path, memory=memory)
+    sys.modules.pop("numpy", None)
+    from homodb.query.release.database import open_database
+    from homodb.schema.manifest import read_manifest
+
+    return open_database(path, read_manifest(path), memory=memory)[1]
+
+
+def _receive(stream: BinaryIO, requests: queue.Queue[bytes]) -> None:
+    """Receive requests, and end the process when its parent has gone."""
+    while len(size := stream.read(8)) == 8:
+        requests.put(stream.read(int.from_bytes(size, "little")))
+    os._exit(0)
+
+
+def _bound_memory(more: float) -> None:
+    """Allow some bytes of address space beyond those in use; on Linux only."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    bounds = [int(pages * os.sysconf("SC_PAGE_SIZE") + more)]
+    bounds += [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def is_fatal(error: BaseException | None) -> bool:
+    """Return whether DuckDB refuses all further work after an error, or after what caused it."""
+    while error is not None and not isinstance(error, duckdb.FatalException | duckdb.InternalException):
+        error = error.__cause__
+    return error is not None

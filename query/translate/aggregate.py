@@ -42,15 +42,15 @@ class Links:
         return np.bincount(self.column, minlength=self.shape[1])
 
     @cached_property
-    def several(self) -> int:
-        """Number of columns that sum several rows of var."""
-        return int((self.rows_per_column > 1).sum())
+    def genes_per_column(self) -> npt.NDArray[np.int64]:
+        """Number of source genes linked to each column."""
+        pairs = np.unique(np.column_stack([self.gene, self.column]), axis=0)
+        return np.bincount(pairs[:, 1], minlength=self.shape[1])
 
     @cached_property
-    def several_genes(self) -> int:
-        """Number of columns that sum several source genes, not just several rows of one."""
-        pairs = np.unique(np.stack([self.column, self.gene]), axis=1)
-        return int((np.bincount(pairs[0], minlength=self.shape[1]) > 1).sum())
+    def several(self) -> int:
+        """Number of columns that sum several source genes."""
+        return int((self.genes_per_column > 1).sum())
 
     @cached_property
     def splits(self) -> int:
@@ -82,14 +82,19 @@ class Aggregation:
         return np.dtype(np.float64) if fractions and not np.issubdtype(kind, np.floating) else kind
 
     def wider(self, dtype: npt.DTypeLike) -> np.dtype[Any]:
-        """Return a type for sums that may not fit into another."""
-        return np.dtype(np.int64) if not np.issubdtype(np.dtype(dtype), np.floating) else np.dtype(dtype)
+        """Return a type for sums that may not fit into another: 64 bits, then floating-point."""
+        kind = np.dtype(dtype)
+        return np.dtype(np.int64 if kind.kind in "biu" and kind.itemsize < 8 else np.float64)
 
     def apply(self, block: Any, dtype: npt.DTypeLike) -> Any:
         """Compute the values of target genes for a block of rows."""
         sparse = bool(sp.issparse(block))
         block = block.tocsr() if sparse else block
         values = np.asarray(block.data if sparse else block)
+        if sparse and values.dtype.kind in "biu" and not block.has_canonical_format:
+            whole = block.astype(np.float64)  # values that stand twice in a row are added up too
+            whole.sum_duplicates()
+            values = whole.data
         self._check_values(values, np.dtype(dtype))
         block = block.astype(dtype, copy=False)
         match self.policy:
@@ -100,30 +105,46 @@ class Aggregation:
             case SlotPolicy.MAX:
                 return self._maximum_of(self._genes(block))
             case _:
+                if self.logarithms is not None and self.links.repeated:  # rows of one gene; genes are not added up
+                    return product(self._genes(block), self.links.shape[1], *self._gene_links)
                 return product(block, self.links.shape[1], *self._sum)
 
     def _check_values(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
         if not values.size:
             return
-        floating = np.issubdtype(values.dtype, np.floating)
         low, high = values.min(), values.max()
-        if floating and np.isnan(low):
-            raise CountsError(f"{self.slot} holds NaN; fill or remove such values first")
-        adds = self.links.several or self.links.splits
-        if low < 0 and adds and self.policy in (SlotPolicy.SUM, SlotPolicy.LOG):
+        if np.issubdtype(values.dtype, np.floating) and not (np.isfinite(low) and np.isfinite(high)):
+            content = "NaN" if np.isnan(values).any() else "infinite values"
+            raise CountsError(f"{self.slot} holds {content}; fill or remove such values first")
+        most = int(self.links.rows_per_column.max(initial=0))
+        if low < 0 and (most > 1 or self.links.splits) and self.policy in (SlotPolicy.SUM, SlotPolicy.LOG):
             raise CountsError(
                 f"{self.slot} holds negative values (the least is {low:g}), which {self.policy} must not add up; use "
                 "counts in their place",
                 option="layer",
             )
-        if floating or np.issubdtype(dtype, np.floating) or dtype.itemsize == 8:
-            return
-        most = int(self.links.rows_per_column.max(initial=0))
-        limits = np.iinfo(dtype) if dtype != np.bool_ else None
-        if (limits is None and most > 1) or (
-            limits and not limits.min <= int(low) * most <= int(high) * most <= limits.max
-        ):
+        if most > 1 or self.policy is SlotPolicy.LOG:
+            self._check_sums(low, high, max(most, 1), dtype)
+
+    def _check_sums(self, low: Any, high: Any, most: int, dtype: np.dtype[Any]) -> None:
+        """Check that the largest sums of `most` values fit into a type."""
+        if dtype == np.bool_:
             raise TooWideError
+        if not np.issubdtype(dtype, np.floating):
+            limits = np.iinfo(dtype)
+            if not limits.min <= int(low) * most <= int(high) * most <= limits.max:
+                raise TooWideError
+            return
+        largest = float(np.log(np.finfo(dtype).max))
+        undone = self.policy is SlotPolicy.LOG or self.logarithms is not None
+        size = float(high) * self._scale if undone else np.log(max(float(high), -float(low), 1.0))
+        if size + np.log(most) < largest:
+            return
+        if dtype.itemsize < 8:
+            raise TooWideError
+        raise CountsError(
+            f"{self.slot} holds values whose sums are beyond the largest number (the largest is {high:g})"
+        )
 
     @cached_property
     def _sum(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -219,50 +240,56 @@ def decide(slot: Slot, holds: Values, links: Links, options: Options, logged: Lo
     """Choose the aggregation of a matrix by the kind of its values, or the reason for dropping it."""
     requested = options.slots.get(slot.name)
     policy = requested or SlotPolicy(options.many_to_one)
-    reason = objection(slot, policy, holds, links)
+    reason = objection(slot, policy, holds, links, explicit=requested is not None)
     if reason is None and not slot.main and requested is None and holds.kind == "scaled":
         reason = f"{slot.label} holds scaled values (some are negative)"
     if reason is None:
-        if policy is SlotPolicy.SUM and holds.kind == "log" and links.several:  # rows of one gene add up as counts
-            policy = SlotPolicy.LOG
-        base = logged.base if policy is SlotPolicy.LOG and holds.base is None else holds.base
-        return Aggregation(links, policy, slot.label, base)
+        return Aggregation(links, policy, slot.label, base_of(holds, policy, logged))
     if slot.main or requested is not None:
         raise CountsError(reason, option="layer" if slot.main else "slots")
     return reason
 
 
-def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links) -> str | None:
+def base_of(holds: Values, policy: SlotPolicy, logged: Logged) -> float | None:
+    """Return the base of values as logarithms; of unclear ones the likely base, if the policy undoes them."""
+    return holds.base or (logged.base or holds.guess if policy is SlotPolicy.LOG else None)
+
+
+def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links, *, explicit: bool) -> str | None:
     """Return why values must not be combined by a policy, or None.
 
-    The reason includes the alternatives.
+    The reason includes the alternatives. `explicit`: whether the policy was named for this matrix: values of no certain
+    kind are only summed then.
     """
     if holds.kind == "nan":
         out = "" if slot.main else f", or drop it (slot {slot.name!r}: drop)"
-        return f"{slot.label} holds NaN; fill or remove such values before translating{out}"
-    contents = {"log": "logarithms", "scaled": "scaled values (some are negative)", "counts": "whole numbers"}
+        return f"{slot.label} holds {holds.content}; fill or remove such values before translating{out}"
     if policy is SlotPolicy.LOG:
-        if holds.kind in ("scaled", "counts"):
-            return (
-                f"{slot.label} holds {contents[holds.kind]}, not logarithms, so expm1-sum-log1p is not for it; use sum"
-            )
+        if holds.kind in ("scaled", "counts", "root") or (holds.kind == "linear" and not holds.small):
+            return f"{slot.label} holds {holds.content}, not logarithms, so expm1-sum-log1p is not for it; use sum"
         return None
-    if holds.kind not in ("log", "scaled"):
+    unclear = holds.small and not explicit
+    if holds.kind not in ("log", "scaled", "root") and not unclear:
         return None
-    if policy is SlotPolicy.SUM and links.several_genes:
-        why = f"{counted(links.several_genes, 'target gene')} would add up several source genes each"
-    elif links.splits and (holds.kind == "log" or policy is SlotPolicy.SUM):
+    undone = holds.kind == "log"  # rows of one gene are added up as what they are logarithms of
+    if policy is SlotPolicy.SUM and links.several:
+        why = f"{counted(links.several, 'target gene')} would add up several source genes each"
+    elif links.splits and (undone or policy is SlotPolicy.SUM):
         why = f"{counted(links.splits, 'source gene')} would be split over several targets"
-    elif holds.kind == "scaled" and links.repeated:
+    elif links.repeated and not undone:
         why = "some source genes stand in several rows, which would add up"
     else:
         return None
-    undo = f"undo them (slot {slot.name!r}: expm1-sum-log1p), " if holds.kind == "log" else ""
-    counts = "translate a layer of counts or raw, " if slot.main else ""
-    drop = "" if slot.main else f"drop it (slot {slot.name!r}: drop), "
-    combined = links.several_genes or links.splits
-    last = "use a one-to-one strategy such as hm_o2o" if combined else "give each gene one row"
-    return (
-        f"{slot.label} holds {contents[holds.kind]}, and {why}, which is wrong for such values; {counts}{undo}{drop}"
-        f"or {last}"
-    )
+    named = f"{slot.label} holds {holds.content}, and {why}, which is wrong for "
+    logs = "logarithms and other transformed values" if unclear else "such values"
+    ways = ["translate a layer of counts or raw"] if slot.main else []
+    if undone or unclear:
+        ways.append(f"undo {'logarithms' if unclear else 'them'} (slot {slot.name!r}: expm1-sum-log1p)")
+    if unclear:
+        ways.append(f"say that they are linear (slot {slot.name!r}: {policy})")
+    ways += [] if slot.main else [f"drop it (slot {slot.name!r}: drop)"]
+    if links.several or links.splits:
+        ways.append("use a one-to-one strategy such as hm_o2o")
+    else:
+        ways.append("leave all but one of these rows out")
+    return f"{named}{logs}; {''.join(f'{way}, ' for way in ways[:-1])}{'or ' if len(ways) > 1 else ''}{ways[-1]}"

@@ -14,6 +14,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from homodb.query.cells import (
+    FileSink,
     FileSource,
     LazyMatrix,
     Logged,
@@ -28,7 +29,7 @@ from homodb.query.cells import (
     undo_logarithm,
 )
 from homodb.query.release import ReleaseFile
-from homodb.query.translate.aggregate import Aggregation, TooWideError, check_slots, decide, objection
+from homodb.query.translate.aggregate import Aggregation, TooWideError, base_of, check_slots, decide, objection
 from homodb.query.translate.fates import TranslationReport, fates_of_markers, provenance, with_counts
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
@@ -170,7 +171,7 @@ def stream(
         try:
             return _stream(parts, sink, dtype, sparse, block, step), dtype
         except TooWideError:
-            dtype = np.dtype(np.int64)
+            dtype = parts[0].how.wider(dtype)
 
 
 def _stream(
@@ -187,32 +188,38 @@ def _stream(
             check_sound(piece, part.how.slot)
             if part.kept is not None:
                 piece = piece[np.flatnonzero(part.kept[start:stop])]
-            if part.tally is not None:
-                part.tally.add(start, undo_logarithm(piece, part.base))
             carried = part.how.apply(piece, dtype)
+            if part.tally is not None:
+                with np.errstate(over="ignore"):
+                    part.tally.add(start, undo_logarithm(piece, part.base))
             sink.add(sp.csr_matrix(carried) if sparse and not sp.issparse(carried) else carried)
             step(done + stop)
         done += part.rows.shape[0]
     return sink.end()
 
 
-def lazily(matrix: LazyMatrix, slot: Slot, how: Aggregation, logged: Logged) -> Any:
+def lazily(matrix: LazyMatrix, slot: Slot, how: Aggregation, logged: Logged, *, explicit: bool) -> Any:
     """Return a Dask array of target genes.
 
     The kind of values is inferred when a block is computed; a block that must not be summed then raises
-    :class:`~homodb.schema.errors.CountsError`. Sums of small integers are 64 bits wide.
+    :class:`~homodb.schema.errors.CountsError`. Sums of small integers are 64 bits wide; sums beyond these are an error.
     """
     dtype = how.dtype(matrix.dtype)
-    if how.links.several and dtype.itemsize < 8:
+    if int(how.links.rows_per_column.max(initial=0)) > 1 and dtype.kind in "biu" and dtype.itemsize < 8:
         dtype = how.wider(dtype)
 
     def block(rows: Any) -> Any:
         check_sound(rows, slot.label)
         holds = judge(rows, logged=logged.is_log, base=logged.base)
-        against = objection(slot, how.policy, holds, how.links)
+        against = objection(slot, how.policy, holds, how.links, explicit=explicit)
         if against is not None:
             raise CountsError(against)
-        return replace(how, logarithms=holds.base or logged.base).apply(rows, dtype)
+        try:
+            return replace(how, logarithms=base_of(holds, how.policy, logged)).apply(rows, dtype)
+        except TooWideError:
+            raise CountsError(
+                f"{slot.label} holds values whose sums do not fit into {dtype}; convert it to float64"
+            ) from None
 
     return matrix.map_rows(block, how.links.shape[1], dtype)
 
@@ -251,6 +258,10 @@ class TranslationRun:
     ) -> TranslationReport:
         """Carry every matrix into a sink, and finish it; the release must still be open."""
         cells = self.source.n_obs
+        left: dict[str, str] = {}
+        if isinstance(self.source, FileSource) and isinstance(sink, FileSink):
+            left = self.source.left_out(as_is=sink.copies_arrays)
+            self._notes += left.values()
         for number, slot in enumerate(self._slots):
 
             def step(row: int, slot: Slot = slot, done: int = number * cells) -> None:
@@ -267,7 +278,7 @@ class TranslationRun:
         gene_level = gene_level_uns_keys(self.source.uns, self.source.object_var.index)
         report = self._report(_dropped_parts(self.source, gene_level))
         entry = provenance(report, self.source.read_uns("homodb"))
-        sink.finish(self.plan.var, entry, leave=frozenset(gene_level))
+        sink.finish(self.plan.var, entry, leave=frozenset(left) | {f"uns/{key}" for key in gene_level})
         return report
 
     def _plan_of(self, slot: Slot) -> TranslationPlan | None:
@@ -290,26 +301,34 @@ class TranslationRun:
             return
         logged, lazy = slot_logged(slot, self.source.logged), self.source.lazy(slot)
         if lazy is not None:
-            sink.put(slot, lazily(lazy, slot, Aggregation(plan.links, policy, slot.label), logged), plan.var)
+            explicit = slot.name in self.options.slots
+            how = Aggregation(plan.links, policy, slot.label)
+            sink.put(slot, lazily(lazy, slot, how, logged, explicit=explicit), plan.var)
             self._policies[slot.label] = str(policy)
             return
         rows, like = self.source.rows(slot, folder, block)
         step(0)
         holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
-        how = decide(slot, holds, plan.links, self.options, logged)
-        if isinstance(how, str):
-            self._drop(slot, how)
+        decision = decide(slot, holds, plan.links, self.options, logged)
+        if isinstance(decision, str):
+            self._drop(slot, decision)
             return
+        how = decision
+        if policy is SlotPolicy.LOG and holds.base is None:
+            base = f"{how.logarithms:.4g}, which fits their sums per cell" if how.logarithms else "e"
+            self._notes.append(f"{slot.label} does not tell the base of its logarithms; it was taken to be {base}")
         if slot.main and holds.kind != "scaled":
             self._tally = CountTally(plan, self._groups)
         part = MatrixPart(rows, how, holds.base, self._tally if slot.main else None)
         matrix_sink = sink.matrix(slot, (self.source.n_obs, plan.links.shape[1]), sparse=rows.sparse, like=like)
-        matrix, _ = stream([part], matrix_sink, sparse=rows.sparse, block=block, step=step)
+        matrix, dtype = stream([part], matrix_sink, sparse=rows.sparse, block=block, step=step)
+        if how.dtype(rows.dtype).kind in "biu" and dtype.kind == "f":
+            self._notes.append(f"{slot.label} is {dtype}: its sums do not fit into 64 bits")
         sink.put(slot, matrix, plan.var)
         self._policies[slot.label] = str(how.policy)
 
     def _drop(self, slot: Slot, why: str = "") -> None:
-        """Record that a matrix is dropped, and the reason unless the user asked for it."""
+        """Record that a matrix is dropped, and the reason unless the user requested it."""
         self._dropped.append(slot.label)
         if why:
             self._notes.append(f"{slot.label} was left out: {why}")
@@ -319,13 +338,15 @@ class TranslationRun:
         plan, options = self.plan, self.options
         notes = [*plan.notes, *self._notes]
         if self._tally is None:
-            notes.append("no counts were added up, so no shares of counts are told (values are scaled, or lazy)")
+            notes.append("no counts were added up, so shares of counts are unknown (values are scaled, or lazy)")
+        else:
+            notes += self._unsure_note(self._tally.sums)
         table = plan.fates.with_columns(gene=plan.resolved["gene"])
         kept = int(plan.var["homodb_kept"].sum()) if "homodb_kept" in plan.var else 0
         return TranslationReport(
             source=plan.route.source.name, target=plan.route.target.name, source_given=self._source_given,
             strategy=plan.route.how, release=plan.route.release.version, cells=self.source.n_obs,
-            targets=plan.links.shape[1], summed=plan.links.several,
+            targets=plan.links.shape[1], summed=int((plan.links.rows_per_column > 1).sum()),
             fates=with_counts(plan.fates, None if self._tally is None else self._tally.sums),
             dropped=(*leftovers, *self._dropped), notes=tuple(notes), many_to_one=str(options.many_to_one),
             one_to_many=str(options.one_to_many), slots=dict(self._policies), kept=kept,
@@ -334,6 +355,18 @@ class TranslationRun:
             vocabulary=plan.targets.vocabulary,
         )  # fmt: skip
 
+    def _unsure_note(self, sums: npt.NDArray[np.float64]) -> list[str]:
+        """Return a note on the share of counts that go by pairs of confidence 0, if it is large enough."""
+        total = float(sums[self.plan.is_gene.to_numpy()].sum())
+        unsure = self.plan.targets.pairs.filter(pl.col("confidence") == 0).select("place", "weight")
+        counts = float((sums[unsure["place"].to_numpy()] * unsure["weight"].to_numpy()).sum())
+        if not total or counts / total < _UNSURE:
+            return []
+        return [f"{counts / total:.1%} of the counts go by pairs of confidence 0 (min_confidence=1 leaves these out)"]
+
+
+#: Share of counts by pairs of confidence 0 from which a note tells it.
+_UNSURE = 0.01
 
 #: Usual names of gene-level entries of uns.
 _GENE_WISE = ("hvg", "rank_genes_groups", "pca", "rank_velocity_genes", "recover_dynamics")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.genes import COLUMNS, LEAST_DATABASES, Pair, add_rows
+from homodb.query.release import ReleaseFile
 from homodb.query.translate.options import Missing, OneToMany, Options
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.messages import counted
@@ -97,7 +98,42 @@ def map_genes(
     here = pl.DataFrame({"source_gene": present}, schema={"source_gene": pl.Int64})
     rows, chosen, notes = _rows(pair, strategy, options, here, wanted)
     rows, more = _with_added(pair, strategy, rows, options, here)
+    if options.one_to_many is OneToMany.BEST:
+        rows = namesakes_first(pair.release, rows)
     return settled(rows, options, wanted, chosen, [*notes, *more])
+
+
+def namesakes_first(release: ReleaseFile, rows: pl.DataFrame) -> pl.DataFrame:
+    """Put the partner with a gene's own symbol first, then one on its own sex chromosome.
+
+    A gene on X is rather the one on X than the one on Y (*Tbl1x* TBL1X, not TBL1Y). Rows of other genes stay where they
+    are, and where nothing tells, so do all.
+    """
+    several = rows.with_row_index("order").filter(pl.len().over("source_gene") > 1)
+    if not several.height:
+        return rows
+    places = release.ask("gene_places", {"genes": pl.concat([several["source_gene"], several["target_gene"]]).unique()
+                                         .to_list()})  # fmt: skip
+    own, other = (places.select(pl.all().name.prefix(f"{side}_")) for side in ("source", "target"))
+    known = several.join(own, on="source_gene", how="left", maintain_order="left").join(
+        other, on="target_gene", how="left", maintain_order="left"
+    )
+    sex = ("source_sex_chromosome", "target_sex_chromosome")
+    crossed = pl.all_horizontal(pl.col(one).fill_null("") != "" for one in sex) & (pl.col(sex[0]) != pl.col(sex[1]))
+    known = known.select(
+        "order", "source_gene",
+        stranger=pl.col("source_symbol").eq(pl.col("target_symbol")).fill_null(value=False).not_(), crossed=crossed,
+    )  # fmt: skip
+    ranked = known.sort("stranger", "crossed", "order").group_by("source_gene", maintain_order=True)
+    best = ranked.agg(best=pl.col("order").first(), first=pl.col("order").min()).filter(
+        pl.col("best") != pl.col("first")
+    )
+    return (
+        rows.with_row_index("order")
+        .join(best.select(order="best", first="first"), on="order", how="left", maintain_order="left")
+        .sort(pl.coalesce(pl.col("first").cast(pl.Float64) - 0.5, "order"))
+        .select(rows.columns)
+    )
 
 
 def settled(
@@ -137,14 +173,14 @@ def _rows(
         return _of(rows, here), rows.select("source_gene", "target_gene"), []
     ensembl, lm = (_remaining(pair.mapping(one), here, options, wanted) for one in (Strategy.ENS_M2M, Strategy.LM_O2O))
     anew = rematch_measured(pair, strategy, ensembl, lm)
-    notes = [f"{strategy} was chosen anew among the genes that are there"]
+    notes = [f"{strategy} was chosen again among the genes of the object"]
     if strategy is not Strategy.HM_O2O:
         notes[0] += "; mutual best hits are still those of the whole proteomes"
     return anew.select(COLUMNS), anew.select("source_gene", "target_gene"), notes
 
 
 def _remaining(rows: pl.DataFrame, here: pl.DataFrame, options: Options, wanted: frozenset[int] | None) -> pl.DataFrame:
-    """Return rows of present and wanted genes that pass the filters."""
+    """Return rows of present and requested genes that pass the filters."""
     present = rows.join(here, on="source_gene", how="semi", maintain_order="left")
     return _only_wanted(_with_refusals(present, options), wanted).filter(pl.col("refused").is_null()).drop("refused")
 
@@ -210,7 +246,7 @@ def _only_wanted(rows: pl.DataFrame, wanted: frozenset[int] | None) -> pl.DataFr
     if wanted is None:
         return rows
     inside = pl.col("target_gene").is_in(list(wanted))
-    outside = pl.lit("its partner is not among the wanted genes")
+    outside = pl.lit("its partner is not among the requested genes")
     return rows.with_columns(
         refused=pl.when(inside | pl.col("refused").is_not_null()).then("refused").otherwise(outside)
     )

@@ -18,7 +18,7 @@ from homodb.query.genes import (
     about_names,
     choose_strategy,
     compose_mappings,
-    features_of,
+    feature_kinds,
     find_pair,
     names_of,
     resolve,
@@ -28,7 +28,7 @@ from homodb.query.genes import (
 from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Links
 from homodb.query.translate.fates import LOST_SCHEMA, fates, lost
-from homodb.query.translate.mapping import Mapped, identity_rows, map_genes, settled, with_databases
+from homodb.query.translate.mapping import Mapped, identity_rows, map_genes, namesakes_first, settled, with_databases
 from homodb.query.translate.options import OneToMany, Options
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import MissingMappingError, TranslationError
@@ -38,6 +38,10 @@ from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: Number of source genes of a target gene beyond which a note names it.
+MANY_GENES = 5
 
 
 class PlacedColumn(StrEnum):
@@ -55,10 +59,10 @@ class Targets:
 
     `columns`: a row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a kept source
     gene), ``mitochondrial, ribosomal``, ``kept`` (name of a source gene kept without a target, else null), ``wanted``
-    (name in the list of wanted genes, if any); `pairs`: a row per link, best first: ``place``, ``column``, and the
+    (name in the requested list, if any); `pairs`: a row per link, best first: ``place``, ``column``, and the
     evidence of the pair; `placed`: a row per mapped row of var: :class:`PlacedColumn`; `vocabulary`: state of each
-    wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``, ``ambiguous``, ``repeated``);
-    None where none were given.
+    requested gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``, ``ambiguous``,
+    ``repeated``); None if there is no list.
     """
 
     columns: pl.DataFrame
@@ -82,7 +86,7 @@ def lay_out(
 ) -> Targets:  # fmt: skip
     """Lay out the columns of the result.
 
-    They are the wanted genes in their order, else all target genes in the order of var.
+    They are the requested genes in their order, else all target genes in the order of var.
 
     `rows`: pairs of genes, see :class:`homodb.query.translate.mapping.Mapped`.
     """
@@ -161,7 +165,7 @@ def _all_columns(pairs: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 
 
 def _wanted_columns(wanted: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the columns of wanted genes, and the state of each gene."""
+    """Return the columns of requested genes, and the state of each gene."""
     first = pl.col("gene").is_first_distinct() | pl.col("gene").is_null()
     keys = wanted.select(target_gene=pl.when(first).then("gene"), kept=pl.lit(None, pl.String), wanted="name")
     filled = pl.col("gene").is_in(pairs["target_gene"].unique().to_list())
@@ -449,6 +453,8 @@ def _mapped(route: Route, resolved: pl.DataFrame, wanted: pl.DataFrame | None) -
             genes = pl.DataFrame({"source_gene": present}, schema={"source_gene": pl.Int64})
             here, note = with_databases(pair, route.strategy, here, genes)
             notes.append(note)
+        if route.options.one_to_many is OneToMany.BEST:
+            here = namesakes_first(route.release, here)
         return settled(here, route.options, inside, rows.select("source_gene", "target_gene"), notes)
     pair = Pair(route.release, route.source, route.target)
     return map_genes(pair, route.strategy, route.options, present, inside)
@@ -459,18 +465,22 @@ def _notes(targets: Targets, resolved: pl.DataFrame, options: Options) -> list[s
     if targets.links.splits:
         split = counted(targets.links.splits, "gene was", "genes were")
         notes.append(f"{split} split over several targets: totals hold, counts are no longer whole")
+    crowded = np.flatnonzero(targets.links.genes_per_column > MANY_GENES)
+    if crowded.size:
+        genes = targets.links.genes_per_column[crowded]
+        largest = crowded[np.argsort(-genes, kind="stable")][:3]
+        names = targets.columns.select(pl.coalesce("target_symbol", "target_id", "kept", "wanted")).to_series()
+        shown = ", ".join(f"{names[column]} {targets.links.genes_per_column[column]}" for column in largest.tolist())
+        of = (
+            f"{counted(int(crowded.size), 'target gene combines', 'target genes combine')} more than {MANY_GENES} genes"
+        )
+        notes.append(f"{of}: {shown}{', ...' if crowded.size > len(largest) else ''}")
     if options.one_to_many is OneToMany.ALL:
         many = int((np.bincount(targets.links.place) > 1).sum()) if targets.links.place.size else 0
         if many:
             notes.append(
                 f"{counted(many, 'gene')} went whole to each of several targets: the counts stand there several times"
             )
-    others = resolved.filter(~pl.col("is_gene"))
-    if others.height:
-        kinds = others.group_by(pl.col("feature").fill_null("none given"), maintain_order=True).len()
-        shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
-        rows = counted(others.height, "row of var is", "rows of var are")
-        notes.append(f"{rows} not gene expression, and left out: {shown}")
     return notes
 
 
@@ -492,14 +502,16 @@ def prepare(
     target = release.find_species(to)
     resolved = resolve_var(release, var, species=source, column=column, uns=uns)
     plan = make_plan(find_route(release, resolved.species, target, strategy, options), resolved.rows)
-    return replace(plan, notes=(*plan.notes, *resolved.doubts))
+    return replace(plan, notes=(*plan.notes, *resolved.features, *resolved.doubts))
 
 
 def prepare_raw(plan: TranslationPlan, raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> TranslationPlan:
     """Build the plan for the var of raw, by the same route: the same one if raw has the same genes."""
-    names, features = _names_of_raw(raw, var, column), features_of(raw)
-    same = plan.resolved["name"].to_list() == names
-    if same and plan.resolved["feature"].to_list() == (features or [None] * len(names)):
+    names, features, own = _names_of_raw(raw, var, column), feature_kinds(raw), feature_kinds(var)
+    if own.columns and not features.columns:  # only var says what its rows are
+        place = {name: number for number, name in enumerate(name_texts(var.index))}
+        features = own.select([place.get(name) for name in name_texts(raw.index)])
+    if plan.resolved["name"].to_list() == names and features == own:
         return plan
     return make_plan(plan.route, resolve_rows(plan.route.release, names, plan.route.source, features))
 

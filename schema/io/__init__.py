@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from homodb.schema.io.atomic import held_back, whole_file
+from homodb.schema.io.atomic import (
+    SCRATCH,
+    UNFINISHED,
+    find_abandoned,
+    held_back,
+    remove_abandoned,
+    replace_folder,
+    temporary_folder,
+    whole_file,
+)
 from homodb.schema.io.files import (
     check_apart,
     check_ending,
@@ -18,17 +27,7 @@ from homodb.schema.io.files import (
 )
 
 __all__ = [
-    "check_apart",
-    "check_ending",
-    "check_folder",
-    "check_output",
-    "check_there",
-    "ending_of",
-    "held_back",
-    "make_folder",
-    "must_end",
-    "read_lines",
-    "read_toml",
-    "reason",
-    "whole_file",
-]
+    "SCRATCH", "UNFINISHED", "check_apart", "check_ending", "check_folder", "check_output", "check_there", "ending_of",
+    "find_abandoned", "held_back", "make_folder", "must_end", "read_lines", "read_toml", "reason", "remove_abandoned",
+    "replace_folder", "temporary_folder", "whole_file",
+]  # fmt: skip

@@ -42,11 +42,6 @@ def names_a_format(path: Path) -> bool:
 def must_end(output: Path, what: str, *written: str) -> None:
     """Check that a name has one of some endings.
 
-    Parameters
-    ----------
-    output, what, *written
-        As for :func:`check_ending`.
-
     Raises
     ------
     OutputError
@@ -57,18 +52,7 @@ def must_end(output: Path, what: str, *written: str) -> None:
 
 
 def check_ending(output: Path, what: str, *written: str) -> None:
-    """Check that a name does not have the ending of another format.
-
-    Endings that mean no format are accepted.
-
-    Parameters
-    ----------
-    output
-        The file to write.
-    what
-        Noun for the content, in the plural.
-    *written
-        Endings of the format that is written.
+    """Check that a name does not have the ending of another format. Endings that mean no format are accepted.
 
     Raises
     ------
@@ -87,15 +71,6 @@ def _or(written: tuple[str, ...]) -> str:
 
 def check_output(output: Path, *inputs: Path | None, store: bool = False) -> None:
     """Check that an output can be written and is not an input.
-
-    Parameters
-    ----------
-    output
-        The file to write.
-    *inputs
-        Inputs; None for none.
-    store
-        Whether the output is a folder, a zarr store.
 
     Raises
     ------
@@ -117,9 +92,7 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
 
 
 def check_apart(path: Path, output: Path) -> None:
-    """Check that an output is neither the input nor inside it.
-
-    Other names of the input and links to it are recognised.
+    """Check that an output is neither the input nor inside it. Other names of the input and links to it are recognised.
 
     Raises
     ------
@@ -135,13 +108,6 @@ def check_apart(path: Path, output: Path) -> None:
 
 def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) -> None:
     """Check that inputs exist.
-
-    Parameters
-    ----------
-    *paths
-        Files, or stores; None for none.
-    error
-        Class of the error.
 
     Raises
     ------
@@ -187,13 +153,6 @@ def reason(error: Exception) -> str:
 def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     """Read a TOML file.
 
-    Parameters
-    ----------
-    path
-        The file.
-    missing_ok
-        Whether a missing file counts as an empty one.
-
     Raises
     ------
     ConfigError
@@ -213,15 +172,6 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
 
 def read_lines(path: Path, content: str, error: type[HomodbError]) -> list[str]:
     """Return the lines of a text file, without a byte-order mark.
-
-    Parameters
-    ----------
-    path
-        The file.
-    content
-        Expected content, for the message.
-    error
-        Class of the error.
 
     Raises
     ------

@@ -99,6 +99,6 @@ def test_the_bundled_release_of_a_checkout_and_of_a_wheel(
         place = release(toy_folder, root / "releases" / "starter-2026.1")
         (root / "releases" / "starter-2026.2").mkdir()  # without a manifest
         monkeypatch.setitem(
-            bundled_releases.__globals__, "__file__", str(tmp_path / module / "query" / "release" / "locate.py")
+            bundled_releases.__globals__, "__file__", str(tmp_path / module / "query" / "release" / "location.py")
         )
         assert bundled_releases() == [place]

@@ -255,9 +255,9 @@ def test_sums_that_do_not_fit_widen(release: homodb.Release) -> None:
 
 def test_small_integers_beside_single_floats(release: homodb.Release) -> None:
     human = anndata.AnnData(np.full((1, 2), 200, np.uint8), var=pd.DataFrame(index=["INS", "GCG"]))
-    mouse = anndata.AnnData(np.full((1, 3), 2.5, np.float32), var=pd.DataFrame(index=["Ins1", "Ins2", "Gcg"]))
+    mouse = anndata.AnnData(np.full((1, 3), 32.5, np.float32), var=pd.DataFrame(index=["Ins1", "Ins2", "Gcg"]))
     joint = join([human, mouse], species=["human", "mouse"], strategy="ens_m2m", release=release)
-    assert joint.to_df()["INS"].tolist() == [200, 5] and joint.X.dtype == np.float32
+    assert joint.to_df()["INS"].tolist() == [200, 65] and joint.X.dtype == np.float32
 
 
 def logged(adata: anndata.AnnData) -> anndata.AnnData:

@@ -284,6 +284,7 @@ CLI = [sys.executable, "-c", "from homodb.cli import main; main()"]
 def test_a_full_disk_leaves_nothing(toy_folder: Path, suffix: str, tmp_path: Path) -> None:
     """A limit on the size of a file stands for the full disk."""
     counts = sp.random(3000, len(MOUSE), density=0.9, format="csr", dtype=np.float32, random_state=0)
+    counts.data *= 1000  # values of at most 30 might be logarithms
     adata = anndata.AnnData(counts, var=pd.DataFrame(index=MOUSE))
     adata.write_h5ad(tmp_path / "in.h5ad")
     (tmp_path / f"out.{suffix}").write_text("there before") if suffix == "h5ad" else None

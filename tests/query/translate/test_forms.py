@@ -29,7 +29,7 @@ MOUSE = [
     "Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "4930451I11Rik", "mt-Nd1", "Rplp0", "Dup1", "Dup2",
     "ENSMUSG00000000012", "Orph9", "Xist", "Nonsense", "Ins1-1", "ENSMUSG00000000010.4",
 ]  # fmt: skip
-SAME = {"Ins1-1": "Ins1", "ENSMUSG00000000010.4": "Dup1"}
+SAME = {"ENSMUSG00000000010.4": "Dup1"}
 NEVER = ("Xist", "Nonsense", "Orph9")
 
 
@@ -52,7 +52,8 @@ def partners(release: homodb.Release) -> dict[str, list[str]]:
 def naive(
     counts: np.ndarray, names: list[str], partners: dict[str, list[str]], many_to_one: str, one_to_many: str
 ) -> dict[str, list[float]]:
-    """Cell by cell and gene by gene, with dictionaries."""
+    """Cell by cell and gene by gene, with dictionaries; a row made unique beside its gene is left out."""
+    partners = {**partners, "Ins1-1": [] if "Ins1" in names else partners["Ins1"]}
     columns: dict[str, list[float]] = {}
     cells = []
     for row in counts.tolist():
@@ -232,7 +233,7 @@ def test_dask_stays_lazy(release: homodb.Release) -> None:
             computed.append(block_info[None]["chunk-location"])
         return np.ones_like(block)
 
-    names = [name for name in MOUSE if name not in SAME]
+    names = [name for name in MOUSE if name not in (*SAME, "Ins1-1")]
     lazy = array.zeros((10, len(names)), chunks=(4, 5)).map_blocks(chunk, dtype=np.float64, meta=np.empty((0, 0)))
     adata = anndata.AnnData(X=lazy, var=pd.DataFrame(index=names))
     computed.clear()

@@ -149,7 +149,7 @@ def test_normalised_cells_are_refused_or_not_as_genes_add_up(release: homodb.Rel
     logarithms = mouse.copy()
     depth = np.asarray(mouse.X.sum(axis=1)).ravel()
     logarithms.X = sp.csr_matrix(sp.diags(1e4 / depth) @ mouse.X).log1p()
-    with pytest.raises(homodb.HomodbError, match=messages.Translate.logarithms_117_target):
+    with pytest.raises(homodb.HomodbError, match=messages.Translate.logarithms_114_target):
         homodb.translate(logarithms, "human", release=release)
     linear = mouse.copy()
     linear.X = sp.csr_matrix(sp.diags(1e4 / depth) @ mouse.X)

@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.query.cells import kind_of_values
+from homodb.query.cells import as_counts, judge, kind_of_values
+from homodb.schema.errors import CountsError
 
 Matrix = np.ndarray
 
@@ -146,3 +147,70 @@ def test_indices_of_two_widths_as_files_may_hold_them() -> None:
     matrix.data = np.ceil(matrix.data * 10)
     matrix.indptr, matrix.indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
     assert kind_of_values(matrix) == "counts"
+
+
+BASES = {"e": np.e, "2": 2.0, "10": 10.0}
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    base=st.sampled_from(sorted(BASES)), total=st.sampled_from([1e4, 1e6, "median"]),
+    decimals=st.sampled_from([None, 2, 3]),
+    container=st.sampled_from(sorted(CONTAINERS)), seed=st.integers(0, 1000), cells=st.integers(5, 60),
+    genes=st.integers(60, 300), dtype=st.sampled_from([np.float32, np.float64]),
+)  # fmt: skip
+def test_logarithms_of_what_adds_up_to_a_constant(
+    base: str, total: float | str, decimals: int | None, container: str, seed: int, cells: int, genes: int,
+    dtype: type[np.floating],
+) -> None:  # fmt: skip
+    """log2(TPM + 1) and its like: no whole multiples, for every gene has its length; exactly, or as printed."""
+    by_length = counts(seed, cells, genes) / np.random.default_rng(seed).uniform(0.3, 9, genes)
+    by_length[:, 0] += 1  # no cell is empty
+    constant = float(np.median(by_length.sum(axis=1))) if isinstance(total, str) else total
+    linear = by_length / by_length.sum(axis=1, keepdims=True) * constant
+    logs = np.log1p(linear) / np.log(BASES[base])
+    logs = (logs if decimals is None else np.round(logs, decimals)).astype(dtype)
+    holds = judge(CONTAINERS[container](logs))
+    assert holds.kind == "log" and holds.base == pytest.approx(BASES[base])
+    undone = judge(CONTAINERS[container](linear.astype(dtype)))
+    assert undone.kind == "linear" and undone.small == bool(linear.max() <= 30)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    seed=st.integers(0, 1000), largest=st.floats(0.5, 30), form=st.sampled_from(["gamma", "sqrt", "log", "residuals"])
+)
+def test_small_values_that_are_not_whole_are_never_taken_for_counts(seed: int, largest: float, form: str) -> None:
+    rng = np.random.default_rng(seed)
+    matrix = {
+        "gamma": rng.gamma(0.5, 1, (20, 30)), "sqrt": np.sqrt(rng.poisson(2.0, (20, 30))),
+        "log": np.log1p(rng.gamma(0.5, 20, (20, 30))), "residuals": np.maximum(rng.normal(0, 2, (20, 30)), 0),
+    }[form]  # fmt: skip
+    matrix = matrix / matrix.max() * largest
+    holds = judge(matrix)
+    assert holds.small or holds.kind in ("log", "root")
+    with pytest.raises(CountsError):
+        as_counts(matrix, "X")
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    seed=st.integers(0, 1000), value=st.sampled_from([np.inf, -np.inf, np.nan]),
+    container=st.sampled_from(sorted(CONTAINERS)),
+)  # fmt: skip
+def test_infinite_values_are_as_nan(seed: int, value: float, container: str) -> None:
+    rng = np.random.default_rng(seed)
+    matrix = counts(seed)
+    matrix[rng.integers(40), rng.integers(150)] = value
+    assert judge(CONTAINERS[container](matrix)).kind == "nan"
+    with pytest.raises(CountsError):
+        as_counts(matrix, "X")
+
+
+def test_square_roots_are_told() -> None:
+    deep = counts(2) * 7 + np.random.default_rng(0).poisson(1500, (40, 150))
+    assert judge(np.sqrt(deep)).kind == "root"  # beyond 30
+    lengths = np.random.default_rng(0).uniform(0.3, 9, 150)
+    assert judge(np.sqrt(per_cell(counts(2) / lengths, 1e6))).kind == "root"
+    normed = counts(2) / np.linalg.norm(counts(2), axis=1, keepdims=True)
+    assert judge(normed).kind == judge(normed * 50).kind == "linear"

@@ -1,0 +1,229 @@
+"""Tell rows of a var that are genes from antibodies, peaks, guides and hashtags."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from homodb.schema.messages import counted
+from homodb.schema.names import texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Columns of var that name the kind of each feature, alone or renamed by a merge (``feature_types-1``, ``rna:...``).
+_COLUMN = re.compile(
+    r"(?:.*:)?(?:feature[-_. ]?(?:bio)?types?|feature[-_. ]?(?:class|kind|category)|modalit(?:y|ies)"
+    r"|(?:library|bioproduct|analyte|molecule|probe)[-_. ]?types?|code[-_. ]?class)(?:[-_. ].*)?",
+    re.IGNORECASE,
+)
+#: Columns that are used only where nearly all of their words are those of feature kinds.
+_GENERAL = re.compile(r"types?|kind|class|category|assays?|omics?|data[-_. ]?types?", re.IGNORECASE)
+_KNOWN_SHARE = 0.9
+
+_EMPTY = frozenset((
+    "", "nan", "na", "none", "null", "unknown", "unspecified", "notavailable", "notapplicable", "missing", "undefined",
+    "true", "false", "inf",
+))  # fmt: skip
+
+#: Words of gene expression; ``gene`` is cellxgene's, ``mrna`` BD's, ``gex`` that of NeurIPS 2021.
+_GENE_WORDS = frozenset((
+    "gene", "genes", "gex", "ge", "geneexpression", "rna", "mrna", "cdna", "scrna", "rnaseq", "scrnaseq", "snrnaseq",
+    "expression", "transcript", "transcripts", "transcriptome", "transcriptomic", "transcriptomics", "rnaexpression",
+    "mrnaexpression", "wta", "wholetranscriptome", "wholetranscriptomeanalysis", "endogenous", "housekeeping",
+    "spliced", "unspliced", "generna", "geneexp",
+))  # fmt: skip
+_OTHER_WORDS = re.compile(
+    r"antibod|antigen|crispr|guide|sgrna|^grna|hashtag|hashing|^hto|^adt|multiplex|cellplex|^cmo|peak|atac|accessib"
+    r"|chromatin|protein(?!coding)|^prots?$|surface|^cite|abseq|^abs?$|^abc$|tag(s|ging)?$|capture|control|codeword"
+    r"|spike|ercc|custom|blank|^vdj|^[bt]cr|immune|negprb|negprobe|^negative|^positive|cellhash|barcode|isotype"
+    r"|metabol|lipid|methyl|histone|genotyp|variant|^dna|^cnv|^snp|^motif|^region|intergenic|^cell(s|ular)?$"
+)
+#: Biotypes of genes, as cellxgene's ``feature_type`` has them.
+_BIOTYPE = re.compile(r"genes?$|rna$|^proteincoding|^tec$|^ribozyme$|^antisense$|^lincrna|^senseintronic|coding$")
+
+#: What stands beside the gene in names of guides, hashtags and antibodies.
+_BARCODE = (
+    r"(?i)(?:^|[-_.:| ])(?:sg|sgrna|grna|guide|crispr[ai]?|cmo|hto|hashtag|adt|totalseq[-_]?[abcd]?|abseq|pabo|prot"
+    r"|protein|antibody|anti|ab|isotype|tag|sampletag|barcode|bc|oligo)\d*(?:[-_.:| ]|$)"
+)
+_SUFFIX = r"[-._]\d+$"
+_CD = r"(?i)^(?:anti[-_. ]?)?(?:human|mouse|hu|ms)?[-_. ]?CD\d+[A-Z]*$"
+
+#: Kinds of features that only their names tell.
+BARCODE, ANTIBODY, TWIN = "guides or barcodes, by their names", "antibodies, by their names", "repeats of other rows"
+
+#: Number of examples in a note.
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class FeatureKinds:
+    """Kinds of the rows of a var, as its columns say.
+
+    `kinds`: word for each row that is not a gene, and for a gene, None where nothing is said; `is_gene`: whether the
+    row is a gene, None where nothing is said; `columns`: columns that say so.
+    """
+
+    kinds: tuple[str | None, ...]
+    is_gene: tuple[bool | None, ...]
+    columns: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """Columns that tell the kinds, for messages."""
+        return " and ".join(f"var[{column!r}]" for column in self.columns)
+
+    def select(self, places: Sequence[int | None]) -> FeatureKinds:
+        """Return the kinds of rows by their numbers, None for a row of which nothing is known."""
+        kinds = tuple(None if place is None else self.kinds[place] for place in places)
+        return FeatureKinds(
+            kinds, tuple(None if place is None else self.is_gene[place] for place in places), self.columns
+        )
+
+
+def feature_kinds(var: pd.DataFrame) -> FeatureKinds:
+    """Read the kinds of features from the columns of var.
+
+    A missing or empty word, a number, and a word that no tool uses say nothing. A row is no gene where one column says
+    so; a word that is not known is another kind where its column has a word for gene expression.
+    """
+    kinds: list[str | None] = [None] * len(var)
+    is_gene: list[bool | None] = [None] * len(var)
+    columns: list[str] = []
+    for number, name in enumerate(var.columns):
+        general = bool(_GENERAL.fullmatch(str(name)))
+        if not general and not _COLUMN.fullmatch(str(name)):
+            continue
+        column = texts(var.iloc[:, number])
+        meanings = _meanings(column, general=general)
+        if not any(meaning is not None for meaning in meanings.values()):
+            continue
+        columns.append(str(name))
+        for row, word in enumerate(column):
+            meaning = meanings[word]
+            if meaning is not None and is_gene[row] is not False and (is_gene[row] is None or not meaning):
+                kinds[row], is_gene[row] = word, meaning
+    return FeatureKinds(tuple(kinds), tuple(is_gene), tuple(columns))
+
+
+def _meanings(column: Sequence[str | None], *, general: bool) -> dict[str | None, bool | None]:
+    """Return whether each word of a column means a gene, None if it says nothing."""
+    words = Counter(column)
+    meanings = {word: _meaning(word) for word in words}
+    if general:
+        filled = sum(number for word, number in words.items() if _normalised(word) not in _EMPTY)
+        known = sum(number for word, number in words.items() if _is_word(word))
+        if known < _KNOWN_SHARE * filled:
+            return dict.fromkeys(words)
+    if any(_is_word(word) and meanings[word] for word in words):
+        for word in words:
+            if meanings[word] is None and _normalised(word) not in _EMPTY and not _is_number(word):
+                meanings[word] = False
+    return meanings
+
+
+def _meaning(word: str | None) -> bool | None:
+    normal = _normalised(word)
+    if normal in _EMPTY or _is_number(word):
+        return None
+    if normal in _GENE_WORDS or ("geneexpression" in normal and "control" not in normal):
+        return True
+    if _OTHER_WORDS.search(normal):
+        return False
+    return True if _BIOTYPE.search(normal) else None
+
+
+def _is_word(word: str | None) -> bool:
+    """Return whether a word is one of feature kinds, and not a biotype."""
+    normal = _normalised(word)
+    return _meaning(word) is not None and (
+        normal in _GENE_WORDS or "geneexpression" in normal or bool(_OTHER_WORDS.search(normal))
+    )
+
+
+def _normalised(word: str | None) -> str:
+    return re.sub(r"[^a-z0-9]+", "", (word or "").lower())
+
+
+def _is_number(word: str | None) -> bool:
+    return bool(re.fullmatch(r"[-+]?[\d.]+(?:e[-+]?\d+)?", (word or "").strip(), re.IGNORECASE))
+
+
+def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFrame:
+    """Return ``is_gene, feature`` of the rows of a var, by its columns and where these are silent by the names.
+
+    `resolved`: result of :func:`homodb.query.genes.resolve` for the names. Where no column says that a row is a gene,
+    it is none if its name is a gene's with the mark of a guide, a hashtag or an antibody, a repeat of another row's
+    gene that was made unique (``CD4``, ``CD4-1``), or a name of a surface marker (``CD45``) beside the gene's own.
+    """
+    name, text, how = pl.col("name"), pl.col("understood_as"), pl.col("how")
+    frame = resolved.select("name", "understood_as", "how", "gene").with_columns(
+        said=pl.Series(features.is_gene, dtype=pl.Boolean), word=pl.Series(features.kinds, dtype=pl.String)
+    )  # fmt: skip
+
+    def letters(one: pl.Expr) -> pl.Expr:  # H2.Ab1 is H2-Ab1
+        return one.str.to_lowercase().str.replace_all(r"[^a-z0-9]", "")
+
+    changed = (name != text) & (how != "date") & pl.col("gene").is_not_null()
+    version = (how == "stable_id") & name.str.contains(r"\.\d+$")
+    # ``CD4-1`` of ``CD4``, not ``Nkx2.2`` of ``Nkx2-2``
+    suffixed = changed & ~version & (name.str.replace(_SUFFIX, "").str.to_lowercase() == text.str.to_lowercase())
+    marked = changed & (letters(name) != letters(text)) & name.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
+    frame = frame.with_columns(barcode=marked, suffixed=suffixed, cd=(how == "alias") & name.str.contains(_CD))
+    counts = pl.col("said").fill_null(~pl.col("barcode"))  # of the rows that may be the gene itself
+    plain = counts & ~pl.col("suffixed")
+    frame = frame.with_columns(
+        has_plain=(plain & ~pl.col("cd")).any().over("gene"),
+        first=pl.col("name").filter(counts & pl.col("suffixed")).first().over("gene"),
+    )
+    twin = pl.col("suffixed") & (pl.col("has_plain") | (pl.col("name") != pl.col("first")))
+    by_name = (
+        pl.when(pl.col("said").is_not_null() | pl.col("gene").is_null()).then(pl.lit(None, pl.String))
+        .when("barcode").then(pl.lit(BARCODE)).when(twin).then(pl.lit(TWIN))
+        .when(pl.col("cd") & pl.col("has_plain")).then(pl.lit(ANTIBODY))
+    )  # fmt: skip
+    frame = frame.with_columns(by_name=by_name)
+    return frame.select(
+        is_gene=pl.col("said").fill_null(value=True) & pl.col("by_name").is_null(),
+        feature=pl.coalesce("by_name", "word"),
+    )
+
+
+def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
+    """Return notes on rows of var that are no genes, and on rows that repeat a gene where no column says what they are.
+
+    `rows`: rows with :class:`homodb.query.genes.VarColumn`.
+    """
+    notes = []
+    by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN])
+    others = rows.filter(~pl.col("is_gene"))
+    by_column = others.filter(~by_name)
+    if by_column.height:
+        kinds = by_column.group_by("feature", maintain_order=True).len()
+        shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
+        count = counted(by_column.height, "row of var is", "rows of var are")
+        notes.append(f"{count} not gene expression by {features.where}, and left out: {shown}")
+    for kind, group in others.filter(by_name).group_by("feature", maintain_order=True):
+        count = counted(group.height, "row of var was", "rows of var were")
+        notes.append(
+            f"{count} left out as {kind[0]} ({_shown(group)}), since no column of var says what kind of feature it is; "
+            "a column feature_types with Gene Expression in these rows adds them to their genes"
+        )
+    said = pl.Series(features.is_gene, dtype=pl.Boolean)
+    repeats = rows.with_columns(said=said).filter("is_gene", pl.col("gene").is_not_null())
+    more = repeats.filter(~pl.col("gene").is_first_distinct(), pl.col("said").is_null(), pl.col("how") != "stable_id")
+    if more.height:
+        count = counted(more.height, "row of var is", "rows of var are")
+        notes.append(f"{count} of a gene that an earlier row is, and added to it: {_shown(more)}")
+    return notes
+
+
+def _shown(rows: pl.DataFrame) -> str:
+    names = rows["name"].head(_EXAMPLES).to_list()
+    return ", ".join(names) + (", ..." if rows.height > _EXAMPLES else "")

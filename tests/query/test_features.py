@@ -1,0 +1,164 @@
+"""Antibodies, peaks, guides and hashtags are told from genes, whatever a tool calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import homodb
+from homodb.query.genes import feature_kinds
+from homodb.query.inspect import inspect
+from homodb.schema.errors import TranslationError
+from tests import messages
+
+GENES = ["Ins1", "Gcg", "Tnf", "Vwf", "Rplp0", "Dup1"]
+
+#: Words of tools for gene expression and for other kinds of features: 10x, muon, CellBender, NeurIPS 2021, Parse, BD,
+#: cellxgene, Xenium, CosMx.
+WORDS = {
+    "Gene Expression": ("Antibody Capture", "CRISPR Guide Capture", "Multiplexing Capture", "Custom", "Peaks"),
+    "GEX": ("ATAC", "ADT"),
+    "rna": ("prot", "atac", "protein", "hto"),
+    "RNA": ("Protein", "ADT", "CITE-seq"),
+    "gene": ("spike-in", "antibody", "guide"),
+    "mRNA": ("AbSeq", "Sample Tag"),
+    "Transcriptome": ("CRISPR", "Immune receptor"),
+    "gene_expression": ("Negative Control Probe", "Unassigned Codeword", "Negative Control Codeword", "whatever"),
+    "Endogenous": ("Negative", "SystemControl"),
+}
+COLUMNS = (
+    "feature_types", "feature_type", "modality", "feature_biotype", "Feature Type", "feature_types-1",
+    "rna:feature_types", "featuretype", "library_type", "type",
+)  # fmt: skip
+EMPTY = (None, np.nan, "", " ", "nan", "NA", "None", "0", "unknown")
+
+
+@pytest.fixture(scope="module")
+def release(toy_folder: Path) -> Iterator[homodb.Release]:
+    with homodb.open(toy_folder) as opened:
+        yield opened
+
+
+def cells(names: list[str], column: str | None = None, words: list[object] | None = None) -> anndata.AnnData:
+    """Two cells; every gene has 1, every other feature 1,000 as its tests set them."""
+    var = pd.DataFrame(index=pd.Index(names, dtype=object))
+    if column is not None:
+        var[column] = pd.Series(words, index=var.index, dtype=object)
+    counts = np.array([[1000 if place >= len(GENES) else 1 for place in range(len(names))]] * 2, np.float32)
+    return anndata.AnnData(counts, obs=pd.DataFrame(index=["a", "b"]), var=var)
+
+
+def largest(adata: anndata.AnnData, release: homodb.Release) -> tuple[float, str]:
+    result, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
+    return float(np.asarray(result.X).max()), "\n".join(report.notes)
+
+
+@given(data=st.data(), gene=st.sampled_from(sorted(WORDS)), column=st.sampled_from(COLUMNS))
+def test_a_column_tells_the_kind_in_the_words_of_any_tool(
+    release: homodb.Release, data: st.DataObject, gene: str, column: str
+) -> None:
+    """Antibodies of the same names as genes, in any order, with rows of which nothing is said."""
+    others = data.draw(st.lists(st.sampled_from(WORDS[gene]), min_size=1, max_size=4))
+    said = data.draw(st.lists(st.booleans(), min_size=len(GENES), max_size=len(GENES)))
+    if column == "type" or not any(said):
+        said = [True] * len(GENES)
+    empty = data.draw(st.sampled_from(EMPTY))
+    names = [*GENES, *data.draw(st.permutations(GENES))[: len(others)]]
+    words: list[object] = [*(gene if one else empty for one in said), *others]
+    adata = cells(names, column, words)
+    order = data.draw(st.permutations(range(len(names))))
+    value, notes = largest(adata[:, order].copy(), release)
+    assert value == 1 and f"not gene expression by var[{column!r}]" in notes
+    kinds = feature_kinds(adata.var)
+    assert [one is not False for one in kinds.is_gene] == [True] * len(GENES) + [False] * len(others)
+
+
+@given(
+    column=st.sampled_from(COLUMNS), words=st.lists(st.sampled_from(EMPTY), min_size=len(GENES), max_size=len(GENES))
+)
+def test_a_column_without_words_says_nothing(release: homodb.Release, column: str, words: list[object]) -> None:
+    adata = cells(GENES, column, words)
+    _, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
+    assert report.fates["fate"].to_list() == ["mapped"] * len(GENES)
+    assert feature_kinds(adata.var).columns == ()
+
+
+@pytest.mark.parametrize("words", [["protein_coding", "lncRNA"], ["IG_V_gene", "processed_pseudogene"], ["x", "y"]])
+def test_biotypes_and_unknown_words_are_no_reason_to_leave_genes_out(words: list[str]) -> None:
+    kinds = feature_kinds(pd.DataFrame({"feature_type": words * 3, "name": "Antibody Capture"}))
+    assert False not in kinds.is_gene
+
+
+def test_any_column_that_names_another_kind_counts() -> None:
+    """A join of objects leaves one column of each: what one does not say, the other does."""
+    var = pd.DataFrame({
+        "feature_types-0": ["Gene Expression", None, "0", "Gene Expression"],
+        "feature_types-1": [None, "Antibody Capture", "0", "0"], "modality": ["rna", "prot", "rna", "prot"],
+    })  # fmt: skip
+    assert feature_kinds(var).is_gene == (True, False, True, False)
+    assert len(feature_kinds(var).columns) == 3
+    assert feature_kinds(pd.DataFrame({"type": ["cytokine", "enzyme", "RNA"]})).is_gene == (None,) * 3
+
+
+MARKS = st.sampled_from([
+    "sg1_{}", "sgRNA2_{}", "guide3_{}", "CMO301_{}", "HTO1_{}", "hashtag7_{}", "{}-1", "{}.1", "{}-2",
+])  # fmt: skip
+
+
+@given(marks=st.lists(MARKS, min_size=1, max_size=6, unique=True), genes=st.permutations(GENES))
+def test_where_nothing_tells_no_made_up_row_is_added_to_a_gene(
+    release: homodb.Release, marks: list[str], genes: list[str]
+) -> None:
+    extra = [mark.format(gene) for mark, gene in zip(marks, genes, strict=False)]
+    value, notes = largest(cells([*GENES, *extra]), release)
+    assert value == 1
+    _, report = homodb.translate(cells([*GENES, *extra]), "human", source="mouse", release=release, return_report=True)
+    fates = dict(report.fates.select("name", "fate").iter_rows())
+    assert all(fates[name] in ("not_a_gene", "unknown") for name in extra)
+    if "not_a_gene" in fates.values():
+        assert "no column of var says" in notes
+
+
+def test_where_a_column_says_gene_expression_repeats_are_genes(release: homodb.Release) -> None:
+    names = [*GENES, "Gcg-1"]
+    value, notes = largest(cells(names, "feature_types", ["Gene Expression"] * len(names)), release)
+    assert value == 1001 and "added to it" not in notes
+    value, notes = largest(cells([*GENES, "Gcg"]), release)  # the same name twice is one gene, and told
+    assert value == 1001 and "added to it: Gcg" in notes
+    value, _ = largest(cells([*GENES[2:], "Rplp0", "Dup1", "Gcg-1"]), release)  # there is no other row of Gcg
+    assert value == 1000
+
+
+def test_join_annotate_and_inspect_leave_them_out_too(release: homodb.Release, tmp_path: Path) -> None:
+    words = ["GEX"] * len(GENES) + ["ADT"]
+    adata = cells([*GENES, "Tnf"], "modality", words)
+    human = cells(["INS", "GCG", "TNF", "VWF", "RPLP0", "DUPA"])
+    joint, report = homodb.join([adata, human], species=["mouse", "human"], release=release, return_report=True)
+    assert np.asarray(joint.X).max() == 1
+    assert any("not gene expression by var['modality']" in note for note in report.notes)
+    path = tmp_path / "mouse.h5ad"
+    adata.var_names_make_unique()
+    adata.write_h5ad(path)
+    assert any("ADT 1" in note for note in inspect(path, release=release, source="mouse").notes)
+
+
+def test_no_gene_expression_at_all_names_the_column(release: homodb.Release) -> None:
+    adata = cells(GENES, "feature_types", ["Antibody Capture"] * len(GENES))
+    with pytest.raises(TranslationError, match=messages.Translate.no_row_is_gene_expression):
+        homodb.translate(adata, "human", source="mouse", release=release)
+
+
+def test_raw_without_the_column_takes_what_var_says(release: homodb.Release) -> None:
+    adata = cells([*GENES, "CD4"], "feature_types", ["Gene Expression"] * len(GENES) + ["Antibody Capture"])
+    adata.var_names = [*GENES, "Gcg-1"]
+    adata.raw = adata.copy()
+    adata.raw.var.drop(columns="feature_types", inplace=True)
+    result = homodb.translate(adata, "human", source="mouse", release=release)
+    assert np.asarray(result.raw.X).max() == 1 and np.asarray(result.X).max() == 1

@@ -1,0 +1,121 @@
+"""SQL in a child process: hard limits, the same answers; and what a hostile query does to one process."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+
+import homodb
+from homodb.query.release.sql_guard import query_error
+from homodb.schema.errors import QueryError, ReleaseError
+
+#: Not interrupted by DuckDB: ended with its process. Deeply nested: ends its process.
+RUNS_ON = "SELECT variant_normalize((repeat('[', 10000) || repeat(']', 10000))::JSON::VARIANT)"
+CRASHES = "SELECT json_transform('{}', repeat('{\"a\":', 1000000) || '\"INT\"' || repeat('}', 1000000))"
+FATAL = "SELECT reservoir_quantile(range, 0.5, 2147483647) FROM range(10)"
+
+
+def test_the_same_answers(toy: homodb.Release) -> None:
+    for sql, values in (("FROM gene ORDER BY gene", None), ("SELECT ? + 1 AS x, $2 AS y", [1, "é"])):
+        sql = sql.replace("?", "$1")
+        assert toy.sql(sql, values, isolated=True).equals(toy.sql(sql, values))
+    assert toy.sql("SELECT gene FROM gene WHERE false", isolated=True).schema == {"gene": pl.Int64}
+    assert toy.sql("SELECT $1 AS x", [np.int64(1)], isolated=True).item() == 1
+    for wrong in ("SELECT nothing", "DROP TABLE gene", "SELECT '\ud800'", "SELECT 1; SELECT 2"):
+        with pytest.raises(QueryError) as caught:
+            toy.sql(wrong)
+        with pytest.raises(QueryError) as isolated:
+            toy.sql(wrong, isolated=True)
+        assert str(isolated.value) == str(caught.value)
+
+
+@pytest.mark.parametrize("sql", [RUNS_ON, CRASHES, "SELECT list_sum(range(1000000000))"])
+def test_hard_limits(toy_folder: Path, sql: str) -> None:
+    begin = time.monotonic()
+    with homodb.open(toy_folder, memory=0.1) as release:
+        with pytest.raises(QueryError):
+            release.sql(sql, timeout=0.5, isolated=True)
+        assert time.monotonic() - begin < 30
+        assert release.sql("SELECT count(*) FROM gene", isolated=True).item() == 42  # in a process started anew
+
+
+def test_cost(toy: homodb.Release, capsys: pytest.CaptureFixture[str]) -> None:
+    """A query in the process costs little more than one in this."""
+
+    def seconds(*, isolated: bool) -> float:
+        begin = time.perf_counter()
+        toy.sql("SELECT count(*) FROM gene", isolated=isolated)
+        return time.perf_counter() - begin
+
+    first = seconds(isolated=True)
+    later = statistics.median(seconds(isolated=True) for _ in range(10))
+    inside = statistics.median(seconds(isolated=False) for _ in range(10))
+    with capsys.disabled():
+        print(f"\nisolated query: first {first * 1e3:.0f} ms, later {later * 1e3:.1f} ms; else {inside * 1e3:.1f} ms")
+    assert later - inside < 0.150
+
+
+def test_a_fatal_error_opens_the_release_anew(toy_folder: Path) -> None:
+    with homodb.open(toy_folder, memory=0.3) as first, homodb.open(toy_folder, memory=0.3) as second:
+        with pytest.raises(QueryError):
+            first.sql(FATAL, timeout=20)
+        for release in (first, second):
+            assert release.sql("SELECT count(*) FROM gene").item() == 42
+            assert release.info().height
+
+
+@pytest.mark.parametrize(
+    "error", [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"), TypeError("x"), RecursionError(), MemoryError(),
+              duckdb.InternalException("x"), ZeroDivisionError()],
+)  # fmt: skip
+def test_every_error_is_a_query_error(error: Exception) -> None:
+    assert isinstance(query_error(error), QueryError) and str(query_error(error))
+
+
+def test_no_query_is_text_of_another_kind(toy: homodb.Release) -> None:
+    for wrong in (5, None):
+        for isolated in (False, True):
+            with pytest.raises(QueryError):
+                toy.sql(wrong, isolated=isolated)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_closing_during_a_query(toy_folder: Path, isolated: bool) -> None:
+    release = homodb.open(toy_folder, memory=0.2)
+    raised: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            release.sql("SELECT count(*) FROM range(100000000000) a, range(1000) b", timeout=60, isolated=isolated)
+        except BaseException as error:  # noqa: BLE001
+            raised.append(error)
+
+    other = threading.Thread(target=ask)
+    other.start()
+    time.sleep(0.5)
+    release.close()
+    other.join(20)
+    assert len(raised) == 1 and isinstance(raised[0], QueryError | ReleaseError)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_query(toy_folder: Path, number: signal.Signals) -> None:
+    """Also where DuckDB hears none."""
+    words = [sys.executable, "-m", "homodb.cli", "sql", "--release", str(toy_folder), RUNS_ON]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    process.send_signal(number)
+    begin = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "homodb: stopped\n") and time.monotonic() - begin < 5
