@@ -561,7 +561,7 @@ def translate_table(
         raise TranslationError(f"there is no form of tables {form!r}{choices_hint(form, list(FORMS))}", option="table")
     table = read_table(path, text, separator)
     columns = find_columns(table, wish, column, form)
-    if columns.headless:
+    if columns.headless and not (column and set(column.split(",")) & set(table.header)):
         table = table.headless()
         columns = find_columns(table, wish, column, form)
     names = [part for one in columns.columns for cell in one.cells for part in cell.parts]
