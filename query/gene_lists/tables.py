@@ -247,8 +247,8 @@ def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> C
     --------
     >>> read("C4B_2", {"C4B_2", "C4B"}, set()).parts
     ('C4B_2',)
-    >>> read("ITGA2_ITGB1", {"ITGA2", "ITGB1"}, set())
-    Cell(parts=('ITGA2', 'ITGB1'), separator='_', mark='')
+    >>> read("ITGA2_ITGB1", {"ITGA2", "ITGB1"}, set()).parts
+    ('ITGA2', 'ITGB1')
     """
     whole, *complexes = readings(text.strip())
     complexes = [cell for cell in complexes if cell.separator != " " or _share_of_parts(cell, known) >= _WORDS]
