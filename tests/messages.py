@@ -180,6 +180,7 @@ class Fetch:
 
 
 class Genes:
+    but_for_their_case = "genes but for their case.*as mus_musculus"
     bytes = "bytes"
     cannot_be_read_as_vectors = "cannot be read as (gene )?vectors"
     column = "If a column of var holds the gene names, name it"
@@ -410,6 +411,7 @@ class Transfer:
 
 
 class Translate:
+    list_of_target_genes = "names in the list of target genes is a gene of human"
     beyond_the_largest = "sums are beyond the largest number"
     choose_one = "choose one"
     damaged_nan_negative = "damaged|NaN|negative"

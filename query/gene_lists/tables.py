@@ -226,7 +226,7 @@ def _split(text: str, separator: str, mark: str, end: str) -> Cell | None:
 
 def _bare_part(text: str) -> str:
     """Return a name less quotes and brackets that are not its own: ``[FCGR2A``, but ``Su(H)``."""
-    bare = text.strip(' \t"')
+    bare = text.strip(' \t",;')
     bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
     bare = bare.lstrip("[({ ")
     for left, right in ("[]", "()", "{}"):
@@ -247,8 +247,8 @@ def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> C
     --------
     >>> read("C4B_2", {"C4B_2", "C4B"}, set()).parts
     ('C4B_2',)
-    >>> read("ITGA2_ITGB1", {"ITGA2", "ITGB1"}, set())
-    Cell(parts=('ITGA2', 'ITGB1'), separator='_', mark='')
+    >>> read("ITGA2_ITGB1", {"ITGA2", "ITGB1"}, set()).parts
+    ('ITGA2', 'ITGB1')
     """
     whole, *complexes = readings(text.strip())
     complexes = [cell for cell in complexes if cell.separator != " " or _share_of_parts(cell, known) >= _WORDS]
@@ -369,6 +369,11 @@ def find_columns(
     why = "as asked"
     if form is None:
         form, why = _form(table, columns, roles)
+    if form == "lists":
+        joined = Counter(cell.separator for column in columns for cell in column.cells if len(cell.parts) > 1)
+        usual = joined.most_common(1)[0][0] if joined else ""
+        columns = [replace(one, cells=tuple(_as_list(cell, names, usual) for cell in one.cells)) for one in columns]
+        roles = tuple((column,) for column in columns)
     exact = set(resolved.filter(pl.col("how").is_in(["stable_id", "symbol"]))["name"])
     left = {
         table.header[place]: share
@@ -377,6 +382,18 @@ def find_columns(
     }
     headless = any(table.header[place] in exact for place in places)
     return GeneColumns(source, roles, form, why, headless, resolved, left)
+
+
+def _as_list(cell: Cell, known: Collection[str], usual: str) -> Cell:
+    """Return a cell of a table of lists as a list, though none of its parts may be known."""
+    if cell.separator or not cell.parts or cell.parts[0] in known:
+        return cell
+    lists = [
+        one
+        for one in readings(cell.parts[0])[1:]
+        if one.separator == usual or (one.separator in _LIST_SEPARATORS and one.separator != " ")
+    ]
+    return min(lists, key=lambda one: one.separator != usual, default=cell)
 
 
 def _form(
@@ -544,7 +561,7 @@ def translate_table(
         raise TranslationError(f"there is no form of tables {form!r}{choices_hint(form, list(FORMS))}", option="table")
     table = read_table(path, text, separator)
     columns = find_columns(table, wish, column, form)
-    if columns.headless:
+    if columns.headless and not (column and set(column.split(",")) & set(table.header)):
         table = table.headless()
         columns = find_columns(table, wish, column, form)
     names = [part for one in columns.columns for cell in one.cells for part in cell.parts]

@@ -363,3 +363,14 @@ def test_the_flag_of_the_option_that_an_error_concerns(
     monkeypatch.setattr("homodb.cli.app.app", app)
     ran = run()
     assert (ran.code, ran.out, ran.err) == (2, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("name", ["sets.gmx", "genes.bed", "genes.json", "genes.yaml", "genes"])
+def test_a_text_that_is_no_list_by_its_name_is_not_called_an_anndata(
+    run: Run, toy_folder: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("Ins1\nGcg\n")
+    words = ["translate", str(tmp_path / name), "--to", "human", "-o", str(tmp_path / "out.txt")]
+    ran = run(*words, HOMODB_RELEASE=str(toy_folder))
+    one_error(ran, ".rnk")
+    assert "not an AnnData" not in ran.err

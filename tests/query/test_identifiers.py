@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -378,3 +378,10 @@ def test_every_name_of_the_real_cells_keeps_its_meaning_when_a_tool_changes_it(
         kept = found["symbol"].eq_missing(symbols)
         assert found.filter(~kept)["symbol"].is_null().all(), change
         assert kept.mean() > 0.99, change
+
+
+@pytest.mark.parametrize("change", [str.lower, str.swapcase])
+def test_names_in_another_case_propose_the_species(toy: homodb.Release, change: Callable[[str], str]) -> None:
+    names = [change(name) for name in ("Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "Rplp0", "Dup1")]
+    with pytest.raises(UndecidedSpeciesError, match=messages.Genes.but_for_their_case):
+        detect_species(toy, names)

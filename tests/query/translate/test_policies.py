@@ -94,6 +94,29 @@ def test_logarithms_must_not_be_split(release: homodb.Release) -> None:
             homodb.translate(logs, "human", source="mouse", release=release, one_to_many="split", many_to_one=policy)
 
 
+@pytest.mark.parametrize("base", [np.e, 2, 10])
+@pytest.mark.parametrize("strategy", ["hm_o2o", "ens_m2m"])
+def test_logarithms_of_two_rows_of_one_gene_add_up_as_counts(
+    release: homodb.Release, strategy: str, base: float
+) -> None:
+    counts = np.random.default_rng(0).poisson(3, (40, 3)) * 1.3
+    logs = anndata.AnnData(
+        sp.csr_matrix(np.log1p(counts) / np.log(base)), var=pd.DataFrame(index=["Gcg", "GCG", "Vwf"])
+    )
+    logs.uns["log1p"] = {"base": base}
+    result = homodb.translate(logs, "human", source="mouse", strategy=strategy, release=release)
+    added = result[:, "GCG"].X.toarray().ravel()
+    assert added == pytest.approx(np.log1p(counts[:, 0] + counts[:, 1]) / np.log(base))
+    assert result[:, "VWF"].X.toarray().ravel() == pytest.approx(logs.X.toarray()[:, 2])
+
+
+def test_a_list_of_target_genes_without_genes_is_blamed_itself(release: homodb.Release, tmp_path: Path) -> None:
+    path = tmp_path / "genes.csv"
+    path.write_text("cell_type,marker1\nbeta,INS\n")
+    with pytest.raises(TranslationError, match=messages.Translate.list_of_target_genes):
+        homodb.translate(cells(MOUSE), "human", source="mouse", release=release, genes=path)
+
+
 # Filters
 
 
