@@ -342,7 +342,9 @@ def _check(folder: Path) -> None:
         )
     listed = folder / "modules.json"
     parts = _read_json(listed, list)
-    types = [str(part.get("type")) if isinstance(part, dict) else str(part) for part in parts]
+    if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
+        raise AnnotationError(f"{listed} does not list the parts of a sentence model by type", option="model")
+    types = [part["type"] for part in parts]
     foreign = [one for one in types if one not in _OWN_PARTS]
     if foreign:
         raise AnnotationError(
