@@ -372,9 +372,7 @@ def _read_json(path: Path, kind: type[Any]) -> Any:
     try:
         value = json.loads(path.read_text("utf-8")) if path.is_file() else kind()
     except (OSError, ValueError, RecursionError) as error:
-        raise AnnotationError(
-            f"{path} cannot be read as a part of a sentence model: {error}", option="model"
-        ) from error
+        raise AnnotationError(f"{path} does not list the parts of a sentence model: {error}", option="model") from error
     if not isinstance(value, kind):
         raise AnnotationError(
             f"{path} does not list the parts of a sentence model: expected a {kind.__name__}", option="model"
