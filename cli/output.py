@@ -139,7 +139,8 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
 
 def say(text: object = "", *, err: bool = False, dim: bool = False) -> None:
     """Print a text; characters that a terminal would obey are escaped, line ends and tabs are not."""
-    typer.secho(printable(str(text), keep="\n\t"), dim=dim or None, err=err)
+    shown = printable(str(text), keep="\n\t")
+    typer.echo(typer.style(shown, dim=True) if dim else shown, err=err)
 
 
 def give_json(value: object) -> None:

@@ -342,7 +342,9 @@ def _check(folder: Path) -> None:
         )
     listed = folder / "modules.json"
     parts = _read_json(listed, list)
-    types = [str(part.get("type")) if isinstance(part, dict) else str(part) for part in parts]
+    if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
+        raise AnnotationError(f"{listed} does not list the parts of a sentence model by type", option="model")
+    types = [part["type"] for part in parts]
     foreign = [one for one in types if one not in _OWN_PARTS]
     if foreign:
         raise AnnotationError(
@@ -370,9 +372,7 @@ def _read_json(path: Path, kind: type[Any]) -> Any:
     try:
         value = json.loads(path.read_text("utf-8")) if path.is_file() else kind()
     except (OSError, ValueError, RecursionError) as error:
-        raise AnnotationError(
-            f"{path} cannot be read as a part of a sentence model: {error}", option="model"
-        ) from error
+        raise AnnotationError(f"{path} does not list the parts of a sentence model: {error}", option="model") from error
     if not isinstance(value, kind):
         raise AnnotationError(
             f"{path} does not list the parts of a sentence model: expected a {kind.__name__}", option="model"

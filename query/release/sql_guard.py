@@ -326,9 +326,9 @@ def serve() -> None:
                 _bound_memory(memory * _GIGABYTE * _FORMS + _BESIDE)
             question = Question(connection.cursor(), answer(query, parameters, memory))
             table = question.result(timeout)
-        except Exception as error:  # noqa: BLE001 (told to the parent)
-            told = query_error(error)
-            text = json.dumps({"message": str(told), "option": told.option}).encode("utf-8", "backslashreplace")
+        except Exception as error:  # noqa: BLE001 (the parent raises it)
+            failure = query_error(error)
+            text = json.dumps({"message": str(failure), "option": failure.option}).encode("utf-8", "backslashreplace")
             replies.write(ERROR + len(text).to_bytes(8, "little") + text)
             replies.flush()
             if is_fatal(error) or (question is not None and not question.stop(0)):

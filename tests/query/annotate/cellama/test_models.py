@@ -110,7 +110,37 @@ def test_parts_of_others_are_refused(copy: Path) -> None:
         load_model(str(copy))
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '[{"idx": 0}]'])
+@pytest.mark.parametrize("kind", ["util.import_from_string", "SentenceTransformer.os.system", "models.Router"])
+def test_parts_by_prefix_are_refused(copy: Path, kind: str) -> None:
+    listed = json.loads((copy / "modules.json").read_text())
+    listed[0]["type"] = f"sentence_transformers.{kind}"
+    (copy / "modules.json").write_text(json.dumps(listed))
+    with pytest.raises(AnnotationError, match="own"):
+        load_model(str(copy))
+
+
+@pytest.mark.parametrize("activation", ["os.system", "evil.Evil", "torch.hub.load", "torch.nn.modules.activation", 5])
+def test_activations_of_others_are_refused(copy: Path, activation: object) -> None:
+    listed = json.loads((copy / "modules.json").read_text())
+    listed.append({"idx": 9, "name": "9", "path": "9_Dense", "type": "sentence_transformers.models.Dense"})
+    (copy / "modules.json").write_text(json.dumps(listed))
+    (copy / "9_Dense").mkdir()
+    (copy / "9_Dense" / "config.json").write_text(json.dumps({"activation_function": activation}))
+    with pytest.raises(AnnotationError, match="activation"):
+        load_model(str(copy))
+
+
+def test_adapters_and_parts_elsewhere_are_refused(copy: Path) -> None:
+    listed = json.loads((copy / "modules.json").read_text())
+    (copy / "modules.json").write_text(json.dumps([*listed, listed[0] | {"path": "../outside"}]))
+    with pytest.raises(AnnotationError, match="outside"):
+        load_model(str(copy))
+    (copy / "adapter_config.json").write_text("{}")
+    with pytest.raises(AnnotationError, match="adapter"):
+        load_model(str(copy))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"idx": 0}]', "5", "[" * 100_000])
 def test_a_broken_list_of_parts_is_said(copy: Path, text: str) -> None:
     (copy / "modules.json").write_text(text)
     with pytest.raises(AnnotationError, match=messages.Cellama.not_what_lists_parts):
