@@ -19,6 +19,7 @@ from homodb.query.cells.matrices import (
     LazyMatrix,
     Rows,
     Values,
+    as_rows,
     check_sound,
     judge,
     kind_of_values,
@@ -46,8 +47,8 @@ from homodb.query.cells.source import CellSource, FileSource, Source, called, op
 __all__ = [
     "RAW", "TOTAL", "CellSource", "Coded", "FileSink", "FileSource", "InMemory", "LazyMatrix", "Logged", "MatrixSink",
     "MemorySink", "ObsColumns", "Rows", "Sink", "Slot", "Slots", "Source", "SpeciesCells", "Values", "as_counts",
-    "atomic_output", "called", "check_cells_output", "check_layer", "check_sound", "check_zarr", "encoding",
-    "file_sink", "held_as", "in_memory", "is_lazy", "judge", "kind_of_values", "layer_slot", "open_anndata",
+    "as_rows", "atomic_output", "called", "check_cells_output", "check_layer", "check_sound", "check_zarr",
+    "encoding", "file_sink", "held_as", "in_memory", "is_lazy", "judge", "kind_of_values", "layer_slot", "open_anndata",
     "open_source", "opened_sources", "product", "read_anndata", "read_counts", "read_element", "reading",
     "slot_logged", "slots_of", "stored_slots", "undo_logarithm", "validate_key_added", "values_of", "walk",
     "with_tables",

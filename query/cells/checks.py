@@ -178,9 +178,9 @@ def check_heaps(path: Path) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for match in _HEAP.finditer(data, 0, min(len(data), _SCANNED)):
             start, (size,) = match.start(), struct.unpack_from("<Q", match[0], 8)
-            if start % 8 or size < 4096 or start + size > len(data):
+            if start % 8:
                 continue
-            place, end = start + 16, start + size
+            place, end = start + 16, min(start + size, len(data))
             while place + 16 <= end:
                 index, _, _, length = struct.unpack_from("<HHIQ", data, place)
                 if index == 0 and length == 0:
