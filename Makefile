@@ -85,9 +85,11 @@ kills: $(STAMP)  ## end builds, downloads and the rest by kill -9, twenty-five t
 faults: $(STAMP) ## 200 random sequences of a bad network's faults
 	HOMODB_FAULTS=200 $(BIN)/python -m pytest -q -s tests/etl/test_fetch.py tests/query/test_download.py -k "sequences or Faults or tally"
 
-fuzz: $(STAMP)   ## a minute of atheris for each reader of files from outside (HOMODB_FUZZ=600: ten)
+fuzz: $(STAMP)   ## a minute of atheris for each reader of files from outside (HOMODB_FUZZ=600: ten), 5,000 damaged h5ad files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "atheris>=2.3"
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(HOMODB_FUZZ),60)
+	$(BIN)/homodb build tests/toy/release.toml -o build/fuzz-release
+	$(BIN)/python tests/fuzz/cells.py build/fuzz-release --mutations $(or $(HOMODB_MUTATIONS),5000)
 
 bench: $(STAMP)  ## measure; prints what benchmarks/RESULTS.md records
 	$(BIN)/python benchmarks/build.py

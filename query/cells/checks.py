@@ -6,6 +6,7 @@ in :data:`OPTIONAL` parts, which describe neither genes nor cells, it is left ou
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import mmap
@@ -146,7 +147,7 @@ def _about_file(trace: TracebackType | None) -> bool:
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
         package = (module or trace.tb_frame.f_code.co_filename).split("/")[0].split(".")[0]
-        if package == "homodb":
+        if package == "homodb" and not trace.tb_frame.f_code.co_flags & inspect.CO_GENERATOR:
             room, libraries = module, set()
         else:
             libraries.add(package)
@@ -177,9 +178,9 @@ def check_heaps(path: Path) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for match in _HEAP.finditer(data, 0, min(len(data), _SCANNED)):
             start, (size,) = match.start(), struct.unpack_from("<Q", match[0], 8)
-            if start % 8 or size < 4096 or start + size > len(data):
+            if start % 8:
                 continue
-            place, end = start + 16, start + size
+            place, end = start + 16, min(start + size, len(data))
             while place + 16 <= end:
                 index, _, _, length = struct.unpack_from("<HHIQ", data, place)
                 if index == 0 and length == 0:
@@ -204,30 +205,29 @@ def check_hdf5(path: Path, file: Any, *, follow_links: bool = False) -> None:
     waiting: list[tuple[Any, str, frozenset[Any]]] = [(file, "", frozenset([root]))]
     while waiting:
         group, above, ancestors = waiting.pop()
-        for key in group:
-            name = f"{above}/{key}"
+        for key in group.id:
+            name = f"{above}/{key.decode('utf-8', 'replace')}"
             count += 1
             with _structure(path, name):
-                link = group.get(key, getlink=True)
-                if isinstance(link, h5py.ExternalLink) and not follow_links:
-                    _refuse_link(path, name, f"a link into another file ({link.filename})")
-                element = group.get(key)
-            if element is None:
-                target = getattr(link, "path", "nothing that is there")
-                raise TranslationError(f"{path}: {label(name)} is a link to {target}, which does not exist; delete it")
-            if isinstance(element, h5py.Dataset):
-                with _structure(path, name):
+                link = group.id.links.get_info(key)
+                if link.type == h5py.h5l.TYPE_EXTERNAL and not follow_links:
+                    target = group.id.links.get_val(key)[0].decode("utf-8", "replace")
+                    _refuse_link(path, name, f"a link into another file ({target})")
+                if link.type != h5py.h5l.TYPE_HARD and group.get(key) is None:
+                    raise TranslationError(f"{path}: {label(name)} is a link to nothing; delete it")
+                element = h5py.h5o.open(group.id, key)
+                if isinstance(element, h5py.h5d.DatasetID):
                     _check_dataset(path, name, element, size, follow_links=follow_links)
-                continue
-            if not isinstance(element, h5py.Group):
-                raise TranslationError(f"{path}: {label(name)} is neither a group nor an array; delete it")
-            with _structure(path, name):
-                one = _identity(element)
+                    continue
+                if not isinstance(element, h5py.h5g.GroupID):
+                    raise TranslationError(f"{path}: {label(name)} is neither a group nor an array; delete it")
+                below = h5py.Group(element)
+                one = _identity(below)
             if one in ancestors:
                 raise TranslationError(f"{path}: {label(name)} is a link to a group that holds it; delete it")
             if len(ancestors) >= _DEEPEST or count > _MOST:
                 _too_much(path, name)
-            waiting.append((element, name, ancestors | {one}))
+            waiting.append((below, name, ancestors | {one}))
 
 
 def _too_much(path: Path, name: str) -> NoReturn:
@@ -264,7 +264,7 @@ def _identity(element: Any) -> tuple[int, int]:
 def _check_dataset(path: Path, name: str, dataset: Any, size: int, *, follow_links: bool) -> None:
     import h5py
 
-    plist = dataset.id.get_create_plist()
+    plist = dataset.get_create_plist()
     virtual, external = plist.get_layout() == h5py.h5d.VIRTUAL, plist.get_external_count() > 0
     if not follow_links and (virtual or external):
         _refuse_link(path, name, "a view of other arrays" if virtual else "stored in another file")
@@ -276,9 +276,9 @@ def _check_dataset(path: Path, name: str, dataset: Any, size: int, *, follow_lin
                 f"{path}: {label(name)} is compressed by a filter ({called}, {code}) that is not installed: "
                 "pip install hdf5plugin"
             )
-    shape = dataset.shape or ()
     if not (virtual or external):
-        check_size(path, name, shape, dataset.chunks, dataset.dtype.itemsize, size)
+        chunks = plist.get_chunk() if plist.get_layout() == h5py.h5d.CHUNKED else None
+        check_size(path, name, dataset.shape or (), chunks, dataset.get_type().get_size(), size)
 
 
 def _plugins(code: int) -> bool:

@@ -120,13 +120,17 @@ def read_anndata(path: Path) -> anndata.AnnData:
         except (MemoryError, PermissionError) as error:
             raise file_error(path, error) from error
         except Exception as error:
-            left = {} if encoding(root) != "anndata" else left_out(path, root)
-            if not left:
+            if encoding(root) != "anndata":
+                raise file_error(path, error) from error
+            left = left_out(path, root)
+            try:
+                adata = _read_parts(root, left)
+            except HomodbError:
+                raise
+            except Exception:  # noqa: BLE001 (the first error says more)
                 raise file_error(path, error) from error
             for why in left.values():
                 warnings.warn(f"{path}: {why}", stacklevel=2)
-            with boundary(path):
-                adata = _read_parts(root, left)
     return _with_native_values(adata)
 
 
@@ -136,13 +140,15 @@ def _read_parts(root: Any, left: Mapping[str, str]) -> anndata.AnnData:
 
     parts: dict[str, Any] = {}
     for part in root:
-        element = root[part]
+        with reading(root[part]):
+            element = root[part]
         if encoding(element) == "dict":
             parts[part] = {key: read_element(element[key]) for key in element if f"{part}/{key}" not in left}
         elif part == "raw":
             parts[part] = {key: read_element(element[key]) for key in element}
         else:
-            parts[part] = read_element(element)
+            with reading(element):
+                parts[part] = read_element(element)
     return anndata.AnnData(**parts)
 
 
@@ -155,6 +161,11 @@ def read_element(element: Any) -> Any:
     from anndata.io import read_elem
 
     _check_encodings(element)
+    form = encoding(element)
+    if form in ("csr_matrix", "csc_matrix") and not element["data"].dtype.isnative:  # SciPy refuses it
+        arrays = tuple(_native(np.asarray(element[name][:])) for name in ("data", "indices", "indptr"))
+        kind = sp.csr_matrix if form == "csr_matrix" else sp.csc_matrix
+        return kind(arrays, shape=tuple(int(one) for one in element.attrs["shape"]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _native(read_elem(element))
@@ -174,6 +185,8 @@ def left_out(
     for part in parts:
         if part not in root:
             continue
+        with reading(root[part]):
+            _check_encoding(root[part])
         if part == "obs":
             with reading(root[part]):
                 cells = check_element(root[part])
@@ -202,6 +215,7 @@ def check_element(element: Any) -> int | None:
 
     Any exception means that it is damaged, or not an element.
     """
+    _check_encoding(element)
     kind = encoding(element)
     if kind == "dict":
         for name in element:
@@ -230,8 +244,9 @@ def _check_table(table: Any) -> int:
     for name in order:
         if name not in table:
             raise KeyError(f"its column {name!r} does not exist")
-        with reading(table[name]):
-            number = check_element(table[name])
+        element = table[name]
+        with reading(element):
+            number = check_element(element)
             if number != rows:
                 raise ValueError(f"it has {number} values, but the table has {rows} rows")
     return rows or 0
@@ -288,15 +303,17 @@ def walk(element: Any) -> Iterator[Any]:
 
 
 def _check_encodings(element: Any) -> None:
-    """Check that anndata can read the encodings of an element.
-
-    The class of anndata's own error for this is not public.
-    """
+    """Check that anndata can read the encodings of an element, and of everything below it."""
     for one in walk(element):
-        kind = _ARRAYS if hasattr(one, "shape") else _GROUPS
-        form, version = encoding(one), str(one.attrs.get("encoding-version", ""))
-        if form and version not in kind.get(form, ()):
-            raise ValueError(f"{one.name} is of an encoding that is not known, {form!r} {version}")
+        _check_encoding(one)
+
+
+def _check_encoding(element: Any) -> None:
+    """Check that anndata can read an encoding; the class of anndata's own error for this is not public."""
+    kind = _ARRAYS if hasattr(element, "shape") else _GROUPS
+    form, version = element.attrs.get("encoding-type", ""), str(element.attrs.get("encoding-version", ""))
+    if not isinstance(form, str) or (form and version not in kind.get(form, ())):
+        raise ValueError(f"{element.name} is of an encoding that is not known, {form!r} {version}")
 
 
 def _hdf5(path: Path) -> Any:

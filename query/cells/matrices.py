@@ -254,7 +254,7 @@ def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, 
     kind = encoding(element)
     if kind in ("csr_matrix", "csc_matrix"):
         actual = tuple(int(one) for one in element.attrs.get("shape", ()))
-    elif kind == "array" and len(getattr(element, "shape", ())) == 2:
+    elif kind == "array" and len(getattr(element, "shape", None) or ()) == 2:
         actual = tuple(element.shape)
     else:
         raise TranslationError(f"{where} is not a known kind of matrix (encoding {kind or 'not said'!r})")

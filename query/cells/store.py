@@ -222,17 +222,15 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
         make_group(target, key)
         return
     element, kind = source[key], encoding(source[key])
-    same = isinstance(target, h5py.Group) and isinstance(source, h5py.Group)
+    same, group = isinstance(target, h5py.Group) and isinstance(source, h5py.Group), not hasattr(element, "shape")
     if same and kind == _NULLABLE_TEXT and not _has_gaps(element):
         _copy_hdf5(element["values"], target, key)
-    elif kind == "dict" or (same and kind != _NULLABLE_TEXT and _has_nullable_text(element)):
-        inner = make_group(target, key, element.attrs)
+    elif group and (kind in ("", "dict") or (same and kind != _NULLABLE_TEXT and _has_nullable_text(element))):
+        inner = make_group(target, key, element.attrs if kind else _DICT)
         for name in element if same else sorted(element):  # zarr lists entries in any order
             if f"{element.name}/{name}".strip("/") not in leave:
                 copy(element, inner, name)
-    elif (
-        same and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key) and not any(map(_outside, walk(element)))
-    ):
+    elif same and not _outside(element) and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key):
         _copy_hdf5(element, target, key)
     else:
         write(target, key, read(source, key))
@@ -243,8 +241,8 @@ def _copy_hdf5(element: Any, target: Any, key: str) -> None:
 
 
 def _outside(element: Any) -> bool:
-    """Return whether values of an HDF5 element lie elsewhere: in other arrays or files."""
-    return any(hasattr(one, "shape") and bool(one.is_virtual or one.external) for one in walk(element))
+    """Return whether values of an HDF5 array lie elsewhere: in other arrays or files."""
+    return hasattr(element, "shape") and bool(element.is_virtual or element.external)
 
 
 def _has_gaps(element: Any) -> bool:
@@ -253,7 +251,8 @@ def _has_gaps(element: Any) -> bool:
 
 
 def _has_nullable_text(element: Any) -> bool:
-    return any(encoding(one) == _NULLABLE_TEXT for one in walk(element))
+    """Return whether an element cannot be copied as it is: its texts, or where its values lie."""
+    return any(_outside(one) if hasattr(one, "shape") else encoding(one) == _NULLABLE_TEXT for one in walk(element))
 
 
 def make_group(parent: Any, key: str, attributes: Mapping[str, Any] = _DICT) -> Any:

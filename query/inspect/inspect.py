@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import RAW, kind_of_values, reading, store, stored_slots
+from homodb.query.cells import RAW, as_rows, kind_of_values, reading, store, stored_slots
 from homodb.query.cells import open_anndata as open_stored
 from homodb.query.genes import (
     VERSION,
@@ -88,7 +88,7 @@ def _slot(name: str, element: Any, *, logged: bool) -> SlotSummary:
         rows, columns = matrix.shape
         stored = element["data"].shape[0]
         if matrix.format == "csr":
-            judged = kind_of_values(_sample(matrix, rows), logged=logged)
+            judged = kind_of_values(_sample(as_rows(matrix), rows), logged=logged)
         else:
             judged = _by_values(element["data"], logged)
         filled = stored / (rows * columns) if rows * columns else 0.0
@@ -101,7 +101,8 @@ def _sample(matrix: Any, rows: int) -> Any:
 
     size = max(1, min(rows, _ROWS) // _BLOCKS)
     starts = np.unique(np.linspace(0, max(rows - size, 0), _BLOCKS).astype(int))
-    blocks = [matrix[start : start + size] for start in starts]
+    take = getattr(matrix, "take", None)
+    blocks = [take(start, min(start + size, rows)) if take else matrix[start : start + size] for start in starts]
     return (
         sp.vstack(blocks).tocsr()
         if sp.issparse(blocks[0])

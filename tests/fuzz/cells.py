@@ -19,6 +19,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,15 @@ def values(path: Path) -> dict[str, bytes]:
 
             def visit(name: str, element: Any, part: str = part) -> None:
                 if isinstance(element, h5py.Dataset):
-                    array = element[()]
+                    try:
+                        array = element[()]
+                    except Exception:  # noqa: BLE001 (damaged; the result must lack it)
+                        return
                     arrays[f"{part}/{name}"] = pickle.dumps(array.tolist() if isinstance(array, np.ndarray) else array)
 
             if part in file:
-                file[part].visititems(visit)
+                with suppress(Exception):
+                    file[part].visititems(visit)
     return arrays
 
 
@@ -155,6 +160,8 @@ def alone(function: Callable[[], str], note: Path) -> str:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         try:
             note.write_text(function())
+        except BaseException:  # noqa: BLE001 (told by the parent)
+            note.write_text(f"FAULT of the fuzz target\n{traceback.format_exc()}")
         finally:
             os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -56,9 +56,16 @@ def attempts(path: Path, release: homodb.Release) -> dict[str, Callable[[], Any]
         "inspect": lambda: inspect(path, release=release, source="mouse"),
         "read": lambda: read_anndata(path),
         "join": lambda: join_to_file(
-            [path, path], folder / "joint.h5ad", species=["mouse", "mouse"], names=["a", "b"], release=release
+            [path, second(folder)], folder / "joint.out.h5ad", species=["mouse", "human"], release=release
         ),
     }  # fmt: skip
+
+
+def second(folder: Path) -> Path:
+    adata = cells()
+    adata.var_names = ["INS", "GCG", "TNF", "VWF", "XIST"]
+    adata.write_h5ad(folder / "human.h5ad")
+    return folder / "human.h5ad"
 
 
 def refused(
@@ -164,8 +171,9 @@ class TestLinks:
                         group.attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
         refused(path, release, "uns['x']")
 
-    def test_many_names_of_one_group_end(self, path: Path, release: homodb.Release) -> None:
+    def test_many_names_of_one_group_end(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Two to the power of forty ways, all of them short."""
+        monkeypatch.setattr("homodb.query.cells.checks._MOST", 2000)
         with h5py.File(path, "a") as file:
             group = file["uns"]
             for _ in range(40):
@@ -298,9 +306,7 @@ class TestImpossible:
         "filter": lambda store: change(store, "data", filters=[{"id": "pickle", "protocol": 5}]),
         "cut": lambda store: (store / "X" / "data" / ".zarray").write_text("{"),
         "deep": lambda store: (store / ".zattrs").write_text("[" * 100_000),
-        "pipe": lambda store: (
-            next((store / "X" / "data").glob("[0-9]*")).unlink(), os.mkfifo(store / "X" / "data" / "0"),
-        ),
+        "pipe": lambda store: ((store / "X" / "data" / "0").unlink(), os.mkfifo(store / "X" / "data" / "0")),
     }  # fmt: skip
 
     @pytest.mark.parametrize("kind", STORE)
@@ -337,9 +343,7 @@ class TestCodecs:
         name = ".zarray" if "zarr_format" in metadata else "zarr.json"
         (tmp_path / "x").mkdir()
         (tmp_path / "x" / name).write_text(json.dumps({"shape": [3], **metadata}))
-        with pytest.raises(
-            TranslationError, match=r"x is stored with the codec '.*(pickle|evil)', which is not accepted"
-        ):
+        with pytest.raises(TranslationError, match=r"x is stored with the codec '.*(pickle|evil)'"):
             check_zarr(tmp_path)
 
     @pytest.mark.parametrize("number", [2, 3])
