@@ -401,8 +401,7 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     scale, certain = _logarithm_of(expressed)
     inferred = None if scale is None else float(np.exp(scale))
     if logged or certain:
-        known = base or inferred or float(np.e)
-        return Values("log", known, "logarithms")
+        return Values("log", base or inferred or float(np.e), "logarithms")
     return Values("linear", content="values that are not whole, all at most 30", small=True, guess=inferred)
 
 
