@@ -18,18 +18,18 @@ from pathlib import Path
 
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
-    "modules": 300,
-    "lines": 52_230,
+    "modules": 244,
+    "lines": 49_009,
     "packages": 30,
-    "modules directly in query": 1,
-    "modules outside cli with one importer": 71,
+    "modules directly in query": 2,
+    "modules outside cli with one importer": 53,
     "import cycles": 0,
     "import cycles, with imports for typing": 0,
     "imports of homodb inside functions, upwards": 0,
     "class names that serve several classes": 0,
-    "variables named by a participle": 281,
-    "docstrings that begin with a question word": 52,
-    "command-line flags named below cli": 139,
+    "variables named by a participle": 7,
+    "docstrings that begin with a question word": 2,
+    "command-line flags named below cli": 0,
 }
 
 FOLDERS = ("schema", "etl", "query", "cli")

@@ -20,8 +20,7 @@ from measure import machine, pairs, run, table
 
 from homodb.schema.catalog import CATALOG, Catalog, Entry
 from homodb.schema.connect import schema_version
-from homodb.schema.manifest import MANIFEST, Manifest, describe_file
-from homodb.schema.verify import sha256_of
+from homodb.schema.manifest import MANIFEST, Manifest, describe_file, sha256_of
 
 SMALL = 20
 TARGET = 0.8

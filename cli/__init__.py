@@ -41,7 +41,7 @@ def _interrupt(interrupted: list[int]) -> None:
 def _run(interrupted: list[int]) -> int | str | None:
     """Run the application and return the exit code."""
     from homodb.cli.app import app
-    from homodb.schema.errors import HomodbError, StoppedError
+    from homodb.schema.errors import HomodbError, StoppedError, printable
 
     try:
         app()
@@ -49,7 +49,7 @@ def _run(interrupted: list[int]) -> int | str | None:
         if interrupted and not isinstance(error, StoppedError):
             raise
         interrupted.clear()
-        sys.stderr.write(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])]) + "\n")
+        sys.stderr.write(printable(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])])) + "\n")
         return error.exit_code
     except OSError as error:
         if error.errno != errno.ENOSPC:

@@ -1,4 +1,4 @@
-"""Define the command ``homodb annotate``."""
+"""Define the command ``homodb annotate``, and options that ``homodb evaluate`` shares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli import annotate_options as own
 from homodb.cli.options import (
     CellsOption,
     DonorKeyOption,
@@ -18,9 +17,83 @@ from homodb.cli.options import (
     listed,
     open_chosen,
 )
-from homodb.cli.output import give_blocks, give_json
+from homodb.cli.output import give_blocks, give_json, say
 from homodb.cli.progress import status
-from homodb.cli.translate_options import ColumnOption, EvidenceOption, LayerOption, SourceOption
+from homodb.cli.translate import ColumnOption, EvidenceOption, LayerOption, SourceOption
+from homodb.cli.values import number
+
+ReferenceOption = Annotated[
+    Path, typer.Option("--reference", metavar="FILE", help="The atlas: labelled cells of any species.")
+]
+LabelOption = Annotated[
+    str, typer.Option("--label", metavar="COLUMN", help="Column of the reference's obs with cell types.")
+]
+NumericOption = Annotated[
+    bool, typer.Option("--numeric", help="The column holds numbers, such as an age: carry them as such.")
+]
+MethodOption = Annotated[
+    str, typer.Option("--method", metavar="NAME", help="knn, tron, cellama, protein or consensus.")
+]
+SettingOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Parameter of the method (docs/annotate.md); may be repeated."),
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="NAME|FOLDER", help="With cellama and consensus: the sentence model.")
+]
+AtlasSpeciesOption = Annotated[
+    str | None,
+    typer.Option("--reference-species", metavar="SPECIES", help="Species of the reference; by default found out."),
+]
+QueryLabelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--query-label", metavar="COLUMN",
+        help="Column of the query's obs with labels that the method may learn from. Otherwise none is ever read.",
+    ),
+]  # fmt: skip
+QueryDonorsOption = Annotated[
+    str | None, typer.Option("--query-donors", metavar="A,B,...", help="Donors whose labels it may learn from.")
+]
+LabelsOption = Annotated[
+    Path | None, typer.Option("--labels", metavar="FILE", help="Table of which labels mean the same (.tsv).")
+]
+UnknownOption = Annotated[
+    float | None,
+    number(
+        "--unknown-below",
+        low=0,
+        high=1,
+        metavar="X",
+        help="Leave cells of less confidence without a label. Default: off.",
+    ),
+]
+AtlasLayerOption = Annotated[
+    str | None, typer.Option("--reference-layer", metavar="NAME", help="Layer of the reference with the counts.")
+]
+AtlasColumnOption = Annotated[
+    str | None, typer.Option("--reference-column", metavar="NAME", help="Column of the reference's var with genes.")
+]
+IntegrationOption = Annotated[
+    str | None, typer.Option("--integration", metavar="NAME", help="With knn: none, cca, harmony or scvi.")
+]
+VectorsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vectors", metavar="FILE|SPECIES=FILE", help="Table of gene vectors in place of the release's; repeatable."
+    ),
+]
+SpatialOption = Annotated[
+    str | None, typer.Option("--spatial", metavar="NAME", help="Entry of obsm with coordinates. Default: spatial.")
+]
+PhraseOption = Annotated[
+    list[str] | None, typer.Option("--phrase", metavar="COLUMN", help="Column of obs for cell sentences; repeatable.")
+]
+KeyOption = Annotated[str, typer.Option("--key", metavar="NAME", help="What results are called: <label>_<key>.")]
+TablesOption = Annotated[
+    Path | None, typer.Option("--tables", metavar="FOLDER", help="Write longer results of the method there (.tsv).")
+]
+
 
 _StrategyOption = Annotated[
     str | None,
@@ -36,34 +109,34 @@ _StrategyOption = Annotated[
 def annotate(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="QUERY", help="Cells to label (.h5ad, .zarr).")],
-    reference: own.ReferenceOption,
-    label_key: own.LabelOption,
+    reference: ReferenceOption,
+    label_key: LabelOption,
     output: CellsOption,
-    method: own.MethodOption = "knn",
+    method: MethodOption = "knn",
     strategy: _StrategyOption = None,
     evidence: EvidenceOption = None,
     source: SourceOption = None,
-    reference_species: own.AtlasSpeciesOption = None,
-    integration: own.IntegrationOption = None,
-    model: own.ModelOption = None,
-    setting: own.SettingOption = None,
-    labels: own.LabelsOption = None,
-    unknown_below: own.UnknownOption = None,
-    query_label_key: own.QueryLabelOption = None,
-    query_donors: own.QueryDonorsOption = None,
+    reference_species: AtlasSpeciesOption = None,
+    integration: IntegrationOption = None,
+    model: ModelOption = None,
+    setting: SettingOption = None,
+    labels: LabelsOption = None,
+    unknown_below: UnknownOption = None,
+    query_label_key: QueryLabelOption = None,
+    query_donors: QueryDonorsOption = None,
     donor_key: DonorKeyOption = None,
     layer: LayerOption = None,
-    reference_layer: own.AtlasLayerOption = None,
+    reference_layer: AtlasLayerOption = None,
     column: ColumnOption = None,
-    reference_column: own.AtlasColumnOption = None,
-    vectors: own.VectorsOption = None,
+    reference_column: AtlasColumnOption = None,
+    vectors: VectorsOption = None,
     embedding: EmbeddingOption = None,
-    phrases: own.PhraseOption = None,
-    spatial_key: own.SpatialOption = None,
-    numeric: own.NumericOption = False,
-    key_added: own.KeyOption = "homodb",
+    phrases: PhraseOption = None,
+    spatial_key: SpatialOption = None,
+    numeric: NumericOption = False,
+    key_added: KeyOption = "homodb",
     random_state: SeedOption = 42,
-    tables: own.TablesOption = None,
+    tables: TablesOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,4 +166,4 @@ def annotate(
         give_json({"output": str(output), **result.totals()})
         return
     give_blocks(result.blocks())
-    typer.echo(f"labels: obs[{result.column!r}]\nwritten: {output}")
+    say(f"labels: obs[{result.column!r}]\nwritten: {output}")

@@ -28,6 +28,7 @@ from homodb.cli.join import join
 from homodb.cli.markers import markers
 from homodb.cli.neighbors import neighbors
 from homodb.cli.orthologs import orthologs
+from homodb.cli.output import say
 from homodb.cli.publish import publish
 from homodb.cli.releases import releases
 from homodb.cli.report import report
@@ -60,11 +61,11 @@ def _version(context: typer.Context, wanted: bool) -> None:
         from homodb.schema.connect import schema_version
         from homodb.schema.errors import ReleaseError
 
-        typer.echo(f"homodb {version('homodb')}, schema {schema_version()}")
+        say(f"homodb {version('homodb')}, schema {schema_version()}")
         try:
-            typer.echo(f"release {release_in_use(context.params.get('release'))}")
+            say(f"release {release_in_use(context.params.get('release'))}")
         except ReleaseError as error:
-            typer.echo(f"no release: {error}", err=True)
+            say(f"no release: {error}", err=True)
         raise typer.Exit
 
 

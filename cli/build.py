@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOption
-from homodb.cli.output import give_json, megabytes
+from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import bars, pace_of
-from homodb.cli.together import refuse
-from homodb.cli.values import ensembl_release
-from homodb.schema.errors import OptionsError
+from homodb.cli.values import ensembl_release, refuse
+from homodb.schema.errors import OptionsError, printable
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def build(
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a release from a config, from files alone, or from Ensembl.
+    """Build a release from a config, files, or Ensembl.
 
     The folder appears whole or not at all; an earlier build of the same version in it is replaced. Of files alone,
     species and direction are read from headers, IDs and file names, and the config is written beside the release.
@@ -74,7 +73,7 @@ def build(
     if inputs and (len(inputs) > 1 or not (inputs[0].is_dir() or inputs[0].suffix == ".toml")):
         refuse(context, _OF_ENSEMBL, "is for a build without files: they say which species they are of")
         settings = config_from_files(inputs, output, None if add_to is None else _base(add_to))
-        typer.echo(f"config: {output.with_name(output.name + '.toml')}", err=True)
+        say(f"config: {output.with_name(output.name + '.toml')}", err=True)
     elif inputs:
         refuse(context, ("add_to",), f"is for a build of files: {inputs[0]} says it in [base]")
         refuse(
@@ -101,18 +100,18 @@ def build(
             progress.update(bar, description=described, completed=step.done, total=step.total)
             if step.rows is not None and not as_json:
                 line = f"{step.name:<15} {step.subject:<34} {step.rows:>9,} rows {step.seconds:>6.2f} s"
-                progress.console.print(line, soft_wrap=True)
+                progress.console.print(printable(line), soft_wrap=True)
 
         manifest = build_release(settings, output, offline=offline, report=report)
     if as_json:
         give_json({"path": str(output), **json.loads(manifest.to_json())})
         return
     for loss in manifest.losses:
-        typer.echo(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})", err=True)
+        say(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})", err=True)
     size = megabytes(sum(file.bytes for file in manifest.files))
     genes, rows = counted(manifest.rows["gene"], "gene"), counted(manifest.rows["mapping"], "mapping row")
     by = f" by {', '.join(manifest.strategies)}" if manifest.strategies else ""
-    typer.echo(f"release {manifest.version}: {len(manifest.species)} species, {genes}, {rows}{by}; {size} in {output}")
+    say(f"release {manifest.version}: {len(manifest.species)} species, {genes}, {rows}{by}; {size} in {output}")
 
 
 def _base(release: str) -> Path:

@@ -9,7 +9,7 @@ import typer
 
 from homodb.cli.command import Command
 from homodb.cli.options import JsonOption
-from homodb.cli.output import Format, give, give_json, megabytes
+from homodb.cli.output import Format, give, give_json, megabytes, say
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def list_(as_json: JsonOption = False) -> None:
         give_json({"folder": str(cache_folder()), "entries": _as_dicts(items)})
         return
     _show(items)
-    typer.echo(f"{_entries(items)}, {megabytes(sum(one.bytes for one in items))}, in {cache_folder()}")
+    say(f"{_entries(items)}, {megabytes(sum(one.bytes for one in items))}, in {cache_folder()}")
 
 
 @cache.command("prune", cls=Command)
@@ -76,7 +76,7 @@ def prune(
     if as_json:
         give_json({"dry_run": dry_run, "deleted": _as_dicts(selected)})
     else:
-        typer.echo(f"{_entries(selected)}, {size}, {'would be' if dry_run else 'were'} deleted")
+        say(f"{_entries(selected)}, {size}, {'would be' if dry_run else 'were'} deleted")
 
 
 def _entries(entries: list[Cached]) -> str:

@@ -14,10 +14,7 @@ from homodb.schema.errors import HomodbError
 
 
 class Command(TyperCommand):
-    """Base class of all commands.
-
-    It supports both forms of help in typer's versions.
-    """
+    """Base class of all commands. It supports both forms of help in typer's versions."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; an error that concerns one of its options gets a note with the flag."""

@@ -15,13 +15,14 @@ from homodb.cli.options import (
     FileOption,
     JsonOption,
     LabelOption,
+    RawTextOption,
     ReleaseOption,
     ResamplesOption,
     each,
     listed,
     open_chosen,
 )
-from homodb.cli.output import chosen, give, give_blocks, give_json
+from homodb.cli.output import chosen, give, give_blocks, give_json, say
 from homodb.cli.progress import status
 
 _SETTING = "A setting of homodb integrate (docs/integrate.md), such as k_weight=50; may be repeated."
@@ -50,6 +51,7 @@ def compare(
         Path | None, typer.Option("--keep", metavar="FOLDER", help="Keep the integrated objects: a file per mapping.")
     ] = None,
     output: FileOption = None,
+    raw_text: RawTextOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,10 +77,10 @@ def compare(
             **read_settings(settings or []),
         )  # fmt: skip
     if output is not None:
-        give(comparison.table, form, output)
+        give(comparison.table, form, output, raw_text=raw_text)
     if as_json:
         give_json(comparison.totals())
         return
     give_blocks(comparison.blocks())
     if output is not None or keep is not None:
-        typer.echo(f"\nwritten: {', '.join(str(one) for one in (output, keep) if one is not None)}")
+        say(f"\nwritten: {', '.join(str(one) for one in (output, keep) if one is not None)}")

@@ -56,9 +56,6 @@ def integration_methods(incomplete: str) -> list[str]:
 
 
 def _begin(incomplete: str, names: list[str]) -> list[str]:
-    """Return the names with a prefix, spelled like the prefix.
-
-    Shells drop completions that begin otherwise.
-    """
+    """Return the names with a prefix, spelled like the prefix. Shells drop completions that begin otherwise."""
     begun = [name for name in dict.fromkeys(names) if name.startswith(incomplete.lower())]
     return [incomplete + name[len(incomplete) :] for name in begun]

@@ -41,6 +41,59 @@ class DemoStep:
     shown: tuple[str, ...] | int
 
 
+def real_steps(folder: Path) -> Iterator[DemoStep]:
+    """Yield the steps on real islet cells and the release that homodb brings.
+
+    Parameters
+    ----------
+    folder
+        Of the demo, with ``human.h5ad`` and ``mouse.h5ad``.
+    """
+    release, donors = ("--release", "starter"), ("--donor-key", "donor")
+    human, mouse, joint = (str(folder / f"{name}.h5ad") for name in ("human", "mouse", "integrated"))
+    annotated = str(folder / "annotated.h5ad")
+    yield DemoStep("whose genes are these?", (*release, "inspect", mouse), ("species:", "symbol  ", "alias  "))
+    translated = (*release, "translate", mouse, "--to", "human", "-o", str(folder / "mouse_in_human_genes.h5ad"))
+    yield DemoStep("mouse cells in human genes, and what became of each gene", translated, 8)
+    yield DemoStep(
+        "Eef1a1 was lost: Ensembl pairs it with no human gene. What do others say?",
+        (*release, "explain", "Eef1a1", "--from", "mouse", "--to", "human"),
+        ("found by", "target_symbol", "EEF1A"),
+    )
+    yield DemoStep(
+        "the partners that at least three databases name, too",
+        (*translated[:-1], str(folder / "mouse_in_human_genes_databases.h5ad"), "--evidence", "+databases"),
+        ("carried", "no_ortholog", "databases"),
+    )
+    yield DemoStep(
+        "the partners of genes, with the evidence",
+        (*release, "orthologs", "INS", "GCG", "SST", "--from", "human", "--to", "mouse"),
+        5,
+    )
+    yield DemoStep(
+        "both species in one embedding, as Seurat does it",
+        (*release, "integrate", human, mouse, "--species", "human,mouse", "--method", "cca", "--label", "cell_type",
+         "--umap", "-o", joint),
+        ("cells:", "variable", "anchors", "clusters"),
+    )  # fmt: skip
+    yield DemoStep(
+        "was it any good? In five sentences, and pictures",
+        ("report", joint, "--label", "cell_type", *donors, "--profile", "cross-species", "--figures",
+         str(folder / "pictures"), "-o", str(folder / "report.html")),
+        ("report.html", "umap-cell-type", "umap-species"),
+    )  # fmt: skip
+    yield DemoStep(
+        "what are the mouse cells, given the human ones?",
+        (*release, "annotate", mouse, "--reference", human, "--label", "cell_type", "-o", annotated),
+        ("cells of mouse", "mean confidence"),
+    )
+    yield DemoStep(
+        "and was that right?",
+        ("evaluate", annotated, "--truth", "cell_type"),
+        ("balanced accuracy", "row  ", "this annotation", "majority class", "random  ", "lacks", "has no"),
+    )
+
+
 def first_steps(folder: Path, *, genes: int, cells: int, config: Path) -> Iterator[DemoStep]:
     """Yield the steps from nothing to a release.
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import typer
-
 from homodb.cli.options import JsonOption
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -27,10 +25,10 @@ def doctor(as_json: JsonOption = False) -> None:
     area = ""
     for one in findings:
         if one.area != area:
-            typer.echo(f"{chr(10) if area else ''}{one.area}")
+            say(f"{chr(10) if area else ''}{one.area}")
             area = one.area
-        typer.echo(f"  {one.state:<8} {one.name}: {one.found}")
+        say(f"  {one.state:<8} {one.name}: {one.found}")
         if one.remedy:
-            typer.echo(f"  {'':<8}   -> {one.remedy}")
+            say(f"  {'':<8}   -> {one.remedy}")
     counts = {state: sum(one.state is state for one in findings) for state in State}
-    typer.echo(f"\n{counts[State.OK]} ok, {counts[State.MISSING]} missing, {counts[State.BROKEN]} broken")
+    say(f"\n{counts[State.OK]} ok, {counts[State.MISSING]} missing, {counts[State.BROKEN]} broken")

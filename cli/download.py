@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import AllowHostOption, CatalogOption, JsonOption
-from homodb.cli.output import give_json, megabytes
+from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import bytes_bar
 from homodb.cli.values import word
 from homodb.schema.enums import ReleasePart
@@ -45,4 +45,4 @@ def download(
         return
     left_out = f", {done.left_out} left out" if done.left_out else ""
     brought = f"{counted(done.files, 'file')} brought ({megabytes(done.bytes)}), {done.there} were there{left_out}"
-    typer.echo(f"release {done.name}: {brought}; {done.folder}")
+    say(f"release {done.name}: {brought}; {done.folder}")

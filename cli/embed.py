@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import JsonOption
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole, word
 from homodb.schema.errors import StoppedError
@@ -86,10 +86,10 @@ def embed(
         return
     counts = summary.counts
     for reason, count in summary.dropped.items():
-        typer.echo(f"noted: {count:,} {reason}", err=True)
+        say(f"noted: {count:,} {reason}", err=True)
     rate = f", {counts.tokens:,} tokens at {counts.tokens / seconds:,.0f}/s" if counts.embedded else ""
     others = f", {counts.elsewhere:,} by another process" if counts.elsewhere else ""
-    typer.echo(
+    say(
         f"embedded by {summary.identity.model}: {counts.embedded:,} of "
         f"{counted(counts.unique, 'different sequence')} of {counted(summary.proteins, 'protein')}{rate}{others}; "
         f"{counts.stored:,} in the store before; {summary.store}"

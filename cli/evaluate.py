@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.annotate_options import LabelsOption
+from homodb.cli.annotate import LabelsOption
 from homodb.cli.options import DonorKeyOption, JsonOption, ReleaseOption, ResamplesOption
-from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json
+from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json, say
 from homodb.cli.progress import status
 
 
@@ -56,4 +56,4 @@ def evaluate(
         return
     give_blocks(result.blocks(), ALL_IN_JSON)
     if figures is not None:
-        typer.echo(f"\ndrawn: {figures}")
+        say(f"\ndrawn: {figures}")

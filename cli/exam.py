@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from homodb.cli.options import FileOption, FormatOption, JsonOption, ReleaseOption, open_chosen
+from homodb.cli.options import FileOption, FormatOption, JsonOption, RawTextOption, ReleaseOption, open_chosen
 from homodb.cli.output import ALL_IN_JSON, Format, chosen, give, give_blocks
-from homodb.cli.together import apart
-from homodb.cli.values import word
+from homodb.cli.values import apart, word
 from homodb.schema.enums import ExamBy
 from homodb.schema.io import check_there
 
@@ -23,6 +22,7 @@ def exam(
     by: Annotated[ExamBy | None, word("--by", kind=ExamBy, help="One question alone; by default all")] = None,
     form: FormatOption = None,
     output: FileOption = None,
+    raw_text: RawTextOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,6 +42,6 @@ def exam(
     with open_chosen(context, path or release) as opened:
         result = examine(opened, truth, genes=genes)
     if form is not Format.TABLE:
-        give(result.rows(by), form, output)
+        give(result.rows(by), form, output, raw_text=raw_text)
         return
     give_blocks(result.blocks(by), ALL_IN_JSON)

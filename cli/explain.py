@@ -18,7 +18,7 @@ def explain(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell the whole story of one gene.
+    """Show all evidence of one gene.
 
     How its name resolved, its candidates, what each strategy answers and why.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import BaseOption, DivisionOption, EnsemblOption, JsonOption, OfflineOption, SpeciesListOption
-from homodb.cli.output import give_json, megabytes
+from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole
 from homodb.schema.messages import counted
@@ -61,16 +61,16 @@ def fetch(
                 wanted, wanted_species, offline=offline, checksums=checksums, connections=connections, report=report
             )
     for note in result.notes:
-        typer.echo(f"noted: {note}", err=True)
+        say(f"noted: {note}", err=True)
     if as_json:
         give_json(result.totals())
         return
     if dry_run:
         for file in result.missing:
-            typer.echo(f"{'' if file.high is None else megabytes(file.high):>12}  {file.url}")
+            say(f"{'' if file.high is None else megabytes(file.high):>12}  {file.url}")
         size = "of unknown size" if result.missing_bytes is None else f"about {megabytes(result.missing_bytes)}"
-        typer.echo(f"{len(result.missing):,} of {counted(len(result.files), 'file')} to fetch, {size}")
+        say(f"{len(result.missing):,} of {counted(len(result.files), 'file')} to fetch, {size}")
         return
     size = megabytes(sum(file.bytes or 0 for file in result.files))
-    typer.echo(f"{counted(len(result.files), 'file')}, {size}, {len(result.missing)} of them fetched now")
-    typer.echo(f"next: homodb build {result.config} -o rel")
+    say(f"{counted(len(result.files), 'file')}, {size}, {len(result.missing)} of them fetched now")
+    say(f"next: homodb build {result.config} -o rel")

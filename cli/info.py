@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, give, give_json
+from homodb.cli.output import Format, give, give_json, say
 
 
 def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOption = False) -> None:
@@ -30,13 +30,13 @@ def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOpt
             }
             give_json(whole)
             return
-        typer.echo(f"release {opened.version}, Ensembl {opened.ensembl or 'not told'}, {opened.path}")
+        say(f"release {opened.version}, Ensembl {opened.ensembl or 'unknown'}, {opened.path}")
         if manifest:
-            typer.echo(f"{manifest.title or 'untitled'}; built {manifest.created} by homodb {manifest.homodb_version}")
-            typer.echo(f"embeddings: {', '.join(manifest.embeddings) or 'none'}; schema {manifest.schema_version}")
-        typer.echo()
+            say(f"{manifest.title or 'untitled'}; built {manifest.created} by homodb {manifest.homodb_version}")
+            say(f"embeddings: {', '.join(manifest.embeddings) or 'none'}; schema {manifest.schema_version}")
+        say()
         give(species, Format.TABLE)
-        typer.echo()
+        say()
         give(mapped, Format.TABLE)
         for loss in manifest.losses if manifest else ():
-            typer.echo(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})")
+            say(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})")

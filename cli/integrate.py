@@ -17,7 +17,7 @@ from homodb.cli.options import (
     SpeciesKeyOption,
     listed,
 )
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.cli.progress import status
 from homodb.schema.messages import counted
 
@@ -82,13 +82,12 @@ def integrate(
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})
         return
-    typer.echo(
-        f"{counted(totals['n_cells'], 'cell')}: " + ", ".join(f"{n:,} {name}" for name, n in totals["cells"].items())
-    )
-    typer.echo(f"{len(totals['features']):,} variable of {counted(totals['n_joint_features'], 'joint feature')}")
+    say(f"{counted(totals['n_cells'], 'cell')}: " + ", ".join(f"{n:,} {name}" for name, n in totals["cells"].items()))
+    say(f"{len(totals['features']):,} variable of {counted(totals['n_joint_features'], 'joint feature')}")
     for pair, anchors in totals.get("anchors", {}).items():
-        typer.echo(f"{counted(anchors, 'anchor')} {pair}")
-    typer.echo("".join(f"{one}\n" for one in totals.get("merged", [])), nl=False)
+        say(f"{counted(anchors, 'anchor')} {pair}")
+    for line in totals.get("merged", []):
+        say(line)
     if "clusters" in totals:
-        typer.echo(f"{counted(totals['clusters'], 'cluster')}: obs[{totals['key'] + '_cluster'!r}]")
-    typer.echo(f"embedding: obsm[{'X_' + totals['key']!r}]\nwritten: {output}")
+        say(f"{counted(totals['clusters'], 'cluster')}: obs[{totals['key'] + '_cluster'!r}]")
+    say(f"embedding: obsm[{'X_' + totals['key']!r}]\nwritten: {output}")

@@ -15,16 +15,16 @@ from homodb.cli.options import (
     EachSpeciesOption,
     JsonOption,
     OneToOneOption,
+    RawTextOption,
     ReleaseOption,
     each,
     listed,
     open_chosen,
 )
-from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
+from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json, say
 from homodb.cli.progress import cells_bar
-from homodb.cli.together import refuse
-from homodb.cli.translate_options import BlockOption, MeasuredOption, NamesOption, ReportOption
-from homodb.cli.values import whole
+from homodb.cli.translate import BlockOption, MeasuredOption, NamesOption, ReportOption
+from homodb.cli.values import refuse, whole
 
 
 def join(
@@ -61,6 +61,7 @@ def join(
     layer: EachLayerOption = None,
     names: NamesOption = "keep",
     report_file: ReportOption = None,
+    raw_text: RawTextOption = False,
     block: BlockOption = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -86,9 +87,9 @@ def join(
             column=each(column), layer=each(layer), names=names, block=block, progress=show,
         )  # fmt: skip
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, raw_text=raw_text)
     if as_json:
         give_json({"output": str(output), **report.totals()})
         return
     give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
-    typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+    say(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))

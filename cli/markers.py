@@ -13,12 +13,13 @@ from homodb.cli.options import (
     EachSpeciesOption,
     JsonOption,
     LabelOption,
+    RawTextOption,
     ReleaseOption,
     SpeciesKeyOption,
     StrategyOption,
     listed,
 )
-from homodb.cli.output import give_blocks, give_json
+from homodb.cli.output import give_blocks, give_json, say
 from homodb.cli.progress import status
 from homodb.cli.values import number, whole
 from homodb.schema.io import check_folder
@@ -36,6 +37,7 @@ def markers(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for tables and the dot plot.")
     ] = None,
+    raw_text: RawTextOption = False,
     top: Annotated[int, whole("--top", low=1, help="Conserved markers shown of each type.")] = 5,
     rest: Annotated[
         str, typer.Option("--rest", metavar="WORD", help="Compare with shared types, or all of the species.")
@@ -76,11 +78,11 @@ def markers(
             layer=layer, column=column, strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr,
             min_log2fc=min_log2fc, min_share=min_share, progress=show,
         )  # fmt: skip
-        written = [] if output is None else result.write(output, top)
+        written = [] if output is None else result.write(output, top, raw_text=raw_text)
     if as_json:
         totals = {**result.totals(top), "files": [str(path) for path in written]}
         give_json(totals)
         return
     give_blocks(result.blocks(top))
     for place in written:
-        typer.echo(f"written: {place}")
+        say(f"written: {place}")

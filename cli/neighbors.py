@@ -12,6 +12,7 @@ from homodb.cli.options import (
     FormatOption,
     FromOption,
     JsonOption,
+    RawTextOption,
     ReleaseOption,
     ToOption,
     open_chosen,
@@ -29,6 +30,7 @@ def neighbors(
     embedding: EmbeddingOption = None,
     form: FormatOption = None,
     output: FileOption = None,
+    raw_text: RawTextOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,4 +48,4 @@ def neighbors(
         short = ["rank", "target_id", "target_symbol", "correlation", "evidence_class", "homology_type"]
         unanswered = [] if frame["why"].is_null().all() else ["why"]
         frame = frame.select("name", *short, "confidence", "strategies", "n_isoforms", "n_nmd", *unanswered)
-    give(frame, form, output)
+    give(frame, form, output, raw_text=raw_text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli import complete
-from homodb.cli.output import Format
+from homodb.cli.output import Format, say
 from homodb.cli.values import ensembl_release, whole, word
 from homodb.schema.errors import OptionsError
 
@@ -38,8 +38,7 @@ ReleaseOption = Annotated[
     ),
 ]
 CellsOption = Annotated[
-    Path,
-    typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store."),
+    Path, typer.Option("-o", "--output", metavar="OUT", help="File to write; .zarr for a zarr store.")
 ]
 FromOption = Annotated[
     str,
@@ -60,12 +59,18 @@ OneToOneOption = Annotated[
     typer.Option("--strategy", metavar="NAME", help=_FIVE.format("hm_o2o"), autocompletion=complete.strategies),
 ]
 FormatOption = Annotated[
-    Format | None,
-    word("--format", kind=Format, help="How to give the answer; by default as FILE ends, else table"),
+    Format | None, word("--format", kind=Format, help="How to give the answer; by default as FILE ends, else table")
 ]
 FileOption = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="File to write: .csv, .tsv, .json, .parquet, .arrow."),
+]
+RawTextOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw-text",
+        help="Keep text such as =1+1 in CSV and TSV; by default an apostrophe stops spreadsheets from running it.",
+    ),
 ]
 EmbeddingOption = Annotated[
     str | None,
@@ -84,8 +89,7 @@ SpeciesListOption = Annotated[
     ),
 ]
 BaseOption = Annotated[
-    str | None,
-    typer.Option("--base", metavar="URL", help="Folder of the releases, for mirrors. Default: Ensembl's."),
+    str | None, typer.Option("--base", metavar="URL", help="Folder of the releases, for mirrors. Default: Ensembl's.")
 ]
 DivisionOption = Annotated[
     str, typer.Option("--division", metavar="NAME", help="vertebrates, plants, metazoa, fungi or protists.")
@@ -105,7 +109,7 @@ AllowHostOption = Annotated[
 ]
 LabelOption = Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types.")]
 SpeciesKeyOption = Annotated[
-    str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs that tells the species.")
+    str, typer.Option("--species-key", metavar="COLUMN", help="Column of obs with the species.")
 ]
 EachSpeciesOption = Annotated[
     str | None,
@@ -142,7 +146,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 def open_chosen(context: typer.Context, release: str | None, **settings: float) -> Release:
     """Open the release of a command.
 
-    It is named after the command, else before it or by the environment; a default one is told on stderr.
+    It is named after the command, else before it or by the environment; a default one is named on stderr.
     """
     from homodb.query.api import open as open_release
 
@@ -154,7 +158,7 @@ def open_chosen(context: typer.Context, release: str | None, **settings: float) 
     located = find_release()
     opened = open_release(located.path, **settings)
     ensembl = opened.ensembl or "release unknown"
-    typer.secho(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
+    say(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
     return opened
 
 

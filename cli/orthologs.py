@@ -13,13 +13,14 @@ from homodb.cli.options import (
     FileOption,
     FormatOption,
     JsonOption,
+    RawTextOption,
     ReleaseOption,
     StrategyOption,
     ToOption,
     open_chosen,
 )
-from homodb.cli.output import Format, chosen, give
-from homodb.cli.together import apart
+from homodb.cli.output import Format, chosen, give, say
+from homodb.cli.values import apart
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
 
 #: Number of commands that are proposed.
@@ -44,6 +45,7 @@ def orthologs(
     every: Annotated[bool, typer.Option("--all", help="The whole mapping instead of some genes.")] = False,
     form: FormatOption = None,
     output: FileOption = None,
+    raw_text: RawTextOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,15 +70,15 @@ def orthologs(
                 error.add_note(f"as in: {', or '.join(commands[:_SHOWN])}{more}")
             raise
     if source is None and frame.height:
-        typer.secho(f"genes of {frame['source_species'][0]}, which alone knows them", dim=True, err=True)
+        say(f"genes of {frame['source_species'][0]}, which alone knows them", dim=True, err=True)
     if "over_species" in frame.columns and frame.height:
         over = frame["over_species"].drop_nulls().head(1).to_list() or ["another species"]
-        typer.secho(f"no evidence between the two species: went over {over[0]}", dim=True, err=True)
+        say(f"no evidence between the two species: went over {over[0]}", dim=True, err=True)
     if form is Format.TABLE and not every:
         short = ["name", "resolved_as", "source_id", "target_id", "target_symbol", "strategy", "homology_type"]
         beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
         frame = frame.select(*short, "identity", "confidence", "correlation", "evidence_class", *beyond)
-    give(frame, form, output)
+    give(frame, form, output, raw_text=raw_text)
 
 
 def _listed_genes(file: Path) -> list[str]:

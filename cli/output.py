@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from homodb.cli.together import apart
-from homodb.schema.errors import OptionsError, OutputError
+from homodb.cli.values import apart
+from homodb.schema.errors import OptionsError, OutputError, printable
 from homodb.schema.io import check_ending, check_output, ending_of, whole_file
 
 if TYPE_CHECKING:
@@ -90,8 +90,10 @@ def chosen(
     return requested or of_ending or Format.CSV
 
 
-def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
+def give(frame: pl.DataFrame, form: Format, output: Path | None = None, *, raw_text: bool = False) -> None:
     """Print a frame, or write it to a file, whole or not at all.
+
+    In CSV and TSV, text that a spreadsheet would run as a formula gets an apostrophe, unless `raw_text` keeps it.
 
     Raises
     ------
@@ -102,16 +104,16 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None) -> None:
 
     if output is not None:
         with whole_file(output) as partial:
-            partial.write_bytes(_encoded(frame, form))
+            partial.write_bytes(_encoded(frame, form, raw_text))
     elif form is Format.TABLE:
         give_blocks([Grid(frame.head(_SHOWN_ROWS))])
         if frame.height > _SHOWN_ROWS:
-            typer.echo(f"... {frame.height - _SHOWN_ROWS} more rows ({ALL_IN_JSON})", err=True)
+            say(f"... {frame.height - _SHOWN_ROWS} more rows ({ALL_IN_JSON})", err=True)
     elif form in (Format.PARQUET, Format.ARROW) and sys.stdout.isatty():
         raise OutputError(f"{form} is binary: write it to a file (-o FILE) or into a pipe")
     else:
         sys.stdout.flush()
-        left = memoryview(_encoded(frame, form))
+        left = memoryview(_encoded(frame, form, raw_text))
         while left:  # unbuffered (PYTHONUNBUFFERED), a write may end before all is written
             left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
@@ -135,6 +137,11 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
     typer.echo("\n".join(lines(blocks, hint=hint, screen=screen)))
 
 
+def say(text: object = "", *, err: bool = False, dim: bool = False) -> None:
+    """Print a text; characters that a terminal would obey are escaped, line ends and tabs are not."""
+    typer.secho(printable(str(text), keep="\n\t"), dim=dim or None, err=err)
+
+
 def give_json(value: object) -> None:
     """Print one value as JSON.
 
@@ -156,8 +163,8 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
-    from homodb.query.results import flat, json_text
+def _encoded(frame: pl.DataFrame, form: Format, raw_text: bool) -> bytes:
+    from homodb.query.results import flat, json_text, spreadsheet_safe
 
     stream = io.BytesIO()
     match form:
@@ -168,5 +175,8 @@ def _encoded(frame: pl.DataFrame, form: Format) -> bytes:
         case Format.ARROW:
             frame.write_ipc_stream(stream)
         case _:
-            flat(frame).write_csv(stream, separator="\t" if form is Format.TSV else ",")
+            table = flat(frame)
+            (table if raw_text else spreadsheet_safe(table)).write_csv(
+                stream, separator="\t" if form is Format.TSV else ","
+            )
     return stream.getvalue()

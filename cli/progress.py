@@ -103,13 +103,6 @@ def _line(bars: Bars) -> str:
 def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show the current step and its progress.
 
-    Parameters
-    ----------
-    first
-        Name of the first step.
-    columns
-        Further columns of rich.
-
     Yields
     ------
     callable
@@ -123,11 +116,6 @@ def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, i
 @contextmanager
 def bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show the bytes done, the speed and the time left.
-
-    Parameters
-    ----------
-    what
-        Name of the work.
 
     Yields
     ------
@@ -177,15 +165,6 @@ def cells_bar() -> Iterator[Callable[[TranslateProgress], None]]:
 
 def pace_of(part: tuple[int, int], seconds: float, unit: str = "tokens") -> str:
     """Format the speed of a step and its time left.
-
-    Parameters
-    ----------
-    part
-        Amount done, and total.
-    seconds
-        Seconds since the start.
-    unit
-        Unit of the amount.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import JsonOption
-from homodb.cli.output import give_json, megabytes
+from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import bytes_bar
 from homodb.schema.errors import OptionsError
 
@@ -53,6 +53,6 @@ def publish(
     if as_json:
         give_json({"folder": str(target / entry.name), **entry.model_dump()})
         return
-    typer.echo(
+    say(
         f"published {entry.name} ({megabytes(entry.bytes)}) in {target}; sha256 of its manifest {entry.manifest_sha256}"
     )

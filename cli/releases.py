@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from homodb.cli.options import AllowHostOption, CatalogOption, JsonOption
-from homodb.cli.output import Format, give, give_json, megabytes
+from homodb.cli.output import Format, give, give_json, megabytes, say
 
 
 def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_json: JsonOption = False) -> None:
@@ -41,4 +39,4 @@ def releases(catalog: CatalogOption = None, hosts: AllowHostOption = None, as_js
     if rows:
         give(pl.DataFrame(rows), Format.TABLE)
     else:
-        typer.echo("the catalog holds no release yet")
+        say("the catalog holds no release yet")

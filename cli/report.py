@@ -16,7 +16,7 @@ from homodb.cli.options import (
     SpeciesKeyOption,
     listed,
 )
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.cli.progress import status
 from homodb.cli.values import whole
 
@@ -36,7 +36,7 @@ def report(
     ] = "all",
     cells: Annotated[
         list[Path] | None,
-        typer.Option("--cells", metavar="FILE", help="File of one species, so that all kinds of markers are told."),
+        typer.Option("--cells", metavar="FILE", help="File of one species, so that all kinds of markers are shown."),
     ] = None,
     species: Annotated[
         str | None, typer.Option("--species", metavar="A,B,...", help="Species of each --cells; by default found out.")
@@ -66,4 +66,4 @@ def report(
     if as_json:
         give_json({"output": str(output), "figures": [str(one) for one in written[1:]]})
         return
-    typer.echo("\n".join(f"written: {one}" for one in written))
+    say("\n".join(f"written: {one}" for one in written))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from homodb.cli.options import DonorKeyOption, JsonOption, LabelOption, ResamplesOption, SeedOption, SpeciesKeyOption
-from homodb.cli.output import give_blocks, give_json
+from homodb.cli.output import give_blocks, give_json, say
 from homodb.cli.progress import status
 
 
@@ -60,4 +60,4 @@ def score(
         return
     with whole_file(output) as partial:
         partial.write_text(f"{scores.to_json() if as_json else scores}\n", "utf-8")
-    typer.echo(f"written: {output}", err=True)
+    say(f"written: {output}", err=True)

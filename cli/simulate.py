@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import JsonOption
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.cli.progress import steps_bar
 from homodb.cli.values import whole
 from homodb.schema.messages import counted
@@ -43,7 +43,7 @@ def simulate(
         give_json(asdict(summary))
         return
     errors = ", ".join(f"{count:,} {kind}" for kind, count in summary.errors.items())
-    typer.echo(
+    say(
         f"simulated (no real genes): {', '.join(summary.species)}; {counted(summary.genes, 'gene')}, "
         f"{counted(summary.proteins, 'protein')}, {counted(summary.orthologs, 'true ortholog pair')}, "
         f"{counted(summary.cells, 'cell')} in {output}"

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from homodb.cli import complete
-from homodb.cli.options import FileOption, JsonOption, OneToOneOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, chosen, give
+from homodb.cli.options import FileOption, JsonOption, OneToOneOption, RawTextOption, ReleaseOption, open_chosen
+from homodb.cli.output import Format, chosen, give, say
 from homodb.cli.values import word
 from homodb.schema.messages import counted
 
@@ -30,6 +30,7 @@ def table(
         Format | None, word("--format", kind=Format, help="How to give it; by default as FILE ends, else csv")
     ] = None,
     output: FileOption = None,
+    raw_text: RawTextOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,6 +41,6 @@ def table(
     form = chosen(form, as_json, output, usual=Format.CSV)
     with open_chosen(context, release) as opened:
         frame = opened.joint_table(species, strategy=strategy, via=via)
-    give(frame, form, output)
+    give(frame, form, output, raw_text=raw_text)
     if output is not None:
-        typer.echo(f"{counted(frame.height, 'row')} of {len(species)} species in {output}", err=True)
+        say(f"{counted(frame.height, 'row')} of {len(species)} species in {output}", err=True)

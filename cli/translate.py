@@ -1,4 +1,4 @@
-"""Define the command ``homodb translate``."""
+"""Define the command ``homodb translate``, and options that other commands share."""
 
 from __future__ import annotations
 
@@ -7,18 +7,136 @@ from typing import Annotated, Any
 
 import typer
 
-from homodb.cli import translate_options as own
-from homodb.cli.options import JsonOption, ReleaseOption, StrategyOption, ToOption, open_chosen
-from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json
+from homodb.cli import complete
+from homodb.cli.options import JsonOption, RawTextOption, ReleaseOption, StrategyOption, ToOption, open_chosen
+from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json, say
 from homodb.cli.progress import cells_bar
-from homodb.cli.together import refuse
+from homodb.cli.values import apart, number, refuse, whole
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import check_apart
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="OUT",
+        help="File to write; .zarr for a zarr store. Default: IN with the species added (mouse.human.h5ad).",
+    ),
+]  # fmt: skip
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="SPECIES", help="Species of the genes; by default found out.", autocompletion=complete.species
+    ),
+]
+ColumnOption = Annotated[
+    str | None,
+    typer.Option("--column", metavar="NAME", help="Column that holds the gene names: of var, or of a table."),
+]
+LayerOption = Annotated[
+    str | None, typer.Option("--layer", metavar="NAME", help="Layer to translate in place of X; raw for raw.")
+]
+ManyToOneOption = Annotated[
+    str, typer.Option("--many-to-one", metavar="POLICY", help="sum, mean or max of several source genes.")
+]
+OneToManyOption = Annotated[
+    str,
+    typer.Option("--one-to-many", metavar="POLICY", help="A gene with several targets: best, split or all."),
+]
+SlotOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slot", metavar="NAME=POLICY",
+        help="Policy of one matrix (X, raw or a layer): sum, mean, max, expm1-sum-log1p, drop; may be repeated.",
+    ),
+]  # fmt: skip
+ConfidenceOption = Annotated[
+    float | None,
+    number("--min-confidence", low=0, high=1, metavar="N", help="Least confidence of a pair, 0 or 1."),
+]
+IdentityOption = Annotated[
+    float | None,
+    number("--min-identity", low=0, high=100, metavar="PERCENT", help="Least mean identity of a pair, 0 to 100."),
+]
+CorrelationOption = Annotated[
+    float | None,
+    number("--min-correlation", low=-1, high=1, metavar="R", help="Least correlation of a pair, -1 to 1."),
+]
+MissingOption = Annotated[
+    str, typer.Option("--missing", metavar="WORD", help="Pairs that lack such a value: keep or drop.")
+]
+EvidenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--evidence",
+        metavar="CLASSES",
+        help="Evidence classes to use (both,ensembl) or to add (+lm_orphan, or +databases: named by 3 databases).",
+    ),
+]
+MeasuredOption = Annotated[
+    bool, typer.Option("--measured", help="Choose partners again among the genes that the file has.")
+]
+ViaOption = Annotated[
+    str | None,
+    typer.Option(
+        "--via",
+        metavar="SPECIES",
+        help="Go through a third species, also where the two have evidence of their own.",
+        autocompletion=complete.species,
+    ),
+]
+KeepOption = Annotated[
+    bool, typer.Option("--keep-unmapped", help="Keep source genes without a target, marked (mouse:Xist).")
+]
+NamesOption = Annotated[
+    str,
+    typer.Option("--names", metavar="KIND", help="Names of the result: keep (the kind that came in), id or symbol."),
+]
+GenesOption = Annotated[
+    Path | None,
+    typer.Option("--genes", metavar="FILE", help="Target genes, one per line: the result has them in this order."),
+]
+ByOption = Annotated[
+    list[str] | None, typer.Option("--by", metavar="COLUMN", help="Column of obs to report shares by; may be repeated.")
+]
+MarkersOption = Annotated[
+    Path | None, typer.Option("--markers", metavar="FILE", help="Genes, one per line, whose fate to report.")
+]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write the report: .tsv, .json or .html.")
+]
+BlockOption = Annotated[
+    int | None,
+    whole("--block", low=1, metavar="CELLS", help="Cells to hold in memory at a time; by default worked out."),
+]
+FollowLinksOption = Annotated[
+    bool, typer.Option("--follow-links", help="Read parts of the input that lie in other files; refused otherwise.")
+]
+
+
+def read_slots(given: list[str] | None) -> dict[str, str]:
+    """Return the policies of ``--slot``, by slot.
+
+    Raises
+    ------
+    TranslationError
+        If one is not of the form NAME=POLICY.
+    OptionsError
+        If one slot has two policies.
+    """
+    slots: dict[str, str] = {}
+    for text in (part for one in given or [] for part in one.split(",")):
+        name, sign, policy = text.rpartition("=")
+        if not sign or not name:
+            raise TranslationError(f"--slot {text}: expected NAME=POLICY, such as X=sum or counts=drop")
+        if slots.setdefault(name.strip(), policy.strip()) != policy.strip():
+            raise apart(f"--slot {name.strip()}={slots[name.strip()]}", f"--slot {name.strip()}={policy.strip()}")
+    return slots
+
 
 #: Options that apply to gene lists too.
 _OF_LISTS = frozenset({
     "context", "path", "output", "target", "source", "strategy", "column", "one_to_many", "names", "report_file",
-    "release", "as_json",
+    "raw_text", "release", "as_json",
 })  # fmt: skip
 
 
@@ -28,28 +146,30 @@ def translate(
         Path, typer.Argument(metavar="IN", help="Cells (.h5ad, .zarr), or genes: a list, a table, gene sets (.gmt).")
     ],
     target: ToOption,
-    output: own.OutputOption = None,
-    source: own.SourceOption = None,
+    output: OutputOption = None,
+    source: SourceOption = None,
     strategy: StrategyOption = None,
-    column: own.ColumnOption = None,
-    layer: own.LayerOption = None,
-    many_to_one: own.ManyToOneOption = "sum",
-    one_to_many: own.OneToManyOption = "best",
-    slots: own.SlotOption = None,
-    min_confidence: own.ConfidenceOption = None,
-    min_identity: own.IdentityOption = None,
-    min_correlation: own.CorrelationOption = None,
-    missing: own.MissingOption = "keep",
-    evidence: own.EvidenceOption = None,
-    measured: own.MeasuredOption = False,
-    via: own.ViaOption = None,
-    keep_unmapped: own.KeepOption = False,
-    names: own.NamesOption = "keep",
-    genes: own.GenesOption = None,
-    groupby: own.ByOption = None,
-    markers: own.MarkersOption = None,
-    report_file: own.ReportOption = None,
-    block: own.BlockOption = None,
+    column: ColumnOption = None,
+    layer: LayerOption = None,
+    many_to_one: ManyToOneOption = "sum",
+    one_to_many: OneToManyOption = "best",
+    slots: SlotOption = None,
+    min_confidence: ConfidenceOption = None,
+    min_identity: IdentityOption = None,
+    min_correlation: CorrelationOption = None,
+    missing: MissingOption = "keep",
+    evidence: EvidenceOption = None,
+    measured: MeasuredOption = False,
+    via: ViaOption = None,
+    keep_unmapped: KeepOption = False,
+    names: NamesOption = "keep",
+    genes: GenesOption = None,
+    groupby: ByOption = None,
+    markers: MarkersOption = None,
+    report_file: ReportOption = None,
+    raw_text: RawTextOption = False,
+    block: BlockOption = None,
+    follow_links: FollowLinksOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -61,7 +181,7 @@ def translate(
     """
     from homodb.query.gene_lists import is_list_file
 
-    options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column}
+    options: dict[str, Any] = {"source": source, "strategy": strategy, "column": column, "raw_text": raw_text}
     is_list = is_list_file(path)
     output = output or _beside(path, target)
     if is_list:
@@ -72,19 +192,20 @@ def translate(
             options |= {"one_to_many": one_to_many, "names": names}
             report: Any = _translate_list(path, output, target, report_file, **options)
         else:
-            choices = {
-                "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": own.read_slots(slots),
+            choices: dict[str, Any] = {
+                "many_to_one": many_to_one, "one_to_many": one_to_many, "slots": read_slots(slots),
                 "min_confidence": min_confidence, "min_identity": min_identity, "min_correlation": min_correlation,
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
                 "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "groupby": groupby, "markers": markers,
             }  # fmt: skip
-            report = _translate_cells(path, output, target, report_file, layer=layer, block=block, **options, **choices)
+            choices |= {"layer": layer, "block": block, "follow_links": follow_links}
+            report = _translate_cells(path, output, target, report_file, **options, **choices)
     if as_json:
         totals = {"output": str(output), **report.totals()}
         give_json(totals)
         return
     give_blocks(report.blocks(), hint="" if report_file else ALL_IN_REPORT)
-    typer.echo(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
+    say(f"\nwritten: {output}" + (f", {report_file}" if report_file else ""))
 
 
 def _beside(path: Path, target: str) -> Path:
@@ -94,7 +215,9 @@ def _beside(path: Path, target: str) -> Path:
     return path.with_name(f"{path.stem}.{find(target).common_name.replace(' ', '_')}{path.suffix or '.h5ad'}")
 
 
-def _translate_list(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
+def _translate_list(
+    path: Path, output: Path, target: str, report_file: Path | None, *, raw_text: bool, **options: Any
+) -> Any:
     from homodb.query.gene_lists import translate_list_file
     from homodb.query.results import check_report, write_report
 
@@ -102,7 +225,7 @@ def _translate_list(path: Path, output: Path, target: str, report_file: Path | N
         check_report(report_file, path, output)
     report = translate_list_file(path, output, target, **options)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, raw_text=raw_text)
     return report
 
 
@@ -113,7 +236,9 @@ def _refuse_for_lists(context: typer.Context) -> None:
     refuse(context, (name for name in names if name not in _OF_LISTS), why, error=TranslationError)
 
 
-def _translate_cells(path: Path, output: Path, target: str, report_file: Path | None, **options: Any) -> Any:
+def _translate_cells(
+    path: Path, output: Path, target: str, report_file: Path | None, *, raw_text: bool, **options: Any
+) -> Any:
     from homodb.query.results import check_report, write_report
     from homodb.query.translate import translate_file
 
@@ -125,5 +250,5 @@ def _translate_cells(path: Path, output: Path, target: str, report_file: Path | 
     with cells_bar() as show:
         report = translate_file(path, output, target, progress=show, **options)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, raw_text=raw_text)
     return report

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import JsonOption
-from homodb.cli.output import give_json
+from homodb.cli.output import give_json, say
 from homodb.schema.errors import OptionsError
 
 
@@ -32,10 +32,10 @@ def use(
     if name or none:
         file = use_in_folder(name, Path.cwd())
         if none and not as_json:
-            typer.echo(f"deleted: {file}" if file else f"there is no {RELEASE_FILE} in this folder")
+            say(f"deleted: {file}" if file else f"there is no {RELEASE_FILE} in this folder")
             return
     located = find_release()
     if as_json:
         give_json({"release": located.path.name, "path": str(located.path), "chosen": located.origin})
         return
-    typer.echo(f"release {located.path.name}, {located.origin}: {located.path}")
+    say(f"release {located.path.name}, {located.origin}: {located.path}")

@@ -1,15 +1,15 @@
-"""Define options with bounded numbers or one of a few words."""
+"""Define options with bounded numbers or one of a few words; refuse conflicting options."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import typer
 
-from homodb.schema.errors import OptionsError
+from homodb.schema.errors import HomodbError, OptionsError
 from homodb.schema.messages import choices_hint
 from homodb.schema.options import Bounds, whole_number
 
@@ -19,17 +19,7 @@ _MANY = 1_000_000_000
 
 
 def whole(*flags: str, low: int = 0, high: int = _MANY, metavar: str = "N", help: str, **more: Any) -> Any:  # noqa: A002
-    """Define an option with a whole number.
-
-    Parameters
-    ----------
-    *flags
-        Spellings of the option.
-    low, high
-        Smallest and largest value.
-    metavar, help, **more
-        As for :func:`typer.Option`.
-    """
+    """Define an option with a whole number."""
     parser = _read(flags[-1], Bounds(low, high), whole_number, "a whole number, such as 10")
     return typer.Option(*flags, metavar=metavar, help=help, parser=parser, **more)
 
@@ -52,19 +42,7 @@ def ensembl_release(flag: str, *, help: str) -> Any:  # noqa: A002
 
 
 def word(*flags: str, kind: type[Word], help: str, metavar: str = "WORD", **more: Any) -> Any:  # noqa: A002
-    """Define an option with one word of an enumeration.
-
-    The help lists the words.
-
-    Parameters
-    ----------
-    *flags
-        Spellings of the option.
-    kind
-        Enumeration of the words.
-    metavar, help, **more
-        As for :func:`typer.Option`; the help has no full stop.
-    """
+    """Define an option with one word of an enumeration. The help lists the words."""
     words = [str(one) for one in kind]
 
     def read(text: Any) -> Word:
@@ -89,3 +67,33 @@ def _read(flag: str, bounds: Bounds, read: Callable[[str], float], wanted: str) 
         return value
 
     return parse
+
+
+def given(context: typer.Context, name: str) -> bool:
+    """Return whether an option, by parameter name, is on the command line."""
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+
+
+def refuse(context: typer.Context, names: Iterable[str], why: str, error: type[HomodbError] = OptionsError) -> None:
+    """Refuse options that have no meaning here.
+
+    Raises
+    ------
+    OptionsError
+        If one of them is on the command line.
+    """
+    spelled = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
+    for name in names:
+        if given(context, name):
+            raise error(f"{spelled[name]} {why}")
+
+
+def apart(one: str, other: str) -> OptionsError:
+    """Return the error for two conflicting options.
+
+    Examples
+    --------
+    >>> str(apart("--json", "--format csv"))
+    '--json and --format csv do not go together: leave one of them out'
+    """
+    return OptionsError(f"{one} and {other} do not go together: leave one of them out")

@@ -7,17 +7,16 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import JsonOption, ReleaseOption
-from homodb.cli.output import give_json, megabytes
+from homodb.cli.output import give_json, megabytes, say
 from homodb.cli.progress import bytes_bar
-from homodb.cli.together import apart
+from homodb.cli.values import apart
 from homodb.schema.messages import counted
 
 
 def verify(
     context: typer.Context,
     path: Annotated[
-        str | None,
-        typer.Argument(metavar="PATH|NAME", help="Its folder, or its name in the cache; also by --release."),
+        str | None, typer.Argument(metavar="PATH|NAME", help="Its folder, or its name in the cache; also by --release.")
     ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -30,7 +29,7 @@ def verify(
     Example: homodb verify rel
     """
     from homodb.query.release import folder_of, locate
-    from homodb.schema.verify import verify as verify_release
+    from homodb.schema.manifest import verify as verify_release
 
     if path and release:
         raise apart("PATH", "--release")
@@ -44,7 +43,7 @@ def verify(
         give_json(names | digest | counts)
         return
     for name in verified.foreign:
-        typer.echo(f"noted: {name} is not of this release", err=True)
+        say(f"noted: {name} is not of this release", err=True)
     left_out = f", {len(verified.left_out)} were not downloaded" if verified.left_out else ""
     sound = f"{counted(verified.files, 'file')} ({megabytes(verified.bytes)}) are what they were{left_out}"
-    typer.echo(f"release {verified.manifest.version}: {sound}; sha256 of the manifest {verified.manifest_sha256}")
+    say(f"release {verified.manifest.version}: {sound}; sha256 of the manifest {verified.manifest_sha256}")

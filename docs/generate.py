@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import duckdb
@@ -34,6 +35,7 @@ _API = {
     "Cells": (
         "inspect", "Inspection", "translate", "TranslationReport", "join", "JoinReport", "integrate",
     ),
+    "Cells to try it on": ("datasets",),
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
     "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
@@ -158,7 +160,8 @@ def api_page() -> str:
     for title, names in _API.items():
         parts.append(f"## {title}\n")
         for name in names:
-            path = f"{getattr(homodb, name).__module__}.{name}"
+            member = getattr(homodb, name)
+            path = member.__name__ if isinstance(member, ModuleType) else f"{member.__module__}.{name}"
             options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 3}
             parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
     left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__", "errors"}

@@ -48,11 +48,6 @@ def build_release(
     report
         Callback that receives each step when it starts and when it ends.
 
-    Returns
-    -------
-    Manifest
-        Manifest of the release.
-
     Raises
     ------
     ConfigError, InputError, MixedInputsError, OutputError, BrokenReleaseError, TransferError
@@ -138,13 +133,6 @@ _UNKNOWN_SHARE = 0.1
 def check_same_release(written: Sequence[str], declared: str | None) -> None:
     """Check that file names and config agree on one Ensembl release.
 
-    Parameters
-    ----------
-    written
-        Paths of the inputs, as in the config.
-    declared
-        Release that the config declares.
-
     Raises
     ------
     MixedInputsError
@@ -165,10 +153,7 @@ def check_same_release(written: Sequence[str], declared: str | None) -> None:
 
 
 def check_homology_genes(
-    species_names: Mapping[int, str],
-    proteome: pl.DataFrame,
-    annotation: pl.DataFrame,
-    homology_genes: pl.DataFrame,
+    species_names: Mapping[int, str], proteome: pl.DataFrame, annotation: pl.DataFrame, homology_genes: pl.DataFrame
 ) -> None:
     """Check that proteome and annotation have the genes of the homologies.
 

@@ -1,6 +1,7 @@
 """Read a build config: ``release.toml`` as frozen, checked models.
 
-Keys that the models do not declare are errors; paths are relative to the config file.
+Keys that the models do not declare are errors; paths are relative to the config file. What each key means stands in
+docs/build.md, under "All settings of the config".
 """
 
 from __future__ import annotations
@@ -181,18 +182,7 @@ class ReleaseConfig(FrozenModel):
 
 
 class OriginConfig(FrozenModel):
-    """``[origins.NAME]``: who publishes some inputs, for the table ``data_source``.
-
-    Parameters
-    ----------
-    name, release
-        The publisher, and its release, version or date.
-    ensembl
-        Ensembl release behind it. Where it is not that of a species' gene list, retired stable IDs are replaced by
-        name or left out, and counted.
-    licence, citation
-        As for a release.
-    """
+    """``[origins.NAME]``: who publishes some inputs, for the table ``data_source``."""
 
     name: str
     release: Annotated[str | None, BeforeValidator(_read_release)] = None
@@ -244,17 +234,7 @@ class HomologyConfig(SpeciesPair):
 
 
 class DatabasesConfig(SpeciesPair):
-    """``[[databases]]``: pairs of genes that orthology databases name, as HCOP lists them.
-
-    Parameters
-    ----------
-    path
-        The table.
-    origin
-        Its origin.
-    homologies
-        Database whose pairs also become homologies, of derived types, where the two species have no ``[[homology]]``.
-    """
+    """``[[databases]]``: pairs of genes that orthology databases name, as HCOP lists them."""
 
     path: File
     origin: str | None = None
@@ -273,27 +253,7 @@ class EvidenceConfig(SpeciesPair):
 
 
 class EmbeddingConfig(FrozenModel):
-    """``[embedding]``: how proteomes are embedded.
-
-    Parameters
-    ----------
-    model
-        ``kmer``, or an ESM2 checkpoint's name.
-    weights
-        The checkpoint; None fetches it into the cache.
-    layer
-        Layer to take; None for the last.
-    pooling
-        How isoforms make a gene; the first is the release's default embedding.
-    long
-        Policy for proteins longer than the model reads.
-    device, precision
-        Where and how it computes.
-    min_length, biotypes
-        Which proteins enter genes' vectors.
-    store
-        Folder of computed vectors; None for the cache.
-    """
+    """``[embedding]``: how proteomes are embedded."""
 
     model: Annotated[str, one_of("model", MODELS)]
     weights: File | None = None
@@ -317,21 +277,7 @@ class EmbeddingConfig(FrozenModel):
 
 
 class EnsemblConfig(FrozenModel):
-    """``[ensembl]``: inputs over the network.
-
-    Parameters
-    ----------
-    release
-        Number of a release, or date of gene sets on Ensembl's new platform (``"2026_04"``).
-    division
-        Division of Ensembl, for numbered releases.
-    base
-        URL of the site; None for Ensembl's own.
-    folder
-        Folder of the files; None for the cache.
-    accessions
-        Accession of the assembly by species, where a dated release has several.
-    """
+    """``[ensembl]``: inputs over the network."""
 
     release: Annotated[Release, PlainValidator(_read_ensembl)]
     division: Annotated[str, one_of("division", DIVISIONS)] = "vertebrates"
@@ -360,21 +306,7 @@ class BaseConfig(FrozenModel):
 
 
 class BuildTable(FrozenModel):
-    """``[build]``: pairs to map, and what is used and written.
-
-    Parameters
-    ----------
-    pairs
-        Pairs of species to map; None for those of the inputs.
-    allow_mixed
-        Whether inputs may be of different Ensembl releases.
-    evidence
-        Whether ``[[evidence]]`` is used.
-    database
-        Whether the DuckDB file is written.
-    compression
-        Level of zstd in the Parquet files.
-    """
+    """``[build]``: pairs to map, and what is used and written."""
 
     pairs: Annotated[Pairs | Literal["all"] | None, PlainValidator(_read_pairs)] = None
     allow_mixed: StrictBool = False

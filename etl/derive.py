@@ -1,4 +1,9 @@
-"""Derive the tables of a release from its inputs."""
+"""Derive the tables of a release from its inputs.
+
+Ensembl's choice comes first, then the principal isoform of APPRIS, then MANE, then the longest protein. See
+https://www.ensembl.org/info/genome/genebuild/canonical.html and Rodriguez et al. 2022,
+https://doi.org/10.1093/nar/gkab1058 (APPRIS).
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,11 @@ from typing import Any
 import polars as pl
 
 from homodb.etl.config import BuildConfig
-from homodb.etl.data_sources import orthology_tables, source_table
 from homodb.etl.embedding_evidence import EmbeddingSet, computed_embeddings, embedding_tables, given_embeddings
 from homodb.etl.evidence import HOMOLOGY_COLUMNS, Evidence, Parameters
-from homodb.etl.gene_marks import mark_genes
-from homodb.etl.genes import Genes, assign_primary_genes, collect_genes
-from homodb.etl.homologies import Homologies, key_homologies
+from homodb.etl.genes import Genes, assign_primary_genes, collect_genes, mark_genes
+from homodb.etl.homologies import Homologies, key_homologies, orthology_tables, source_table
 from homodb.etl.inputs import Inputs
-from homodb.etl.isoforms import choose_canonical
 from homodb.etl.runner import Runner
 from homodb.etl.strategies import STRATEGIES
 from homodb.etl.strategies.candidates import COLUMNS
@@ -36,19 +38,7 @@ _MAPPING_SCHEMA = {
 
 
 def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: Runner) -> Contents:
-    """Derive all tables of a release; write vectors and indexes of genes.
-
-    Parameters
-    ----------
-    settings
-        Build config.
-    inputs
-        Content of the input files.
-    folder
-        Folder of the release, for the vectors.
-    runner
-        Runner of the steps.
-    """
+    """Derive all tables of a release; write vectors and indexes of genes."""
     genes, homologies = runner.run(
         "genes", "of all species", partial(_genes, settings, inputs), lambda got: got[0].table.height
     )
@@ -86,11 +76,7 @@ def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: R
         tables["data_source"] = source_table(settings, inputs, tables)
     lost = [*inputs.losses, *homologies.losses(), *(loss for embedding in embeddings for loss in embedding.losses)]
     lost += count_losses(genes, homologies, mapped, inputs.annotated(), pairs)
-    return Contents(
-        {name: table for name, table in tables.items() if table.width},
-        default,
-        tuple(lost),
-    )
+    return Contents({name: table for name, table in tables.items() if table.width}, default, tuple(lost))
 
 
 def _genes(settings: BuildConfig, inputs: Inputs) -> tuple[Genes, Homologies]:
@@ -242,17 +228,7 @@ _PAIR = ["species_a", "species_b"]
 def count_losses(
     genes: Genes, homologies: Homologies, mapped: pl.DataFrame, annotated: set[int], pairs: list[tuple[int, int]]
 ) -> list[dict[str, Any]]:
-    """Count losses and doubts of the derived tables, by place and reason.
-
-    Parameters
-    ----------
-    genes, homologies, mapped
-        Derived tables.
-    annotated
-        Numbers of the species with a proteome or an annotation.
-    pairs
-        Pairs of species that the release maps.
-    """
+    """Count losses and doubts of the derived tables, by place and reason."""
     return [
         *_unannotated(genes, annotated),
         *_of_alternate_loci(genes, homologies, mapped),
@@ -318,3 +294,69 @@ def _missing_strategies(mapped: pl.DataFrame, pairs: list[tuple[int, int]]) -> l
         reason = f"strategies not available {why}: {', '.join(missing)}"
         noted.append({"where": f"{by_number(a).name} - {by_number(b).name}", "reason": reason, "count": len(missing)})
     return noted
+
+
+#: Bases of the choice, the strongest first.
+CANONICAL_BASES = ("ensembl_canonical", "appris", "mane", "longest")
+
+_GENE = ["species", "gene_id"]
+
+
+def choose_canonical(proteins: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """Choose the canonical isoform of each gene.
+
+    Parameters
+    ----------
+    proteins
+        One row per protein, columns of ``records.PROTEINS`` (of these ``species``, ``gene_id``,
+        ``stable_id``, ``transcript``, ``length`` in residues and ``unknown_residues`` count).
+    claims
+        Canonical transcripts by basis, columns of ``records.CANONICAL``. Transcripts without a protein of that
+        gene are ignored, and the next basis, or the longest protein, decides.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows in the same order with ``canonical``, true once per gene, and ``canonical_basis``, null
+        elsewhere. Where one basis names several isoforms, or none, the longest wins, then the one with fewer
+        unknown residues, then the lower stable ID.
+
+    Raises
+    ------
+    ValueError
+        If a basis is not one of ``ensembl_canonical``, ``appris``, ``mane``.
+
+    Examples
+    --------
+    >>> proteins = pl.DataFrame(
+    ...     {
+    ...         "species": [1, 1],
+    ...         "gene_id": ["G", "G"],
+    ...         "stable_id": ["P1", "P2"],
+    ...         "transcript": ["T1", "T2"],
+    ...         "length": [300, 200],
+    ...         "unknown_residues": [0, 0],
+    ...     }
+    ... )
+    >>> claims = pl.DataFrame({"species": [1], "gene_id": ["G"], "transcript": ["T2"], "basis": ["mane"]})
+    >>> choose_canonical(proteins, claims).select("stable_id", "canonical", "canonical_basis").rows()
+    [('P1', False, None), ('P2', True, 'mane')]
+    """
+    unknown = set(claims["basis"]) - set(CANONICAL_BASES[:-1])
+    if unknown:
+        raise ValueError(f"unknown bases {sorted(unknown)}. Expected {', '.join(CANONICAL_BASES[:-1])}")
+    transcript = [*_GENE, "transcript"]
+    order = pl.Enum(CANONICAL_BASES)
+    best = claims.group_by(transcript).agg(_basis=pl.col("basis").cast(order).min())
+    ranked = (
+        proteins.with_row_index("_row")
+        .join(best, on=transcript, how="left", maintain_order="left")
+        .with_columns(pl.col("_basis").fill_null(pl.lit("longest", order)))
+    )
+    first = ranked.sort(
+        "_basis", "length", "unknown_residues", "stable_id", descending=[False, True, False, False]
+    ).unique(_GENE, keep="first")["_row"]
+    canonical = pl.col("_row").is_in(first.implode())
+    return ranked.with_columns(
+        canonical=canonical, canonical_basis=pl.when(canonical).then(pl.col("_basis").cast(pl.String))
+    ).drop("_row", "_basis")

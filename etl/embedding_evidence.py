@@ -31,14 +31,13 @@ from homodb.etl.embeddings import (
 )
 from homodb.etl.evidence import EmbeddingEvidence
 from homodb.etl.genes import Genes
-from homodb.etl.index import write_index
 from homodb.etl.inputs import Hits
 from homodb.etl.matching import correlate_genes
 from homodb.etl.runner import Runner
-from homodb.schema.errors import ConfigError
+from homodb.schema.errors import ConfigError, OutputError
 from homodb.schema.settings import cache_folder
 from homodb.schema.species import by_number
-from homodb.schema.vectors import FOLDER, index_file, read_vectors, vectors_file, write_vectors
+from homodb.schema.vectors import FOLDER, GeneVectors, index_file, normalised, read_vectors, vectors_file, write_vectors
 
 #: Columns of :attr:`EmbeddingSet.genes`.
 GENE_COLUMNS = {"gene": pl.Int64, "n_isoforms": pl.Int32, "n_nmd": pl.Int32}
@@ -88,9 +87,7 @@ _EMBEDDING_COLUMNS: dict[str, Any] = {
 
 
 def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet, ...]:
-    """Assign ready evidence to genes.
-
-    There is one set per model and pooling, in the order of the config.
+    """Assign ready evidence to genes. There is one set per model and pooling, in the order of the config.
 
     A name that several genes share is not resolved: its rows are left out and counted.
     """
@@ -118,10 +115,7 @@ def given_embeddings(hits: tuple[Hits, ...], genes: Genes) -> tuple[EmbeddingSet
 
 
 def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
-    """Find each gene by stable ID, else by symbol.
-
-    The number counts the pairs whose genes are not found.
-    """
+    """Find each gene by stable ID, else by symbol. The number counts the pairs whose genes are not found."""
     primary = genes.table.select("gene", "primary_gene")
     frame = pairs
     for side in "ab":
@@ -141,10 +135,7 @@ def _keyed(pairs: pl.DataFrame, genes: Genes) -> tuple[pl.DataFrame, int]:
 
 
 def _once(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Keep each pair once, with the highest correlation.
-
-    A pair may have several names of its genes.
-    """
+    """Keep each pair once, with the highest correlation. A pair may have several names of its genes."""
     best_first = pairs.sort("correlation", descending=True, maintain_order=True)
     return best_first.unique(["gene_a", "gene_b"], keep="first", maintain_order=True)
 
@@ -152,24 +143,18 @@ def _once(pairs: pl.DataFrame) -> pl.DataFrame:
 def computed_embeddings(
     settings: BuildConfig, proteins: pl.DataFrame, wanted: pl.DataFrame, folder: Path, runner: Runner
 ) -> tuple[EmbeddingSet, ...]:
-    """Compute evidence from the proteomes.
-
-    There is one set per pooling, in the order of the config.
+    """Compute evidence from the proteomes. There is one set per pooling, in the order of the config.
 
     The proteins are embedded, pooled to genes and matched; vectors and indexes of the genes are written.
 
     Parameters
     ----------
-    settings
-        The build config, with ``[embedding]``.
     proteins
         Proteins with their sequences, by key of their ``gene``; those of alternate loci are not embedded.
     wanted
         Pairs whose correlations are needed: ``species_a, species_b, gene_a, gene_b``.
     folder
         Folder of the release; vectors and indexes are written into its ``embeddings``.
-    runner
-        Reports the steps.
 
     Raises
     ------
@@ -278,10 +263,7 @@ def _computed(model: Model, texts: dict[str, str], checksums: Sequence[str]) -> 
 def _pool_species(
     number: int, proteins: pl.DataFrame, lookup: Lookup, config: EmbeddingConfig, folder: Path, runner: Runner
 ) -> dict[Pooling, pl.DataFrame]:
-    """Pool the proteins of a species, write vectors and indexes.
-
-    The tables are the genes with vectors by pooling.
-    """
+    """Pool the proteins of a species, write vectors and indexes. The tables are the genes with vectors by pooling."""
     species = by_number(number)
     write = partial(_write, species.name, proteins, lookup, config.model, config.pooling, folder)
     pooled = runner.run("pool", f"{species.common_name} by {config.model}", write, lambda _: proteins.height)
@@ -332,3 +314,75 @@ def embedding_tables(sets: tuple[EmbeddingSet, ...]) -> dict[str, pl.DataFrame]:
         "gene_embedding": pl.concat(genes),
         "embedding_pair": pl.DataFrame(pairs, schema_overrides={"median_correlation": pl.Float64}),
     }
+
+
+#: Number of genes from which a graph is built; smaller indexes are searched exhaustively.
+GRAPH_FROM = 50_000
+#: Number of genes normalised at once.
+_BLOCK = 8_192
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Density of the graph of an index.
+
+    Parameters
+    ----------
+    connectivity
+        Number of neighbours of a node. It is stored in the file, and says whether the graph can be searched.
+    expansion
+        Number of nodes visited while a node is added.
+    """
+
+    connectivity: int
+    expansion: int
+
+
+#: Smallest possible graph, never searched: usearch files always have one.
+EXACT = Shape(2, 1)
+#: Finds at least 0.99 of the ten nearest genes, as measured by benchmarks/index.py.
+GRAPH = Shape(16, 64)
+
+
+def write_index(path: Path, vectors: GeneVectors, *, graph_from: int = GRAPH_FROM) -> None:
+    """Write the index of one species and embedding.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    vectors
+        Vectors of the genes. They are stored normalised (:func:`homodb.schema.vectors.normalised`) in half
+        precision by gene key, so that their inner product is the correlation to about 1e-4.
+    graph_from
+        Number of genes from which a searchable graph is built.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+
+    Notes
+    -----
+    The index is built by one thread, so equal vectors give equal bytes. (Links of a graph may differ between
+    processors, which round sums of products differently.)
+    """
+    from usearch.index import Index
+
+    genes, dimensions = vectors.vectors.shape
+    shape = GRAPH if genes >= graph_from else EXACT
+    index = Index(
+        ndim=dimensions, metric="ip", dtype="f16",
+        connectivity=shape.connectivity, expansion_add=shape.expansion,
+    )  # fmt: skip
+    for start in range(0, genes, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        keys = vectors.genes[block].astype(np.uint64)
+        index.add(keys, normalised(vectors.vectors[block]), threads=1)
+    try:
+        index.save(path)
+    except (RuntimeError, OSError) as error:
+        raise OutputError(f"{path}: cannot be written ({error})") from error
+    written = path.stat().st_size
+    if written != index.serialized_length:  # usearch does not detect a full disk
+        raise OutputError(f"{path}: only {written} of {index.serialized_length} bytes were written. Is the disk full?")

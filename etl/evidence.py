@@ -22,12 +22,7 @@ HOMOLOGY_COLUMNS = {
     "confidence": pl.Int8,
 }
 #: Columns of mutual best hits.
-BEST_HIT_COLUMNS = {
-    "gene_a": pl.Int64,
-    "gene_b": pl.Int64,
-    "correlation": pl.Float64,
-    "margin": pl.Float64,
-}
+BEST_HIT_COLUMNS = {"gene_a": pl.Int64, "gene_b": pl.Int64, "correlation": pl.Float64, "margin": pl.Float64}
 #: Columns of measured correlations.
 CORRELATION_COLUMNS = {"gene_a": pl.Int64, "gene_b": pl.Int64, "correlation": pl.Float64}
 

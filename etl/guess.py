@@ -13,8 +13,7 @@ from pathlib import Path
 from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.sources import open_bytes
 from homodb.etl.sources.biomart import ortholog_labels
-from homodb.etl.sources.delimited import batches
-from homodb.etl.sources.text import Findings, Header, read_header
+from homodb.etl.sources.text import Findings, Header, batches, read_header
 from homodb.schema.catalog import is_name
 from homodb.schema.errors import ConfigError, OutputError, UnknownSpeciesError
 from homodb.schema.io import check_there
@@ -66,7 +65,7 @@ def config_from_files(files: Sequence[Path], output: Path, base: Path | None = N
     Raises
     ------
     ConfigError
-        If the format of a file, its species or their direction cannot be told.
+        If the format of a file, its species or their direction cannot be determined.
     OutputError
         If there is another file of that name.
     """
@@ -182,7 +181,7 @@ def _species_of(path: Path, lines: list[str], not_these: Sequence[Species] = ())
         return species[0]
     listed = ", ".join(one.name for one in species) or "none"
     raise ConfigError(
-        f"{path}: the species of its genes cannot be told (its IDs name none, its file name {listed}). "
+        f"{path}: the species of its genes cannot be determined (its IDs name none, its file name {listed}). "
         "Name it in the file name, such as human_mouse.csv, or write a config"
     )
 

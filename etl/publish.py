@@ -16,8 +16,7 @@ from homodb.schema.connect import broken_invariants, connect, create
 from homodb.schema.errors import BrokenReleaseError, OutputError
 from homodb.schema.io import check_folder, make_folder
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST, Manifest
-from homodb.schema.verify import Verified, copy_verified, sha256_of, verify
+from homodb.schema.manifest import MANIFEST, Manifest, Verified, copy_verified, sha256_of, verify
 
 #: Lock in the folder of releases, held while the catalog changes, so that publishers do not undo each other.
 _LOCK = ".publishing"
@@ -194,17 +193,7 @@ _MEDIA_TYPES = {".parquet": "application/vnd.apache.parquet", ".json": "applicat
 
 
 def data_package(manifest: Manifest, folder: str) -> str:
-    """Return a Frictionless ``datapackage.json`` of a release.
-
-    See https://specs.frictionlessdata.io/data-package/.
-
-    Parameters
-    ----------
-    manifest
-        Manifest of the release.
-    folder
-        Name of the folder of the release, beside the file.
-    """
+    """Return a Frictionless ``datapackage.json`` of a release. See https://specs.frictionlessdata.io/data-package/."""
     about = {
         "profile": "data-package",
         "name": _slug(f"homodb-{manifest.version}"),

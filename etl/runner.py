@@ -57,17 +57,7 @@ class Runner:
         self._running = ("", "")
 
     def run(self, name: str, subject: str, step: Callable[[], T], rows: Callable[[T], int]) -> T:
-        """Run a step and report it.
-
-        Parameters
-        ----------
-        name, subject
-            Name and subject of the step.
-        step
-            Function that does the work.
-        rows
-            Function that counts the rows of its result.
-        """
+        """Run a step and report it."""
         self._running = (name, subject)
         self._report(Step(name, subject, done=self._done, total=self._total))
         start = time.perf_counter()
@@ -78,12 +68,6 @@ class Runner:
         return result
 
     def part(self, done: int, total: int) -> None:
-        """Report the progress of the running step.
-
-        Parameters
-        ----------
-        done, total
-            Finished and total units, in any unit.
-        """
+        """Report the progress of the running step."""
         name, subject = self._running
         self._report(Step(name, subject, done=self._done, total=self._total, part=(done, total)))

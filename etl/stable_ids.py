@@ -26,17 +26,7 @@ _IDS = ["stable_id_a", "stable_id_b"]
 
 @dataclass(frozen=True)
 class _Lists:
-    """Genes of the species whose genes a file lists.
-
-    Parameters
-    ----------
-    ids
-        ``species, stable_id``.
-    names
-        ``species, symbol, named``: the stable ID of each name that one gene bears.
-    species
-        ``species`` of the lists.
-    """
+    """Genes of the species whose genes a file lists; ``named`` is the stable ID of a name that one gene bears."""
 
     ids: pl.DataFrame
     names: pl.DataFrame

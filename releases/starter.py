@@ -3,9 +3,10 @@
 ``build`` (``make starter``) builds the Parquet files and the manifest from ``inputs`` and ``release.toml``, and enters
 the release into the catalog. ``inputs SHARED`` made ``inputs`` once from public data in ``SHARED/starter`` and
 ``SHARED/pllm``, which are not part of the repository. ``check SHARED`` prints how many pairs of genes agree with
-sources that the release does not use for them; ``SOURCES.md`` has its table.
+sources that the release does not use for them; ``SOURCES.md`` has its table. ``islets SHARED`` made the cells of
+``homodb.datasets`` from ``SHARED/cells``.
 
-Usage: ``python releases/starter.py build | inputs SHARED | check SHARED``
+Usage: ``python releases/starter.py build | inputs SHARED | check SHARED | islets SHARED``
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from homodb.schema.species import find
 
 HERE = Path(__file__).resolve().parent
 STARTER = HERE / "starter-2026.1"
+#: Cells that homodb brings.
+DATA = HERE.parent / "query" / "data"
 
 
 def build(target: Path = STARTER) -> Manifest:
@@ -192,6 +195,48 @@ def evidence(pllm: Path, starter: Path, pair: str, name: str) -> None:
         )
 
 
+# ---------------------------------------------------------------------------------------------- cells
+
+ISLETS = {
+    "human": ("baron_human_175", dict.fromkeys(("alpha", "beta", "delta", "macrophage", "activated_stellate"), 30)),
+    "mouse": (
+        "baron_mouse_822",
+        {
+            "alpha": 9, "beta": 50, "delta": 40, "macrophage": 17, "activated_stellate": 4,
+            "ductal": 20, "endothelial": 10,
+        },
+    ),
+}  # fmt: skip
+
+
+def islets(shared: Path) -> None:
+    """Cut the islet cells of ``homodb.datasets``: evenly over the cells of each type in the order of the file."""
+    import anndata
+    import numpy as np
+
+    cells = []
+    for species, (name, wanted) in ISLETS.items():
+        adata = anndata.read_h5ad(shared / "cells" / f"{name}.h5ad")
+        types = adata.obs["cell_type"].to_numpy()
+        places = [np.flatnonzero(types == one)[_even((types == one).sum(), count)] for one, count in wanted.items()]
+        cut = adata[np.sort(np.concatenate(places))]
+        matrix = cut.X.tocsc()
+        matrix.sort_indices()
+        genes = pl.Series(cut.var_names.to_list()).gather(np.repeat(np.arange(cut.n_vars), np.diff(matrix.indptr)))
+        counts = pl.DataFrame({"gene": genes, "cell": matrix.indices, "count": matrix.data})
+        small = counts.cast({"cell": pl.UInt8, "count": pl.UInt16})
+        small.write_parquet(DATA / f"islets_{species}.parquet", compression="zstd", compression_level=22)
+        obs = {
+            column: cut.obs[column].astype(str).to_list() for column in ("cell_type", "donor", "organism", "species")
+        }
+        cells.append(pl.DataFrame({"cell": cut.obs_names.to_list(), **obs}))
+    pl.concat(cells).write_parquet(DATA / "islets_cells.parquet", compression="zstd", compression_level=22)
+
+
+def _even(present: int, count: int) -> list[int]:
+    return [round(place * (present - 1) / (count - 1)) for place in range(count)]
+
+
 # ---------------------------------------------------------------------------------------------- agreement
 
 
@@ -278,6 +323,8 @@ if __name__ == "__main__":
             print(f"release {build().version} in {STARTER}")
         case ["inputs", shared]:
             inputs(Path(shared))
+        case ["islets", shared]:
+            islets(Path(shared))
         case ["check", shared]:
             check(Path(shared))
         case _:

@@ -1,6 +1,6 @@
 """Read and write the catalog of a folder of releases.
 
-``index.json`` has one entry per release, with the SHA-256 of its manifest. Whoever serves the folder, a web server, a
+``index.json`` has one entry per release, with the SHA-256 of its manifest. Whatever serves the folder, a web server, a
 bucket or a disk, serves the catalog with it. The name of an entry is the name of the release's folder beside the
 catalog, so an entry cannot point anywhere else.
 """
@@ -125,8 +125,6 @@ class Entry(FrozenModel):
 
         Parameters
         ----------
-        manifest
-            The manifest of the release.
         sha256, size
             Checksum and bytes of the manifest's file.
         address
@@ -191,10 +189,7 @@ class Catalog(FrozenModel):
         return sorted(self.releases, key=lambda entry: (entry.created, entry.name), reverse=True)
 
     def with_entry(self, entry: Entry) -> Catalog:
-        """Return the catalog with an entry added, sorted by name.
-
-        The entry replaces one of the same name.
-        """
+        """Return the catalog with an entry added, sorted by name. The entry replaces one of the same name."""
         others = [one for one in self.releases if one.name != entry.name]
         return Catalog(releases=tuple(sorted((*others, entry), key=lambda one: one.name)))
 
@@ -205,13 +200,6 @@ class Catalog(FrozenModel):
     @classmethod
     def from_json(cls, text: str | bytes, where: str) -> Self:
         """Parse the text of a catalog.
-
-        Parameters
-        ----------
-        text
-            The text.
-        where
-            The file or address that it was read from, for messages.
 
         Raises
         ------

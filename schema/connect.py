@@ -60,11 +60,6 @@ def checks() -> tuple[tuple[str, str, str], ...]:
 def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Check every invariant of a release and describe those that fail.
 
-    Parameters
-    ----------
-    connection
-        A connection whose default database is a release.
-
     Returns
     -------
     list of str
@@ -121,15 +116,7 @@ def create(path: Path | None, *, schema: int | None = None) -> duckdb.DuckDBPyCo
 
 
 def protect(connection: duckdb.DuckDBPyConnection, *, memory: float | None = None) -> None:
-    """Take from a release in memory all that :func:`connect` takes from a file.
-
-    Parameters
-    ----------
-    connection
-        The filled database.
-    memory
-        As for :func:`connect`.
-    """
+    """Take from a release in memory all that :func:`connect` takes from a file."""
     if memory is not None:
         connection.execute(f"SET memory_limit = '{max(1, round(memory * 1000))}MB'")
     for name, value in sorted(_SAFE.items(), reverse=True):  # after enable_external_access no folder can be named
@@ -138,9 +125,7 @@ def protect(connection: duckdb.DuckDBPyConnection, *, memory: float | None = Non
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Return the Arrow schema of a table, as the DDL declares it.
-
-    NOT NULL columns are not nullable.
+    """Return the Arrow schema of a table, as the DDL declares it. NOT NULL columns are not nullable.
 
     Examples
     --------
@@ -180,16 +165,7 @@ def _tables_of(sql: str) -> list[str]:
 
 
 def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnection:
-    """Open a release file, read-only.
-
-    Its SQL has no access to other files, the network, extensions and settings.
-
-    Parameters
-    ----------
-    path
-        The ``.duckdb`` file of a release.
-    memory
-        Memory limit of queries in gigabytes; None for DuckDB's default.
+    """Open a release file, read-only. Its SQL has no access to other files, the network, extensions and settings.
 
     Raises
     ------

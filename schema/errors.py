@@ -39,6 +39,7 @@ with :attr:`HomodbError.exit_code`.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ from pathlib import Path
 #: Problems of each kind that a message lists; the others are counted.
 LISTED_PER_KIND = 20
 _LONGEST = 400
+#: Unicode categories of characters that are not printed: control, format, surrogate, line and paragraph ends.
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class HomodbError(Exception):
@@ -101,8 +104,27 @@ class Problem:
 
 def _shown(text: str) -> str:
     """Shorten a text to one line, with control characters escaped."""
-    cut = text[:_LONGEST] + ("…" if len(text) > _LONGEST else "")
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in cut)
+    return printable(text[:_LONGEST] + ("…" if len(text) > _LONGEST else ""))
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Escape control and format characters, bidirectional marks, surrogates and line ends.
+
+    Parameters
+    ----------
+    text
+        The text.
+    keep
+        Characters that stay, such as line ends.
+
+    Examples
+    --------
+    >>> print(printable("INS\x1b[2J \u202egnp.exe"))
+    INS\x1b[2J \u202egnp.exe
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one in keep or unicodedata.category(one) not in _OBEYED else repr(one)[1:-1] for one in text)
 
 
 class InputError(HomodbError):

@@ -46,8 +46,9 @@ def attach_stub(
         if name not in origins:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, attribute = origins[name]
-        if module == package:
-            return importlib.import_module(f"{package}.{attribute}")
-        return getattr(importlib.import_module(module), attribute)
+        owner = importlib.import_module(module)
+        if module != package and hasattr(owner, attribute):
+            return getattr(owner, attribute)
+        return importlib.import_module(f"{module}.{attribute}")
 
     return load, lambda: names, names

@@ -34,13 +34,7 @@ class Lock:
         self._descriptor = descriptor
 
     def release(self, *, finished: bool) -> None:
-        """Release the lock.
-
-        Parameters
-        ----------
-        finished
-            Whether the file of the lock is deleted.
-        """
+        """Release the lock."""
         with _GUARD:
             if finished and sys.platform != "win32":
                 self._path.unlink(missing_ok=True)
@@ -89,8 +83,6 @@ def waited(path: Path, *, longest: float = 600.0) -> Iterator[None]:
     ----------
     path
         The file of the lock, in a folder that exists; it is deleted afterwards.
-    longest
-        Maximum number of seconds to wait.
 
     Raises
     ------

@@ -121,14 +121,8 @@ def close_matches(name: str, names: Iterable[str], *, most: int = 1, cutoff: flo
 
     Parameters
     ----------
-    name
-        The name to match.
     names
         The valid names. Case is ignored; ``-``, ``_``, ``.`` and spaces are equal.
-    most
-        Maximum number of matches.
-    cutoff
-        Minimum similarity, from 0 to 1.
 
     Examples
     --------
@@ -175,15 +169,6 @@ def _folded(name: str) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Return a count with its noun.
 
-    Parameters
-    ----------
-    count
-        The count.
-    noun
-        Singular of the noun.
-    plural
-        Plural of the noun; None for the singular with an s.
-
     Examples
     --------
     >>> counted(1, "gene"), counted(2_000, "gene"), counted(0, "entry", "entries")
@@ -194,13 +179,6 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 def make_unique(names: Iterable[str], separator: str = "-") -> list[str]:
     """Make names unique by appending numbers to repeated ones.
-
-    Parameters
-    ----------
-    names
-        The names; the first of several equal ones keeps its name.
-    separator
-        Text between name and number.
 
     Examples
     --------

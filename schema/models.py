@@ -42,17 +42,6 @@ class FrozenModel(BaseModel):
     ) -> Self:
         """Validate a parsed document.
 
-        Parameters
-        ----------
-        document
-            The document.
-        where
-            The file or address that was read, for messages.
-        context
-            Context of the validators.
-        headings
-            How messages write top-level keys; None as they are.
-
         Raises
         ------
         HomodbError
@@ -86,15 +75,7 @@ class FrozenModel(BaseModel):
 
 
 def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
-    """Return a validator that accepts some words and suggests one of them.
-
-    Parameters
-    ----------
-    what
-        Name of the choice, for messages.
-    choices
-        The words.
-    """
+    """Return a validator that accepts some words and suggests one of them."""
     words = [str(one) for one in choices]
 
     def check(word: object) -> object:

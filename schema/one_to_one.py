@@ -9,11 +9,6 @@ import numpy.typing as npt
 def greedy(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Select candidate pairs greedily, so that each gene is used at most once.
 
-    Parameters
-    ----------
-    first, second
-        Genes of both sides as integers, shape (candidates,), the best candidate first.
-
     Returns
     -------
     numpy.ndarray

@@ -39,15 +39,6 @@ class Bounds:
     def check(self, name: str, value: float, error: type[HomodbError]) -> None:
         """Check that a number is within the bounds.
 
-        Parameters
-        ----------
-        name
-            Name of the number.
-        value
-            The number.
-        error
-            Class of the error.
-
         Examples
         --------
         >>> from homodb.schema.errors import AnnotationError

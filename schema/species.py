@@ -61,10 +61,6 @@ def find(name: str | int) -> Species:
         Case is ignored; space, underscore, dot and hyphen are equal. The whole name must match:
         ``mus_musculus_x`` is not a mouse.
 
-    Returns
-    -------
-    The species.
-
     Raises
     ------
     UnknownSpeciesError
@@ -115,15 +111,6 @@ def by_number(number: int) -> Species:
 def normalise(name: str) -> str:
     """Convert the name of a species to its normal form.
 
-    Parameters
-    ----------
-    name
-        A name in any spelling.
-
-    Returns
-    -------
-    The name in lower case, without parentheses, its words joined by one underscore.
-
     Examples
     --------
     >>> normalise("Sheep (texel)"), normalise("D. melanogaster"), normalise("White-tufted-ear  marmoset")
@@ -133,20 +120,7 @@ def normalise(name: str) -> str:
 
 
 def names(species: Species) -> tuple[str, ...]:
-    """Return every name of a species in normal form.
-
-    These are the rows of table ``species_alias``.
-
-    Parameters
-    ----------
-    species
-        A species of the registry.
-
-    Returns
-    -------
-    Its names without duplicates, the production name first. Taxon IDs are included as plain numbers and as
-    ``ncbitaxon:9606``, as cell atlases write them.
-    """
+    """Return every name of a species in normal form. These are the rows of table ``species_alias``."""
     taxon_ids = [alias for alias in species.aliases if alias.isdigit()]
     if _owners()[species.taxon_id] == species.number:
         taxon_ids.append(str(species.taxon_id))
@@ -157,17 +131,6 @@ def names(species: Species) -> tuple[str, ...]:
 
 def gene_key(number: int, rank: int) -> int:
     """Return the integer key of a gene.
-
-    Parameters
-    ----------
-    number
-        Number of its species.
-    rank
-        Rank of its stable ID in its species, from 0.
-
-    Returns
-    -------
-    The key, unique among all genes of all species.
 
     Raises
     ------

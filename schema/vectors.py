@@ -98,8 +98,6 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
 
     Parameters
     ----------
-    path
-        A file of vectors.
     genes
         Gene keys, in any order; genes that the file lacks are left out.
 
@@ -126,10 +124,7 @@ def read_rows(path: Path, genes: npt.NDArray[np.int64]) -> GeneVectors:
 
 
 def _numbers(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
-    """Return a column without nulls as numbers.
-
-    ``to_numpy`` would import pandas, which takes longer than a look-up.
-    """
+    """Return a column without nulls as numbers. ``to_numpy`` would import pandas, which takes longer than a look-up."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.from_dlpack(whole)
 

@@ -220,7 +220,7 @@ class Integrate:
     no_file_is_named = "no file is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
-    var_does_not_tell_genes = "var does not tell the genes of mouse"
+    var_does_not_tell_genes = "var does not name the genes of mouse"
 
 
 class Join:
@@ -291,7 +291,7 @@ class Release:
     is_larger_than_any_catalog = "is larger than any catalog"
     is_link_leads_out_folder = "is a link that leads out of the folder of releases"
     is_not_file = "is not the file"
-    is_there_is_no_zarr = "is there and is no zarr store"
+    is_there_is_no_zarr = "exists and is not a zarr store"
     longer_than_0_05 = "longer than 0.05 s"
     manifest_json = r"manifest\.json"
     no_release_homodb_has_been = "No release of homodb has been published so far: `homodb build` makes one"
@@ -308,7 +308,7 @@ class Release:
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
     without_database_homodb = "without its database; `homodb download toy-1` adds it"
-    x_h5ad_is_not_anndata = r"x\.h5ad: is not an AnnData, neither .*nonsense"
+    x_h5ad_x_cannot_be_read = r"x\.h5ad: .*cannot be read, or is damaged .*nonsense"
 
 
 class Report:

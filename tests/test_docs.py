@@ -123,12 +123,16 @@ def test_old_addresses_lead_to_sections(tmp_path: Path) -> None:
 def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) -> None:
     for cells in (shared_data / "cells").glob("*.h5ad"):
         (tmp_path / cells.name).symlink_to(cells)
+    for name, adata in homodb.datasets.islets()._asdict().items():
+        adata.write_h5ad(tmp_path / f"{name}.h5ad")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOMODB_")}
+    environment["HOMODB_CACHE"] = str(tmp_path / "cache")  # the release that homodb brings answers
     blocks = console_blocks((ROOT / "README.md").read_text())
-    assert len(blocks) >= 8
+    assert len(blocks) >= 11
     for command, output in blocks:
         assert command.startswith("homodb ")
         with_data = command.replace("release.toml", str(shared_data / "pllm" / "release.toml"))
-        ran = typed(with_data, tmp_path, dict(os.environ))
+        ran = typed(with_data, tmp_path, environment)
         assert not ran.code, ran.err
         assert shown(ran.out) == shown(output), command
 

@@ -156,15 +156,6 @@ def embed_sequences(
 def plan_tasks(requested: pl.DataFrame, store: Store, task_tokens: int) -> list[Task]:
     """Return the open tasks of an earlier plan, or make a new plan.
 
-    Parameters
-    ----------
-    requested
-        Each sequence once: ``sequence_sha256, tokens``.
-    store
-        Store of their vectors.
-    task_tokens
-        Number of tokens of a task.
-
     Returns
     -------
     list of tuple of str
@@ -196,10 +187,7 @@ def plan_tasks(requested: pl.DataFrame, store: Store, task_tokens: int) -> list[
 
 
 def _forget_finished(store: Store) -> None:
-    """Delete the plans without open tasks.
-
-    Delete also the locks of finished tasks that killed processes left.
-    """
+    """Delete the plans without open tasks. Delete also the locks of finished tasks that killed processes left."""
     for lock in (store.folder / "locks").glob(f"*{_LOCK}"):
         if (store.folder / "shards" / lock.name.removesuffix(_LOCK)).exists():
             _delete(lock)  # whoever holds it or takes it sees the shard
@@ -258,11 +246,7 @@ class _EmbeddingWork:
     """Open tasks: their sequences, and counts of the finished ones."""
 
     def __init__(
-        self,
-        store: Store,
-        unique: pl.DataFrame,
-        tasks: Sequence[Task],
-        progress: Callable[[EmbeddingProgress], None],
+        self, store: Store, unique: pl.DataFrame, tasks: Sequence[Task], progress: Callable[[EmbeddingProgress], None]
     ) -> None:
         left = pl.Series([checksum for task in tasks for checksum in task], dtype=pl.String)
         rows = unique.filter(pl.col("sequence_sha256").is_in(left.implode()))
@@ -357,10 +341,7 @@ def _tokens(identity: Identity) -> pl.Expr:
 
 
 class _ThisProcess(Executor):
-    """Executor that computes in this process on submission.
-
-    So an interrupt reaches the work at once.
-    """
+    """Executor that computes in this process on submission. So an interrupt reaches the work at once."""
 
     def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         future: Future[Any] = Future()

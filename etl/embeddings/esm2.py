@@ -19,15 +19,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.embeddings.checkpoints import (
+from homodb.etl.embeddings.model import (
+    DEVICES,
+    PRECISIONS,
     Checkpoint,
+    Identity,
+    Long,
     check_packages,
     find_checkpoint,
     load_module,
     locate_weights,
     weights_checksum,
 )
-from homodb.etl.embeddings.model import DEVICES, PRECISIONS, Identity, Long
 from homodb.schema.errors import ConfigError, InputError, Problem
 from homodb.schema.messages import choices_hint
 
@@ -241,15 +244,7 @@ class Encoder:
         x += layer.self_attn.out_proj(parts[0] if len(parts) == 1 else torch.cat(parts))
 
     def _rotate(self, pairs: torch.Tensor, turns: torch.Tensor) -> None:
-        """Rotate pairs in place by the angle of their position and frequency.
-
-        Parameters
-        ----------
-        pairs
-            Queries and keys, shape (tokens, 2, heads, frequencies, 2).
-        turns
-            Cosines and sines, shape (tokens, 1, heads or 1, frequencies, 2), float32.
-        """
+        """Rotate pairs in place by the angle of their position and frequency."""
         import torch
 
         exact = pairs.float()
@@ -378,8 +373,6 @@ def cut(encoded: Sequence[npt.NDArray[np.uint8]], long: Long) -> list[Piece]:
 
     Parameters
     ----------
-    encoded
-        Tokens of each protein.
     long
         ``truncate`` leaves out what is beyond 1022 residues. ``window`` takes as few windows of 1022 residues as
         overlap by 256 or more, evenly spread. A residue in several windows counts as its mean over them, so that every
@@ -415,18 +408,12 @@ def window_starts(length: int) -> list[int]:
 
 
 def batches(pieces: Sequence[Piece], budget: int, alphabet: Alphabet) -> Iterator[Batch]:
-    """Gather pieces into batches, the longest first.
-
-    So a lack of memory shows at once.
+    """Gather pieces into batches, the longest first. So a lack of memory shows at once.
 
     Parameters
     ----------
-    pieces
-        The pieces.
     budget
         Maximum number of tokens of a batch; a longer piece is a batch of its own.
-    alphabet
-        fair-esm's alphabet.
     """
     gathered: list[Piece] = []
     tokens = 0

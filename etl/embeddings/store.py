@@ -88,14 +88,7 @@ class Store:
         self._index(())
 
     def missing(self, checksums: Sequence[str]) -> list[str]:
-        """Return the sequences without a vector in the store.
-
-        They are in the given order, each once.
-
-        Parameters
-        ----------
-        checksums
-            SHA-256 of each sequence, hexadecimal.
+        """Return the sequences without a vector in the store. They are in the given order, each once.
 
         Raises
         ------
@@ -108,16 +101,7 @@ class Store:
         return [checksum for checksum, stored in zip(unique, is_stored.tolist(), strict=True) if not stored]
 
     def write(self, checksums: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
-        """Add vectors as one shard.
-
-        If the same sequences in the same order are a shard already, it stays as it is.
-
-        Parameters
-        ----------
-        checksums
-            SHA-256 of each sequence, hexadecimal, each once.
-        vectors
-            Shape (sequences, dimensions).
+        """Add vectors as one shard. If the same sequences in the same order are a shard already, it stays as it is.
 
         Raises
         ------
@@ -142,14 +126,7 @@ class Store:
         return (self._shards / shard_name(checksums)).exists()
 
     def read(self, checksums: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Read vectors.
-
-        Memory is used for the result only; the shards are mapped one after another.
-
-        Parameters
-        ----------
-        checksums
-            SHA-256 of each sequence, hexadecimal; may repeat.
+        """Read vectors. Memory is used for the result only; the shards are mapped one after another.
 
         Returns
         -------
@@ -269,17 +246,7 @@ def _read_keys(path: Path, dimensions: int) -> Keys:
 
 
 def _map_vectors(path: Path, dimensions: int, *, check: bool) -> npt.NDArray[np.float32]:
-    """Map the vectors of a shard into memory, shape (sequences, dimensions).
-
-    Parameters
-    ----------
-    path
-        File of the shard.
-    dimensions
-        Length of a vector.
-    check
-        Whether to compare the vectors with their checksum, which reads them all.
-    """
+    """Map the vectors of a shard into memory, shape (sequences, dimensions)."""
     rows = _rows(path, dimensions)
     start = _HEADER_BYTES + _KEY_BYTES * rows
     try:
@@ -324,13 +291,6 @@ def write_once(path: Path, parts: Iterable[bytes | memoryview]) -> bool:
     """Write a file unless it exists; of several writers the first one wins.
 
     The file appears whole or not at all, and survives a power failure from then on.
-
-    Parameters
-    ----------
-    path
-        The file, in a folder that exists.
-    parts
-        Content of the file, one part after another.
 
     Returns
     -------

@@ -35,17 +35,7 @@ _COMPARA = b"homology_gene_stable_id"
 
 
 def add_fetched_inputs(settings: BuildConfig, record: Record, folder: Path) -> BuildConfig:
-    """Add downloaded files to the species without a proteome and their pairs.
-
-    Parameters
-    ----------
-    settings
-        Config with ``[ensembl]``. Its own entries take precedence.
-    record
-        Record of the downloaded files.
-    folder
-        Folder of the downloaded files.
-    """
+    """Add downloaded files to the species without a proteome and their pairs."""
 
     def source(path: str) -> Source:
         return Source(path, folder / path, record.files[path].url, record.files[path].sha256)
@@ -133,15 +123,6 @@ def parse_accessions(text: str | None) -> dict[str, str]:
 def config_from_ensembl(wanted: EnsemblConfig, names: str | None, model: str | None = None) -> BuildConfig:
     """Create a build config for an Ensembl release and species.
 
-    Parameters
-    ----------
-    wanted
-        Ensembl release.
-    names
-        Species names, separated by commas.
-    model
-        Name of an embedding model; None for no embedding.
-
     Raises
     ------
     ConfigError, UnknownSpeciesError
@@ -163,17 +144,6 @@ def config_from_ensembl(wanted: EnsemblConfig, names: str | None, model: str | N
 
 def write_config(path: Path, record: Record, folder: Path, species: Sequence[Species]) -> tuple[Record, list[str]]:
     """Write a build config for downloaded files.
-
-    Parameters
-    ----------
-    path
-        File to write. A config that was edited by hand is kept.
-    record
-        Record of the downloaded files.
-    folder
-        Folder of the downloaded files.
-    species
-        Species of the build.
 
     Returns
     -------
@@ -218,13 +188,7 @@ def _text(record: Record, folder: Path, species: Sequence[Species]) -> tuple[str
         lines += ['format = "compara"', f"path = [{', '.join(map(_quoted, paths))}]"]
     without = [f"{a.name} and {b.name}" for a, b in combinations(species, 2) if (a, b) not in paired]
     notes += [f"Ensembl {record.release} has no homologies between {pair}" for pair in without]
-    lines += [
-        "",
-        "# To embed the proteomes too, uncomment:",
-        "# [embedding]",
-        '# model = "kmer"',
-        "",
-    ]
+    lines += ["", "# To embed the proteomes too, uncomment:", "# [embedding]", '# model = "kmer"', ""]
     return "\n".join(lines), notes
 
 

@@ -34,21 +34,6 @@ def add_listed_files(
 ) -> Record:
     """Add the listed files of species to a record.
 
-    Parameters
-    ----------
-    remote
-        Folders of the site.
-    layout
-        SiteLayout of the site.
-    record
-        Record to extend.
-    species
-        Species to add.
-    downloaded
-        Paths of downloaded files, whose entries in the record stay.
-    count
-        Number of species of the whole fetch.
-
     Raises
     ------
     ConfigError, UnknownSpeciesError, TransferError

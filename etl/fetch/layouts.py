@@ -124,15 +124,6 @@ class SiteLayout(Protocol):
     def genomes(self, remote: Remote, species: Sequence[Species], count: int) -> list[LocatedGenome]:
         """Find species and the folders of their files.
 
-        Parameters
-        ----------
-        remote
-            Folders of the site.
-        species
-            Species to find.
-        count
-            Number of species of the whole fetch.
-
         Raises
         ------
         ConfigError, UnknownSpeciesError, TransferError
@@ -286,11 +277,6 @@ def list_releases(names: Collection[str]) -> list[int]:
 
 def read_species_list(path: Path) -> dict[str, ListedGenome]:
     """Read the list of species of a release.
-
-    Returns
-    -------
-    dict
-        Genomes by production name.
 
     Raises
     ------

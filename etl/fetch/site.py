@@ -85,17 +85,6 @@ class Remote:
     def read(self, path: str, read: Callable[[Path], T], noun: str, *, limit: int = _LIMIT) -> T:
         """Download a file and read it.
 
-        Parameters
-        ----------
-        path
-            Path below the base.
-        read
-            Reader of the file.
-        noun
-            What the file is, with its article, for messages.
-        limit
-            Maximum number of bytes.
-
         Raises
         ------
         TransferError
@@ -147,18 +136,6 @@ class ListedFile:
 
 def read_listing(path: Path, url: str) -> dict[str, ListedFile]:
     """Read the listing of a folder.
-
-    Parameters
-    ----------
-    path
-        Downloaded page.
-    url
-        URL of the folder, ending in a slash.
-
-    Returns
-    -------
-    dict
-        Entries by name.
 
     Raises
     ------

@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.matching.arrays import ArrayBackend, backend_for
-from homodb.etl.matching.side import Floats, GroupedVectors, Ints, slices
+from homodb.etl.matching.side import ArrayBackend, Floats, GroupedVectors, Ints, backend_for, slices
 
 #: Cells of the histogram per unit of correlation; their centres are multiples of its inverse.
 CELLS = 8192
@@ -60,12 +59,7 @@ class Product:
 
 
 def multiply(
-    a: GroupedVectors,
-    b: GroupedVectors,
-    *,
-    device: str,
-    block: int | None,
-    progress: Callable[[int, int], None],
+    a: GroupedVectors, b: GroupedVectors, *, device: str, block: int | None, progress: Callable[[int, int], None]
 ) -> Product:
     """Multiply all groups of one species with all groups of the other.
 
@@ -110,10 +104,7 @@ def tolerance(dimensions: int) -> float:
 
 
 def _run(workers: list[_Worker], finished: Callable[[int], None]) -> None:
-    """Run each worker in a thread.
-
-    `finished` is called in this thread with the number of entries of each tile.
-    """
+    """Run each worker in a thread. `finished` is called in this thread with the number of entries of each tile."""
     sizes, stopped = SimpleQueue[int | None](), Event()
 
     def run(worker: _Worker) -> None:
@@ -191,10 +182,7 @@ class _Worker:
             yield high * wide
 
     def _scan(self, tile: Any, high: int, wide: int, top: int, start: int) -> None:
-        """Search and count the entries of a tile.
-
-        `high` and `wide` are its rows and columns without padding.
-        """
+        """Search and count the entries of a tile. `high` and `wide` are its rows and columns without padding."""
         counts_a, counts_b = self.tiles.a.counts[top : top + high], self.tiles.b.counts[start : start + wide]
 
         def count(rows: slice) -> None:
@@ -255,8 +243,6 @@ class _LineSearch:
         chunks
             Function of the lines and numbers of some chunks. It returns their entries, shape (some, chunk), and the
             positions of these entries in their lines, of the same shape.
-        start
-            First line of the tile.
         others
             Number of the crossing line at the first entry of the tile's lines.
         """
@@ -277,10 +263,7 @@ class _LineSearch:
 
 
 def _candidates(searches: Sequence[_LineSearch]) -> Entries:
-    """Return the entries that reach the final bar of their line.
-
-    They come from several workers; lines become rows.
-    """
+    """Return the entries that reach the final bar of their line. They come from several workers; lines become rows."""
     arrays = searches[0].arrays
     bounds = np.stack([arrays.fetch(bound) for one in searches for bound in (one.first, one.second)])
     bar = np.partition(bounds, -2, axis=0)[-2] - np.float32(searches[0].slack)
@@ -295,9 +278,7 @@ def _candidates(searches: Sequence[_LineSearch]) -> Entries:
 
 
 def _chunks(tile: Any) -> tuple[Any, Any]:
-    """Return the chunks of rows and of columns.
-
-    Their shapes are (rows, chunk, chunks) and (chunks, chunk, columns).
+    """Return the chunks of rows and of columns. Their shapes are (rows, chunk, chunks) and (chunks, chunk, columns).
 
     A chunk of a row is not contiguous, so that its maximum, too, is computed over whole rows of numbers.
     """
@@ -327,10 +308,7 @@ def _maxima(arrays: ArrayBackend, by_row: Any, by_column: Any, count: Callable[[
 
 
 def _halved(by_row: npt.NDArray[np.float32], room: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the maxima of chunks of rows by halving.
-
-    The maximum of numpy takes twice as long.
-    """
+    """Return the maxima of chunks of rows by halving. The maximum of numpy takes twice as long."""
     half = _CHUNK // 2
     np.maximum(by_row[:, :half], by_row[:, half:], out=room)
     while half > 1:
@@ -350,10 +328,7 @@ def _of_column(chunks: Any, column: Any, chunk: Any) -> tuple[Any, Any]:
 
 
 def _offsets(chunks: Any, like: Any) -> Any:
-    """Return the positions of entries in a chunk, shape (1, chunk).
-
-    The array is of the kind of `like`.
-    """
+    """Return the positions of entries in a chunk, shape (1, chunk). The array is of the kind of `like`."""
     count = chunks.shape[1]
     return np.arange(count)[None] if isinstance(like, np.ndarray) else like.new_tensor(range(count))[None]
 

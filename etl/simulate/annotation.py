@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from homodb.etl.simulate.families import GeneTrees, Role
 from homodb.etl.simulate.genome import Genome
-from homodb.etl.simulate.histories import Histories
+from homodb.etl.simulate.histories import GeneTrees, Histories, Role
 from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.species import Member, SpeciesTree
 
@@ -50,13 +49,6 @@ def symbols(
     trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings
 ) -> tuple[list[str | None], list[str | None], np.ndarray]:
     """Draw the symbols of all living genes.
-
-    Parameters
-    ----------
-    trees, tree, histories
-        Gene trees, species tree, living genes.
-    settings
-        Settings, for the drift rate and the seed.
 
     Returns
     -------
@@ -203,15 +195,7 @@ class SimulatedAnnotation:
 def annotate_genes(
     trees: GeneTrees, tree: SpeciesTree, histories: Histories, genome: Genome, settings: Settings
 ) -> SimulatedAnnotation:
-    """Annotate all living genes, and plant the traits.
-
-    Parameters
-    ----------
-    trees, tree, histories, genome
-        Gene trees, species tree, living genes and their places.
-    settings
-        Settings, for the shares of planted traits.
-    """
+    """Annotate all living genes, and plant the traits."""
     rng = settings.stream("annotation")
     named, former, drifted = symbols(trees, tree, histories, settings)
     count = len(named)

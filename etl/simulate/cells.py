@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from homodb.etl.simulate.annotation import SimulatedAnnotation
-from homodb.etl.simulate.families import GeneTrees, Kind, Role
-from homodb.etl.simulate.histories import Histories, ancestor_name, by_level
-from homodb.etl.simulate.layout import Layout
-from homodb.etl.simulate.settings import Settings
+from homodb.etl.simulate.histories import GeneTrees, Histories, Kind, Role, ancestor_name, by_level
+from homodb.etl.simulate.settings import Layout, Settings
 from homodb.etl.simulate.species import SpeciesTree
 
 if TYPE_CHECKING:
@@ -67,15 +65,7 @@ class Expression:
 
 
 def draw_expression(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Expression:
-    """Draw expression programmes, and divide them among descendants.
-
-    Parameters
-    ----------
-    trees, tree, histories
-        Gene trees, species tree, living genes.
-    settings
-        Settings, for cell types, expression drift and the seed.
-    """
+    """Draw expression programmes, and divide them among descendants."""
     rng = settings.stream("expression")
     common = [f"type {number + 1}" for number in range(settings.cell_types)]
     private = [index for index in range(len(tree.species)) if index % 2]
@@ -242,26 +232,7 @@ def _names(rows: np.ndarray, annotation: SimulatedAnnotation) -> list[str]:
 def draw_counts(
     plan: CellDesign, soup: np.ndarray, first: int, last: int, settings: Settings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw the counts of some cells.
-
-    Parameters
-    ----------
-    plan
-        Cells and columns of the species.
-    soup
-        Ambient profiles of its donors.
-    first, last
-        Range of cells.
-    settings
-        Settings, for dispersion and dropout.
-    rng
-        Random generator.
-
-    Returns
-    -------
-    numpy.ndarray
-        Counts, cells by columns.
-    """
+    """Draw the counts of some cells."""
     part = slice(first, last)
     ambient = plan.ambient[part, None]
     own = plan.profile[plan.donors[part], plan.types[part]] * (1 - ambient)
@@ -284,21 +255,7 @@ def write_cells(
     settings: Settings,
     report: Callable[[int], None],
 ) -> int:
-    """Write the h5ad of a species, and return its number of cells.
-
-    Parameters
-    ----------
-    species
-        Index of the species.
-    tree, annotation, expression
-        Species, annotated genes and their expected expression.
-    layout
-        Paths of the files.
-    settings
-        Settings, for numbers, shares and the seed.
-    report
-        Callback that receives the number of finished cells.
-    """
+    """Write the h5ad of a species, and return its number of cells."""
     import h5py
     import pandas as pd
     from anndata.io import write_elem

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from homodb.etl.simulate.families import GeneTrees, Kind, Role
-from homodb.etl.simulate.histories import Histories
+from homodb.etl.simulate.histories import GeneTrees, Histories, Kind, Role
 from homodb.etl.simulate.settings import Settings
 from homodb.etl.simulate.species import SpeciesTree
 
@@ -48,15 +47,7 @@ class Genome:
 
 
 def lay_out_genome(trees: GeneTrees, tree: SpeciesTree, histories: Histories, settings: Settings) -> Genome:
-    """Simulate gene order, and place every gene.
-
-    Parameters
-    ----------
-    trees, tree, histories
-        Gene trees, species tree, living genes.
-    settings
-        Settings, for the seed.
-    """
+    """Simulate gene order, and place every gene."""
     rng = settings.stream("genome")
     genes = len(histories.node)
     gene_of = np.full(len(trees.parent), -1)
@@ -197,12 +188,7 @@ def conserved_order(
 
 
 def in_alignment(
-    a: np.ndarray,
-    b: np.ndarray,
-    identity: np.ndarray,
-    goc: np.ndarray,
-    histories: Histories,
-    rng: np.random.Generator,
+    a: np.ndarray, b: np.ndarray, identity: np.ndarray, goc: np.ndarray, histories: Histories, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw whether called orthologs are in an alignment of both genomes.
 
@@ -262,19 +248,7 @@ def _passed_over(
     group_of: np.ndarray,
     apart: np.ndarray,
 ) -> np.ndarray:
-    """Count tandem copies between each gene and those of its neighbours.
-
-    Parameters
-    ----------
-    window, inside
-        Pairs in the window of each pair (five by pairs), and those that exist.
-    place, group
-        Place of the gene of each pair in the other genome; group of the pair.
-    group_of
-        Group of the gene at each place.
-    apart
-        Places from the gene of each pair to those in its window.
-    """
+    """Count tandem copies between each gene and those of its neighbours."""
     size = np.bincount(np.unique(group_of, return_inverse=True)[1].reshape(-1), minlength=1)
     alone = np.isin(group, np.unique(group_of)[size == 1])
     counts = np.zeros(window.shape, np.int64)

@@ -18,8 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from homodb.etl.simulate.families import PROTEINS, GeneTrees, Kind, Role
-from homodb.etl.simulate.histories import by_level, ragged
+from homodb.etl.simulate.histories import PROTEINS, GeneTrees, Kind, Role, by_level, ragged
 from homodb.etl.simulate.settings import Settings
 
 #: Residue ``n`` of a simulated protein is ``LETTERS[n]``: 0 is a gap, 21 unknown.
@@ -127,15 +126,7 @@ class ProteinPlan:
 
 
 def plan_proteins(trees: GeneTrees, settings: Settings) -> ProteinPlan:
-    """Draw lengths, paces, and the change of each branch.
-
-    Parameters
-    ----------
-    trees
-        Gene trees.
-    settings
-        Settings, for the substitution rate and the seed.
-    """
+    """Draw lengths, paces, and the change of each branch."""
     rng = settings.stream("plan")
     families = len(trees.role)
     drawn = np.exp(rng.standard_normal(families) * _LENGTH_SPREAD) * _LENGTH
@@ -218,13 +209,7 @@ class Block:
         self.residues[places[first : first + 1 + int(size * 0.3 * len(places))]] = UNKNOWN
 
     def identical(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Count identical residues in the true alignment of two proteins.
-
-        Parameters
-        ----------
-        a, b
-            Nodes of one family.
-        """
+        """Count identical residues in the true alignment of two proteins."""
         counts = np.zeros(len(a), np.int64)
         width = self.width[self.row_of[a]]
         begin = np.cumsum(width) - width
@@ -238,15 +223,7 @@ class Block:
 
 
 def evolve_proteins(trees: GeneTrees, drawn: ProteinPlan, settings: Settings) -> Iterator[Block]:
-    """Yield the proteins of all families in blocks, in family order.
-
-    Parameters
-    ----------
-    trees, drawn
-        Gene trees, and the random values of their families.
-    settings
-        Settings, for the indel rate and the seed.
-    """
+    """Yield the proteins of all families in blocks, in family order."""
     size = np.bincount(trees.family, minlength=len(drawn.length)) * drawn.length
     coding = np.flatnonzero(drawn.length)
     blocks = np.cumsum(size[coding]) // _BLOCK

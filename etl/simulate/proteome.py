@@ -10,11 +10,9 @@ from typing import BinaryIO
 import numpy as np
 
 from homodb.etl.simulate.annotation import FIRST_NUMBER, SimulatedAnnotation
-from homodb.etl.simulate.families import GeneTrees
-from homodb.etl.simulate.histories import Histories
-from homodb.etl.simulate.layout import ASSEMBLY, Layout, open_gzip
+from homodb.etl.simulate.histories import GeneTrees, Histories
 from homodb.etl.simulate.proteins import LETTERS, Block, amino_acid_frequencies, evolve_proteins, plan_proteins
-from homodb.etl.simulate.settings import Settings
+from homodb.etl.simulate.settings import ASSEMBLY, Layout, Settings, open_gzip
 from homodb.etl.simulate.species import SpeciesTree
 
 #: Kinds and shares of other isoforms: a skipped exon, an early stop that leaves a short rest, another last exon, and
@@ -34,17 +32,7 @@ class Isoform:
 
 
 def isoforms(residues: np.ndarray, count: int, rng: np.random.Generator) -> list[Isoform]:
-    """Return the proteins of a gene, the canonical one first.
-
-    Parameters
-    ----------
-    residues
-        Canonical protein, as indices into ``LETTERS``.
-    count
-        Number of proteins, at least 1.
-    rng
-        Random generator.
-    """
+    """Return the proteins of a gene, the canonical one first."""
     proteins = [Isoform(text(residues), "protein_coding", True)]
     draws = rng.random((count - 1, 3))
     chances = np.cumsum([chance for _, chance in _KINDS])[:-1]
@@ -147,8 +135,6 @@ class ProteomeWriter:
         ----------
         a, b
             Genes of the pairs; both genes of a pair are of one family.
-        layout
-            Paths of the files.
         report
             Callback that receives the number of finished and of all families.
 

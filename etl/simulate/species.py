@@ -130,11 +130,6 @@ class SpeciesTree:
 def species_tree(count: int) -> SpeciesTree:
     """Return the tree of the first members of the clade.
 
-    Parameters
-    ----------
-    count
-        Number of species.
-
     Examples
     --------
     >>> species_tree(3).newick()

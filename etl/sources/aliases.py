@@ -15,9 +15,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from homodb.etl.sources.delimited import MISSING, batches
 from homodb.etl.sources.records import ALIASES, Reading, to_arrow, without_version
-from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
+from homodb.etl.sources.text import MISSING, Findings, Header, batches, missing_columns, read_header
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -75,25 +74,12 @@ _DUMP = {"gene_id": "gene_stable_id", "alias": "xref", "database": "db_name"}
 def read_xrefs(path: Path, species: Species) -> Reading:
     """Read a dump of cross-references.
 
-    Parameters
-    ----------
-    path
-        Dump, plain or gzip.
-    species
-        Species of the genes.
-
     Returns
     -------
     Reading
         ``aliases`` of kinds ``entrez``, ``uniprot``, ``refseq``, each once per gene although the dump repeats
         it for transcripts. Accessions and gene IDs have no version. Other databases, and values that are not
         accessions, are skipped and counted by ``db_name``.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, rows without gene, accession or database, no accession of these
-        kinds, wrong numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     # the new platform's dumps have `xref_id`
@@ -153,12 +139,6 @@ def read_synonyms(path: Path, species: Species) -> Reading:
     -------
     Reading
         ``aliases`` of kind ``synonym``, each once per gene. Genes without a synonym are skipped and counted.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing or duplicate columns, synonyms without a gene, wrong numbers of fields,
-        broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     places = {
@@ -191,15 +171,7 @@ def _only(path: Path, header: Header, names: tuple[str, ...], shown: str) -> int
 
 
 #: Columns of ``stable_id_event``, whose dump has no header; older dumps lack the last.
-_EVENT = (
-    "old_stable_id",
-    "old_version",
-    "new_stable_id",
-    "new_version",
-    "mapping_session_id",
-    "type",
-    "score",
-)
+_EVENT = ("old_stable_id", "old_version", "new_stable_id", "new_version", "mapping_session_id", "type", "score")
 _NEITHER = "neither an old nor a new stable ID"
 _TYPES = ("gene", "transcript", "translation", "rnaproduct")
 
@@ -223,12 +195,6 @@ def read_history(path: Path, species: Species) -> Reading:
         all later ones. The history does not say which of these IDs are current, so the caller keeps those
         that are genes of its release. An ID with several successors is an alias of each. An ID that the same
         mapping session also maps to itself is not retired.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, unknown types, rows with neither an old nor a new ID, wrong
-        numbers of fields, broken gzip, text that is not UTF-8.
     """
     header = read_header(path)
     findings = Findings(path, header)

@@ -160,13 +160,6 @@ def read_annotation(path: Path, species: Species) -> Reading:
         for ``MANE_Select``, ``appris`` for the best ``appris_principal*`` level of the gene (1 before 2; no
         number means 1), with several transcripts where they share it. Regions are spelled as in Ensembl. A
         symbol that repeats the ID counts as missing.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: an empty file, GFF3, fewer than 9 fields, invalid coordinates, strands other than
-        ``+ - .``, missing ``gene_id``, invalid versions, tagged transcripts without ID, duplicate genes,
-        contradictory lines, broken gzip, text that is not UTF-8.
     """
     findings = Findings(path)
     stated, derived, claims = GeneCollector(findings), GeneCollector(findings), _Claims()
@@ -288,13 +281,7 @@ def _location(region: str, start: str, end: str, strand: str, number: int, findi
 
 
 class TranscriptGenes:
-    """Genes of the transcripts and proteins of a GTF file, which is read at the first question.
-
-    Parameters
-    ----------
-    path
-        GTF file, plain or gzip.
-    """
+    """Genes of the transcripts and proteins of a GTF file, which is read at the first question."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

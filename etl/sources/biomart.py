@@ -14,9 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl.sources.delimited import batches, number, whole_flag
 from homodb.etl.sources.records import GENES, HOMOLOGIES, ORTHOLOGS, Reading, ordered_pair, to_arrow
-from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
+from homodb.etl.sources.text import Findings, Header, batches, missing_columns, number, read_header, whole_flag
 from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
 from homodb.schema.species import Species, find
 
@@ -50,12 +49,6 @@ def read_biomart(path: Path, source: Species, target: Species) -> Reading:
         ``genes`` (both species, repeats possible) and ``homologies``. Rows without an ortholog give a
         gene only. A homology of a gene with neither stable ID nor symbol is kept with both null, for the caller
         to count.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, columns of another species, values out of bounds, unknown
-        homology types, wrong numbers of fields, broken gzip, text that is not UTF-8.
 
     Notes
     -----
@@ -193,28 +186,14 @@ _TARGET = {
 
 @dataclass(frozen=True)
 class _Columns:
-    """Positions of the columns of an export.
-
-    Parameters
-    ----------
-    source
-        Position of each column about the query gene.
-    target
-        Position of each column about the ortholog and the homology.
-    """
+    """Positions of the columns of an export."""
 
     source: dict[str, int]
     target: dict[str, int]
 
 
 def _find_columns(path: Path, header: Header, source: Species, target: Species) -> _Columns:
-    """Find each column by name, with the ortholog columns of the target.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or duplicated, or the orthologs are of other species.
-    """
+    """Find each column by name, with the ortholog columns of the target."""
     own: dict[str, list[int]] = {}
     others: dict[str, dict[str, list[int]]] = {}
     for position, name in enumerate(header.names):
@@ -244,8 +223,7 @@ def _find_columns(path: Path, header: Header, source: Species, target: Species) 
     if missing:
         raise missing_columns(path, header, missing)
     return _Columns(
-        {column: places[0] for column, places in own.items()},
-        {column: places[0] for column, places in theirs.items()},
+        {column: places[0] for column, places in own.items()}, {column: places[0] for column, places in theirs.items()}
     )
 
 

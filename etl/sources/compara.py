@@ -17,7 +17,6 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from homodb.etl.sources.delimited import batches, number, trimmed, whole_flag
 from homodb.etl.sources.records import (
     GENES,
     HOMOLOGIES,
@@ -28,7 +27,7 @@ from homodb.etl.sources.records import (
     ordered_pair,
     to_arrow,
 )
-from homodb.etl.sources.text import Findings, Header, missing_columns, read_header
+from homodb.etl.sources.text import Findings, Header, batches, missing_columns, number, read_header, trimmed, whole_flag
 from homodb.schema.enums import HomologyType
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
@@ -47,13 +46,7 @@ _REQUIRED = {
     "name_b": "homology_species",
     "identity_b": "homology_identity",
 }
-_OPTIONAL = {
-    "dn": "dn",
-    "ds": "ds",
-    "goc": "goc_score",
-    "wga": "wga_coverage",
-    "confidence": "is_high_confidence",
-}
+_OPTIONAL = {"dn": "dn", "ds": "ds", "goc": "goc_score", "wga": "wga_coverage", "confidence": "is_high_confidence"}
 _HIGHEST = {
     "identity_a": 100.0,
     "identity_b": 100.0,
@@ -96,13 +89,6 @@ def read_compara(path: Path, pairs: Collection[tuple[Species, Species]]) -> Read
         :data:`OTHER_PAIRS`. The two fragments of a gene split are ordered by stable ID, so the same split
         written from the other side is an exact duplicate.
 
-    Raises
-    ------
-    InputError
-        Lists all problems: missing columns, rows without species or type and unknown types (in any row), genes
-        without stable ID and values out of bounds (in used rows), wrong numbers of fields, broken gzip, text
-        that is not UTF-8, no row.
-
     Examples
     --------
     >>> from homodb.schema.species import find
@@ -137,11 +123,7 @@ def read_compara(path: Path, pairs: Collection[tuple[Species, Species]]) -> Read
     if others:
         skipped[OTHER_PAIRS] = others
     return Reading(
-        rows=rows,
-        kept=homologies.num_rows,
-        skipped=skipped,
-        genes=_genes(homologies),
-        homologies=homologies,
+        rows=rows, kept=homologies.num_rows, skipped=skipped, genes=_genes(homologies), homologies=homologies
     )
 
 

@@ -54,13 +54,6 @@ def read_proteome(path: Path, species: Species, annotation: Path | None = None) 
         the sequence but do not count in ``length``. ``unannotated_residues`` counts X. Descriptions lose
         ``[Source:...]``. A gene spans its coding transcripts. Exact duplicate records, and proteins without a gene
         in header and annotation (unless all lack it), are skipped and counted.
-
-    Raises
-    ------
-    InputError
-        Lists all problems: an empty file, text before the first header, headers without protein or gene or
-        of other molecules, invalid locations, contradictory headers, reused protein IDs, empty sequences,
-        invalid amino-acid letters, broken gzip, text that is not UTF-8.
     """
     findings = Findings(path)
     genes = GeneCollector(findings)

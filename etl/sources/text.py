@@ -1,4 +1,9 @@
-"""Open text files, read their header, and collect their problems."""
+"""Stream delimited text in batches, tab or comma, plain or gzip.
+
+A file is read in batches of text columns, so memory does not grow with it. Problems are collected in
+:class:`~homodb.etl.sources.text.Findings` and raised as one error with line numbers, which need a second, slow pass:
+only a broken file pays for it.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +14,21 @@ import hashlib
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
 
 from homodb.schema.errors import LISTED_PER_KIND, InputError, Problem
 
 if TYPE_CHECKING:
     import _csv
+
 
 _GZIP_MAGIC = b"\x1f\x8b"
 #: A zero byte among the first bytes means that the file is binary.
@@ -29,9 +37,7 @@ _PEEKED = 512
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
-    """Open a plain or gzip text file for reading bytes.
-
-    The format is recognised by content, never by the file name.
+    """Open a plain or gzip text file for reading bytes. The format is recognised by content, never by the file name.
 
     Raises
     ------
@@ -113,10 +119,7 @@ def read_header(path: Path) -> Header:
     except csv.Error as error:
         raise InputError(path, [Problem(1, "cannot be split into column names", str(error))]) from error
     if len(names) < 2:
-        raise InputError(
-            path,
-            [Problem(1, "only one column. Expected columns separated by tabs or commas", text[:80])],
-        )
+        raise InputError(path, [Problem(1, "only one column. Expected columns separated by tabs or commas", text[:80])])
     if text.count(";") > text.count(delimiter):
         raise InputError(path, [Problem(1, "columns are separated by ';'. Expected tabs or commas", text[:80])])
     return Header(names, delimiter)
@@ -164,19 +167,7 @@ class Findings:
             self._records.append((record, kind, value))
 
     def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *shown: str) -> None:
-        """Record every row of a batch for which an expression is true.
-
-        Parameters
-        ----------
-        frame
-            Batch from :func:`~homodb.etl.sources.delimited.batches`, whose column ``row`` is the position in the file.
-        bad
-            Boolean expression; null counts as false.
-        kind
-            Description of the problem.
-        shown
-            Columns whose values are part of the message.
-        """
+        """Record every row of a batch for which an expression is true."""
         rows = frame.filter(bad)
         if rows.is_empty():
             return
@@ -224,3 +215,136 @@ def missing_columns(path: Path, header: Header, wanted: Sequence[str]) -> InputE
     *others, last = sorted(wanted)
     problems = [Problem(1, f"missing column {name}") for name in others]
     return InputError(path, [*problems, Problem(1, f"missing column {last}", columns)])
+
+
+#: Texts that mean "no value".
+MISSING = ("", "NA", "N/A", "NULL", "\\N")
+
+_BLOCK_BYTES = 1 << 21
+_MISSHAPEN = "wrong number of fields"
+
+
+def batches(
+    path: Path, header: Header, columns: Mapping[str, int], findings: Findings, *, trim: Collection[str] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Stream selected columns as text.
+
+    Parameters
+    ----------
+    columns
+        Position in the header of each selected column, by its new name.
+    findings
+        Collector of rows with the wrong number of fields.
+    trim
+        Columns to trim. None means all; a caller that drops most rows trims the others later with
+        :func:`trimmed`.
+
+    Yields
+    ------
+    polars.DataFrame
+        Text columns under their new names (trimmed, missing values as null), and ``row``, the 0-based number
+        of the data row.
+
+    Raises
+    ------
+    InputError
+        If the file is not UTF-8 or its gzip stream is truncated; lists the problems by line.
+    """
+
+    def misshapen(row: pacsv.InvalidRow) -> str:
+        # Arrow numbers records, not lines: the header is 1, blank lines do not count
+        shown = f"expected {row.expected_columns}, got {row.actual_columns}"
+        findings.add_record(_MISSHAPEN, shown, (row.number or 0) - 2)
+        return "skip"
+
+    names = [f"c{position}" for position in range(len(header.names))]
+    wanted = {name: names[position] for name, position in columns.items()}
+    quoting = {"quote_char": '"'} if header.delimiter == "," else {"quote_char": False}
+    texts = [
+        (trimmed(column) if trim is None or name in trim else pl.col(column)).alias(name)
+        for name, column in wanted.items()
+    ]
+    done = 0
+    with open_bytes(path) as stream:
+        try:
+            reader = pacsv.open_csv(
+                pa.PythonFile(Utf8Stream(stream), mode="r"),
+                read_options=pacsv.ReadOptions(
+                    use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
+                ),
+                parse_options=pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting),
+                convert_options=pacsv.ConvertOptions(
+                    include_columns=sorted(set(wanted.values())),
+                    column_types={name: pa.string() for name in names},
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                    null_values=list(MISSING),
+                ),
+            )
+            for batch in reader:
+                frame = pl.DataFrame(pa.Table.from_batches([batch]))
+                frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
+                done += frame.height
+                yield frame
+        except UnicodeDecodeError as error:
+            _explain(path, header, findings, str(error))
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error) or "Could not skip initial 1 rows" in str(error):
+                return  # a header only, with or without an end of line
+            _explain(path, header, findings, str(error))
+
+
+def trimmed(column: str) -> pl.Expr:
+    """Strip blanks from a text column, and turn missing values into null."""
+    stripped = pl.col(column).str.strip_chars()
+    return pl.when(stripped.is_in(MISSING)).then(None).otherwise(stripped).alias(column)
+
+
+def _explain(path: Path, header: Header, findings: Findings, message: str) -> None:
+    """Raise the problems of a file that Arrow cannot parse, line by line."""
+    explained = Findings(path, header)
+    with open_bytes(path) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                text = line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                explained.add("is not valid UTF-8", repr(line[error.start :][:8]), number)
+                continue
+            if text.strip() and header.delimiter == "\t" and text.count("\t") != len(header.names) - 1:
+                shown = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
+                explained.add(_MISSHAPEN, shown, number)
+    if not len(explained):
+        explained.add("cannot be parsed", message)
+    explained.raise_any()
+
+
+def number(
+    frame: pl.DataFrame, column: str, findings: Findings, *, low: float, high: float, what: str, whole: bool = False
+) -> pl.DataFrame:
+    """Convert a text column to floats, and record values out of bounds.
+
+    Values that are not numbers, or not whole where ``whole`` is set, are recorded too.
+
+    Examples
+    --------
+    An identity of 101 is recorded as "identity outside 0 to 100".
+    """
+    parsed = pl.col(column).cast(pl.Float64, strict=False)
+    findings.check(frame, pl.col(column).is_not_null() & parsed.is_null(), f"{what} is not a number", column)
+    outside = ~parsed.is_finite() | (parsed < low) | (parsed > high)
+    findings.check(frame, outside, f"{what} outside {low:g} to {high:g}", column)
+    if whole:
+        findings.check(frame, parsed.is_finite() & (parsed != parsed.floor()), f"{what} is not a whole number", column)
+    return frame.with_columns(parsed)
+
+
+def whole_flag(frame: pl.DataFrame, column: str, findings: Findings, what: str) -> pl.DataFrame:
+    """Convert a text column of 0 and 1 to integers, and record other values."""
+    parsed = pl.col(column).cast(pl.Float64, strict=False)
+    findings.check(
+        frame,
+        pl.col(column).is_not_null() & (~parsed.is_in([0.0, 1.0])).fill_null(True),
+        f"{what} is not 0 or 1",
+        column,
+    )
+    return frame.with_columns(parsed.cast(pl.Int8, strict=False))

@@ -18,6 +18,7 @@ from homodb.query.annotate.task import Annotation, Labelled
 from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store
 from homodb.query.integrate import DEFAULT, read_vector_options
 from homodb.query.release import ReleaseFile, use_release
+from homodb.query.results import spreadsheet_safe
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError, OutputError, VectorsError
 from homodb.schema.io import check_folder, check_there, make_folder
@@ -366,6 +367,6 @@ def write_tables(report: Annotation, folder: Path) -> None:
     make_folder(folder)
     try:
         for name, table in report.tables.items():
-            table.write_csv(folder / f"{name.replace(' ', '_')}.tsv", separator="\t")
+            spreadsheet_safe(table).write_csv(folder / f"{name.replace(' ', '_')}.tsv", separator="\t")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error

@@ -276,7 +276,7 @@ def components(task: AnnotationTask, *, features: int, dims: int, scale: str) ->
     if k < 1:
         raise AnnotationError(
             f"{len(columns)} shared genes vary over the {task.reference.n_cells} cells of the reference and have counts"
-            " in the query; too few to tell cells apart"
+            " in the query; too few to distinguish cells"
         )
     main = principal_components(_scaled(reference, reference, scale), k, random_state=task.random_state)
     projected = _scaled(query, reference, scale).times(main.loadings)

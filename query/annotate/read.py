@@ -157,7 +157,7 @@ def _coordinates(adata: anndata.AnnData, request: CellRequest) -> npt.NDArray[np
     if request.spatial is None:
         return None
     raise AnnotationError(
-        f"obsm[{name!r}] of the {request.side} is no table of coordinates: expected two or three finite numbers per"
+        f"obsm[{name!r}] of the {request.side} is not a table of coordinates: expected two or three finite numbers per"
         f" cell, got shape {place.shape} of {place.dtype}", option="spatial_key",
     )  # fmt: skip
 
@@ -336,7 +336,7 @@ def _check_labels(named: Texts, cells: int, label_key: str) -> tuple[str, ...]:
     column = f"obs[{label_key!r}] of the reference"
     if len(names) < 2:
         count = f"one label, {names[0]!r}" if names else "no label"
-        raise AnnotationError(f"{column} has {count}; two are needed to tell cells apart", option="label_key")
+        raise AnnotationError(f"{column} has {count}; two are needed to distinguish cells", option="label_key")
     if len(names) == cells:
         raise AnnotationError(
             f"{column} is different for every one of its {cells} cells; name a column of cell types, or use numeric for"

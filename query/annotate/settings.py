@@ -183,7 +183,7 @@ class TronSettings(MethodSettings):
     batch
         Cells per step.
     epochs, epoch_cells
-        Most passes over the reference, and most cells of a pass, drawn anew each time.
+        Most passes over the reference, and most cells of a pass, drawn again each time.
     patience
         Passes without a lower loss after which training stops and returns to the best one.
     validation

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from homodb.query.cells.checks import check_zarr, reading
 from homodb.query.cells.columns import Coded, ObsColumns, validate_key_added
 from homodb.query.cells.counts import TOTAL, SpeciesCells, as_counts, check_layer, read_counts
 from homodb.query.cells.files import (
-    DAMAGED,
     atomic_output,
     check_cells_output,
     encoding,
@@ -25,7 +25,7 @@ from homodb.query.cells.matrices import (
     undo_logarithm,
 )
 from homodb.query.cells.product import product
-from homodb.query.cells.sinks import MatrixSink, MemorySink, Sink, file_sink
+from homodb.query.cells.sinks import FileSink, MatrixSink, MemorySink, Sink, file_sink
 from homodb.query.cells.slots import (
     RAW,
     Logged,
@@ -44,11 +44,11 @@ from homodb.query.cells.slots import (
 from homodb.query.cells.source import CellSource, FileSource, Source, called, open_source, opened_sources
 
 __all__ = [
-    "DAMAGED", "RAW", "TOTAL", "CellSource", "Coded", "FileSource", "InMemory", "LazyMatrix", "Logged", "MatrixSink",
+    "RAW", "TOTAL", "CellSource", "Coded", "FileSink", "FileSource", "InMemory", "LazyMatrix", "Logged", "MatrixSink",
     "MemorySink", "ObsColumns", "Rows", "Sink", "Slot", "Slots", "Source", "SpeciesCells", "Values", "as_counts",
-    "atomic_output", "called", "check_cells_output", "check_layer", "check_sound", "encoding", "file_sink",
+    "atomic_output", "called", "check_cells_output", "check_layer", "check_sound", "check_zarr", "encoding", "file_sink",
     "held_as", "in_memory", "is_lazy", "judge", "kind_of_values", "layer_slot", "open_anndata",
-    "open_source", "opened_sources", "product", "read_anndata", "read_counts", "read_element",
+    "open_source", "opened_sources", "product", "read_anndata", "read_counts", "read_element", "reading",
     "slot_logged", "slots_of", "stored_slots", "undo_logarithm", "validate_key_added", "values_of", "walk",
     "with_tables",
 ]  # fmt: skip

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from homodb.query.cells.checks import reading
 from homodb.query.cells.files import encoding
 from homodb.query.cells.slots import held_as, is_lazy, values_of
 from homodb.schema.errors import CountsError, TranslationError
@@ -91,7 +91,7 @@ class _DenseOnDisk:
         return even_cuts(self.shape[0], block or max(1, BLOCK_VALUES // max(self.shape[1], 1)))
 
     def take(self, start: int, stop: int) -> Any:
-        with reading():
+        with reading(self.dataset):
             return np.asarray(self.dataset[start:stop], self.dtype)
 
     def sample(self) -> Any:
@@ -110,7 +110,7 @@ class _CsrOnDisk:
 
     def __init__(self, group: Any, shape: tuple[int, int]) -> None:
         self.shape = shape
-        with reading():
+        with reading(group):
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
         self.dtype = held_as(self._data.dtype)
@@ -121,7 +121,7 @@ class _CsrOnDisk:
 
     def take(self, start: int, stop: int) -> Any:
         low, high = int(self._indptr[start]), int(self._indptr[stop])
-        with reading():
+        with reading(self._data):
             data, indices = np.asarray(self._data[low:high], self.dtype), np.asarray(self._indices[low:high])
         return _csr(data, indices, self._indptr[start : stop + 1] - low, (stop - start, self.shape[1]))
 
@@ -144,7 +144,7 @@ class _TurnedOnDisk:
     def __init__(self, group: Any, shape: tuple[int, int], folder: Path, block: int | None) -> None:
         self.shape = shape
         self._folder = folder
-        with reading():
+        with reading(group):
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
         self.dtype = held_as(self._data.dtype)
@@ -178,10 +178,10 @@ class _TurnedOnDisk:
         return even_cuts(int(self._indptr[-1]), BLOCK_VALUES)
 
     def _rows(self, low: int, high: int) -> npt.NDArray[np.int64]:
-        with reading():
+        with reading(self._indices):
             rows = np.asarray(self._indices[low:high]).astype(np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= self.shape[0]):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); make the file anew")
+            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); write the file again")
         return rows
 
     def _sort_into_buckets(self) -> sp.csr_matrix:
@@ -195,7 +195,7 @@ class _TurnedOnDisk:
             records = np.empty(high - low, dtype=self._record)
             records["row"] = self._rows(low, high)
             records["column"] = np.searchsorted(self._indptr, np.arange(low, high), side="right") - 1
-            with reading():
+            with reading(self._data):
                 records["value"] = self._data[low:high]
             sampled.append(records[place[records["row"]] >= 0])
             bucket = np.searchsorted(starts, records["row"], side="right") - 1
@@ -210,7 +210,7 @@ class _TurnedOnDisk:
 
 
 class LazyMatrix:
-    """A Dask array, cells x genes, whose blocks are computed when they are asked for."""
+    """A Dask array, cells x genes, whose blocks are computed on request."""
 
     def __init__(self, array: Any) -> None:
         self._array = array
@@ -257,9 +257,13 @@ def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, 
     elif kind == "array" and len(getattr(element, "shape", ())) == 2:
         actual = tuple(element.shape)
     else:
-        raise TranslationError(f"{where} is no matrix that is known (encoding {kind or 'not said'!r})")
+        raise TranslationError(f"{where} is not a known kind of matrix (encoding {kind or 'not said'!r})")
     if actual != shape:
         raise TranslationError(f"{where} is {actual}, but obs and var are {shape}; the file is damaged")
+    with reading(element):
+        dtype = np.dtype(element.dtype if kind == "array" else element["data"].dtype)
+    if dtype.kind not in "biuf":
+        raise TranslationError(f"{where} holds values of the type {dtype}; expected real numbers")
     if kind == "array":
         return _DenseOnDisk(element), element
     if kind == "csr_matrix":
@@ -304,24 +308,14 @@ def check_sound(matrix: Any, slot: str) -> None:
     try:
         matrix.check_format(full_check=True)
     except ValueError as error:
-        raise CountsError(f"{slot} is a damaged sparse matrix ({error}); make the file anew") from error
+        raise CountsError(f"{slot} is a damaged sparse matrix ({error}); write the file again") from error
 
 
 def check_indptr(indptr: npt.NDArray[np.int64], rows: int, values: int, indices: int) -> None:
     """Check the row pointers of a compressed matrix in a file."""
     sound = len(indptr) == rows + 1 and values == indices and indptr[0] == 0 and indptr[-1] == values
     if not sound or bool((np.diff(indptr) < 0).any()):
-        raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); make the file anew")
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Raise errors of the file that is read as :class:`TranslationError`."""
-    try:
-        yield
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        message = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"the input is not an AnnData that can be read, or is damaged ({message})") from error
+        raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); write the file again")
 
 
 def _csr(
@@ -330,7 +324,7 @@ def _csr(
     if indptr[-1] < np.iinfo(np.int32).max and shape[1] < np.iinfo(np.int32).max and indices.dtype != np.int32:
         small = indices.astype(np.int32)
         if not np.array_equal(small, indices):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its genes); make the file anew")
+            raise CountsError("a sparse matrix of the file is damaged (indices beyond its genes); write the file again")
         indices = small
     matrix = sp.csr_matrix(shape, dtype=data.dtype)
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr.astype(indices.dtype)

@@ -79,12 +79,12 @@ class MemorySink:
         self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
         leave: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
-        """Finish with var, ``uns["homodb"]`` and obs, or what is kept without the entries of uns to leave."""
+        """Finish with var, ``uns["homodb"]`` and obs, or what is kept without the entries to leave (``uns/key``)."""
         import anndata
 
         kept, parts = self._kept, {}
         if kept is not None:
-            parts = {"uns": deepcopy({key: value for key, value in kept.uns.items() if key not in leave})}
+            parts = {"uns": deepcopy({key: value for key, value in kept.uns.items() if f"uns/{key}" not in leave})}
             parts |= {part: {key: one.copy() for key, one in getattr(kept, part).items()} for part in ("obsm", "obsp")}
         cells = obs if kept is None else kept.obs.copy()
         main = next(slot for slot in self._matrices if slot.main)
@@ -106,6 +106,11 @@ class FileSink:
         self.check, self.folder = check, folder
         make_group(out, "layers")
 
+    @property
+    def copies_arrays(self) -> bool:
+        """Return whether arrays are copied as they are, from HDF5 to HDF5."""
+        return not _is_zarr(self._out) and not _is_zarr(self._kept)
+
     def matrix(self, slot: Slot, shape: tuple[int, int], *, sparse: bool, like: Any) -> MatrixSink:
         """Return the sink of a matrix."""
         parent, key = self._out, "X"
@@ -125,13 +130,13 @@ class FileSink:
         self, var: pd.DataFrame, entry: Mapping[str, Any], *, obs: pd.DataFrame | None = None,
         leave: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
-        """Write the tables, and what is kept of the object that the sink was made for."""
+        """Write the tables, and what is kept of the object that the sink was made for, without the entries to leave."""
         out = self._out
         if obs is None:
             for part in ("obs", "obsm", "obsp"):
-                store.copy(self._kept, out, part)
+                store.copy(self._kept, out, part, leave=leave)
                 self.check()
-            store.copy(self._kept, out, "uns", leave=leave | {"homodb"})
+            store.copy(self._kept, out, "uns", leave=leave | {"uns/homodb"})
         for part in ("varm", "varp") if obs is None else ("obsm", "obsp", "varm", "varp", "uns"):
             make_group(out, part)
         if obs is not None:

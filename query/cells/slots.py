@@ -56,8 +56,8 @@ def values_of(matrix: Any) -> Any:
 
 
 def held_as(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return the type for values: single for half, which SciPy lacks."""
-    kind = np.dtype(dtype)
+    """Return the type for values: in this machine's byte order, and single for half, which SciPy lacks."""
+    kind = np.dtype(dtype).newbyteorder("=")
     return np.dtype(np.float32) if kind == np.float16 else kind
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from homodb.query.cells import store
-from homodb.query.cells.files import open_anndata, read_anndata
+from homodb.query.cells.files import left_out, open_anndata, read_anndata
 from homodb.query.cells.matrices import LazyMatrix, Rows, as_lazy, as_rows, open_matrix
 from homodb.query.cells.slots import Logged, Slot, Slots, logged_of, slots_of, stored_slots, with_tables
 from homodb.schema.errors import JoinError, TranslationError
@@ -142,6 +142,13 @@ class FileSource(_Source):
         """Outline of uns: keys, and indices of tables."""
         return store.peek(self.root["uns"]) if "uns" in self.root else {}
 
+    def left_out(self, *, as_is: bool) -> dict[str, str]:
+        """Check the parts that a translation keeps; return those to leave out, with a sentence each.
+
+        `as_is`: whether arrays are copied without reading them.
+        """
+        return left_out(self.path, self.root, as_is=as_is)
+
     def keys(self, part: str, *, raw: bool = False) -> list[str]:
         """Return the keys of a mapping of the object, or of its raw."""
         return list((self.root["raw"] if raw else self.root).get(part, ()))
@@ -169,17 +176,19 @@ Source: TypeAlias = MemorySource | FileSource
 
 
 @contextmanager
-def open_source(given: Path | anndata.AnnData, layer: str | None, name: str = "") -> Iterator[Source]:
+def open_source(
+    given: Path | anndata.AnnData, layer: str | None, name: str = "", *, follow_links: bool = False
+) -> Iterator[Source]:
     """Open an object; a file without encodings, as before anndata 0.8, is read into memory.
 
-    `layer`: layer to use in place of X, or ``raw``.
+    `layer`: layer to use in place of X, or ``raw``; `follow_links`: whether parts of a file may lie in other files.
 
     Raises TranslationError if a file does not exist or is not an AnnData, or there is no such layer.
     """
     if not isinstance(given, Path):
         yield MemorySource(name, given, layer)
         return
-    with open_anndata(given) as root:
+    with open_anndata(given, follow_links=follow_links) as root:
         if store.is_anndata(root):
             yield FileSource(name, given, root, layer)
             return

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from homodb.query.cells.checks import reading
 from homodb.query.cells.files import encoding, is_zarr, read_element, walk
-from homodb.query.cells.matrices import reading
 from homodb.query.cells.slots import Logged, logged_of, slots_of
-from homodb.schema.errors import OutputError
+from homodb.schema.errors import OutputError, TranslationError
 from homodb.schema.io import held_back
 from homodb.schema.names import name_texts
 
@@ -141,8 +141,10 @@ def is_anndata(root: Any) -> bool:
 
 def read(group: Any, key: str) -> Any:
     """Read an element into memory."""
-    with reading():
-        return read_element(group[key])
+    with reading(group):
+        element = group[key]
+    with reading(element):
+        return read_element(element)
 
 
 def write_whole(adata: anndata.AnnData, path: Path) -> None:
@@ -209,7 +211,10 @@ def plain(value: Any) -> Any:
 def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozenset()) -> None:
     """Copy an element between stores, with texts as :func:`write` does.
 
-    Between HDF5 files arrays are copied as they are; else they are read and written, mappings entry by entry.
+    Between HDF5 files arrays are copied as they are, without links; else, and where values lie in other files, they are
+    read and written, mappings entry by entry.
+
+    `leave`: names of elements to leave out, such as ``uns/key``.
     """
     import h5py
 
@@ -219,20 +224,31 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
     element, kind = source[key], encoding(source[key])
     same = isinstance(target, h5py.Group) and isinstance(source, h5py.Group)
     if same and kind == _NULLABLE_TEXT and not _has_gaps(element):
-        source.copy(element["values"], target, name=key)
+        _copy_hdf5(element["values"], target, key)
     elif kind == "dict" or (same and kind != _NULLABLE_TEXT and _has_nullable_text(element)):
         inner = make_group(target, key, element.attrs)
         for name in element if same else sorted(element):  # zarr lists entries in any order
-            if name not in leave:
+            if f"{element.name}/{name}".strip("/") not in leave:
                 copy(element, inner, name)
-    elif same and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key):
-        source.copy(element, target, name=key)
+    elif (
+        same and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key) and not any(map(_outside, walk(element)))
+    ):
+        _copy_hdf5(element, target, key)
     else:
         write(target, key, read(source, key))
 
 
+def _copy_hdf5(element: Any, target: Any, key: str) -> None:
+    target.copy(element, target, name=key, expand_soft=True, expand_external=True)
+
+
+def _outside(element: Any) -> bool:
+    """Return whether values of an HDF5 element lie elsewhere: in other arrays or files."""
+    return any(hasattr(one, "shape") and bool(one.is_virtual or one.external) for one in walk(element))
+
+
 def _has_gaps(element: Any) -> bool:
-    with reading():
+    with reading(element):
         return bool(element["mask"][:].any())
 
 
@@ -257,7 +273,9 @@ def peek(group: Any) -> dict[str, Any]:
         if encoding(element) == "dict":
             entries[key] = dict.fromkeys(element, None)
         elif encoding(element) == "dataframe":
-            entries[key] = pd.DataFrame(index=pd.Index(index_of(element)))
+            entries[key] = None  # also if it is damaged
+            with suppress(TranslationError):
+                entries[key] = pd.DataFrame(index=pd.Index(index_of(element)))
         else:
             entries[key] = None
     return entries
@@ -274,19 +292,20 @@ def read_logged(root: Any) -> Logged:
 
 def index_of(table: Any) -> list[str]:
     """Return the index of a table in a file as text."""
-    key = table.attrs["_index"]
+    with reading(table):
+        key = table.attrs["_index"]
     return name_texts(read(table, key))
 
 
 def height(table: Any) -> int:
     """Return the number of rows of a table in a file."""
-    with reading():
+    with reading(table):
         return length(table[table.attrs["_index"]])
 
 
 def length(element: Any) -> int:
     """Return the number of entries of a column in a file."""
-    with reading():
+    with reading(element):
         array = element if hasattr(element, "shape") else element["codes" if "codes" in element else "values"]
         return int(array.shape[0])
 
@@ -306,5 +325,5 @@ def read_columns(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
 
 def columns_of(table: Any) -> list[str]:
     """Return the names of the columns of a table in a file."""
-    with reading():
+    with reading(table):
         return [str(name) for name in table.attrs["column-order"]]

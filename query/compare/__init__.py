@@ -1,6 +1,6 @@
 """Compare mappings and methods of integration on the same cells.
 
-Every mapping is joined, integrated by every method and scored; the result marks only what intervals tell apart.
+Every mapping is joined, integrated by every method and scored; the result marks only what intervals distinguish.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ def _make_folder(keep: Path) -> Path:
         keep.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{keep}: is no folder that can be written to ({error.strerror or error})", option="keep"
+            f"{keep}: is not a folder that can be written to ({error.strerror or error})", option="keep"
         ) from error
     return keep
 

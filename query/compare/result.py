@@ -1,4 +1,4 @@
-"""Hold a comparison, and mark the rows that its intervals tell apart."""
+"""Hold a comparison, and mark the rows that its intervals distinguish."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Comparison(Result):
         if self.intervals == "cells only":
             few = [name for name, donors in self.donors.items() if donors == 1]
             why = f"one donor of {', '.join(few)}" if few else "no column of donors"
-            return f"cells only: with {why} nothing tells what another donor would give, so no winner is called"
+            return f"cells only: with {why} what another donor would give is unknown, so no winner is called"
         if self.intervals == "none":
             return "no intervals: nothing is marked"
         used = {mark for score in self.scores for mark in marks(self.numbers(*score), self.intervals)}

@@ -88,7 +88,7 @@ def _examined_pairs(
     examined = strategies.join(true_pairs, on=_PAIR, how="semi").select(_PAIR).unique()
     if examined.is_empty():
         raise MissingMappingError(
-            f"{path}: tells of {_spelled(true_pairs)}; release {release.version} maps {_spelled(strategies)}: "
+            f"{path}: covers {_spelled(true_pairs)}; release {release.version} maps {_spelled(strategies)}: "
             "no pair of species in common, so give the truth of this release"
         )
     return examined

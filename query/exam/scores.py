@@ -110,7 +110,7 @@ class Exam(Result):
             (ExamBy.DIVERGENCE, "by divergence of the two species", "all", self.divergence),
             (ExamBy.FAMILY, "by size of the true group (what descends from one gene of the last common ancestor)",
              "all", self.groups),
-            (ExamBy.FAMILY, "by size of the family, as the truth tells it", "all", self.families),
+            (ExamBy.FAMILY, "by size of the family, from the truth", "all", self.families),
         ]  # fmt: skip
 
 
@@ -178,7 +178,7 @@ _COUNTS = (
 
 #: Part of a pair of genes without true orthologs in the other species.
 _NO_PART = 0
-_SIZES = {1: "1", 2: "2", 3: "3-5", 6: "6-10", 11: "11-20", 21: "21+", NOT_TOLD: "not told", _NO_PART: "none"}
+_SIZES = {1: "1", 2: "2", 3: "3-5", 6: "6-10", 11: "11-20", 21: "21+", NOT_TOLD: "unknown", _NO_PART: "none"}
 
 
 def score(

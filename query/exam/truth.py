@@ -55,10 +55,10 @@ def read_truth(path: Path) -> pl.DataFrame:
                "source_id", "target_id")  # fmt: skip
     size, divergence = pl.col("family_size"), pl.col("divergence")
     whole, real = size.cast(pl.Int64, strict=False), divergence.cast(pl.Float64, strict=False)
-    file.check(size.is_not_null() & ~(whole >= 1).fill_null(False), "family_size is no whole number of genes",
+    file.check(size.is_not_null() & ~(whole >= 1).fill_null(False), "family_size is not a whole number of genes",
                "family_size")  # fmt: skip
     file.check(divergence.is_not_null() & ~(real.is_finite() & (real >= 0)).fill_null(False),
-               "divergence is no number of 0 or more", "divergence")  # fmt: skip
+               "divergence is not a number of 0 or more", "divergence")  # fmt: skip
     in_order = pl.col("source_species_number") < pl.col("target_species_number")
     file.frame = file.frame.with_columns(
         pl.when(in_order).then("source_species_number").otherwise("target_species_number").alias("species_a"),
@@ -187,7 +187,7 @@ class _File:
         if self.frame.is_empty():
             raise InputError(path, [Problem(0, "the file has a header and no rows")])
         fields = pl.col("line_text").str.count_matches("\t", literal=True) + 1
-        self.check(fields != len(names), f"wrong number of fields, wanted {len(names)}", "line_text")
+        self.check(fields != len(names), f"wrong number of fields, expected {len(names)}", "line_text")
         self.frame = self.frame.filter(fields == len(names))
         split = self.frame["line_text"].str.split_exact("\t", len(names) - 1)
         self.frame = self.frame.with_columns(
@@ -242,7 +242,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
     if not data.strip():
-        raise InputError(path, [Problem(0, "the file is empty, wanted a line of column names")])
+        raise InputError(path, [Problem(0, "the file is empty, expected a line of column names")])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

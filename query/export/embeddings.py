@@ -114,7 +114,7 @@ def locate(genes: pl.DataFrame, species: Species) -> pl.DataFrame:
     if genes.select(unknown.all()).item():
         raise MissingEmbeddingError(
             f"UCE orders genes by their place on chromosomes, and the release knows that of no gene of {species.name}; "
-            "build it with an annotation or a proteome whose headers tell it"
+            "build it with an annotation or a proteome whose headers name it"
         )
     return genes.with_columns(reason=pl.when(unknown).then(pl.lit("location unknown")).otherwise("reason"))
 

@@ -133,7 +133,7 @@ def samap_graph(
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks the species, strategy or embedding.
     """
     import scipy.sparse as sp
 
@@ -265,7 +265,7 @@ def export_graph(
     Raises
     ------
     UnknownSpeciesError, UnknownStrategyError, MissingMappingError
-        If the release lacks what is asked.
+        If the release lacks the species, strategy or embedding.
     OptionsError
         If names or IDs are given for a biadjacency matrix, which has both.
     OutputError

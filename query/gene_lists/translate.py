@@ -283,7 +283,7 @@ def _read_text(path: Path) -> str:
     if "\0" in text:
         raise TranslationError(f"{path}: is not text; save it as CSV or TSV first")
     if not text.strip():
-        raise TranslationError(f"{path}: is empty; wanted genes")
+        raise TranslationError(f"{path}: is empty; expected genes")
     return text
 
 

@@ -112,8 +112,8 @@ def _open(path: Path, dimensions: int) -> Index:
 def _by_index(index: Index, queries: npt.NDArray[np.float32], wanted: int) -> list[Found]:
     """Return candidates from the index, with half-precision correlations.
 
-    The true correlation of the last wanted gene is lower than its half-precision one by the rounding error at most, so
-    genes lower by twice that error are not among the nearest. (A graph returns all that it finds.)
+    The true correlation of the last requested gene is lower than its half-precision one by at most the rounding error,
+    so genes lower by twice that error are not among the nearest. (A graph returns all that it finds.)
     """
     exact = index.connectivity <= _NO_GRAPH
     count = min(len(index), 4 * wanted + 64)
@@ -149,7 +149,7 @@ def _by_product(queries: GeneVectors, vectors: GeneVectors, wanted: int, k: int)
 
 
 def _down_to(row: Found, wanted: int, less: float) -> Found:
-    """Keep correlations no lower than the last wanted one, less a margin."""
+    """Keep correlations no lower than the last requested one, less a margin."""
     near = row.correlations >= row.correlations[: max(wanted, 1)].min() - less
     return Found(row.genes[near], row.correlations[near])
 
@@ -242,7 +242,7 @@ def neighbors(
     An alternate locus has no vector of its own: its primary gene stands for it.
     """
     if k < 1:
-        raise ValueError(f"k is {k}; wanted 1 or more neighbours")
+        raise ValueError(f"k is {k}; expected 1 or more neighbours")
     source_species, target_species = release.find_species(source), release.find_species(target)
     selected = find_embedding(release, embedding)
     names = [genes] if isinstance(genes, str) else genes

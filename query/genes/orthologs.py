@@ -105,7 +105,7 @@ def only_source(release: ReleaseFile, names: Sequence[str], target: str | int | 
         If no species knows any of them.
     """
     if not names:
-        raise UndecidedSpeciesError("there are no names to tell the species of the genes; name it", option="source")
+        raise UndecidedSpeciesError("there are no names to infer the species from; name the species", option="source")
     other = release.find_species(target)
     votes = SpeciesVote.of(release, name_texts(names))
     others = votes.table.filter((pl.col("known") > 0) & (pl.col("species") != other.name))

@@ -166,7 +166,7 @@ def _check_named(release: ReleaseFile, var: pd.DataFrame, vote: SpeciesVote, nam
     if match is not None:
         examples = ", ".join(map(repr, names[:3]))
         raise TranslationError(
-            f"the names of var look like {examples}, which are no genes, while var[{match[0]!r}] holds gene names "
+            f"the names of var look like {examples}, which are not genes, while var[{match[0]!r}] holds gene names "
             f"({match[1]:.0%} of them are known); name that column",
             option="column",
         )
@@ -196,7 +196,7 @@ def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.
         Open release.
     names
         Stable IDs (with or without version), symbols, aliases, mixed; a missing one counts as an empty name, which
-        is no gene.
+        is not a gene.
     species
         Species of the genes.
 
@@ -216,8 +216,8 @@ def resolve(release: ReleaseFile, names: Iterable[Any], species: Species) -> pl.
     ambiguous whatever else it might mean. Suffixes and prefixes come off only where the rest is then known (``TBCE-1``;
     not where other symbols begin alike, as those of pig's SLA-1 do), and so
     is undone what R's ``make.names`` does (``H2.K1`` for ``H2-K1``) and Seurat (``C4B-2`` for ``C4B_2``). A prefix is a
-    genome if it has a digit or names the species, and is no symbol and not another species' assembly: ``adt_CD4`` is no
-    gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
+    genome if it has a digit or names the species, and is neither a symbol nor another species' assembly: ``adt_CD4`` is
+    not a gene, ``mm10_Gcg`` none of human. A date that a spreadsheet made of one symbol (``2-Sep``) means its gene.
     """
     frame = pl.DataFrame({"name": pl.Series(name_texts(names), dtype=pl.String)})
     different = frame["name"].unique(maintain_order=True)

@@ -115,7 +115,7 @@ class SpeciesVote:
                 option="column",
             )
         raise UndecidedSpeciesError(
-            f"the names do not tell which species they come from: {verdict} ({verdict.why}). Name the species",
+            f"the names fit several species: {verdict} ({verdict.why}). Name the species",
             option="source",
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import DAMAGED, RAW, kind_of_values, read_element, store, stored_slots
+from homodb.query.cells import RAW, kind_of_values, reading, store, stored_slots
 from homodb.query.cells import open_anndata as open_stored
 from homodb.query.genes import (
     VERSION,
@@ -66,29 +66,20 @@ class SlotSummary:
     kind: str
 
 
-def read_part(path: Path, group: Any, part: str) -> Any:
-    """Read one part of a stored AnnData; raise a TranslationError if it is damaged."""
-    try:
-        return read_element(group[part])
-    except DAMAGED as error:
-        what = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"{path}: {part} cannot be read ({what})") from error
-
-
-def slots(path: Path, group: Any) -> list[SlotSummary]:
+def slots(group: Any) -> list[SlotSummary]:
     """List the matrices, and judge each by a sample of its rows."""
     matrices = stored_slots(group)
     logged = "uns" in group and "log1p" in group["uns"]
     return [
-        _slot(path, "raw.X" if slot == RAW else slot.label, matrices.matrix(slot), logged=logged and slot.label == "X")
+        _slot("raw.X" if slot == RAW else slot.label, matrices.matrix(slot), logged=logged and slot.label == "X")
         for slot in matrices.all()
     ]
 
 
-def _slot(path: Path, name: str, element: Any, *, logged: bool) -> SlotSummary:
+def _slot(name: str, element: Any, *, logged: bool) -> SlotSummary:
     from anndata.io import sparse_dataset
 
-    try:
+    with reading(element):
         if hasattr(element, "shape"):
             rows, columns = (*element.shape, 1)[:2]
             judged: str = kind_of_values(_sample(element, rows), logged=logged)
@@ -102,9 +93,6 @@ def _slot(path: Path, name: str, element: Any, *, logged: bool) -> SlotSummary:
             judged = _by_values(element["data"], logged)
         filled = stored / (rows * columns) if rows * columns else 0.0
         return SlotSummary(name, rows, columns, matrix.format.upper(), str(element["data"].dtype), filled, judged)
-    except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
-        what = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TranslationError(f"{path}: {name} cannot be read ({what})") from error
 
 
 def _sample(matrix: Any, rows: int) -> Any:
@@ -262,7 +250,7 @@ def inspect(
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         stored = stack.enter_context(open_stored(path))
-        var = read_part(path, stored, "var")
+        var = store.read(stored, "var")
         if column is not None and column not in var:
             columns_text = ", ".join(map(repr, var.columns)) or "none"
             close = did_you_mean(column, map(str, var))
@@ -281,7 +269,7 @@ def inspect(
         if species:
             notes += feature_notes(resolve_rows(opened, names, species, features), features)
             notes += about_synonyms(opened, [(resolved, species)])
-        obs, obs_parts = _obs(path, stored)
+        obs, obs_parts = _obs(stored)
         return Inspection(
             path=path,
             cells=obs,
@@ -294,7 +282,7 @@ def inspect(
             unresolved=unresolved(resolved),
             era=tuple(ensembl_release_hints(opened, resolved, species)) if species else (),
             columns=columns,
-            slots=slot_table(slots(path, stored)),
+            slots=slot_table(slots(stored)),
             parts=pl.DataFrame(obs_parts + _parts(stored), schema={"part": pl.String, "what": pl.String}, orient="row"),
             notes=tuple(notes),
         )
@@ -336,18 +324,18 @@ def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame
     if are_positions(names):
         better = columns["column"][0] if columns.height else None
         notes.append(
-            "the names count rows and are no genes"
+            "the names are row numbers, not genes"
             + (f"; column {better!r} of var holds names (column={better!r})" if better and better != column else "")
         )
     return notes
 
 
-def _obs(path: Path, stored: Any) -> tuple[int, list[tuple[str, str]]]:
+def _obs(stored: Any) -> tuple[int, list[tuple[str, str]]]:
     """Count the cells and the categories of obs, without reading anything else of it."""
     obs = stored["obs"]
     if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
         return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
-    cells = store.height(obs) if "_index" in obs.attrs else len(read_part(path, stored, "obs"))
+    cells = store.height(obs) if "_index" in obs.attrs else len(store.read(stored, "obs"))
     columns = []
     for name in obs.attrs.get("column-order", []):
         many = store.categories(obs[name])
@@ -366,7 +354,7 @@ def _parts(stored: Any) -> list[tuple[str, str]]:
 
 def ensembl_release_hints(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> list[str]:
     """Return sentences that compare the names' Ensembl release with this one; empty if the names give no hint."""
-    ensembl = f"Ensembl {release.ensembl}" if release.ensembl else "an Ensembl release that it does not tell"
+    ensembl = f"Ensembl {release.ensembl}" if release.ensembl else "an Ensembl release that it does not name"
     sentences = [*_versions(release, resolved), *_absent(resolved, species), *_aliases(release, resolved, species)]
     return [f"the release rests on {ensembl}", *sentences] if sentences else []
 

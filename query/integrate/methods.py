@@ -136,7 +136,7 @@ def _find_species(name: str) -> Species:
     try:
         return find(name)
     except UnknownSpeciesError as error:
-        raise IntegrationError(f"{name!r} is no species that homodb knows, so its genes have no vectors") from error
+        raise IntegrationError(f"{name!r} is not a species that homodb knows, so its genes have no vectors") from error
 
 
 METHODS = (

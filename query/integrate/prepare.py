@@ -108,7 +108,7 @@ def _species(
     if expected is not None and set(expected) != set(names):
         missing, more = [one for one in expected if one not in names], [one for one in names if one not in expected]
         parts = [f"no cell of {', '.join(missing)}"] if missing else []
-        parts += [f"cells of {', '.join(more)}, which was not asked for"] if more else []
+        parts += [f"cells of {', '.join(more)}, which was not requested"] if more else []
         raise IntegrationError(f"obs[{key!r}] has {'; and '.join(parts)}; it has {', '.join(names)}", option="species")
     if len(names) < 2:
         raise IntegrationError(
@@ -292,7 +292,7 @@ def prepare(joint: Joint, settings: IntegrateSettings) -> IntegrationInput:
     variable = consensus(ranked, joint.features, settings.n_features)
     if min(len(variable), len(joint.code)) <= settings.n_components:
         raise IntegrationError(
-            f"{settings.n_components} components are wanted (n_components) of {len(joint.code)} cells and"
+            f"{settings.n_components} components are requested (n_components) of {len(joint.code)} cells and"
             f" {len(variable)} variable features; give more, or lower n_components and dims"
         )
     logs = log_normalized(sp.csr_matrix(joint.counts[:, variable]), joint.totals, scale_factor=settings.scale_factor)

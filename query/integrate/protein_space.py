@@ -80,7 +80,7 @@ def feature_vectors(
     """
     if genes is None:
         raise IntegrationError(
-            f"var does not tell the genes of {species.common_name} (homodb_{species.name}_id, which homodb join"
+            f"var does not name the genes of {species.common_name} (homodb_{species.name}_id, which homodb join"
             " writes); method protein needs them"
         )
     embedding = _from_release(release, species, None)
@@ -152,8 +152,8 @@ def _table(path: Path) -> pl.DataFrame:
     numbers = [name for name, kind in table.schema.items() if kind.is_numeric() and not (keyed and name == "gene")]
     if not (keyed or texts) or not (lists or numbers) or not table.height:
         raise VectorsError(
-            f"{path}: is no table of vectors; wanted a column of gene names, and a column of lists or a column for each"
-            f" number, got {', '.join(table.columns) or 'no column'} of {table.height} rows"
+            f"{path}: is not a table of vectors; expected a column of gene names, and a column of lists or a column"
+            f" for each number, got {', '.join(table.columns) or 'no column'} of {table.height} rows"
         )
     vector = pl.col(lists[0]) if lists else pl.concat_list(pl.col(name).cast(pl.Float64) for name in numbers)
     selected = table.select(name=pl.col("gene" if keyed else texts[0]), vector=vector.cast(pl.List(pl.Float64)))

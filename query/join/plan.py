@@ -385,7 +385,7 @@ def _notes(route: JoinRoute, table: FeatureTable, options: JoinOptions, sides: S
     if options.measured and route.strategy in (Strategy.ENS_M2M, Strategy.ENS_O2O):
         notes.append(f"{route.strategy} does not choose among partners: measured changes nothing")
     elif options.measured and len(route.species) > 1:
-        notes.append(f"{route.strategy} was chosen anew among the genes that are there")
+        notes.append(f"{route.strategy} was chosen again among the genes of the object")
     return tuple(notes)
 
 

@@ -32,7 +32,7 @@ class Conservation(StrEnum):
 MEANING = {
     Conservation.CONSERVED: "its ortholog is a marker of the same type",
     Conservation.PARTLY: "its ortholog is a marker in some of the other species, and in some it is not",
-    Conservation.SPECIFIC: "its ortholog is measured and is no marker of the type",
+    Conservation.SPECIFIC: "its ortholog is measured and is not a marker of the type",
     Conservation.NO_ORTHOLOG: "there is no ortholog",
     Conservation.NOT_MEASURED: "there is an ortholog, but the other species' cells come without it",
     Conservation.NO_TYPE: "no other species has (enough cells of) the type",
@@ -119,8 +119,8 @@ def classify_conservation(effects: pl.DataFrame, partners: pl.DataFrame, least: 
     -------
     polars.DataFrame
         A row per marker and other species, see :class:`homodb.query.markers.Markers`, the best markers first. The
-        ``ortholog`` is the marker that tells the type best, else the one that goes up most, else all; it ``leans`` if
-        it is no marker, but as much higher as one has to be.
+        ``ortholog`` is the best marker of the type, else the one that goes up most, else all; it ``leans`` if
+        it is not a marker, but as much higher as one has to be.
     """
     marked = effects.filter("marker").drop("p", "cpm", "cpm_rest", "marker")
     others = effects.select(
@@ -181,12 +181,12 @@ def _over_all() -> pl.Expr:
 
 
 def conserved_table(classified: pl.DataFrame, species: Sequence[str]) -> pl.DataFrame:
-    """Return the conserved markers, one row for each group of orthologs, those that tell a type best first.
+    """Return the conserved markers, one row for each group of orthologs, the best markers of a type first.
 
     Returns
     -------
     polars.DataFrame
-        ``type, rank`` (within the type), a column per species with its gene, null where it is no marker; ``also``:
+        ``type, rank`` (within the type), a column per species with its gene, null where it is not a marker; ``also``:
         other genes of the group that are conserved markers; ``kind``; ``min_auroc, min_log2fc, max_q``: the weakest
         over the species that have it.
     """

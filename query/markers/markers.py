@@ -23,7 +23,7 @@ from homodb.query.markers.conservation import (
 )
 from homodb.query.markers.statistics import FEWEST_CELLS, Limits, effects
 from homodb.query.release import ReleaseFile, use_release
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines, spreadsheet_safe
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import ScoreError, TranslationError
 from homodb.schema.io import check_there, make_folder, whole_file
@@ -140,8 +140,8 @@ class Markers(Result):
             best = by_type.group_by("type", maintain_order=True).agg(pl.col("genes").str.join(", "))
             width = max(map(len, [*counts["type"], "type"])) + 2
             rows = [f"  {name:<{width}}{genes}" for name, genes in best.iter_rows()]
-            yield Lines(["conserved, those that tell the type best:", *rows], apart=True, in_page=False)
-            yield Grid(best, "conserved, those that tell the type best", in_text=False)
+            yield Lines(["conserved, best first:", *rows], apart=True, in_page=False)
+            yield Grid(best, "conserved, best first", in_text=False)
         yield from map(Note, self.notes)
 
     def _gene(self, row: dict[str, Any], missing: str | None = None) -> str:
@@ -191,7 +191,7 @@ class Markers(Result):
         columns = [(row["type"], self._gene(row, "-")) for row in genes.iter_rows(named=True)]
         return dots(share, level, rows, columns, "Conserved markers")
 
-    def write(self, folder: Path, top: int = 3) -> list[Path]:
+    def write(self, folder: Path, top: int = 3, *, raw_text: bool = False) -> list[Path]:
         """Write the tables, and the dot plot if any marker is conserved; each file appears whole or not at all.
 
         Parameters
@@ -201,6 +201,8 @@ class Markers(Result):
             ``conserved.tsv``, ``types.tsv``, ``effects.parquet``, ``conserved.svg``, ``README.txt``.
         top
             Number of genes of each type in the plot.
+        raw_text
+            Whether text that a spreadsheet would run as a formula stays as it is; it gets an apostrophe otherwise.
 
         Raises
         ------
@@ -212,7 +214,7 @@ class Markers(Result):
         written = []
         for name, frame in tables.items():
             with whole_file(folder / name) as partial:
-                frame.write_csv(partial, separator="\t")
+                (frame if raw_text else spreadsheet_safe(frame)).write_csv(partial, separator="\t")
             written.append(folder / name)
         with whole_file(folder / "effects.parquet") as partial:
             self.effects.write_parquet(partial)

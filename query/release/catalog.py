@@ -22,9 +22,8 @@ from homodb.schema.io import reason, whole_file
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.io.partial import remove
 from homodb.schema.io.transfer import fetch, read
-from homodb.schema.manifest import MANIFEST
+from homodb.schema.manifest import MANIFEST, copy_verified
 from homodb.schema.settings import cache_folder, configuration, configured_catalog, releases_folder
-from homodb.schema.verify import copy_verified
 
 #: Environment variable that names the catalog to use.
 CATALOG_VARIABLE = "HOMODB_CATALOG"
@@ -179,7 +178,7 @@ def place_of(
     wanted = str(catalog or os.environ.get(CATALOG_VARIABLE) or configured_catalog() or "")
     if not wanted:
         raise CatalogError(
-            "no catalog is given, and none is public yet: use --catalog FOLDER|URL, the environment variable "
+            "no catalog is given, and none is public yet: name a folder or an address, set the environment variable "
             f'{CATALOG_VARIABLE}, or catalog = "…" in {configuration()}. No release of homodb has been published so '
             "far: `homodb build` makes one"
         )
@@ -188,7 +187,7 @@ def place_of(
     if wanted.startswith("file:"):
         wanted = unquote(urlsplit(wanted).path)
     elif "://" in wanted:
-        raise CatalogError(f"{wanted}: is no catalog; wanted a folder, or an address of file: or https:")
+        raise CatalogError(f"{wanted}: is not a catalog; expected a folder, or an address of file: or https:")
     path = Path(wanted).expanduser()
     path = path.parent if path.name == CATALOG else path
     if not (path / CATALOG).is_file():
@@ -200,9 +199,9 @@ def _address(wanted: str) -> str:
     try:
         parts = urlsplit(wanted)
     except ValueError as error:
-        raise CatalogError(f"{wanted}: is no address ({error})") from error
+        raise CatalogError(f"{wanted}: is not an address ({error})") from error
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise CatalogError(f"{wanted}: wanted the plain address of a folder, without user, query or fragment")
+        raise CatalogError(f"{wanted}: expected the plain address of a folder, without user, query or fragment")
     return wanted.removesuffix(CATALOG).rstrip("/")
 
 

@@ -103,7 +103,7 @@ def write_database(folder: Path, manifest: Manifest, path: Path) -> None:
 
 
 def _open_sound(path: Path, memory: float) -> duckdb.DuckDBPyConnection | None:
-    """Open a file of the cache; None if it is missing or is no database."""
+    """Open a file of the cache; None if it is missing or not a database."""
     try:
         return connect(path, memory=memory) if path.is_file() else None
     except (ReleaseError, OSError):

@@ -213,7 +213,7 @@ def _catalog() -> Iterator[Finding]:
             yield Finding("catalog", "catalog", State.MISSING, "none is named", remedy)
         return
     try:
-        yield Finding("catalog", "catalog", State.OK, f"{place.where} (not asked)")
+        yield Finding("catalog", "catalog", State.OK, f"{place.where} (not checked)")
     finally:
         place.close()
 

@@ -22,11 +22,11 @@ from homodb.schema.manifest import (
     ManifestFile,
     read_manifest,
     read_selection,
+    sha256_of,
     write_selection,
 )
 from homodb.schema.settings import releases_folder
 from homodb.schema.species import find
-from homodb.schema.verify import sha256_of
 
 #: Seconds to wait for another process that brings the same release.
 _PATIENCE = 6 * 3600.0
@@ -244,7 +244,7 @@ def _manifest(entry: Entry, place: Place, folder: Path) -> Manifest:
 
 
 def _sound(folder: Path, file: ManifestFile) -> bool:
-    """Return whether a file exists, is no link, and has the right bytes."""
+    """Return whether a file exists, is not a link, and has the right bytes."""
     path = folder / file.path
     return (
         path.is_file()

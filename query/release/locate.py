@@ -172,7 +172,7 @@ def _named_in(file: Path) -> Path:
         return beside if (beside := file.parent / named).exists() else _path_of(named)
     except (ReleaseError, OSError, RuntimeError, ValueError) as error:
         raise ReleaseError(
-            f"{file}: names {text[:80]!r}, which is no release; `homodb use NAME` names another"
+            f"{file}: names {text[:80]!r}, which is not a release; `homodb use NAME` names another"
         ) from error
 
 

@@ -209,5 +209,5 @@ def _frame(table: pa.Table) -> pl.DataFrame:
         what = str(error).splitlines()[0]
         raise QueryError(f"the answer holds a type that a data frame has not: cast it to another ({what})") from error
     if not isinstance(frame, pl.DataFrame):
-        raise TypeError(f"wanted a table, got {type(frame)}")
+        raise TypeError(f"expected a table, got {type(frame)}")
     return frame

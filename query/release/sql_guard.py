@@ -38,7 +38,7 @@ def check_statement(sql: str) -> str:
     except duckdb.Error as error:
         raise QueryError(first_line(error)) from error
     if len(statements) != 1:
-        raise QueryError(f"wanted one SELECT statement, got {len(statements)} statements")
+        raise QueryError(f"expected one SELECT statement, got {len(statements)} statements")
     query, kind = statements[0].query, _kind(statements[0])
     select = query if kind == "SELECT" else _explained(query) if kind == "EXPLAIN" else None
     if select is None:

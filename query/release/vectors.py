@@ -103,7 +103,7 @@ def vectors_place(release: ReleaseFile, path: str) -> Path:
     folder, entry = _entry(release, path)
     size = _stat(folder / path).st_size
     if size != entry.bytes:
-        raise BrokenReleaseError(f"{folder / path}: has {size} bytes, wanted {entry.bytes}; get the release again")
+        raise BrokenReleaseError(f"{folder / path}: has {size} bytes, expected {entry.bytes}; get the release again")
     return folder / path
 
 
@@ -134,8 +134,8 @@ def checked_file(release: ReleaseFile, path: str) -> Path:
     if digest != entry.sha256:
         raise BrokenReleaseError(
             f"{place}: is not the file that the manifest names "
-            f"({status.st_size} bytes, sha256 {digest or 'not computed'}; wanted {entry.bytes} bytes, {entry.sha256}); "
-            "get the release again, or build it again"
+            f"({status.st_size} bytes, sha256 {digest or 'not computed'}; expected {entry.bytes} bytes,"
+            f" {entry.sha256}); get the release again, or build it again"
         )
     if time.time() - status.st_mtime > _SETTLED:
         _remember(note, mark)

@@ -30,7 +30,7 @@ _Row = Mapping[str, Any]
 def conclusions(score: Score | None, donors: Mapping[str, int]) -> list[str]:
     """Return sentences on mixing, label transfer, failing types, over-merging, and the claims that they support.
 
-    Parts that scores do not tell are named. `donors` is the number of donors of each species, 0 if unknown.
+    Parts that scores do not cover are named. `donors` is the number of donors of each species, 0 if unknown.
     """
     part = None if score is None else score.parts.get("cross_species")
     if score is None or part is None:
@@ -44,8 +44,8 @@ def conclusions(score: Score | None, donors: Mapping[str, int]) -> list[str]:
     available = [one for one in sentences.values() if one]
     missing = ", ".join(name for name, one in sentences.items() if not one)
     if not available:
-        return [f"Nothing can be said of how the species meet: {missing} could not be told. The notes say why."]
-    return [*available, _claims(score.intervals, donors), *([f"Not told: {missing}."] if missing else [])]
+        return [f"Nothing can be said of how the species meet: {missing} could not be computed. The notes say why."]
+    return [*available, _claims(score.intervals, donors), *([f"Unknown: {missing}."] if missing else [])]
 
 
 def _mixing(part: ProfileScores) -> str:
@@ -125,7 +125,7 @@ def _over_merging(part: ProfileScores) -> str:
         return ""
     rows = _rows(part, "over-merging", "confident")
     if not rows:
-        return "Over-merging: no cell type that a species lacks could be looked at, so nothing tells of it."
+        return "Over-merging: no cell type that a species lacks could be looked at, so this is unknown."
     cells = sum(row["cells"] for row in rows)
     wrong = {name: sum(row["cells"] * (row.get(name) or 0.0) for row in rows) / cells
              for name in ("confident", "confident_near", "confident_baseline")}  # fmt: skip
@@ -152,7 +152,7 @@ def _claims(intervals: str, donors: Mapping[str, int]) -> str:
     if intervals == "donors":
         few = ", but so few give rough ones" if min(donors.values(), default=0) < _FEW_DONORS else ""
         return (
-            f"What can be claimed: intervals draw donors anew ({have}), so they tell of other donors{few}; two "
+            f"What can be claimed: intervals resample donors ({have}), so they hold for other donors{few}; two "
             "integrations differ only where their intervals do not overlap."
         )
     if intervals == "cells only":
@@ -161,7 +161,7 @@ def _claims(intervals: str, donors: Mapping[str, int]) -> str:
             f"cells where a species has one donor or none known (donors: {have}), and no integration can be called "
             "better than another."
         )
-    return "What can be claimed: there are no intervals, so nothing tells how sure any of these numbers is."
+    return "What can be claimed: there are no intervals, so the uncertainty of these numbers is unknown."
 
 
 def _rows(part: ProfileScores, title: str, known: str) -> list[dict[str, Any]]:
@@ -198,7 +198,7 @@ _F1 = {"macro": "the mean over types", "micro": "over all cells", "weighted": "o
 #: Meaning of each score by profile; docs/score.md has more.
 SCORES: dict[str, dict[str, str]] = {
     "pllm": {
-        "nmi": "how much clusters and cell types tell of each other: 0 nothing, 1 everything",
+        "nmi": "how much clusters and cell types share: 0 nothing, 1 everything",
         "ari": "agreement of clusters and cell types: 0 by chance, 1 the same",
         "clisi": "1: a cell's neighbours are all of its own type; says nothing of species",
         "asw": "how far types lie apart (mean silhouette, -1 to 1); says nothing of species",
@@ -214,7 +214,7 @@ SCORES: dict[str, dict[str, str]] = {
         "cells": "cells scored: those whose type all species have",
         "cells_left_out": "cells of types that a species lacks",
         "types": "cell types scored",
-        "clusters": "clusters found when as many as types were asked for",
+        "clusters": "clusters found when as many as types were requested",
         "resolution": "the setting of the clustering that gave them",
     },
     "scib": {
@@ -241,7 +241,7 @@ SCORES: dict[str, dict[str, str]] = {
         "over_merging_neighbours": "of types that a species lacks: its share of the 15 nearest; 0 is best",
         "over_merging_confident": "share of such cells that 80 % of the votes call something else; always wrong",
         "over_merging_confident_near": "those of them that also lie among that species' cells, so that nothing warns",
-        "self_projection": "within a species, share of cells whose type a classifier tells",
+        "self_projection": "within a species, share of cells whose type a classifier predicts",
         "alcs": "how much of that integration lost (accuracy loss of cell type self-projection); 0 or below: nothing",
     },
 }  # fmt: skip
@@ -262,7 +262,7 @@ STRATEGIES = {
 
 #: Units that intervals resample.
 INTERVALS = {
-    "donors": "donors are drawn anew",
+    "donors": "donors are resampled",
     "cells only": "cells only: they say nothing of other donors",
     "none": "there are none",
 }

@@ -96,7 +96,7 @@ def _plane(adata: anndata.AnnData, embedded: Embedded, notes: list[str]) -> tupl
         plane = np.asarray(adata.obsm[slot], np.float64)
         if plane.ndim == 2 and plane.shape[1] >= 2 and np.isfinite(plane[:, :2]).all():
             return plane[:, :2], "UMAP"
-        notes.append(f"obsm[{slot!r}] is no plane of finite numbers and was not used")
+        notes.append(f"obsm[{slot!r}] is not two columns of finite numbers and was not used")
     if embedded.n_cells >= _FEWEST:
         from homodb.query.integrate import umap
 
@@ -201,11 +201,11 @@ def installed_versions() -> pl.DataFrame:
 
 
 def recorded_fact(adata: anndata.AnnData, key: str, name: str) -> str:
-    """Return a fact from the record of the integration or else of the join, or ``not told``."""
+    """Return a fact from the record of the integration or else of the join, or ``unknown``."""
     for record in (adata.uns.get(UNS, {}).get(key, {}), _record(adata)):
         if name in record:
             return _text(record[name])
-    return "not told"
+    return "unknown"
 
 
 def join_notes(adata: anndata.AnnData) -> list[str]:

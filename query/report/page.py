@@ -147,7 +147,7 @@ def _numbers(profile: str, part: ProfileScores) -> pl.DataFrame:
 
 def _shown(value: float) -> str:
     if not math.isfinite(value):
-        return "not told"
+        return "unknown"
     return f"{value:,.0f}" if value == round(value) and abs(value) > 1 else f"{value:.3f}"
 
 
@@ -207,7 +207,7 @@ def _origin(adata: anndata.AnnData, key: str) -> Iterator[ResultBlock]:
     if lines.height:
         yield Grid(lines, "release, strategy and parameters", folded=True)
     else:
-        yield Lines(["The object does not tell."])
+        yield Lines(["The object has no record."])
     yield Grid(installed_versions(), "versions with which this page was made", folded=True)
 
 
@@ -297,7 +297,7 @@ def _draw_scores(score: Score | None) -> list[Drawing]:
         if lines:
             caption = "Arrows point to the better"
             missing = [name for name, number in directed.items() if not np.isfinite(number.value)]
-            caption += f"; not told: {', '.join(missing)}" if missing else ""
+            caption += f"; unknown: {', '.join(missing)}" if missing else ""
             caption += f"; partly beyond the axis: {', '.join(beyond(lines))}" if beyond(lines) else ""
             title = f"Scores: {profile.replace('_', '-')}"
             drawings.append(Drawing(intervals(lines, title), caption, f"scores-{profile}"))
@@ -307,7 +307,7 @@ def _draw_scores(score: Score | None) -> list[Drawing]:
 def _draw_markers(gathered: Gathered, top: int) -> list[Drawing]:
     if gathered.markers is None or not gathered.markers.conserved.height:
         return []
-    caption = "The conserved markers that tell their type best, in the types of every species; a cross: not measured"
+    caption = "The best conserved markers, in the types of every species; a cross: not measured"
     return [Drawing(gathered.markers.dots(top), caption, "conserved-markers")]
 
 

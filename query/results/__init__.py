@@ -18,6 +18,7 @@ from homodb.query.results.blocks import (
     lines,
     number,
     plain,
+    spreadsheet_safe,
 )
 from homodb.query.results.figures import (
     COLOURS,
@@ -70,5 +71,6 @@ __all__ = [
     "place_labels",
     "plain",
     "scatter",
+    "spreadsheet_safe",
     "write_report",
 ]

@@ -10,10 +10,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from homodb.schema.errors import printable
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     import polars as pl
+
+#: Beginnings of text that spreadsheets take for a formula (OWASP, "CSV injection").
+_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+#: Exceptions: numbers, and signs alone.
+_NO_FORMULA = r"^(?:[+\-]+|[+\-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?|[+\-]?(?:inf|Inf|nan|NaN))$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +163,7 @@ def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None =
     """Return blocks as lines of text.
 
     `hint` is the place of the whole answer, and follows each line that counts hidden parts. `screen` is the width of a
-    terminal, to fold tables and print bold headers.
+    terminal, to fold tables and print bold headers. Characters that a terminal would obey are escaped.
     """
     out: list[str] = []
     ending = f" ({hint})" if hint else ""
@@ -169,15 +175,15 @@ def lines(blocks: Iterable[ResultBlock], *, hint: str = "", screen: int | None =
             out.append("")
         match block:
             case Lines():
-                out += block.texts
+                out += map(printable, block.texts)
                 more = block.more
             case Note():
-                out.append(f"note: {block.text}")
+                out.append(printable(f"note: {block.text}"))
             case Bullets():
                 left = and_more(0 if block.most is None else len(block.items) - block.most)
-                out.append(f"{block.title}: {', '.join(block.items[: block.most])} {left}".rstrip())
+                out.append(printable(f"{block.title}: {', '.join(block.items[: block.most])} {left}".rstrip()))
             case Grid():
-                out += [block.title] if block.title else []
+                out += [printable(block.title)] if block.title else []
                 out += _table(block, screen)
                 more = and_more(block.frame.height - block.rows, block.noun)
         out += [f"{more}{ending}"] if more else []
@@ -200,6 +206,30 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(**changed)
 
 
+def spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put an apostrophe before text, in cells and headers, that a spreadsheet would run as a formula.
+
+    Numbers stay, also those written as text, and so do texts of signs alone, such as the strands ``+`` and ``-``.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> spreadsheet_safe(pl.DataFrame({"gene": ["=1+1", "-", "-2.5", "+INS", "HLA-A"]}))["gene"].to_list()
+    ["'=1+1", '-', '-2.5', "'+INS", 'HLA-A']
+    """
+    import polars as pl
+
+    def safe(texts: pl.Expr) -> pl.Expr:
+        obeyed = texts.str.contains(_FORMULA) & ~texts.str.contains(_NO_FORMULA)
+        return pl.when(obeyed).then(pl.lit("'") + texts).otherwise(texts)
+
+    kinds = (pl.String, pl.Categorical, pl.Enum)
+    names = [name for name, kind in frame.schema.items() if kind in kinds]
+    headers = pl.DataFrame({"name": frame.columns}, schema={"name": pl.String}).select(safe(pl.col("name"))).to_series()
+    cells = frame.with_columns(**{name: safe(pl.col(name).cast(pl.String)) for name in names})
+    return cells.rename(dict(zip(frame.columns, headers, strict=True)))
+
+
 def number(value: float, form: str = "") -> str:
     """Format a number, by a format or in short form; large whole numbers are written in full.
 
@@ -219,9 +249,11 @@ def _table(grid: Grid, screen: int | None) -> list[str]:
 
     table, columns = Table(box=None, pad_edge=False, header_style="bold"), grid.shown()
     for one in columns:
-        table.add_column(one.title, justify="right" if one.right else "left", overflow="fold", min_width=one.width)
+        table.add_column(
+            printable(one.title), justify="right" if one.right else "left", overflow="fold", min_width=one.width
+        )
     for row in flat(grid.frame.head(grid.rows)).iter_rows():
-        table.add_row(*(_cell(value, one.form)[: one.most] for value, one in zip(row, columns, strict=True)))
+        table.add_row(*(printable(_cell(value, one.form)[: one.most]) for value, one in zip(row, columns, strict=True)))
     drawn = io.StringIO()
     console = Console(
         file=drawn, width=screen or 10_000, force_terminal=screen is not None, color_system="auto" if screen else None,

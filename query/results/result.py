@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.results.blocks import ResultBlock, json_text, lines
+from homodb.query.results.blocks import ResultBlock, json_text, lines, spreadsheet_safe
 from homodb.query.results.html import fragment, page
 from homodb.schema.errors import OutputError
 from homodb.schema.io import check_output, ending_of, must_end, whole_file
@@ -62,16 +62,18 @@ def check_report(path: Path, *others: Path) -> None:
     check_output(path)
 
 
-def write_report(result: Result, path: Path) -> None:
+def write_report(result: Result, path: Path, *, raw_text: bool = False) -> None:
     """Write an answer to a file, whole or not at all.
 
-    ``.tsv`` has a row per gene, ``.json`` everything, and ``.html`` is a self-contained page.
+    ``.tsv`` has a row per gene, ``.json`` everything, and ``.html`` is a self-contained page. `raw_text` keeps text
+    that a spreadsheet would run as a formula as it is; otherwise it gets an apostrophe in a ``.tsv``.
     """
     check_report(path)
     with whole_file(path) as partial:
         match ending_of(path):
             case ".tsv":
-                result.frames()["genes"].write_csv(partial, separator="\t")
+                frame = result.frames()["genes"]
+                (frame if raw_text else spreadsheet_safe(frame)).write_csv(partial, separator="\t")
             case ".json":
                 partial.write_text(f"{result.to_json(1)}\n", "utf-8")
             case _:

@@ -267,10 +267,10 @@ def _notes(embedded: Embedded, now: CrossSpeciesMeasures, drawn: Draws, loss: Re
         if drawn.kind == CELLS_ONLY:
             yield (
                 f"intervals: {CELLS_ONLY}; donors are not known, or a species has one ({donors}), and what another"
-                " donor would give cannot be told: no embedding is called the better one"
+                " donor would give is unknown: no embedding is called the better one"
             )
         else:
-            yield f"intervals draw donors anew within their species ({donors}); few donors give rough intervals"
+            yield f"intervals resample donors within their species ({donors}); few donors give rough intervals"
     if now.projected is None:
         yield "self-projection and ALCS are left out: they need scikit-learn (pip install 'homodb[score]')"
     elif loss is None:
@@ -278,18 +278,18 @@ def _notes(embedded: Embedded, now: CrossSpeciesMeasures, drawn: Draws, loss: Re
     names = embedded.label.names
     if now.mixing.left_out:
         left = ", ".join(names[one] for one in now.mixing.left_out)
-        yield f"mixing is not told of {left}: fewer than two species have {LEAST} cells of it"
+        yield f"mixing is unknown for {left}: fewer than two species have {LEAST} cells of it"
     if not now.mixing.within:
-        yield f"mixing is not told: no cell type has {LEAST} cells in two species"
+        yield f"mixing is unknown: no cell type has {LEAST} cells in two species"
     if np.isnan(now.transferred.value[-1, 0]):
-        yield "label transfer is not told: the species share no cell type"
+        yield "label transfer is unknown: the species share no cell type"
     if now.over_merging.lone:
         yield (
-            "label transfer leaves out cells of types that its reference lacks; over-merging tells what they are called"
+            "label transfer leaves out cells of types that its reference lacks; over-merging says what they are called"
             f" (confident: {CONFIDENT:.0%} of {VOTERS} votes)"
         )
     else:
-        yield "over-merging is not told: all species have all cell types"
+        yield "over-merging is unknown: all species have all cell types"
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def cluster_to_count(
     def at(resolution: float) -> Clustered:
         cluster = network.clusters(resolution=resolution, n_starts=starts, random_state=random_state)
         code = join_singles(cluster, graph.connectivities, graph.distances)
-        progress(f"resolution {resolution:.6g}: {code.max() + 1} clusters, wanted {count}")
+        progress(f"resolution {resolution:.6g}: {code.max() + 1} clusters, expected {count}")
         return Clustered(code, resolution, int(code.max()) + 1)
 
     return _search(at, count)

@@ -65,7 +65,7 @@ def scib(
     if baseline is None:
         notes.append("pcr_comparison is left out: it compares with the none baseline, which is not there")
     if np.isnan(values["bras"]):
-        notes.append("bras and kbet cannot be told: no cell type has several cells of two species")
+        notes.append("bras and kbet cannot be computed: no cell type has several cells of two species")
     return ProfileScores(numbers, notes=tuple(dict.fromkeys([f"scib-metrics {scib_metrics.__version__}", *notes])))
 
 

@@ -177,7 +177,7 @@ def score(
     else:
         adata = with_tables(adata)
     embedded = read_embedded(adata, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key)
-    before = Baseline(None, "no baseline was asked for")
+    before = Baseline(None, "no baseline was requested")
     if baseline is not False:
         before = find_baseline(
             adata, embedded, key=baseline, label_key=label_key, species_key=species_key, progress=progress

@@ -62,8 +62,8 @@ class LabelVotes:
         Returns
         -------
         call
-            Type with the most votes, shape (queries,). Among several, the one whose voters rank nearer; -1 if there
-            are no votes.
+            Type with the most votes, shape (queries,). Among several, the one whose voters rank nearer; -1 without
+            votes.
         confidence
             Its share of the votes, shape (queries,), 0 if there are none.
         """

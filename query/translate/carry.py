@@ -14,6 +14,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from homodb.query.cells import (
+    FileSink,
     FileSource,
     LazyMatrix,
     Logged,
@@ -257,6 +258,10 @@ class TranslationRun:
     ) -> TranslationReport:
         """Carry every matrix into a sink, and finish it; the release must still be open."""
         cells = self.source.n_obs
+        left: dict[str, str] = {}
+        if isinstance(self.source, FileSource) and isinstance(sink, FileSink):
+            left = self.source.left_out(as_is=sink.copies_arrays)
+            self._notes += left.values()
         for number, slot in enumerate(self._slots):
 
             def step(row: int, slot: Slot = slot, done: int = number * cells) -> None:
@@ -273,7 +278,7 @@ class TranslationRun:
         gene_level = gene_level_uns_keys(self.source.uns, self.source.object_var.index)
         report = self._report(_dropped_parts(self.source, gene_level))
         entry = provenance(report, self.source.read_uns("homodb"))
-        sink.finish(self.plan.var, entry, leave=frozenset(gene_level))
+        sink.finish(self.plan.var, entry, leave=frozenset(left) | {f"uns/{key}" for key in gene_level})
         return report
 
     def _plan_of(self, slot: Slot) -> TranslationPlan | None:
@@ -323,7 +328,7 @@ class TranslationRun:
         self._policies[slot.label] = str(how.policy)
 
     def _drop(self, slot: Slot, why: str = "") -> None:
-        """Record that a matrix is dropped, and the reason unless the user asked for it."""
+        """Record that a matrix is dropped, and the reason unless the user requested it."""
         self._dropped.append(slot.label)
         if why:
             self._notes.append(f"{slot.label} was left out: {why}")
@@ -333,7 +338,7 @@ class TranslationRun:
         plan, options = self.plan, self.options
         notes = [*plan.notes, *self._notes]
         if self._tally is None:
-            notes.append("no counts were added up, so no shares of counts are told (values are scaled, or lazy)")
+            notes.append("no counts were added up, so shares of counts are unknown (values are scaled, or lazy)")
         else:
             notes += self._unsure_note(self._tally.sums)
         table = plan.fates.with_columns(gene=plan.resolved["gene"])

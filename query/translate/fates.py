@@ -278,7 +278,7 @@ class TranslationReport(FateReport):
     markers
         Fates of the requested markers.
     vocabulary
-        State of each wanted gene, if a list was given.
+        State of each requested gene, if a list was given.
     """
 
     source: str
@@ -348,7 +348,7 @@ class TranslationReport(FateReport):
         return totals
 
     def frames(self) -> Mapping[str, pl.DataFrame]:
-        """Return groups of cells, markers, wanted genes, and all genes."""
+        """Return groups of cells, markers, requested genes, and all genes."""
         wanted = pl.DataFrame() if self.vocabulary is None else self.vocabulary
         return {"groups": self.groups, "markers": self.markers, "wanted_genes": wanted, **super().frames()}
 
@@ -425,10 +425,10 @@ class TranslationReport(FateReport):
             f"{count:,} {state}" + ("" if state == "filled" else f" ({', '.join(names)}{', ...' if count > 3 else ''})")
             for state, count, names in states.sort(~filled, maintain_order=True).iter_rows()
         ]
-        summary = f"wanted genes: {self.vocabulary.height:,}; {'; '.join(parts)}; all but the filled are zero"
+        summary = f"requested genes: {self.vocabulary.height:,}; {'; '.join(parts)}; all but the filled are zero"
         zero = self.vocabulary.filter(~filled)
         yield Lines([summary], apart=True, in_page=False)
-        yield Heading(f"Wanted genes that are zero ({zero.height:,} of {self.vocabulary.height:,})")
+        yield Heading(f"Requested genes that are zero ({zero.height:,} of {self.vocabulary.height:,})")
         yield Grid(zero, in_text=False, folded=True)
 
 

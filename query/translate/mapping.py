@@ -173,14 +173,14 @@ def _rows(
         return _of(rows, here), rows.select("source_gene", "target_gene"), []
     ensembl, lm = (_remaining(pair.mapping(one), here, options, wanted) for one in (Strategy.ENS_M2M, Strategy.LM_O2O))
     anew = rematch_measured(pair, strategy, ensembl, lm)
-    notes = [f"{strategy} was chosen anew among the genes that are there"]
+    notes = [f"{strategy} was chosen again among the genes of the object"]
     if strategy is not Strategy.HM_O2O:
         notes[0] += "; mutual best hits are still those of the whole proteomes"
     return anew.select(COLUMNS), anew.select("source_gene", "target_gene"), notes
 
 
 def _remaining(rows: pl.DataFrame, here: pl.DataFrame, options: Options, wanted: frozenset[int] | None) -> pl.DataFrame:
-    """Return rows of present and wanted genes that pass the filters."""
+    """Return rows of present and requested genes that pass the filters."""
     present = rows.join(here, on="source_gene", how="semi", maintain_order="left")
     return _only_wanted(_with_refusals(present, options), wanted).filter(pl.col("refused").is_null()).drop("refused")
 
@@ -246,7 +246,7 @@ def _only_wanted(rows: pl.DataFrame, wanted: frozenset[int] | None) -> pl.DataFr
     if wanted is None:
         return rows
     inside = pl.col("target_gene").is_in(list(wanted))
-    outside = pl.lit("its partner is not among the wanted genes")
+    outside = pl.lit("its partner is not among the requested genes")
     return rows.with_columns(
         refused=pl.when(inside | pl.col("refused").is_not_null()).then("refused").otherwise(outside)
     )

@@ -125,7 +125,7 @@ def gene_list(genes: Sequence[str] | Path) -> list[str]:
     Raises TranslationError if the file cannot be read, or names no gene.
     """
     if isinstance(genes, str):
-        raise TranslationError(f"wanted a list of genes or the path of a file, got the text {genes!r}")
+        raise TranslationError(f"expected a list of genes or the path of a file, got the text {genes!r}")
     names = [name for name in name_texts(genes) if name] if not isinstance(genes, Path) else _lines(genes)
     if not names:
         where = f"{genes}: " if isinstance(genes, Path) else ""
@@ -142,7 +142,7 @@ def _once(names: list[str]) -> list[str]:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise TranslationError(
-            f"the wanted genes name {twice[0]!r} more than once; name each gene once", option="genes"
+            f"the requested genes name {twice[0]!r} more than once; name each gene once", option="genes"
         )
     return names
 

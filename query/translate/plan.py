@@ -59,10 +59,10 @@ class Targets:
 
     `columns`: a row per column, in order: ``column``, ``target_gene, target_id, target_symbol`` (null for a kept source
     gene), ``mitochondrial, ribosomal``, ``kept`` (name of a source gene kept without a target, else null), ``wanted``
-    (name in the list of wanted genes, if any); `pairs`: a row per link, best first: ``place``, ``column``, and the
+    (name in the requested list, if any); `pairs`: a row per link, best first: ``place``, ``column``, and the
     evidence of the pair; `placed`: a row per mapped row of var: :class:`PlacedColumn`; `vocabulary`: state of each
-    wanted gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``, ``ambiguous``, ``repeated``);
-    None where none were given.
+    requested gene: ``name, stable_id, state`` (``filled``, ``no source gene``, ``unknown``, ``ambiguous``,
+    ``repeated``); None if there is no list.
     """
 
     columns: pl.DataFrame
@@ -86,7 +86,7 @@ def lay_out(
 ) -> Targets:  # fmt: skip
     """Lay out the columns of the result.
 
-    They are the wanted genes in their order, else all target genes in the order of var.
+    They are the requested genes in their order, else all target genes in the order of var.
 
     `rows`: pairs of genes, see :class:`homodb.query.translate.mapping.Mapped`.
     """
@@ -165,7 +165,7 @@ def _all_columns(pairs: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 
 
 def _wanted_columns(wanted: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the columns of wanted genes, and the state of each gene."""
+    """Return the columns of requested genes, and the state of each gene."""
     first = pl.col("gene").is_first_distinct() | pl.col("gene").is_null()
     keys = wanted.select(target_gene=pl.when(first).then("gene"), kept=pl.lit(None, pl.String), wanted="name")
     filled = pl.col("gene").is_in(pairs["target_gene"].unique().to_list())

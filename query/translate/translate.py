@@ -161,7 +161,7 @@ def translate_file(
     missing: str = "keep", evidence: str | Sequence[str] | None = None, measured: bool = False,
     via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
     genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
-    markers: Sequence[str] | Path | None = None, block: int | None = None,
+    markers: Sequence[str] | Path | None = None, block: int | None = None, follow_links: bool = False,
     progress: Callable[[TranslateProgress], None] | None = None,
 ) -> TranslationReport:  # fmt: skip
     """Translate an h5ad file or a zarr store.
@@ -177,6 +177,8 @@ def translate_file(
         complete. The compression of the source is kept.
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
+    follow_links
+        Whether parts of the input may lie in other files; the output stands alone.
     progress
         Callback that receives the progress.
 
@@ -196,7 +198,8 @@ def translate_file(
     check_cells_output(output, path)
     if block is not None and block < 1:
         raise TranslationError(f"a block has {block} cells; it needs at least one", option="block")
-    with use_release(release) as opened, open_source(path, layer) as cells, atomic_output(output) as partial:
+    cells_of = open_source(path, layer, follow_links=follow_links)
+    with use_release(release) as opened, cells_of as cells, atomic_output(output) as partial:
         run = TranslationRun(opened, cells, to, species=source, strategy=strategy, column=column, options=options)
         if isinstance(cells, FileSource):
             with file_sink(partial, cells.root, keep=True) as sink:

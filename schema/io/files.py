@@ -1,10 +1,14 @@
-"""Check inputs and outputs before any work is done; read TOML."""
+"""Check inputs and outputs before any work is done; read TOML; write files atomically."""
 
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import threading
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +46,6 @@ def names_a_format(path: Path) -> bool:
 def must_end(output: Path, what: str, *written: str) -> None:
     """Check that a name has one of some endings.
 
-    Parameters
-    ----------
-    output, what, *written
-        As for :func:`check_ending`.
-
     Raises
     ------
     OutputError
@@ -57,18 +56,7 @@ def must_end(output: Path, what: str, *written: str) -> None:
 
 
 def check_ending(output: Path, what: str, *written: str) -> None:
-    """Check that a name does not have the ending of another format.
-
-    Endings that mean no format are accepted.
-
-    Parameters
-    ----------
-    output
-        The file to write.
-    what
-        Noun for the content, in the plural.
-    *written
-        Endings of the format that is written.
+    """Check that a name does not have the ending of another format. Endings that mean no format are accepted.
 
     Raises
     ------
@@ -87,15 +75,6 @@ def _or(written: tuple[str, ...]) -> str:
 
 def check_output(output: Path, *inputs: Path | None, store: bool = False) -> None:
     """Check that an output can be written and is not an input.
-
-    Parameters
-    ----------
-    output
-        The file to write.
-    *inputs
-        Inputs; None for none.
-    store
-        Whether the output is a folder, a zarr store.
 
     Raises
     ------
@@ -117,9 +96,7 @@ def check_output(output: Path, *inputs: Path | None, store: bool = False) -> Non
 
 
 def check_apart(path: Path, output: Path) -> None:
-    """Check that an output is neither the input nor inside it.
-
-    Other names of the input and links to it are recognised.
+    """Check that an output is neither the input nor inside it. Other names of the input and links to it are recognised.
 
     Raises
     ------
@@ -135,13 +112,6 @@ def check_apart(path: Path, output: Path) -> None:
 
 def check_there(*paths: Path | None, error: type[HomodbError] = OptionsError) -> None:
     """Check that inputs exist.
-
-    Parameters
-    ----------
-    *paths
-        Files, or stores; None for none.
-    error
-        Class of the error.
 
     Raises
     ------
@@ -187,13 +157,6 @@ def reason(error: Exception) -> str:
 def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     """Read a TOML file.
 
-    Parameters
-    ----------
-    path
-        The file.
-    missing_ok
-        Whether a missing file counts as an empty one.
-
     Raises
     ------
     ConfigError
@@ -213,15 +176,6 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
 
 def read_lines(path: Path, content: str, error: type[HomodbError]) -> list[str]:
     """Return the lines of a text file, without a byte-order mark.
-
-    Parameters
-    ----------
-    path
-        The file.
-    content
-        Expected content, for the message.
-    error
-        Class of the error.
 
     Raises
     ------
@@ -260,3 +214,64 @@ def is_device(path: Path) -> bool:
     except OSError as error:  # such as a name that is too long
         raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
     return special or path.absolute().parts[1:2] in (("dev",), ("proc",))
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Write a file atomically. An existing file keeps its content until then, also if the process is killed.
+
+    Yields
+    ------
+    Path
+        The temporary file to write to. It replaces `path` at the end, unless an exception was raised.
+
+    Raises
+    ------
+    OutputError
+        If the folder does not exist, or the file cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}")
+    if is_device(path):
+        raise OutputError(f"{path}: is not a regular file; name a file")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            partial = Path(folder) / path.name
+            yield partial
+            partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
+
+
+@contextmanager
+def held_back() -> Iterator[Callable[[], None]]:
+    """Defer Ctrl-C to the next safe point.
+
+    C libraries that call Python back (HDF5) crash if it is raised inside such a call. Outside the main thread, where
+    Ctrl-C is never raised, this does nothing.
+
+    Yields
+    ------
+    callable
+        Raises KeyboardInterrupt if Ctrl-C was pressed; call it at safe points. It is also raised at the end.
+    """
+    pending: list[int] = []
+    previous = signal.getsignal(signal.SIGINT)
+
+    def check() -> None:
+        if pending:
+            number = pending.pop()
+            pending.clear()
+            if callable(previous):
+                previous(number, None)
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: pending.append(number))
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    check()

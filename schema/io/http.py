@@ -52,15 +52,6 @@ class RetryableError(Exception):
 def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) -> None:
     """Check that an address is trusted.
 
-    Parameters
-    ----------
-    address
-        The address: the original one or that of a redirect.
-    first
-        The original address.
-    hosts
-        Further hosts that are trusted over ``https:``.
-
     Raises
     ------
     TransferError
@@ -80,15 +71,6 @@ def check_address(address: httpx.URL, first: httpx.URL, hosts: Collection[str]) 
 
 def begin(response: httpx.Response, url: str, held: int, version: Version | None) -> Version:
     """Return the version that a response sends.
-
-    Parameters
-    ----------
-    response
-        Status and headers.
-    url
-        Requested address.
-    held, version
-        Bytes of the partial file, and their version.
 
     Returns
     -------
@@ -225,7 +207,7 @@ class RetryPolicy:
         Maximum number of seconds for a file, with all attempts.
     first, longest
         Seconds to wait after the first failure, about doubled for each further one, and at most. A server whose
-        ``Retry-After`` is longer is not asked again.
+        ``Retry-After`` is longer is not tried again.
     halt
         Event that ends the current pause and refuses any other.
     sleep, chance, clock

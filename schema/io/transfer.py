@@ -125,11 +125,6 @@ def read(
 ) -> bytes:
     """Download a small file into memory.
 
-    Parameters
-    ----------
-    url, limit, hosts, pages, client, patience
-        As in :func:`fetch`.
-
     Raises
     ------
     TransferError
@@ -183,7 +178,7 @@ def _fill(partial: Partial | MemoryFile, attempts: Attempts) -> None:
 
 
 def _pause(attempts: Attempts, failure: RetryableError, failures: int, partial: Partial | MemoryFile) -> None:
-    """Wait before the next attempt; raise if there is to be none."""
+    """Wait before the next attempt; raise if there is none."""
     url, patience = attempts.wanted.url, attempts.patience
     resumable = isinstance(partial, Partial) and partial.held and partial.version and partial.version.validator
     kept = "; the partial file is kept, and the same command resumes it" if resumable else ""

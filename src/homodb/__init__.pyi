@@ -1,3 +1,4 @@
+from homodb.query import datasets as datasets
 from homodb.query.annotate import Annotation as Annotation
 from homodb.query.annotate import annotate as annotate
 from homodb.query.annotate.evaluate import Evaluation as Evaluation
@@ -25,8 +26,8 @@ from homodb.query.translate import translate as translate
 from homodb.schema.enums import EvidenceClass as EvidenceClass
 from homodb.schema.enums import Strategy as Strategy
 from homodb.schema.errors import HomodbError as HomodbError
+from homodb.schema.manifest import verify as verify
 from homodb.schema.species import Species as Species
-from homodb.schema.verify import verify as verify
 
 from . import errors as errors
 

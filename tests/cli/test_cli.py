@@ -475,3 +475,24 @@ def test_binary_is_not_printed_to_a_terminal(toy_folder: Path) -> None:
     os.close(theirs)
     os.close(ours)
     assert ran.returncode == 2 and "-o FILE" in ran.stderr and len(ran.stderr.splitlines()) == 1
+
+
+def test_orthologs_without_the_source(run: Run, toy_folder: Path) -> None:
+    """The species that alone knows the names; else the command with each candidate."""
+    asked = ["--release", toy_folder, "--json"]
+    ran = run("orthologs", "Ins1", "Ins2", "--to", "human", *asked)
+    assert ran.code == 0 and ran.err == "genes of mus_musculus, which alone knows them\n"
+    assert ran.out == run("orthologs", "Ins1", "Ins2", "--from", "mouse", "--to", "human", *asked).out
+    ran = run("orthologs", "INS", "--to", "mouse", "--release", toy_folder)
+    one_error(ran, "homodb orthologs INS --from human --to mouse", "--from pig --to mouse", "(--from)")
+    one_error(run("orthologs", "FOO", "--to", "mouse", "--release", toy_folder), "FOO", "(--from)")
+    one_error(run("orthologs", "--all", "--to", "mouse", "--release", toy_folder), "(--from)")
+
+
+def test_translate_without_an_output(run: Run, toy_folder: Path, cells: Path) -> None:
+    ran = run("translate", cells, "--to", "human", "--release", toy_folder)
+    assert ran.code == 0 and f"written: {cells.with_suffix('.human.h5ad')}" in ran.out
+    Path("genes.txt").write_text("Ins1\nIns2\n")
+    ran = run("translate", "genes.txt", "--to", "human", "--release", toy_folder)
+    assert ran.code == 0 and Path("genes.human.txt").read_text().split()[-1] == "INS"
+    one_error(run("translate", cells, "--to", "klingon", "--release", toy_folder), "klingon")

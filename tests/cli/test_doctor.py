@@ -103,7 +103,7 @@ def test_catalog_by_environment_and_by_configuration(bare: Path, monkeypatch: py
     monkeypatch.setenv("HOMODB_CATALOG", str(bare / "releases"))
     assert found("catalog", "catalog").state is State.BROKEN  # a folder without a catalog
     monkeypatch.setenv("HOMODB_CATALOG", "https://example.org/releases")
-    assert found("catalog", "catalog").found == "https://example.org/releases/index.json (not asked)"
+    assert found("catalog", "catalog").found == "https://example.org/releases/index.json (not checked)"
     monkeypatch.delenv("HOMODB_CATALOG")
     configuration = bare / "config.toml"
     monkeypatch.setattr(module, "configuration", lambda: configuration)

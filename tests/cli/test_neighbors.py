@@ -78,4 +78,4 @@ def test_export_graph_writes_and_counts(run: Run) -> None:
     code, _, err = run("export", "graph", "--from", "human", "--to", "mouse", "-o", "g.pkl", "--format", "samap")
     assert code == 2 and ".npz" in err
     code, _, err = run(*words, "--format", "samap", "--id", "human")
-    assert code == 2 and "wanted SPECIES=ID" in err
+    assert code == 2 and "expected SPECIES=ID" in err

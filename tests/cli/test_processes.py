@@ -40,6 +40,7 @@ LINES = {
     "neighbors": ("ENSG90000000006 --from human --to mouse -k 2", "correlation"),
     "table": ("human mouse", "homo_sapiens_symbol"),
     "info": ("", "HM_O2O"),
+    "use": ("rel", "rel"),
     "exam": ("--truth sim/truth.tsv.gz --by strategy", "precision"),
     "doctor": ("", "duckdb"),
     "export": ("embeddings -o vectors --format saturn", "vectors"),

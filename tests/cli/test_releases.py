@@ -116,7 +116,7 @@ def test_bounds_of_sql(run: Run, toy_folder: Path, sql: str, told: str) -> None:
 def test_what_duckdb_does_not_stop_is_stopped(toy_folder: Path, tmp_path: Path) -> None:
     """One function of one huge value: DuckDB looks at no clock meanwhile."""
     environment = os.environ | {"HOMODB_CACHE": str(tmp_path)}
-    code = "import homodb.cli.bounds as b; b._GRACE = 0.2; from homodb.cli import main; main()"
+    code = "import homodb.cli.sql as b; b._GRACE = 0.2; from homodb.cli import main; main()"
     sql = "SELECT damerau_levenshtein(repeat('a', 30000), repeat('b', 30000))"
     words = ["sql", "--release", str(toy_folder), "--timeout", "0.2", sql]
     done = subprocess.run(

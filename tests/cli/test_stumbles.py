@@ -92,7 +92,7 @@ def test_numbers_and_words_that_an_option_does_not_take(
         (["exam", "rel", "--truth", "genes.txt", "--release", "REL"], ["RELEASE and --release do not go together"]),
         (["translate", "cells.h5ad", "--to", "human", "-o", "b.h5ad", "--slot", "X=sum", "--slot", "X=mean"],
          ["--slot X=sum and --slot X=mean do not go together"]),
-        (["translate", "cells.h5ad", "--to", "human", "-o", "b.h5ad", "--slot", "X"], ["wanted NAME=POLICY"]),
+        (["translate", "cells.h5ad", "--to", "human", "-o", "b.h5ad", "--slot", "X"], ["expected NAME=POLICY"]),
         (["join", "a.h5ad", "b.h5ad", "-o", "j.h5ad", "--features", "copy", "--strategy", "hl_o2o"],
          ["--features is for --strategy ens_m2m"]),
         (["join", "a.h5ad", "b.h5ad", "-o", "j.h5ad", "--largest", "9"], ["--largest is for --strategy ens_m2m"]),
@@ -101,7 +101,7 @@ def test_numbers_and_words_that_an_option_does_not_take(
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "biadjacency", "--id", "human=h"],
          ["ids are for the form samap", "(--id)"]),
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "samap", "--id", "human"],
-         ["--id human: wanted SPECIES=ID, such as human=hs"]),
+         ["--id human: expected SPECIES=ID, such as human=hs"]),
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "samap", "--id", "human=a", "--id", "human=b"],
          ["--id human=a and --id human=b do not go together"]),
         (["export", "graph", *PAIR, "-o", "g.npz", "--format", "samap", "--id", "pig=a"],
@@ -196,7 +196,7 @@ def test_sums_are_numbers_in_json(run: Run, toy_folder: Path) -> None:
         (["orthologs", "--file", "nofile", *PAIR], "nofile: there is no such file"),
         (["evaluate", "nofile", "--truth", "x"], "nofile: there is no such file"),
         (["markers", "cells.h5ad", "nofile"], "nofile: there is no such file"),
-        (["demo", "--weights", "nofile.pt"], "nofile.pt: there is no such file"),
+        (["demo", "--simulated", "--weights", "nofile.pt"], "nofile.pt: there is no such file"),
         (["demo", "-o", "genes.txt"], "genes.txt: cannot be created because"),
         (["build", "toy.toml", "-o", "genes.txt"], "genes.txt: cannot be created because"),
         (["build", "toy.toml", "-o", "genes.txt/x"], "genes.txt is a file; name another folder"),
@@ -242,7 +242,7 @@ def test_a_species_that_a_release_lacks_is_not_downloaded(run: Run, toy_folder: 
     assert run("publish", toy_folder, "--to", "pub").code == 0
     lacked = run("download", "--catalog", "pub", "--species", "rat")
     one_error(lacked, "does not hold rattus_norvegicus (it holds homo_sapiens, mus_musculus, sus_scrofa)")
-    assert not (tmp_path / "cache").exists()
+    assert not list((tmp_path / "cache").rglob("*.parquet")) and not list((tmp_path / "cache").rglob("*.duckdb"))
     assert run("download", "--catalog", "pub", "--species", "mouse").code == 0
 
 

@@ -185,7 +185,7 @@ def test_what_does_not_enter_is_counted(clade: Path, tmp_path: Path) -> None:
     told = {reason: count for (where, reason), count in noted(manifest).items() if where == "homo_sapiens"}
     assert told["proteins with a stop inside, not embedded"] == 1
     assert told[f"proteins of fewer than {shortest} residues, not embedded"] > 0
-    assert told["proteins of biotypes that were not asked for, not embedded"] > 0
+    assert told["proteins of biotypes that were not requested, not embedded"] > 0
     assert rows(tmp_path / "release", "SELECT max(n_nmd) FROM gene_embedding") == [(0,)]
     assert rows(tmp_path / "release", "SELECT min_length, biotypes FROM embedding") == [(shortest, ["protein_coding"])]
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from homodb.etl import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, HOMOLOGY_COLUMNS, EmbeddingEvidence, Evidence, Parameters
-from homodb.etl.matching import arrays, correlate, correlate_genes, product, side
+from homodb.etl.matching import correlate, correlate_genes, product, side
 from homodb.etl.strategies.lm_o2o import lm_o2o
 from homodb.schema.errors import MissingPackageError, VectorsError
 from homodb.schema.vectors import GeneVectors
@@ -160,7 +160,7 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
         with (
             patch.object(side, "_THREADS", threads),
             patch.object(side, "_AT_ONCE", 170),
-            patch.object(arrays.os, "cpu_count", lambda: threads),
+            patch.object(side.os, "cpu_count", lambda: threads),
         ):
             for device in ("cpu", "numpy"):
                 same(correlate_genes(a, b, wanted=every, device=device, block=9), reference)
@@ -372,12 +372,12 @@ def test_all_on_torch() -> None:
     """What runs on a GPU, run on the processor."""
     torch = pytest.importorskip("torch", reason="torch is an extra")
 
-    def on_torch(device: str) -> arrays.ArrayBackend:
+    def on_torch(device: str) -> side.ArrayBackend:
         def multiply(one: Any, two: Any, out: Any) -> None:
             torch.mm(one, two.T, out=out)
 
-        return arrays.ArrayBackend(
-            torch, torch.from_numpy, multiply, lambda *_: 64, 1, contextlib.nullcontext, arrays._nothing
+        return side.ArrayBackend(
+            torch, torch.from_numpy, multiply, lambda *_: 64, 1, contextlib.nullcontext, side._nothing
         )
 
     a, b = species(awkward(1, 200, 30)), species(awkward(2, 150, 30))

@@ -761,7 +761,7 @@ class TestCommandLine:
     @pytest.mark.parametrize(
         ("arguments", "error", "why"),
         [
-            ((), OptionsError, "give a config, or --ensembl"),
+            ((), OptionsError, "give a config, files, or --ensembl"),
             (("c.toml", "--ensembl", "113", "--species", "human"), OptionsError, "--ensembl is for a build without a"),
             (("c.toml", "--species", "human"), OptionsError, "--species is for a build without a config: c.toml says"),
             (("--ensembl", "113"), ConfigError, "no species"),

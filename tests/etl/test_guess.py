@@ -137,7 +137,7 @@ def test_a_damaged_base(tmp_path: Path, toy_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("texts", "problem"),
     [
-        ({"export": SYMBOLS}, r"the species of its genes cannot be told .*Name it in the file name"),
+        ({"export": SYMBOLS}, r"the species of its genes cannot be determined .*Name it in the file name"),
         ({"human_mouse_rat": SYMBOLS}, r"its file name homo_sapiens, mus_musculus, rattus_norvegicus"),
         ({"export": HUMAN_MOUSE.replace("Mouse", "Griffin")}, "no species is called 'griffin'"),
         ({"a": HUMAN_MOUSE, "b": HUMAN_MOUSE}, "homo_sapiens and mus_musculus have two exports"),

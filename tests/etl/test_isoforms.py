@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl import CANONICAL_BASES, choose_canonical, isoforms
+from homodb.etl import CANONICAL_BASES, choose_canonical, derive
 from homodb.etl.sources import CANONICAL, PROTEINS, read_canonical, read_proteome, records
 from homodb.schema.species import find
 from tests import messages
@@ -114,7 +114,7 @@ def test_frames_of_the_readers_schemas() -> None:
 
 
 def test_the_example() -> None:
-    assert doctest.testmod(isoforms).failed == 0
+    assert doctest.testmod(derive).failed == 0
     assert doctest.testmod(records).failed == 0
 
 

@@ -20,8 +20,7 @@ import pytest
 from homodb.etl import catalog_entry, publish_release
 from homodb.schema.catalog import CATALOG, Catalog
 from homodb.schema.errors import BrokenReleaseError, CatalogError, OutputError, ReleaseError
-from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest, write_selection
-from homodb.schema.verify import verify
+from homodb.schema.manifest import MANIFEST, Manifest, describe_file, read_manifest, verify, write_selection
 from tests import messages
 
 KILLS = int(os.environ.get("HOMODB_KILLS", "3"))

@@ -11,8 +11,7 @@ import pytest
 
 from homodb.etl import build_release, publish_release, read_config
 from homodb.schema.catalog import CATALOG, Catalog
-from homodb.schema.manifest import MANIFEST, read_manifest
-from homodb.schema.verify import verify
+from homodb.schema.manifest import MANIFEST, read_manifest, verify
 from tests.conftest import ROOT
 
 RELEASES = ROOT / "releases"

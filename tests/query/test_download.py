@@ -43,8 +43,7 @@ from homodb.schema.errors import (
     UnknownSpeciesError,
 )
 from homodb.schema.io.http import RetryPolicy
-from homodb.schema.manifest import MANIFEST, SELECTION, read_manifest
-from homodb.schema.verify import verify
+from homodb.schema.manifest import MANIFEST, SELECTION, read_manifest, verify
 from tests import messages
 from tests.ensembl_site import FAULTS, Site, Waits, serving
 

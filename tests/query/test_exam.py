@@ -206,7 +206,7 @@ def _size(group: Any) -> int:
 
 def _bin(size: int | None) -> str:
     if size is None:
-        return "not told"
+        return "unknown"
     return "2" if size == 2 else "3-5" if size < 6 else "6-10" if size < 11 else "11-20" if size < 21 else "21+"
 
 
@@ -586,7 +586,7 @@ def test_toy_pairs_that_the_truth_lacks_are_named(toy: homodb.Release, tmp_path:
     assert "not examined, since the truth has none of them: mouse - pig" in found.heading
     assert set(found.strategies["target_species"].drop_nulls()) == {MOUSE}
     # sizes and divergence that the truth does not tell
-    assert set(found.families["family_size"]) == {"not told", "none"}
+    assert set(found.families["family_size"]) == {"unknown", "none"}
     assert found.divergence["divergence"].is_null().all()
 
 
@@ -632,8 +632,8 @@ def test_every_problem_of_a_truth_is_told_with_its_line(toy: homodb.Release, tmp
     message = str(caught.value)
     for line, words in (
         (3, "unknown species (mouse_of_mars)"), (4, "no source_id"), (5, "unknown homology type (paralog)"),
-        (6, "a pair within one species"), (7, "wrong number of fields, wanted 10"),
-        (8, "family_size is no whole number of genes (two)"), (8, "divergence is no number of 0 or more (-1)"),
+        (6, "a pair within one species"), (7, "wrong number of fields, expected 10"),
+        (8, "family_size is not a whole number of genes (two)"), (8, "divergence is not a number of 0 or more (-1)"),
         (9, "a pair stands twice"),
     ):  # fmt: skip
         assert f"line {line}: {words}" in message

@@ -149,7 +149,13 @@ def test_translate_reads_tables_and_leaves_matrices(
     release: homodb.Release, stored: dict[str, tuple[Any, Any]], tmp_path: Path
 ) -> None:
     lazy, plain = stored["mouse"]
-    asked: dict[str, Any] = {"to": "human", "release": release, "column": "gene", "source": "mouse", "by": "cell_type"}
+    asked: dict[str, Any] = {
+        "to": "human",
+        "release": release,
+        "column": "gene",
+        "source": "mouse",
+        "groupby": "cell_type",
+    }
     for one, other in ((lazy, plain), (lazy[3:9], plain[3:9].copy())):
         made, wanted = homodb.translate(one, **asked), homodb.translate(other, **asked)
         assert all(map(is_lazy, (made.X, made.layers["counts"], made.raw.X)))

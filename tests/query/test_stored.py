@@ -75,7 +75,7 @@ def test_a_damaged_part_is_one_sentence(tmp_path: Path) -> None:
     anndata.AnnData(np.ones((2, 2)), obs=pd.DataFrame(index=["a", "b"])).write_h5ad(path)
     with h5py.File(path, "a") as file:
         file["X"].attrs["encoding-type"] = "nonsense"
-    with pytest.raises(TranslationError, match=messages.Release.x_h5ad_is_not_anndata):
+    with pytest.raises(TranslationError, match=messages.Release.x_h5ad_x_cannot_be_read):
         read_anndata(path)
 
 

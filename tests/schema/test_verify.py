@@ -12,8 +12,17 @@ from pathlib import Path
 import pytest
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.manifest import MANIFEST, SELECTION, Manifest, ManifestFile, read_selection, write_selection
-from homodb.schema.verify import copy_verified, sha256_of, verify
+from homodb.schema.manifest import (
+    MANIFEST,
+    SELECTION,
+    Manifest,
+    ManifestFile,
+    copy_verified,
+    read_selection,
+    sha256_of,
+    verify,
+    write_selection,
+)
 from tests import messages
 
 NAMES = ("homodb-1.duckdb", "parquet/gene/gene.parquet", "embeddings/homo_sapiens.kmer-mean.parquet", "empty")

@@ -155,7 +155,7 @@ class Evaluation(Result):
         return [folder / name for name in drawn]
 
     def _confusion(self) -> str:
-        """Draw shares of true types; labels that are no true type come last, unknown at the end."""
+        """Draw shares of true types; labels that are not a true type come last, unknown at the end."""
         from homodb.query.results import heat
 
         types = sorted(self.confusion["truth"].unique().to_list())

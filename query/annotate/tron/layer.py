@@ -275,7 +275,7 @@ class OrthologyLayer(torch.nn.Module):
         strategy
             One of the five; by default ENS_M2M, and LM_O2O where Ensembl has nothing for the pair.
         target_genes, source_genes
-            Stable IDs of the genes wanted, in their order; by default those of the mapping, sorted. Genes without an
+            Stable IDs of the requested genes, in their order; by default those of the mapping, sorted. Genes without an
             edge are kept, edges of other genes left out.
         start, bias, non_negative, random_state
             As for the layer itself.
@@ -314,7 +314,7 @@ class OrthologyLayer(torch.nn.Module):
             bias = state["bias"].cpu() if "bias" in state else None
             layer = cls(edges, bias=bias, non_negative=extra["non_negative"])
         except (KeyError, TypeError) as error:
-            raise AnnotationError(f"this is no state of an OrthologyLayer: it lacks {error}") from error
+            raise AnnotationError(f"this is not the state of an OrthologyLayer: it lacks {error}") from error
         layer.to(state["weight"].dtype).load_state_dict(dict(state))
         return layer
 

@@ -221,9 +221,7 @@ def training_target(
     classes = np.unique(label[label >= 0])
     if len(classes) < 2:
         names = f"only {task.labels[int(classes[0])]!r}" if len(classes) else "none"
-        raise AnnotationError(
-            f"the reference has {names} as label of cells with counts; a network needs two labels to tell apart"
-        )
+        raise AnnotationError(f"the reference has {names} as label of cells with counts; a network needs two labels")
     category = np.array([-2] * len(task.labels) + [-1])  # -2: a label that the reference lacks; the last: none
     category[classes] = np.arange(len(classes))
     query = Phenotype(category[task.query.label[query_rows]], len(classes))

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.embeddings import Identity, Kmer, Long, Model, kmer
+from homodb.etl.embeddings import Identity, Kmer, Long, Model, worker
 from homodb.schema.vectors import normalised
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
@@ -88,8 +88,8 @@ def test_neither_batch_nor_order_nor_blocks_change_a_byte(
     assert Kmer().embed([sequences[place] for place in order]).tobytes() == whole[order].tobytes()
     assert np.concatenate([Kmer().embed([one]) for one in sequences]).tobytes() == whole.tobytes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kmer, "_PROTEINS", proteins)
-        patch.setattr(kmer, "_RESIDUES", residues)
+        patch.setattr(worker, "_PROTEINS", proteins)
+        patch.setattr(worker, "_RESIDUES", residues)
         assert Kmer().embed(sequences).tobytes() == whole.tobytes()
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.etl.embeddings import NMD, Pooling, ProteinFilter, filter_proteins, pool, pooling
+from homodb.etl.embeddings import NMD, Pooling, ProteinFilter, filter_proteins, pool, proteomes
 
 BIOTYPES = st.sampled_from(["protein_coding", NMD, "IG_V_gene", None])
 PROTEINS = st.lists(
@@ -62,7 +62,7 @@ def test_pooling_equals_a_naive_one_whatever_the_block(
 ) -> None:
     proteins = frame_of(rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pooling, "_BLOCK", block)
+        patch.setattr(proteomes, "_BLOCK", block)
         pooled = pool(proteins.sample(fraction=1, shuffle=True, seed=1), lookup, list(Pooling))
     for how in Pooling:
         wanted = naive(proteins, how)
@@ -78,7 +78,7 @@ def test_blocks_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     rows = [(int(rng.integers(0, 40)), int(rng.integers(0, 90)), 3, None, False) for _ in range(200)]
     whole = pool(frame_of(rows), lookup, list(Pooling))
-    monkeypatch.setattr(pooling, "_BLOCK", 7)
+    monkeypatch.setattr(proteomes, "_BLOCK", 7)
     cut = pool(frame_of(rows), lookup, list(Pooling))
     for how in Pooling:
         assert whole[how].vectors.vectors.tobytes() == cut[how].vectors.vectors.tobytes()

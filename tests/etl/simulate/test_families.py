@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from homodb.etl.simulate import GeneTrees, Kind, Role, Settings, SpeciesTree, grow_families, species_tree
-from homodb.etl.simulate.families import _PRONE
+from homodb.etl.simulate.histories import _PRONE
 
 SETTINGS = Settings(species=5, genes=3_000, seed=3, duplication=0.002, loss=0.0015, birth=0.0002, bursts=0.0)
 

@@ -179,7 +179,7 @@ def _unnamed(cells: anndata.AnnData) -> anndata.AnnData:
 
 BROKEN = [
     (_without("pig"), {"species": ["human", "mouse", "pig"]}, IntegrationError, "no cell of pig"),
-    (lambda x: x, {"species": ["human", "mouse"]}, IntegrationError, "cells of pig, which was not asked for"),
+    (lambda x: x, {"species": ["human", "mouse"]}, IntegrationError, "cells of pig, which was not requested"),
     (lambda x: x[:90].copy(), {}, IntegrationError, "has one value, human"),
     (_few_pigs, {}, IntegrationError, "pig has 14 cells, and k_score is 15.*k_score=13"),
     (_disjoint, {}, IntegrationError, "share no genes: of 300 features 150 have counts in human, 149 .*, 0 in all"),
@@ -194,7 +194,7 @@ BROKEN = [
     (lambda x: x, {"dims": 20}, IntegrationError, "lower dims"),
     (lambda x: x, {"k_anchor": 0}, IntegrationError, "k_anchor is 0"),
     (lambda x: x, {"clustering": "kmeans"}, IntegrationError, "louvain, leiden, none"),
-    (lambda x: x, {"n_features": 9}, IntegrationError, "12 components are wanted"),
+    (lambda x: x, {"n_features": 9}, IntegrationError, "12 components are requested"),
 ]
 
 

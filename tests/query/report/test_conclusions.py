@@ -120,21 +120,21 @@ def test_over_merging_counts_cells_not_types() -> None:
     said = told(over_merging=twice)
     assert "180 cells of 1 type" in said and "counted for each species" in said and "without integration" not in said
     assert "0 % (10 % without integration) are confidently" in told(over_merging=merged(rows[1], rows[-1]))
-    assert "nothing tells of it" in told(over_merging=merged(rows[-1]))
+    assert "so this is unknown" in told(over_merging=merged(rows[-1]))
 
 
 def test_what_can_be_claimed() -> None:
     part = ProfileScores({"mixing_neighbours": Number(0.5)})
     for intervals, donors, words in (
-        ("donors", DONORS, "(human 3, mouse 2), so they tell of other donors, but so few give rough ones"),
-        ("donors", {"human": 9, "mouse": 5}, "so they tell of other donors; two integrations"),
+        ("donors", DONORS, "(human 3, mouse 2), so they hold for other donors, but so few give rough ones"),
+        ("donors", {"human": 9, "mouse": 5}, "so they hold for other donors; two integrations"),
         ("cells only", {"human": 4, "mouse": 1}, "nothing for other donors. Intervals draw cells"),
         ("cells only", {"human": 0, "mouse": 0}, "(donors: human not known, mouse not known)"),
         ("none", DONORS, "there are no intervals"),
     ):
         said = conclusions(scored(part, intervals), donors)
         assert words in " ".join(said)
-        assert said[-1] == "Not told: label transfer, which types fail, over-merging."
+        assert said[-1] == "Unknown: label transfer, which types fail, over-merging."
 
 
 _SHARE = st.none() | st.floats(0, 1) | st.just(float("nan"))

@@ -40,7 +40,7 @@ def test_the_docs_know_them_too() -> None:
 
 def test_strategies_methods_and_intervals() -> None:
     assert set(STRATEGIES) == set(Strategy)
-    assert strategy_meaning("HM_O2O").startswith("HM_O2O: of Ensembl's") and strategy_meaning("not told") == "not told"
+    assert strategy_meaning("HM_O2O").startswith("HM_O2O: of Ensembl's") and strategy_meaning("unknown") == "unknown"
     for one in METHODS:
         assert method_meaning(one.name) == f"{one.name}: {one.summary}"
     assert method_meaning("mine") == "mine" and set(INTERVALS) == {"donors", "cells only", "none"}

@@ -109,7 +109,7 @@ def test_everything_stands_there(tmp_path: Path) -> None:
         "AnnData: human, mouse by cca", "120: 60 human, 60 mouse", "human: 3, mouse: 3", "toy-1", "HM_O2O",
         "cells only: they say nothing of other donors", "What the numbers say", "HM_O2O: of Ensembl's ortholog pairs",
         "cca: canonical correlation", "Nothing can be said of how the species meet",
-        "0.700", "0.600 to 0.800", "0.300", "not told", "by <type>: 3 rows", "few donors", "a note",
+        "0.700", "0.600 to 0.800", "0.300", "unknown", "by <type>: 3 rows", "few donors", "a note",
         "h.h5ad", "leaning: of the species-specific ones",
         "no partner in the other species", "90.00%", "settings: dims", "30 values", "a & b", "beta & <b>", "$delta$",
         "conserved: its ortholog is a marker of the same type", "a joint object holds only features", "homodb",
@@ -154,10 +154,10 @@ def test_values_above_1_and_what_is_not_told_are_on_the_drawing(tmp_path: Path) 
     score = Score("cca", {"cross_species": ProfileScores(numbers)}, "donors", ("none baseline: pca",))
     text, page = written(tmp_path, score=score)
     for wanted in (
-        "mixing neighbours →", "not told: alcs", "partly beyond the axis: self projection, transfer kappa", "1.031",
+        "mixing neighbours →", "unknown: alcs", "partly beyond the axis: self projection, transfer kappa", "1.031",
         "another species is among the nearest cells 1.03 times", "1 as by chance, 0 never", "higher",
-        "'without integration' is the same score of obsm['X_pca']", "donors are drawn anew",
-        "(human 3, mouse 3), so they tell of other donors, but so few",
+        "'without integration' is the same score of obsm['X_pca']", "donors are resampled",
+        "(human 3, mouse 3), so they hold for other donors, but so few",
     ):  # fmt: skip
         assert wanted in page.text, wanted
     assert "none baseline" not in page.text and 'class="drawings even"' in text

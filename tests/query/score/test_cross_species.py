@@ -84,7 +84,7 @@ def test_without_a_baseline_or_donors_or_draws(draw):
     assert np.isnan(part.numbers["alcs"].value) and part.numbers["mixing_ilisi"].baseline is None
     assert any("no ALCS" in note for note in part.notes)
     assert any(note.startswith("intervals: cells only") for note in part.notes)
-    assert any("over-merging is not told" in note for note in part.notes)
+    assert any("over-merging is unknown" in note for note in part.notes)
     part = cross_species(cells, n_resamples=0)
     assert all(one.low is None for one in part.numbers.values())
     assert not any("interval" in note for note in part.notes)
@@ -98,7 +98,7 @@ def test_species_without_shared_types(make):
     )
     part = cross_species(cells, n_resamples=3)
     assert np.isnan(part.numbers["transfer_kappa"].value) and np.isnan(part.numbers["mixing_ilisi"].value)
-    assert {"label transfer is not told: the species share no cell type"} <= set(part.notes)
+    assert {"label transfer is unknown: the species share no cell type"} <= set(part.notes)
     assert part.tables["label transfer by cell type"].height == 0
 
 

@@ -131,7 +131,7 @@ def test_evidence_is_added(release: homodb.Release) -> None:
     assert set(added) == {*plain, "ORPH1"} and added["ORPH1"] == [13, 14, 15]
     assert any("1 pair of lm_orphan was added from LM_O2O" in note for note in report.notes)
     partial, _ = to_human(release, MOUSE, evidence=["both", "+lm_partial"])
-    assert partial["FCGR1B"] == [5, 6, 7]  # FCER1A - Fcer1a is of class ensembl, which was not asked for
+    assert partial["FCGR1B"] == [5, 6, 7]  # FCER1A - Fcer1a is of class ensembl, which was not requested
     one_to_one, _ = to_human(release, MOUSE, strategy="hm_o2o", evidence="+lm_partial")
     assert "FCGR1B" not in one_to_one  # Fcer1a has its partner
     with pytest.raises(TranslationError, match=messages.Translate.lm_orphan):
@@ -147,7 +147,7 @@ def test_measured_gives_a_partner_to_who_is_there(release: homodb.Release) -> No
     assert "INS" not in plain and fates(report)["Ins1"] == ("lost_to", "Ins2")
     anew, report = to_human(release, without, strategy="hm_o2o", measured=True)
     assert anew["INS"] == [1, 2, 3] and fates(report)["Ins1"] == ("mapped", None)
-    assert any("chosen anew" in note for note in report.notes)
+    assert any("chosen again" in note for note in report.notes)
     both, report = to_human(release, MOUSE, strategy="hm_o2o", measured=True)
     assert fates(report)["Ins1"] == ("lost_to", "Ins2") and both["INS"] == [2, 3, 4]
     lacking = ["Fcer1a", "Gcg"]  # with INS gone nothing changes for others
@@ -247,8 +247,8 @@ def test_wanted_genes_in_their_order(release: homodb.Release, tmp_path: Path) ->
         assert report.vocabulary["state"].to_list() == [
             "filled", "no source gene", "filled", "unknown", "filled", "repeated", "ambiguous",
         ]  # fmt: skip
-    assert fates(report)["Tnf"] == ("filtered", "its partner is not among the wanted genes")
-    assert any(line.startswith("wanted genes: 7; 3 filled") for line in report.lines())
+    assert fates(report)["Tnf"] == ("filtered", "its partner is not among the requested genes")
+    assert any(line.startswith("requested genes: 7; 3 filled") for line in report.lines())
     plain, _ = to_human(release, MOUSE)
     assert all(values[name] == plain[name] for name in ("GCG", "INS", "DUPA"))
     with pytest.raises(TranslationError, match=messages.Translate.ins_more_than_once):
