@@ -396,7 +396,7 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     inferred = None if scale is None else float(np.exp(scale))
     if logged or certain:
         shows_another = certain and inferred is not None and base is not None and not np.isclose(base, inferred)
-        return Values("log", (inferred if shows_another else base or inferred) or float(np.e), "logarithms")
+        return Values("log", (inferred if shows_another else base or inferred) or float(np.exp(1.0)), "logarithms")
     return Values("linear", content="values that are not whole, all at most 30", small=True, guess=inferred)
 
 
