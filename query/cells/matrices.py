@@ -367,7 +367,7 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     """Infer the kind of values of a matrix, and the base of logarithms.
 
     `matrix`: cells x genes; NumPy array or SciPy sparse matrix. At most 200 rows are sampled; `logged`, `base`: whether
-    the object records logarithms, and their base; by default the one that the values show, else e.
+    the object records logarithms, and their base: it is used unless the values show another one; by default e.
 
     The kinds are ``counts`` (whole numbers), ``nan`` (some values are NaN or infinite), ``scaled`` (negative values),
     ``log`` (logarithms), ``root`` (square roots of counts, or of values of a constant sum), else ``linear``. Values of
@@ -395,8 +395,8 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     scale, certain = _logarithm_of(expressed)
     inferred = None if scale is None else float(np.exp(scale))
     if logged or certain:
-        known = base or inferred or float(np.e)
-        return Values("log", known, "logarithms")
+        shows_another = certain and inferred is not None and base is not None and not np.isclose(base, inferred)
+        return Values("log", (inferred if shows_another else base or inferred) or float(np.exp(1.0)), "logarithms")
     return Values("linear", content="values that are not whole, all at most 30", small=True, guess=inferred)
 
 

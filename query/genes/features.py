@@ -118,8 +118,8 @@ def _meanings(column: Sequence[str | None], *, general: bool) -> dict[str | None
     meanings = {word: _meaning(word) for word in words}
     if general:
         filled = sum(number for word, number in words.items() if _normalised(word) not in _EMPTY)
-        known = sum(number for word, number in words.items() if _is_word(word))
-        if known < _KNOWN_SHARE * filled:
+        n_words = sum(number for word, number in words.items() if _is_word(word))
+        if n_words < _KNOWN_SHARE * filled:
             return dict.fromkeys(words)
     if any(_is_word(word) and meanings[word] for word in words):
         for word in words:
@@ -164,7 +164,7 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
     """
     name, text, how = pl.col("name"), pl.col("understood_as"), pl.col("how")
     frame = resolved.select("name", "understood_as", "how", "gene").with_columns(
-        said=pl.Series(features.is_gene, dtype=pl.Boolean), word=pl.Series(features.kinds, dtype=pl.String)
+        by_column=pl.Series(features.is_gene, dtype=pl.Boolean), word=pl.Series(features.kinds, dtype=pl.String)
     )  # fmt: skip
 
     def letters(one: pl.Expr) -> pl.Expr:  # H2.Ab1 is H2-Ab1
@@ -176,7 +176,7 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
     suffixed = changed & ~version & (name.str.replace(_SUFFIX, "").str.to_lowercase() == text.str.to_lowercase())
     marked = changed & (letters(name) != letters(text)) & name.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
     frame = frame.with_columns(barcode=marked, suffixed=suffixed, cd=(how == "alias") & name.str.contains(_CD))
-    counts = pl.col("said").fill_null(~pl.col("barcode"))  # of the rows that may be the gene itself
+    counts = pl.col("by_column").fill_null(~pl.col("barcode"))  # of the rows that may be the gene itself
     plain = counts & ~pl.col("suffixed")
     frame = frame.with_columns(
         has_plain=(plain & ~pl.col("cd")).any().over("gene"),
@@ -184,13 +184,13 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
     )
     twin = pl.col("suffixed") & (pl.col("has_plain") | (pl.col("name") != pl.col("first")))
     by_name = (
-        pl.when(pl.col("said").is_not_null() | pl.col("gene").is_null()).then(pl.lit(None, pl.String))
+        pl.when(pl.col("by_column").is_not_null() | pl.col("gene").is_null()).then(pl.lit(None, pl.String))
         .when("barcode").then(pl.lit(BARCODE)).when(twin).then(pl.lit(TWIN))
         .when(pl.col("cd") & pl.col("has_plain")).then(pl.lit(ANTIBODY))
     )  # fmt: skip
     frame = frame.with_columns(by_name=by_name)
     return frame.select(
-        is_gene=pl.col("said").fill_null(value=True) & pl.col("by_name").is_null(),
+        is_gene=pl.col("by_column").fill_null(value=True) & pl.col("by_name").is_null(),
         feature=pl.coalesce("by_name", "word"),
     )
 
@@ -215,9 +215,11 @@ def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
             f"{count} left out as {kind[0]} ({_shown(group)}), since no column of var says what kind of feature it is; "
             "a column feature_types with Gene Expression in these rows adds them to their genes"
         )
-    said = pl.Series(features.is_gene, dtype=pl.Boolean)
-    repeats = rows.with_columns(said=said).filter("is_gene", pl.col("gene").is_not_null())
-    more = repeats.filter(~pl.col("gene").is_first_distinct(), pl.col("said").is_null(), pl.col("how") != "stable_id")
+    column_says = pl.Series(features.is_gene, dtype=pl.Boolean)
+    repeats = rows.with_columns(by_column=column_says).filter("is_gene", pl.col("gene").is_not_null())
+    more = repeats.filter(
+        ~pl.col("gene").is_first_distinct(), pl.col("by_column").is_null(), pl.col("how") != "stable_id"
+    )
     if more.height:
         count = counted(more.height, "row of var is", "rows of var are")
         notes.append(f"{count} of a gene that an earlier row is, and added to it: {_shown(more)}")

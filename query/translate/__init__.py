@@ -23,7 +23,7 @@ from homodb.query.translate.fates import (
     mapped_rule,
     with_counts,
 )
-from homodb.query.translate.mapping import GREEDY, map_genes, rematch_measured, settled
+from homodb.query.translate.mapping import GREEDY, map_genes, namesakes_first, rematch_measured, settled
 from homodb.query.translate.options import (
     Names,
     OneToMany,
@@ -39,6 +39,6 @@ __all__ = [
     "GREEDY", "LOST_SCHEMA", "MEANING", "NOT_A_GENE", "UNRESOLVED", "WITHOUT_PARTNER", "Aggregation", "Fate",
     "FateReport", "Links", "MatrixPart", "Names", "OneToMany", "Options", "SlotPolicy", "TranslateProgress",
     "TranslationReport", "fate_of", "fate_order", "gene_list", "groups_of", "kind_of_names", "lost", "map_genes",
-    "mapped_rule", "read_options", "rematch_measured", "settled", "stream", "translate", "translate_file",
-    "with_counts",
+    "mapped_rule", "namesakes_first", "read_options", "rematch_measured", "settled", "stream", "translate",
+    "translate_file", "with_counts",
 ]  # fmt: skip

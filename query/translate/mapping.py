@@ -115,16 +115,16 @@ def namesakes_first(release: ReleaseFile, rows: pl.DataFrame) -> pl.DataFrame:
     places = release.ask("gene_places", {"genes": pl.concat([several["source_gene"], several["target_gene"]]).unique()
                                          .to_list()})  # fmt: skip
     own, other = (places.select(pl.all().name.prefix(f"{side}_")) for side in ("source", "target"))
-    known = several.join(own, on="source_gene", how="left", maintain_order="left").join(
+    pairs = several.join(own, on="source_gene", how="left", maintain_order="left").join(
         other, on="target_gene", how="left", maintain_order="left"
     )
     sex = ("source_sex_chromosome", "target_sex_chromosome")
     crossed = pl.all_horizontal(pl.col(one).fill_null("") != "" for one in sex) & (pl.col(sex[0]) != pl.col(sex[1]))
-    known = known.select(
+    order = pairs.select(
         "order", "source_gene",
         stranger=pl.col("source_symbol").eq(pl.col("target_symbol")).fill_null(value=False).not_(), crossed=crossed,
     )  # fmt: skip
-    ranked = known.sort("stranger", "crossed", "order").group_by("source_gene", maintain_order=True)
+    ranked = order.sort("stranger", "crossed", "order").group_by("source_gene", maintain_order=True)
     best = ranked.agg(best=pl.col("order").first(), first=pl.col("order").min()).filter(
         pl.col("best") != pl.col("first")
     )

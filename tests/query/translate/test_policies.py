@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homodb
-from homodb.query.genes import find_pair
-from homodb.query.translate import rematch_measured
+from homodb.query.genes import COLUMNS, find_pair
+from homodb.query.translate import namesakes_first, rematch_measured
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, MissingMappingError, TranslationError
 from tests import messages
@@ -417,3 +417,41 @@ def test_a_ranking_under_any_name_is_dropped(release: homodb.Release) -> None:
 
 def test_report_frames(release: homodb.Release) -> None:
     assert isinstance(to_human(release, MOUSE)[1].groups, pl.DataFrame)
+
+
+class Places:
+    """Genes 1 to 6 of a release: their symbols, and the sex chromosomes that they lie on."""
+
+    def ask(self, query: str, parameters: dict[str, Any]) -> pl.DataFrame:
+        assert query == "gene_places"
+        rows = {
+            1: ("tbl1x", "X"), 2: ("nlgn4l", "X"), 3: ("gcg", ""), 4: (None, None), 5: ("zfy1", "Y"),
+            11: ("tbl1y", "Y"), 12: ("tbl1x", "X"), 21: ("nlgn4y", "Y"), 22: ("nlgn4x", "X"), 31: ("gcg2", ""),
+            32: ("gcg3", "X"), 41: ("a", "X"), 42: (None, "Y"), 51: ("zfx", "X"), 52: ("zfy", "Y"),
+        }  # fmt: skip
+        wanted = [(gene, *rows[gene]) for gene in parameters["genes"]]
+        return pl.DataFrame(wanted, schema=["gene", "symbol", "sex_chromosome"], orient="row")
+
+
+@given(order=st.permutations(range(10)))
+def test_best_is_the_gene_of_the_same_symbol_then_of_the_same_sex_chromosome(order: list[int]) -> None:
+    """Of any order of pairs: Tbl1x to TBL1X, Nlgn4l to NLGN4X, Zfy1 to ZFY; the others as they stand."""
+    pairs = [(1, 11), (1, 12), (2, 21), (2, 22), (3, 31), (3, 32), (4, 41), (4, 42), (5, 51), (5, 52)]
+    shuffled = [pairs[place] for place in order]
+    rows = pl.DataFrame(shuffled, schema=["source_gene", "target_gene"], orient="row").with_columns(
+        pl.lit(None).alias(name) for name in COLUMNS[2:]
+    )
+    best = dict(namesakes_first(Places(), rows).select("source_gene", "target_gene").reverse().iter_rows())  # type: ignore[arg-type]
+    first = dict(reversed(shuffled))
+    assert best == {1: 12, 2: 22, 3: first[3], 4: first[4], 5: 52}
+    assert namesakes_first(Places(), rows)["source_gene"].unique(maintain_order=True).to_list() == list(  # type: ignore[arg-type]
+        dict.fromkeys(gene for gene, _ in shuffled)
+    )
+
+
+def test_counts_that_go_by_pairs_of_confidence_0_are_told(release: homodb.Release) -> None:
+    """Ins1 to INS has confidence 0; Ins1 has 1 + 2 + 3 of (1 + 2 + 3) + (2 + 3 + 4) counts."""
+    _, report = to_human(release, ["Ins1", "Gcg"])
+    assert "40.0% of the counts go by pairs of confidence 0 (min_confidence=1 leaves these out)" in report.notes
+    _, report = to_human(release, ["Ins2", "Gcg"])
+    assert not any("confidence" in note for note in report.notes)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homodb.query.cells import as_counts, judge, kind_of_values
+from homodb.query.cells.slots import logged_of
 from homodb.schema.errors import CountsError
 
 Matrix = np.ndarray
@@ -214,3 +215,15 @@ def test_square_roots_are_told() -> None:
     assert judge(np.sqrt(per_cell(counts(2) / lengths, 1e6))).kind == "root"
     normed = counts(2) / np.linalg.norm(counts(2), axis=1, keepdims=True)
     assert judge(normed).kind == judge(normed * 50).kind == "linear"
+
+
+@pytest.mark.parametrize("base", [np.nan, np.inf, 0, 1, -2, "x", None, np.array([2.0, 3.0])])
+def test_a_recorded_base_that_is_none_is_not_used(base: object) -> None:
+    assert logged_of({"log1p": {"base": base}}) == (True, None)
+    assert logged_of({"log1p": {"base": np.int64(2)}}) == logged_of({"log1p": {"base": np.array(2.0)}}) == (True, 2.0)
+
+
+def test_a_recorded_base_that_the_values_contradict_is_not_used() -> None:
+    logs = np.log1p(per_cell(counts(1), 1e4))
+    assert judge(logs, logged=True, base=2.0).base == pytest.approx(np.e)
+    assert judge(np.log1p(np.random.default_rng(0).gamma(1, 2, (20, 30))), logged=True, base=2.0).base == 2.0
