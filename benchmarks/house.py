@@ -19,7 +19,7 @@ from pathlib import Path
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
     "modules": 248,
-    "lines": 51_103,
+    "lines": 51_170,
     "packages": 30,
     "modules directly in query": 2,
     "modules outside cli with one importer": 52,
@@ -27,7 +27,7 @@ LIMITS = {
     "import cycles, with imports for typing": 0,
     "imports of homodb inside functions, upwards": 0,
     "class names that serve several classes": 0,
-    "variables named by a participle": 17,
+    "variables named by a participle": 9,
     "docstrings that begin with a question word": 2,
     "command-line flags named below cli": 0,
 }

@@ -143,7 +143,8 @@ def boundary(path: Path) -> Iterator[None]:
 
 def _about_file(trace: TracebackType | None) -> bool:
     """Return whether an exception arose in a library that reads files, or where homodb reads them."""
-    room, libraries = "", set()
+    room = ""
+    libraries: set[str] = set()
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
         package = (module or trace.tb_frame.f_code.co_filename).split("/")[0].split(".")[0]

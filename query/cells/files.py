@@ -165,7 +165,8 @@ def read_element(element: Any) -> Any:
     if form in ("csr_matrix", "csc_matrix") and not element["data"].dtype.isnative:  # SciPy refuses it
         arrays = tuple(_native(np.asarray(element[name][:])) for name in ("data", "indices", "indptr"))
         kind = sp.csr_matrix if form == "csr_matrix" else sp.csc_matrix
-        return kind(arrays, shape=tuple(int(one) for one in element.attrs["shape"]))
+        rows, columns = (int(one) for one in element.attrs["shape"])
+        return kind(arrays, shape=(rows, columns))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _native(read_elem(element))

@@ -187,8 +187,9 @@ def logged_of(uns: Any) -> Logged:
     log1p = uns["log1p"]
     base = log1p.get("base") if hasattr(log1p, "get") else None
     number = base.item() if isinstance(base, np.generic | np.ndarray) and np.size(base) == 1 else base
-    is_base = isinstance(number, int | float) and np.isfinite(number) and number > 0 and number != 1
-    return Logged(is_log=True, base=float(number) if is_base else None)
+    if isinstance(number, int | float) and np.isfinite(number) and number > 0 and number != 1:
+        return Logged(is_log=True, base=float(number))
+    return Logged(is_log=True)
 
 
 def slot_logged(slot: Slot, logged: Logged) -> Logged:

@@ -127,7 +127,8 @@ def _share_known(wish: GeneListRequest, names: Iterable[str]) -> float:
     if not different:
         return 0.0
     if wish.source is not None:
-        return float(resolve_rows(wish.release, different, wish.source)["gene"].is_not_null().mean() or 0)
+        genes = resolve_rows(wish.release, different, wish.source)["gene"]
+        return 1 - genes.null_count() / len(genes) if len(genes) else 0.0
     return SpeciesVote.of(wish.release, different).known_share
 
 
