@@ -9,7 +9,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import homodb
@@ -66,6 +66,7 @@ def test_a_column_tells_the_kind_in_the_words_of_any_tool(
 ) -> None:
     """Antibodies of the same names as genes, in any order, with rows of which nothing is said."""
     others = data.draw(st.lists(st.sampled_from(WORDS[gene]), min_size=1, max_size=4))
+    assume(column != "type" or "whatever" not in others)  # an unknown word in a column of a general name
     said = data.draw(st.lists(st.booleans(), min_size=len(GENES), max_size=len(GENES)))
     if column == "type" or not any(said):
         said = [True] * len(GENES)
