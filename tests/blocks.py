@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
+from pathlib import Path
 
 #: Blocks are at most so many columns wide. Longer lines of output are shown folded at blanks and indented.
 WIDTH = 100
@@ -34,6 +36,20 @@ def shown(text: str) -> list[str]:
     """Return the lines of an output as a page shows them."""
     lines = [part for line in text.strip("\n").splitlines() for part in folded(line.rstrip()) or [""]]
     return [_SIZE.sub("? MB", line) for line in lines]
+
+
+def check(command: str, printed: str, expected: str) -> None:
+    """Compare what a command printed with its block; with ``HOMODB_DOCS=update``, write it into the page instead."""
+    if shown(printed) != shown(expected) and os.environ.get("HOMODB_DOCS") == "update":
+        root = Path(__file__).resolve().parents[1]
+        lines = [part for line in printed.strip("\n").splitlines() for part in folded(line.rstrip()) or [""]]
+        tail = expected[len(expected.rstrip("\n")) :]  # a blank line before the next command
+        for page in (root / "README.md", *(root / "docs").glob("*.md")):
+            text = page.read_text("utf-8")
+            block = f"$ {command}\n{expected}"
+            page.write_text(text.replace(block, f"$ {command}\n" + "\n".join(lines) + tail), "utf-8")
+        return
+    assert shown(printed) == shown(expected), command
 
 
 def folded(line: str) -> list[str]:

@@ -154,7 +154,7 @@ class Evaluate:
 class Exam:
     ensg00000000001_3 = r"ENSG00000000001\.3 - ENSMUSG00000000001 for one.*without version"
     release_bare = "release bare has no mappings"
-    tells_human_rat_mouse_rat = "tells of human - rat, mouse - rat; release toy-1 maps human - mouse, mouse - pig"
+    tells_human_rat_mouse_rat = "covers human - rat, mouse - rat; release toy-1 maps human - mouse, mouse - pig"
 
 
 class Export:
@@ -214,7 +214,7 @@ class Integrate:
     loess_cannot_be_fitted = "loess cannot be fitted to the"
     method_cca_uses = "method cca uses no sentence model"
     method_needs_homodb = r"method {method} needs .*homodb\[integrate\]"
-    mine_is_no_species = "'mine' is no species"
+    mine_is_no_species = "'mine' is not a species"
     name_release = "name the release"
     neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
@@ -309,7 +309,6 @@ class Release:
     this_one_holds = "this one holds {split}"
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
-    without_database_homodb = "without its database; `homodb download toy-1` adds it"
     x_h5ad_x_cannot_be_read = r"x\.h5ad: .*cannot be read, or is damaged .*nonsense"
 
 
@@ -446,7 +445,7 @@ class Tron:
     listed_twice = "listed twice"
     no_cell_query_has_counts = "no cell of the query has counts"
     no_start = "no start"
-    no_state = "no state"
+    no_state = "not the state"
     none_0_linked = "none of the 0 linked"
     none_as_label = "none as label"
     not_among_listed = "not among the listed"

@@ -17,7 +17,7 @@ from typer.main import get_command
 import homodb
 from homodb.cli.app import app
 from homodb.schema.enums import EvidenceClass, Strategy
-from tests.blocks import WIDTH, console_blocks, shown
+from tests.blocks import WIDTH, check, console_blocks
 from tests.console import typed
 
 slugify = pytest.importorskip("markdown.extensions.toc", reason="the documentation tools are not installed").slugify
@@ -134,7 +134,7 @@ def test_readme_shows_what_is_really_printed(shared_data: Path, tmp_path: Path) 
         with_data = command.replace("release.toml", str(shared_data / "pllm" / "release.toml"))
         ran = typed(with_data, tmp_path, environment)
         assert not ran.code, ran.err
-        assert shown(ran.out) == shown(output), command
+        check(command, ran.out, output)
 
 
 def test_glossary_has_every_name_that_is_stored() -> None:

@@ -15,7 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from tests.blocks import console_blocks, section, shown
+from tests.blocks import check, console_blocks, section
 from tests.console import typed
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -72,7 +72,7 @@ def go_through(text: str, folder: Path, release: Path | None = None) -> None:
     assert blocks
     for command, expected in blocks:
         printed = run(command, folder, release, refused=expected.startswith("homodb: "))
-        assert shown(printed) == shown(expected), command
+        check(command, printed, expected)
 
 
 def test_five_minute_start(folder: Path) -> None:

@@ -186,7 +186,7 @@ def check_heaps(path: Path) -> None:
                 index, _, _, length = struct.unpack_from("<HHIQ", data, place)
                 if index == 0 and length == 0:
                     raise TranslationError(
-                        f"{path}: is damaged (its heap of texts at byte {start:,}); make the file anew"
+                        f"{path}: is damaged (its heap of texts at byte {start:,}); write the file again"
                     )
                 place += length if index == 0 else 16 + length + -length % 8
 
@@ -240,7 +240,7 @@ def _too_much(path: Path, name: str) -> NoReturn:
 
 def _refuse_link(path: Path, name: str, what: str) -> NoReturn:
     raise TranslationError(
-        f"{path}: {label(name)} is {what}; a file has to stand alone: write it anew without links, or allow them",
+        f"{path}: {label(name)} is {what}; a file has to stand alone: write it again without links, or allow them",
         option="follow_links",
     )
 
@@ -376,7 +376,7 @@ def _check_codecs(path: Path, name: str, metadata: dict[str, Any]) -> None:
         if str(called).removeprefix("numcodecs.") not in _CODECS:
             raise TranslationError(
                 f"{path}: {label(name)} is stored with the codec {str(called)[:80]!r}, which is not accepted (some run "
-                "code); write it anew by anndata"
+                "code); write it again with anndata"
             )
         inner = {} if isinstance(codec, str) else codec.get("configuration") or {}
         given += [*(inner.get("codecs") or ()), *(inner.get("index_codecs") or ())]

@@ -353,7 +353,7 @@ class Values:
     """Kind of values, and the base where they are logarithms.
 
     `content`: the values in words; `small`: whether they are of no certain kind: not whole, and at most 30, as
-    logarithms and other transformed values are; `guess`: likely base of such values, None if nothing tells.
+    logarithms and other transformed values are; `guess`: likely base of such values, None if it is unknown.
     """
 
     kind: Kind

@@ -366,7 +366,7 @@ def find_columns(
     by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
     columns = [_column(table, place, names, in_part, by_id, shares[place]) for place in places]
     roles = _roles(columns, dict(resolved.select("name", "gene").drop_nulls().iter_rows()))
-    why = "as asked"
+    why = "as requested"
     if form is None:
         form, why = _form(table, columns, roles)
     if form == "lists":
@@ -634,7 +634,7 @@ def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, 
 
 
 def _translate_cells(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
-    """Translate each gene of each cell for itself: to its best partner, in a list of several to all if asked.
+    """Translate each gene of each cell for itself: to its best partner, in a list of several to all on request.
 
     A row of lists, or of one gene, of which no gene is carried is left out.
     """

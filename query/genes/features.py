@@ -90,8 +90,8 @@ class FeatureKinds:
 def feature_kinds(var: pd.DataFrame) -> FeatureKinds:
     """Read the kinds of features from the columns of var.
 
-    A missing or empty word, a number, and a word that no tool uses say nothing. A row is no gene where one column says
-    so; a word that is not known is another kind where its column has a word for gene expression.
+    A missing or empty word, a number, and a word that no tool uses say nothing. A row is not a gene where one
+    column says so; a word that is not known is another kind where its column has a word for gene expression.
     """
     kinds: list[str | None] = [None] * len(var)
     is_gene: list[bool | None] = [None] * len(var)
@@ -196,7 +196,7 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
 
 
 def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
-    """Return notes on rows of var that are no genes, and on rows that repeat a gene where no column says what they are.
+    """Return notes on rows of var that are not genes, and on repeats of a gene where no column says what they are.
 
     `rows`: rows with :class:`homodb.query.genes.VarColumn`.
     """

@@ -89,7 +89,7 @@ def resolve_var(
         Open release.
     var
         Table of the genes of an AnnData. Rows that a column (``feature_types``, ``modality``, ...) or their names tell
-        to be antibodies, peaks, guides or hashtags are no genes, see :func:`homodb.query.genes.feature_kinds`; a
+        to be antibodies, peaks, guides or hashtags are not genes, see :func:`homodb.query.genes.feature_kinds`; a
         missing name is empty, and means no gene.
     species
         Species of the names, by any name; inferred by a vote of the names by default.
@@ -264,7 +264,7 @@ def _by_exact_name(release: ReleaseFile, names: pl.Series, species: Species) -> 
 def _by_reading(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
     """Resolve the remaining names by case, alias and variants.
 
-    A name with a stable ID inside means what the ID means, or nothing: the symbol beside it is no way out.
+    A name with a stable ID inside means what the ID means, or nothing: the symbol beside it does not count.
     """
     as_is = pl.DataFrame({"name": names, "text": names}).with_columns(place=pl.lit(0))
     stages = [_loosely(release, as_is, species)]

@@ -127,7 +127,7 @@ class SpeciesVote:
             examples = ", ".join(repr(name) for name in names[:3])
             counts = ", ".join(f"{name} {count:,}" for name, count in species[:3])
             raise UndecidedSpeciesError(
-                f"the names ({examples}) are genes but for their case, which tells species apart: of {len(names):,} "
+                f"the names ({examples}) are genes but for their case, which differs by species: of {len(names):,} "
                 f"{counts} are known in any case. Name the species, as {species[0][0]}",
                 option="source",
             )

@@ -187,7 +187,7 @@ def _has_ids(release: ReleaseFile, species: Species) -> bool:
 
 
 def ids_in_names(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
-    """Return ``name, text`` of names with a stable ID of the species inside, which alone tells the gene.
+    """Return ``name, text`` of names with a stable ID of the species inside, which alone decides the gene.
 
     These are IDs of a well-known form, and parts of names that are stable IDs of the release: one per name.
     """

@@ -27,7 +27,7 @@ _CODE = (
 
 
 class IsolatedProcess:
-    """Child process that answers queries, one at a time; ended at a limit, and started anew for the next query."""
+    """Child process that answers queries, one at a time; ended at a limit, and started again for the next query."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,7 +70,7 @@ class IsolatedProcess:
         QueryError
             If the query fails, exceeds a limit, or ends the process.
         """
-        from homodb.query.release.sql_guard import GRACE, check_limits, heard, query_error, too_late
+        from homodb.query.release.sql_guard import GRACE, UNEXPECTED, check_limits, heard, query_error, too_late
 
         check_limits(timeout=timeout, memory=memory)
         request = pickle.dumps((query, _without_numpy(parameters), timeout))
@@ -101,6 +101,8 @@ class IsolatedProcess:
                 self.end()
                 raise QueryError(too_late(timeout), option="timeout")
             if isinstance(answered, QueryError):
+                if answered.option == "memory" or UNEXPECTED in str(answered):  # it may have no room for another query
+                    self.end()
                 raise answered
             if isinstance(answered, Exception):
                 try:

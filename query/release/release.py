@@ -141,7 +141,7 @@ class ReleaseFile:
         self._isolated = process
 
     def _ask(self, work: Work, timeout: float | None = None, *, again: bool = True) -> pa.Table:
-        """Run a query; where another one has ended the database, open it anew and run the query again."""
+        """Run a query; where another one has ended the database, open it again and run the query again."""
         try:
             question = Question(self._cursor(), work)
             self._questions.add(question)
@@ -164,7 +164,7 @@ class ReleaseFile:
             return False
 
     def _open_anew(self) -> None:
-        """Open the database anew, with all releases of this process that share it: the last to close it ends it."""
+        """Open the database again, with all releases of this process that share it: the last to close it ends it."""
         with _OPENING:
             end = time.monotonic() + GRACE
             while not self._is_alive() and not self._is_closed and time.monotonic() < end:

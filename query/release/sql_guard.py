@@ -239,6 +239,10 @@ def heard(event: threading.Event, timeout: float | None) -> bool:
     return True
 
 
+#: Begin of the message about an error that no query should raise.
+UNEXPECTED = "the query cannot be answered"
+
+
 def query_error(error: BaseException) -> HomodbError:
     """Return the QueryError for whatever a query raised; errors of homodb stay as they are."""
     if isinstance(error, HomodbError):
@@ -249,7 +253,7 @@ def query_error(error: BaseException) -> HomodbError:
         return QueryError("the query needs more memory than there is: narrow it")
     if isinstance(error, RecursionError):
         return QueryError("the query is nested too deeply")
-    return QueryError(f"the query cannot be answered ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
+    return QueryError(f"{UNEXPECTED} ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
 
 
 def answer(query: str, parameters: Parameters, memory: float) -> Work:

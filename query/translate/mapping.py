@@ -107,7 +107,7 @@ def namesakes_first(release: ReleaseFile, rows: pl.DataFrame) -> pl.DataFrame:
     """Put the partner with a gene's own symbol first, then one on its own sex chromosome.
 
     A gene on X is rather the one on X than the one on Y (*Tbl1x* TBL1X, not TBL1Y). Rows of other genes stay where they
-    are, and where nothing tells, so do all.
+    are, and where that is unknown, so do all.
     """
     several = rows.with_row_index("order").filter(pl.len().over("source_gene") > 1)
     if not several.height:

@@ -116,7 +116,7 @@ def _locked(folder: Path) -> int | None:
 def _is_abandoned(folder: Path) -> bool:
     """Return whether no process works in a folder any more.
 
-    One without a lock is new, or on a file system without locks, which the age tells.
+    One without a lock is new, or on a file system without locks, where age decides.
     """
     try:
         state = folder.lstat()

@@ -191,10 +191,9 @@ def test_parts(site: Site, published: Path, cache: Path) -> None:
 
 def test_without_its_database(site: Site, cache: Path) -> None:
     download(catalog=site.base, only=["parquet"])
-    with pytest.raises(ReleaseError, match=messages.Release.without_database_homodb):
-        homodb.open("toy-1")
-    with pytest.raises(ReleaseError, match=messages.Release.no_release_is_given_none):
-        homodb.open()
+    with homodb.open("toy-1") as named, homodb.open() as default:
+        assert named.version == default.version == "toy-1"
+        assert named.sql("SELECT count(*) FROM gene").item() == 42
 
 
 def test_names_that_are_none(site: Site) -> None:

@@ -149,7 +149,8 @@ class TestLinks:
             file["uns"]["hard"] = file["obs/n"]
             file["obsm"]["soft"] = h5py.SoftLink("/obsm/X_pca")
         made, report = translated(path, release)
-        assert (made.uns["soft"] == 1).all() and made.uns["hard"].tolist() == list(range(6)) and not report.notes
+        assert (made.uns["soft"] == 1).all() and made.uns["hard"].tolist() == list(range(6))
+        assert not any("uns" in note or "obsm" in note for note in report.notes)
         assert (made.obsm["soft"] == 1).all()
 
     @pytest.mark.parametrize("kind", ["soft", "self", "parent", "root", "deep"])
@@ -238,7 +239,7 @@ class TestDamage:
         report = translate_file(path, output, "human", source="mouse", release=release)
         made = read_anndata(output)
         assert set(made.uns) == {"homodb"} and made.n_obs == 6
-        assert [note.split(" ")[2] for note in report.notes] == [
+        assert [note.split(" ")[2] for note in report.notes if "left out" in note] == [
             "uns['nested']['x']",
             "uns['note']",
             "uns['reference']",

@@ -228,7 +228,7 @@ def test_but_not_every_suffix(special: homodb.Release, name: str, means: str) ->
 
 @pytest.mark.parametrize("name", ["YPR161W-B", "Abc", "AB.1"])
 def test_what_is_ambiguous_as_a_whole_is_not_cut(special: homodb.Release, name: str) -> None:
-    """AB.1 is a synonym of two genes: that AB is a synonym of one is no way out."""
+    """AB.1 is a synonym of two genes: that AB is a synonym of one does not count."""
     assert one(special, name, "human")[0] is None
 
 

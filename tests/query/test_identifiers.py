@@ -243,7 +243,7 @@ def test_what_is_ambiguous(release: homodb.Release, name: str, symbols: list[str
         ("ITGA2_ITGB1", "unknown", None),  # a pair of genes, and not ITGB1 of a genome ITGA2
         ("Foo", "unknown", None),
         ("TNFR1_TNF", "unknown", None),  # a prefix with a digit is no genome
-        ("INS_ENSG00000999999", "unknown", "newer than all"),  # the symbol is no way out
+        ("INS_ENSG00000999999", "unknown", "newer than all"),  # the symbol does not count
         ("INS_ENSG00000000001", "retired", "does not have"),
         ("ENSG00000254647_ENSG00000232810", "unknown", "several stable IDs"),
         ("sg1_ENSG00000254647", "unknown", "a guide"),

@@ -46,7 +46,7 @@ def test_hard_limits(toy_folder: Path, sql: str) -> None:
         with pytest.raises(QueryError):
             release.sql(sql, timeout=0.5, isolated=True)
         assert time.monotonic() - begin < 30
-        assert release.sql("SELECT count(*) FROM gene", isolated=True).item() == 42  # in a process started anew
+        assert release.sql("SELECT count(*) FROM gene", isolated=True).item() == 42  # in a process started again
 
 
 def test_cost(toy: homodb.Release, capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,7 +176,7 @@ def test_vectors_of_tables(task: AnnotationTask, clade: Any, tmp_path: Path) -> 
         both(task.reference)
     for text, said in (
         ("", "cannot be read"),
-        ("a,b\nx,y\n", "is no table of vectors"),
+        ("a,b\nx,y\n", "is not a table of vectors"),
         ("a,b,c\nx,NaN,1.5\ny,2.5,3\n", "NaN"),
     ):
         short.write_text(text)

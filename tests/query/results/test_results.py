@@ -72,7 +72,8 @@ def listed(rows: int) -> ListReport:
     fates = some({**_FATES, "places": [1, 2, 3]}, rows).drop("counts")
     lost = some({"line": [1], "what": [EVIL], "why": [EVIL]}, rows)
     sets = some({"set": [EVIL], "genes": [1], "carried": [0], "left": [0]}, rows) if rows else None
-    return ListReport("a", EVIL, True, None, "r", "table", rows, 0, (EVIL,) * rows, fates, lost, sets, (EVIL,) * rows)
+    columns = (EVIL,) * rows
+    return ListReport("a", EVIL, True, None, "r", "table", rows, 0, EVIL, columns, fates, lost, sets, columns)
 
 
 def scored(rows: int) -> Score:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-#: Genes of the toy release, and names that are no genes, so that there are enough to integrate.
+#: Genes of the toy release, and names that are not genes, so that there are enough to integrate.
 OTHERS = [f"other-{number}" for number in range(21)]
 GENES = {
     "mouse": ["Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "mt-Nd1", "Rplp0", "Dup1", *OTHERS],

@@ -246,7 +246,7 @@ def test_places_that_cannot_be_written(release: homodb.Release, full: anndata.An
         ("in.h5ad", "in.h5ad", "is the input"), ("in.h5ad", "link.h5ad", "is the input"),
         ("link.h5ad", "in.h5ad", "is the input"), ("in.h5ad", "hard.h5ad", "is the input"),
         ("in.zarr", "in.zarr", "is the input"), ("in.zarr", "in.zarr/x.h5ad", "is inside the input"),
-        ("in.h5ad", "folder", "is a folder"), ("in.h5ad", "things.zarr", "no zarr store"),
+        ("in.h5ad", "folder", "is a folder"), ("in.h5ad", "things.zarr", "not a zarr store"),
         ("in.h5ad", "missing/out.h5ad", "no folder"), ("in.h5ad", "missing/out.zarr", "no folder"),
     ):  # fmt: skip
         with pytest.raises(OutputError, match=error):

@@ -125,7 +125,7 @@ def test_human_to_mouse(release: homodb.Release, human: anndata.AnnData) -> None
     result, report = homodb.translate(human, "mouse", release=release, return_report=True)
     assert report.source == "homo_sapiens"
     assert (result[:, "Gcg"].X != human[:, "GCG"].X).nnz == 0
-    assert report.carried() == pytest.approx(0.852, abs=0.001)
+    assert report.carried() == pytest.approx(0.8535, abs=0.0005)
     assert "INS" not in human.var_names and "Ins2" not in result.var_names
     cells = anndata.AnnData(sp.csr_matrix(np.array([[7, 3]])), var={"name": ["INS", "GCG"]})
     translated = homodb.translate(cells, "mouse", source="human", column="name", release=release)
@@ -140,7 +140,9 @@ def test_there_and_back(release: homodb.Release, human: anndata.AnnData) -> None
     old = there.var["homodb_source"].loc[back.var["homodb_source"]]
     assert (back.X != human[:, old].X).nnz == 0
     assert "NKX2-2" in back.var_names and "NKX2.2" in set(old)
-    assert (back.var_names == old).mean() > 0.999
+    renamed = {a: b for a, b in zip(old, back.var_names, strict=True) if a != b}
+    assert renamed["SEPT9"] == "SEPTIN9" and renamed["MARCH5"] == "MARCHF5" and renamed["SEP15"] == "SELENOF"
+    assert all("." in name or name.startswith(("SEPT", "MARCH", "MARC2", "SEP15")) for name in renamed)
     assert back.obs.equals(human.obs)
 
 
