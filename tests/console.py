@@ -83,7 +83,5 @@ def _shell(command: str, folder: Path, environment: Mapping[str, str], text: str
     done = subprocess.run(
         words, cwd=folder, env={**environment, "PATH": path}, input=text, capture_output=True, text=True, check=False
     )
-    left = (
-        done.returncode == 141 and "| head" in command
-    )  # SIGPIPE: head has read enough
+    left = done.returncode == 141 and "| head" in command  # SIGPIPE: head has read enough
     return Ran(0 if left else done.returncode, done.stdout, done.stderr)
