@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import socket
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ from homodb.schema.io.http import RetryPolicy
 from tests import messages
 
 CONTENT = b"0123456789abcdef" * 20_000
-NOISE = random.Random(7).randbytes(3_000)
+NOISE = np.random.default_rng(7).bytes(3_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 Reply = Callable[[int, dict[str, str]], bytes | Iterable[bytes] | None]
 
