@@ -40,16 +40,22 @@ def shown(text: str) -> list[str]:
 
 def check(command: str, printed: str, expected: str) -> None:
     """Compare what a command printed with its block; with ``HOMODB_DOCS=update``, write it into the page instead."""
-    if shown(printed) != shown(expected) and os.environ.get("HOMODB_DOCS") == "update":
-        root = Path(__file__).resolve().parents[1]
-        lines = [part for line in printed.strip("\n").splitlines() for part in folded(line.rstrip()) or [""]]
-        tail = expected[len(expected.rstrip("\n")) :]  # a blank line before the next command
-        for page in (root / "README.md", *(root / "docs").glob("*.md")):
-            text = page.read_text("utf-8")
-            block = f"$ {command}\n{expected}"
-            page.write_text(text.replace(block, f"$ {command}\n" + "\n".join(lines) + tail), "utf-8")
-        return
-    assert shown(printed) == shown(expected), command
+    assert shown(printed) == shown(expected) or updated(command, printed, expected), command
+
+
+def updated(command: str, printed: str, expected: str) -> bool:
+    """Write what a command printed into its block, if ``HOMODB_DOCS`` is ``update``; return whether it is."""
+    if os.environ.get("HOMODB_DOCS") != "update":
+        return False
+    root = Path(__file__).resolve().parents[1]
+    lines = [part for line in printed.strip("\n").splitlines() for part in folded(line.rstrip()) or [""]]
+    if expected.rstrip("\n").endswith("\n..."):
+        lines = [*lines[: expected.rstrip("\n").count("\n")], "..."]
+    tail = expected[len(expected.rstrip("\n")) :]  # a blank line before the next command
+    for page in (root / "README.md", *(root / "docs").glob("*.md")):
+        text = page.read_text("utf-8")
+        page.write_text(text.replace(f"$ {command}\n{expected}", f"$ {command}\n" + "\n".join(lines) + tail), "utf-8")
+    return True
 
 
 def folded(line: str) -> list[str]:

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from homodb.cli.app import app
-from tests.blocks import console_blocks
+from tests.blocks import console_blocks, updated
 from tests.console import typed
 
 pytest.importorskip("igraph", reason="the extra cells is not installed")
@@ -84,7 +84,8 @@ def test_the_docs_show_what_is_printed(shared_data: Path, real_folder: Path, tmp
         seen, wanted = _words(ran.out), _words(printed)
         if wanted[-1] == "...":
             seen, wanted = seen[: len(wanted) - 1], wanted[:-1]
-        assert [a for a, b in zip(seen, wanted, strict=True) if not _same(a, b)] == [], line
+        same = [a for a, b in zip(seen, wanted, strict=False) if not _same(a, b)] == [] and len(seen) == len(wanted)
+        assert same or updated(line, ran.out, printed), line
 
 
 def _same(one: str, other: str) -> bool:

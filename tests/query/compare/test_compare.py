@@ -193,7 +193,7 @@ def test_bad_input_is_one_error_before_anything_is_computed(
         (JoinError, "name two or more", cells[:1], {}),
         (CountsError, "logarithms", [cells[0], logs], {}),
         (IntegrationError, "5 cells", [cells[0], few], {}),
-        (OutputError, "no folder", cells, {"keep": tmp_path / "file"}),
+        (OutputError, "not a folder", cells, {"keep": tmp_path / "file"}),
     ]
     for error, text, given, options in wrong:
         with pytest.raises(error, match=text):

@@ -16,7 +16,8 @@ from tests import messages
 
 pytestmark = pytest.mark.shared
 
-SHARES = {"ENS_M2M": 0.927, "ENS_O2O": 0.574, "HM_O2O": 0.825, "LM_O2O": 0.793, "HL_O2O": 0.843}
+# above the design's, since symbols of renamed families (Sept9, March5) are read
+SHARES = {"ENS_M2M": 0.9286, "ENS_O2O": 0.5750, "HM_O2O": 0.8261, "LM_O2O": 0.7938, "HL_O2O": 0.8444}
 
 
 @pytest.fixture(scope="module")
