@@ -107,6 +107,10 @@ def values(path: Path) -> dict[str, bytes]:
                         array = element[()]
                     except Exception:  # noqa: BLE001 (damaged; the result must lack it)
                         return
+                    if element.parent.attrs.get("encoding-type") == "nullable-string-array":
+                        if name.endswith("/mask") or np.any(element.parent["mask"][()]):
+                            return  # text without gaps is written as a plain array, with gaps as it is
+                        name = name.removesuffix("/values")
                     arrays[f"{part}/{name}"] = pickle.dumps(array.tolist() if isinstance(array, np.ndarray) else array)
 
             if part in file:
