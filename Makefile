@@ -35,10 +35,10 @@ demo: .venv-demo/.installed ## real cells in human genes, integrated, scored, la
 starter: $(STAMP) ## the starter release from its inputs, in releases/starter-2026.1: the same bytes
 	$(BIN)/python releases/starter.py build
 
-test: $(STAMP)   ## the quick tests, in three minutes: all but those marked slow
+test: $(STAMP)   ## the quick tests, in some five minutes on two cores: all but those marked slow
 	$(TESTS) -m "not slow"
 
-test-all: $(STAMP) ## all tests, in eight; those on real data run where ../shared/data lies beside the checkout
+test-all: $(STAMP) ## all tests, in some twelve minutes; those on real data run where ../shared/data lies beside the checkout
 	$(TESTS)
 
 test-newest: .venv-newest/.installed ## the quick tests with the newest versions on Python 3.13, without torch

@@ -297,7 +297,6 @@ class Release:
     longer_than_0_05 = "longer than 0.05 s"
     manifest_json = r"manifest\.json"
     no_release_homodb_has_been = "No release of homodb has been published so far: `homodb build` makes one"
-    no_release_is_given_none = "no release is given, and none is in the cache"
     no_species_this_release = "no species of this release is called"
     none_is_in_cache_homodb = "none is in the cache .*`homodb build` makes one, `homodb download` brings"
     not_homodb_release = "not a homodb release"
