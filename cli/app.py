@@ -27,6 +27,7 @@ from homodb.cli.integrate import integrate
 from homodb.cli.join import join
 from homodb.cli.markers import markers
 from homodb.cli.neighbors import neighbors
+from homodb.cli.niches import niches
 from homodb.cli.orthologs import orthologs
 from homodb.cli.output import say
 from homodb.cli.publish import publish
@@ -89,7 +90,7 @@ def options(
 
 #: In the order of the help, which shows the first line of each one's docstring.
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    translate, join, integrate, score, compare, annotate, evaluate, markers, report, inspect,
+    translate, join, integrate, score, compare, annotate, evaluate, niches, markers, report, inspect,
     orthologs, explain, neighbors, table, sql, info, use, releases, download, verify,
     build, publish, fetch, embed, simulate, exam, demo, doctor,
 )  # fmt: skip

@@ -449,6 +449,7 @@ class Tron:
     none_as_label = "none as label"
     not_among_listed = "not among the listed"
     not_finite = "not finite"
+    not_safetensors = "not a safetensors file"
     numbered_from_0 = "numbered from 0"
     one_each = "one of each"
     only = "only 'a'"

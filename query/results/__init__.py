@@ -35,7 +35,7 @@ from homodb.query.results.figures import (
 )
 from homodb.query.results.html import fragment, inline, page
 from homodb.query.results.result import Result, check_report, write_report
-from homodb.query.results.scatter import place_labels, scatter
+from homodb.query.results.scatter import place_labels, scatter, tissue
 
 __all__ = [
     "COLOURS",
@@ -72,5 +72,6 @@ __all__ = [
     "plain",
     "scatter",
     "spreadsheet_safe",
+    "tissue",
     "write_report",
 ]
