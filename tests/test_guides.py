@@ -75,6 +75,7 @@ def go_through(text: str, folder: Path, release: Path | None = None) -> None:
         check(command, printed, expected)
 
 
+@pytest.mark.slow
 def test_five_minute_start(folder: Path) -> None:
     assert (folder / "in_human_genes.h5ad").is_file()
 
