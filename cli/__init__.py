@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import sys
+import warnings
 
 
 def main() -> None:
@@ -45,6 +46,7 @@ def _run(interrupted: list[int]) -> int | str | None:
     from homodb.cli.app import app
     from homodb.schema.errors import HomodbError, StoppedError, printable
 
+    warnings.showwarning = _show_warning
     try:
         app()
     except HomodbError as error:
@@ -64,6 +66,13 @@ def _run(interrupted: list[int]) -> int | str | None:
         closed = leaving.code == 1 and type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
         return 141 if closed else leaving.code
     return 0
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
+    """Write a warning as one line."""
+    from homodb.schema.errors import printable
+
+    sys.stderr.write(printable(f"homodb: warning: {message}") + "\n")
 
 
 def _open_closed_streams() -> None:

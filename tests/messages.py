@@ -15,6 +15,7 @@ class Shared:
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
+    did_you_mean = "did you mean"
     from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
@@ -103,7 +104,6 @@ class Cli:
 
 
 class Compare:
-    did_you_mean = "did you mean"
     no_feature_by_same_symbol = "no feature by same symbol"
     no_lm_o2o = "no LM_O2O"
     no_method_could_integrate = "no method could integrate any mapping.*not today"
