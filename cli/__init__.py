@@ -44,9 +44,11 @@ def _interrupt(interrupted: list[int]) -> None:
 def _run(interrupted: list[int]) -> int | str | None:
     """Run the application and return the exit code."""
     from homodb.cli.app import app
+    from homodb.query.settings import settings
     from homodb.schema.errors import HomodbError, StoppedError, printable
 
     warnings.showwarning = _show_warning
+    settings.verbosity, settings.progress = "warning", False  # commands print reports and have bars of their own
     try:
         app()
     except HomodbError as error:

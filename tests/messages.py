@@ -99,6 +99,13 @@ class Cellama:
     wanted_numbers_above_0 = "expected numbers above 0"
 
 
+class Cells:
+    cells_are = "^cells are an? .*; expected an AnnData, or the path"
+    named_twice = "name them once"
+    one_at_a_time = "one object at a time"
+    one_object = "is one object, whose species are joined already"
+
+
 class Cli:
     objects_2_species = "3 objects and 2 species are named"
 
@@ -218,7 +225,7 @@ class Integrate:
     name_release = "name the release"
     neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
-    no_file_is_named = "no file is named"
+    no_file_is_named = "no object is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
     var_does_not_tell_genes = "var does not name the genes of mouse"

@@ -122,6 +122,10 @@ class TranslateProgress:
     done: int
     total: int
 
+    def parts(self) -> tuple[str, int, int]:
+        """Return text, amount done and total for a bar."""
+        return self.slot, self.done, self.total
+
 
 class Tally(Protocol):
     """Sums over the untranslated blocks of a matrix."""

@@ -39,7 +39,9 @@ class Terminal(io.StringIO):
     (0, 0, logging.ERROR), ("warning", 1, logging.WARNING), (2, 2, logging.INFO), ("INFO", 2, logging.INFO),
     ("hint", 3, 15), (4, 4, logging.DEBUG),
 ])  # fmt: skip
-def test_verbosity_is_the_level_of_the_logger(settings: HomodbSettings, value: int | str, number: int, level: int) -> None:
+def test_verbosity_is_the_level_of_the_logger(
+    settings: HomodbSettings, value: int | str, number: int, level: int
+) -> None:
     settings.verbosity = value
     assert settings.verbosity == number
     assert logging.getLogger("homodb").level == level
