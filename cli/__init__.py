@@ -15,7 +15,7 @@ import sys
 def main() -> None:
     """Run the command line.
 
-    Errors that homodb raises become one line and an exit code, here and nowhere else.
+    Errors that homodb raises become one line, a hint and an exit code, here and nowhere else.
     """
     _open_closed_streams()
     interrupted: list[int] = []
@@ -43,7 +43,8 @@ def _interrupt(interrupted: list[int]) -> None:
 def _run(interrupted: list[int]) -> int | str | None:
     """Run the application and return the exit code."""
     from homodb.cli.app import app
-    from homodb.schema.errors import HomodbError, StoppedError, printable
+    from homodb.cli.output import say_error
+    from homodb.schema.errors import HomodbError, StoppedError
 
     try:
         app()
@@ -51,12 +52,16 @@ def _run(interrupted: list[int]) -> int | str | None:
         if interrupted and not isinstance(error, StoppedError):
             raise
         interrupted.clear()
-        sys.stderr.write(printable(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])])) + "\n")
+        message, mark, proposal = error.message.rpartition("; did you mean ")
+        say_error(
+            " ".join([message or proposal, *getattr(error, "__notes__", [])]),
+            error.hint or (f"did you mean {proposal}" if mark else ""),
+        )
         return error.exit_code
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        sys.stderr.write(f"homodb: the output cannot be written ({error.strerror})\n")
+        say_error(f"the output cannot be written ({error.strerror})")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to be flushed has nowhere to go
         return 2
     except SystemExit as leaving:
