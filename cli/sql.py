@@ -42,4 +42,4 @@ def sql(
     with open_chosen(context, release, memory=memory) as opened:
         opened.isolate_in(process)
         frame = opened.sql(query, timeout=timeout, isolated=True)
-    give(frame, form, output, raw_text=raw_text)
+    give(frame, form, output, raw_text=raw_text, verbatim=True)

@@ -71,7 +71,7 @@ def go_through(text: str, folder: Path, release: Path | None = None) -> None:
     blocks = console_blocks(text)
     assert blocks
     for command, expected in blocks:
-        printed = run(command, folder, release, refused=expected.startswith("homodb: "))
+        printed = run(command, folder, release, refused=expected.startswith("error: "))
         check(command, printed, expected)
 
 
