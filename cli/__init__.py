@@ -43,7 +43,7 @@ def _interrupt(interrupted: list[int]) -> None:
 def _run(interrupted: list[int]) -> int | str | None:
     """Run the application and return the exit code."""
     from homodb.cli.app import app
-    from homodb.schema.errors import HomodbError, StoppedError, printable
+    from homodb.schema.errors import HomodbError, StoppedError, printable, shown
 
     try:
         app()
@@ -54,6 +54,9 @@ def _run(interrupted: list[int]) -> int | str | None:
         sys.stderr.write(printable(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])])) + "\n")
         return error.exit_code
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            sys.stderr.write(f"homodb: {shown(str(error.filename))}: is too long for a name of a file\n")
+            return 2
         if error.errno != errno.ENOSPC:
             raise
         sys.stderr.write(f"homodb: the output cannot be written ({error.strerror})\n")
