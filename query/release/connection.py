@@ -183,9 +183,10 @@ class Connection:
     def df(self) -> pd.DataFrame:
         """Return the whole answer as a pandas data frame."""
         try:
-            return self.arrow().to_pandas()
+            frame: pd.DataFrame = self.arrow().to_pandas()
         except Exception as error:
             raise query_error(error) from error
+        return frame
 
     def fetchmany(self, size: int = 1) -> list[tuple[Any, ...]]:
         """Return the next rows."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar, cast
 
 import duckdb
 
@@ -228,7 +228,7 @@ class Question(Generic[_Answer]):
             raise self._outcome
         if isinstance(self._outcome, BaseException):
             raise query_error(self._outcome) from self._outcome
-        return self._outcome
+        return cast("_Answer", self._outcome)
 
 
 def heard(event: threading.Event, timeout: float | None) -> bool:
@@ -335,7 +335,7 @@ def serve() -> None:
     connection: duckdb.DuckDBPyConnection | None = None
     while True:
         request = requests.get()
-        question: Question | None = None
+        question: Question[pa.Table] | None = None
         try:
             query, parameters, timeout, own = pickle.loads(request)  # noqa: S301 (from the parent)
             if connection is None:
