@@ -188,6 +188,10 @@ class ReleaseFile:
         text = statement(name)
         return _frame(self._ask(lambda cursor: cursor.sql(text, params=parameters).to_arrow_table()))
 
+    def select(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run a SELECT statement of homodb's own."""
+        return _frame(self._ask(lambda cursor: cursor.sql(query, params=parameters).to_arrow_table()))
+
     def sql(
         self,
         query: str,
