@@ -94,7 +94,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     build, publish, fetch, embed, simulate, exam, demo, doctor,
 )  # fmt: skip
 for command in _COMMANDS:
-    ask_nothing = command in (info, use, releases, download, verify, demo, doctor)
+    ask_nothing = command in (sql, info, use, releases, download, verify, demo, doctor)
     app.command(command.__name__, cls=Command, no_args_is_help=not ask_nothing)(command)
 app.add_typer(export, name="export")
 app.add_typer(cache, name="cache")

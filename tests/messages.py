@@ -279,6 +279,20 @@ class Publish:
     gene_parquet_has_7_bytes = "gene.parquet has 7 bytes"
 
 
+class Query:
+    cannot_be_answered = "the query cannot be answered"
+    cannot_name_a_table = "cannot name a table"
+    column_that_sql_cannot_read = "a column that SQL cannot read"
+    connection_has_been_closed = "this connection has been closed"
+    does_not_exist = "does not exist"
+    ending_of_no_table = "an ending of no table"
+    expected_a_data_frame = "Expected a data frame of polars or pandas, or Arrow"
+    no_answer_to_fetch = "there is no answer to fetch"
+    release_has_itself = "the release has .+ itself"
+    this_release_has_been_closed = "this release has been closed"
+    took_longer = "took longer than 0.2 s"
+
+
 class Release:
     larger_than_any_catalog = "is larger than any catalog"
     took_longer_than = "took longer than 0.2 s"

@@ -173,7 +173,7 @@ class JoinReport(FateReport):
         yield Grid(
             self.files.select("file", "common_name", "cells", "genes", "carried"),
             columns={
-                "file": GridColumn(width=27, most=27), "common_name": GridColumn("species", width=14, most=14),
+                "file": GridColumn(width=27), "common_name": GridColumn("species", width=14),
                 "cells": GridColumn(form=",", width=8), "genes": GridColumn(form=",", width=7),
                 "carried": GridColumn(form=".1%"),
             },

@@ -415,7 +415,7 @@ class TranslationReport(FateReport):
         columns["cells"] = GridColumn(form=",", width=8)
         for (column,), frame in self.groups.group_by("column", maintain_order=True):
             largest = frame.select("group", "cells", *shares).sort("cells", descending=True, maintain_order=True)
-            first = GridColumn(str(column)[:24], width=24, most=24)
+            first = GridColumn(str(column), width=24)
             yield Grid(largest, columns={"group": first, **columns}, rows=_SHOWN, noun="group", in_page=False)
         yield Heading("Groups of cells")
         yield Grid(self.groups, in_text=False)

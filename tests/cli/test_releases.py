@@ -125,7 +125,7 @@ def test_what_duckdb_does_not_stop_is_stopped(toy_folder: Path, tmp_path: Path) 
     done = subprocess.run([*HOMODB, *words], capture_output=True, text=True, env=environment, timeout=120)
     assert (done.returncode, done.stdout) == (2, "") and time.monotonic() - begin < 30
     assert done.stderr.splitlines() == [
-        "homodb: the query took longer than 0.2 s and was stopped: narrow it, or allow more time by a greater timeout "
+        "error: the query took longer than 0.2 s and was stopped: narrow it, or allow more time by a greater timeout "
         "(--timeout)"
     ]
 

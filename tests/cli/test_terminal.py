@@ -190,7 +190,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, toy_folder: Path) -> None:
             stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (
-        2, b"homodb: the output cannot be written (No space left on device)\n",
+        2, b"error: the output cannot be written (No space left on device)\n",
     )  # fmt: skip
 
 
