@@ -259,7 +259,7 @@ def choose_strategy(pair: Pair, wanted: str | Strategy | None, default: Strategy
 
 
 def _pairs_of(release: ReleaseFile) -> str:
-    rows = release.sql(
+    rows = release.select(
         "SELECT DISTINCT a.common_name, b.common_name FROM species_pair p "
         "JOIN species a ON a.species = p.species_a JOIN species b ON b.species = p.species_b ORDER BY ALL"
     )

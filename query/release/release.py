@@ -195,6 +195,10 @@ class ReleaseFile:
         text = statement(name)
         return self._ask(lambda cursor: pl.DataFrame(cursor.sql(text, params=parameters).materialize()))
 
+    def select(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run a SELECT statement of homodb's own."""
+        return _frame(self._ask(lambda cursor: cursor.sql(query, params=parameters).to_arrow_table()))
+
     def sql(
         self,
         query: str,
