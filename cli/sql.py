@@ -26,7 +26,7 @@ def sql(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask one question in SQL.
+    """Query a release with SQL.
 
     One SELECT, on a connection that can touch nothing else than the release, in a process that ends at its limits.
 
