@@ -102,6 +102,6 @@ for _group, _commands in _GROUPS.items():
         if isinstance(_command, typer.Typer):
             app.add_typer(_command, rich_help_panel=_group)
             continue
-        ask_nothing = _command in (info, use, releases, download, verify, demo, doctor)
+        ask_nothing = _command in (sql, info, use, releases, download, verify, demo, doctor)
         define = app.command(_command.__name__, cls=Command, no_args_is_help=not ask_nothing, rich_help_panel=_group)
         define(_command)

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from homodb.query.release.location import is_bundled
-from homodb.schema.connect import connect, create, protect, schema_version
+from homodb.schema.connect import connect, create, protect, schema_version, views
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, OutputError, ReleaseError
 from homodb.schema.io import UNFINISHED, make_folder, reason, temporary_folder
 from homodb.schema.locks import waited
@@ -134,8 +134,9 @@ def _in_memory(folder: Path, manifest: Manifest, files: list[ManifestFile], memo
 
 
 def _key(files: list[ManifestFile]) -> str:
-    """Return a name for the content of files, equal on every machine."""
-    return hashlib.sha256("\n".join(f"{file.path} {file.sha256}" for file in files).encode()).hexdigest()[:16]
+    """Return a name for the content of files and the views over it, equal on every machine."""
+    lines = [*(f"{file.path} {file.sha256}" for file in files), views()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _parquet_files(folder: Path, manifest: Manifest) -> list[ManifestFile]:

@@ -141,6 +141,7 @@ _BESIDE, _FORMS = 2e9, 3.0
 TABLE, ERROR = b"T", b"E"
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
+Tables = Mapping[str, pa.Table]
 Work = Callable[[duckdb.DuckDBPyConnection], pa.Table]
 
 
@@ -256,14 +257,19 @@ def query_error(error: BaseException) -> HomodbError:
     return QueryError(f"{UNEXPECTED} ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
 
 
-def answer(query: str, parameters: Parameters, memory: float) -> Work:
+def answer(query: str, parameters: Parameters, memory: float, tables: Tables | None = None) -> Work:
     """Return the work of a :class:`Question`: check one query, run it, and read its result within a limit of memory.
+
+    `tables` are the caller's own, which only this query sees.
 
     DuckDB itself respects the memory limit of its connection; the result is read in batches and has the same limit.
     """
 
     def work(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
-        return _read(cursor, check_statement(query), parameters, memory)
+        checked = check_statement(query)
+        for name, table in (tables or {}).items():
+            cursor.register(name, table)
+        return _read(cursor, checked, parameters, memory)
 
     return work
 
@@ -310,8 +316,8 @@ def _too_much(what: str, memory: float) -> str:
 def serve() -> None:
     """Answer the queries of a parent process, from standard input to standard output, until that is closed.
 
-    The first message is the path of the database and the limit of memory; each later one a query, its parameters and
-    its timeout.
+    The first message is the path of the database and the limit of memory; each later one a query, its parameters, its
+    timeout, and tables as Arrow's stream format.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     replies = os.fdopen(os.dup(1), "wb")
@@ -324,11 +330,12 @@ def serve() -> None:
         request = requests.get()
         question: Question | None = None
         try:
-            query, parameters, timeout = pickle.loads(request)  # noqa: S301 (from the parent)
+            query, parameters, timeout, own = pickle.loads(request)  # noqa: S301 (from the parent)
             if connection is None:
                 connection = _connect(Path(path), memory)
                 _bound_memory(memory * _GIGABYTE * _FORMS + _BESIDE)
-            question = Question(connection.cursor(), answer(query, parameters, memory))
+            tables = {name: pa.ipc.open_stream(content).read_all() for name, content in own.items()}
+            question = Question(connection.cursor(), answer(query, parameters, memory, tables))
             table = question.result(timeout)
         except Exception as error:  # noqa: BLE001 (the parent raises it)
             failure = query_error(error)

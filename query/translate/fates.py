@@ -229,6 +229,12 @@ class FateReport(Result):
         examples = f"; {', '.join(names)}" if names and fate != Fate.MAPPED else ""
         return f"{meaning[Fate(fate)]}{examples}"
 
+    def losses(self) -> str:
+        """Return the numbers of genes that were not carried, by fate."""
+        lost = self.fates.filter(~pl.col("fate").is_in([Fate.MAPPED, Fate.NOT_A_GENE]))
+        numbers = lost.group_by("fate").len().sort(fate_order())
+        return ", ".join(f"{number:,} {fate}" for fate, number in numbers.iter_rows()) or "none"
+
     def genes_by_fate(self, noun: str = "gene") -> Iterator[ResultBlock]:
         """Yield all genes as a folded table per fate, for a page."""
         for fate in Fate:
@@ -330,6 +336,16 @@ class TranslationReport(FateReport):
         special = pl.col("mitochondrial") | pl.col("ribosomal")
         kinds = {"mitochondrial": pl.col("mitochondrial"), "ribosomal": pl.col("ribosomal"), "other": ~special}
         return {kind: self.carried(which) for kind, which in kinds.items()}
+
+    def summary(self) -> str:
+        """Return what was carried and what was lost in one line."""
+        genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
+        mapped = f"{(genes['fate'] == Fate.MAPPED).sum():,} of {counted(genes.height, 'gene')}"
+        counts = "" if np.isnan(self.carried()) else f" with {self.carried():.1%} of the counts"
+        return (
+            f"translate: {counted(self.cells, 'cell')}, {self.source} to {self.target} by {self.strategy}: carried "
+            f"{mapped}{counts}; lost: {self.losses()}"
+        )
 
     def totals(self) -> dict[str, Any]:
         """Return the totals as plain values, as in ``uns["homodb"]``."""

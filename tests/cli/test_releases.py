@@ -99,6 +99,7 @@ def test_prune_asks_on_a_terminal(run: Run, toy_folder: Path, monkeypatch: pytes
         assert place.exists() == there and ran.code == int(there)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "told"),
     [
@@ -113,6 +114,7 @@ def test_bounds_of_sql(run: Run, toy_folder: Path, sql: str, told: str) -> None:
     assert run("sql", "--release", toy_folder, "SELECT 1 AS one").out.split() == ["one", "1"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_what_duckdb_does_not_stop_is_stopped(toy_folder: Path, tmp_path: Path) -> None:
     """One function of one huge value: DuckDB looks at no clock meanwhile."""
