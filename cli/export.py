@@ -108,6 +108,7 @@ def embeddings(
 
 
 export = typer.Typer(
+    add_completion=False,
     name="export",
     no_args_is_help=True,
     rich_markup_mode=None,
