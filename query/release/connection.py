@@ -78,7 +78,7 @@ def read_own_table(path: Path) -> pl.DataFrame:
             case ".arrow" | ".feather":
                 with path.open("rb") as stream:
                     is_file = stream.read(6) == b"ARROW1"
-                return pl.read_ipc(path, memory_map=False) if is_file else pl.read_ipc_stream(path)
+                return pl.read_ipc(path) if is_file else pl.read_ipc_stream(path)
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
         raise QueryError(f"{path}: cannot be read as {ending[1:]} ({str(error).splitlines()[0]})") from error
     raise QueryError(f"{path}: has an ending of no table. Expected .csv, .tsv, .txt, .parquet or .arrow")
@@ -97,6 +97,8 @@ class Connection:
         Open release; closing the connection leaves it open.
     timeout
         Time limit of a query in seconds.
+    isolated
+        Whether queries run in a child process, as of :meth:`homodb.Release.sql`.
 
     Examples
     --------
@@ -105,8 +107,9 @@ class Connection:
     >>> connection.execute("SELECT * FROM mine JOIN genes USING (symbol)").pl()  # doctest: +SKIP
     """
 
-    def __init__(self, release: ReleaseFile, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, release: ReleaseFile, *, timeout: float = TIMEOUT, isolated: bool = False) -> None:
         check_limits(timeout=timeout)
+        self._isolated = isolated
         self._release = release
         self._timeout = timeout
         self._tables: dict[str, pa.Table] = {}
@@ -153,7 +156,9 @@ class Connection:
         if self._is_closed:
             raise QueryError("this connection has been closed; make another one of the release")
         self._answer, self._row = None, 0
-        self._answer = self._release.answer(query, parameters, tables=self._tables, timeout=self._timeout)
+        self._answer = self._release.answer(
+            query, parameters, tables=self._tables, timeout=self._timeout, isolated=self._isolated
+        )
         return self
 
     @property
@@ -208,7 +213,7 @@ class Connection:
 
     def cursor(self) -> Connection:
         """Return a connection of its own with the same tables."""
-        other = Connection(self._release, timeout=self._timeout)
+        other = Connection(self._release, timeout=self._timeout, isolated=self._isolated)
         other._tables = dict(self._tables)
         return other
 
