@@ -70,7 +70,7 @@ def sql(
         if query is None:
             run_shell(opened, ask, tables)
         else:
-            give(ask(query), form, output, raw_text=raw_text)
+            give(ask(query), form, output, raw_text=raw_text, verbatim=True)
 
 
 def _own_tables(given: list[str]) -> dict[str, pl.DataFrame]:

@@ -39,6 +39,7 @@ _API = {
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
     "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Settings": ("settings",),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
 _NOTE = "<!-- Written by docs/generate.py: edit the sources, not this page. -->\n"
@@ -169,6 +170,8 @@ def api_page() -> str:
         for name in names:
             member = getattr(homodb, name)
             path = member.__name__ if isinstance(member, ModuleType) else f"{member.__module__}.{name}"
+            if name == "settings":  # an object, whose class has the documentation
+                path = "homodb.query.settings.HomodbSettings"
             options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 3}
             parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
     left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__", "errors"}

@@ -33,8 +33,8 @@
         ├── UndecidedSpeciesError gene names that fit several species
         └── CountsError           values that a policy must not add up
 
-A message says what is wrong, what was expected, and what to do next. The command line prints it as one line and exits
-with :attr:`HomodbError.exit_code`.
+A message says what is wrong, what was expected, and what to do next. The command line prints it as one line, its
+hint as another, and exits with :attr:`HomodbError.exit_code`.
 """
 
 from __future__ import annotations
@@ -62,13 +62,24 @@ class HomodbError(Exception):
     option
         Name of the parameter that the error concerns; None if it concerns no single parameter. The command line adds
         the flag of that name to the message.
+    hint
+        Next step, which ends the text of the error; the command line prints it in a line of its own.
     """
 
     exit_code: int = 2
 
-    def __init__(self, message: object = "", *, option: str | None = None) -> None:
+    def __init__(self, message: object = "", *, option: str | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.option = option
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; {self.hint}" if self.hint else super().__str__()
+
+    @property
+    def message(self) -> str:
+        """Return the text without the hint."""
+        return super().__str__()
 
 
 class ConfigError(HomodbError):

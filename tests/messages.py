@@ -15,6 +15,7 @@ class Shared:
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
+    did_you_mean = "did you mean"
     from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
@@ -100,12 +101,18 @@ class Cellama:
     wanted_numbers_above_0 = "expected numbers above 0"
 
 
+class Cells:
+    cells_are = "^cells are an? .*; expected an AnnData, or the path"
+    named_twice = "name them once"
+    one_at_a_time = "one object at a time"
+    one_object = "is one object, whose species are joined already"
+
+
 class Cli:
     objects_2_species = "3 objects and 2 species are named"
 
 
 class Compare:
-    did_you_mean = "did you mean"
     no_feature_by_same_symbol = "no feature by same symbol"
     no_lm_o2o = "no LM_O2O"
     no_method_could_integrate = "no method could integrate any mapping.*not today"
@@ -220,7 +227,7 @@ class Integrate:
     name_release = "name the release"
     neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
-    no_file_is_named = "no file is named"
+    no_file_is_named = "no object is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
     var_does_not_tell_genes = "var does not name the genes of mouse"

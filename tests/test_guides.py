@@ -72,10 +72,11 @@ def go_through(text: str, folder: Path, release: Path | None = None) -> None:
     blocks = console_blocks(text)
     assert blocks
     for command, expected in blocks:
-        printed = run(command, folder, release, refused=expected.startswith("homodb: "))
+        printed = run(command, folder, release, refused=expected.startswith("error: "))
         check(command, printed, expected)
 
 
+@pytest.mark.slow
 def test_five_minute_start(folder: Path) -> None:
     assert (folder / "in_human_genes.h5ad").is_file()
 

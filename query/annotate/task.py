@@ -12,6 +12,7 @@ import polars as pl
 
 from homodb.query.cells import SpeciesCells
 from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
+from homodb.schema.messages import counted
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,15 @@ class Annotation(Result):
     def column(self) -> str:
         """Column of obs that holds the labels."""
         return f"{self.label_key}_{self.key_added}"
+
+    def summary(self) -> str:
+        """Return what was done in one line."""
+        by = self.method if self.strategy == "none" else f"{self.method}, {self.strategy}"
+        without = f"{self.unknown:,} without a label" if self.numbers is None else f"{self.unknown:,} without a number"
+        return (
+            f"annotate: {counted(self.cells, 'cell')} of {self.source} from {self.target} by {by}: "
+            f"obs[{self.column!r}], {without}"
+        )
 
     def totals(self) -> dict[str, Any]:
         """Return the report without its tables as plain values."""

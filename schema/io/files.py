@@ -209,4 +209,5 @@ def is_device(path: Path) -> bool:
         special = path.exists() and not path.is_file() and not path.is_dir()
     except OSError as error:  # such as a name that is too long
         raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
-    return special or path.absolute().parts[1:2] in (("dev",), ("proc",))
+    parts = path.absolute().parts[1:3]
+    return special or (parts[:1] in (("dev",), ("proc",)) and parts != ("dev", "shm"))  # memory, used as scratch

@@ -116,6 +116,7 @@ def test_exit_codes_are_documented() -> None:
     assert {str(code) for code in codes} <= set(told)
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_exit_code_141(tmp_path: Path, toy_folder: Path) -> None:
     query = "select repeat('x', 1000) as x from range(100000)"
     running = subprocess.Popen(
@@ -141,6 +142,7 @@ def test_ctrl_c_is_exit_code_130(tmp_path: Path) -> None:
     assert not (tmp_path / "sim").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_a_question(toy_folder: Path, tmp_path: Path) -> None:
     endless = "SELECT count(*) FROM range(100000000000) a, range(1000) b"
     running = subprocess.Popen(
@@ -188,7 +190,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, toy_folder: Path) -> None:
             stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (
-        2, b"homodb: the output cannot be written (No space left on device)\n",
+        2, b"error: the output cannot be written (No space left on device)\n",
     )  # fmt: skip
 
 

@@ -400,6 +400,7 @@ def test_written_csv_has_no_quotes_that_pandas_would_keep(release: homodb.Releas
     assert all(values == sorted(values) for values in starts.values())
 
 
+@pytest.mark.slow
 def test_vectors_of_other_genes_than_the_table_says_are_refused(
     release_with: Any, coding: Mapping[str, np.ndarray], tmp_path: Path
 ) -> None:
