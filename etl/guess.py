@@ -6,7 +6,8 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,8 @@ from homodb.schema.io import check_there
 from homodb.schema.species import Species, find, species_of_ids
 
 _MARK = "# Written by homodb build; change it and build from it again."
+#: Organism of a FASTA header: its taxon ID by UniProt, its name by NCBI.
+_ORGANISM = re.compile(r"\bOX=(\d+)|\[([A-Z][a-z]+ [a-z]+)[^\[\]]*\]\s*$")
 #: Lines of a file that are looked at.
 _LOOKED_AT = 200
 
@@ -158,6 +161,7 @@ def _named(path: Path, name: str) -> Species:
 def _species_of(path: Path, lines: list[str], not_these: Sequence[Species] = ()) -> Species:
     """Return the species of a file's genes: by their stable IDs, else by the file's name."""
     ids = Counter(species for line in lines for species in species_of_ids(line))
+    ids = ids or Counter(species for line in lines for species in _in_header(line))
     if ids:
         return ids.most_common(1)[0][0]
     species = [one for one in _in_name(path.name) if one not in not_these]
@@ -165,9 +169,17 @@ def _species_of(path: Path, lines: list[str], not_these: Sequence[Species] = ())
         return species[0]
     listed = ", ".join(one.name for one in species) or "none"
     raise ConfigError(
-        f"{path}: the species of its genes cannot be determined (its IDs name none, its file name {listed}). "
+        f"{path}: the species of its genes cannot be determined (IDs and headers name none, its file name {listed}). "
         "Name it in the file name, such as human_mouse.csv, or write a config"
     )
+
+
+def _in_header(line: str) -> Iterator[Species]:
+    """Yield the species that a FASTA header of UniProt or NCBI names."""
+    match = _ORGANISM.search(line) if line.startswith(">") else None
+    if match:
+        with suppress(UnknownSpeciesError):
+            yield find(match[1] or match[2])
 
 
 def _in_name(name: str) -> list[Species]:

@@ -158,8 +158,8 @@ def described(name: str, taxon_id: int, common_name: str, taken: Collection[int]
     genus, _, rest = name.partition("_")
     short = (f"{genus[0]}. {rest}", f"{genus[0]}{rest}") if "_" not in rest else ()
     for spelling in (name, common_name):
-        if known := _by_name().get(normalise(spelling)):
-            raise ValueError(f"{spelling!r} is a name of {known.name} ({known.common_name}), which homodb knows.")
+        if other := _by_name().get(normalise(spelling)):
+            raise ValueError(f"{spelling!r} is a name of {other.name} ({other.common_name}), which homodb knows.")
     return Species(number, name, taxon_id, common_name, tuple(one for one in short if normalise(one) not in _by_name()))
 
 

@@ -259,7 +259,7 @@ def _protein_genes(path: Path) -> dict[str, tuple[str, str | None]]:
     lacking = [f"'{column}'" for column in ("protein", "gene") if not places[column]]
     if lacking:
         raise missing_columns(path, header, lacking)
-    columns = {column: found[0] for column, found in places.items() if found}
+    columns = {column: matches[0] for column, matches in places.items() if matches}
     findings = Findings(path, header)
     genes: dict[str, tuple[str, str | None]] = {}
     for batch in batches(path, header, columns, findings):

@@ -67,14 +67,14 @@ def in_words(model: str | None, margin: float | None) -> str:
 
 def embeddings_note(pair: Pair, between: str = "the two species") -> str:
     """Say that LM_O2O stands in for homologies, and how many of its pairs are likely right."""
-    said = f"Ensembl has no homology between {between}: LM_O2O, from embeddings alone, was used"
+    used = f"Ensembl has no homology between {between}: LM_O2O, from embeddings alone, was used"
     model, margins = default_model(pair.release), pair.mapping(Strategy.LM_O2O)["margin"]
     shares = likely_right(model, margins).drop_nulls().to_numpy()
     if not len(shares):
-        return f"{said}; how many of its pairs are right was not measured for {model or 'its model'}"
+        return f"{used}; how many of its pairs are right was not measured for {model or 'its model'}"
     low = int((shares < _DOUBTFUL).sum())
     doubt = f"; look twice at the {low:,} of {len(margins):,} with the smallest margins" if low else ""
-    return f"{said}; by their margins, {100 * shares.mean():.0f} of 100 pairs are likely right{doubt}"
+    return f"{used}; by their margins, {100 * shares.mean():.0f} of 100 pairs are likely right{doubt}"
 
 
 def neighbors_note(model: str) -> str | None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import polars as pl
 import pyarrow as pa
 
-from homodb.query.release.sql_guard import TIMEOUT, Parameters, check_limits, query_error
+from homodb.query.release.sql_guard import TIMEOUT, Parameters, Tables, check_limits, query_error
 from homodb.schema.errors import QueryError
 from homodb.schema.io import check_there, ending_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from homodb.query.release.release import ReleaseFile
 
 #: A name that SQL takes without quotes.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -84,6 +82,20 @@ def read_own_table(path: Path) -> pl.DataFrame:
     raise QueryError(f"{path}: has an ending of no table. Expected .csv, .tsv, .txt, .parquet or .arrow")
 
 
+class Answering(Protocol):
+    """Part of a release that a connection uses."""
+
+    version: str
+
+    def own_tables(self, tables: Mapping[str, object]) -> dict[str, pa.Table]: ...  # noqa: D102
+
+    def answer(  # noqa: D102
+        self, query: str, parameters: Parameters = None, *, tables: Tables | None, timeout: float, isolated: bool
+    ) -> pa.Table: ...
+
+    def frame(self, table: pa.Table) -> pl.DataFrame: ...  # noqa: D102
+
+
 class Connection:
     """Connection to a release and one's own tables that answers one SELECT at a time.
 
@@ -107,7 +119,7 @@ class Connection:
     >>> connection.execute("SELECT * FROM mine JOIN genes USING (symbol)").pl()  # doctest: +SKIP
     """
 
-    def __init__(self, release: ReleaseFile, *, timeout: float = TIMEOUT, isolated: bool = False) -> None:
+    def __init__(self, release: Answering, *, timeout: float = TIMEOUT, isolated: bool = False) -> None:
         check_limits(timeout=timeout)
         self._isolated = isolated
         self._release = release

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
@@ -37,7 +37,8 @@ from homodb.query.release.sql_guard import (
 )
 from homodb.schema.connect import connect
 from homodb.schema.errors import HomodbError, QueryError, ReleaseError, UnknownSpeciesError
-from homodb.schema.io import check_output, must_end, whole_file
+from homodb.schema.flat import write_flat, write_table
+from homodb.schema.io import check_folder, check_output, make_folder, must_end, whole_file
 from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.messages import make_unique
 from homodb.schema.species import FIRST_DESCRIBED, Species, by_number, describe, find, names, normalise
@@ -343,6 +344,44 @@ class ReleaseFile:
         elif self.folder is not None and self.manifest is not None:
             check_output(path)
             write_database(self.folder, self.manifest, path)
+
+    def write_parquet(
+        self, folder: Path, *, flat: bool = False, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[Path]:
+        """Write the release as Parquet files.
+
+        Parameters
+        ----------
+        folder
+            Folder to write to.
+        flat
+            Whether to write ``ortholog/<species>.parquet`` per species, the view ``ortholog`` sorted by symbol, in
+            place of a file per table and view.
+        report
+            Callback that receives the files done and the total.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written.
+        QueryError
+            If a table exceeds the memory limit of the release.
+        """
+        check_folder(folder)
+        if flat:
+            return write_flat(folder, self.answer, report)
+        make_folder(folder)
+        files = {name: folder / f"{name}.parquet" for name in self.relations()}
+        for number, (name, path) in enumerate(files.items()):
+            report(number, len(files))
+            write_table(self.answer(f'SELECT * FROM "{name}" ORDER BY ALL'), path)  # noqa: S608 (its own name)
+        report(len(files), len(files))
+        return list(files.values())
 
     def info(self) -> pl.DataFrame:
         """Count mappings per species pair, strategy and evidence class."""
