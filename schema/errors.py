@@ -47,7 +47,6 @@ from pathlib import Path
 
 #: Problems of each kind that a message lists; of more it gives the number and some examples.
 LISTED_PER_KIND, EXAMPLES_PER_KIND = 20, 3
-_LONGEST = 400
 #: Unicode categories of characters that are not printed: control, format, surrogate, line and paragraph ends.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -110,12 +109,19 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({_shown(self.content)})" if self.content else "")
+        return f"{where}{self.kind}" + (f" ({shown(self.content)})" if self.content else "")
 
 
-def _shown(text: str) -> str:
-    """Shorten a text to one line, with control characters escaped."""
-    return printable(text[:_LONGEST] + ("…" if len(text) > _LONGEST else ""))
+def shown(text: str, most: int = 80) -> str:
+    r"""Shorten a foreign text to some printable characters on one line, for a message.
+
+    Examples
+    --------
+    >>> shown("INS\x1b[2J\n"), len(shown("A" * 1_000_000))
+    ('INS\\x1b[2J\\n', 80)
+    """
+    short = printable(text[: most + 1])
+    return short if len(text) <= most and len(short) <= most else f"{short[: most - 1]}…"
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -167,8 +173,8 @@ class InputError(HomodbError):
         for kind, total in self.totals.items():
             if total > LISTED_PER_KIND:
                 first = [problem for problem in self.problems if problem.kind == kind][:EXAMPLES_PER_KIND]
-                shown = [f"line {one.line}" + f" ({_shown(one.content)})" * bool(one.content) for one in first]
-                parts.append(f"{total:,} times: {kind}, first on {', '.join(shown)}")
+                places = [f"line {one.line}" + f" ({shown(one.content)})" * bool(one.content) for one in first]
+                parts.append(f"{total:,} times: {kind}, first on {', '.join(places)}")
         total = self.totals.total()
         return ("" if len(parts) == 1 else f"{total:,} problems: ") + "; ".join(parts)
 

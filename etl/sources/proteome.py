@@ -34,17 +34,18 @@ import pyarrow.compute as pc
 
 from homodb.etl.sources.annotation import GeneCollector, Location, TranscriptGenes
 from homodb.etl.sources.records import GENES, PROTEINS, Reading, split_version
-from homodb.etl.sources.text import Findings, batches, missing_columns, open_bytes, read_header
+from homodb.etl.sources.text import Findings, batches, input_errors, missing_columns, open_bytes, read_header
 from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
 from homodb.schema.messages import choices_hint
 from homodb.schema.species import Species, find, normalise, species_of_ids
 
 _FIELD = re.compile(r"\s(gene|transcript|gene_biotype|transcript_biotype|gene_symbol):")
 _LOCATION = re.compile(r"[^:\s]+:[^:\s]*:(\S+):(\d{1,18}):(\d{1,18}):(-1|0|1)")
-_SOURCE = re.compile(r"\s*\[Source:[^\[\]]*\]\s*$")
+_SOURCE = re.compile(r"\[Source:[^\[\]]*\]\s*$")
+#: Longest protein, in residues; the longest that is known has some 45,000.
+_LONGEST = 1 << 20
 #: Attributes of NCBI's translated coding sequences, and the organism at the end of its proteins.
 _ATTRIBUTE = re.compile(r"\[(gene|locus_tag|protein|protein_id|db_xref)=([^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*)\]")
-_ORGANISM = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])+)\]\s*$")
 _ACCESSION = re.compile(r"[ANXWY]P_\d{6,}(?:\.\d+)?")
 #: Identifier and fields of UniProt's headers.
 _UNIPROT = re.compile(r"(?:sp|tr)\|([A-Z0-9]+(?:-\d+)?)\|\S*")
@@ -114,6 +115,7 @@ def header_form(written: str) -> HeaderForm | re.Pattern[str]:
     return pattern
 
 
+@input_errors
 def read_proteome(
     path: Path,
     species: Species,
@@ -170,10 +172,11 @@ def read_proteome(
             fields |= annotated.find(fields["transcript"], fields["protein"])
             without_gene += fields["gene"] is None
         elif fields["gene"] is None and is_ensembl:
-            findings.add("missing gene: in the header", text[:80], line)
+            findings.add("missing gene: in the header", text, line)
         elif fields["gene"] is None:
             fields["gene"] = fields["protein"]
             alone += 1
+        fields = {name: value and findings.bounded(name, value, line) for name, value in fields.items()}
         name, version = split_version(fields["protein"] or "")
         gene, gene_version = split_version(fields["gene"] or "")
         others.update(_others(species, gene, name, fields))
@@ -242,6 +245,7 @@ def _without_stand_ins(genes: pa.Table) -> pa.Table:
     return genes.set_column(genes.schema.get_field_index("stable_id"), GENES.field("stable_id"), ids)
 
 
+@input_errors
 def read_protein_genes(path: Path, species: Species) -> Reading:
     """Count the rows of a table of proteins and genes, which :func:`read_proteome` uses."""
     rows = len(_protein_genes(path))
@@ -297,7 +301,7 @@ def _binomial(name: str) -> str:
 
 def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]:
     """Yield line, header without ``>`` and sequence of each record."""
-    line, header = 0, ""
+    line, header, length = 0, "", 0
     pieces: list[bytes] = []
     with open_bytes(path) as stream:
         for number, text in enumerate(stream, 1):
@@ -305,14 +309,18 @@ def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]
             if content.startswith(b">"):
                 if line:
                     yield line, header, b"".join(pieces)
-                line, header, pieces = number, _decoded(content[1:], number, findings), []
+                line, header, pieces, length = number, _decoded(content[1:], number, findings), [], 0
             elif content and not line:
-                findings.add("text before the first header", _decoded(content, number, findings)[:40], number)
+                findings.add("text before the first header", line=number)
             elif content:
                 strange = content.translate(None, _LETTERS)
                 if strange:
                     shown = "".join(sorted(set(_decoded(strange, number, findings))))
                     findings.add("invalid amino-acid letters", shown, number)
+                length += len(content)
+                if length > _LONGEST:
+                    findings.add(f"protein longer than {_LONGEST:,} residues", header, line)
+                    findings.raise_any()
                 pieces.append(content)
     if line:
         yield line, header, b"".join(pieces)
@@ -358,7 +366,7 @@ def _ensembl(header: str) -> _Fields:
         **values,
         protein=words[0] if words else None,
         location=next((word for word in words[1:] if word.count(":") > 3), None),
-        description=_SOURCE.sub("", description).strip() or None,
+        description=_SOURCE.sub("", description.strip()).strip() or None,
     )
 
 
@@ -367,7 +375,7 @@ def _ncbi(header: str) -> _Fields:
     attributes = dict(reversed(_ATTRIBUTE.findall(header)))
     first, _, rest = header.partition(" ")
     accession = _ACCESSION.search(first)
-    organism = None if attributes else _ORGANISM.search(rest)
+    description, organism = (rest, None) if attributes else _without_organism(rest)
     gene_id = re.search(r"GeneID:(\d+)", attributes.get("db_xref", ""))
     gene = attributes.get("gene") or attributes.get("locus_tag") or (f"LOC{gene_id[1]}" if gene_id else None)
     return _fields(
@@ -375,9 +383,21 @@ def _ncbi(header: str) -> _Fields:
         or (accession[0] if accession else first.strip("|").split("|")[-1] or None),
         gene=gene,
         gene_symbol=attributes.get("gene"),
-        description=attributes.get("protein") if attributes else _ORGANISM.sub("", rest).strip() or None,
-        organism=organism[1] if organism else None,
+        description=attributes.get("protein") if attributes else description or None,
+        organism=organism,
     )
+
+
+def _without_organism(text: str) -> tuple[str, str | None]:
+    """Split off the organism, in brackets at the end of a description; it may have brackets itself."""
+    text, depth = text.strip(), 0
+    if not text.endswith("]"):
+        return text, None
+    for place in range(len(text) - 1, -1, -1):
+        depth += {"]": 1, "[": -1}.get(text[place], 0)
+        if not depth:
+            return text[:place].strip(), text[place + 1 : -1]
+    return text, None
 
 
 def _uniprot(header: str) -> _Fields:
@@ -424,9 +444,9 @@ def _check_fields(
 ) -> None:
     """Record a header without a protein."""
     if fields["protein"] is None and isinstance(form, re.Pattern):
-        findings.add("header that the pattern does not match", header[:80], line)
+        findings.add("header that the pattern does not match", header, line)
     elif fields["protein"] is None:
-        findings.add("missing protein ID in the header", header[:80], line)
+        findings.add("missing protein ID in the header", header, line)
     words = header.split()
     if form is HeaderForm.ENSEMBL and words[1:] and words[1].partition(":")[0] in _NOT_PROTEINS:
         findings.add("not a protein. Expected the file pep.all", words[1], line)
