@@ -31,6 +31,7 @@ from homodb.etl.sources import (
     read_gene_table,
     read_history,
     read_hits,
+    read_protein_genes,
     read_proteome,
     read_synonyms,
     read_xrefs,
@@ -189,7 +190,7 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
 def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None:
     """Read the genes and aliases of a release, for the species of the config."""
     manifest = read_manifest(folder)
-    numbers = [entry.species.number for entry in settings.species]
+    numbers = [entry.species.number for entry in settings.species if entry.species.name in manifest.species]
     for name in ("gene", "gene_alias"):
         files = [file for file in manifest.files if file.path.startswith(f"parquet/{name}/")]
         if len(files) != 1 or not (path := folder / files[0].path).is_file():
@@ -218,9 +219,12 @@ def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
     annotation = None if entry.annotation is None else entry.annotation.path
+    listed = None if entry.protein_genes is None else entry.protein_genes.path
+    proteins = partial(read_proteome, annotation=annotation, header=entry.header, protein_genes=listed)
     single: tuple[tuple[str, Source | None, Callable[..., Reading]], ...] = (
         ("genes", entry.genes, read_gene_table),
-        ("proteome", entry.proteome, partial(read_proteome, annotation=annotation)),
+        ("proteome", entry.proteome, proteins),
+        ("protein_genes", entry.protein_genes, read_protein_genes),
         ("annotation", entry.annotation, read_annotation),
         ("canonical", entry.canonical, read_canonical),
         ("synonyms", entry.synonyms, read_synonyms),
