@@ -47,7 +47,6 @@ from pathlib import Path
 
 #: Problems of each kind that a message lists; the others are counted.
 LISTED_PER_KIND = 20
-_LONGEST = 400
 #: Unicode categories of characters that are not printed: control, format, surrogate, line and paragraph ends.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -110,12 +109,19 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({_shown(self.content)})" if self.content else "")
+        return f"{where}{self.kind}" + (f" ({shown(self.content)})" if self.content else "")
 
 
-def _shown(text: str) -> str:
-    """Shorten a text to one line, with control characters escaped."""
-    return printable(text[:_LONGEST] + ("…" if len(text) > _LONGEST else ""))
+def shown(text: str, most: int = 80) -> str:
+    r"""Shorten a foreign text to some printable characters on one line, for a message.
+
+    Examples
+    --------
+    >>> shown("INS\x1b[2J\n"), len(shown("A" * 1_000_000))
+    ('INS\\x1b[2J\\n', 80)
+    """
+    short = printable(text[: most + 1])
+    return short if len(text) <= most and len(short) <= most else f"{short[: most - 1]}…"
 
 
 def printable(text: str, *, keep: str = "") -> str:

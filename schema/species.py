@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from homodb.schema.errors import UnknownSpeciesError
+from homodb.schema.errors import UnknownSpeciesError, shown
 from homodb.schema.messages import close_matches
 
 #: Number of gene keys of each species.
@@ -182,7 +182,7 @@ def _unknown(name: str | int) -> str:
     suggestions = list(dict.fromkeys(words[word] for word in close))[:SUGGESTIONS]
     hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggestions)
     return (
-        f"no species is called {str(name)!r}"
+        f"no species is called {shown(repr(str(name)))}"
         + (f"; did you mean {hint}?" if hint else ".")
         + " Give an Ensembl production name, a scientific or common name, or an NCBI taxon ID."
     )

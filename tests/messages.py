@@ -407,6 +407,7 @@ class Sources:
     is_truncated = "is truncated"
     line_1_column_homo_sapiens = r"line 1: column of homo_sapiens\. Expected genes of mus_musculus\. Swap source"
     line_1_column_mus_musculus = r"line 1: column of mus_musculus\. Expected genes of sus_scrofa"
+    long_line = "line [0-9]+: the line is longer than 1,048,576 bytes"
     missing_column_alt_allele = r"missing column alt_allele\.alt_allele_group_id"
     problems_5_more_identity = "26 problems: .*and 5 more: identity outside 0 to 100$"
     says_113 = "112 .*113"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from homodb.query.release.release import ReleaseFile
 from homodb.schema.errors import BrokenReleaseError, MissingEmbeddingError
+from homodb.schema.io import parse_json
 from homodb.schema.manifest import ManifestFile
 from homodb.schema.settings import cache_folder
 from homodb.schema.species import Species
@@ -170,7 +171,7 @@ def _note(place: object) -> Path:
 
 def _noted(note: Path) -> object:
     try:
-        return json.loads(note.read_text("utf-8"))
+        return parse_json(note.read_text("utf-8"))
     except (OSError, ValueError):
         return None
 
