@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -541,3 +543,21 @@ def test_ready_evidence_of_several_embeddings_of_one_pair(folder: Path) -> None:
     turned = EVIDENCE.replace('"human"', '"x"').replace('"mouse"', '"human"').replace('"x"', '"mouse"')
     with pytest.raises(ConfigError, match=messages.Build.are_listed_twice_for_m):
         read_config(write(folder, LEAST + EVIDENCE + turned))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
+@pytest.mark.parametrize("name", ["release.toml", "fetched.json"])
+def test_files_without_end(folder: Path, name: str) -> None:
+    path = write(folder, LEAST)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(ConfigError):
+        read_config(path)
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(ConfigError):
+        read_config(path)
+    (folder / name).unlink()
+    (folder / name).write_bytes(b"[" * 200_000)
+    with pytest.raises(ConfigError):
+        read_config(path)
