@@ -26,11 +26,11 @@ from homodb.etl.sources.records import (
     split_version,
     to_arrow,
 )
-from homodb.etl.sources.text import open_bytes, sha256
+from homodb.etl.sources.text import input_errors, open_bytes, sha256
 
 __all__ = [
     "ALIASES", "ALTERNATES", "CANONICAL", "GENES", "HITS", "HOMOLOGIES", "ORTHOLOGY", "OTHER_PAIRS", "OTHER_TYPES",
-    "PROTEINS", "Reading", "open_bytes", "read_annotation", "read_biomart", "read_canonical", "read_compara",
-    "read_core", "read_databases", "read_gene_table", "read_history", "read_hits", "read_proteome", "read_synonyms",
-    "read_xrefs", "sha256", "split_version", "to_arrow",
+    "PROTEINS", "Reading", "input_errors", "open_bytes", "read_annotation", "read_biomart", "read_canonical",
+    "read_compara", "read_core", "read_databases", "read_gene_table", "read_history", "read_hits", "read_proteome",
+    "read_synonyms", "read_xrefs", "sha256", "split_version", "to_arrow",
 ]  # fmt: skip

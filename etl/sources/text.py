@@ -118,7 +118,8 @@ def open_bytes(path: Path, *, has_lines: bool = True) -> Iterator[io.BufferedRea
             raw.seek(0)
             most = max(_SMALL, EXPANSION * os.fstat(raw.fileno()).st_size) if packed else float("inf")
             with gzip.GzipFile(fileobj=raw) if packed else raw as plain:
-                stream = io.BufferedReader(_BoundedStream(path, plain, most, has_lines=has_lines), _BUFFER)
+                bounded = _BoundedStream(path, plain, most, has_lines=has_lines)
+                stream: io.BufferedReader = io.BufferedReader(bounded, _BUFFER)
                 head = stream.peek(_PEEKED)[:_PEEKED]
                 if b"\0" in head:
                     raise InputError(path, [Problem(1, "is not valid UTF-8", repr(head[:8]))])
