@@ -108,6 +108,7 @@ def embeddings(
 
 
 export = typer.Typer(
+    name="export",
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Write what other tools load: vectors, mappings, the database.\n\n"

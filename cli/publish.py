@@ -31,7 +31,7 @@ def publish(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a build into a folder of releases.
+    """Publish a build to a folder of releases.
 
     And into its catalog. Every file and invariant is checked first. The same release may be published again; another of
     its name may not. Any static web server, bucket or disk can serve the folder. A release that lies in the folder

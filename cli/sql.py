@@ -45,7 +45,7 @@ def sql(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a question in SQL, or many in a shell.
+    """Query a release with SQL, once or in a shell.
 
     One SELECT, on a connection that can touch nothing else than the release and your own tables, in a process that
     ends at its limits. Without a query a shell reads one after the other; there .tables lists what a release holds.

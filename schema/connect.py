@@ -9,11 +9,14 @@ import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, ReleaseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Storage format of release files: the oldest that DuckDB writes, so that every DuckDB from 1.1 opens them.
 STORAGE_VERSION = "v1.0.0"
@@ -166,6 +169,8 @@ def arrow_schema(table: str) -> pa.Schema:
 @cache
 def _arrow_schemas() -> dict[str, pa.Schema]:
     """Run the DDL in memory, once, and read the schema of each table."""
+    import pyarrow as pa
+
     with duckdb.connect() as connection:
         for _, sql in ddl():
             connection.execute(sql)

@@ -332,6 +332,10 @@ class Release:
     x_h5ad_x_cannot_be_read = r"x\.h5ad: .*cannot be read, or is damaged .*nonsense"
 
 
+class Results:
+    no_table = "there is no table"
+
+
 class Report:
     cca_mine = "cca, mine"
     pages_are_written_as_html = r"pages are written as \.html"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +115,7 @@ class Labelled:
         return self.label < 0 if self.number is None else np.isnan(self.number)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Annotation(Result):
     """Report of an annotation.
 
@@ -155,6 +155,8 @@ class Annotation(Result):
     notes
         Notes for the user.
     """
+
+    main_table: ClassVar[str] = "labels"
 
     label_key: str
     key_added: str
@@ -202,6 +204,11 @@ class Annotation(Result):
             "only": [] if self.only is None else self.only.to_dicts(),
             "details": dict(self.details), "versions": dict(self.versions), "notes": list(self.notes),
         }  # fmt: skip
+
+    def all_frames(self) -> dict[str, pl.DataFrame]:
+        """Return every table by its name: labels or numbers, ``only``, and the longer results."""
+        frames = {"labels": self.labels if self.numbers is None else self.numbers, "only": self.only, **self.tables}
+        return {name: frame for name, frame in frames.items() if frame is not None}
 
     def uns(self) -> dict[str, Any]:
         """Return the entry in uns: values that h5ad and zarr can hold, and tables other than those of cells."""

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import polars as pl
-import pyarrow as pa
 
 from homodb.query.release.sql_guard import TIMEOUT, Parameters, check_limits, query_error
 from homodb.schema.errors import QueryError
@@ -17,6 +16,7 @@ from homodb.schema.io import check_there, ending_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from homodb.query.release.release import ReleaseFile
 
@@ -39,6 +39,8 @@ def own_table(name: str, table: object) -> pa.Table:
     QueryError
         If SQL does not take the name without quotes, or the object is not a table.
     """
+    import pyarrow as pa
+
     if not _NAME.fullmatch(name):
         raise QueryError(f"{name!r} cannot name a table. Use letters, digits and _, beginning with a letter.")
     try:
@@ -78,8 +80,8 @@ def read_own_table(path: Path) -> pl.DataFrame:
             case ".arrow" | ".feather":
                 with path.open("rb") as stream:
                     is_file = stream.read(6) == b"ARROW1"
-                return pl.read_ipc(path, memory_map=False) if is_file else pl.read_ipc_stream(path)
-    except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
+                return pl.read_ipc(path) if is_file else pl.read_ipc_stream(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise QueryError(f"{path}: cannot be read as {ending[1:]} ({str(error).splitlines()[0]})") from error
     raise QueryError(f"{path}: has an ending of no table. Expected .csv, .tsv, .txt, .parquet or .arrow")
 
@@ -181,9 +183,10 @@ class Connection:
     def df(self) -> pd.DataFrame:
         """Return the whole answer as a pandas data frame."""
         try:
-            return self.arrow().to_pandas()
+            frame: pd.DataFrame = self.arrow().to_pandas()
         except Exception as error:
             raise query_error(error) from error
+        return frame
 
     def fetchmany(self, size: int = 1) -> list[tuple[Any, ...]]:
         """Return the next rows."""

@@ -11,12 +11,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
 from homodb.query.release.connection import Connection, own_table
 from homodb.query.release.database import open_database, write_database
@@ -41,6 +40,11 @@ from homodb.schema.io import check_output, must_end, whole_file
 from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.messages import make_unique
 from homodb.schema.species import Species, by_number, find
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_Answer = TypeVar("_Answer")
 
 #: Number of species that a message names.
 _SHOWN = 8
@@ -92,7 +96,7 @@ class ReleaseFile:
         check_limits(memory=memory)
         self._memory = memory
         self._is_closed = False
-        self._questions: WeakSet[Question] = WeakSet()
+        self._questions: WeakSet[Question[Any]] = WeakSet()
         self._isolated = IsolatedProcess()
         self.manifest: Manifest | None = None
         self.folder: Path | None = None
@@ -143,7 +147,7 @@ class ReleaseFile:
         """Run isolated queries in a process that was started before."""
         self._isolated = process
 
-    def _ask(self, work: Work, timeout: float | None = None, *, again: bool = True) -> pa.Table:
+    def _ask(self, work: Work[_Answer], timeout: float | None = None, *, again: bool = True) -> _Answer:
         """Run a query; where another one has ended the database, open it again and run the query again."""
         try:
             question = Question(self._cursor(), work)
@@ -189,7 +193,11 @@ class ReleaseFile:
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run a query of ``query/sql`` with bound values."""
         text = statement(name)
-        return _frame(self._ask(lambda cursor: cursor.sql(text, params=parameters).to_arrow_table()))
+        return self._ask(lambda cursor: pl.DataFrame(cursor.sql(text, params=parameters).materialize()))
+
+    def select(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run a SELECT statement of homodb's own."""
+        return _frame(self._ask(lambda cursor: cursor.sql(query, params=parameters).to_arrow_table()))
 
     def sql(
         self,

@@ -68,7 +68,7 @@ def find_embedding(release: ReleaseFile, wanted: str | None = None) -> Embedding
     MissingEmbeddingError
         If the release has no vectors, or none of this embedding.
     """
-    rows = release.sql("SELECT embedding, model, pooling, dimensions FROM embedding ORDER BY embedding").rows()
+    rows = release.select("SELECT embedding, model, pooling, dimensions FROM embedding ORDER BY embedding").rows()
     available = [Embedding(*row) for row in rows if row[3] is not None]
     if not available:
         given = (

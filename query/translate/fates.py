@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -202,6 +202,8 @@ class FateReport(Result):
         Notes for the user.
     """
 
+    main_table: ClassVar[str] = "fates"
+
     fates: pl.DataFrame
     notes: tuple[str, ...]
 
@@ -246,7 +248,7 @@ class FateReport(Result):
                 yield Grid(rows, in_text=False, folded=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TranslationReport(FateReport):
     """Report of a translation.
 

@@ -225,3 +225,11 @@ def test_an_answer_is_whole_where_output_is_not_buffered(tmp_path: Path, toy_fol
 def test_tables_in_pipes_have_no_blanks_at_the_ends_of_lines(run: Run, toy_folder: Path) -> None:
     _, out, _ = run("sql", "from species", HOMODB_RELEASE=str(toy_folder))
     assert out and all(line == line.rstrip() for line in out.splitlines())
+
+
+def test_the_help_has_every_command_under_a_heading_in_the_order_of_the_readme(run: Run) -> None:
+    _, shown, _ = run("--help")
+    headings = re.findall(r"^([A-Z]\w+):$", shown, re.MULTILINE)
+    assert headings == ["Options", "Translate", "Ask", "Analyse", "Releases", "Build", "Learn"]
+    named = re.findall(r"^  ([a-z]+)  ", shown.split("Translate:")[1], re.MULTILINE)
+    assert sorted(named) == sorted(get_command(app).commands)  # type: ignore[attr-defined]
