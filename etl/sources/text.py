@@ -50,7 +50,7 @@ EXPANSION, _SMALL = 200, 1 << 26
 _GZIP_MAGIC = b"\x1f\x8b"
 #: A zero byte among the first bytes means that the file is binary.
 _PEEKED = 512
-_BUFFER = 1 << 17
+_BUFFER = 1 << 19
 
 
 class _BoundedStream(io.RawIOBase):
