@@ -6,6 +6,7 @@ Arguments are shown by name, without the type that Python has for them.
 from __future__ import annotations
 
 import re
+from collections import UserDict
 from importlib import import_module
 from typing import Any
 
@@ -63,24 +64,27 @@ GROUPS: dict[str, tuple[str, ...]] = {
 _ASK_NOTHING = ("sql", "info", "use", "releases", "download", "verify", "demo", "doctor")
 
 
+class _Imported(UserDict[str, Any]):
+    """Commands by name, each imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        if self.data[name] is None:
+            self.data[name] = _load(name)
+        return self.data[name]
+
+
 class Commands(TyperGroup):
     """The group of all commands, each imported when it is asked for; its help has them under headings."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = dict.fromkeys(name for names in GROUPS.values() for name in names)  # for proposals
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command, and return it; None if there is none of that name."""
-        if cmd_name in self.commands and self.commands[cmd_name] is None:
-            self.commands[cmd_name] = _load(cmd_name)
-        return self.commands.get(cmd_name)
+        self.commands = _Imported(dict.fromkeys(name for names in GROUPS.values() for name in names))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Format the commands of each heading."""
         width = max(map(len, self.commands))
         for heading, names in GROUPS.items():
-            shorts = [self.get_command(ctx, name).get_short_help_str(formatter.width - width - 6) for name in names]
+            shorts = [self.commands[name].get_short_help_str(formatter.width - width - 6) for name in names]
             with formatter.section(heading):
                 formatter.write_dl([(f"{name:<{width}}", short) for name, short in zip(names, shorts, strict=True)])
 

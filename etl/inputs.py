@@ -22,6 +22,7 @@ from homodb.etl.sources import (
     ORTHOLOGY,
     PROTEINS,
     Reading,
+    input_errors,
     read_annotation,
     read_biomart,
     read_canonical,
@@ -197,6 +198,15 @@ def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None
             raise BrokenReleaseError(f"{folder}: has no Parquet file of its table {name}. Download the whole release")
         if sha256(path) != files[0].sha256:
             raise BrokenReleaseError(f"{path}: is not the file that the manifest names (its SHA-256 differs)")
+    for table, reading in _base_readings(folder, numbers):
+        path = folder / "parquet" / table / f"{table}.parquet"
+        source = Source(f"{manifest.version}/{table}", path)
+        readings.note("base", source, reading)
+
+
+@input_errors
+def _base_readings(folder: Path, numbers: list[int]) -> tuple[tuple[str, Reading], ...]:
+    """Return the genes and aliases of some species, by table."""
     genes = pl.read_parquet(folder / "parquet" / "gene" / "gene.parquet")
     aliases = pl.read_parquet(folder / "parquet" / "gene_alias" / "gene_alias.parquet").join(genes, on="gene")
     own = genes.filter(pl.col("species").is_in(numbers)).with_columns(
@@ -204,13 +214,10 @@ def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None
     )
     others = aliases.filter(pl.col("species").is_in(numbers) & (pl.col("kind") != "alternate_locus"))
     kept = (to_arrow(own, GENES), to_arrow(others.select("species", "alias", "kind", gene_id="stable_id"), ALIASES))
-    for table, reading in (
+    return (
         ("gene", Reading(genes.height, own.height, genes=kept[0])),
         ("gene_alias", Reading(aliases.height, others.height, aliases=kept[1])),
-    ):
-        path = folder / "parquet" / table / f"{table}.parquet"
-        source = Source(f"{manifest.version}/{table}", path)
-        readings.note("base", source, reading)
+    )
 
 
 def _rows_of_all(readings: Mapping[Path, Reading]) -> int:

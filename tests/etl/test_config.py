@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -608,4 +610,22 @@ def test_headers_without_a_proteome(tmp_path: Path) -> None:
     path = tmp_path / "release.toml"
     path.write_text('[release]\nversion = "1"\n[[species]]\nname = "human"\nheader = "ncbi"\n')
     with pytest.raises(ConfigError, match=messages.Build.says_how_to_read_a_proteome):
+        read_config(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
+@pytest.mark.parametrize("name", ["release.toml", "fetched.json"])
+def test_files_without_end(folder: Path, name: str) -> None:
+    path = write(folder, LEAST)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(ConfigError):
+        read_config(path)
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(ConfigError):
+        read_config(path)
+    (folder / name).unlink()
+    (folder / name).write_bytes(b"[" * 200_000)
+    with pytest.raises(ConfigError):
         read_config(path)
