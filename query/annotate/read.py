@@ -16,7 +16,7 @@ from homodb.query.annotate.methods import used_by
 from homodb.query.annotate.options import AnnotateOptions
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
 from homodb.query.cells import ObsColumns, SpeciesCells, as_counts, product, read_coordinates, slots_of, with_tables
-from homodb.query.genes import COLUMNS, Pair, choose_strategy, find_pair
+from homodb.query.genes import COLUMNS, Pair, choose_strategy, embeddings_note, find_pair
 from homodb.query.integrate import read_vector_options, vectors_of
 from homodb.query.join import read_side as read_genes
 from homodb.query.release import ReleaseFile
@@ -204,7 +204,7 @@ def find_links(
     strategies = [choose_strategy(pair, word, Strategy.ENS_M2M) for word in words]
     notes = pair.notes
     if strategy is None and strategies[0] is Strategy.LM_O2O:
-        notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
+        notes = (embeddings_note(pair),)
     options = read_mapping_options(evidence=evidence)
     best, more = _rows(pair, strategies, replace(options, one_to_many=OneToMany.BEST), query, reference)
     every, _ = _rows(pair, strategies, replace(options, one_to_many=OneToMany.SPLIT), query, reference)

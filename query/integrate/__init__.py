@@ -18,6 +18,7 @@ from homodb.query.integrate.methods import METHODS, IntegrationMethod, method_na
 from homodb.query.integrate.neighbors import (
     Nearest,
     Network,
+    in_threads,
     kneighbors,
     shared_neighbors,
     spatial_neighbors,
@@ -73,6 +74,7 @@ __all__ = [
     "find_anchors",
     "find_device",
     "find_model",
+    "in_threads",
     "integrate",
     "integrate_files",
     "kneighbors",

@@ -181,6 +181,7 @@ def test_hm_o2o_differs_only_where_ties_decide(real: homodb.Release, shared_data
     assert len(taken) >= 0.985 * len(wanted), "if most were open, the test would say little"
 
 
+@pytest.mark.slow
 @each_pair
 @pytest.mark.parametrize("side", ["identity_a", "identity_b"])
 def test_the_tests_of_ties_notice_another_rule(shared_data: Path, pair: str, side: str) -> None:

@@ -21,11 +21,13 @@ from homodb.query.annotate.labels import UNKNOWN
 from homodb.query.annotate.settings import NicheSettings
 from homodb.query.annotate.task import storable
 from homodb.query.cells import (
+    Cells,
     Coded,
     ObsColumns,
     atomic_output,
     check_cells_output,
     in_memory,
+    load_cells,
     read_anndata,
     read_coordinates,
     read_counts,
@@ -47,6 +49,7 @@ from homodb.query.results import (
     spreadsheet_safe,
     tissue,
 )
+from homodb.query.settings import log, progress_bar
 from homodb.schema.errors import AnnotationError, HomodbError, ScoreError
 from homodb.schema.io import check_folder, make_folder, whole_file
 from homodb.schema.messages import counted, did_you_mean
@@ -92,6 +95,8 @@ class Niches(Result):
         Notes for the user.
     """
 
+    main_table: ClassVar[str] = "around"
+
     label_key: str
     column: str
     use_rep: str
@@ -101,6 +106,11 @@ class Niches(Result):
     markers: pl.DataFrame
     cells: pl.DataFrame
     notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """Return what was done in one line."""
+        number, types = counted(int(self.types["niches"].sum()), "niche"), counted(self.types.height, "cell type")
+        return f"niches: {number} of {types}: obs[{self.column!r}]"
 
     def totals(self) -> dict[str, Any]:
         """Return the niches without the table of cells as plain values."""
@@ -126,7 +136,7 @@ class Niches(Result):
         """Yield the types that were divided, and each niche with its surroundings and markers."""
         yield Heading("homodb niches", level=1)
         yield Lines([
-            f"{self.types['niches'].sum()} niches of {counted(self.types.height, 'cell type')} in"
+            f"{counted(int(self.types['niches'].sum()), 'niche')} of {counted(self.types.height, 'cell type')} in"
             f" obsm[{self.use_rep!r}], {self.settings['spatial']} nearest cells around each"
         ])  # fmt: skip
         yield Grid(self.types, columns={"cells": GridColumn(form=",")})
@@ -235,30 +245,30 @@ def _slug(name: str) -> str:
 
 @overload
 def niches(
-    adata: anndata.AnnData, *, label_key: str, cell_types: Sequence[str] | None = ..., use_rep: str | None = ...,
+    adata: Cells, *, label_key: str, cell_types: Sequence[str] | None = ..., use_rep: str | None = ...,
     spatial_key: str | None = ..., donor_key: str | None = ..., layer: str | None = ..., key_added: str = ...,
     spatial: int = ..., min_cells: int = ..., k_neighbors: int = ..., prune: float = ..., clustering: str = ...,
     resolution: float = ..., n_starts: int = ..., random_state: int = ...,
-    progress: Callable[[str], None] = ..., return_report: Literal[False] = False,
+    progress: Callable[[str], None] | bool | None = ..., return_report: Literal[False] = False,
 ) -> anndata.AnnData: ...  # fmt: skip
 
 
 @overload
 def niches(
-    adata: anndata.AnnData, *, label_key: str, cell_types: Sequence[str] | None = ..., use_rep: str | None = ...,
+    adata: Cells, *, label_key: str, cell_types: Sequence[str] | None = ..., use_rep: str | None = ...,
     spatial_key: str | None = ..., donor_key: str | None = ..., layer: str | None = ..., key_added: str = ...,
     spatial: int = ..., min_cells: int = ..., k_neighbors: int = ..., prune: float = ..., clustering: str = ...,
     resolution: float = ..., n_starts: int = ..., random_state: int = ...,
-    progress: Callable[[str], None] = ..., return_report: Literal[True],
+    progress: Callable[[str], None] | bool | None = ..., return_report: Literal[True],
 ) -> tuple[anndata.AnnData, Niches]: ...  # fmt: skip
 
 
 def niches(
-    adata: anndata.AnnData, *, label_key: str, cell_types: Sequence[str] | None = None, use_rep: str | None = None,
+    adata: Cells, *, label_key: str, cell_types: Sequence[str] | None = None, use_rep: str | None = None,
     spatial_key: str | None = None, donor_key: str | None = None, layer: str | None = None, key_added: str = "niche",
     spatial: int = 20, min_cells: int = 50, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
     resolution: float = 0.5, n_starts: int = 10, random_state: int = 42,
-    progress: Callable[[str], None] = lambda step: None, return_report: bool = False,
+    progress: Callable[[str], None] | bool | None = None, return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, Niches]:  # fmt: skip
     """Divide the cells of each type by their surroundings on the tissue.
 
@@ -268,7 +278,8 @@ def niches(
     Parameters
     ----------
     adata
-        Cells x genes with raw counts, cell types, an embedding and coordinates. It is not changed.
+        Cells x genes with raw counts, cell types, an embedding and coordinates, or the path of such a file. It is not
+        changed.
     label_key
         Key in obs of the cell types, such as ``cell_type_homodb``.
     cell_types
@@ -295,7 +306,7 @@ def niches(
     random_state
         Seed of the clustering.
     progress
-        Callback that receives the name of each step.
+        Whether to show progress, or a callback that receives the name of each step; None: as in ``homodb.settings``.
     return_report
         Whether to return the abundance of types around each niche, the markers and drawings too.
 
@@ -334,7 +345,9 @@ def niches(
         label_key=label_key, cell_types=wanted, use_rep=use_rep, spatial_key=spatial_key, donor_key=donor_key,
         layer=layer, key_added=key_added, settings=settings,
     )  # fmt: skip
-    result, report = _niches(adata, options, progress)
+    with progress_bar(progress, "niches") as show:
+        result, report = _niches(load_cells(adata), options, show)
+    log(report.summary())
     return (result, report) if return_report else result
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from homodb.schema.errors import AnnotationError
-from homodb.schema.io import check_there, whole_file
+from homodb.schema.io import check_there, parse_json, whole_file
 from homodb.schema.messages import counted
 
 Integers = npt.NDArray[np.int64]
@@ -161,8 +161,8 @@ def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _names(path: Path, about: dict[str, str], part: str) -> tuple[str, ...]:
     """Return the names of inputs or outputs from the metadata."""
     try:
-        names = json.loads(about.get(part, ""))
-    except (ValueError, RecursionError) as error:
+        names = parse_json(about.get(part, ""))
+    except ValueError as error:
         raise _wrong(path, f"{part} in its metadata is not a JSON list") from error
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names) or len(set(names)) < len(names):
         raise _wrong(path, f"{part} in its metadata is not a JSON list of different texts")

@@ -175,15 +175,17 @@ def test_sentences_that_cannot_be_written_are_refused(
 def test_coordinates_of_several_files_follow_the_join(tmp_path: Path) -> None:
     from homodb.query.integrate.integrate import _stacked_places
 
-    files, places = [], []
+    files, places, names = [], [], [str(tmp_path / "one.h5ad"), str(tmp_path / "two.h5ad")]
     for number, name in enumerate(("one", "two")):
         places.append(np.arange(6.0).reshape(3, 2) + 10 * number)
         files.append(tmp_path / f"{name}.h5ad")
         anndata.AnnData(np.ones((3, 2)), obsm={"spatial": places[-1]}).write_h5ad(files[-1])
-    np.testing.assert_array_equal(_stacked_places(files, None), np.concatenate(places))
+    np.testing.assert_array_equal(_stacked_places(files, names, None), np.concatenate(places))
+    loaded = [anndata.read_h5ad(files[0]), files[1]]
+    np.testing.assert_array_equal(_stacked_places(loaded, names, None), np.concatenate(places))
     anndata.AnnData(np.ones((3, 2)), obsm={"X_pca": places[-1]}).write_h5ad(files[-1])
     with pytest.raises(IntegrationError, match=r"two\.h5ad has no 'spatial'.*it has X_pca"):
-        _stacked_places(files, None)
+        _stacked_places(files, names, None)
     anndata.AnnData(np.ones((3, 2)), obsm={"spatial": np.ones((3, 3))}).write_h5ad(files[-1])
     with pytest.raises(IntegrationError, match="two coordinates per cell, others three"):
-        _stacked_places(files, None)
+        _stacked_places(files, names, None)
