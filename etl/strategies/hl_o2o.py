@@ -26,9 +26,11 @@ def hl_o2o(evidence: Evidence, parameters: Parameters) -> pl.DataFrame:
     if evidence.embedding is None or evidence.homologies.is_empty():
         return pl.DataFrame(schema=COLUMNS)
     hm, lm = finished(hm_candidates(evidence)), finished(lm_candidates(evidence, evidence.embedding))
-    chosen = (taken(hm), taken(lm))
-    others = [frame.filter("tied").join(own, on=_PAIR, how="anti") for frame, own in zip((hm, lm), chosen, strict=True)]
-    return choose(*chosen, evidence, parameters, pl.concat(others))
+    answers = (taken(hm), taken(lm))
+    others = [
+        frame.filter("tied").join(own, on=_PAIR, how="anti") for frame, own in zip((hm, lm), answers, strict=True)
+    ]
+    return choose(*answers, evidence, parameters, pl.concat(others))
 
 
 def choose(
@@ -51,11 +53,11 @@ def choose(
     median_correlation = evidence.embedding.median if evidence.embedding else None
     given = pl.concat([lm, hm])
     sure = given.filter(~pl.col("tied")).select(*_PAIR, _sure=pl.lit(value=True)).unique()
-    chosen = given.unique(_PAIR, keep="first", maintain_order=True)
-    more = given.clear() if others is None else others.unique(_PAIR).join(chosen, on=_PAIR, how="anti")
-    union = pl.concat([chosen.with_columns(_given=pl.lit(value=True)), more.with_columns(_given=pl.lit(value=False))])
-    identity = _scaled(union["identity"], evidence.median_identity, chosen.height)
-    correlation = _scaled(union["correlation"], median_correlation, chosen.height)
+    own = given.unique(_PAIR, keep="first", maintain_order=True)
+    more = given.clear() if others is None else others.unique(_PAIR).join(own, on=_PAIR, how="anti")
+    union = pl.concat([own.with_columns(_given=pl.lit(value=True)), more.with_columns(_given=pl.lit(value=False))])
+    identity = _scaled(union["identity"], evidence.median_identity, own.height)
+    correlation = _scaled(union["correlation"], median_correlation, own.height)
     scored = union.with_columns(
         score=pl.Series(parameters.identity_weight * identity + parameters.correlation_weight * correlation)
     ).join(sure, on=_PAIR, how="left", maintain_order="left")

@@ -15,6 +15,7 @@ from homodb.query.genes.pairs import (
     choose_strategy,
     compose_mappings,
     find_pair,
+    over_unnamed,
 )
 from homodb.query.genes.resolve import (
     HAS_NAME,
@@ -38,6 +39,6 @@ __all__ = [
     "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
     "choose_strategy", "compose_mappings", "detect_species", "explain", "feature_kinds", "feature_notes", "find_pair",
-    "joint_table", "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows",
-    "resolve_var", "species_votes",
+    "joint_table", "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "over_unnamed", "resolve",
+    "resolve_rows", "resolve_var", "species_votes",
 ]  # fmt: skip

@@ -357,8 +357,15 @@ def test_without_embedding_there_is_no_lm_and_no_hl(told: Evidence) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(rows=st.lists(pairs, max_size=12), ensembl_has=st.sets(pairs, max_size=8), lm_has=st.sets(pairs, max_size=8))
-def test_evidence_classes(rows: list[Pair], ensembl_has: set[Pair], lm_has: set[Pair]) -> None:
+@given(
+    rows=st.lists(pairs, max_size=12),
+    ensembl_has=st.sets(pairs, max_size=8),
+    lm_has=st.sets(pairs, max_size=8),
+    unnamed=st.sets(st.sampled_from([A, A + 1, B, B + 1])),
+)
+def test_evidence_classes(
+    rows: list[Pair], ensembl_has: set[Pair], lm_has: set[Pair], unnamed: set[int]
+) -> None:  # fmt: skip
     # whatever a strategy gives is in one of the two
     rows = [row for row in rows if row in ensembl_has | lm_has]
     orthologs_a, orthologs_b = {a for a, _ in ensembl_has}, {b for _, b in ensembl_has}
@@ -367,12 +374,15 @@ def test_evidence_classes(rows: list[Pair], ensembl_has: set[Pair], lm_has: set[
         if pair in ensembl_has:
             return "both" if pair in lm_has else "ensembl"
         sides = (pair[0] in orthologs_a) + (pair[1] in orthologs_b)
+        if not sides and unnamed & set(pair):
+            return "lm_unnamed"
         return ("lm_orphan", "lm_partial", "lm_contradicts")[sides]
 
     def frame(some: list[Pair]) -> pl.DataFrame:
         return pl.DataFrame(some, schema={"gene_a": pl.Int64, "gene_b": pl.Int64}, orient="row")
 
-    answer = classified(frame(rows), frame(sorted(ensembl_has)), frame(sorted(lm_has)))
+    genes = pl.Series(sorted(unnamed), dtype=pl.Int64)
+    answer = classified(frame(rows), frame(sorted(ensembl_has)), frame(sorted(lm_has)), genes)
     assert answer.columns == ["gene_a", "gene_b", "evidence_class"]
     assert answer.rows() == [(*pair, wanted(pair)) for pair in rows]
 
