@@ -12,13 +12,17 @@ panel guards what was judged, it was not foretold.
 
 from __future__ import annotations
 
+import csv
+import gzip
 import warnings
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import anndata
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import homodb
@@ -479,3 +483,37 @@ def test_swine_mhc_is_not_the_adaptor_sla(real: homodb.Release) -> None:
     """SLA-1 is pig's MHC class I. The export lacks it, so it should be unknown; SLA is the Src-like adaptor."""
     rows = real.orthologs(["SLA-1", "INS"], source="pig", target="human")
     assert rows["target_symbol"].to_list() == [None, "INS"]
+
+
+EXPORTS = [
+    ("human", "mouse", "human_mice", 6), ("human", "pig", "human_pig", 2005), ("mouse", "pig", "mice_pig", 3165),
+    ("human", "chimpanzee", "human_chimpanzee", 815),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("source", "target", "file", "count"), EXPORTS, ids=[one[2] for one in EXPORTS])
+def test_genes_whose_orthologs_have_no_name_are_told(
+    real: homodb.Release, shared_data: Path, source: str, target: str, file: str, count: int
+) -> None:
+    """Read from the export line by line: genes with homologies, none of them to a gene with a name."""
+    with gzip.open(shared_data / "pllm" / "ens_m2m" / f"{file}.txt.gz", "rt", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    label = next(name for name in rows[0] if name.endswith("homology type")).removesuffix(" homology type")
+    have = [row for row in rows if row["Gene name"] and row[f"{label} homology type"]]
+    named = {row["Gene name"] for row in have if row[f"{label} gene name"]}
+    unnamed = {row["Gene name"] for row in have} - named
+    assert len(unnamed) == count
+    names = sorted({row["Gene name"] for row in rows if row["Gene name"]})
+    fates = homodb.translate_genes(names, to=target, source=source, release=real)
+    told = set(fates.filter(pl.col("fate") == "unnamed_ortholog")["name"])
+    assert told == unnamed
+    silent = fates.filter(pl.col("fate").is_in(["no_ortholog", "no_protein"]))["name"]
+    assert not {row["Gene name"] for row in have} & set(silent)
+    lm = real.orthologs(source=source, target=target, strategy="lm_o2o")
+    both = lm.filter(pl.col("source_symbol").is_in(list(unnamed)))
+    assert set(both["evidence_class"]) <= {"lm_unnamed", "lm_partial"}
+    some = sorted(unnamed)[:3]
+    for name in some:
+        why = real.explain(name, source=source, target=target).answers
+        assert f"in {target} without a name" in why.filter(pl.col("strategy") == "ENS_M2M")["why"].item()
