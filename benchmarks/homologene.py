@@ -82,6 +82,7 @@ def main() -> None:
             with homodb.open(options.names) as release:
                 pairs = current(mapped(release, "lm_o2o"), starter)
             show(judged(pairs, truth), ["evidence_class", "former"])
+            show(judged(pairs, truth).filter(~pl.col("former")), ["evidence_class", "same"])
 
 
 if __name__ == "__main__":
