@@ -140,7 +140,7 @@ def annotate(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Carry cell types from a reference to other cells.
+    """Label cells with the cell types of a reference.
 
     Of the same or of another species.
 

@@ -10,7 +10,7 @@ import typer
 from homodb.cli.annotate import annotate
 from homodb.cli.build import build
 from homodb.cli.cache import cache
-from homodb.cli.command import Command
+from homodb.cli.command import Command, Commands
 from homodb.cli.compare import compare
 from homodb.cli.demo import demo
 from homodb.cli.doctor import doctor
@@ -42,6 +42,7 @@ from homodb.cli.verify import verify
 
 app = typer.Typer(
     name="homodb",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -83,18 +84,24 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print versions and leave.")
     ] = False,
 ) -> None:  # fmt: skip
-    """Gene homology for cross-species single-cell biology: build releases, ask them, translate AnnData."""
+    """Translate single-cell data between species, ask for orthologs, compare and annotate cells across species."""
     context.obj = release
 
 
-#: In the order of the help, which shows the first line of each one's docstring.
-_COMMANDS: tuple[Callable[..., None], ...] = (
-    translate, join, integrate, score, compare, annotate, evaluate, markers, report, inspect,
-    orthologs, explain, neighbors, table, sql, info, use, releases, download, verify,
-    build, publish, fetch, embed, simulate, exam, demo, doctor,
-)  # fmt: skip
-for command in _COMMANDS:
-    ask_nothing = command in (info, use, releases, download, verify, demo, doctor)
-    app.command(command.__name__, cls=Command, no_args_is_help=not ask_nothing)(command)
-app.add_typer(export, name="export")
-app.add_typer(cache, name="cache")
+#: Commands by the heading of the help, which shows the first line of each one's docstring.
+_GROUPS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
+    "Translate": (inspect, translate, join),
+    "Ask": (orthologs, explain, neighbors, table, sql, info),
+    "Analyse": (integrate, score, report, annotate, evaluate, markers, compare),
+    "Releases": (use, releases, download, verify, cache, export),
+    "Build": (build, fetch, embed, publish, exam),
+    "Learn": (demo, doctor, simulate),
+}
+for _group, _commands in _GROUPS.items():
+    for _command in _commands:
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, rich_help_panel=_group)
+            continue
+        ask_nothing = _command in (sql, info, use, releases, download, verify, demo, doctor)
+        define = app.command(_command.__name__, cls=Command, no_args_is_help=not ask_nothing, rich_help_panel=_group)
+        define(_command)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from homodb.schema.errors import HomodbError
 
@@ -44,3 +44,24 @@ class Command(TyperCommand):
             if rows[kind]:
                 with formatter.section(title):
                     formatter.write_dl(rows[kind])
+
+
+class Commands(TyperGroup):
+    """The group of all commands, whose help has them under headings."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order in which they were added."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Format the commands of each heading."""
+        headings: dict[str, list[tuple[str, str]]] = {}
+        width = max(map(len, self.commands))
+        for name, command in self.commands.items():
+            short = command.get_short_help_str(formatter.width - width - 6)
+            headings.setdefault(str(getattr(command, "rich_help_panel", None) or "Commands"), []).append(
+                (f"{name:<{width}}", short)
+            )
+        for heading, rows in headings.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)

@@ -65,7 +65,7 @@ def integrate(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Lay cells of several species out in one embedding.
+    """Integrate cells of several species into one embedding.
 
     Like cells lie together in it.
 

@@ -34,7 +34,7 @@ def neighbors(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Name the nearest genes by protein embedding.
+    """Find the genes with the most similar proteins.
 
     Also of genes without any ortholog. Needs a release with vectors, opened by its folder. Source and target may be
     one species.

@@ -49,7 +49,7 @@ def orthologs(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Name the partners of genes in another species.
+    """Find the orthologs of genes in another species.
 
     Example: homodb orthologs INS GCG --from human --to mouse --strategy hl_o2o
     """

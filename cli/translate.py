@@ -182,7 +182,7 @@ def translate(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Carry an AnnData, or gene lists, into another species' genes.
+    """Translate cells, or gene lists, into another species' genes.
 
     Lists are plain ones, tables, and sets of genes. Says what became of every gene and of the counts.
 

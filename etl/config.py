@@ -6,8 +6,10 @@ docs/build.md, under "All settings of the config".
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -29,13 +31,17 @@ from homodb.etl.embeddings import CHECKPOINTS, DEVICES, MODELS, PRECISIONS, Long
 from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.layouts import DIVISIONS, Release, is_date
 from homodb.etl.fetch.record import Record, read_record
-from homodb.schema.errors import ConfigError, UnknownSpeciesError
+from homodb.schema.catalog import NAME
+from homodb.schema.errors import ConfigError, UnknownSpeciesError, shown
 from homodb.schema.io import check_there, read_toml
 from homodb.schema.messages import choices_hint, expected
 from homodb.schema.models import FrozenModel, one_of
 from homodb.schema.species import Species, find
 
-_VERSION_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+")
+#: Most characters of a path that a message shows.
+_LONGEST_PATH = 300
+#: Most characters of a version, which is part of the names of files.
+_LONGEST_VERSION = 100
 #: Keys of ``[embedding]`` that k-mer profiles have no use for.
 _CHECKPOINT_KEYS = ("weights", "layer", "long", "device", "precision", "store")
 #: How messages write the tables of a config.
@@ -43,6 +49,7 @@ _HEADINGS = {key: f"[{key}]" for key in ("release", "origins", "embedding", "hl_
 _HEADINGS |= {key: f"[[{key}]]" for key in ("species", "homology", "databases", "evidence")}
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 Pairs = tuple[tuple[Species, Species], ...]
 
 
@@ -81,8 +88,8 @@ def _read_source(written: object, info: ValidationInfo) -> object:
     if not isinstance(written, str) or not isinstance(context, _Context):
         raise ValueError(expected("a path", written))
     path = context.folder / written
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}.")
+    if not os.path.isfile(path):  # noqa: PTH113 (False for a name that is too long)
+        raise ValueError(f"There is no file {shown(str(path), _LONGEST_PATH)}.")
     fetched = context.record.files.get(posixpath.normpath(written)) if context.record else None
     return Source(written, path, fetched.url, fetched.sha256) if fetched else Source(written, path)
 
@@ -133,16 +140,24 @@ def _check_some(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _check_unique(words: tuple[T, ...]) -> tuple[T, ...]:
-    for word in words:
-        if words.count(word) > 1:
-            raise ValueError(f"{str(word)!r} is listed twice.")
+def _check_unique(words: tuple[H, ...]) -> tuple[H, ...]:
+    if (word := _repeated(words)) is not None:
+        raise ValueError(f"{shown(repr(str(word)))} is listed twice.")
     return words
 
 
+def _repeated(values: Sequence[H]) -> H | None:
+    """Return the first value that is there twice."""
+    counts = Counter(values)
+    return next((value for value in values if counts[value] > 1), None)
+
+
 def _check_version(version: str) -> str:
-    if not version or not set(version) <= _VERSION_LETTERS or version.startswith("."):
-        raise ValueError(f"{version!r} cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.")
+    if len(version) > _LONGEST_VERSION:
+        raise ValueError(f"{shown(repr(version))} is too long. Use at most {_LONGEST_VERSION} characters.")
+    if not NAME.fullmatch(version):
+        allowed = "Use letters, digits, '.', '-', '_' and '+'."
+        raise ValueError(f"{shown(repr(version))} cannot be part of a file name. {allowed}")
     return version
 
 
@@ -354,9 +369,8 @@ class BuildConfig(FrozenModel):
         Species and evidence are listed once, pairs are of listed species, and proteomes are named.
         """
         listed = [entry.species for entry in self.species]
-        for species in listed:
-            if listed.count(species) > 1:
-                raise ValueError(f"[[species]]: {species.name} is listed twice.")
+        if (species := _repeated(listed)) is not None:
+            raise ValueError(f"[[species]]: {species.name} is listed twice.")
         for place, source, target in self._places_of_pairs():
             if source == target:
                 raise ValueError(f"{place}: source and target are both {source.name}.")
@@ -365,12 +379,14 @@ class BuildConfig(FrozenModel):
                     raise ValueError(f"{place}: {species.name} has no [[species]] entry.")
         for place, name in self._places_of_origins():
             if name is not None and name not in self.origins:
-                raise ValueError(f"{place}: There is no [origins.{name}]{choices_hint(name, list(self.origins))}")
+                raise ValueError(
+                    f"{place}: There is no [origins.{shown(name)}]{choices_hint(name, list(self.origins))}"
+                )
         keys = [(one.model, one.pooling, frozenset((one.source, one.target))) for one in self.evidence]
-        for entry, key in zip(self.evidence, keys, strict=True):
-            if keys.count(key) > 1:
-                pair = f"{entry.source.name} and {entry.target.name}"
-                raise ValueError(f"[[evidence]]: {pair} are listed twice for {entry.model}, {entry.pooling}.")
+        if (key := _repeated(keys)) is not None:
+            entry = self.evidence[keys.index(key)]
+            pair = f"{entry.source.name} and {entry.target.name}"
+            raise ValueError(f"[[evidence]]: {pair} are listed twice for {shown(entry.model)}, {shown(entry.pooling)}.")
         if self.embedding and not self.ensembl and not any(entry.proteome for entry in self.species):
             raise ValueError('[embedding]: No species has a proteome. Add proteome = "….pep.all.fa.gz" to [[species]].')
 

@@ -7,13 +7,12 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.sources import open_bytes
 from homodb.etl.sources.biomart import ortholog_labels
-from homodb.etl.sources.text import Findings, Header, batches, read_header
+from homodb.etl.sources.text import LONGEST_LINE, Findings, Header, batches, input_errors, read_header
 from homodb.schema.catalog import is_name
 from homodb.schema.errors import ConfigError, OutputError, UnknownSpeciesError
 from homodb.schema.io import check_there
@@ -75,9 +74,9 @@ def config_from_files(files: Sequence[Path], output: Path, base: Path | None = N
         check_there(file, error=ConfigError)
         _read(file, os.path.relpath(file, path.parent), tables)
     text = _toml(tables, output.name, None if base is None else os.path.relpath(base, path.parent))
-    if path.exists() and not path.read_text("utf-8", errors="replace").startswith(_MARK):
-        raise OutputError(f"{path}: is not of homodb build, and would be replaced. Use another output folder")
     try:
+        if path.exists() and not path.read_text("utf-8", errors="replace").startswith(_MARK):
+            raise OutputError(f"{path}: is not of homodb build, and would be replaced. Use another output folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     except OSError as error:
@@ -85,9 +84,10 @@ def config_from_files(files: Sequence[Path], output: Path, base: Path | None = N
     return read_config(path)
 
 
+@input_errors
 def _read(path: Path, written: str, tables: _Guessed) -> None:
     with open_bytes(path) as stream:
-        lines = [line.decode("utf-8", "replace") for line in islice(stream, _LOOKED_AT)]
+        lines = [line.decode("utf-8", "replace") for line in stream.readlines(LONGEST_LINE)[:_LOOKED_AT]]
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     if first.startswith(">"):
         tables.add(_species_of(path, lines), "proteome", path, written)

@@ -9,11 +9,14 @@ import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, ReleaseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Storage format of release files: the oldest that DuckDB writes, so that every DuckDB from 1.1 opens them.
 STORAGE_VERSION = "v1.0.0"
@@ -31,6 +34,13 @@ _SAFE = {
 #: overwrite the release itself, read-only or not.
 _LOCK = "SET disabled_filesystems = 'LocalFileSystem'; SET lock_configuration = true"
 
+#: Views whose columns are those of other relations, and share their comments.
+_COMMENTED_AS = {
+    "mapping_default": ("mapping",),
+    "orthology_source": ("orthology_pair", "database_set"),
+    **dict.fromkeys(("ens_m2m", "ens_o2o", "hm_o2o", "lm_o2o", "hl_o2o"), ("ortholog",)),
+}
+
 _CHECK = re.compile(r"^-- check (?P<name>\w+): (?P<says>.+)\n(?P<sql>(?:(?!^-- check ).*\n?)+)", re.MULTILINE)
 
 
@@ -45,6 +55,12 @@ def ddl() -> tuple[tuple[int, str], ...]:
 def schema_version() -> int:
     """Return the newest schema version that this homodb supports."""
     return ddl()[-1][0]
+
+
+@cache
+def views() -> str:
+    """Return the SQL of the views and comments that every DuckDB file has, whatever its schema."""
+    return (resources.files("homodb.schema") / "sql" / "views.sql").read_text("utf-8")
 
 
 @cache
@@ -112,7 +128,22 @@ def create(path: Path | None, *, schema: int | None = None) -> duckdb.DuckDBPyCo
     for number, sql in ddl():
         if schema is None or number <= schema:
             connection.execute(sql)
+    connection.execute(views())
+    _comment_views(connection)
     return connection
+
+
+def _comment_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give the columns of views the comments of the columns that they show."""
+    rows = connection.execute(
+        "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE database_name = current_database()"
+    ).fetchall()
+    comments = {(table, column): comment for table, column, comment in rows if comment is not None}
+    for view, column, _ in rows:
+        for relation in _COMMENTED_AS.get(view, ()):
+            if (relation, column) in comments:
+                text = comments[relation, column].replace("'", "''")
+                connection.execute(f"COMMENT ON COLUMN {view}.{column} IS '{text}'")
 
 
 def protect(connection: duckdb.DuckDBPyConnection, *, memory: float | None = None) -> None:
@@ -138,6 +169,8 @@ def arrow_schema(table: str) -> pa.Schema:
 @cache
 def _arrow_schemas() -> dict[str, pa.Schema]:
     """Run the DDL in memory, once, and read the schema of each table."""
+    import pyarrow as pa
+
     with duckdb.connect() as connection:
         for _, sql in ddl():
             connection.execute(sql)

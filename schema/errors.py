@@ -33,8 +33,8 @@
         ├── UndecidedSpeciesError gene names that fit several species
         └── CountsError           values that a policy must not add up
 
-A message says what is wrong, what was expected, and what to do next. The command line prints it as one line and exits
-with :attr:`HomodbError.exit_code`.
+A message says what is wrong, what was expected, and what to do next. The command line prints it as one line, its
+hint as another, and exits with :attr:`HomodbError.exit_code`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ from pathlib import Path
 
 #: Problems of each kind that a message lists; the others are counted.
 LISTED_PER_KIND = 20
-_LONGEST = 400
 #: Unicode categories of characters that are not printed: control, format, surrogate, line and paragraph ends.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -62,13 +61,24 @@ class HomodbError(Exception):
     option
         Name of the parameter that the error concerns; None if it concerns no single parameter. The command line adds
         the flag of that name to the message.
+    hint
+        Next step, which ends the text of the error; the command line prints it in a line of its own.
     """
 
     exit_code: int = 2
 
-    def __init__(self, message: object = "", *, option: str | None = None) -> None:
+    def __init__(self, message: object = "", *, option: str | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.option = option
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; {self.hint}" if self.hint else super().__str__()
+
+    @property
+    def message(self) -> str:
+        """Return the text without the hint."""
+        return super().__str__()
 
 
 class ConfigError(HomodbError):
@@ -99,12 +109,19 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({_shown(self.content)})" if self.content else "")
+        return f"{where}{self.kind}" + (f" ({shown(self.content)})" if self.content else "")
 
 
-def _shown(text: str) -> str:
-    """Shorten a text to one line, with control characters escaped."""
-    return printable(text[:_LONGEST] + ("…" if len(text) > _LONGEST else ""))
+def shown(text: str, most: int = 80) -> str:
+    r"""Shorten a foreign text to some printable characters on one line, for a message.
+
+    Examples
+    --------
+    >>> shown("INS\x1b[2J\n"), len(shown("A" * 1_000_000))
+    ('INS\\x1b[2J\\n', 80)
+    """
+    short = printable(text[: most + 1])
+    return short if len(text) <= most and len(short) <= most else f"{short[: most - 1]}…"
 
 
 def printable(text: str, *, keep: str = "") -> str:

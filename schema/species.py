@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from homodb.schema.errors import UnknownSpeciesError
+from homodb.schema.errors import UnknownSpeciesError, shown
 from homodb.schema.messages import close_matches
 
 #: Number of gene keys of each species.
@@ -49,6 +49,10 @@ class Species:
     taxon_id: int
     common_name: str
     aliases: tuple[str, ...]
+
+
+#: Names of assemblies that people write for the species, without the number.
+_ASSEMBLIES = {"hg": "homo_sapiens", "grch": "homo_sapiens", "grcm": "mus_musculus"}
 
 
 def find(name: str | int) -> Species:
@@ -161,16 +165,24 @@ def _by_name() -> dict[str, Species]:
     return {name: species for species in registry() for name in names(species)}
 
 
+def _abbreviates(wanted: str, name: str) -> bool:
+    """Return whether a text shortens a name, as ``hs``, ``mmu``, ``mm10`` and ``hsap`` do."""
+    letters, genus, epithet = wanted.rstrip("0123456789"), *name.split("_")[:2]
+    initials = len(letters) > 1 and letters[0] == genus[0] and epithet.startswith(letters[1:])
+    return initials or _ASSEMBLIES.get(letters) == name
+
+
 def _unknown(name: str | int) -> str:
     wanted = normalise(str(name))
     # Words only: a similar taxon ID is never what was meant.
     words = {spelling: species for spelling, species in _by_name().items() if not spelling[-1].isdigit()}
     close = [word for word in words if f"_{wanted}_" in f"_{word}_" or wanted.startswith(f"{word}_")]
+    close += [one.name for one in registry() if _abbreviates(wanted, one.name)]
     close += close_matches(wanted, words, most=SUGGESTIONS, cutoff=0.75)
     suggestions = list(dict.fromkeys(words[word] for word in close))[:SUGGESTIONS]
     hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggestions)
     return (
-        f"no species is called {str(name)!r}"
+        f"no species is called {shown(repr(str(name)))}"
         + (f"; did you mean {hint}?" if hint else ".")
         + " Give an Ensembl production name, a scientific or common name, or an NCBI taxon ID."
     )

@@ -15,6 +15,7 @@ class Shared:
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
+    did_you_mean = "did you mean"
     from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
@@ -98,12 +99,18 @@ class Cellama:
     wanted_numbers_above_0 = "expected numbers above 0"
 
 
+class Cells:
+    cells_are = "^cells are an? .*; expected an AnnData, or the path"
+    named_twice = "name them once"
+    one_at_a_time = "one object at a time"
+    one_object = "is one object, whose species are joined already"
+
+
 class Cli:
     objects_2_species = "3 objects and 2 species are named"
 
 
 class Compare:
-    did_you_mean = "did you mean"
     no_feature_by_same_symbol = "no feature by same symbol"
     no_lm_o2o = "no LM_O2O"
     no_method_could_integrate = "no method could integrate any mapping.*not today"
@@ -218,7 +225,7 @@ class Integrate:
     name_release = "name the release"
     neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
-    no_file_is_named = "no file is named"
+    no_file_is_named = "no object is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
     var_does_not_tell_genes = "var does not name the genes of mouse"
@@ -272,6 +279,20 @@ class Publish:
     gene_parquet_has_7_bytes = "gene.parquet has 7 bytes"
 
 
+class Query:
+    cannot_be_answered = "the query cannot be answered"
+    cannot_name_a_table = "cannot name a table"
+    column_that_sql_cannot_read = "a column that SQL cannot read"
+    connection_has_been_closed = "this connection has been closed"
+    does_not_exist = "does not exist"
+    ending_of_no_table = "an ending of no table"
+    expected_a_data_frame = "Expected a data frame of polars or pandas, or Arrow"
+    no_answer_to_fetch = "there is no answer to fetch"
+    release_has_itself = "the release has .+ itself"
+    this_release_has_been_closed = "this release has been closed"
+    took_longer = "took longer than 0.2 s"
+
+
 class Release:
     larger_than_any_catalog = "is larger than any catalog"
     took_longer_than = "took longer than 0.2 s"
@@ -309,6 +330,10 @@ class Release:
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
     x_h5ad_x_cannot_be_read = r"x\.h5ad: .*cannot be read, or is damaged .*nonsense"
+
+
+class Results:
+    no_table = "there is no table"
 
 
 class Report:
@@ -382,6 +407,7 @@ class Sources:
     is_truncated = "is truncated"
     line_1_column_homo_sapiens = r"line 1: column of homo_sapiens\. Expected genes of mus_musculus\. Swap source"
     line_1_column_mus_musculus = r"line 1: column of mus_musculus\. Expected genes of sus_scrofa"
+    long_line = "line [0-9]+: the line is longer than 1,048,576 bytes"
     missing_column_alt_allele = r"missing column alt_allele\.alt_allele_group_id"
     problems_5_more_identity = "26 problems: .*and 5 more: identity outside 0 to 100$"
     says_113 = "112 .*113"

@@ -119,6 +119,13 @@ def test_looking_around_in_the_face_works_with_and_without_torch(hide: bool) -> 
     assert done.returncode == 0, done.stderr
 
 
+def test_the_command_line_hears_ctrl_c_before_it_imports_anything() -> None:
+    """Until then a KeyboardInterrupt ends in a traceback."""
+    code = "import sys, homodb.cli; print(*sorted(name for name in sys.modules if name.startswith('homodb')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["homodb", "homodb.cli"]
+
+
 def test_no_large_file_but_those_of_the_starter_release() -> None:
     starter = 0
     for name in _tracked():

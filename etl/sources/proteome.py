@@ -22,18 +22,21 @@ import pyarrow as pa
 
 from homodb.etl.sources.annotation import GeneCollector, Location, TranscriptGenes
 from homodb.etl.sources.records import PROTEINS, Reading, split_version
-from homodb.etl.sources.text import Findings, open_bytes
+from homodb.etl.sources.text import Findings, input_errors, open_bytes
 from homodb.schema.species import Species
 
 _FIELD = re.compile(r"\s(gene|transcript|gene_biotype|transcript_biotype|gene_symbol):")
 _LOCATION = re.compile(r"[^:\s]+:[^:\s]*:(\S+):(\d{1,18}):(\d{1,18}):(-1|0|1)")
-_SOURCE = re.compile(r"\s*\[Source:[^\[\]]*\]\s*$")
+_SOURCE = re.compile(r"\[Source:[^\[\]]*\]\s*$")
+#: Longest protein, in residues; the longest that is known has some 45,000.
+_LONGEST = 1 << 20
 _NOT_PROTEINS = ("cdna", "cds", "ncrna", "dna", "dna_rm", "dna_sm")
 
 #: The twenty amino acids, B, Z, J, U, O, the unannotated one and the stop, in either case.
 _LETTERS = b"ACDEFGHIKLMNPQRSTVWYBZJUOX" + b"acdefghiklmnpqrstvwybzjuox" + b"*"
 
 
+@input_errors
 def read_proteome(path: Path, species: Species, annotation: Path | None = None) -> Reading:
     """Read a proteome.
 
@@ -67,7 +70,8 @@ def read_proteome(path: Path, species: Species, annotation: Path | None = None) 
             fields |= annotated.find(fields["transcript"], fields["protein"])
             without_gene += fields["gene"] is None
         elif fields["gene"] is None:
-            findings.add("missing gene: in the header", header[:80], line)
+            findings.add("missing gene: in the header", header, line)
+        fields = {name: text and findings.bounded(name, text, line) for name, text in fields.items()}
         name, version = split_version(fields["protein"] or "")
         gene, gene_version = split_version(fields["gene"] or "")
         letters = sequence.upper().rstrip(b"*")
@@ -119,7 +123,7 @@ def read_proteome(path: Path, species: Species, annotation: Path | None = None) 
 
 def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]:
     """Yield line, header without ``>`` and sequence of each record."""
-    line, header = 0, ""
+    line, header, length = 0, "", 0
     pieces: list[bytes] = []
     with open_bytes(path) as stream:
         for number, text in enumerate(stream, 1):
@@ -127,14 +131,18 @@ def _records(path: Path, findings: Findings) -> Iterator[tuple[int, str, bytes]]
             if content.startswith(b">"):
                 if line:
                     yield line, header, b"".join(pieces)
-                line, header, pieces = number, _decoded(content[1:], number, findings), []
+                line, header, pieces, length = number, _decoded(content[1:], number, findings), [], 0
             elif content and not line:
-                findings.add("text before the first header", _decoded(content, number, findings)[:40], number)
+                findings.add("text before the first header", line=number)
             elif content:
                 strange = content.translate(None, _LETTERS)
                 if strange:
                     shown = "".join(sorted(set(_decoded(strange, number, findings))))
                     findings.add("invalid amino-acid letters", shown, number)
+                length += len(content)
+                if length > _LONGEST:
+                    findings.add(f"protein longer than {_LONGEST:,} residues", header, line)
+                    findings.raise_any()
                 pieces.append(content)
     if line:
         yield line, header, b"".join(pieces)
@@ -160,9 +168,9 @@ def _parse_header(header: str, line: int, findings: Findings) -> dict[str, str |
         fields[name] = value.strip() or None if name == "gene_symbol" else next(iter(value.split()), None)
     fields["protein"] = words[0] if words else None
     fields["location"] = next((word for word in words[1:] if word.count(":") > 3), None)
-    fields["description"] = _SOURCE.sub("", description).strip() or None
+    fields["description"] = _SOURCE.sub("", description.strip()).strip() or None
     if fields["protein"] is None:
-        findings.add("missing protein ID in the header", header[:80], line)
+        findings.add("missing protein ID in the header", header, line)
     if words[1:] and words[1].partition(":")[0] in _NOT_PROTEINS:
         findings.add("not a protein. Expected the file pep.all", words[1], line)
     return fields

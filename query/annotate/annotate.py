@@ -15,10 +15,11 @@ from homodb.query.annotate.labels import UNKNOWN, expand_to_all_cells, mask_low_
 from homodb.query.annotate.options import AnnotateOptions, read_options
 from homodb.query.annotate.read import AnnotationInput, prepare
 from homodb.query.annotate.task import Annotation, Labelled
-from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store
+from homodb.query.cells import Cells, atomic_output, check_cells_output, in_memory, load_cells, read_anndata, store
 from homodb.query.integrate import DEFAULT, read_vector_options
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import spreadsheet_safe
+from homodb.query.settings import log, progress_bar
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError, OutputError, VectorsError
 from homodb.schema.io import check_folder, check_there, make_folder
@@ -122,7 +123,7 @@ def _number_table(prepared: AnnotationInput, labelled: Labelled) -> pl.DataFrame
 
 @overload
 def annotate(
-    query: anndata.AnnData, reference: anndata.AnnData, *,
+    query: Cells, reference: Cells, *,
     label_key: str, method: str = ..., strategy: str | Strategy | None = ..., evidence: str | None = ...,
     source: str | int | Species | None = ..., reference_species: str | int | Species | None = ...,
     query_label_key: str | None = ..., query_donors: Sequence[str] | None = ..., donor_key: str | None = ...,
@@ -139,14 +140,14 @@ def annotate(
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
     tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
-    progress: Callable[[str], None] = ...,
+    progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[False] = False,
 ) -> anndata.AnnData: ...  # fmt: skip
 
 
 @overload
 def annotate(
-    query: anndata.AnnData, reference: anndata.AnnData, *,
+    query: Cells, reference: Cells, *,
     label_key: str, method: str = ..., strategy: str | Strategy | None = ..., evidence: str | None = ...,
     source: str | int | Species | None = ..., reference_species: str | int | Species | None = ...,
     query_label_key: str | None = ..., query_donors: Sequence[str] | None = ..., donor_key: str | None = ...,
@@ -163,13 +164,13 @@ def annotate(
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
     tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
-    progress: Callable[[str], None] = ...,
+    progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[True],
 ) -> tuple[anndata.AnnData, Annotation]: ...  # fmt: skip
 
 
 def annotate(
-    query: anndata.AnnData, reference: anndata.AnnData, *,
+    query: Cells, reference: Cells, *,
     label_key: str, method: str = "knn", strategy: str | Strategy | None = None, evidence: str | None = None,
     source: str | int | Species | None = None, reference_species: str | int | Species | None = None,
     query_label_key: str | None = None, query_donors: Sequence[str] | None = None, donor_key: str | None = None,
@@ -186,7 +187,7 @@ def annotate(
     min_cells: int = 3, links: str = "all", start: str = "rows", unreached: str = "leave_out", tuning: float = 0.0,
     tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, methods: str | None = None,
     parameters: Mapping[str, Any] | None = None, release: str | Path | ReleaseFile | None = None,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] | bool | None = None,
     return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, Annotation]:  # fmt: skip
     """Transfer the cell types of a reference to the cells of a query, across species.
@@ -196,7 +197,8 @@ def annotate(
     Parameters
     ----------
     query, reference
-        Cells x genes with raw counts, each in genes of its own species. They are not changed.
+        Cells x genes with raw counts, each in genes of its own species: AnnDatas, which are not changed, or paths of
+        h5ad files or zarr stores.
     label_key
         Key in ``reference.obs`` that holds the cell types.
     method
@@ -258,7 +260,8 @@ def annotate(
     release
         An open release, or what :func:`homodb.open` takes.
     progress
-        Callback that receives the name of each step.
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
+        step.
     return_report
         Whether to return the report of the annotation too.
 
@@ -287,7 +290,10 @@ def annotate(
     values = dict(locals())
     for name in ("query", "reference", "release", "progress", "return_report"):
         del values[name]
-    annotated, report = _annotate(query, reference, read_options(values), release, progress)
+    options = read_options(values)
+    with progress_bar(progress, "annotate") as show:
+        annotated, report = _annotate(load_cells(query), load_cells(reference), options, release, show)
+    log(report.summary())
     return (annotated, report) if return_report else annotated
 
 

@@ -231,7 +231,7 @@ class Translated:
     form: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ListReport(FateReport):
     """Report of a translated list of genes.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -24,7 +24,7 @@ _NO_PAIR = "not in a pair of mutual best hits"
 _Answer = tuple[str, str | None, str | None, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(Result):
     """Candidates and answers for one gene.
 
@@ -43,6 +43,8 @@ class Explanation(Result):
     notes
         Sources of the homologies, and the species over which a pair without evidence of its own goes.
     """
+
+    main_table: ClassVar[str] = "candidates"
 
     source: str
     target: str

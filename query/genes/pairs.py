@@ -10,7 +10,6 @@ import polars as pl
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, find_strategy
 from homodb.schema.errors import MissingMappingError
-from homodb.schema.one_to_one import greedy
 from homodb.schema.species import KEYS_PER_SPECIES, Species, find
 
 #: Columns of a mapping that a translation uses.
@@ -250,6 +249,8 @@ def add_rows(rows: pl.DataFrame, new: pl.DataFrame, strategy: Strategy) -> pl.Da
     for key in keys if strategy.one_to_one else [keys]:
         new = new.join(rows, on=key, how="anti", maintain_order="left")
     if strategy.one_to_one:
+        from homodb.schema.one_to_one import greedy  # imports NumPy
+
         is_chosen = greedy(new["source_gene"].to_numpy(), new["target_gene"].to_numpy())
         new = new.filter(pl.Series(is_chosen, dtype=pl.Boolean))
     last = rows["rank"].max() or 0
@@ -295,7 +296,7 @@ def choose_strategy(pair: Pair, wanted: str | Strategy | None, default: Strategy
 
 
 def _pairs_of(release: ReleaseFile) -> str:
-    rows = release.sql(
+    rows = release.select(
         "SELECT DISTINCT a.common_name, b.common_name FROM species_pair p "
         "JOIN species a ON a.species = p.species_a JOIN species b ON b.species = p.species_b ORDER BY ALL"
     )

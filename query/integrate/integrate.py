@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.query.cells import (
+    Cells,
     ObsColumns,
+    SeveralCells,
     atomic_output,
     check_cells_output,
     in_memory,
-    read_anndata,
+    load_cells,
+    several_cells,
     store,
     validate_key_added,
 )
@@ -23,7 +26,11 @@ from homodb.query.integrate.methods import IntegrationMethod, method_named
 from homodb.query.integrate.neighbors import Network, shared_neighbors
 from homodb.query.integrate.prepare import IntegrationInput, prepare, read_joint
 from homodb.query.integrate.settings import IntegrateSettings
+from homodb.query.settings import log, progress_bar
+from homodb.schema.enums import Strategy
 from homodb.schema.errors import IntegrationError
+from homodb.schema.messages import counted
+from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import anndata
@@ -35,34 +42,38 @@ UNS = "homodb_integration"
 
 
 def integrate(
-    adata: anndata.AnnData, *, method: str = "cca", species_key: str = "species",
-    species: Sequence[str] | None = None, label_key: str | None = None, layer: str | None = None,
-    size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    release: str | Path | ReleaseFile | None = None,
+    adata: Cells | SeveralCells, *, method: str = "cca", species_key: str = "species",
+    species: Sequence[str | int | Species | None] | None = None, label_key: str | None = None,
+    layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
+    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
+    progress: Callable[[str], None] | bool | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
     sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
     resolution: float = 0.8, n_starts: int = 10, random_state: int = 42, model: str | None = None,
 ) -> anndata.AnnData:  # fmt: skip
-    """Integrate the species of a joint AnnData.
+    """Integrate the species of a joint AnnData, or of one AnnData each.
 
     Defaults are those of Seurat, whose name for a parameter stands in brackets.
 
     Parameters
     ----------
     adata
-        Cells of several species x joint features, with raw counts. It is not changed.
+        Cells of several species x joint features, with raw counts; or several objects, such as one of each species,
+        which :func:`homodb.join` joins first: a list, or a mapping from species to objects. Objects are AnnDatas, which
+        are not changed, or paths of h5ad files or zarr stores.
     method
         ``none`` (principal components, the baseline), ``cca`` (as in Seurat), ``harmony``, ``scvi``, ``protein`` or
         ``cellama``.
     species_key
         Column of obs with the species.
     species
-        Exact set of species that the column must contain; None accepts any.
+        Species of each of several objects, by default inferred from the names of genes; of a joint object, the exact
+        set of species that the column must contain (None accepts any).
     label_key
         Column of obs with cell types. The integration does not use it; it is checked and recorded for scoring.
     layer
-        Layer with the counts; None for X.
+        Layer with the counts, in each object; None for X.
     size_factors
         ``shared``: cells are normalised by their total over the joint features; ``full``: by their total over all genes
         of their species, which ``homodb join`` writes to ``obs["homodb_total"]``.
@@ -70,8 +81,14 @@ def integrate(
         Whether to add a UMAP, for plots only.
     key_added
         Name of the results; by default the name of the method (``pca`` for ``none``).
+    strategy
+        Strategy that joins several objects; see :func:`homodb.join`.
     release
-        Release with gene vectors, for ``protein``: open, or an argument of :func:`homodb.open`.
+        Release that joins several objects, and has gene vectors for ``protein``: open, or an argument of
+        :func:`homodb.open`.
+    progress
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
+        step.
     n_features
         Number of variable features of each species, and of their consensus (``nfeatures``).
     span
@@ -136,13 +153,56 @@ def integrate(
         prune=prune, clustering=clustering, resolution=resolution, n_starts=n_starts, random_state=random_state,
         model=model,
     )  # fmt: skip
-    loaded = in_memory(adata)
-    copied = loaded.copy() if loaded is adata else loaded
-    add_integration(
-        copied, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
-        layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, release=release,
-    )  # fmt: skip
-    return copied
+    find_method(method, settings)
+    with progress_bar(progress, "integrate") as show:
+        joint, record = _integrate(
+            adata, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
+            layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
+            progress=show,
+        )  # fmt: skip
+    cells = ", ".join(f"{number:,} {name}" for name, number in record["cells"].items())
+    clusters = f", {counted(record['clusters'], 'cluster')}" if "clusters" in record else ""
+    log(
+        f"integrate: {cells} by {record['method']} over {len(record['features']):,} of "
+        f"{counted(joint.n_vars, 'feature')}: obsm['X_{record['key']}']{clusters}"
+    )
+    return joint
+
+
+def _integrate(
+    given: Cells | SeveralCells, *, species: Sequence[str | int | Species | None] | None, species_key: str,
+    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None,
+    progress: Callable[[str], None], **choices: Any,
+) -> tuple[anndata.AnnData, dict[str, Any]]:  # fmt: skip
+    """Integrate a joint object, or several, which are joined first; return a new object and its record."""
+    several, names, named = several_cells(given, species)
+    if not several:
+        raise IntegrationError("no object is named; name a joint one, or one of each species")
+    if len(several) == 1:
+        if strategy is not None:
+            raise IntegrationError(
+                f"{names[0] if isinstance(several[0], Path) else 'this'} is one object, whose species are joined"
+                " already; leave the strategy out, or name an object of each species",
+                option="strategy",
+            )
+        one = several[0]
+        loaded = load_cells(one)
+        adata = in_memory(loaded)
+        adata = adata.copy() if adata is loaded and not isinstance(one, Path) else adata
+        expected = None if named is None else [str(one) for one in named]
+    else:
+        from homodb.query.join import join
+
+        progress("joining")
+        objects = given if isinstance(given, Mapping) else several
+        adata = join(
+            objects, species=species, strategy=strategy, release=release, layer=layer, progress=lambda step: None
+        )
+        species_key, expected, layer = "species", None, None
+    record = add_integration(
+        adata, species_key=species_key, species=expected, layer=layer, release=release, progress=progress, **choices
+    )
+    return adata, record
 
 
 def add_integration(
@@ -286,30 +346,14 @@ def integrate_files(
         If the output is one of the files, or cannot be written.
     """
     files, target = [Path(path) for path in paths], Path(output)
-    if not files:
-        raise IntegrationError("no file is named; name one joint file, or one of each species")
     settings = settings or IntegrateSettings()
     find_method(method, settings)
     validate_key_added(key_added, IntegrationError)
     check_cells_output(target, *files)
-    if len(files) == 1:
-        if strategy is not None:
-            raise IntegrationError(
-                f"{files[0]} is one file, whose species are joined already; leave the strategy out, or name a file of"
-                " each species",
-                option="strategy",
-            )
-        adata = read_anndata(files[0])
-        expected = None if species is None else list(species)
-    else:
-        from homodb.query.join import join
-
-        progress("joining")
-        adata = join(files, species=species, strategy=strategy, release=release, layer=layer)
-        species_key, expected, layer = "species", None, None
-    record = add_integration(
-        adata, method=method, settings=settings, species_key=species_key, species=expected, label_key=label_key,
-        layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, release=release, progress=progress,
+    adata, record = _integrate(
+        files, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
+        layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
+        progress=progress,
     )  # fmt: skip
     progress("writing")
     with atomic_output(target) as partial:

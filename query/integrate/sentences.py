@@ -9,7 +9,6 @@ Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/ad
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import scipy.sparse as sp
 
 from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError, MissingPackageError
+from homodb.schema.io import parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -370,8 +370,8 @@ def _check(folder: Path) -> None:
 def _read_json(path: Path, kind: type[Any]) -> Any:
     """Read a JSON file of a model; an empty value without the file."""
     try:
-        value = json.loads(path.read_text("utf-8")) if path.is_file() else kind()
-    except (OSError, ValueError, RecursionError) as error:
+        value = parse_json(path.read_text("utf-8")) if path.is_file() else kind()
+    except (OSError, ValueError) as error:
         raise AnnotationError(f"{path} does not list the parts of a sentence model: {error}", option="model") from error
     if not isinstance(value, kind):
         raise AnnotationError(

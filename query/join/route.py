@@ -175,7 +175,7 @@ def _raise_no_route(release: ReleaseFile, species: Sequence[Species], wanted: St
     )
     by = "" if wanted is None else f" by {wanted}"
     all_species = [
-        release.find_species(name) for name in release.sql("SELECT name FROM species ORDER BY species")["name"]
+        release.find_species(name) for name in release.select("SELECT name FROM species ORDER BY species")["name"]
     ]
     hubs = [
         one.common_name

@@ -11,13 +11,13 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
+from homodb.query.release.connection import Connection, own_table
 from homodb.query.release.database import open_database, write_database
 from homodb.query.release.isolated import IsolatedProcess
 from homodb.query.release.location import locate
@@ -25,7 +25,9 @@ from homodb.query.release.sql_guard import (
     GRACE,
     MEMORY,
     TIMEOUT,
+    Parameters,
     Question,
+    Tables,
     Work,
     answer,
     check_limits,
@@ -38,6 +40,11 @@ from homodb.schema.io import check_output, must_end, whole_file
 from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.messages import make_unique
 from homodb.schema.species import Species, by_number, find
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_Answer = TypeVar("_Answer")
 
 #: Number of species that a message names.
 _SHOWN = 8
@@ -89,7 +96,7 @@ class ReleaseFile:
         check_limits(memory=memory)
         self._memory = memory
         self._is_closed = False
-        self._questions: WeakSet[Question] = WeakSet()
+        self._questions: WeakSet[Question[Any]] = WeakSet()
         self._isolated = IsolatedProcess()
         self.manifest: Manifest | None = None
         self.folder: Path | None = None
@@ -140,7 +147,7 @@ class ReleaseFile:
         """Run isolated queries in a process that was started before."""
         self._isolated = process
 
-    def _ask(self, work: Work, timeout: float | None = None, *, again: bool = True) -> pa.Table:
+    def _ask(self, work: Work[_Answer], timeout: float | None = None, *, again: bool = True) -> _Answer:
         """Run a query; where another one has ended the database, open it again and run the query again."""
         try:
             question = Question(self._cursor(), work)
@@ -186,13 +193,18 @@ class ReleaseFile:
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run a query of ``query/sql`` with bound values."""
         text = statement(name)
-        return _frame(self._ask(lambda cursor: cursor.sql(text, params=parameters).to_arrow_table()))
+        return self._ask(lambda cursor: pl.DataFrame(cursor.sql(text, params=parameters).materialize()))
+
+    def select(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run a SELECT statement of homodb's own."""
+        return _frame(self._ask(lambda cursor: cursor.sql(query, params=parameters).to_arrow_table()))
 
     def sql(
         self,
         query: str,
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
+        tables: Mapping[str, object] | None = None,
         timeout: float = TIMEOUT,
         isolated: bool = False,
     ) -> pl.DataFrame:
@@ -204,6 +216,9 @@ class ReleaseFile:
             One SELECT statement (or EXPLAIN of one) over the tables, views and macros of the release.
         parameters
             Values for ``?`` or ``$name`` in it.
+        tables
+            Tables of one's own by their names in the query: data frames of polars or pandas, or Arrow tables. Labels
+            of a pandas index become a column.
         timeout
             Time limit in seconds.
         isolated
@@ -213,18 +228,77 @@ class ReleaseFile:
         Raises
         ------
         QueryError
-            If it is another statement, DuckDB cannot run it, or it exceeds a limit of time or memory.
+            If it is another statement, DuckDB cannot run it, it exceeds a limit of time or memory, or one of `tables`
+            is not a table or has a name of the release's.
         """
-        check_limits(timeout=timeout)
+        own = self.own_tables(tables or {})
         try:
-            if isolated:
-                self._cursor().close()  # raises an error if the release was closed
-                return _frame(self._isolated.ask(self.path, query, parameters, timeout=timeout, memory=self._memory))
-            return _frame(self._ask(answer(query, parameters, self._memory), timeout))
+            return self.frame(self.answer(query, parameters, tables=own, timeout=timeout, isolated=isolated))
         except (HomodbError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:  # also the panics of polars
             raise query_error(error) from error
+
+    def answer(
+        self,
+        query: str,
+        parameters: Parameters = None,
+        *,
+        tables: Tables | None = None,
+        timeout: float = TIMEOUT,
+        isolated: bool = False,
+    ) -> pa.Table:
+        """Run one SELECT statement as :meth:`sql` does, and return its answer as Arrow."""
+        check_limits(timeout=timeout)
+        try:
+            if isolated:
+                self._cursor().close()  # raises an error if the release was closed
+                return self._isolated.ask(
+                    self.path, query, parameters, tables=tables, timeout=timeout, memory=self._memory
+                )
+            return self._ask(answer(query, parameters, self._memory, tables), timeout)
+        except (HomodbError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            raise query_error(error) from error
+
+    def connection(self, *, timeout: float = TIMEOUT) -> Connection:
+        """Return a connection for SQL that keeps one's own tables from query to query.
+
+        It has the methods of a DuckDB connection for questions (``execute``, ``fetchall``, ``df``, ``pl``,
+        ``register``), and every statement passes the same check as those of :meth:`sql`.
+
+        Parameters
+        ----------
+        timeout
+            Time limit of a query in seconds.
+        """
+        return Connection(self, timeout=timeout)
+
+    def own_tables(self, tables: Mapping[str, object]) -> dict[str, pa.Table]:
+        """Return tables of the caller's as Arrow; none may have a name of the release's.
+
+        Raises
+        ------
+        QueryError
+            If a name is that of a table or view of the release, or an object is not a table.
+        """
+        own = {name: own_table(name, table) for name, table in tables.items()}
+        taken = {name.casefold() for name in self.relations()} if own else set()
+        for name in own:
+            if name.casefold() in taken:
+                raise QueryError(f"the release has {name} itself. Give the table another name")
+        return own
+
+    def relations(self) -> dict[str, str]:
+        """Return the views and tables of the release with their comments, the most useful first."""
+        frame = self.ask("relations")
+        return dict(zip(frame["name"], frame["comment"], strict=True))
+
+    @staticmethod
+    def frame(table: pa.Table) -> pl.DataFrame:
+        """Return an answer as a data frame; columns of one name are numbered."""
+        return _frame(table)
 
     def find_species(self, name: str | int | Species) -> Species:
         """Find a species of this release by any of its names.

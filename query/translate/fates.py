@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -217,6 +217,8 @@ class FateReport(Result):
         Notes for the user.
     """
 
+    main_table: ClassVar[str] = "fates"
+
     fates: pl.DataFrame
     notes: tuple[str, ...]
 
@@ -244,6 +246,12 @@ class FateReport(Result):
         examples = f"; {', '.join(names)}" if names and fate != Fate.MAPPED else ""
         return f"{meaning[Fate(fate)]}{examples}"
 
+    def losses(self) -> str:
+        """Return the numbers of genes that were not carried, by fate."""
+        lost = self.fates.filter(~pl.col("fate").is_in([Fate.MAPPED, Fate.NOT_A_GENE]))
+        numbers = lost.group_by("fate").len().sort(fate_order())
+        return ", ".join(f"{number:,} {fate}" for fate, number in numbers.iter_rows()) or "none"
+
     def genes_by_fate(self, noun: str = "gene") -> Iterator[ResultBlock]:
         """Yield all genes as a folded table per fate, for a page."""
         for fate in Fate:
@@ -255,7 +263,7 @@ class FateReport(Result):
                 yield Grid(rows, in_text=False, folded=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TranslationReport(FateReport):
     """Report of a translation.
 
@@ -346,6 +354,16 @@ class TranslationReport(FateReport):
         kinds = {"mitochondrial": pl.col("mitochondrial"), "ribosomal": pl.col("ribosomal"), "other": ~special}
         return {kind: self.carried(which) for kind, which in kinds.items()}
 
+    def summary(self) -> str:
+        """Return what was carried and what was lost in one line."""
+        genes = self.fates.filter(pl.col("fate") != Fate.NOT_A_GENE)
+        mapped = f"{(genes['fate'] == Fate.MAPPED).sum():,} of {counted(genes.height, 'gene')}"
+        counts = "" if np.isnan(self.carried()) else f" with {self.carried():.1%} of the counts"
+        return (
+            f"translate: {counted(self.cells, 'cell')}, {self.source} to {self.target} by {self.strategy}: carried "
+            f"{mapped}{counts}; lost: {self.losses()}"
+        )
+
     def totals(self) -> dict[str, Any]:
         """Return the totals as plain values, as in ``uns["homodb"]``."""
         totals: dict[str, Any] = {
@@ -413,7 +431,7 @@ class TranslationReport(FateReport):
         columns["cells"] = GridColumn(form=",", width=8)
         for (column,), frame in self.groups.group_by("column", maintain_order=True):
             largest = frame.select("group", "cells", *shares).sort("cells", descending=True, maintain_order=True)
-            first = GridColumn(str(column)[:24], width=24, most=24)
+            first = GridColumn(str(column), width=24)
             yield Grid(largest, columns={"group": first, **columns}, rows=_SHOWN, noun="group", in_page=False)
         yield Heading("Groups of cells")
         yield Grid(self.groups, in_text=False)

@@ -21,6 +21,7 @@ from homodb.schema.io.files import (
     ending_of,
     make_folder,
     must_end,
+    parse_json,
     read_lines,
     read_toml,
     reason,
@@ -28,6 +29,6 @@ from homodb.schema.io.files import (
 
 __all__ = [
     "SCRATCH", "UNFINISHED", "check_apart", "check_ending", "check_folder", "check_output", "check_there", "ending_of",
-    "find_abandoned", "held_back", "make_folder", "must_end", "read_lines", "read_toml", "reason", "remove_abandoned",
-    "replace_folder", "temporary_folder", "whole_file",
+    "find_abandoned", "held_back", "make_folder", "must_end", "parse_json", "read_lines", "read_toml", "reason",
+    "remove_abandoned", "replace_folder", "temporary_folder", "whole_file",
 ]  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tempfile
 import tomllib
 from pathlib import Path
@@ -127,9 +129,9 @@ def check_folder(folder: Path) -> None:
     OutputError
         If it is a file, is inside one, has the ending of one, or cannot be created or written.
     """
-    if not folder.exists() and names_a_format(folder):
-        raise OutputError(f"{folder}: has the ending of a file, but several files are written; name a folder")
     try:
+        if not folder.exists() and names_a_format(folder):
+            raise OutputError(f"{folder}: has the ending of a file, but several files are written; name a folder")
         place = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(one))
         if not place.is_dir():
             raise OutputError(f"{folder}: cannot be created because {place} is a file; name another folder")
@@ -150,6 +152,24 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+#: Largest config, and a key of so many parts that tomllib would take quadratic time.
+_CONFIG, _DEEP = 1 << 20, re.compile(rb"(?<![\w-])(?:[\w-]*+\.){100}")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     """Read a TOML file.
 
@@ -159,14 +179,24 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
         If it cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        with path.open("rb") as stream:
+            content = stream.read(_CONFIG + 1)
+        if len(content) > _CONFIG:
+            raise ConfigError(f"{path}: is larger than {_CONFIG:,} bytes. Expected a config")
+        if _DEEP.search(content.translate(None, b" \t\"'")):
+            raise RecursionError
+        document = tomllib.loads(content.decode("utf-8"))
+        repr(document)  # a RecursionError, where it is nested too deeply for what follows
+        return document
     except OSError as error:
         if missing_ok and isinstance(error, FileNotFoundError):
             return {}
         raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not TOML (it is not valid UTF-8)") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply") from error
+    except ValueError as error:  # of TOML, or of a number of too many digits
         raise ConfigError(f"{path}: is not TOML ({error})") from error
 
 
@@ -209,4 +239,5 @@ def is_device(path: Path) -> bool:
         special = path.exists() and not path.is_file() and not path.is_dir()
     except OSError as error:  # such as a name that is too long
         raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
-    return special or path.absolute().parts[1:2] in (("dev",), ("proc",))
+    parts = path.absolute().parts[1:3]
+    return special or (parts[:1] in (("dev",), ("proc",)) and parts != ("dev", "shm"))  # memory, used as scratch

@@ -21,6 +21,7 @@ from homodb.query.release.download import download as download
 from homodb.query.report import report as report
 from homodb.query.score import Score as Score
 from homodb.query.score import score as score
+from homodb.query.settings import settings as settings
 from homodb.query.translate import TranslationReport as TranslationReport
 from homodb.query.translate import translate as translate
 from homodb.schema.enums import EvidenceClass as EvidenceClass

@@ -32,6 +32,7 @@ def files(tmp_path: Path) -> tuple[str, str, str]:
     return str(tmp_path / "mouse.h5ad"), str(tmp_path / "human.h5ad"), str(tmp_path / "out.h5ad")
 
 
+@pytest.mark.slow
 def test_text_json_and_evaluation(files: tuple[str, str, str], toy_folder: Path, tmp_path: Path) -> None:
     query, reference, out = files
     asked = ["--release", str(toy_folder), "annotate", query, "--reference", reference, "--label", "kind", "-o", out]

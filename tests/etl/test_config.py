@@ -185,6 +185,26 @@ def test_paths_are_relative_to_the_config_and_may_be_absolute(folder: Path, monk
     ("text", "place", "wanted"),
     [
         # the document
+        ("a = " + "[" * 50_000, "", "nested too deeply"),
+        ("a = " + "{a = " * 20_000, "", "nested too deeply"),
+        ("[" + "a." * 500_000 + "a]\n", "", "nested too deeply"),
+        ("'a' . " * 100_000 + "a = 1\n", "", "nested too deeply"),
+        (" " * 500_000 + "version = 1 1", "", "is not TOML"),
+        ("version = " + "9" * 100_000, "", "is not TOML"),
+        ("# " + "x" * (1 << 20), "", "is larger than 1,048,576 bytes"),
+        (LEAST.replace('"1"', '"' + "v" * 101 + '"'), "[release]: version", "is too long. Use at most 100 characters."),
+        (LEAST + f"[{'k' * 500_000}]\n", "", "Unknown key 'kkk"),
+        (LEAST + HOMOLOGY.replace("c.txt", "c" * 300), "[[homology]] 1: path 1", "There is no file"),
+        (LEAST + HOMOLOGY.replace("c.txt", "c" * 500_000), "[[homology]] 1: path 1", "There is no file"),
+        (LEAST + HOMOLOGY.replace("c.txt", "a\\u0000b"), "[[homology]] 1: path 1", "There is no file"),
+        (LEAST + HOMOLOGY + f'origin = "{"o" * 500_000}"\n', "[[homology]] 1", "There is no [origins.ooo"),
+        (
+            LEAST + 'origin = "x"\n' + "".join(f"[origins.o{i}]\nname = 'n'\n" for i in range(5_000)),
+            "",
+            "and 4900 more",
+        ),
+        (EMBEDDED + f'model = "kmer"\nbiotypes = {[*map(str, range(99_999)), "7"]}\n', "", "'7' is listed twice."),
+        (EMBEDDED + f'model = "{"m" * 500_000}"\n', "[embedding]: model", "There is no model 'mmm"),
         ("[release", "", "is not TOML"),
         (b"\xff\xfe", "", "is not TOML"),
         ('[release]\nversion = "1"\nversion = "2"', "", "is not TOML"),
@@ -440,6 +460,12 @@ def test_unknown_species(folder: Path, text: str, place: str) -> None:
     told = str(caught.value)
     assert told.startswith(f"{path}: {place}: no species is called 'humna'; did you mean human (homo_sapiens)")
     assert "\n" not in told
+
+
+def test_an_unknown_species_of_any_length(folder: Path) -> None:
+    with pytest.raises(UnknownSpeciesError, match="no species is called 'hhh") as caught:
+        read_config(write(folder, LEAST.replace("human", "h" * 500_000)))
+    assert len(str(caught.value)) < 1_000
 
 
 @pytest.mark.parametrize("name", ["absent.toml", "sub"])

@@ -181,6 +181,7 @@ def test_hm_o2o_differs_only_where_ties_decide(real: homodb.Release, shared_data
     assert len(taken) >= 0.985 * len(wanted), "if most were open, the test would say little"
 
 
+@pytest.mark.slow
 @each_pair
 def test_rows_that_ties_alone_decide_are_tied(real: homodb.Release, shared_data: Path, pair: str) -> None:
     """Rows that the published table has not, and, by code of its own, those that no order of ties must give."""

@@ -153,6 +153,7 @@ def test_a_pair_without_embeddings_has_three_strategies(release: homodb.Release)
     assert answers(story) == {"ENS_M2M": ["INS"], "ENS_O2O": [None], "HM_O2O": [None]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gene", ["INS", "FCER1A", "VWF", "DUPA", "TNF", "ORPH1", "MALAT1", "ENSG00000000017"])
 def test_the_story_agrees_with_orthologs(release: homodb.Release, gene: str) -> None:
     story = to_mouse(release, gene)

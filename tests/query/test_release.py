@@ -277,7 +277,7 @@ def test_opening_leaves_no_file_behind(copy: Path) -> None:
 
 
 def test_repr_says_what_it_is(toy: homodb.Release) -> None:
-    assert repr(toy) == "<homodb release toy-1: human, mouse, pig>"
+    assert repr(toy) == f"Release toy-1: 3 species\n    species: human, mouse, pig\n    path: {toy.path}"
 
 
 def test_info_counts_every_mapping(toy: homodb.Release) -> None:

@@ -34,6 +34,7 @@ def with_databases(starter: homodb.Release) -> homodb.Release:
 # Every pair
 
 
+@pytest.mark.slow
 def test_every_pair_of_species_answers(starter: homodb.Release) -> None:
     pairs = [find_pair(starter, *two) for two in itertools.combinations(starter.species, 2)]
     assert len(pairs) == 190

@@ -358,6 +358,34 @@ def test_arrow_schemas_follow_the_ddl(table: str) -> None:
         assert (field.type.value_type if declared["list"] else field.type) == TYPES[declared["type"]]
 
 
+@pytest.mark.parametrize("schema", [3, None])
+def test_every_table_view_and_column_has_a_comment(schema: int | None) -> None:
+    with closing(create(None, schema=schema)) as connection:
+        for kind in ("tables", "views", "columns"):
+            bare = connection.execute(
+                f"SELECT * FROM duckdb_{kind}() WHERE NOT internal AND coalesce(comment, '') = ''"
+            ).fetchall()
+            assert bare == []
+        shown = {"ortholog", "hl_o2o", "genes", "mapping_default"}
+        listed = connection.execute("SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+        assert shown <= {name for (name,) in listed}
+
+
+def test_view_of_genes(database: Path) -> None:
+    with closing(connect(database)) as connection:
+        rows = connection.execute("SELECT species, stable_id, is_primary FROM genes ORDER BY gene").fetchall()
+        assert (
+            rows
+            == connection.execute(
+                "SELECT name, stable_id, gene = primary_gene FROM gene JOIN species USING (species) ORDER BY gene"
+            ).fetchall()
+        )
+        located = "SELECT location, region, region_start, region_end, strand FROM genes WHERE location IS NOT NULL"
+        for location, *parts in connection.execute(located).fetchall():
+            region, first, last, strand = parts
+            assert location == f"{region}:{first}-{last}:{strand}"
+
+
 def test_ddl_files_are_numbered_from_1_without_gaps() -> None:
     assert [number for number, _ in ddl()] == list(range(1, schema_version() + 1))
 

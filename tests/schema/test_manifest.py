@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.schema.errors import BrokenReleaseError, ReleaseError
+from homodb.schema.errors import BrokenReleaseError, ReleaseError, shown
 from homodb.schema.manifest import MANIFEST, Manifest, ManifestFile, describe_file, read_manifest
 from tests import messages
 
@@ -77,10 +77,12 @@ def test_what_a_later_homodb_adds_is_passed_over() -> None:
     ],
 )  # fmt: skip
 def test_paths_that_lead_elsewhere(hostile: Any) -> None:
-    wanted = "{!r} is a file outside the release." if isinstance(hostile, str) else "Expected text, got {!r}."
+    wanted = f"Expected text, got {hostile!r}."
+    if isinstance(hostile, str):
+        wanted = f"{shown(repr(hostile))} is a file outside the release."
     with pytest.raises(BrokenReleaseError) as caught:
         Manifest.from_json(text([DATABASE, DATABASE | {"path": hostile}]), WHERE)
-    assert str(caught.value) == f"{WHERE}: the manifest is malformed: files 2: path: {wanted.format(hostile)}"
+    assert str(caught.value) == f"{WHERE}: the manifest is malformed: files 2: path: {wanted}"
 
 
 @pytest.mark.parametrize("harmless", ["a", "a/b", "a..b/c", "a.", "-a", "a+b_c-d.e", "a/b/c/d/e/f/g/h"])

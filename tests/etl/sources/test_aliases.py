@@ -289,7 +289,7 @@ HISTORY = "old_stable_id\tnew_stable_id\ttype\n"
             "old\tnew\nA\tB\n",
             [
                 "line 1: missing column 'new_stable_id'",
-                "line 1: missing column 'old_stable_id' (the columns are 'old', 'new')",
+                "line 1: missing column 'old_stable_id' (none of its 2 columns is known)",
             ],
         ),
         (

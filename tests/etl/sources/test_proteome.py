@@ -220,7 +220,7 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
         ),
         (
             "<html>\nno\n" + header("P1") + "M\n",
-            ["line 1: text before the first header (<html>)", "line 2: text before the first header (no)"],
+            ["line 1: text before the first header", "line 2: text before the first header"],
         ),
         (
             ">ENSP00000411960\nM\n>P2 pep transcript:T\nM\n",

@@ -185,6 +185,7 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
     assert kept.read_bytes() == b"as it was" and not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choices", "said"),
     [

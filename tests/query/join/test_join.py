@@ -381,6 +381,7 @@ def test_files_as_in_memory(
     assert (dense(in_memory.X) == dense(memory.X)).all()
 
 
+@pytest.mark.slow
 def test_output_is_whole_or_not_there(release: homodb.Release, paths: list[Path], tmp_path: Path) -> None:
     for path in paths:
         with pytest.raises(OutputError, match=messages.Shared.is_input_file):

@@ -101,6 +101,7 @@ def written(folder: Path, adata: anndata.AnnData | None = None, **options: Any) 
     return page.read_text("utf-8"), reader
 
 
+@pytest.mark.slow
 def test_everything_stands_there(tmp_path: Path) -> None:
     text, page = written(tmp_path, figures=tmp_path / "figures")
     assert text.count("<svg") == 8 and "<script" not in text and "script" not in page.tags and "b" not in page.tags

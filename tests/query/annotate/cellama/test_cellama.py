@@ -28,6 +28,7 @@ from homodb.schema.errors import AnnotationError
 from tests import messages
 
 
+@pytest.mark.slow
 def test_labels_are_those_of_the_naively_nearest_sentences(make_task: Any, tiny: Path) -> None:
     task = make_task(n=12, model=str(tiny), device="cpu", k=3, weights="uniform")
     told = cellama(task)
@@ -55,6 +56,7 @@ def test_labels_are_those_of_the_naively_nearest_sentences(make_task: Any, tiny:
     assert told.query_embedding is not None and told.query_embedding.shape == (12, 16)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_every_time_and_blind_to_the_querys_labels(make_task: Any, tiny: Path) -> None:
     task = make_task(model=str(tiny), device="cpu", tune=2)
     seen = replace(task, query=replace(task.query, label=task.reference.label[::-1].copy()))
