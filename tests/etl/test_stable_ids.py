@@ -392,3 +392,34 @@ def as_inputs(
         orthology=frame_of(ORTHOLOGY.empty_table()), provenance=pl.DataFrame(), losses=(), **empty,
         hits=(Hits(cast("Any", None), pairs, pairs.clear()),),
     )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_a_real_export_in_capitals_adds_no_genes(tmp_path: Path, shared_data: Path) -> None:
+    """Mouse genes of one export as they are, of the other in capitals; few mouse symbols differ by case alone."""
+    exports = shared_data / "pllm" / "ens_m2m"
+    human_mouse = pl.read_csv(exports / "human_mice.txt.gz", separator="\t", infer_schema=False, quote_char=None)
+    mouse_pig = pl.read_csv(exports / "mice_pig.txt.gz", separator="\t", infer_schema=False, quote_char=None)
+    first, loud = pl.col("Gene name"), pl.col("Gene name").str.to_uppercase()
+    mouse_pig.with_columns(loud).write_csv(tmp_path / "pig.tsv", separator="\t", quote_style="never")
+    pair = '[[homology]]\nsource = "{}"\ntarget = "{}"\nformat = "biomart"\npath = "{}"\n'
+    config = '[release]\nversion = "loud-1"\n' + "".join(
+        f'[[species]]\nname = "{name}"\n' for name in ("human", "mouse", "pig")
+    )
+    config += pair.format("human", "mouse", exports / "human_mice.txt.gz") + pair.format("mouse", "pig", "pig.tsv")
+    (tmp_path / "release.toml").write_text(config)
+    build_release(tmp_path / "release.toml", tmp_path / "rel")
+    names = {*human_mouse["Mouse gene name"].drop_nulls(), *mouse_pig["Gene name"].drop_nulls()}
+    by_fold: dict[str, set[str]] = {}
+    for name in names:
+        by_fold.setdefault(name.lower(), set()).add(name)
+    twins = sum(len(some) for some in by_fold.values() if len(some) > 1)
+    with homodb.open(tmp_path / "rel") as rel:
+        found = rel.sql("SELECT count(*) AS n FROM gene JOIN species USING (species) WHERE name = 'mus_musculus'")
+        assert len(by_fold) <= found["n"].item() <= len(by_fold) + twins
+        assert twins < 60
+        rows = rel.orthologs(source="mouse", target="pig")
+    both = mouse_pig.drop_nulls(["Gene name", "Pig gene name"]).unique(["Gene name", "Pig gene name"])
+    plain = both.with_columns(first.str.to_lowercase()).unique(["Gene name", "Pig gene name"]).height
+    assert plain - twins <= rows.height <= plain
