@@ -13,7 +13,15 @@ import polars as pl
 from homodb.query.cells import Coded
 from homodb.query.markers import LEANING, Conservation
 from homodb.query.markers import MEANING as KIND_MEANING
-from homodb.query.report.conclusions import INTERVALS, conclusions, meaning, method_meaning, page_note, strategy_meaning
+from homodb.query.report.conclusions import (
+    INTERVALS,
+    conclusions,
+    meaning,
+    method_meaning,
+    page_note,
+    strategy_meaning,
+    verdict,
+)
 from homodb.query.report.gather import (
     Gathered,
     installed_versions,
@@ -25,6 +33,8 @@ from homodb.query.report.gather import (
     simulated,
 )
 from homodb.query.results import (
+    COLOURS,
+    SPECIES_COLOURS,
     Bullets,
     Drawing,
     Drawings,
@@ -35,6 +45,7 @@ from homodb.query.results import (
     Lines,
     Note,
     ResultBlock,
+    Verdict,
     beyond,
     heat,
     intervals,
@@ -69,11 +80,13 @@ def page_blocks(
     yield Heading(f"{name}: {', '.join(embedded.species.names)} by {embedded.key}", level=1)
     if simulated(adata):
         yield Lines([_SIMULATED], warning=True)
-    yield Grid(_facts(adata, gathered))
+    yield Verdict(verdict(gathered.score))
     yield Heading("What the numbers say")
     yield Bullets(conclusions(gathered.score, dict(_donors(gathered))))
-    yield Lines(["Made by fixed rules from the scores below; no sentence goes beyond them."])
+    yield Lines(["Verdict and sentences are made by fixed rules from the scores below, and do not go beyond them."])
     yield from map(Note, gathered.notes)
+    yield Heading("The data")
+    yield Grid(_facts(adata, gathered))
     sections: tuple[tuple[str, str, list[ResultBlock]], ...] = (
         ("cells", "Cells", []),
         ("clusters", "Cell types and clusters", []),
@@ -85,7 +98,7 @@ def page_blocks(
         drawn = drawings[section]
         if drawn or more:
             yield Heading(heading)
-            yield from [Drawings(drawn, even=section == "cells")] if drawn else []
+            yield from [Drawings(drawn, even=section in ("cells", "transfer"))] if drawn else []
             yield from more
     yield from _carried(adata)
     yield from _origin(adata, embedded.key)
@@ -227,7 +240,8 @@ def _draw_cells(gathered: Gathered, label_key: str) -> list[Drawing]:
     return [
         Drawing(
             scatter(
-                gathered.plane, coded.code, coded.names, f"by {title}", axes=gathered.axes, labels=name != "species"
+                gathered.plane, coded.code, coded.names, f"by {title}", axes=gathered.axes, labels=name != "species",
+                colours=SPECIES_COLOURS if name == "species" else COLOURS,
             ),
             f"{embedded.n_cells:,} cells by {title}; in brackets how many; drawn in a random order",
             f"{gathered.axes.lower()}-{name}",

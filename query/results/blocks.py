@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from homodb.schema.errors import printable
@@ -75,6 +76,23 @@ class Bullets(ResultBlock):
     items: Sequence[str]
     title: str = ""
     most: int | None = None
+
+
+class Mark(StrEnum):
+    """Judgement of a verdict."""
+
+    GOOD = "good"
+    DOUBTFUL = "doubtful"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Verdict(ResultBlock):
+    """Questions, each with a mark and the answer."""
+
+    kind = "verdict"
+    answers: Sequence[tuple[Mark, str, str]]
 
 
 @dataclass(frozen=True)
@@ -211,6 +229,8 @@ def lines(
         match block:
             case Lines():
                 texts, more = block.texts, block.more
+            case Verdict():
+                texts = [f"{mark:<8} {question} {answer}" for mark, question, answer in block.answers]
             case Note():
                 texts = [f"note: {block.text}"]
             case Bullets():
