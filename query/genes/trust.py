@@ -42,7 +42,7 @@ def likely_right(model: str | None, margins: pl.Series) -> pl.Series:
 
 def default_model(release: ReleaseFile) -> str | None:
     """Return the model of a release's default embedding; None without one."""
-    rows = release.sql("SELECT model FROM embedding WHERE embedding = (SELECT default_embedding FROM release)")
+    rows = release.select("SELECT model FROM embedding WHERE embedding = (SELECT default_embedding FROM release)")
     return None if rows.is_empty() else str(rows["model"][0])
 
 
