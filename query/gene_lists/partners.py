@@ -15,6 +15,7 @@ from homodb.query.genes import (
     bare_name,
     choose_strategy,
     detect_species,
+    embeddings_note,
     find_pair,
     other_species_note,
     resolve_rows,
@@ -153,7 +154,7 @@ def find_partners(
         pair = find_pair(wish.release, source, wish.target)
         resolved_strategy = choose_strategy(pair, wish.strategy, Strategy.ENS_M2M)
         if wish.strategy is None and resolved_strategy is Strategy.LM_O2O:
-            notes.append("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used")
+            notes.append(embeddings_note(pair))
         notes += pair.notes
         strategy, links, lost_genes = (
             str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many, resolved["gene"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,12 +68,33 @@ class LabelVotes:
         confidence
             Its share of the votes, shape (queries,), 0 if there are none.
         """
-        votes_for, weight = (self.label if label is None else label)[self.voters], weights[self.voters]
+        total = weights[self.voters].sum(axis=1)
+        if label is None:
+            # where all voters are of one type, their weights do not matter
+            call, confidence = np.where(total > 0, self._unanimous, -1), np.where(total > 0, 1.0, 0.0)
+            call[self._split], confidence[self._split] = self._count(
+                self.voters[self._split], self.label, weights, total[self._split]
+            )
+            return call, confidence
+        return self._count(self.voters, label, weights, total)
+
+    @cached_property
+    def _unanimous(self) -> _Ints:
+        """Type of each query's first voter."""
+        return self.label[self.voters[:, 0]]
+
+    @cached_property
+    def _split(self) -> _Ints:
+        """Queries whose voters are of several types."""
+        return np.flatnonzero((self.label[self.voters] != self._unanimous[:, None]).any(axis=1))
+
+    def _count(self, voters: _Ints, label: _Ints, weights: _Floats, total: _Floats) -> tuple[_Ints, _Floats]:
+        votes_for, weight = label[voters], weights[voters]
         n, k, types = *votes_for.shape, len(self.in_reference)
         at = (np.arange(n)[:, None] * types + votes_for).ravel()
         votes = np.bincount(at, weight.ravel(), n * types).reshape(n, types)
         near = np.bincount(at, (weight * np.arange(k, 0, -1.0)).ravel(), n * types).reshape(n, types)
-        most, total = votes.max(axis=1), weight.sum(axis=1)
+        most = votes.max(axis=1)
         call = np.where(votes == most[:, None], near, -1.0).argmax(axis=1)
         return np.where(total > 0, call, -1), _share(most, total)
 

@@ -18,6 +18,7 @@ from homodb.query.genes import (
     about_names,
     choose_strategy,
     compose_mappings,
+    embeddings_note,
     feature_kinds,
     find_pair,
     names_of,
@@ -344,7 +345,7 @@ def find_route(
     resolved = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     notes: tuple[str, ...] = ()
     if strategy is None and resolved is Strategy.LM_O2O:
-        notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
+        notes = (embeddings_note(pair),)
     return Route(release, source, target, resolved, None, options, notes)
 
 
