@@ -68,7 +68,7 @@ class Inputs:
         Genes by kind of source, in order of precedence; columns of ``records.GENES``.
     homologies, proteins, canonical, aliases, alternates
         Columns of the tables in :mod:`homodb.etl.sources.records`; homologies also have ``entry``, the place of their
-        entry in the config.
+        entry in the config, and ``retired``, whether one of the genes had a retired stable ID, and has none now.
     orthology
         Pairs that databases name, columns of ``records.ORTHOLOGY`` and ``entry``.
     hits
@@ -271,7 +271,7 @@ def _read_homologies(entries: tuple[HomologyConfig, ...], readings: _Readings) -
             files = ", ".join(source.written for source in entry.paths)
             problem = Problem(0, f"no ortholog between {entry.source.name} and {entry.target.name}")
             raise InputError(files, [problem])
-    return pl.concat(frames)
+    return pl.concat(frames).with_columns(retired=pl.lit(value=False))
 
 
 def _read_databases(number: int, entry: DatabasesConfig, readings: _Readings) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from homodb.query.genes.pairs import (
     choose_strategy,
     compose_mappings,
     find_pair,
+    over_unnamed,
 )
 from homodb.query.genes.resolve import (
     HAS_NAME,
@@ -44,8 +45,7 @@ __all__ = [
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
     "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain", "feature_kinds",
     "feature_notes", "find_pair", "joint_table", "names_of", "nearest", "neighbors", "neighbors_note", "orthologs",
-    "other_species_note",
-    "resolve", "resolve_rows", "resolve_var", "species_votes",
+    "other_species_note", "over_unnamed", "resolve", "resolve_rows", "resolve_var", "species_votes",
 ]  # fmt: skip
 
 

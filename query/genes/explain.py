@@ -267,7 +267,8 @@ def _why_not(
     strategy: Strategy, candidates: pl.DataFrame, takers: pl.DataFrame, details: pl.DataFrame, pair: Pair
 ) -> str:
     orthologs = candidates.filter(pl.col("homology_type").is_not_null())
-    silent = f"{_NO_ORTHOLOG} in {pair.target.name}"
+    unnamed = pair.unnamed.filter(pl.col("gene") == details["gene"].item())["unnamed"].to_list()
+    silent = f"the release's Ensembl data have {unnamed[0]}" if unnamed else f"{_NO_ORTHOLOG} in {pair.target.name}"
     if (strategy is Strategy.ENS_M2M and not orthologs.height) or not candidates.height:
         by_embeddings = strategy in (Strategy.LM_O2O, Strategy.HL_O2O)
         no_protein = [] if is_coding(details["biotype"].item()) else [f"no protein: {details['biotype'].item()}"]
@@ -306,6 +307,7 @@ def _class_in_words(name: str) -> str:
     words = {
         EvidenceClass.BOTH: "Ensembl has the pair too",
         EvidenceClass.LM_ORPHAN: "Ensembl has no ortholog for either gene",
+        EvidenceClass.LM_UNNAMED: "Ensembl has orthologs for one of the genes or both, which the release cannot name",
         EvidenceClass.LM_PARTIAL: "Ensembl has another partner for one of the two genes",
         EvidenceClass.LM_CONTRADICTS: "Ensembl has other partners for both genes",
     }

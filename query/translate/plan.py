@@ -22,6 +22,7 @@ from homodb.query.genes import (
     feature_kinds,
     find_pair,
     names_of,
+    over_unnamed,
     resolve,
     resolve_rows,
     resolve_var,
@@ -383,6 +384,9 @@ def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
     lost_rows = pl.DataFrame(schema=LOST_SCHEMA)
     if route.strategy is not None and route.between is None:
         lost_rows = lost(find_pair(release, route.source, route.target), route.strategy, mapped.chosen)
+    elif route.strategy is not None and route.between is not None:
+        steps = (find_pair(release, route.source, route.between), find_pair(release, route.between, route.target))
+        lost_rows = pl.concat([lost_rows, over_unnamed(*steps, route.strategy)], how="diagonal")
     table = fates(resolved, targets.placed, mapped.refused, lost_rows)
     kind = kind_of_names(resolved) if options.names == "keep" else options.names.value
     keeps_wanted_names = wanted is not None and options.names == "keep"

@@ -42,7 +42,7 @@ COMMENT ON COLUMN ortholog.wga IS 'Whole-genome-alignment coverage, 0 to 100; NU
 COMMENT ON COLUMN ortholog.confidence IS 'Ensembl''s orthology confidence: 1 high, 0 low; NULL when not given.';
 COMMENT ON COLUMN ortholog.correlation IS 'Pearson correlation of the two gene embeddings, -1 to 1; NULL when unknown.';
 COMMENT ON COLUMN ortholog.margin IS 'Best correlation less second best, of the gene for which that is smaller; NULL when unknown.';
-COMMENT ON COLUMN ortholog.tied IS 'Whether another candidate for one of the two genes ranked equal, so that a tie-break decided.';
+COMMENT ON COLUMN ortholog.tied IS 'Whether another way of breaking ties, at its genes or at those before them, would not give the row.';
 COMMENT ON COLUMN ortholog.score IS 'What the strategy ranks by within a confidence: identity (ENS_M2M, ENS_O2O, HM_O2O), correlation (LM_O2O), the weighted sum (HL_O2O).';
 COMMENT ON COLUMN ortholog.rank IS 'Place of the pair in the strategy''s order among its candidates, 1 is best.';
-COMMENT ON COLUMN ortholog.evidence_class IS 'What stands behind the pair: both, ensembl, lm_orphan, lm_partial, lm_contradicts.';
+COMMENT ON COLUMN ortholog.evidence_class IS 'What stands behind the pair: both, ensembl, lm_orphan, lm_unnamed, lm_partial, lm_contradicts.';
