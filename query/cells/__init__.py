@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homodb.query.cells.checks import check_zarr, reading
-from homodb.query.cells.columns import Coded, ObsColumns, validate_key_added
+from homodb.query.cells.columns import Coded, ObsColumns, shared_values, validate_key_added
 from homodb.query.cells.counts import TOTAL, SpeciesCells, as_counts, check_layer, read_counts
 from homodb.query.cells.files import (
     atomic_output,
@@ -50,6 +50,6 @@ __all__ = [
     "as_rows", "atomic_output", "called", "check_cells_output", "check_layer", "check_sound", "check_zarr",
     "encoding", "file_sink", "held_as", "in_memory", "is_lazy", "judge", "kind_of_values", "layer_slot", "open_anndata",
     "open_source", "opened_sources", "product", "read_anndata", "read_counts", "read_element", "reading",
-    "slot_logged", "slots_of", "stored_slots", "undo_logarithm", "validate_key_added", "values_of", "walk",
-    "with_tables",
+    "shared_values", "slot_logged", "slots_of", "stored_slots", "undo_logarithm", "validate_key_added", "values_of",
+    "walk", "with_tables",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from homodb.query.cells import (
     check_cells_output,
     in_memory,
     read_anndata,
+    shared_values,
     store,
     validate_key_added,
 )
@@ -38,7 +39,7 @@ def integrate(
     adata: anndata.AnnData, *, method: str = "cca", species_key: str = "species",
     species: Sequence[str] | None = None, label_key: str | None = None, layer: str | None = None,
     size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    release: str | Path | ReleaseFile | None = None,
+    release: str | Path | ReleaseFile | None = None, shared_types: str | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
     sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
@@ -72,6 +73,9 @@ def integrate(
         Name of the results; by default the name of the method (``pca`` for ``none``).
     release
         Release with gene vectors, for ``protein``: open, or an argument of :func:`homodb.open`.
+    shared_types
+        Column of obs with cell types: cells of types that not all species have are dropped first, as the reference of
+        the profile ``pllm`` does. None keeps all cells.
     n_features
         Number of variable features of each species, and of their consensus (``nfeatures``).
     span
@@ -113,7 +117,8 @@ def integrate(
         A copy with, for the key ``cca``: the embedding in ``obsm["X_cca"]``; neighbours and the graph of shared
         neighbours in scanpy's layout in ``uns["cca_neighbors"]``, ``obsp["cca_neighbors_distances"]`` and
         ``obsp["cca_neighbors_connectivities"]``; clusters in ``obs["cca_cluster"]``; a UMAP in ``obsm["X_cca_umap"]``
-        if requested; and a record in ``uns["homodb_integration"]["cca"]``. Nothing else changes.
+        if requested; and a record in ``uns["homodb_integration"]["cca"]``. Nothing else changes, but for the cells that
+        `shared_types` drops.
 
     Raises
     ------
@@ -136,13 +141,27 @@ def integrate(
         prune=prune, clustering=clustering, resolution=resolution, n_starts=n_starts, random_state=random_state,
         model=model,
     )  # fmt: skip
-    loaded = in_memory(adata)
+    loaded, added = _shared_cells(in_memory(adata), shared_types, species_key)
     copied = loaded.copy() if loaded is adata else loaded
-    add_integration(
+    record = add_integration(
         copied, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
         layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, release=release,
     )  # fmt: skip
+    record |= added
     return copied
+
+
+def _shared_cells(
+    adata: anndata.AnnData, column: str | None, species_key: str
+) -> tuple[anndata.AnnData, dict[str, Any]]:
+    """Return a copy with the cells whose type all species have, and what the record says; the object for no column."""
+    if column is None:
+        return adata, {}
+    obs = ObsColumns(adata.obs, IntegrationError)
+    values = obs.texts(column, "cell types", option="shared_types")
+    species = obs.complete(species_key, "species", option="species_key").astype(str)
+    mask, note = shared_values(values, species.tolist(), column, IntegrationError)
+    return adata[mask].copy(), {"shared_types": note}
 
 
 def add_integration(
@@ -247,7 +266,7 @@ def integrate_files(
     settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
     strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    progress: Callable[[str], None] = lambda step: None,
+    shared_types: str | None = None, progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate one joint file, or files of several species, which are joined first.
 
@@ -266,7 +285,7 @@ def integrate_files(
         the release.
     layer
         Layer with the counts; of several files, the layer that is joined in place of X.
-    method, species_key, label_key, size_factors, umap, key_added
+    method, species_key, label_key, size_factors, umap, key_added, shared_types
         See :func:`homodb.integrate`.
     progress
         Callback that receives the name of each step.
@@ -307,10 +326,12 @@ def integrate_files(
         progress("joining")
         adata = join(files, species=species, strategy=strategy, release=release, layer=layer)
         species_key, expected, layer = "species", None, None
+    adata, added = _shared_cells(adata, shared_types, species_key)
     record = add_integration(
         adata, method=method, settings=settings, species_key=species_key, species=expected, label_key=label_key,
         layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, release=release, progress=progress,
     )  # fmt: skip
+    record |= added
     progress("writing")
     with atomic_output(target) as partial:
         store.write_whole(adata, partial)
