@@ -35,14 +35,14 @@ demo: .venv-demo/.installed ## real cells in human genes, integrated, scored, la
 starter: $(STAMP) ## the starter release from its inputs, in releases/starter-2026.1: the same bytes
 	$(BIN)/python releases/starter.py build
 
-test: $(STAMP)   ## the quick tests, in some five minutes on two cores: all but those marked slow
+test: $(STAMP)   ## the quick tests, in some three minutes on two cores: all but those marked slow
 	$(TESTS) -m "not slow"
 
 test-all: $(STAMP) ## all tests, in some twelve minutes; those on real data run where ../shared/data lies beside the checkout
 	$(TESTS)
 
 test-newest: .venv-newest/.installed ## the quick tests with the newest versions on Python 3.13, without torch
-	.venv-newest/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
+	.venv-newest/bin/python -m pytest -n 2 --dist worksteal -m "not slow or versions"
 
 .venv-newest/.installed: pyproject.toml constraints-newest.txt
 	test -x .venv-newest/bin/python || $(PYTHON_NEWEST) -m venv .venv-newest
@@ -51,7 +51,7 @@ test-newest: .venv-newest/.installed ## the quick tests with the newest versions
 	touch $@
 
 test-lowest: .venv-lowest/.installed ## the quick tests with the lowest versions that pyproject allows on Python 3.11, without torch
-	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m "not slow or versions"
 
 .venv-lowest/.installed: pyproject.toml constraints-lowest.txt
 	test -x .venv-lowest/bin/python || $(PYTHON_LOWEST) -m venv .venv-lowest

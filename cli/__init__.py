@@ -10,12 +10,13 @@ import errno
 import os
 import signal
 import sys
+import warnings
 
 
 def main() -> None:
     """Run the command line.
 
-    Errors that homodb raises become one line and an exit code, here and nowhere else.
+    Errors that homodb raises become one line, a hint and an exit code, here and nowhere else.
     """
     _open_closed_streams()
     interrupted: list[int] = []
@@ -43,20 +44,31 @@ def _interrupt(interrupted: list[int]) -> None:
 def _run(interrupted: list[int]) -> int | str | None:
     """Run the application and return the exit code."""
     from homodb.cli.app import app
-    from homodb.schema.errors import HomodbError, StoppedError, printable
+    from homodb.cli.output import say_error
+    from homodb.query.settings import settings
+    from homodb.schema.errors import HomodbError, StoppedError, shown
 
+    warnings.showwarning = _show_warning
+    settings.verbosity, settings.progress = "warning", False  # commands print reports and have bars of their own
     try:
         app()
     except HomodbError as error:
         if interrupted and not isinstance(error, StoppedError):
             raise
         interrupted.clear()
-        sys.stderr.write(printable(" ".join(["homodb:", str(error), *getattr(error, "__notes__", [])])) + "\n")
+        message, mark, proposal = error.message.rpartition("; did you mean ")
+        say_error(
+            " ".join([message or proposal, *getattr(error, "__notes__", [])]),
+            error.hint or (f"did you mean {proposal}" if mark else ""),
+        )
         return error.exit_code
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            say_error(f"{shown(str(error.filename))}: is too long for a name of a file")
+            return 2
         if error.errno != errno.ENOSPC:
             raise
-        sys.stderr.write(f"homodb: the output cannot be written ({error.strerror})\n")
+        say_error(f"the output cannot be written ({error.strerror})")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to be flushed has nowhere to go
         return 2
     except SystemExit as leaving:
@@ -64,6 +76,13 @@ def _run(interrupted: list[int]) -> int | str | None:
         closed = leaving.code == 1 and type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
         return 141 if closed else leaving.code
     return 0
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
+    """Write a warning as one line."""
+    from homodb.schema.errors import printable
+
+    sys.stderr.write(printable(f"homodb: warning: {message}") + "\n")
 
 
 def _open_closed_streams() -> None:

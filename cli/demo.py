@@ -50,7 +50,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Show homodb on real cells, or on simulated species.
+    """Try homodb on real cells, or on simulated species.
 
     Real islet cells of human and mouse: translated, integrated, scored and labelled, off-line. Each step is a command:
     it is shown with a line or two of its answer. All that was answered is in DIR/log.txt.

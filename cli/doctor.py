@@ -9,7 +9,7 @@ from homodb.cli.output import give_json, say
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what is installed, cached and missing.
+    """Show what works here, what does not, and how to get it.
 
     On this machine, and how to get it. Asks nothing of the network and changes nothing.
 

@@ -28,7 +28,7 @@ def download(
     hosts: AllowHostOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a release into the cache, verified.
+    """Download a release into the cache, verified.
 
     From a catalog. Stopped at any moment, the same command goes on where it was. What is there and right is not brought
     again.

@@ -18,7 +18,7 @@ def explain(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show all evidence of one gene.
+    """Explain the orthologs of one gene: all evidence.
 
     How its name resolved, its candidates, what each strategy answers and why.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from homodb.cli.command import Command
 from homodb.cli.options import EmbeddingOption, FromOption, JsonOption, ReleaseOption, StrategyOption, open_chosen
 from homodb.cli.output import give_json, megabytes, say
+from homodb.cli.progress import steps_bar
 from homodb.cli.values import apart, word
 from homodb.schema.enums import GeneNames, GraphForm, VectorForm, Weight
 from homodb.schema.errors import OptionsError
@@ -106,6 +108,8 @@ def embeddings(
 
 
 export = typer.Typer(
+    add_completion=False,
+    name="export",
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Write what other tools load: vectors, mappings, the database.\n\n"
@@ -113,6 +117,28 @@ export = typer.Typer(
 )
 export.command("embeddings", cls=Command, no_args_is_help=True)(embeddings)
 export.command("graph", cls=Command, no_args_is_help=True)(graph)
+
+
+@export.command("parquet", cls=Command, no_args_is_help=True)
+def parquet(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to.")],
+    flat: Annotated[
+        bool,
+        typer.Option("--flat", help="One file of orthologs per species, ortholog/SPECIES.parquet, without keys."),
+    ] = False,
+    release: ReleaseOption = None,
+) -> None:
+    """Write Parquet files that polars, Arrow, R and browsers read.
+
+    A file per table and view, or with --flat one per species: the view ortholog, sorted by symbol.
+
+    Example: homodb export parquet --flat -o flat
+    """
+    with open_chosen(context, release) as opened, steps_bar("writing") as bar:
+        files = opened.write_parquet(output, flat=flat, report=partial(bar, "writing files"))
+    written = sum(file.stat().st_size for file in files)
+    say(f"release {opened.version}: {counted(len(files), 'file')} in {files[0].parent} ({megabytes(written)})")
 
 
 @export.command("duckdb", cls=Command, no_args_is_help=True)

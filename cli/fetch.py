@@ -31,7 +31,7 @@ def fetch(
     connections: Annotated[int, whole("--connections", low=1, high=8, help="Connections at a time, 8 at most.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch Ensembl's files of some species, verified.
+    """Fetch the files of Ensembl that a build needs.
 
     And write a config over them for homodb build. Stopped at any moment, the same command goes on where it was.
 

@@ -11,7 +11,7 @@ from homodb.cli.output import Format, give, give_json, say
 
 
 def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOption = False) -> None:
-    """Say what a release holds.
+    """Show what a release holds.
 
     Example: homodb info --release rel
     """

@@ -30,7 +30,7 @@ def inspect(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what the gene names of an AnnData are.
+    """Look at the gene names of a file of cells.
 
     Of which species and kind, what would resolve and what not, and what the object holds.
 

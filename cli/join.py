@@ -66,7 +66,7 @@ def join(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put cells of several species over shared features.
+    """Join cells of several species over shared genes.
 
     Into one file, over a joint gene table. Says what became of the genes and of the counts of every file.
 

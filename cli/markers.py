@@ -62,7 +62,7 @@ def markers(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find marker genes, and which are conserved.
+    """Find marker genes, and which of them are conserved.
 
     Of each cell type: conserved, species-specific, without ortholog, and not measured are kept apart.
 

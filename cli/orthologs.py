@@ -49,7 +49,7 @@ def orthologs(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Name the partners of genes in another species.
+    """Find the orthologs of genes in another species.
 
     Example: homodb orthologs INS GCG --from human --to mouse --strategy hl_o2o
     """
@@ -77,7 +77,7 @@ def orthologs(
     if form is Format.TABLE and not every:
         short = ["name", "resolved_as", "source_id", "target_id", "target_symbol", "strategy", "homology_type"]
         beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
-        frame = frame.select(*short, "identity", "confidence", "correlation", "evidence_class", *beyond)
+        frame = frame.select(*short, "identity", "confidence", "correlation", "margin", "evidence_class", *beyond)
     give(frame, form, output, raw_text=raw_text)
 
 

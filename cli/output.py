@@ -6,12 +6,13 @@ Formats are table, csv, tsv, json, parquet and arrow; by default the file's endi
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -90,10 +91,13 @@ def chosen(
     return requested or of_ending or Format.CSV
 
 
-def give(frame: pl.DataFrame, form: Format, output: Path | None = None, *, raw_text: bool = False) -> None:
+def give(
+    frame: pl.DataFrame, form: Format, output: Path | None = None, *, raw_text: bool = False, verbatim: bool = False
+) -> None:
     """Print a frame, or write it to a file, whole or not at all.
 
-    In CSV and TSV, text that a spreadsheet would run as a formula gets an apostrophe, unless `raw_text` keeps it.
+    In CSV and TSV, text that a spreadsheet would run as a formula gets an apostrophe, unless `raw_text` keeps it. A
+    table has headers in words and no empty columns, unless `verbatim` keeps both.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def give(frame: pl.DataFrame, form: Format, output: Path | None = None, *, raw_t
         with whole_file(output) as partial:
             partial.write_bytes(_encoded(frame, form, raw_text))
     elif form is Format.TABLE:
-        give_blocks([Grid(frame.head(_SHOWN_ROWS))])
+        give_blocks([Grid(frame.head(_SHOWN_ROWS), verbatim=verbatim)])
         if frame.height > _SHOWN_ROWS:
             say(f"... {frame.height - _SHOWN_ROWS} more rows ({ALL_IN_JSON})", err=True)
     elif form in (Format.PARQUET, Format.ARROW) and sys.stdout.isatty():
@@ -133,14 +137,39 @@ def give_blocks(blocks: Iterable[ResultBlock], hint: str = "") -> None:
     """
     from homodb.query.results import lines
 
-    screen = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    typer.echo("\n".join(lines(blocks, hint=hint, screen=screen)))
+    screen, colour = _screen(sys.stdout), has_colours(sys.stdout)
+    typer.echo("\n".join(lines(blocks, hint=hint, screen=screen, colour=colour)))
 
 
 def say(text: object = "", *, err: bool = False, dim: bool = False) -> None:
-    """Print a text; characters that a terminal would obey are escaped, line ends and tabs are not."""
+    """Print a text; characters that a terminal would obey are escaped, line ends and tabs are not.
+
+    On a terminal, it is folded between words.
+    """
+    stream = sys.stderr if err else sys.stdout
     shown = printable(str(text), keep="\n\t")
-    typer.echo(typer.style(shown, dim=True) if dim else shown, err=err)
+    if (screen := _screen(stream)) is not None:
+        from homodb.query.results import fold
+
+        shown = "\n".join(part for line in shown.split("\n") for part in fold(line, screen))
+    typer.echo(typer.style(shown, dim=True) if dim and has_colours(stream) else shown, err=err)
+
+
+def say_error(message: str, hint: str = "") -> None:
+    """Print an error, and in a second line its hint."""
+    for word, text, colour in (("error:", message, "red"), ("hint:", hint, "cyan")):
+        if text:
+            sign = typer.style(word, fg=colour, bold=True) if has_colours(sys.stderr) else word
+            sys.stderr.write(f"{sign} {printable(text)}\n")
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Return whether colours may be written: to a terminal that knows them, unless ``NO_COLOR`` is set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _screen(stream: TextIO) -> int | None:
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def give_json(value: object) -> None:

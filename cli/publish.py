@@ -18,6 +18,10 @@ def publish(
     target: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Folder of releases, to be served as it is.")
     ] = None,
+    flat: Annotated[
+        bool,
+        typer.Option("--flat", help="Also write ortholog/SPECIES.parquet: flat files that are read without joins."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the entry for a catalog; copy nothing.")] = False,
     address: Annotated[
         str | None,
@@ -27,7 +31,7 @@ def publish(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a build into a folder of releases.
+    """Publish a build to a folder of releases.
 
     And into its catalog. Every file and invariant is checked first. The same release may be published again; another of
     its name may not. Any static web server, bucket or disk can serve the folder. A release that lies in the folder
@@ -49,7 +53,7 @@ def publish(
             else "an address is for an entry that is printed: add --dry-run"
         )
     with bytes_bar(f"publishing {folder}") as report:
-        entry = publish_release(folder, target, report=report)
+        entry = publish_release(folder, target, flat=flat, report=report)
     if as_json:
         give_json({"folder": str(target / entry.name), **entry.model_dump()})
         return

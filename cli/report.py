@@ -49,7 +49,7 @@ def report(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one page about an integration.
+    """Write one page about an integration, the verdict first.
 
     Cells, clusters, label transfer, scores, markers, and how it was made.
 

@@ -34,7 +34,7 @@ def table(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put several species side by side, a gene of each a row.
+    """Tabulate orthologs of several species side by side.
 
     Example: homodb table human mouse pig --via mouse --strategy hm_o2o -o joint.csv
     """

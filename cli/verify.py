@@ -21,7 +21,7 @@ def verify(
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every byte of a release.
+    """Verify every byte of a release.
 
     Against its manifest. Compare the printed sha256 of the manifest with the one that was published: it stands for all
     files.

@@ -24,7 +24,7 @@ import homodb
 from homodb.cli.app import app
 from homodb.cli.output import Format, give
 from homodb.etl import build_release
-from homodb.schema.connect import checks, ddl
+from homodb.schema.connect import checks, create, schema_version
 
 DOCS = Path(__file__).resolve().parent
 #: A query of the cookbook and the answer below it.
@@ -39,6 +39,7 @@ _API = {
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
     "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Settings": ("settings",),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
 _NOTE = "<!-- Written by docs/generate.py: edit the sources, not this page. -->\n"
@@ -110,14 +111,13 @@ def _default(parameter: object) -> str:
 
 def schema_page() -> str:
     """Return the page of the schema."""
-    with duckdb.connect() as connection:
-        for _, sql in ddl():
-            connection.execute(sql)
+    with create(None) as connection:
         tables = connection.execute(
             "SELECT table_name, comment FROM duckdb_tables() WHERE NOT internal ORDER BY table_oid"
         ).fetchall()
         views = connection.execute(
-            "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal ORDER BY view_oid"
+            "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal "
+            "ORDER BY view_name NOT IN ('genes', 'ortholog'), view_oid"
         ).fetchall()
         macros = connection.execute(
             "SELECT DISTINCT function_name, parameters, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
@@ -126,27 +126,35 @@ def schema_page() -> str:
             _NOTE,
             "# Schema\n",
             "What a release holds, as its DuckDB file declares it (`COMMENT ON`, readable in SQL through "
-            f"`duckdb_tables()` and `duckdb_columns()`). Schema version {ddl()[-1][0]}. Users mostly need the views "
-            "and macros.\n",
+            f"`duckdb_tables()`, `duckdb_views()` and `duckdb_columns()`). Schema version {schema_version()}. "
+            "Users mostly need the views `genes` and `ortholog` and the macro `orthologs`; the keys of the tables "
+            "are for joins between them.\n",
             "## Views\n",
         ]
-        parts += [f"- `{name}`: {comment}" for name, comment in views]
-        parts += ["\n## Macros\n", *(f"- `{n}({', '.join(p)})`: {c}" for n, p, c in macros)]
+        for view, comment in views:
+            parts += [f"### `{view}`\n", f"{comment}\n"]
+            alike = view.endswith(("_m2m", "_o2o"))
+            parts += ["Columns as in `ortholog`, without `strategy`.\n"] if alike else _columns(connection, view)
+        parts += ["## Macros\n", *(f"- `{n}({', '.join(p)})`: {c}" for n, p, c in macros)]
         parts.append("\n## Tables\n")
         for table, comment in tables:
-            parts += [f"### `{table}`\n", f"{comment}\n", "| column | type | what it is |\n| --- | --- | --- |"]
-            columns = connection.execute(
-                "SELECT column_name, data_type, is_nullable, comment FROM duckdb_columns() "
-                "WHERE table_name = ? ORDER BY column_index",
-                [table],
-            ).fetchall()
-            parts += [f"| `{n}` | {t}{'' if null else ', not null'} | {c} |" for n, t, null, c in columns]
-            parts.append("")
+            parts += [f"### `{table}`\n", f"{comment}\n", *_columns(connection, table)]
     parts.append(
         "## Invariants\n\nA build that breaks one of these does not become a release (`schema/sql/checks.sql`).\n"
     )
     parts += [f"- `{name}`: {says}" for name, says, _ in checks()]
     return "\n".join(parts) + "\n"
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Return the columns of a table or view as a table of the page."""
+    columns = connection.execute(
+        "SELECT column_name, data_type, is_nullable, comment FROM duckdb_columns() WHERE table_name = ? "
+        "ORDER BY column_index",
+        [table],
+    ).fetchall()
+    rows = [f"| `{n}` | {t}{'' if null else ', not null'} | {c} |" for n, t, null, c in columns]
+    return ["| column | type | what it is |\n| --- | --- | --- |", *rows, ""]
 
 
 def api_page() -> str:
@@ -162,6 +170,8 @@ def api_page() -> str:
         for name in names:
             member = getattr(homodb, name)
             path = member.__name__ if isinstance(member, ModuleType) else f"{member.__module__}.{name}"
+            if name == "settings":  # an object, whose class has the documentation
+                path = "homodb.query.settings.HomodbSettings"
             options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 3}
             parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
     left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__", "errors"}
@@ -186,7 +196,7 @@ def cookbook_page() -> str:
 def printed(frame: pl.DataFrame) -> str:
     """Return what ``homodb sql`` prints of a frame."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        give(frame, Format.TABLE)
+        give(frame, Format.TABLE, verbatim=True)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 

@@ -14,9 +14,20 @@ import duckdb
 from homodb.schema.catalog import CATALOG, Catalog, Entry, is_name
 from homodb.schema.connect import broken_invariants, connect, create
 from homodb.schema.errors import BrokenReleaseError, OutputError
+from homodb.schema.flat import FOLDER as FLAT
+from homodb.schema.flat import write_flat
 from homodb.schema.io import check_folder, make_folder
 from homodb.schema.locks import waited
-from homodb.schema.manifest import MANIFEST, Manifest, Verified, copy_verified, sha256_of, verify
+from homodb.schema.manifest import (
+    MANIFEST,
+    Manifest,
+    ManifestFile,
+    Verified,
+    copy_verified,
+    describe_file,
+    sha256_of,
+    verify,
+)
 
 #: Lock in the folder of releases, held while the catalog changes, so that publishers do not undo each other.
 _LOCK = ".publishing"
@@ -44,7 +55,11 @@ def catalog_entry(folder: Path, address: str | None = None) -> Entry:
 
 
 def publish_release(
-    folder: Path, target: Path, *, report: Callable[[int, int], None] = lambda done, total: None
+    folder: Path,
+    target: Path,
+    *,
+    flat: bool = False,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Entry:
     """Verify a build, copy it, and add it to the catalog.
 
@@ -55,6 +70,9 @@ def publish_release(
     target
         Folder of releases, created if missing. A web server, a bucket or a disk can serve it as it is. A release that
         lies there already is entered where it is; it may have other files beside those of its manifest.
+    flat
+        Whether to write ``ortholog/<species>.parquet`` into the published folder: flat files of orthologs, which are
+        not part of the release and of what is downloaded.
     report
         Callback that receives the bytes done and the total; every byte is read twice, to verify and to copy.
 
@@ -89,7 +107,10 @@ def publish_release(
                 _check_same(place, entry)
             else:
                 _copy(folder, place, checked, lambda done: report(checked.bytes + done, 2 * checked.bytes))
-            _write(target / f"{entry.name}.datapackage.json", data_package(manifest, entry.name))
+            if flat:
+                with _opened(folder, manifest) as connection:
+                    write_flat(place, lambda sql, values: connection.sql(sql, params=list(values)).to_arrow_table())
+            _write(target / f"{entry.name}.datapackage.json", data_package(manifest, entry.name, _flat_files(place)))
             _write(target / CATALOG, catalog)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
@@ -192,8 +213,16 @@ def _write(path: Path, text: str) -> None:
 _MEDIA_TYPES = {".parquet": "application/vnd.apache.parquet", ".json": "application/json"}
 
 
-def data_package(manifest: Manifest, folder: str) -> str:
-    """Return a Frictionless ``datapackage.json`` of a release. See https://specs.frictionlessdata.io/data-package/."""
+def _flat_files(place: Path) -> tuple[ManifestFile, ...]:
+    """Return the flat files beside a published release."""
+    return tuple(describe_file(place, path, "flat") for path in sorted((place / FLAT).glob("*.parquet")))
+
+
+def data_package(manifest: Manifest, folder: str, more: tuple[ManifestFile, ...] = ()) -> str:
+    """Return a Frictionless ``datapackage.json`` of a release, and more files in its folder.
+
+    See https://specs.frictionlessdata.io/data-package/.
+    """
     about = {
         "profile": "data-package",
         "name": _slug(f"homodb-{manifest.version}"),
@@ -219,7 +248,7 @@ def data_package(manifest: Manifest, folder: str) -> str:
             "bytes": file.bytes,
             "hash": f"sha256:{file.sha256}",
         }
-        for file in manifest.files
+        for file in (*manifest.files, *more)
     ]
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
 

@@ -9,11 +9,13 @@ import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, ReleaseError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 #: Storage format of release files: the oldest that DuckDB writes, so that every DuckDB from 1.1 opens them.
 STORAGE_VERSION = "v1.0.0"
@@ -31,6 +33,13 @@ _SAFE = {
 #: overwrite the release itself, read-only or not.
 _LOCK = "SET disabled_filesystems = 'LocalFileSystem'; SET lock_configuration = true"
 
+#: Views whose columns are those of other relations, and share their comments.
+_COMMENTED_AS = {
+    "mapping_default": ("mapping",),
+    "orthology_source": ("orthology_pair", "database_set"),
+    **dict.fromkeys(("ens_m2m", "ens_o2o", "hm_o2o", "lm_o2o", "hl_o2o"), ("ortholog",)),
+}
+
 _CHECK = re.compile(r"^-- check (?P<name>\w+): (?P<says>.+)\n(?P<sql>(?:(?!^-- check ).*\n?)+)", re.MULTILINE)
 
 
@@ -45,6 +54,12 @@ def ddl() -> tuple[tuple[int, str], ...]:
 def schema_version() -> int:
     """Return the newest schema version that this homodb supports."""
     return ddl()[-1][0]
+
+
+@cache
+def views() -> str:
+    """Return the SQL of the views and comments that every DuckDB file has, whatever its schema."""
+    return (resources.files("homodb.schema") / "sql" / "views.sql").read_text("utf-8")
 
 
 @cache
@@ -65,6 +80,8 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
     list of str
         One line per broken invariant, with the first rows that break it; empty for a valid release.
     """
+    import duckdb
+
     broken: list[str] = []
     later = _later_tables(connection)
     for name, says, sql in checks():
@@ -82,6 +99,8 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _later_tables(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """Return the tables of later schemas than a release's."""
+    import duckdb
+
     try:
         version = max(row[0] for row in connection.execute("SELECT schema_version FROM release").fetchall())
     except (duckdb.Error, ValueError, TypeError):
@@ -104,6 +123,8 @@ def create(path: Path | None, *, schema: int | None = None) -> duckdb.DuckDBPyCo
     duckdb.DuckDBPyConnection
         A writable connection whose default database is the new one.
     """
+    import duckdb
+
     connection = duckdb.connect()
     if path is not None:
         target = str(path).replace("'", "''")
@@ -112,7 +133,22 @@ def create(path: Path | None, *, schema: int | None = None) -> duckdb.DuckDBPyCo
     for number, sql in ddl():
         if schema is None or number <= schema:
             connection.execute(sql)
+    connection.execute(views())
+    _comment_views(connection)
     return connection
+
+
+def _comment_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give the columns of views the comments of the columns that they show."""
+    rows = connection.execute(
+        "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE database_name = current_database()"
+    ).fetchall()
+    comments = {(table, column): comment for table, column, comment in rows if comment is not None}
+    for view, column, _ in rows:
+        for relation in _COMMENTED_AS.get(view, ()):
+            if (relation, column) in comments:
+                text = comments[relation, column].replace("'", "''")
+                connection.execute(f"COMMENT ON COLUMN {view}.{column} IS '{text}'")
 
 
 def protect(connection: duckdb.DuckDBPyConnection, *, memory: float | None = None) -> None:
@@ -138,6 +174,9 @@ def arrow_schema(table: str) -> pa.Schema:
 @cache
 def _arrow_schemas() -> dict[str, pa.Schema]:
     """Run the DDL in memory, once, and read the schema of each table."""
+    import duckdb
+    import pyarrow as pa
+
     with duckdb.connect() as connection:
         for _, sql in ddl():
             connection.execute(sql)
@@ -174,6 +213,8 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
     NewerSchemaError
         If its schema is newer than this homodb supports.
     """
+    import duckdb
+
     if not path.is_file():
         raise ReleaseError(f"{path}: there is no such file; give the folder of a release or its .duckdb file")
     if not _is_database(path):
@@ -218,6 +259,8 @@ def _is_database(path: Path) -> bool:
 
 
 def _version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    import duckdb
+
     try:
         rows = connection.execute("SELECT schema_version FROM release").fetchall()
     except duckdb.CatalogException as error:

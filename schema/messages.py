@@ -8,10 +8,12 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from homodb.schema.errors import HomodbError
+from homodb.schema.errors import HomodbError, shown
 
 #: Problems that a message lists; the others are counted.
 _LISTED = 10
+#: Choices that a message lists.
+_CHOICES = 100
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
@@ -86,7 +88,7 @@ def _sentence(problem: Mapping[str, Any], headings: Mapping[str, str]) -> str:
     if kind == "missing":
         return _at(loc[:-1], headings) + f"{headings.get(loc[-1], loc[-1]) if len(loc) == 1 else loc[-1]} is missing."
     if kind == "unexpected_keyword_argument":
-        return _at(loc[:-1], headings) + f"Unknown key {loc[-1]!r}."
+        return _at(loc[:-1], headings) + f"Unknown key {shown(repr(loc[-1]))}."
     if kind == "value_error":
         text = str(context["error"])
         return _at(loc, headings) + (text if text.endswith((".", "?")) else text + ".")
@@ -112,6 +114,8 @@ def _at(loc: Sequence[int | str], headings: Mapping[str, str]) -> str:
     return "".join(f"{part}: " for part in parts)
 
 
+#: Names that are suggested since they contain what was written.
+_PARTS = 4
 #: Similarity below which a name is not suggested.
 _CUTOFF = 0.6
 
@@ -134,7 +138,9 @@ def close_matches(name: str, names: Iterable[str], *, most: int = 1, cutoff: flo
     folded: dict[str, list[str]] = {}
     for one in names:
         folded.setdefault(_folded(one), []).append(one)
-    close = difflib.get_close_matches(_folded(name), folded, n=most, cutoff=cutoff)
+    wanted = _folded(name)
+    close = [one for one in folded if len(wanted) > 3 and sorted(one) == sorted(wanted)]  # letters that changed places
+    close += difflib.get_close_matches(wanted, folded, n=most, cutoff=cutoff)
     return list(dict.fromkeys(one for match in close for one in folded[match]))[:most]
 
 
@@ -145,9 +151,25 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     --------
     >>> "unknown method 'harmny'" + did_you_mean("harmny", ["cca", "harmony"])
     "unknown method 'harmny'; did you mean 'harmony'?"
+    >>> did_you_mean("o2o", ["ens_m2m", "ens_o2o", "hm_o2o"])
+    "; did you mean 'ens_o2o' or 'hm_o2o'?"
     """
-    close = close_matches(name, names)
-    return f"; did you mean {str(close[0])!r}?" if close else ""
+    known, part = [str(one) for one in names], _folded(name)
+    parts = [one for one in known if len(part) > 1 and part in _folded(one)]
+    close = parts[:_PARTS] or close_matches(name, known)
+    return f"; did you mean {or_list(shown(repr(one)) for one in close)}?" if close else ""
+
+
+def or_list(words: Iterable[str]) -> str:
+    """Return words as a choice.
+
+    Examples
+    --------
+    >>> or_list(["a"]), or_list(["a", "b", "c"])
+    ('a', 'a, b or c')
+    """
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def choices_hint(name: str, choices: Iterable[str]) -> str:
@@ -159,7 +181,8 @@ def choices_hint(name: str, choices: Iterable[str]) -> str:
     "unknown device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
     """
     names = [str(one) for one in choices]
-    return f"; there are {', '.join(names)}{did_you_mean(name, names)}"
+    more = f" and {len(names) - _CHOICES} more" if len(names) > _CHOICES else ""
+    return f"; there are {', '.join(map(shown, names[:_CHOICES]))}{more}{did_you_mean(name, names)}"
 
 
 def _folded(name: str) -> str:

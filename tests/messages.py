@@ -15,6 +15,7 @@ class Shared:
     cannot_be_read = "cannot be read"
     cannot_be_written = "cannot be written"
     damaged = "damaged"
+    did_you_mean = "did you mean"
     from_ = "Name the species"
     holds_no_vectors = "holds no vectors"
     is_input_file = "is the input file"
@@ -57,6 +58,8 @@ class Annotate:
 
 
 class Build:
+    described_by_taxon_id = "described in .*taxon_id and common_name"
+    says_how_to_read_a_proteome = "header says how to read a proteome"
     whole_number_or_date = "a whole number, or a date such as '2026_04'"
     are_listed_twice_for_m = "are listed twice for m, mean"
     breaks_invariants_release = r"breaks invariants of a release: .*\b{name} \("
@@ -98,12 +101,18 @@ class Cellama:
     wanted_numbers_above_0 = "expected numbers above 0"
 
 
+class Cells:
+    cells_are = "^cells are an? .*; expected an AnnData, or the path"
+    named_twice = "name them once"
+    one_at_a_time = "one object at a time"
+    one_object = "is one object, whose species are joined already"
+
+
 class Cli:
     objects_2_species = "3 objects and 2 species are named"
 
 
 class Compare:
-    did_you_mean = "did you mean"
     no_feature_by_same_symbol = "no feature by same symbol"
     no_lm_o2o = "no LM_O2O"
     no_method_could_integrate = "no method could integrate any mapping.*not today"
@@ -218,8 +227,8 @@ class Integrate:
     name_release = "name the release"
     neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
-    no_file_is_named = "no file is named"
     obs_has_no_column_typ = "obs has no column 'typ' with cell types"
+    no_file_is_named = "no object is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
     var_does_not_tell_genes = "var does not name the genes of mouse"
@@ -273,7 +282,23 @@ class Publish:
     gene_parquet_has_7_bytes = "gene.parquet has 7 bytes"
 
 
+class Query:
+    cannot_be_answered = "the query cannot be answered"
+    cannot_name_a_table = "cannot name a table"
+    column_that_sql_cannot_read = "a column that SQL cannot read"
+    connection_has_been_closed = "this connection has been closed"
+    does_not_exist = "does not exist"
+    ending_of_no_table = "an ending of no table"
+    expected_a_data_frame = "Expected a data frame of polars or pandas, or Arrow"
+    no_answer_to_fetch = "there is no answer to fetch"
+    release_has_itself = "the release has .+ itself"
+    this_release_has_been_closed = "this release has been closed"
+    took_longer = "took longer than 0.2 s"
+
+
 class Release:
+    does_not_hold = "does not hold"
+    eastern_newt = "holds human, eastern newt"
     larger_than_any_catalog = "is larger than any catalog"
     took_longer_than = "took longer than 0.2 s"
     at_most_100_wanted = "expected at most 100"
@@ -310,6 +335,10 @@ class Release:
     times_releases_in_cache = "3 times; .*Releases in the cache need no network: `homodb cache list`$"
     took_longer_than_0_2 = r"took longer than 0\.2 s and was stopped: narrow it, or allow more time"
     x_h5ad_x_cannot_be_read = r"x\.h5ad: .*cannot be read, or is damaged .*nonsense"
+
+
+class Results:
+    no_table = "there is no table"
 
 
 class Report:
@@ -377,14 +406,21 @@ class Simulate:
 
 
 class Sources:
+    has_none_of_the_proteins = "the table of proteins and genes has none of the proteins"
+    missing_column = "missing column 'gene'"
+    no_form_of_headers = "There is no (form|group)|is not a pattern|has no group"
+    no_row_has_a_protein = "no row has a protein and a gene"
+    pattern_does_not_match = "header that the pattern does not match"
+    protein_of_two_genes = "protein of two genes"
     alt_allele_txt_gz_line = r"alt_allele.txt.gz: .*line 1: wrong number of fields \(expected 3, got 2\)"
     expected_sql_gene_txt = r"Expected its \.sql, gene\.txt and external_synonym\.txt"
     genes_ensg00000000777 = "1 of 3 genes .* ENSG00000000777"
     is_truncated = "is truncated"
     line_1_column_homo_sapiens = r"line 1: column of homo_sapiens\. Expected genes of mus_musculus\. Swap source"
     line_1_column_mus_musculus = r"line 1: column of mus_musculus\. Expected genes of sus_scrofa"
+    long_line = "line [0-9]+: the line is longer than 1,048,576 bytes"
     missing_column_alt_allele = r"missing column alt_allele\.alt_allele_group_id"
-    problems_5_more_identity = "26 problems: .*and 5 more: identity outside 0 to 100$"
+    problems_5_more_identity = "26 problems: .*25 times: identity outside 0 to 100, first on line"
     says_113 = "112 .*113"
 
 
@@ -450,6 +486,7 @@ class Tron:
     none_as_label = "none as label"
     not_among_listed = "not among the listed"
     not_finite = "not finite"
+    not_safetensors = "not a safetensors file"
     numbered_from_0 = "numbered from 0"
     one_each = "one of each"
     only = "only 'a'"

@@ -54,6 +54,7 @@ def _said() -> list[str]:
     return texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "message"), ENTRIES, ids=[message for _, message in ENTRIES])
 def test_a_quoted_message_is_one_of_the_code(name: str, message: str) -> None:
     assert any(message in text for text in _said()), message

@@ -15,10 +15,11 @@ from homodb.query.annotate.labels import UNKNOWN, expand_to_all_cells, mask_low_
 from homodb.query.annotate.options import AnnotateOptions, read_options
 from homodb.query.annotate.read import AnnotationInput, prepare
 from homodb.query.annotate.task import Annotation, Labelled
-from homodb.query.cells import atomic_output, check_cells_output, in_memory, read_anndata, store
+from homodb.query.cells import Cells, atomic_output, check_cells_output, in_memory, load_cells, read_anndata, store
 from homodb.query.integrate import DEFAULT, read_vector_options
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import spreadsheet_safe
+from homodb.query.settings import log, progress_bar
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import AnnotationError, OutputError, VectorsError
 from homodb.schema.io import check_folder, check_there, make_folder
@@ -88,6 +89,10 @@ def with_results(
         shown = np.zeros(cells, np.bool_)
         shown[rows] = prepared.task.query.is_labelled if labelled.shown is None else labelled.shown
         result.obs[f"{report.column}_seen"] = shown
+    if labelled.query_embedding is not None:
+        embedding = np.zeros((cells, labelled.query_embedding.shape[1]), np.float32)
+        embedding[rows] = labelled.query_embedding
+        result.obsm[report.embedding] = embedding
     own = deepcopy(result.uns.get("homodb", {}))
     own[ENTRY] = {**own.get(ENTRY, {}), report.column: report.uns()}
     result.uns["homodb"] = own
@@ -122,7 +127,7 @@ def _number_table(prepared: AnnotationInput, labelled: Labelled) -> pl.DataFrame
 
 @overload
 def annotate(
-    query: anndata.AnnData, reference: anndata.AnnData, *,
+    query: Cells, reference: Cells, *,
     label_key: str, method: str = ..., strategy: str | Strategy | None = ..., evidence: str | None = ...,
     source: str | int | Species | None = ..., reference_species: str | int | Species | None = ...,
     query_label_key: str | None = ..., query_donors: Sequence[str] | None = ..., donor_key: str | None = ...,
@@ -137,16 +142,17 @@ def annotate(
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
+    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
+    trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
-    progress: Callable[[str], None] = ...,
+    progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[False] = False,
 ) -> anndata.AnnData: ...  # fmt: skip
 
 
 @overload
 def annotate(
-    query: anndata.AnnData, reference: anndata.AnnData, *,
+    query: Cells, reference: Cells, *,
     label_key: str, method: str = ..., strategy: str | Strategy | None = ..., evidence: str | None = ...,
     source: str | int | Species | None = ..., reference_species: str | int | Species | None = ...,
     query_label_key: str | None = ..., query_donors: Sequence[str] | None = ..., donor_key: str | None = ...,
@@ -161,15 +167,16 @@ def annotate(
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
+    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
+    trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
-    progress: Callable[[str], None] = ...,
+    progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[True],
 ) -> tuple[anndata.AnnData, Annotation]: ...  # fmt: skip
 
 
 def annotate(
-    query: anndata.AnnData, reference: anndata.AnnData, *,
+    query: Cells, reference: Cells, *,
     label_key: str, method: str = "knn", strategy: str | Strategy | None = None, evidence: str | None = None,
     source: str | int | Species | None = None, reference_species: str | int | Species | None = None,
     query_label_key: str | None = None, query_donors: Sequence[str] | None = None, donor_key: str | None = None,
@@ -184,9 +191,10 @@ def annotate(
     hidden: int = 64, layers: int = 2, dropout: float = 0.2, learning_rate: float = 1e-3, weight_decay: float = 1e-4,
     epochs: int = 60, epoch_cells: int = 10_000, patience: int = 8, validation: float = 0.15, seeds: int = 5,
     min_cells: int = 3, links: str = "all", start: str = "rows", unreached: str = "leave_out", tuning: float = 0.0,
-    tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, methods: str | None = None,
+    tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, network: str | Path | None = None,
+    trained: str | Path | None = None, methods: str | None = None,
     parameters: Mapping[str, Any] | None = None, release: str | Path | ReleaseFile | None = None,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] | bool | None = None,
     return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, Annotation]:  # fmt: skip
     """Transfer the cell types of a reference to the cells of a query, across species.
@@ -196,7 +204,8 @@ def annotate(
     Parameters
     ----------
     query, reference
-        Cells x genes with raw counts, each in genes of its own species. They are not changed.
+        Cells x genes with raw counts, each in genes of its own species: AnnDatas, which are not changed, or paths of
+        h5ad files or zarr stores.
     label_key
         Key in ``reference.obs`` that holds the cell types.
     method
@@ -251,6 +260,9 @@ def annotate(
     hidden, layers, dropout, learning_rate, weight_decay, epochs, epoch_cells, patience, validation, seeds, min_cells, \
     links, start, unreached, tuning, tuning_rate, tuning_epochs, stay
         Parameters of tron; see :class:`homodb.query.annotate.settings.TronSettings`.
+    network, trained
+        Safetensors file of networks that were trained before and are used as they are, and a file to keep those that
+        are trained now (tron).
     methods
         Methods of consensus, separated by commas; by default all that can run.
     parameters
@@ -258,7 +270,8 @@ def annotate(
     release
         An open release, or what :func:`homodb.open` takes.
     progress
-        Callback that receives the name of each step.
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
+        step.
     return_report
         Whether to return the report of the annotation too.
 
@@ -266,8 +279,10 @@ def annotate(
     -------
     anndata.AnnData or tuple
         A copy of the query with ``obs["<label>_homodb"]`` (``unknown`` where no label could be given),
-        ``obs["<label>_homodb_confidence"]``, ``obs["<label>_homodb_distance"]``, and, in
-        ``uns["homodb"]["annotation"]`` under the name of the column, how it was done. All else is as it was.
+        ``obs["<label>_homodb_confidence"]``, ``obs["<label>_homodb_distance"]``, the space in which the method compared
+        the cells with those of the reference in ``obsm["X_<label>_homodb"]``, shape (cells, dimensions), float32, zeros
+        for a cell without counts that it uses, and, in ``uns["homodb"]["annotation"]`` under the name of the column,
+        how it was done. All else is as it was.
         With `return_report`, that copy and an :class:`Annotation`.
 
     Raises
@@ -287,7 +302,10 @@ def annotate(
     values = dict(locals())
     for name in ("query", "reference", "release", "progress", "return_report"):
         del values[name]
-    annotated, report = _annotate(query, reference, read_options(values), release, progress)
+    options = read_options(values)
+    with progress_bar(progress, "annotate") as show:
+        annotated, report = _annotate(load_cells(query), load_cells(reference), options, release, show)
+    log(report.summary())
     return (annotated, report) if return_report else annotated
 
 
@@ -343,7 +361,8 @@ def annotate_files(
     """
     target = Path(output)
     check_cells_output(target, Path(query), Path(reference))
-    check_there(None if options.labels is None else Path(options.labels), error=AnnotationError)
+    given = [options.labels, *(options.parameters.get(name) for name in ("network", "tron.network"))]
+    check_there(*(Path(one) for one in given if one is not None), error=AnnotationError)
     check_there(*read_vector_options(options.vectors).values(), error=VectorsError)
     if tables is not None:
         check_folder(tables)

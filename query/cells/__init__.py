@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homodb.query.cells.checks import check_zarr, reading
-from homodb.query.cells.columns import Coded, ObsColumns, shared_values, validate_key_added
+from homodb.query.cells.columns import SPATIAL, Coded, ObsColumns, read_coordinates, shared_values, validate_key_added
 from homodb.query.cells.counts import TOTAL, SpeciesCells, as_counts, check_layer, read_counts
 from homodb.query.cells.files import (
     atomic_output,
@@ -42,14 +42,27 @@ from homodb.query.cells.slots import (
     values_of,
     with_tables,
 )
-from homodb.query.cells.source import CellSource, FileSource, Source, called, open_source, opened_sources
+from homodb.query.cells.source import (
+    Cells,
+    CellSource,
+    FileSource,
+    SeveralCells,
+    Source,
+    as_cells,
+    called,
+    load_cells,
+    open_source,
+    opened_sources,
+    several_cells,
+)
 
 __all__ = [
-    "RAW", "TOTAL", "CellSource", "Coded", "FileSink", "FileSource", "InMemory", "LazyMatrix", "Logged", "MatrixSink",
-    "MemorySink", "ObsColumns", "Rows", "Sink", "Slot", "Slots", "Source", "SpeciesCells", "Values", "as_counts",
-    "as_rows", "atomic_output", "called", "check_cells_output", "check_layer", "check_sound", "check_zarr",
-    "encoding", "file_sink", "held_as", "in_memory", "is_lazy", "judge", "kind_of_values", "layer_slot", "open_anndata",
-    "open_source", "opened_sources", "product", "read_anndata", "read_counts", "read_element", "reading",
-    "shared_values", "slot_logged", "slots_of", "stored_slots", "undo_logarithm", "validate_key_added", "values_of",
-    "walk", "with_tables",
+    "RAW", "SPATIAL", "TOTAL", "CellSource", "Cells", "Coded", "FileSink", "FileSource", "InMemory", "LazyMatrix",
+    "Logged", "MatrixSink", "MemorySink", "ObsColumns", "Rows", "SeveralCells", "Sink", "Slot", "Slots", "Source",
+    "SpeciesCells", "Values", "as_cells", "as_counts", "as_rows", "atomic_output", "called", "check_cells_output",
+    "check_layer", "check_sound", "check_zarr", "encoding", "file_sink", "held_as", "in_memory", "is_lazy", "judge",
+    "kind_of_values", "layer_slot", "load_cells", "open_anndata", "open_source", "opened_sources", "product",
+    "read_anndata", "read_coordinates", "read_counts", "read_element", "reading", "several_cells", "shared_values",
+    "slot_logged", "slots_of", "stored_slots", "undo_logarithm", "validate_key_added", "values_of", "walk",
+    "with_tables",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +14,77 @@ from homodb.query.cells.files import left_out, open_anndata, read_anndata
 from homodb.query.cells.matrices import LazyMatrix, Rows, as_lazy, as_rows, open_matrix
 from homodb.query.cells.slots import Logged, Slot, Slots, logged_of, slots_of, stored_slots, with_tables
 from homodb.schema.errors import JoinError, TranslationError
+from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
+#: Cells as users name them: an object or a path.
+Cells: TypeAlias = "anndata.AnnData | str | Path"
+#: Several objects, or those of each species by its name.
+SeveralCells: TypeAlias = "Sequence[Cells] | Mapping[str, Cells]"
+
 #: Parts of an object that a join drops.
 _PARTS = ("obsm", "obsp", "varm", "varp", "uns")
+
+
+def as_cells(given: Any) -> anndata.AnnData | Path:
+    """Return an AnnData as it is, and any path as a Path.
+
+    Raises TranslationError if it is something else.
+    """
+    if isinstance(given, str | os.PathLike):
+        return Path(given)
+    import anndata
+
+    if isinstance(given, anndata.AnnData):
+        return given
+    kind = type(given).__name__
+    if hasattr(given, "mod"):
+        hint = "take one of its modalities, such as mdata['rna']"
+    elif hasattr(given, "shape"):
+        hint = "make one of it: anndata.AnnData(X, obs=..., var=...) with cells in rows and genes in columns"
+    elif isinstance(given, Collection):
+        hint = "give one object at a time, or join several by homodb.join"
+    else:
+        hint = "read the cells, for example by scanpy, or name their file"
+    raise TranslationError(f"cells are {_article(kind)}; expected an AnnData, or the path of an h5ad or zarr: {hint}")
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'AEIOaeio' else 'a'} {noun}"
+
+
+def load_cells(given: Cells) -> anndata.AnnData:
+    """Return an AnnData with its tables in memory; a file is read whole.
+
+    Raises TranslationError if it is neither, or the file does not exist or is not an AnnData.
+    """
+    cells = as_cells(given)
+    return read_anndata(cells) if isinstance(cells, Path) else with_tables(cells)
+
+
+def several_cells(
+    objects: Cells | SeveralCells, species: Sequence[str | int | Species | None] | None
+) -> tuple[list[anndata.AnnData | Path], list[str], list[str | int | Species | None] | None]:
+    """Return several objects, their names and their species.
+
+    `objects`: one, a collection, or a mapping from species to objects as :func:`anndata.concat` takes it.
+
+    Raises TranslationError if one of them is not cells, or species are named twice.
+    """
+    if isinstance(objects, Mapping):
+        if species is not None:
+            raise TranslationError(
+                "species are named, and the keys of the objects name them too; name them once", option="species"
+            )
+        keys = list(objects)
+        return [as_cells(one) for one in objects.values()], list(map(str, keys)), [*keys]
+    many = isinstance(objects, Collection | Iterator) and not isinstance(objects, str) and not hasattr(objects, "shape")
+    each: Any = objects if many else [objects]
+    cells = [as_cells(one) for one in each]
+    return cells, called(cells), None if species is None else [*species]
 
 
 class CellSource(Protocol):
@@ -176,29 +241,28 @@ Source: TypeAlias = MemorySource | FileSource
 
 
 @contextmanager
-def open_source(
-    given: Path | anndata.AnnData, layer: str | None, name: str = "", *, follow_links: bool = False
-) -> Iterator[Source]:
+def open_source(given: Cells, layer: str | None, name: str = "", *, follow_links: bool = False) -> Iterator[Source]:
     """Open an object; a file without encodings, as before anndata 0.8, is read into memory.
 
     `layer`: layer to use in place of X, or ``raw``; `follow_links`: whether parts of a file may lie in other files.
 
     Raises TranslationError if a file does not exist or is not an AnnData, or there is no such layer.
     """
-    if not isinstance(given, Path):
-        yield MemorySource(name, given, layer)
+    cells = as_cells(given)
+    if not isinstance(cells, Path):
+        yield MemorySource(name, cells, layer)
         return
-    with open_anndata(given, follow_links=follow_links) as root:
+    with open_anndata(cells, follow_links=follow_links) as root:
         if store.is_anndata(root):
-            yield FileSource(name, given, root, layer)
+            yield FileSource(name, cells, root, layer)
             return
-        adata = read_anndata(given)
+        adata = read_anndata(cells)
         yield MemorySource(name, adata, layer)
 
 
 @contextmanager
 def opened_sources(
-    given: Sequence[Path | anndata.AnnData], names: Sequence[str], layers: Sequence[str | None]
+    given: Sequence[Cells], names: Sequence[str], layers: Sequence[str | None]
 ) -> Iterator[list[CellSource]]:
     """Open the objects to join, each with its name and its layer; see :func:`open_source`.
 

@@ -6,25 +6,21 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
-from homodb.query.cells import CellSource, InMemory, ObsColumns, Rows, Slot, called, opened_sources
+from homodb.query.cells import CellSource, InMemory, ObsColumns, Rows, SeveralCells, Slot, opened_sources
 from homodb.query.compare.grid import CompareProgress, Pairing, Pipeline, pairings, read_strategies
 from homodb.query.compare.result import Comparison, notes_of
 from homodb.query.integrate import IntegrateSettings, IntegrationMethod, method_named
 from homodb.query.join import FILE, SPECIES, JoinSide, check_objects, read_join_options, read_sides
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import profiles_named
+from homodb.query.settings import progress_bar
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import IntegrationError, OutputError, ScoreError
 from homodb.schema.io import temporary_folder
 from homodb.schema.names import texts
 from homodb.schema.species import Species
-
-if TYPE_CHECKING:
-    import anndata
-
-    Comparable: TypeAlias = anndata.AnnData | str | Path
 
 
 class HeldSource:
@@ -68,12 +64,12 @@ METHODS = ("none", "cca", "harmony")
 
 
 def compare(
-    objects: Sequence[Comparable], *, species: Sequence[str | int | Species | None] | None = None,
+    objects: SeveralCells, *, species: Sequence[str | int | Species | None] | None = None,
     strategies: str | Sequence[str | Strategy] = "all", methods: str | Sequence[str] = METHODS,
     label_key: str = "cell_type", donor_key: str | None = None, profile: str = "cross-species",
     n_resamples: int = 200, release: str | Path | ReleaseFile | None = None,
     column: str | Sequence[str | None] | None = None, layer: str | Sequence[str | None] | None = None,
-    keep: str | Path | None = None, progress: Callable[[CompareProgress], None] = lambda step: None,
+    keep: str | Path | None = None, progress: Callable[[CompareProgress], None] | bool | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
     sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str | None = None,
@@ -89,6 +85,7 @@ def compare(
     ----------
     objects
         AnnDatas, or paths of h5ad files or zarr stores, of two species or more, with raw counts. They are not changed.
+        A mapping has the species of each as its key.
     species
         Species of each object, by any name; by default detected by a vote over the gene names.
     strategies
@@ -111,7 +108,8 @@ def compare(
     keep
         Folder for the joint objects with all embeddings, a file per mapping.
     progress
-        Callback that receives each step as it begins.
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives each step as it
+        begins.
     clustering
         ``louvain``, ``leiden`` or ``none``; by default ``louvain`` if the objects are kept, else ``none``.
     random_state
@@ -155,7 +153,7 @@ def compare(
     )  # fmt: skip
     selected = _methods(methods)
     profiles_named(profile)
-    opened_objects = check_objects(objects, species)
+    opened_objects, names, named_species = check_objects(objects, species)
     options = read_join_options(len(opened_objects), column=column, layer=layer)
     used: list[Pairing] = []
 
@@ -167,16 +165,17 @@ def compare(
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         folder = stack.enter_context(temporary_folder("homodb-compare-", Path(tempfile.gettempdir())))
-        read = stack.enter_context(opened_sources(opened_objects, called(opened_objects), options.layers))
+        read = stack.enter_context(opened_sources(opened_objects, names, options.layers))
         sources: list[CellSource] = [HeldSource(one) for one in read]
-        sides = read_sides(opened, sources, species, options)
+        sides = read_sides(opened, sources, named_species, options)
         check_cells(sources, sides, label_key, donor_key)
         kept = None if keep is None else _make_folder(Path(keep))
         scoring = {"label_key": label_key, "donor_key": donor_key, "profile": profile, "n_resamples": n_resamples,
                    "random_state": random_state}  # fmt: skip
         pipeline = Pipeline(opened, sources, options, selected, settings, scoring, folder, kept)
         mappings = pairings(opened, sides, options, compared, named=named, random_state=settings.random_state)
-        rows = tuple(pipeline.rows(recorded(mappings), len(compared) + 2, progress))
+        show = stack.enter_context(progress_bar(progress, "compare", CompareProgress.parts))
+        rows = tuple(pipeline.rows(recorded(mappings), len(compared) + 2, show))
         version = opened.version
     if not any(row.score for row in rows):
         raise IntegrationError(f"no method could integrate any mapping; {rows[0].strategy}: {rows[0].why}"

@@ -127,6 +127,10 @@ class CompareProgress:
     done: int  # number of rows, one for each mapping and method
     total: int
 
+    def parts(self) -> tuple[str, int, int]:
+        """Return text, amount done and total for a bar."""
+        return f"{self.pairing}, {self.step}", self.done, self.total
+
 
 @dataclass(frozen=True)
 class Pipeline:

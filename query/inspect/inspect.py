@@ -6,12 +6,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import RAW, as_rows, kind_of_values, reading, store, stored_slots
+from homodb.query.cells import (
+    RAW,
+    Cells,
+    as_cells,
+    as_rows,
+    is_lazy,
+    kind_of_values,
+    reading,
+    slots_of,
+    store,
+    stored_slots,
+    with_tables,
+)
 from homodb.query.cells import open_anndata as open_stored
 from homodb.query.genes import (
     VERSION,
@@ -67,9 +79,10 @@ class SlotSummary:
 
 
 def slots(group: Any) -> list[SlotSummary]:
-    """List the matrices, and judge each by a sample of its rows."""
-    matrices = stored_slots(group)
-    logged = "uns" in group and "log1p" in group["uns"]
+    """List the matrices of an AnnData or an open file, and judge each by a sample of its rows."""
+    is_file = not hasattr(group, "n_obs")
+    matrices = stored_slots(group) if is_file else slots_of(group)
+    logged = "log1p" in (group.get("uns", ()) if is_file else group.uns)
     return [
         _slot("raw.X" if slot == RAW else slot.label, matrices.matrix(slot), logged=logged and slot.label == "X")
         for slot in matrices.all()
@@ -77,12 +90,21 @@ def slots(group: Any) -> list[SlotSummary]:
 
 
 def _slot(name: str, element: Any, *, logged: bool) -> SlotSummary:
+    import scipy.sparse as sp
     from anndata.io import sparse_dataset
 
+    element = getattr(element, "group", element)  # of an AnnData that is backed by a file
+    if sp.issparse(element):
+        held: Any = element
+        rows, columns = held.shape
+        rowwise = held.format == "csr"
+        judged: str = kind_of_values(_sample(held, rows), logged=logged) if rowwise else _by_values(held.data, logged)
+        filled = held.nnz / (rows * columns) if rows * columns else 0.0
+        return SlotSummary(name, rows, columns, held.format.upper(), str(held.dtype), filled, judged)
     with reading(element):
         if hasattr(element, "shape"):
             rows, columns = (*element.shape, 1)[:2]
-            judged: str = kind_of_values(_sample(element, rows), logged=logged)
+            judged = kind_of_values(_sample(element, rows), logged=logged)
             return SlotSummary(name, rows, columns, "dense", str(element.dtype), 1.0, judged)
         matrix = sparse_dataset(element)
         rows, columns = matrix.shape
@@ -101,8 +123,9 @@ def _sample(matrix: Any, rows: int) -> Any:
 
     size = max(1, min(rows, _ROWS) // _BLOCKS)
     starts = np.unique(np.linspace(0, max(rows - size, 0), _BLOCKS).astype(int))
-    take = getattr(matrix, "take", None)
+    take = None if isinstance(matrix, np.ndarray) or is_lazy(matrix) else getattr(matrix, "take", None)
     blocks = [take(start, min(start + size, rows)) if take else matrix[start : start + size] for start in starts]
+    blocks = [block.compute() if is_lazy(block) else block for block in blocks]
     return (
         sp.vstack(blocks).tocsr()
         if sp.issparse(blocks[0])
@@ -132,14 +155,14 @@ def slot_table(summaries: list[SlotSummary]) -> pl.DataFrame:
 _SHARE = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection(Result):
     """Summary of an AnnData, from :func:`inspect`.
 
     Parameters
     ----------
     path
-        File or store.
+        File or store; None for an AnnData.
     cells, genes
         Number of rows of obs and of var.
     column
@@ -166,7 +189,9 @@ class Inspection(Result):
         Further notes.
     """
 
-    path: Path
+    main_table: ClassVar[str] = "kinds"
+
+    path: Path | None
     cells: int
     genes: int
     column: str | None
@@ -189,7 +214,7 @@ class Inspection(Result):
 
     def totals(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        plain = {"path": str(self.path), "resolved": self.resolved}
+        plain: dict[str, Any] = {"path": None if self.path is None else str(self.path), "resolved": self.resolved}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if name != "path":
@@ -198,11 +223,12 @@ class Inspection(Result):
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield the species, the kinds of names, and the parts of the object."""
-        yield Heading(f"homodb inspect: {self.path.name}", level=1)
+        title = "AnnData" if self.path is None else self.path.name
+        yield Heading(f"homodb inspect: {title}", level=1)
         names = "index" if self.column is None else f"column {self.column!r}"
         cells, genes = counted(self.cells, "cell"), counted(self.genes, "gene")
         species = f"{self.species}; {self.resolved:.1%} of the names mean one gene" if self.species else "undecided"
-        yield Lines([f"{self.path.name}: {cells}, {genes}; names from var's {names}", f"species: {species}"])
+        yield Lines([f"{title}: {cells}, {genes}; names from var's {names}", f"species: {species}"])
         for title, frame in (
             ("votes: names that only one species bears, and names that it knows:", self.votes.head(5)),
             ("how the names are understood:", self.kinds),
@@ -220,7 +246,7 @@ class Inspection(Result):
 
 
 def inspect(
-    path: Path,
+    adata: Cells,
     *,
     release: str | Path | ReleaseFile | None = None,
     source: str | int | Species | None = None,
@@ -228,12 +254,12 @@ def inspect(
 ) -> Inspection:
     """Summarise the gene names and parts of an AnnData.
 
-    Only the required parts of the file are read.
+    Of a file only the required parts are read.
 
     Parameters
     ----------
-    path
-        h5ad file or zarr store.
+    adata
+        AnnData, or the path of an h5ad file or zarr store.
     release
         Open release, or an argument of :func:`homodb.open`.
     source
@@ -248,15 +274,18 @@ def inspect(
     UnknownSpeciesError
         If `source` is not in the release.
     """
+    cells = as_cells(adata)
+    path = cells if isinstance(cells, Path) else None
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
-        stored = stack.enter_context(open_stored(path))
-        var = store.read(stored, "var")
+        stored: Any = with_tables(cells) if not isinstance(cells, Path) else stack.enter_context(open_stored(cells))
+        var = store.read(stored, "var") if path else stored.var
         if column is not None and column not in var:
             columns_text = ", ".join(map(repr, var.columns)) or "none"
             close = did_you_mean(column, map(str, var))
             raise TranslationError(
-                f"{path}: var has no column {column!r}; its columns are: {columns_text}{close}", option="column"
+                f"{path or 'AnnData'}: var has no column {column!r}; its columns are: {columns_text}{close}",
+                option="column",
             )
         names = name_texts(var.index if column is None else var[column])
         features = feature_kinds(var)
@@ -333,6 +362,10 @@ def _about_names(names: Sequence[str], column: str | None, columns: pl.DataFrame
 
 def _obs(stored: Any) -> tuple[int, list[tuple[str, str]]]:
     """Count the cells and the categories of obs, without reading anything else of it."""
+    if hasattr(stored, "n_obs"):
+        kinds_of = {name: getattr(column.dtype, "categories", None) for name, column in stored.obs.items()}
+        names = [str(name) if one is None else f"{name} ({len(one):,})" for name, one in kinds_of.items()]
+        return stored.n_obs, [("obs", ", ".join(names))] if names else []
     obs = stored["obs"]
     if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
         return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
@@ -347,7 +380,7 @@ def _obs(stored: Any) -> tuple[int, list[tuple[str, str]]]:
 def _parts(stored: Any) -> list[tuple[str, str]]:
     parts = []
     for part in ("obsm", "varm", "obsp", "varp", "uns"):
-        names = sorted(stored[part]) if part in stored else []
+        names = sorted(getattr(stored, part) if hasattr(stored, "n_obs") else stored.get(part, ()))
         if names:
             parts.append((part, ", ".join(names)))
     return parts

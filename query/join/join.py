@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,16 @@ from homodb.query.cells import (
     TOTAL,
     CellSource,
     MemorySink,
+    SeveralCells,
     Sink,
     Slot,
     atomic_output,
-    called,
     check_cells_output,
     file_sink,
     judge,
     layer_slot,
     opened_sources,
+    several_cells,
     slot_logged,
 )
 from homodb.query.genes import about_names
@@ -43,6 +44,7 @@ from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.route import CONFIRMED, SILENT, HubRoute, count_verdicts
 from homodb.query.release import ReleaseFile, use_release
+from homodb.query.settings import log, progress_bar
 from homodb.query.translate import Aggregation, Fate, MatrixPart, SlotPolicy, TranslateProgress, stream, with_counts
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import CountsError, JoinError
@@ -52,8 +54,6 @@ from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import anndata
-
-    Joinable: TypeAlias = anndata.AnnData | str | Path
 
 _MAIN = Slot("X", "X", main=True)
 
@@ -237,39 +237,40 @@ class JoinRun:
 
 @overload
 def join(
-    objects: Sequence[Joinable], *, species: Sequence[str | int | Species | None] | None = ...,
+    objects: SeveralCells, *, species: Sequence[str | int | Species | None] | None = ...,
     strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
     via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
     consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
     column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
-    block: int | None = ..., progress: Callable[[TranslateProgress], None] | None = ...,
+    block: int | None = ..., progress: Callable[[TranslateProgress], None] | bool | None = ...,
     return_report: Literal[False] = ...,
 ) -> anndata.AnnData: ...  # fmt: skip
 @overload
 def join(
-    objects: Sequence[Joinable], *, species: Sequence[str | int | Species | None] | None = ...,
+    objects: SeveralCells, *, species: Sequence[str | int | Species | None] | None = ...,
     strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
     via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
     consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
     column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
-    block: int | None = ..., progress: Callable[[TranslateProgress], None] | None = ...,
+    block: int | None = ..., progress: Callable[[TranslateProgress], None] | bool | None = ...,
     return_report: Literal[True],
 ) -> tuple[anndata.AnnData, JoinReport]: ...  # fmt: skip
 def join(
-    objects: Sequence[Joinable], *,
+    objects: SeveralCells, *,
     species: Sequence[str | int | Species | None] | None = None, strategy: str | Strategy | None = None,
     release: str | Path | ReleaseFile | None = None, via: str | int | Species | None = None, features: str = "group",
     largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
     shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
-    progress: Callable[[TranslateProgress], None] | None = None, return_report: bool = False,
+    progress: Callable[[TranslateProgress], None] | bool | None = None, return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, JoinReport]:  # fmt: skip
     """Join objects of several species into one over shared features.
 
     Parameters
     ----------
     objects
-        Two or more AnnDatas, or paths of h5ad files or zarr stores; not modified.
+        Two or more AnnDatas, or paths of h5ad files or zarr stores; not modified. A mapping, as in
+        :func:`anndata.concat`, has the species of each as its key: ``{"human": human, "mouse": "mouse.h5ad"}``.
     species
         Species of each, by any name; inferred from the names of genes by default. Objects may share a species.
     strategy
@@ -299,7 +300,7 @@ def join(
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
     progress
-        Callback that receives the progress.
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the progress.
     return_report
         Whether to return the report too.
 
@@ -329,7 +330,7 @@ def join(
     >>> import homodb
     >>> joint = homodb.join([human, mouse], species=["human", "mouse"], release="rel")  # doctest: +SKIP
     """
-    given = check_objects(objects, species, block)
+    given, object_names, species = check_objects(objects, species, block)
     options = read_join_options(
         len(given), via=via, features=features, largest=largest, too_large=too_large, consistent=consistent,
         measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
@@ -337,9 +338,11 @@ def join(
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         folder = stack.enter_context(temporary_folder("homodb-join-", Path(tempfile.gettempdir())))
-        sources = stack.enter_context(opened_sources(given, called(given), options.layers))
+        sources = stack.enter_context(opened_sources(given, object_names, options.layers))
         run = JoinRun(opened, sources, species, strategy, options)
-        result, report = joined(run, folder, block=block, progress=progress)
+        show = stack.enter_context(progress_bar(progress, "join", TranslateProgress.parts))
+        result, report = joined(run, folder, block=block, progress=show)
+    log(report.summary())
     return (result, report) if return_report else result
 
 
@@ -378,37 +381,40 @@ def join_to_file(
     OutputError
         If the output is one of the inputs, or cannot be written.
     """
-    given = check_objects(paths, species, block)
+    given, object_names, species = check_objects(paths, species, block)
     options = read_join_options(
         len(given), via=via, features=features, largest=largest, too_large=too_large, consistent=consistent,
         measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
     )  # fmt: skip
-    check_cells_output(output, *given)
+    check_cells_output(output, *(one for one in given if isinstance(one, Path)))
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
-        sources = stack.enter_context(opened_sources(given, called(given), options.layers))
+        sources = stack.enter_context(opened_sources(given, object_names, options.layers))
         partial = stack.enter_context(atomic_output(output))
         run = JoinRun(opened, sources, species, strategy, options)
         sink = stack.enter_context(file_sink(partial, getattr(sources[0], "root", None)))
         return run.carry(sink, block=block, progress=progress)
 
 
-def check_objects(objects: Sequence[Any], species: Sequence[Any] | None, block: int | None = None) -> list[Any]:
-    """Check the objects of a join before any file is read; return paths as paths."""
+def check_objects(
+    objects: SeveralCells, species: Sequence[str | int | Species | None] | None, block: int | None = None
+) -> tuple[list[anndata.AnnData | Path], list[str], list[str | int | Species | None] | None]:
+    """Check the objects of a join before any file is read; return them, their names and their species."""
     if isinstance(objects, str | Path):
         raise JoinError(f"one object, {objects}, cannot be joined with itself; name two or more")
-    if len(objects) < 2:
-        raise JoinError(f"{counted(len(objects), 'object')} cannot be joined; name two or more")
-    places = [Path(one).resolve() for one in objects if isinstance(one, str | Path)]
+    given, names, named = several_cells(objects, species)
+    if len(given) < 2:
+        raise JoinError(f"{counted(len(given), 'object')} cannot be joined; name two or more")
+    places = [one.resolve() for one in given if isinstance(one, Path)]
     twice = next((path for path in places if places.count(path) > 1), None)
     if twice is not None:
         raise JoinError(f"{twice.name} is named twice, and its cells would be there twice; name each file once")
-    if species is not None and (isinstance(species, str) or len(species) != len(objects)):
-        number = len(species.split(",")) if isinstance(species, str) else len(species)
+    if isinstance(species, str) or (named is not None and len(named) != len(given)):
+        number = len(species.split(",")) if isinstance(species, str) else len(named or ())
         raise JoinError(
-            f"{counted(len(objects), 'object')} and {number} species are named; "
+            f"{counted(len(given), 'object')} and {number} species are named; "
             "name one species for each object, in the same order (two of one species: name it twice)"
         )
     if block is not None and block < 1:
         raise JoinError(f"a block has {counted(block, 'cell')}; it needs at least one")
-    return [Path(one) if isinstance(one, str | Path) else one for one in objects]
+    return given, names, named

@@ -31,7 +31,7 @@ _FEATURES = {
 _MEANING = {**MEANING, Fate.MAPPED: "in a feature", Fate.FILTERED: "its partners are not measured, or not taken"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JoinReport(FateReport):
     """Report of a join.
 
@@ -107,6 +107,17 @@ class JoinReport(FateReport):
             .sort(pl.col("file").replace_strict(order, return_dtype=pl.Int32), fate_order())
         )  # fmt: skip
 
+    def summary(self) -> str:
+        """Return what was carried and what was lost in one line."""
+        carried = [
+            name if share is None else f"{share:.1%} of the counts of {name}"
+            for name, share in self.files.select("file", "carried").iter_rows()
+        ]
+        return (
+            f"join: {counted(self.cells, 'cell')} x {counted(self.feature_count, 'feature')} by {self.strategy}: "
+            f"carried {', '.join(carried[:_COLUMNS])}{and_more(len(carried) - _COLUMNS)}; lost genes: {self.losses()}"
+        )
+
     def totals(self) -> dict[str, Any]:
         """Return the totals as plain values."""
         fates = self.by_fate()
@@ -162,7 +173,7 @@ class JoinReport(FateReport):
         yield Grid(
             self.files.select("file", "common_name", "cells", "genes", "carried"),
             columns={
-                "file": GridColumn(width=27, most=27), "common_name": GridColumn("species", width=14, most=14),
+                "file": GridColumn(width=27), "common_name": GridColumn("species", width=14),
                 "cells": GridColumn(form=",", width=8), "genes": GridColumn(form=",", width=7),
                 "carried": GridColumn(form=".1%"),
             },

@@ -6,7 +6,7 @@ their orthologs, and :mod:`.markers` joins these and shows the result.
 
 from __future__ import annotations
 
-from homodb.query.markers.cells import MarkerCells, read_alone, read_object
+from homodb.query.markers.cells import MarkerCells, read_alone
 from homodb.query.markers.conservation import LEANING, MEANING, Conservation
 from homodb.query.markers.markers import Markers, markers
 from homodb.query.markers.statistics import (
@@ -39,6 +39,5 @@ __all__ = [
     "precision_weights",
     "rank_tests",
     "read_alone",
-    "read_object",
     "usual_variance",
 ]

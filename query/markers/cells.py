@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +12,13 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from homodb.query.cells import TOTAL, Coded, ObsColumns, called, read_anndata, read_counts, with_tables
+from homodb.query.cells import TOTAL, Cells, Coded, ObsColumns, load_cells, read_counts
 from homodb.query.genes import HAS_NAME
 from homodb.query.join import read_side
 from homodb.query.release import ReleaseFile
 from homodb.schema.errors import CountsError, ScoreError, UnknownSpeciesError
 from homodb.schema.names import name_texts, texts
-from homodb.schema.species import find
+from homodb.schema.species import Species, find
 
 if TYPE_CHECKING:
     import anndata
@@ -47,17 +46,6 @@ class MarkerCells:
     def cells(self) -> dict[str, int]:
         """Return the number of cells of each type."""
         return dict(zip(self.types, np.bincount(self.type_code, minlength=len(self.types)).tolist(), strict=True))
-
-
-def read_object(cells: anndata.AnnData | str | Path) -> anndata.AnnData:
-    """Return an AnnData with its tables in memory; a file is read whole.
-
-    Raises
-    ------
-    TranslationError
-        If the file does not exist or is not an AnnData.
-    """
-    return read_anndata(Path(cells)) if isinstance(cells, str | Path) else with_tables(cells)
 
 
 def read_joint(
@@ -95,7 +83,8 @@ def read_joint(
 
 
 def read_species(
-    release: ReleaseFile, objects: Sequence[anndata.AnnData | str | Path], species: Sequence[str | None] | None, *,
+    release: ReleaseFile, objects: Sequence[Cells], names: Sequence[str],
+    species: Sequence[str | int | Species | None] | None, *,
     label_key: str, donor_key: str | None, layer: str | None, column: str | None,
 ) -> tuple[list[MarkerCells], list[str], list[str]]:  # fmt: skip
     """Read one object of each species.
@@ -121,12 +110,11 @@ def read_species(
     for one in wanted:
         if one is not None:
             release.find_species(one)
-    names = called([Path(one) if isinstance(one, str | Path) else one for one in objects])
     sides: list[MarkerCells] = []
     production: list[str] = []
     notes: list[str] = []
     for cells, name, one in zip(objects, names, wanted, strict=True):
-        adata = read_object(cells)
+        adata = load_cells(cells)
         side = read_side(release, name, adata.var, one, column)
         if side.species.name in production:
             raise ScoreError(f"two files are of {side.species.common_name}; put them into one first (homodb join)")

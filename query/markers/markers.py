@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from homodb.query.markers.cells import MarkerCells, read_joint, read_object, read_species
+from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells
+from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
     LEANING,
     MEANING,
@@ -24,15 +25,12 @@ from homodb.query.markers.conservation import (
 from homodb.query.markers.statistics import FEWEST_CELLS, Limits, effects
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines, spreadsheet_safe
+from homodb.query.settings import progress_bar
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import ScoreError, TranslationError
 from homodb.schema.io import check_there, make_folder, whole_file
 from homodb.schema.messages import counted
-
-if TYPE_CHECKING:
-    import anndata
-
-    Cells: TypeAlias = anndata.AnnData | str | Path
+from homodb.schema.species import Species
 
 #: Kinds that are shown even if no marker is of them.
 _ALWAYS = (Conservation.CONSERVED, Conservation.SPECIFIC, Conservation.NO_ORTHOLOG, Conservation.NOT_MEASURED)
@@ -46,7 +44,7 @@ _JOINT = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Markers(Result):
     """Markers of each cell type in each species, and their conservation in the others.
 
@@ -73,6 +71,8 @@ class Markers(Result):
     notes
         Notes for the user.
     """
+
+    main_table: ClassVar[str] = "table"
 
     species: tuple[str, ...]
     table: pl.DataFrame
@@ -228,10 +228,10 @@ class Markers(Result):
 
 
 def markers(
-    objects: Cells | Sequence[Cells],
+    objects: Cells | SeveralCells,
     *,
     label_key: str = "cell_type",
-    species: Sequence[str | None] | None = None,
+    species: Sequence[str | int | Species | None] | None = None,
     species_key: str = "species",
     donor_key: str | None = None,
     layer: str | None = None,
@@ -243,7 +243,7 @@ def markers(
     min_log2fc: float = 1.0,
     min_share: float = 0.1,
     min_cells: int = 3,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] | bool | None = None,
 ) -> Markers:
     """Find the markers of each cell type in each species, and which of them are conserved.
 
@@ -251,7 +251,8 @@ def markers(
     ----------
     objects
         One joint object, as :func:`homodb.join` makes it, or one object of each species, which distinguishes genes
-        without ortholog from genes that were not measured. AnnDatas, h5ad files or zarr stores, with counts.
+        without ortholog from genes that were not measured, or a mapping from species to objects. AnnDatas, h5ad files
+        or zarr stores, with counts.
     label_key
         Column of obs with cell types.
     species
@@ -280,7 +281,8 @@ def markers(
     min_cells
         Fewest cells of a type, in a donor and in all; without a second donor 10 are needed.
     progress
-        Callback that receives the name of each step.
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
+        step.
 
     Returns
     -------
@@ -305,30 +307,31 @@ def markers(
     limits = Limits(fdr, min_log2fc, min_share, min_cells)
     if rest not in ("shared", "all"):
         raise ScoreError(f"a type cannot be compared with {rest!r}; expected shared or all", option="rest")
-    several = list(objects) if isinstance(objects, Sequence) and not isinstance(objects, str | Path) else [objects]
+    several, names, named = several_cells(objects, species)
     if not several:
         raise ScoreError("no object is named; name a joint one, or one of each species")
-    check_there(*(Path(one) for one in several if isinstance(one, str | Path)), error=TranslationError)
-    progress("reading cells")
+    check_there(*(one for one in several if isinstance(one, Path)), error=TranslationError)
     with ExitStack() as stack:
+        show = stack.enter_context(progress_bar(progress, "markers"))
+        show("reading cells")
         if len(several) == 1:
             sides = read_joint(
-                read_object(several[0]), label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer
+                load_cells(several[0]), label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer
             )
             partners, how, notes = same_features(sides), "joint features", [_JOINT]
         else:
             opened = stack.enter_context(use_release(release))
             sides, names, notes = read_species(
-                opened, several, species, label_key=label_key, donor_key=donor_key, layer=layer, column=column
+                opened, several, names, named, label_key=label_key, donor_key=donor_key, layer=layer, column=column
             )
             partners, used = orthologs(opened, sides, names, strategy)
             how = f"{used} of release {opened.version}"
-    background, background_notes = _background(sides, rest)
-    each = []
-    for side in sides:
-        progress(f"markers of {side.species}")
-        each.append(effects(side, background, limits))
-    progress("sorting")
+        background, background_notes = _background(sides, rest)
+        each = []
+        for side in sides:
+            show(f"markers of {side.species}")
+            each.append(effects(side, background, limits))
+        show("sorting")
     table, types = pl.concat([one.table for one in each]), pl.concat([one.types for one in each])
     classified = classify_conservation(table, partners, min_log2fc)
     order = tuple(side.species for side in sides)

@@ -9,10 +9,9 @@ import time
 from pathlib import Path, PurePosixPath
 
 import duckdb
-import pyarrow as pa
 
 from homodb.query.release.location import is_bundled
-from homodb.schema.connect import connect, create, protect, schema_version
+from homodb.schema.connect import connect, create, protect, schema_version, views
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, OutputError, ReleaseError
 from homodb.schema.io import UNFINISHED, make_folder, reason, temporary_folder
 from homodb.schema.locks import waited
@@ -134,8 +133,9 @@ def _in_memory(folder: Path, manifest: Manifest, files: list[ManifestFile], memo
 
 
 def _key(files: list[ManifestFile]) -> str:
-    """Return a name for the content of files, equal on every machine."""
-    return hashlib.sha256("\n".join(f"{file.path} {file.sha256}" for file in files).encode()).hexdigest()[:16]
+    """Return a name for the content of files and the views over it, equal on every machine."""
+    lines = [*(f"{file.path} {file.sha256}" for file in files), views()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _parquet_files(folder: Path, manifest: Manifest) -> list[ManifestFile]:
@@ -168,6 +168,7 @@ def _repair(folder: Path, manifest: Manifest) -> str:
 
 def _fill(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, files: list[ManifestFile]) -> None:
     """Insert the Parquet files, verified, in the order of the manifest, which is that of the rows."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows: dict[str, int] = {}

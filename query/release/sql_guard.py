@@ -19,14 +19,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar, cast
 
 import duckdb
-import pyarrow as pa
 
 from homodb.schema.connect import connect
 from homodb.schema.errors import HomodbError, QueryError
 from homodb.schema.options import Bounds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Nodes that a query may contain. In DuckDB 2 a SELECT may hold ``WITH x AS (COPY ... TO ...)``, with another node.
 _NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
@@ -141,7 +143,9 @@ _BESIDE, _FORMS = 2e9, 3.0
 TABLE, ERROR = b"T", b"E"
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
-Work = Callable[[duckdb.DuckDBPyConnection], pa.Table]
+Tables: TypeAlias = "Mapping[str, pa.Table]"
+_Answer = TypeVar("_Answer")
+Work: TypeAlias = Callable[[duckdb.DuckDBPyConnection], _Answer]
 
 
 def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
@@ -156,7 +160,7 @@ def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
     _MEMORIES.check("memory", memory, QueryError)
 
 
-class Question:
+class Question(Generic[_Answer]):
     """A query at work in a thread of its own, so that its caller can look at the clock and hears Ctrl-C.
 
     Parameters
@@ -167,9 +171,9 @@ class Question:
         Function of the cursor that runs the query.
     """
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, work: Work) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, work: Work[_Answer]) -> None:
         self._cursor, self._work = cursor, work
-        self._outcome: pa.Table | BaseException | None = None
+        self._outcome: _Answer | BaseException | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
         with _STARTING:  # the size of stacks is a setting of the whole process
@@ -202,7 +206,7 @@ class Question:
             self._done.wait(_AGAIN)
         return self._done.is_set()
 
-    def result(self, timeout: float | None = None) -> pa.Table:
+    def result(self, timeout: float | None = None) -> _Answer:
         """Wait for the answer.
 
         DuckDB checks for interrupts between blocks of rows. One function of one huge value is not interrupted: it runs
@@ -224,7 +228,7 @@ class Question:
             raise self._outcome
         if isinstance(self._outcome, BaseException):
             raise query_error(self._outcome) from self._outcome
-        return self._outcome
+        return cast("_Answer", self._outcome)
 
 
 def heard(event: threading.Event, timeout: float | None) -> bool:
@@ -256,20 +260,27 @@ def query_error(error: BaseException) -> HomodbError:
     return QueryError(f"{UNEXPECTED} ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
 
 
-def answer(query: str, parameters: Parameters, memory: float) -> Work:
+def answer(query: str, parameters: Parameters, memory: float, tables: Tables | None = None) -> Work[pa.Table]:
     """Return the work of a :class:`Question`: check one query, run it, and read its result within a limit of memory.
+
+    `tables` are the caller's own, which only this query sees.
 
     DuckDB itself respects the memory limit of its connection; the result is read in batches and has the same limit.
     """
 
     def work(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
-        return _read(cursor, check_statement(query), parameters, memory)
+        checked = check_statement(query)
+        for name, table in (tables or {}).items():
+            cursor.register(name, table)
+        return _read(cursor, checked, parameters, memory)
 
     return work
 
 
 def _read(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, memory: float) -> pa.Table:
     """Run a query, and read its result while it fits into memory."""
+    import pyarrow as pa
+
     room = memory * _GIGABYTE
     batches: list[pa.RecordBatch] = []
     try:
@@ -310,9 +321,11 @@ def _too_much(what: str, memory: float) -> str:
 def serve() -> None:
     """Answer the queries of a parent process, from standard input to standard output, until that is closed.
 
-    The first message is the path of the database and the limit of memory; each later one a query, its parameters and
-    its timeout.
+    The first message is the path of the database and the limit of memory; each later one a query, its parameters, its
+    timeout, and tables as Arrow's stream format.
     """
+    import pyarrow as pa
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -322,13 +335,14 @@ def serve() -> None:
     connection: duckdb.DuckDBPyConnection | None = None
     while True:
         request = requests.get()
-        question: Question | None = None
+        question: Question[pa.Table] | None = None
         try:
-            query, parameters, timeout = pickle.loads(request)  # noqa: S301 (from the parent)
+            query, parameters, timeout, own = pickle.loads(request)  # noqa: S301 (from the parent)
             if connection is None:
                 connection = _connect(Path(path), memory)
                 _bound_memory(memory * _GIGABYTE * _FORMS + _BESIDE)
-            question = Question(connection.cursor(), answer(query, parameters, memory))
+            tables = {name: pa.ipc.open_stream(content).read_all() for name, content in own.items()}
+            question = Question(connection.cursor(), answer(query, parameters, memory, tables))
             table = question.result(timeout)
         except Exception as error:  # noqa: BLE001 (the parent raises it)
             failure = query_error(error)

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from homodb.query.cells import Coded, ObsColumns, check_layer
+from homodb.query.cells import Coded, ObsColumns, SeveralCells, check_layer
 from homodb.query.integrate import UNS
 from homodb.query.markers import Markers
 from homodb.query.markers import markers as find_markers
 from homodb.query.score import Embedded, Score, read_embedded
 from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
+from homodb.schema.species import Species
 
 if TYPE_CHECKING:
     import anndata
@@ -63,8 +64,8 @@ class Gathered:
 
 def gather(
     adata: anndata.AnnData, *, key: str | None, label_key: str, species_key: str, donor_key: str | None,
-    layer: str | None, profile: str, cells: Sequence[anndata.AnnData | str | Path],
-    species: Sequence[str | None] | None, release: str | Path | ReleaseFile | None, score: Score | None,
+    layer: str | None, profile: str, cells: SeveralCells,
+    species: Sequence[str | int | Species | None] | None, release: str | Path | ReleaseFile | None, score: Score | None,
     markers: Markers | None, progress: Callable[[str], None],
 ) -> Gathered:  # fmt: skip
     """Collect the contents of a page; parameters and errors are those of :func:`homodb.report`."""
@@ -162,8 +163,8 @@ def _calls(embedded: Embedded, score: Score | None, notes: list[str]) -> pl.Data
 
 
 def _markers(
-    adata: anndata.AnnData, columns: dict[str, Any], layer: str | None, cells: Sequence[Any],
-    species: Sequence[str | None] | None, release: Any, notes: list[str],
+    adata: anndata.AnnData, columns: dict[str, Any], layer: str | None, cells: SeveralCells,
+    species: Sequence[str | int | Species | None] | None, release: Any, notes: list[str],
 ) -> Markers | None:  # fmt: skip
     try:
         if cells:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from homodb.query.cells import open_anndata, read_anndata, store, with_tables
+from homodb.query.cells import Cells, as_cells, open_anndata, read_anndata, store, with_tables
 from homodb.query.score.cross_species import cross_species
 from homodb.query.score.embedded import BASELINE, Baseline, Embedded, find_baseline, read_embedded
 from homodb.query.score.intervals import draws
 from homodb.query.score.pllm import pllm
 from homodb.query.score.result import ProfileScores, Score
 from homodb.query.score.scib import scib
+from homodb.query.settings import progress_bar
 from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
 from homodb.schema.messages import did_you_mean
 
@@ -108,7 +109,7 @@ def profiles_named(names: str) -> list[Profile]:
 
 
 def score(
-    adata: anndata.AnnData | str | Path,
+    adata: Cells,
     *,
     key: str | None = None,
     label_key: str = "cell_type",
@@ -118,7 +119,7 @@ def score(
     baseline: str | Literal[False] | None = None,
     n_resamples: int = 200,
     random_state: int = 42,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] | bool | None = None,
 ) -> Score:
     """Score an integration.
 
@@ -147,7 +148,8 @@ def score(
     random_state
         Seed.
     progress
-        Callback that receives the name of each step.
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
+        step.
 
     Returns
     -------
@@ -171,11 +173,21 @@ def score(
     >>> scores.flat()["pllm_ari"]  # doctest: +SKIP
     """
     profiles = profiles_named(profile)
-    if isinstance(adata, str | Path):
-        progress("reading")
-        adata = _read(Path(adata), whole=baseline is None)
-    else:
-        adata = with_tables(adata)
+    with progress_bar(progress, "score") as show:
+        show("reading")
+        cells = as_cells(adata)
+        loaded = _read(cells, whole=baseline is None) if isinstance(cells, Path) else with_tables(cells)
+        return _score(
+            loaded, profiles, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key,
+            baseline=baseline, n_resamples=n_resamples, random_state=random_state, progress=show,
+        )  # fmt: skip
+
+
+def _score(
+    adata: anndata.AnnData, profiles: Sequence[Profile], *, key: str | None, label_key: str, species_key: str,
+    donor_key: str | None, baseline: str | Literal[False] | None, n_resamples: int, random_state: int,
+    progress: Callable[[str], None],
+) -> Score:  # fmt: skip
     embedded = read_embedded(adata, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key)
     before = Baseline(None, "no baseline was requested")
     if baseline is not False:

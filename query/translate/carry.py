@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +48,9 @@ if TYPE_CHECKING:
 
 #: Kinds of genes whose counts are summed per group of cells, in total and mapped.
 _KINDS = ("all", "mitochondrial", "ribosomal", "other")
+
+#: Blocks that are carried at a time, while others are read and written.
+_THREADS = min(2, os.cpu_count() or 1)
 
 
 class CountTally:
@@ -115,6 +122,10 @@ class TranslateProgress:
     done: int
     total: int
 
+    def parts(self) -> tuple[str, int, int]:
+        """Return text, amount done and total for a bar."""
+        return self.slot, self.done, self.total
+
 
 class Tally(Protocol):
     """Sums over the untranslated blocks of a matrix."""
@@ -183,19 +194,45 @@ def _stream(
     for part in parts:
         if part.tally is not None:
             part.tally.begin()
-        for start, stop in part.rows.cuts(block) or [(0, 0)]:
-            piece = part.rows.take(start, stop)
-            check_sound(piece, part.how.slot)
-            if part.kept is not None:
-                piece = piece[np.flatnonzero(part.kept[start:stop])]
-            carried = part.how.apply(piece, dtype)
+        for (start, stop, piece), carried in _ahead(partial(_carried, part, dtype), _pieces(part, block)):
+            sink.add(sp.csr_matrix(carried) if sparse and not sp.issparse(carried) else carried)
             if part.tally is not None:
                 with np.errstate(over="ignore"):
                     part.tally.add(start, undo_logarithm(piece, part.base))
-            sink.add(sp.csr_matrix(carried) if sparse and not sp.issparse(carried) else carried)
             step(done + stop)
         done += part.rows.shape[0]
     return sink.end()
+
+
+#: Bounds of a block of rows, and its values.
+_Piece: TypeAlias = tuple[int, int, Any]
+
+
+def _pieces(part: MatrixPart, block: int | None) -> Iterator[_Piece]:
+    for start, stop in part.rows.cuts(block) or [(0, 0)]:
+        piece = part.rows.take(start, stop)
+        check_sound(piece, part.how.slot)
+        yield start, stop, piece if part.kept is None else piece[np.flatnonzero(part.kept[start:stop])]
+
+
+def _carried(part: MatrixPart, dtype: np.dtype[Any], piece: _Piece) -> Any:
+    return part.how.apply(piece[2], dtype)
+
+
+def _ahead(work: Callable[[_Piece], Any], pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, Any]]:
+    """Yield pieces and what is made of them, in order.
+
+    Others are worked on in threads meanwhile: NumPy, SciPy and HDF5 let threads run beside each other.
+    """
+    pending: deque[tuple[_Piece, Future[Any]]] = deque()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for piece in pieces:
+            pending.append((piece, pool.submit(work, piece)))
+            if len(pending) > _THREADS:
+                first, carried = pending.popleft()
+                yield first, carried.result()
+        for first, carried in pending:
+            yield first, carried.result()
 
 
 def lazily(matrix: LazyMatrix, slot: Slot, how: Aggregation, logged: Logged, *, explicit: bool) -> Any:

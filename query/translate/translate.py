@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from homodb.query.cells import (
+    Cells,
     FileSource,
     MemorySink,
     atomic_output,
@@ -16,6 +17,7 @@ from homodb.query.cells import (
     store,
 )
 from homodb.query.release import ReleaseFile, use_release
+from homodb.query.settings import log, progress_bar
 from homodb.query.translate.carry import TranslateProgress, TranslationRun
 from homodb.query.translate.fates import TranslationReport
 from homodb.query.translate.options import read_options
@@ -29,28 +31,30 @@ if TYPE_CHECKING:
 
 @overload
 def translate(
-    adata: anndata.AnnData, to: str | int | Species, *, source: str | int | Species | None = ...,
+    adata: Cells, to: str | int | Species, *, source: str | int | Species | None = ...,
     strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ..., column: str | None = ...,
     layer: str | None = ..., many_to_one: str = ..., one_to_many: str = ..., slots: Mapping[str, str] | None = ...,
     min_confidence: float | None = ..., min_identity: float | None = ..., min_correlation: float | None = ...,
     missing: str = ..., evidence: str | Sequence[str] | None = ..., measured: bool = ...,
     via: str | int | Species | None = ..., keep_unmapped: bool = ..., names: str = ...,
     genes: Sequence[str] | Path | None = ..., groupby: str | Sequence[str] | None = ...,
-    markers: Sequence[str] | Path | None = ..., return_report: Literal[False] = ...,
+    markers: Sequence[str] | Path | None = ...,
+    progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[False] = ...,
 ) -> anndata.AnnData: ...  # fmt: skip
 @overload
 def translate(
-    adata: anndata.AnnData, to: str | int | Species, *, source: str | int | Species | None = ...,
+    adata: Cells, to: str | int | Species, *, source: str | int | Species | None = ...,
     strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ..., column: str | None = ...,
     layer: str | None = ..., many_to_one: str = ..., one_to_many: str = ..., slots: Mapping[str, str] | None = ...,
     min_confidence: float | None = ..., min_identity: float | None = ..., min_correlation: float | None = ...,
     missing: str = ..., evidence: str | Sequence[str] | None = ..., measured: bool = ...,
     via: str | int | Species | None = ..., keep_unmapped: bool = ..., names: str = ...,
     genes: Sequence[str] | Path | None = ..., groupby: str | Sequence[str] | None = ...,
-    markers: Sequence[str] | Path | None = ..., return_report: Literal[True],
+    markers: Sequence[str] | Path | None = ...,
+    progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[True],
 ) -> tuple[anndata.AnnData, TranslationReport]: ...  # fmt: skip
 def translate(
-    adata: anndata.AnnData, to: str | int | Species, *,
+    adata: Cells, to: str | int | Species, *,
     source: str | int | Species | None = None, strategy: str | Strategy | None = None,
     release: str | Path | ReleaseFile | None = None, column: str | None = None, layer: str | None = None,
     many_to_one: str = "sum", one_to_many: str = "best", slots: Mapping[str, str] | None = None,
@@ -58,14 +62,16 @@ def translate(
     missing: str = "keep", evidence: str | Sequence[str] | None = None, measured: bool = False,
     via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
     genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
-    markers: Sequence[str] | Path | None = None, return_report: bool = False,
+    markers: Sequence[str] | Path | None = None,
+    progress: Callable[[TranslateProgress], None] | bool | None = None, return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, TranslationReport]:  # fmt: skip
     """Translate an AnnData into another species' genes.
 
     Parameters
     ----------
     adata
-        Cells x genes; not modified. Dask arrays stay lazy.
+        Cells x genes: an AnnData, which is not modified, or the path of an h5ad file or zarr store. Dask arrays stay
+        lazy.
     to
         Target species, by any name; the source species itself updates old symbols.
     source
@@ -105,6 +111,8 @@ def translate(
         Columns of obs by which to report the share of counts carried.
     markers
         Source genes whose fate to report: a list, or a file with one per line.
+    progress
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the progress.
     return_report
         Whether to return the report too.
 
@@ -140,15 +148,19 @@ def translate(
         measured=measured, via=via, keep_unmapped=keep_unmapped, names=names, genes=genes, groupby=groupby,
         markers=markers,
     )  # fmt: skip
-    with use_release(release) as opened, open_source(adata, layer) as cells:
+    shown = progress_bar(progress, "translate", TranslateProgress.parts)
+    with use_release(release) as opened, open_source(adata, layer) as cells, shown as show:
         run = TranslationRun(opened, cells, to, species=source, strategy=strategy, column=column, options=options)
-        result, report = _in_memory(run)
+        result, report = _in_memory(run, show)
+    log(report.summary())
     return (result, report) if return_report else result
 
 
-def _in_memory(run: TranslationRun) -> tuple[anndata.AnnData, TranslationReport]:
+def _in_memory(
+    run: TranslationRun, progress: Callable[[TranslateProgress], None] | None
+) -> tuple[anndata.AnnData, TranslationReport]:
     sink = MemorySink(getattr(run.source, "adata", None))
-    report = run.carry(sink)
+    report = run.carry(sink, progress=progress)
     return sink.result, report
 
 
@@ -204,6 +216,6 @@ def translate_file(
         if isinstance(cells, FileSource):
             with file_sink(partial, cells.root, keep=True) as sink:
                 return run.carry(sink, block=block, progress=progress)
-        translated, report = _in_memory(run)
+        translated, report = _in_memory(run, progress)
         store.write_whole(translated, partial)
         return report

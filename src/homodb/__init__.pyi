@@ -1,6 +1,8 @@
 from homodb.query import datasets as datasets
 from homodb.query.annotate import Annotation as Annotation
+from homodb.query.annotate import Niches as Niches
 from homodb.query.annotate import annotate as annotate
+from homodb.query.annotate import niches as niches
 from homodb.query.annotate.evaluate import Evaluation as Evaluation
 from homodb.query.annotate.evaluate import evaluate as evaluate
 from homodb.query.annotate.tron.layer import OrthologyLayer as OrthologyLayer
@@ -21,6 +23,7 @@ from homodb.query.release.download import download as download
 from homodb.query.report import report as report
 from homodb.query.score import Score as Score
 from homodb.query.score import score as score
+from homodb.query.settings import settings as settings
 from homodb.query.translate import TranslationReport as TranslationReport
 from homodb.query.translate import translate as translate
 from homodb.schema.enums import EvidenceClass as EvidenceClass

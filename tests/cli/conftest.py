@@ -39,8 +39,9 @@ def run(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def one_error(ran: Ran, *words: str) -> None:
-    """Exit code 2, nothing on stdout, one line on stderr that says what is wrong."""
+    """Exit code 2, nothing on stdout, one line on stderr that says what is wrong, and at most one more with a hint."""
     assert (ran.code, ran.out) == (2, ""), ran
-    assert len(ran.err.splitlines()) == 1 and ran.err.startswith("homodb: "), ran.err
+    first, *rest = ran.err.splitlines()
+    assert first.startswith("error: ") and all(one.startswith("hint: ") for one in rest) and len(rest) < 2, ran.err
     for word in words:
         assert word in ran.err

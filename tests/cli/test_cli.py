@@ -46,6 +46,7 @@ def cells(tmp_path: Path) -> Path:
 # Help
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     for flag in ("--help", "-h"):
@@ -111,6 +112,7 @@ def test_misuse_is_explained(run: Run, words: list[str]) -> None:
 # Which release
 
 
+@pytest.mark.slow
 def test_release_before_and_after_the_command_and_by_environment(
     run: Run, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +131,7 @@ def test_release_before_and_after_the_command_and_by_environment(
     one_error(run("info"), "nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nothing", "~nobody_here", "x" * 300, ".", "cells.h5ad"])
 def test_wrong_release(run: Run, cells: Path, name: str) -> None:
     one_error(run("info", "--release", name), name[:20])
@@ -172,6 +175,7 @@ def test_json_is_one_array_of_objects_and_nothing_else(run: Run, toy_folder: Pat
     assert ran.out.count("\n") == 1 and ran.out.endswith("\n")
 
 
+@pytest.mark.slow
 def test_json_of_info_build_and_translate_is_one_object(
     run: Run, toy_folder: Path, toy_config: Path, cells: Path, tmp_path: Path
 ) -> None:
@@ -212,6 +216,7 @@ def test_the_same_answer_in_every_format(run: Run, toy_folder: Path) -> None:
         assert_frame_equal(frame, expected, check_exact=False)
 
 
+@pytest.mark.slow
 def test_csv_holds_what_is_nested(run: Run, toy_folder: Path) -> None:
     sql = "SELECT [1, 2] AS a, {'b': [1]} AS b, [{'c': 1}] AS c, 'x'::BLOB AS d, [1, 2]::INT[2] AS e, NULL::INT[] AS f"
     ran = run("sql", sql, "--format", "csv", "--release", toy_folder)
@@ -221,6 +226,7 @@ def test_csv_holds_what_is_nested(run: Run, toy_folder: Path) -> None:
     assert run("sql", sql, "--release", toy_folder).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "json", "parquet", "arrow"])
 def test_a_file_holds_what_would_be_printed(run: Run, toy_folder: Path, tmp_path: Path, form: str) -> None:
     question = ["sql", "FROM gene ORDER BY gene", "--format", form, "--release", toy_folder]
@@ -461,11 +467,13 @@ def test_build_on_a_terminal_and_not(toy_config: Path, tmp_path: Path) -> None:
     assert "1 homologies of genes with neither stable ID nor symbol" in quiet.stderr
 
 
+@pytest.mark.slow
 def test_an_error_on_a_terminal_is_one_line(tmp_path: Path) -> None:
     code, out, err = on_a_terminal([sys.executable, "-m", "homodb.cli", "build", "missing.toml", "-o", "x"], tmp_path)
-    assert (code, out) == (2, "") and "homodb: missing.toml" in err and "Traceback" not in err
+    assert (code, out) == (2, "") and "error: missing.toml" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_binary_is_not_printed_to_a_terminal(toy_folder: Path) -> None:
     ours, theirs = pty.openpty()
     ran = subprocess.run(
@@ -477,6 +485,7 @@ def test_binary_is_not_printed_to_a_terminal(toy_folder: Path) -> None:
     assert ran.returncode == 2 and "-o FILE" in ran.stderr and len(ran.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_orthologs_without_the_source(run: Run, toy_folder: Path) -> None:
     """The species that alone knows the names; else the command with each candidate."""
     asked = ["--release", toy_folder, "--json"]

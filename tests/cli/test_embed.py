@@ -58,6 +58,7 @@ def test_json(run: Run) -> None:
     assert Path(told["store"]).is_dir() and told["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_several_proteomes_and_workers(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.fa").write_text(fasta({"5": "MSTNPKPQRKTK", "6": "MWWWWWWW"}))
     ran = run("embed", HUMAN, "x.fa", "-o", "many", "--species", "human", "--species", "mouse", "--workers", 2)

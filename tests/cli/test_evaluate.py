@@ -26,6 +26,7 @@ def labelled(tmp_path: Path) -> str:
     return str(tmp_path / "out.h5ad")
 
 
+@pytest.mark.slow
 def test_text(labelled: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures = tmp_path / "figures"

@@ -81,6 +81,7 @@ def test_other_formats_and_a_file(run: Run, toy_folder: Path, truth: Path, tmp_p
     assert pl.read_parquet(tmp_path / "scores.parquet").height == len(csv.splitlines()) - 1
 
 
+@pytest.mark.slow
 def test_the_release_may_be_named_as_for_other_commands(
     run: Run, toy_folder: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

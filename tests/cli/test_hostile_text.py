@@ -57,6 +57,7 @@ def test_what_is_no_number_begins_with_no_sign(text: str) -> None:
         float(cell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "tsv", "json", "parquet"])
 def test_answers(run: Run, toy_folder: Path, tmp_path: Path, form: str) -> None:
     """CSV and TSV have an apostrophe, unless --raw-text; JSON and Parquet have the text itself."""
@@ -71,6 +72,7 @@ def test_answers(run: Run, toy_folder: Path, tmp_path: Path, form: str) -> None:
     assert read(io.BytesIO(file.read_bytes())).row(0) == ("=1+1", "-", -1)  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_errors_and_tables(run: Run, toy_folder: Path) -> None:
     for text in ("\x1b]0;owned\x07", "\u202egnp.exe"):
         ran = run("explain", text, "--from", "human", "--to", "mouse", "--release", toy_folder)

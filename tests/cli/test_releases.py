@@ -99,6 +99,7 @@ def test_prune_asks_on_a_terminal(run: Run, toy_folder: Path, monkeypatch: pytes
         assert place.exists() == there and ran.code == int(there)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "told"),
     [
@@ -113,6 +114,7 @@ def test_bounds_of_sql(run: Run, toy_folder: Path, sql: str, told: str) -> None:
     assert run("sql", "--release", toy_folder, "SELECT 1 AS one").out.split() == ["one", "1"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_what_duckdb_does_not_stop_is_stopped(toy_folder: Path, tmp_path: Path) -> None:
     """One function of one huge value: DuckDB looks at no clock meanwhile."""
@@ -123,7 +125,7 @@ def test_what_duckdb_does_not_stop_is_stopped(toy_folder: Path, tmp_path: Path) 
     done = subprocess.run([*HOMODB, *words], capture_output=True, text=True, env=environment, timeout=120)
     assert (done.returncode, done.stdout) == (2, "") and time.monotonic() - begin < 30
     assert done.stderr.splitlines() == [
-        "homodb: the query took longer than 0.2 s and was stopped: narrow it, or allow more time by a greater timeout "
+        "error: the query took longer than 0.2 s and was stopped: narrow it, or allow more time by a greater timeout "
         "(--timeout)"
     ]
 

@@ -116,6 +116,7 @@ def test_exit_codes_are_documented() -> None:
     assert {str(code) for code in codes} <= set(told)
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_exit_code_141(tmp_path: Path, toy_folder: Path) -> None:
     query = "select repeat('x', 1000) as x from range(100000)"
     running = subprocess.Popen(
@@ -141,6 +142,7 @@ def test_ctrl_c_is_exit_code_130(tmp_path: Path) -> None:
     assert not (tmp_path / "sim").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_a_question(toy_folder: Path, tmp_path: Path) -> None:
     endless = "SELECT count(*) FROM range(100000000000) a, range(1000) b"
     running = subprocess.Popen(
@@ -188,7 +190,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, toy_folder: Path) -> None:
             stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (
-        2, b"homodb: the output cannot be written (No space left on device)\n",
+        2, b"error: the output cannot be written (No space left on device)\n",
     )  # fmt: skip
 
 
@@ -223,3 +225,11 @@ def test_an_answer_is_whole_where_output_is_not_buffered(tmp_path: Path, toy_fol
 def test_tables_in_pipes_have_no_blanks_at_the_ends_of_lines(run: Run, toy_folder: Path) -> None:
     _, out, _ = run("sql", "from species", HOMODB_RELEASE=str(toy_folder))
     assert out and all(line == line.rstrip() for line in out.splitlines())
+
+
+def test_the_help_has_every_command_under_a_heading_in_the_order_of_the_readme(run: Run) -> None:
+    _, shown, _ = run("--help")
+    headings = re.findall(r"^([A-Z]\w+):$", shown, re.MULTILINE)
+    assert headings == ["Options", "Translate", "Ask", "Analyse", "Releases", "Build", "Learn"]
+    named = re.findall(r"^  ([a-z]+)  ", shown.split("Translate:")[1], re.MULTILINE)
+    assert sorted(named) == sorted(get_command(app).commands)  # type: ignore[attr-defined]

@@ -427,6 +427,7 @@ BREAKS: dict[str, tuple[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BREAKS)
 def test_broken_invariants_make_no_release(tmp_path: Path, toy_config: Path, contents: Contents, name: str) -> None:
     table, spoil = BREAKS[name]

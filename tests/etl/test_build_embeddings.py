@@ -73,6 +73,7 @@ def noted(manifest: Manifest) -> dict[tuple[str, str], int]:
     return {(loss["where"], loss["reason"]): loss["count"] for loss in manifest.losses}
 
 
+@pytest.mark.slow
 def test_all_five_strategies_from_sequences_and_homologies(whole: Path) -> None:
     manifest = read_manifest(whole)
     assert manifest.strategies == ("ENS_M2M", "ENS_O2O", "HM_O2O", "LM_O2O", "HL_O2O")
@@ -86,6 +87,7 @@ def test_all_five_strategies_from_sequences_and_homologies(whole: Path) -> None:
     assert all(count > 100 for _, count in given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pair", "embedding", "pooling"), [((H, M), 1, "mean"), ((M, P), 2, "canonical")])
 def test_lm_o2o_is_what_a_naive_matching_gives(
     whole: Path, pair: tuple[int, int], embedding: int, pooling: str
@@ -164,6 +166,7 @@ def test_a_species_that_ensembl_lacks(clade: Path, tmp_path: Path) -> None:
     assert "strategies not available without Ensembl homologies: ENS_M2M, ENS_O2O, HM_O2O, HL_O2O" in reasons
 
 
+@pytest.mark.slow
 def test_proteomes_alone(clade: Path, tmp_path: Path) -> None:
     manifest = build_release(config(clade, "alone", KMER, without=r"\[\[homology\]\]"), tmp_path / "release")
     assert manifest.strategies == ("LM_O2O",)

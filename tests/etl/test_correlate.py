@@ -111,6 +111,7 @@ def awkward(seed: int, rows: int, dimensions: int) -> Array:
     return vectors.astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [random, awkward])
 @pytest.mark.parametrize(
     ("rows", "columns", "dimensions"), [(110, 70, 7), (50, 130, 64), (1, 40, 5), (40, 1, 5), (1, 1, 9)]
@@ -147,6 +148,7 @@ def test_like_all_pairs_of_odd_numbers(
         same(told, correlate_genes(a, b, wanted=NOTHING))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_number_of_threads_changes_nothing(threads: int) -> None:
     torch = pytest.importorskip("torch", reason="torch is an extra")

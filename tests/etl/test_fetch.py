@@ -457,6 +457,7 @@ class TestOffline:
 class TestFaults:
     """Each alone: once, and whenever the file is asked for."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", PASSING + REPEATED)
     def test_once(self, site: Site, tmp_path: Path, whole: dict[str, bytes], name: str) -> None:
         site.faults[PEP] = [FAULTS[name]]
@@ -468,6 +469,7 @@ class TestFaults:
         assert "Retry-After" not in name or waits.taken == [1.0]
         TOLD[name, "once: right bytes"] += 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", FAULTS)
     def test_always(self, site: Site, tmp_path: Path, pub: Path, whole: dict[str, bytes], name: str) -> None:
         site.faults[PEP] = [FAULTS[name]] * 99

@@ -38,6 +38,7 @@ def test_an_index_holds_normalised_vectors_by_gene_key(tmp_path: Path) -> None:
     assert np.allclose(1 - matches.distances, correlations[best], atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph_from", [50_000, 100])
 def test_equal_vectors_give_equal_bytes_also_in_another_process(tmp_path: Path, graph_from: int) -> None:
     told = made(400)

@@ -83,6 +83,7 @@ def names_of(done: Fetch, part: str) -> list[str]:
 
 
 class TestNumberedReleases:
+    @pytest.mark.slow
     def test_names_with_the_number_of_ensembl_genomes(self, site: Site, tmp_path: Path, pub: Path) -> None:
         """Fly, worm and yeast of release 116 are numbered 63."""
         for kind in ("gtf", "tsv"):
@@ -162,6 +163,7 @@ class TestNumberedReleases:
         assert not names_of(done, "mysql")
         assert not done.notes
 
+    @pytest.mark.slow
     def test_all_homologies_of_many_species(
         self, site: Site, tmp_path: Path, pub: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -228,6 +228,18 @@ def test_a_catalog_that_is_none_stays(build: Path, target: Path) -> None:
     assert state(target) == {CATALOG: hashlib.sha256(b"<html>").hexdigest()}
 
 
+def test_flat_files_beside_a_release(build: Path, target: Path) -> None:
+    entry = publish_release(build, target, flat=True)
+    place = target / entry.name
+    files = sorted(path.relative_to(target).as_posix() for path in (place / "ortholog").iterdir())
+    assert files == [f"toy-1/ortholog/{name}.parquet" for name in sorted(read_manifest(build).species)]
+    assert verify(place).manifest_sha256 == entry.manifest_sha256 == publish_release(build, target).manifest_sha256
+    package = json.loads((target / "toy-1.datapackage.json").read_text())
+    listed = {one["path"]: one["hash"] for one in package["resources"]}
+    for name in files:
+        assert listed[name] == f"sha256:{hashlib.sha256((target / name).read_bytes()).hexdigest()}"
+
+
 def test_no_release(tmp_path: Path, target: Path) -> None:
     refused(tmp_path, target, ReleaseError, "is not a release")
 

@@ -47,6 +47,7 @@ def release(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iter
         yield opened
 
 
+@pytest.mark.slow
 def test_symbols_with_several_stable_ids_are_settled_where_one_has_the_ortholog(release: homodb.Release) -> None:
     shared = release.sql(
         "with s as (select symbol, count(*) as n, count(*) filter (gene = primary_gene) as main from gene "
@@ -60,6 +61,7 @@ def test_symbols_with_several_stable_ids_are_settled_where_one_has_the_ortholog(
     assert set(tnf.answers["target_symbol"]) == {"Tnf"}
 
 
+@pytest.mark.slow
 def test_an_alternate_locus_means_its_primary_gene(release: homodb.Release) -> None:
     found = release.orthologs("ENSG00000204490", source="human", target="mouse")
     assert found.select("source_id", "target_symbol").row(0) == ("ENSG00000232810", "Tnf")

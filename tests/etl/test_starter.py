@@ -49,6 +49,7 @@ def test_built_again_to_the_same_bytes(tmp_path: Path) -> None:
         assert pl.read_parquet(tmp_path / "rel" / file.path).equals(pl.read_parquet(STARTER / file.path)), file.path
 
 
+@pytest.mark.slow
 def test_it_is_what_the_manifest_and_the_catalog_say(tmp_path: Path) -> None:
     checked = verify(STARTER)
     (entry,) = Catalog.from_json((RELEASES / CATALOG).read_bytes(), "releases").releases

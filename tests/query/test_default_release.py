@@ -78,6 +78,7 @@ def test_use_holds_below_and_is_taken_back(
     assert locate() == used
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "nothing", "\0", "../../../etc", "x" * 5000])
 def test_a_file_that_names_no_release(starter: Path, text: str) -> None:
     Path(".homodb-release").write_text(text)

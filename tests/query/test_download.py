@@ -123,6 +123,7 @@ def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None
 # What goes well
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["{0}", "{0}/index.json", "file:{0}", "file://{0}/index.json"])
 def test_from_a_folder(published: Path, cache: Path, form: str) -> None:
     told: list[tuple[int, int]] = []
@@ -135,6 +136,7 @@ def test_from_a_folder(published: Path, cache: Path, form: str) -> None:
     assert [path.name for path in cache.parent.iterdir()] == ["toy-1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["{0}", "{0}/", "{0}/index.json"])
 def test_from_a_server(site: Site, published: Path, cache: Path, form: str) -> None:
     done = download("toy-1", catalog=form.format(site.base))
@@ -171,6 +173,7 @@ def test_what_is_damaged_is_brought_again(site: Site, published: Path, cache: Pa
     assert state(tmp_path / "outside") == before and not (cache / "parquet" / "species").is_symlink()
 
 
+@pytest.mark.slow
 def test_parts(site: Site, published: Path, cache: Path) -> None:
     done = download(catalog=site.base, only=["duckdb"])
     assert (done.files, set(state(cache))) == (1, {DATABASE, MANIFEST, SELECTION})
@@ -189,6 +192,7 @@ def test_parts(site: Site, published: Path, cache: Path) -> None:
     assert state(cache) == state(published / "toy-1")
 
 
+@pytest.mark.slow
 def test_without_its_database(site: Site, cache: Path) -> None:
     download(catalog=site.base, only=["parquet"])
     with homodb.open("toy-1") as named, homodb.open() as default:
@@ -251,6 +255,7 @@ def test_catalogs_that_are_not_asked(catalog: str) -> None:
         download(catalog=catalog, patience=patience(attempts=1))
 
 
+@pytest.mark.slow
 def test_offline(site: Site, cache: Path) -> None:
     """The cache needs no network, and the error says so."""
     download(catalog=site.base)
@@ -270,6 +275,7 @@ PASSING = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault(site: Site, published: Path, cache: Path, name: str) -> None:
     """Met once it passes, or ends in an error that names the file; met always it ends so. Then it goes on."""
@@ -462,6 +468,7 @@ def test_manifests_that_say_something_else(
     assert not cache.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
@@ -582,6 +589,7 @@ def test_a_cache_that_cannot_remember(site: Site, cache: Path) -> None:
     assert releases(catalog=site.base)
 
 
+@pytest.mark.slow
 def test_catalogs_of_very_many_entries(spoiled: Path) -> None:
     """They are read in a time that grows with their size, and beyond some 10,000 entries not at all."""
     entry = json.loads((spoiled / CATALOG).read_text())["releases"][0]

@@ -336,6 +336,7 @@ def swapped(row: Row) -> Row:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=8), st.randoms())
 def test_possible_is_the_largest_one_to_one_choice(sizes: list[tuple[int, int]], shuffle: random.Random) -> None:
@@ -369,6 +370,7 @@ def overall(found: Exam, strategy: str) -> Row:
     ).row(0, named=True)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_perfect_release_scores_one(tmp_path: Path) -> None:
     """Groups of 1 and 1, 1 and 3, 2 and 2 genes: 1 + 3 + 4 pairs, of which 1 + 1 + 2 can stand one-to-one."""
     pairs = [(1, 1), (2, 2), (2, 3), (2, 4), (3, 5), (3, 6), (4, 5), (4, 6)]
@@ -401,6 +403,7 @@ def test_a_strategy_that_maps_nothing_has_no_precision_and_finds_nothing(tmp_pat
     assert found.one2one.is_empty(), "the truth has no one-to-one family"
 
 
+@pytest.mark.slow
 def test_an_embedding_that_maps_nothing_is_scored_nonetheless(tmp_path: Path) -> None:
     """The one best hit names a symbol that two genes bear, so LM_O2O is empty: it had evidence and found nothing."""
     folder = make_release(tmp_path, {PAIRS[0]: [(1, 1)]}, {PAIRS[0]: [(1, 1)]})
@@ -422,6 +425,7 @@ def _small_truth(folder: Path) -> Path:
     return write_truth(folder / "small.tsv.gz", [true_pair(HUMAN, 1, MOUSE, 1)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("copies", "low", "high"), [(1, 0, 8), (6, 1, 18)])
 def test_chance_is_right_as_often_as_it_should(tmp_path: Path, copies: int, low: int, high: int) -> None:
     """A random one-to-one map of 300 genes is right once on average, and `copies` times in groups of so many.

@@ -399,6 +399,7 @@ def test_written_csv_has_no_quotes_that_pandas_would_keep(release: homodb.Releas
     assert all(values == sorted(values) for values in starts.values())
 
 
+@pytest.mark.slow
 def test_vectors_of_other_genes_than_the_table_says_are_refused(
     release_with: Any, coding: Mapping[str, np.ndarray], tmp_path: Path
 ) -> None:
@@ -418,3 +419,36 @@ def test_vectors_of_other_genes_than_the_table_says_are_refused(
     manifest.write_text(text)
     with homodb.open(folder) as release, pytest.raises(BrokenReleaseError, match=messages.Export.gene_embedding):
         export_embeddings(release, tmp_path / "out", form="parquet")
+
+
+# ---------------------------------------------------------------------------------------------- Parquet
+
+
+def test_flat_files_are_the_view_sorted_by_symbol(toy: homodb.Release, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    files = toy.write_parquet(tmp_path, flat=True, report=lambda done, total: seen.append((done, total)))
+    assert [str(file.relative_to(tmp_path)) for file in files] == [
+        f"ortholog/{one.name}.parquet" for one in toy.species
+    ]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    for file in files:
+        frame = pl.read_parquet(file)
+        wanted = toy.sql("SELECT * FROM ortholog WHERE source_species = ?", [file.stem])
+        assert frame.columns == wanted.columns and frame.height == wanted.height > 0
+        assert frame.sort(pl.all()).equals(wanted.sort(pl.all()))
+        assert frame["source_symbol"].to_list() == frame["source_symbol"].sort(nulls_last=True).to_list()
+    again = toy.write_parquet(tmp_path / "again", flat=True)
+    assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
+
+
+def test_tables_and_views_as_they_are(toy: homodb.Release, tmp_path: Path) -> None:
+    files = toy.write_parquet(tmp_path)
+    assert {file.stem for file in files} == set(toy.relations())
+    for file in files:
+        assert pl.read_parquet(file).equals(toy.sql(f'SELECT * FROM "{file.stem}" ORDER BY ALL'))
+
+
+def test_parquet_files_that_cannot_be_written(toy: homodb.Release, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        toy.write_parquet(tmp_path / "file", flat=True)

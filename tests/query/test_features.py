@@ -60,6 +60,7 @@ def largest(adata: anndata.AnnData, release: homodb.Release) -> tuple[float, str
     return float(np.asarray(result.X).max()), "\n".join(report.notes)
 
 
+@pytest.mark.slow
 @given(data=st.data(), gene=st.sampled_from(sorted(WORDS)), column=st.sampled_from(COLUMNS))
 def test_a_column_tells_the_kind_in_the_words_of_any_tool(
     release: homodb.Release, data: st.DataObject, gene: str, column: str
@@ -81,6 +82,7 @@ def test_a_column_tells_the_kind_in_the_words_of_any_tool(
     assert [one is not False for one in kinds.is_gene] == [True] * len(GENES) + [False] * len(others)
 
 
+@pytest.mark.slow
 @given(
     column=st.sampled_from(COLUMNS), words=st.lists(st.sampled_from(EMPTY), min_size=len(GENES), max_size=len(GENES))
 )
@@ -113,6 +115,7 @@ MARKS = st.sampled_from([
 ])  # fmt: skip
 
 
+@pytest.mark.slow
 @given(marks=st.lists(MARKS, min_size=1, max_size=6, unique=True), genes=st.permutations(GENES))
 def test_where_nothing_tells_no_made_up_row_is_added_to_a_gene(
     release: homodb.Release, marks: list[str], genes: list[str]

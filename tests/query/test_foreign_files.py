@@ -23,6 +23,8 @@ from homodb.query.join import join_to_file
 from homodb.query.translate import TranslationReport, translate_file
 from homodb.schema.errors import HomodbError, TranslationError
 
+pytestmark = pytest.mark.versions
+
 NAMES = ["Ins1", "Ins2", "Gcg", "Tnf", "Vwf"]
 ARRAY = {"encoding-type": "array", "encoding-version": "0.2.0"}
 
@@ -126,6 +128,7 @@ class TestLinks:
             OUTSIDE[name](file, other)
         refused(path, release, name, "stand alone", by=("h5ad", "zarr", "inspect", "read", "join"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["uns['other']", "obsm['other']", "obsm['view']", "obsm['raw']"])
     def test_links_are_followed_on_request_and_the_output_stands_alone(
         self, name: str, path: Path, other: Path, release: homodb.Release
@@ -211,6 +214,7 @@ class TestDamage:
         "unwritten uns": ("uns['x']", lambda file: file["uns"].create_dataset("x", (10**12,), "f8", chunks=(10**5,))),
     }  # fmt: skip
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", DAMAGE)
     def test_damage_is_not_passed_on(self, kind: str, path: Path, release: homodb.Release) -> None:
         name, change = self.DAMAGE[kind]
@@ -229,6 +233,7 @@ class TestDamage:
         path.write_bytes(data)
         refused(path, release, "obsm['big']", by=("h5ad", "zarr", "read"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("ending", [".h5ad", ".zarr"])
     def test_uns_is_left_out_with_a_note(self, ending: str, path: Path, release: homodb.Release) -> None:
         with h5py.File(path, "a") as file:
@@ -274,6 +279,7 @@ class TestImpossible:
         "scalar": lambda file: put(file, "X", 5.0),
     }  # fmt: skip
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", X)
     def test_matrices(self, kind: str, path: Path, release: homodb.Release) -> None:
         with h5py.File(path, "a") as file:
@@ -310,6 +316,7 @@ class TestImpossible:
         "pipe": lambda store: ((store / "X" / "data" / "0").unlink(), os.mkfifo(store / "X" / "data" / "0")),
     }  # fmt: skip
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", STORE)
     def test_stores(self, kind: str, tmp_path: Path, release: homodb.Release) -> None:
         store = tmp_path / "in.zarr"
@@ -357,6 +364,7 @@ class TestCodecs:
 class TestForms:
     """What only looks strange is read."""
 
+    @pytest.mark.slow
     def test_the_other_byte_order(self, tmp_path: Path, release: homodb.Release) -> None:
         expected = None
         for order, form in (("<", np.asarray), (">", np.asarray), (">", sp.csr_matrix), (">", sp.csc_matrix)):
@@ -420,11 +428,20 @@ class TestForms:
                 file.create_group(f"mod/{name}")
         refused(path, release, "MuData", "atac, rna")
 
-    def test_a_heap_without_end(self, path: Path, release: homodb.Release) -> None:
+    @pytest.mark.parametrize(
+        ("place", "bytes_"),
+        [
+            (16, bytes(184)),  # texts of no length
+            (24, b"\xf0" + b"\xff" * 7),  # one that leads back to itself
+            (24, b"\xff\xff\xff\x7f" + bytes(4)),  # and one beyond the heap
+            (8, bytes(8)),  # a heap without a size
+        ],
+    )
+    def test_a_heap_without_end(self, path: Path, release: homodb.Release, place: int, bytes_: bytes) -> None:
         """HDF5 itself would look for the next text for ever."""
         data = bytearray(path.read_bytes())
-        at = data.index(b"GCOL")
-        data[at + 16 : at + 200] = bytes(184)
+        at = data.index(b"GCOL") + place
+        data[at : at + len(bytes_)] = bytes_
         path.write_bytes(data)
         refused(path, release, "heap")
 

@@ -376,6 +376,7 @@ def test_order_and_repeats_are_kept(release: homodb.Release, names: list[str], s
 # Real names: the release has symbols only, each of one gene
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("species", "name", "symbol", "how"),
@@ -400,6 +401,7 @@ def test_real_names(real: homodb.Release, species: str, name: str, symbol: str |
     assert (row["symbol"], row["how"]) == (symbol, how)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_every_real_symbol_means_its_own_gene(real: homodb.Release) -> None:
     for species in real.species:

@@ -262,6 +262,7 @@ def test_an_id_that_a_species_without_annotation_lacks_is_not_called_retired(rel
     assert found["how"] == "unknown" and "was not given" in str(found["hint"])
 
 
+@pytest.mark.slow
 def test_a_mixture_in_one_call_is_as_one_by_one(release: homodb.Release) -> None:
     names = [
         "INS",
@@ -280,6 +281,7 @@ def test_a_mixture_in_one_call_is_as_one_by_one(release: homodb.Release) -> None
     assert together.height == 30
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     symbol=st.sampled_from(sorted(HUMAN)), beside=st.sampled_from([*HUMAN, "RP11-309M23.1", "Foo", "protein_coding"]),
@@ -297,6 +299,7 @@ def test_a_name_with_an_id_means_what_the_id_means(
     assert any(name in note for note in about_names(release, [(table, human)]))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     prefix=st.from_regex(r"[A-Z][A-Za-z]{1,4}[0-9]{1,3}[A-Z]{0,2}", fullmatch=True),

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 import homodb
 from homodb.query.cells import is_lazy, values_of
 
+pytestmark = pytest.mark.versions
+
 array = pytest.importorskip("dask.array", reason="needs dask (pip install 'homodb[scale]')")
 
 GENES = {
@@ -57,6 +59,7 @@ def values(matrix: Any) -> np.ndarray:
     return held.toarray() if sp.issparse(held) else np.asarray(held)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     form=st.sampled_from(list(FORMS)), rows=st.lists(st.integers(0, CELLS - 1), min_size=1, unique=True),
@@ -145,6 +148,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, tuple[An
     return found
 
 
+@pytest.mark.slow
 def test_translate_reads_tables_and_leaves_matrices(
     release: homodb.Release, stored: dict[str, tuple[Any, Any]], tmp_path: Path
 ) -> None:
@@ -169,6 +173,7 @@ def test_translate_reads_tables_and_leaves_matrices(
     assert (values(anndata.read_h5ad(tmp_path / "made.h5ad").X) == values(wanted.X)).all()
 
 
+@pytest.mark.slow
 def test_everything_else_reads_lazy_objects(release: homodb.Release, stored: dict[str, tuple[Any, Any]]) -> None:
     lazy, plain = zip(*stored.values(), strict=True)
     asked: dict[str, Any] = {"species": list(GENES), "release": release, "column": "gene"}

@@ -51,6 +51,7 @@ def test_symbols(release: homodb.Release, tmp_path: Path) -> None:
     assert found.notes == ("the release has no synonyms of mouse: symbols that genes once had are unknown to it",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["h5ad", "zarr"])
 def test_every_slot_is_judged_and_no_part_forgotten(release: homodb.Release, tmp_path: Path, form: str) -> None:
     adata = cells(MOUSE)
@@ -189,6 +190,7 @@ def test_what_is_no_anndata(release: homodb.Release, tmp_path: Path) -> None:
         inspect(path, release=release)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("name", "species", "resolved", "shape"),

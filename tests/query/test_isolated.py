@@ -39,6 +39,7 @@ def test_the_same_answers(toy: homodb.Release) -> None:
         assert str(isolated.value) == str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sql", [RUNS_ON, CRASHES, "SELECT list_sum(range(1000000000))"])
 def test_hard_limits(toy_folder: Path, sql: str) -> None:
     begin = time.monotonic()
@@ -98,6 +99,7 @@ def test_no_query_is_text_of_another_kind(toy: homodb.Release) -> None:
                 toy.sql(wrong, isolated=isolated)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolated", [False, True])
 def test_closing_during_a_query(toy_folder: Path, isolated: bool) -> None:
     release = homodb.open(toy_folder, memory=0.2)
@@ -117,6 +119,7 @@ def test_closing_during_a_query(toy_folder: Path, isolated: bool) -> None:
     assert len(raised) == 1 and isinstance(raised[0], QueryError | ReleaseError)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_query(toy_folder: Path, number: signal.Signals) -> None:

@@ -94,6 +94,7 @@ def test_errors(
         release.joint_table(species, via=via, strategy=strategy)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("species", "via", "strategy"),

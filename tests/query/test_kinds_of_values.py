@@ -132,6 +132,7 @@ def table(release: homodb.Release) -> list[str]:
     return ["| " + " | ".join(cells) + " |" for cells in (heads, ["---"] * len(heads), *rows)]
 
 
+@pytest.mark.slow
 def test_the_table_of_the_docs_is_what_happens(release: homodb.Release) -> None:
     lines = table(release)
     assert "\n".join(lines) in (ROOT / "docs" / "translate.md").read_text(encoding="utf-8"), "\n".join(lines)

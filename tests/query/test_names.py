@@ -20,6 +20,8 @@ import homodb
 from homodb.etl import build_release
 from homodb.schema.names import name_texts, texts
 
+pytestmark = pytest.mark.versions
+
 MOUSE = ["Ins1", "Ins2", "nan", "Tnf", "Fcer1a", "Vwf", "mt-Nd1", "Rplp0", "Dup1", "Dup2", "ENSMUSG00000000012", "Zz"]
 MISSING = [None, float("nan"), np.nan, pd.NA, pd.NaT]
 
@@ -72,6 +74,7 @@ def unnamed(names: list[str], gone: list[bool]) -> list[str | None]:
     return [None if out else name for name, out in zip(names, gone, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     container=st.sampled_from(COLUMNS), gone=st.lists(st.booleans(), min_size=len(MOUSE), max_size=len(MOUSE)),
@@ -114,6 +117,7 @@ def test_an_index_that_holds_missing_names(release: homodb.Release) -> None:
     assert told.fates.tail(2)["fate"].to_list() == ["unknown", "unknown"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_questions_with_missing_names(release: homodb.Release, container: str) -> None:
     names = CONTAINERS[container](["Ins1", None, "Tnf"])

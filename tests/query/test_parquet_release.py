@@ -81,6 +81,7 @@ def test_a_copy_of_the_release_shares_it_and_another_release_does_not(parquet: P
         assert release.path != path and release.sql("SELECT count(*) FROM provenance").item() == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_cache_is_made_anew(parquet: Path) -> None:
     with homodb.open(parquet) as release:
         path = release.path
@@ -165,6 +166,7 @@ def test_without_a_cache_it_is_read_into_memory(
             made._connection.execute("SET memory_limit = '9GB'")
 
 
+@pytest.mark.slow
 def test_no_space_left_is_one_line(parquet: Path, cache: Path) -> None:
     """The system refuses to let any file grow; a line says so, and the answer comes."""
     script = (
@@ -180,6 +182,7 @@ def test_no_space_left_is_one_line(parquet: Path, cache: Path) -> None:
     assert [*(cache / "databases").iterdir()] == []
 
 
+@pytest.mark.slow
 def test_processes_at_once_end_with_one_good_file(parquet: Path, cache: Path) -> None:
     script = (
         "import homodb, sys; release = homodb.open(sys.argv[1]);"
@@ -193,6 +196,7 @@ def test_processes_at_once_end_with_one_good_file(parquet: Path, cache: Path) ->
     assert len([*(cache / "databases").iterdir()]) == 1
 
 
+@pytest.mark.slow
 def test_killed_while_it_is_made(parquet: Path, cache: Path) -> None:
     """What a killed process leaves is never taken for the database."""
     script = (

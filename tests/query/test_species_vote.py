@@ -42,6 +42,7 @@ def cells_names(shared_data: Path, name: str) -> list[str]:
     return list(anndata.read_h5ad(shared_data / "cells" / f"{name}.h5ad", backed="r").var_names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECIES)
 def test_symbols_of_each_species(starter: homodb.Release, name: str) -> None:
     species = find(name)
@@ -52,6 +53,7 @@ def test_symbols_of_each_species(starter: homodb.Release, name: str) -> None:
     assert runner_up is not None and runner_up[0] != species.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECIES)
 def test_stable_ids_of_each_species(starter: homodb.Release, name: str) -> None:
     species = find(name)
@@ -64,6 +66,7 @@ def test_stable_ids_of_each_species(starter: homodb.Release, name: str) -> None:
     assert detect_species(starter, [*ids[:1500], *symbols(starter, species, 2000)]) == species
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("cells", "species"), [("baron_mouse_822", "mus_musculus"), ("baron_human_175", "homo_sapiens")]
@@ -77,6 +80,7 @@ def test_real_cells(starter: homodb.Release, shared_data: Path, cells: str, spec
         assert detect_species(starter, rng.sample(names, size)).name == species
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "other"),
     [("mouse", None), ("rat", "homo_sapiens"), ("zebrafish", "homo_sapiens"), ("tropical clawed frog", "homo_sapiens"),

@@ -27,6 +27,8 @@ from homodb.schema.errors import TranslationError
 from tests import messages
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.versions
+
 #: The files that each version wrote, see make_stored_files.py beside them.
 FILES = {
     path.name.removesuffix(".tar.xz"): path for path in (ROOT / "tests" / "query" / "stored_files").glob("*.tar.xz")
@@ -124,6 +126,7 @@ def made(unpacked: Path, version: str, form: str, ending: str, release: homodb.R
     return results | {"inspected": found, "carried": report.groups["carried"].to_list()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "form", "ending"), WAYS)
 def test_files_of_every_version_give_the_same(
     version: str, form: str, ending: str, unpacked: Path, release: homodb.Release, first: dict[str, Any], tmp_path: Path
@@ -131,6 +134,7 @@ def test_files_of_every_version_give_the_same(
     assert made(unpacked, version, form, ending, release, tmp_path) == first
 
 
+@pytest.mark.slow
 def test_the_values_are_those_that_were_stored(first: dict[str, Any], unpacked: Path) -> None:
     with open_anndata(file(unpacked, FIRST, ".h5ad", "mouse")) as root:
         counts = np.asarray(root["layers"]["counts"])
@@ -187,6 +191,7 @@ def test_text_is_plain_where_none_is_missing_and_categories_where_some_is(tmp_pa
     assert adata.obs["text"].dtype == text.dtype == adata.uns["nested"]["text"].dtype  # the object stays as it was
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_store_is_written_in_the_format_of_its_source_and_else_in_the_third(
     number: int, unpacked: Path, release: homodb.Release, tmp_path: Path

@@ -246,6 +246,20 @@ BREAKS = {
         "UPDATE mapping SET evidence_class = 'lm_partial' WHERE evidence_class = 'lm_contradicts'",
         "UPDATE mapping SET evidence_class = 'ensembl' WHERE evidence_class = 'both' AND strategy = 'LM_O2O'",
     ],
+    "unnamed_class": [
+        "UPDATE mapping SET evidence_class = 'lm_unnamed' WHERE evidence_class = 'lm_orphan'",
+        "INSERT INTO unnamed_ortholog SELECT gene, 2, 'unnamed', 1 FROM gene WHERE symbol = 'ORPH1'",
+        "INSERT INTO unnamed_ortholog SELECT gene, 1, 'unnamed', 1 FROM gene WHERE symbol = 'Orph9'",
+    ],
+    "unnamed_ortholog": [
+        "INSERT INTO unnamed_ortholog SELECT * FROM unnamed_ortholog",
+        "UPDATE unnamed_ortholog SET reason = 'lost'",
+        "UPDATE unnamed_ortholog SET homologies = 0",
+        "UPDATE unnamed_ortholog SET species = 2",
+        "UPDATE unnamed_ortholog SET species = 10",
+        "UPDATE unnamed_ortholog SET gene = 5",
+        "UPDATE unnamed_ortholog SET gene = (SELECT min(gene) FROM gene WHERE primary_gene <> gene)",
+    ],
     "species_once": [
         "INSERT INTO species SELECT * FROM species WHERE species = 1",
         "DELETE FROM species WHERE species = 61",
@@ -342,6 +356,34 @@ def test_arrow_schemas_follow_the_ddl(table: str) -> None:
         assert (field.name, field.nullable) == (declared["name"], declared["required"] is None)
         assert pa.types.is_list(field.type) == (declared["list"] is not None)
         assert (field.type.value_type if declared["list"] else field.type) == TYPES[declared["type"]]
+
+
+@pytest.mark.parametrize("schema", [3, None])
+def test_every_table_view_and_column_has_a_comment(schema: int | None) -> None:
+    with closing(create(None, schema=schema)) as connection:
+        for kind in ("tables", "views", "columns"):
+            bare = connection.execute(
+                f"SELECT * FROM duckdb_{kind}() WHERE NOT internal AND coalesce(comment, '') = ''"
+            ).fetchall()
+            assert bare == []
+        shown = {"ortholog", "hl_o2o", "genes", "mapping_default"}
+        listed = connection.execute("SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+        assert shown <= {name for (name,) in listed}
+
+
+def test_view_of_genes(database: Path) -> None:
+    with closing(connect(database)) as connection:
+        rows = connection.execute("SELECT species, stable_id, is_primary FROM genes ORDER BY gene").fetchall()
+        assert (
+            rows
+            == connection.execute(
+                "SELECT name, stable_id, gene = primary_gene FROM gene JOIN species USING (species) ORDER BY gene"
+            ).fetchall()
+        )
+        located = "SELECT location, region, region_start, region_end, strand FROM genes WHERE location IS NOT NULL"
+        for location, *parts in connection.execute(located).fetchall():
+            region, first, last, strand = parts
+            assert location == f"{region}:{first}-{last}:{strand}"
 
 
 def test_ddl_files_are_numbered_from_1_without_gaps() -> None:

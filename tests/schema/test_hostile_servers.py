@@ -138,6 +138,7 @@ WITHOUT_END: dict[str, Callable[[], Iterator[bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_END)
 def test_what_never_ends(client: httpx.Client, tmp_path: Path, name: str) -> None:
     fails(lambda count, headers: WITHOUT_END[name](), client, tmp_path)

@@ -64,6 +64,7 @@ def test_no_folder(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_the_dead_hold_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "lock")], stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"held\n"

@@ -13,8 +13,9 @@ from homodb.query.genes import names_of
 from homodb.query.integrate import method_named
 from homodb.query.translate import groups_of
 from homodb.schema.enums import Strategy, find_strategy
-from homodb.schema.errors import HomodbError, UnknownStrategyError
+from homodb.schema.errors import HomodbError, UnknownSpeciesError, UnknownStrategyError
 from homodb.schema.messages import close_matches, did_you_mean
+from homodb.schema.species import find
 from tests import messages
 
 NAMES = st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=12), max_size=8)
@@ -58,3 +59,23 @@ def test_columns_and_methods() -> None:
         names_of(cells.var, "gene_id")
     with pytest.raises(HomodbError, match=messages.Schema.did_you_mean_harmony):
         method_named("harmny")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("hunam", "human (homo_sapiens)"), ("hs", "human (homo_sapiens)"), ("hg38", "human (homo_sapiens)"),
+        ("mm", "mouse (mus_musculus)"), ("mm10", "mouse (mus_musculus)"), ("mosue", "mouse (mus_musculus)"),
+        ("dre", "zebrafish (danio_rerio)"), ("zebrafihs", "zebrafish (danio_rerio)"),
+    ],
+)  # fmt: skip
+def test_species_as_people_shorten_and_misspell_them(written: str, meant: str) -> None:
+    with pytest.raises(UnknownSpeciesError) as raised:
+        find(written)
+    assert f"did you mean {meant}" in str(raised.value)
+
+
+def test_letters_that_changed_places_and_parts_of_names() -> None:
+    assert close_matches("hunam", ["mouse", "human", "chimpanzee"], cutoff=0.9) == ["human"]
+    assert did_you_mean("o2o", ["ENS_M2M", "ENS_O2O", "HM_O2O"]) == "; did you mean 'ENS_O2O' or 'HM_O2O'?"
+    assert did_you_mean("zzz", ["ENS_M2M", "HM_O2O"]) == ""

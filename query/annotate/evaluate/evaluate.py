@@ -24,9 +24,10 @@ from homodb.query.annotate.evaluate.result import Evaluation
 from homodb.query.annotate.labels import UNKNOWN, LabelMap, mapped, read_labels
 from homodb.query.annotate.options import AnnotateOptions, stored_options
 from homodb.query.annotate.read import AnnotationInput, prepare, some_cells
-from homodb.query.cells import Coded, ObsColumns, read_anndata, with_tables
+from homodb.query.cells import Cells, Coded, ObsColumns, load_cells
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.score import Draws, Number, classification_metrics, majority_table, random_table, resampled
+from homodb.query.settings import progress_bar
 from homodb.schema.errors import AnnotationError, TranslationError
 from homodb.schema.io import check_folder, check_there
 
@@ -167,6 +168,15 @@ def leave_out(
         tried.
     """
     task, rows = prepared.task, np.flatnonzero(prepared.used)
+    if any(task.parameters.get(name) is not None for name in ("network", "tron.network")):
+        raise AnnotationError(
+            "the networks were trained before, and cannot forget a type; leave the reference out", option="reference"
+        )
+    # the models of the annotation itself are not written again
+    parameters = {
+        name: None if name.rpartition(".")[2] in ("trained", "tuned") else value
+        for name, value in task.parameters.items()
+    }
     types = np.unique(task.reference.label)
     true = np.array([truth[row] for row in rows.tolist()], dtype=object)
     counted = judged[rows] & np.isin(true, [task.labels[one] for one in types])
@@ -177,7 +187,9 @@ def leave_out(
             continue
         progress(f"without {task.labels[one]}")
         lessened = some_cells(task.reference, task.reference.label != one)
-        labelled = options.annotation_method.run(replace(task, reference=lessened, progress=lambda step: None))
+        labelled = options.annotation_method.run(
+            replace(task, reference=lessened, parameters=parameters, progress=lambda step: None)
+        )
         uncertainty = 1 - np.where(np.isfinite(labelled.confidence), labelled.confidence, 0.0)
         rest = counted & ~positive
         threshold = float(np.quantile(1 - uncertainty[rest], 1 - KEPT)) if rest.any() else float("nan")
@@ -190,25 +202,25 @@ def leave_out(
 
 
 def evaluate(
-    adata: anndata.AnnData,
+    adata: Cells,
     *,
     truth: str,
     predicted: str | None = None,
     donor_key: str | None = None,
-    reference: anndata.AnnData | None = None,
+    reference: Cells | None = None,
     labels: str | Path | None = None,
     release: str | Path | ReleaseFile | None = None,
     numeric: bool | None = None,
     n_resamples: int = 200,
     random_state: int = 42,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None] | bool | None = None,
 ) -> Evaluation:
     """Compare labels with the truth.
 
     Parameters
     ----------
     adata
-        Cells annotated by :func:`homodb.annotate`.
+        Cells annotated by :func:`homodb.annotate`: an AnnData, or the path of an h5ad file or zarr store.
     truth
         Key in ``adata.obs`` that holds the true types. Cells without one are left out.
     predicted
@@ -230,7 +242,8 @@ def evaluate(
     random_state
         Seed of the draws.
     progress
-        Callback that receives the name of each step.
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
+        step.
 
     Returns
     -------
@@ -249,7 +262,19 @@ def evaluate(
     >>> import homodb
     >>> homodb.evaluate(labelled, truth="cell_type").numbers["kappa"]  # doctest: +SKIP
     """
-    adata = with_tables(adata)
+    with progress_bar(progress, "evaluate") as show:
+        return _evaluate(
+            load_cells(adata), truth=truth, predicted=predicted, donor_key=donor_key,
+            reference=None if reference is None else load_cells(reference), labels=labels, release=release,
+            numeric=numeric, n_resamples=n_resamples, random_state=random_state, progress=show,
+        )  # fmt: skip
+
+
+def _evaluate(
+    adata: anndata.AnnData, *, truth: str, predicted: str | None, donor_key: str | None,
+    reference: anndata.AnnData | None, labels: str | Path | None, release: str | Path | ReleaseFile | None,
+    numeric: bool | None, n_resamples: int, random_state: int, progress: Callable[[str], None],
+) -> Evaluation:  # fmt: skip
     column, entry = _column(adata, predicted)
     if numeric or (numeric is None and _setting(entry, "numeric") is not None):
         if reference is not None or labels is not None:
@@ -431,9 +456,8 @@ def evaluate_file(
     check_there(Path(path), None if reference is None else Path(reference), error=TranslationError)
     if figures is not None:
         check_folder(figures)
-    atlas = None if reference is None else read_anndata(Path(reference))
     evaluation = evaluate(
-        read_anndata(Path(path)), truth=truth, predicted=predicted, donor_key=donor_key, reference=atlas,
+        path, truth=truth, predicted=predicted, donor_key=donor_key, reference=reference,
         labels=labels, release=release, numeric=numeric, n_resamples=n_resamples, random_state=random_state,
         progress=progress,
     )  # fmt: skip

@@ -130,6 +130,7 @@ def test_killed_wherever_a_file_is_touched(tmp_path: Path) -> None:
     assert len(points) > 40 and len({shards for *_, shards in points}) > 2
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_again_and_again(tmp_path: Path, reference: dict[str, bytes]) -> None:
     chance = np.random.default_rng(5)
     for wanted in (1, 3, 6):
@@ -147,6 +148,7 @@ def test_killed_at_random_moments_again_and_again(tmp_path: Path, reference: dic
     assert content(tmp_path) == reference
 
 
+@pytest.mark.slow
 def test_two_processes_share_out_the_work(tmp_path: Path, reference: dict[str, bytes]) -> None:
     pair = [process(tmp_path, pause=0.06) for _ in range(2)]
     told = [list(map(int, one.communicate()[0].split())) for one in pair]

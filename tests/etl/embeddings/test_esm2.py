@@ -77,6 +77,7 @@ def test_letters_are_fair_esms() -> None:
     assert batch.tokens.tolist() == tokens[0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", range(7))
 def test_every_layer_is_fair_esms(wanted: Any, weights: Path, layer: int) -> None:
     found = load_esm2(NAME, weights=weights, layer=layer, device="cpu").embed(MIXED)
@@ -84,6 +85,7 @@ def test_every_layer_is_fair_esms(wanted: Any, weights: Path, layer: int) -> Non
     np.testing.assert_allclose(found, wanted[layer], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_last_layer_is_the_default(model: Esm2, wanted: Any) -> None:
     assert model.identity == Identity(NAME, 6, Long.TRUNCATE, "float32", model.identity.weights, 320)
     np.testing.assert_allclose(model.embed(MIXED), wanted[6], atol=1e-5)

@@ -68,6 +68,7 @@ def test_identity() -> None:
     assert Kmer() == Kmer() and hash(Kmer()) == hash(Kmer())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(REAL | ANY, max_size=8))
 def test_equals_the_naive_profile_to_the_byte(sequences: list[str]) -> None:

@@ -148,6 +148,7 @@ def test_measured_identity_is_that_of_the_proteins(simulated: Any, truth: pl.Dat
     assert checked > 50
 
 
+@pytest.mark.slow
 def test_a_release_builds_and_its_ens_m2m_is_what_was_called(
     simulated: Any, simulated_release: Path, truth: pl.DataFrame, errors: pl.DataFrame
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_release_builds_and_its_ens_m2m_is_what_was_called(
     assert both == 2 * expected.height
 
 
+@pytest.mark.slow
 def test_planted_traits_are_found_in_the_release(simulated_release: Path, genes: pl.DataFrame) -> None:
     with homodb.open(simulated_release) as release:
         table = release.sql("SELECT g.*, p.stable_id AS primary_id FROM gene g JOIN gene p ON p.gene = g.primary_gene")

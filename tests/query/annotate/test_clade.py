@@ -17,6 +17,7 @@ def accuracy(clade: Any, label: Any, kept: np.ndarray) -> float:
     return float((np.asarray(label)[kept] == truth[kept]).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "strategy", "least"),
     [

@@ -145,6 +145,7 @@ def test_one_donor_calls_no_winner(clade: Clade) -> None:
         assert one.obs.equals(other.obs) and (one.X != other.X).nnz == 0 and not one.obsm
 
 
+@pytest.mark.slow
 def test_a_method_that_fails_on_one_mapping_is_a_row_that_says_so(
     clade: Clade, quick: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,7 @@ def test_random_pairing_permutes_partners_and_nothing_else(toy: homodb.Release, 
 def test_which_strategies(toy: homodb.Release, sides: list[JoinSide]) -> None:
     assert read_strategies("all") == (tuple(homodb.Strategy), False)
     assert read_strategies(["HL_O2O", "ens-m2m", "hl_o2o"])[0] == (homodb.Strategy.ENS_M2M, homodb.Strategy.HL_O2O)
-    with pytest.raises(UnknownStrategyError, match=messages.Compare.did_you_mean):
+    with pytest.raises(UnknownStrategyError, match=messages.Shared.did_you_mean):
         read_strategies("hm_o2o,lm_o20")
     with pytest.raises(UnknownStrategyError):
         read_strategies("all,hm_o2o")

@@ -524,6 +524,7 @@ def test_ranks_and_sets_of_gsea(translate: Translate) -> None:
     assert translate("a.grp", "# set\nIns1\nGcg\n")[0] == "# set\nINS\nGCG\n"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(
     lists=st.lists(st.lists(CELLS, min_size=2, max_size=6), min_size=1, max_size=6),

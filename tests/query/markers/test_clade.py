@@ -42,6 +42,7 @@ def planted(found: Markers, truth: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_conserved_markers_are_those_that_were_planted(clade: tuple[Markers, pl.DataFrame]) -> None:
     rows = planted(*clade).filter(pl.col("kind") == "conserved").drop_nulls("programme")
     right = (pl.col("programme") == pl.col("wanted")) & (pl.col("programme_there") == pl.col("wanted"))
@@ -50,6 +51,7 @@ def test_conserved_markers_are_those_that_were_planted(clade: tuple[Markers, pl.
     assert rows.select(right.mean()).item() > 0.9
 
 
+@pytest.mark.slow
 def test_markers_of_one_species_are_not_called_conserved(clade: tuple[Markers, pl.DataFrame]) -> None:
     rows = planted(*clade).filter(pl.col("programme") == pl.col("alone"))
     assert rows.height >= 2 and "conserved" not in rows["kind"].to_list()

@@ -98,6 +98,7 @@ def test_a_p_value_is_small_but_not_zero_where_all_cells_of_a_type_have_a_gene()
     assert p == pytest.approx(stats.hypergeom.pmf(100, 400, 100, 100), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("size", [3, 5, 10, 17, 30, 50, 100, 300])
 def test_shuffled_labels_have_no_more_markers_than_the_rate_allows(size: int, ties: bool) -> None:

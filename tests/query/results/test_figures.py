@@ -58,6 +58,7 @@ def drawn() -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["scatter", "heat", "dots", "intervals"])
 def test_names_stand_as_they_are(kind: str) -> None:
     told = texts(drawn()[kind])

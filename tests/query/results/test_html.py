@@ -42,8 +42,8 @@ def test_texts_stay_texts(first: str, second: str) -> None:
     frame = pl.DataFrame({first: [second]})
     table = ["div", "table", "tr", "th", "tr", "td"]
     for block, tags, text in (
-        (Grid(frame), table, first + second),
-        (Grid(frame, columns={first: GridColumn(second)}), table, (second or first) + second),
+        (Grid(frame, verbatim=True), table, first + second),
+        (Grid(frame, columns={first: GridColumn(second)}, verbatim=True), table, (second or first) + second),
         (Heading(first), ["h2"], first),
         (Heading(first, level=3), ["h3"], first),
         (Lines([first]), ["p"] * bool(first), first),

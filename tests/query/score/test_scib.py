@@ -99,6 +99,7 @@ def test_no_type_in_two_species(package: Any, make: Any) -> None:
     assert any("no cell type" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_too_few_cells(package: Any, make: Any) -> None:
     with pytest.raises(ScoreError, match=messages.Score.neighbours_but):
         scib(two(make, cells=90))

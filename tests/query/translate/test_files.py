@@ -101,6 +101,7 @@ def test_from_any_store_to_any_store(
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted([path.name, output.name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
 def test_compression_is_kept(release: homodb.Release, full: anndata.AnnData, compression: Any, tmp_path: Path) -> None:
     full.write_h5ad(tmp_path / "in.h5ad", compression=compression)
@@ -162,6 +163,7 @@ def test_files_that_are_no_anndata(release: homodb.Release, full: anndata.AnnDat
     nothing_written(tmp_path, *there)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["X", "layers/columns", "layers/counts"])
 @pytest.mark.parametrize("damage", ["indices", "indptr", "shape", "nan", "negative"])
 def test_damaged_matrices(

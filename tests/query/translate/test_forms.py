@@ -25,6 +25,8 @@ from homodb.query.translate import translate_file
 from tests import messages
 from tests.floats import float_tolerance
 
+pytestmark = pytest.mark.versions
+
 MOUSE = [
     "Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf", "4930451I11Rik", "mt-Nd1", "Rplp0", "Dup1", "Dup2",
     "ENSMUSG00000000012", "Orph9", "Xist", "Nonsense", "Ins1-1", "ENSMUSG00000000010.4",
@@ -176,6 +178,7 @@ def through_a_file(
         return read, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", sorted(FORMS))
 @pytest.mark.parametrize("policy", ["sum", "expm1-sum-log1p"])
 @pytest.mark.parametrize("base", [None, 2])

@@ -120,6 +120,7 @@ def test_a_list_of_target_genes_without_genes_is_blamed_itself(release: homodb.R
 # Filters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "gone"),
     [

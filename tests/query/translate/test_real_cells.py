@@ -69,6 +69,7 @@ def test_share_of_counts_of_beta_cells(release: homodb.Release, mouse: anndata.A
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_both_insulins_sum_cell_by_cell(
     release: homodb.Release, mouse: anndata.AnnData, translated: tuple[anndata.AnnData, TranslationReport]
 ) -> None:
@@ -107,6 +108,7 @@ def test_what_stays(release: homodb.Release, mouse: anndata.AnnData) -> None:
     assert result.var["homodb_ribo"].sum() == 60 and not result.var["homodb_mt"].any()
 
 
+@pytest.mark.slow
 def test_lost_genes_name_their_takers(release: homodb.Release, mouse: anndata.AnnData) -> None:
     _, report = homodb.translate(mouse, "human", strategy="hm_o2o", release=release, return_report=True)
     rows = {row["name"]: row for row in report.fates.iter_rows(named=True)}
@@ -133,6 +135,7 @@ def test_human_to_mouse(release: homodb.Release, human: anndata.AnnData) -> None
     assert dict(zip(translated.var_names, translated.X.toarray()[0], strict=True)) == {"Ins2": 7, "Gcg": 3}
 
 
+@pytest.mark.slow
 def test_there_and_back(release: homodb.Release, human: anndata.AnnData) -> None:
     """One-to-one, so what went there comes back as it was, and under its proper name (the file has NKX2.2)."""
     there = homodb.translate(human, "mouse", strategy="hm_o2o", release=release)

@@ -70,6 +70,7 @@ def test_up_to_date_symbols_are_the_identity_but_for_names(release: homodb.Relea
     assert result.X.sum() == adata.X.sum() and report.by_fate()["genes"].sum() == adata.n_vars
 
 
+@pytest.mark.slow
 def test_a_planted_permutation_is_undone(release: homodb.Release, shared_data: Path) -> None:
     """Genes renamed and shuffled by a known one-to-one map come back cell by cell: so do neighbours."""
     adata = anndata.read_h5ad(shared_data / "cells" / "baron_human_175.h5ad")

@@ -40,6 +40,7 @@ def dense(matrix: object) -> np.ndarray:
     return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @given(data=st.data(), dtype=st.sampled_from(INTEGERS), form=st.sampled_from(sorted(FORMS)))
 def test_sums_of_integers(release: homodb.Release, data: st.DataObject, dtype: type[np.integer], form: str) -> None:
     """Against Python's integers, which have no largest one; exact up to 64 bits, else to float64's precision."""

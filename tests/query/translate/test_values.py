@@ -153,6 +153,7 @@ def test_indices_of_two_widths_as_files_may_hold_them() -> None:
 BASES = {"e": np.e, "2": 2.0, "10": 10.0}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(
     base=st.sampled_from(sorted(BASES)), total=st.sampled_from([1e4, 1e6, "median"]),

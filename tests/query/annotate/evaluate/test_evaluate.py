@@ -55,6 +55,7 @@ def test_numbers_are_no_types() -> None:
         homodb.evaluate(given, truth="truth", predicted="t_homodb_confidence")
 
 
+@pytest.mark.slow
 def test_a_reference_of_other_types_is_refused(clade: Any) -> None:
     labelled = homodb.annotate(clade.mouse, clade.human, label_key="cell_type", release=clade.release)
     other = clade.human.copy()
@@ -112,6 +113,7 @@ def test_what_is_refused() -> None:
         homodb.evaluate(given, truth="truth")
 
 
+@pytest.mark.slow
 def test_types_left_out(clade: Any) -> None:
     fewer = clade.human[clade.human.obs["cell_type"] != "type 4"].copy()
     labelled = homodb.annotate(clade.mouse, fewer, label_key="cell_type", release=clade.release)
