@@ -228,8 +228,8 @@ class TronSettings(MethodSettings):
         Reference genes that no query gene reaches: ``leave_out``, or ``mean`` (as a bias).
     offset
         ``types``: subtract from the logarithm of each gene what it is higher in the query than in the reference, the
-        median over the types that the network calls in the query. ``none``: no cell of the query changes the label of
-        another.
+        median over the types that the network calls in the query (or of those labels that may be read). ``none``: no
+        cell of the query changes the label of another. A number has no offset.
     tune
         Part that learns from labelled query cells: ``layer``, ``whole`` (the network too) or ``nothing``.
     tuning

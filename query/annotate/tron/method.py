@@ -164,8 +164,10 @@ def transfer(
             ).to(device)  # fmt: skip
             first = layer.weight.detach().cpu().numpy().astype(np.float64)
             model = nn.Sequential(layer, network)
-            if settings.offset == "types":
-                sample = np.sort(rng.permutation(len(labels))[: settings.epoch_cells])
+            if settings.offset == "types" and source.phenotype.categories:
+                # labels that may be read are better than calls
+                sample = tuning.rows if len(tuning.rows) else np.arange(len(labels))
+                sample = np.sort(rng.permutation(sample)[: settings.epoch_cells])
                 offset = species_offset(layer, network, layer_cells[sample], labels[sample], source_means)
                 network.offset.copy_(torch.from_numpy(offset))
             tuned = _tune(model, layer_cells, target, tuning, settings, rng) if len(tuning.rows) else None
@@ -209,8 +211,9 @@ def _learn_source(
     rng: np.random.Generator, device: torch.device,
 ) -> tuple[FeedForward, Trained]:  # fmt: skip
     numbers = np.zeros(1) if phenotype.categories else phenotype.values[rows]
+    mean = log_mean(cells[rows])
     network = FeedForward(
-        np.zeros(cells.shape[1]), phenotype.outputs, hidden=settings.hidden, layers=settings.layers,
+        np.zeros_like(mean) if phenotype.categories else mean, phenotype.outputs, hidden=settings.hidden, layers=settings.layers,
         dropout=settings.dropout, centre=float(np.mean(numbers)), scale=float(np.std(numbers)) or 1.0,
     ).to(device)  # fmt: skip
     optimiser = torch.optim.AdamW(
@@ -218,7 +221,8 @@ def _learn_source(
     )
     schedule = Schedule(settings.epochs, settings.patience, settings.batch, settings.epoch_cells)
     training = train(network, optimiser, cells, phenotype, rows, held, schedule, rng, learning=[network])
-    network.centre_at(log_mean(cells[rows]))
+    if phenotype.categories:
+        network.centre_at(mean)
     return network, training
 
 

@@ -372,7 +372,7 @@ def species_offset(
 
     The types are those that the network calls, anew with each offset until they stay (ten times at most). Of the types
     of three cells or more the median counts: cells of types that the source lacks, which are called something, would
-    draw a mean. A number counts as one type. Zero if no type has so many cells.
+    draw a mean. Zero if no type has so many cells.
 
     Parameters
     ----------

@@ -256,8 +256,7 @@ def test_a_number_can_be_carried_and_the_layer_learns_it() -> None:
     shown = np.where(np.arange(200) < 120, age["target"], np.nan)
     genes = tuple(map(str, range(30)))
     edges = Edges(genes, genes, np.arange(30), order, np.ones(30), ("",) * 30)
-    # the offset alone takes off most of the change
-    chosen = TronSettings(**{**QUICK, "epochs": 40, "tuning_epochs": 25, "seeds": 1, "offset": "none"})
+    chosen = TronSettings(**{**QUICK, "epochs": 40, "tuning_epochs": 25, "seeds": 1})
     apart = {}
     for tune in ("nothing", "layer"):
         found = transfer(
