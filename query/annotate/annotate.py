@@ -141,9 +141,9 @@ def annotate(
     batch: int | None = ..., spatial: int = ..., tune: str | int | None = ..., tuned: str | Path | None = ...,
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
-    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
-    trained: str | Path | None = ..., methods: str | None = ...,
+    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., offset: str = ...,
+    tuning: float = ..., tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ...,
+    network: str | Path | None = ..., trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[False] = False,
@@ -166,9 +166,9 @@ def annotate(
     batch: int | None = ..., spatial: int = ..., tune: str | int | None = ..., tuned: str | Path | None = ...,
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
-    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
-    trained: str | Path | None = ..., methods: str | None = ...,
+    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., offset: str = ...,
+    tuning: float = ..., tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ...,
+    network: str | Path | None = ..., trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[True],
@@ -190,9 +190,9 @@ def annotate(
     batch: int | None = None, spatial: int = 0, tune: str | int | None = None, tuned: str | Path | None = None,
     hidden: int = 64, layers: int = 2, dropout: float = 0.2, learning_rate: float = 1e-3, weight_decay: float = 1e-4,
     epochs: int = 60, epoch_cells: int = 10_000, patience: int = 8, validation: float = 0.15, seeds: int = 5,
-    min_cells: int = 3, links: str = "all", start: str = "rows", unreached: str = "leave_out", tuning: float = 0.0,
-    tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, network: str | Path | None = None,
-    trained: str | Path | None = None, methods: str | None = None,
+    min_cells: int = 3, links: str = "all", start: str = "columns", unreached: str = "leave_out", offset: str = "types",
+    tuning: float = 0.0, tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4,
+    network: str | Path | None = None, trained: str | Path | None = None, methods: str | None = None,
     parameters: Mapping[str, Any] | None = None, release: str | Path | ReleaseFile | None = None,
     progress: Callable[[str], None] | bool | None = None,
     return_report: bool = False,
@@ -258,7 +258,7 @@ def annotate(
         model (cellama). For tron: `device` is ``auto``, ``cpu`` or ``cuda``, `batch` the cells per step (64), and
         `tune` the part that learns from labelled query cells, ``layer`` (the default), ``whole`` or ``nothing``.
     hidden, layers, dropout, learning_rate, weight_decay, epochs, epoch_cells, patience, validation, seeds, min_cells, \
-    links, start, unreached, tuning, tuning_rate, tuning_epochs, stay
+    links, start, unreached, offset, tuning, tuning_rate, tuning_epochs, stay
         Parameters of tron; see :class:`homodb.query.annotate.settings.TronSettings`.
     network, trained
         Safetensors file of networks that were trained before and are used as they are, and a file to keep those that

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
-from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values
+from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values, shared_values
 from homodb.query.genes import resolve_var
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import Links, Names
@@ -285,31 +285,14 @@ def concatenate_obs(
 def _shared(
     tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], column: str
 ) -> tuple[list[npt.NDArray[np.bool_] | None], list[str]]:
-    """Return masks of cells with a value that all species have, and a note."""
+    """Return masks of the cells of each object with a value that all species have, and a note."""
     values = []
     for table, name in zip(tables, names, strict=True):
         obs = ObsColumns(table, JoinError, f"{name}: obs")
         values.append(texts(obs.column(column, "cell types", option="shared_types")))
-    types: dict[Species, set[str]] = {}
-    for one, column_values in zip(species, values, strict=True):
-        types.setdefault(one, set()).update(value for value in column_values if value is not None)
-    shared = set.intersection(*types.values())
-    if not shared:
-        listing = "; ".join(
-            f"{one.common_name}: {', '.join(sorted(values)[:8]) or 'none'}" for one, values in types.items()
-        )
-        raise JoinError(f"no value of {column!r} is in all species ({listing}); make the labels alike")
-    masks: list[npt.NDArray[np.bool_] | None] = [
-        np.array([value in shared for value in column_values], dtype=bool) for column_values in values
-    ]
-    before, after = (
-        sum(len(column_values) for column_values in values),
-        sum(int(mask.sum()) for mask in masks if mask is not None),
-    )
-    alone = sorted(set.union(*types.values()) - shared)
-    left = f" (left out: {', '.join(alone[:8])}{', ...' if len(alone) > 8 else ''})" if alone else ""
-    which = counted(len(shared), f"value of {column!r} is", f"values of {column!r} are")
-    return masks, [f"{which} in all species: {after:,} of {before:,} cells stay{left}"]
+    each = [one.common_name for one, column_values in zip(species, values, strict=True) for _ in column_values]
+    mask, note = shared_values([value for column_values in values for value in column_values], each, column, JoinError)
+    return list(np.split(mask, np.cumsum([len(column_values) for column_values in values])[:-1])), [note]
 
 
 def _index(tables: Sequence[pd.DataFrame], notes: list[str]) -> pd.Index:
