@@ -11,6 +11,7 @@ from homodb.cli.options import (
     CellsOption,
     DonorKeyOption,
     EmbeddingOption,
+    ForceOption,
     JsonOption,
     ReleaseOption,
     SeedOption,
@@ -137,6 +138,7 @@ def annotate(
     key_added: KeyOption = "homodb",
     random_state: SeedOption = 42,
     tables: TablesOption = None,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -161,7 +163,9 @@ def annotate(
         "parameters": split_parameters([*(setting or []), *named]),
     })  # fmt: skip
     with open_chosen(context, release) as opened, status() as show:
-        result = annotate_files(path, reference, output, options, tables=tables, release=opened, progress=show)
+        result = annotate_files(
+            path, reference, output, options, tables=tables, release=opened, force=force, progress=show
+        )
     if as_json:
         give_json({"output": str(output), **result.totals()})
         return

@@ -11,6 +11,7 @@ from homodb.cli import complete
 from homodb.cli.options import (
     CellsOption,
     CountsLayerOption,
+    ForceOption,
     JsonOption,
     OneToOneOption,
     ReleaseOption,
@@ -62,6 +63,7 @@ def integrate(
         str | None, typer.Option("--key", metavar="NAME", help="Name of the results. Default: the method.")
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +79,8 @@ def integrate(
         totals = integrate_files(
             paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
             species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy, layer=layer,
-            size_factors=size_factors, umap=umap, key_added=key_added, release=release or context.obj, progress=show,
+            size_factors=size_factors, umap=umap, key_added=key_added, release=release or context.obj,
+            force=force, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})

@@ -16,6 +16,7 @@ from homodb.query.annotate.options import AnnotateOptions, read_options
 from homodb.query.annotate.read import AnnotationInput, prepare
 from homodb.query.annotate.task import Annotation, Labelled
 from homodb.query.cells import Cells, atomic_output, check_cells_output, in_memory, load_cells, read_anndata, store
+from homodb.query.genes import forced
 from homodb.query.integrate import DEFAULT, read_vector_options
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import spreadsheet_safe
@@ -140,6 +141,7 @@ def annotate(
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
     tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
+    force: bool = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[False] = False,
 ) -> anndata.AnnData: ...  # fmt: skip
@@ -164,6 +166,7 @@ def annotate(
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
     tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
+    force: bool = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[True],
 ) -> tuple[anndata.AnnData, Annotation]: ...  # fmt: skip
@@ -187,6 +190,7 @@ def annotate(
     min_cells: int = 3, links: str = "all", start: str = "rows", unreached: str = "leave_out", tuning: float = 0.0,
     tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, methods: str | None = None,
     parameters: Mapping[str, Any] | None = None, release: str | Path | ReleaseFile | None = None,
+    force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
     return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, Annotation]:  # fmt: skip
@@ -259,6 +263,9 @@ def annotate(
         Further parameters by name; for consensus, those of its methods: ``{"knn.k": 3}``.
     release
         An open release, or what :func:`homodb.open` takes.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -288,10 +295,10 @@ def annotate(
     >>> labelled = homodb.annotate(mouse, human_atlas, label_key="cell_type")  # doctest: +SKIP
     """
     values = dict(locals())
-    for name in ("query", "reference", "release", "progress", "return_report"):
+    for name in ("query", "reference", "release", "force", "progress", "return_report"):
         del values[name]
     options = read_options(values)
-    with progress_bar(progress, "annotate") as show:
+    with forced(force), progress_bar(progress, "annotate") as show:
         annotated, report = _annotate(load_cells(query), load_cells(reference), options, release, show)
     log(report.summary())
     return (annotated, report) if return_report else annotated
@@ -317,6 +324,7 @@ def annotate_files(
     *,
     tables: Path | None = None,
     release: str | Path | ReleaseFile | None = None,
+    force: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Annotation:
     """Annotate the cells of a file from those of another.
@@ -353,7 +361,9 @@ def annotate_files(
     check_there(*read_vector_options(options.vectors).values(), error=VectorsError)
     if tables is not None:
         check_folder(tables)
-    annotated, report = _annotate(read_anndata(Path(query)), read_anndata(Path(reference)), options, release, progress)
+    with forced(force):
+        sides = read_anndata(Path(query)), read_anndata(Path(reference))
+        annotated, report = _annotate(*sides, options, release, progress)
     progress("writing")
     with atomic_output(target) as partial:
         store.write_whole(annotated, partial)

@@ -45,7 +45,7 @@ def integrate(
     adata: Cells | SeveralCells, *, method: str = "cca", species_key: str = "species",
     species: Sequence[str | int | Species | None] | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
+    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None, force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
@@ -86,6 +86,9 @@ def integrate(
     release
         Release that joins several objects, and has gene vectors for ``protein``: open, or an argument of
         :func:`homodb.open`.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -158,7 +161,7 @@ def integrate(
         joint, record = _integrate(
             adata, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
             layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-            progress=show,
+            force=force, progress=show,
         )  # fmt: skip
     cells = ", ".join(f"{number:,} {name}" for name, number in record["cells"].items())
     clusters = f", {counted(record['clusters'], 'cluster')}" if "clusters" in record else ""
@@ -171,7 +174,7 @@ def integrate(
 
 def _integrate(
     given: Cells | SeveralCells, *, species: Sequence[str | int | Species | None] | None, species_key: str,
-    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None,
+    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None, force: bool,
     progress: Callable[[str], None], **choices: Any,
 ) -> tuple[anndata.AnnData, dict[str, Any]]:  # fmt: skip
     """Integrate a joint object, or several, which are joined first; return a new object and its record."""
@@ -196,7 +199,13 @@ def _integrate(
         progress("joining")
         objects = given if isinstance(given, Mapping) else several
         adata = join(
-            objects, species=species, strategy=strategy, release=release, layer=layer, progress=lambda step: None
+            objects,
+            species=species,
+            strategy=strategy,
+            release=release,
+            layer=layer,
+            force=force,
+            progress=lambda step: None,
         )
         species_key, expected, layer = "species", None, None
     record = add_integration(
@@ -307,7 +316,7 @@ def integrate_files(
     settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
     strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    progress: Callable[[str], None] = lambda step: None,
+    force: bool = False, progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate one joint file, or files of several species, which are joined first.
 
@@ -353,7 +362,7 @@ def integrate_files(
     adata, record = _integrate(
         files, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
         layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-        progress=progress,
+        force=force, progress=progress,
     )  # fmt: skip
     progress("writing")
     with atomic_output(target) as partial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values
 from homodb.query.genes import resolve_var
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import Links, Names
-from homodb.schema.errors import JoinError, TranslationError
+from homodb.schema.errors import JoinError, TranslationError, UndecidedSpeciesError, UnknownSpeciesError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import is_missing, name_texts, texts, unnamed_note
-from homodb.schema.species import Species
+from homodb.schema.species import Species, find
 
 #: Default maximum number of genes of a group of orthologs.
 LARGEST = 20
@@ -133,7 +134,8 @@ def read_side(
     try:
         resolved = resolve_var(release, var, species=species, column=column)
     except TranslationError as error:
-        raise type(error)(f"{name}: {error}", option="species" if error.option == "source" else error.option) from error
+        option = "species" if error.option == "source" else error.option
+        raise type(error)(f"{name}: {error.message}", option=option, hint=error.hint) from error
     names, own_species = resolved.rows["name"].to_list(), resolved.species
     if not resolved.rows["gene"].count():
         examples = ", ".join(map(repr, names[:3])) or "none at all"
@@ -149,6 +151,48 @@ def read_side(
             "likely of another species; give the file as it was before"
         )
     return JoinSide(name, own_species, resolved.rows, resolved.given, tuple(notes))
+
+
+def check_two_species(sides: Sequence[JoinSide], obs: Sequence[pd.DataFrame], *, meant: bool = False) -> None:
+    """Check that two objects whose names are of one species are not meant to be of two.
+
+    `obs`: tables of cells, whose columns ``species`` and ``organism`` may name a species; `meant`: whether two are
+    meant anyway, since something was asked for that only two species have.
+
+    Raises UndecidedSpeciesError if the names of two objects vote for one species.
+    """
+    named = [_species_of(table) for table in obs]
+    for (one, first), (other, second) in combinations(zip(sides, named, strict=True), 2):
+        differ = first is not None and second is not None and first != second
+        if one.species != other.species or (one.given and other.given) or not (differ or meant):
+            continue
+        shares = " and ".join(f"{_known(side):.1%} of those of {side.name}" for side in (one, other))
+        why = (
+            f"obs says {first.common_name} and {second.common_name}" if differ and first and second
+            else "a strategy between species was named"
+        )  # fmt: skip
+        raise UndecidedSpeciesError(
+            f"the names of both objects vote for {one.species.common_name}, which knows {shares}; but two species are "
+            f"meant ({why})", option="species", hint="name the species of both, or check that the files are the right"
+            " ones and the release has both species",
+        )  # fmt: skip
+
+
+def _known(side: JoinSide) -> float:
+    genes = side.resolved.filter("is_gene")
+    return float(genes["gene"].count() / max(genes.height, 1))
+
+
+def _species_of(obs: pd.DataFrame) -> Species | None:
+    """Return the species that a column of obs names for all cells, if there is one."""
+    for column in ("species", "organism"):
+        values = obs[column].dropna().unique() if column in obs else ()
+        if len(values) == 1:
+            try:
+                return find(str(values[0]))
+            except UnknownSpeciesError:
+                continue
+    return None
 
 
 def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells
+from homodb.query.genes import forced
 from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
     LEANING,
@@ -241,6 +242,7 @@ def markers(
     min_log2fc: float = 1.0,
     min_share: float = 0.1,
     min_cells: int = 3,
+    force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
 ) -> Markers:
     """Find the markers of each cell type in each species, and which of them are conserved.
@@ -278,6 +280,9 @@ def markers(
         Least share of the type's cells that have any count of a marker.
     min_cells
         Fewest cells of a type, in a donor and in all; without a second donor 10 are needed.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -310,6 +315,7 @@ def markers(
         raise ScoreError("no object is named; name a joint one, or one of each species")
     check_there(*(one for one in several if isinstance(one, Path)), error=TranslationError)
     with ExitStack() as stack:
+        stack.enter_context(forced(force))
         show = stack.enter_context(progress_bar(progress, "markers"))
         show("reading cells")
         if len(several) == 1:
