@@ -46,7 +46,7 @@ def _run(interrupted: list[int]) -> int | str | None:
     from homodb.cli.app import app
     from homodb.cli.output import say_error, say_warning
     from homodb.query.settings import settings
-    from homodb.schema.errors import HomodbError, StoppedError
+    from homodb.schema.errors import HomodbError, StoppedError, shown
 
     warnings.showwarning = say_warning
     settings.verbosity, settings.progress = "warning", False  # commands print reports and have bars of their own
@@ -63,6 +63,9 @@ def _run(interrupted: list[int]) -> int | str | None:
         )
         return error.exit_code
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            say_error(f"{shown(str(error.filename))}: is too long for a name of a file")
+            return 2
         if error.errno != errno.ENOSPC:
             raise
         say_error(f"the output cannot be written ({error.strerror})")

@@ -6,8 +6,10 @@ docs/build.md, under "All settings of the config".
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -29,13 +31,18 @@ from homodb.etl.embeddings import CHECKPOINTS, DEVICES, MODELS, PRECISIONS, Long
 from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.layouts import DIVISIONS, Release, is_date
 from homodb.etl.fetch.record import Record, read_record
-from homodb.schema.errors import ConfigError, UnknownSpeciesError
+from homodb.etl.sources import header_form
+from homodb.schema.catalog import NAME
+from homodb.schema.errors import ConfigError, UnknownSpeciesError, shown
 from homodb.schema.io import check_there, read_toml
 from homodb.schema.messages import choices_hint, expected
 from homodb.schema.models import FrozenModel, one_of
-from homodb.schema.species import Species, find
+from homodb.schema.species import Species, describe, described, find
 
-_VERSION_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+")
+#: Most characters of a path that a message shows.
+_LONGEST_PATH = 300
+#: Most characters of a version, which is part of the names of files.
+_LONGEST_VERSION = 100
 #: Keys of ``[embedding]`` that k-mer profiles have no use for.
 _CHECKPOINT_KEYS = ("weights", "layer", "long", "device", "precision", "store")
 #: How messages write the tables of a config.
@@ -43,6 +50,7 @@ _HEADINGS = {key: f"[{key}]" for key in ("release", "origins", "embedding", "hl_
 _HEADINGS |= {key: f"[[{key}]]" for key in ("species", "homology", "databases", "evidence")}
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 Pairs = tuple[tuple[Species, Species], ...]
 
 
@@ -81,8 +89,8 @@ def _read_source(written: object, info: ValidationInfo) -> object:
     if not isinstance(written, str) or not isinstance(context, _Context):
         raise ValueError(expected("a path", written))
     path = context.folder / written
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}.")
+    if not os.path.isfile(path):  # noqa: PTH113 (False for a name that is too long)
+        raise ValueError(f"There is no file {shown(str(path), _LONGEST_PATH)}.")
     fetched = context.record.files.get(posixpath.normpath(written)) if context.record else None
     return Source(written, path, fetched.url, fetched.sha256) if fetched else Source(written, path)
 
@@ -100,7 +108,30 @@ def _read_species(name: object) -> Species:
     try:
         return find(name)
     except UnknownSpeciesError as error:
-        raise ValueError(error) from error
+        hint = "A species that homodb does not know is described in [[species]] by taxon_id and common_name."
+        raise ValueError(f"{error} {hint}") from error
+
+
+def _describe_species(document: object, where: str) -> None:
+    """Let the species be found that the entries of ``[[species]]`` describe, since the registry lacks them."""
+    entries = document.get("species") if isinstance(document, dict) else None
+    species: dict[int, Species] = {}
+    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+        if not isinstance(entry, dict) or not entry.keys() & {"taxon_id", "common_name"}:
+            continue
+        name, taxon_id, common_name = (entry.get(key) for key in ("name", "taxon_id", "common_name"))
+        place = f"{where}: [[species]] {number}"
+        if not (isinstance(name, str) and type(taxon_id) is int and taxon_id > 0 and isinstance(common_name, str)):
+            raise ConfigError(
+                f"{place}: a species that homodb does not know has name, taxon_id and common_name, such as "
+                "'ambystoma_mexicanum', 8296 and 'axolotl'"
+            )
+        try:
+            one = described(name, taxon_id, common_name, species)
+        except ValueError as error:
+            raise ConfigError(f"{place}: {error} Leave out taxon_id and common_name, or correct them") from error
+        species[one.number] = one
+    describe(species.values())
 
 
 def _read_pairs(pairs: object) -> Pairs | Literal["all"] | None:
@@ -133,16 +164,30 @@ def _check_some(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _check_unique(words: tuple[T, ...]) -> tuple[T, ...]:
-    for word in words:
-        if words.count(word) > 1:
-            raise ValueError(f"{str(word)!r} is listed twice.")
+def _check_unique(words: tuple[H, ...]) -> tuple[H, ...]:
+    if (word := _repeated(words)) is not None:
+        raise ValueError(f"{shown(repr(str(word)))} is listed twice.")
     return words
 
 
+def _check_header(header: str | None) -> str | None:
+    if header is not None:
+        header_form(header)
+    return header
+
+
+def _repeated(values: Sequence[H]) -> H | None:
+    """Return the first value that is there twice."""
+    counts = Counter(values)
+    return next((value for value in values if counts[value] > 1), None)
+
+
 def _check_version(version: str) -> str:
-    if not version or not set(version) <= _VERSION_LETTERS or version.startswith("."):
-        raise ValueError(f"{version!r} cannot be part of a file name. Use letters, digits, '.', '-', '_' and '+'.")
+    if len(version) > _LONGEST_VERSION:
+        raise ValueError(f"{shown(repr(version))} is too long. Use at most {_LONGEST_VERSION} characters.")
+    if not NAME.fullmatch(version):
+        allowed = "Use letters, digits, '.', '-', '_' and '+'."
+        raise ValueError(f"{shown(repr(version))} cannot be part of a file name. {allowed}")
     return version
 
 
@@ -199,22 +244,33 @@ class OriginConfig(FrozenModel):
 class SpeciesConfig(FrozenModel):
     """``[[species]]``: a species and the files with its genes.
 
-    ``alternate_loci`` says whether its Ensembl has haplotypes or patches; None for what homodb knows.
+    ``alternate_loci`` says whether its Ensembl has haplotypes or patches; None for what homodb knows. ``taxon_id`` and
+    ``common_name`` describe a species that the registry lacks.
     """
 
     species: NamedSpecies = Field(alias="name")
+    taxon_id: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = None
+    common_name: str | None = None
     assembly: str | None = None
     origin: str | None = None
     synonyms_origin: str | None = None
     alternate_loci: StrictBool | None = None
     genes: File | None = None
     proteome: File | None = None
+    header: Annotated[str | None, AfterValidator(_check_header)] = None
+    protein_genes: File | None = None
     annotation: File | None = None
     canonical: File | None = None
     xrefs: Files = ()
     synonyms: File | None = None
     history: File | None = None
     core: Files = ()
+
+    def check(self) -> None:
+        """Check that what says how to read a proteome has one."""
+        for key in ("header", "protein_genes"):
+            if getattr(self, key) is not None and self.proteome is None:
+                raise ValueError(f"{key} says how to read a proteome, and there is none.")
 
 
 class SpeciesPair(FrozenModel):
@@ -354,9 +410,8 @@ class BuildConfig(FrozenModel):
         Species and evidence are listed once, pairs are of listed species, and proteomes are named.
         """
         listed = [entry.species for entry in self.species]
-        for species in listed:
-            if listed.count(species) > 1:
-                raise ValueError(f"[[species]]: {species.name} is listed twice.")
+        if (species := _repeated(listed)) is not None:
+            raise ValueError(f"[[species]]: {species.name} is listed twice.")
         for place, source, target in self._places_of_pairs():
             if source == target:
                 raise ValueError(f"{place}: source and target are both {source.name}.")
@@ -365,12 +420,14 @@ class BuildConfig(FrozenModel):
                     raise ValueError(f"{place}: {species.name} has no [[species]] entry.")
         for place, name in self._places_of_origins():
             if name is not None and name not in self.origins:
-                raise ValueError(f"{place}: There is no [origins.{name}]{choices_hint(name, list(self.origins))}")
+                raise ValueError(
+                    f"{place}: There is no [origins.{shown(name)}]{choices_hint(name, list(self.origins))}"
+                )
         keys = [(one.model, one.pooling, frozenset((one.source, one.target))) for one in self.evidence]
-        for entry, key in zip(self.evidence, keys, strict=True):
-            if keys.count(key) > 1:
-                pair = f"{entry.source.name} and {entry.target.name}"
-                raise ValueError(f"[[evidence]]: {pair} are listed twice for {entry.model}, {entry.pooling}.")
+        if (key := _repeated(keys)) is not None:
+            entry = self.evidence[keys.index(key)]
+            pair = f"{entry.source.name} and {entry.target.name}"
+            raise ValueError(f"[[evidence]]: {pair} are listed twice for {shown(entry.model)}, {shown(entry.pooling)}.")
         if self.embedding and not self.ensembl and not any(entry.proteome for entry in self.species):
             raise ValueError('[embedding]: No species has a proteome. Add proteome = "….pep.all.fa.gz" to [[species]].')
 
@@ -406,6 +463,7 @@ class BuildConfig(FrozenModel):
             for source in (
                 entry.genes,
                 entry.proteome,
+                entry.protein_genes,
                 entry.annotation,
                 entry.canonical,
                 *entry.xrefs,
@@ -457,4 +515,6 @@ def read_config(path: Path) -> BuildConfig:
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name the config, such as {path / 'release.toml'}")
     context = _Context(path.parent, read_record(path.parent))
-    return BuildConfig.read(read_toml(path), str(path), context, _HEADINGS)
+    document = read_toml(path)
+    _describe_species(document, str(path))
+    return BuildConfig.read(document, str(path), context, _HEADINGS)

@@ -115,7 +115,7 @@ class HomodbSettings:
 settings = HomodbSettings()
 
 
-def answer_frame(frame: pl.DataFrame, as_pandas: bool | None = None) -> Any:
+def answer_frame(frame: pl.DataFrame, as_pandas: bool | None = None) -> Frame:
     """Return a table as pandas if requested; None takes ``homodb.settings.frames``."""
     wanted = settings.frames == "pandas" if as_pandas is None else as_pandas
     return frame.to_pandas() if wanted else frame

@@ -13,7 +13,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt
 
-from homodb.schema.errors import CatalogError, HomodbError
+from homodb.schema.errors import CatalogError, HomodbError, shown
+from homodb.schema.io import parse_json
 from homodb.schema.manifest import MANIFEST, Manifest, check_sha256
 from homodb.schema.models import FrozenModel
 
@@ -39,14 +40,14 @@ def is_name(name: str) -> bool:
 
 def _check_name(name: str) -> str:
     if not is_name(name):
-        raise ValueError(f"{name!r} cannot be the name of a folder.")
+        raise ValueError(f"{shown(repr(name))} cannot be the name of a folder.")
     return name
 
 
 def _check_printable(text: str) -> str:
     """Refuse control characters, since entries are printed to a terminal."""
     if not text.isprintable():
-        raise ValueError(f"{text!r} has characters that cannot be printed.")
+        raise ValueError(f"{shown(repr(text))} has characters that cannot be printed.")
     return text
 
 
@@ -58,7 +59,7 @@ Count = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 
 def _check_address(address: str) -> str:
     if not re.match(r"https://[^/]|http://(127\.0\.0\.1|localhost)[:/]", address):
-        raise ValueError(f"{address!r} is not an address that begins with https:.")
+        raise ValueError(f"{shown(repr(address))} is not an address that begins with https:.")
     return _check_printable(address)
 
 
@@ -166,7 +167,7 @@ class Catalog(FrozenModel):
         for entry in self.releases:
             name = entry.name.casefold()
             if name in names:
-                raise ValueError(f"Two entries have the name {name!r}.")
+                raise ValueError(f"Two entries have the name {shown(repr(name))}.")
             names.add(name)
 
     def find(self, name: str, where: str) -> Entry:
@@ -206,8 +207,8 @@ class Catalog(FrozenModel):
             If it is not a catalog, an entry is malformed, or two have the same name.
         """
         try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            document = parse_json(text)
+        except ValueError as error:
             raise CatalogError(f"{where}: is not JSON ({error})") from error
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise CatalogError(f"{where}: is not a catalog of homodb releases")

@@ -46,9 +46,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Problems of each kind that a message lists; the others are counted.
-LISTED_PER_KIND = 20
-_LONGEST = 400
+#: Problems of each kind that a message lists; of more it gives the number and some examples.
+LISTED_PER_KIND, EXAMPLES_PER_KIND = 20, 3
 #: Unicode categories of characters that are not printed: control, format, surrogate, line and paragraph ends.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -111,12 +110,19 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({_shown(self.content)})" if self.content else "")
+        return f"{where}{self.kind}" + (f" ({shown(self.content)})" if self.content else "")
 
 
-def _shown(text: str) -> str:
-    """Shorten a text to one line, with control characters escaped."""
-    return printable(text[:_LONGEST] + ("…" if len(text) > _LONGEST else ""))
+def shown(text: str, most: int = 80) -> str:
+    r"""Shorten a foreign text to some printable characters on one line, for a message.
+
+    Examples
+    --------
+    >>> shown("INS\x1b[2J\n"), len(shown("A" * 1_000_000))
+    ('INS\\x1b[2J\\n', 80)
+    """
+    short = printable(text[: most + 1])
+    return short if len(text) <= most and len(short) <= most else f"{short[: most - 1]}…"
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -147,7 +153,7 @@ class InputError(HomodbError):
     path
         The file.
     problems
-        The problems, in any order. The message lists the first twenty of each kind.
+        The problems, in any order. Up to twenty of a kind are listed; of more, the number and the first three.
     totals
         Number of problems of each kind, if `problems` is not complete.
     """
@@ -164,19 +170,14 @@ class InputError(HomodbError):
         return type(self), (self.path, self.problems, self.totals)
 
     def _summary(self) -> str:
-        listed: Counter[str] = Counter()
-        parts: list[str] = []
-        for problem in self.problems:
-            listed[problem.kind] += 1
-            if listed[problem.kind] <= LISTED_PER_KIND:
-                parts.append(str(problem))
-        parts += [
-            f"and {total - LISTED_PER_KIND} more: {kind}"
-            for kind, total in self.totals.items()
-            if total > LISTED_PER_KIND
-        ]
+        parts = [str(problem) for problem in self.problems if self.totals[problem.kind] <= LISTED_PER_KIND]
+        for kind, total in self.totals.items():
+            if total > LISTED_PER_KIND:
+                first = [problem for problem in self.problems if problem.kind == kind][:EXAMPLES_PER_KIND]
+                places = [f"line {one.line}" + f" ({shown(one.content)})" * bool(one.content) for one in first]
+                parts.append(f"{total:,} times: {kind}, first on {', '.join(places)}")
         total = self.totals.total()
-        return ("" if total == 1 else f"{total} problems: ") + "; ".join(parts)
+        return ("" if len(parts) == 1 else f"{total:,} problems: ") + "; ".join(parts)
 
 
 class MixedInputsError(HomodbError):

@@ -18,12 +18,14 @@ from typing import Any, Self
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.io import reason, whole_file
+from homodb.schema.errors import BrokenReleaseError, ReleaseError, shown
+from homodb.schema.io import parse_json, read_small, reason, whole_file
 from homodb.schema.messages import translate_validation
 
 MANIFEST = "manifest.json"
 FORMAT = "homodb-release"
+#: Largest manifest, in bytes: some 40,000 files.
+LARGEST_MANIFEST = 8 << 20
 #: Record of a partial download beside the manifest.
 SELECTION = "downloaded.json"
 _SELECTION_FORMAT = "homodb-selection"
@@ -109,8 +111,8 @@ class Manifest:
             If an entry points out of the release folder or is malformed.
         """
         try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            document = parse_json(text)
+        except ValueError as error:
             raise ReleaseError(f"{where}: is not JSON ({error})") from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ReleaseError(f"{where}: is not the manifest of a homodb release")
@@ -122,14 +124,14 @@ class Manifest:
 
 def _check_path(path: str) -> str:
     if not _PATH.fullmatch(path):
-        raise ValueError(f"{path!r} is a file outside the release.")
+        raise ValueError(f"{shown(repr(path))} is a file outside the release.")
     return path
 
 
 def check_sha256(sha256: str) -> str:
     """Check that a text is a SHA-256 as manifests and catalogs write it."""
     if not _SHA256.fullmatch(sha256):
-        raise ValueError(f"{sha256!r} is not a SHA-256.")
+        raise ValueError(f"{shown(repr(sha256))} is not a SHA-256.")
     return sha256
 
 
@@ -137,7 +139,7 @@ def _check_files(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:
     names = {MANIFEST, SELECTION}
     for file in files:
         if file.path.casefold() in names:
-            raise ValueError(f"{file.path!r} is listed twice.")
+            raise ValueError(f"{shown(repr(file.path))} is listed twice.")
         names.add(file.path.casefold())
     return files
 
@@ -193,7 +195,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text("utf-8")
+        text = read_small(path, LARGEST_MANIFEST).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ReleaseError(f"{folder}: is not a release (it holds no {MANIFEST})") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -218,10 +220,10 @@ def read_selection(folder: Path) -> frozenset[str] | None:
     """
     path = folder / SELECTION
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = parse_json(read_small(path, LARGEST_MANIFEST))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise BrokenReleaseError(f"{path}: cannot be read ({reason(error)}); download the release again") from error
     files = document.get("files") if isinstance(document, dict) else None
     if not isinstance(files, list) or document.get("format") != _SELECTION_FORMAT:

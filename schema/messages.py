@@ -8,10 +8,12 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from homodb.schema.errors import HomodbError
+from homodb.schema.errors import HomodbError, shown
 
 #: Problems that a message lists; the others are counted.
 _LISTED = 10
+#: Choices that a message lists.
+_CHOICES = 100
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
@@ -86,7 +88,7 @@ def _sentence(problem: Mapping[str, Any], headings: Mapping[str, str]) -> str:
     if kind == "missing":
         return _at(loc[:-1], headings) + f"{headings.get(loc[-1], loc[-1]) if len(loc) == 1 else loc[-1]} is missing."
     if kind == "unexpected_keyword_argument":
-        return _at(loc[:-1], headings) + f"Unknown key {loc[-1]!r}."
+        return _at(loc[:-1], headings) + f"Unknown key {shown(repr(loc[-1]))}."
     if kind == "value_error":
         text = str(context["error"])
         return _at(loc, headings) + (text if text.endswith((".", "?")) else text + ".")
@@ -155,7 +157,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     known, part = [str(one) for one in names], _folded(name)
     parts = [one for one in known if len(part) > 1 and part in _folded(one)]
     close = parts[:_PARTS] or close_matches(name, known)
-    return f"; did you mean {or_list(map(repr, close))}?" if close else ""
+    return f"; did you mean {or_list(shown(repr(one)) for one in close)}?" if close else ""
 
 
 def or_list(words: Iterable[str]) -> str:
@@ -179,7 +181,8 @@ def choices_hint(name: str, choices: Iterable[str]) -> str:
     "unknown device 'cud'; there are auto, cpu, cuda; did you mean 'cuda'?"
     """
     names = [str(one) for one in choices]
-    return f"; there are {', '.join(names)}{did_you_mean(name, names)}"
+    more = f" and {len(names) - _CHOICES} more" if len(names) > _CHOICES else ""
+    return f"; there are {', '.join(map(shown, names[:_CHOICES]))}{more}{did_you_mean(name, names)}"
 
 
 def _folded(name: str) -> str:

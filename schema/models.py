@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from homodb.schema.errors import ConfigError, HomodbError
+from homodb.schema.errors import ConfigError, HomodbError, shown
 from homodb.schema.messages import choices_hint, translate_validation
 
 
@@ -71,7 +71,7 @@ class FrozenModel(BaseModel):
         keys = [field.alias or name for name, field in cls.model_fields.items()]
         for key in values:
             if key not in keys and cls.model_config["extra"] == "forbid":
-                raise ValueError(f"Unknown key {key!r}{choices_hint(key, keys)}")
+                raise ValueError(f"Unknown key {shown(repr(key))}{choices_hint(key, keys)}")
 
 
 def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
@@ -80,7 +80,7 @@ def one_of(what: str, choices: Iterable[str]) -> BeforeValidator:
 
     def check(word: object) -> object:
         if isinstance(word, str) and word not in words:
-            raise ValueError(f"There is no {what} {word!r}{choices_hint(word, words)}")
+            raise ValueError(f"There is no {what} {shown(repr(word))}{choices_hint(word, words)}")
         return word
 
     return BeforeValidator(check)

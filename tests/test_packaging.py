@@ -67,6 +67,27 @@ def test_help_and_import_load_no_heavy_package(heavy: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--version"], {"duckdb", "polars", "numpy", "pyarrow", "pandas", "httpx"}),
+        (["orthologs", "INS", "--from", "human", "--to", "mouse"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+        (["explain", "INS", "--from", "human", "--to", "mouse"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+        (["info"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+    ],
+)
+def test_a_command_imports_what_it_needs(arguments: list[str], heavy: set[str]) -> None:
+    code = (
+        "import sys\n"
+        "from homodb.cli.app import app\n"
+        "from typer.testing import CliRunner\n"
+        f"assert CliRunner().invoke(app, {arguments!r}).exit_code == 0\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_constraints_pin_every_direct_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pinned = {
@@ -117,6 +138,13 @@ assert "torch" not in sys.modules or not {hide}
 def test_looking_around_in_the_face_works_with_and_without_torch(hide: bool) -> None:
     done = subprocess.run([sys.executable, "-c", _LOOK.format(hide=hide)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_command_line_hears_ctrl_c_before_it_imports_anything() -> None:
+    """Until then a KeyboardInterrupt ends in a traceback."""
+    code = "import sys, homodb.cli; print(*sorted(name for name in sys.modules if name.startswith('homodb')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["homodb", "homodb.cli"]
 
 
 def test_no_large_file_but_those_of_the_starter_release() -> None:

@@ -28,6 +28,7 @@ from homodb.etl.embeddings.model import Identity, Long
 from homodb.etl.embeddings.store import Store, shard_name, write_once
 from homodb.etl.embeddings.worker import ModelSpec, TaskResult, identify, run_task, unload
 from homodb.schema.errors import StoreError, WorkerError
+from homodb.schema.io import parse_json
 from homodb.schema.locks import Lock, take
 
 #: A task: checksums of its sequences, in the order in which they are computed.
@@ -224,10 +225,10 @@ def _encoded(tasks: Sequence[Task]) -> bytes:
 def _read_plan(path: Path) -> list[Task] | None:
     """Read a plan; None if there is none."""
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_json(path.read_bytes())
         if document["sha256"] != hashlib.sha256(document["tasks"].encode()).hexdigest():
             raise ValueError("it does not match its checksum")
-        return [tuple(task) for task in json.loads(document["tasks"])]
+        return [tuple(task) for task in parse_json(document["tasks"])]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -38,7 +38,7 @@ import numpy.typing as npt
 
 from homodb.etl.embeddings.model import Identity
 from homodb.schema.errors import StoreError
-from homodb.schema.io import reason
+from homodb.schema.io import parse_json, reason
 
 #: Keys of sequences: the 32 bytes of their SHA-256.
 Keys = npt.NDArray[np.bytes_]
@@ -190,7 +190,7 @@ class Store:
         expected = {"format": _FORMAT, **asdict(self.identity)}
         write_once(path, (json.dumps(expected, indent=1).encode() + b"\n",))
         try:
-            recorded = json.loads(path.read_text("utf-8"))
+            recorded = parse_json(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise StoreError(f"{path}: cannot be read ({reason(error)}); give another folder for the store") from error
         if recorded != expected:

@@ -26,7 +26,6 @@ a folder of their collection.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from homodb.etl.sources.text import open_bytes
 from homodb.schema.errors import ConfigError, InputError, Problem, UnknownSpeciesError
+from homodb.schema.io import parse_json
 from homodb.schema.messages import close_matches as near_names
 from homodb.schema.species import Species
 
@@ -291,17 +291,17 @@ def read_species_list(path: Path) -> dict[str, ListedGenome]:
     absent = [name for name in _NEEDED if name not in names]
     if absent:
         problem = f"missing columns {', '.join(absent)}. Expected {', '.join(_NEEDED)}"
-        raise InputError(path, [Problem(1, problem, (lines[0] if lines else "")[:80])])
+        raise InputError(path, [Problem(1, problem, lines[0] if lines else "")])
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
         # lines have one more tab than the header
         values = dict(zip(names, (field.strip() for field in line.split("\t")), strict=False))
         if not all(values.get(name) for name in _NEEDED):
-            problems.append(Problem(number, "species without name, assembly or core database", line[:80]))
+            problems.append(Problem(number, "species without name, assembly or core database", line))
             continue
         if not all(_WORD.fullmatch(values[name]) for name in ("species", "core_db")):
-            problems.append(Problem(number, "name that is not usable as a folder name", line[:80]))
+            problems.append(Problem(number, "name that is not usable as a folder name", line))
             continue
         shown = values.get("name", values["species"])
         genomes[values["species"]] = ListedGenome(values["species"], shown, values["assembly"], values["core_db"])
@@ -442,12 +442,12 @@ def read_organisms(path: Path) -> list[Organism]:
     InputError
         If it is not such a list.
     """
-    with open_bytes(path) as stream:
+    with open_bytes(path, has_lines=False) as stream:
         text = stream.read()
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(path, [Problem(0, "is not JSON", str(error)[:80])]) from error
+        document = parse_json(text)
+    except ValueError as error:
+        raise InputError(path, [Problem(0, "is not JSON", str(error))]) from error
     species = document.get("species") if isinstance(document, dict) else None
     organisms = [_organism(key, entry) for key, entry in species.items()] if isinstance(species, dict) else []
     if not any(one.assemblies for one in organisms):

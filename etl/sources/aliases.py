@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from homodb.etl.sources.records import ALIASES, Reading, to_arrow, without_version
-from homodb.etl.sources.text import MISSING, Findings, Header, batches, missing_columns, read_header
+from homodb.etl.sources.text import MISSING, Findings, Header, batches, input_errors, missing_columns, read_header
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -71,6 +71,7 @@ _FORMS = {
 _DUMP = {"gene_id": "gene_stable_id", "alias": "xref", "database": "db_name"}
 
 
+@input_errors
 def read_xrefs(path: Path, species: Species) -> Reading:
     """Read a dump of cross-references.
 
@@ -123,6 +124,7 @@ _GENE_NAMES = ("gene stable id", "gene_stable_id", "stable_id", "ensembl_gene_id
 _SYNONYM_NAMES = ("gene synonym", "synonym", "external_synonym")
 
 
+@input_errors
 def read_synonyms(path: Path, species: Species) -> Reading:
     """Read a table of synonyms.
 
@@ -176,6 +178,7 @@ _NEITHER = "neither an old nor a new stable ID"
 _TYPES = ("gene", "transcript", "translation", "rnaproduct")
 
 
+@input_errors
 def read_history(path: Path, species: Species) -> Reading:
     """Read the successors of retired gene stable IDs.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from homodb.etl.sources.records import CANONICAL, GENES, Reading, split_version
-from homodb.etl.sources.text import Findings, open_bytes
+from homodb.etl.sources.text import LONGEST_FIELD, Findings, input_errors, open_bytes
 from homodb.schema.species import Species
 
 
@@ -93,7 +93,10 @@ class GeneCollector:
 _FIELDS = 9
 _VERSION = re.compile(r"[0-9]{1,9}")
 _PLACE = re.compile(r"[0-9]{1,18}")
-_ATTRIBUTE = re.compile(r'\s*([A-Za-z_]\w*)\s+(?:"([^"]*)"|([^\s;"]+))\s*(?:;|$)')
+#: Possessive, and from the beginning of a word: a hostile line would take quadratic time.
+_ATTRIBUTE = re.compile(r'(?<!\w)([A-Za-z_]\w*+)\s++(?:"([^"]*+)"|([^\s;"]++))\s*+(?:;|$)')
+#: Attributes that are kept.
+_BOUNDED = ("gene_id", "gene_name", "gene_biotype", "gene_type", "transcript_id")
 _REGION = re.compile(r"chr(\d{1,3}[LR]?|[IVX]+|MT?|[WYZ])")
 _STRANDS = {"+": 1, "-": -1, ".": 0}
 _PRINCIPAL = re.compile(r"appris_principal(?:_(\d+))?")
@@ -117,7 +120,7 @@ class _Claims:
     """Canonical transcripts by tag, and the best APPRIS level of each gene."""
 
     tagged: dict[tuple[str, str, str], None] = field(default_factory=dict)
-    principal: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    principal: dict[str, tuple[int, dict[str, None]]] = field(default_factory=dict)
 
     def add(self, gene: str, transcript: str, tags: list[str]) -> None:
         for tag in tags:
@@ -125,11 +128,11 @@ class _Claims:
                 self.tagged[gene, transcript, _CLAIMS[tag]] = None
             elif match := _PRINCIPAL.fullmatch(tag):
                 level = int(match[1] or 1)
-                best, transcripts = self.principal.setdefault(gene, (level, []))
+                best, transcripts = self.principal.setdefault(gene, (level, {}))
                 if level < best:
-                    self.principal[gene] = (level, [transcript])
-                elif level == best and transcript not in transcripts:
-                    transcripts.append(transcript)
+                    self.principal[gene] = (level, {transcript: None})
+                elif level == best:
+                    transcripts[transcript] = None
 
     def table(self, species: Species) -> pa.Table:
         rows = [*self.tagged]
@@ -142,6 +145,7 @@ class _Claims:
         return pa.Table.from_pylist(claims, schema=CANONICAL)
 
 
+@input_errors
 def read_annotation(path: Path, species: Species) -> Reading:
     """Read genes and canonical transcripts from a GTF file.
 
@@ -204,7 +208,7 @@ def _features(path: Path, others: Counter[str], findings: Findings) -> Iterator[
                 continue
             kind = line.split(b"\t", 3)[2]
             if kind not in wanted:
-                skipped[kind] += 1
+                skipped[kind[:LONGEST_FIELD]] += 1
                 continue
             if kind != b"exon":
                 wanted.discard(b"exon")
@@ -240,8 +244,9 @@ def _feature(line: bytes, number: int, findings: Findings) -> _Feature | None:
         else:
             values.setdefault(name, quoted or bare)
     if not values.get("gene_id"):
-        findings.add("missing gene_id", attributes[:80], number)
+        findings.add("missing gene_id", attributes, number)
         return None
+    values |= {name: findings.bounded(name, values[name], number) for name in _BOUNDED if name in values}
     gene, version = split_version(values["gene_id"])
     gene_version = values.get("gene_version")
     if gene_version and _VERSION.fullmatch(gene_version):
@@ -250,12 +255,12 @@ def _feature(line: bytes, number: int, findings: Findings) -> _Feature | None:
         findings.add("gene_version is not a number", gene_version, number)
     transcript = values.get("transcript_id") or None
     if tags and kind == "transcript" and transcript is None:
-        findings.add("tagged transcript without transcript_id", attributes[:80], number)
+        findings.add("tagged transcript without transcript_id", attributes, number)
     symbol = values.get("gene_name") or None
     return _Feature(
         line=number,
         gene=gene,
-        location=_location(region, start, end, strand, number, findings),
+        location=_location(findings.bounded("region", region, number), start, end, strand, number, findings),
         details={
             "version": version,
             "symbol": None if symbol in (gene, values["gene_id"]) else symbol,

@@ -15,7 +15,16 @@ from pathlib import Path
 import polars as pl
 
 from homodb.etl.sources.records import GENES, HOMOLOGIES, ORTHOLOGS, Reading, ordered_pair, to_arrow
-from homodb.etl.sources.text import Findings, Header, batches, missing_columns, number, read_header, whole_flag
+from homodb.etl.sources.text import (
+    Findings,
+    Header,
+    batches,
+    input_errors,
+    missing_columns,
+    number,
+    read_header,
+    whole_flag,
+)
 from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
 from homodb.schema.species import Species, find
 
@@ -31,6 +40,7 @@ _NUMBERS = {
 _LOCATION = {"region_start": (0, 2**53), "region_end": (0, 2**53), "strand": (-1, 1), "version": (0, 2**31 - 1)}
 
 
+@input_errors
 def read_biomart(path: Path, source: Species, target: Species) -> Reading:
     """Read the orthologs between two species and all genes of the export.
 

@@ -27,7 +27,17 @@ from homodb.etl.sources.records import (
     ordered_pair,
     to_arrow,
 )
-from homodb.etl.sources.text import Findings, Header, batches, missing_columns, number, read_header, trimmed, whole_flag
+from homodb.etl.sources.text import (
+    Findings,
+    Header,
+    batches,
+    input_errors,
+    missing_columns,
+    number,
+    read_header,
+    trimmed,
+    whole_flag,
+)
 from homodb.schema.enums import HomologyType
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
@@ -66,6 +76,7 @@ _PAIR_SCHEMA = {
 _FILTERED_BY = ("name_a", "name_b", "homology_type")
 
 
+@input_errors
 def read_compara(path: Path, pairs: Collection[tuple[Species, Species]]) -> Reading:
     """Read the orthologs between species and the gene splits within them.
 
@@ -130,7 +141,7 @@ def read_compara(path: Path, pairs: Collection[tuple[Species, Species]]) -> Read
 def _find_columns(path: Path, header: Header) -> dict[str, int]:
     """Return the position of each column, found by name."""
     if header.delimiter != "\t":
-        raise InputError(path, [Problem(1, "columns are separated by commas. Expected tabs", header.names[0])])
+        raise InputError(path, [Problem(1, "columns are separated by commas. Expected tabs")])
     missing = [name for name in _REQUIRED.values() if name not in header.names]
     if missing:
         raise missing_columns(path, header, [", ".join(repr(name) for name in missing)])

@@ -20,11 +20,11 @@ import polars as pl
 
 from homodb.etl.sources.aliases import alias_table
 from homodb.etl.sources.records import ALTERNATES, Reading, to_arrow, without_version
-from homodb.etl.sources.text import Findings, open_bytes
+from homodb.etl.sources.text import LONGEST_LINE, Findings, input_errors, open_bytes
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
-_TABLE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?`?(\w+)`?\s*\((.*?)^\)", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+_TABLE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?`?(\w+)`?\s*\(?", re.IGNORECASE)
 _COLUMN = re.compile(r"\s*`(\w+)`\s")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _UNESCAPED = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
@@ -33,8 +33,6 @@ _NULL = rb"\N"
 _NEEDED = {"gene": ("stable_id", "display_xref_id"), "external_synonym": ("xref_id", "synonym")}
 #: Additional columns if the dump of alternate alleles is given.
 _ALLELES = {"gene": ("gene_id",), "alt_allele": ("alt_allele_group_id", "gene_id")}
-#: Longest record in bytes, over all its lines.
-_LONGEST = 1 << 20
 
 
 def read_core(paths: Sequence[Path], species: Species) -> dict[Path, Reading]:
@@ -89,13 +87,21 @@ def _files(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
     return definition[0], {name: by_name[f"{name}.txt"] for name in (*_NEEDED, *_ALLELES) if f"{name}.txt" in by_name}
 
 
+@input_errors
 def _columns(path: Path, *, with_alleles: bool) -> dict[str, list[str]]:
     """Read the columns of each table from the definition, in order."""
+    tables: dict[str, list[str]] = {}
+    columns: list[str] | None = None
     with open_bytes(path) as stream:
-        text = stream.read().decode("utf-8", "replace")
-    tables = {}
-    for name, body in _TABLE.findall(text):
-        tables[name] = [match[1] for line in body.splitlines() if (match := _COLUMN.match(line))]
+        for line in stream:
+            text = line.decode("utf-8", "replace")
+            if table := _TABLE.search(text):
+                columns = tables[table[1]] = []
+                text = text[table.end() :]
+            if columns is not None and (column := _COLUMN.match(text)):
+                columns.append(column[1])
+            elif text.startswith(")"):
+                columns = None
     problems = [
         Problem(0, f"missing column {name}.{column} in the definition")
         for name, needed in [*_NEEDED.items(), *(_ALLELES.items() if with_alleles else ())]
@@ -107,6 +113,7 @@ def _columns(path: Path, *, with_alleles: bool) -> dict[str, list[str]]:
     return tables
 
 
+@input_errors
 def _genes(path: Path, columns: list[str]) -> tuple[int, dict[bytes, list[str]], dict[bytes, str]]:
     """Count the genes, and return stable IDs by display name key and gene key."""
     findings = Findings(path)
@@ -121,6 +128,7 @@ def _genes(path: Path, columns: list[str]) -> tuple[int, dict[bytes, list[str]],
         if not stable_id:
             findings.add("gene without a stable ID", line=line)
             continue
+        stable_id = findings.bounded("stable_id", stable_id, line)
         if key_place is not None:
             numbers[fields[key_place]] = stable_id
         if fields[name_place] != _NULL:
@@ -131,6 +139,7 @@ def _genes(path: Path, columns: list[str]) -> tuple[int, dict[bytes, list[str]],
     return rows, displayed, numbers
 
 
+@input_errors
 def _synonyms(
     path: Path, columns: list[str], displayed: dict[bytes, list[str]]
 ) -> tuple[int, list[tuple[str, str]], dict[str, int]]:
@@ -140,7 +149,7 @@ def _synonyms(
     pairs: list[tuple[str, str]] = []
     skipped: Counter[str] = Counter()
     rows = 0
-    for _, fields in _records(path, len(columns), findings):
+    for line, fields in _records(path, len(columns), findings):
         rows += 1
         genes = displayed.get(fields[key_place])
         if genes is None:
@@ -149,11 +158,13 @@ def _synonyms(
         if synonym is None or not synonym.strip():
             skipped["synonyms that are not valid UTF-8" if synonym is None else "synonyms without text"] += 1
         else:
-            pairs += [(gene, synonym.strip()) for gene in genes]
+            alias = findings.bounded("synonym", synonym.strip(), line)
+            pairs += [(gene, alias) for gene in genes]
     findings.raise_any()
     return rows, pairs, dict(sorted(skipped.items()))
 
 
+@input_errors
 def _alternates(path: Path, columns: list[str], numbers: dict[bytes, str], species: Species) -> Reading:
     """Read groups of alternate alleles."""
     findings = Findings(path)
@@ -183,19 +194,22 @@ def _alternates(path: Path, columns: list[str], numbers: dict[bytes, str], speci
 def _records(path: Path, width: int, findings: Findings) -> Iterator[tuple[int, list[bytes]]]:
     """Yield the first line and escaped fields of each record."""
     with open_bytes(path) as stream:
-        begun, record = 1, b""
+        begun, length = 1, 0
+        lines: list[bytes] = []
         for number, line in enumerate(stream, 1):
-            record += line
-            bare = record.removesuffix(b"\n")
-            if bare != record and (len(bare) - len(bare.rstrip(b"\\"))) % 2 and len(record) < _LONGEST:
+            lines.append(line)
+            length += len(line)
+            bare = line.removesuffix(b"\n")
+            if bare != line and (len(bare) - len(bare.rstrip(b"\\"))) % 2 and length < LONGEST_LINE:
                 continue
-            fields = bare.split(b"\t") if b"\\" not in bare else _split(bare)
+            record = b"".join(lines).removesuffix(b"\n")
+            fields = record.split(b"\t") if b"\\" not in record else _split(record)
             if len(fields) == width:
                 yield begun, fields
             else:
                 findings.add("wrong number of fields", f"expected {width}, got {len(fields)}", begun)
-            begun, record = number + 1, b""
-        if record:
+            begun, length, lines = number + 1, 0, []
+        if lines:
             findings.add("incomplete last record", line=begun)
 
 

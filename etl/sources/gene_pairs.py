@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from homodb.etl.sources.records import HITS, ORTHOLOGY, Reading, ordered_pair, to_arrow, without_version
-from homodb.etl.sources.text import Findings, Header, batches, missing_columns, number, read_header
+from homodb.etl.sources.text import Findings, Header, batches, input_errors, missing_columns, number, read_header
 from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
 from homodb.schema.species import Species, find
 
@@ -25,6 +25,7 @@ _SIDE = {"stable_id": "ensembl_gene", "symbol": "symbol", "entrez": "entrez_gene
 _NONE = "-"
 
 
+@input_errors
 def read_databases(path: Path, source: Species, target: Species) -> Reading:
     """Read the pairs of genes that orthology databases name.
 
@@ -129,6 +130,7 @@ TOLERANCE = 1e-3
 _GENES_OF = re.compile(r"(?P<species>.+?) gene( name| symbol| stable id)?", re.IGNORECASE)
 
 
+@input_errors
 def read_hits(path: Path, source: Species, target: Species, *, unknown: float | None = None) -> Reading:
     """Read correlations between the genes of two species.
 

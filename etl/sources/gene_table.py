@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from homodb.etl.sources.records import CANONICAL, GENES, VERSIONED, Reading, to_arrow, without_version
-from homodb.etl.sources.text import Findings, Header, batches, missing_columns, number, read_header
+from homodb.etl.sources.text import Findings, Header, batches, input_errors, missing_columns, number, read_header
 from homodb.schema.errors import InputError, Problem
 from homodb.schema.species import Species
 
@@ -34,6 +34,7 @@ _COLUMNS = {
 _STRANDS = {"1": 1, "+": 1, "+1": 1, "-1": -1, "-": -1, ".": None, "0": None}
 
 
+@input_errors
 def read_gene_table(path: Path, species: Species) -> Reading:
     """Read a table of genes.
 
@@ -106,6 +107,7 @@ SELECT = "MANE Select"
 _MANE_COLUMNS = {"gene_id": "Ensembl_Gene", "transcript": "Ensembl_nuc", "status": "MANE_status"}
 
 
+@input_errors
 def read_canonical(path: Path, species: Species) -> Reading:
     """Read the transcripts that MANE selects.
 

@@ -2,54 +2,124 @@
 
 A file is read in batches of text columns, so memory does not grow with it. Problems are collected in
 :class:`~homodb.etl.sources.text.Findings` and raised as one error with line numbers, which need a second, slow pass:
-only a broken file pays for it.
+only a broken file pays for it. The limits of what a file may hold are here, and every reader keeps them.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
+import functools
 import gzip
 import hashlib
 import io
+import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from homodb.schema.errors import LISTED_PER_KIND, InputError, Problem
+from homodb.schema.errors import LISTED_PER_KIND, HomodbError, InputError, Problem, shown
+from homodb.schema.io import open_regular
 
 if TYPE_CHECKING:
     import _csv
 
+    from _typeshed import WriteableBuffer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Longest line, longest text (a description, a list of databases) and longest other field, such as an ID, in bytes.
+LONGEST_LINE, LONGEST_TEXT, LONGEST_FIELD = 1 << 20, 1 << 16, 512
+#: Columns of texts.
+_TEXTS = ("description", "databases")
+#: Most columns of a table.
+_COLUMNS = 10_000
+#: A compressed file may expand to this multiple of its size; to the second number of bytes in any case.
+EXPANSION, _SMALL = 200, 1 << 26
 
 _GZIP_MAGIC = b"\x1f\x8b"
 #: A zero byte among the first bytes means that the file is binary.
 _PEEKED = 512
+_BUFFER = 1 << 19
+
+
+class _BoundedStream(io.RawIOBase):
+    """Bytes of a file, up to the first line that is too long, or to more bytes than the file can hold.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    stream
+        Its bytes, decompressed.
+    most
+        Largest number of bytes.
+    has_lines
+        Whether the length of its lines is bounded.
+    """
+
+    def __init__(self, path: Path, stream: io.BufferedReader | gzip.GzipFile, most: float, *, has_lines: bool) -> None:
+        self._path, self._stream, self._left = path, stream, most
+        self._longest = LONGEST_LINE if has_lines else float("inf")
+        self._line, self._length = 1, 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read into a buffer, at most a piece that is shorter than the longest line."""
+        view = memoryview(buffer)
+        data = self._stream.read(min(len(view), _BUFFER))
+        view[: len(data)] = data
+        self._left -= len(data)
+        if self._left < 0:
+            problem = f"expands to more than {EXPANSION} times its size. Decompress it yourself if that is right"
+            raise InputError(self._path, [Problem(0, problem)])
+        end = data.find(b"\n")
+        if self._length + (end if end >= 0 else len(data)) > self._longest:
+            problem = f"the line is longer than {LONGEST_LINE:,} bytes. Expected a text file"
+            raise InputError(self._path, [Problem(self._line, problem)])
+        self._line += data.count(b"\n")
+        self._length = len(data) - 1 - data.rfind(b"\n") if end >= 0 else self._length + len(data)
+        return len(data)
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
+def open_bytes(path: Path, *, has_lines: bool = True) -> Iterator[io.BufferedReader]:
     """Open a plain or gzip text file for reading bytes. The format is recognised by content, never by the file name.
+
+    Parameters
+    ----------
+    path
+        The file.
+    has_lines
+        Whether the length of its lines is bounded: not that of JSON.
 
     Raises
     ------
     InputError
-        If the file is missing, unreadable or not text, or its gzip stream is truncated or damaged.
+        If the file is missing, unreadable or not text, its gzip stream is truncated or damaged or expands beyond
+        its limit, or a line is too long.
     """
     try:
-        with path.open("rb") as raw:
+        with open(path, "rb", opener=open_regular) as raw:
             packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
-            with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
+            most = max(_SMALL, EXPANSION * os.fstat(raw.fileno()).st_size) if packed else float("inf")
+            with gzip.GzipFile(fileobj=raw) if packed else raw as plain:
+                bounded = _BoundedStream(path, plain, most, has_lines=has_lines)
+                stream: io.BufferedReader = io.BufferedReader(bounded, _BUFFER)
                 head = stream.peek(_PEEKED)[:_PEEKED]
                 if b"\0" in head:
                     raise InputError(path, [Problem(1, "is not valid UTF-8", repr(head[:8]))])
@@ -63,10 +133,28 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
 
 
+def input_errors(read: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
+    """Raise every exception of a reader as :class:`InputError` of its file; errors of homodb stay as they are."""
+
+    @functools.wraps(read)
+    def bounded(path: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(path, *args, **kwargs)
+        except (HomodbError, NameError):
+            raise
+        except MemoryError as error:
+            raise InputError(path, [Problem(0, "does not fit into memory")]) from error
+        except (Exception, pl.exceptions.PanicException) as error:
+            problem = Problem(0, "cannot be read", f"{type(error).__name__}: {error}")
+            raise InputError(path, [problem]) from error
+
+    return bounded
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=open_regular) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
@@ -75,7 +163,7 @@ def sha256(path: Path) -> str:
 class Utf8Stream(io.RawIOBase):
     """Byte stream that raises UnicodeDecodeError where it is not UTF-8."""
 
-    def __init__(self, stream: io.BufferedReader | gzip.GzipFile) -> None:
+    def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
@@ -107,7 +195,7 @@ def read_header(path: Path) -> Header:
         If the file is empty or not UTF-8, or its first line is not separated by tabs or commas.
     """
     with open_bytes(path) as stream:
-        first = stream.readline(1 << 20)
+        first = stream.readline()
     if not first.strip():
         raise InputError(path, [Problem(0, "the file is empty. Expected a line of column names")])
     try:
@@ -120,9 +208,17 @@ def read_header(path: Path) -> Header:
     except csv.Error as error:
         raise InputError(path, [Problem(1, "cannot be split into column names", str(error))]) from error
     if len(names) < 2:
-        raise InputError(path, [Problem(1, "only one column. Expected columns separated by tabs or commas", text[:80])])
+        raise InputError(
+            path, [Problem(1, "only one column. Expected columns separated by tabs or commas", _header_text(text))]
+        )
+    if len(names) > _COLUMNS:
+        raise InputError(path, [Problem(1, f"{len(names):,} columns. Expected at most {_COLUMNS:,}")])
     if text.count(";") > text.count(delimiter):
-        raise InputError(path, [Problem(1, "columns are separated by ';'. Expected tabs or commas", text[:80])])
+        raise InputError(
+            path, [Problem(1, "columns are separated by ';'. Expected tabs or commas", _header_text(text))]
+        )
+    if any(len(name) > LONGEST_FIELD for name in names):
+        raise InputError(path, [Problem(1, _too_long("column name", LONGEST_FIELD))])
     if any(_R_NAME.fullmatch(name) for name in names):
         names = tuple(map(_before_r, names))
     return Header(names, delimiter)
@@ -178,13 +274,21 @@ class Findings:
         """Record a problem at a line (0: the whole file)."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._lines.append(Problem(line, kind, str(value)))
+            self._lines.append(Problem(line, kind, str(value)[:LONGEST_FIELD]))
 
     def add_record(self, kind: str, value: str, record: int) -> None:
         """Record a problem of a record below the header, counted from 0."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._records.append((record, kind, value))
+            self._records.append((record, kind, value[:LONGEST_FIELD]))
+
+    def bounded(self, column: str, value: str, line: int) -> str:
+        """Return a field at a line; one that is too long is recorded, and cut."""
+        most = longest(column)
+        if len(value) <= most and (value.isascii() or len(value.encode("utf-8", "replace")) <= most):
+            return value
+        self.add(_too_long(column.replace("_", " "), most), value, line)
+        return value[:most]
 
     def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *shown: str) -> None:
         """Record every row of a batch for which an expression is true."""
@@ -194,7 +298,8 @@ class Findings:
         room = max(0, LISTED_PER_KIND - self._totals[kind])
         self._totals[kind] += rows.height
         for values in rows.head(room).select("row", *shown).iter_rows():
-            self._rows.append((values[0], kind, ", ".join("" if v is None else str(v) for v in values[1:])))
+            texts = ("" if value is None else str(value)[:LONGEST_FIELD] for value in values[1:])
+            self._rows.append((values[0], kind, ", ".join(texts)))
 
     def raise_any(self) -> None:
         """Raise one :class:`InputError` for all recorded problems."""
@@ -229,12 +334,37 @@ class Findings:
         return of_rows, of_records
 
 
+#: Words in the columns of inputs.
+_WORDS = re.compile(r"gene|symbol|species|synonym|ensembl|homolog|stable|xref|mane|correlation|support", re.IGNORECASE)
+
+
+def _header_text(line: str) -> str:
+    """Return a line that may be a header, or an empty text for one that may be a line of any other file."""
+    return line if _WORDS.search(line) else ""
+
+
 def missing_columns(path: Path, header: Header, wanted: Sequence[str]) -> InputError:
     """Return the error that lists missing columns and the columns of the file."""
-    columns = f"the columns are {', '.join(map(repr, header.names))}"
+    names = [shown(repr(name)) for name in header.names[:_LISTED_COLUMNS]]
+    more = f" and {len(header.names) - len(names)} more" if len(header.names) > len(names) else ""
+    columns = f"the columns are {', '.join(names)}{more}"
+    if not _header_text(" ".join(header.names)):
+        columns = f"none of its {len(header.names):,} columns is known"
     *others, last = sorted(wanted)
     problems = [Problem(1, f"missing column {name}") for name in others]
-    return InputError(path, [*problems, Problem(1, f"missing column {last}", columns)])
+    return InputError(path, [*problems, Problem(1, f"missing column {last} ({columns})")])
+
+
+_LISTED_COLUMNS = 30
+
+
+def longest(column: str) -> int:
+    """Return the number of bytes that a field of a column may have."""
+    return LONGEST_TEXT if column in _TEXTS else LONGEST_FIELD
+
+
+def _too_long(what: str, most: int) -> str:
+    return f"{what} longer than {most:,} bytes"
 
 
 #: Texts that mean "no value".
@@ -310,13 +440,25 @@ def batches(
                 frame = pl.DataFrame(pa.Table.from_batches([batch]))
                 frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
                 done += frame.height
-                yield frame
+                yield _bounded(frame, wanted, findings)
         except UnicodeDecodeError as error:
             _explain(path, header, findings, str(error))
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error) or "Could not skip initial 1 rows" in str(error):
                 return  # a header only, with or without an end of line
             _explain(path, header, findings, str(error))
+
+
+def _bounded(frame: pl.DataFrame, columns: Iterable[str], findings: Findings) -> pl.DataFrame:
+    """Return a batch whose fields are not too long; other batches end the reading."""
+    lengths = frame.select(pl.col(column).str.len_bytes().max() for column in columns).row(0, named=True)
+    long = [column for column, length in lengths.items() if length is not None and length > longest(column)]
+    for column in long:
+        kind = _too_long(column.replace("_", " "), longest(column))
+        findings.check(frame, pl.col(column).str.len_bytes() > longest(column), kind, column)
+    if long:
+        findings.raise_any()
+    return frame
 
 
 def trimmed(column: str) -> pl.Expr:

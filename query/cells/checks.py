@@ -36,6 +36,7 @@ _EXPANSION, _SMALL = 2_000, 1 << 30
 _CHUNK = 1 << 28
 #: A heap of texts (global heap collection), and the number of bytes of a file that are searched for heaps.
 _HEAP, _SCANNED = re.compile(rb"GCOL\x01\0\0\0.{8}", re.DOTALL), 1 << 26
+_SMALLEST_HEAP = 4096
 #: Largest file of zarr metadata, and number of bytes of an array that are checked at a time.
 _METADATA, _PIECE = 1 << 26, 1 << 25
 #: HDF5 filters of the package hdf5plugin.
@@ -182,13 +183,17 @@ def check_heaps(path: Path) -> None:
             if start % 8:
                 continue
             place, end = start + 16, min(start + size, len(data))
-            while place + 16 <= end:
+            is_sound = size >= _SMALLEST_HEAP
+            while is_sound and place + 16 <= end:
                 index, _, _, length = struct.unpack_from("<HHIQ", data, place)
-                if index == 0 and length == 0:
-                    raise TranslationError(
-                        f"{path}: is damaged (its heap of texts at byte {start:,}); write the file again"
-                    )
-                place += length if index == 0 else 16 + length + -length % 8
+                step = length if index == 0 else 16 + length + -length % 8
+                # HDF5 adds a step without end to an address, which comes back to the same text
+                is_sound = 0 < step <= end - place
+                place += step
+            if not is_sound:
+                raise TranslationError(
+                    f"{path}: is damaged (its heap of texts at byte {start:,}); write the file again"
+                )
 
 
 def check_hdf5(path: Path, file: Any, *, follow_links: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -45,7 +45,7 @@ class Row:
     why: str = ""  # reason of the failure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Result):
     """Comparison of mappings and methods on the same cells.
 
@@ -62,6 +62,8 @@ class Comparison(Result):
     notes
         Notes for the user.
     """
+
+    main_table: ClassVar[str] = "table"
 
     release: str
     cells: Mapping[str, int]
@@ -137,6 +139,10 @@ class Comparison(Result):
         yield Lines(["", *left_out, *(f"{row.strategy}, {row.method}: {row.why}" for row in self.rows if row.why)])
         yield from map(Note, self.notes)
         yield Lines([self._verdict()])
+
+    def all_frames(self) -> dict[str, pl.DataFrame]:
+        """Return :attr:`table`."""
+        return {"table": self.table}
 
     def _marked(self) -> pl.DataFrame:
         """Return the table as text, with ``*`` after the best row and ``-`` after worse ones."""

@@ -60,7 +60,7 @@ def exam(release: ReleaseFile, truth: str | Path, *, genes: str | Path | None = 
     >>> exam(homodb.open("rel"), "truth.tsv.gz").strategies  # doctest: +SKIP
     """
     truth = Path(truth)
-    if not release.sql("SELECT count(*) FROM mapping_default").item():
+    if not release.select("SELECT count(*) FROM mapping_default").item():
         raise MissingMappingError(
             f"release {release.version} has no mappings, so there is nothing to examine: "
             "build it with homologies or embedding evidence"
@@ -142,7 +142,7 @@ def _heading(
     examined = strategies.join(truth, on=_PAIR, how="semi")
     scored = [strategy for strategy in Strategy if strategy in set(examined["strategy"])]
     pairs = examined.select(_PAIR).n_unique()
-    model = release.sql("SELECT model, pooling FROM embedding JOIN release ON embedding = default_embedding").rows()
+    model = release.select("SELECT model, pooling FROM embedding JOIN release ON embedding = default_embedding").rows()
     lines = [
         f"release {release.version} against {path.name}: {counted(pairs, 'pair')} of species, "
         f"{counted(truth.height, 'true ortholog pair')}, {truth['one2one'].sum():,} of them one-to-one",

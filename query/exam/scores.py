@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -42,7 +42,7 @@ COLUMNS = {
 _NOT_SHOWN = ("species_pairs", "found", "source_genes", "target_genes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exam(Result):
     """Scores of a release against a known truth.
 
@@ -68,6 +68,8 @@ class Exam(Result):
     heading
         Description of the exam's input and of what was left out.
     """
+
+    main_table: ClassVar[str] = "strategies"
 
     strategies: pl.DataFrame
     one2one: pl.DataFrame

@@ -180,7 +180,7 @@ def _default_weight(strategy: Strategy) -> Weight:
 
 
 def _genes(release: ReleaseFile, species: Species) -> pl.DataFrame:
-    return release.sql(
+    return release.select(
         "SELECT gene, stable_id, symbol FROM gene WHERE species = ? AND gene = primary_gene ORDER BY gene",
         [species.number],
     )

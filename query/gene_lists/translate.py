@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 import polars as pl
 
@@ -29,12 +29,16 @@ from homodb.query.gene_lists.partners import (
 from homodb.query.gene_lists.tables import TableForm, find_separator, translate_table
 from homodb.query.genes import SpeciesVote, resolve_rows
 from homodb.query.release import ReleaseFile, use_release
+from homodb.query.settings import answer_frame, log
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import check_ending, check_output, check_there, ending_of, whole_file
 from homodb.schema.messages import counted
 from homodb.schema.names import name_texts
 from homodb.schema.species import Species
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Share of names from which a column or line holds genes, and number of sets that are looked at.
 _HALF, _SAMPLED_SETS = 0.5, 200
@@ -178,11 +182,23 @@ def _note_of_merged(carried: int, left: int, several: bool) -> list[str]:
     return [f"{genes} carried to {left:,}: several have one partner, or stood there more than once"]
 
 
+@overload
+def translate_genes(
+    genes: str | Sequence[str], *, to: str | int | Species, source: str | int | Species | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
+    one_to_many: OneToMany = ..., names: Naming = ..., as_pandas: Literal[False] | None = ...,
+) -> pl.DataFrame: ...  # fmt: skip
+@overload
+def translate_genes(
+    genes: str | Sequence[str], *, to: str | int | Species, source: str | int | Species | None = ...,
+    strategy: str | Strategy | None = ..., release: str | Path | ReleaseFile | None = ...,
+    one_to_many: OneToMany = ..., names: Naming = ..., as_pandas: Literal[True],
+) -> pd.DataFrame: ...  # fmt: skip
 def translate_genes(
     genes: str | Sequence[str], *, to: str | int | Species, source: str | int | Species | None = None,
     strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
-    one_to_many: OneToMany = "best", names: Naming = "keep",
-) -> pl.DataFrame:  # fmt: skip
+    one_to_many: OneToMany = "best", names: Naming = "keep", as_pandas: bool | None = None,
+) -> pl.DataFrame | pd.DataFrame:  # fmt: skip
     """Translate names of genes into another species' genes.
 
     Parameters
@@ -198,14 +214,17 @@ def translate_genes(
     release
         An open release, or an argument of :func:`homodb.open`.
     one_to_many
-        Whether to return the ``best`` of several partners (in the order of HM_O2O), or ``all``.
+        Whether to return the ``best`` of several partners (of the same symbol, on the same sex chromosome, then in the
+        order of HM_O2O), or ``all``.
     names
         Kind of names in the result: ``keep`` gives stable IDs for stable IDs and symbols for all others; ``id``;
         ``symbol``. A gene without a symbol has its stable ID.
+    as_pandas
+        Whether the table is of pandas rather than polars; by default as in ``homodb.settings.frames``.
 
     Returns
     -------
-    polars.DataFrame
+    polars.DataFrame or pandas.DataFrame
         A row per given name, in order (with ``all`` a row per name and partner): ``name``; ``target`` (name of its
         partner, null if it has none); ``fate``; ``detail`` (reason why it has none); ``how`` and ``understood_as`` (how
         the name was resolved); ``source_id, source_symbol, target_id, target_symbol`` and the evidence.
@@ -232,7 +251,7 @@ def translate_genes(
         partners = find_partners(wish, listed, find_source(wish, listed) if listed else wish.target)
     by_id = (pl.col("how") == "stable_id") if names == "keep" else pl.lit(names == "id")
     target = pl.when(by_id).then("target_id").otherwise(pl.coalesce("target_symbol", "target_id"))
-    return (
+    answer = (
         pl.DataFrame({"name": pl.Series(listed, dtype=pl.String)})
         .join(partners.frame, on="name", how="left", maintain_order="left_right")
         .select(
@@ -240,6 +259,10 @@ def translate_genes(
             "target_id", "target_symbol", *EVIDENCE,
         )
     )  # fmt: skip
+    carried = answer.filter(pl.col("target").is_not_null())["name"].n_unique()
+    names_text = counted(answer["name"].n_unique(), "name")
+    log(f"translate_genes: {carried:,} of {names_text} have a partner in {wish.target.name}")
+    return answer_frame(answer, as_pandas)
 
 
 Kind = Literal["list", "table", "gmt"]

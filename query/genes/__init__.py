@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from homodb.query.genes.explain import Explanation, explain
 from homodb.query.genes.features import FeatureKinds, feature_kinds, feature_notes
 from homodb.query.genes.joint_table import chain, joint_table
-from homodb.query.genes.neighbors import nearest, neighbors
 from homodb.query.genes.orthologs import orthologs
 from homodb.query.genes.pairs import (
     COLUMNS,
@@ -15,6 +16,7 @@ from homodb.query.genes.pairs import (
     choose_strategy,
     compose_mappings,
     find_pair,
+    over_unnamed,
 )
 from homodb.query.genes.resolve import (
     HAS_NAME,
@@ -35,11 +37,25 @@ from homodb.query.genes.species_vote import (
     species_votes,
 )
 from homodb.query.genes.spellings import ASSEMBLY, VERSION, about_names, bare_name
+from homodb.query.genes.trust import embeddings_note, neighbors_note
+
+if TYPE_CHECKING:
+    from homodb.query.genes.nearest_genes import nearest, neighbors
 
 __all__ = [
     "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
-    "check_share", "choose_strategy", "compose_mappings", "detect_species", "explain", "feature_kinds",
-    "feature_notes", "find_pair", "forced", "joint_table", "names_of", "nearest", "neighbors", "orthologs",
-    "other_species_note", "resolve", "resolve_rows", "resolve_var", "species_votes",
+    "check_share", "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain",
+    "feature_kinds", "feature_notes", "find_pair", "forced", "joint_table", "names_of", "nearest", "neighbors",
+    "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve", "resolve_rows", "resolve_var",
+    "species_votes",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import the search among vectors, which needs NumPy and pyarrow, on first use."""
+    if name not in ("nearest", "neighbors"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from homodb.query.genes import nearest_genes
+
+    return getattr(nearest_genes, name)

@@ -105,7 +105,7 @@ def _hub(release: ReleaseFile, wanted: list[Species]) -> Species:
 
 
 def _labelled(release: ReleaseFile, rows: pl.DataFrame, wanted: list[Species], hub: Species) -> pl.DataFrame:
-    labels = release.sql(
+    labels = release.select(
         "SELECT gene, stable_id, symbol FROM gene WHERE species IN (SELECT unnest($numbers::SMALLINT[]))",
         {"numbers": [species.number for species in wanted]},
     )

@@ -61,7 +61,7 @@ def orthologs(
     if genes is None and pair.between is not None:
         return _whole_mapping(pair, selected)
     if genes is None:
-        return release.sql(
+        return release.select(
             "SELECT * FROM ortholog WHERE source_species = ? AND target_species = ? AND strategy = ? ORDER BY rank",
             [pair.source.name, pair.target.name, str(selected)],
         )

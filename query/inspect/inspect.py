@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -155,7 +155,7 @@ def slot_table(summaries: list[SlotSummary]) -> pl.DataFrame:
 _SHARE = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection(Result):
     """Summary of an AnnData, from :func:`inspect`.
 
@@ -188,6 +188,8 @@ class Inspection(Result):
     notes
         Further notes.
     """
+
+    main_table: ClassVar[str] = "kinds"
 
     path: Path | None
     cells: int

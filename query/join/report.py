@@ -31,7 +31,7 @@ _FEATURES = {
 _MEANING = {**MEANING, Fate.MAPPED: "in a feature", Fate.FILTERED: "its partners are not measured, or not taken"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JoinReport(FateReport):
     """Report of a join.
 

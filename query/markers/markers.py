@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -45,7 +45,7 @@ _JOINT = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Markers(Result):
     """Markers of each cell type in each species, and their conservation in the others.
 
@@ -72,6 +72,8 @@ class Markers(Result):
     notes
         Notes for the user.
     """
+
+    main_table: ClassVar[str] = "table"
 
     species: tuple[str, ...]
     table: pl.DataFrame

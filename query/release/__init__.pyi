@@ -15,6 +15,7 @@ from homodb.query.release.location import use_in_folder as use_in_folder
 from homodb.query.release.release import ReleaseFile as ReleaseFile
 from homodb.query.release.release import use_release as use_release
 from homodb.query.release.sql_guard import MEMORY as MEMORY
+from homodb.query.release.sql_guard import TIMEOUT as TIMEOUT
 from homodb.query.release.vectors import Embedding as Embedding
 from homodb.query.release.vectors import checked_file as checked_file
 from homodb.query.release.vectors import find_embedding as find_embedding

@@ -18,7 +18,7 @@ import httpx
 from homodb.query.release.cache import SEEN
 from homodb.schema.catalog import CATALOG, Catalog
 from homodb.schema.errors import BrokenReleaseError, CatalogError, HomodbError, TransferError
-from homodb.schema.io import reason, whole_file
+from homodb.schema.io import parse_json, reason, whole_file
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.io.partial import remove
 from homodb.schema.io.transfer import fetch, read
@@ -275,8 +275,8 @@ def _compare_with_seen(catalog: Catalog, where: str) -> None:
 
 def _read_seen(path: Path) -> dict[str, str]:
     try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        document = parse_json(path.read_text("utf-8"))
+    except (OSError, ValueError):
         return {}
     items = document.items() if isinstance(document, dict) else ()
     return {where: created for where, created in items if isinstance(created, str) and _DAY.fullmatch(created)}

@@ -9,7 +9,6 @@ import time
 from pathlib import Path, PurePosixPath
 
 import duckdb
-import pyarrow as pa
 
 from homodb.query.release.location import is_bundled
 from homodb.schema.connect import connect, create, protect, schema_version, views
@@ -169,6 +168,7 @@ def _repair(folder: Path, manifest: Manifest) -> str:
 
 def _fill(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, files: list[ManifestFile]) -> None:
     """Insert the Parquet files, verified, in the order of the manifest, which is that of the rows."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows: dict[str, int] = {}

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from homodb.query.release.sql_guard import Parameters, Tables
 
-#: The child imports no numpy, which halves the time that it takes to start.
+#: The child imports no numpy, which halves the time that it takes to start, and collects no garbage meanwhile.
 _CODE = (
-    "import sys; sys.path[:] = {path!r}; sys.modules['numpy'] = None; "
-    "from homodb.query.release.sql_guard import serve; serve()"
+    "import gc, sys; gc.disable(); sys.path[:] = {path!r}; sys.modules['numpy'] = None; "
+    "from homodb.query.release.sql_guard import serve; gc.enable(); serve()"
 )
 
 

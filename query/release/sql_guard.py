@@ -19,14 +19,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar, cast
 
 import duckdb
-import pyarrow as pa
 
 from homodb.schema.connect import connect
 from homodb.schema.errors import HomodbError, QueryError
 from homodb.schema.options import Bounds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Nodes that a query may contain. In DuckDB 2 a SELECT may hold ``WITH x AS (COPY ... TO ...)``, with another node.
 _NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
@@ -141,8 +143,9 @@ _BESIDE, _FORMS = 2e9, 3.0
 TABLE, ERROR = b"T", b"E"
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
-Tables = Mapping[str, pa.Table]
-Work = Callable[[duckdb.DuckDBPyConnection], pa.Table]
+Tables: TypeAlias = "Mapping[str, pa.Table]"
+_Answer = TypeVar("_Answer")
+Work: TypeAlias = Callable[[duckdb.DuckDBPyConnection], _Answer]
 
 
 def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
@@ -157,7 +160,7 @@ def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
     _MEMORIES.check("memory", memory, QueryError)
 
 
-class Question:
+class Question(Generic[_Answer]):
     """A query at work in a thread of its own, so that its caller can look at the clock and hears Ctrl-C.
 
     Parameters
@@ -168,9 +171,9 @@ class Question:
         Function of the cursor that runs the query.
     """
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, work: Work) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, work: Work[_Answer]) -> None:
         self._cursor, self._work = cursor, work
-        self._outcome: pa.Table | BaseException | None = None
+        self._outcome: _Answer | BaseException | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
         with _STARTING:  # the size of stacks is a setting of the whole process
@@ -203,7 +206,7 @@ class Question:
             self._done.wait(_AGAIN)
         return self._done.is_set()
 
-    def result(self, timeout: float | None = None) -> pa.Table:
+    def result(self, timeout: float | None = None) -> _Answer:
         """Wait for the answer.
 
         DuckDB checks for interrupts between blocks of rows. One function of one huge value is not interrupted: it runs
@@ -225,7 +228,7 @@ class Question:
             raise self._outcome
         if isinstance(self._outcome, BaseException):
             raise query_error(self._outcome) from self._outcome
-        return self._outcome
+        return cast("_Answer", self._outcome)
 
 
 def heard(event: threading.Event, timeout: float | None) -> bool:
@@ -257,7 +260,7 @@ def query_error(error: BaseException) -> HomodbError:
     return QueryError(f"{UNEXPECTED} ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
 
 
-def answer(query: str, parameters: Parameters, memory: float, tables: Tables | None = None) -> Work:
+def answer(query: str, parameters: Parameters, memory: float, tables: Tables | None = None) -> Work[pa.Table]:
     """Return the work of a :class:`Question`: check one query, run it, and read its result within a limit of memory.
 
     `tables` are the caller's own, which only this query sees.
@@ -276,6 +279,8 @@ def answer(query: str, parameters: Parameters, memory: float, tables: Tables | N
 
 def _read(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, memory: float) -> pa.Table:
     """Run a query, and read its result while it fits into memory."""
+    import pyarrow as pa
+
     room = memory * _GIGABYTE
     batches: list[pa.RecordBatch] = []
     try:
@@ -319,6 +324,8 @@ def serve() -> None:
     The first message is the path of the database and the limit of memory; each later one a query, its parameters, its
     timeout, and tables as Arrow's stream format.
     """
+    import pyarrow as pa
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -328,7 +335,7 @@ def serve() -> None:
     connection: duckdb.DuckDBPyConnection | None = None
     while True:
         request = requests.get()
-        question: Question | None = None
+        question: Question[pa.Table] | None = None
         try:
             query, parameters, timeout, own = pickle.loads(request)  # noqa: S301 (from the parent)
             if connection is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from homodb.query.release.release import ReleaseFile
 from homodb.schema.errors import BrokenReleaseError, MissingEmbeddingError
+from homodb.schema.io import parse_json
 from homodb.schema.manifest import ManifestFile
 from homodb.schema.settings import cache_folder
 from homodb.schema.species import Species
@@ -67,7 +68,7 @@ def find_embedding(release: ReleaseFile, wanted: str | None = None) -> Embedding
     MissingEmbeddingError
         If the release has no vectors, or none of this embedding.
     """
-    rows = release.sql("SELECT embedding, model, pooling, dimensions FROM embedding ORDER BY embedding").rows()
+    rows = release.select("SELECT embedding, model, pooling, dimensions FROM embedding ORDER BY embedding").rows()
     available = [Embedding(*row) for row in rows if row[3] is not None]
     if not available:
         given = (
@@ -170,7 +171,7 @@ def _note(place: object) -> Path:
 
 def _noted(note: Path) -> object:
     try:
-        return json.loads(note.read_text("utf-8"))
+        return parse_json(note.read_text("utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -384,7 +384,8 @@ def _wrapped(text: str, width: int, first: int | None = None) -> list[str]:
     """Return the lines of a text; `first` is the width of the first one. Breaks are between words and after ``;``."""
     if _width(text) <= (first or width):
         return [text]
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in _words(text):
         joined = f"{line}{word}"
         if line and _width(joined.rstrip()) > (width if lines else first or width):

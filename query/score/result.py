@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -59,7 +59,7 @@ class ProfileScores:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Score(Result):
     """Scores of an integration.
 
@@ -74,6 +74,8 @@ class Score(Result):
     notes
         Notes for the user that concern all profiles.
     """
+
+    main_table: ClassVar[str] = "scores"
 
     key: str
     parts: Mapping[str, ProfileScores]
@@ -91,6 +93,19 @@ class Score(Result):
                 if one.baseline is not None:
                     flat[f"{profile}_{name}_baseline"] = one.baseline
         return flat
+
+    def all_frames(self) -> dict[str, pl.DataFrame]:
+        """Return all tables, and ``scores``: ``profile, score, value, low, high, baseline, better``."""
+        rows = [
+            (profile, name, one.value, one.low, one.high, one.baseline, one.better)
+            for profile, part in self.parts.items() for name, one in part.numbers.items()
+        ]  # fmt: skip
+        numbers = dict.fromkeys(("value", "low", "high", "baseline"), pl.Float64())
+        schema = {"profile": pl.String(), "score": pl.String(), **numbers, "better": pl.Int64()}
+        frames = {"scores": pl.DataFrame(rows, schema, orient="row")}
+        for part in self.parts.values():
+            frames |= part.tables
+        return frames
 
     def totals(self) -> dict[str, Any]:
         """Return all numbers in one dictionary, None for those that are undefined."""

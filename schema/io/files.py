@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import re
+import stat
 import tempfile
 import tomllib
 from pathlib import Path
@@ -127,9 +131,9 @@ def check_folder(folder: Path) -> None:
     OutputError
         If it is a file, is inside one, has the ending of one, or cannot be created or written.
     """
-    if not folder.exists() and names_a_format(folder):
-        raise OutputError(f"{folder}: has the ending of a file, but several files are written; name a folder")
     try:
+        if not folder.exists() and names_a_format(folder):
+            raise OutputError(f"{folder}: has the ending of a file, but several files are written; name a folder")
         place = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(one))
         if not place.is_dir():
             raise OutputError(f"{folder}: cannot be created because {place} is a file; name another folder")
@@ -150,6 +154,49 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def open_regular(path: str, flags: int) -> int:
+    """Open a file that has an end, as opener of :func:`open`: a pipe would never open, a device never end."""
+    number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return number
+    os.close(number)
+    raise OSError(errno.EINVAL, "is not a regular file")
+
+
+def read_small(path: Path, most: int) -> bytes:
+    """Read a file of a limited size.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no regular file, or is larger.
+    """
+    with open(path, "rb", opener=open_regular) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+    return content
+
+
+#: Largest config, and a key of so many parts that tomllib would take quadratic time.
+_CONFIG, _DEEP = 1 << 20, re.compile(rb"(?<![\w-])(?:[\w-]*+\.){100}")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     """Read a TOML file.
 
@@ -159,14 +206,21 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
         If it cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        content = read_small(path, _CONFIG)
+        if _DEEP.search(content.translate(None, b" \t\"'")):
+            raise RecursionError
+        document = tomllib.loads(content.decode("utf-8"))
+        repr(document)  # a RecursionError, where it is nested too deeply for what follows
+        return document
     except OSError as error:
         if missing_ok and isinstance(error, FileNotFoundError):
             return {}
         raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not TOML (it is not valid UTF-8)") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply") from error
+    except ValueError as error:  # of TOML, or of a number of too many digits
         raise ConfigError(f"{path}: is not TOML ({error})") from error
 
 

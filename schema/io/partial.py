@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from homodb.schema.io.files import parse_json
+
 _BLOCK = 1 << 20
 _LONGEST_NOTE = 1 << 16
 _MOST_REMOVALS = 5
@@ -126,9 +128,9 @@ class Partial:
             if not stat.S_ISREG(self._note.lstat().st_mode):  # a pipe would be waited for
                 return None
             with self._note.open("rb") as stream:
-                noted = json.loads(stream.read(_LONGEST_NOTE))
+                noted = parse_json(stream.read(_LONGEST_NOTE))
             version = Version(str(noted["url"]), noted["validator"], noted["total"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         is_total = version.total is None or (type(version.total) is int and version.total >= 0)
         return version if is_total and is_validator(version.validator) else None

@@ -12,6 +12,7 @@ Everything public is here, loaded when it is first used:
 - :func:`markers`: marker genes of each cell type, and which of them the species share;
 - :func:`report`: all of this on one page;
 - :func:`annotate`, :func:`evaluate`: cell types carried from a reference of another species, and how right they are;
+- :func:`niches`: the cells of a type divided by what lies around them on a tissue;
 - :func:`translate_genes`: names of genes into those of their partners;
 - :class:`OrthologyLayer`: a layer for PyTorch, from one species' genes to another's;
 - :func:`inspect`: what the gene names of an AnnData are;
@@ -21,11 +22,17 @@ Everything public is here, loaded when it is first used:
 - :class:`Release`, :class:`Strategy`, and :mod:`homodb.errors`, :class:`HomodbError` at their root.
 """
 
-from homodb.schema.lazy import attach_stub
+_face = None
 
-_load, _names, _listed = attach_stub(__name__, __file__, needs={"OrthologyLayer": "torch"})
 
-__all__ = [*_listed, "__version__"]
+def _attached():
+    """Attach the stub at first use: until the command line has its handlers, Ctrl-C would end in a traceback."""
+    global _face
+    if _face is None:
+        from homodb.schema.lazy import attach_stub
+
+        _face = attach_stub(__name__, __file__, needs={"OrthologyLayer": "torch"})
+    return _face
 
 
 def __getattr__(name):
@@ -33,8 +40,10 @@ def __getattr__(name):
         from importlib.metadata import version
 
         return version("homodb")
-    return _load(name)
+    if name == "__all__":
+        return [*_attached()[2], "__version__"]
+    return _attached()[0](name)
 
 
 def __dir__():
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))

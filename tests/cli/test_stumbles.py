@@ -374,3 +374,54 @@ def test_a_text_that_is_no_list_by_its_name_is_not_called_an_anndata(
     ran = run(*words, HOMODB_RELEASE=str(toy_folder))
     one_error(ran, ".rnk")
     assert "not an AnnData" not in ran.err
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["build", f"{LONG}.toml", "-o", "rel"],
+        ["build", LONG, "-o", "rel"],
+        ["build", "c.toml", "-o", LONG],
+        ["build", HUMAN, "-o", LONG],
+        ["verify", LONG],
+        ["publish", LONG, "folder"],
+        ["publish", "folder", LONG],
+        ["fetch", "--ensembl", "113", "--species", "human", "-o", LONG],
+        ["embed", LONG, "-o", "st"],
+        ["embed", HUMAN, "-o", LONG],
+        ["simulate", "-o", LONG],
+        ["exam", LONG],
+        ["exam", "text", "-o", LONG],
+        ["use", LONG],
+        ["download", LONG],
+        ["info", "--release", LONG],
+        ["inspect", LONG],
+        *(["translate", one, "--to", "human", "-o", out] for one, out in ((LONG, "a.h5ad"), ("genes.txt", LONG))),
+        ["join", LONG, "mouse.h5ad", "-o", "joint.h5ad"],
+        ["integrate", LONG, "--species", "human", "-o", "joint.h5ad"],
+        ["score", LONG],
+        ["compare", LONG, "-o", "a"],
+        ["annotate", LONG, "--reference", "b.h5ad", "--label", "x", "-o", "a.h5ad"],
+        ["evaluate", LONG, "--truth", "x"],
+        ["markers", LONG],
+        ["report", LONG, "-o", "r.html"],
+        ["orthologs", "--file", LONG, "--from", "human", "--to", "mouse"],
+        ["export", "duckdb", "-o", LONG],
+    ],
+    ids=lambda words: " ".join(words)[:30],
+)
+@pytest.mark.parametrize("times", [1, 100])
+def test_names_of_files_that_are_too_long(
+    run: Run, given: Path, toy_folder: Path, words: list[str], times: int
+) -> None:
+    (given / "c.toml").write_text('[release]\nversion = "1"\n[[species]]\nname = "human"\n')
+    (given / "folder").mkdir()
+    words = [word.replace(LONG, LONG * times) for word in words]
+    if words[0] not in ("info", "use", "download", "verify", "build", "publish", "fetch", "embed", "simulate"):
+        words += ["--release", str(toy_folder)]
+    ran = run(*words)
+    assert (ran.code, ran.out) == (2, ""), ran.err[-2_000:]
+    assert "Traceback" not in ran.err and ran.err.splitlines()[-1].startswith("homodb: ")

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections import Counter
@@ -174,8 +175,11 @@ def alone(function: Callable[[], str], note: Path) -> str:
     return note.read_text()
 
 
-def fuzz(release: Path, folder: Path, mutations: int, seed: int, keep: Path | None = None) -> Counter[str]:
+def fuzz(
+    release: Path, folder: Path, mutations: int, seed: int, keep: Path | None = None, seconds: float = float("inf")
+) -> Counter[str]:
     """Try mutants of all seeds, and return how many ended how; `keep`: folder for those that are not sound."""
+    end = time.monotonic() + seconds
     rng, counts = random.Random(seed), Counter[str]()  # noqa: S311
     seeds = [path.read_bytes() for path in write_seeds(folder)]
     mutant = folder / "mutant.h5ad"
@@ -189,6 +193,8 @@ def fuzz(release: Path, folder: Path, mutations: int, seed: int, keep: Path | No
         if (outcome := alone(run, folder / "note")) != "taken":
             raise AssertionError(f"a sound file is not taken: {outcome}")
     for number in range(mutations):
+        if time.monotonic() > end:
+            break
         mutant.write_bytes(mutate(rng.choice(seeds), rng))
         outcome = alone(run, folder / "note")
         counts[outcome.splitlines()[0] if outcome else "FAULT no answer"] += 1
@@ -202,11 +208,12 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("release", type=Path, help="folder of a release with human and mouse")
     asked.add_argument("--mutations", type=int, default=5000)
+    asked.add_argument("--seconds", type=float, default=float("inf"), help="end after so many, with fewer mutations")
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--keep", type=Path, help="folder for mutants that are not sound")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="homodb-fuzz-") as folder:
-        counts = fuzz(given.release, Path(folder), given.mutations, given.seed, given.keep)
+        counts = fuzz(given.release, Path(folder), given.mutations, given.seed, given.keep, given.seconds)
     for outcome, number in counts.most_common():
         print(f"{number:6d} {outcome}")
     if any(outcome.startswith("FAULT") for outcome in counts):

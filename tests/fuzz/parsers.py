@@ -66,14 +66,18 @@ class Parser:
 
     def __call__(self, data: bytes) -> bool:
         """Let the reader have the bytes; tell whether it took them."""
+        return self.refusal(data) is None
+
+    def refusal(self, data: bytes) -> HomodbError | None:
+        """Let the reader have the bytes, and return the error with which it refused them."""
         with tempfile.TemporaryDirectory(prefix="homodb-fuzz-") as folder:
             path = Path(folder) / self.file
             path.write_bytes(data)
             try:
                 self.read(path)
-            except HomodbError:
-                return False
-        return True
+            except HomodbError as error:
+                return error
+        return None
 
 
 def _core(path: Path) -> object:

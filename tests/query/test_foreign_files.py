@@ -428,11 +428,20 @@ class TestForms:
                 file.create_group(f"mod/{name}")
         refused(path, release, "MuData", "atac, rna")
 
-    def test_a_heap_without_end(self, path: Path, release: homodb.Release) -> None:
+    @pytest.mark.parametrize(
+        ("place", "bytes_"),
+        [
+            (16, bytes(184)),  # texts of no length
+            (24, b"\xf0" + b"\xff" * 7),  # one that leads back to itself
+            (24, b"\xff\xff\xff\x7f" + bytes(4)),  # and one beyond the heap
+            (8, bytes(8)),  # a heap without a size
+        ],
+    )
+    def test_a_heap_without_end(self, path: Path, release: homodb.Release, place: int, bytes_: bytes) -> None:
         """HDF5 itself would look for the next text for ever."""
         data = bytearray(path.read_bytes())
-        at = data.index(b"GCOL")
-        data[at + 16 : at + 200] = bytes(184)
+        at = data.index(b"GCOL") + place
+        data[at : at + len(bytes_)] = bytes_
         path.write_bytes(data)
         refused(path, release, "heap")
 

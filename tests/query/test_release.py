@@ -277,14 +277,14 @@ def test_opening_leaves_no_file_behind(copy: Path) -> None:
 
 
 def test_repr_says_what_it_is(toy: homodb.Release) -> None:
-    assert repr(toy) == "<homodb release toy-1: human, mouse, pig>"
+    assert repr(toy) == f"Release toy-1: 3 species\n    species: human, mouse, pig\n    path: {toy.path}"
 
 
 def test_info_counts_every_mapping(toy: homodb.Release) -> None:
     info = toy.info()
     counted = toy.sql("SELECT strategy, count(*) AS pairs FROM mapping GROUP BY ALL")
     assert dict(info.group_by("strategy").agg(pl.col("pairs").sum()).rows()) == dict(counted.rows())
-    classes = ["both", "ensembl", "lm_orphan", "lm_partial", "lm_contradicts"]
+    classes = ["both", "ensembl", "lm_orphan", "lm_unnamed", "lm_partial", "lm_contradicts"]
     assert info.select(classes).sum_horizontal().to_list() == info["pairs"].to_list()
 
 

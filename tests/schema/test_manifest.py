@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.schema.errors import BrokenReleaseError, ReleaseError
-from homodb.schema.manifest import MANIFEST, Manifest, ManifestFile, describe_file, read_manifest
+from homodb.schema.errors import BrokenReleaseError, ReleaseError, shown
+from homodb.schema.manifest import (
+    LARGEST_MANIFEST,
+    MANIFEST,
+    Manifest,
+    ManifestFile,
+    describe_file,
+    read_manifest,
+    read_selection,
+)
 from tests import messages
 
 WHERE = Path("there/manifest.json")
@@ -77,10 +87,12 @@ def test_what_a_later_homodb_adds_is_passed_over() -> None:
     ],
 )  # fmt: skip
 def test_paths_that_lead_elsewhere(hostile: Any) -> None:
-    wanted = "{!r} is a file outside the release." if isinstance(hostile, str) else "Expected text, got {!r}."
+    wanted = f"Expected text, got {hostile!r}."
+    if isinstance(hostile, str):
+        wanted = f"{shown(repr(hostile))} is a file outside the release."
     with pytest.raises(BrokenReleaseError) as caught:
         Manifest.from_json(text([DATABASE, DATABASE | {"path": hostile}]), WHERE)
-    assert str(caught.value) == f"{WHERE}: the manifest is malformed: files 2: path: {wanted.format(hostile)}"
+    assert str(caught.value) == f"{WHERE}: the manifest is malformed: files 2: path: {wanted}"
 
 
 @pytest.mark.parametrize("harmless", ["a", "a/b", "a..b/c", "a.", "-a", "a+b_c-d.e", "a/b/c/d/e/f/g/h"])
@@ -220,3 +232,21 @@ def test_describe_file(tmp_path: Path) -> None:
     described = describe_file(tmp_path, tmp_path / "parquet" / "a.parquet", "parquet")
     checksum = hashlib.sha256(b"abc" * 1000).hexdigest()
     assert described == ManifestFile("parquet/a.parquet", 3000, checksum, "parquet")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
+@pytest.mark.parametrize("name", ["manifest.json", "downloaded.json"])
+def test_files_without_end(tmp_path: Path, name: str) -> None:
+    """A pipe, a link to a device, a file that is too large: errors, at once."""
+    path, read = tmp_path / name, read_manifest if name == "manifest.json" else read_selection
+    os.mkfifo(path)
+    with pytest.raises(ReleaseError, match=messages.Shared.cannot_be_read):
+        read(tmp_path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(ReleaseError, match=messages.Shared.cannot_be_read):
+        read(tmp_path)
+    path.unlink()
+    path.write_bytes(b" " * (LARGEST_MANIFEST + 1))
+    with pytest.raises(ReleaseError, match=messages.Shared.cannot_be_read):
+        read(tmp_path)

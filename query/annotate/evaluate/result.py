@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ from homodb.query.score import Number
 from homodb.schema.errors import OutputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Result):
     """Evaluation of an annotation against the truth.
 
@@ -51,6 +51,8 @@ class Evaluation(Result):
     notes
         Notes for the user.
     """
+
+    main_table: ClassVar[str] = "rows"
 
     column: str
     truth: str

@@ -275,9 +275,10 @@ def test_problems_in_rows_that_are_not_kept_are_not_looked_for(tmp_path: Path) -
 
 def test_all_missing_columns_are_named(tmp_path: Path) -> None:
     columns = [name for name in COLUMNS if name not in ("identity", "homology_species")]
-    ((line, kind, seen),) = problems(file(tmp_path, text([INS], columns)))
-    assert (line, kind) == (1, "missing column 'identity', 'homology_species'")
-    assert seen.startswith("the columns are 'gene_stable_id', 'protein_stable_id', 'species', ")
+    ((line, kind, _),) = problems(file(tmp_path, text([INS], columns)))
+    missing = "missing column 'identity', 'homology_species'"
+    assert line == 1
+    assert kind.startswith(f"{missing} (the columns are 'gene_stable_id', 'protein_stable_id', 'species', ")
 
 
 @pytest.mark.parametrize("name", COLUMNS[:9])
@@ -285,7 +286,7 @@ def test_a_renamed_column_is_missing(tmp_path: Path, name: str) -> None:
     header, first = text([INS]).splitlines()
     renamed = "\t".join(f"{column}s" if column == name else column for column in header.split("\t"))
     ((line, kind, _),) = problems(file(tmp_path, f"{renamed}\n{first}\n"))
-    assert (line, kind) == (1, f"missing column {name!r}")
+    assert line == 1 and kind.startswith(f"missing column {name!r} (the columns are '")
 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
@@ -295,7 +296,7 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
 def test_a_comma_is_refused(tmp_path: Path) -> None:
     path = file(tmp_path, text([INS]).replace("\t", ","))
-    assert problems(path) == [(1, "columns are separated by commas. Expected tabs", "gene_stable_id")]
+    assert problems(path) == [(1, "columns are separated by commas. Expected tabs", "")]
 
 
 @pytest.mark.parametrize("delimiter", [";", " ", "|"])

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
+import homodb
 from homodb.query.annotate import Annotation
 from homodb.query.annotate.evaluate import Evaluation
+from homodb.query.api import ReleaseContents
 from homodb.query.compare import Comparison, Row
 from homodb.query.exam import COLUMNS, Exam
 from homodb.query.gene_lists import ListReport
@@ -27,7 +30,7 @@ from homodb.query.markers import Markers
 from homodb.query.results import Result, check_report, json_text, write_report
 from homodb.query.score import Number, ProfileScores, Score
 from homodb.query.translate import TranslationReport
-from homodb.schema.errors import OutputError
+from homodb.schema.errors import OptionsError, OutputError
 from tests import messages
 
 EVIL = "<script src='http://x'>alert(1)</script>"
@@ -145,8 +148,14 @@ def explained(rows: int) -> Explanation:
     return Explanation(EVIL, "b", pl.DataFrame(gene), some({name: [EVIL] for name in names}, rows), some(answers, rows))
 
 
+def held(rows: int) -> ReleaseContents:
+    table = some({EVIL: [EVIL], "genes": [1]}, rows)
+    return ReleaseContents(EVIL, None, EVIL, Path(EVIL), (EVIL,) * rows, table, table)
+
+
 MAKERS: list[Callable[[int], Result]] = [
     translation, joined, listed, scored, compared, found_markers, annotated, evaluated, examined, inspected, explained,
+    held,
 ]  # fmt: skip
 REPORTS = [translation, joined, listed]
 
@@ -187,6 +196,65 @@ def test_text_and_json_name_everything(make: Callable[[int], Result]) -> None:
     told = json.loads(result.to_json())
     assert told.keys() == {*result.totals(), *result.frames()}
     assert json.loads(result.to_json(1)) == told and EVIL in result.to_json()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_a_short_description_has_twelve_lines_at_most(make: Callable[[int], Result], rows: int) -> None:
+    result = make(rows)
+    lines = repr(result).split("\n")
+    assert len(lines) <= 12 and max(map(len, lines)) <= 100
+    assert lines[0].startswith(f"{type(result).__name__}: ")
+    texts = [line for line in result.lines() if line.strip()]
+    left = re.match(r"… (\d+) more lines", lines[-1])
+    assert len(lines) - bool(left) + int(left[1] if left else 0) == len(texts)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("rows", [0, 3])
+def test_every_table_is_of_polars_or_pandas(
+    make: Callable[[int], Result], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = make(rows)
+    names = list(result.all_frames())
+    assert result.main_table in names
+    assert result.to_frame().equals(result.to_frame(result.main_table), null_equal=True)
+    for name in names:
+        frame, table = result.to_frame(name), result.to_pandas(name)
+        assert isinstance(frame, pl.DataFrame) and isinstance(table, pd.DataFrame)
+        assert (frame.height, frame.columns) == (len(table), list(table.columns))
+    monkeypatch.setattr(homodb.settings, "frames", "pandas")
+    assert isinstance(result.to_frame(), pd.DataFrame) and isinstance(result.to_frame(as_pandas=False), pl.DataFrame)
+    with pytest.raises(OptionsError, match=messages.Results.no_table) as error:
+        result.to_frame(f"{names[0]}s")
+    assert error.value.option == "name"
+
+
+def test_a_release_shows_itself() -> None:
+    with homodb.open("starter") as release:
+        brief, whole = repr(release), str(release)
+        assert len(brief.split("\n")) <= 12 and "20 species" in brief
+        assert "homo_sapiens" in whole and "HM_O2O" in whole and "<table>" in release._repr_html_()
+        assert release.to_frame().height == 20 and isinstance(release.to_pandas("mappings"), pd.DataFrame)
+    assert str(release) == repr(release) == brief and release._repr_html_() is None
+
+
+def test_questions_answer_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = {"source": "human", "target": "mouse"}
+    with homodb.open("starter") as release:
+        asked: list[Callable[..., Any]] = [
+            lambda **more: release.orthologs("INS", **pair, **more),
+            lambda **more: release.joint_table(["human", "mouse"], **more),
+            lambda **more: release.sql("SELECT name FROM species", **more),
+            lambda **more: homodb.translate_genes(["INS"], to="mouse", source="human", release=release, **more),
+        ]
+        before = [ask() for ask in asked]
+        monkeypatch.setattr(homodb.settings, "frames", "pandas")
+        for ask, frame in zip(asked, before, strict=True):
+            table = ask()
+            assert isinstance(frame, pl.DataFrame) and isinstance(table, pd.DataFrame)
+            assert (list(table.columns), len(table)) == (frame.columns, frame.height)
+            assert isinstance(ask(as_pandas=True), pd.DataFrame) and isinstance(ask(as_pandas=False), pl.DataFrame)
 
 
 @pytest.mark.parametrize("make", REPORTS)
