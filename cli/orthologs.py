@@ -20,7 +20,7 @@ from homodb.cli.options import (
     open_chosen,
 )
 from homodb.cli.output import Format, chosen, give, say
-from homodb.cli.values import apart
+from homodb.cli.values import apart, read_genes
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
 
 #: Number of commands that are proposed.
@@ -30,7 +30,10 @@ _SHOWN = 4
 def orthologs(
     context: typer.Context,
     target: ToOption,
-    genes: Annotated[list[str] | None, typer.Argument(metavar="GENE...", help="Genes, by any name.")] = None,
+    genes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="GENE...", help="Genes, by any name; - reads them from standard input."),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +59,8 @@ def orthologs(
     form = chosen(form, as_json, output, file)
     if every and (genes or file):
         raise apart("--all", "--file" if file else "GENE")
-    names = [*(genes or []), *(_listed_genes(file) if file else [])]
+    names = read_genes(genes or [])
+    names += _listed_genes(file) if file else []
     if not names and not every:
         raise UnknownGeneError("no gene is named: give genes, --file FILE, or --all for the whole mapping")
     with open_chosen(context, release) as opened:

@@ -59,8 +59,29 @@ def build_report(prepared: AnnotationInput, labelled: Labelled, options: Annotat
         reference_labels={name: int(cells) for name, cells in zip(task.labels, size.tolist(), strict=True) if cells},
         labels=_label_table(labelled, task.labels), numbers=_number_table(prepared, labelled), only=only,
         details=labelled.details, tables=labelled.tables, versions={one: version(one) for one in _PACKAGES},
-        notes=tuple(notes),
+        notes=tuple(notes), farther=_farther(labelled),
+        doubtful=int((labelled.confidence[labelled.label >= 0] < _DOUBTFUL).sum()),
     )  # fmt: skip
+
+
+#: Confidence below which a label is doubtful; share of the reference's cells that tells how far is far; the number of
+#: them that are looked at.
+_DOUBTFUL, _OWN, _LOOKED_AT = 0.5, 0.95, 2000
+
+
+def _farther(labelled: Labelled) -> int | None:
+    """Count the cells that lie farther from the reference than its own cells do; None without a space of both."""
+    points = labelled.reference_embedding
+    if points is None or not np.isfinite(labelled.distance).any():
+        return None
+    from homodb.query.annotate.knn import cosine_nearest, unit_rows
+
+    units = unit_rows(points.astype(np.float64))
+    placed = units[units.any(axis=1)]
+    if len(placed) < 2:
+        return None
+    own = cosine_nearest(placed, placed[:: max(1, len(placed) // _LOOKED_AT)], 2).distances[:, 1]
+    return int((labelled.distance > np.quantile(own, _OWN)).sum())
 
 
 def with_results(

@@ -25,7 +25,7 @@ from homodb.query.release import ReleaseFile
 from homodb.query.settings import warn
 from homodb.schema.errors import ImplausibleError, TranslationError
 from homodb.schema.messages import did_you_mean
-from homodb.schema.names import name_texts
+from homodb.schema.names import is_mitochondrial, is_ribosomal, name_texts
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 if TYPE_CHECKING:
@@ -226,9 +226,14 @@ def resolve_rows(
     resolved = pl.concat([resolved.with_row_index("place"), kinds], how="horizontal").with_columns(
         pl.col("place").cast(pl.Int64), gene=pl.when("is_gene").then("gene")
     )
+    # a gene is judged by what the release knows of it, a name without a gene by the name
     details = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
     return (
         resolved.join(details, on="gene", how="left", maintain_order="left")
+        .with_columns(
+            mitochondrial=pl.coalesce("mitochondrial", pl.col("is_gene") & is_mitochondrial(pl.col("understood_as"))),
+            ribosomal=pl.coalesce("ribosomal", pl.col("is_gene") & is_ribosomal(pl.col("understood_as"))),
+        )
         .with_columns(pl.col("mitochondrial", "ribosomal").fill_null(value=False))
         .select(*VarColumn)
     )

@@ -71,7 +71,7 @@ def page_blocks(
         yield Lines([_SIMULATED], warning=True)
     yield Grid(_facts(adata, gathered))
     yield Heading("What the numbers say")
-    yield Bullets(conclusions(gathered.score, dict(_donors(gathered))))
+    yield Bullets(conclusions(gathered.score, gathered.embedded.donors()))
     yield Lines(["Made by fixed rules from the scores below; no sentence goes beyond them."])
     yield from map(Note, gathered.notes)
     sections: tuple[tuple[str, str, list[ResultBlock]], ...] = (
@@ -109,14 +109,6 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
         ("intervals of scores", resampled),
     ]  # fmt: skip
     return pl.DataFrame(rows, ["what", "here"], orient="row")
-
-
-def _donors(gathered: Gathered) -> Iterator[tuple[str, int]]:
-    """Yield each species with its number of donors, 0 without a column of donors."""
-    embedded = gathered.embedded
-    for at, name in enumerate(embedded.species.names):
-        donors = () if embedded.donor is None else np.unique(embedded.donor.code[embedded.species.code == at])
-        yield name, len(donors)
 
 
 def _scores(gathered: Gathered) -> Iterator[ResultBlock]:
