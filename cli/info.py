@@ -35,7 +35,7 @@ def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOpt
             say(f"{manifest.title or 'untitled'}; built {manifest.created} by homodb {manifest.homodb_version}")
             say(f"embeddings: {', '.join(manifest.embeddings) or 'none'}; schema {manifest.schema_version}")
         say()
-        give(species, Format.TABLE)
+        give(species.drop("taxon_id", *(["annotated"] if species["annotated"].all() else [])), Format.TABLE)
         say()
         give(mapped, Format.TABLE)
         for loss in manifest.losses if manifest else ():

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import (
     EmbeddingOption,
     FileOption,
@@ -24,7 +25,12 @@ from homodb.cli.values import read_genes, whole
 def neighbors(
     context: typer.Context,
     genes: Annotated[
-        list[str], typer.Argument(metavar="GENE...", help="Genes, by any name; - reads them from standard input.")
+        list[str],
+        typer.Argument(
+            metavar="GENE...",
+            help="Genes, by any name; - reads them from standard input.",
+            autocompletion=complete.genes,
+        ),
     ],
     source: FromOption,
     target: ToOption,

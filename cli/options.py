@@ -33,6 +33,7 @@ ReleaseOption = Annotated[
         "--release",
         metavar="PATH|NAME",
         callback=_located,
+        autocompletion=complete.releases,
         help="Release to use: its folder, its .duckdb file, or its name. Default: $HOMODB_RELEASE, then what homodb "
         "use names, then the newest in the cache, then the starter release.",
     ),

@@ -32,7 +32,11 @@ def orthologs(
     target: ToOption,
     genes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="GENE...", help="Genes, by any name; - reads them from standard input."),
+        typer.Argument(
+            metavar="GENE...",
+            help="Genes, by any name; - reads them from standard input.",
+            autocompletion=complete.genes,
+        ),
     ] = None,
     source: Annotated[
         str | None,
@@ -79,9 +83,13 @@ def orthologs(
         over = frame["over_species"].drop_nulls().head(1).to_list() or ["another species"]
         say(f"no evidence between the two species: went over {over[0]}", dim=True, err=True)
     if form is Format.TABLE and not every:
-        short = ["name", "resolved_as", "source_id", "target_id", "target_symbol", "strategy", "homology_type"]
+        if frame.height:
+            say(f"by {', '.join(frame['strategy'].unique().sort().drop_nulls())}", dim=True, err=True)
+        resolved = [] if frame["resolved_as"].drop_nulls().is_in(["symbol", "stable_id"]).all() else ["resolved_as"]
+        short = ["name", *resolved, "source_id", "target_id", "target_symbol"]
         beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
-        frame = frame.select(*short, "identity", "confidence", "correlation", "margin", "evidence_class", *beyond)
+        kind = frame["homology_type"].str.strip_prefix("ortholog_").alias("type")
+        frame = frame.select(*short, kind, "identity", "confidence", "correlation", "evidence_class", *beyond)
     give(frame, form, output, raw_text=raw_text)
 
 

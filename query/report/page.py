@@ -95,7 +95,7 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
     embedded = gathered.embedded
     cells = np.bincount(embedded.species.code, minlength=len(embedded.species.names)).tolist()
     each = ", ".join(f"{number:,} {name}" for name, number in zip(embedded.species.names, cells, strict=True))
-    donors = ", ".join(f"{name}: {number}" for name, number in _donors(gathered))
+    donors = ", ".join(f"{name}: {number}" for name, number in embedded.donors().items())
     resampled = INTERVALS.get(gathered.score.intervals, gathered.score.intervals) if gathered.score else "no scores"
     rows = [
         ("cells", f"{embedded.n_cells:,}: {each}"),
