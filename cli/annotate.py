@@ -11,6 +11,7 @@ from homodb.cli.options import (
     CellsOption,
     DonorKeyOption,
     EmbeddingOption,
+    Expm1Option,
     ForceOption,
     JsonOption,
     PhraseOption,
@@ -138,6 +139,7 @@ def annotate(
     key_added: KeyOption = "homodb",
     random_state: SeedOption = 42,
     tables: TablesOption = None,
+    expm1: Expm1Option = False,
     force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
@@ -166,7 +168,7 @@ def annotate(
     })  # fmt: skip
     with open_chosen(context, release) as opened, status() as show:
         result = annotate_files(
-            path, reference, output, options, tables=tables, release=opened, force=force, progress=show
+            path, reference, output, options, tables=tables, release=opened, expm1=expm1, force=force, progress=show
         )
     if as_json:
         give_json({"output": str(output), **result.totals()})

@@ -147,6 +147,10 @@ PhraseOption = Annotated[
 ]
 SeedOption = Annotated[int, whole("--seed", high=2**32 - 1, help="Of everything random.")]
 ResamplesOption = Annotated[int, whole("--resamples", high=1_000_000, help="Draws of the intervals; 0: none.")]
+Expm1Option = Annotated[
+    bool,
+    typer.Option("--expm1", help="Recover counts from logarithms of normalized counts."),
+]
 ForceOption = Annotated[
     bool,
     typer.Option("--force", help="Go on where less than 5 % of the names are known, or of the counts carried."),

@@ -15,7 +15,16 @@ from homodb.query.annotate.labels import UNKNOWN, expand_to_all_cells, mask_low_
 from homodb.query.annotate.options import AnnotateOptions, read_options
 from homodb.query.annotate.read import AnnotationInput, prepare
 from homodb.query.annotate.task import Annotation, Labelled
-from homodb.query.cells import Cells, atomic_output, check_cells_output, in_memory, load_cells, read_anndata, store
+from homodb.query.cells import (
+    Cells,
+    atomic_output,
+    check_cells_output,
+    in_memory,
+    load_cells,
+    read_anndata,
+    store,
+    undoing_logarithms,
+)
 from homodb.query.genes import forced
 from homodb.query.integrate import DEFAULT, read_vector_options
 from homodb.query.release import ReleaseFile, use_release
@@ -167,7 +176,7 @@ def annotate(
     tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
     trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
-    force: bool = ...,
+    expm1: bool = ..., force: bool = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[False] = False,
 ) -> anndata.AnnData: ...  # fmt: skip
@@ -193,7 +202,7 @@ def annotate(
     tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
     trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
-    force: bool = ...,
+    expm1: bool = ..., force: bool = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[True],
 ) -> tuple[anndata.AnnData, Annotation]: ...  # fmt: skip
@@ -218,7 +227,7 @@ def annotate(
     tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, network: str | Path | None = None,
     trained: str | Path | None = None, methods: str | None = None,
     parameters: Mapping[str, Any] | None = None, release: str | Path | ReleaseFile | None = None,
-    force: bool = False,
+    expm1: bool = False, force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
     return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, Annotation]:  # fmt: skip
@@ -294,6 +303,9 @@ def annotate(
         Further parameters by name; for consensus, those of its methods: ``{"knn.k": 3}``.
     release
         An open release, or what :func:`homodb.open` takes.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
     force
         Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
         says the likely reason.
@@ -328,10 +340,10 @@ def annotate(
     >>> labelled = homodb.annotate(mouse, human_atlas, label_key="cell_type")  # doctest: +SKIP
     """
     values = dict(locals())
-    for name in ("query", "reference", "release", "force", "progress", "return_report"):
+    for name in ("query", "reference", "release", "force", "expm1", "progress", "return_report"):
         del values[name]
     options = read_options(values)
-    with forced(force), progress_bar(progress, "annotate") as show:
+    with forced(force), undoing_logarithms(expm1), progress_bar(progress, "annotate") as show:
         annotated, report = _annotate(load_cells(query), load_cells(reference), options, release, show)
     log(report.summary())
     return (annotated, report) if return_report else annotated
@@ -357,6 +369,7 @@ def annotate_files(
     *,
     tables: Path | None = None,
     release: str | Path | ReleaseFile | None = None,
+    expm1: bool = False,
     force: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Annotation:
@@ -395,7 +408,7 @@ def annotate_files(
     check_there(*read_vector_options(options.vectors).values(), error=VectorsError)
     if tables is not None:
         check_folder(tables)
-    with forced(force):
+    with forced(force), undoing_logarithms(expm1):
         sides = read_anndata(Path(query)), read_anndata(Path(reference))
         annotated, report = _annotate(*sides, options, release, progress)
     progress("writing")

@@ -24,6 +24,7 @@ from homodb.query.cells import (
     read_element,
     several_cells,
     store,
+    undoing_logarithms,
     validate_key_added,
 )
 from homodb.query.integrate.methods import IntegrationMethod, method_named
@@ -49,8 +50,8 @@ def integrate(
     adata: Cells | SeveralCells, *, method: str = "cca", species_key: str = "species",
     species: Sequence[str | int | Species | None] | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None, force: bool = False,
-    progress: Callable[[str], None] | bool | None = None,
+    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
+    expm1: bool = False, force: bool = False, progress: Callable[[str], None] | bool | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
     sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
@@ -92,6 +93,9 @@ def integrate(
     release
         Release that joins several objects, and has gene vectors for ``protein``: open, or an argument of
         :func:`homodb.open`.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
     force
         Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
         says the likely reason.
@@ -179,7 +183,7 @@ def integrate(
         joint, record = _integrate(
             adata, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
             layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-            columns=columns, force=force, progress=show,
+            columns=columns, force=force, expm1=expm1, progress=show,
         )  # fmt: skip
     cells = ", ".join(f"{number:,} {name}" for name, number in record["cells"].items())
     clusters = f", {counted(record['clusters'], 'cluster')}" if "clusters" in record else ""
@@ -193,7 +197,7 @@ def integrate(
 def _integrate(
     given: Cells | SeveralCells, *, species: Sequence[str | int | Species | None] | None, species_key: str,
     strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None, force: bool,
-    columns: SentenceColumns, progress: Callable[[str], None], **choices: Any,
+    expm1: bool, columns: SentenceColumns, progress: Callable[[str], None], **choices: Any,
 ) -> tuple[anndata.AnnData, dict[str, Any]]:  # fmt: skip
     """Integrate a joint object, or several, which are joined first; return a new object and its record."""
     several, names, named = several_cells(given, species)
@@ -223,15 +227,17 @@ def _integrate(
             release=release,
             layer=layer,
             force=force,
+            expm1=expm1,
             progress=lambda step: None,
         )
         if columns.niche_key is not None:
             adata.obsm[columns.spatial_key or SPATIAL] = _stacked_places(several, names, columns.spatial_key)
         species_key, expected, layer = "species", None, None
-    record = add_integration(
-        adata, species_key=species_key, species=expected, layer=layer, release=release, columns=columns,
-        progress=progress, **choices,
-    )  # fmt: skip
+    with undoing_logarithms(expm1):
+        record = add_integration(
+            adata, species_key=species_key, species=expected, layer=layer, release=release, columns=columns,
+            progress=progress, **choices,
+        )  # fmt: skip
     return adata, record
 
 
@@ -354,7 +360,8 @@ def integrate_files(
     settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
     strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    columns: SentenceColumns | None = None, force: bool = False, progress: Callable[[str], None] = lambda step: None,
+    columns: SentenceColumns | None = None, expm1: bool = False, force: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate one joint file, or files of several species, which are joined first.
 
@@ -402,7 +409,7 @@ def integrate_files(
     adata, record = _integrate(
         files, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
         layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-        columns=columns, force=force, progress=progress,
+        columns=columns, force=force, expm1=expm1, progress=progress,
     )  # fmt: skip
     progress("writing")
     with atomic_output(target) as partial:

@@ -25,8 +25,10 @@ from homodb.query.cells import (
     judge,
     layer_slot,
     opened_sources,
+    recovered_rows,
     several_cells,
     slot_logged,
+    undoing_logarithms,
 )
 from homodb.query.genes import about_names, check_share, forced
 from homodb.query.join.objects import (
@@ -122,7 +124,8 @@ class JoinRun:
         """Carry a matrix of all objects; return False if it is dropped."""
         read = [self._part(slot, number, sink.folder, block) for number in range(len(self._sources))]
         parts = [part for part, _ in read]
-        reason = objection(slot, parts)
+        strategy = self.plan.route.strategy
+        reason = objection(slot, parts, one_to_one=strategy is not None and strategy.one_to_one)
         scaled = any(part.holds.kind == "scaled" for part in parts)
         if reason is not None and slot.main:
             raise CountsError(reason, option="layer")
@@ -160,6 +163,8 @@ class JoinRun:
         rows, like = source.rows(own, folder / f"turned-{number}", block)
         logged = slot_logged(own, source.logged)
         holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
+        if holds.kind == "log" and (counts := recovered_rows(rows, holds.base, source.name)) is not rows:
+            rows, holds = counts, judge(counts.sample())
         return StackPart(source.name, rows, self.plan.links[number], holds), like
 
     def _obs(self) -> pd.DataFrame:
@@ -250,7 +255,7 @@ def join(
     via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
     consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
     column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
-    block: int | None = ..., force: bool = ...,
+    block: int | None = ..., expm1: bool = ..., force: bool = ...,
     progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[False] = ...,
 ) -> anndata.AnnData: ...  # fmt: skip
 @overload
@@ -260,7 +265,7 @@ def join(
     via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
     consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
     column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
-    block: int | None = ..., force: bool = ...,
+    block: int | None = ..., expm1: bool = ..., force: bool = ...,
     progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[True],
 ) -> tuple[anndata.AnnData, JoinReport]: ...  # fmt: skip
 def join(
@@ -270,7 +275,7 @@ def join(
     largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
     shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
-    force: bool = False, progress: Callable[[TranslateProgress], None] | bool | None = None,
+    expm1: bool = False, force: bool = False, progress: Callable[[TranslateProgress], None] | bool | None = None,
     return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, JoinReport]:  # fmt: skip
     """Join objects of several species into one over shared features.
@@ -308,6 +313,9 @@ def join(
         Kind of names for features: ``keep`` that of the first object, ``id`` or ``symbol``.
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
     force
         Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
         says the likely reason.
@@ -349,6 +357,7 @@ def join(
     )  # fmt: skip
     with ExitStack() as stack:
         stack.enter_context(forced(force))
+        stack.enter_context(undoing_logarithms(expm1))
         opened = stack.enter_context(use_release(release))
         folder = stack.enter_context(temporary_folder("homodb-join-", Path(tempfile.gettempdir())))
         sources = stack.enter_context(opened_sources(given, object_names, options.layers))
@@ -375,7 +384,7 @@ def join_to_file(
     largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
     shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
-    force: bool = False, progress: Callable[[TranslateProgress], None] | None = None,
+    expm1: bool = False, force: bool = False, progress: Callable[[TranslateProgress], None] | None = None,
 ) -> JoinReport:  # fmt: skip
     """Join files into a file, block by block.
 
@@ -402,6 +411,7 @@ def join_to_file(
     check_cells_output(output, *(one for one in given if isinstance(one, Path)))
     with ExitStack() as stack:
         stack.enter_context(forced(force))
+        stack.enter_context(undoing_logarithms(expm1))
         opened = stack.enter_context(use_release(release))
         sources = stack.enter_context(opened_sources(given, object_names, options.layers))
         partial = stack.enter_context(atomic_output(output))

@@ -240,8 +240,8 @@ class ObjectTally:
         return np.concatenate(self._totals) if self._totals else np.zeros(0)
 
 
-def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
-    """Return why these matrices cannot be concatenated, or None."""
+def objection(slot: Slot, parts: Sequence[StackPart], *, one_to_one: bool = False) -> str | None:
+    """Return why these matrices cannot be concatenated, or None; `one_to_one`: whether the strategy is already."""
     for part in parts:
         holds, links = part.holds, part.links
         if holds.kind == "nan":
@@ -250,15 +250,16 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
             continue
         if links.several:
             why = f"{counted(links.several, 'feature adds', 'features add')} up several genes of it"
-            way = "use a one-to-one strategy"
+            way = "leave rows of one gene out" if one_to_one else "use a one-to-one strategy"
         elif links.repeated and holds.kind != "log":
             why, way = "some of its genes stand in several rows, which would add up", "leave all but one of these out"
         else:
             continue
         wrong = "logarithms and other transformed values" if holds.small else "such values"
+        undone = "expm1 recovers counts from logarithms; " if holds.kind == "log" else ""
         return (
-            f"{slot.label} of {part.name} holds {holds.content}, and {why}, which is wrong for {wrong}; join counts (a "
-            f"layer, or raw), or {way}"
+            f"{slot.label} of {part.name} holds {holds.content}, and {why}, which is wrong for {wrong}; {undone}or "
+            f"join counts (a layer, or raw), or {way}"
         )
     kinds = {part.holds.kind: part for part in parts}
     for odd in ("log", "scaled", "root"):

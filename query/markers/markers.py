@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells
+from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells, undoing_logarithms
 from homodb.query.genes import forced
 from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
@@ -244,6 +244,7 @@ def markers(
     min_log2fc: float = 1.0,
     min_share: float = 0.1,
     min_cells: int = 3,
+    expm1: bool = False,
     force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
 ) -> Markers:
@@ -282,6 +283,9 @@ def markers(
         Least share of the type's cells that have any count of a marker.
     min_cells
         Fewest cells of a type, in a donor and in all; without a second donor 10 are needed.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
     force
         Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
         says the likely reason.
@@ -318,6 +322,7 @@ def markers(
     check_there(*(one for one in several if isinstance(one, Path)), error=TranslationError)
     with ExitStack() as stack:
         stack.enter_context(forced(force))
+        stack.enter_context(undoing_logarithms(expm1))
         show = stack.enter_context(progress_bar(progress, "markers"))
         show("reading cells")
         if len(several) == 1:

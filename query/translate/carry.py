@@ -335,6 +335,11 @@ class TranslationRun:
         )  # fmt: skip
         check_share(share, f"{share:.1%} of the counts are carried from {report.source} to {report.target}", likely)
 
+    @property
+    def _one_to_one(self) -> bool:
+        strategy = self.plan.route.strategy
+        return strategy is not None and strategy.one_to_one
+
     def _plan_of(self, slot: Slot) -> TranslationPlan | None:
         """Return the plan for a matrix, None if its own var (of raw) cannot be translated."""
         if slot.label != "raw" or slot.main:
@@ -363,7 +368,7 @@ class TranslationRun:
         rows, like = self.source.rows(slot, folder, block)
         step(0)
         holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
-        decision = decide(slot, holds, plan.links, self.options, logged)
+        decision = decide(slot, holds, plan.links, self.options, logged, one_to_one=self._one_to_one)
         if isinstance(decision, str):
             self._drop(slot, decision)
             return
