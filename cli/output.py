@@ -169,7 +169,12 @@ def say_warning(message: Warning | str, *place: object, **more: object) -> None:
 
 def _say_signed(sign: str, text: str, colour: str) -> None:
     shown = typer.style(sign, fg=colour, bold=True) if has_colours(sys.stderr) else sign
-    sys.stderr.write(f"{shown} {printable(text)}\n")
+    line = f"{sign} {printable(text)}"
+    if (screen := _screen(sys.stderr)) is not None:
+        from homodb.query.results import fold
+
+        line = "\n".join(fold(line, screen))
+    sys.stderr.write(f"{shown}{line.removeprefix(sign)}\n")
 
 
 def has_colours(stream: TextIO) -> bool:

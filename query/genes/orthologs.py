@@ -99,21 +99,21 @@ def _hint_of_other(release: ReleaseFile, resolved: pl.DataFrame, pair: Pair, str
     """Return the species whose genes the names are instead, and their partners, if there is one."""
     names = resolved["name"].to_list()
     votes = SpeciesVote.of(release, names).table.filter(pl.col("known") > 0)
-    known = set(votes["species"])
-    if not known:
+    names_of_species = set(votes["species"])
+    if not names_of_species:
         return ""
-    other = pair.target if pair.target.name in known else find(next(iter(votes["species"])))
+    other = pair.target if pair.target.name in names_of_species else find(next(iter(votes["species"])))
     theirs = resolve(release, names, other).drop_nulls("gene")
     shown = ", ".join(theirs["name"].head(3))
-    said = f"{shown} {'is a gene' if theirs.height == 1 else 'are genes'} of {other.common_name}"
+    sentence = f"{shown} {'is a gene' if theirs.height == 1 else 'are genes'} of {other.common_name}"
     if other != pair.target:
-        return f"{said}: name that species"
+        return f"{sentence}: name that species"
     partners = find_pair(release, other, pair.source).ask(
         "orthologs", forward=not pair.forward, genes=theirs["gene"].to_list(), strategy=str(strategy)
     ) if pair.between is None else pl.DataFrame({"target_symbol": []})  # fmt: skip
     symbols = partners["target_symbol"].drop_nulls().unique().sort().head(4).to_list()
     ask = f"ask for {', '.join(symbols[:-1])}{' and ' if symbols[1:] else ''}{symbols[-1]}, or " if symbols else ""
-    return f"{said}: {ask}swap the species (from {other.common_name} to {pair.source.common_name})"
+    return f"{sentence}: {ask}swap the species (from {other.common_name} to {pair.source.common_name})"
 
 
 def only_source(release: ReleaseFile, names: Sequence[str], target: str | int | Species) -> Species:

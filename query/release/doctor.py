@@ -131,9 +131,9 @@ def install(extras: Sequence[str]) -> str:
     constraints = next((f"-c {shlex.quote(str(file))} " for file in files if file.is_file()), "")
     what = ",".join(one for one in extras if one != "plain install")
     own = shlex.quote(str(checkout)) if (checkout / "pyproject.toml").is_file() else "homodb"
-    cpu = f" --extra-index-url {_CPU_WHEELS}" if _TORCH & set(extras) and platform.system() == "Linux" else ""
-    chosen = f"'[{what}]'" if what else ""
-    return f"pip install {constraints}{own}{chosen}{cpu}"
+    cpu = f"PIP_EXTRA_INDEX_URL={_CPU_WHEELS} " if _TORCH & set(extras) and platform.system() == "Linux" else ""
+    brackets = f"'[{what}]'" if what else ""
+    return f"{cpu}pip install {constraints}{own}{brackets}"
 
 
 def lacking(extra: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -146,5 +147,5 @@ def test_five_lines_and_one_command(run: Run, monkeypatch: pytest.MonkeyPatch) -
     first, works, missing, broken, install = run("doctor").out.splitlines()
     assert first.startswith("homodb ") and works == "works: ask, translate and join"
     assert missing.startswith("missing: ESM2 embeddings (etl); ") and broken == "broken: nothing"
-    command = f"to install: pip install -c {ROOT / 'constraints.txt'} {ROOT}'[etl,scale]'"
-    assert install.startswith(command) and "download.pytorch.org/whl/cpu" in install
+    assert install.endswith(f"pip install -c {ROOT / 'constraints.txt'} {ROOT}'[etl,scale]'")
+    assert "download.pytorch.org/whl/cpu" in install or sys.platform != "linux"
