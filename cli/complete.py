@@ -151,8 +151,8 @@ def _database(ctx: Any) -> Path | None:
     path = None if ctx is None else _path(ctx)
     if path is None or path.is_file():
         return path
-    made = (cache_folder() / "databases").glob(f"{path.name}-*.duckdb")
-    return max([*path.glob("*.duckdb"), *made], key=os.path.getmtime, default=None)
+    databases = (cache_folder() / "databases").glob(f"{path.name}-*.duckdb")
+    return max([*path.glob("*.duckdb"), *databases], key=os.path.getmtime, default=None)
 
 
 def _source(ctx: Any) -> int | None:
