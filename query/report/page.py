@@ -82,7 +82,7 @@ def page_blocks(
         yield Lines([_SIMULATED], warning=True)
     yield Verdict(verdict(gathered.score))
     yield Heading("What the numbers say")
-    yield Bullets(conclusions(gathered.score, dict(_donors(gathered))))
+    yield Bullets(conclusions(gathered.score, gathered.embedded.donors()))
     yield Lines(["Verdict and sentences are made by fixed rules from the scores below, and do not go beyond them."])
     yield from map(Note, gathered.notes)
     yield Heading("The data")
@@ -108,7 +108,7 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
     embedded = gathered.embedded
     cells = np.bincount(embedded.species.code, minlength=len(embedded.species.names)).tolist()
     each = ", ".join(f"{number:,} {name}" for name, number in zip(embedded.species.names, cells, strict=True))
-    donors = ", ".join(f"{name}: {number}" for name, number in _donors(gathered))
+    donors = ", ".join(f"{name}: {number}" for name, number in embedded.donors().items())
     resampled = INTERVALS.get(gathered.score.intervals, gathered.score.intervals) if gathered.score else "no scores"
     rows = [
         ("cells", f"{embedded.n_cells:,}: {each}"),
@@ -122,14 +122,6 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
         ("intervals of scores", resampled),
     ]  # fmt: skip
     return pl.DataFrame(rows, ["what", "here"], orient="row")
-
-
-def _donors(gathered: Gathered) -> Iterator[tuple[str, int]]:
-    """Yield each species with its number of donors, 0 without a column of donors."""
-    embedded = gathered.embedded
-    for at, name in enumerate(embedded.species.names):
-        donors = () if embedded.donor is None else np.unique(embedded.donor.code[embedded.species.code == at])
-        yield name, len(donors)
 
 
 def _scores(gathered: Gathered) -> Iterator[ResultBlock]:

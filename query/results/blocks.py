@@ -332,7 +332,8 @@ def _table(grid: Grid, screen: int | None, colour: bool) -> list[str]:
             for cell, width, column in zip(row, widths, columns, strict=True):
                 text = cell[place] if place < len(cell) else ""
                 space = " " * (width - _width(text))
-                padded = space + text if column.right else text + space
+                is_last = column is columns[-1] and not column.right
+                padded = space + text if column.right else text if is_last else text + space
                 parts.append(_styled(padded, bold=number_of_row == 0) if colour else padded)
             out.append(gap.join(parts).rstrip())
     return out
