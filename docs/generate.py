@@ -39,6 +39,7 @@ _API = {
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
     "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Plots": ("pl",),
     "Settings": ("settings",),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
