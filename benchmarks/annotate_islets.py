@@ -102,7 +102,7 @@ def _vectors_of_names(cells: anndata.AnnData, stem: Path) -> Path:
 def _scores(made: anndata.AnnData | str) -> list[str]:
     if isinstance(made, str):
         return [f"not run: {made.split(';')[0][:90]}", *[""] * 4]
-    told = homodb.evaluate(made, truth="cell_type", predicted="cell_type_homodb", n_n_resamples=0).totals()
+    told = homodb.evaluate(made, truth="cell_type", predicted="cell_type_homodb", n_resamples=0).totals()
     names = ("balanced_accuracy", "accuracy", "kappa", "auroc_confidence", "auroc_distance")
     return ["-" if told[name] is None else f"{told[name]:.3f}" for name in names]
 
@@ -176,7 +176,7 @@ def _labelled(
         distance,
     )
     size = np.bincount(task.reference.label, minlength=len(task.labels))
-    entry = {"label": "cell_type", "method": "knn", "reference_labels": list(task.labels), "reference_cells": size}
+    entry = {"label_key": "cell_type", "method": "knn", "reference_labels": list(task.labels), "reference_cells": size}
     return anndata.AnnData(obs=obs, uns={"homodb": {"annotation": {"cell_type_homodb": entry}}})
 
 

@@ -18,7 +18,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import measure
@@ -33,6 +33,8 @@ SPECIES = ("human", "mouse", "rat", "dog", "chicken", "zebrafish")
 TARGETS = {("human", "mouse"): (0.95, 0.85), ("human", "zebrafish"): (0.95, 0.50)}
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 SEED = 20
+#: Proteomes whose proteins, reversed, are decoys.
+DECOYS = ("Choloepus_hoffmanni.choHof1.pep.all.fa.gz", "Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz")
 
 #: From the sequences of one species, whose number in ``SPECIES`` is the second argument, to vectors.
 Embed = Callable[[Sequence[str], int], npt.NDArray[np.float32]]
@@ -137,6 +139,50 @@ def compare(
     return counts, seconds
 
 
+def trust(
+    proteins: list[dict[str, str]], embed: Embed, group: dict[str, str], decoys: Sequence[str]
+) -> list[tuple[float | None, int, bool]]:
+    """Judge the best hit of every protein: margin where the hits are mutual, rank from the other side, right or not.
+
+    The decoys are proteins of both species that are nobody's ortholog; a best hit among them is not counted.
+    """
+    vectors = [normalised(embed(list(one.values()), number)) for number, one in enumerate(proteins)]
+    others = normalised(embed(decoys, len(SPECIES)))
+    judged: list[tuple[float | None, int, bool]] = []
+    for a, b in combinations(range(len(SPECIES)), 2):
+        names = list(proteins[a]), list(proteins[b])
+        correlations = vectors[a] @ vectors[b].T
+        decoy_a, decoy_b = ((vectors[side] @ others.T).max(axis=1) for side in (a, b))
+        for one, row in enumerate(correlations):
+            best = int(row.argmax())
+            value, column = float(row[best]), correlations[:, best]
+            groups = group.get(names[0][one]), group.get(names[1][best])
+            if decoy_a[one] >= value or groups == (None, None):
+                continue
+            back = 1 + int((column > value).sum()) + int(decoy_b[best] > value)
+            seconds = [np.partition(row, -2)[-2], decoy_a[one], np.partition(column, -2)[-2], decoy_b[best]]
+            judged.append((value - float(max(seconds)) if back == 1 else None, back, groups[0] == groups[1]))
+    return judged
+
+
+#: Margins, and ranks from the other side, from which and up to which shares are printed.
+MARGINS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 2.0)
+RANKS = ((1, 1), (2, 2), (3, 5), (6, 10**9))
+
+
+def print_trust(judged: list[tuple[float | None, int, bool]]) -> None:
+    """Print the share of right best hits by margin and by rank from the other side."""
+    print("\n| margin of mutual best hits | right |\n| --- | --- |")
+    for low, high in pairwise(MARGINS):
+        right = [good for margin, _, good in judged if margin is not None and low <= margin < high]
+        print(f"| {low} to {high} | {sum(right) / max(len(right), 1):.3f} ({sum(right)}/{len(right)}) |")
+    print("\n| rank of a gene from its best hit's side | right |\n| --- | --- |")
+    for first, last in RANKS:
+        right = [good for _, back, good in judged if first <= back <= last]
+        shown = f"{first}" if first == last else f"{first} to {last}" if last < 10**9 else f"{first} or more"
+        print(f"| {shown} | {sum(right) / max(len(right), 1):.3f} ({sum(right)}/{len(right)}) |")
+
+
 def speed(proteins: int = 20_000, residues: int = 450) -> str:
     """Return how long the k-mer profile of a made-up proteome takes."""
     letters = np.array(list(RESIDUES))[np.random.default_rng(SEED).integers(0, 20, (proteins, residues))]
@@ -156,6 +202,7 @@ def main() -> None:
     proteins = [read_fasta(options.data / f"{name}.fa.gz") for name in SPECIES]
     table = pl.read_csv(options.data / "reference_orthogroups.tsv", separator="\t")
     group = dict(zip(table["protein"].to_list(), table["orthogroup"].to_list(), strict=True))
+    decoys = [one[::-1] for path in DECOYS for one in read_fasta(options.data.parent / "proteomes" / path).values()]
     embeddings: dict[str, Embed] = {"k-mer profile": lambda sequences, _: Kmer().embed(sequences)}
     embeddings |= {Path(name).stem: checkpoint(name) for name in options.checkpoints}
     controls: dict[str, Embed] = {"control: composition": composition, "control: shuffled": shuffled}
@@ -169,6 +216,8 @@ def main() -> None:
         for pair, one in counts.items():
             print(f"| {' - '.join(pair)} | {' | '.join(one.cells())} |")
         print(f"| all pairs | {' | '.join(sum(counts.values(), Counts()).cells())} |")
+        if name in embeddings:
+            print_trust(trust(proteins, embed, group, decoys))
     print()
     for name in embeddings:
         for pair, (precision, recall) in TARGETS.items():

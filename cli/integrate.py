@@ -13,12 +13,15 @@ from homodb.cli.options import (
     CountsLayerOption,
     JsonOption,
     OneToOneOption,
+    PhraseOption,
     ReleaseOption,
+    SpatialOption,
     SpeciesKeyOption,
     listed,
 )
 from homodb.cli.output import give_json, say
 from homodb.cli.progress import status
+from homodb.cli.values import whole
 from homodb.schema.messages import counted
 
 _SETTING = "Any setting (docs/integrate.md), such as k_weight=50 or clustering=leiden; may be repeated."
@@ -62,6 +65,19 @@ def integrate(
         str | None, typer.Option("--key", metavar="NAME", help="Name of the results. Default: the method.")
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
+    phrases: PhraseOption = None,
+    niche_key: Annotated[
+        str | None,
+        typer.Option(
+            "--niche", metavar="COLUMN", help="With cellama: types that sentences name for the nearest cells."
+        ),
+    ] = None,
+    spatial: Annotated[int, whole("--nearest", low=1, high=1000, help="Nearest cells that a sentence names.")] = 5,
+    spatial_key: SpatialOption = None,
+    donor_key: Annotated[
+        str | None,
+        typer.Option("--donor-key", metavar="COLUMN", help="Donors or sections: cells of others are never nearest."),
+    ] = None,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,13 +87,18 @@ def integrate(
 
     Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
     """
-    from homodb.query.integrate import IntegrateSettings, integrate_files, read_settings
+    from homodb.query.integrate import IntegrateSettings, SentenceColumns, integrate_files, read_settings
 
+    columns = SentenceColumns(
+        phrases=tuple(phrases or ()), niche_key=niche_key, spatial=spatial, spatial_key=spatial_key,
+        donor_key=donor_key,
+    )  # fmt: skip
     with status() as show:
         totals = integrate_files(
             paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
             species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy, layer=layer,
-            size_factors=size_factors, umap=umap, key_added=key_added, release=release or context.obj, progress=show,
+            size_factors=size_factors, umap=umap, key_added=key_added, columns=columns,
+            release=release or context.obj, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})

@@ -17,7 +17,7 @@ from homodb.cli.options import (
     ToOption,
     open_chosen,
 )
-from homodb.cli.output import Format, chosen, give
+from homodb.cli.output import Format, chosen, give, say
 from homodb.cli.values import whole
 
 
@@ -41,11 +41,17 @@ def neighbors(
 
     Example: homodb neighbors INS --from human --to pig -k 10
     """
+    from homodb.query.genes import neighbors_note
+
     form = chosen(form, as_json, output)
     with open_chosen(context, release) as opened:
         frame = opened.neighbors(genes, source=source, target=target, k=k, embedding=embedding)
+    model = frame["embedding"][0].rpartition("-")[0]
     if form is Format.TABLE:
-        short = ["rank", "target_id", "target_symbol", "correlation", "evidence_class", "homology_type"]
+        short = ["rank", "target_id", "target_symbol", "correlation", "rank_back", "mutual_rank", "margin"]
         unanswered = [] if frame["why"].is_null().all() else ["why"]
-        frame = frame.select("name", *short, "confidence", "strategies", "n_isoforms", "n_nmd", *unanswered)
+        more = ["evidence_class", "homology_type", "confidence", "strategies", "n_isoforms", "n_nmd"]
+        frame = frame.select("name", *short, *more, *unanswered)
     give(frame, form, output, raw_text=raw_text)
+    if form is Format.TABLE and (note := neighbors_note(model)):
+        say(note, dim=True, err=True)

@@ -138,6 +138,12 @@ DonorKeyOption = Annotated[
         help="Column of obs with donors: the units of tests, intervals and held-out cells.",
     ),
 ]
+SpatialOption = Annotated[
+    str | None, typer.Option("--spatial", metavar="NAME", help="Entry of obsm with coordinates. Default: spatial.")
+]
+PhraseOption = Annotated[
+    list[str] | None, typer.Option("--phrase", metavar="COLUMN", help="Column of obs for cell sentences; repeatable.")
+]
 SeedOption = Annotated[int, whole("--seed", high=2**32 - 1, help="Of everything random.")]
 ResamplesOption = Annotated[int, whole("--resamples", high=1_000_000, help="Draws of the intervals; 0: none.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -77,7 +77,7 @@ def orthologs(
     if form is Format.TABLE and not every:
         short = ["name", "resolved_as", "source_id", "target_id", "target_symbol", "strategy", "homology_type"]
         beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
-        frame = frame.select(*short, "identity", "confidence", "correlation", "evidence_class", *beyond)
+        frame = frame.select(*short, "identity", "confidence", "correlation", "margin", "evidence_class", *beyond)
     give(frame, form, output, raw_text=raw_text)
 
 

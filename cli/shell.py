@@ -71,7 +71,7 @@ def run_shell(
                 continue
             text, question = "\n".join(question), []
             try:
-                give(ask(text), Format.TABLE)
+                give(ask(text), Format.TABLE, verbatim=True)
             except HomodbError as error:
                 say(f"error: {error}", err=True)
             except KeyboardInterrupt:
@@ -94,7 +94,7 @@ def _obey(words: list[str], release: Release, own: dict[str, pl.DataFrame]) -> b
             for column, kind in own[name].schema.items():
                 say(f"{column}  {kind}")
         case [".columns" | ".schema", name]:
-            give(_columns(release, name), Format.TABLE)
+            give(_columns(release, name), Format.TABLE, verbatim=True)
         case [".help"]:
             say(_HELP)
         case _:

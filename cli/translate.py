@@ -221,9 +221,14 @@ def translate(
 
 def _beside(path: Path, target: str) -> Path:
     """Return the input's name with the species before its ending."""
-    from homodb.schema.species import find
+    from homodb.schema.errors import UnknownSpeciesError
+    from homodb.schema.species import find, normalise
 
-    return path.with_name(f"{path.stem}.{find(target).common_name.replace(' ', '_')}{path.suffix or '.h5ad'}")
+    try:
+        name = find(target).common_name.replace(" ", "_")
+    except UnknownSpeciesError:  # only its release may know it
+        name = normalise(target)
+    return path.with_name(f"{path.stem}.{name}{path.suffix or '.h5ad'}")
 
 
 def _translate_list(

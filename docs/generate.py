@@ -197,7 +197,7 @@ def cookbook_page() -> str:
 def printed(frame: pl.DataFrame) -> str:
     """Return what ``homodb sql`` prints of a frame."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        give(frame, Format.TABLE)
+        give(frame, Format.TABLE, verbatim=True)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from homodb.schema.enums import HomologyType
-from homodb.schema.species import KEYS_PER_SPECIES, find
+from homodb.schema.species import FIRST_DESCRIBED, KEYS_PER_SPECIES, find
 
 #: Sequence regions of haplotypes and patches, as Ensembl names them; unplaced scaffolds are primary.
 _ALTERNATE = r"^CHR_|_PATCH$|^HSCHR|^HG\d+_|^MMCHR|^MG\d+_|_CTG\d|_HAP\d|^LRG_"
@@ -294,7 +294,7 @@ _RIBOSOMAL = (
 _MITOCHONDRIAL = r"(?i)^mt[-:]"
 
 #: Registry numbers of species whose symbols other committees assign (insects, worms, plants, fungi, ...): MIR1 and
-#: GAS5 of yeast code for proteins.
+#: GAS5 of yeast code for proteins. What committee names those of species that the registry lacks is unknown.
 OTHER_COMMITTEES = frozenset({5, 6, 7, 177, 178, *range(271, 316)})
 
 
@@ -328,7 +328,7 @@ def mark_genes(genes: Genes, homologies: pl.DataFrame) -> Genes:
         Keyed homologies: a one-to-one ortholog of a marked gene is marked where its own location is unknown.
     """
     symbol = pl.col("symbol")
-    vertebrate_rules = ~pl.col("species").is_in(sorted(OTHER_COMMITTEES))
+    vertebrate_rules = ~pl.col("species").is_in(sorted(OTHER_COMMITTEES)) & (pl.col("species") < FIRST_DESCRIBED)
     by_symbol = pl.when(pl.col("biotype").is_null() & vertebrate_rules).then(non_coding_biotype(symbol))
     table = genes.table.with_columns(
         biotype=pl.coalesce("biotype", by_symbol),

@@ -67,6 +67,27 @@ def test_help_and_import_load_no_heavy_package(heavy: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--version"], {"duckdb", "polars", "numpy", "pyarrow", "pandas", "httpx"}),
+        (["orthologs", "INS", "--from", "human", "--to", "mouse"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+        (["explain", "INS", "--from", "human", "--to", "mouse"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+        (["info"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+    ],
+)
+def test_a_command_imports_what_it_needs(arguments: list[str], heavy: set[str]) -> None:
+    code = (
+        "import sys\n"
+        "from homodb.cli.app import app\n"
+        "from typer.testing import CliRunner\n"
+        f"assert CliRunner().invoke(app, {arguments!r}).exit_code == 0\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_constraints_pin_every_direct_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pinned = {

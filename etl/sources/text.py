@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import codecs
 import csv
-import errno
 import functools
 import gzip
 import hashlib
 import io
 import os
 import re
-import stat
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +28,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from homodb.schema.errors import LISTED_PER_KIND, HomodbError, InputError, Problem, shown
+from homodb.schema.io import open_regular
 
 if TYPE_CHECKING:
     import _csv
@@ -51,7 +50,7 @@ EXPANSION, _SMALL = 200, 1 << 26
 _GZIP_MAGIC = b"\x1f\x8b"
 #: A zero byte among the first bytes means that the file is binary.
 _PEEKED = 512
-_BUFFER = 1 << 17
+_BUFFER = 1 << 19
 
 
 class _BoundedStream(io.RawIOBase):
@@ -114,12 +113,13 @@ def open_bytes(path: Path, *, has_lines: bool = True) -> Iterator[io.BufferedRea
         its limit, or a line is too long.
     """
     try:
-        with open(path, "rb", opener=_open_regular) as raw:
+        with open(path, "rb", opener=open_regular) as raw:
             packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             most = max(_SMALL, EXPANSION * os.fstat(raw.fileno()).st_size) if packed else float("inf")
             with gzip.GzipFile(fileobj=raw) if packed else raw as plain:
-                stream = io.BufferedReader(_BoundedStream(path, plain, most, has_lines=has_lines), _BUFFER)
+                bounded = _BoundedStream(path, plain, most, has_lines=has_lines)
+                stream: io.BufferedReader = io.BufferedReader(bounded, _BUFFER)
                 head = stream.peek(_PEEKED)[:_PEEKED]
                 if b"\0" in head:
                     raise InputError(path, [Problem(1, "is not valid UTF-8", repr(head[:8]))])
@@ -131,16 +131,6 @@ def open_bytes(path: Path, *, has_lines: bool = True) -> Iterator[io.BufferedRea
         raise InputError(path, [problem]) from error
     except OSError as error:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
-
-
-def _open_regular(path: str, flags: int) -> int:
-    """Open a file that has an end: a pipe would never open, a device never end."""
-    number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    mode = os.fstat(number).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return number
-    os.close(number)
-    raise OSError(errno.EINVAL, "is not a regular file")
 
 
 def input_errors(read: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
@@ -164,7 +154,7 @@ def input_errors(read: Callable[Concatenate[Path, P], T]) -> Callable[Concatenat
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     try:
-        with open(path, "rb", opener=_open_regular) as stream:
+        with open(path, "rb", opener=open_regular) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error

@@ -89,6 +89,10 @@ def with_results(
         shown = np.zeros(cells, np.bool_)
         shown[rows] = prepared.task.query.is_labelled if labelled.shown is None else labelled.shown
         result.obs[f"{report.column}_seen"] = shown
+    if labelled.query_embedding is not None:
+        embedding = np.zeros((cells, labelled.query_embedding.shape[1]), np.float32)
+        embedding[rows] = labelled.query_embedding
+        result.obsm[report.embedding] = embedding
     own = deepcopy(result.uns.get("homodb", {}))
     own[ENTRY] = {**own.get(ENTRY, {}), report.column: report.uns()}
     result.uns["homodb"] = own
@@ -138,7 +142,8 @@ def annotate(
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
+    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
+    trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[False] = False,
@@ -162,7 +167,8 @@ def annotate(
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
     min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., methods: str | None = ...,
+    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
+    trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[True],
@@ -185,7 +191,8 @@ def annotate(
     hidden: int = 64, layers: int = 2, dropout: float = 0.2, learning_rate: float = 1e-3, weight_decay: float = 1e-4,
     epochs: int = 60, epoch_cells: int = 10_000, patience: int = 8, validation: float = 0.15, seeds: int = 5,
     min_cells: int = 3, links: str = "all", start: str = "rows", unreached: str = "leave_out", tuning: float = 0.0,
-    tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, methods: str | None = None,
+    tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, network: str | Path | None = None,
+    trained: str | Path | None = None, methods: str | None = None,
     parameters: Mapping[str, Any] | None = None, release: str | Path | ReleaseFile | None = None,
     progress: Callable[[str], None] | bool | None = None,
     return_report: bool = False,
@@ -253,6 +260,9 @@ def annotate(
     hidden, layers, dropout, learning_rate, weight_decay, epochs, epoch_cells, patience, validation, seeds, min_cells, \
     links, start, unreached, tuning, tuning_rate, tuning_epochs, stay
         Parameters of tron; see :class:`homodb.query.annotate.settings.TronSettings`.
+    network, trained
+        Safetensors file of networks that were trained before and are used as they are, and a file to keep those that
+        are trained now (tron).
     methods
         Methods of consensus, separated by commas; by default all that can run.
     parameters
@@ -269,8 +279,10 @@ def annotate(
     -------
     anndata.AnnData or tuple
         A copy of the query with ``obs["<label>_homodb"]`` (``unknown`` where no label could be given),
-        ``obs["<label>_homodb_confidence"]``, ``obs["<label>_homodb_distance"]``, and, in
-        ``uns["homodb"]["annotation"]`` under the name of the column, how it was done. All else is as it was.
+        ``obs["<label>_homodb_confidence"]``, ``obs["<label>_homodb_distance"]``, the space in which the method compared
+        the cells with those of the reference in ``obsm["X_<label>_homodb"]``, shape (cells, dimensions), float32, zeros
+        for a cell without counts that it uses, and, in ``uns["homodb"]["annotation"]`` under the name of the column,
+        how it was done. All else is as it was.
         With `return_report`, that copy and an :class:`Annotation`.
 
     Raises
@@ -349,7 +361,8 @@ def annotate_files(
     """
     target = Path(output)
     check_cells_output(target, Path(query), Path(reference))
-    check_there(None if options.labels is None else Path(options.labels), error=AnnotationError)
+    given = [options.labels, *(options.parameters.get(name) for name in ("network", "tron.network"))]
+    check_there(*(Path(one) for one in given if one is not None), error=AnnotationError)
     check_there(*read_vector_options(options.vectors).values(), error=VectorsError)
     if tables is not None:
         check_folder(tables)

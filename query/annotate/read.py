@@ -15,8 +15,8 @@ from homodb.query.annotate.labels import LabelMap, mapped, read_labels
 from homodb.query.annotate.methods import used_by
 from homodb.query.annotate.options import AnnotateOptions
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
-from homodb.query.cells import ObsColumns, SpeciesCells, as_counts, product, slots_of, with_tables
-from homodb.query.genes import COLUMNS, Pair, choose_strategy, find_pair
+from homodb.query.cells import ObsColumns, SpeciesCells, as_counts, product, read_coordinates, slots_of, with_tables
+from homodb.query.genes import COLUMNS, Pair, choose_strategy, embeddings_note, find_pair
 from homodb.query.integrate import read_vector_options, vectors_of
 from homodb.query.join import read_side as read_genes
 from homodb.query.release import ReleaseFile
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
-#: Default key in obsm of coordinates, and name of the mapping between two sides of one species.
-SPATIAL = "spatial"
+#: Name of the mapping between two sides of one species.
 SAME_SPECIES = "same species"
 
 Texts = tuple[str | None, ...]
@@ -142,24 +141,12 @@ def _matrix(adata: anndata.AnnData, request: CellRequest) -> tuple[pd.DataFrame,
 
 def _coordinates(adata: anndata.AnnData, request: CellRequest) -> npt.NDArray[np.float64] | None:
     """Return coordinates; an unusable default entry is ignored."""
-    name = request.spatial or SPATIAL
-    if name not in adata.obsm:
+    try:
+        return read_coordinates(adata.obsm, request.spatial, AnnotationError, f"obsm of the {request.side}")
+    except AnnotationError:
         if request.spatial is None:
             return None
-        raise AnnotationError(
-            f"obsm of the {request.side} has no {name!r} with coordinates; it has {', '.join(adata.obsm) or 'nothing'}",
-            option="spatial_key",
-        )
-    place = np.asarray(adata.obsm[name])
-    is_table = place.ndim == 2 and place.shape[1] in (2, 3) and place.dtype.kind in "fiu"
-    if is_table and np.isfinite(place.astype(np.float64)).all():
-        return place.astype(np.float64)
-    if request.spatial is None:
-        return None
-    raise AnnotationError(
-        f"obsm[{name!r}] of the {request.side} is not a table of coordinates: expected two or three finite numbers per"
-        f" cell, got shape {place.shape} of {place.dtype}", option="spatial_key",
-    )  # fmt: skip
+        raise
 
 
 def some_cells(side: SpeciesCells, rows: npt.NDArray[Any]) -> SpeciesCells:
@@ -217,7 +204,7 @@ def find_links(
     strategies = [choose_strategy(pair, word, Strategy.ENS_M2M) for word in words]
     notes = pair.notes
     if strategy is None and strategies[0] is Strategy.LM_O2O:
-        notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
+        notes = (embeddings_note(pair),)
     options = read_mapping_options(evidence=evidence)
     best, more = _rows(pair, strategies, replace(options, one_to_many=OneToMany.BEST), query, reference)
     every, _ = _rows(pair, strategies, replace(options, one_to_many=OneToMany.SPLIT), query, reference)

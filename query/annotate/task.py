@@ -83,7 +83,8 @@ class Labelled:
         Mask of the query cells that were learned from, or of a donor that was: they must not be evaluated. None: all
         that had a label.
     reference_embedding, query_embedding
-        Positions of cells, if the method has a space, shape (cells, dimensions), float32.
+        Positions of the cells in the space that is searched for neighbours, by the angle between them, shape (cells,
+        dimensions), float32; zeros for a cell without a position.
     number, spread
         The number, and the standard deviation among the neighbours or networks that it was made of, both in the unit
         of the reference's column, NaN for unknown, shape (query cells,). None for labels.
@@ -184,6 +185,11 @@ class Annotation(Result):
         """Column of obs that holds the labels."""
         return f"{self.label_key}_{self.key_added}"
 
+    @property
+    def embedding(self) -> str:
+        """Key of obsm that holds the positions of the cells."""
+        return f"X_{self.column}"
+
     def summary(self) -> str:
         """Return what was done in one line."""
         by = self.method if self.strategy == "none" else f"{self.method}, {self.strategy}"
@@ -196,7 +202,8 @@ class Annotation(Result):
     def totals(self) -> dict[str, Any]:
         """Return the report without its tables as plain values."""
         return {
-            "column": self.column, "label_key": self.label_key, "method": self.method, "strategy": self.strategy,
+            "column": self.column, "embedding": self.embedding, "label_key": self.label_key, "method": self.method,
+            "strategy": self.strategy,
             "release": self.release, "source": self.source, "target": self.target,
             "parameters": dict(self.parameters), "settings": dict(self.settings), "cells": self.cells,
             "empty": self.empty, "unknown": self.unknown, "reference_labels": dict(self.reference_labels),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +125,46 @@ class ObsColumns:
             if not np.isfinite(numbers[cell]):
                 raise self.error(f"{name!r} in {self.where} holds {text!r}; expected finite numbers", option=option)
         return numbers
+
+
+#: Key of obsm that holds coordinates, as scanpy and squidpy have it.
+SPATIAL = "spatial"
+
+
+def read_coordinates(
+    obsm: Mapping[str, Any], name: str | None, error: type[HomodbError], where: str = "obsm"
+) -> npt.NDArray[np.float64]:
+    """Return the coordinates of cells on a tissue, shape (cells, 2 or 3).
+
+    Parameters
+    ----------
+    obsm
+        Tables of positions by name.
+    name
+        The one to read; None for ``spatial``.
+    error
+        Class of the errors.
+    where
+        The tables in messages, such as ``obsm of the query``.
+
+    Raises
+    ------
+    HomodbError
+        Of that class, if there is no such entry, or it does not hold two or three finite numbers per cell.
+    """
+    name = name or SPATIAL
+    if name not in obsm:
+        raise error(
+            f"{where} has no {name!r} with coordinates; it has {', '.join(obsm) or 'nothing'}", option="spatial_key"
+        )
+    place = np.asarray(obsm[name])
+    is_table = place.ndim == 2 and place.shape[1] in (2, 3) and place.dtype.kind in "fiu"
+    if is_table and np.isfinite(place.astype(np.float64)).all():
+        return place.astype(np.float64)
+    raise error(
+        f"{name!r} in {where} is not a table of coordinates: expected two or three finite numbers per cell, got shape"
+        f" {place.shape} of {place.dtype}", option="spatial_key",
+    )  # fmt: skip
 
 
 def validate_key_added(key: str | None, error: type[HomodbError]) -> None:

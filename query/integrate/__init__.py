@@ -18,8 +18,10 @@ from homodb.query.integrate.methods import METHODS, IntegrationMethod, method_na
 from homodb.query.integrate.neighbors import (
     Nearest,
     Network,
+    in_threads,
     kneighbors,
     shared_neighbors,
+    spatial_neighbors,
     umap,
 )
 from homodb.query.integrate.prepare import Joint, consensus, prepare, read_joint, vst
@@ -31,16 +33,18 @@ from homodb.query.integrate.sentences import (
     count_cut,
     distinct,
     embed,
+    embed_cells,
     find_device,
     find_model,
     load_model,
     metadata_phrases,
+    neighbor_phrases,
     seeded,
     sentences,
     top_words,
     with_phrases,
 )
-from homodb.query.integrate.settings import BOUNDS, IntegrateSettings, read_settings
+from homodb.query.integrate.settings import BOUNDS, IntegrateSettings, SentenceColumns, read_settings
 
 __all__ = [
     "BOUNDS",
@@ -55,6 +59,7 @@ __all__ = [
     "MergeStep",
     "Nearest",
     "Network",
+    "SentenceColumns",
     "SparseMinusLowRank",
     "add_integration",
     "add_prepared",
@@ -65,9 +70,11 @@ __all__ = [
     "count_cut",
     "distinct",
     "embed",
+    "embed_cells",
     "find_anchors",
     "find_device",
     "find_model",
+    "in_threads",
     "integrate",
     "integrate_files",
     "kneighbors",
@@ -77,6 +84,7 @@ __all__ = [
     "merge_order",
     "metadata_phrases",
     "method_named",
+    "neighbor_phrases",
     "prepare",
     "principal_components",
     "read_joint",
@@ -86,6 +94,7 @@ __all__ = [
     "seeded",
     "sentences",
     "shared_neighbors",
+    "spatial_neighbors",
     "standardized_cells",
     "strongest",
     "top_words",

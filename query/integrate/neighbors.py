@@ -1,9 +1,12 @@
-"""Find exact nearest neighbours, build their graph, and cluster it."""
+"""Find nearest neighbours, build their graph, and cluster it."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +14,20 @@ import scipy.sparse as sp
 
 from homodb.schema.errors import MissingPackageError
 
-#: Distances in memory at once.
-_BLOCK = 1_000_000
+#: Points up to which all are compared; beyond, only those of the nearest groups.
+EXACT = 200_000
+#: Points of a group on average, and how many of the nearest groups are searched.
+_GROUP, _GROUPS = 2000, 50
+#: Steps of k-means, and points of each group that it sees.
+_MEANS, _SEEN = 8, 50
+
+#: Ranks in memory at once for each thread, and least and most rows of such a block.
+_BLOCK, _LEAST, _MOST = 4_000_000, 32, 512
+#: Candidates beyond those asked for: rounding rarely moves a neighbour farther than these.
+_SPARE = 8
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -22,14 +37,21 @@ class Nearest:
     indices: npt.NDArray[np.int64]  # rows of the points, nearest first, shape (queries, k), int64
     distances: npt.NDArray[np.float64]  # Euclidean distances, shape (queries, k), float64
 
+    def first(self, k: int) -> Nearest:
+        """Return the first `k` of each query."""
+        return Nearest(self.indices[:, :k], self.distances[:, :k])
+
 
 def kneighbors(
     points: npt.ArrayLike, k: int, *, queries: npt.ArrayLike | None = None, rows: npt.NDArray[np.int64] | None = None,
-    exclude_self: bool = False,
+    exclude_self: bool = False, exact: int = EXACT,
 ) -> Nearest:  # fmt: skip
-    """Find the exact `k` nearest points of each query, by Euclidean distance.
+    """Find the `k` nearest points of each query, by Euclidean distance.
 
-    Distances are computed in blocks, so that memory grows linearly with the number of points.
+    Up to 200,000 points are all compared, and the result is exact. Beyond, points are grouped by k-means, and each
+    query is compared with those of the 50 groups of some 2,000 that are nearest to its own: time grows in proportion
+    to the queries, and some 99 % of the neighbours are found. Distances are exact in both cases, and the same
+    input gives the same result. Memory grows linearly with the number of points.
 
     Parameters
     ----------
@@ -44,6 +66,8 @@ def kneighbors(
     exclude_self
         Whether a point is excluded from its own neighbours. A point with so many copies that it is not among its own
         nearest loses the farthest of them.
+    exact
+        Number of points up to which all are compared.
 
     Returns
     -------
@@ -62,63 +86,218 @@ def kneighbors(
     >>> kneighbors([[0.0], [1.0], [5.0]], 1, exclude_self=True).indices.tolist()
     [[1], [0], [1]]
     """
-    searched = np.asarray(points, np.float64)
+    searched = np.ascontiguousarray(points, np.float64)
     if queries is not None:
-        return _kneighbors(searched, np.asarray(queries, np.float64), k)
+        return _kneighbors(searched, np.ascontiguousarray(queries, np.float64), k, exact)
     own = np.arange(len(searched)) if rows is None else rows
-    nearest = _kneighbors(searched, searched if rows is None else searched[rows], k + exclude_self)
-    return _without_self(nearest, own) if exclude_self else nearest
+    nearest = _kneighbors(searched, searched if rows is None else searched[rows], k + exclude_self, exact)
+    return without_self(nearest, own) if exclude_self else nearest
 
 
-def _kneighbors(points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64], k: int) -> Nearest:
+def _kneighbors(points: _Floats, queries: _Floats, k: int, exact: int) -> Nearest:
     if not 0 < k <= len(points):
         raise ValueError(f"expected at least {k} points for {k} neighbours, got {len(points)}")
-    squares = np.einsum("ij,ij->i", points, points)
-    slack = _slack(points, queries)
-    nearest = np.empty((len(queries), k), np.int64)
-    rows = max(1, _BLOCK // len(points))
-    for start in range(0, len(queries), rows):
-        block = queries[start : start + rows]
-        # |x - y|^2 less |x|^2, which is the same for all points of a row
-        ranks = block @ points.T
-        ranks *= -2.0
-        ranks += squares
-        first = nearest[start : start + rows] = np.argpartition(ranks, k - 1, axis=1)[:, :k]
-        last = np.take_along_axis(ranks, first[:, -1:], axis=1)[:, 0]
-        possible = ranks <= (last + slack[start : start + rows])[:, None]
-        for row in np.flatnonzero(np.count_nonzero(possible, axis=1) > k).tolist():
-            near = np.flatnonzero(possible[row])[None]
-            nearest[start + row] = _by_distance(points, block[row : row + 1], near).indices[0, :k]
-    return _by_distance(points, queries, nearest)
+    if len(points) <= exact:
+        return _compare_all(points, queries, k)
+    return _compare_groups(points, queries, k)
 
 
-def _slack(points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Bound the error of each query's ranks, since a library may sum products in any order."""
-    longest = np.linalg.norm(points, axis=1).max(initial=0.0)
-    rounding = (points.shape[1] + 2) * np.finfo(np.float64).eps
-    slack: npt.NDArray[np.float64] = 2 * rounding * longest * (longest + 2 * np.linalg.norm(queries, axis=1))
-    return slack
+def _compare_all(points: _Floats, queries: _Floats, k: int) -> Nearest:
+    """Compare every query with every point.
+
+    Candidates are chosen by float32 products and sorted by float64 distances. A query whose last candidate is so near
+    that rounding may have hidden a neighbour is searched again by float64 products, and if points at equal distances
+    hide one, among all of these.
+    """
+    nearest = Nearest(np.empty((len(queries), k), np.int64), np.empty((len(queries), k)))
+    todo = np.arange(len(queries))
+    for kind in (np.float32, np.float64):
+        search = _Search(points, queries, k, np.dtype(kind))
+        todo = todo[~search.fill(nearest, todo)]
+        if not len(todo):
+            return nearest
+    for row in todo.tolist():
+        possible = np.flatnonzero(search.ranks(row) <= search.reach(row, nearest.distances[row, -1]))
+        one = _by_distance(points, queries[[row]], possible[None])
+        nearest.indices[row], nearest.distances[row] = one.indices[0, :k], one.distances[0, :k]
+    return nearest
 
 
-def _by_distance(
-    points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64], nearest: npt.NDArray[np.int64]
-) -> Nearest:
-    """Sort neighbours by their distances, computed without cancellation."""
-    distances = np.empty(nearest.shape)
-    rows = max(1, _BLOCK // (nearest.shape[1] * points.shape[1]))
-    for start in range(0, len(queries), rows):
-        part = slice(start, start + rows)
-        apart = points[nearest[part]] - queries[part, None, :]
-        distances[part] = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
-    order = np.lexsort((nearest, distances), axis=1)
+class _Search:
+    """Products of queries and points in one precision; the rank of a point is |point|^2 - 2 point * query."""
+
+    def __init__(self, points: _Floats, queries: _Floats, k: int, kind: np.dtype[Any]) -> None:
+        n, dimensions = points.shape
+        self._points, self._queries, self._k, self._n = points, queries, k, n
+        self._width = min(n, k + _SPARE)
+        # ranks are reduced to the least of every so many points, which are then looked through
+        self._stride = max(1, int(np.sqrt(n / (4 * self._width))))
+        self._starts = -(-n // self._stride)
+        # less the mean and in units of the largest value, so that squares are small against what they are summed of
+        mean = points.mean(axis=0)
+        self._scale = float(max(np.abs(points - mean).max(initial=0.0), np.abs(queries - mean).max(initial=0.0)) or 1.0)
+        centred, self._placed = (points - mean) / self._scale, (queries - mean) / self._scale
+        self._right = np.zeros((dimensions + 1, self._stride * self._starts), kind)
+        self._right[:-1, :n] = centred.T
+        self._right[-1] = np.inf
+        self._right[-1, :n] = np.einsum("ij,ij->i", centred, centred)
+        self._rounding = (dimensions + 6) * float(np.finfo(kind).eps)
+
+    def fill(self, nearest: Nearest, rows: _Ints) -> npt.NDArray[np.bool_]:
+        """Write the neighbours of some queries; return which of them are proven."""
+        proven = np.empty(len(rows), np.bool_)
+        size = min(_MOST, max(_LEAST, _BLOCK // self._right.shape[1]))
+
+        def search(start: int) -> None:
+            part = slice(start, start + size)
+            near, last = self._nearest(rows[part])
+            nearest.indices[rows[part]] = near.indices
+            nearest.distances[rows[part]] = near.distances
+            proven[part] = True if self._width == self._n else self.reach(rows[part], near.distances[:, -1]) < last
+
+        in_threads(search, range(0, len(rows), size))
+        return proven
+
+    def ranks(self, rows: _Ints | int) -> npt.NDArray[Any]:
+        """Return the ranks of all points for some queries."""
+        left = np.empty((np.size(rows), self._right.shape[0]), self._right.dtype)
+        left[:, :-1] = -2.0 * self._placed[rows]
+        left[:, -1] = 1.0
+        return np.asarray(np.matmul(left, self._right)).reshape(*np.shape(rows), -1)
+
+    def reach(self, rows: _Ints | int, distance: _Floats | float) -> npt.NDArray[Any]:
+        """Return the largest rank that a point as near as `distance` may have, since products are rounded."""
+        length = np.linalg.norm(self._placed[rows], axis=-1)
+        apart = distance / self._scale
+        far = length + apart
+        reach: npt.NDArray[Any] = apart**2 - length**2 + self._rounding * far * (2 * length + far)
+        return reach
+
+    def _nearest(self, rows: _Ints) -> tuple[Nearest, npt.NDArray[Any]]:
+        """Return the neighbours of some queries, and the rank of the last candidate."""
+        ranks = self.ranks(rows)
+        candidates = None
+        if self._stride > 1:
+            least = ranks.reshape(len(rows), self._stride, self._starts).min(axis=1)
+            groups = np.argpartition(least, self._width - 1, axis=1)[:, : self._width]
+            steps = np.arange(0, ranks.shape[1], self._starts)
+            candidates = (groups[:, None, :] + steps[:, None]).reshape(len(rows), -1)
+            ranks = np.take_along_axis(ranks, candidates, 1)
+        first = np.argpartition(ranks, self._width - 1, axis=1)[:, : self._width]
+        last = np.take_along_axis(ranks, first[:, -1:], 1)[:, 0].astype(np.float64)
+        if candidates is not None:
+            first = np.take_along_axis(candidates, first, 1)
+        near = _by_distance(self._points, self._queries[rows], first)
+        return near.first(self._k), last
+
+
+def _by_distance(points: _Floats, queries: _Floats, nearest: _Ints) -> Nearest:
+    """Sort neighbours by their distances, computed without cancellation, then by index."""
+    nearest = np.sort(nearest, axis=1)
+    apart = points[nearest]
+    apart -= queries[:, None, :]
+    distances = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
+    order = np.argsort(distances, axis=1, kind="stable")
     return Nearest(np.take_along_axis(nearest, order, 1), np.take_along_axis(distances, order, 1))
 
 
-def _without_self(nearest: Nearest, rows: npt.NDArray[np.int64]) -> Nearest:
+def _compare_groups(points: _Floats, queries: _Floats, k: int) -> Nearest:
+    """Compare each query with the points of the groups that are nearest to its own group."""
+    centres = _means(points, max(1, len(points) // _GROUP))
+    group = kneighbors(centres, 1, queries=points).indices[:, 0]
+    own = group if queries is points else kneighbors(centres, 1, queries=queries).indices[:, 0]
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(len(centres) + 1))
+    members = np.split(order, starts[1:-1])
+    near = kneighbors(centres, len(centres)).indices
+    nearest = Nearest(np.empty((len(queries), k), np.int64), np.empty((len(queries), k)))
+    for one in np.unique(own).tolist():
+        rows = np.flatnonzero(own == one)
+        sizes = np.cumsum(np.diff(starts)[near[one]])
+        # more groups where these have too few points
+        count = max(_GROUPS, 1 + int(np.searchsorted(sizes, k)))
+        searched = np.sort(np.concatenate([members[other] for other in near[one, :count]]))
+        found = _compare_all(points[searched], queries[rows], k)
+        nearest.indices[rows], nearest.distances[rows] = searched[found.indices], found.distances
+    return nearest
+
+
+def _means(points: _Floats, count: int) -> _Floats:
+    """Return the centres of `count` groups by k-means on some of the points."""
+    rng = np.random.default_rng(0)
+    seen = points[np.sort(rng.choice(len(points), min(len(points), count * _SEEN), replace=False))]
+    centres = seen[np.sort(rng.choice(len(seen), count, replace=False))]
+    for _ in range(_MEANS):
+        group = kneighbors(centres, 1, queries=seen).indices[:, 0]
+        member = sp.csr_matrix((np.ones(len(seen)), group, np.arange(len(seen) + 1)), (len(seen), count))
+        size = np.bincount(group, minlength=count)[:, None]
+        centres = np.where(size > 0, member.T @ seen / np.maximum(size, 1), centres)
+    return centres
+
+
+def in_threads(function: Callable[[int], None], starts: range) -> None:
+    """Call a function of NumPy's products and loops for each start, in as many threads as BLAS may use."""
+    from threadpoolctl import ThreadpoolController
+
+    blas = ThreadpoolController().select(user_api="blas")
+    threads = min(len(starts), max((one["num_threads"] for one in blas.info()), default=1))
+    if threads <= 1:
+        for start in starts:
+            function(start)
+        return
+    with blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(function, starts):
+            pass
+
+
+def without_self(nearest: Nearest, rows: npt.NDArray[np.int64]) -> Nearest:
+    """Remove each query, a row of the points, from its own neighbours, or the farthest if it is not among them."""
     own = nearest.indices == rows[:, None]
     own[~own.any(axis=1), -1] = True
     shape = len(rows), nearest.indices.shape[1] - 1
     return Nearest(nearest.indices[~own].reshape(shape), nearest.distances[~own].reshape(shape))
+
+
+def spatial_neighbors(
+    place: npt.NDArray[np.float64], k: int, *, group: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.int64]:
+    """Find the `k` nearest other cells of each cell on a tissue.
+
+    Parameters
+    ----------
+    place
+        Coordinates, shape (cells, 2 or 3).
+    k
+        Number of neighbours; all others, if there are fewer.
+    group
+        Number of each cell's donor or section, shape (cells,). Cells of other groups are no neighbours; a cell with -1,
+        for unknown, has none. None: all cells are of one group.
+
+    Returns
+    -------
+    numpy.ndarray
+        Indices of cells, shape (cells, k), int64: the nearest first, equally near ones by index; -1 after the last.
+
+    Examples
+    --------
+    >>> spatial_neighbors(np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]]), 2).tolist()
+    [[1, 2], [0, 2], [1, 0]]
+    """
+    from scipy.spatial import cKDTree
+
+    nearest = np.full((len(place), k), -1, np.int64)
+    groups = np.zeros(len(place), np.int64) if group is None else group
+    for one in np.unique(groups[groups >= 0]).tolist():
+        cells = np.flatnonzero(groups == one)
+        if len(cells) < 2 or not k:
+            continue
+        wanted = min(k + 1 + _SPARE, len(cells))  # equally near cells of a grid stand by their index
+        nearby: Any = cKDTree(place[cells]).query(place[cells], wanted)
+        order = np.lexsort((nearby[1], nearby[0]), axis=1)
+        sorted_cells = Nearest(np.take_along_axis(nearby[1], order, 1), np.take_along_axis(nearby[0], order, 1))
+        others = without_self(sorted_cells, np.arange(len(cells))).indices[:, :k]
+        nearest[cells, : others.shape[1]] = cells[others]
+    return nearest
 
 
 @dataclass(frozen=True)
@@ -129,21 +308,23 @@ class Graph:
     connectivities: sp.csr_matrix  # share of common neighbours, CSR, symmetric, without diagonal
 
 
-def shared_neighbors(embedding: npt.NDArray[np.float64], *, k: int = 20, prune: float = 1 / 15) -> Graph:
+def shared_neighbors(
+    embedding: npt.NDArray[np.float64], *, k: int = 20, prune: float = 1 / 15, near: Nearest | None = None
+) -> Graph:
     """Build the graph of shared neighbours, as Seurat's ``FindNeighbors`` does.
 
     A cell has `k` neighbours, including itself (``k.param``); edges need a share of common neighbours, s / (2 k - s)
-    for s common ones, of at least `prune` (``prune.SNN``).
+    for s common ones, of at least `prune` (``prune.SNN``). `near` are `k` neighbours or more, if they are known.
     """
     cells = len(embedding)
-    near = kneighbors(embedding, k)
+    near = kneighbors(embedding, k) if near is None else near.first(k)
     indptr = np.arange(0, cells * k + 1, k)
     member = sp.csr_matrix((np.ones(cells * k, np.float64), near.indices.ravel(), indptr), (cells, cells))
     shared = sp.coo_matrix(member @ member.T)
     share = shared.data / (2 * k - shared.data)
     kept = (share >= prune) & (shared.row != shared.col)
     connectivities = sp.csr_matrix((share[kept], (shared.row[kept], shared.col[kept])), (cells, cells))
-    others = _without_self(near, np.arange(cells))
+    others = without_self(near, np.arange(cells))
     distances = sp.csr_matrix(
         (others.distances.ravel(), others.indices.ravel(), np.arange(0, cells * (k - 1) + 1, k - 1)), (cells, cells)
     )

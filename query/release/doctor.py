@@ -19,10 +19,9 @@ from packaging.requirements import Requirement
 
 from homodb.query.release.cache import Cached, CacheKind, list_cached
 from homodb.query.release.catalog import CATALOG_VARIABLE, place_of
-from homodb.query.release.location import RELEASE_VARIABLE, locate
+from homodb.query.release.location import RELEASE_VARIABLE, release_in_use
 from homodb.schema.connect import schema_version
 from homodb.schema.errors import CacheError, HomodbError, ReleaseError
-from homodb.schema.manifest import read_manifest
 from homodb.schema.settings import CACHE_VARIABLE, cache_folder, configuration
 
 #: The extra that a line such as ``harmonypy>=0.0.10; extra == 'integrate'`` of homodb's metadata is for.
@@ -88,26 +87,6 @@ def doctor() -> list[Finding]:
     'homodb'
     """
     return [*_itself(), *_packages(), *_cache(), *_releases(), *_catalog(), *_models()]
-
-
-def release_in_use(release: str | None = None) -> str:
-    """Describe in one line the release that questions use.
-
-    Parameters
-    ----------
-    release
-        Path or name; None takes the environment variable, else the newest in the cache.
-
-    Raises
-    ------
-    ReleaseError
-        If there is no release, or it cannot be opened.
-    """
-    path = locate(release)
-    if path.is_dir():
-        manifest = read_manifest(path)
-        return f"{manifest.version}, schema {manifest.schema_version}, {path}"
-    return str(path)
 
 
 def lacking(extra: str) -> list[str]:

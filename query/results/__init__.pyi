@@ -37,3 +37,4 @@ from homodb.query.results.result import check_report as check_report
 from homodb.query.results.result import write_report as write_report
 from homodb.query.results.scatterplot import place_labels as place_labels
 from homodb.query.results.scatterplot import scatter as scatter
+from homodb.query.results.scatterplot import tissue as tissue

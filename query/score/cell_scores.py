@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate import Nearest, kneighbors
+from homodb.query.integrate import Nearest, in_threads, kneighbors
 from homodb.schema.errors import ScoreError
 
 #: Neighbours of a cell, including the cell itself, and the perplexity of their weights, as in R's ``compute_lisi``.
@@ -19,11 +19,13 @@ PERPLEXITY = 30.0
 _TOLERANCE = 1e-5
 _STEPS = 50
 #: Cells per block.
-_ROWS = 8192
+_ROWS = 2048
 #: Halvings of the interval of a cell's bandwidth; 60 exhaust a double's precision.
 _HALVINGS = 60
-#: Distances in memory at once.
-_HELD = 4_000_000
+#: Distances in memory at once for each thread, and columns of such a block: they stay in a processor's cache.
+_HELD, _COLUMNS = 262_144, 2048
+#: Cells up to which distances have double precision; with more, their means average single rounding away.
+_DOUBLE = 20_000
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -56,14 +58,17 @@ def lisi(points: _Floats, *codes: _Ints, near: Nearest | None = None) -> list[_F
             " more cells, or leave out this profile",
             option="profile",
         )
-    near = near or kneighbors(points, NEIGHBORS)
+    nearest = near or kneighbors(points, NEIGHBORS)
     indexes = [np.empty(len(points)) for _ in codes]
-    for start in range(0, len(points), _ROWS):
+
+    def measure(start: int) -> None:
         part = slice(start, min(start + _ROWS, len(points)))
-        indices, distances = _others(near.indices[part], near.distances[part], start)
+        indices, distances = _others(nearest.indices[part], nearest.distances[part], start)
         weights = _weights(distances)
         for code, values in zip(codes, indexes, strict=True):
             values[part] = 1.0 / _simpson(weights, code[indices], int(code.max()) + 1)
+
+    in_threads(measure, range(0, len(points), _ROWS))
     return indexes
 
 
@@ -148,27 +153,41 @@ def silhouette(points: _Floats, code: _Ints) -> _Floats:
     >>> silhouette(np.array([[0.0], [1.0], [9.0]]), np.array([0, 0, 1])).round(3).tolist()
     [0.889, 0.875, 1.0]
     """
-    cells = len(points)
     order = np.argsort(code, kind="stable")
-    # less the mean, so that squares are small against the distances that are their differences
-    placed = points[order] - points.mean(axis=0)
     own = np.unique(code[order], return_inverse=True)[1]
-    sizes = np.bincount(own)
-    starts = np.cumsum(sizes) - sizes
-    squares = np.einsum("ij,ij->i", placed, placed)
-    widths = np.empty(cells)
-    rows = max(1, _HELD // cells)
-    for start in range(0, cells, rows):
-        part = slice(start, min(start + rows, cells))
-        apart = placed[part] @ placed.T
-        apart *= -2.0
-        apart += squares
-        apart += squares[part, None]
-        np.maximum(apart, 0.0, out=apart)
-        np.sqrt(apart, out=apart)
-        apart[np.arange(part.stop - start), np.arange(start, part.stop)] = 0.0
-        widths[order[part]] = _widths(np.add.reduceat(apart, starts, axis=1), own[part], sizes)
+    widths = np.empty(len(points))
+    widths[order] = _widths(_summed_distances(points[order], own), own, np.bincount(own))
     return widths
+
+
+def _summed_distances(points: _Floats, own: _Ints) -> _Floats:
+    """Sum the distances of each cell to the cells of each type; cells are sorted by type. Shape (cells, types)."""
+    cells = len(points)
+    kind = np.float64 if cells <= _DOUBLE else np.float32
+    # less the mean, so that squares are small against the distances that are their differences
+    placed = points - points.mean(axis=0)
+    squares = np.einsum("ij,ij->i", placed, placed)[:, None]
+    left = np.hstack([-2.0 * placed, np.ones((cells, 1)), squares]).astype(kind)
+    right = np.ascontiguousarray(np.hstack([placed, squares, np.ones((cells, 1))]).T.astype(kind))
+    columns = []
+    for first in range(0, cells, _COLUMNS):
+        types = own[first : first + _COLUMNS]
+        columns.append((first, types[0], (types[:, None] == np.arange(types[0], types[-1] + 1)).astype(kind)))
+    sums = np.zeros((cells, int(own[-1]) + 1))
+    rows = max(1, _HELD // min(cells, _COLUMNS))
+
+    def add(start: int) -> None:
+        stop = min(start + rows, cells)
+        for first, least, member in columns:
+            apart = left[start:stop] @ right[:, first : first + len(member)]
+            np.maximum(apart, 0.0, out=apart)
+            np.sqrt(apart, out=apart)
+            selves = np.arange(max(start, first), min(stop, first + len(member)))
+            apart[selves - start, selves - first] = 0.0
+            sums[start:stop, least : least + member.shape[1]] += apart @ member
+
+    in_threads(add, range(0, cells, rows))
+    return sums
 
 
 def _widths(sums: _Floats, own: _Ints, sizes: _Ints) -> _Floats:

@@ -42,8 +42,8 @@ def random_table(size: Floats, share: Floats) -> Floats:
     return np.outer(size, share)
 
 
-def nmi(table: Floats) -> float:
-    """Return the normalised mutual information, with the geometric mean of the two entropies.
+def nmi(table: Floats, *, arithmetic: bool = False) -> float:
+    """Return the normalised mutual information, over the geometric or arithmetic mean of the two entropies.
 
     It is 0 where one grouping has a single group, and 1 where both have.
 
@@ -57,7 +57,8 @@ def nmi(table: Floats) -> float:
     if rows <= 0 or columns <= 0:
         return float(rows <= 0 and columns <= 0)
     mutual = rows + columns - _entropy(table.ravel() / total)
-    return float(np.clip(mutual / np.sqrt(rows * columns), 0.0, 1.0))
+    mean = (rows + columns) / 2 if arithmetic else np.sqrt(rows * columns)
+    return float(np.clip(mutual / mean, 0.0, 1.0))
 
 
 def ari(table: Floats) -> float:
@@ -219,13 +220,6 @@ def nan_mean(rows: Floats) -> Floats:
     """
     finite = np.isfinite(rows)
     return ratio(np.where(finite, rows, 0.0).sum(axis=0), finite.sum(axis=0).astype(np.float64))
-
-
-def weighted_mean(values: Floats, weight: Floats) -> float:
-    """Return the weighted mean of the finite values."""
-    counted = np.isfinite(values) & (weight > 0)
-    total = float(weight[counted].sum())
-    return float(values[counted] @ weight[counted]) / total if total else np.nan
 
 
 def _entropy(shares: Floats) -> float:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import scipy.sparse as sp
 
 from homodb.query.score.contingency import nan_mean, ratio
 from homodb.query.score.embedded import Embedded
-from homodb.query.score.intervals import CELLS_ONLY, Draws, Resampled, draws, resampled
+from homodb.query.score.intervals import CELLS_ONLY, Draws, Resampled, Weights, draws, resampled, resampled_at_once
 from homodb.query.score.mixing import LEAST, MIXING, Mixing, find_mixing
 from homodb.query.score.result import Number, ProfileScores
 from homodb.query.score.transfer import (
@@ -67,15 +68,25 @@ class SelfProjection:
             Shape (species + 1, 1 + types): share of tested cells that are right, of all and of each type; means over
             splits, NaN without such cells or a second type. The last row is the mean over species.
         """
+        return self.drawn(Weights.of_cells(weights))[0]
+
+    def drawn(self, weights: Weights) -> _Floats:
+        """Return the accuracies of several draws, shape (draws, species + 1, 1 + types); see :meth:`values`."""
         at = self.species * self.types + self.label
+        n_places, n_draws = self.n_species * self.types, len(weights.by_unit)
 
         def count(cells: _Bools) -> _Floats:
-            table = np.bincount(at[cells], weights[cells], self.n_species * self.types).reshape(-1, self.types)
-            return np.column_stack([table.sum(axis=1), table]).astype(np.float64)
+            # cells by unit and place: all draws are one product
+            counts = sp.csr_matrix(
+                (np.ones(np.count_nonzero(cells)), (at[cells], weights.unit[cells])),
+                (n_places, weights.by_unit.shape[1]),
+            )
+            table = np.asarray(counts @ weights.by_unit.T).T.reshape(n_draws, self.n_species, self.types)
+            return np.concatenate([table.sum(axis=2, keepdims=True), table], axis=2)
 
         pairs = zip(self.tested, self.right, strict=True)
         rows = nan_mean(np.array([ratio(count(right), count(tested)) for tested, right in pairs]))
-        return np.vstack([rows, nan_mean(rows)])
+        return np.concatenate([rows, nan_mean(np.moveaxis(rows, 1, 0))[:, None]], axis=1)
 
 
 def self_projection(embedded: Embedded, *, random_state: int = 42) -> SelfProjection:
@@ -188,7 +199,7 @@ def cross_species(
     loss = None
     if before is not None and before.projection is not None and now.projection is not None:
         without, projection = before.projection, now.projection
-        loss = resampled(lambda weights: without.values(weights) - projection.values(weights), drawn)
+        loss = resampled_at_once(lambda weights: without.drawn(weights) - projection.drawn(weights), drawn)
     return ProfileScores(
         dict(_numbers(now, before, loss)), _Tables(embedded, now, before, loss).all(),
         tuple(_notes(embedded, now, drawn, loss)),
@@ -229,9 +240,9 @@ def _measures(embedded: Embedded, drawn: Draws, random_state: int) -> CrossSpeci
         projection = None
     return CrossSpeciesMeasures(
         mixing, transfer, over_merging, projection, transfer.majority(), transfer.random(random_state),
-        mixed=resampled(mixing.values, drawn), transferred=resampled(transfer.values, drawn),
+        mixed=resampled_at_once(mixing.drawn, drawn), transferred=resampled(transfer.values, drawn),
         merged=resampled(over_merging.values, drawn),
-        projected=None if projection is None else resampled(projection.values, drawn),
+        projected=None if projection is None else resampled_at_once(projection.drawn, drawn),
     )  # fmt: skip
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from homodb.query.cells import Coded, ObsColumns
-from homodb.query.integrate import UNS, IntegrateSettings, prepare, read_joint
+from homodb.query.integrate import UNS, IntegrateSettings, Nearest, kneighbors, prepare, read_joint
+from homodb.query.score.cell_scores import NEIGHBORS, silhouette
 from homodb.schema.errors import CountsError, IntegrationError, MissingPackageError, ScoreError
 
 if TYPE_CHECKING:
@@ -38,8 +40,20 @@ class Embedded:
         """Number of cells."""
         return len(self.points)
 
+    @cached_property
+    def near(self) -> Nearest:
+        """The 90 nearest cells of each, including itself, or as many as there are: one search for all scores."""
+        return kneighbors(self.points, min(NEIGHBORS, self.n_cells))
+
+    @cached_property
+    def silhouettes(self) -> npt.NDArray[np.float64]:
+        """Silhouette of each cell by type, shape (cells,)."""
+        return silhouette(self.points, self.label.code)
+
     def subset(self, kept: npt.NDArray[np.bool_]) -> Embedded:
         """Return some of the cells, with only the names that they have."""
+        if kept.all():
+            return self
         donor = None if self.donor is None else self.donor.subset(kept)
         points = np.ascontiguousarray(self.points[kept])
         return Embedded(points, self.label.subset(kept), self.species.subset(kept), donor, self.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,25 @@ _LOW, _HIGH = 0.025, 0.975
 _LEAST = 0.5
 
 _Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of cells in several draws: those of the unit, a donor or a single cell, to which each cell belongs."""
+
+    unit: _Ints  # unit of each cell, shape (cells,)
+    by_unit: _Floats  # shape (draws, units)
+
+    @classmethod
+    def of_cells(cls, weights: _Floats) -> Weights:
+        """Return one draw of cells that are units of their own."""
+        return cls(np.arange(len(weights)), weights[None])
+
+    def subset(self, cells: _Ints) -> Weights:
+        """Return the weights of some cells, with only the units that they belong to."""
+        units, unit = np.unique(self.unit[cells], return_inverse=True)
+        return Weights(unit, self.by_unit[:, units])
 
 
 @dataclass(frozen=True)
@@ -61,21 +81,27 @@ class Draws:
         """Unit of the intervals: ``donors``, or ``cells only`` if a species has no second donor."""
         return DONORS if min(self.donors) > 1 else CELLS_ONLY
 
-    def __iter__(self) -> Iterator[_Floats]:
-        """Yield the weights of all cells, draw by draw."""
-        units = []
+    @cached_property
+    def weights(self) -> Weights:
+        """Weights of all draws."""
+        unit, counts = np.empty(len(self.species.code), np.int64), []
         for species, donors in enumerate(self.donors):
             cells = np.flatnonzero(self.species.code == species)
+            own = np.arange(len(cells))
             if self.donor is not None and donors > 1:
-                units.append((cells, np.unique(self.donor.code[cells], return_inverse=True)[1], donors))
-            else:
-                units.append((cells, np.arange(len(cells)), len(cells)))
-        for number in range(self.n_resamples):
+                own = np.unique(self.donor.code[cells], return_inverse=True)[1]
+            unit[cells] = sum(counts) + own
+            counts.append(donors if donors > 1 else len(cells))
+        drawn = np.empty((self.n_resamples, sum(counts)))
+        for number, row in enumerate(drawn):
             rng = np.random.default_rng([self.random_state, number])
-            weights = np.zeros(len(self.species.code))
-            for cells, unit, count in units:
-                weights[cells] = rng.multinomial(count, np.full(count, 1 / count))[unit]
-            yield weights
+            row[:] = np.concatenate([rng.multinomial(count, np.full(count, 1 / count)) for count in counts])
+        return Weights(unit, drawn)
+
+    def __iter__(self) -> Iterator[_Floats]:
+        """Yield the weights of all cells, draw by draw."""
+        for drawn in self.weights.by_unit:
+            yield drawn[self.weights.unit]
 
 
 @dataclass(frozen=True)
@@ -112,10 +138,20 @@ def resampled(function: Callable[[_Floats], _Floats], draws: Draws) -> Resampled
     that is undefined in more than half of the draws has no interval.
     """
     value = np.asarray(function(np.ones(len(draws.species.code))), np.float64)
-    if not draws.n_resamples:
+    return _with_interval(value, [np.asarray(function(weights), np.float64) for weights in draws])
+
+
+def resampled_at_once(function: Callable[[Weights], _Floats], draws: Draws) -> Resampled:
+    """Compute values and their intervals, as :func:`resampled`, by a function of all draws, its first dimension."""
+    value = function(Weights(np.zeros(len(draws.species.code), np.int64), np.ones((1, 1))))[0]
+    return _with_interval(value, function(draws.weights) if draws.n_resamples else [])
+
+
+def _with_interval(value: _Floats, drawn: Sequence[_Floats] | _Floats) -> Resampled:
+    if not len(drawn):
         nothing = np.full(value.shape, np.nan)
         return Resampled(value, nothing, nothing)
-    values = np.stack([np.asarray(function(weights), np.float64) for weights in draws])
+    values = np.asarray(drawn)
     enough = (np.isfinite(values).mean(axis=0) >= _LEAST) & np.isfinite(value)
     low, high = np.nanquantile(np.where(enough, values, 0.0), [_LOW, _HIGH], axis=0)
     low, high = (np.where(enough, one, np.nan) for one in (np.minimum(low, value), np.maximum(high, value)))

@@ -8,14 +8,17 @@ may exceed 1 by chance, or if cells lie nearer to another species than to their 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
-from homodb.query.integrate import kneighbors
+from homodb.query.integrate import in_threads, kneighbors
 from homodb.query.score.cell_scores import affinities
-from homodb.query.score.contingency import nan_mean, ratio, weighted_mean
+from homodb.query.score.contingency import nan_mean, ratio
 from homodb.query.score.embedded import Embedded
+from homodb.query.score.intervals import Weights
 
 #: Columns of :meth:`Mixing.values`.
 MIXING = ("neighbours", "ilisi", "share", "share_expected", "lisi", "lisi_expected")
@@ -29,6 +32,9 @@ LEAST = 5
 
 #: Least and most shuffles of a type's species, and the number of cells to shuffle in all between these.
 _SHUFFLES, _SHUFFLED = (2, 8), 2_000
+
+#: Cells per block.
+_ROWS = 1024
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -45,46 +51,84 @@ class _CellsOfType:
     affinity: _Floats  # weights of LISI, shape (cells, k)
     shuffled: _Ints  # shuffled species, shape (shuffles, cells)
 
-    def values(self, weights: _Floats) -> _Floats:
-        weight = weights[self.cells]
-        if np.count_nonzero(np.bincount(self.species, weight)) < 2:
-            return np.full(len(MIXING), np.nan)
-        share, expected = self._share(weight)
-        p = self.affinity * weight[self.near]
-        p = ratio(p, p.sum(axis=1, keepdims=True))
-        chance = [self._lisi(one, weight, p) for one in self.shuffled]
-        finite = [one for one in chance if np.isfinite(one)]
-        lisi, by_chance = self._lisi(self.species, weight, p), float(np.mean(finite)) if finite else np.nan
-        return np.array([
-            _by_species(share, self.species, weight) / _by_species(expected, self.species, weight),
-            (lisi - 1) / (by_chance - 1) if by_chance > 1 else np.nan,
-            weighted_mean(share, weight), weighted_mean(expected, weight), lisi, by_chance,
-        ])  # fmt: skip
+    def values(self, weights: Weights) -> _Floats:
+        """Return the values of all draws, shape (draws, 6); NaN where fewer than two species have weight.
 
-    def _share(self, weight: _Floats) -> tuple[_Floats, _Floats]:
-        """Return the share of other species among the nearest cells (NaN without weight), and among all others."""
-        near = self.near[:, :NEIGHBOURS]
-        other = self.species[near] != self.species[:, None]
-        total, of_species = weight.sum(), np.bincount(self.species, weight)
-        return (
-            ratio((weight[near] * other).sum(axis=1), weight[near].sum(axis=1)),
-            ratio(total - of_species[self.species], total - weight),
+        A sum over a cell's neighbours is one over units of their parts times the units' weights, so that the parts
+        are computed once, and all draws by one product.
+        """
+        weights = weights.subset(self.cells)
+        drawn = np.ascontiguousarray(weights.by_unit.T)
+        members = [_members(one) for one in (self.species, *self.shuffled)]
+        totals = [_parts(weights.unit[None], member.T, len(drawn)) @ drawn for member in members]
+        blocks = [slice(start, start + _ROWS) for start in range(0, len(self.cells), _ROWS)]
+        sums: list[_Floats] = [np.empty(0)] * len(blocks)
+
+        def add(block: int) -> None:
+            sums[block] = self._sums(blocks[block], weights.unit, drawn, members, totals)
+
+        in_threads(add, range(len(blocks)))
+        # weighted sums of shares, expected shares and indices, and sums of weights: 2 x measures x species x draws
+        top, bottom = np.sum(sums, axis=0)
+        share, expected, lisi, *chance = nan_mean(np.moveaxis(ratio(top, bottom), 1, 0))
+        by_chance = nan_mean(np.array(chance))
+        means = ratio(top[:2].sum(axis=1), bottom[:2].sum(axis=1))
+        values = np.stack([ratio(share, expected), ratio(lisi - 1, by_chance - 1), *means, lisi, by_chance], axis=1)
+        values[np.count_nonzero(totals[0], axis=0) < 2] = np.nan
+        return values
+
+    def _sums(self, part: slice, unit: _Ints, drawn: _Floats, members: list[_Floats], totals: list[_Floats]) -> _Floats:
+        """Return the sums of :meth:`values` over some cells."""
+        near, affinity, weight = self.near[part], self.affinity[part], drawn[unit[part]]
+        units = unit[near]
+        few, own = near[:, :NEIGHBOURS], members[0][part]
+        other = self.species[few] != self.species[part, None]
+        of_others, of_all = (
+            _parts(units[:, :NEIGHBOURS], one, len(drawn)) @ drawn for one in (other, np.ones_like(other))
         )
+        total = totals[0].sum(axis=0)
+        rows = [(own, ratio(of_others, of_all)), (own, ratio(total - own @ totals[0], total - weight))]
+        for member, of_species in zip(members, totals, strict=True):
+            rows.append((member[part], self._lisi(member, of_species, part, units, affinity, near, weight, drawn)))
+        sums = np.empty((2, len(rows), own.shape[1], drawn.shape[1]))
+        for at, (member, values) in enumerate(rows):
+            finite = np.isfinite(values)
+            sums[0, at], sums[1, at] = member.T @ (np.where(finite, values, 0.0) * weight), member.T @ (finite * weight)
+        return sums
 
-    def _lisi(self, species: _Ints, weight: _Floats, p: _Floats) -> float:
-        """Return the mean effective number of species around a cell, by each species' share of the other cells.
+    def _lisi(
+        self, member: _Floats, totals: _Floats, part: slice, units: _Ints, affinity: _Floats, near: _Ints,
+        weight: _Floats, drawn: _Floats,
+    ) -> _Floats:  # fmt: skip
+        """Return the effective number of species around some cells, by each species' share of the other cells.
 
         Without that share the index is highest where species are equal in number, not where they are mixed best: with
         nine mouse cells for a human one, human cells apart from half of the mouse ones would score best.
         """
-        parts = np.empty((int(species.max()) + 1, len(p)))
-        for one in range(len(parts)):
-            mine = species == one
-            others = weight @ mine - weight * mine
-            near = np.where(mine[self.near], p, 0.0).sum(axis=1)
-            parts[one] = np.divide(near, others, out=np.zeros(len(p)), where=others > 0)
-        parts[:, np.isnan(p).any(axis=1)] = np.nan
-        return _by_species(ratio(parts.sum(axis=0) ** 2, (parts**2).sum(axis=0)), species, weight)
+        linear = squared = np.zeros(weight.shape)
+        for one, mine in enumerate(member.T):
+            others = totals[one] - weight * mine[part, None]
+            around = _parts(units, affinity * mine[near], len(drawn)) @ drawn
+            share = np.divide(around, others, out=np.zeros(weight.shape), where=others > 0)
+            linear, squared = linear + share, squared + share**2
+        return ratio(linear**2, squared)
+
+
+def _members(species: _Ints) -> _Floats:
+    """Return which species each cell is of, shape (cells, species)."""
+    return np.asarray(species[:, None] == np.arange(int(species.max()) + 1), np.float64)
+
+
+def _parts(units: _Ints, values: npt.NDArray[Any], count: int) -> Any:
+    """Sum values by unit, rows x units, dense if there are few units; a row's units have the row's values."""
+    if units.shape[0] != values.shape[0]:
+        units = np.broadcast_to(units, values.shape)
+    rows, k = values.shape
+    if count <= k:
+        at = np.arange(rows)[:, None] * count + units
+        return np.bincount(at.ravel(), values.ravel(), rows * count).reshape(rows, count)
+    indptr = np.arange(0, rows * k + 1, k)
+    return sp.csr_matrix((values.ravel().astype(np.float64), units.ravel(), indptr), (rows, count))
 
 
 @dataclass(frozen=True)
@@ -111,8 +155,13 @@ class Mixing:
             the type. Both average over species, so that one with few cells counts as much as any. ``share`` and
             ``share_expected`` are means over cells; ``lisi`` and ``lisi_expected`` are the two LISI.
         """
-        rows = np.array([one.values(weights) for one in self.within]).reshape(-1, len(MIXING))
-        return np.vstack([rows, nan_mean(rows)])
+        values: _Floats = self.drawn(Weights.of_cells(weights))[0]
+        return values
+
+    def drawn(self, weights: Weights) -> _Floats:
+        """Return the scores of several draws, shape (draws, types + 1, 6); see :meth:`values`."""
+        rows = np.array([one.values(weights) for one in self.within]).reshape(-1, len(weights.by_unit), len(MIXING))
+        return np.concatenate([rows, nan_mean(rows)[None]]).swapaxes(0, 1)
 
 
 def find_mixing(embedded: Embedded, *, random_state: int = 42) -> Mixing:
@@ -139,10 +188,3 @@ def _cells_of_type(embedded: Embedded, label: int, cells: _Ints, random_state: i
     shuffled = np.array([rng.permutation(species) for _ in range(shuffles)])
     weights = affinities(near.distances, max(1.0, k / 3))
     return _CellsOfType(label, cells, species, near.indices, weights, shuffled)
-
-
-def _by_species(values: _Floats, species: _Ints, weight: _Floats) -> float:
-    """Return the mean over species of their weighted means: one with few cells counts as much as any."""
-    count = int(species.max()) + 1
-    means = np.array([weighted_mean(values[species == one], weight[species == one]) for one in range(count)])
-    return float(nan_mean(means))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from homodb.query.integrate import Network, shared_neighbors
+from homodb.query.integrate import Nearest, Network, shared_neighbors
 from homodb.query.score.cell_scores import lisi, silhouette
 from homodb.query.score.contingency import MatchedClusters, ari, cross_table, matched_f1, nmi
 from homodb.query.score.embedded import Embedded
@@ -52,14 +52,15 @@ class Clustered:
 
 
 def cluster_to_count(
-    points: _Floats, count: int, *, random_state: int = 42, progress: Callable[[str], None] = lambda step: None
-) -> Clustered:
+    points: _Floats, count: int, *, near: Nearest | None = None, random_state: int = 42,
+    progress: Callable[[str], None] = lambda step: None,
+) -> Clustered:  # fmt: skip
     """Cluster cells by Louvain on the graph of shared neighbours into a given number of clusters.
 
     As in the reference, up to 25 bisections between 0 and 1 stop at the number; otherwise the resolution with the
     fewest clusters above it is taken, the last of several. If all 25 give too few, where the reference fails, the upper
     end is doubled until it gives enough, and up to 25 more steps follow; if even 1024 does not, the most clusters
-    are taken.
+    are taken. `near` are the neighbours, including the cell itself, if they are known.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def cluster_to_count(
             " give more cells, or leave out this profile",
             option="profile",
         )
-    graph = shared_neighbors(points, k=_NEIGHBORS)
+    graph = shared_neighbors(points, k=_NEIGHBORS, near=near)
     network = Network(graph.connectivities)
     starts = max(1, min(_STARTS, _STARTED_CELLS // len(points)))
 
@@ -213,7 +214,7 @@ def pllm(
     """
     kept = in_all_species(embedded)
     cells, left_out = embedded.subset(kept), int(np.count_nonzero(~kept))
-    measures, resolution = measure(cells.points, cells.label.code, random_state=random_state, progress=progress)
+    measures, resolution = _measured(cells, random_state, progress)
     progress("intervals")
     values = resampled(measures.scores, draws(cells, n_resamples=n_resamples, random_state=random_state))
     numbers = {name: values.number(at) for at, name in enumerate(SCORES)}
@@ -228,8 +229,7 @@ def pllm(
         "resolution": Number(resolution, better=0),
     }
     if baseline is not None:
-        points = baseline.subset(kept).points
-        before, at = measure(points, cells.label.code, random_state=random_state, progress=progress)
+        before, at = _measured(baseline.subset(kept), random_state, progress)
         by_name = dict(zip(SCORES, before.scores(np.ones(cells.n_cells)).tolist(), strict=True))
         crossed = cross_table(before.label, before.cluster)
         by_name |= {"f1_unmatched_cells": matched_f1(crossed).unmatched, "clusters": crossed.shape[1], "resolution": at}
@@ -243,24 +243,40 @@ def pllm(
     return ProfileScores(numbers, tables, tuple(_notes(embedded, cells, matched, clusters)))
 
 
+def _measured(cells: Embedded, random_state: int, progress: Callable[[str], None]) -> tuple[PllmMeasures, float]:
+    progress("neighbours")
+    near = cells.near
+    progress("silhouettes")
+    silhouettes = cells.silhouettes
+    return measure(
+        cells.points, cells.label.code, near=near, silhouettes=silhouettes, random_state=random_state,
+        progress=progress,
+    )  # fmt: skip
+
+
 def measure(
     points: _Floats,
     label: _Ints,
     cluster: _Ints | None = None,
     *,
+    near: Nearest | None = None,
+    silhouettes: _Floats | None = None,
     random_state: int = 42,
     progress: Callable[[str], None] = lambda step: None,
 ) -> tuple[PllmMeasures, float]:
-    """Measure every cell, and cluster if no clusters are given; return the resolution too, else NaN."""
+    """Measure every cell, and cluster if no clusters are given; return the resolution too, else NaN.
+
+    `near` are the 90 neighbours of each cell, including itself, and `silhouettes` those by type, if they are known.
+    """
     types, resolution = int(label.max()) + 1, float("nan")
     progress("LISI")
-    per_cell = lisi(points, label)[0]
+    per_cell = lisi(points, label, near=near)[0]
     if cluster is None:
         progress(f"clusters, as many as the {types} types")
-        clustered = cluster_to_count(points, types, random_state=random_state, progress=progress)
+        clustered = cluster_to_count(points, types, near=near, random_state=random_state, progress=progress)
         cluster, resolution = clustered.code, clustered.resolution
-    progress("silhouettes")
-    return PllmMeasures(label, cluster, types, per_cell, silhouette(points, label)), resolution
+    widths = silhouette(points, label) if silhouettes is None else silhouettes
+    return PllmMeasures(label, cluster, types, per_cell, widths), resolution
 
 
 def in_all_species(embedded: Embedded) -> npt.NDArray[np.bool_]:

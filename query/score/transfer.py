@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,12 +68,33 @@ class LabelVotes:
         confidence
             Its share of the votes, shape (queries,), 0 if there are none.
         """
-        votes_for, weight = (self.label if label is None else label)[self.voters], weights[self.voters]
+        total = weights[self.voters].sum(axis=1)
+        if label is None:
+            # where all voters are of one type, their weights do not matter
+            call, confidence = np.where(total > 0, self._unanimous, -1), np.where(total > 0, 1.0, 0.0)
+            call[self._split], confidence[self._split] = self._count(
+                self.voters[self._split], self.label, weights, total[self._split]
+            )
+            return call, confidence
+        return self._count(self.voters, label, weights, total)
+
+    @cached_property
+    def _unanimous(self) -> _Ints:
+        """Type of each query's first voter."""
+        return self.label[self.voters[:, 0]]
+
+    @cached_property
+    def _split(self) -> _Ints:
+        """Queries whose voters are of several types."""
+        return np.flatnonzero((self.label[self.voters] != self._unanimous[:, None]).any(axis=1))
+
+    def _count(self, voters: _Ints, label: _Ints, weights: _Floats, total: _Floats) -> tuple[_Ints, _Floats]:
+        votes_for, weight = label[voters], weights[voters]
         n, k, types = *votes_for.shape, len(self.in_reference)
         at = (np.arange(n)[:, None] * types + votes_for).ravel()
         votes = np.bincount(at, weight.ravel(), n * types).reshape(n, types)
         near = np.bincount(at, (weight * np.arange(k, 0, -1.0)).ravel(), n * types).reshape(n, types)
-        most, total = votes.max(axis=1), weight.sum(axis=1)
+        most = votes.max(axis=1)
         call = np.where(votes == most[:, None], near, -1.0).argmax(axis=1)
         return np.where(total > 0, call, -1), _share(most, total)
 
@@ -163,7 +185,8 @@ class _LoneType:
     among: _Bools
     lacking: _Bools  # mask of the cells of the reference, shape (all cells,)
 
-    def values(self, weights: _Floats, call: _Ints, confidence: _Floats) -> _Floats:
+    def values(self, weights: _Floats, call: _Ints, confidence: _Floats) -> tuple[_Floats, float]:
+        """Return the scores, and the weight of the cells that count."""
         cells = self.votes.cells[self.rows]
         weight, near = weights[cells], weights[self.near]
         total, around = near.sum(axis=1), weights.sum() - weight
@@ -173,8 +196,8 @@ class _LoneType:
         columns = np.stack([share, expected, sure, sure & self.among])
         # cells without neighbours or votes do not count
         counted = weight * (total > 0) * (call[self.rows] >= 0)
-        sum_counted = counted.sum()
-        return columns @ counted / sum_counted if sum_counted else np.full(len(OVER_MERGING), np.nan)
+        sum_counted = float(counted.sum())
+        return (columns @ counted / sum_counted if sum_counted else np.zeros(len(OVER_MERGING))), sum_counted
 
 
 @dataclass(frozen=True)
@@ -192,11 +215,16 @@ class OverMerging:
         numpy.ndarray
             Shape (pairs and types + 1, 4): the share of the species without the type among 15 neighbours, and among all
             other cells; the share of cells with a label of that species by at least 0.8 of the votes (all such labels
-            are wrong), and of those that also lie among its cells. The last row is the mean.
+            are wrong), and of those that also lie among its cells. The last row is the mean over cells: a type of two
+            cells tells less than one of two hundred.
         """
         called = {id(one): one.call(weights) for one in self.votes}
-        table = np.array([one.values(weights, *called[id(one.votes)]) for one in self.lone])
-        return _with_mean(table.reshape(-1, len(OVER_MERGING)))
+        rows = [one.values(weights, *called[id(one.votes)]) for one in self.lone]
+        table = np.array([scores for scores, _ in rows]).reshape(-1, len(OVER_MERGING))
+        size = np.array([weight for _, weight in rows], dtype=np.float64)
+        absent = np.full(len(OVER_MERGING), np.nan)
+        mean = size @ table / size.sum() if size.any() else absent
+        return np.vstack([np.where(size[:, None] > 0, table, absent), mean])
 
     def called(self) -> list[tuple[int, float]]:
         """Return the most frequent call of each type, and its share of the type's cells."""

@@ -185,6 +185,32 @@ def test_neighbors_of_every_gene_are_right_in_order_and_correlation(
         assert np.allclose(rows["correlation"], [-r for r, _ in best])
 
 
+def test_ranks_and_margins_are_right_from_both_sides(release: homodb.Release, vectors_folder: Path) -> None:
+    true = brute(vectors_folder, "homo_sapiens", "mus_musculus")
+    keys = dict(release.sql("SELECT stable_id, gene FROM gene WHERE gene = primary_gene").iter_rows())
+    ids = {gene: name for name, gene in keys.items()}
+    asked = [ids[gene] for gene in sorted({a for a, _ in true})]
+    answer = release.neighbors(asked, source="human", target="mouse", k=3)
+    best: dict[int, list[float]] = {}
+    for (a, b), r in true.items():
+        for gene in (a, b):
+            best.setdefault(gene, []).append(r)
+    margins = []
+    for row in answer.iter_rows(named=True):
+        a, b = keys[row["source_id"]], keys[row["target_id"]]
+        back = sorted((-r, one) for (one, other), r in true.items() if other == b)
+        assert row["rank_back"] == [one for _, one in back].index(a) + 1
+        assert row["mutual_rank"] == pytest.approx((row["rank"] * row["rank_back"]) ** 0.5)
+        firsts = [sorted(best[gene])[-1] - sorted(best[gene])[-2] for gene in (a, b)]
+        assert row["margin"] == (pytest.approx(min(firsts), abs=1e-6) if row["mutual_rank"] == 1 else None)
+        margins.append(row["margin"])
+    assert any(one is not None for one in margins) and any(one is None for one in margins)
+    mapped = release.sql("SELECT source_id, target_id, margin FROM orthologs('human', 'mouse', 'lm_o2o')")
+    both = answer.join(mapped, on=["source_id", "target_id"], suffix="_mapped").drop_nulls("margin")
+    assert both.height > 3 and np.allclose(both["margin"], both["margin_mapped"], atol=1e-6)
+    assert release.neighbors("INS", source="human", target="mouse", k=1)["margin"].item() is not None
+
+
 def test_neighbors_says_what_ensembl_and_the_strategies_know(release: homodb.Release) -> None:
     answer = release.neighbors("INS", source="human", target="mouse", k=50)
     by_symbol = {row["target_symbol"]: row for row in answer.iter_rows(named=True)}

@@ -284,7 +284,7 @@ def test_info_counts_every_mapping(toy: homodb.Release) -> None:
     info = toy.info()
     counted = toy.sql("SELECT strategy, count(*) AS pairs FROM mapping GROUP BY ALL")
     assert dict(info.group_by("strategy").agg(pl.col("pairs").sum()).rows()) == dict(counted.rows())
-    classes = ["both", "ensembl", "lm_orphan", "lm_partial", "lm_contradicts"]
+    classes = ["both", "ensembl", "lm_orphan", "lm_unnamed", "lm_partial", "lm_contradicts"]
     assert info.select(classes).sum_horizontal().to_list() == info["pairs"].to_list()
 
 

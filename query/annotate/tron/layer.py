@@ -83,11 +83,13 @@ class Edges:
 
 
 #: Relative weight of an evidence class: the share of named human and mouse pairs whose symbols agree
-#: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O).
+#: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O; ``lm_unnamed``, of which there are four, as
+#: ``lm_orphan``; as first measured, in releases with that class).
 TRUST = {
     EvidenceClass.BOTH: 0.9557,
     EvidenceClass.ENSEMBL: 0.4227,
     EvidenceClass.LM_ORPHAN: 0.5324,
+    EvidenceClass.LM_UNNAMED: 0.5324,
     EvidenceClass.LM_PARTIAL: 0.1089,
     EvidenceClass.LM_CONTRADICTS: 0.0638,
 }

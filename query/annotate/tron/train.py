@@ -6,8 +6,10 @@ Source: Transfer Orthology Networks (TRON), arXiv.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -16,6 +18,10 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from homodb.schema.errors import AnnotationError
+from homodb.schema.io import check_there, parse_json, whole_file
+from homodb.schema.messages import counted
 
 Integers = npt.NDArray[np.int64]
 
@@ -63,6 +69,121 @@ class FeedForward(nn.Module):
         """Return logits of categories, or the number, shape (cells, outputs)."""
         predicted: Tensor = self.head(self.embed(expression)) * self.scale + self.centre
         return predicted
+
+
+@dataclass(frozen=True)
+class SourceNetworks:
+    """Networks of a source species over the same genes, which predict the same labels.
+
+    Parameters
+    ----------
+    networks
+        The networks, at least one.
+    genes
+        Stable IDs of their inputs, in order.
+    labels
+        Names of their outputs, in order; empty if they predict a number.
+    """
+
+    networks: tuple[FeedForward, ...]
+    genes: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    def write(self, path: Path) -> None:
+        """Write them to a safetensors file, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        from safetensors.torch import save_file
+
+        tensors = {
+            f"{number}.{name}": value.detach().cpu().contiguous()
+            for number, network in enumerate(self.networks) for name, value in network.state_dict().items()
+        }  # fmt: skip
+        about = {"format": _FORMAT, "genes": json.dumps(self.genes), "labels": json.dumps(self.labels)}
+        with whole_file(path) as partial:
+            save_file(tensors, partial, metadata=about)
+
+    @classmethod
+    def read(cls, path: Path, *, dropout: float = 0.0) -> Self:
+        """Read networks from a safetensors file; no code in it is ever run.
+
+        Raises
+        ------
+        AnnotationError
+            If the file does not exist, or does not hold networks of this kind.
+        """
+        check_there(path, error=AnnotationError)
+        tensors, about = _read_tensors(path)
+        genes, labels = (_names(path, about, part) for part in ("genes", "labels"))
+        numbers = sorted({name.partition(".")[0] for name in tensors})
+        networks = tuple(
+            _network(path, {
+                name.partition(".")[2]: value for name, value in tensors.items() if name.partition(".")[0] == number
+            }, len(genes), len(labels) or 1, dropout)
+            for number in numbers
+        )  # fmt: skip
+        return cls(networks, genes, labels)
+
+
+#: Value of ``format`` in the metadata of a file of networks.
+_FORMAT = "homodb-tron-1"
+
+
+def _wrong(path: Path, why: str) -> AnnotationError:
+    return AnnotationError(
+        f"{path} does not hold networks of method tron: {why}; expected safetensors as docs/tron.md describes them",
+        option="network",
+    )
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no mapping)
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise _wrong(path, f"it is not a safetensors file ({text}), and others, which may run code, are not read"
+                     ) from error  # fmt: skip
+    if about.get("format") != _FORMAT:
+        raise _wrong(path, f"its metadata has no format {_FORMAT}")
+    if not tensors or not all(value.is_floating_point() and bool(value.isfinite().all()) for value in tensors.values()):
+        raise _wrong(path, "a value is not a finite number, or there is none")
+    return tensors, about
+
+
+def _names(path: Path, about: dict[str, str], part: str) -> tuple[str, ...]:
+    """Return the names of inputs or outputs from the metadata."""
+    try:
+        names = parse_json(about.get(part, ""))
+    except ValueError as error:
+        raise _wrong(path, f"{part} in its metadata is not a JSON list") from error
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names) or len(set(names)) < len(names):
+        raise _wrong(path, f"{part} in its metadata is not a JSON list of different texts")
+    if not names and part == "genes":
+        raise _wrong(path, "it names no genes")
+    return tuple(names)
+
+
+def _network(path: Path, state: dict[str, Tensor], genes: int, outputs: int, dropout: float) -> FeedForward:
+    """Return one network; torch compares the shapes of its parts."""
+    layers = sum(name.startswith("body.") and name.endswith(".weight") for name in state)
+    first = state.get("body.0.weight")
+    if first is None or first.ndim != 2 or not 0 < len(first) <= first.numel():
+        raise _wrong(path, "a network has no first layer")
+    network = FeedForward(np.zeros(genes), outputs, hidden=len(first), layers=layers, dropout=dropout)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        text = " ".join(str(error).split())[:200]
+        raise _wrong(path, f"its parts do not fit {genes:,} genes and {counted(outputs, 'output')} ({text})") from error
+    return network.eval()
 
 
 @dataclass(frozen=True)

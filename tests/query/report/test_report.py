@@ -112,7 +112,7 @@ def test_everything_stands_there(tmp_path: Path) -> None:
         "cca: canonical correlation", "Nothing can be said of how the species meet",
         "0.700", "0.600 to 0.800", "0.300", "unknown", "by <type>: 3 rows", "few donors", "a note",
         "h.h5ad", "leaning: of the species-specific ones",
-        "no partner in the other species", "90.00%", "settings: dims", "30 values", "a & b", "beta & <b>", "$delta$",
+        "no ortholog in this release", "90.00%", "settings: dims", "30 values", "a & b", "beta & <b>", "$delta$",
         "conserved: its ortholog is a marker of the same type", "a joint object holds only features", "homodb",
     ):  # fmt: skip
         assert wanted in page.text, wanted

@@ -230,7 +230,7 @@ def test_first_weights(start: Start) -> None:
     evidence = ("both", "ensembl", "lm_partial", "")
     edges = Edges(("a", "b", "c"), ("x", "y", "z"), at[:, 0], at[:, 1], np.array([1.0, 0.5, 0.5, 1.0]), evidence)
     weight = init_weights(edges, start, random_state=3)
-    both, ensembl, partial = (TRUST[one] for one in list(TRUST)[:2] + list(TRUST)[3:4])
+    both, ensembl, partial = (TRUST[one] for one in list(TRUST)[:2] + list(TRUST)[4:5])
     rows = [both / (both + ensembl / 2), ensembl / 2 / (both + ensembl / 2), partial / 2 / (1 + partial / 2)]
     wanted = {
         "rows": [*rows, 1 / (1 + partial / 2)],
