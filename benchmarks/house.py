@@ -18,8 +18,8 @@ from pathlib import Path
 
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
-    "modules": 254,
-    "lines": 53_578,
+    "modules": 256,
+    "lines": 56_130,
     "packages": 30,
     "modules directly in query": 4,
     "modules outside cli with one importer": 52,
