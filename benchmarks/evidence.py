@@ -24,9 +24,10 @@ import homodb
 
 STRATEGIES = ("ENS_M2M", "ENS_O2O", "HM_O2O", "LM_O2O", "HL_O2O")
 
-#: Classes by how much Ensembl speaks for the pair: has it, is silent, has another partner for one gene, for both.
-CLASSES = ("both", "ensembl", "lm_orphan", "lm_partial", "lm_contradicts")
-MERIT = {"both": 3, "lm_orphan": 2, "lm_partial": 1, "lm_contradicts": 0}
+#: Classes by how much Ensembl speaks for the pair: has it, is silent (or names no partner), has another partner for one
+#: gene, for both.
+CLASSES = ("both", "ensembl", "lm_orphan", "lm_unnamed", "lm_partial", "lm_contradicts")
+MERIT = {"both": 3, "lm_orphan": 2, "lm_unnamed": 2, "lm_partial": 1, "lm_contradicts": 0}
 
 #: Below this number of agreeing or of disagreeing pairs no area under the curve is given.
 FEWEST = 10

@@ -18,8 +18,8 @@ from pathlib import Path
 
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
-    "modules": 249,
-    "lines": 51_910,
+    "modules": 255,
+    "lines": 55_800,
     "packages": 30,
     "modules directly in query": 3,
     "modules outside cli with one importer": 52,

@@ -18,7 +18,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise, permutations
 from pathlib import Path
 
 import measure
@@ -33,6 +33,8 @@ SPECIES = ("human", "mouse", "rat", "dog", "chicken", "zebrafish")
 TARGETS = {("human", "mouse"): (0.95, 0.85), ("human", "zebrafish"): (0.95, 0.50)}
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 SEED = 20
+#: Proteomes whose proteins, reversed, are decoys.
+DECOYS = ("Choloepus_hoffmanni.choHof1.pep.all.fa.gz", "Saccharomyces_cerevisiae.R64-1-1.pep.all.fa.gz")
 
 #: From the sequences of one species, whose number in ``SPECIES`` is the second argument, to vectors.
 Embed = Callable[[Sequence[str], int], npt.NDArray[np.float32]]
@@ -137,6 +139,69 @@ def compare(
     return counts, seconds
 
 
+@dataclass(frozen=True)
+class BestHit:
+    """The best hit of a protein of a group, with its orthologs in the other proteome or after they were taken out."""
+
+    margin: float
+    back: int
+    right: bool
+    removed: bool
+
+
+def trust(proteins: list[dict[str, str]], embed: Embed, group: dict[str, str], decoys: Sequence[str]) -> list[BestHit]:
+    """Find the best hit of every protein of a group, once among all proteins and once without its orthologs.
+
+    Every second decoy belongs to the one side, the others to the other side: proteins without any relative.
+    """
+    vectors = [normalised(embed(list(one.values()), number)) for number, one in enumerate(proteins)]
+    first, second = (normalised(embed(decoys[start::2], len(SPECIES))) for start in (0, 1))
+    to_first, to_second = ([one @ side.T for one in vectors] for side in (first, second))
+    among_decoys = second @ first.T
+    hits: list[BestHit] = []
+    for a, b in permutations(range(len(SPECIES)), 2):
+        correlations = vectors[a] @ vectors[b].T
+        groups = np.array([group.get(name, "") for name in proteins[b]])
+        for one, name in enumerate(proteins[a]):
+            own = groups == group.get(name)
+            if not own.any():
+                continue
+            for removed in (False, True):
+                row = np.concatenate([np.where(own & removed, -2, correlations[one]), to_second[a][one]])
+                best, (runner_up, value) = int(row.argmax()), np.sort(row)[-2:]
+                others = np.concatenate(
+                    [correlations[:, best], to_first[b][best]]
+                    if best < len(groups)
+                    else [to_second[a][:, best - len(groups)], among_decoys[best - len(groups)]]
+                )
+                back = 1 + int((others > value).sum())
+                margin = float(value - max(runner_up, np.sort(others)[-2]))
+                hits.append(BestHit(margin, back, bool(not removed and best < len(groups) and own[best]), removed))
+    return hits
+
+
+#: Margins, and ranks from the other side, from which and up to which shares are printed.
+MARGINS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 2.0)
+RANKS = ((1, 1), (2, 2), (3, 5), (6, 10**9))
+
+
+def print_trust(hits: list[BestHit]) -> None:
+    """Print right and wrong best hits by margin and by rank from the other side."""
+    heading = "right | wrong | wrong, orthologs taken out | right of all |\n| --- | --- | --- | --- | --- |"
+
+    def print_row(what: str, some: list[BestHit]) -> None:
+        right, out = sum(hit.right for hit in some), sum(hit.removed for hit in some)
+        print(f"| {what} | {right} | {len(some) - right - out} | {out} | {right / max(len(some), 1):.3f} |")
+
+    print(f"\n| margin of hits that are each other's best | {heading}")
+    for low, high in pairwise(MARGINS):
+        print_row(f"{low} to {high}", [hit for hit in hits if hit.back == 1 and low <= hit.margin < high])
+    print(f"\n| rank of a gene from its best hit's side | {heading}")
+    for low, high in RANKS:
+        what = f"{low}" if low == high else f"{low} to {high}" if high < 10**9 else f"{low} or more"
+        print_row(what, [hit for hit in hits if low <= hit.back <= high])
+
+
 def speed(proteins: int = 20_000, residues: int = 450) -> str:
     """Return how long the k-mer profile of a made-up proteome takes."""
     letters = np.array(list(RESIDUES))[np.random.default_rng(SEED).integers(0, 20, (proteins, residues))]
@@ -156,6 +221,7 @@ def main() -> None:
     proteins = [read_fasta(options.data / f"{name}.fa.gz") for name in SPECIES]
     table = pl.read_csv(options.data / "reference_orthogroups.tsv", separator="\t")
     group = dict(zip(table["protein"].to_list(), table["orthogroup"].to_list(), strict=True))
+    decoys = [one[::-1] for path in DECOYS for one in read_fasta(options.data.parent / "proteomes" / path).values()]
     embeddings: dict[str, Embed] = {"k-mer profile": lambda sequences, _: Kmer().embed(sequences)}
     embeddings |= {Path(name).stem: checkpoint(name) for name in options.checkpoints}
     controls: dict[str, Embed] = {"control: composition": composition, "control: shuffled": shuffled}
@@ -169,6 +235,8 @@ def main() -> None:
         for pair, one in counts.items():
             print(f"| {' - '.join(pair)} | {' | '.join(one.cells())} |")
         print(f"| all pairs | {' | '.join(sum(counts.values(), Counts()).cells())} |")
+        if name in embeddings:
+            print_trust(trust(proteins, embed, group, decoys))
     print()
     for name in embeddings:
         for pair, (precision, recall) in TARGETS.items():

@@ -11,9 +11,13 @@ from homodb.cli.options import (
     CellsOption,
     DonorKeyOption,
     EmbeddingOption,
+    Expm1Option,
+    ForceOption,
     JsonOption,
+    PhraseOption,
     ReleaseOption,
     SeedOption,
+    SpatialOption,
     listed,
     open_chosen,
 )
@@ -40,6 +44,9 @@ SettingOption = Annotated[
 ]
 ModelOption = Annotated[
     str | None, typer.Option("--model", metavar="NAME|FOLDER", help="With cellama and consensus: the sentence model.")
+]
+NetworkOption = Annotated[
+    Path | None, typer.Option("--network", metavar="FILE", help="With tron: networks trained before (.safetensors).")
 ]
 AtlasSpeciesOption = Annotated[
     str | None,
@@ -83,12 +90,6 @@ VectorsOption = Annotated[
         "--vectors", metavar="FILE|SPECIES=FILE", help="Table of gene vectors in place of the release's; repeatable."
     ),
 ]
-SpatialOption = Annotated[
-    str | None, typer.Option("--spatial", metavar="NAME", help="Entry of obsm with coordinates. Default: spatial.")
-]
-PhraseOption = Annotated[
-    list[str] | None, typer.Option("--phrase", metavar="COLUMN", help="Column of obs for cell sentences; repeatable.")
-]
 KeyOption = Annotated[str, typer.Option("--key", metavar="NAME", help="What results are called: <label>_<key>.")]
 TablesOption = Annotated[
     Path | None, typer.Option("--tables", metavar="FOLDER", help="Write longer results of the method there (.tsv).")
@@ -119,6 +120,7 @@ def annotate(
     reference_species: AtlasSpeciesOption = None,
     integration: IntegrationOption = None,
     model: ModelOption = None,
+    network: NetworkOption = None,
     setting: SettingOption = None,
     labels: LabelsOption = None,
     unknown_below: UnknownOption = None,
@@ -137,6 +139,8 @@ def annotate(
     key_added: KeyOption = "homodb",
     random_state: SeedOption = 42,
     tables: TablesOption = None,
+    expm1: Expm1Option = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -151,6 +155,8 @@ def annotate(
     named = [f"integration={integration}"] if integration else []
     if model:
         named.append(f"{'cellama.' if method == 'consensus' else ''}model={model}")
+    if network:
+        named.append(f"{'tron.' if method == 'consensus' else ''}network={network}")
     options = read_options({
         "label_key": label_key, "method": method, "strategy": strategy, "evidence": evidence, "source": source,
         "reference_species": reference_species, "query_label_key": query_label_key,
@@ -161,9 +167,11 @@ def annotate(
         "parameters": split_parameters([*(setting or []), *named]),
     })  # fmt: skip
     with open_chosen(context, release) as opened, status() as show:
-        result = annotate_files(path, reference, output, options, tables=tables, release=opened, progress=show)
+        result = annotate_files(
+            path, reference, output, options, tables=tables, release=opened, expm1=expm1, force=force, progress=show
+        )
     if as_json:
         give_json({"output": str(output), **result.totals()})
         return
     give_blocks(result.blocks())
-    say(f"labels: obs[{result.column!r}]\nwritten: {output}")
+    say(f"labels: obs[{result.column!r}]\nembedding: obsm[{result.embedding!r}]\nwritten: {output}")

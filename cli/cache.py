@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from homodb.query.release import Cached
 
 cache = typer.Typer(
+    add_completion=False,
     name="cache",
     no_args_is_help=True,
     rich_markup_mode=None,

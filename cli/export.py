@@ -108,6 +108,7 @@ def embeddings(
 
 
 export = typer.Typer(
+    add_completion=False,
     name="export",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -134,10 +135,8 @@ def parquet(
 
     Example: homodb export parquet --flat -o flat
     """
-    from homodb.query.export import export_parquet
-
     with open_chosen(context, release) as opened, steps_bar("writing") as bar:
-        files = export_parquet(opened, output, flat=flat, report=partial(bar, "writing files"))
+        files = opened.write_parquet(output, flat=flat, report=partial(bar, "writing files"))
     written = sum(file.stat().st_size for file in files)
     say(f"release {opened.version}: {counted(len(files), 'file')} in {files[0].parent} ({megabytes(written)})")
 

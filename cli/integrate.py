@@ -11,14 +11,19 @@ from homodb.cli import complete
 from homodb.cli.options import (
     CellsOption,
     CountsLayerOption,
+    Expm1Option,
+    ForceOption,
     JsonOption,
     OneToOneOption,
+    PhraseOption,
     ReleaseOption,
+    SpatialOption,
     SpeciesKeyOption,
     listed,
 )
 from homodb.cli.output import give_json, say
 from homodb.cli.progress import status
+from homodb.cli.values import whole
 from homodb.schema.messages import counted
 
 _SETTING = "Any setting (docs/integrate.md), such as k_weight=50 or clustering=leiden; may be repeated."
@@ -52,6 +57,10 @@ def integrate(
     label_key: Annotated[
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types, noted for scoring.")
     ] = None,
+    shared_types: Annotated[
+        str | None,
+        typer.Option("--shared-types", metavar="COLUMN", help="First drop cells of types that not all have."),
+    ] = None,
     strategy: OneToOneOption = None,
     layer: CountsLayerOption = None,
     size_factors: Annotated[
@@ -62,6 +71,21 @@ def integrate(
         str | None, typer.Option("--key", metavar="NAME", help="Name of the results. Default: the method.")
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SETTING)] = None,
+    phrases: PhraseOption = None,
+    niche_key: Annotated[
+        str | None,
+        typer.Option(
+            "--niche", metavar="COLUMN", help="With cellama: types that sentences name for the nearest cells."
+        ),
+    ] = None,
+    spatial: Annotated[int, whole("--nearest", low=1, high=1000, help="Nearest cells that a sentence names.")] = 5,
+    spatial_key: SpatialOption = None,
+    donor_key: Annotated[
+        str | None,
+        typer.Option("--donor-key", metavar="COLUMN", help="Donors or sections: cells of others are never nearest."),
+    ] = None,
+    expm1: Expm1Option = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,18 +95,25 @@ def integrate(
 
     Example: homodb integrate human.h5ad mouse.h5ad --species human,mouse --method cca -o out.h5ad
     """
-    from homodb.query.integrate import IntegrateSettings, integrate_files, read_settings
+    from homodb.query.integrate import IntegrateSettings, SentenceColumns, integrate_files, read_settings
 
+    columns = SentenceColumns(
+        phrases=tuple(phrases or ()), niche_key=niche_key, spatial=spatial, spatial_key=spatial_key,
+        donor_key=donor_key,
+    )  # fmt: skip
     with status() as show:
         totals = integrate_files(
             paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
             species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy, layer=layer,
-            size_factors=size_factors, umap=umap, key_added=key_added, release=release or context.obj, progress=show,
+            size_factors=size_factors, umap=umap, key_added=key_added, columns=columns, shared_types=shared_types,
+            release=release or context.obj, expm1=expm1, force=force, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})
         return
     say(f"{counted(totals['n_cells'], 'cell')}: " + ", ".join(f"{n:,} {name}" for name, n in totals["cells"].items()))
+    if "shared_types" in totals:
+        say(totals["shared_types"])
     say(f"{len(totals['features']):,} variable of {counted(totals['n_joint_features'], 'joint feature')}")
     for pair, anchors in totals.get("anchors", {}).items():
         say(f"{counted(anchors, 'anchor')} {pair}")

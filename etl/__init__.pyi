@@ -29,12 +29,16 @@ from homodb.etl.genes import non_coding_biotype as non_coding_biotype
 from homodb.etl.guess import config_from_files as config_from_files
 from homodb.etl.homologies import Homologies as Homologies
 from homodb.etl.homologies import key_homologies as key_homologies
+from homodb.etl.inputs import Hits as Hits
+from homodb.etl.inputs import Inputs as Inputs
+from homodb.etl.inputs import frame_of as frame_of
 from homodb.etl.inputs import read_inputs as read_inputs
 from homodb.etl.publish import catalog_entry as catalog_entry
 from homodb.etl.publish import publish_release as publish_release
 from homodb.etl.runner import Runner as Runner
 from homodb.etl.runner import Step as Step
 from homodb.etl.stable_ids import settle_ids as settle_ids
+from homodb.etl.stable_ids import settle_names as settle_names
 from homodb.etl.write import Contents as Contents
 from homodb.etl.write import staged_folder as staged_folder
 from homodb.etl.write import write_release as write_release

@@ -14,7 +14,7 @@ from homodb.etl.config import BuildConfig, read_config
 from homodb.etl.derive import derive_tables
 from homodb.etl.inputs import GENE_LISTS, Inputs, read_inputs
 from homodb.etl.runner import Runner, Step
-from homodb.etl.stable_ids import settle_ids
+from homodb.etl.stable_ids import settle_ids, settle_names
 from homodb.etl.write import check_output, staged_folder, write_release
 from homodb.schema.errors import MixedInputsError
 from homodb.schema.io.http import RetryPolicy
@@ -63,6 +63,7 @@ def build_release(
     inputs = read_inputs(settings, runner)
     if settings.databases or settings.origins:
         inputs = settle_ids(settings, inputs)
+    inputs = settle_names(inputs)
     if not settings.build.allow_mixed:
         _check_genes(settings, inputs)
     with staged_folder(output) as folder:

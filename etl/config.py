@@ -31,12 +31,13 @@ from homodb.etl.embeddings import CHECKPOINTS, DEVICES, MODELS, PRECISIONS, Long
 from homodb.etl.evidence import Parameters
 from homodb.etl.fetch.layouts import DIVISIONS, Release, is_date
 from homodb.etl.fetch.record import Record, read_record
+from homodb.etl.sources import header_form
 from homodb.schema.catalog import NAME
 from homodb.schema.errors import ConfigError, UnknownSpeciesError, shown
 from homodb.schema.io import check_there, read_toml
 from homodb.schema.messages import choices_hint, expected
 from homodb.schema.models import FrozenModel, one_of
-from homodb.schema.species import Species, find
+from homodb.schema.species import Species, describe, described, find
 
 #: Most characters of a path that a message shows.
 _LONGEST_PATH = 300
@@ -107,7 +108,30 @@ def _read_species(name: object) -> Species:
     try:
         return find(name)
     except UnknownSpeciesError as error:
-        raise ValueError(error) from error
+        hint = "A species that homodb does not know is described in [[species]] by taxon_id and common_name."
+        raise ValueError(f"{error} {hint}") from error
+
+
+def _describe_species(document: object, where: str) -> None:
+    """Let the species be found that the entries of ``[[species]]`` describe, since the registry lacks them."""
+    entries = document.get("species") if isinstance(document, dict) else None
+    species: dict[int, Species] = {}
+    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+        if not isinstance(entry, dict) or not entry.keys() & {"taxon_id", "common_name"}:
+            continue
+        name, taxon_id, common_name = (entry.get(key) for key in ("name", "taxon_id", "common_name"))
+        place = f"{where}: [[species]] {number}"
+        if not (isinstance(name, str) and type(taxon_id) is int and taxon_id > 0 and isinstance(common_name, str)):
+            raise ConfigError(
+                f"{place}: a species that homodb does not know has name, taxon_id and common_name, such as "
+                "'ambystoma_mexicanum', 8296 and 'axolotl'"
+            )
+        try:
+            one = described(name, taxon_id, common_name, species)
+        except ValueError as error:
+            raise ConfigError(f"{place}: {error} Leave out taxon_id and common_name, or correct them") from error
+        species[one.number] = one
+    describe(species.values())
 
 
 def _read_pairs(pairs: object) -> Pairs | Literal["all"] | None:
@@ -144,6 +168,12 @@ def _check_unique(words: tuple[H, ...]) -> tuple[H, ...]:
     if (word := _repeated(words)) is not None:
         raise ValueError(f"{shown(repr(str(word)))} is listed twice.")
     return words
+
+
+def _check_header(header: str | None) -> str | None:
+    if header is not None:
+        header_form(header)
+    return header
 
 
 def _repeated(values: Sequence[H]) -> H | None:
@@ -214,22 +244,33 @@ class OriginConfig(FrozenModel):
 class SpeciesConfig(FrozenModel):
     """``[[species]]``: a species and the files with its genes.
 
-    ``alternate_loci`` says whether its Ensembl has haplotypes or patches; None for what homodb knows.
+    ``alternate_loci`` says whether its Ensembl has haplotypes or patches; None for what homodb knows. ``taxon_id`` and
+    ``common_name`` describe a species that the registry lacks.
     """
 
     species: NamedSpecies = Field(alias="name")
+    taxon_id: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = None
+    common_name: str | None = None
     assembly: str | None = None
     origin: str | None = None
     synonyms_origin: str | None = None
     alternate_loci: StrictBool | None = None
     genes: File | None = None
     proteome: File | None = None
+    header: Annotated[str | None, AfterValidator(_check_header)] = None
+    protein_genes: File | None = None
     annotation: File | None = None
     canonical: File | None = None
     xrefs: Files = ()
     synonyms: File | None = None
     history: File | None = None
     core: Files = ()
+
+    def check(self) -> None:
+        """Check that what says how to read a proteome has one."""
+        for key in ("header", "protein_genes"):
+            if getattr(self, key) is not None and self.proteome is None:
+                raise ValueError(f"{key} says how to read a proteome, and there is none.")
 
 
 class SpeciesPair(FrozenModel):
@@ -422,6 +463,7 @@ class BuildConfig(FrozenModel):
             for source in (
                 entry.genes,
                 entry.proteome,
+                entry.protein_genes,
                 entry.annotation,
                 entry.canonical,
                 *entry.xrefs,
@@ -473,4 +515,6 @@ def read_config(path: Path) -> BuildConfig:
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name the config, such as {path / 'release.toml'}")
     context = _Context(path.parent, read_record(path.parent))
-    return BuildConfig.read(read_toml(path), str(path), context, _HEADINGS)
+    document = read_toml(path)
+    _describe_species(document, str(path))
+    return BuildConfig.read(document, str(path), context, _HEADINGS)

@@ -68,6 +68,7 @@ def derive_tables(settings: BuildConfig, inputs: Inputs, folder: Path, runner: R
         "protein": proteins.drop("species", "sequence", "primary_gene"),
         "species_pair": _pair_table(homologies, pairs, mapped, default),
         "homology": _homology_table(homologies, pairs),
+        "unnamed_ortholog": homologies.unnamed,
         "mapping": mapped,
         **embedding_tables(embeddings),
         **orthology_tables(settings, inputs.orthology, genes),
@@ -110,8 +111,9 @@ def _map_pair(
     usual = Evidence(rows, median, next((e.evidence[pair] for e in embeddings[:1] if pair in e.evidence), None))
     answers = {strategy.name: strategy.function(usual, parameters) for strategy in STRATEGIES}
     ensembl, lm = answers[Strategy.ENS_M2M], answers[Strategy.LM_O2O]
+    unnamed = homologies.unnamed_genes(a, b)
     labelled = [
-        _labelled(answers[s.name], s.name, pair, ensembl, lm, 1 if s.embedding else None)
+        _labelled(answers[s.name], s.name, pair, (ensembl, lm, unnamed), 1 if s.embedding else None)
         for s in STRATEGIES
         if answers[s.name].height
     ]
@@ -120,7 +122,8 @@ def _map_pair(
             evidence = Evidence(rows, median, extra.evidence[pair])
             more = {s.name: s.function(evidence, parameters) for s in STRATEGIES if s.embedding}
             labelled += [
-                _labelled(answer, name, pair, ensembl, more[Strategy.LM_O2O], number) for name, answer in more.items()
+                _labelled(answer, name, pair, (ensembl, more[Strategy.LM_O2O], unnamed), number)
+                for name, answer in more.items()
             ]
     return pl.concat([pl.DataFrame(schema=_MAPPING_SCHEMA), *labelled])
 
@@ -129,11 +132,10 @@ def _labelled(
     rows: pl.DataFrame,
     name: Strategy,
     pair: tuple[int, int],
-    ensembl: pl.DataFrame,
-    lm: pl.DataFrame,
+    known: tuple[pl.DataFrame, pl.DataFrame, pl.Series],
     embedding: int | None,
 ) -> pl.DataFrame:
-    labelled = classified(rows, ensembl, lm).with_columns(
+    labelled = classified(rows, *known).with_columns(
         species_a=pl.lit(pair[0], pl.Int16),
         species_b=pl.lit(pair[1], pl.Int16),
         strategy=pl.lit(str(name)),

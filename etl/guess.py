@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,21 +18,11 @@ from homodb.etl.sources.text import LONGEST_LINE, Findings, Header, batches, inp
 from homodb.schema.catalog import is_name
 from homodb.schema.errors import ConfigError, OutputError, UnknownSpeciesError
 from homodb.schema.io import check_there
-from homodb.schema.species import Species, find
+from homodb.schema.species import Species, find, species_of_ids
 
 _MARK = "# Written by homodb build; change it and build from it again."
-#: Species by the beginning of their genes' stable IDs; those of other species are known by file names.
-_STEMS = {
-    "ENSG": "homo_sapiens", "ENSMUSG": "mus_musculus", "ENSRNOG": "rattus_norvegicus", "ENSDARG": "danio_rerio",
-    "FBgn": "drosophila_melanogaster", "WBGene": "caenorhabditis_elegans", "ENSPTRG": "pan_troglodytes",
-    "ENSGGOG": "gorilla_gorilla", "ENSMMUG": "macaca_mulatta", "ENSMFAG": "macaca_fascicularis",
-    "ENSCJAG": "callithrix_jacchus", "ENSMICG": "microcebus_murinus", "ENSSSCG": "sus_scrofa", "ENSBTAG": "bos_taurus",
-    "ENSECAG": "equus_caballus", "ENSCAFG": "canis_lupus_familiaris", "ENSFCAG": "felis_catus",
-    "ENSOCUG": "oryctolagus_cuniculus", "ENSMODG": "monodelphis_domestica", "ENSOANG": "ornithorhynchus_anatinus",
-    "ENSGALG": "gallus_gallus", "ENSACAG": "anolis_carolinensis", "ENSXETG": "xenopus_tropicalis",
-}  # fmt: skip
-_STEM = re.compile(rf"\b({'|'.join(_STEMS)})\d{{6,}}")
-_YEAST = re.compile(r"\bY[A-P][LR]\d{3}[WC](-[A-Z])?\b")
+#: Organism of a FASTA header: its taxon ID by UniProt, its name by NCBI.
+_ORGANISM = re.compile(r"\bOX=(\d+)|\[([A-Z][a-z]+ [a-z]+)[^\[\]]*\]\s*$")
 #: Lines of a file that are looked at.
 _LOOKED_AT = 200
 
@@ -168,22 +160,26 @@ def _named(path: Path, name: str) -> Species:
 
 def _species_of(path: Path, lines: list[str], not_these: Sequence[Species] = ()) -> Species:
     """Return the species of a file's genes: by their stable IDs, else by the file's name."""
-    ids: dict[str, int] = {}
-    for line in lines:
-        for match in _STEM.finditer(line):
-            ids[_STEMS[match[1]]] = ids.get(_STEMS[match[1]], 0) + 1
-        if _YEAST.search(line):
-            ids["saccharomyces_cerevisiae"] = ids.get("saccharomyces_cerevisiae", 0) + 1
+    ids = Counter(species for line in lines for species in species_of_ids(line))
+    ids = ids or Counter(species for line in lines for species in _in_header(line))
     if ids:
-        return find(max(ids, key=lambda name: ids[name]))
+        return ids.most_common(1)[0][0]
     species = [one for one in _in_name(path.name) if one not in not_these]
     if len(species) == 1:
         return species[0]
     listed = ", ".join(one.name for one in species) or "none"
     raise ConfigError(
-        f"{path}: the species of its genes cannot be determined (its IDs name none, its file name {listed}). "
+        f"{path}: the species of its genes cannot be determined (IDs and headers name none, its file name {listed}). "
         "Name it in the file name, such as human_mouse.csv, or write a config"
     )
+
+
+def _in_header(line: str) -> Iterator[Species]:
+    """Yield the species that a FASTA header of UniProt or NCBI names."""
+    match = _ORGANISM.search(line) if line.startswith(">") else None
+    if match:
+        with suppress(UnknownSpeciesError):
+            yield find(match[1] or match[2])
 
 
 def _in_name(name: str) -> list[Species]:

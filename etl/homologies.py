@@ -12,7 +12,7 @@ from homodb.etl.config import BuildConfig, OriginConfig
 from homodb.etl.genes import Genes, add_gene_keys
 from homodb.etl.inputs import Inputs
 from homodb.schema.enums import HomologyType
-from homodb.schema.species import by_number
+from homodb.schema.species import KEYS_PER_SPECIES, by_number
 
 _PAIR = ["species_a", "species_b"]
 _COLUMNS = (
@@ -31,15 +31,25 @@ class Homologies:
         Columns of the table ``homology`` of a release.
     pairs
         Columns of table ``species_pair``, and ``ambiguous``: homologies lost to symbols of several genes.
+    unnamed
+        Columns of table ``unnamed_ortholog``: orthologs of genes that no mapping can have.
     """
 
     table: pl.DataFrame
     pairs: pl.DataFrame
+    unnamed: pl.DataFrame
 
     def median_identity(self, species_a: int, species_b: int) -> float | None:
         """Return the median identity of a pair of species; None if unknown."""
         row = self.pairs.filter((pl.col("species_a") == species_a) & (pl.col("species_b") == species_b))
         return row["median_identity"].item() if row.height else None
+
+    def unnamed_genes(self, species_a: int, species_b: int) -> pl.Series:
+        """Return the genes of a pair of species that have orthologs of :attr:`unnamed` in the other one."""
+        own = pl.col("gene") // KEYS_PER_SPECIES
+        forward = (own == species_a) & (pl.col("species") == species_b)
+        backward = (own == species_b) & (pl.col("species") == species_a)
+        return self.unnamed.filter(forward | backward)["gene"].unique()
 
     def losses(self) -> list[dict[str, Any]]:
         """Return the losses by pair and reason, with counts."""
@@ -60,14 +70,18 @@ class Homologies:
 
 
 def key_homologies(raw: pl.DataFrame, genes: Genes) -> Homologies:
-    """Give homologies their gene keys, and count the losses."""
-    rows = add_gene_keys(add_gene_keys(raw, genes, "a"), genes, "b").with_columns(
+    """Give homologies their gene keys, and count the losses.
+
+    Rows of ``retired`` stable IDs, which have lost them, are counted as losses where they are settled.
+    """
+    keyed = add_gene_keys(add_gene_keys(raw, genes, "a"), genes, "b").with_columns(
         _unnamed=pl.any_horizontal(
             pl.col(f"stable_id_{side}").is_null() & pl.col(f"symbol_{side}").is_null() for side in "ab"
         ),
         _identity=(pl.col("identity_a") + pl.col("identity_b")) / 2,
         _ortholog=pl.col("homology_type") != HomologyType.GENE_SPLIT.value,
     )
+    rows = keyed.filter(~pl.col("retired"))
     has_genes = pl.col("gene_a").is_not_null() & pl.col("gene_b").is_not_null()
     usable = rows.filter(has_genes)
     table = usable.select(_COLUMNS).unique(maintain_order=True)
@@ -90,7 +104,33 @@ def key_homologies(raw: pl.DataFrame, genes: Genes) -> Homologies:
         .with_columns(repeated=pl.col("usable") - pl.col("homologies"))
         .sort(_PAIR)
     )
-    return Homologies(table, pairs.drop("usable"))
+    return Homologies(table, pairs.drop("usable"), _unnamed(keyed.filter("_ortholog"), genes))
+
+
+def _unnamed(rows: pl.DataFrame, genes: Genes) -> pl.DataFrame:
+    """Count, for each gene and other species, the orthologs that no mapping can have, by reason."""
+    own = pl.col("primary_gene") if "primary_gene" in genes.table.columns else pl.col("gene")
+    primary = genes.table.select("gene", own.alias("primary"))
+    for side in "ab":
+        renamed = primary.rename({"gene": f"gene_{side}", "primary": f"primary_{side}"})
+        rows = rows.join(renamed, on=f"gene_{side}", how="left", maintain_order="left")
+    keys = ["primary_a", "primary_b"]
+    whole = rows.drop_nulls(keys)
+    mapped = whole.filter((pl.col("gene_a") == pl.col("primary_a")) & (pl.col("gene_b") == pl.col("primary_b")))
+    reason = (
+        pl.when("retired").then(pl.lit("retired"))
+        .when("_unnamed").then(pl.lit("unnamed"))
+        .otherwise(pl.lit("ambiguous"))
+    )  # fmt: skip
+    lost = pl.concat(
+        [
+            rows.filter(pl.any_horizontal(pl.col(keys).is_null())).with_columns(reason=reason),
+            whole.join(mapped, on=keys, how="anti").with_columns(reason=pl.lit("alternate")),
+        ]
+    )
+    sides = [lost.select(gene=f"primary_{one}", species=f"species_{two}", reason="reason") for one, two in ("ab", "ba")]
+    counted = pl.concat(sides).drop_nulls("gene").group_by("gene", "species", "reason")
+    return counted.agg(homologies=pl.len().cast(pl.Int32)).sort("gene", "species", "reason")
 
 
 _SPECIES_PAIR = ["species_a", "species_b"]

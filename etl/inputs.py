@@ -22,6 +22,7 @@ from homodb.etl.sources import (
     ORTHOLOGY,
     PROTEINS,
     Reading,
+    input_errors,
     read_annotation,
     read_biomart,
     read_canonical,
@@ -31,6 +32,7 @@ from homodb.etl.sources import (
     read_gene_table,
     read_history,
     read_hits,
+    read_protein_genes,
     read_proteome,
     read_synonyms,
     read_xrefs,
@@ -66,7 +68,7 @@ class Inputs:
         Genes by kind of source, in order of precedence; columns of ``records.GENES``.
     homologies, proteins, canonical, aliases, alternates
         Columns of the tables in :mod:`homodb.etl.sources.records`; homologies also have ``entry``, the place of their
-        entry in the config.
+        entry in the config, and ``retired``, whether one of the genes had a retired stable ID, and has none now.
     orthology
         Pairs that databases name, columns of ``records.ORTHOLOGY`` and ``entry``.
     hits
@@ -189,13 +191,22 @@ def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:
 def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None:
     """Read the genes and aliases of a release, for the species of the config."""
     manifest = read_manifest(folder)
-    numbers = [entry.species.number for entry in settings.species]
+    numbers = [entry.species.number for entry in settings.species if entry.species.name in manifest.species]
     for name in ("gene", "gene_alias"):
         files = [file for file in manifest.files if file.path.startswith(f"parquet/{name}/")]
         if len(files) != 1 or not (path := folder / files[0].path).is_file():
             raise BrokenReleaseError(f"{folder}: has no Parquet file of its table {name}. Download the whole release")
         if sha256(path) != files[0].sha256:
             raise BrokenReleaseError(f"{path}: is not the file that the manifest names (its SHA-256 differs)")
+    for table, reading in _base_readings(folder, numbers):
+        path = folder / "parquet" / table / f"{table}.parquet"
+        source = Source(f"{manifest.version}/{table}", path)
+        readings.note("base", source, reading)
+
+
+@input_errors
+def _base_readings(folder: Path, numbers: list[int]) -> tuple[tuple[str, Reading], ...]:
+    """Return the genes and aliases of some species, by table."""
     genes = pl.read_parquet(folder / "parquet" / "gene" / "gene.parquet")
     aliases = pl.read_parquet(folder / "parquet" / "gene_alias" / "gene_alias.parquet").join(genes, on="gene")
     own = genes.filter(pl.col("species").is_in(numbers)).with_columns(
@@ -203,13 +214,10 @@ def _read_base(settings: BuildConfig, folder: Path, readings: _Readings) -> None
     )
     others = aliases.filter(pl.col("species").is_in(numbers) & (pl.col("kind") != "alternate_locus"))
     kept = (to_arrow(own, GENES), to_arrow(others.select("species", "alias", "kind", gene_id="stable_id"), ALIASES))
-    for table, reading in (
+    return (
         ("gene", Reading(genes.height, own.height, genes=kept[0])),
         ("gene_alias", Reading(aliases.height, others.height, aliases=kept[1])),
-    ):
-        path = folder / "parquet" / table / f"{table}.parquet"
-        source = Source(f"{manifest.version}/{table}", path)
-        readings.note("base", source, reading)
+    )
 
 
 def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
@@ -218,9 +226,12 @@ def _rows_of_all(readings: Mapping[Path, Reading]) -> int:
 
 def _species_files(entry: SpeciesConfig) -> Iterator[tuple[str, Source, Callable[..., Reading]]]:
     annotation = None if entry.annotation is None else entry.annotation.path
+    listed = None if entry.protein_genes is None else entry.protein_genes.path
+    proteins = partial(read_proteome, annotation=annotation, header=entry.header, protein_genes=listed)
     single: tuple[tuple[str, Source | None, Callable[..., Reading]], ...] = (
         ("genes", entry.genes, read_gene_table),
-        ("proteome", entry.proteome, partial(read_proteome, annotation=annotation)),
+        ("proteome", entry.proteome, proteins),
+        ("protein_genes", entry.protein_genes, read_protein_genes),
         ("annotation", entry.annotation, read_annotation),
         ("canonical", entry.canonical, read_canonical),
         ("synonyms", entry.synonyms, read_synonyms),
@@ -260,7 +271,7 @@ def _read_homologies(entries: tuple[HomologyConfig, ...], readings: _Readings) -
             files = ", ".join(source.written for source in entry.paths)
             problem = Problem(0, f"no ortholog between {entry.source.name} and {entry.target.name}")
             raise InputError(files, [problem])
-    return pl.concat(frames)
+    return pl.concat(frames).with_columns(retired=pl.lit(value=False))
 
 
 def _read_databases(number: int, entry: DatabasesConfig, readings: _Readings) -> pl.DataFrame:

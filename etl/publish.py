@@ -109,7 +109,7 @@ def publish_release(
                 _copy(folder, place, checked, lambda done: report(checked.bytes + done, 2 * checked.bytes))
             if flat:
                 with _opened(folder, manifest) as connection:
-                    write_flat(place, lambda sql, values: connection.execute(sql, values).to_arrow_table())
+                    write_flat(place, lambda sql, values: connection.sql(sql, params=list(values)).to_arrow_table())
             _write(target / f"{entry.name}.datapackage.json", data_package(manifest, entry.name, _flat_files(place)))
             _write(target / CATALOG, catalog)
     except OSError as error:

@@ -1,7 +1,8 @@
-"""Settle stable IDs: one for each gene, of the release's own gene lists.
+"""Settle stable IDs and names: one for each gene, of the release's own gene lists.
 
 Sources of several years name a gene by IDs of several assemblies. HCOP lists 13,414 dog genes under two IDs each, with
-the databases that name a pair split between them. NCBI Gene numbers say which IDs are of one gene.
+the databases that name a pair split between them. NCBI Gene numbers say which IDs are of one gene. Names without a
+stable ID may be in another case, or former ones.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def settle_ids(settings: BuildConfig, inputs: Inputs) -> Inputs:
     For the IDs of one NCBI Gene number one stands: an ID of the gene list, then one that Ensembl supports, then the
     one that most databases support. An ID that the list has and Ensembl supports stays a gene of its own. Where all
     IDs of a number are retired, the gene of the list with the same name stands, if just one gene bears it. Rows of
-    retired IDs that cannot be replaced are left out and counted.
+    retired IDs that cannot be replaced are left out and counted; of homologies the other gene stays, ``retired``.
 
     Homologies are settled where the origin of their entry is of another Ensembl release than the gene list.
 
@@ -187,7 +188,8 @@ def _settled_homologies(
         return homologies, []
     for side in "ab":
         frame = _replaced(frame, lists, successors, side)
-    whole = frame.filter(pl.all_horizontal(pl.col(_IDS).is_not_null()))
+    is_whole = pl.all_horizontal(pl.col(_IDS).is_not_null())
+    whole = frame.filter(is_whole)
     moved = pl.any_horizontal(pl.col("moved_a", "moved_b"))
     one2one = pl.col("homology_type") == HomologyType.ONE2ONE
     # two IDs that became one gene cannot both be its only ortholog: that of the ID that stayed is
@@ -202,7 +204,14 @@ def _settled_homologies(
     lost = _counted(
         frame.join(kept, on=[*_PAIR, *_IDS], how="anti", nulls_equal=True), "homologies of retired stable IDs"
     )
-    return pl.concat([homologies.filter(~mixed), kept]), lost
+    # what is left tells that the other gene has an ortholog
+    halves = frame.filter(~is_whole & pl.any_horizontal(pl.col(_IDS).is_not_null())).with_columns(
+        retired=pl.lit(value=True),
+        **{
+            f"symbol_{side}": pl.when(pl.col(f"stable_id_{side}").is_not_null()).then(f"symbol_{side}") for side in "ab"
+        },
+    )
+    return pl.concat([homologies.filter(~mixed), kept, halves.select(homologies.columns)]), lost
 
 
 def _differs(origin: OriginConfig | None, own: Iterable[OriginConfig | None]) -> bool:
@@ -245,7 +254,7 @@ def _derived_homologies(settings: BuildConfig, orthology: pl.DataFrame, homologi
             .otherwise(pl.lit(str(HomologyType.MANY2MANY)))
         )  # fmt: skip
         table = frame_of(to_arrow(rows.with_columns(homology_type=kind), HOMOLOGIES))
-        frames.append(table.with_columns(entry=pl.lit(None, pl.Int32)))
+        frames.append(table.with_columns(entry=pl.lit(None, pl.Int32), retired=pl.lit(value=False)))
     return pl.concat(frames)
 
 
@@ -293,3 +302,153 @@ def _in_place(genes: tuple[tuple[str, pl.DataFrame], ...], more: pl.DataFrame) -
         return genes
     place = next((at for at, (kind, _) in enumerate(genes) if kind in ("biomart", "hits")), len(genes))
     return (*genes[:place], ("databases", more), *genes[place:])
+
+
+#: Kinds of aliases that are read whatever their case.
+_IN_ANY_CASE = "synonym"
+_NAME = ["species", "name"]
+
+
+def settle_names(inputs: Inputs) -> Inputs:
+    """Replace names without a stable ID that mean a gene under another name.
+
+    A name in another case than a gene's is that gene's: that of a gene with a stable ID, else that of the source that
+    comes first. A name of the evidence alone that is an alias of one gene is that gene's. Neither holds where one
+    source has both names, and so tells two genes apart.
+
+    Returns
+    -------
+    Inputs
+        With the stable IDs and names of these genes in ``genes``, ``homologies`` and ``hits``; their numbers are in
+        ``losses``.
+    """
+    ids = pl.concat(table.select("species", "stable_id") for _, table in inputs.genes).drop_nulls().unique()
+    names = _names_without_id(inputs).join(
+        ids, left_on=_NAME, right_on=["species", "stable_id"], how="anti", maintain_order="left"
+    )
+    if names.is_empty():
+        return inputs
+    of_these = pl.col("species").is_in(names["species"].unique().implode())
+    whole = pl.concat(table.select("species", "stable_id", "symbol") for _, table in inputs.genes)
+    whole = whole.filter(of_these).drop_nulls("stable_id").unique(maintain_order=True)
+    symbols = pl.col("symbol").drop_nulls().first()
+    identified = whole.group_by("species", "stable_id", maintain_order=True).agg(symbols)
+    by_case = _in_another_case(names, identified)
+    former = whole.join(identified, on=["species", "stable_id", "symbol"], how="anti").drop_nulls("symbol").select(
+        "species", gene_id="stable_id", alias="symbol", kind=pl.lit(_IN_ANY_CASE)
+    )  # fmt: skip
+    aliases = pl.concat([inputs.aliases.filter(of_these), former])
+    by_alias = _former_names(names, by_case, identified, aliases)
+    if by_case.is_empty() and by_alias.is_empty():
+        return inputs
+    settled = pl.concat([by_case, by_alias])
+    homologies = inputs.homologies
+    for side in ("_a", "_b"):
+        homologies = _renamed(homologies, settled, side)
+    hits = tuple(
+        replace(
+            hit, best_hits=_renamed_hits(hit.best_hits, settled), correlations=_renamed_hits(hit.correlations, settled)
+        )
+        for hit in inputs.hits
+    )
+    genes = tuple((kind, _renamed(table, settled)) for kind, table in inputs.genes)
+    reasons = {
+        "names in another case than a gene's, taken for it": by_case,
+        "former names of genes in the evidence, taken for them": by_alias,
+    }
+    losses = [
+        {"where": by_number(species).name, "reason": reason, "count": count}
+        for reason, frame in reasons.items()
+        for species, count in frame.group_by("species").len().sort("species").iter_rows()
+    ]
+    return replace(inputs, genes=genes, homologies=homologies, hits=hits, losses=(*inputs.losses, *losses))
+
+
+def _names_without_id(inputs: Inputs) -> pl.DataFrame:
+    """Return ``species, name, source`` (a number, by precedence), ``evidence`` (whether that is evidence)."""
+    frames = [
+        table.filter(pl.col("stable_id").is_null()).select("species", name="symbol")
+        for kind, table in inputs.genes
+        if kind != "hits"
+    ]
+    pairs = [pl.concat([hit.best_hits, hit.correlations]) for hit in inputs.hits]
+    of_hits = [
+        pl.concat(pair.select(species=f"species_{side}", name=f"name_{side}") for side in "ab") for pair in pairs
+    ]
+    numbered = [
+        frame.unique(maintain_order=True).with_columns(
+            source=pl.lit(number, pl.Int32), evidence=pl.lit(number >= len(frames))
+        )
+        for number, frame in enumerate([*frames, *of_hits])
+    ]
+    schema = {"species": pl.Int16, "name": pl.String, "source": pl.Int32, "evidence": pl.Boolean}
+    return pl.concat([pl.DataFrame(schema=schema), *numbered]).drop_nulls("name")
+
+
+def _in_another_case(names: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
+    """Return ``species, name, stable_id`` (null), ``symbol`` of the names that case alone leads to another one."""
+    own = identified.select("species", name="symbol", source=pl.lit(-1, pl.Int32)).drop_nulls("name").unique()
+    folded = pl.concat([own, names.select(*_NAME, "source")]).with_columns(folded=pl.col("name").str.to_lowercase())
+    within = ["species", "folded"]
+    apart = folded.group_by(*within, "source").agg(pl.col("name").n_unique()).filter(pl.col("name") > 1)
+    first = folded.sort("source", maintain_order=True).group_by(within).agg(symbol=pl.col("name").first())
+    several = folded.join(apart, on=within, how="anti").select(*within, "name").unique()
+    others = several.join(first, on=within).filter(pl.col("name") != pl.col("symbol"))
+    return others.select(*_NAME, stable_id=pl.lit(None, pl.String), symbol="symbol").sort(_NAME)
+
+
+def _former_names(
+    names: pl.DataFrame, by_case: pl.DataFrame, identified: pl.DataFrame, aliases: pl.DataFrame
+) -> pl.DataFrame:
+    """Return ``species, name, stable_id, symbol`` of the names of the evidence that are an alias of one gene."""
+    by_alias = aliases.rename({"gene_id": "stable_id"}).join(identified, on=["species", "stable_id"])
+    borne = identified.select("species", name="symbol").drop_nulls().unique()
+    elsewhere = names.filter(~pl.col("evidence")).select(_NAME)
+    unsettled = names.select(_NAME).unique()
+    for others in (borne, elsewhere, by_case.select(_NAME)):
+        unsettled = unsettled.join(others, on=_NAME, how="anti")
+    exact = unsettled.join(by_alias, left_on=_NAME, right_on=["species", "alias"])
+    folded = pl.col("alias").str.to_lowercase()
+    loose = unsettled.join(exact, on=_NAME, how="anti").with_columns(folded=pl.col("name").str.to_lowercase())
+    loose = loose.join(
+        by_alias.filter(pl.col("kind") == _IN_ANY_CASE).with_columns(folded=folded), on=["species", "folded"]
+    )
+    meanings = pl.concat([frame.select(*_NAME, "stable_id", "symbol") for frame in (exact, loose)]).unique()
+    single = meanings.group_by(_NAME).agg(
+        stable_id=pl.when(pl.col("stable_id").n_unique() == 1).then(pl.col("stable_id").first()),
+        symbol=pl.col("symbol").first(),
+        symbols=pl.col("symbol").n_unique(),
+    )
+    # several IDs of one symbol are copies of a gene on alternate loci
+    single = single.filter(
+        pl.col("stable_id").is_not_null() | ((pl.col("symbols") == 1) & pl.col("symbol").is_not_null())
+    )
+    meant = pl.coalesce("symbol", "stable_id")
+    by_name = pl.concat([by_case, single.select(by_case.columns)]).select(*_NAME, meant=meant)
+    evidence = names.filter("evidence").join(by_name, on=_NAME, how="left")
+    evidence = evidence.with_columns(pl.coalesce("meant", "name"))
+    apart = evidence.filter(pl.col("name").n_unique().over("species", "source", "meant") > 1)
+    return single.join(apart, on=_NAME, how="anti").select(by_case.columns).sort(_NAME)
+
+
+def _renamed(table: pl.DataFrame, settled: pl.DataFrame, side: str = "") -> pl.DataFrame:
+    """Give rows without a stable ID the settled ones; `side`: ending of the columns."""
+    species, stable_id, symbol = (f"{one}{side}" for one in ("species", "stable_id", "symbol"))
+    new = settled.select(pl.all().name.prefix("_"), _is_settled=pl.lit(value=True))
+    joined = table.join(
+        new, left_on=[species, symbol], right_on=["_species", "_name"], how="left", maintain_order="left"
+    )
+    is_settled = pl.col(stable_id).is_null() & pl.col("_is_settled").is_not_null()
+    return joined.with_columns(
+        pl.when(is_settled).then(f"_{one}").otherwise(f"{one}{side}").alias(f"{one}{side}")
+        for one in ("stable_id", "symbol")
+    ).drop("_stable_id", "_symbol", "_is_settled")
+
+
+def _renamed_hits(pairs: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    for side in "ab":
+        new = settled.select("species", "name", _own=pl.coalesce("stable_id", "symbol"))
+        on = [f"species_{side}", f"name_{side}"]
+        pairs = pairs.join(new, left_on=on, right_on=_NAME, how="left", maintain_order="left")
+        pairs = pairs.with_columns(pl.coalesce("_own", on[1]).alias(on[1])).drop("_own")
+    return pairs

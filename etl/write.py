@@ -41,6 +41,7 @@ ORDER = {
     "data_source": "species_a, species_b, kind, name, release",
     "database_set": "database_set, database, release",
     "orthology_pair": "species_a, species_b, gene_a, gene_b",
+    "unnamed_ortholog": "gene, species, reason",
 }
 #: Tables that have one Parquet file per pair of species.
 _BY_PAIR = ("homology", "mapping", "orthology_pair")

@@ -135,20 +135,23 @@ class Release(ReleaseFile):
 
     @overload
     def sql(
-        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = ..., *, timeout: float = ...,
-        isolated: bool = ..., as_pandas: Literal[False] | None = ...,
+        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = ..., *,
+        tables: Mapping[str, object] | None = ..., timeout: float = ..., isolated: bool = ...,
+        as_pandas: Literal[False] | None = ...,
     ) -> pl.DataFrame: ...  # fmt: skip
     @overload
     def sql(
-        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = ..., *, timeout: float = ...,
-        isolated: bool = ..., as_pandas: Literal[True],
+        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = ..., *,
+        tables: Mapping[str, object] | None = ..., timeout: float = ..., isolated: bool = ..., as_pandas: Literal[True],
     ) -> pd.DataFrame: ...  # fmt: skip
     def sql(
-        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None, *, timeout: float = TIMEOUT,
-        isolated: bool = False, as_pandas: bool | None = None,
+        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None, *,
+        tables: Mapping[str, object] | None = None, timeout: float = TIMEOUT, isolated: bool = False,
+        as_pandas: bool | None = None,
     ) -> pl.DataFrame | pd.DataFrame:  # fmt: skip
         """Run one SELECT statement; see :meth:`homodb.query.release.ReleaseFile.sql`."""
-        return answer_frame(super().sql(query, parameters, timeout=timeout, isolated=isolated), as_pandas)
+        frame = super().sql(query, parameters, tables=tables, timeout=timeout, isolated=isolated)
+        return answer_frame(frame, as_pandas)
 
     @overload
     def orthologs(

@@ -21,7 +21,15 @@ from pathlib import Path
 
 import polars as pl
 
-from homodb.etl import build_release, publish_release, read_config
+from homodb.etl import (
+    Runner,
+    build_release,
+    publish_release,
+    read_config,
+    read_inputs,
+    settle_ids,
+    settle_names,
+)
 from homodb.schema.manifest import MANIFEST, Manifest, read_manifest
 from homodb.schema.species import find
 
@@ -86,10 +94,10 @@ def inputs(shared: Path) -> None:
             names = pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
             write(names.select("stable_id", "synonym").unique(maintain_order=True), f"synonyms/{name}.tsv.gz")
     for pair in ENSEMBL:
-        write(
-            ensembl(pl.read_parquet(starter / "homologies" / f"{pair}.ensembl114.parquet"), pair),
-            f"homologies/{pair}.tsv.gz",
-        )
+        table = ensembl(pl.read_parquet(starter / "homologies" / f"{pair}.ensembl114.parquet"), pair)
+        export = shared / "pllm" / "ens_m2m" / f"{EVIDENCE[pair]}.txt.gz"
+        halves = without_partner(pl.read_csv(export, separator="\t", infer_schema=False, quote_char=None), pair, table)
+        write(pl.concat([table, halves], how="diagonal_relaxed"), f"homologies/{pair}.tsv.gz")
     for pair in RAT:
         write(
             ensembl(pl.read_parquet(starter / "homologies" / f"{pair}.ensembl110.parquet"), pair),
@@ -120,7 +128,8 @@ def inputs(shared: Path) -> None:
         named = pairs.drop_nulls(["human_ensembl_gene", f"{find(label).name}_ensembl_gene"])
         write(named, f"databases/homo_sapiens.{find(label).name}.ncbi2023.tsv.gz")
     for pair, name in EVIDENCE.items():
-        evidence(shared / "pllm", starter, pair, name)
+        evidence(shared / "pllm", pair, name)
+    settle_evidence()
 
 
 def ensembl(table: pl.DataFrame, pair: str) -> pl.DataFrame:
@@ -138,6 +147,40 @@ def ensembl(table: pl.DataFrame, pair: str) -> pl.DataFrame:
     }
     rounded = table.with_columns(pl.col(pl.Float32).cast(pl.Float64).round(4))
     return rounded.select(pl.col(old).alias(new) for old, new in names.items() if old in table.columns)
+
+
+def without_partner(export: pl.DataFrame, pair: str, table: pl.DataFrame) -> pl.DataFrame:
+    """Return the homologies of an export of which one gene has an ID, and the other no name, or one of several genes.
+
+    So the release can tell genes without an ortholog from those whose ortholog has no name. Of names that several genes
+    bear only those stand here whose partner has no other homology: older exports settled some of them.
+    """
+    first, second = pair.split(".")
+    label = find(second).common_name.capitalize()
+    columns = {"Gene name": (first, "Gene stable ID"), f"{label} gene name": (second, f"{label} gene stable ID")}
+    rows = export.filter(pl.col(f"{label} homology type").is_not_null())
+    for name, (species, stable_id) in columns.items():
+        symbols = genes_by_name(species)
+        rows = rows.join(symbols.rename({"stable_id": stable_id}), left_on=name, right_on="symbol", how="left")
+    ids = [stable_id for _, stable_id in columns.values()]
+    halves = rows.filter(pl.sum_horizontal(pl.col(ids).is_null()) == 1)
+    bare = pl.any_horizontal(pl.col(list(columns)).is_null())
+    alone = pl.any_horizontal(
+        pl.col(stable_id).is_not_null() & ~pl.col(stable_id).is_in(table[stable_id].implode()) for stable_id in ids
+    )
+    kept = halves.filter(bare | alone).with_columns(
+        pl.when(pl.col(stable_id).is_null()).then(name).alias(name) for name, (_, stable_id) in columns.items()
+    )
+    numbers = [name for name in table.columns if name in kept.columns and table[name].dtype.is_numeric()]
+    typed = kept.with_columns(pl.col(name).cast(table[name].dtype) for name in numbers)
+    return typed.select(*columns, *(name for name in table.columns if name in typed.columns)).sort(pl.all())
+
+
+def genes_by_name(species: str) -> pl.DataFrame:
+    """Return ``symbol, stable_id`` of the names that one gene of a species' gene list bears."""
+    path = STARTER / "inputs" / "genes" / f"{species}.tsv.gz"
+    genes = pl.read_csv(path, separator="\t", infer_schema=False, quote_char=None).drop_nulls("symbol")
+    return genes.filter(pl.len().over("symbol") == 1).select("symbol", "stable_id")
 
 
 def hcop(table: pl.DataFrame, name: str, current: dict[str, pl.Series], several: pl.Series) -> pl.DataFrame:
@@ -166,33 +209,61 @@ def hcop(table: pl.DataFrame, name: str, current: dict[str, pl.Series], several:
     )
 
 
-def evidence(pllm: Path, starter: Path, pair: str, name: str) -> None:
-    """Put published correlations to stable IDs, where one gene each bears the two names."""
-    sides = []
-    for species in pair.split("."):
-        genes = pl.read_parquet(starter / "genes" / f"{species}.parquet").drop_nulls("symbol")
-        sides.append(genes.filter(pl.len().over("symbol") == 1).select("symbol", "stable_id"))
+def evidence(pllm: Path, pair: str, name: str) -> None:
+    """Put published correlations to stable IDs, where one gene each bears the names; other names stay."""
+    sides = [genes_by_name(species) for species in pair.split(".")]
     done = pl.DataFrame(schema={"a": pl.String, "b": pl.String})
     for folder, kind in (("lm_o2o", "best_hits"), ("hl_o2o", "correlations")):
         table = pl.read_csv(pllm / folder / f"{name}.csv.gz", infer_schema=False)
         first, second, correlation = [c for c in table.columns if "gene name" in c or c == "correlation"]
         named = table.select(name_a=first, name_b=second, correlation=correlation)
         identified = named.join(
-            sides[0].rename({"symbol": "name_a", "stable_id": "a"}), on="name_a", maintain_order="left"
+            sides[0].rename({"symbol": "name_a", "stable_id": "a"}), on="name_a", how="left", maintain_order="left"
         )
         identified = identified.join(
-            sides[1].rename({"symbol": "name_b", "stable_id": "b"}), on="name_b", maintain_order="left"
+            sides[1].rename({"symbol": "name_b", "stable_id": "b"}), on="name_b", how="left", maintain_order="left"
+        )
+        identified = identified.with_columns(
+            pl.coalesce("a", "name_a").alias("a"), pl.coalesce("b", "name_b").alias("b")
         )
         rows = identified.join(done, on=["a", "b"], how="anti", maintain_order="left")
         done = pl.concat([done, rows.select("a", "b")])
-        print(
-            f"{pair} {folder}: {identified.height:,} of {table.height:,} rows have IDs, {rows.height:,} of them are new"
-        )
         labels = [f"{find(species).common_name} gene stable ID" for species in pair.split(".")]
         write(
             rows.select(pl.col("a").alias(labels[0]), pl.col("b").alias(labels[1]), "correlation"),
             f"evidence/{pair}.{kind}.tsv.gz",
         )
+
+
+def settle_evidence() -> None:
+    """Put the former names in the evidence to the genes of today, as a build does, and leave out all other names."""
+    settings = read_config(STARTER / "release.toml")
+    before = settle_ids(settings, read_inputs(settings, Runner(lambda step: None)))
+    ids = before.stable_ids("genes").rename({"stable_id": "name"}).unique()
+    for hit, earlier in zip(settle_names(before).hits, before.hits, strict=True):
+        done = hit.best_hits.clear().select("name_a", "name_b")
+        for source, table, old in (
+            (hit.config.best_hits, hit.best_hits, earlier.best_hits),
+            (hit.config.correlations, hit.correlations, earlier.correlations),
+        ):
+            rows = table.unique(["name_a", "name_b"], maintain_order=True)
+            for side in "ab":
+                on = [f"species_{side}", f"name_{side}"]
+                rows = rows.join(ids, left_on=on, right_on=["species", "name"], how="semi", maintain_order="left")
+            rows = rows.join(done, on=["name_a", "name_b"], how="anti", maintain_order="left")
+            done = pl.concat([done, rows.select("name_a", "name_b")])
+            plain = table.with_columns(old_a=old["name_a"], old_b=old["name_b"])
+            former = plain.filter((pl.col("old_a") != pl.col("name_a")) | (pl.col("old_b") != pl.col("name_b")))
+            gained = rows.join(former, on=["name_a", "name_b"], how="semi").height
+            print(f"{source.written}: {rows.height:,} of {table.height:,} rows, {gained:,} of them by a former name")
+            names = {
+                f"name_{side}": f"{species.common_name} gene stable ID"
+                for side, species in zip("ab", (hit.config.source, hit.config.target), strict=True)
+            }
+            write(
+                rows.select(*(pl.col(name).alias(label) for name, label in names.items()), "correlation"),
+                f"evidence/{Path(source.written).name}",
+            )
 
 
 # ---------------------------------------------------------------------------------------------- cells

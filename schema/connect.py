@@ -11,11 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from homodb.schema.errors import BrokenReleaseError, NewerSchemaError, ReleaseError
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 #: Storage format of release files: the oldest that DuckDB writes, so that every DuckDB from 1.1 opens them.
@@ -81,6 +80,8 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
     list of str
         One line per broken invariant, with the first rows that break it; empty for a valid release.
     """
+    import duckdb
+
     broken: list[str] = []
     later = _later_tables(connection)
     for name, says, sql in checks():
@@ -98,6 +99,8 @@ def broken_invariants(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _later_tables(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """Return the tables of later schemas than a release's."""
+    import duckdb
+
     try:
         version = max(row[0] for row in connection.execute("SELECT schema_version FROM release").fetchall())
     except (duckdb.Error, ValueError, TypeError):
@@ -120,6 +123,8 @@ def create(path: Path | None, *, schema: int | None = None) -> duckdb.DuckDBPyCo
     duckdb.DuckDBPyConnection
         A writable connection whose default database is the new one.
     """
+    import duckdb
+
     connection = duckdb.connect()
     if path is not None:
         target = str(path).replace("'", "''")
@@ -169,6 +174,7 @@ def arrow_schema(table: str) -> pa.Schema:
 @cache
 def _arrow_schemas() -> dict[str, pa.Schema]:
     """Run the DDL in memory, once, and read the schema of each table."""
+    import duckdb
     import pyarrow as pa
 
     with duckdb.connect() as connection:
@@ -207,6 +213,8 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
     NewerSchemaError
         If its schema is newer than this homodb supports.
     """
+    import duckdb
+
     if not path.is_file():
         raise ReleaseError(f"{path}: there is no such file; give the folder of a release or its .duckdb file")
     if not _is_database(path):
@@ -251,6 +259,8 @@ def _is_database(path: Path) -> bool:
 
 
 def _version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    import duckdb
+
     try:
         rows = connection.execute("SELECT schema_version FROM release").fetchall()
     except duckdb.CatalogException as error:

@@ -29,6 +29,7 @@ class EvidenceClass(StrEnum):
     BOTH = "both"
     ENSEMBL = "ensembl"
     LM_ORPHAN = "lm_orphan"
+    LM_UNNAMED = "lm_unnamed"
     LM_PARTIAL = "lm_partial"
     LM_CONTRADICTS = "lm_contradicts"
     #: Named by orthology databases alone; never in a mapping, see :attr:`LEAST_DATABASES`.

@@ -31,6 +31,7 @@
     ├── JoinError                 AnnData objects that cannot be joined
     └── TranslationError          an AnnData object that cannot be translated
         ├── UndecidedSpeciesError gene names that fit several species
+        ├── ImplausibleError      hardly any name is known, or hardly any count is carried
         └── CountsError           values that a policy must not add up
 
 A message says what is wrong, what was expected, and what to do next. The command line prints it as one line, its
@@ -45,8 +46,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Problems of each kind that a message lists; the others are counted.
-LISTED_PER_KIND = 20
+#: Problems of each kind that a message lists; of more it gives the number and some examples.
+LISTED_PER_KIND, EXAMPLES_PER_KIND = 20, 3
 #: Unicode categories of characters that are not printed: control, format, surrogate, line and paragraph ends.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -152,7 +153,7 @@ class InputError(HomodbError):
     path
         The file.
     problems
-        The problems, in any order. The message lists the first twenty of each kind.
+        The problems, in any order. Up to twenty of a kind are listed; of more, the number and the first three.
     totals
         Number of problems of each kind, if `problems` is not complete.
     """
@@ -169,19 +170,14 @@ class InputError(HomodbError):
         return type(self), (self.path, self.problems, self.totals)
 
     def _summary(self) -> str:
-        listed: Counter[str] = Counter()
-        parts: list[str] = []
-        for problem in self.problems:
-            listed[problem.kind] += 1
-            if listed[problem.kind] <= LISTED_PER_KIND:
-                parts.append(str(problem))
-        parts += [
-            f"and {total - LISTED_PER_KIND} more: {kind}"
-            for kind, total in self.totals.items()
-            if total > LISTED_PER_KIND
-        ]
+        parts = [str(problem) for problem in self.problems if self.totals[problem.kind] <= LISTED_PER_KIND]
+        for kind, total in self.totals.items():
+            if total > LISTED_PER_KIND:
+                first = [problem for problem in self.problems if problem.kind == kind][:EXAMPLES_PER_KIND]
+                places = [f"line {one.line}" + f" ({shown(one.content)})" * bool(one.content) for one in first]
+                parts.append(f"{total:,} times: {kind}, first on {', '.join(places)}")
         total = self.totals.total()
-        return ("" if total == 1 else f"{total} problems: ") + "; ".join(parts)
+        return ("" if len(parts) == 1 else f"{total:,} problems: ") + "; ".join(parts)
 
 
 class MixedInputsError(HomodbError):
@@ -298,6 +294,10 @@ class UndecidedSpeciesError(TranslationError):
     """The gene names fit several species; ``candidates`` names those that know them alike."""
 
     candidates: tuple[str, ...] = ()
+
+
+class ImplausibleError(TranslationError):
+    """Hardly any name is known, or hardly any count is carried; ``force`` goes on all the same."""
 
 
 class CountsError(TranslationError):

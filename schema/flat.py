@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from homodb.schema.io import make_folder, whole_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    #: Function of a query and its values that returns the answer.
+    Ask = Callable[[str, Sequence[Any]], pa.Table]
 
 #: Folder of the flat files.
 FOLDER = "ortholog"
@@ -19,9 +23,6 @@ SELECT * FROM ortholog
 WHERE source_species = ?
 ORDER BY source_symbol NULLS LAST, source_id, target_species, strategy, rank, target_id
 """
-
-#: Function of a query and its values that returns the answer.
-Ask = Callable[[str, Sequence[Any]], pa.Table]
 
 
 def write_flat(folder: Path, ask: Ask, report: Callable[[int, int], None] = lambda done, total: None) -> list[Path]:

@@ -19,11 +19,13 @@ from typing import Any, Self
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError, shown
-from homodb.schema.io import parse_json, reason, whole_file
+from homodb.schema.io import parse_json, read_small, reason, whole_file
 from homodb.schema.messages import translate_validation
 
 MANIFEST = "manifest.json"
 FORMAT = "homodb-release"
+#: Largest manifest, in bytes: some 40,000 files.
+LARGEST_MANIFEST = 8 << 20
 #: Record of a partial download beside the manifest.
 SELECTION = "downloaded.json"
 _SELECTION_FORMAT = "homodb-selection"
@@ -193,7 +195,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text("utf-8")
+        text = read_small(path, LARGEST_MANIFEST).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ReleaseError(f"{folder}: is not a release (it holds no {MANIFEST})") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -218,7 +220,7 @@ def read_selection(folder: Path) -> frozenset[str] | None:
     """
     path = folder / SELECTION
     try:
-        document = parse_json(path.read_text("utf-8"))
+        document = parse_json(read_small(path, LARGEST_MANIFEST))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

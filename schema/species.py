@@ -7,11 +7,16 @@ Ensembl lacks has its scientific name in the same spelling.
 The registry only grows. The number of a species is part of the keys of all its genes, so a number is never changed
 or reused; a new species is a new last line. A strain or breed with its own gene set is an entry of its own, below its
 species: it has its own names, but its taxon ID means the species.
+
+A species that the registry lacks is described by a build config, and lives in its release: :func:`described` gives it a
+number above all of the registry.
 """
 
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -21,6 +26,9 @@ from homodb.schema.messages import close_matches
 
 #: Number of gene keys of each species.
 KEYS_PER_SPECIES = 2**24
+
+#: First number of species that the registry lacks; the greatest is that of a SMALLINT.
+FIRST_DESCRIBED, _LAST = 2**14, 2**15 - 1
 
 #: Maximum number of suggestions for an unknown name.
 SUGGESTIONS = 4
@@ -33,7 +41,8 @@ class Species:
     Parameters
     ----------
     number
-        Fixed number, from 1. It never changes, since gene keys contain it.
+        Fixed number, from 1. It never changes, since gene keys contain it. Those of species that the registry lacks
+        begin with `FIRST_DESCRIBED`.
     name
         Ensembl production name, for example ``mus_musculus``.
     taxon_id
@@ -77,7 +86,8 @@ def find(name: str | int) -> Species:
     >>> find(9606) == find("Homo sapiens") == find("hsapiens")
     True
     """
-    species = _by_name().get(normalise(str(name)))
+    wanted = normalise(str(name))
+    species = _by_name().get(wanted) or next((one for one in _DESCRIBED.values() if wanted in names(one)), None)
     if species is None:
         raise UnknownSpeciesError(_unknown(name))
     return species
@@ -104,10 +114,85 @@ def by_number(number: int) -> Species:
     UnknownSpeciesError
         If the registry has no such number.
     """
-    for species in registry():
+    for species in (*registry(), *_DESCRIBED.values()):
         if species.number == number:
             return species
     raise UnknownSpeciesError(f"no species has the number {number}; a newer homodb may know it")
+
+
+#: Species that the registry lacks, of the configs and releases of this process, by number.
+_DESCRIBED: dict[int, Species] = {}
+
+
+def described(name: str, taxon_id: int, common_name: str, taken: Collection[int] = ()) -> Species:
+    """Return a species that the registry lacks.
+
+    Parameters
+    ----------
+    name
+        Scientific name in Ensembl's spelling, for example ``ambystoma_mexicanum``.
+    taxon_id
+        NCBI taxon ID.
+    common_name
+        Common English name.
+    taken
+        Numbers of other such species.
+
+    Returns
+    -------
+    Species
+        Its number follows from the name, so that builds of the same species agree; the next free one if it is taken.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of a species, or is that of a species of the registry.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", name):
+        raise ValueError(f"{name!r} is not a scientific name in lower case, such as 'ambystoma_mexicanum'.")
+    if not re.search("[a-z]", normalise(common_name)) or not common_name.isprintable():
+        raise ValueError(f"{common_name!r} is not a common name, such as 'axolotl'.")
+    number = FIRST_DESCRIBED + zlib.crc32(name.encode()) % (_LAST - FIRST_DESCRIBED + 1)
+    while number in taken:
+        number = number + 1 if number < _LAST else FIRST_DESCRIBED
+    genus, _, rest = name.partition("_")
+    short = (f"{genus[0]}. {rest}", f"{genus[0]}{rest}") if "_" not in rest else ()
+    for spelling in (name, common_name):
+        if other := _by_name().get(normalise(spelling)):
+            raise ValueError(f"{spelling!r} is a name of {other.name} ({other.common_name}), which homodb knows.")
+    return Species(number, name, taxon_id, common_name, tuple(one for one in short if normalise(one) not in _by_name()))
+
+
+def describe(species: Collection[Species]) -> None:
+    """Let :func:`find` and :func:`by_number` know species of a config or a release that the registry lacks."""
+    _DESCRIBED.update((one.number, one) for one in species)
+
+
+#: A stable ID of Ensembl: prefix of the species, letters of the feature, number.
+_STABLE_ID = re.compile(r"(?<![A-Za-z0-9])(ENS[A-Z]{0,5}?(?=(?:FM|GT|[EGPRT])\d{6})|(?:FBgn|FBpp|WBGene)(?=\d{6}))")
+_YEAST = re.compile(r"(?<![A-Za-z0-9])Y[A-P][LR]\d{3}[WC](-[A-Z])?(?![A-Za-z0-9])")
+
+
+def species_of_ids(text: str) -> Iterator[Species]:
+    """Yield the species of each stable ID in a text whose form tells it.
+
+    Examples
+    --------
+    >>> [species.common_name for species in species_of_ids("ENSCHOG00000007933, ENSG00000254647.7, YPR161W")]
+    ['sloth', 'human', 'yeast']
+    """
+    for match in _STABLE_ID.finditer(text):
+        if match[1] in _prefixes():
+            yield _prefixes()[match[1]]
+    for _ in _YEAST.finditer(text):
+        yield find("saccharomyces_cerevisiae")
+
+
+@cache
+def _prefixes() -> dict[str, Species]:
+    """Return the species of stable IDs by prefix. See https://www.ensembl.org/info/genome/stable_ids/prefixes.html."""
+    text = resources.files("homodb.schema").joinpath("id_prefixes.tsv").read_text("ascii")
+    return {prefix: find(name) for prefix, name in (line.split("\t") for line in text.splitlines()[1:])}
 
 
 # normalise in SQL, for look-ups in table species_alias:
@@ -126,7 +211,7 @@ def normalise(name: str) -> str:
 def names(species: Species) -> tuple[str, ...]:
     """Return every name of a species in normal form. These are the rows of table ``species_alias``."""
     taxon_ids = [alias for alias in species.aliases if alias.isdigit()]
-    if _owners()[species.taxon_id] == species.number:
+    if _owners().get(species.taxon_id, species.number) == species.number:
         taxon_ids.append(str(species.taxon_id))
     spellings = [species.name, species.common_name, *species.aliases, *taxon_ids]
     spellings += [f"ncbitaxon:{taxon_id}" for taxon_id in taxon_ids]

@@ -58,6 +58,8 @@ class Annotate:
 
 
 class Build:
+    described_by_taxon_id = "described in .*taxon_id and common_name"
+    says_how_to_read_a_proteome = "header says how to read a proteome"
     whole_number_or_date = "a whole number, or a date such as '2026_04'"
     are_listed_twice_for_m = "are listed twice for m, mean"
     breaks_invariants_release = r"breaks invariants of a release: .*\b{name} \("
@@ -225,6 +227,7 @@ class Integrate:
     name_release = "name the release"
     neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
+    obs_has_no_column_typ = "obs has no column 'typ' with cell types"
     no_file_is_named = "no object is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
@@ -294,6 +297,8 @@ class Query:
 
 
 class Release:
+    does_not_hold = "does not hold"
+    eastern_newt = "holds human, eastern newt"
     larger_than_any_catalog = "is larger than any catalog"
     took_longer_than = "took longer than 0.2 s"
     at_most_100_wanted = "expected at most 100"
@@ -401,6 +406,12 @@ class Simulate:
 
 
 class Sources:
+    has_none_of_the_proteins = "the table of proteins and genes has none of the proteins"
+    missing_column = "missing column 'gene'"
+    no_form_of_headers = "There is no (form|group)|is not a pattern|has no group"
+    no_row_has_a_protein = "no row has a protein and a gene"
+    pattern_does_not_match = "header that the pattern does not match"
+    protein_of_two_genes = "protein of two genes"
     alt_allele_txt_gz_line = r"alt_allele.txt.gz: .*line 1: wrong number of fields \(expected 3, got 2\)"
     expected_sql_gene_txt = r"Expected its \.sql, gene\.txt and external_synonym\.txt"
     genes_ensg00000000777 = "1 of 3 genes .* ENSG00000000777"
@@ -409,7 +420,7 @@ class Sources:
     line_1_column_mus_musculus = r"line 1: column of mus_musculus\. Expected genes of sus_scrofa"
     long_line = "line [0-9]+: the line is longer than 1,048,576 bytes"
     missing_column_alt_allele = r"missing column alt_allele\.alt_allele_group_id"
-    problems_5_more_identity = "26 problems: .*and 5 more: identity outside 0 to 100$"
+    problems_5_more_identity = "26 problems: .*25 times: identity outside 0 to 100, first on line"
     says_113 = "112 .*113"
 
 
@@ -475,6 +486,7 @@ class Tron:
     none_as_label = "none as label"
     not_among_listed = "not among the listed"
     not_finite = "not finite"
+    not_safetensors = "not a safetensors file"
     numbered_from_0 = "numbered from 0"
     one_each = "one of each"
     only = "only 'a'"

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("cli", "etl", "query", "schema")
 #: Of the starter release, its inputs stay out.
 STARTER = tuple(f"releases/starter-2026.1/{name}" for name in ("manifest.json", "SOURCES.md", "parquet"))
-FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/errors.py", "homodb/py.typed"}
+FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/constraints.txt", "homodb/errors.py", "homodb/py.typed"}
 
 
 def _tracked(*paths: str) -> set[str]:
@@ -65,6 +65,27 @@ def test_help_and_import_load_no_heavy_package(heavy: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--version"], {"duckdb", "polars", "numpy", "pyarrow", "pandas", "httpx"}),
+        (["orthologs", "INS", "--from", "human", "--to", "mouse"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+        (["explain", "INS", "--from", "human", "--to", "mouse"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+        (["info"], {"numpy", "pyarrow", "pandas", "httpx", "anndata"}),
+    ],
+)
+def test_a_command_imports_what_it_needs(arguments: list[str], heavy: set[str]) -> None:
+    code = (
+        "import sys\n"
+        "from homodb.cli.app import app\n"
+        "from typer.testing import CliRunner\n"
+        f"assert CliRunner().invoke(app, {arguments!r}).exit_code == 0\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_constraints_pin_every_direct_dependency() -> None:

@@ -13,9 +13,10 @@ from typing import Any
 from homodb.etl.fetch.layouts import Release, is_date, layout_of
 from homodb.etl.sources.text import sha256 as sha256_of
 from homodb.schema.errors import ConfigError
-from homodb.schema.io import parse_json, whole_file
+from homodb.schema.io import parse_json, read_small, whole_file
 
 RECORD = "fetched.json"
+_LARGEST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def read_record(folder: Path) -> Record | None:
     """
     path = folder / RECORD
     try:
-        document = parse_json(path.read_text("utf-8"))
+        document = parse_json(read_small(path, _LARGEST))
         written = document["release"]
         number = written if isinstance(written, str) and is_date(written) else int(written)
         if document["layout"] != layout_of(number).name:

@@ -11,7 +11,7 @@ from homodb.etl.sources.compara import OTHER_PAIRS, read_compara
 from homodb.etl.sources.core import read_core
 from homodb.etl.sources.gene_pairs import read_databases, read_hits
 from homodb.etl.sources.gene_table import read_canonical, read_gene_table
-from homodb.etl.sources.proteome import read_proteome
+from homodb.etl.sources.proteome import HeaderForm, header_form, read_protein_genes, read_proteome
 from homodb.etl.sources.records import (
     ALIASES,
     ALTERNATES,
@@ -26,11 +26,12 @@ from homodb.etl.sources.records import (
     split_version,
     to_arrow,
 )
-from homodb.etl.sources.text import open_bytes, sha256
+from homodb.etl.sources.text import input_errors, open_bytes, sha256
 
 __all__ = [
     "ALIASES", "ALTERNATES", "CANONICAL", "GENES", "HITS", "HOMOLOGIES", "ORTHOLOGY", "OTHER_PAIRS", "OTHER_TYPES",
-    "PROTEINS", "Reading", "open_bytes", "read_annotation", "read_biomart", "read_canonical", "read_compara",
-    "read_core", "read_databases", "read_gene_table", "read_history", "read_hits", "read_proteome", "read_synonyms",
-    "read_xrefs", "sha256", "split_version", "to_arrow",
+    "PROTEINS", "HeaderForm", "Reading", "header_form", "input_errors", "open_bytes", "read_annotation",
+    "read_biomart", "read_canonical", "read_compara", "read_core", "read_databases", "read_gene_table",
+    "read_history", "read_hits", "read_protein_genes", "read_proteome", "read_synonyms", "read_xrefs", "sha256",
+    "split_version", "to_arrow",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from homodb.etl.evidence import Evidence
-from homodb.schema.one_to_one import greedy
+from homodb.schema.one_to_one import greedy, undecided
 
 #: Columns of a strategy's answer; the build adds species, strategy, evidence class and embedding.
 COLUMNS = {
@@ -82,17 +82,22 @@ def with_correlation(frame: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
     return frame.join(evidence.embedding.correlations, on=["gene_a", "gene_b"], how="left", maintain_order="left")
 
 
-def tied_by(*merit: pl.Expr) -> pl.Expr:
-    """Whether another candidate for either gene has the same merit.
+def with_ties(frame: pl.DataFrame, *merit: pl.Expr, unsure: pl.Expr | None = None) -> pl.DataFrame:
+    """Add ``tied``: whether greedy matching takes the candidate or not hangs on how ties are broken.
 
     Parameters
     ----------
+    frame
+        Ordered candidates.
     merit
         What candidates are compared by before ties are broken.
+    unsure
+        Whether it hangs on a tie of another strategy that there is the candidate at all.
     """
-    same_a = pl.len().over(pl.col("gene_a"), *merit) > 1
-    same_b = pl.len().over(pl.col("gene_b"), *merit) > 1
-    return same_a | same_b
+    label = frame.select(pl.struct(*merit).rle_id()).to_series() if frame.height else pl.Series([], dtype=pl.UInt32)
+    doubts = None if unsure is None else frame.select(unsure).to_series().to_numpy()
+    tied = undecided(frame["gene_a"].to_numpy(), frame["gene_b"].to_numpy(), label.to_numpy(), doubts)
+    return frame.with_columns(tied=pl.Series(tied, dtype=pl.Boolean))
 
 
 def finished(frame: pl.DataFrame) -> pl.DataFrame:
@@ -103,4 +108,9 @@ def finished(frame: pl.DataFrame) -> pl.DataFrame:
 
 def taken(frame: pl.DataFrame) -> pl.DataFrame:
     """Keep, of ordered and numbered candidates, those that greedy one-to-one matching takes."""
-    return frame.filter(pl.Series(greedy(frame["gene_a"].to_numpy(), frame["gene_b"].to_numpy())))
+    return frame.filter(is_taken(frame))
+
+
+def is_taken(frame: pl.DataFrame) -> pl.Series:
+    """Return which of ordered candidates greedy one-to-one matching takes."""
+    return pl.Series(greedy(frame["gene_a"].to_numpy(), frame["gene_b"].to_numpy()), dtype=pl.Boolean)

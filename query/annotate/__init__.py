@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homodb.query.annotate.annotate import annotate, annotate_files
-from homodb.query.annotate.cellama import fine_tune
+from homodb.query.annotate.cellama import NicheOptions, Niches, fine_tune, niches, niches_file
 from homodb.query.annotate.knn import average, cosine_nearest, knn, protein, shared_counts, vote
 from homodb.query.annotate.labels import mapped, one_side_only, read_labels
 from homodb.query.annotate.methods import (
@@ -21,6 +21,7 @@ from homodb.query.annotate.settings import (
     CellamaSettings,
     KnnSettings,
     MethodSettings,
+    NicheSettings,
     ProteinSettings,
     TronSettings,
     VoteSettings,
@@ -38,6 +39,9 @@ __all__ = [
     "KnnSettings",
     "Labelled",
     "MethodSettings",
+    "NicheOptions",
+    "NicheSettings",
+    "Niches",
     "OrthologyLinks",
     "ProteinSettings",
     "TronSettings",
@@ -53,6 +57,8 @@ __all__ = [
     "knn",
     "mapped",
     "method_named",
+    "niches",
+    "niches_file",
     "one_side_only",
     "parse_parameters",
     "prepare",

@@ -19,6 +19,7 @@ from homodb.query.annotate.settings import (
     TronSettings,
 )
 from homodb.query.annotate.task import AnnotationTask, Labelled
+from homodb.query.integrate import unit_rows
 from homodb.schema.errors import AnnotationError, HomodbError, MissingPackageError
 from homodb.schema.messages import choices_hint, did_you_mean
 
@@ -182,7 +183,7 @@ def consensus(task: AnnotationTask) -> Labelled:
         Where methods are even, the label of the higher summed confidence. The confidence is the share of methods that
         agree, of those that label the cell; the distance is the mean, over methods, of the share of the query's cells
         that lie nearer to the reference. The details name the methods that ran, and why others did not; a table has
-        each one's label per cell.
+        each one's label per cell. The embeddings stand side by side, each scaled so that the cosine is their mean.
 
     Raises
     ------
@@ -214,7 +215,17 @@ def consensus(task: AnnotationTask) -> Labelled:
     nearer = np.stack([_share_nearer(one.distance) for one in results.values()])
     n_known = np.isfinite(nearer).sum(axis=0)
     distance = np.where(n_known > 0, np.nansum(nearer, axis=0) / np.maximum(n_known, 1), np.nan)
-    return Labelled(label.astype(np.int64), agree, distance, details, {"labels by method": table})
+    members_run = list(results.values())
+    return Labelled(
+        label.astype(np.int64), agree, distance, details, {"labels by method": table},
+        _side_by_side([one.reference_embedding for one in members_run]),
+        _side_by_side([one.query_embedding for one in members_run]),
+    )  # fmt: skip
+
+
+def _side_by_side(spaces: list[npt.NDArray[np.float32] | None]) -> npt.NDArray[np.float32] | None:
+    parts = [unit_rows(one.astype(np.float64)) for one in spaces if one is not None]
+    return (np.hstack(parts) / np.sqrt(len(parts))).astype(np.float32) if parts else None
 
 
 def _run(task: AnnotationTask) -> tuple[dict[str, Labelled], dict[str, str]]:

@@ -169,6 +169,32 @@ class CellamaSettings(VoteSettings):
             raise ValueError(f"tuned={self.tuned} keeps a fine-tuned model, but tune (steps) is 0; set both")
 
 
+class NicheSettings(MethodSettings):
+    """Settings of :func:`homodb.niches`.
+
+    Parameters
+    ----------
+    spatial
+        Number of nearest cells on the tissue that are a cell's surroundings.
+    min_cells
+        Cell types with fewer cells have no niches.
+    k_neighbors, prune, clustering, resolution, n_starts
+        Neighbours of a cell in the embedding, itself included, and the clustering of their graph, as of
+        :func:`homodb.integrate`.
+    random_state
+        Seed of the clustering.
+    """
+
+    spatial: Annotated[int, Bounds(1, 10_000)] = 20
+    min_cells: Annotated[int, Bounds(10, 100_000_000)] = 50
+    k_neighbors: Annotated[int, Bounds(2, 10_000)] = 20
+    prune: Annotated[float, Bounds(0, 1)] = 1 / 15
+    clustering: Literal["louvain", "leiden"] = "louvain"
+    resolution: Annotated[float, Bounds(0, 1_000)] = 0.5
+    n_starts: Annotated[int, Bounds(1, 10_000)] = 10
+    random_state: Annotated[int, Bounds(0, 2**32 - 1)] = 42
+
+
 class TronSettings(MethodSettings):
     """Settings of ``tron``.
 
@@ -200,6 +226,10 @@ class TronSettings(MethodSettings):
         ``non_negative`` or ``any``.
     unreached
         Reference genes that no query gene reaches: ``leave_out``, or ``mean`` (as a bias).
+    offset
+        ``types``: subtract from the logarithm of each gene what it is higher in the query than in the reference, the
+        median over the types that the network calls in the query (or of those labels that may be read). ``none``: no
+        cell of the query changes the label of another. A number has no offset.
     tune
         Part that learns from labelled query cells: ``layer``, ``whole`` (the network too) or ``nothing``.
     tuning
@@ -212,6 +242,10 @@ class TronSettings(MethodSettings):
         Pull of the layer's weights to where they started.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    network
+        File of networks that were trained before (safetensors), in place of training; None: they are trained.
+    trained
+        File to keep the trained networks in; None: they are not kept.
     """
 
     hidden: Annotated[int, Bounds(1, 10_000)] = 64
@@ -227,15 +261,24 @@ class TronSettings(MethodSettings):
     seeds: Annotated[int, Bounds(1, 1_000)] = 5
     min_cells: Annotated[int, Bounds(1, 100_000_000)] = 3
     links: Literal["all", "best"] = "all"
-    start: Start = "rows"
+    start: Start = "columns"
     weights: Literal["non_negative", "any"] = "non_negative"
     unreached: Literal["leave_out", "mean"] = "leave_out"
+    offset: Literal["types", "none"] = "types"
     tune: Literal["layer", "whole", "nothing"] = "layer"
     tuning: Annotated[float, Bounds(0, 1)] = 0.0
     tuning_rate: Annotated[float, Bounds(0, 10, above=True)] = 0.02
     tuning_epochs: Annotated[int, Bounds(1, 100_000)] = 60
     stay: Annotated[float, Bounds(0, 1_000_000)] = 1e-4
     device: str = "auto"
+    network: str | None = None
+    trained: str | None = None
+
+    def check(self) -> None:
+        """Check that nothing that only training uses comes with trained networks."""
+        for name in ("hidden", "layers", "epochs", "min_cells", "unreached", "trained"):
+            if self.network is not None and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is for training; leave it out, since network={self.network} is trained")
 
 
 class ConsensusSettings(MethodSettings):

@@ -83,7 +83,8 @@ class Labelled:
         Mask of the query cells that were learned from, or of a donor that was: they must not be evaluated. None: all
         that had a label.
     reference_embedding, query_embedding
-        Positions of cells, if the method has a space, shape (cells, dimensions), float32.
+        Positions of the cells in the space that is searched for neighbours, by the angle between them, shape (cells,
+        dimensions), float32; zeros for a cell without a position.
     number, spread
         The number, and the standard deviation among the neighbours or networks that it was made of, both in the unit
         of the reference's column, NaN for unknown, shape (query cells,). None for labels.
@@ -137,6 +138,11 @@ class Annotation(Result):
         Number of these without any count of a known gene.
     unknown
         Number of cells without a label, the empty ones among them.
+    farther
+        Number of cells that lie farther from the reference than 95 % of its own cells do from the rest of it; None if
+        the method has no space of both.
+    doubtful
+        Number of cells with a label whose confidence is below a half.
     reference_labels
         The reference's labels, with the number of its cells that have each.
     labels
@@ -178,11 +184,18 @@ class Annotation(Result):
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    farther: int | None = None
+    doubtful: int = 0
 
     @property
     def column(self) -> str:
         """Column of obs that holds the labels."""
         return f"{self.label_key}_{self.key_added}"
+
+    @property
+    def embedding(self) -> str:
+        """Key of obsm that holds the positions of the cells."""
+        return f"X_{self.column}"
 
     def summary(self) -> str:
         """Return what was done in one line."""
@@ -196,7 +209,8 @@ class Annotation(Result):
     def totals(self) -> dict[str, Any]:
         """Return the report without its tables as plain values."""
         return {
-            "column": self.column, "label_key": self.label_key, "method": self.method, "strategy": self.strategy,
+            "column": self.column, "embedding": self.embedding, "label_key": self.label_key, "method": self.method,
+            "strategy": self.strategy,
             "release": self.release, "source": self.source, "target": self.target,
             "parameters": dict(self.parameters), "settings": dict(self.settings), "cells": self.cells,
             "empty": self.empty, "unknown": self.unknown, "reference_labels": dict(self.reference_labels),
@@ -247,6 +261,16 @@ class Annotation(Result):
         if self.unknown:
             why = f", {self.empty:,} of them without any count" if self.empty else ""
             yield Lines([f"  {'unknown':<30} {self.unknown:>8,}{why}"])
+        if self.farther is not None:
+            offer = (
+                ""
+                if self.numbers is not None or self.settings.get("unknown_below") is not None
+                else (f"; unknown_below=0.5 leaves {self.doubtful:,} cells of less confidence without a label")
+            )
+            yield Lines([
+                f"{self.farther:,} of {self.cells:,} cells lie farther from the reference than 95 % of the reference's "
+                f"own cells do{offer}"
+            ])  # fmt: skip
         for row in [] if self.only is None else self.only.iter_rows(named=True):
             like = f"; is it {row['alike']!r}?" if row["alike"] else ""
             yield Lines([f"label of the {row['side']} only: {row['label']} ({row['cells']:,} cells{like})"])

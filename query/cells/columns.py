@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +125,88 @@ class ObsColumns:
             if not np.isfinite(numbers[cell]):
                 raise self.error(f"{name!r} in {self.where} holds {text!r}; expected finite numbers", option=option)
         return numbers
+
+
+#: Key of obsm that holds coordinates, as scanpy and squidpy have it.
+SPATIAL = "spatial"
+
+
+def read_coordinates(
+    obsm: Mapping[str, Any], name: str | None, error: type[HomodbError], where: str = "obsm"
+) -> npt.NDArray[np.float64]:
+    """Return the coordinates of cells on a tissue, shape (cells, 2 or 3).
+
+    Parameters
+    ----------
+    obsm
+        Tables of positions by name.
+    name
+        The one to read; None for ``spatial``.
+    error
+        Class of the errors.
+    where
+        The tables in messages, such as ``obsm of the query``.
+
+    Raises
+    ------
+    HomodbError
+        Of that class, if there is no such entry, or it does not hold two or three finite numbers per cell.
+    """
+    name = name or SPATIAL
+    if name not in obsm:
+        raise error(
+            f"{where} has no {name!r} with coordinates; it has {', '.join(obsm) or 'nothing'}", option="spatial_key"
+        )
+    place = np.asarray(obsm[name])
+    is_table = place.ndim == 2 and place.shape[1] in (2, 3) and place.dtype.kind in "fiu"
+    if is_table and np.isfinite(place.astype(np.float64)).all():
+        return place.astype(np.float64)
+    raise error(
+        f"{name!r} in {where} is not a table of coordinates: expected two or three finite numbers per cell, got shape"
+        f" {place.shape} of {place.dtype}", option="spatial_key",
+    )  # fmt: skip
+
+
+def shared_values(
+    values: Sequence[str | None], species: Sequence[str], column: str, error: type[HomodbError]
+) -> tuple[npt.NDArray[np.bool_], str]:
+    """Return a mask of the cells whose value all species have, shape (cells,), and a note about them.
+
+    Parameters
+    ----------
+    values, species
+        Value and species of each cell; a cell without a value is left out.
+    column
+        Name of the column, for messages.
+    error
+        Class of the error.
+
+    Raises
+    ------
+    HomodbError
+        Of that class, if no value is in all species.
+
+    Examples
+    --------
+    >>> from homodb.schema.errors import JoinError
+    >>> mask, note = shared_values(["a", "b", "b"], ["human", "human", "mouse"], "kind", JoinError)
+    >>> mask.tolist(), note
+    ([False, True, True], "1 value of 'kind' is in all species: 2 of 3 cells stay (left out: a)")
+    """
+    own: dict[str, set[str]] = {}
+    for one, value in zip(species, values, strict=True):
+        own.setdefault(one, set()).update(() if value is None else (value,))
+    shared = set.intersection(*own.values()) if own else set()
+    if not shared:
+        listing = "; ".join(f"{one}: {', '.join(sorted(every)[:8]) or 'none'}" for one, every in own.items())
+        raise error(
+            f"no value of {column!r} is in all species ({listing}); make the labels alike", option="shared_types"
+        )
+    mask = np.array([value in shared for value in values], bool)
+    alone = sorted(set.union(*own.values()) - shared)
+    left = f" (left out: {', '.join(alone[:8])}{', ...' if len(alone) > 8 else ''})" if alone else ""
+    which = counted(len(shared), f"value of {column!r} is", f"values of {column!r} are")
+    return mask, f"{which} in all species: {int(mask.sum()):,} of {len(mask):,} cells stay{left}"
 
 
 def validate_key_added(key: str | None, error: type[HomodbError]) -> None:

@@ -12,7 +12,6 @@ from homodb.query.export.graph import (
     write_biadjacency,
     write_samap_graph,
 )
-from homodb.query.export.parquet import export_parquet
 
 __all__ = [
     "Biadjacency",
@@ -20,7 +19,6 @@ __all__ = [
     "biadjacency",
     "export_embeddings",
     "export_graph",
-    "export_parquet",
     "read_samap_graph",
     "samap_graph",
     "write_biadjacency",

@@ -15,6 +15,7 @@ from homodb.query.genes import (
     bare_name,
     choose_strategy,
     detect_species,
+    embeddings_note,
     find_pair,
     other_species_note,
     resolve_rows,
@@ -31,6 +32,8 @@ from homodb.query.translate import (
     fate_order,
     lost,
     mapped_rule,
+    meaning_in,
+    namesakes_first,
 )
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
@@ -151,10 +154,11 @@ def find_partners(
         pair = find_pair(wish.release, source, wish.target)
         resolved_strategy = choose_strategy(pair, wish.strategy, Strategy.ENS_M2M)
         if wish.strategy is None and resolved_strategy is Strategy.LM_O2O:
-            notes.append("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used")
+            notes.append(embeddings_note(pair))
         notes += pair.notes
         strategy, links, lost_genes = (
-            str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many), lost(pair, resolved_strategy),
+            str(resolved_strategy), _links(pair, resolved_strategy, wish.one_to_many, resolved["gene"]),
+            lost(pair, resolved_strategy),
         )  # fmt: skip
     notes += about_names(wish.release, [(resolved, source)])
     return Partners(source, wish.target, strategy, _fates(wish.release, resolved, links, lost_genes), tuple(notes))
@@ -166,10 +170,10 @@ def _identity_links(resolved: pl.DataFrame) -> pl.DataFrame:
     return genes.with_columns(pl.lit(None, kinds.get(name, pl.Float32)).alias(name) for name in EVIDENCE)
 
 
-def _links(pair: Pair, strategy: Strategy, one_to_many: OneToMany) -> pl.DataFrame:
-    mapping = pair.mapping(strategy)
+def _links(pair: Pair, strategy: Strategy, one_to_many: OneToMany, genes: pl.Series) -> pl.DataFrame:
+    mapping = pair.mapping(strategy).filter(pl.col("source_gene").is_in(genes.drop_nulls().unique().implode()))
     if one_to_many == "best":
-        mapping = mapping.unique("source_gene", keep="first", maintain_order=True)
+        mapping = namesakes_first(pair.release, mapping).unique("source_gene", keep="first", maintain_order=True)
     return mapping.select("source_gene", "target_gene", *EVIDENCE)
 
 
@@ -303,7 +307,8 @@ class ListReport(FateReport):
         yield Lines([f"{kind}: {source} -> {counted(self.left, unit)} of {self.target}, {by}{columns}"])
         yield Heading("What became of the genes")
         fates = self.by_fate()
-        meaning = [self.meaning(fate) for fate in fates["fate"]]
+        meanings = meaning_in(self.source)
+        meaning = [self.meaning(fate, meanings) for fate in fates["fate"]]
         yield Grid(
             fates.with_columns(meaning=pl.Series(meaning, dtype=pl.String)),
             columns={

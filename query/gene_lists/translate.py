@@ -214,7 +214,8 @@ def translate_genes(
     release
         An open release, or an argument of :func:`homodb.open`.
     one_to_many
-        Whether to return the ``best`` of several partners (in the order of HM_O2O), or ``all``.
+        Whether to return the ``best`` of several partners (of the same symbol, on the same sex chromosome, then in the
+        order of HM_O2O), or ``all``.
     names
         Kind of names in the result: ``keep`` gives stable IDs for stable IDs and symbols for all others; ``id``;
         ``symbol``. A gene without a symbol has its stable ID.

@@ -16,11 +16,14 @@ from homodb.query.genes.pairs import (
     choose_strategy,
     compose_mappings,
     find_pair,
+    over_unnamed,
 )
 from homodb.query.genes.resolve import (
     HAS_NAME,
     ResolvedVar,
     VarColumn,
+    check_share,
+    forced,
     names_of,
     resolve,
     resolve_rows,
@@ -34,6 +37,7 @@ from homodb.query.genes.species_vote import (
     species_votes,
 )
 from homodb.query.genes.spellings import ASSEMBLY, VERSION, about_names, bare_name
+from homodb.query.genes.trust import embeddings_note, neighbors_note
 
 if TYPE_CHECKING:
     from homodb.query.genes.nearest_genes import nearest, neighbors
@@ -41,9 +45,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
-    "choose_strategy", "compose_mappings", "detect_species", "explain", "feature_kinds", "feature_notes", "find_pair",
-    "joint_table", "names_of", "nearest", "neighbors", "orthologs", "other_species_note", "resolve", "resolve_rows",
-    "resolve_var", "species_votes",
+    "check_share", "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain",
+    "feature_kinds", "feature_notes", "find_pair", "forced", "joint_table", "names_of", "nearest", "neighbors",
+    "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve", "resolve_rows", "resolve_var",
+    "species_votes",
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from homodb.query.genes.orthologs import unknown_message
 from homodb.query.genes.pairs import Pair, choose_strategy, find_pair
 from homodb.query.genes.resolve import resolve
+from homodb.query.genes.trust import default_model, in_words
 from homodb.query.release import ReleaseFile
 from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, is_coding
@@ -82,7 +83,7 @@ class Explanation(Result):
         if self.candidates.height:
             columns = ["target_id", "homology_type", "source_identity", "target_identity", "goc", "wga", "confidence"]
             more = [name for name in ("over_symbol", "databases") if name in self.candidates.columns]
-            shown = self.candidates.select("target_symbol", *columns, "correlation", "evidence_class", *more)
+            shown = self.candidates.select("target_symbol", *columns, "correlation", "margin", "evidence_class", *more)
             if "databases" in more:
                 shown = shown.with_columns(pl.col("databases").list.join(", "))
             yield Grid(shown, title)
@@ -234,14 +235,15 @@ def _answers(
     """Return a strategy's partners of the gene, or the reason for none."""
     partners = candidates.filter(pl.col("strategies").list.contains(str(strategy)))
     if partners.height:
+        model = default_model(pair.release) if strategy is Strategy.LM_O2O else None
         return [
-            (str(strategy), row["target_id"], row["target_symbol"], _why_chosen(strategy, row))
+            (str(strategy), row["target_id"], row["target_symbol"], _why_chosen(strategy, row, model))
             for row in partners.iter_rows(named=True)
         ]
     return [(str(strategy), None, None, _why_not(strategy, candidates, takers, details, pair))]
 
 
-def _why_chosen(strategy: Strategy, row: dict[str, Any]) -> str:
+def _why_chosen(strategy: Strategy, row: dict[str, Any], model: str | None) -> str:
     ensembl = (
         f"{row['homology_type']}, {_confidence(row['confidence'])}"
         + (f", identity {row['identity']:.1f} %" if row["identity"] is not None else "")
@@ -255,7 +257,8 @@ def _why_chosen(strategy: Strategy, row: dict[str, Any]) -> str:
         case Strategy.HM_O2O:
             return f"best free pair by confidence and identity: {ensembl}"
         case Strategy.LM_O2O:
-            return f"each other's best hit, {correlation}; {_class_in_words(row['evidence_class'])}"
+            margin = "" if row["margin"] is None else f", {in_words(model, row['margin'])}"
+            return f"each other's best hit, {correlation}{margin}; {_class_in_words(row['evidence_class'])}"
         case Strategy.HL_O2O:
             return f"best free pair by confidence, then identity and correlation: {ensembl}; {correlation}"
 
@@ -264,7 +267,8 @@ def _why_not(
     strategy: Strategy, candidates: pl.DataFrame, takers: pl.DataFrame, details: pl.DataFrame, pair: Pair
 ) -> str:
     orthologs = candidates.filter(pl.col("homology_type").is_not_null())
-    silent = f"{_NO_ORTHOLOG} in {pair.target.name}"
+    unnamed = pair.unnamed.filter(pl.col("gene") == details["gene"].item())["unnamed"].to_list()
+    silent = f"the release's Ensembl data have {unnamed[0]}" if unnamed else f"{_NO_ORTHOLOG} in {pair.target.name}"
     if (strategy is Strategy.ENS_M2M and not orthologs.height) or not candidates.height:
         by_embeddings = strategy in (Strategy.LM_O2O, Strategy.HL_O2O)
         no_protein = [] if is_coding(details["biotype"].item()) else [f"no protein: {details['biotype'].item()}"]
@@ -303,6 +307,7 @@ def _class_in_words(name: str) -> str:
     words = {
         EvidenceClass.BOTH: "Ensembl has the pair too",
         EvidenceClass.LM_ORPHAN: "Ensembl has no ortholog for either gene",
+        EvidenceClass.LM_UNNAMED: "Ensembl has orthologs for one of the genes or both, which the release cannot name",
         EvidenceClass.LM_PARTIAL: "Ensembl has another partner for one of the two genes",
         EvidenceClass.LM_CONTRADICTS: "Ensembl has other partners for both genes",
     }

@@ -194,6 +194,12 @@ _ANSWER: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
+#: How good a pair is from both sides.
+_MUTUAL = {"rank_back": pl.Int64, "mutual_rank": pl.Float64, "margin": pl.Float64}
+#: Nearest genes of a neighbour among which its rank of the asked gene is looked for.
+_BACK = 100
+
+
 def neighbors(
     release: ReleaseFile, genes: str | Sequence[str], *, source: str | int | Species, target: str | int | Species,
     k: int = 10, embedding: str | None = None,
@@ -220,10 +226,13 @@ def neighbors(
     polars.DataFrame
         A row per name and neighbour, nearest first: ``name``, ``resolved_as``, ``source_species, source_id,
         source_symbol``, ``rank`` (1 is nearest), ``target_species, target_id, target_symbol``, ``correlation`` (Pearson
-        correlation of the two vectors), ``evidence_class`` (of a pair that a strategy maps; null else),
-        ``homology_type, identity, confidence`` (null where Ensembl does not have the pair), ``strategies`` that map
-        the pair, ``n_isoforms, n_nmd`` (proteins behind the target's vector, and decaying ones of them), ``embedding``,
-        and ``why``: null, or why a name has no neighbours, the target's columns being null then.
+        correlation of the two vectors), ``rank_back`` (rank of the gene among those nearest to the neighbour; null
+        beyond 100), ``mutual_rank`` (geometric mean of both ranks), ``margin`` (best correlation less second best, of
+        the gene for which that is smaller; null where they are not each other's nearest), ``evidence_class`` (of a pair
+        that a strategy maps; null else), ``homology_type, identity, confidence`` (null where Ensembl does not have the
+        pair), ``strategies`` that map the pair, ``n_isoforms, n_nmd`` (proteins behind the target's vector, and
+        decaying ones of them), ``embedding``, and ``why``: null, or why a name has no neighbours, the target's columns
+        being null then.
 
     Raises
     ------
@@ -255,8 +264,14 @@ def neighbors(
     if not len(queries.genes):
         raise MissingEmbeddingError(_no_vector_message(resolved, reasons, selected))
     index = checked_file(release, selected.index(target_species))
-    nearest_genes = nearest(queries, vectors_place(release, selected.vectors(target_species)), index, k)
-    answer = _answer(dict(zip(queries.genes.tolist(), nearest_genes, strict=True)))
+    targets = vectors_place(release, selected.vectors(target_species))
+    nearest_genes = nearest(queries, targets, index, max(k, 2))  # the second best for the margin
+    forth = dict(zip(queries.genes.tolist(), nearest_genes, strict=True))
+    answer = _answer({gene: Found(one.genes[:k], one.correlations[:k]) for gene, one in forth.items()})
+    back = read_rows(targets, answer["target"].unique().sort().to_numpy())
+    own = checked_file(release, selected.index(source_species))
+    nearest_back = nearest(back, vectors_place(release, selected.vectors(source_species)), own, _BACK)
+    answer = answer.hstack(_mutual(answer, forth, dict(zip(back.genes.tolist(), nearest_back, strict=True))))
     answer = answer.hstack(_pairs(release, answer, source_species, target_species, selected))
     return (
         resolved.select("name", "gene", resolved_as="how", source_id="stable_id", source_symbol="symbol")
@@ -284,6 +299,23 @@ def _answer(nearest_of: Mapping[int, Found]) -> pl.DataFrame:
         for rank, (target, correlation) in enumerate(zip(one.genes.tolist(), one.correlations.tolist(), strict=True), 1)
     ]
     return pl.DataFrame(rows, schema=_ANSWER, orient="row")
+
+
+def _mutual(answer: pl.DataFrame, forth: Mapping[int, Found], back: Mapping[int, Found]) -> pl.DataFrame:
+    """Return how good the pairs of an answer are from both sides: ranks, and the margin of best hits."""
+    rows = []
+    for gene, rank, target in answer.select("gene", "rank", "target").iter_rows():
+        places = np.flatnonzero(back[target].genes == gene)
+        rank_back = int(places[0]) + 1 if places.size else None
+        mutual = None if rank_back is None else float(np.sqrt(rank * rank_back))
+        margins = [margin for one in (forth[gene], back[target]) if (margin := _margin(one)) is not None]
+        rows.append((rank_back, mutual, min(margins) if mutual == 1 and len(margins) == 2 else None))
+    return pl.DataFrame(rows, schema=_MUTUAL, orient="row")
+
+
+def _margin(best: Found) -> float | None:
+    """Return the best correlation less the second best."""
+    return float(best.correlations[0] - best.correlations[1]) if len(best.correlations) > 1 else None
 
 
 def _pairs(

@@ -10,7 +10,7 @@ import polars as pl
 from homodb.query.release import ReleaseFile
 from homodb.schema.enums import EvidenceClass, HomologyType, Strategy, find_strategy
 from homodb.schema.errors import MissingMappingError
-from homodb.schema.species import Species, find
+from homodb.schema.species import KEYS_PER_SPECIES, Species, find
 
 #: Columns of a mapping that a translation uses.
 COLUMNS = (
@@ -22,6 +22,15 @@ _HUB = "homo_sapiens"
 LEAST_DATABASES = 3
 #: Schema with the tables of what orthology databases name.
 _WITH_DATABASES = 4
+#: Schema with the table of orthologs that no mapping can have.
+_WITH_UNNAMED = 5
+#: What is known of an ortholog that no mapping can have, by reason.
+_UNNAMED = {
+    "unnamed": "without a name",
+    "ambiguous": "of a name that several genes bear",
+    "retired": "of a retired stable ID",
+    "alternate": "on an alternate locus",
+}
 #: Number of pairs of species that a message names.
 _SHOWN = 8
 
@@ -130,6 +139,26 @@ class Pair:
         return self.release.ask("gene_databases", self.keys | {"forward": self.forward, "genes": genes})
 
     @cached_property
+    def unnamed(self) -> pl.DataFrame:
+        """Source genes with orthologs that no mapping can have: ``gene``, and ``unnamed``, what is known of them.
+
+        Over another species they are those of the first step, and those whose partners there have such orthologs.
+        """
+        if self.release.schema_version < _WITH_UNNAMED:
+            return pl.DataFrame(schema={"gene": pl.Int64, "unnamed": pl.String})
+        if self.steps is not None:
+            first, second = self.steps
+            return over_unnamed(first, second, self.strategies()[0])
+        first_gene = self.source.number * KEYS_PER_SPECIES
+        bound = {"target": self.target.number, "first": first_gene, "last": first_gene + KEYS_PER_SPECIES - 1}
+        rows = self.release.ask("unnamed_orthologs", bound)
+        count = pl.when(pl.col("homologies") == 1).then(pl.lit("an ortholog")).otherwise(
+            pl.format("{} orthologs", "homologies")
+        )  # fmt: skip
+        what = pl.col("reason").replace_strict(_UNNAMED, return_dtype=pl.String)
+        return rows.select("gene", unnamed=pl.format(f"{{}} in {self.target.common_name} {{}}", count, what))
+
+    @cached_property
     def sources(self) -> tuple[str, ...]:
         """Sources of the homologies, with their releases; empty where the release does not name them."""
         if self.release.schema_version < _WITH_DATABASES:
@@ -141,6 +170,14 @@ class Pair:
             )
             texts.append(own + (", homology types derived from its pairs" if basis == "derived" else ""))
         return tuple(texts)
+
+
+def over_unnamed(first: Pair, second: Pair, strategy: Strategy) -> pl.DataFrame:
+    """Return :attr:`Pair.unnamed` of two pairs that share a species."""
+    reached = first.mapping(strategy).select("target_gene", gene="source_gene")
+    beyond = reached.join(second.unnamed.rename({"gene": "target_gene"}), on="target_gene", maintain_order="left")
+    both = pl.concat([first.unnamed, beyond.select("gene", "unnamed")])
+    return both.unique("gene", keep="first", maintain_order=True)
 
 
 def compose_mappings(first: Pair, second: Pair, strategy: Strategy, *, databases: bool = False) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from homodb.query.integrate.neighbors import (
     Network,
     kneighbors,
     shared_neighbors,
+    spatial_neighbors,
     umap,
 )
 from homodb.query.integrate.prepare import Joint, consensus, prepare, read_joint, vst
@@ -33,16 +34,18 @@ from homodb.query.integrate.sentences import (
     count_cut,
     distinct,
     embed,
+    embed_cells,
     find_device,
     find_model,
     load_model,
     metadata_phrases,
+    neighbor_phrases,
     seeded,
     sentences,
     top_words,
     with_phrases,
 )
-from homodb.query.integrate.settings import BOUNDS, IntegrateSettings, read_settings
+from homodb.query.integrate.settings import BOUNDS, IntegrateSettings, SentenceColumns, read_settings
 
 __all__ = [
     "BOUNDS",
@@ -58,6 +61,7 @@ __all__ = [
     "MergeStep",
     "Nearest",
     "Network",
+    "SentenceColumns",
     "SparseMinusLowRank",
     "add_integration",
     "add_prepared",
@@ -68,6 +72,7 @@ __all__ = [
     "count_cut",
     "distinct",
     "embed",
+    "embed_cells",
     "find_anchors",
     "find_device",
     "find_model",
@@ -81,6 +86,7 @@ __all__ = [
     "merge_order",
     "metadata_phrases",
     "method_named",
+    "neighbor_phrases",
     "prepare",
     "principal_components",
     "read_joint",
@@ -90,6 +96,7 @@ __all__ = [
     "seeded",
     "sentences",
     "shared_neighbors",
+    "spatial_neighbors",
     "standardized_cells",
     "strongest",
     "top_words",

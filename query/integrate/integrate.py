@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homodb.query.cells import (
+    SPATIAL,
     Cells,
     ObsColumns,
     SeveralCells,
@@ -18,14 +19,19 @@ from homodb.query.cells import (
     check_cells_output,
     in_memory,
     load_cells,
+    open_anndata,
+    read_coordinates,
+    read_element,
     several_cells,
+    shared_values,
     store,
+    undoing_logarithms,
     validate_key_added,
 )
 from homodb.query.integrate.methods import IntegrationMethod, method_named
 from homodb.query.integrate.neighbors import Network, shared_neighbors
 from homodb.query.integrate.prepare import IntegrationInput, prepare, read_joint
-from homodb.query.integrate.settings import IntegrateSettings
+from homodb.query.integrate.settings import IntegrateSettings, SentenceColumns
 from homodb.query.settings import log, progress_bar
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import IntegrationError
@@ -46,11 +52,14 @@ def integrate(
     species: Sequence[str | int | Species | None] | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
     strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
+    shared_types: str | None = None, expm1: bool = False, force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
     sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
     resolution: float = 0.8, n_starts: int = 10, random_state: int = 42, model: str | None = None,
+    phrases: Sequence[str] = (), niche_key: str | None = None, spatial: int = 5, spatial_key: str | None = None,
+    donor_key: str | None = None,
 ) -> anndata.AnnData:  # fmt: skip
     """Integrate the species of a joint AnnData, or of one AnnData each.
 
@@ -86,6 +95,15 @@ def integrate(
     release
         Release that joins several objects, and has gene vectors for ``protein``: open, or an argument of
         :func:`homodb.open`.
+    shared_types
+        Column of obs with cell types: cells of types that not all species have are dropped first, as the reference of
+        the profile ``pllm`` does. None keeps all cells.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -123,6 +141,14 @@ def integrate(
         Seed of all random numbers (``seed.use``).
     model
         Sentence model of ``cellama``: a folder or a name; by default all-MiniLM-L12-v2.
+    phrases
+        Keys in obs that sentences name (``cellama``), such as a tissue.
+    niche_key, spatial
+        Key in obs of the cell types that sentences name for the nearest cells on the tissue (``cellama``; None: they
+        name none), and number of these. Cells of another species are never near.
+    spatial_key, donor_key
+        Key in obsm of the coordinates (by default ``spatial``), and key in obs of donors or sections: cells of others
+        are not near (``cellama``).
 
     Returns
     -------
@@ -130,7 +156,8 @@ def integrate(
         A copy with, for the key ``cca``: the embedding in ``obsm["X_cca"]``; neighbours and the graph of shared
         neighbours in scanpy's layout in ``uns["cca_neighbors"]``, ``obsp["cca_neighbors_distances"]`` and
         ``obsp["cca_neighbors_connectivities"]``; clusters in ``obs["cca_cluster"]``; a UMAP in ``obsm["X_cca_umap"]``
-        if requested; and a record in ``uns["homodb_integration"]["cca"]``. Nothing else changes.
+        if requested; and a record in ``uns["homodb_integration"]["cca"]``. Nothing else changes, but for the cells
+        that `shared_types` drops.
 
     Raises
     ------
@@ -153,12 +180,16 @@ def integrate(
         prune=prune, clustering=clustering, resolution=resolution, n_starts=n_starts, random_state=random_state,
         model=model,
     )  # fmt: skip
-    find_method(method, settings)
+    columns = SentenceColumns(
+        phrases=(phrases,) if isinstance(phrases, str) else tuple(phrases), niche_key=niche_key, spatial=spatial,
+        spatial_key=spatial_key, donor_key=donor_key,
+    )  # fmt: skip
+    find_method(method, settings, columns, label_key)
     with progress_bar(progress, "integrate") as show:
         joint, record = _integrate(
             adata, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
             layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-            progress=show,
+            columns=columns, shared_types=shared_types, force=force, expm1=expm1, progress=show,
         )  # fmt: skip
     cells = ", ".join(f"{number:,} {name}" for name, number in record["cells"].items())
     clusters = f", {counted(record['clusters'], 'cluster')}" if "clusters" in record else ""
@@ -171,8 +202,8 @@ def integrate(
 
 def _integrate(
     given: Cells | SeveralCells, *, species: Sequence[str | int | Species | None] | None, species_key: str,
-    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None,
-    progress: Callable[[str], None], **choices: Any,
+    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None, force: bool,
+    expm1: bool, columns: SentenceColumns, shared_types: str | None, progress: Callable[[str], None], **choices: Any,
 ) -> tuple[anndata.AnnData, dict[str, Any]]:  # fmt: skip
     """Integrate a joint object, or several, which are joined first; return a new object and its record."""
     several, names, named = several_cells(given, species)
@@ -196,33 +227,62 @@ def _integrate(
         progress("joining")
         objects = given if isinstance(given, Mapping) else several
         adata = join(
-            objects, species=species, strategy=strategy, release=release, layer=layer, progress=lambda step: None
+            objects,
+            species=species,
+            strategy=strategy,
+            release=release,
+            layer=layer,
+            force=force,
+            expm1=expm1,
+            progress=lambda step: None,
         )
+        if columns.niche_key is not None:
+            adata.obsm[columns.spatial_key or SPATIAL] = _stacked_places(several, names, columns.spatial_key)
         species_key, expected, layer = "species", None, None
-    record = add_integration(
-        adata, species_key=species_key, species=expected, layer=layer, release=release, progress=progress, **choices
-    )
+    adata, added = _shared_cells(adata, shared_types, species_key)
+    with undoing_logarithms(expm1):
+        record = add_integration(
+            adata, species_key=species_key, species=expected, layer=layer, release=release, columns=columns,
+            progress=progress, **choices,
+        )  # fmt: skip
+    record |= added
     return adata, record
+
+
+def _shared_cells(
+    adata: anndata.AnnData, column: str | None, species_key: str
+) -> tuple[anndata.AnnData, dict[str, Any]]:
+    """Return a copy with the cells whose type all species have, and what the record says; the object for no column."""
+    if column is None:
+        return adata, {}
+    obs = ObsColumns(adata.obs, IntegrationError)
+    values = obs.texts(column, "cell types", option="shared_types")
+    species = obs.complete(species_key, "species", option="species_key").astype(str)
+    mask, note = shared_values(values, species.tolist(), column, IntegrationError)
+    return adata[mask].copy(), {"shared_types": note}
 
 
 def add_integration(
     adata: anndata.AnnData, *, method: str, settings: IntegrateSettings, species_key: str = "species",
     species: Sequence[str] | None = None, label_key: str | None = None, layer: str | None = None,
     size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    release: str | Path | ReleaseFile | None = None, progress: Callable[[str], None] = lambda step: None,
+    release: str | Path | ReleaseFile | None = None, columns: SentenceColumns | None = None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate in place, and return the record of it.
 
     Parameters are those of :func:`integrate`, and ``progress``, a callback that receives the name of each step.
     """
-    one = find_method(method, settings)
+    columns = columns or SentenceColumns()
+    one = find_method(method, settings, columns, label_key)
     validate_key_added(key_added, IntegrationError)
     if label_key is not None:
         ObsColumns(adata.obs, IntegrationError).column(label_key, "cell types", option="label_key")
     progress("reading counts")
     joint = read_joint(
-        adata, settings, species_key=species_key, species=species, layer=layer, size_factors=size_factors
-    )
+        adata, settings, species_key=species_key, species=species, layer=layer, size_factors=size_factors,
+        columns=columns,
+    )  # fmt: skip
     progress("variable features and components")
     prepared = replace(prepare(joint, settings), release=release)
     return add_prepared(
@@ -231,12 +291,26 @@ def add_integration(
     )  # fmt: skip
 
 
-def find_method(name: str, settings: IntegrateSettings) -> IntegrationMethod:
-    """Return a method by its name; raise an IntegrationError if it does not exist or has no use for a model."""
+def find_method(
+    name: str, settings: IntegrateSettings, columns: SentenceColumns, label_key: str | None = None
+) -> IntegrationMethod:
+    """Return a method by its name.
+
+    Raises an IntegrationError if it does not exist, or writes no sentences and a model or phrases are given, or if
+    sentences would name the types by which the integration is scored.
+    """
     method = method_named(name)
-    if settings.model is not None and "model" not in method.own:
+    of_sentences = [name for name in ("phrases", "niche_key") if getattr(columns, name)]
+    if settings.model is not None:
+        of_sentences.insert(0, "model")
+    if of_sentences and "model" not in method.own:
+        name = of_sentences[0]
+        lacks = "uses no sentence model" if name == "model" else "writes no sentences"
+        raise IntegrationError(f"method {method.name} {lacks}; leave {name} out, or choose cellama", option=name)
+    if label_key in columns.columns:
         raise IntegrationError(
-            f"method {method.name} uses no sentence model; leave model out, or choose cellama", option="model"
+            f"{label_key!r} holds the cell types by which the integration is scored; name other columns for sentences",
+            option="niche_key" if label_key == columns.niche_key else "phrases",
         )
     return method
 
@@ -307,6 +381,7 @@ def integrate_files(
     settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
     strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
+    columns: SentenceColumns | None = None, shared_types: str | None = None, expm1: bool = False, force: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate one joint file, or files of several species, which are joined first.
@@ -326,7 +401,9 @@ def integrate_files(
         the release.
     layer
         Layer with the counts; of several files, the layer that is joined in place of X.
-    method, species_key, label_key, size_factors, umap, key_added
+    columns
+        Parts that sentences name; None for none. Coordinates of several files are read from each.
+    method, species_key, label_key, size_factors, umap, key_added, shared_types
         See :func:`homodb.integrate`.
     progress
         Callback that receives the name of each step.
@@ -346,16 +423,35 @@ def integrate_files(
         If the output is one of the files, or cannot be written.
     """
     files, target = [Path(path) for path in paths], Path(output)
-    settings = settings or IntegrateSettings()
-    find_method(method, settings)
+    settings, columns = settings or IntegrateSettings(), columns or SentenceColumns()
+    find_method(method, settings, columns, label_key)
     validate_key_added(key_added, IntegrationError)
     check_cells_output(target, *files)
     adata, record = _integrate(
         files, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
         layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-        progress=progress,
+        columns=columns, shared_types=shared_types, force=force, expm1=expm1, progress=progress,
     )  # fmt: skip
     progress("writing")
     with atomic_output(target) as partial:
         store.write_whole(adata, partial)
     return {"n_cells": adata.n_obs, "n_joint_features": adata.n_vars, **record}
+
+
+def _stacked_places(objects: Sequence[Cells], names: Sequence[str], spatial_key: str | None) -> npt.NDArray[np.float64]:
+    """Return the coordinates of the cells of all objects, which a join leaves behind, in its order."""
+    name, places = spatial_key or SPATIAL, []
+    for each, shown in zip(objects, names, strict=True):
+        table: Mapping[str, Any]
+        if isinstance(each, str | Path):
+            with open_anndata(Path(each)) as root:
+                obsm = root.get("obsm", {})
+                table = {name: read_element(obsm[name])} if name in obsm else dict.fromkeys(obsm)
+        else:
+            table = each.obsm
+        places.append(read_coordinates(table, spatial_key, IntegrationError, f"obsm of {shown}"))
+    if len({one.shape[1] for one in places}) > 1:
+        raise IntegrationError(
+            "some objects have two coordinates per cell, others three; give each the same", option="spatial_key"
+        )
+    return np.concatenate(places)

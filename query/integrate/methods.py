@@ -14,7 +14,7 @@ from homodb.query.integrate.cca import cca
 from homodb.query.integrate.linear import leading_directions
 from homodb.query.integrate.prepare import Integrated, IntegrationInput
 from homodb.query.integrate.protein_space import feature_vectors, weighted_means
-from homodb.query.integrate.sentences import DEFAULT, distinct, embed, load_model, sentences, top_words
+from homodb.query.integrate.sentences import DEFAULT, embed_cells, load_model, sentences, top_words, with_phrases
 from homodb.query.integrate.settings import IntegrateSettings
 from homodb.query.release import use_release
 from homodb.schema.errors import AnnotationError, IntegrationError, MissingPackageError, UnknownSpeciesError
@@ -96,16 +96,15 @@ def _cellama(prepared: IntegrationInput, settings: IntegrateSettings) -> Integra
     joint = prepared.joint
     word_of = np.where(joint.housekeeping, -1, np.arange(len(joint.features))).astype(np.int64)
     texts = sentences(top_words(joint.counts, word_of, _TOP_FEATURES), joint.features)
+    texts = with_phrases(texts, list(joint.phrases.values()))
     name = settings.model or DEFAULT
     try:
         model = load_model(name)
     except AnnotationError as error:
         raise IntegrationError(str(error), option="model") from error
-    unique = distinct(texts)
-    vectors = embed(model, unique.sentences).astype(np.float64)
-    points = np.concatenate([vectors, np.zeros((1, vectors.shape[1]))])[unique.which]
-    record = {"model": name, "distinct_sentences": len(unique.sentences), "words": int((word_of >= 0).sum())}
-    return Integrated(leading_directions(points, settings.n_components), record)
+    points, counted = embed_cells(model, texts)
+    record = {"model": name, **counted, "words": int((word_of >= 0).sum()), "phrases": list(joint.phrases)}
+    return Integrated(leading_directions(points.astype(np.float64), settings.n_components), record)
 
 
 def _protein(prepared: IntegrationInput, settings: IntegrateSettings) -> Integrated:
@@ -149,7 +148,8 @@ METHODS = (
     IntegrationMethod("scvi", "scVI, by scvi-tools", "10.1038/s41592-018-0229-2", "scvi", _scvi),
     IntegrationMethod("protein", "cells as weighted means of their genes' protein embeddings", "", "protein", _protein),
     IntegrationMethod(
-        "cellama", "cells as sentences, by a language model", "10.1002/advs.202513210", "cellama", _cellama, ("model",),
+        "cellama", "cells as sentences, by a language model", "10.1002/advs.202513210", "cellama", _cellama,
+        ("model",),
     ),
 )  # fmt: skip
 

@@ -258,6 +258,48 @@ def without_self(nearest: Nearest, rows: npt.NDArray[np.int64]) -> Nearest:
     return Nearest(nearest.indices[~own].reshape(shape), nearest.distances[~own].reshape(shape))
 
 
+def spatial_neighbors(
+    place: npt.NDArray[np.float64], k: int, *, group: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.int64]:
+    """Find the `k` nearest other cells of each cell on a tissue.
+
+    Parameters
+    ----------
+    place
+        Coordinates, shape (cells, 2 or 3).
+    k
+        Number of neighbours; all others, if there are fewer.
+    group
+        Number of each cell's donor or section, shape (cells,). Cells of other groups are no neighbours; a cell with -1,
+        for unknown, has none. None: all cells are of one group.
+
+    Returns
+    -------
+    numpy.ndarray
+        Indices of cells, shape (cells, k), int64: the nearest first, equally near ones by index; -1 after the last.
+
+    Examples
+    --------
+    >>> spatial_neighbors(np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]]), 2).tolist()
+    [[1, 2], [0, 2], [1, 0]]
+    """
+    from scipy.spatial import cKDTree
+
+    nearest = np.full((len(place), k), -1, np.int64)
+    groups = np.zeros(len(place), np.int64) if group is None else group
+    for one in np.unique(groups[groups >= 0]).tolist():
+        cells = np.flatnonzero(groups == one)
+        if len(cells) < 2 or not k:
+            continue
+        wanted = min(k + 1 + _SPARE, len(cells))  # equally near cells of a grid stand by their index
+        nearby: Any = cKDTree(place[cells]).query(place[cells], wanted)
+        order = np.lexsort((nearby[1], nearby[0]), axis=1)
+        sorted_cells = Nearest(np.take_along_axis(nearby[1], order, 1), np.take_along_axis(nearby[0], order, 1))
+        others = without_self(sorted_cells, np.arange(len(cells))).indices[:, :k]
+        nearest[cells, : others.shape[1]] = cells[others]
+    return nearest
+
+
 @dataclass(frozen=True)
 class Graph:
     """Graph of shared neighbours."""

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells import TOTAL, ObsColumns, read_counts
+from homodb.query.cells import TOTAL, ObsColumns, read_coordinates, read_counts
 from homodb.query.integrate.linear import Components, log_normalized, principal_components, scaled
-from homodb.query.integrate.settings import IntegrateSettings
+from homodb.query.integrate.sentences import metadata_phrases, neighbor_phrases
+from homodb.query.integrate.settings import IntegrateSettings, SentenceColumns
 from homodb.schema.errors import CountsError, IntegrationError, MissingPackageError, UnknownSpeciesError
 from homodb.schema.messages import counted
 from homodb.schema.names import name_texts
@@ -44,6 +45,8 @@ class Joint:
     # stable IDs of each feature's genes, joined by ``;``, by species; only those that var contains
     genes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     housekeeping: npt.NDArray[np.bool_] | bool = False  # mask of ribosomal and mitochondrial features, if var has it
+    # phrases of cell sentences by what they name, a text or None for each cell
+    phrases: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
     def rows(self, species: int) -> npt.NDArray[np.int64]:
         """Return the cells of a species."""
@@ -58,6 +61,7 @@ def read_joint(
     species: Sequence[str] | None,
     layer: str | None,
     size_factors: str,
+    columns: SentenceColumns | None = None,
 ) -> Joint:
     """Read a joint object; parameters are those of :func:`homodb.integrate`.
 
@@ -75,7 +79,34 @@ def read_joint(
     _check_features(counts, names, code)
     totals = _totals(adata, counts, size_factors)
     features = name_texts(adata.var_names)
-    return Joint(counts, features, names, code, totals, _genes(adata, names), _housekeeping(adata))
+    phrases = _phrases(adata, columns or SentenceColumns(), names, code)
+    return Joint(counts, features, names, code, totals, _genes(adata, names), _housekeeping(adata), phrases)
+
+
+def _phrases(
+    adata: anndata.AnnData, columns: SentenceColumns, names: tuple[str, ...], code: npt.NDArray[np.int64]
+) -> dict[str, Sequence[str | None]]:
+    """Write the phrases of each cell; nearest cells are of its own species and donor."""
+    obs = ObsColumns(adata.obs, IntegrationError)
+    texts = {name: obs.texts(name, option="phrases") for name in columns.phrases}
+    phrases: dict[str, Sequence[str | None]] = dict(zip(texts, metadata_phrases(texts), strict=True))
+    if columns.niche_key is not None:
+        types = obs.partial_codes(columns.niche_key, "cell types", option="niche_key")
+        donor = code
+        if columns.donor_key is not None:
+            donors = obs.partial_codes(columns.donor_key, "donors", option="donor_key")
+            donor = np.where(donors.code < 0, -1, code * (len(donors.names) + 1) + donors.code)
+        place = read_coordinates(adata.obsm, columns.spatial_key, IntegrationError)
+        around = neighbor_phrases(place, types.code, types.names, columns.spatial, donor=donor)
+        phrases[f"{columns.spatial} nearest cells by {columns.niche_key}"] = around
+    for name, each in phrases.items():
+        for number, species in enumerate(names):
+            if not any(each[cell] is not None for cell in np.flatnonzero(code == number).tolist()):
+                raise IntegrationError(
+                    f"no cell of {species} has a phrase of {name!r}: a phrase of some species only sets these apart; "
+                    "leave it out, or fill it in", option="niche_key" if name not in columns.phrases else "phrases",
+                )  # fmt: skip
+    return phrases
 
 
 def _genes(adata: anndata.AnnData, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

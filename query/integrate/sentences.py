@@ -9,6 +9,7 @@ Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/ad
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.cells import SpeciesCells
+from homodb.query.integrate.neighbors import spatial_neighbors
 from homodb.schema.errors import AnnotationError, MissingPackageError
 from homodb.schema.io import parse_json
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Whole = npt.NDArray[np.int64]
+
+_log = logging.getLogger(__name__)
 
 #: Entries of the matrix that are ranked at once: few enough to stay in the processor's cache.
 _ENTRIES = 1 << 17
@@ -111,6 +115,33 @@ def metadata_phrases(columns: Mapping[str, Sequence[str | None]]) -> list[list[s
         [None if text is None else f"{name} of this cell is {text}." for text in texts]
         for name, texts in columns.items()
     ]
+
+
+def neighbor_phrases(
+    place: npt.NDArray[np.float64], types: Whole, names: Sequence[str], k: int, *, donor: Whole | None = None
+) -> list[str | None]:
+    """Write the types of each cell's nearest cells, the nearest first; None if no type around a cell is known.
+
+    Parameters
+    ----------
+    place
+        Coordinates, shape (cells, 2 or 3).
+    types, names
+        Type of each cell, -1 for unknown, shape (cells,), and their names.
+    k
+        Number of nearest cells, the cell itself excluded; all of its donor if there are fewer.
+    donor
+        Number of each cell's donor: only cells of one donor are neighbours. None: all cells are of one.
+
+    Examples
+    --------
+    >>> neighbor_phrases(np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]]), np.array([0, 1, -1]), ["alpha", "beta"], 1)
+    ['Nearest cells are beta.', 'Nearest cells are alpha.', 'Nearest cells are beta.']
+    """
+    around = spatial_neighbors(place, k, group=donor)
+    near = np.where(around >= 0, types[around], -1)
+    texts = [[names[one] for one in row if one >= 0] for row in near.tolist()]
+    return [f"Nearest cells are {', '.join(row)}." if row else None for row in texts]
 
 
 def check_phrases(query: SpeciesCells, reference: SpeciesCells) -> None:
@@ -407,6 +438,31 @@ def embed(model: SentenceTransformer, sentences: Sequence[str], *, batch: int = 
         return np.zeros((0, len(embed(model, ["."])[0])), np.float32)
     vectors = model.encode(list(sentences), batch_size=batch, show_progress_bar=False, normalize_embeddings=True)
     return np.asarray(vectors, np.float32)
+
+
+def embed_cells(
+    model: SentenceTransformer, texts: Sequence[str | None], *, batch: int = 32
+) -> tuple[npt.NDArray[np.float32], dict[str, int]]:
+    """Embed the sentences of cells, equal ones once.
+
+    Returns
+    -------
+    tuple
+        Positions, shape (cells, dimensions), float32, zeros for a cell without a sentence; and the numbers of
+        ``distinct_sentences`` and of ``sentences_cut``, those that the model truncates, of which a warning tells.
+    """
+    unique = distinct(texts)
+    cut = count_cut(model, unique.sentences)
+    if cut:
+        _log.warning(
+            "%d of %d distinct sentences are longer than the %d tokens that the model reads: their ends are lost on it;"
+            " choose fewer genes (top) or phrases",
+            cut, len(unique.sentences), model.max_seq_length,
+        )  # fmt: skip
+    vectors = embed(model, unique.sentences, batch=batch)
+    # -1, for no sentence, is the last row
+    points = np.concatenate([vectors, np.zeros((1, vectors.shape[1]), np.float32)])[unique.which]
+    return points, {"distinct_sentences": len(unique.sentences), "sentences_cut": cut}
 
 
 def count_cut(model: SentenceTransformer, sentences: Sequence[str]) -> int:

@@ -68,6 +68,43 @@ class IntegrateSettings(FrozenModel):
             )
 
 
+#: Number of nearest cells that a sentence may name.
+_NEAREST = Bounds(1, 1_000)
+
+
+class SentenceColumns(FrozenModel):
+    """Parts of an AnnData that sentences of cells name beside their genes; :func:`homodb.integrate` describes each.
+
+    Raises
+    ------
+    IntegrationError
+        If coordinates or donors are named, but no types of the nearest cells, or their number is out of its range.
+    """
+
+    error = IntegrationError
+
+    phrases: tuple[str, ...] = ()
+    niche_key: str | None = None
+    spatial: int = 5
+    spatial_key: str | None = None
+    donor_key: str | None = None
+
+    def check(self) -> None:
+        """Check the number of cells, and that there is a use for coordinates and donors."""
+        _NEAREST.check("spatial", self.spatial, IntegrationError)
+        for name in ("spatial_key", "donor_key"):
+            if getattr(self, name) is not None and self.niche_key is None:
+                raise IntegrationError(
+                    f"{name} serves to find a cell's nearest cells, whose types sentences name: name the column of"
+                    " these types too (niche_key)", option="niche_key",
+                )  # fmt: skip
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of obs that sentences name."""
+        return self.phrases if self.niche_key is None else (*self.phrases, self.niche_key)
+
+
 #: Bounds of every number.
 BOUNDS = {
     name: bounds

@@ -31,6 +31,8 @@ from homodb.schema.errors import JoinError
 from homodb.schema.messages import counted, make_unique
 from homodb.schema.species import Species
 
+#: Fates of the hub's gene whose reason holds for its partner as it stands.
+_TOLD = (str(Fate.LOST_TO), str(Fate.UNNAMED_ORTHOLOG))
 _WHY: dict[Any, Any] = {"gene": pl.Int64, "fate": pl.String, "detail": pl.String}
 
 
@@ -114,7 +116,7 @@ def _without_partners(route: JoinRoute, species: Species, table: FeatureTable) -
             frames.append(
                 joined.select(
                     "gene", fate=pl.col("fate").fill_null(str(Fate.NO_ORTHOLOG)),
-                    detail=pl.when(pl.col("fate") == str(Fate.LOST_TO)).then("detail").otherwise(pl.lit(where)),
+                    detail=pl.when(pl.col("fate").is_in(_TOLD)).then("detail").otherwise(pl.lit(where)),
                 )
             )  # fmt: skip
     return frames
@@ -146,29 +148,29 @@ def _unmeasured(route: JoinRoute, species: Species) -> list[pl.DataFrame]:
 
 
 def _lost(pair: Pair, strategy: Strategy, reverse: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Return ``gene, fate, detail`` of genes that lose an Ensembl partner.
-
-    These are source genes with an Ensembl partner to which the strategy does not map them.
-    """
+    """Return ``gene, fate, detail`` of genes that have an Ensembl partner to which the strategy does not map them."""
     mapping = None if reverse is None else reverse.select(source_gene="target_gene", target_gene="source_gene")
     rows = lost(pair, strategy, mapping)
     mapped = pair.mapping(strategy).select("source_gene") if mapping is None else mapping.select("source_gene")
     rows = rows.join(mapped, left_on="gene", right_on="source_gene", how="anti", maintain_order="left")
-    taken = pl.col("taker").is_not_null()
-    return rows.select(
-        "gene",
-        fate=pl.when(taken).then(pl.lit(str(Fate.LOST_TO))).otherwise(pl.lit(str(Fate.FILTERED))),
-        detail=pl.coalesce("taker", "kinds"),
-    )
+    fate = (
+        pl.when(pl.col("taker").is_not_null()).then(pl.lit(str(Fate.LOST_TO)))
+        .when(pl.col("kinds").is_not_null()).then(pl.lit(str(Fate.FILTERED)))
+        .otherwise(pl.lit(str(Fate.UNNAMED_ORTHOLOG)))
+    )  # fmt: skip
+    return rows.select("gene", fate=fate, detail=pl.coalesce("taker", "kinds", "unnamed"))
 
 
 def _outside_groups(route: JoinRoute, species: Species, table: FeatureTable) -> list[pl.DataFrame]:
-    """Return genes of groups without a gene in some species."""
+    """Return genes of groups without a gene in some species, those with orthologs that no mapping can have first."""
     mine = table.members.filter(number_of() == species.number).select("feature", "gene")
     frames = []
     for other in route.species:
         theirs = table.members.filter(number_of() == other.number).select("feature").unique()
         lacks = mine.join(theirs, on="feature", how="anti", maintain_order="left")
+        if other != species:
+            unnamed = lacks.join(Pair(route.release, species, other).unnamed, on="gene")
+            frames.append(_because(unnamed, Fate.UNNAMED_ORTHOLOG, pl.col("unnamed")))
         frames.append(_because(lacks, Fate.NO_ORTHOLOG, pl.lit(f"none in {other.common_name}")))
     return frames
 

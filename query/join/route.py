@@ -13,7 +13,7 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from homodb.query.genes import Pair, choose_strategy, find_pair
+from homodb.query.genes import Pair, choose_strategy, embeddings_note, find_pair
 from homodb.query.join.objects import Features, JoinOptions, TooLarge
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import GREEDY, rematch_measured
@@ -138,8 +138,7 @@ def _hub_route(
         if (leg := wanted or Strategy.HM_O2O) in pair.own_strategies
     )
     notes = tuple(
-        f"Ensembl has no homology between {hub.common_name} and {pair.target.common_name}: LM_O2O, from embeddings "
-        "alone, was used"
+        embeddings_note(pair, f"{hub.common_name} and {pair.target.common_name}")
         for pair, leg in legs
         if wanted is None and leg is Strategy.LM_O2O
     )

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import polars as pl
 
-from homodb.query.release.sql_guard import TIMEOUT, Parameters, check_limits, query_error
+from homodb.query.release.sql_guard import TIMEOUT, Parameters, Tables, check_limits, query_error
 from homodb.schema.errors import QueryError
 from homodb.schema.io import check_there, ending_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-    from homodb.query.release.release import ReleaseFile
 
 #: A name that SQL takes without quotes.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -86,6 +84,20 @@ def read_own_table(path: Path) -> pl.DataFrame:
     raise QueryError(f"{path}: has an ending of no table. Expected .csv, .tsv, .txt, .parquet or .arrow")
 
 
+class Answering(Protocol):
+    """Part of a release that a connection uses."""
+
+    version: str
+
+    def own_tables(self, tables: Mapping[str, object]) -> dict[str, pa.Table]: ...  # noqa: D102
+
+    def answer(  # noqa: D102
+        self, query: str, parameters: Parameters = None, *, tables: Tables | None, timeout: float, isolated: bool
+    ) -> pa.Table: ...
+
+    def frame(self, table: pa.Table) -> pl.DataFrame: ...  # noqa: D102
+
+
 class Connection:
     """Connection to a release and one's own tables that answers one SELECT at a time.
 
@@ -99,6 +111,8 @@ class Connection:
         Open release; closing the connection leaves it open.
     timeout
         Time limit of a query in seconds.
+    isolated
+        Whether queries run in a child process, as of :meth:`homodb.Release.sql`.
 
     Examples
     --------
@@ -107,8 +121,9 @@ class Connection:
     >>> connection.execute("SELECT * FROM mine JOIN genes USING (symbol)").pl()  # doctest: +SKIP
     """
 
-    def __init__(self, release: ReleaseFile, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, release: Answering, *, timeout: float = TIMEOUT, isolated: bool = False) -> None:
         check_limits(timeout=timeout)
+        self._isolated = isolated
         self._release = release
         self._timeout = timeout
         self._tables: dict[str, pa.Table] = {}
@@ -155,7 +170,9 @@ class Connection:
         if self._is_closed:
             raise QueryError("this connection has been closed; make another one of the release")
         self._answer, self._row = None, 0
-        self._answer = self._release.answer(query, parameters, tables=self._tables, timeout=self._timeout)
+        self._answer = self._release.answer(
+            query, parameters, tables=self._tables, timeout=self._timeout, isolated=self._isolated
+        )
         return self
 
     @property
@@ -211,7 +228,7 @@ class Connection:
 
     def cursor(self) -> Connection:
         """Return a connection of its own with the same tables."""
-        other = Connection(self._release, timeout=self._timeout)
+        other = Connection(self._release, timeout=self._timeout, isolated=self._isolated)
         other._tables = dict(self._tables)
         return other
 

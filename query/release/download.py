@@ -16,6 +16,7 @@ from homodb.schema.errors import BrokenReleaseError, CatalogError, NewerSchemaEr
 from homodb.schema.io.http import RetryPolicy
 from homodb.schema.locks import waited
 from homodb.schema.manifest import (
+    LARGEST_MANIFEST,
     MANIFEST,
     SELECTION,
     Manifest,
@@ -31,9 +32,6 @@ from homodb.schema.species import find
 #: Seconds to wait for another process that brings the same release.
 _PATIENCE = 6 * 3600.0
 
-
-#: A manifest of more bytes (some 40,000 files) is none.
-_LARGEST_MANIFEST = 8 << 20
 
 #: Part that a file belongs to, by its kind in the manifest; files of other kinds always come.
 _PARTS = {
@@ -130,7 +128,7 @@ def _entry(name: str | None, place: Place) -> Entry:
             f"release {entry.name} has schema {entry.schema_version}, this homodb knows up to {schema_version()}; "
             "install a newer homodb (pip install -U homodb)"
         )
-    if entry.manifest_bytes > _LARGEST_MANIFEST:
+    if entry.manifest_bytes > LARGEST_MANIFEST:
         raise CatalogError(f"{place.where}: {entry.name}: a manifest of {entry.manifest_bytes:,} bytes is none")
     return entry
 

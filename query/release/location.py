@@ -205,3 +205,23 @@ def _by_name(name: Path) -> Path | None:
         return exact
     family = [*bundled, *(file.parent for file in releases_folder().glob(f"{_BUNDLED}*/{MANIFEST}"))]
     return max(family, key=lambda path: (read_manifest(path).created, path.name), default=None)
+
+
+def release_in_use(release: str | None = None) -> str:
+    """Describe in one line the release that questions use.
+
+    Parameters
+    ----------
+    release
+        Path or name; None takes the environment variable, else the newest in the cache.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no release, or it cannot be opened.
+    """
+    path = locate(release)
+    if path.is_dir():
+        manifest = read_manifest(path)
+        return f"{manifest.version}, schema {manifest.schema_version}, {path}"
+    return str(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
@@ -36,10 +36,11 @@ from homodb.query.release.sql_guard import (
 )
 from homodb.schema.connect import connect
 from homodb.schema.errors import HomodbError, QueryError, ReleaseError, UnknownSpeciesError
-from homodb.schema.io import check_output, must_end, whole_file
+from homodb.schema.flat import write_flat, write_table
+from homodb.schema.io import check_folder, check_output, make_folder, must_end, whole_file
 from homodb.schema.manifest import Manifest, read_manifest
 from homodb.schema.messages import make_unique
-from homodb.schema.species import Species, by_number, find
+from homodb.schema.species import FIRST_DESCRIBED, Species, by_number, describe, find, names, normalise
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,8 +113,7 @@ class ReleaseFile:
         self.ensembl: str | None = rows[0][1]
         self.default_embedding: int | None = rows[0][2]
         self.schema_version: int = rows[0][3]
-        numbers = self._connection.execute("SELECT species FROM species ORDER BY species").fetchall()
-        self.species: tuple[Species, ...] = tuple(by_number(number) for (number,) in numbers)
+        self.species: tuple[Species, ...] = _species_of(self._connection)
         _OPEN.add(self)
 
     def __enter__(self) -> Self:
@@ -262,7 +262,7 @@ class ReleaseFile:
         except BaseException as error:
             raise query_error(error) from error
 
-    def connection(self, *, timeout: float = TIMEOUT) -> Connection:
+    def connection(self, *, timeout: float = TIMEOUT, isolated: bool = False) -> Connection:
         """Return a connection for SQL that keeps one's own tables from query to query.
 
         It has the methods of a DuckDB connection for questions (``execute``, ``fetchall``, ``df``, ``pl``,
@@ -272,8 +272,10 @@ class ReleaseFile:
         ----------
         timeout
             Time limit of a query in seconds.
+        isolated
+            Whether queries run in a child process, as of :meth:`sql`.
         """
-        return Connection(self, timeout=timeout)
+        return Connection(self, timeout=timeout, isolated=isolated)
 
     def own_tables(self, tables: Mapping[str, object]) -> dict[str, pa.Table]:
         """Return tables of the caller's as Arrow; none may have a name of the release's.
@@ -309,7 +311,7 @@ class ReleaseFile:
             If the name means no species, or one that is not in the release.
         """
         try:
-            species = name if isinstance(name, Species) else find(name)
+            species = name if isinstance(name, Species) else self._described().get(normalise(str(name))) or find(name)
         except UnknownSpeciesError as error:
             raise UnknownSpeciesError(f"{error} Release {self.version} holds {self._species_text()}.") from error
         if species not in self.species:
@@ -317,6 +319,10 @@ class ReleaseFile:
                 f"release {self.version} does not hold {species.name} (it holds {self._species_text()})"
             )
         return species
+
+    def _described(self) -> dict[str, Species]:
+        """Return the species of the release that the registry lacks, by each of their names."""
+        return {alias: one for one in self.species if one.number >= FIRST_DESCRIBED for alias in names(one)}
 
     def _species_text(self) -> str:
         """List the first species of the release."""
@@ -347,9 +353,63 @@ class ReleaseFile:
             check_output(path)
             write_database(self.folder, self.manifest, path)
 
+    def write_parquet(
+        self, folder: Path, *, flat: bool = False, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[Path]:
+        """Write the release as Parquet files.
+
+        Parameters
+        ----------
+        folder
+            Folder to write to.
+        flat
+            Whether to write ``ortholog/<species>.parquet`` per species, the view ``ortholog`` sorted by symbol, in
+            place of a file per table and view.
+        report
+            Callback that receives the files done and the total.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written.
+        QueryError
+            If a table exceeds the memory limit of the release.
+        """
+        check_folder(folder)
+        if flat:
+            return write_flat(folder, self.answer, report)
+        make_folder(folder)
+        files = {name: folder / f"{name}.parquet" for name in self.relations()}
+        for number, (name, path) in enumerate(files.items()):
+            report(number, len(files))
+            write_table(self.answer(f'SELECT * FROM "{name}" ORDER BY ALL'), path)  # noqa: S608 (its own name)
+        report(len(files), len(files))
+        return list(files.values())
+
     def info(self) -> pl.DataFrame:
         """Count mappings per species pair, strategy and evidence class."""
         return self.ask("info")
+
+
+def _species_of(connection: duckdb.DuckDBPyConnection) -> tuple[Species, ...]:
+    """Return the species of a release: those of the registry, and those that only the release knows."""
+    rows = connection.execute(
+        "SELECT species, name, taxon_id, common_name, list(alias ORDER BY alias) FROM species "
+        "LEFT JOIN species_alias USING (species) GROUP BY ALL ORDER BY species"
+    ).fetchall()
+    species = tuple(
+        by_number(number)
+        if number < FIRST_DESCRIBED
+        else Species(number, name, taxon_id, common_name, tuple(one for one in aliases if one))
+        for number, name, taxon_id, common_name, aliases in rows
+    )
+    describe([one for one in species if one.number >= FIRST_DESCRIBED])
+    return species
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

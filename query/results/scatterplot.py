@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.results.figures import RASTER_FROM, look, new_figure, settings, short, to_svg
+from homodb.query.results.figures import COLOURS, PAPER, RASTER_FROM, SHADES, look, new_figure, settings, short, to_svg
 
 #: So many names stand in the legend; the others are counted. So many stand beside the panel; more stand below it.
 _NAMED, _BESIDE = 60, 22
@@ -30,13 +31,13 @@ _MOVES = (0.0, 1.0, -1.0, 2.0, -2.0)
 
 def scatter(
     points: npt.ArrayLike, code: npt.NDArray[np.int64], names: Sequence[str], title: str, *, axes: str = "UMAP",
-    labels: bool = False,
+    labels: bool = False, colours: Sequence[str] = COLOURS,
 ) -> str:  # fmt: skip
     """Draw cells on a plane, shape (cells, 2), with an index into `names` for each.
 
     Cells are drawn in a random order, the same each time, so that no kind hides another. All drawings have the same
     width and the panel at the same place. `axes` is the label of both axes; `labels` adds names among the cells, where
-    there is room. The title is also the name of the drawing.
+    there is room; `colours` are those of the names. The title is also the name of the drawing.
     """
     place = _within(np.asarray(points, np.float64))
     order = np.random.default_rng(0).permutation(len(place))
@@ -49,18 +50,18 @@ def scatter(
         bottom = height - _ABOVE - _PANEL
         panel = figure.add_axes((_LEFT / _WIDTH, bottom / height, _PANEL / _WIDTH, _PANEL / height))
         raster = len(place) > RASTER_FROM
-        for mark in dict.fromkeys(look(number)[1] for number in range(len(names))):
-            alike = np.array([look(number)[1] == mark for number in range(len(names))])
-            colours = np.array([look(number)[0] for number in range(len(names))])
+        for mark in dict.fromkeys(look(number, colours)[1] for number in range(len(names))):
+            alike = np.array([look(number, colours)[1] == mark for number in range(len(names))])
+            own = np.array([look(number, colours)[0] for number in range(len(names))])
             cells = order[alike[code[order]]]
             if len(cells):
                 panel.scatter(
-                    place[cells, 0], place[cells, 1], c=colours[code[cells]], marker=mark, s=size, linewidths=0,
+                    place[cells, 0], place[cells, 1], c=own[code[cells]], marker=mark, s=size, linewidths=0,
                     alpha=0.8, rasterized=raster,
                 )  # fmt: skip
         count = np.bincount(code, minlength=len(names)).tolist()
         for number, name in enumerate(names[:_NAMED]):
-            colour, mark = look(number)
+            colour, mark = look(number, colours)
             panel.scatter([], [], c=colour, marker=mark, s=28, linewidths=0, label=_shown(name, count[number]))
         if len(names) > _NAMED:
             panel.scatter([], [], s=0, label=f"and {len(names) - _NAMED} more")
@@ -69,7 +70,7 @@ def scatter(
             for number, x, y in place_labels(place, code, shown, wide=_LETTER, high=_LINE):
                 panel.text(
                     x, y, shown[number], ha="center", va="center", fontsize=7.5,
-                    bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+                    bbox={"boxstyle": "square,pad=0.08", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75},
                 )  # fmt: skip
         panel.set(title=title, xlabel=f"{axes} 1", ylabel=f"{axes} 2", xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
         beside = ((_LEFT + _PANEL + 0.06) / _WIDTH, 1 - _ABOVE / height)
@@ -78,6 +79,64 @@ def scatter(
             loc="upper left", bbox_to_anchor=where, frameon=False, ncols=3 if rows else 1, fontsize=7.5,
             handletextpad=0.1, borderaxespad=0, borderpad=0, columnspacing=0.6, labelspacing=0.35,
         )  # fmt: skip
+        return to_svg(figure, title)
+
+
+def tissue(
+    points: npt.ArrayLike, values: npt.ArrayLike, title: str, *, names: Sequence[str] = (), meaning: str = ""
+) -> str:
+    """Draw cells where they lie on a tissue, coloured by their kind or by a number.
+
+    Both axes have one scale, and the second points down, as in a microscope's picture.
+
+    Parameters
+    ----------
+    points
+        Coordinates, shape (cells, 2 or 3); a third is left out.
+    values
+        Index into `names` of each cell, or without names a number. Cells with -1, or NaN, are drawn in grey below the
+        others.
+    title
+        Title, which is also the name of the drawing.
+    names
+        Kinds of cells.
+    meaning
+        Meaning of the number.
+
+    Returns
+    -------
+    str
+        An SVG document.
+    """
+    place, value = np.asarray(points, np.float64)[:, :2], np.asarray(values)
+    shown = value >= 0 if names else np.isfinite(value.astype(np.float64))
+    low, high = place.min(axis=0), place.max(axis=0)
+    across, down = np.maximum(high - low, 1e-9 * max(1.0, float(np.abs(place).max())))
+    tall = float(np.clip(_PANEL * down / across, 1.0, 2 * _PANEL))
+    size = float(np.clip(6000 / max(len(place), 1), 0.7, 16))
+    order = np.random.default_rng(0).permutation(len(place))
+    with settings():
+        figure = new_figure(_WIDTH, tall + 0.6)
+        panel = figure.add_subplot()
+        marks: dict[str, Any] = {"s": size, "linewidths": 0, "rasterized": len(place) > RASTER_FROM}
+        rest = order[~shown[order]]
+        panel.scatter(place[rest, 0], place[rest, 1], c="#D8D8D8", **marks)
+        if names:
+            for number, name in enumerate(names):
+                colour, mark = look(number)
+                cells = order[value[order] == number]
+                panel.scatter(place[cells, 0], place[cells, 1], c=colour, marker=mark, **marks)
+                panel.scatter([], [], c=colour, marker=mark, s=28, linewidths=0, label=_shown(name, len(cells)))
+            figure.legend(loc="outside right upper", frameon=False, fontsize=7.5, handletextpad=0.1)
+        elif shown.any():
+            cells = order[shown[order]]
+            least, most = np.quantile(value[cells].astype(np.float64), [0.01, 0.99]).tolist()
+            drawn = panel.scatter(
+                place[cells, 0], place[cells, 1], c=value[cells], cmap=SHADES, vmin=least, vmax=most, **marks
+            )
+            figure.colorbar(drawn, ax=panel, shrink=0.8, label=meaning, aspect=25, extend="both")
+        panel.set(title=title, xticks=[], yticks=[], aspect="equal")
+        panel.invert_yaxis()
         return to_svg(figure, title)
 
 

@@ -185,7 +185,8 @@ class _LoneType:
     among: _Bools
     lacking: _Bools  # mask of the cells of the reference, shape (all cells,)
 
-    def values(self, weights: _Floats, call: _Ints, confidence: _Floats) -> _Floats:
+    def values(self, weights: _Floats, call: _Ints, confidence: _Floats) -> tuple[_Floats, float]:
+        """Return the scores, and the weight of the cells that count."""
         cells = self.votes.cells[self.rows]
         weight, near = weights[cells], weights[self.near]
         total, around = near.sum(axis=1), weights.sum() - weight
@@ -195,8 +196,8 @@ class _LoneType:
         columns = np.stack([share, expected, sure, sure & self.among])
         # cells without neighbours or votes do not count
         counted = weight * (total > 0) * (call[self.rows] >= 0)
-        sum_counted = counted.sum()
-        return columns @ counted / sum_counted if sum_counted else np.full(len(OVER_MERGING), np.nan)
+        sum_counted = float(counted.sum())
+        return (columns @ counted / sum_counted if sum_counted else np.zeros(len(OVER_MERGING))), sum_counted
 
 
 @dataclass(frozen=True)
@@ -214,11 +215,16 @@ class OverMerging:
         numpy.ndarray
             Shape (pairs and types + 1, 4): the share of the species without the type among 15 neighbours, and among all
             other cells; the share of cells with a label of that species by at least 0.8 of the votes (all such labels
-            are wrong), and of those that also lie among its cells. The last row is the mean.
+            are wrong), and of those that also lie among its cells. The last row is the mean over cells: a type of two
+            cells tells less than one of two hundred.
         """
         called = {id(one): one.call(weights) for one in self.votes}
-        table = np.array([one.values(weights, *called[id(one.votes)]) for one in self.lone])
-        return _with_mean(table.reshape(-1, len(OVER_MERGING)))
+        rows = [one.values(weights, *called[id(one.votes)]) for one in self.lone]
+        table = np.array([scores for scores, _ in rows]).reshape(-1, len(OVER_MERGING))
+        size = np.array([weight for _, weight in rows], dtype=np.float64)
+        absent = np.full(len(OVER_MERGING), np.nan)
+        mean = size @ table / size.sum() if size.any() else absent
+        return np.vstack([np.where(size[:, None] > 0, table, absent), mean])
 
     def called(self) -> list[tuple[int, float]]:
         """Return the most frequent call of each type, and its share of the type's cells."""

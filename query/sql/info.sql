@@ -4,6 +4,7 @@ SELECT
     count(*) FILTER (m.evidence_class = 'both') AS "both",
     count(*) FILTER (m.evidence_class = 'ensembl') AS ensembl,
     count(*) FILTER (m.evidence_class = 'lm_orphan') AS lm_orphan,
+    count(*) FILTER (m.evidence_class = 'lm_unnamed') AS lm_unnamed,
     count(*) FILTER (m.evidence_class = 'lm_partial') AS lm_partial,
     count(*) FILTER (m.evidence_class = 'lm_contradicts') AS lm_contradicts
 FROM mapping_default m

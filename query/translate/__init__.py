@@ -21,6 +21,7 @@ from homodb.query.translate.fates import (
     fate_order,
     lost,
     mapped_rule,
+    meaning_in,
     with_counts,
 )
 from homodb.query.translate.mapping import GREEDY, map_genes, namesakes_first, rematch_measured, settled
@@ -39,6 +40,6 @@ __all__ = [
     "GREEDY", "LOST_SCHEMA", "MEANING", "NOT_A_GENE", "UNRESOLVED", "WITHOUT_PARTNER", "Aggregation", "Fate",
     "FateReport", "Links", "MatrixPart", "Names", "OneToMany", "Options", "SlotPolicy", "TranslateProgress",
     "TranslationReport", "fate_of", "fate_order", "gene_list", "groups_of", "kind_of_names", "lost", "map_genes",
-    "mapped_rule", "namesakes_first", "read_options", "rematch_measured", "settled", "stream", "translate",
-    "translate_file", "with_counts",
+    "mapped_rule", "meaning_in", "namesakes_first", "read_options", "rematch_measured", "settled", "stream",
+    "translate", "translate_file", "with_counts",
 ]  # fmt: skip

@@ -17,8 +17,9 @@ from homodb.query.genes import Pair, VarColumn, resolve
 from homodb.query.release import ReleaseFile
 from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, and_more
 from homodb.schema.enums import HomologyType, Strategy, is_coding
+from homodb.schema.errors import UnknownSpeciesError
 from homodb.schema.messages import counted
-from homodb.schema.species import Species
+from homodb.schema.species import Species, find
 
 
 class Fate(StrEnum):
@@ -26,6 +27,7 @@ class Fate(StrEnum):
 
     MAPPED = "mapped"
     LOST_TO = "lost_to"
+    UNNAMED_ORTHOLOG = "unnamed_ortholog"
     NO_ORTHOLOG = "no_ortholog"
     NO_PROTEIN = "no_protein"
     FILTERED = "filtered"
@@ -38,12 +40,23 @@ class Fate(StrEnum):
 #: Meaning of each fate, for reports.
 MEANING = {
     Fate.MAPPED: "carried to a target gene", Fate.LOST_TO: "its partner went to another gene",
-    Fate.NO_ORTHOLOG: "no partner in the other species", Fate.NO_PROTEIN: "not coding for a protein, and no ortholog",
+    Fate.UNNAMED_ORTHOLOG: "has orthologs, but none that the release's sources name",
+    Fate.NO_ORTHOLOG: "no ortholog in this release's Ensembl data",
+    Fate.NO_PROTEIN: "not coding for a protein, and no ortholog",
     Fate.FILTERED: "has partners, but none of the kind that is taken", Fate.AMBIGUOUS: "the name means several genes",
-    Fate.UNKNOWN: "the name means no gene of the source species",
+    Fate.UNKNOWN: "not in this release's list of genes",
     Fate.RETIRED: "a stable ID that the release does not have, or no longer",
     Fate.NOT_A_GENE: "not gene expression, such as an antibody",
 }  # fmt: skip
+
+
+def meaning_in(species: str) -> Mapping[Fate, str]:
+    """Return :data:`MEANING` for the genes of one species, by its production name."""
+    try:
+        name = find(species).common_name
+    except UnknownSpeciesError:  # a build config describes it
+        name = species.replace("_", " ").capitalize()
+    return {**MEANING, Fate.UNKNOWN: f"not in this release's list of {name} genes"}
 
 
 #: A rule of a cascade: condition, fate, and reason for it.
@@ -61,10 +74,12 @@ UNRESOLVED: tuple[FateRule, ...] = (
 #: Rule for rows of var that are no genes.
 NOT_A_GENE: FateRule = (~pl.col(VarColumn.IS_GENE), Fate.NOT_A_GENE, pl.col(VarColumn.FEATURE))
 
-#: Rules for genes without a target: those that lost their partner, and those whose partners are of another kind.
+#: Rules for genes without a target: those that lost their partner, those whose partners are of another kind, and those
+#: whose partners no mapping can have.
 WITHOUT_PARTNER: tuple[FateRule, ...] = (
     (pl.col("taker").is_not_null(), Fate.LOST_TO, pl.col("taker")),
     (pl.col("kinds").is_not_null(), Fate.FILTERED, pl.col("kinds")),
+    (pl.col("unnamed").is_not_null(), Fate.UNNAMED_ORTHOLOG, pl.col("unnamed")),
 )
 
 
@@ -118,7 +133,9 @@ def fates(resolved: pl.DataFrame, placed: pl.DataFrame, refused: pl.DataFrame, l
 
 
 #: Schema of :func:`lost`.
-LOST_SCHEMA: Mapping[str, type[pl.DataType]] = {"gene": pl.Int64, "taker": pl.String, "kinds": pl.String}
+LOST_SCHEMA: Mapping[str, type[pl.DataType]] = {
+    "gene": pl.Int64, "taker": pl.String, "kinds": pl.String, "unnamed": pl.String,
+}  # fmt: skip
 
 
 def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -128,10 +145,12 @@ def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) ->
 
     `mapping`: ``source_gene, target_gene`` of the strategy; by default its rows in the release.
 
-    Returns ``gene, taker`` (null if no gene took it), ``kinds`` (homology types, if no gene took it).
+    Returns ``gene, taker`` (null if no gene took it), ``kinds`` (homology types, if no gene took it), ``unnamed``
+    (what is known of orthologs that no mapping can have), and genes with such orthologs only.
     """
+    others = pair.unnamed
     if strategy is Strategy.ENS_M2M or Strategy.ENS_M2M not in pair.strategies():
-        return pl.DataFrame(schema=LOST_SCHEMA)
+        return others.select("gene", *(pl.lit(None, pl.String).alias(name) for name in ("taker", "kinds")), "unnamed")
     taken_rows = pair.mapping(strategy) if mapping is None else mapping
     takers = taken_rows.select("target_gene", taker_gene="source_gene")
     wanted = pair.mapping(Strategy.ENS_M2M).select("source_gene", "target_gene", "homology_type")
@@ -152,7 +171,8 @@ def lost(pair: Pair, strategy: Strategy, mapping: pl.DataFrame | None = None) ->
         Strategy.HL_O2O: pl.lit("neither in HM_O2O nor in LM_O2O, or outbid there"),
     }
     why = unchosen.get(strategy, pl.col("kinds"))
-    return grouped.with_columns(kinds=pl.when(pl.col("taker").is_null()).then(why))
+    named_genes = grouped.with_columns(kinds=pl.when(pl.col("taker").is_null()).then(why))
+    return named_genes.join(others, on="gene", how="full", coalesce=True, maintain_order="left_right")
 
 
 def fates_of_markers(
@@ -380,7 +400,8 @@ class TranslationReport(FateReport):
         yield Lines([f"{source} -> {target}", f"{self._carried()}; {summed}"])
         yield Heading("What became of the genes")
         fates = self.by_fate()
-        meaning = [self.meaning(fate) for fate in fates["fate"]]
+        meanings = meaning_in(self.source)
+        meaning = [self.meaning(fate, meanings) for fate in fates["fate"]]
         yield Grid(
             fates.select("fate", "genes", "share").with_columns(meaning=pl.Series(meaning, dtype=pl.String)),
             columns={

@@ -18,9 +18,11 @@ from homodb.query.genes import (
     about_names,
     choose_strategy,
     compose_mappings,
+    embeddings_note,
     feature_kinds,
     find_pair,
     names_of,
+    over_unnamed,
     resolve,
     resolve_rows,
     resolve_var,
@@ -343,7 +345,7 @@ def find_route(
     resolved = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     notes: tuple[str, ...] = ()
     if strategy is None and resolved is Strategy.LM_O2O:
-        notes = ("Ensembl has no homology between the two species: LM_O2O, from embeddings alone, was used",)
+        notes = (embeddings_note(pair),)
     return Route(release, source, target, resolved, None, options, notes)
 
 
@@ -382,6 +384,9 @@ def make_plan(route: Route, resolved: pl.DataFrame) -> TranslationPlan:
     lost_rows = pl.DataFrame(schema=LOST_SCHEMA)
     if route.strategy is not None and route.between is None:
         lost_rows = lost(find_pair(release, route.source, route.target), route.strategy, mapped.chosen)
+    elif route.strategy is not None and route.between is not None:
+        steps = (find_pair(release, route.source, route.between), find_pair(release, route.between, route.target))
+        lost_rows = pl.concat([lost_rows, over_unnamed(*steps, route.strategy)], how="diagonal")
     table = fates(resolved, targets.placed, mapped.refused, lost_rows)
     kind = kind_of_names(resolved) if options.names == "keep" else options.names.value
     keeps_wanted_names = wanted is not None and options.names == "keep"

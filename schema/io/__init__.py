@@ -21,14 +21,16 @@ from homodb.schema.io.files import (
     ending_of,
     make_folder,
     must_end,
+    open_regular,
     parse_json,
     read_lines,
+    read_small,
     read_toml,
     reason,
 )
 
 __all__ = [
     "SCRATCH", "UNFINISHED", "check_apart", "check_ending", "check_folder", "check_output", "check_there", "ending_of",
-    "find_abandoned", "held_back", "make_folder", "must_end", "parse_json", "read_lines", "read_toml", "reason",
-    "remove_abandoned", "replace_folder", "temporary_folder", "whole_file",
+    "find_abandoned", "held_back", "make_folder", "must_end", "open_regular", "parse_json", "read_lines",
+    "read_small", "read_toml", "reason", "remove_abandoned", "replace_folder", "temporary_folder", "whole_file",
 ]  # fmt: skip

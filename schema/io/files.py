@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from pathlib import Path
@@ -152,6 +154,31 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def open_regular(path: str, flags: int) -> int:
+    """Open a file that has an end, as opener of :func:`open`: a pipe would never open, a device never end."""
+    number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return number
+    os.close(number)
+    raise OSError(errno.EINVAL, "is not a regular file")
+
+
+def read_small(path: Path, most: int) -> bytes:
+    """Read a file of a limited size.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no regular file, or is larger.
+    """
+    with open(path, "rb", opener=open_regular) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+    return content
+
+
 #: Largest config, and a key of so many parts that tomllib would take quadratic time.
 _CONFIG, _DEEP = 1 << 20, re.compile(rb"(?<![\w-])(?:[\w-]*+\.){100}")
 
@@ -179,10 +206,7 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
         If it cannot be read or is not TOML.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_CONFIG + 1)
-        if len(content) > _CONFIG:
-            raise ConfigError(f"{path}: is larger than {_CONFIG:,} bytes. Expected a config")
+        content = read_small(path, _CONFIG)
         if _DEEP.search(content.translate(None, b" \t\"'")):
             raise RecursionError
         document = tomllib.loads(content.decode("utf-8"))

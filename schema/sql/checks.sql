@@ -66,7 +66,7 @@ SELECT strategy, embedding, gene_a, gene_b FROM mapping GROUP BY ALL HAVING coun
 -- check mapping_values: strategies and evidence classes are known ones, correlations lie in [-1, 1], ranks start at 1
 SELECT gene_a, gene_b FROM mapping
 WHERE strategy NOT IN ('ENS_M2M', 'ENS_O2O', 'HM_O2O', 'LM_O2O', 'HL_O2O')
-   OR evidence_class NOT IN ('both', 'ensembl', 'lm_orphan', 'lm_partial', 'lm_contradicts')
+   OR evidence_class NOT IN ('both', 'ensembl', 'lm_orphan', 'lm_unnamed', 'lm_partial', 'lm_contradicts')
    OR correlation NOT BETWEEN -1 AND 1 OR rank < 1;
 
 -- check mapping_embedding: LM_O2O and HL_O2O name their embedding, the others have none
@@ -114,13 +114,26 @@ told AS (
         AND l.embedding = coalesce(m.embedding, (SELECT default_embedding FROM release))
 )
 SELECT strategy, gene_a, gene_b, evidence_class FROM told
-WHERE evidence_class <> CASE
+WHERE replace(evidence_class, 'lm_unnamed', 'lm_orphan') <> CASE
     WHEN by_ensembl AND by_lm THEN 'both'
     WHEN by_ensembl THEN 'ensembl'
     WHEN a_elsewhere AND b_elsewhere THEN 'lm_contradicts'
     WHEN a_elsewhere OR b_elsewhere THEN 'lm_partial'
     ELSE 'lm_orphan'
 END;
+
+-- check unnamed_class: where Ensembl has orthologs without a name for one of the genes, the pair is not of orphans
+SELECT m.strategy, m.gene_a, m.gene_b, m.evidence_class FROM mapping m
+WHERE m.evidence_class IN ('lm_orphan', 'lm_unnamed') AND (m.evidence_class = 'lm_unnamed') <> (
+    (m.gene_a, m.species_b) IN (SELECT (gene, species) FROM unnamed_ortholog)
+    OR (m.gene_b, m.species_a) IN (SELECT (gene, species) FROM unnamed_ortholog)
+);
+
+-- check unnamed_ortholog: a gene stands once per species and reason, is primary, of another species, which the release has
+SELECT u.gene, u.species FROM unnamed_ortholog u LEFT JOIN gene g USING (gene)
+GROUP BY u.gene, u.species, u.reason HAVING count(*) > 1 OR bool_or(g.gene IS NULL OR g.primary_gene <> g.gene
+   OR g.species = u.species OR u.species NOT IN (SELECT species FROM species)
+   OR u.reason NOT IN ('unnamed', 'ambiguous', 'retired', 'alternate') OR u.homologies < 1);
 
 -- check pair_known: table species_pair lists every pair of species that is mapped, with the strategies that do
 SELECT species_a, species_b, mapped, listed

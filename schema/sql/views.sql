@@ -22,6 +22,10 @@ COMMENT ON COLUMN genes.mitochondrial IS 'Whether it lies on the mitochondrial g
 COMMENT ON COLUMN genes.ribosomal IS 'Whether it codes for a protein of the cytosolic ribosome.';
 COMMENT ON COLUMN genes.is_primary IS 'Whether it is a gene of the primary assembly, not one of a haplotype or patch.';
 
+COMMENT ON COLUMN provenance.source IS 'The reader that read it: genes, biomart, compara, databases, proteome, protein_genes, annotation, canonical, xref, synonyms, history, core, base (a release), hits.';
+COMMENT ON COLUMN species.species IS 'Fixed number of the species, from 16384 on for one that only this release knows; a gene''s key is this times 2^24 plus its rank.';
+COMMENT ON COLUMN species.name IS 'Ensembl production name, for example mus_musculus; in the same spelling for species that Ensembl lacks.';
+
 COMMENT ON COLUMN ortholog.strategy IS 'ENS_M2M, ENS_O2O, HM_O2O, LM_O2O or HL_O2O.';
 COMMENT ON COLUMN ortholog.source_species IS 'Ensembl production name of the source species, for example homo_sapiens.';
 COMMENT ON COLUMN ortholog.source_id IS 'Stable ID of the source gene; its symbol where the sources give no stable ID.';
@@ -38,7 +42,7 @@ COMMENT ON COLUMN ortholog.wga IS 'Whole-genome-alignment coverage, 0 to 100; NU
 COMMENT ON COLUMN ortholog.confidence IS 'Ensembl''s orthology confidence: 1 high, 0 low; NULL when not given.';
 COMMENT ON COLUMN ortholog.correlation IS 'Pearson correlation of the two gene embeddings, -1 to 1; NULL when unknown.';
 COMMENT ON COLUMN ortholog.margin IS 'Best correlation less second best, of the gene for which that is smaller; NULL when unknown.';
-COMMENT ON COLUMN ortholog.tied IS 'Whether another candidate for one of the two genes ranked equal, so that a tie-break decided.';
+COMMENT ON COLUMN ortholog.tied IS 'Whether another way of breaking ties, at its genes or at those before them, would not give the row.';
 COMMENT ON COLUMN ortholog.score IS 'What the strategy ranks by within a confidence: identity (ENS_M2M, ENS_O2O, HM_O2O), correlation (LM_O2O), the weighted sum (HL_O2O).';
 COMMENT ON COLUMN ortholog.rank IS 'Place of the pair in the strategy''s order among its candidates, 1 is best.';
-COMMENT ON COLUMN ortholog.evidence_class IS 'What stands behind the pair: both, ensembl, lm_orphan, lm_partial, lm_contradicts.';
+COMMENT ON COLUMN ortholog.evidence_class IS 'What stands behind the pair: both, ensembl, lm_orphan, lm_unnamed, lm_partial, lm_contradicts.';

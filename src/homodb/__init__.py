@@ -12,6 +12,7 @@ Everything public is here, loaded when it is first used:
 - :func:`markers`: marker genes of each cell type, and which of them the species share;
 - :func:`report`: all of this on one page;
 - :func:`annotate`, :func:`evaluate`: cell types carried from a reference of another species, and how right they are;
+- :func:`niches`: the cells of a type divided by what lies around them on a tissue;
 - :func:`translate_genes`: names of genes into those of their partners;
 - :class:`OrthologyLayer`: a layer for PyTorch, from one species' genes to another's;
 - :func:`inspect`: what the gene names of an AnnData are;

@@ -1,6 +1,8 @@
 from homodb.query import datasets as datasets
 from homodb.query.annotate import Annotation as Annotation
+from homodb.query.annotate import Niches as Niches
 from homodb.query.annotate import annotate as annotate
+from homodb.query.annotate import niches as niches
 from homodb.query.annotate.evaluate import Evaluation as Evaluation
 from homodb.query.annotate.evaluate import evaluate as evaluate
 from homodb.query.annotate.tron.layer import OrthologyLayer as OrthologyLayer

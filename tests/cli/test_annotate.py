@@ -40,6 +40,7 @@ def test_text_json_and_evaluation(files: tuple[str, str, str], toy_folder: Path,
     said = CliRunner().invoke(app, [*asked, "--set", "k=3"])
     assert said.exit_code == 0, said.output
     assert "24 cells of mouse labelled from human by knn, ENS_M2M" in said.stdout
+    assert "embedding: obsm['X_kind_homodb']" in said.stdout
     assert "labels: obs['kind_homodb']" in said.stdout and "mean confidence" in said.stdout
     told = CliRunner().invoke(app, [*asked, "--json", "--strategy", "hm_o2o", "--integration", "none", "--key", "two"])
     read = json.loads(told.stdout)
@@ -66,7 +67,34 @@ def test_refusals_are_one_line(files: tuple[str, str, str], toy_folder: Path) ->
         (["--model", "x"], "method knn has no parameter 'model'; it has k, weights"),
         (["--set", "k=1e9"], "k: Expected at least 1 and at most 10,000, got 1000000000."),
         (["--method", "tron", "--set", "min_cells=0"], "min_cells: Expected at least 1"),
+        (["--method", "tron", "--network", "none.safetensors"], "none.safetensors: there is no such file"),
+        (["--method", "tron", "--network", query, "--set", "hidden=3"], "hidden is for training"),
+        (["--network", query], "method knn has no parameter 'network'; it has k, weights"),
     ):
         said = CliRunner().invoke(app, [*asked, *more])
         assert said.exit_code != 0 and words in str(said.exception), said.output
         assert not Path(out).exists()
+
+
+def test_niches_in_text_and_json(tmp_path: Path) -> None:
+    pytest.importorskip("igraph", reason="the extra cells is not installed")
+    rng = np.random.default_rng(6)
+    place = rng.uniform(0, 1, (90, 2))
+    obs = pd.DataFrame({"kind": np.where(np.arange(90) < 60, "x", "y")}, index=[f"c{n}" for n in range(90)])
+    cells = anndata.AnnData(sp.csr_matrix(rng.poisson(3, (90, 6)).astype(float)), obs=obs)
+    cells.obsm["spatial"], cells.obsm["X_kind"] = place, np.column_stack([place[:, 0] > 0.5, np.ones((90, 2))])
+    path, out = str(tmp_path / "in.h5ad"), str(tmp_path / "out.h5ad")
+    cells.write_h5ad(path)
+    asked = ["niches", path, "--label", "kind", "-o", out, "--nearest", "4"]
+    said = CliRunner().invoke(app, [*asked, "--types", "x", "--tables", str(tmp_path / "tables")])
+    assert said.exit_code == 0, said.output
+    assert "of 1 cell type in obsm['X_kind'], 4 nearest cells around each" in said.stdout
+    assert "niches: obs['kind_niche']" in said.stdout and (tmp_path / "tables" / "around.tsv").is_file()
+    read = json.loads(CliRunner().invoke(app, [*asked, "--min-cells", "20", "--key", "n", "--json"]).stdout)
+    assert read["column"] == "kind_n" and [one["type"] for one in read["types"]] == ["x", "y"]
+    for more, words in (
+        (["--types", "z"], "no type 'z'"), (["--use-rep", "X_pca"], "no 'X_pca' with an embedding"),
+        (["--min-cells", "9"], "--min-cells is 9"), (["--spatial", "xy"], "no 'xy' with coordinates"),
+    ):  # fmt: skip
+        refused = CliRunner().invoke(app, [*asked, *more])
+        assert refused.exception is not None and words in str(refused.exception) + refused.output

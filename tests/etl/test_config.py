@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from homodb.etl import EmbeddingConfig, EnsemblConfig, Parameters, Source, read_
 from homodb.etl.embeddings import Long, Pooling
 from homodb.etl.fetch import layout_of
 from homodb.schema.errors import ConfigError, UnknownSpeciesError
-from homodb.schema.species import find
+from homodb.schema.species import FIRST_DESCRIBED, find
 from tests import messages
 
 HUMAN, MOUSE, PIG = find("human"), find("mouse"), find("pig")
@@ -541,3 +543,89 @@ def test_ready_evidence_of_several_embeddings_of_one_pair(folder: Path) -> None:
     turned = EVIDENCE.replace('"human"', '"x"').replace('"mouse"', '"human"').replace('"x"', '"mouse"')
     with pytest.raises(ConfigError, match=messages.Build.are_listed_twice_for_m):
         read_config(write(folder, LEAST + EVIDENCE + turned))
+
+
+# ---------------------------------------------------------------------- species that the registry lacks
+
+NEWT = '[[species]]\nname = "notophthalmus_viridescens"\ntaxon_id = 8316\ncommon_name = "newt"\n'
+
+
+def test_a_species_that_the_registry_lacks_is_described(tmp_path: Path) -> None:
+    path = tmp_path / "release.toml"
+    build = '[build]\npairs = [["newt", "human"]]\n'
+    path.write_text(f'[release]\nversion = "1"\n{NEWT}[[species]]\nname = "human"\n{build}')
+    human, newt = (entry.species for entry in read_config(path).species)
+    assert (newt.name, newt.taxon_id, newt.common_name) == ("notophthalmus_viridescens", 8316, "newt")
+    assert human.number == 1 and newt.number >= FIRST_DESCRIBED
+    assert read_config(path).mapped_pairs() == [(1, newt.number)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "fragment"),
+    [
+        (("taxon_id = 8316\n", ""), "has name, taxon_id and common_name"),
+        (('common_name = "newt"\n', ""), "has name, taxon_id and common_name"),
+        (("8316", '"8316"'), "has name, taxon_id and common_name"),
+        (("8316", "0"), "has name, taxon_id and common_name"),
+        (("notophthalmus_viridescens", "Newt"), "is not a scientific name"),
+        (("notophthalmus_viridescens", "mus_musculus"), "which homodb knows"),
+        (('"newt"', '"mouse"'), "which homodb knows"),
+        (('"newt"', '"8316"'), "is not a common name"),
+    ],
+)
+def test_descriptions_that_cannot_be(tmp_path: Path, changed: tuple[str, str], fragment: str) -> None:
+    path = tmp_path / "release.toml"
+    path.write_text(f'[release]\nversion = "1"\n{NEWT.replace(*changed)}[[species]]\nname = "human"\n')
+    with pytest.raises(ConfigError, match=fragment):
+        read_config(path)
+
+
+def test_an_unknown_species_is_told_how_to_be_described(tmp_path: Path) -> None:
+    path = tmp_path / "release.toml"
+    path.write_text('[release]\nversion = "1"\n[[species]]\nname = "plethodon_cinereus"\n')
+    with pytest.raises(ConfigError, match=messages.Build.described_by_taxon_id):
+        read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment"),
+    [
+        ('header = "nbci"', "There is no form of headers 'nbci'.*did you mean 'ncbi'"),
+        ('header = "(?P<gene>x)"', "has no group"),
+        ('header = "ncbi"\n', None),
+    ],
+)
+def test_forms_of_headers(tmp_path: Path, line: str, fragment: str | None) -> None:
+    path = tmp_path / "release.toml"
+    (tmp_path / "p.fa").write_text(">a\nM\n")
+    path.write_text(f'[release]\nversion = "1"\n[[species]]\nname = "human"\nproteome = "p.fa"\n{line}\n')
+    if fragment is None:
+        assert read_config(path).species[0].header == "ncbi"
+        return
+    with pytest.raises(ConfigError, match=fragment):
+        read_config(path)
+
+
+def test_headers_without_a_proteome(tmp_path: Path) -> None:
+    path = tmp_path / "release.toml"
+    path.write_text('[release]\nversion = "1"\n[[species]]\nname = "human"\nheader = "ncbi"\n')
+    with pytest.raises(ConfigError, match=messages.Build.says_how_to_read_a_proteome):
+        read_config(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
+@pytest.mark.parametrize("name", ["release.toml", "fetched.json"])
+def test_files_without_end(folder: Path, name: str) -> None:
+    path = write(folder, LEAST)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(ConfigError):
+        read_config(path)
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(ConfigError):
+        read_config(path)
+    (folder / name).unlink()
+    (folder / name).write_bytes(b"[" * 200_000)
+    with pytest.raises(ConfigError):
+        read_config(path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import homodb
 from homodb.etl import build_release, config_from_files, read_config
-from homodb.schema.errors import BrokenReleaseError, ConfigError, OutputError
+from homodb.schema.errors import BrokenReleaseError, ConfigError, InputError, OutputError
 
 BIOMART = "Gene stable ID,Gene name,{0} gene stable ID,{0} gene name,{0} homology type\n"
 HUMAN_MOUSE = BIOMART.format("Mouse") + "ENSG00000254647,INS,ENSMUSG00000035804,Ins1,ortholog_one2many\n"
@@ -131,6 +134,22 @@ def test_a_damaged_base(tmp_path: Path, toy_folder: Path) -> None:
         build_release(config, tmp_path / "rel")
     (base / "parquet" / "gene" / "gene.parquet").write_bytes(b"PAR1")
     with pytest.raises(BrokenReleaseError, match=r"gene\.parquet: is not the file that the manifest names"):
+        build_release(config, tmp_path / "rel")
+
+
+def test_a_base_of_other_tables(tmp_path: Path, toy_folder: Path) -> None:
+    """The manifest is right, but its tables are none of a release."""
+    base = tmp_path / "base"
+    manifest = json.loads((toy_folder / "manifest.json").read_text())
+    for table in ("gene", "gene_alias"):
+        path = base / "parquet" / table / f"{table}.parquet"
+        path.parent.mkdir(parents=True)
+        pl.DataFrame({"x": [1]}).write_parquet(path)
+        entry = next(file for file in manifest["files"] if file["path"] == f"parquet/{table}/{table}.parquet")
+        entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (base / "manifest.json").write_text(json.dumps(manifest))
+    config = config_from_files(put(tmp_path, export=HUMAN_MOUSE), tmp_path / "rel", base)
+    with pytest.raises(InputError, match="base: cannot be read"):
         build_release(config, tmp_path / "rel")
 
 

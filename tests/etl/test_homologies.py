@@ -39,7 +39,8 @@ KEY = {stable_id: gene for _, stable_id, gene in KNOWN.by_stable_id.iter_rows()}
 def raw(*rows: dict[str, Any]) -> pl.DataFrame:
     usual = {"species_a": HUMAN, "species_b": MOUSE, "homology_type": "ortholog_one2one"}
     filled = [usual | row for row in rows]
-    return pl.DataFrame([tuple(row.get(name) for name in SCHEMA) for row in filled], SCHEMA, orient="row")
+    frame = pl.DataFrame([tuple(row.get(name) for name in SCHEMA) for row in filled], SCHEMA, orient="row")
+    return frame.with_columns(retired=pl.Series([bool(row.get("retired")) for row in rows], dtype=pl.Boolean))
 
 
 def counts(found: Homologies) -> dict[str, Any]:
@@ -199,3 +200,44 @@ def test_toy_pairs(toy: homodb.Release) -> None:
     pair = "mus_musculus - sus_scrofa"
     assert [(loss["where"], loss["count"]) for loss in toy.manifest.losses] == [(pair, 1), (pair, 2)]
     assert toy.manifest.losses[1]["reason"].endswith("without embeddings of both species: LM_O2O, HL_O2O")
+
+
+def test_who_has_orthologs_that_no_mapping_can_have(toy: homodb.Release) -> None:
+    rows = toy.sql(
+        "SELECT g.symbol, s.name, u.reason, u.homologies FROM unnamed_ortholog u JOIN gene g USING (gene) "
+        "JOIN species s ON s.species = u.species ORDER BY ALL"
+    ).rows()
+    assert rows == [("Dup1", "sus_scrofa", "unnamed", 1)]
+
+
+lost_side = st.sampled_from(["named", "unnamed", "ambiguous", "retired"])
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["E1", "E2", "E4"]), lost_side, st.booleans()), max_size=12))
+def test_unnamed_orthologs_counted_one_by_one(told: list[tuple[str, str, bool]]) -> None:
+    partner = {"named": {"stable_id_b": "M1"}, "unnamed": {}, "ambiguous": {"symbol_b": "Dup"}, "retired": {}}
+    rows, wanted = [], Counter[tuple[int, int, str]]()
+    for gene, kind, is_split in told:
+        rows.append({"stable_id_a": gene, "retired": kind == "retired", **partner[kind]})
+        if is_split:
+            rows[-1]["homology_type"] = "gene_split"
+        elif kind != "named":
+            wanted[KEY[gene], MOUSE, kind] += 1
+    found = key_homologies(raw(*rows), KNOWN)
+    assert {tuple(row[:3]): row[3] for row in found.unnamed.rows()} == dict(wanted)
+    assert set(found.unnamed_genes(HUMAN, MOUSE)) == {gene for gene, _, _ in wanted}
+    assert found.unnamed_genes(HUMAN, PIG).is_empty()
+    unnamed = sum(count for (*_, kind), count in wanted.items() if kind == "unnamed")
+    assert sum(found.pairs["unnamed"]) == unnamed
+
+
+def test_an_ortholog_on_an_alternate_locus_alone_is_told() -> None:
+    """E2 stands for E3, which has a homology that E2 lacks; the one that both have is nobody's loss."""
+    table = KNOWN.table.with_columns(
+        primary_gene=pl.when(pl.col("gene") == KEY["E3"]).then(KEY["E2"]).otherwise("gene")
+    )
+    some = Genes(table, KNOWN.by_stable_id, KNOWN.by_symbol, KNOWN.shared_symbols)
+    both = [{"stable_id_a": one, "stable_id_b": "M1"} for one in ("E2", "E3")]
+    found = key_homologies(raw(*both, {"stable_id_a": "E3", "stable_id_b": "M2"}), some)
+    assert found.unnamed.rows() == [(KEY["E2"], MOUSE, "alternate", 1), (KEY["M2"], HUMAN, "alternate", 1)]

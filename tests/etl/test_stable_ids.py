@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import homodb
-from homodb.etl import build_release, read_config
+from homodb.etl import Hits, Inputs, build_release, frame_of, read_config, settle_names
+from homodb.etl.sources import ALIASES, ALTERNATES, CANONICAL, GENES, HITS, HOMOLOGIES, ORTHOLOGY, PROTEINS, to_arrow
 from homodb.schema.errors import ConfigError
 
 HCOP = "human_ensembl_gene\thuman_symbol\thuman_entrez_gene\t{0}_ensembl_gene\t{0}_symbol\t{0}_entrez_gene\tsupport\n"
@@ -224,3 +227,199 @@ def test_evidence_is_left_out_by_one_line(tmp_path: Path, toy_config: Path) -> N
     assert manifest.strategies == ("ENS_M2M", "ENS_O2O", "HM_O2O") and not manifest.embeddings
     paths = pl.Series([file.path for file in manifest.files])
     assert not paths.str.contains("embedding1").any()
+
+
+# ---------------------------------------------------------------------------------------------- names
+
+MOUSE_GENES = "stable_id\tsymbol\nMUS1\tAtp5f1a\nMUS2\tIns2\nMUS3\tCd8b1\nMUS4\tTwin\nMUS5\tTwin\n"
+SYNONYMS = "Gene stable ID\tGene Synonym\nMUS1\tAtp5a1\nMUS2\tMody\nMUS3\tOld\nMUS4\tOld\nMUS2\tCd8b1\n"
+EXPORT = (
+    "Gene name\tMouse gene name\tMouse homology type\tMouse orthology confidence [0 low, 1 high]\n"
+    "GAPDH\tAtp5f1a\tortholog_one2one\t1\nPDX1\tIns2\tortholog_one2one\t1\nODD\tCd8b1\tortholog_one2one\t1\n"
+)
+NAMED = (
+    LISTED.format("mouse").replace("[[species]]", '[[species]]\nsynonyms = "mouse.synonyms.tsv"')
+    + '[[homology]]\nsource = "human"\ntarget = "mouse"\nformat = "biomart"\npath = "export.tsv"\n'
+    '[[evidence]]\nsource = "human"\ntarget = "mouse"\nmodel = "m"\npooling = "mean"\nbest_hits = "hits.tsv"\n'
+)
+
+
+def named(folder: Path, hits: str, export: str = EXPORT, config: str = NAMED) -> homodb.Release:
+    files = {"mouse": MOUSE_GENES, "mouse_synonyms": SYNONYMS, "export": export}
+    return build(folder, config, **files, hits="human gene\tmouse gene\tcorrelation\n" + hits)
+
+
+def classes(release: homodb.Release) -> dict[tuple[str, str], str]:
+    rows = release.orthologs(source="human", target="mouse", strategy="lm_o2o")
+    pairs = rows.select(pl.coalesce("source_symbol", "source_id"), "target_id").rows()
+    return dict(zip(pairs, rows["evidence_class"], strict=True))
+
+
+def losses(release: homodb.Release, fragment: str) -> dict[str, int]:
+    losses = release.manifest.losses
+    return {loss["where"]: loss["count"] for loss in losses if fragment in loss["reason"]}
+
+
+def test_former_names_and_names_in_another_case_are_their_genes(tmp_path: Path) -> None:
+    with named(tmp_path, "gapdh\tAtp5a1\t0.9\nPdx1\tINS2\t0.8\nODD\tCD8B1\t0.7\n") as rel:
+        assert classes(rel) == {("GAPDH", "MUS1"): "both", ("PDX1", "MUS2"): "both", ("ODD", "MUS3"): "both"}
+        assert rel.sql("SELECT count(*) AS n FROM gene WHERE symbol_stands_in")["n"].item() == 0
+        assert losses(rel, "in another case") == {"homo_sapiens": 2, "mus_musculus": 2}
+        assert losses(rel, "former names") == {"mus_musculus": 1}
+        assert losses(rel, "kept as genes of their own") == {}
+
+
+def test_what_leads_to_several_genes_or_is_told_apart_stays_a_gene_of_its_own(tmp_path: Path) -> None:
+    """Old is an alias of two genes; the evidence has Mody beside Ins2 and both cases of Cd8b1, so they are not one."""
+    hits = "GAPDH\tOld\t0.9\nPDX1\tIns2\t0.8\nTWIN\tMody\t0.7\nODD\tCd8b1\t0.6\nOther\tCD8B1\t0.5\n"
+    with named(tmp_path, hits) as rel:
+        own = rel.sql("SELECT stable_id FROM gene WHERE symbol_stands_in ORDER BY ALL")["stable_id"].to_list()
+        assert own == ["CD8B1", "Mody", "Old", "Other"]
+        assert losses(rel, "in another case") == losses(rel, "former names") == {}
+
+
+def test_a_symbol_beats_an_alias_and_an_export_is_not_read_by_aliases(tmp_path: Path) -> None:
+    """Cd8b1 is a synonym of Ins2 too. Atp5a1 in an export is a gene of its own: the export tells its genes."""
+    export = EXPORT + "TWIN\tAtp5a1\tortholog_one2one\t1\n"
+    with named(tmp_path, "ODD\tcd8b1\t0.9\nGAPDH\tAtp5a1\t0.8\n", export) as rel:
+        assert classes(rel)["ODD", "MUS3"] == "both"
+        assert classes(rel)["GAPDH", "Atp5a1"] == "lm_contradicts"
+
+
+def test_exports_in_different_case_name_one_gene(tmp_path: Path) -> None:
+    """Without stable IDs anywhere: the first source's spelling stands."""
+    export = EXPORT.replace("Atp5f1a", "ATP5F1A").replace("Ins2", "INS2").replace("Mouse", "Rat")
+    config = (
+        BARE.format("mouse").replace("hcop", "new")
+        + BARE.format("rat").replace("hcop", "new")
+        + NAMED[NAMED.index("[[homology]]") : NAMED.index("[[evidence]]")]
+        + '[[homology]]\nsource = "mouse"\ntarget = "rat"\nformat = "biomart"\npath = "rat.tsv"\n'
+    )
+    lines = [line.split("\t") for line in export.splitlines()]
+    mouse_rat = "\n".join(
+        "\t".join([one[1].replace("Rat gene", "Gene"), one[1].lower(), *one[2:]]) for one in lines[1:]
+    )
+    header = "\t".join(lines[0])
+    with build(tmp_path, config, export=EXPORT, rat=f"{header}\n{mouse_rat}\n") as rel:
+        mouse = rel.sql("SELECT symbol FROM gene JOIN species USING (species) WHERE name = 'mus_musculus' ORDER BY 1")
+        assert mouse["symbol"].to_list() == ["Atp5f1a", "Cd8b1", "Ins2"]
+        assert losses(rel, "in another case") == {"mus_musculus": 2}
+        assert rel.orthologs("ATP5F1A", source="mouse", target="rat")["target_symbol"].to_list() == ["atp5f1a"]
+        assert rel.orthologs("GAPDH", source="human", target="mouse")["target_symbol"].to_list() == ["Atp5f1a"]
+
+
+name_texts = st.lists(st.sampled_from(["Ab", "ab", "AB", "Cd", "CD", "ef", "Ef", "gh"]), max_size=6, unique=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    symbols=name_texts,
+    exports=st.lists(name_texts, max_size=2),
+    evidence=name_texts,
+    known=st.dictionaries(
+        st.sampled_from(["Cd", "ef", "gh", "Old", "old"]),
+        st.sets(st.integers(0, 5), min_size=1, max_size=2),
+        max_size=4,
+    ),
+)
+def test_names_like_a_slow_reading(
+    symbols: list[str], exports: list[list[str]], evidence: list[str], known: dict[str, set[int]]
+) -> None:  # fmt: skip
+    """Against loops over the names: which gene, by stable ID or name, each one means in the end."""
+    evidence = [*evidence, "Old"]
+    ids = [f"G{place}" for place in range(len(symbols))]
+    aliases = [(ids[place], alias) for alias, places in sorted(known.items()) for place in places if place < len(ids)]
+    sources = [*exports, evidence]
+
+    def means_by_case(name: str) -> str | None:
+        spellings = [[one for one in names if one.lower() == name.lower()] for names in (symbols, *sources)]
+        if any(len(some) > 1 for some in spellings):
+            return name if name in symbols else None
+        return next(one for some in spellings for one in some)
+
+    def means(name: str) -> str:
+        by_case = means_by_case(name)
+        if name in symbols or (by_case is not None and by_case != name) or any(name in names for names in exports):
+            return by_case or name
+        for spelled in (lambda alias: alias == name, lambda alias: alias.lower() == name.lower()):
+            genes = {gene for gene, alias in aliases if spelled(alias)}
+            if genes:
+                return symbols[ids.index(genes.pop())] if len(genes) == 1 else name
+        return name
+
+    wanted = {name: means(name) for names in sources for name in names}
+    for name in evidence:
+        former = wanted[name].lower() != name.lower()
+        if former and sum(wanted[other] == wanted[name] for other in evidence) > 1:
+            wanted[name] = "apart"
+    wanted = {name: name if one == "apart" else one for name, one in wanted.items()}
+
+    found = settle_names(as_inputs(symbols, exports, evidence, aliases))
+    symbol_of = dict(zip(ids, symbols, strict=True))
+    hits = found.hits[0].best_hits["name_a"].to_list()
+    assert [symbol_of.get(one, one) for one in hits] == [wanted[name] for name in evidence]
+    for (_, table), names in zip(found.genes[1:], exports, strict=False):
+        assert table["symbol"].to_list() == [wanted[name] for name in names]
+
+
+def as_inputs(
+    symbols: list[str], exports: list[list[str]], evidence: list[str], aliases: list[tuple[str, str]]
+) -> Inputs:  # fmt: skip
+    """Genes with these symbols and IDs G0, G1, ...; exports of names without IDs; evidence that pairs names with X."""
+
+    def genes(ids: list[str | None], names: list[str]) -> pl.DataFrame:
+        rows = pl.DataFrame({"stable_id": ids, "symbol": names}, {"stable_id": pl.String, "symbol": pl.String})
+        return frame_of(to_arrow(rows.with_columns(species=pl.lit(1, pl.Int16)), GENES))
+
+    hits = pl.DataFrame({"name_a": evidence}).with_columns(
+        species_a=pl.lit(1, pl.Int16), species_b=pl.lit(2, pl.Int16), name_b=pl.lit("X"), correlation=pl.lit(0.5)
+    )
+    pairs = frame_of(to_arrow(hits, HITS))
+    alias_rows = {"gene_id": [gene for gene, _ in aliases], "alias": [alias for _, alias in aliases]}
+    known = pl.DataFrame(alias_rows, {"gene_id": pl.String, "alias": pl.String})
+    known = known.with_columns(species=pl.lit(1, pl.Int16), kind=pl.lit("synonym"))
+    empty = {
+        name: frame_of(schema.empty_table())
+        for name, schema in (("proteins", PROTEINS), ("canonical", CANONICAL), ("alternates", ALTERNATES))
+    }
+    files = [
+        ("genes", genes([f"G{place}" for place in range(len(symbols))], symbols)),
+        *(("biomart", genes([None] * len(names), names)) for names in exports),
+        ("hits", genes([None] * len(evidence), evidence)),
+    ]
+    return Inputs(
+        genes=tuple(files), homologies=frame_of(HOMOLOGIES.empty_table()), aliases=frame_of(to_arrow(known, ALIASES)),
+        orthology=frame_of(ORTHOLOGY.empty_table()), provenance=pl.DataFrame(), losses=(), **empty,
+        hits=(Hits(cast("Any", None), pairs, pairs.clear()),),
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_a_real_export_in_capitals_adds_no_genes(tmp_path: Path, shared_data: Path) -> None:
+    """Mouse genes of one export as they are, of the other in capitals; few mouse symbols differ by case alone."""
+    exports = shared_data / "pllm" / "ens_m2m"
+    human_mouse = pl.read_csv(exports / "human_mice.txt.gz", separator="\t", infer_schema=False, quote_char=None)
+    mouse_pig = pl.read_csv(exports / "mice_pig.txt.gz", separator="\t", infer_schema=False, quote_char=None)
+    first, loud = pl.col("Gene name"), pl.col("Gene name").str.to_uppercase()
+    mouse_pig.with_columns(loud).write_csv(tmp_path / "pig.tsv", separator="\t", quote_style="never")
+    pair = '[[homology]]\nsource = "{}"\ntarget = "{}"\nformat = "biomart"\npath = "{}"\n'
+    config = '[release]\nversion = "loud-1"\n' + "".join(
+        f'[[species]]\nname = "{name}"\n' for name in ("human", "mouse", "pig")
+    )
+    config += pair.format("human", "mouse", exports / "human_mice.txt.gz") + pair.format("mouse", "pig", "pig.tsv")
+    (tmp_path / "release.toml").write_text(config)
+    build_release(tmp_path / "release.toml", tmp_path / "rel")
+    names = {*human_mouse["Mouse gene name"].drop_nulls(), *mouse_pig["Gene name"].drop_nulls()}
+    by_fold: dict[str, set[str]] = {}
+    for name in names:
+        by_fold.setdefault(name.lower(), set()).add(name)
+    twins = sum(len(some) for some in by_fold.values() if len(some) > 1)
+    with homodb.open(tmp_path / "rel") as rel:
+        found = rel.sql("SELECT count(*) AS n FROM gene JOIN species USING (species) WHERE name = 'mus_musculus'")
+        assert len(by_fold) <= found["n"].item() <= len(by_fold) + twins
+        assert twins < 60
+        rows = rel.orthologs(source="mouse", target="pig")
+    both = mouse_pig.drop_nulls(["Gene name", "Pig gene name"]).unique(["Gene name", "Pig gene name"])
+    plain = both.with_columns(first.str.to_lowercase()).unique(["Gene name", "Pig gene name"]).height
+    assert plain - twins <= rows.height <= plain

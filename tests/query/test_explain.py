@@ -174,3 +174,10 @@ def test_errors(release: homodb.Release) -> None:
         release.explain("INS", source="human", target="rat")
     with pytest.raises(MissingMappingError, match=messages.Genes.human_mouse_mouse_pig):
         release.explain("INS", source="human", target="pig")
+
+
+def test_an_ortholog_without_a_name_is_no_silence_of_ensembl(release: homodb.Release) -> None:
+    story = release.explain("Dup1", source="mouse", target="pig")
+    assert {one: why(story, one) for one in story.answers["strategy"]} == dict.fromkeys(
+        ("ENS_M2M", "ENS_O2O", "HM_O2O"), "the release's Ensembl data have an ortholog in pig without a name"
+    )

@@ -21,7 +21,6 @@ from homodb.query.export import (
     biadjacency,
     export_embeddings,
     export_graph,
-    export_parquet,
     read_samap_graph,
     samap_graph,
     write_samap_graph,
@@ -427,7 +426,7 @@ def test_vectors_of_other_genes_than_the_table_says_are_refused(
 
 def test_flat_files_are_the_view_sorted_by_symbol(toy: homodb.Release, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    files = export_parquet(toy, tmp_path, flat=True, report=lambda done, total: seen.append((done, total)))
+    files = toy.write_parquet(tmp_path, flat=True, report=lambda done, total: seen.append((done, total)))
     assert [str(file.relative_to(tmp_path)) for file in files] == [
         f"ortholog/{one.name}.parquet" for one in toy.species
     ]
@@ -438,12 +437,12 @@ def test_flat_files_are_the_view_sorted_by_symbol(toy: homodb.Release, tmp_path:
         assert frame.columns == wanted.columns and frame.height == wanted.height > 0
         assert frame.sort(pl.all()).equals(wanted.sort(pl.all()))
         assert frame["source_symbol"].to_list() == frame["source_symbol"].sort(nulls_last=True).to_list()
-    again = export_parquet(toy, tmp_path / "again", flat=True)
+    again = toy.write_parquet(tmp_path / "again", flat=True)
     assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
 
 
 def test_tables_and_views_as_they_are(toy: homodb.Release, tmp_path: Path) -> None:
-    files = export_parquet(toy, tmp_path)
+    files = toy.write_parquet(tmp_path)
     assert {file.stem for file in files} == set(toy.relations())
     for file in files:
         assert pl.read_parquet(file).equals(toy.sql(f'SELECT * FROM "{file.stem}" ORDER BY ALL'))
@@ -452,4 +451,4 @@ def test_tables_and_views_as_they_are(toy: homodb.Release, tmp_path: Path) -> No
 def test_parquet_files_that_cannot_be_written(toy: homodb.Release, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
-        export_parquet(toy, tmp_path / "file", flat=True)
+        toy.write_parquet(tmp_path / "file", flat=True)

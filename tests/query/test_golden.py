@@ -12,13 +12,17 @@ panel guards what was judged, it was not foretold.
 
 from __future__ import annotations
 
+import csv
+import gzip
 import warnings
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import anndata
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import homodb
@@ -320,10 +324,10 @@ HUMAN_TO_PIG = [
     Gene("HLA-DRA", "HLA-DRA", "HLA-DRA:both", "pig's SLA-DRA, which the export calls by the human symbol"),
     Gene("FCGR3A", NONE, NONE,
          "DATA: the pig gene has no symbol in the export; the model then takes the IgE receptor",
-         lm="FCER1A:lm_partial", fate="no_ortholog"),
-    Gene("CD3G", NONE, NONE, "DATA: one2one in Ensembl, but the pig gene has no symbol", fate="no_ortholog"),
-    Gene("IGF2", NONE, NONE, "DATA: one2one in Ensembl, but the pig gene has no symbol", fate="no_ortholog"),
-    Gene("AMY2A", NONE, NONE, "DATA: six homologies, none of a pig gene with a symbol", fate="no_ortholog"),
+         lm="FCER1A:lm_partial", fate="unnamed_ortholog"),
+    Gene("CD3G", NONE, NONE, "DATA: one2one in Ensembl, but the pig gene has no symbol", fate="unnamed_ortholog"),
+    Gene("IGF2", NONE, NONE, "DATA: one2one in Ensembl, but the pig gene has no symbol", fate="unnamed_ortholog"),
+    Gene("AMY2A", NONE, NONE, "DATA: six homologies, none of a pig gene with a symbol", fate="unnamed_ortholog"),
     Gene("HBB", NONE, NONE, "DATA: the export lacks it", fate="no_ortholog"),
     Gene("UOX", NONE, NONE, "a pseudogene in human", fate="no_ortholog"),
     Gene("STEAP1", "STEAP1", "STEAP1:ensembl",
@@ -351,7 +355,7 @@ MOUSE_TO_PIG = [
     Gene("Fcer1a", "FCER1A", "FCER1A:both", "no FCGR1B is there to take it", lm="FCER1A:both", hl="FCER1A:both"),
     Gene("Uox", "UOX", "UOX:both", "works in both, a pseudogene in human between them"),
     Gene("Gulo", NONE, NONE,
-         "DATA: both make vitamin C, but the pig gene has no symbol in the export", fate="no_ortholog"),
+         "DATA: both make vitamin C, but the pig gene has no symbol in the export", fate="unnamed_ortholog"),
 ]  # fmt: skip
 
 HUMAN_TO_CHIMPANZEE = [
@@ -372,8 +376,8 @@ HUMAN_TO_CHIMPANZEE = [
     Gene("SRGAP2C", NONE, NONE, "human alone has it", fate="no_ortholog"),
     Gene("ARHGAP11B", NONE, NONE, "human alone has it", fate="no_ortholog"),
     Gene("KIR2DL1", NONE, NONE,
-         "DATA: Ensembl is silent on this fast family, the language model finds the namesake",
-         lm="KIR2DL1:lm_orphan", hl="KIR2DL1:lm_orphan", fate="no_ortholog"),
+         "DATA: Ensembl has an ortholog without a symbol in the export, the language model finds the namesake",
+         lm="KIR2DL1:lm_unnamed", hl="KIR2DL1:lm_unnamed", fate="unnamed_ortholog"),
     Gene("KIR3DL1", "KIR3DL1", "KIR3DL1:ensembl", "the namesake, by Ensembl; see KIR2DL1"),
     Gene("APOBEC3A", NONE, NONE, "DATA: chimpanzee has it, the export lacks it", fate="no_ortholog"),
     Gene("APOBEC3B", "APOBEC3B", "APOBEC3B:both", "the cluster is the same in both apes"),
@@ -479,3 +483,37 @@ def test_swine_mhc_is_not_the_adaptor_sla(real: homodb.Release) -> None:
     """SLA-1 is pig's MHC class I. The export lacks it, so it should be unknown; SLA is the Src-like adaptor."""
     rows = real.orthologs(["SLA-1", "INS"], source="pig", target="human")
     assert rows["target_symbol"].to_list() == [None, "INS"]
+
+
+EXPORTS = [
+    ("human", "mouse", "human_mice", 6), ("human", "pig", "human_pig", 2005), ("mouse", "pig", "mice_pig", 3165),
+    ("human", "chimpanzee", "human_chimpanzee", 815),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("source", "target", "file", "count"), EXPORTS, ids=[one[2] for one in EXPORTS])
+def test_genes_whose_orthologs_have_no_name_are_told(
+    real: homodb.Release, shared_data: Path, source: str, target: str, file: str, count: int
+) -> None:
+    """Read from the export line by line: genes with homologies, none of them to a gene with a name."""
+    with gzip.open(shared_data / "pllm" / "ens_m2m" / f"{file}.txt.gz", "rt", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    label = next(name for name in rows[0] if name.endswith("homology type")).removesuffix(" homology type")
+    have = [row for row in rows if row["Gene name"] and row[f"{label} homology type"]]
+    named = {row["Gene name"] for row in have if row[f"{label} gene name"]}
+    unnamed = {row["Gene name"] for row in have} - named
+    assert len(unnamed) == count
+    names = sorted({row["Gene name"] for row in rows if row["Gene name"]})
+    fates = homodb.translate_genes(names, to=target, source=source, release=real)
+    told = set(fates.filter(pl.col("fate") == "unnamed_ortholog")["name"])
+    assert told == unnamed
+    silent = fates.filter(pl.col("fate").is_in(["no_ortholog", "no_protein"]))["name"]
+    assert not {row["Gene name"] for row in have} & set(silent)
+    lm = real.orthologs(source=source, target=target, strategy="lm_o2o")
+    both = lm.filter(pl.col("source_symbol").is_in(list(unnamed)))
+    assert set(both["evidence_class"]) <= {"lm_unnamed", "lm_partial"}
+    some = sorted(unnamed)[:3]
+    for name in some:
+        why = real.explain(name, source=source, target=target).answers
+        assert f"in {target} without a name" in why.filter(pl.col("strategy") == "ENS_M2M")["why"].item()

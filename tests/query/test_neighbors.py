@@ -185,6 +185,29 @@ def test_neighbors_of_every_gene_are_right_in_order_and_correlation(
         assert np.allclose(rows["correlation"], [-r for r, _ in best])
 
 
+def test_ranks_and_margins_are_right_from_both_sides(release: homodb.Release, vectors_folder: Path) -> None:
+    true = brute(vectors_folder, "homo_sapiens", "mus_musculus")
+    keys = dict(release.sql("SELECT stable_id, gene FROM gene WHERE gene = primary_gene").iter_rows())
+    ids = {gene: name for name, gene in keys.items()}
+    asked = [ids[gene] for gene in sorted({a for a, _ in true})]
+    answer = release.neighbors(asked, source="human", target="mouse", k=3)
+    best: dict[int, list[float]] = {}
+    for (a, b), r in true.items():
+        for gene in (a, b):
+            best.setdefault(gene, []).append(r)
+    margins = []
+    for row in answer.iter_rows(named=True):
+        a, b = keys[row["source_id"]], keys[row["target_id"]]
+        back = sorted((-r, one) for (one, other), r in true.items() if other == b)
+        assert row["rank_back"] == [one for _, one in back].index(a) + 1
+        assert row["mutual_rank"] == pytest.approx((row["rank"] * row["rank_back"]) ** 0.5)
+        firsts = [sorted(best[gene])[-1] - sorted(best[gene])[-2] for gene in (a, b)]
+        assert row["margin"] == (pytest.approx(min(firsts), abs=1e-6) if row["mutual_rank"] == 1 else None)
+        margins.append(row["margin"])
+    assert any(one is not None for one in margins) and any(one is None for one in margins)
+    assert release.neighbors("INS", source="human", target="mouse", k=1)["margin"].item() is not None
+
+
 def test_neighbors_says_what_ensembl_and_the_strategies_know(release: homodb.Release) -> None:
     answer = release.neighbors("INS", source="human", target="mouse", k=50)
     by_symbol = {row["target_symbol"]: row for row in answer.iter_rows(named=True)}
@@ -359,14 +382,15 @@ def test_an_index_is_read_through_once_and_again_after_a_change(copy: Path, monk
     monkeypatch.setattr(hashlib, "file_digest", counted)
     os.utime(copy / INDEX, (1e9, 1e9))
     first = ask(copy)
-    assert len(read) == 1
-    assert ask(copy).equals(first) and len(read) == 1
+    both = [copy / "embeddings" / f"{name}.kmer-mean.usearch" for name in ("mus_musculus", "homo_sapiens")]
+    assert read == [str(path) for path in both]  # of the neighbours, and of the genes that are nearest to these
+    assert ask(copy).equals(first) and len(read) == 2
     altered = bytearray((copy / INDEX).read_bytes())
     altered[-1] ^= 1
     (copy / INDEX).write_bytes(altered)
     with pytest.raises(BrokenReleaseError):
         ask(copy)
-    assert len(read) == 2
+    assert len(read) == 3
     with pytest.raises(BrokenReleaseError):  # a file found wrong is not noted
         ask(copy)
 
@@ -378,10 +402,12 @@ def test_a_broken_or_unwritable_cache_costs_nothing_but_time(
 
     os.utime(copy / INDEX, (1e9, 1e9))
     first = ask(copy)
-    (note,) = (tmp_path / "cache" / "checked").iterdir()
-    note.write_text("{broken")
+    notes = list((tmp_path / "cache" / "checked").iterdir())
+    for note in notes:
+        note.write_text("{broken")
     assert ask(copy).equals(first)
-    assert json.loads(note.read_text())["bytes"] == (copy / INDEX).stat().st_size
+    sizes = sorted(path.stat().st_size for path in (copy / "embeddings").glob("*.kmer-mean.usearch"))
+    assert {json.loads(note.read_text())["bytes"] for note in notes} <= set(sizes)
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOMODB_CACHE", str(tmp_path / "file"))
     assert ask(copy).equals(first)

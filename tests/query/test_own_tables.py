@@ -134,7 +134,7 @@ def test_limits_of_a_connection(toy: homodb.Release) -> None:
         toy.connection(timeout=0)
 
 
-@pytest.mark.parametrize("door", ["connection", "tables", "isolated"])
+@pytest.mark.parametrize("door", ["connection", "isolated connection", "tables", "isolated"])
 def test_the_same_doors_are_shut(door: str, toy_folder: Path, tmp_path: Path) -> None:
     """Every statement that ``release.sql`` refuses is refused beside own tables, and leaves the files as they are."""
     (database,) = toy_folder.glob("*.duckdb")
@@ -154,6 +154,7 @@ def test_the_same_doors_are_shut(door: str, toy_folder: Path, tmp_path: Path) ->
         ]  # fmt: skip
         doors = {
             "connection": connection.execute,
+            "isolated connection": release.connection(isolated=True).register("mine", MINE).execute,
             "tables": partial(release.sql, tables={"mine": MINE}),
             "isolated": partial(release.sql, tables={"mine": MINE}, isolated=True),
         }

@@ -209,3 +209,37 @@ def test_the_default_carries_real_islets(with_databases: homodb.Release, shared_
         assert dict(fates.select("fate", "genes").iter_rows())["unknown"] <= 84
     assert shares[None] >= 0.935 and shares["+databases"] >= 0.98
     assert inspect(tmp_path / "out.h5ad", release=with_databases).species == "homo_sapiens"
+
+
+@pytest.mark.slow
+def test_the_best_partner_bears_the_genes_own_symbol_where_one_does(starter: homodb.Release) -> None:
+    """Every mouse gene with a symbol to human, by loops over its partners."""
+    genes = starter.sql(
+        "SELECT stable_id, upper(symbol) AS symbol FROM gene JOIN species USING (species) "
+        "WHERE name = 'mus_musculus' AND symbol IS NOT NULL AND gene = primary_gene"
+    )
+    symbol = dict(genes.iter_rows())
+    partners: dict[str, set[str]] = {}
+    rows = starter.orthologs(source="mouse", target="human", strategy="ens_m2m")
+    for gene, target in rows.select("source_id", "target_symbol").iter_rows():
+        partners.setdefault(gene, set()).add((target or "").upper())
+    best = homodb.translate_genes(list(symbol), to="human", source="mouse", release=starter).filter(fate="mapped")
+    chosen = dict(best.select("name", pl.col("target_symbol").str.to_uppercase()).iter_rows())
+    assert len(chosen) > 15_000
+    assert not {name for name, target in chosen.items() if symbol[name] in partners[name] - {target}}
+
+
+def test_orthologs_that_the_release_cannot_name_are_told(starter: homodb.Release) -> None:
+    """ABCB1 has a pig ortholog without a name; mouse genes have rat orthologs of retired IDs."""
+    if starter.schema_version < 5:
+        pytest.skip("needs a release that keeps whose orthologs have no name")
+    found = homodb.translate_genes(["ABCB1", "INS", "Nonsense"], to="pig", source="human", release=starter)
+    assert found["fate"].to_list() == ["unnamed_ortholog", "mapped", "unknown"]
+    answers = starter.explain("ABCB1", source="human", target="pig").answers
+    assert "in pig without a name" in answers.filter(strategy="ENS_M2M")["why"].item()
+    retired = starter.sql(
+        "SELECT count(DISTINCT u.gene) AS n FROM unnamed_ortholog u JOIN gene g USING (gene) "
+        "JOIN species s ON s.species = g.species JOIN species t ON t.species = u.species "
+        "WHERE s.name = 'mus_musculus' AND t.name = 'rattus_norvegicus' AND u.reason = 'retired'"
+    )
+    assert retired["n"].item() == 2_633

@@ -246,6 +246,20 @@ BREAKS = {
         "UPDATE mapping SET evidence_class = 'lm_partial' WHERE evidence_class = 'lm_contradicts'",
         "UPDATE mapping SET evidence_class = 'ensembl' WHERE evidence_class = 'both' AND strategy = 'LM_O2O'",
     ],
+    "unnamed_class": [
+        "UPDATE mapping SET evidence_class = 'lm_unnamed' WHERE evidence_class = 'lm_orphan'",
+        "INSERT INTO unnamed_ortholog SELECT gene, 2, 'unnamed', 1 FROM gene WHERE symbol = 'ORPH1'",
+        "INSERT INTO unnamed_ortholog SELECT gene, 1, 'unnamed', 1 FROM gene WHERE symbol = 'Orph9'",
+    ],
+    "unnamed_ortholog": [
+        "INSERT INTO unnamed_ortholog SELECT * FROM unnamed_ortholog",
+        "UPDATE unnamed_ortholog SET reason = 'lost'",
+        "UPDATE unnamed_ortholog SET homologies = 0",
+        "UPDATE unnamed_ortholog SET species = 2",
+        "UPDATE unnamed_ortholog SET species = 10",
+        "UPDATE unnamed_ortholog SET gene = 5",
+        "UPDATE unnamed_ortholog SET gene = (SELECT min(gene) FROM gene WHERE primary_gene <> gene)",
+    ],
     "species_once": [
         "INSERT INTO species SELECT * FROM species WHERE species = 1",
         "DELETE FROM species WHERE species = 61",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homodb.schema.errors import BrokenReleaseError, ReleaseError, shown
-from homodb.schema.manifest import MANIFEST, Manifest, ManifestFile, describe_file, read_manifest
+from homodb.schema.manifest import (
+    LARGEST_MANIFEST,
+    MANIFEST,
+    Manifest,
+    ManifestFile,
+    describe_file,
+    read_manifest,
+    read_selection,
+)
 from tests import messages
 
 WHERE = Path("there/manifest.json")
@@ -222,3 +232,21 @@ def test_describe_file(tmp_path: Path) -> None:
     described = describe_file(tmp_path, tmp_path / "parquet" / "a.parquet", "parquet")
     checksum = hashlib.sha256(b"abc" * 1000).hexdigest()
     assert described == ManifestFile("parquet/a.parquet", 3000, checksum, "parquet")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
+@pytest.mark.parametrize("name", ["manifest.json", "downloaded.json"])
+def test_files_without_end(tmp_path: Path, name: str) -> None:
+    """A pipe, a link to a device, a file that is too large: errors, at once."""
+    path, read = tmp_path / name, read_manifest if name == "manifest.json" else read_selection
+    os.mkfifo(path)
+    with pytest.raises(ReleaseError, match=messages.Shared.cannot_be_read):
+        read(tmp_path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(ReleaseError, match=messages.Shared.cannot_be_read):
+        read(tmp_path)
+    path.unlink()
+    path.write_bytes(b" " * (LARGEST_MANIFEST + 1))
+    with pytest.raises(ReleaseError, match=messages.Shared.cannot_be_read):
+        read(tmp_path)

@@ -15,10 +15,25 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from homodb.schema import species as module
 from homodb.schema.errors import HomodbError, UnknownSpeciesError
-from homodb.schema.species import KEYS_PER_SPECIES, Species, find, gene_key, names, normalise, registry
+from homodb.schema.species import (
+    FIRST_DESCRIBED,
+    KEYS_PER_SPECIES,
+    Species,
+    by_number,
+    describe,
+    described,
+    find,
+    gene_key,
+    names,
+    normalise,
+    registry,
+    species_of_ids,
+)
 from tests import messages
 
 # What normalise does, in SQL. It stands in a comment of the module and in a macro of the schema.
@@ -422,3 +437,32 @@ def test_examples() -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+# ------------------------------------------------------------------------------ species that the registry lacks
+
+
+@given(st.from_regex(r"[a-z]{3,12}_[a-z]{3,12}", fullmatch=True), st.sets(st.integers(FIRST_DESCRIBED, 2**15 - 1)))
+def test_numbers_of_described_species(name: str, taken: set[int]) -> None:
+    assume(normalise(name) not in {one for species in registry() for one in names(species)})
+    species = described(name, 10**8, f"the {name} of tests", taken)
+    assert FIRST_DESCRIBED <= species.number < 2**15 and species.number not in taken
+    assert max(one.number for one in registry()) < FIRST_DESCRIBED
+    assert described(name, 10**8, f"the {name} of tests") == described(name, 10**8, f"the {name} of tests")
+    assert {name, str(10**8)} <= set(names(species))
+
+
+def test_described_species_are_found() -> None:
+    newt = described("notophthalmus_testus", 99_999_998, "tested newt")
+    describe([newt])
+    assert find("Tested newt") == find("N. testus") == find(99_999_998) == by_number(newt.number) == newt
+
+
+def test_prefixes_of_stable_ids_are_of_species() -> None:
+    lines = (resources.files("homodb.schema") / "id_prefixes.tsv").read_text("ascii").splitlines()
+    rows = [line.split("\t") for line in lines[1:]]
+    assert lines[0] == "prefix\tname" and len({prefix for prefix, _ in rows}) == len(rows) > 100
+    for prefix, name in rows:
+        feature = "" if prefix in ("FBgn", "FBpp", "WBGene") else "P"
+        assert [one.name for one in species_of_ids(f"x {prefix}{feature}00000000123.4,")] == [name]
+    assert list(species_of_ids("ENSXXXG00000000001 XENSG00000000001 ENSG1 LOC123 g1.t1")) == []

@@ -5,8 +5,6 @@ Source: Park, Kim, Kim et al., Advanced Science 2026 (https://doi.org/10.1002/ad
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +20,10 @@ from homodb.query.annotate.task import AnnotationTask, Labelled, OrthologyLinks
 from homodb.query.cells import SpeciesCells
 from homodb.query.integrate import (
     check_phrases,
-    count_cut,
-    distinct,
-    embed,
-    kneighbors,
+    embed_cells,
     load_model,
     metadata_phrases,
+    neighbor_phrases,
     sentences,
     top_words,
     with_phrases,
@@ -36,44 +32,6 @@ from homodb.schema.errors import AnnotationError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-
-def neighbor_phrases(
-    side: SpeciesCells, types: npt.NDArray[np.int64], names: Sequence[str], k: int, *, which: str
-) -> list[str | None]:
-    """Write the types of each cell's nearest cells, the nearest first; None if no type around a cell is known.
-
-    Parameters
-    ----------
-    side
-        The cells; if they have donors, only cells of one donor are neighbours.
-    types, names
-        Type of each cell, -1 for unknown (of the query's cells a prediction, never their own labels), and names.
-    k
-        Number of nearest cells, the cell itself excluded; all of its donor if there are fewer.
-    which
-        Name of the side in errors.
-
-    Raises
-    ------
-    AnnotationError
-        If the side has no coordinates.
-    """
-    place = check_place(side, k, which=which)
-    donors = np.zeros(side.n_cells, np.int64) if side.donor is None else side.donor
-    phrases: list[str | None] = [None] * side.n_cells
-    for donor in np.unique(donors):
-        cells = np.flatnonzero(donors == donor)
-        if len(cells) < 2:
-            continue
-        around = cells[kneighbors(place[cells], min(k + 1, len(cells))).indices]
-        for cell, others in zip(cells.tolist(), around.tolist(), strict=True):
-            # a cell whose place many share may not be among its own nearest
-            beside = [int(types[other]) for other in others if other != cell][:k]
-            around_it = [names[number] for number in beside if number >= 0]
-            if around_it:
-                phrases[cell] = f"Nearest cells are {', '.join(around_it)}."
-    return phrases
 
 
 def check_place(side: SpeciesCells, k: int, *, which: str) -> npt.NDArray[np.float64]:
@@ -135,8 +93,6 @@ def counts_of_words(counts: sp.csr_matrix, word_of: npt.NDArray[np.int64], n_wor
     return sp.csr_matrix(counts @ to_words)
 
 
-_log = logging.getLogger(__name__)
-
 Texts = list[str | None]
 Points = npt.NDArray[np.float32]
 
@@ -191,14 +147,11 @@ def cellama(task: AnnotationTask) -> Labelled:
     votes = _vote(task, settings, near, far)
     if settings.spatial:
         task.progress("embedding sentences with neighbours")
-        around = neighbor_phrases(task.query, votes.label, task.labels, settings.spatial, which="query")
-        query = with_phrases(query, [around])
+        query = with_phrases(query, [_around(task.query, votes.label, task, settings.spatial, which="query")])
         details["spatial"] = "embedding"
         if task.reference.place is not None:
             details["spatial"] = "labels and embedding"
-            beside = neighbor_phrases(
-                task.reference, task.reference.label, task.labels, settings.spatial, which="reference"
-            )
+            beside = _around(task.reference, task.reference.label, task, settings.spatial, which="reference")
             reference = with_phrases(reference, [beside])
         near, far = _embedded(model, settings, reference, query, details)
         if task.reference.place is not None:
@@ -226,20 +179,15 @@ def _written(side: SpeciesCells, word_of: npt.NDArray[np.int64], words: Words, s
 def _embedded(
     model: SentenceTransformer, settings: CellamaSettings, reference: Texts, query: Texts, details: dict[str, Any]
 ) -> tuple[Points, Points]:
-    """Embed the sentences of both sides; equal ones once."""
-    unique = distinct([*reference, *query])
-    details["distinct_sentences"] = len(unique.sentences)
-    details["sentences_cut"] = count_cut(model, unique.sentences)
-    if details["sentences_cut"]:
-        _log.warning(
-            "%d of %d distinct sentences are longer than the %d tokens that %s reads: their ends are lost on it; "
-            "choose fewer genes (top) or phrases",
-            details["sentences_cut"], len(unique.sentences), model.max_seq_length, settings.model,
-        )  # fmt: skip
-    vectors = embed(model, unique.sentences, batch=settings.batch)
-    # -1, for no sentence, is the last row
-    points = np.concatenate([vectors, np.zeros((1, vectors.shape[1]), np.float32)])[unique.which]
+    """Embed the sentences of both sides."""
+    points, record = embed_cells(model, [*reference, *query], batch=settings.batch)
+    details |= record
     return points[: len(reference)], points[len(reference) :]
+
+
+def _around(side: SpeciesCells, types: npt.NDArray[np.int64], task: AnnotationTask, k: int, *, which: str) -> Texts:
+    """Write the types around each cell; of the query's cells they are a prediction, never their own labels."""
+    return neighbor_phrases(check_place(side, k, which=which), types, task.labels, k, donor=side.donor)
 
 
 def _vote(task: AnnotationTask, settings: CellamaSettings, reference: Points, query: Points) -> NeighborVotes:

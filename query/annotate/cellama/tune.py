@@ -202,7 +202,8 @@ def fine_tune(
         raise AnnotationError(f"steps={steps}, batch={batch}, rate={rate}: expected numbers above 0")
     target = None if folder is None else _new(Path(folder))
     pairs = draw_pairs(sides, steps * batch, random_state=random_state)
-    optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=rate)
+    # one pass over all parameters, without copies of them
+    optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=rate, fused=True)
     warm = max(1, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm, (steps - step) / max(1, steps - warm + 1))
@@ -215,7 +216,8 @@ def fine_tune(
         model.train()
         for start in range(0, steps * batch, batch):
             part = slice(start, start + batch)
-            one, other = (_embedded(model, texts[part]) for texts in (pairs.first, pairs.second))
+            # both sentences of all pairs in one pass
+            one, other = _embedded(model, [*pairs.first[part], *pairs.second[part]]).chunk(2)
             wanted = torch.from_numpy(pairs.target[part]).to(model.device)
             loss: Any = torch.nn.functional.mse_loss(torch.cosine_similarity(one, other), wanted)
             optimizer.zero_grad()

@@ -168,6 +168,15 @@ def leave_out(
         tried.
     """
     task, rows = prepared.task, np.flatnonzero(prepared.used)
+    if any(task.parameters.get(name) is not None for name in ("network", "tron.network")):
+        raise AnnotationError(
+            "the networks were trained before, and cannot forget a type; leave the reference out", option="reference"
+        )
+    # the models of the annotation itself are not written again
+    parameters = {
+        name: None if name.rpartition(".")[2] in ("trained", "tuned") else value
+        for name, value in task.parameters.items()
+    }
     types = np.unique(task.reference.label)
     true = np.array([truth[row] for row in rows.tolist()], dtype=object)
     counted = judged[rows] & np.isin(true, [task.labels[one] for one in types])
@@ -178,7 +187,9 @@ def leave_out(
             continue
         progress(f"without {task.labels[one]}")
         lessened = some_cells(task.reference, task.reference.label != one)
-        labelled = options.annotation_method.run(replace(task, reference=lessened, progress=lambda step: None))
+        labelled = options.annotation_method.run(
+            replace(task, reference=lessened, parameters=parameters, progress=lambda step: None)
+        )
         uncertainty = 1 - np.where(np.isfinite(labelled.confidence), labelled.confidence, 0.0)
         rest = counted & ~positive
         threshold = float(np.quantile(1 - uncertainty[rest], 1 - KEPT)) if rest.any() else float("nan")

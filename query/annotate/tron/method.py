@@ -5,8 +5,10 @@ Source: Transfer Orthology Networks (TRON), arXiv.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from homodb.query.annotate.tron.train import (
     FeedForward,
     Phenotype,
     Schedule,
+    SourceNetworks,
     Trained,
     Tuning,
     choose_tuning,
@@ -33,12 +36,15 @@ from homodb.query.annotate.tron.train import (
     linear,
     log_mean,
     predict,
+    species_offset,
     spread,
     train,
+    type_means,
 )
 from homodb.query.cells import SpeciesCells
 from homodb.query.integrate import find_device, seeded, unit_rows
 from homodb.schema.errors import AnnotationError
+from homodb.schema.io import check_output, must_end
 
 Integers = npt.NDArray[np.int64]
 
@@ -50,6 +56,7 @@ class Cells:
     counts: sp.csr_matrix  # cells x genes of the edges, raw counts, each cell with some
     phenotype: Phenotype
     donor: Integers | None = None  # number of each cell's donor, -1 for unknown
+    is_measured: npt.NDArray[np.bool_] | None = None  # mask of the genes that the cells measure; None for all
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,10 @@ class Run:
     target: npt.NDArray[np.float32]  # and of the target's
     first: npt.NDArray[np.float64]  # weights before learning, shape (edges,), in the order of the layer
     weight: npt.NDArray[np.float64]  # and after it
-    network: Trained
+    network: Trained | None  # None for a network that was trained before
     layer: Trained | None  # None for a layer that did not learn
     model: nn.Sequential  # the layer and the network
+    source_network: FeedForward  # the network as it was before the layer learned
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ class Transferred:
 
 
 def transfer(
-    source: Cells, target: Cells, edges: Edges, settings: TronSettings | None = None, *, random_state: int = 42,
+    source: Cells, target: Cells, edges: Edges, settings: TronSettings | None = None, *,
+    networks: Sequence[FeedForward] = (), random_state: int = 42,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Transferred:  # fmt: skip
     """Transfer a phenotype, categories or a number, from cells of one species to cells of another.
@@ -96,51 +105,105 @@ def transfer(
         The orthology graph.
     settings
         See :class:`TronSettings`.
+    networks
+        Trained networks over ``edges.source_genes``; without any, networks are trained. Genes that the source's or the
+        target's cells do not have get the networks' mean, which tells nothing.
     random_state
         Seed of all random numbers.
     progress
         Callback that receives the name of each step.
+
+    Raises
+    ------
+    AnnotationError
+        If the genes that the networks expect and the cells do not have would leave nothing of a cell's total.
     """
     settings = settings or TronSettings()
     reached = np.bincount(edges.source, minlength=len(edges.source_genes)) > 0
     labelled = np.flatnonzero(source.phenotype.is_known)
-    network_cells = linear(source.counts)
-    missing = np.where(reached, 0.0, np.asarray(network_cells[labelled].mean(axis=0)).ravel())
+    if networks:
+        usual = np.maximum(np.expm1(np.mean([one.mean.numpy(force=True) for one in networks], axis=0)), 0.0)
+        network_cells = _filled(source, usual)
+    else:
+        network_cells = linear(source.counts)
+        usual = np.asarray(network_cells[labelled].mean(axis=0)).ravel()
+    missing = np.where(reached, 0.0, usual)
     # the bias of genes that are not reached belongs to the total of a cell
-    layer_cells = linear(target.counts, TOTAL - float(missing.sum()))
+    layer_cells = linear(target.counts, _rest(missing, "query"))
+    categories = source.phenotype.codes()[labelled]
+    source_means = type_means(sp.csr_matrix(network_cells[labelled].log1p()), categories, source.phenotype.outputs)
     groups = np.full(target.counts.shape[0], -1)
     if settings.tune != "nothing":
         values = target.phenotype
         groups = values.codes() if values.categories else np.where(values.is_known, 0, -1)
     tuning = choose_tuning(groups, target.donor, settings.tuning, np.random.default_rng(random_state))
+    labels = np.full(len(groups), -1)
+    labels[tuning.rows] = target.phenotype.codes()[tuning.rows]
     device, runs, by = find_device(settings.device), [], "nothing"
-    for number in range(settings.seeds):
-        progress(f"tron: network and layer {number + 1} of {settings.seeds}")
+    # layers that do not learn differ by their networks only
+    n_runs = len(networks) if networks and not len(tuning.rows) else settings.seeds
+    for number in range(n_runs):
+        progress(f"tron: network and layer {number + 1} of {n_runs}")
         rng = np.random.default_rng([random_state, number])
-        held, by = hold_out(
-            source.phenotype.codes()[labelled], _subset(source.donor, labelled), settings.validation, rng
-        )
-        with seeded(int(rng.integers(2**31)), device):
-            rows = labelled[~held]
-            network, training = _learn_source(
-                network_cells, source.phenotype, rows, labelled[held], settings, rng, device
+        held = np.zeros(len(labelled), np.bool_)
+        if not networks:
+            held, by = hold_out(
+                source.phenotype.codes()[labelled], _subset(source.donor, labelled), settings.validation, rng
             )
+        with seeded(int(rng.integers(2**31)), device):
+            if networks:
+                network, training = deepcopy(networks[number % len(networks)]).to(device), None
+            else:
+                network, training = _learn_source(
+                    network_cells, source.phenotype, labelled[~held], labelled[held], settings, rng, device
+                )
+            before = deepcopy(network)
             layer = OrthologyLayer(
                 edges, start=settings.start, bias=missing if missing.any() else None,
                 non_negative=settings.weights == "non_negative", random_state=int(rng.integers(2**31)),
             ).to(device)  # fmt: skip
             first = layer.weight.detach().cpu().numpy().astype(np.float64)
             model = nn.Sequential(layer, network)
+            if settings.offset == "types" and source.phenotype.categories:
+                # labels that may be read are better than calls
+                sample = tuning.rows if len(tuning.rows) else np.arange(len(labels))
+                sample = np.sort(rng.permutation(sample)[: settings.epoch_cells])
+                offset = species_offset(layer, network, layer_cells[sample], labels[sample], source_means)
+                network.offset.copy_(torch.from_numpy(offset))
             tuned = _tune(model, layer_cells, target, tuning, settings, rng) if len(tuning.rows) else None
             predicted = predict(model, layer_cells)
             shares = torch.softmax(predicted, 1) if source.phenotype.categories else predicted
             runs.append(Run(
                 shares.cpu().numpy().astype(np.float64),
-                predict(network.embed, network_cells, device).cpu().numpy(),
+                predict(network.embed_source, network_cells, device).cpu().numpy(),
                 predict(_embedding_of(layer, network), layer_cells, device).cpu().numpy(),
-                first, layer.used_weight().detach().cpu().numpy().astype(np.float64), training, tuned, model,
+                first, layer.used_weight().detach().cpu().numpy().astype(np.float64), training, tuned, model, before,
             ))  # fmt: skip
     return Transferred(tuple(runs), tuning, by, layer_cells)
+
+
+def _rest(missing: npt.NDArray[Any], side: str) -> float:
+    """Return what genes that are not there leave of a cell's total."""
+    rest = TOTAL - float(missing.sum())
+    if rest <= 0:
+        raise AnnotationError(
+            f"the {side} lacks {np.count_nonzero(missing):,} of the {len(missing):,} genes of the network, which make "
+            "up a cell's whole total; train a network on genes that both sides measure", option="network",
+        )  # fmt: skip
+    return rest
+
+
+def _filled(source: Cells, usual: npt.NDArray[Any]) -> sp.csr_matrix:
+    """Return the source's cells on the linear scale, with the usual value of genes that they do not measure."""
+    missing = np.zeros(len(usual)) if source.is_measured is None else np.where(source.is_measured, 0.0, usual)
+    cells = linear(source.counts, _rest(missing, "reference"))
+    columns = np.flatnonzero(missing)
+    if not len(columns):
+        return cells
+    n_cells = cells.shape[0]
+    values = np.tile(missing[columns].astype(np.float32), n_cells)
+    indptr = np.arange(0, n_cells * len(columns) + 1, len(columns))
+    return sp.csr_matrix(cells + sp.csr_matrix((values, np.tile(columns, n_cells), indptr), cells.shape))
 
 
 def _learn_source(
@@ -148,15 +211,19 @@ def _learn_source(
     rng: np.random.Generator, device: torch.device,
 ) -> tuple[FeedForward, Trained]:  # fmt: skip
     numbers = np.zeros(1) if phenotype.categories else phenotype.values[rows]
+    mean = log_mean(cells[rows])
     network = FeedForward(
-        log_mean(cells[rows]), phenotype.outputs, hidden=settings.hidden, layers=settings.layers,
-        dropout=settings.dropout, centre=float(np.mean(numbers)), scale=float(np.std(numbers)) or 1.0,
+        np.zeros_like(mean) if phenotype.categories else mean, phenotype.outputs, hidden=settings.hidden,
+        layers=settings.layers, dropout=settings.dropout, centre=float(np.mean(numbers)), scale=float(np.std(numbers)) or 1.0,
     ).to(device)  # fmt: skip
     optimiser = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     schedule = Schedule(settings.epochs, settings.patience, settings.batch, settings.epoch_cells)
-    return network, train(network, optimiser, cells, phenotype, rows, held, schedule, rng, learning=[network])
+    training = train(network, optimiser, cells, phenotype, rows, held, schedule, rng, learning=[network])
+    if phenotype.categories:
+        network.centre_at(mean)
+    return network, training
 
 
 def _tune(
@@ -202,9 +269,11 @@ def _subset(donor: Integers | None, rows: Integers) -> Integers | None:
 
 
 def training_target(
-    task: AnnotationTask, rows: Integers, query_rows: Integers
+    task: AnnotationTask, rows: Integers, query_rows: Integers, classes: Integers | None = None
 ) -> tuple[Phenotype, Phenotype, Integers | None]:
     """Return the phenotypes of the reference's and the query's cells, and the label of each category (None: a number).
+
+    The categories are `classes`, the labels of a network's outputs; by default those of the reference's cells.
 
     Raises
     ------
@@ -218,7 +287,8 @@ def training_target(
         shown = np.full(task.query.n_cells, np.nan) if task.query.number is None else task.query.number
         return Phenotype(number), Phenotype(shown[query_rows]), None
     label = task.reference.label[rows]
-    classes = np.unique(label[label >= 0])
+    if classes is None:
+        classes = np.unique(label[label >= 0])
     if len(classes) < 2:
         names = f"only {task.labels[int(classes[0])]!r}" if len(classes) else "none"
         raise AnnotationError(f"the reference has {names} as label of cells with counts; a network needs two labels")
@@ -301,24 +371,48 @@ def tron(task: AnnotationTask) -> Labelled:
         share no usable genes.
     """
     settings = TronSettings(**task.parameters)
-    links = _usable(task, task.all_pairs if settings.links == "all" else task.best, settings)
-    query_at, reference_at = np.unique(links.query), _reference_columns(task, links, settings)
+    if settings.trained is not None:
+        must_end(Path(settings.trained), "networks", ".safetensors")
+        check_output(Path(settings.trained))
     inputs, outputs = _names(task.query), _names(task.reference)
+    links = task.all_pairs if settings.links == "all" else task.best
+    pretrained, classes = None, None
+    if settings.network is None:
+        links = _usable(task, links, settings)
+        reference_at = _reference_columns(task, links, settings)
+        source_genes = tuple(outputs[at] for at in reference_at.tolist())
+    else:
+        pretrained = SourceNetworks.read(Path(settings.network), dropout=settings.dropout)
+        classes = _check_labels(task, pretrained, settings.network)
+        source_genes = pretrained.genes
+        column = {gene: at for at, gene in enumerate(outputs)}
+        reference_at = np.array([column.get(gene, -1) for gene in source_genes], np.int64)
+        links = _usable(task, _linked_to(links, reference_at, settings.network, task), settings)
+    query_at = np.unique(links.query)
+    place = np.full(task.reference.counts.shape[1], -1, np.int64)
+    place[reference_at[reference_at >= 0]] = np.flatnonzero(reference_at >= 0)
     edges = Edges(
-        tuple(inputs[at] for at in query_at.tolist()), tuple(outputs[at] for at in reference_at.tolist()),
-        np.searchsorted(query_at, links.query), np.searchsorted(reference_at, links.reference), links.weight,
-        links.evidence,
+        tuple(inputs[at] for at in query_at.tolist()), source_genes, np.searchsorted(query_at, links.query),
+        place[links.reference], links.weight, links.evidence,
     )  # fmt: skip
-    reference, query = task.reference.counts[:, reference_at], task.query.counts[:, query_at]
+    # a column of zeros for a gene of the network that the reference does not measure
+    padded = sp.csc_matrix(sp.hstack([task.reference.counts, sp.csc_matrix((task.reference.n_cells, 1))]))
+    reference, query = sp.csr_matrix(padded[:, reference_at]), task.query.counts[:, query_at]
     rows, query_rows = (np.flatnonzero(np.asarray(one.sum(axis=1)).ravel() > 0) for one in (reference, query))
     if not len(query_rows):
         raise AnnotationError("no cell of the query has counts of a gene that is linked to the reference")
-    phenotype, query_phenotype, classes = training_target(task, rows, query_rows)
+    phenotype, query_phenotype, classes = training_target(task, rows, query_rows, classes)
+    donor = _subset(task.reference.donor, rows)
     result = transfer(
-        Cells(sp.csr_matrix(reference[rows]), phenotype, _subset(task.reference.donor, rows)),
+        Cells(sp.csr_matrix(reference[rows]), phenotype, donor, reference_at >= 0),
         Cells(sp.csr_matrix(query[query_rows]), query_phenotype, _subset(task.query.donor, query_rows)),
-        edges, settings, random_state=task.random_state, progress=task.progress,
+        edges, settings, networks=() if pretrained is None else pretrained.networks, random_state=task.random_state,
+        progress=task.progress,
     )  # fmt: skip
+    if settings.trained is not None:
+        labels = () if classes is None else tuple(task.labels[one] for one in classes.tolist())
+        networks = tuple(run.source_network for run in result.runs)
+        SourceNetworks(networks, source_genes, labels).write(Path(settings.trained))
     task.progress("tron: distances to the reference")
     shown = np.isin(np.arange(task.query.n_cells), query_rows[result.tuning.shown])
     if task.query.donor is not None and result.tuning.by == "donors":
@@ -331,7 +425,9 @@ def tron(task: AnnotationTask) -> Labelled:
     symbols = [
         {gene: side.symbols[at] for gene, at in zip(genes, columns.tolist(), strict=True)}
         for side, genes, columns in (
-            (task.query, edges.target_genes, query_at), (task.reference, edges.source_genes, reference_at),
+            (task.query, edges.target_genes, query_at),
+            (task.reference, [gene for gene, at in zip(source_genes, reference_at.tolist(), strict=True) if at >= 0],
+             reference_at[reference_at >= 0]),
         )
     ]  # fmt: skip
     table = weights_table(result, target_symbols=symbols[0], source_symbols=symbols[1])
@@ -358,14 +454,52 @@ def _usable(task: AnnotationTask, links: OrthologyLinks, settings: TronSettings)
         if not np.isfinite(side.counts.data).all():
             raise AnnotationError(f"counts of the {name} hold NaN or infinite values; give raw counts")
     expressing = np.bincount(task.reference.counts.indices, minlength=task.reference.counts.shape[1])
-    kept = expressing[links.reference] >= min(settings.min_cells, task.reference.n_cells)
+    # genes of a network that was trained before count whatever the reference expresses
+    least = 0 if settings.network is not None else min(settings.min_cells, task.reference.n_cells)
+    kept = expressing[links.reference] >= least
     if not kept.any():
         raise AnnotationError(
             f"none of the {len(kept):,} linked reference genes is seen in {settings.min_cells} reference cells or more"
             " (min_cells); check that query and reference are what they should be"
         )
+    return _some_links(links, kept)
+
+
+def _some_links(links: OrthologyLinks, kept: npt.NDArray[np.bool_]) -> OrthologyLinks:
     evidence = tuple(one for one, keep in zip(links.evidence, kept.tolist(), strict=True) if keep)
     return OrthologyLinks(links.query[kept], links.reference[kept], links.weight[kept], evidence, links.strategy)
+
+
+def _check_labels(task: AnnotationTask, networks: SourceNetworks, path: str) -> Integers | None:
+    """Return the label of each output of the networks; None if they predict a number, as is wanted."""
+    if bool(networks.labels) is (task.reference.number is not None):
+        predicts, wanted = ("cell types", "numbers") if networks.labels else ("a number", "cell types")
+        raise AnnotationError(
+            f"{path} predicts {predicts}, and the column of the reference holds {wanted}", option="network"
+        )
+    if not networks.labels:
+        return None
+    labels = {task.labels[one] for one in np.unique(task.reference.label[task.reference.label >= 0]).tolist()}
+    foreign = [one for one in networks.labels if one not in labels]
+    if foreign:
+        raise AnnotationError(
+            f"{path} predicts {', '.join(foreign[:5])}{' and others' if len(foreign) > 5 else ''}, which no cell of the"
+            f" reference is called ({', '.join(sorted(labels)[:10])}); give them one name (labels), or a reference with"
+            " cells of each", option="network",
+        )  # fmt: skip
+    return np.array([task.labels.index(one) for one in networks.labels], np.int64)
+
+
+def _linked_to(links: OrthologyLinks, columns: Integers, path: str, task: AnnotationTask) -> OrthologyLinks:
+    """Return the links into genes of a network, by their columns in the reference's counts."""
+    kept = np.isin(links.reference, columns[columns >= 0])
+    if not kept.any():
+        raise AnnotationError(
+            f"{path} knows {len(columns):,} genes; {(columns >= 0).sum():,} of them are measured in the reference, and "
+            f"none has a partner in the query: expected stable IDs of {task.reference.species.common_name}",
+            option="network",
+        )
+    return _some_links(links, kept)
 
 
 def _reference_columns(task: AnnotationTask, links: OrthologyLinks, settings: TronSettings) -> Integers:
@@ -399,7 +533,7 @@ def _details(
     return {
         "parameters": settings.model_dump(), "strategy": links.strategy, "edges": len(edges),
         "query_genes": len(edges.target_genes), "reference_genes": len(edges.source_genes),
-        "held_out_by": result.held_by, "network_epochs": [run.network.best for run in result.runs],
+        "held_out_by": result.held_by, "network_epochs": [run.network.best for run in result.runs if run.network],
         "tuned": settings.tune if tuned else "nothing", "tuned_by": result.tuning.by if tuned else "nothing",
         "tuning_cells": len(result.tuning.rows), "layer_epochs": [run.layer.best for run in result.runs if run.layer],
         "seen_cells": int(result.tuning.shown.sum()), "unknown_cells": task.query.n_cells - len(query_rows),

@@ -295,10 +295,8 @@ def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read(tmp_path, "".join(line("gene", 5, 1, gene_id=f"G{number}") for number in range(25)))
     message = str(caught.value)
-    assert message.count("start is greater than end (") == 20
-    assert "and 5 more: start is greater than end" in message
-    assert "line 20:" in message
-    assert "line 21:" not in message
+    assert "25 times: start is greater than end, first on line 1 (" in message
+    assert message.count("line ") == 3
 
 
 spans = st.tuples(st.integers(1, 10**9), st.integers(0, 10**6)).map(lambda pair: (pair[0], sum(pair)))

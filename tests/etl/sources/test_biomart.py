@@ -501,9 +501,8 @@ def test_twenty_of_a_kind_are_listed_and_the_others_counted(tmp_path: Path) -> N
     with pytest.raises(InputError) as caught:
         read(tmp_path, table(rows))
     told = str(caught.value)
-    assert "export: 45 problems: line 2: " in told
-    assert told.count("identity outside 0 to 100 (101)") == 20
-    assert told.endswith("; and 5 more: identity outside 0 to 100")
+    assert "export: 45 problems: line 27: " in told
+    assert told.endswith("25 times: identity outside 0 to 100, first on line 2 (101), line 3 (101), line 4 (101)")
     assert told.count("orthology confidence is not 0 or 1 (2)") == 20
     assert caught.value.totals == {"identity outside 0 to 100": 25, "orthology confidence is not 0 or 1": 20}
 

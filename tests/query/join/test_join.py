@@ -89,6 +89,8 @@ def test_fates(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     assert told["1", "INS"] == ("mapped", None)
     assert told["2", "Ins1"] == ("lost_to", "Ins2")
     assert told["1", "DUPA"][0] == "no_ortholog" and "none in pig" in told["1", "DUPA"][1]
+    unnamed = ("unnamed_ortholog", "an ortholog in pig without a name")
+    assert told["1", "DUPB"] == told["2", "Dup1"] == unnamed
     assert told["1", "FCER1A"][0] == "no_ortholog" and "via mouse" in told["1", "FCER1A"][1]
     assert told["1", "MALAT1"] == ("no_protein", "lncRNA")
     assert told["1", "CXCL8"][0] == "no_ortholog" and told["1", "TBCE"][0] == "ambiguous"

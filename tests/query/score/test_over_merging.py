@@ -50,6 +50,18 @@ def test_against_a_loop(draw, weighted):
     np.testing.assert_array_equal(values[0], values[1])
 
 
+def test_the_mean_is_over_cells_not_over_types(make):
+    """Four cells of one type lie among another species' cells, eighty of a second type apart."""
+    rng = np.random.default_rng(1)
+    points = np.vstack([rng.normal(size=(80, 3)), rng.normal(size=(4, 3)) / 9, rng.normal(size=(80, 3)) + 50])
+    cells = make(points, ["x"] * 80 + ["few"] * 4 + ["many"] * 80, ["a"] * 80 + ["b"] * 84)
+    found = found_in(cells)
+    rows = found.values(np.ones(164))
+    size = [len(one.rows) for one in found.lone]
+    assert sorted(size) == [4, 80, 80] and rows[:-1, 2].max() == 1
+    np.testing.assert_allclose(rows[-1], np.average(rows[:-1], axis=0, weights=size), rtol=1e-12)
+
+
 def test_a_type_that_stays_apart_is_not_blamed(draw):
     values = found_in(draw(0, lone=True)).values(np.ones(240))[-1]
     assert values[0] == 0 and values[3] == 0

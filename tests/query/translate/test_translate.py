@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as npst
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.translate import Fate
+from homodb.query.translate import Fate, meaning_in
 from homodb.schema.errors import (
     CountsError,
     MissingMappingError,
@@ -249,6 +249,32 @@ def test_fates_of_human_genes(release: homodb.Release, strategy: str, fates: dic
     _, report = homodb.translate(cells(HUMAN), "mouse", strategy=strategy, release=release, return_report=True)
     found = {name: (fate, detail) for name, fate, detail in report.fates.select("name", "fate", "detail").rows()}
     assert {name: found[name] for name in fates} == fates
+
+
+@pytest.mark.parametrize("strategy", ["ENS_M2M", "ENS_O2O", "HM_O2O"])
+def test_an_ortholog_without_a_name_is_told_from_none(release: homodb.Release, strategy: str) -> None:
+    """Dup1 has one in the export of mouse and pig; Dup2 and Orph9 have none. Over mouse, DUPB goes to Dup1 too."""
+    _, report = homodb.translate(
+        cells(["Dup1", "Dup2", "Orph9", "Gcg"]), "pig", source="mouse", strategy=strategy, release=release,
+        return_report=True,
+    )  # fmt: skip
+    told = ("unnamed_ortholog", "an ortholog in pig without a name")
+    assert report.fates.select("fate", "detail").rows() == [
+        told, ("no_ortholog", None), ("no_ortholog", None), ("mapped", None),
+    ]  # fmt: skip
+    assert "has orthologs, but none that the release's sources name; Dup1" in str(report).replace("\n", " ")
+    _, over = homodb.translate(
+        cells(["DUPB", "GCG"]), "pig", source="human", strategy=strategy, via="mouse", release=release,
+        return_report=True,
+    )  # fmt: skip
+    assert over.fates["fate"].to_list() == ["no_ortholog" if strategy == "ENS_O2O" else told[0], "mapped"]
+    listed = homodb.translate_genes(["Dup1", "Dup2"], to="pig", source="mouse", strategy=strategy, release=release)
+    assert listed.select("fate", "detail").rows() == [told, ("no_ortholog", None)]
+
+
+def test_unknown_names_are_those_that_the_release_does_not_list(release: homodb.Release) -> None:
+    _, report = homodb.translate(cells(["Gcg", "Zz9"]), "human", source="mouse", release=release, return_report=True)
+    assert "not in this release's list of mouse genes; Zz9" in " ".join(str(report).split())
 
 
 def test_an_antibody_is_not_a_gene(release: homodb.Release) -> None:
@@ -615,3 +641,8 @@ def test_fates_is_a_frame_with_a_row_per_gene(release: homodb.Release) -> None:
     assert isinstance(report.fates, pl.DataFrame) and report.fates.null_count()["fate"].item() == 0
     assert report.fates.filter(pl.col("mitochondrial"))["name"].to_list() == ["mt-Nd1"]
     assert report.fates.filter(pl.col("ribosomal"))["name"].to_list() == ["Rplp0"]
+
+
+def test_the_meaning_of_unknown_names_the_species_also_one_that_no_registry_has() -> None:
+    assert meaning_in("mus_musculus")[Fate.UNKNOWN] == "not in this release's list of mouse genes"
+    assert meaning_in("homo_martianus")[Fate.UNKNOWN] == "not in this release's list of Homo martianus genes"

@@ -22,8 +22,8 @@ from homodb.query.annotate import (
     read_side,
     some_cells,
 )
-from homodb.query.annotate.cellama import cellama, neighbor_phrases
-from homodb.query.integrate import PACKAGED, load_model
+from homodb.query.annotate.cellama import cellama
+from homodb.query.integrate import PACKAGED, load_model, neighbor_phrases
 from homodb.schema.errors import AnnotationError
 from tests import messages
 
@@ -93,21 +93,21 @@ def test_cells_without_words_are_unknown_and_counted(make_task: Any, tiny: Path)
     assert set(cellama(unlabelled).label.tolist()) == {1}
 
 
-def test_nearest_cells_types_make_a_phrase(make_side: Any) -> None:
+def test_nearest_cells_types_make_a_phrase() -> None:
     place = np.array([[0.0, 0], [1, 0], [3, 0], [6, 0], [6.5, 0]])
-    side = make_side(np.ones((5, 1)), ["INS"], "mouse", place=place)
     types = np.array([0, 1, -1, 0, 1])
-    assert neighbor_phrases(side, types, ["alpha", "beta"], 2, which="query") == [
+    assert neighbor_phrases(place, types, ["alpha", "beta"], 2) == [
         "Nearest cells are beta.", "Nearest cells are alpha.", "Nearest cells are beta, alpha.",
         "Nearest cells are beta.", "Nearest cells are alpha.",
     ]  # fmt: skip
-    donors = replace(side, donor=np.array([0, 0, 0, 0, 1]))
-    assert neighbor_phrases(donors, types, ["alpha", "beta"], 9, which="query")[3:] == [
+    donors = np.array([0, 0, 0, 0, 1])
+    assert neighbor_phrases(place, types, ["alpha", "beta"], 9, donor=donors)[3:] == [
         "Nearest cells are beta, alpha.",
         None,
     ]
-    heap = replace(side, place=np.zeros((5, 2)))
-    assert all(neighbor_phrases(heap, np.arange(5), list("vwxyz"), 2, which="query"))
+    # cells of no known donor may be of any
+    assert neighbor_phrases(place, types, ["alpha", "beta"], 9, donor=np.full(5, -1)) == [None] * 5
+    assert all(neighbor_phrases(np.zeros((5, 2)), np.arange(5), list("vwxyz"), 2))
 
 
 def test_spatial_phrases_come_from_a_first_prediction(make_task: Any, make_side: Any, tiny: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +23,18 @@ torch = pytest.importorskip("torch", reason="torch is an extra")
 from homodb.query.annotate import AnnotationTask, OrthologyLinks, TronSettings
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.method import Cells, transfer, tron
-from homodb.query.annotate.tron.train import Phenotype, linear, log_mean, spread
+from homodb.query.annotate.tron.train import (
+    FeedForward,
+    Phenotype,
+    SourceNetworks,
+    linear,
+    log_mean,
+    species_offset,
+    spread,
+    type_means,
+)
 from homodb.query.cells import SpeciesCells
-from homodb.schema.errors import AnnotationError
+from homodb.schema.errors import AnnotationError, OutputError
 from homodb.schema.species import find
 
 torch.set_num_threads(1)
@@ -282,7 +293,72 @@ def test_expression_against_numpy() -> None:
     got = linear(sp.csr_matrix(counts))
     np.testing.assert_allclose(got.toarray(), wanted, rtol=1e-6)
     np.testing.assert_allclose(log_mean(got), np.log1p(wanted).mean(0), rtol=1e-5)
+    codes = np.array([0, 2, 2, 0, 2, 0, 2])
+    by_type = [np.log1p(wanted)[codes == one].mean(0) if (codes == one).any() else np.zeros(5) for one in range(4)]
+    np.testing.assert_allclose(type_means(got.log1p(), codes, 4), by_type, rtol=1e-5)
     np.testing.assert_allclose(spread(got), wanted.std(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_offset_is_what_a_loop_gives(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    genes, cells, types = 12, 60, 4
+    edges = Edges(
+        tuple(map(str, range(genes))), tuple(map(str, range(genes))), np.arange(genes), rng.permutation(genes),
+        np.ones(genes), ("",) * genes,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    layer, network = OrthologyLayer(edges), FeedForward(np.zeros(genes), types, hidden=8, layers=1).eval()
+    expression = linear(sp.csr_matrix(rng.poisson(3.0 * rng.lognormal(0, 1, (cells, genes))).astype(float)))
+    known = np.where(rng.random(cells) < 0.2, rng.integers(types, size=cells), -1)
+    means = rng.uniform(4, 8, (types, genes))
+    got = species_offset(layer, network, expression, known, means)
+    logs = np.log1p(expression.toarray().astype(float) @ layer.dense_weight().numpy().T.astype(float))
+    offset, before = np.zeros(genes), None
+    for _ in range(10):
+        with torch.no_grad():
+            hidden = network.body(torch.from_numpy((logs - offset).astype(np.float32)))
+            calls = network.head(hidden).argmax(1).numpy()
+        calls = [label if label >= 0 else call for label, call in zip(known, calls, strict=True)]
+        if calls == before:
+            break
+        rows = [[cell for cell in range(cells) if calls[cell] == one] for one in range(types)]
+        shifts = [logs[one].mean(axis=0) - means[kind] for kind, one in enumerate(rows) if len(one) >= 3]
+        offset, before = np.median(shifts, axis=0), calls
+    np.testing.assert_allclose(got, offset, atol=1e-4)
+    two = species_offset(layer, network, expression[:2], known[:2], means)
+    assert not two.any()
+
+
+def test_levels_of_genes_that_differ_between_species_are_taken_off() -> None:
+    rng, types = np.random.default_rng(1), 5
+    profile = rng.lognormal(0, 1, GENES) * rng.lognormal(0, 0.6, (types, GENES))
+    # four parts of one type, and as many cells of a type that the source lacks as of the others together
+    profile_there = np.vstack([profile, rng.lognormal(0, 1.2, GENES)]) * rng.lognormal(0, 1.0, GENES)
+    here, there = rng.integers(types, size=300), np.repeat(np.arange(types + 1), [80, 20, 20, 20, 20, 160])
+    counts = [sp.csr_matrix(rng.poisson(5 * one).astype(float)) for one in (profile[here], profile_there[there])]
+    genes, at = tuple(map(str, range(GENES))), np.arange(GENES)
+    edges = Edges(genes, genes, at, at, np.ones(GENES), ("",) * GENES)
+    right = {}
+    for offset in ("types", "none"):
+        found = transfer(
+            Cells(counts[0], Phenotype(here, types)), Cells(counts[1], Phenotype(np.full(320, -1), types)), edges,
+            TronSettings(**QUICK, offset=offset),
+        )  # fmt: skip
+        hits = found.predicted.argmax(axis=1) == there
+        right[offset] = np.mean([hits[there == one].mean() for one in range(types)])
+        assert found.runs[0].model[1].offset.any() == (offset == "types")
+    assert right["types"] > right["none"] + 0.05, right
+
+
+def test_centring_a_network_changes_no_output() -> None:
+    rng = np.random.default_rng(0)
+    network, cells = FeedForward(np.zeros(9), 3, hidden=8).eval(), torch.from_numpy(rng.gamma(1.0, 50.0, (5, 9)))
+    cells, mean = cells.float(), rng.uniform(0, 6, 9).astype(np.float32)
+    before = network(cells)
+    network.centre_at(mean)
+    torch.testing.assert_close(network(cells), before)
+    np.testing.assert_array_equal(network.mean.numpy(), mean)
 
 
 def _benchmark() -> ModuleType:
@@ -306,3 +382,149 @@ def test_planted_orthology_is_found_back_better_than_by_the_ablations() -> None:
     accuracy = {variant: scores[0] for variant, scores in found.items()}
     assert accuracy["TRON"] > max(accuracy["no fine-tuning"], accuracy["random mask"] + 0.3)
     assert found["TRON"][1] > found["no fine-tuning"][1] + 0.03
+
+
+def trained_before(path: Path | str, **more: Any) -> AnnotationTask:
+    """The task by the networks of a file, without what only training uses."""
+    parameters = {name: value for name, value in QUICK.items() if name not in ("hidden", "epochs", "min_cells")}
+    given = task(**more)
+    own = {name: value for name, value in given.parameters.items() if name not in QUICK}
+    return replace(given, parameters={**parameters, **own, "network": str(path)})
+
+
+def test_networks_that_were_kept_label_as_those_that_were_trained(tmp_path: Path) -> None:
+    path = tmp_path / "networks.safetensors"
+    first = tron(task(trained=str(path)))
+    again = tron(trained_before(path))
+    np.testing.assert_array_equal(again.label, first.label)
+    np.testing.assert_allclose(again.confidence, first.confidence, atol=1e-6)
+    np.testing.assert_allclose(again.distance, first.distance, atol=1e-5)
+    networks = SourceNetworks.read(path)
+    assert len(networks.networks) == 2 and networks.labels == ("a", "b", "c")
+    assert networks.genes == tuple(f"HUM{gene:04}" for gene in range(GENES))
+    assert again.details["network_epochs"] == [] and again.tables["weights"].height == 80
+    # the layers learn as they do before trained networks, and the file is as it was
+    before = path.read_bytes()
+    tuned = tron(trained_before(path, labelled="donor 1", tune="whole"))
+    assert tuned.details["tuned"] == "whole" and len(tuned.details["layer_epochs"]) == 2
+    assert (tuned.label == truth())[2:].mean() > 0.85 and path.read_bytes() == before
+    kept = tmp_path / "kept.safetensors"
+    tron(task(labelled="donor 1", tune="whole", trained=str(kept)))
+    plain = tmp_path / "plain.safetensors"
+    tron(task(trained=str(plain)))
+    assert kept.read_bytes() == plain.read_bytes()  # as the source's cells made it, before the query's
+
+
+def test_genes_that_one_side_lacks_tell_a_trained_network_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "networks.safetensors"
+    given = task(trained=str(path), unreached="mean")
+    tron(given)
+    whole = trained_before(path)
+    full = tron(whole)
+    # the reference without gene 5, which its links lose too
+    columns = np.delete(np.arange(GENES + 2), 5)
+    reference = given.reference
+    less = replace(
+        reference, counts=sp.csr_matrix(reference.counts[:, columns]), genes=reference.genes[columns],
+        symbols=tuple(reference.symbols[at] for at in columns), housekeeping=reference.housekeeping[columns],
+        stable_ids=tuple(reference.stable_ids[at] for at in columns),
+    )  # fmt: skip
+    kept = whole.all_pairs.reference != 5
+    links = OrthologyLinks(
+        whole.all_pairs.query[kept], np.searchsorted(columns, whole.all_pairs.reference[kept]),
+        whole.all_pairs.weight[kept], tuple(np.array(whole.all_pairs.evidence)[kept]), "ENS_M2M",
+    )  # fmt: skip
+    found = tron(replace(whole, reference=less, all_pairs=links, best=links))
+    assert (found.label == full.label).mean() > 0.9
+    [network, _] = SourceNetworks.read(path).networks
+    result = transfer(
+        Cells(sp.csr_matrix(np.ones((4, 2))), Phenotype(np.array([0, 1, 0, 1]), 2), None, np.array([True, False])),
+        Cells(sp.csr_matrix(np.ones((3, 1))), Phenotype(np.full(3, -1), 2)),
+        Edges(("t",), ("s0", "s1"), np.array([0]), np.array([0]), np.ones(1), ("",)),
+        networks=[FeedForward(np.log1p([2000.0, 4000.0]), 2, hidden=3, dropout=0)],
+    )  # fmt: skip
+    assert len(result.runs) == 1
+    # both sides are one cell: 6,000 of gene s0, and the usual 4,000 of gene s1
+    np.testing.assert_allclose(result.runs[0].source, np.repeat(result.runs[0].target[:1], 4, axis=0), rtol=1e-5)
+    assert network.mean.shape == (42,)
+
+
+def _saved(path: Path, change: Any = None, about: Any = None) -> str:
+    from safetensors.torch import save_file
+
+    network = FeedForward(np.zeros(GENES), 3, hidden=4)
+    tensors = {f"0.{name}": value for name, value in network.state_dict().items()}
+    plain = {"genes": [f"HUM{gene:04}" for gene in range(GENES)], "labels": ["a", "b", "c"]}
+    text = about if isinstance(about, str) else json.dumps(plain | (about or {}))
+    save_file(tensors if change is None else change(tensors), path, metadata={"homodb_tron": text})
+    return str(path)
+
+
+def _without(*names: str) -> Any:
+    return lambda tensors: {name: value for name, value in tensors.items() if name not in names}
+
+
+NETWORKS: list[tuple[Any, Any, str]] = [
+    (None, "", "no homodb_tron in JSON"),
+    (None, "[" * 100_000, "no homodb_tron in JSON"),
+    (None, "[]", "not a JSON object"),
+    (None, {"genes": ["a", "a"]}, "different texts"),
+    (None, {"genes": [1]}, "different texts"),
+    (None, {"genes": []}, "names no genes"),
+    (None, {"labels": {}}, "labels in its metadata"),
+    (None, {"labels": ["a", "b"]}, "do not fit 40 genes and 2 outputs"),
+    (None, {"labels": ["a", "b", "zeta"]}, "predicts zeta, which no cell of the reference"),
+    (None, {"genes": [f"ENSG{n}" for n in range(GENES)]}, "0 of them are measured in the reference"),
+    (lambda tensors: tensors | {"0.mean": torch.zeros(7)}, {}, "do not fit"),
+    (lambda tensors: tensors | {"0.mean": torch.full((GENES,), torch.nan)}, {}, "not a finite number"),
+    (lambda tensors: tensors | {"0.mean": torch.full((GENES,), 8.0)}, {}, "make up a cell's whole total|0"),
+    (lambda tensors: tensors | {"0.more": torch.zeros(7)}, {}, "do not fit"),
+    (lambda tensors: tensors | {"0.body.0.weight": torch.zeros(3)}, {}, "no first layer"),
+    (_without("0.body.0.weight"), {}, "no first layer"),
+    (_without("0.head.bias"), {}, "do not fit"),
+    (lambda tensors: {}, {}, "not a finite number"),
+]
+
+
+@pytest.mark.parametrize(("change", "about", "words"), NETWORKS, ids=lambda one: str(one)[:30])
+def test_files_that_hold_no_networks_are_refused(tmp_path: Path, change: Any, about: Any, words: str) -> None:
+    path = _saved(tmp_path / "network.safetensors", change, about)
+    if "whole total" in words:
+        few = trained_before(path)
+        pairs = few.all_pairs
+        links = OrthologyLinks(pairs.query[:2], pairs.reference[:2], pairs.weight[:2], pairs.evidence[:2], "ENS_M2M")
+        with pytest.raises(AnnotationError, match="whole total"):
+            tron(replace(few, all_pairs=links))
+        return
+    with pytest.raises(AnnotationError, match=words) as told:
+        tron(trained_before(path))
+    assert told.value.option == "network"
+
+
+def test_no_code_of_a_network_file_is_run(tmp_path: Path) -> None:
+    path, mark = tmp_path / "network.pt", tmp_path / "run"
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return Path.touch, (mark,)
+
+    torch.save({"state": Evil()}, path)
+    for content in (path.read_bytes(), pickle.dumps(Evil()), b"", b"\xff" * 64, b"\x08" + bytes(7) + b"{}      "):
+        path.write_bytes(content)
+        with pytest.raises(AnnotationError, match=messages.Tron.not_safetensors):
+            tron(trained_before(path))
+    assert not mark.exists()
+    with pytest.raises(AnnotationError, match=messages.Shared.no_such_file):
+        tron(trained_before(tmp_path / "none.safetensors"))
+
+
+def test_what_a_trained_network_has_no_use_for_is_refused(tmp_path: Path) -> None:
+    path = _saved(tmp_path / "network.safetensors")
+    for name, value in {"hidden": 8, "layers": 3, "epochs": 7, "unreached": "mean", "trained": "x.safetensors"}.items():
+        with pytest.raises(AnnotationError, match=f"{name} is for training"):
+            TronSettings(network=path, **{name: value})
+    with pytest.raises(OutputError, match=r"written as \.safetensors"):
+        tron(task(trained=str(tmp_path / "x.pt")))
+    number = replace(trained_before(path).reference, number=np.arange(150.0))
+    with pytest.raises(AnnotationError, match="predicts cell types"):
+        tron(replace(trained_before(path), reference=number))
