@@ -32,7 +32,7 @@ EXTRAS = {
     "etl": "for ESM2 embeddings",
     "cells": "for variable features, clusters, UMAP, figures",
     "integrate": "for Harmony and scVI",
-    "score": "for scores beside scib-metrics",
+    "score": "for the scores of scib-metrics",
     "annotate": "for annotators that read text or are trained",
     "scale": "for lazy matrices (Dask)",
     "all": "for everything",
