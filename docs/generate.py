@@ -61,16 +61,18 @@ def commands_page() -> str:
         "| code | when |\n| --- | --- |",
         "| 0 | all went well |",
         "| 1 | an error that homodb did not foresee (please report it), or a question answered with no |",
-        "| 2 | homodb explains in one line why not, and nothing was written; or the command was not understood |",
+        "| 2 | homodb explains in one line (`error:`, and perhaps `hint:`) why not, and nothing was written; or the "
+        "command was not understood |",
         "| 130 | stopped by Ctrl-C; what can be gone on with is kept |",
         "| 141 | the program that read the output went away, as `head` does |\n",
         "## On terminals, in pipes, in logs\n",
         "Answers go to the output stream; progress, notes (`noted: …`) and errors to the error stream. Progress bars "
         "are drawn on terminals only; in a log a line (`working: …`) says from time to time what takes long. "
-        "Tables are coloured on terminals only, and not where `NO_COLOR` is set; in a "
+        "Tables are coloured on terminals only, and not where `NO_COLOR` is set; there "
+        "they are folded between words, and have a block for each row where even that is too wide. In a "
         "pipe they are plain and as wide as they need be. For programs there is `--json`.\n",
-        "`homodb --install-completion` teaches your shell the commands, options, and names of species, strategies and "
-        "methods; `--show-completion` prints what it would install.\n",
+        "`homodb --install-completion` teaches your shell the commands, options, and the species, genes, strategies "
+        "and releases that there are; `--show-completion` prints what it would install.\n",
     ]
     for name, command in _commands(root):
         parts.append(f"## homodb {name}\n")

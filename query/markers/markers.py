@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells
+from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells, undoing_logarithms
+from homodb.query.genes import forced
 from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
     LEANING,
@@ -258,6 +259,8 @@ def markers(
     min_log2fc: float = 1.0,
     min_share: float = 0.1,
     min_cells: int = 3,
+    expm1: bool = False,
+    force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
 ) -> Markers:
     """Find the markers of each cell type in each species, and which of them are conserved.
@@ -295,6 +298,12 @@ def markers(
         Least share of the type's cells that have any count of a marker.
     min_cells
         Fewest cells of a type, in a donor and in all; without a second donor 10 are needed.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -327,6 +336,8 @@ def markers(
         raise ScoreError("no object is named; name a joint one, or one of each species")
     check_there(*(one for one in several if isinstance(one, Path)), error=TranslationError)
     with ExitStack() as stack:
+        stack.enter_context(forced(force))
+        stack.enter_context(undoing_logarithms(expm1))
         show = stack.enter_context(progress_bar(progress, "markers"))
         show("reading cells")
         if len(several) == 1:

@@ -25,6 +25,8 @@ COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#332288", "#780000", "#78F0D2", "#0000E1",
     "#FFD200", "#A569FF", "#96C396", "#695A5A", "#C3000F", "#4B003C",
 )  # fmt: skip
+#: Colours of species, none of which a cell type has.
+SPECIES_COLOURS = ("#7B3294", "#5AAE61", "#E7298A", "#8C510A", "#00B3B3", "#4D4D4D", "#B2ABD2", "#BF812D")
 MARKS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 #: From little to much, to be told apart in grey as well: of dots, and of fields, where none is white.
@@ -42,7 +44,12 @@ _LOWEST, _HIGHEST = -1.0, 2.0
 #: With more points than this they become a picture within the drawing: files stay small, and browsers quick.
 RASTER_FROM = 4_000
 
+#: Ink and paper: a page puts the colours of its text and its background in their place, in the dark too.
+INK, PAPER = "#1a1a1a", "#fefefe"
+
 _SETTINGS: Any = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), PAPER),
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 9.0,
@@ -130,7 +137,7 @@ def _legend(panel: Axes, *, side: str, ncols: int = 1, **options: Any) -> None:
     )
 
 
-def look(number: int) -> tuple[str, str]:
+def look(number: int, colours: Sequence[str] = COLOURS) -> tuple[str, str]:
     """Return colour and mark of the n-th series.
 
     Examples
@@ -138,7 +145,7 @@ def look(number: int) -> tuple[str, str]:
     >>> look(0), look(17)
     (('#0072B2', 'o'), ('#E69F00', '^'))
     """
-    return COLOURS[number % len(COLOURS)], MARKS[number // len(COLOURS) % len(MARKS)]
+    return colours[number % len(colours)], MARKS[number // len(colours) % len(MARKS)]
 
 
 def short(text: str, most: int = 28) -> str:

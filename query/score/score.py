@@ -209,7 +209,7 @@ def _score(
     if not parts:
         raise errors[0]
     kind = draws(embedded, n_resamples=n_resamples, random_state=random_state).kind if n_resamples else "none"
-    return Score(embedded.key, parts, kind, tuple(notes))
+    return Score(embedded.key, parts, kind, tuple(notes), embedded.donors())
 
 
 def _read(path: Path, *, whole: bool) -> anndata.AnnData:
