@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import FromOption, JsonOption, ReleaseOption, ToOption, open_chosen
 from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json
 
 
 def explain(
     context: typer.Context,
-    gene: Annotated[str, typer.Argument(metavar="GENE", help="A gene, by any name.")],
+    gene: Annotated[str, typer.Argument(metavar="GENE", help="A gene, by any name.", autocompletion=complete.genes)],
     source: FromOption,
     target: ToOption,
     release: ReleaseOption = None,

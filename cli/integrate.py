@@ -11,6 +11,8 @@ from homodb.cli import complete
 from homodb.cli.options import (
     CellsOption,
     CountsLayerOption,
+    Expm1Option,
+    ForceOption,
     JsonOption,
     OneToOneOption,
     PhraseOption,
@@ -82,6 +84,8 @@ def integrate(
         str | None,
         typer.Option("--donor-key", metavar="COLUMN", help="Donors or sections: cells of others are never nearest."),
     ] = None,
+    expm1: Expm1Option = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,7 +106,7 @@ def integrate(
             paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
             species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy, layer=layer,
             size_factors=size_factors, umap=umap, key_added=key_added, columns=columns, shared_types=shared_types,
-            release=release or context.obj, progress=show,
+            release=release or context.obj, expm1=expm1, force=force, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})

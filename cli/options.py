@@ -33,6 +33,7 @@ ReleaseOption = Annotated[
         "--release",
         metavar="PATH|NAME",
         callback=_located,
+        autocompletion=complete.releases,
         help="Release to use: its folder, its .duckdb file, or its name. Default: $HOMODB_RELEASE, then what homodb "
         "use names, then the newest in the cache, then the starter release.",
     ),
@@ -146,6 +147,14 @@ PhraseOption = Annotated[
 ]
 SeedOption = Annotated[int, whole("--seed", high=2**32 - 1, help="Of everything random.")]
 ResamplesOption = Annotated[int, whole("--resamples", high=1_000_000, help="Draws of the intervals; 0: none.")]
+Expm1Option = Annotated[
+    bool,
+    typer.Option("--expm1", help="Recover counts from logarithms of normalized counts."),
+]
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", help="Go on where less than 5 % of the names are known, or of the counts carried."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

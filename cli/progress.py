@@ -99,6 +99,11 @@ def _line(bars: Bars) -> str:
     return f"{bar.description}, {bar.completed / bar.total:.0%}".replace("%", " %") if bar.total else bar.description
 
 
+def _part(done: int, total: int | None) -> int:
+    """Return what is done, at most all."""
+    return done if total is None else min(done, total)
+
+
 @contextmanager
 def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show the current step and its progress.
@@ -110,7 +115,7 @@ def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, i
     """
     with bars(*columns) as opened:
         bar = opened.add_task(first, total=None)
-        yield lambda what, done, total: opened.update(bar, description=what, completed=done, total=total)
+        yield lambda what, done, total: opened.update(bar, description=what, completed=_part(done, total), total=total)
 
 
 @contextmanager
@@ -126,7 +131,7 @@ def bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
     with bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as opened:
         bar = opened.add_task(what, total=None)
-        yield lambda done, total: opened.update(bar, completed=done, total=total)
+        yield lambda done, total: opened.update(bar, completed=_part(done, total), total=total)
 
 
 @contextmanager
@@ -154,7 +159,8 @@ def cells_bar() -> Iterator[Callable[[TranslateProgress], None]]:
             speed = f"{per_second:,.0f} cells/s" if per_second else ""
             if interrupted:
                 raise KeyboardInterrupt
-            opened.update(bar, description=progress.slot, completed=progress.done, total=progress.total, speed=speed)
+            done = _part(progress.done, progress.total)
+            opened.update(bar, description=progress.slot, completed=done, total=progress.total, speed=speed)
 
         before = signal.signal(signal.SIGINT, interrupt)
         try:

@@ -42,22 +42,20 @@ def likely_right(model: str | None, margins: pl.Series) -> pl.Series:
 
 def default_model(release: ReleaseFile) -> str | None:
     """Return the model of a release's default embedding; None without one."""
-    rows = release.sql("SELECT model FROM embedding WHERE embedding = (SELECT default_embedding FROM release)")
+    rows = release.select("SELECT model FROM embedding WHERE embedding = (SELECT default_embedding FROM release)")
     return None if rows.is_empty() else str(rows["model"][0])
 
 
-def in_words(model: str | None, margin: float | None) -> str:
+def in_words(model: str | None, margin: float) -> str:
     """Describe a margin and what it is worth.
 
     Examples
     --------
-    >>> in_words("kmer", None), in_words("another", 0.25)
-    ('margin unknown', 'margin 0.250')
+    >>> in_words("another", 0.25)
+    'margin 0.250'
     >>> in_words("kmer", 0.005)
     'margin 0.005 (of such pairs, 142 of 145 were right among curated orthogroups)'
     """
-    if margin is None:
-        return "margin unknown"
     worth = ""
     for least, right, judged in _BY_MARGIN.get(model or "", ()):
         if margin >= least:

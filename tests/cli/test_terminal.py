@@ -164,6 +164,8 @@ def test_ctrl_c_stops_a_question(toy_folder: Path, tmp_path: Path) -> None:
         ("homodb orthologs INS --strategy HL", "HL_o2o"),
         ("homodb join a b --species human,mou", "human,mouse"),
         ("homodb integrate a --method har", "harmony"),
+        ("homodb use starter-20", "starter-2026.1"),
+        ("homodb info --release starter-20", "starter-2026.1"),
     ],
 )
 def test_shells_complete(
@@ -175,6 +177,38 @@ def test_shells_complete(
     with pytest.raises(SystemExit) as leaving:
         get_command(app)(prog_name="homodb")
     assert leaving.value.code == 0 and completed in capfd.readouterr().out.split()
+
+
+def completed_by(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], line: str, **environment: str
+) -> list[str]:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_HOMODB_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - (not line.endswith(" "))))
+    with pytest.raises(SystemExit):
+        get_command(app)(prog_name="homodb")
+    return capfd.readouterr().out.split()
+
+
+def test_only_what_the_release_holds_is_completed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], toy_folder: Path
+) -> None:
+    toy = {"HOMODB_RELEASE": str(toy_folder)}
+    named = completed_by(monkeypatch, capfd, "homodb orthologs INS --from ", **toy)
+    assert {"human", "mouse", "pig"} <= set(named) and not {"rat", "zebrafish"} & set(named)
+    assert completed_by(monkeypatch, capfd, "homodb orthologs INS --from ra", **toy) == []
+    genes = completed_by(monkeypatch, capfd, "homodb orthologs --from mouse In", **toy)
+    assert genes == ["Ins1", "Ins2"]
+    assert "INS" in completed_by(monkeypatch, capfd, f"homodb explain --release {toy_folder} IN")
+
+
+def test_completion_without_a_release_offers_all(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "rat" in completed_by(monkeypatch, capfd, "homodb orthologs INS --from ra")
+    assert completed_by(monkeypatch, capfd, "homodb orthologs IN") == []
 
 
 def test_completion_can_be_installed(run: Run) -> None:

@@ -30,10 +30,9 @@ def test_shares_by_margin() -> None:
         ("kmer", 0.002, "margin 0.002 (of such pairs, 142 of 145 were right among curated orthogroups)"),
         ("kmer", 0.3, "margin 0.300 (of such pairs, 872 of 872 were right among curated orthogroups)"),
         ("esm2_t6_8M_UR50D", 0.3, "margin 0.300"),
-        (None, None, "margin unknown"),
     ],
 )
-def test_a_margin_in_words(model: str | None, margin: float | None, told: str) -> None:
+def test_a_margin_in_words(model: str, margin: float, told: str) -> None:
     assert in_words(model, margin) == told
 
 

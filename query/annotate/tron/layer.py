@@ -83,8 +83,7 @@ class Edges:
 
 
 #: Relative weight of an evidence class: the share of named human and mouse pairs whose symbols agree
-#: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O; ``lm_unnamed``, of which there are four, as
-#: ``lm_orphan``; as first measured, in releases with that class).
+#: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O), of ``lm_orphan`` and ``lm_unnamed`` together.
 TRUST = {
     EvidenceClass.BOTH: 0.9557,
     EvidenceClass.ENSEMBL: 0.4227,

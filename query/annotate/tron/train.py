@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -126,9 +126,8 @@ class SourceNetworks:
             f"{number}.{name}": value.detach().cpu().contiguous()
             for number, network in enumerate(self.networks) for name, value in network.state_dict().items()
         }  # fmt: skip
-        about = {"format": _FORMAT, "genes": json.dumps(self.genes), "labels": json.dumps(self.labels)}
         with whole_file(path) as partial:
-            save_file(tensors, partial, metadata=about)
+            save_file(tensors, partial, metadata={_KEY: json.dumps({"genes": self.genes, "labels": self.labels})})
 
     @classmethod
     def read(cls, path: Path, *, dropout: float = 0.0) -> Self:
@@ -152,8 +151,8 @@ class SourceNetworks:
         return cls(networks, genes, labels)
 
 
-#: Value of ``format`` in the metadata of a file of networks.
-_FORMAT = "homodb-tron-1"
+#: Key of the metadata of a file of networks, whose value is JSON: one key, so that equal networks are equal bytes.
+_KEY = "homodb_tron"
 
 
 def _wrong(path: Path, why: str) -> AnnotationError:
@@ -163,32 +162,33 @@ def _wrong(path: Path, why: str) -> AnnotationError:
     )
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
+            text = (file.metadata() or {}).get(_KEY, "")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no mapping)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise _wrong(path, f"it is not a safetensors file ({text}), and others, which may run code, are not read"
+        why = " ".join(str(error).split())[:200]
+        raise _wrong(path, f"it is not a safetensors file ({why}), and others, which may run code, are not read"
                      ) from error  # fmt: skip
-    if about.get("format") != _FORMAT:
-        raise _wrong(path, f"its metadata has no format {_FORMAT}")
+    try:
+        about = parse_json(text)
+    except ValueError as error:
+        raise _wrong(path, f"its metadata has no {_KEY} in JSON") from error
+    if not isinstance(about, dict):
+        raise _wrong(path, f"{_KEY} in its metadata is not a JSON object")
     if not tensors or not all(value.is_floating_point() and bool(value.isfinite().all()) for value in tensors.values()):
         raise _wrong(path, "a value is not a finite number, or there is none")
     return tensors, about
 
 
-def _names(path: Path, about: dict[str, str], part: str) -> tuple[str, ...]:
+def _names(path: Path, about: dict[str, Any], part: str) -> tuple[str, ...]:
     """Return the names of inputs or outputs from the metadata."""
-    try:
-        names = parse_json(about.get(part, ""))
-    except ValueError as error:
-        raise _wrong(path, f"{part} in its metadata is not a JSON list") from error
+    names = about.get(part)
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names) or len(set(names)) < len(names):
-        raise _wrong(path, f"{part} in its metadata is not a JSON list of different texts")
+        raise _wrong(path, f"{part} in its metadata is not a list of different texts")
     if not names and part == "genes":
         raise _wrong(path, "it names no genes")
     return tuple(names)
