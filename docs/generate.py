@@ -38,7 +38,8 @@ _API = {
     "Cells to try it on": ("datasets",),
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
-    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "niches", "Niches", "OrthologyLayer"),
+    "Plots": ("pl",),
     "Settings": ("settings",),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
@@ -165,7 +166,13 @@ def api_page() -> str:
         _NOTE,
         "# Python\n",
         "Everything public is `homodb.NAME`, loaded when it is first used: `import homodb` takes a moment, whatever is "
-        "installed. Errors stand in `homodb.errors`, `HomodbError` at their root: [what they mean](troubleshoot.md).\n",
+        "installed. Errors stand in `homodb.errors`, `HomodbError` at their root: [what they mean](troubleshoot.md). "
+        "Begin with the [tutorial](tutorial.ipynb).\n",
+        "Cells are an `AnnData` or the path of an h5ad file or zarr store, in every function. One line says what was "
+        "carried and lost (`homodb.settings.verbosity`); long work shows a bar on terminals and in notebooks "
+        "(`progress=`). Reports and scores show themselves: a short text, all of it by `print`, tables in a notebook, "
+        "`.to_frame()`, `.to_pandas()`, `.to_json()` and `.to_html()`. Tables are of polars; `as_pandas=True` or "
+        '`homodb.settings.frames = "pandas"` make them pandas.\n',
     ]
     for title, names in _API.items():
         parts.append(f"## {title}\n")

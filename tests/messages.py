@@ -276,6 +276,14 @@ class Matching:
     zip = "zip"
 
 
+class Plots:
+    groupby = "translate with groupby"
+    no_calls = "no calls between these species"
+    no_labels = "no labels to plot"
+    one_query = "an evaluation is of one query"
+    profile = "score with the profile cross-species"
+
+
 class Publish:
     cannot_be_printed = "cannot be printed"
     different_release_toy_1 = "a different release toy-1 is already published, and published releases never change"

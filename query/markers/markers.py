@@ -25,7 +25,18 @@ from homodb.query.markers.conservation import (
 )
 from homodb.query.markers.statistics import FEWEST_CELLS, Limits, effects
 from homodb.query.release import ReleaseFile, use_release
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines, spreadsheet_safe
+from homodb.query.results import (
+    Grid,
+    GridColumn,
+    Heading,
+    Lines,
+    Note,
+    Plot,
+    Result,
+    ResultBlock,
+    lines,
+    spreadsheet_safe,
+)
 from homodb.query.settings import progress_bar
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import ScoreError, TranslationError
@@ -171,6 +182,10 @@ class Markers(Result):
         MissingPackageError
             If matplotlib is not installed.
         """
+        return self.dot_plot(top).svg()
+
+    def dot_plot(self, top: int = 3) -> Plot:
+        """Draw the best conserved markers as :meth:`dots` does."""
         from homodb.query.results import dots
 
         if not self.conserved.height:

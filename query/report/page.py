@@ -253,7 +253,7 @@ def _draw_clusters(gathered: Gathered, label_key: str) -> list[Drawing]:
         counted / counted.sum(axis=1, keepdims=True), types.names, cluster.names, title,
         across="cluster", down=label_key, meaning="share of the type",
         row_cells=_whole(counted.sum(axis=1)), column_cells=_whole(counted.sum(axis=0)),
-    )  # fmt: skip
+    ).svg()  # fmt: skip
     caption = "Where the cells of each type are: each row adds up to 1; in brackets how many cells there are"
     return [Drawing(svg, caption, "clusters")]
 
@@ -282,7 +282,7 @@ def _draw_transfer(gathered: Gathered) -> list[Drawing]:
         svg = heat(
             table, rows, columns, title, across=f"called ({reference})", down=f"is ({query})",
             row_cells=[int(other[one]) for one in rows], column_cells=[int(own[one]) for one in columns],
-        )  # fmt: skip
+        ).svg()  # fmt: skip
         caption = (
             f"What cells of {query} are called by their nearest cells of {reference}: all types of {reference} stand "
             f"side by side, in brackets how many cells a species has of each; framed: right{also}"
@@ -306,7 +306,7 @@ def _draw_scores(score: Score | None) -> list[Drawing]:
             caption += f"; unknown: {', '.join(missing)}" if missing else ""
             caption += f"; partly beyond the axis: {', '.join(beyond(lines))}" if beyond(lines) else ""
             title = f"Scores: {profile.replace('_', '-')}"
-            drawings.append(Drawing(intervals(lines, title), caption, f"scores-{profile}"))
+            drawings.append(Drawing(intervals(lines, title).svg(), caption, f"scores-{profile}"))
     return drawings
 
 

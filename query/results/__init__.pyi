@@ -23,6 +23,7 @@ from homodb.query.results.figures import MARKS as MARKS
 from homodb.query.results.figures import RASTER_FROM as RASTER_FROM
 from homodb.query.results.figures import SPECIES_COLOURS as SPECIES_COLOURS
 from homodb.query.results.figures import Line as Line
+from homodb.query.results.figures import Plot as Plot
 from homodb.query.results.figures import against as against
 from homodb.query.results.figures import beyond as beyond
 from homodb.query.results.figures import calibration_curve as calibration_curve
@@ -30,6 +31,7 @@ from homodb.query.results.figures import dots as dots
 from homodb.query.results.figures import heat as heat
 from homodb.query.results.figures import intervals as intervals
 from homodb.query.results.figures import look as look
+from homodb.query.results.figures import stacked as stacked
 from homodb.query.results.html import fragment as fragment
 from homodb.query.results.html import inline as inline
 from homodb.query.results.html import page as page

@@ -214,7 +214,8 @@ def _learn_source(
     mean = log_mean(cells[rows])
     network = FeedForward(
         np.zeros_like(mean) if phenotype.categories else mean, phenotype.outputs, hidden=settings.hidden,
-        layers=settings.layers, dropout=settings.dropout, centre=float(np.mean(numbers)), scale=float(np.std(numbers)) or 1.0,
+        layers=settings.layers, dropout=settings.dropout, centre=float(np.mean(numbers)),
+        scale=float(np.std(numbers)) or 1.0,
     ).to(device)  # fmt: skip
     optimiser = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True

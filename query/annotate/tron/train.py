@@ -83,9 +83,9 @@ class FeedForward(nn.Module):
 
         Trained about the means, genes that the other species shows less would count in every cell.
         """
-        first = self.body[0]
         added = torch.as_tensor(mean).to(self.mean)
-        first.bias += first.weight @ added
+        parts = dict(self.body.named_parameters())
+        parts["0.bias"] += parts["0.weight"] @ added
         self.mean += added
 
     def forward(self, expression: Tensor) -> Tensor:

@@ -486,7 +486,7 @@ NETWORKS: list[tuple[Any, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "about", "words"), NETWORKS, ids=lambda one: str(one)[:30])
+@pytest.mark.parametrize(("change", "about", "words"), NETWORKS, ids=range(len(NETWORKS)))
 def test_files_that_hold_no_networks_are_refused(tmp_path: Path, change: Any, about: Any, words: str) -> None:
     path = _saved(tmp_path / "network.safetensors", change, about)
     if "whole total" in words:
