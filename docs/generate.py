@@ -38,7 +38,7 @@ _API = {
     "Cells to try it on": ("datasets",),
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
-    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "niches", "Niches", "OrthologyLayer"),
     "Settings": ("settings",),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
