@@ -180,7 +180,7 @@ def resolve_var(
         check_share(
             share,
             f"{share:.1%} of {named.height:,} names are genes of {own.common_name} in release {release.version}",
-            _likely_reason(release, var, column, own, vote, share, named.filter(pl.col("gene").is_null())["name"]),
+            _likely_reason(release, var, column, own, vote, share, named.filter(pl.col("gene").is_null())["name"].to_list()),
         )
     return ResolvedVar(own, given is not None, rows, tuple(doubts), tuple(feature_notes(rows, features)))
 
