@@ -177,12 +177,11 @@ def resolve_var(
     named = rows.filter(pl.col("is_gene"), HAS_NAME)
     share = named["gene"].count() / named.height if named.height else None
     if share is not None and 0 < share < DOUBTED:  # a caller has its own words where no name is known
+        unknown = named.filter(pl.col("gene").is_null())["name"].to_list()
         check_share(
             share,
             f"{share:.1%} of {named.height:,} names are genes of {own.common_name} in release {release.version}",
-            _likely_reason(
-                release, var, column, own, vote, share, named.filter(pl.col("gene").is_null())["name"].to_list()
-            ),
+            _likely_reason(release, var, column, own, vote, share, unknown),
         )
     return ResolvedVar(own, given is not None, rows, tuple(doubts), tuple(feature_notes(rows, features)))
 

@@ -30,12 +30,9 @@ HUMAN = ["INS", "GCG", "TNF", "FCER1A", "VWF", "C1orf1"]
 MOUSE = ["Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf"]
 
 
-def cells(names: list[str], known: float, rows: int = 40, weight: int = 1) -> anndata.AnnData:
-    """Cells of which so many of forty names are genes; the counts of an unknown name are `weight` times as many."""
-    wanted = max(1, round(rows * known))
-    var = [*(names[n] for n in range(min(wanted, len(names))))]
-    total = round(len(var) / known)
-    var += [f"nothing{n}" for n in range(total - len(var))]
+def cells(names: list[str], known: float, weight: int = 1) -> anndata.AnnData:
+    """Cells of which this share of the names are genes; the counts of an unknown name are `weight` times as many."""
+    var = [*names, *(f"nothing{n}" for n in range(round(len(names) / known) - len(names)))]
     counts = np.random.default_rng(0).integers(1, 6, (6, len(var)))
     counts[:, [name.startswith("nothing") for name in var]] *= weight
     obs = pd.DataFrame({"cell_type": ["a", "b"] * 3}, index=[str(n) for n in range(6)])
