@@ -18,7 +18,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 from pathlib import Path
 
 import measure
@@ -139,30 +139,45 @@ def compare(
     return counts, seconds
 
 
-def trust(
-    proteins: list[dict[str, str]], embed: Embed, group: dict[str, str], decoys: Sequence[str]
-) -> list[tuple[float | None, int, bool]]:
-    """Judge the best hit of every protein: margin where the hits are mutual, rank from the other side, right or not.
+@dataclass(frozen=True)
+class BestHit:
+    """The best hit of a protein of a group, with its orthologs in the other proteome or after they were taken out."""
 
-    The decoys are proteins of both species that are nobody's ortholog; a best hit among them is not counted.
+    margin: float
+    back: int
+    right: bool
+    removed: bool
+
+
+def trust(proteins: list[dict[str, str]], embed: Embed, group: dict[str, str], decoys: Sequence[str]) -> list[BestHit]:
+    """Find the best hit of every protein of a group, once among all proteins and once without its orthologs.
+
+    Every second decoy belongs to the one side, the others to the other side: proteins without any relative.
     """
     vectors = [normalised(embed(list(one.values()), number)) for number, one in enumerate(proteins)]
-    others = normalised(embed(decoys, len(SPECIES)))
-    judged: list[tuple[float | None, int, bool]] = []
-    for a, b in combinations(range(len(SPECIES)), 2):
-        names = list(proteins[a]), list(proteins[b])
+    first, second = (normalised(embed(decoys[start::2], len(SPECIES))) for start in (0, 1))
+    to_first, to_second = ([one @ side.T for one in vectors] for side in (first, second))
+    among_decoys = second @ first.T
+    hits: list[BestHit] = []
+    for a, b in permutations(range(len(SPECIES)), 2):
         correlations = vectors[a] @ vectors[b].T
-        decoy_a, decoy_b = ((vectors[side] @ others.T).max(axis=1) for side in (a, b))
-        for one, row in enumerate(correlations):
-            best = int(row.argmax())
-            value, column = float(row[best]), correlations[:, best]
-            groups = group.get(names[0][one]), group.get(names[1][best])
-            if decoy_a[one] >= value or groups == (None, None):
+        groups = np.array([group.get(name, "") for name in proteins[b]])
+        for one, name in enumerate(proteins[a]):
+            own = groups == group.get(name)
+            if not own.any():
                 continue
-            back = 1 + int((column > value).sum()) + int(decoy_b[best] > value)
-            seconds = [np.partition(row, -2)[-2], decoy_a[one], np.partition(column, -2)[-2], decoy_b[best]]
-            judged.append((value - float(max(seconds)) if back == 1 else None, back, groups[0] == groups[1]))
-    return judged
+            for removed in (False, True):
+                row = np.concatenate([np.where(own & removed, -2, correlations[one]), to_second[a][one]])
+                best, (runner_up, value) = int(row.argmax()), np.sort(row)[-2:]
+                others = np.concatenate(
+                    [correlations[:, best], to_first[b][best]]
+                    if best < len(groups)
+                    else [to_second[a][:, best - len(groups)], among_decoys[best - len(groups)]]
+                )
+                back = 1 + int((others > value).sum())
+                margin = float(value - max(runner_up, np.sort(others)[-2]))
+                hits.append(BestHit(margin, back, bool(not removed and best < len(groups) and own[best]), removed))
+    return hits
 
 
 #: Margins, and ranks from the other side, from which and up to which shares are printed.
@@ -170,17 +185,21 @@ MARGINS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 2.0)
 RANKS = ((1, 1), (2, 2), (3, 5), (6, 10**9))
 
 
-def print_trust(judged: list[tuple[float | None, int, bool]]) -> None:
-    """Print the share of right best hits by margin and by rank from the other side."""
-    print("\n| margin of mutual best hits | right |\n| --- | --- |")
+def print_trust(hits: list[BestHit]) -> None:
+    """Print right and wrong best hits by margin and by rank from the other side."""
+    heading = "right | wrong | wrong, orthologs taken out | right of all |\n| --- | --- | --- | --- | --- |"
+
+    def print_row(what: str, some: list[BestHit]) -> None:
+        right, out = sum(hit.right for hit in some), sum(hit.removed for hit in some)
+        print(f"| {what} | {right} | {len(some) - right - out} | {out} | {right / max(len(some), 1):.3f} |")
+
+    print(f"\n| margin of hits that are each other's best | {heading}")
     for low, high in pairwise(MARGINS):
-        right = [good for margin, _, good in judged if margin is not None and low <= margin < high]
-        print(f"| {low} to {high} | {sum(right) / max(len(right), 1):.3f} ({sum(right)}/{len(right)}) |")
-    print("\n| rank of a gene from its best hit's side | right |\n| --- | --- |")
-    for first, last in RANKS:
-        right = [good for _, back, good in judged if first <= back <= last]
-        shown = f"{first}" if first == last else f"{first} to {last}" if last < 10**9 else f"{first} or more"
-        print(f"| {shown} | {sum(right) / max(len(right), 1):.3f} ({sum(right)}/{len(right)}) |")
+        print_row(f"{low} to {high}", [hit for hit in hits if hit.back == 1 and low <= hit.margin < high])
+    print(f"\n| rank of a gene from its best hit's side | {heading}")
+    for low, high in RANKS:
+        what = f"{low}" if low == high else f"{low} to {high}" if high < 10**9 else f"{low} or more"
+        print_row(what, [hit for hit in hits if low <= hit.back <= high])
 
 
 def speed(proteins: int = 20_000, residues: int = 450) -> str:

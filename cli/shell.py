@@ -103,7 +103,7 @@ def _obey(words: list[str], release: Release, own: dict[str, pl.DataFrame]) -> b
 
 
 def _columns(release: Release, name: str) -> pl.DataFrame:
-    return release.sql(
+    return release.select(
         "SELECT column_name AS column, lower(data_type) AS type, comment FROM duckdb_columns() "
         "WHERE NOT internal AND table_name = ? ORDER BY column_index",
         [name.lower()],
@@ -112,8 +112,10 @@ def _columns(release: Release, name: str) -> pl.DataFrame:
 
 def _names(release: Release, own: dict[str, pl.DataFrame]) -> list[str]:
     """Return the names that a question may hold: tables, columns, macros, species and words of SQL."""
-    columns = release.sql("SELECT DISTINCT column_name AS name FROM duckdb_columns() WHERE NOT internal ORDER BY 1")
-    macros = release.sql("SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE NOT internal ORDER BY 1")
+    columns = release.select("SELECT DISTINCT column_name AS name FROM duckdb_columns() WHERE NOT internal ORDER BY 1")
+    macros = release.select(
+        "SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
+    )
     names = [*own, *release.relations(), *(f"{name}(" for name in macros["name"]), *columns["name"]]
     names += [column for table in own.values() for column in table.columns]
     names += [name for one in release.species for name in (one.common_name, one.name) if " " not in name]

@@ -31,6 +31,7 @@
     ├── JoinError                 AnnData objects that cannot be joined
     └── TranslationError          an AnnData object that cannot be translated
         ├── UndecidedSpeciesError gene names that fit several species
+        ├── ImplausibleError      hardly any name is known, or hardly any count is carried
         └── CountsError           values that a policy must not add up
 
 A message says what is wrong, what was expected, and what to do next. The command line prints it as one line, its
@@ -293,6 +294,10 @@ class UndecidedSpeciesError(TranslationError):
     """The gene names fit several species; ``candidates`` names those that know them alike."""
 
     candidates: tuple[str, ...] = ()
+
+
+class ImplausibleError(TranslationError):
+    """Hardly any name is known, or hardly any count is carried; ``force`` goes on all the same."""
 
 
 class CountsError(TranslationError):

@@ -7,7 +7,6 @@ only a broken file pays for it. The limits of what a file may hold are here, and
 
 from __future__ import annotations
 
-import codecs
 import csv
 import functools
 import gzip
@@ -158,24 +157,6 @@ def sha256(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
-
-
-class Utf8Stream(io.RawIOBase):
-    """Byte stream that raises UnicodeDecodeError where it is not UTF-8."""
-
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Read at most `size` bytes."""
-        data = self._stream.read(size)
-        self._decoder.decode(data, final=not data)
-        return data
 
 
 @dataclass(frozen=True)
@@ -405,48 +386,73 @@ def batches(
     """
 
     def misshapen(row: pacsv.InvalidRow) -> str:
-        # Arrow numbers records, not lines: the header is 1, blank lines do not count
-        if row.text is not None and row.text.strip() == _STAMP:
-            return "skip"
-        shown = f"expected {row.expected_columns}, got {row.actual_columns}"
-        findings.add_record(_MISSHAPEN, shown, (row.number or 0) - 2)
+        nonlocal skipped
+        # Arrow numbers the records of a piece from 1; blank lines do not count
+        record = done + skipped_before + (row.number or 1) - 1
+        skipped += 1
+        if row.text is None or row.text.strip() != _STAMP:
+            shown = f"expected {row.expected_columns}, got {row.actual_columns}"
+            findings.add_record(_MISSHAPEN, shown, record)
         return "skip"
 
     names = [f"c{position}" for position in range(len(header.names))]
     wanted = {name: names[position] for name, position in columns.items()}
     quoting = {"quote_char": '"'} if header.delimiter == "," else {"quote_char": False}
+    parsing = pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting)
+    converting = pacsv.ConvertOptions(
+        include_columns=sorted(set(wanted.values())),
+        column_types={name: pa.string() for name in names},
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        null_values=list(MISSING),
+    )
     texts = [
         (trimmed(column) if trim is None or name in trim else pl.col(column)).alias(name)
         for name, column in wanted.items()
     ]
-    done = 0
+    done = skipped = skipped_before = 0
     with open_bytes(path) as stream:
-        try:
-            reader = pacsv.open_csv(
-                pa.PythonFile(Utf8Stream(stream), mode="r"),
-                read_options=pacsv.ReadOptions(
-                    use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
-                ),
-                parse_options=pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting),
-                convert_options=pacsv.ConvertOptions(
-                    include_columns=sorted(set(wanted.values())),
-                    column_types={name: pa.string() for name in names},
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                    null_values=list(MISSING),
-                ),
-            )
-            for batch in reader:
-                frame = pl.DataFrame(pa.Table.from_batches([batch]))
-                frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
-                done += frame.height
+        stream.readline()  # the header
+        for piece in _pieces(stream):
+            reading = pacsv.ReadOptions(use_threads=False, block_size=len(piece), column_names=names)
+            try:
+                table = pacsv.read_csv(pa.BufferReader(_checked_text(piece)), reading, parsing, converting)
+            except UnicodeDecodeError as error:
+                _explain(path, header, findings, str(error))
+            except pa.ArrowInvalid as error:
+                if "Empty CSV file" in str(error):
+                    continue  # blank lines
+                _explain(path, header, findings, str(error))
+            frame = pl.DataFrame(table)
+            frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
+            done += frame.height
+            skipped_before = skipped
+            if frame.height:
                 yield _bounded(frame, wanted, findings)
-        except UnicodeDecodeError as error:
-            _explain(path, header, findings, str(error))
-        except pa.ArrowInvalid as error:
-            if "Empty CSV file" in str(error) or "Could not skip initial 1 rows" in str(error):
-                return  # a header only, with or without an end of line
-            _explain(path, header, findings, str(error))
+
+
+def _pieces(stream: io.BufferedReader) -> Iterator[bytes]:
+    """Yield the lines of a stream in pieces.
+
+    Arrow's own reader of streams reads ahead in a thread, and calls Python from it while the process ends, which
+    aborts it.
+    """
+    rest = b""
+    while data := stream.read(_BLOCK_BYTES):
+        whole, end, left = data.rpartition(b"\n")
+        if end:
+            yield b"".join((rest, whole, end))
+        rest = left if end else rest + left
+    if rest:
+        yield rest
+
+
+def _checked_text(piece: bytes) -> pa.Buffer:
+    """Return a piece of text in memory of Arrow's own; raises UnicodeDecodeError where it is not UTF-8."""
+    piece.decode("utf-8")
+    buffer = pa.allocate_buffer(len(piece))
+    memoryview(buffer).cast("B")[:] = piece
+    return buffer
 
 
 def _bounded(frame: pl.DataFrame, columns: Iterable[str], findings: Findings) -> pl.DataFrame:

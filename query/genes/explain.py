@@ -257,8 +257,8 @@ def _why_chosen(strategy: Strategy, row: dict[str, Any], model: str | None) -> s
         case Strategy.HM_O2O:
             return f"best free pair by confidence and identity: {ensembl}"
         case Strategy.LM_O2O:
-            margin = in_words(model, row["margin"])
-            return f"each other's best hit, {correlation}, {margin}; {_class_in_words(row['evidence_class'])}"
+            margin = "" if row["margin"] is None else f", {in_words(model, row['margin'])}"
+            return f"each other's best hit, {correlation}{margin}; {_class_in_words(row['evidence_class'])}"
         case Strategy.HL_O2O:
             return f"best free pair by confidence, then identity and correlation: {ensembl}; {correlation}"
 

@@ -308,8 +308,8 @@ def _mutual(answer: pl.DataFrame, forth: Mapping[int, Found], back: Mapping[int,
         places = np.flatnonzero(back[target].genes == gene)
         rank_back = int(places[0]) + 1 if places.size else None
         mutual = None if rank_back is None else float(np.sqrt(rank * rank_back))
-        margins = [_margin(forth[gene]), _margin(back[target])]
-        rows.append((rank_back, mutual, min(margins) if mutual == 1 and None not in margins else None))
+        margins = [margin for one in (forth[gene], back[target]) if (margin := _margin(one)) is not None]
+        rows.append((rank_back, mutual, min(margins) if mutual == 1 and len(margins) == 2 else None))
     return pl.DataFrame(rows, schema=_MUTUAL, orient="row")
 
 

@@ -71,6 +71,8 @@ def test_it_answers(newts: Path) -> None:
         assert release.orthologs("GENE5", target="eastern newt")["target_id"].to_list() == ["nv5"]
         near = release.neighbors("gene1", source="eastern newt", target="human", k=2)
         assert near["target_symbol"][0] == "GENE1" and near["mutual_rank"][0] == 1.0
+        mapped = release.orthologs("gene1", source="eastern newt", target="human")
+        assert near["margin"][0] == pytest.approx(mapped["margin"].item(), abs=1e-6)
         own = release.neighbors("gene1", source="eastern newt", target="eastern newt", k=2)
         assert own.height == 2 and "nv1" not in own["target_id"]
         cells = anndata.AnnData(np.ones((2, 4), np.float32))

@@ -152,7 +152,7 @@ def test_a_database_that_is_no_release(tmp_path: Path) -> None:
         ("UPDATE release SET schema_version = 999", NewerSchemaError),
         ("DELETE FROM release", BrokenReleaseError),
         ("INSERT INTO release FROM release", BrokenReleaseError),
-        ("UPDATE species SET species = 30000 WHERE species = 1", UnknownSpeciesError),  # a species of a newer homodb
+        ("UPDATE species SET species = 16000 WHERE species = 1", UnknownSpeciesError),  # a species of a newer homodb
     ],
 )
 def test_a_release_that_this_homodb_cannot_read(copy: Path, sql: str, error: type[HomodbError]) -> None:

@@ -29,15 +29,21 @@ Integers = npt.NDArray[np.int64]
 _BLOCK = 1024
 TOTAL = 1e4
 
+#: Rounds of calls by which an offset is found, and cells of a type that counts.
+_ROUNDS = 10
+_ENOUGH_CELLS = 3
+
 
 class FeedForward(nn.Module):
     """A feed-forward network over genes: logarithm, less the mean of each gene, hidden layers, outputs.
 
     Genes are not scaled: a gene that hardly varies in one species would weigh most in the other. The output of a
-    numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`.
+    numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`. For the target's cells
+    an offset is subtracted too, see :func:`species_offsets`; it is no part of the state.
     """
 
     mean: Tensor
+    offset: Tensor
     centre: Tensor
     scale: Tensor
 
@@ -49,6 +55,7 @@ class FeedForward(nn.Module):
         kind = torch.get_default_dtype()
         for name, value in (("mean", mean), ("centre", centre), ("scale", scale)):
             self.register_buffer(name, torch.as_tensor(np.asarray(value), dtype=kind))
+        self.register_buffer("offset", torch.zeros_like(self.mean), persistent=False)
         sizes = [self.mean.shape[0]] + [hidden] * layers
         blocks: list[nn.Module] = []
         for size, following in itertools.pairwise(sizes):
@@ -56,14 +63,30 @@ class FeedForward(nn.Module):
         self.body = nn.Sequential(*blocks)
         self.head = nn.Linear(hidden, outputs)
 
-    def embed(self, expression: Tensor) -> Tensor:
-        """Return the last hidden layer, shape (cells, hidden), of cells on the linear scale, shape (cells, genes).
+    def logarithm(self, expression: Tensor) -> Tensor:
+        """Return log1p of expression; that of a value below zero, which a layer can give, is minus that of its size."""
+        return expression.sign() * expression.abs().log1p()
 
-        The logarithm of a value below zero, which a layer without bounds can give, is minus that of its size.
-        """
-        logged = expression.sign() * expression.abs().log1p()
-        embedded: Tensor = self.body(logged - self.mean)
+    def embed(self, expression: Tensor) -> Tensor:
+        """Return the last hidden layer, shape (cells, hidden), of cells on the linear scale, shape (cells, genes)."""
+        embedded: Tensor = self.body(self.logarithm(expression) - self.mean - self.offset)
         return embedded
+
+    def embed_source(self, expression: Tensor) -> Tensor:
+        """Return the same of the source's cells, which have no offset."""
+        embedded: Tensor = self.body(self.logarithm(expression) - self.mean)
+        return embedded
+
+    @torch.no_grad()
+    def centre_at(self, mean: npt.NDArray[np.float32]) -> None:
+        """Subtract the means of genes, and let the first bias make up for it, so that no output changes.
+
+        Trained about the means, genes that the other species shows less would count in every cell.
+        """
+        added = torch.as_tensor(mean).to(self.mean)
+        parts = dict(self.body.named_parameters())
+        parts["0.bias"].add_(parts["0.weight"] @ added)
+        self.mean.add_(added)
 
     def forward(self, expression: Tensor) -> Tensor:
         """Return logits of categories, or the number, shape (cells, outputs)."""
@@ -328,6 +351,70 @@ def train(
             value.copy_(best_value)
     model.eval()
     return Trained(len(losses) - 1, best, tuple(losses))
+
+
+def type_means(logs: sp.csr_matrix, codes: Integers, types: int) -> npt.NDArray[np.float64]:
+    """Return the mean of each gene over the cells of each type, shape (types, genes), 0 for types without cells."""
+    member = sp.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(types, len(codes)))
+    sums = np.asarray((member @ logs).todense(), np.float64)
+    return sums / np.maximum(np.bincount(codes, minlength=types), 1)[:, None]
+
+
+@torch.no_grad()
+def species_offsets(
+    models: Sequence[tuple[nn.Module, FeedForward]], cells: sp.csr_matrix, labels: Integers | None,
+    source_means: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """Return how much higher each gene is in the target's cells than in source cells of the same types.
+
+    The types are those that the networks call together, anew with each offset until they stay (ten times at most). Of
+    the types of three cells or more the median counts: cells of types that the source lacks, which are called
+    something, would draw a mean. Zero if no type has so many cells.
+
+    Parameters
+    ----------
+    models
+        Conversion layers with their networks, whose offsets are not used.
+    cells
+        The target's cells on the linear scale.
+    labels
+        Type of each cell, in place of calls, shape (cells,).
+    source_means
+        Mean logarithm of each gene in the source's cells of each type, shape (types, genes).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (models, genes).
+    """
+    types, device = len(source_means), models[0][1].offset.device
+    offsets = np.zeros((len(models), source_means.shape[1]))
+    before = np.full(cells.shape[0], -1)
+    for _ in range(_ROUNDS):
+        calls, sums = np.empty_like(before), np.zeros((len(models), *source_means.shape))
+        for start in range(0, len(calls), _BLOCK):
+            block = dense(cells[start : start + _BLOCK], device)
+            logs = [network.logarithm(layer(block)) for layer, network in models]
+            if labels is None:
+                shares = torch.zeros(len(block), types, device=device)
+                for (_, network), own, offset in zip(models, logs, offsets, strict=True):
+                    shift = network.mean + torch.from_numpy(offset).to(network.mean)
+                    shares += torch.softmax(network.head(network.body(own - shift)), 1)
+                calls[start : start + _BLOCK] = shares.argmax(1).cpu().numpy()
+            else:
+                calls[start : start + _BLOCK] = labels[start : start + _BLOCK]
+            member = np.eye(types)[calls[start : start + _BLOCK]].T
+            for place, own in enumerate(logs):
+                sums[place] += member @ own.cpu().numpy().astype(np.float64)
+        if np.array_equal(calls, before):
+            break
+        size = np.bincount(calls, minlength=types)
+        enough = size >= _ENOUGH_CELLS
+        if not enough.any():
+            return np.zeros_like(offsets)
+        offsets = np.median(sums[:, enough] / size[enough, None] - source_means[enough], axis=1)
+        before = calls
+    return offsets
 
 
 @torch.no_grad()

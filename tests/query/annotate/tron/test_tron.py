@@ -23,7 +23,16 @@ torch = pytest.importorskip("torch", reason="torch is an extra")
 from homodb.query.annotate import AnnotationTask, OrthologyLinks, TronSettings
 from homodb.query.annotate.tron.layer import Edges, OrthologyLayer
 from homodb.query.annotate.tron.method import Cells, transfer, tron
-from homodb.query.annotate.tron.train import FeedForward, Phenotype, SourceNetworks, linear, log_mean, spread
+from homodb.query.annotate.tron.train import (
+    FeedForward,
+    Phenotype,
+    SourceNetworks,
+    linear,
+    log_mean,
+    species_offsets,
+    spread,
+    type_means,
+)
 from homodb.query.cells import SpeciesCells
 from homodb.schema.errors import AnnotationError, OutputError
 from homodb.schema.species import find
@@ -284,7 +293,76 @@ def test_expression_against_numpy() -> None:
     got = linear(sp.csr_matrix(counts))
     np.testing.assert_allclose(got.toarray(), wanted, rtol=1e-6)
     np.testing.assert_allclose(log_mean(got), np.log1p(wanted).mean(0), rtol=1e-5)
+    codes = np.array([0, 2, 2, 0, 2, 0, 2])
+    by_type = [np.log1p(wanted)[codes == one].mean(0) if (codes == one).any() else np.zeros(5) for one in range(4)]
+    np.testing.assert_allclose(type_means(got.log1p(), codes, 4), by_type, rtol=1e-5)
     np.testing.assert_allclose(spread(got), wanted.std(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_offset_is_what_a_loop_gives(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    genes, cells, types = 12, 60, 4
+    at, names = rng.permutation(genes), tuple(map(str, range(genes)))
+    edges = Edges(names, names, np.arange(genes), at, rng.uniform(0.5, 1.5, genes), ("",) * genes)
+    torch.manual_seed(seed)
+    layers = [OrthologyLayer(edges, start=start) for start in ("columns", "links")]
+    networks = [FeedForward(rng.uniform(0, 2, genes), types, hidden=8, layers=1).eval() for _ in layers]
+    expression = linear(sp.csr_matrix(rng.poisson(3.0 * rng.lognormal(0, 1, (cells, genes))).astype(float)))
+    labels = rng.integers(types, size=cells) if seed % 2 else None
+    means = rng.uniform(4, 8, (types, genes))
+    got = species_offsets(list(zip(layers, networks, strict=True)), expression, labels, means)
+    logs = [np.log1p(expression.toarray().astype(float) @ one.dense_weight().numpy().T.astype(float)) for one in layers]
+    offsets, before = np.zeros((2, genes)), None
+    for _ in range(10):
+        shares = np.zeros((cells, types))
+        for network, own, offset in zip(networks, logs, offsets, strict=True):
+            with torch.no_grad():
+                inputs = torch.from_numpy((own - network.mean.numpy() - offset).astype(np.float32))
+                shares += torch.softmax(network.head(network.body(inputs)), 1).numpy()
+        calls = shares.argmax(axis=1).tolist() if labels is None else labels.tolist()
+        if calls == before:
+            break
+        rows = [[cell for cell in range(cells) if calls[cell] == one] for one in range(types)]
+        offsets = np.array([
+            np.median([own[one].mean(axis=0) - means[kind] for kind, one in enumerate(rows) if len(one) >= 3], axis=0)
+            for own in logs
+        ])  # fmt: skip
+        before = calls
+    np.testing.assert_allclose(got, offsets, atol=1e-4)
+    few = species_offsets(list(zip(layers, networks, strict=True)), expression[:2], None, means)
+    assert few.shape == (2, genes) and not few.any()
+
+
+def test_levels_of_genes_that_differ_between_species_are_taken_off() -> None:
+    rng, types = np.random.default_rng(1), 5
+    profile = rng.lognormal(0, 1, GENES) * rng.lognormal(0, 0.6, (types, GENES))
+    # four parts of one type, and as many cells of a type that the source lacks as of the others together
+    profile_there = np.vstack([profile, rng.lognormal(0, 1.2, GENES)]) * rng.lognormal(0, 1.0, GENES)
+    here, there = rng.integers(types, size=300), np.repeat(np.arange(types + 1), [80, 20, 20, 20, 20, 160])
+    counts = [sp.csr_matrix(rng.poisson(5 * one).astype(float)) for one in (profile[here], profile_there[there])]
+    genes, at = tuple(map(str, range(GENES))), np.arange(GENES)
+    edges = Edges(genes, genes, at, at, np.ones(GENES), ("",) * GENES)
+    right = {}
+    for offset in ("types", "none"):
+        found = transfer(
+            Cells(counts[0], Phenotype(here, types)), Cells(counts[1], Phenotype(np.full(320, -1), types)), edges,
+            TronSettings(**QUICK, offset=offset),
+        )  # fmt: skip
+        hits = found.predicted.argmax(axis=1) == there
+        right[offset] = np.mean([hits[there == one].mean() for one in range(types)])
+        assert found.runs[0].model[1].offset.any() == (offset == "types")
+    assert right["types"] > right["none"] + 0.05, right
+
+
+def test_centring_a_network_changes_no_output() -> None:
+    rng = np.random.default_rng(0)
+    network, cells = FeedForward(np.zeros(9), 3, hidden=8).eval(), torch.from_numpy(rng.gamma(1.0, 50.0, (5, 9)))
+    cells, mean = cells.float(), rng.uniform(0, 6, 9).astype(np.float32)
+    before = network(cells)
+    network.centre_at(mean)
+    torch.testing.assert_close(network(cells), before)
+    np.testing.assert_array_equal(network.mean.numpy(), mean)
 
 
 def _benchmark() -> ModuleType:
@@ -412,7 +490,7 @@ NETWORKS: list[tuple[Any, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "about", "words"), NETWORKS, ids=lambda one: str(one)[:30])
+@pytest.mark.parametrize(("change", "about", "words"), NETWORKS, ids=range(len(NETWORKS)))
 def test_files_that_hold_no_networks_are_refused(tmp_path: Path, change: Any, about: Any, words: str) -> None:
     path = _saved(tmp_path / "network.safetensors", change, about)
     if "whole total" in words:
