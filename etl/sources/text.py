@@ -385,6 +385,8 @@ def batches(
         If the file is not UTF-8 or its gzip stream is truncated; lists the problems by line.
     """
 
+    done = skipped = skipped_before = 0
+
     def misshapen(row: pacsv.InvalidRow) -> str:
         nonlocal skipped
         # Arrow numbers the records of a piece from 1; blank lines do not count
@@ -410,7 +412,6 @@ def batches(
         (trimmed(column) if trim is None or name in trim else pl.col(column)).alias(name)
         for name, column in wanted.items()
     ]
-    done = skipped = skipped_before = 0
     with open_bytes(path) as stream:
         stream.readline()  # the header
         for piece in _pieces(stream):
