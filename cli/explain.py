@@ -9,6 +9,7 @@ import typer
 from homodb.cli import complete
 from homodb.cli.options import FromOption, JsonOption, ReleaseOption, ToOption, open_chosen
 from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json
+from homodb.cli.progress import late_status
 
 
 def explain(
@@ -25,7 +26,7 @@ def explain(
 
     Example: homodb explain FCER1A --from human --to mouse
     """
-    with open_chosen(context, release) as opened:
+    with open_chosen(context, release) as opened, late_status("looking up"):
         story = opened.explain(gene, source=source, target=target)
     if as_json:
         give_json(story.rows())

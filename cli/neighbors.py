@@ -19,6 +19,7 @@ from homodb.cli.options import (
     open_chosen,
 )
 from homodb.cli.output import Format, chosen, give, say
+from homodb.cli.progress import late_status
 from homodb.cli.values import read_genes, whole
 
 
@@ -52,7 +53,7 @@ def neighbors(
     from homodb.query.genes import neighbors_note
 
     form = chosen(form, as_json, output)
-    with open_chosen(context, release) as opened:
+    with open_chosen(context, release) as opened, late_status("searching"):
         frame = opened.neighbors(read_genes(genes), source=source, target=target, k=k, embedding=embedding)
     model = frame["embedding"][0].rpartition("-")[0]
     if form is Format.TABLE:

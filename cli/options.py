@@ -9,6 +9,7 @@ import typer
 
 from homodb.cli import complete
 from homodb.cli.output import Format, say
+from homodb.cli.progress import late_status
 from homodb.cli.values import ensembl_release, whole, word
 from homodb.schema.errors import OptionsError
 
@@ -167,11 +168,13 @@ def open_chosen(context: typer.Context, release: str | None, **settings: float) 
 
     named = release or context.obj
     if named:
-        return open_release(named, **settings)
+        with late_status("opening the release"):
+            return open_release(named, **settings)
     from homodb.query.release import find_release
 
     located = find_release()
-    opened = open_release(located.path, **settings)
+    with late_status("opening the release"):
+        opened = open_release(located.path, **settings)
     ensembl = opened.ensembl or "release unknown"
     say(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
     return opened

@@ -20,6 +20,7 @@ from homodb.cli.options import (
     open_chosen,
 )
 from homodb.cli.output import Format, chosen, give, say
+from homodb.cli.progress import late_status
 from homodb.cli.values import apart, read_genes
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
 
@@ -67,7 +68,7 @@ def orthologs(
     names += _listed_genes(file) if file else []
     if not names and not every:
         raise UnknownGeneError("no gene is named: give genes, --file FILE, or --all for the whole mapping")
-    with open_chosen(context, release) as opened:
+    with open_chosen(context, release) as opened, late_status("looking up"):
         try:
             frame = opened.orthologs(None if every else names, source=source, target=target, strategy=strategy)
         except UndecidedSpeciesError as error:

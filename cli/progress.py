@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from homodb.query.translate import TranslateProgress
 
 
+#: Seconds until a terminal shows that a step takes long.
+_LATE = 1.0
 #: Seconds until a log is told what is being done, and until it is told again.
 _FIRST, _AGAIN = 15.0, 30.0
 
@@ -74,6 +76,32 @@ def _logged_steps(doing: Callable[[], str]) -> Iterator[None]:
     finally:
         done.set()
         telling.join()
+
+
+@contextmanager
+def late_status(step: str) -> Iterator[None]:
+    """Show a step that takes longer than a second; before that nothing is imported and nothing shown."""
+    if not sys.stderr.isatty():
+        with _logged_steps(lambda: step):
+            yield
+        return
+    done = threading.Event()
+
+    def show() -> None:
+        if done.wait(_LATE):
+            return
+        from rich.console import Console
+
+        with Console(stderr=True, highlight=False, markup=False).status(step):
+            done.wait()
+
+    showing = threading.Thread(target=show, name="homodb-progress", daemon=True)
+    showing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        showing.join()
 
 
 @contextmanager

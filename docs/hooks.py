@@ -85,7 +85,7 @@ def notebook_page(text: str) -> str:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             shown = "".join(data.get("text/plain", output.get("text", ())))
-            parts += [f"```text\n{shown}\n```"] if shown else []
+            parts += [f"```text\n{shown.rstrip()}\n```"] if shown else []
             parts += [f"![figure](data:image/png;base64,{data['image/png']})"] if "image/png" in data else []
     return "\n\n".join(parts)
 

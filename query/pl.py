@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from homodb.query.results import Line, Plot, heat, intervals, stacked
+from homodb.query.results import Line, heat, intervals, stacked
 from homodb.query.translate import Fate
 from homodb.schema.errors import OptionsError, ScoreError, TranslationError
 from homodb.schema.messages import choices_hint
@@ -160,13 +160,14 @@ def transfer(
     >>> import homodb
     >>> homodb.pl.transfer(homodb.evaluate(labelled, truth="cell_type"))  # doctest: +SKIP
     """
-    if hasattr(answer, "confusion_plot"):
+    from homodb.query.annotate.evaluate import Evaluation
+
+    if isinstance(answer, Evaluation):
         if reference is not None or query is not None:
             raise OptionsError("an evaluation is of one query; leave reference and query out", option="query")
         if not answer.confusion.height:
             raise ScoreError("the evaluation is of numbers, or has no cell; there are no labels to plot")
-        plot: Plot = answer.confusion_plot()
-        return plot.on(ax)
+        return answer.confusion_plot().on(ax)
     calls = _table(answer, "label transfer calls")
     if reference is not None:
         calls = calls.filter(pl.col("reference") == reference)

@@ -255,13 +255,13 @@ class Findings:
         """Record a problem at a line (0: the whole file)."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._lines.append(Problem(line, kind, str(value)[:LONGEST_FIELD]))
+            self._lines.append(Problem(line, kind, shown(str(value))))
 
     def add_record(self, kind: str, value: str, record: int) -> None:
         """Record a problem of a record below the header, counted from 0."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._records.append((record, kind, value[:LONGEST_FIELD]))
+            self._records.append((record, kind, shown(value)))
 
     def bounded(self, column: str, value: str, line: int) -> str:
         """Return a field at a line; one that is too long is recorded, and cut."""
@@ -271,16 +271,16 @@ class Findings:
         self.add(_too_long(column.replace("_", " "), most), value, line)
         return value[:most]
 
-    def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *shown: str) -> None:
+    def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *columns: str) -> None:
         """Record every row of a batch for which an expression is true."""
         rows = frame.filter(bad)
         if rows.is_empty():
             return
         room = max(0, LISTED_PER_KIND - self._totals[kind])
         self._totals[kind] += rows.height
-        for values in rows.head(room).select("row", *shown).iter_rows():
+        for values in rows.head(room).select("row", *columns).iter_rows():
             texts = ("" if value is None else str(value)[:LONGEST_FIELD] for value in values[1:])
-            self._rows.append((values[0], kind, ", ".join(texts)))
+            self._rows.append((values[0], kind, shown(", ".join(texts))))
 
     def raise_any(self) -> None:
         """Raise one :class:`InputError` for all recorded problems."""
@@ -321,7 +321,7 @@ _WORDS = re.compile(r"gene|symbol|species|synonym|ensembl|homolog|stable|xref|ma
 
 def _header_text(line: str) -> str:
     """Return a line that may be a header, or an empty text for one that may be a line of any other file."""
-    return line if _WORDS.search(line) else ""
+    return shown(line) if _WORDS.search(line) else ""
 
 
 def missing_columns(path: Path, header: Header, wanted: Sequence[str]) -> InputError:
@@ -384,6 +384,9 @@ def batches(
     InputError
         If the file is not UTF-8 or its gzip stream is truncated; lists the problems by line.
     """
+    done = skipped = skipped_before = 0
+
+    done = skipped = skipped_before = 0
 
     def misshapen(row: pacsv.InvalidRow) -> str:
         nonlocal skipped
@@ -391,8 +394,8 @@ def batches(
         record = done + skipped_before + (row.number or 1) - 1
         skipped += 1
         if row.text is None or row.text.strip() != _STAMP:
-            shown = f"expected {row.expected_columns}, got {row.actual_columns}"
-            findings.add_record(_MISSHAPEN, shown, record)
+            counts = f"expected {row.expected_columns}, got {row.actual_columns}"
+            findings.add_record(_MISSHAPEN, counts, record)
         return "skip"
 
     names = [f"c{position}" for position in range(len(header.names))]
@@ -410,7 +413,6 @@ def batches(
         (trimmed(column) if trim is None or name in trim else pl.col(column)).alias(name)
         for name, column in wanted.items()
     ]
-    done = skipped = skipped_before = 0
     with open_bytes(path) as stream:
         stream.readline()  # the header
         for piece in _pieces(stream):
@@ -485,8 +487,8 @@ def _explain(path: Path, header: Header, findings: Findings, message: str) -> No
                 continue
             record = text.strip() not in ("", _STAMP)
             if record and header.delimiter == "\t" and text.count("\t") != len(header.names) - 1:
-                shown = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
-                explained.add(_MISSHAPEN, shown, number)
+                counts = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
+                explained.add(_MISSHAPEN, counts, number)
     if not len(explained):
         explained.add("cannot be parsed", message)
     explained.raise_any()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.matrices import LARGEST_LOG, Rows, judge, undo_logarithm
+from homodb.query.cells.matrices import LARGEST_LOG, Rows, Values, judge, undo_logarithm
 from homodb.query.cells.slots import no_layer, slots_of, values_of
 from homodb.query.settings import warn
 from homodb.schema.errors import CountsError, HomodbError
@@ -104,10 +104,16 @@ class RecoveredCounts:
         return recover_counts(self._rows.sample(), self._base)[0]
 
 
-def recovered_rows(rows: Rows, base: float | None, where: str) -> Rows:
+def likely_base(holds: Values) -> float:
+    """Return the base of values that are logarithms, or may be."""
+    return holds.base or holds.guess or float(np.e)
+
+
+def recovered_rows(rows: Rows, holds: Values, where: str) -> Rows:
     """Return the rows of a matrix, or counts recovered from its logarithms within :func:`undoing_logarithms`."""
-    if base is None or not _UNDONE.get():
+    if not (holds.kind == "log" or holds.small) or not _UNDONE.get():
         return rows
+    base = likely_base(holds)
     _warn_of_failed(where, recover_counts(rows.sample(), base)[1], min(rows.shape[0], 200))
     return RecoveredCounts(rows, base)
 
@@ -162,10 +168,10 @@ def as_counts(
         content = "NaN or infinite values"
     elif counts.data.size and counts.data.min() < 0:
         content = "negative values, as scaled data do"
-    elif (holds := judge(counts, logged=logged)).kind == "log" and holds.base and _UNDONE.get():
-        counts, failed = recover_counts(counts, holds.base)
+    elif ((holds := judge(counts, logged=logged)).kind == "log" or holds.small) and _UNDONE.get():
+        counts, failed = recover_counts(counts, likely_base(holds))
         _warn_of_failed(where, failed, counts.shape[0])
-        return sp.csr_matrix(counts, dtype=dtype or counts.dtype)
+        return counts if dtype is None else sp.csr_matrix(counts.astype(dtype))
     elif holds.kind in ("log", "root"):
         content = holds.content
     elif holds.small and counts.data.max() <= LARGEST_LOG:
@@ -175,7 +181,7 @@ def as_counts(
             counts = counts.copy()
             counts.sum_duplicates()
         return counts
-    hint = "expm1 recovers the counts from logarithms" if content.startswith("logarithms") else ""
+    hint = "expm1 recovers the counts from logarithms" if "logarithms" in content else ""
     raise error(f"{where} holds {content}; expected counts ({remedy})", option=option, hint=hint)
 
 

@@ -163,7 +163,7 @@ class JoinRun:
         rows, like = source.rows(own, folder / f"turned-{number}", block)
         logged = slot_logged(own, source.logged)
         holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
-        if holds.kind == "log" and (counts := recovered_rows(rows, holds.base, source.name)) is not rows:
+        if (counts := recovered_rows(rows, holds, source.name)) is not rows:
             rows, holds = counts, judge(counts.sample())
         return StackPart(source.name, rows, self.plan.links[number], holds), like
 

@@ -200,7 +200,7 @@ def bulk(side: MarkerCells) -> Bulk:
         measured = sp.csr_matrix((positive, side.counts.indices, side.counts.indptr), side.counts.shape)
         shares = _sums(measured, side.type_code, types) / np.bincount(side.type_code, minlength=types)[:, None]
     cpm[totals == 0] = 0
-    noise = _noise(side, group, cells, totals, cpm)
+    noise = _noise(side, group, cells, np.asarray(totals, np.float64), cpm)
     cpm[totals == 0] = np.nan
     return Bulk(
         cells.reshape(donors, types), cpm.astype(np.float32).reshape(donors, types, -1), noise.astype(np.float32),
@@ -226,7 +226,8 @@ def _noise(side: MarkerCells, group: _Ints, cells: _Ints, totals: _Floats, cpm: 
     for one in range(len(cells)):
         squares[one % types] += depths[one] * cpm[one] ** 2
     freedom = np.maximum(cells - 1, 0).reshape(-1, types).sum(axis=0)
-    return np.maximum(squares, 0) / np.maximum(freedom, 1)[:, None] * (freedom > 0)[:, None]
+    variance: _Floats = np.maximum(squares, 0) / np.maximum(freedom, 1)[:, None] * (freedom > 0)[:, None]
+    return variance
 
 
 def _sums(matrix: sp.csr_matrix, group: _Ints, groups: int) -> _Floats:

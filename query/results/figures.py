@@ -117,7 +117,8 @@ class Plot:
             self.draw(ax)
             # outside this context matplotlib would read names such as "$x$" as formulas when the figure is drawn
             for one in (ax, *ax.figure.legends):
-                for text in one.findobj(lambda artist: hasattr(artist, "set_parse_math")):
+                texts: list[Any] = one.findobj(lambda artist: hasattr(artist, "set_parse_math"))
+                for text in texts:
                     text.set_parse_math(False)
         return ax
 
@@ -128,7 +129,7 @@ def _legend(panel: Axes, *, side: str, ncols: int = 1, **options: Any) -> None:
     handles, names = panel.get_legend_handles_labels()
     panels = [] if figure is None else [one for one in figure.axes if one.get_label() != "<colorbar>"]
     if figure is not None and len(panels) == 1 and figure.get_layout_engine() is not None:
-        where = "outside right upper" if side == "right" else "outside lower center"
+        where: Any = "outside right upper" if side == "right" else "outside lower center"
         figure.legend(handles, names, loc=where, frameon=False, ncols=ncols, **options)
         return
     columns = ncols if side == "below" else min(3, len(names))

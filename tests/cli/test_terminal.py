@@ -10,7 +10,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -267,3 +270,46 @@ def test_the_help_has_every_command_under_a_heading_in_the_order_of_the_readme(r
     assert headings == ["Options", "Translate", "Ask", "Analyse", "Releases", "Build", "Learn"]
     named = re.findall(r"^  ([a-z]+)  ", shown.split("Translate:")[1], re.MULTILINE)
     assert sorted(named) == sorted(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_a_step_that_takes_long_is_shown_and_a_short_one_is_not(tmp_path: Path, toy_folder: Path) -> None:
+    slow = (
+        "import time; from homodb.cli.progress import late_status\n"
+        "with late_status('looking up'): time.sleep({})\nprint('done')"
+    )
+    for seconds, is_shown in ((1.6, True), (0.1, False)):
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-c", slow.format(seconds)]
+        subprocess.run(command, env=environment(tmp_path), stdin=theirs, stdout=theirs, stderr=theirs, check=True)
+        os.close(theirs)
+        written = b""
+        while select.select([ours], [], [], 0.2)[0]:
+            try:
+                written += os.read(ours, 65536)
+            except OSError:
+                break
+        os.close(ours)
+        assert (b"looking up" in written) == is_shown
+
+
+def test_a_bar_never_passes_all() -> None:
+    from homodb.cli import progress
+
+    bars: list[Any] = []
+    opened = progress.bars
+
+    @contextmanager
+    def watched(*columns: Any) -> Iterator[Any]:
+        with opened(*columns) as one:
+            bars.append(one)
+            yield one
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "bars", watched)
+        with progress.steps_bar("a step") as step:
+            step("a step", 14, 10)
+            assert [task.percentage for task in bars[0].tasks] == [100.0]
+        with progress.bytes_bar("bytes") as done:
+            done(14, 10)
+            assert [task.percentage for task in bars[1].tasks] == [100.0]

@@ -36,7 +36,7 @@ from homodb.query.annotate.tron.train import (
     linear,
     log_mean,
     predict,
-    species_offset,
+    species_offsets,
     spread,
     train,
     type_means,
@@ -137,9 +137,7 @@ def transfer(
         values = target.phenotype
         groups = values.codes() if values.categories else np.where(values.is_known, 0, -1)
     tuning = choose_tuning(groups, target.donor, settings.tuning, np.random.default_rng(random_state))
-    labels = np.full(len(groups), -1)
-    labels[tuning.rows] = target.phenotype.codes()[tuning.rows]
-    device, runs, by = find_device(settings.device), [], "nothing"
+    device, trained, runs, by = find_device(settings.device), [], [], "nothing"
     # layers that do not learn differ by their networks only
     n_runs = len(networks) if networks and not len(tuning.rows) else settings.seeds
     for number in range(n_runs):
@@ -162,14 +160,21 @@ def transfer(
                 edges, start=settings.start, bias=missing if missing.any() else None,
                 non_negative=settings.weights == "non_negative", random_state=int(rng.integers(2**31)),
             ).to(device)  # fmt: skip
+        trained.append((rng, layer, network, training, before))
+    if settings.offset == "types" and source.phenotype.categories:
+        # labels that may be read are better than calls
+        sample = tuning.rows if len(tuning.rows) else np.arange(len(groups))
+        rng = np.random.default_rng([random_state, n_runs])
+        sample = np.sort(rng.permutation(sample)[: settings.epoch_cells])
+        labels = target.phenotype.codes()[sample] if len(tuning.rows) else None
+        models = [(layer, network) for _, layer, network, _, _ in trained]
+        offsets = species_offsets(models, layer_cells[sample], labels, source_means)
+        for (_, network), offset in zip(models, offsets, strict=True):
+            network.offset.copy_(torch.from_numpy(offset))
+    for rng, layer, network, training, before in trained:
+        with seeded(int(rng.integers(2**31)), device):
             first = layer.weight.detach().cpu().numpy().astype(np.float64)
             model = nn.Sequential(layer, network)
-            if settings.offset == "types" and source.phenotype.categories:
-                # labels that may be read are better than calls
-                sample = tuning.rows if len(tuning.rows) else np.arange(len(labels))
-                sample = np.sort(rng.permutation(sample)[: settings.epoch_cells])
-                offset = species_offset(layer, network, layer_cells[sample], labels[sample], source_means)
-                network.offset.copy_(torch.from_numpy(offset))
             tuned = _tune(model, layer_cells, target, tuning, settings, rng) if len(tuning.rows) else None
             predicted = predict(model, layer_cells)
             shares = torch.softmax(predicted, 1) if source.phenotype.categories else predicted

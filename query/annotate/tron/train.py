@@ -39,7 +39,7 @@ class FeedForward(nn.Module):
 
     Genes are not scaled: a gene that hardly varies in one species would weigh most in the other. The output of a
     numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`. For the target's cells
-    an offset is subtracted too, see :func:`species_offset`; it is no part of the state.
+    an offset is subtracted too, see :func:`species_offsets`; it is no part of the state.
     """
 
     mean: Tensor
@@ -85,8 +85,8 @@ class FeedForward(nn.Module):
         """
         added = torch.as_tensor(mean).to(self.mean)
         parts = dict(self.body.named_parameters())
-        parts["0.bias"] += parts["0.weight"] @ added
-        self.mean += added
+        parts["0.bias"].add_(parts["0.weight"] @ added)
+        self.mean.add_(added)
 
     def forward(self, expression: Tensor) -> Tensor:
         """Return logits of categories, or the number, shape (cells, outputs)."""
@@ -361,50 +361,60 @@ def type_means(logs: sp.csr_matrix, codes: Integers, types: int) -> npt.NDArray[
 
 
 @torch.no_grad()
-def species_offset(
-    layer: nn.Module,
-    network: FeedForward,
-    cells: sp.csr_matrix,
-    labels: Integers,
+def species_offsets(
+    models: Sequence[tuple[nn.Module, FeedForward]], cells: sp.csr_matrix, labels: Integers | None,
     source_means: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """Return how much higher each gene is in the target's cells than in source cells of the same types, shape (genes,).
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """Return how much higher each gene is in the target's cells than in source cells of the same types.
 
-    The types are those that the network calls, anew with each offset until they stay (ten times at most). Of the types
-    of three cells or more the median counts: cells of types that the source lacks, which are called something, would
-    draw a mean. Zero if no type has so many cells.
+    The types are those that the networks call together, anew with each offset until they stay (ten times at most). Of
+    the types of three cells or more the median counts: cells of types that the source lacks, which are called
+    something, would draw a mean. Zero if no type has so many cells.
 
     Parameters
     ----------
-    layer, network
-        The conversion layer, and the trained network, whose offset is not used.
+    models
+        Conversion layers with their networks, whose offsets are not used.
     cells
         The target's cells on the linear scale.
     labels
-        Type of each cell that may be read, -1 for none, shape (cells,).
+        Type of each cell, in place of calls, shape (cells,).
     source_means
         Mean logarithm of each gene in the source's cells of each type, shape (types, genes).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (models, genes).
     """
-    types, device = len(source_means), network.offset.device
-    offset, before = np.zeros(source_means.shape[1]), np.full(len(labels), -1)
+    types, device = len(source_means), models[0][1].offset.device
+    offsets = np.zeros((len(models), source_means.shape[1]))
+    before = np.full(cells.shape[0], -1)
     for _ in range(_ROUNDS):
-        subtracted = torch.from_numpy(offset).to(network.offset)
-        called, sums = labels.copy(), np.zeros(source_means.shape)
-        for start in range(0, len(labels), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            logs = network.logarithm(layer(dense(cells[rows], device)))
-            own = network.head(network.body(logs - network.mean - subtracted)).argmax(1).cpu().numpy()
-            called[rows] = np.where(labels[rows] >= 0, labels[rows], own)
-            sums += np.eye(types)[called[rows]].T @ logs.cpu().numpy().astype(np.float64)
-        if np.array_equal(called, before):
+        calls, sums = np.empty_like(before), np.zeros((len(models), *source_means.shape))
+        for start in range(0, len(calls), _BLOCK):
+            block = dense(cells[start : start + _BLOCK], device)
+            logs = [network.logarithm(layer(block)) for layer, network in models]
+            if labels is None:
+                shares = torch.zeros(len(block), types, device=device)
+                for (_, network), own, offset in zip(models, logs, offsets, strict=True):
+                    shift = network.mean + torch.from_numpy(offset).to(network.mean)
+                    shares += torch.softmax(network.head(network.body(own - shift)), 1)
+                calls[start : start + _BLOCK] = shares.argmax(1).cpu().numpy()
+            else:
+                calls[start : start + _BLOCK] = labels[start : start + _BLOCK]
+            member = np.eye(types)[calls[start : start + _BLOCK]].T
+            for place, own in enumerate(logs):
+                sums[place] += member @ own.cpu().numpy().astype(np.float64)
+        if np.array_equal(calls, before):
             break
-        size = np.bincount(called, minlength=types)
+        size = np.bincount(calls, minlength=types)
         enough = size >= _ENOUGH_CELLS
         if not enough.any():
-            return np.zeros_like(offset)
-        offset = np.median(sums[enough] / size[enough, None] - source_means[enough], axis=0)
-        before = called
-    return offset
+            return np.zeros_like(offsets)
+        offsets = np.median(sums[:, enough] / size[enough, None] - source_means[enough], axis=1)
+        before = calls
+    return offsets
 
 
 @torch.no_grad()

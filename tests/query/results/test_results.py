@@ -143,7 +143,7 @@ def explained(rows: int) -> Explanation:
         "pseudoautosomal": [False], "description": [EVIL], "aliases": [[EVIL]],
     }  # fmt: skip
     names = ("target_symbol", "target_id", "homology_type", "source_identity", "target_identity", "goc", "wga",
-             "confidence", "correlation", "evidence_class")  # fmt: skip
+             "confidence", "correlation", "margin", "evidence_class")  # fmt: skip
     answers = {"strategy": ["HM_O2O"], "target_id": [None], "target_symbol": [None], "why": [EVIL]}
     return Explanation(EVIL, "b", pl.DataFrame(gene), some({name: [EVIL] for name in names}, rows), some(answers, rows))
 
