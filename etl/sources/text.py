@@ -384,6 +384,9 @@ def batches(
     InputError
         If the file is not UTF-8 or its gzip stream is truncated; lists the problems by line.
     """
+    done = skipped = skipped_before = 0
+
+    done = skipped = skipped_before = 0
 
     def misshapen(row: pacsv.InvalidRow) -> str:
         nonlocal skipped
@@ -410,7 +413,6 @@ def batches(
         (trimmed(column) if trim is None or name in trim else pl.col(column)).alias(name)
         for name, column in wanted.items()
     ]
-    done = skipped = skipped_before = 0
     with open_bytes(path) as stream:
         stream.readline()  # the header
         for piece in _pieces(stream):

@@ -170,9 +170,8 @@ def resolve_var(
     own = given or vote.winner(uns=uns if column is None else None)
     rows = resolve_rows(release, names, own, features)
     doubts = vote.doubts(own) if given is not None else vote.runner_up(own)
-    if (
-        given is not None and doubts and len(sample) < len(gene_names)
-    ):  # all names are compared only if a sample of them looks so
+    if given is not None and doubts and len(sample) < len(gene_names):
+        # all names are compared only if a sample of them looks so
         doubts = SpeciesVote.of(release, gene_names).doubts(own)
     named = rows.filter(pl.col("is_gene"), HAS_NAME)
     share = named["gene"].count() / named.height if named.height else None

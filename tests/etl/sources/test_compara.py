@@ -264,7 +264,7 @@ def test_all_problems_of_a_file_are_told_at_once_twenty_of_a_kind(tmp_path: Path
     assert listed == [*identities, (27, "is_high_confidence is not 0 or 1", "2")]
     with pytest.raises(InputError, match=messages.Sources.problems_5_more_identity) as caught:
         read_compara(path, PAIR)
-    assert "25 times: identity outside 0 to 100, first on line 2 (200), line 3 (201), line 4 (202)" in str(caught.value)
+    assert str(caught.value).endswith("first on line 2 (200), line 3 (201), line 4 (202)")
 
 
 def test_problems_in_rows_that_are_not_kept_are_not_looked_for(tmp_path: Path) -> None:
