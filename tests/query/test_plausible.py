@@ -216,7 +216,8 @@ def test_annotate_says_how_many_cells_lie_far_and_offers_a_limit(toy: homodb.Rel
     more = {"source": "mouse", "reference_species": "human", "label_key": "cell_type", "release": toy, "k": 2}
     _, report = homodb.annotate(counts(MOUSE, 0), counts(HUMAN, 1), return_report=True, **more)
     assert report.farther is not None and 0 <= report.farther <= report.cells
-    said = f"{report.farther:,} of {report.cells} cells lie farther from the reference than 95 % of the reference's own cells do"
+    far = f"{report.farther:,} of {report.cells} cells lie farther from the reference"
+    said = f"{far} than 95 % of the reference's own cells do"
     assert f"{said}; unknown_below=0.5 leaves {report.doubtful}" in str(report)
     _, report = homodb.annotate(
         counts(MOUSE, 0), counts(HUMAN, 1), return_report=True, unknown_below=0.5, **more
