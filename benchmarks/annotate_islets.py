@@ -1,11 +1,12 @@
 """Cell types of islets (or of a simulation) carried across species, by methods and strategies, and by no thought.
 
 ``python benchmarks/annotate_islets.py RELEASE [METHODS [HUMAN MOUSE]]``; RELEASE is built from
-``../shared/data/pllm/release.toml``, METHODS are names separated by commas (``all`` for all), HUMAN and MOUSE are other
-files of cells, such as a simulation's with its release. Besides the release's vectors, method ``protein`` gets those
-that a sentence model gives to the names of the genes alone, which know nothing of proteins. Labels of the query are
-used for judging only. Balanced accuracy, accuracy and kappa are over cells whose type the reference has; AUROC is the
-chance that a cell of a type that it lacks has less confidence, or lies farther, than the others.
+``../shared/data/pllm/release.toml``, METHODS are names separated by commas (``all`` for all, and for the controls),
+HUMAN and MOUSE are other files of cells, such as a simulation's with its release. Besides the release's vectors, method
+``protein`` gets those that a sentence model gives to the names of the genes alone, which know nothing of proteins.
+Labels of the query are used for judging only. Balanced accuracy, accuracy and kappa are over cells whose type the
+reference has; AUROC is the chance that a cell of a type that it lacks has less confidence, or lies farther, than the
+others.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 #: Rows beside each method's own: what they are called, and their parameters.
 EXTRA: dict[str, dict[str, dict[str, Any]]] = {
-    "knn": {"cca": {"integration": "cca"}, "harmony": {"integration": "harmony"}}
+    "knn": {"cca": {"integration": "cca"}, "harmony": {"integration": "harmony"}},
+    "tron": {"no offset": {"offset": "none"}, "means of orthologs": {"start": "rows"}},
 }
 
 
@@ -58,6 +60,8 @@ def main(release: str, methods: str = "all", human: str = "", mouse: str = "") -
             print("| --- | --- " + "| ---: " * (len(HEADER) - 2) + "|")
             for name, by, made in rows(cells[query], cells[reference], opened, chosen):
                 print(f"| {name} | {by} | {' | '.join(_scores(made))} |", flush=True)
+            if methods != "all":
+                continue
             told = homodb.evaluate(
                 homodb.annotate(cells[query], cells[reference], label_key="cell_type", release=opened),
                 truth="cell_type", n_resamples=0,
@@ -83,6 +87,8 @@ def rows(
                     )  # fmt: skip
                 except HomodbError as error:
                     yield shown, strategy, str(error)
+    if methods != list(METHODS):
+        return
     for name, links in (("same symbol, ignoring case", _same_symbol), ("random pairs", _random)):
         yield "knn", name, _by_links(query, reference, release, links)
     yield "scanpy ingest", "ENS_M2M", _ingest(query, reference, release)

@@ -18,10 +18,10 @@ from pathlib import Path
 
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
-    "modules": 255,
-    "lines": 55_800,
+    "modules": 256,
+    "lines": 57_249,
     "packages": 30,
-    "modules directly in query": 3,
+    "modules directly in query": 4,
     "modules outside cli with one importer": 52,
     "import cycles": 0,
     "import cycles, with imports for typing": 0,

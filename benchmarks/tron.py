@@ -255,6 +255,7 @@ def islets(release: Path, cells: Path) -> None:
     settings = {
         "knn": {"method": "knn"},
         "tron, no labels": {"tune": "nothing"},
+        "tron, no labels, no offset": {"tune": "nothing", "offset": "none"},
         "tron, layer tuned": {},
         "tron, layer tuned, one-to-one (HM_O2O)": {"strategy": "HM_O2O"},
         "tron, layer tuned, random start": {"start": "random"},

@@ -44,11 +44,11 @@ def _interrupt(interrupted: list[int]) -> None:
 def _run(interrupted: list[int]) -> int | str | None:
     """Run the application and return the exit code."""
     from homodb.cli.app import app
-    from homodb.cli.output import say_error
+    from homodb.cli.output import say_error, say_warning
     from homodb.query.settings import settings
     from homodb.schema.errors import HomodbError, StoppedError, shown
 
-    warnings.showwarning = _show_warning
+    warnings.showwarning = say_warning
     settings.verbosity, settings.progress = "warning", False  # commands print reports and have bars of their own
     try:
         app()
@@ -76,13 +76,6 @@ def _run(interrupted: list[int]) -> int | str | None:
         closed = leaving.code == 1 and type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
         return 141 if closed else leaving.code
     return 0
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
-    """Write a warning as one line."""
-    from homodb.schema.errors import printable
-
-    sys.stderr.write(printable(f"homodb: warning: {message}") + "\n")
 
 
 def _open_closed_streams() -> None:

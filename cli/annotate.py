@@ -11,6 +11,8 @@ from homodb.cli.options import (
     CellsOption,
     DonorKeyOption,
     EmbeddingOption,
+    Expm1Option,
+    ForceOption,
     JsonOption,
     PhraseOption,
     ReleaseOption,
@@ -137,6 +139,8 @@ def annotate(
     key_added: KeyOption = "homodb",
     random_state: SeedOption = 42,
     tables: TablesOption = None,
+    expm1: Expm1Option = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -163,7 +167,9 @@ def annotate(
         "parameters": split_parameters([*(setting or []), *named]),
     })  # fmt: skip
     with open_chosen(context, release) as opened, status() as show:
-        result = annotate_files(path, reference, output, options, tables=tables, release=opened, progress=show)
+        result = annotate_files(
+            path, reference, output, options, tables=tables, release=opened, expm1=expm1, force=force, progress=show
+        )
     if as_json:
         give_json({"output": str(output), **result.totals()})
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.command import Commands
 from homodb.cli.output import say
 
@@ -46,6 +47,7 @@ def options(
         str | None,
         typer.Option(
             "--release", metavar="PATH|NAME", envvar="HOMODB_RELEASE", is_eager=True,
+            autocompletion=complete.releases,
             help="Release to use: its folder, its .duckdb file, or its name. Also after the command.",
         ),
     ] = None,

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from homodb.cli.options import JsonOption
 from homodb.cli.output import give_json, say
 
 
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    every: Annotated[bool, typer.Option("--all", help="Say all that was looked at, with versions and places.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show what works here, what does not, and how to get it.
 
-    On this machine, and how to get it. Asks nothing of the network and changes nothing.
+    In five lines, the last of which is the one command that installs what is missing. Asks nothing of the network and
+    changes nothing.
 
     Example: homodb doctor
     """
-    from homodb.query.release.doctor import State
+    from homodb.query.release.doctor import State, summary
     from homodb.query.release.doctor import doctor as examine
 
     findings = examine()
     if as_json:
         give_json([asdict(one) for one in findings])
+        return
+    if not every:
+        for line in summary(findings):
+            say(line)
         return
     area = ""
     for one in findings:

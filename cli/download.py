@@ -39,7 +39,7 @@ def download(
 
     wanted = [one.strip() for one in (species or "").split(",") if one.strip()]
     with bytes_bar(f"downloading {name or 'the newest release'}") as report:
-        done = bring(name, catalog=catalog, only=only or (), species=wanted, hosts=hosts or (), report=report)
+        done = bring(name, catalog=catalog, only=only or (), species=wanted, hosts=hosts or (), progress=report)
     if as_json:
         give_json(asdict(done))
         return

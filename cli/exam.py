@@ -9,6 +9,7 @@ import typer
 
 from homodb.cli.options import FileOption, FormatOption, JsonOption, RawTextOption, ReleaseOption, open_chosen
 from homodb.cli.output import ALL_IN_JSON, Format, chosen, give, give_blocks
+from homodb.cli.progress import late_status
 from homodb.cli.values import apart, word
 from homodb.schema.enums import ExamBy
 from homodb.schema.io import check_there
@@ -39,7 +40,7 @@ def exam(
         raise apart("RELEASE", "--release")
     form = chosen(form, as_json, output, truth, genes)
     check_there(truth, genes)
-    with open_chosen(context, path or release) as opened:
+    with open_chosen(context, path or release) as opened, late_status("scoring the strategies"):
         result = examine(opened, truth, genes=genes)
     if form is not Format.TABLE:
         give(result.rows(by), form, output, raw_text=raw_text)

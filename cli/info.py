@@ -35,7 +35,10 @@ def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOpt
             say(f"{manifest.title or 'untitled'}; built {manifest.created} by homodb {manifest.homodb_version}")
             say(f"embeddings: {', '.join(manifest.embeddings) or 'none'}; schema {manifest.schema_version}")
         say()
-        give(species, Format.TABLE)
+        give(species.drop("taxon_id", "annotated"), Format.TABLE)
+        bare = species.filter(~species["annotated"])["common_name"].to_list()
+        if bare:
+            say(f"without a list of all genes: {', '.join(bare)}")
         say()
         give(mapped, Format.TABLE)
         for loss in manifest.losses if manifest else ():

@@ -10,6 +10,7 @@ import typer
 from homodb.cli import complete
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
 from homodb.cli.output import ALL_IN_JSON, give_blocks, give_json
+from homodb.cli.progress import late_status
 
 
 def inspect(
@@ -38,7 +39,7 @@ def inspect(
     """
     from homodb.query.inspect import inspect as look
 
-    with open_chosen(context, release) as opened:
+    with open_chosen(context, release) as opened, late_status("looking at the names"):
         inspection = look(path, release=opened, source=source, column=column)
     if as_json:
         give_json(inspection.totals())

@@ -11,6 +11,8 @@ from homodb.cli import complete
 from homodb.cli.options import (
     CellsOption,
     CountsLayerOption,
+    Expm1Option,
+    ForceOption,
     JsonOption,
     OneToOneOption,
     PhraseOption,
@@ -55,6 +57,10 @@ def integrate(
     label_key: Annotated[
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of obs with cell types, noted for scoring.")
     ] = None,
+    shared_types: Annotated[
+        str | None,
+        typer.Option("--shared-types", metavar="COLUMN", help="First drop cells of types that not all have."),
+    ] = None,
     strategy: OneToOneOption = None,
     layer: CountsLayerOption = None,
     size_factors: Annotated[
@@ -78,6 +84,8 @@ def integrate(
         str | None,
         typer.Option("--donor-key", metavar="COLUMN", help="Donors or sections: cells of others are never nearest."),
     ] = None,
+    expm1: Expm1Option = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,13 +105,15 @@ def integrate(
         totals = integrate_files(
             paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
             species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy, layer=layer,
-            size_factors=size_factors, umap=umap, key_added=key_added, columns=columns,
-            release=release or context.obj, progress=show,
+            size_factors=size_factors, umap=umap, key_added=key_added, columns=columns, shared_types=shared_types,
+            release=release or context.obj, expm1=expm1, force=force, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})
         return
     say(f"{counted(totals['n_cells'], 'cell')}: " + ", ".join(f"{n:,} {name}" for name, n in totals["cells"].items()))
+    if "shared_types" in totals:
+        say(totals["shared_types"])
     say(f"{len(totals['features']):,} variable of {counted(totals['n_joint_features'], 'joint feature')}")
     for pair, anchors in totals.get("anchors", {}).items():
         say(f"{counted(anchors, 'anchor')} {pair}")

@@ -13,6 +13,8 @@ from homodb.cli.options import (
     EachColumnOption,
     EachLayerOption,
     EachSpeciesOption,
+    Expm1Option,
+    ForceOption,
     JsonOption,
     OneToOneOption,
     RawTextOption,
@@ -63,6 +65,8 @@ def join(
     report_file: ReportOption = None,
     raw_text: RawTextOption = False,
     block: BlockOption = None,
+    expm1: Expm1Option = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -84,7 +88,7 @@ def join(
         report = join_to_file(
             paths, output, species=listed(species), strategy=strategy, release=opened, via=via, features=features,
             largest=largest, too_large=too_large, consistent=consistent, measured=measured, shared_types=shared_types,
-            column=each(column), layer=each(layer), names=names, block=block, progress=show,
+            column=each(column), layer=each(layer), names=names, block=block, expm1=expm1, force=force, progress=show,
         )  # fmt: skip
     if report_file is not None:
         write_report(report, report_file, raw_text=raw_text)

@@ -11,6 +11,8 @@ from homodb.cli.options import (
     CountsLayerOption,
     DonorKeyOption,
     EachSpeciesOption,
+    Expm1Option,
+    ForceOption,
     JsonOption,
     LabelOption,
     RawTextOption,
@@ -59,6 +61,8 @@ def markers(
         str | None, typer.Option("--column", metavar="NAME", help="Column of var with the gene names.")
     ] = None,
     strategy: StrategyOption = None,
+    expm1: Expm1Option = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +80,7 @@ def markers(
         result = find(
             paths, label_key=label_key, species=listed(species), species_key=species_key, donor_key=donor_key,
             layer=layer, column=column, strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr,
-            min_log2fc=min_log2fc, min_share=min_share, progress=show,
+            min_log2fc=min_log2fc, min_share=min_share, expm1=expm1, force=force, progress=show,
         )  # fmt: skip
         written = [] if output is None else result.write(output, top, raw_text=raw_text)
     if as_json:

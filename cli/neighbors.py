@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import (
     EmbeddingOption,
     FileOption,
@@ -18,12 +19,20 @@ from homodb.cli.options import (
     open_chosen,
 )
 from homodb.cli.output import Format, chosen, give, say
-from homodb.cli.values import whole
+from homodb.cli.progress import late_status
+from homodb.cli.values import read_genes, whole
 
 
 def neighbors(
     context: typer.Context,
-    genes: Annotated[list[str], typer.Argument(metavar="GENE...", help="Genes, by any name.")],
+    genes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="GENE...",
+            help="Genes, by any name; - reads them from standard input.",
+            autocompletion=complete.genes,
+        ),
+    ],
     source: FromOption,
     target: ToOption,
     k: Annotated[int, whole("-k", low=1, help="Neighbours of each gene.")] = 10,
@@ -44,8 +53,8 @@ def neighbors(
     from homodb.query.genes import neighbors_note
 
     form = chosen(form, as_json, output)
-    with open_chosen(context, release) as opened:
-        frame = opened.neighbors(genes, source=source, target=target, k=k, embedding=embedding)
+    with open_chosen(context, release) as opened, late_status("searching"):
+        frame = opened.neighbors(read_genes(genes), source=source, target=target, k=k, embedding=embedding)
     model = frame["embedding"][0].rpartition("-")[0]
     if form is Format.TABLE:
         short = ["rank", "target_id", "target_symbol", "correlation", "rank_back", "mutual_rank", "margin"]

@@ -9,6 +9,7 @@ import typer
 
 from homodb.cli import complete
 from homodb.cli.output import Format, say
+from homodb.cli.progress import late_status
 from homodb.cli.values import ensembl_release, whole, word
 from homodb.schema.errors import OptionsError
 
@@ -33,6 +34,7 @@ ReleaseOption = Annotated[
         "--release",
         metavar="PATH|NAME",
         callback=_located,
+        autocompletion=complete.releases,
         help="Release to use: its folder, its .duckdb file, or its name. Default: $HOMODB_RELEASE, then what homodb "
         "use names, then the newest in the cache, then the starter release.",
     ),
@@ -146,6 +148,14 @@ PhraseOption = Annotated[
 ]
 SeedOption = Annotated[int, whole("--seed", high=2**32 - 1, help="Of everything random.")]
 ResamplesOption = Annotated[int, whole("--resamples", high=1_000_000, help="Draws of the intervals; 0: none.")]
+Expm1Option = Annotated[
+    bool,
+    typer.Option("--expm1", help="Recover counts from logarithms of normalized counts."),
+]
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", help="Go on where less than 5 % of the names are known, or of the counts carried."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -158,11 +168,13 @@ def open_chosen(context: typer.Context, release: str | None, **settings: float) 
 
     named = release or context.obj
     if named:
-        return open_release(named, **settings)
+        with late_status("opening the release"):
+            return open_release(named, **settings)
     from homodb.query.release import find_release
 
     located = find_release()
-    opened = open_release(located.path, **settings)
+    with late_status("opening the release"):
+        opened = open_release(located.path, **settings)
     ensembl = opened.ensembl or "release unknown"
     say(f"release {opened.version}, Ensembl {ensembl}; {located.origin}", dim=True, err=True)
     return opened

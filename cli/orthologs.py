@@ -20,7 +20,8 @@ from homodb.cli.options import (
     open_chosen,
 )
 from homodb.cli.output import Format, chosen, give, say
-from homodb.cli.values import apart
+from homodb.cli.progress import late_status
+from homodb.cli.values import apart, read_genes
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
 
 #: Number of commands that are proposed.
@@ -30,7 +31,14 @@ _SHOWN = 4
 def orthologs(
     context: typer.Context,
     target: ToOption,
-    genes: Annotated[list[str] | None, typer.Argument(metavar="GENE...", help="Genes, by any name.")] = None,
+    genes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="GENE...",
+            help="Genes, by any name; - reads them from standard input.",
+            autocompletion=complete.genes,
+        ),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -56,10 +64,11 @@ def orthologs(
     form = chosen(form, as_json, output, file)
     if every and (genes or file):
         raise apart("--all", "--file" if file else "GENE")
-    names = [*(genes or []), *(_listed_genes(file) if file else [])]
+    names = read_genes(genes or [])
+    names += _listed_genes(file) if file else []
     if not names and not every:
         raise UnknownGeneError("no gene is named: give genes, --file FILE, or --all for the whole mapping")
-    with open_chosen(context, release) as opened:
+    with open_chosen(context, release) as opened, late_status("looking up"):
         try:
             frame = opened.orthologs(None if every else names, source=source, target=target, strategy=strategy)
         except UndecidedSpeciesError as error:
@@ -75,9 +84,13 @@ def orthologs(
         over = frame["over_species"].drop_nulls().head(1).to_list() or ["another species"]
         say(f"no evidence between the two species: went over {over[0]}", dim=True, err=True)
     if form is Format.TABLE and not every:
-        short = ["name", "resolved_as", "source_id", "target_id", "target_symbol", "strategy", "homology_type"]
+        if frame.height:
+            say(f"by {', '.join(frame['strategy'].unique().sort().drop_nulls())}", dim=True, err=True)
+        resolved = [] if frame["resolved_as"].drop_nulls().is_in(["symbol", "stable_id"]).all() else ["resolved_as"]
+        short = ["name", *resolved, "source_id", "target_id", "target_symbol"]
         beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]
-        frame = frame.select(*short, "identity", "confidence", "correlation", "margin", "evidence_class", *beyond)
+        kind = frame["homology_type"].str.strip_prefix("ortholog_").alias("type")
+        frame = frame.select(*short, kind, "identity", "confidence", "correlation", "evidence_class", *beyond)
     give(frame, form, output, raw_text=raw_text)
 
 

@@ -157,10 +157,24 @@ def say(text: object = "", *, err: bool = False, dim: bool = False) -> None:
 
 def say_error(message: str, hint: str = "") -> None:
     """Print an error, and in a second line its hint."""
-    for word, text, colour in (("error:", message, "red"), ("hint:", hint, "cyan")):
-        if text:
-            sign = typer.style(word, fg=colour, bold=True) if has_colours(sys.stderr) else word
-            sys.stderr.write(f"{sign} {printable(text)}\n")
+    _say_signed("error:", message, "red")
+    if hint:
+        _say_signed("hint:", hint, "cyan")
+
+
+def say_warning(message: Warning | str, *place: object, **more: object) -> None:
+    """Print a warning as one line; takes the place of :func:`warnings.showwarning`."""
+    _say_signed("warning:", str(message), "yellow")
+
+
+def _say_signed(sign: str, text: str, colour: str) -> None:
+    shown = typer.style(sign, fg=colour, bold=True) if has_colours(sys.stderr) else sign
+    line = f"{sign} {printable(text)}"
+    if (screen := _screen(sys.stderr)) is not None:
+        from homodb.query.results import fold
+
+        line = "\n".join(fold(line, screen))
+    sys.stderr.write(f"{shown}{line.removeprefix(sign)}\n")
 
 
 def has_colours(stream: TextIO) -> bool:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from homodb.query.translate import TranslateProgress
 
 
+#: Seconds until a terminal shows that a step takes long.
+_LATE = 1.0
 #: Seconds until a log is told what is being done, and until it is told again.
 _FIRST, _AGAIN = 15.0, 30.0
 
@@ -77,6 +79,32 @@ def _logged_steps(doing: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
+def late_status(step: str) -> Iterator[None]:
+    """Show a step that takes longer than a second; before that nothing is imported and nothing shown."""
+    if not sys.stderr.isatty():
+        with _logged_steps(lambda: step):
+            yield
+        return
+    done = threading.Event()
+
+    def show() -> None:
+        if done.wait(_LATE):
+            return
+        from rich.console import Console
+
+        with Console(stderr=True, highlight=False, markup=False).status(step):
+            done.wait()
+
+    showing = threading.Thread(target=show, name="homodb-progress", daemon=True)
+    showing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        showing.join()
+
+
+@contextmanager
 def bars(*columns: ProgressColumn) -> Iterator[Bars]:
     """Open a set of bars: bar, description and further columns of rich."""
     from rich.console import Console
@@ -99,6 +127,11 @@ def _line(bars: Bars) -> str:
     return f"{bar.description}, {bar.completed / bar.total:.0%}".replace("%", " %") if bar.total else bar.description
 
 
+def _part(done: int, total: int | None) -> int:
+    """Return what is done, at most all."""
+    return done if total is None else min(done, total)
+
+
 @contextmanager
 def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show the current step and its progress.
@@ -110,7 +143,7 @@ def steps_bar(first: str, *columns: ProgressColumn) -> Iterator[Callable[[str, i
     """
     with bars(*columns) as opened:
         bar = opened.add_task(first, total=None)
-        yield lambda what, done, total: opened.update(bar, description=what, completed=done, total=total)
+        yield lambda what, done, total: opened.update(bar, description=what, completed=_part(done, total), total=total)
 
 
 @contextmanager
@@ -126,7 +159,7 @@ def bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
     with bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as opened:
         bar = opened.add_task(what, total=None)
-        yield lambda done, total: opened.update(bar, completed=done, total=total)
+        yield lambda done, total: opened.update(bar, completed=_part(done, total), total=total)
 
 
 @contextmanager
@@ -154,7 +187,8 @@ def cells_bar() -> Iterator[Callable[[TranslateProgress], None]]:
             speed = f"{per_second:,.0f} cells/s" if per_second else ""
             if interrupted:
                 raise KeyboardInterrupt
-            opened.update(bar, description=progress.slot, completed=progress.done, total=progress.total, speed=speed)
+            done = _part(progress.done, progress.total)
+            opened.update(bar, description=progress.slot, completed=done, total=progress.total, speed=speed)
 
         before = signal.signal(signal.SIGINT, interrupt)
         try:

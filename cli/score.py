@@ -32,13 +32,17 @@ def score(
     random_state: SeedOption = 42,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write here what would be printed; .json: JSON."),
+        typer.Option("-o", "--output", metavar="FILE", help="Write all scores here; .json: JSON."),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print all scores, tables and notes, not just the first.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score an integration: types kept, species mixed.
 
-    And types over-merged; all of it beside no integration at all.
+    And types over-merged; all of it beside no integration at all. Says in sentences what the scores say, and the first
+    of them.
 
     Example: homodb score out.h5ad --label cell_type --species-key species --donor-key donor --profile pllm
     """
@@ -56,7 +60,14 @@ def score(
             baseline=beside, n_resamples=n_resamples, random_state=random_state, progress=show,
         )  # fmt: skip
     if output is None:
-        give_json(scores.totals()) if as_json else give_blocks(scores.blocks())
+        if as_json:
+            give_json(scores.totals())
+        elif every:
+            give_blocks(scores.blocks())
+        else:
+            from homodb.query.report import conclusions
+
+            give_blocks(scores.brief(conclusions(scores, scores.donors)), "--all shows them")
         return
     with whole_file(output) as partial:
         partial.write_text(f"{scores.to_json() if as_json else scores}\n", "utf-8")

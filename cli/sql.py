@@ -11,6 +11,7 @@ import typer
 
 from homodb.cli.options import FileOption, FormatOption, JsonOption, RawTextOption, ReleaseOption, open_chosen
 from homodb.cli.output import chosen, give
+from homodb.cli.progress import late_status
 from homodb.cli.shell import run_shell
 from homodb.cli.values import apart, number, refuse
 from homodb.schema.errors import OptionsError
@@ -70,7 +71,9 @@ def sql(
         if query is None:
             run_shell(opened, ask, tables)
         else:
-            give(ask(query), form, output, raw_text=raw_text, verbatim=True)
+            with late_status("asking"):
+                frame = ask(query)
+            give(frame, form, output, raw_text=raw_text, verbatim=True)
 
 
 def _own_tables(given: list[str]) -> dict[str, pl.DataFrame]:

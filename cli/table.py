@@ -9,6 +9,7 @@ import typer
 from homodb.cli import complete
 from homodb.cli.options import FileOption, JsonOption, OneToOneOption, RawTextOption, ReleaseOption, open_chosen
 from homodb.cli.output import Format, chosen, give, say
+from homodb.cli.progress import late_status
 from homodb.cli.values import word
 from homodb.schema.messages import counted
 
@@ -39,7 +40,7 @@ def table(
     Example: homodb table human mouse pig --via mouse --strategy hm_o2o -o joint.csv
     """
     form = chosen(form, as_json, output, usual=Format.CSV)
-    with open_chosen(context, release) as opened:
+    with open_chosen(context, release) as opened, late_status("joining the species"):
         frame = opened.joint_table(species, strategy=strategy, via=via)
     give(frame, form, output, raw_text=raw_text)
     if output is not None:

@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from homodb.cli import complete
-from homodb.cli.options import JsonOption, RawTextOption, ReleaseOption, StrategyOption, ToOption, open_chosen
+from homodb.cli.options import (
+    ForceOption,
+    JsonOption,
+    RawTextOption,
+    ReleaseOption,
+    StrategyOption,
+    ToOption,
+    open_chosen,
+)
 from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json, say
 from homodb.cli.progress import cells_bar
 from homodb.cli.values import apart, number, refuse, whole
@@ -179,6 +187,7 @@ def translate(
     raw_text: RawTextOption = False,
     block: BlockOption = None,
     follow_links: FollowLinksOption = False,
+    force: ForceOption = False,
     release: ReleaseOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -209,7 +218,7 @@ def translate(
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
                 "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "groupby": groupby, "markers": markers,
             }  # fmt: skip
-            choices |= {"layer": layer, "block": block, "follow_links": follow_links}
+            choices |= {"layer": layer, "block": block, "follow_links": follow_links, "force": force}
             report = _translate_cells(path, output, target, report_file, **options, **choices)
     if as_json:
         totals = {"output": str(output), **report.totals()}

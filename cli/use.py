@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from homodb.cli import complete
 from homodb.cli.options import JsonOption
 from homodb.cli.output import give_json, say
 from homodb.schema.errors import OptionsError
@@ -14,7 +15,12 @@ from homodb.schema.errors import OptionsError
 
 def use(
     name: Annotated[
-        str | None, typer.Argument(metavar="PATH|NAME", help="The release. Default: say which one is used here.")
+        str | None,
+        typer.Argument(
+            metavar="PATH|NAME",
+            help="The release. Default: say which one is used here.",
+            autocompletion=complete.releases,
+        ),
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="Take the choice back.")] = False,
     as_json: JsonOption = False,

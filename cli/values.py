@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -97,3 +98,15 @@ def apart(one: str, other: str) -> OptionsError:
     '--json and --format csv do not go together: leave one of them out'
     """
     return OptionsError(f"{one} and {other} do not go together: leave one of them out")
+
+
+def read_genes(given: Iterable[str]) -> list[str]:
+    """Return named genes; ``-`` stands for the words of standard input, but for lines that begin with #."""
+    return [
+        gene
+        for one in given
+        for gene in (
+            [one] if one != "-"
+            else [word for line in sys.stdin if not line.startswith("#") for word in re.split(r"[\s,;]+", line) if word]
+        )
+    ]  # fmt: skip

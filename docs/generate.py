@@ -38,7 +38,8 @@ _API = {
     "Cells to try it on": ("datasets",),
     "Lists of genes": ("translate_genes",),
     "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
-    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "OrthologyLayer"),
+    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "niches", "Niches", "OrthologyLayer"),
+    "Plots": ("pl",),
     "Settings": ("settings",),
     "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
 }  # fmt: skip
@@ -60,16 +61,18 @@ def commands_page() -> str:
         "| code | when |\n| --- | --- |",
         "| 0 | all went well |",
         "| 1 | an error that homodb did not foresee (please report it), or a question answered with no |",
-        "| 2 | homodb explains in one line why not, and nothing was written; or the command was not understood |",
+        "| 2 | homodb explains in one line (`error:`, and perhaps `hint:`) why not, and nothing was written; or the "
+        "command was not understood |",
         "| 130 | stopped by Ctrl-C; what can be gone on with is kept |",
         "| 141 | the program that read the output went away, as `head` does |\n",
         "## On terminals, in pipes, in logs\n",
         "Answers go to the output stream; progress, notes (`noted: …`) and errors to the error stream. Progress bars "
         "are drawn on terminals only; in a log a line (`working: …`) says from time to time what takes long. "
-        "Tables are coloured on terminals only, and not where `NO_COLOR` is set; in a "
+        "Tables are coloured on terminals only, and not where `NO_COLOR` is set; there "
+        "they are folded between words, and have a block for each row where even that is too wide. In a "
         "pipe they are plain and as wide as they need be. For programs there is `--json`.\n",
-        "`homodb --install-completion` teaches your shell the commands, options, and names of species, strategies and "
-        "methods; `--show-completion` prints what it would install.\n",
+        "`homodb --install-completion` teaches your shell the commands, options, and the species, genes, strategies "
+        "and releases that there are; `--show-completion` prints what it would install.\n",
     ]
     for name, command in _commands(root):
         parts.append(f"## homodb {name}\n")
@@ -163,7 +166,13 @@ def api_page() -> str:
         _NOTE,
         "# Python\n",
         "Everything public is `homodb.NAME`, loaded when it is first used: `import homodb` takes a moment, whatever is "
-        "installed. Errors stand in `homodb.errors`, `HomodbError` at their root: [what they mean](troubleshoot.md).\n",
+        "installed. Errors stand in `homodb.errors`, `HomodbError` at their root: [what they mean](troubleshoot.md). "
+        "Begin with the [tutorial](tutorial.ipynb).\n",
+        "Cells are an `AnnData` or the path of an h5ad file or zarr store, in every function. One line says what was "
+        "carried and lost (`homodb.settings.verbosity`); long work shows a bar on terminals and in notebooks "
+        "(`progress=`). Reports and scores show themselves: a short text, all of it by `print`, tables in a notebook, "
+        "`.to_frame()`, `.to_pandas()`, `.to_json()` and `.to_html()`. Tables are of polars; `as_pandas=True` or "
+        '`homodb.settings.frames = "pandas"` make them pandas.\n',
     ]
     for title, names in _API.items():
         parts.append(f"## {title}\n")

@@ -6,6 +6,7 @@ pages in one folder, and links are rewritten for it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "docs/tutorial.ipynb": "tutorial.md",
     "releases/README.md": "release_contents.md",
     "tests/toy/README.md": "toy.md",
 }
@@ -69,8 +71,23 @@ _REDIRECT = """<!doctype html>
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages from outside."""
     for path, name in OUTSIDE.items():
-        files.append(File.generated(config, name, content=(ROOT / path).read_text("utf-8")))
+        text = (ROOT / path).read_text("utf-8")
+        files.append(File.generated(config, name, content=notebook_page(text) if path.endswith(".ipynb") else text))
     return files
+
+
+def notebook_page(text: str) -> str:
+    """Return a notebook as a page: its code, and the text and pictures that its cells show."""
+    parts = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            shown = "".join(data.get("text/plain", output.get("text", ())))
+            parts += [f"```text\n{shown.rstrip()}\n```"] if shown else []
+            parts += [f"![figure](data:image/png;base64,{data['image/png']})"] if "image/png" in data else []
+    return "\n\n".join(parts)
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:

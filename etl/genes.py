@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from homodb.schema.enums import HomologyType
+from homodb.schema.names import is_mitochondrial, is_ribosomal
 from homodb.schema.species import FIRST_DESCRIBED, KEYS_PER_SPECIES, find
 
 #: Sequence regions of haplotypes and patches, as Ensembl names them; unplaced scaffolds are primary.
@@ -283,16 +284,6 @@ _NON_CODING = (
     ),
 )
 
-#: Proteins of the cytosolic ribosome: RPL*, RPS*, RPLP0 to RPLP2, RPSA and the two fusions FAU and UBA52; not the S6
-#: kinases (RPS6KA1), not the numbered pseudogenes (RPL21P75).
-_RIBOSOMAL = (
-    r"^rp([sl]\d+[axyl]?\d{0,2}|s3a\d?|s4y[12]|s27l|l3l|l7l1|l10l|l22l1|l26l1|l36al|l39l|lp[012]l?|sa)(\.\d)?[ab]?$"
-    r"|^fau$|^uba52$"
-)
-
-#: Symbols of mitochondrial genes, where the nomenclature marks them: MT-ND1, mt-Nd1, rat Mt-nd1, fly mt:ND1.
-_MITOCHONDRIAL = r"(?i)^mt[-:]"
-
 #: Registry numbers of species whose symbols other committees assign (insects, worms, plants, fungi, ...): MIR1 and
 #: GAS5 of yeast code for proteins. What committee names those of species that the registry lacks is unknown.
 OTHER_COMMITTEES = frozenset({5, 6, 7, 177, 178, *range(271, 316)})
@@ -305,16 +296,6 @@ def non_coding_biotype(symbol: pl.Expr) -> pl.Expr:
     for pattern, biotype in reversed(_NON_CODING):
         result = pl.when(lower.str.contains(pattern)).then(pl.lit(biotype)).otherwise(result)
     return result
-
-
-def is_ribosomal(symbol: pl.Expr) -> pl.Expr:
-    """Return whether a symbol is of a cytosolic ribosomal protein."""
-    return symbol.str.to_lowercase().str.contains(_RIBOSOMAL).fill_null(value=False)
-
-
-def is_mitochondrial(symbol: pl.Expr) -> pl.Expr:
-    """Return whether a symbol is marked as mitochondrial."""
-    return symbol.str.contains(_MITOCHONDRIAL).fill_null(value=False)
 
 
 def mark_genes(genes: Genes, homologies: pl.DataFrame) -> Genes:

@@ -314,7 +314,7 @@ def settle_names(inputs: Inputs) -> Inputs:
 
     A name in another case than a gene's is that gene's: that of a gene with a stable ID, else that of the source that
     comes first. A name of the evidence alone that is an alias of one gene is that gene's. Neither holds where one
-    source has both names, and so tells two genes apart.
+    source has both names, which makes them two genes.
 
     Returns
     -------

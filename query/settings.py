@@ -223,7 +223,9 @@ def _terminal_bar(title: str) -> Iterator[Callable[[str, int | None, int | None]
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bars:
         bar = bars.add_task("", total=None, title=title)
-        yield lambda step, done, total: bars.update(bar, description=step, completed=done or 0, total=total)
+        yield lambda step, done, total: bars.update(
+            bar, description=step, completed=min(done or 0, total or done or 0), total=total
+        )
 
 
 @contextmanager
@@ -238,7 +240,7 @@ def _notebook_bar(title: str) -> Iterator[Callable[[str, int | None, int | None]
         now = time.monotonic()
         if now - begun < _BRIEF or now - last < _PAUSE:
             return
-        bar = f"<progress max={total} value={done or 0}></progress>" if total else "<progress></progress>"
+        bar = f"<progress max={total} value={min(done or 0, total)}></progress>" if total else "<progress></progress>"
         element = HTML(f"<div>{escape(title)} {bar} {now - begun:,.0f} s, {escape(step)}</div>")
         handle, last = display(element, display_id=True) if handle is None else handle, now
         handle.update(element)

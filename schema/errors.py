@@ -31,6 +31,7 @@
     ├── JoinError                 AnnData objects that cannot be joined
     └── TranslationError          an AnnData object that cannot be translated
         ├── UndecidedSpeciesError gene names that fit several species
+        ├── ImplausibleError      hardly any name is known, or hardly any count is carried
         └── CountsError           values that a policy must not add up
 
 A message says what is wrong, what was expected, and what to do next. The command line prints it as one line, its
@@ -47,6 +48,8 @@ from pathlib import Path
 
 #: Problems of each kind that a message lists; of more it gives the number and some examples.
 LISTED_PER_KIND, EXAMPLES_PER_KIND = 20, 3
+#: Most characters of the content of a problem.
+_LONGEST = 300
 #: Unicode categories of characters that are not printed: control, format, surrogate, line and paragraph ends.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -100,7 +103,7 @@ class Problem:
     kind
         Kind of problem; problems of one kind are listed together.
     content
-        The text in the file.
+        The text in the file, cut by :func:`shown`, or the reason of a library.
     """
 
     line: int
@@ -109,7 +112,12 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.kind}" + (f" ({shown(self.content)})" if self.content else "")
+        return f"{where}{self.kind}{self.bracketed}"
+
+    @property
+    def bracketed(self) -> str:
+        """Content for a message."""
+        return f" ({shown(self.content, _LONGEST)})" if self.content else ""
 
 
 def shown(text: str, most: int = 80) -> str:
@@ -173,7 +181,7 @@ class InputError(HomodbError):
         for kind, total in self.totals.items():
             if total > LISTED_PER_KIND:
                 first = [problem for problem in self.problems if problem.kind == kind][:EXAMPLES_PER_KIND]
-                places = [f"line {one.line}" + f" ({shown(one.content)})" * bool(one.content) for one in first]
+                places = [f"line {one.line}{one.bracketed}" for one in first]
                 parts.append(f"{total:,} times: {kind}, first on {', '.join(places)}")
         total = self.totals.total()
         return ("" if len(parts) == 1 else f"{total:,} problems: ") + "; ".join(parts)
@@ -293,6 +301,10 @@ class UndecidedSpeciesError(TranslationError):
     """The gene names fit several species; ``candidates`` names those that know them alike."""
 
     candidates: tuple[str, ...] = ()
+
+
+class ImplausibleError(TranslationError):
+    """Hardly any name is known, or hardly any count is carried; ``force`` goes on all the same."""
 
 
 class CountsError(TranslationError):

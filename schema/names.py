@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homodb.schema.messages import counted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: Proteins of the cytosolic ribosome: RPL*, RPS*, RPLP0 to RPLP2, RPSA and the two fusions FAU and UBA52; not the S6
+#: kinases (RPS6KA1), not the numbered pseudogenes (RPL21P75).
+_RIBOSOMAL = (
+    r"^rp([sl]\d+[axyl]?\d{0,2}|s3a\d?|s4y[12]|s27l|l3l|l7l1|l10l|l22l1|l26l1|l36al|l39l|lp[012]l?|sa)(\.\d)?[ab]?$"
+    r"|^fau$|^uba52$"
+)
+
+#: Symbols of mitochondrial genes, where the nomenclature marks them: MT-ND1, mt-Nd1, rat Mt-nd1, fly mt:ND1.
+_MITOCHONDRIAL = r"(?i)^mt[-:]"
 
 
 def is_missing(value: object) -> bool:
@@ -56,3 +69,13 @@ def unnamed_note(names: Iterable[str]) -> list[str]:
     """Return a note with the number of genes without a name, if there are any."""
     unnamed = sum(not name.strip() for name in names)
     return [f"{counted(unnamed, 'gene has', 'genes have')} no name, so what they are is unknown"] if unnamed else []
+
+
+def is_ribosomal(symbol: pl.Expr) -> pl.Expr:
+    """Return whether a symbol is of a cytosolic ribosomal protein."""
+    return symbol.str.to_lowercase().str.contains(_RIBOSOMAL).fill_null(value=False)
+
+
+def is_mitochondrial(symbol: pl.Expr) -> pl.Expr:
+    """Return whether a symbol is marked as mitochondrial."""
+    return symbol.str.contains(_MITOCHONDRIAL).fill_null(value=False)

@@ -227,6 +227,7 @@ class Integrate:
     name_release = "name the release"
     neighbours_among_3 = "for 4 neighbours, got 3"
     no_anchor_between_pig = "no anchor between pig and"
+    obs_has_no_column_typ = "obs has no column 'typ' with cell types"
     no_file_is_named = "no object is named"
     span_is_1000000000_0_must = "span is 1000000000.0; it must be above 0 and at most 1"
     there_are_shared_full = "there are shared, full"
@@ -273,6 +274,14 @@ class Matching:
     needs_torch = "needs torch"
     one_tile = "one tile"
     zip = "zip"
+
+
+class Plots:
+    groupby = "translate with groupby"
+    no_calls = "no calls between these species"
+    no_labels = "no labels to plot"
+    one_query = "an evaluation is of one query"
+    profile = "score with the profile cross-species"
 
 
 class Publish:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("cli", "etl", "query", "schema")
 #: Of the starter release, its inputs stay out.
 STARTER = tuple(f"releases/starter-2026.1/{name}" for name in ("manifest.json", "SOURCES.md", "parquet"))
-FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/errors.py", "homodb/py.typed"}
+FACE = {"homodb/__init__.py", "homodb/__init__.pyi", "homodb/constraints.txt", "homodb/errors.py", "homodb/py.typed"}
 
 
 def _tracked(*paths: str) -> set[str]:

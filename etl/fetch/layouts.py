@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from homodb.etl.sources.text import open_bytes
-from homodb.schema.errors import ConfigError, InputError, Problem, UnknownSpeciesError
+from homodb.schema.errors import ConfigError, InputError, Problem, UnknownSpeciesError, shown
 from homodb.schema.io import parse_json
 from homodb.schema.messages import close_matches as near_names
 from homodb.schema.species import Species
@@ -291,20 +291,22 @@ def read_species_list(path: Path) -> dict[str, ListedGenome]:
     absent = [name for name in _NEEDED if name not in names]
     if absent:
         problem = f"missing columns {', '.join(absent)}. Expected {', '.join(_NEEDED)}"
-        raise InputError(path, [Problem(1, problem, lines[0] if lines else "")])
+        raise InputError(path, [Problem(1, problem, shown(lines[0]) if lines else "")])
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
         # lines have one more tab than the header
         values = dict(zip(names, (field.strip() for field in line.split("\t")), strict=False))
         if not all(values.get(name) for name in _NEEDED):
-            problems.append(Problem(number, "species without name, assembly or core database", line))
+            problems.append(Problem(number, "species without name, assembly or core database", shown(line)))
             continue
         if not all(_WORD.fullmatch(values[name]) for name in ("species", "core_db")):
-            problems.append(Problem(number, "name that is not usable as a folder name", line))
+            problems.append(Problem(number, "name that is not usable as a folder name", shown(line)))
             continue
-        shown = values.get("name", values["species"])
-        genomes[values["species"]] = ListedGenome(values["species"], shown, values["assembly"], values["core_db"])
+        display_name = values.get("name", values["species"])
+        genomes[values["species"]] = ListedGenome(
+            values["species"], display_name, values["assembly"], values["core_db"]
+        )
     if problems or not genomes:
         raise InputError(path, problems or [Problem(0, "no species")])
     return genomes

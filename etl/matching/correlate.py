@@ -176,6 +176,16 @@ def _of_large(
         others_b = [row for row in b.group(int(b.groups[row_b]))[:2].tolist() if row != row_b]
         others_a = [row for row in a.group(int(a.groups[row_a]))[:2].tolist() if row != row_a]
         kept[(row_a, others_b[0]) if others_b else (others_a[0], row_b)] = place
+    # a pair of small groups may be tied with pairs of a large one only: one of these shows it
+    by_a = {int(best.groups_a[place]): place for place in np.flatnonzero(large).tolist()}
+    by_b = {int(best.groups_b[place]): place for place in np.flatnonzero(large).tolist()}
+    for row_a, row_b in (*first, *taken):
+        if (place := place_of((row_a, row_b))) is None or large[place]:
+            continue
+        if (of_a := by_a.get(int(a.groups[row_a]))) is not None:
+            kept[row_a, int(b.group(int(best.groups_b[of_a]))[0])] = of_a
+        if (of_b := by_b.get(int(b.groups[row_b]))) is not None:
+            kept[int(a.group(int(best.groups_a[of_b]))[0]), row_b] = of_b
     rows = np.array([(place, *pair) for pair, place in kept.items()], np.int64).reshape(-1, 3)
     return rows[:, 0], rows[:, 1], rows[:, 2]
 

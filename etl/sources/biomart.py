@@ -25,7 +25,7 @@ from homodb.etl.sources.text import (
     read_header,
     whole_flag,
 )
-from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
+from homodb.schema.errors import InputError, Problem, UnknownSpeciesError, shown
 from homodb.schema.species import Species, find
 
 _NUMBERS = {
@@ -223,13 +223,13 @@ def _find_columns(path: Path, header: Header, source: Species, target: Species) 
     theirs = others.get(label, {})
     repeated = [header.names[places[1]] for places in (*own.values(), *theirs.values()) if len(places) > 1]
     if repeated:
-        raise InputError(path, [Problem(1, "duplicate column", name) for name in repeated])
-    shown = label[:1].upper() + label[1:]
+        raise InputError(path, [Problem(1, "duplicate column", shown(name)) for name in repeated])
+    labelled = label[:1].upper() + label[1:]
     missing = [] if {"stable_id", "versioned_id", "symbol"} & own.keys() else ["'Gene stable ID' or 'Gene name'"]
     if not {"target_id", "target_symbol"} & theirs.keys():
-        missing.append(f"'{shown} gene stable ID' or '{shown} gene name'")
+        missing.append(f"'{labelled} gene stable ID' or '{labelled} gene name'")
     if "homology_type" not in theirs:
-        missing.append(f"'{shown} homology type'")
+        missing.append(f"'{labelled} homology type'")
     if missing:
         raise missing_columns(path, header, missing)
     return _Columns(

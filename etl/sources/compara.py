@@ -39,7 +39,7 @@ from homodb.etl.sources.text import (
     whole_flag,
 )
 from homodb.schema.enums import HomologyType
-from homodb.schema.errors import InputError, Problem
+from homodb.schema.errors import InputError, Problem, shown
 from homodb.schema.species import Species
 
 #: Reason for skipping rows of a used type.
@@ -148,7 +148,7 @@ def _find_columns(path: Path, header: Header) -> dict[str, int]:
     places = {column: name for column, name in _NAMES.items() if name in header.names}
     repeated = [name for name in places.values() if header.names.count(name) > 1]
     if repeated:
-        raise InputError(path, [Problem(1, "duplicate column", name) for name in repeated])
+        raise InputError(path, [Problem(1, "duplicate column", shown(name)) for name in repeated])
     return {column: header.names.index(name) for column, name in places.items()}
 
 

@@ -18,7 +18,7 @@ import polars as pl
 
 from homodb.etl.sources.records import HITS, ORTHOLOGY, Reading, ordered_pair, to_arrow, without_version
 from homodb.etl.sources.text import Findings, Header, batches, input_errors, missing_columns, number, read_header
-from homodb.schema.errors import InputError, Problem, UnknownSpeciesError
+from homodb.schema.errors import InputError, Problem, UnknownSpeciesError, shown
 from homodb.schema.species import Species, find
 
 _SIDE = {"stable_id": "ensembl_gene", "symbol": "symbol", "entrez": "entrez_gene"}
@@ -205,6 +205,6 @@ def _check_columns(path: Path, header: Header, source: Species, target: Species)
             continue
         if named.taxon_id != species.taxon_id:  # strains may go by their species
             hint = ". Swap source and target in the config" if named in (source, target) else ""
-            problems.append(Problem(1, f"column of {named.name}. Expected genes of {species.name}{hint}", name))
+            problems.append(Problem(1, f"column of {named.name}. Expected genes of {species.name}{hint}", shown(name)))
     if problems:
         raise InputError(path, problems)

@@ -17,7 +17,7 @@ import polars as pl
 
 from homodb.etl.sources.records import CANONICAL, GENES, VERSIONED, Reading, to_arrow, without_version
 from homodb.etl.sources.text import Findings, Header, batches, input_errors, missing_columns, number, read_header
-from homodb.schema.errors import InputError, Problem
+from homodb.schema.errors import InputError, Problem, shown
 from homodb.schema.species import Species
 
 _COLUMNS = {
@@ -75,7 +75,7 @@ def _places(path: Path, header: Header) -> dict[str, int]:
         raise missing_columns(path, header, ["'Gene stable ID'"])
     repeated = [header.names[places[1]] for places in matches.values() if len(places) > 1]
     if repeated:
-        raise InputError(path, [Problem(1, "duplicate column", name) for name in repeated])
+        raise InputError(path, [Problem(1, "duplicate column", shown(name)) for name in repeated])
     return {column: places[0] for column, places in matches.items() if places}
 
 

@@ -7,7 +7,6 @@ only a broken file pays for it. The limits of what a file may hold are here, and
 
 from __future__ import annotations
 
-import codecs
 import csv
 import functools
 import gzip
@@ -160,24 +159,6 @@ def sha256(path: Path) -> str:
         raise InputError(path, [Problem(0, "cannot be read", error.strerror or str(error))]) from error
 
 
-class Utf8Stream(io.RawIOBase):
-    """Byte stream that raises UnicodeDecodeError where it is not UTF-8."""
-
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Read at most `size` bytes."""
-        data = self._stream.read(size)
-        self._decoder.decode(data, final=not data)
-        return data
-
-
 @dataclass(frozen=True)
 class Header:
     """Column names and delimiter of a delimited file."""
@@ -274,13 +255,13 @@ class Findings:
         """Record a problem at a line (0: the whole file)."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._lines.append(Problem(line, kind, str(value)[:LONGEST_FIELD]))
+            self._lines.append(Problem(line, kind, shown(str(value))))
 
     def add_record(self, kind: str, value: str, record: int) -> None:
         """Record a problem of a record below the header, counted from 0."""
         self._totals[kind] += 1
         if self._totals[kind] <= LISTED_PER_KIND:
-            self._records.append((record, kind, value[:LONGEST_FIELD]))
+            self._records.append((record, kind, shown(value)))
 
     def bounded(self, column: str, value: str, line: int) -> str:
         """Return a field at a line; one that is too long is recorded, and cut."""
@@ -290,16 +271,16 @@ class Findings:
         self.add(_too_long(column.replace("_", " "), most), value, line)
         return value[:most]
 
-    def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *shown: str) -> None:
+    def check(self, frame: pl.DataFrame, bad: pl.Expr, kind: str, *columns: str) -> None:
         """Record every row of a batch for which an expression is true."""
         rows = frame.filter(bad)
         if rows.is_empty():
             return
         room = max(0, LISTED_PER_KIND - self._totals[kind])
         self._totals[kind] += rows.height
-        for values in rows.head(room).select("row", *shown).iter_rows():
+        for values in rows.head(room).select("row", *columns).iter_rows():
             texts = ("" if value is None else str(value)[:LONGEST_FIELD] for value in values[1:])
-            self._rows.append((values[0], kind, ", ".join(texts)))
+            self._rows.append((values[0], kind, shown(", ".join(texts))))
 
     def raise_any(self) -> None:
         """Raise one :class:`InputError` for all recorded problems."""
@@ -340,7 +321,7 @@ _WORDS = re.compile(r"gene|symbol|species|synonym|ensembl|homolog|stable|xref|ma
 
 def _header_text(line: str) -> str:
     """Return a line that may be a header, or an empty text for one that may be a line of any other file."""
-    return line if _WORDS.search(line) else ""
+    return shown(line) if _WORDS.search(line) else ""
 
 
 def missing_columns(path: Path, header: Header, wanted: Sequence[str]) -> InputError:
@@ -403,50 +384,77 @@ def batches(
     InputError
         If the file is not UTF-8 or its gzip stream is truncated; lists the problems by line.
     """
+    done = skipped = skipped_before = 0
+
+    done = skipped = skipped_before = 0
 
     def misshapen(row: pacsv.InvalidRow) -> str:
-        # Arrow numbers records, not lines: the header is 1, blank lines do not count
-        if row.text is not None and row.text.strip() == _STAMP:
-            return "skip"
-        shown = f"expected {row.expected_columns}, got {row.actual_columns}"
-        findings.add_record(_MISSHAPEN, shown, (row.number or 0) - 2)
+        nonlocal skipped
+        # Arrow numbers the records of a piece from 1; blank lines do not count
+        record = done + skipped_before + (row.number or 1) - 1
+        skipped += 1
+        if row.text is None or row.text.strip() != _STAMP:
+            counts = f"expected {row.expected_columns}, got {row.actual_columns}"
+            findings.add_record(_MISSHAPEN, counts, record)
         return "skip"
 
     names = [f"c{position}" for position in range(len(header.names))]
     wanted = {name: names[position] for name, position in columns.items()}
     quoting = {"quote_char": '"'} if header.delimiter == "," else {"quote_char": False}
+    parsing = pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting)
+    converting = pacsv.ConvertOptions(
+        include_columns=sorted(set(wanted.values())),
+        column_types={name: pa.string() for name in names},
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        null_values=list(MISSING),
+    )
     texts = [
         (trimmed(column) if trim is None or name in trim else pl.col(column)).alias(name)
         for name, column in wanted.items()
     ]
-    done = 0
     with open_bytes(path) as stream:
-        try:
-            reader = pacsv.open_csv(
-                pa.PythonFile(Utf8Stream(stream), mode="r"),
-                read_options=pacsv.ReadOptions(
-                    use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
-                ),
-                parse_options=pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting),
-                convert_options=pacsv.ConvertOptions(
-                    include_columns=sorted(set(wanted.values())),
-                    column_types={name: pa.string() for name in names},
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                    null_values=list(MISSING),
-                ),
-            )
-            for batch in reader:
-                frame = pl.DataFrame(pa.Table.from_batches([batch]))
-                frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
-                done += frame.height
+        stream.readline()  # the header
+        for piece in _pieces(stream):
+            reading = pacsv.ReadOptions(use_threads=False, block_size=len(piece), column_names=names)
+            try:
+                table = pacsv.read_csv(pa.BufferReader(_checked_text(piece)), reading, parsing, converting)
+            except UnicodeDecodeError as error:
+                _explain(path, header, findings, str(error))
+            except pa.ArrowInvalid as error:
+                if "Empty CSV file" in str(error):
+                    continue  # blank lines
+                _explain(path, header, findings, str(error))
+            frame = pl.DataFrame(table)
+            frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
+            done += frame.height
+            skipped_before = skipped
+            if frame.height:
                 yield _bounded(frame, wanted, findings)
-        except UnicodeDecodeError as error:
-            _explain(path, header, findings, str(error))
-        except pa.ArrowInvalid as error:
-            if "Empty CSV file" in str(error) or "Could not skip initial 1 rows" in str(error):
-                return  # a header only, with or without an end of line
-            _explain(path, header, findings, str(error))
+
+
+def _pieces(stream: io.BufferedReader) -> Iterator[bytes]:
+    """Yield the lines of a stream in pieces.
+
+    Arrow's own reader of streams reads ahead in a thread, and calls Python from it while the process ends, which
+    aborts it.
+    """
+    rest = b""
+    while data := stream.read(_BLOCK_BYTES):
+        whole, end, left = data.rpartition(b"\n")
+        if end:
+            yield b"".join((rest, whole, end))
+        rest = left if end else rest + left
+    if rest:
+        yield rest
+
+
+def _checked_text(piece: bytes) -> pa.Buffer:
+    """Return a piece of text in memory of Arrow's own; raises UnicodeDecodeError where it is not UTF-8."""
+    piece.decode("utf-8")
+    buffer = pa.allocate_buffer(len(piece))
+    memoryview(buffer).cast("B")[:] = piece
+    return buffer
 
 
 def _bounded(frame: pl.DataFrame, columns: Iterable[str], findings: Findings) -> pl.DataFrame:
@@ -479,8 +487,8 @@ def _explain(path: Path, header: Header, findings: Findings, message: str) -> No
                 continue
             record = text.strip() not in ("", _STAMP)
             if record and header.delimiter == "\t" and text.count("\t") != len(header.names) - 1:
-                shown = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
-                explained.add(_MISSHAPEN, shown, number)
+                counts = f"expected {len(header.names)}, got {text.count(chr(9)) + 1}"
+                explained.add(_MISSHAPEN, counts, number)
     if not len(explained):
         explained.add("cannot be parsed", message)
     explained.raise_any()

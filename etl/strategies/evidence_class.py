@@ -21,7 +21,7 @@ def classified(
     lm
         Rows of LM_O2O of that pair.
     unnamed
-        Genes that have orthologs in the other species which are no gene of the release; None for none.
+        Genes with orthologs in the other species that the release cannot name; None for none.
 
     Returns
     -------

@@ -15,7 +15,17 @@ from homodb.query.annotate.labels import UNKNOWN, expand_to_all_cells, mask_low_
 from homodb.query.annotate.options import AnnotateOptions, read_options
 from homodb.query.annotate.read import AnnotationInput, prepare
 from homodb.query.annotate.task import Annotation, Labelled
-from homodb.query.cells import Cells, atomic_output, check_cells_output, in_memory, load_cells, read_anndata, store
+from homodb.query.cells import (
+    Cells,
+    atomic_output,
+    check_cells_output,
+    in_memory,
+    load_cells,
+    read_anndata,
+    store,
+    undoing_logarithms,
+)
+from homodb.query.genes import forced
 from homodb.query.integrate import DEFAULT, read_vector_options
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.results import spreadsheet_safe
@@ -58,8 +68,30 @@ def build_report(prepared: AnnotationInput, labelled: Labelled, options: Annotat
         reference_labels={name: int(cells) for name, cells in zip(task.labels, size.tolist(), strict=True) if cells},
         labels=_label_table(labelled, task.labels), numbers=_number_table(prepared, labelled), only=only,
         details=labelled.details, tables=labelled.tables, versions={one: version(one) for one in _PACKAGES},
-        notes=tuple(notes),
+        notes=tuple(notes), farther=_farther(labelled),
+        doubtful=int((labelled.confidence[labelled.label >= 0] < _DOUBTFUL).sum()),
     )  # fmt: skip
+
+
+#: Confidence below which a label is doubtful; share of the reference's cells that tells how far is far; the number of
+#: them that are looked at.
+_DOUBTFUL, _OWN, _LOOKED_AT = 0.5, 0.95, 2000
+
+
+def _farther(labelled: Labelled) -> int | None:
+    """Count the cells that lie farther from the reference than its own cells do; None without a space of both."""
+    points = labelled.reference_embedding
+    if points is None or not np.isfinite(labelled.distance).any():
+        return None
+    from homodb.query.annotate.knn import cosine_nearest
+    from homodb.query.integrate import unit_rows
+
+    units = unit_rows(points.astype(np.float64))
+    placed = units[units.any(axis=1)]
+    if len(placed) < 2:
+        return None
+    own = cosine_nearest(placed, placed[:: max(1, len(placed) // _LOOKED_AT)], 2).distances[:, 1]
+    return int((labelled.distance > np.quantile(own, _OWN)).sum())
 
 
 def with_results(
@@ -141,10 +173,11 @@ def annotate(
     batch: int | None = ..., spatial: int = ..., tune: str | int | None = ..., tuned: str | Path | None = ...,
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
-    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
-    trained: str | Path | None = ..., methods: str | None = ...,
+    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., offset: str = ...,
+    tuning: float = ..., tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ...,
+    network: str | Path | None = ..., trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
+    expm1: bool = ..., force: bool = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[False] = False,
 ) -> anndata.AnnData: ...  # fmt: skip
@@ -166,10 +199,11 @@ def annotate(
     batch: int | None = ..., spatial: int = ..., tune: str | int | None = ..., tuned: str | Path | None = ...,
     hidden: int = ..., layers: int = ..., dropout: float = ..., learning_rate: float = ..., weight_decay: float = ...,
     epochs: int = ..., epoch_cells: int = ..., patience: int = ..., validation: float = ..., seeds: int = ...,
-    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., tuning: float = ...,
-    tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ..., network: str | Path | None = ...,
-    trained: str | Path | None = ..., methods: str | None = ...,
+    min_cells: int = ..., links: str = ..., start: str = ..., unreached: str = ..., offset: str = ...,
+    tuning: float = ..., tuning_rate: float = ..., tuning_epochs: int = ..., stay: float = ...,
+    network: str | Path | None = ..., trained: str | Path | None = ..., methods: str | None = ...,
     parameters: Mapping[str, Any] | None = ..., release: str | Path | ReleaseFile | None = ...,
+    expm1: bool = ..., force: bool = ...,
     progress: Callable[[str], None] | bool | None = ...,
     return_report: Literal[True],
 ) -> tuple[anndata.AnnData, Annotation]: ...  # fmt: skip
@@ -190,10 +224,11 @@ def annotate(
     batch: int | None = None, spatial: int = 0, tune: str | int | None = None, tuned: str | Path | None = None,
     hidden: int = 64, layers: int = 2, dropout: float = 0.2, learning_rate: float = 1e-3, weight_decay: float = 1e-4,
     epochs: int = 60, epoch_cells: int = 10_000, patience: int = 8, validation: float = 0.15, seeds: int = 5,
-    min_cells: int = 3, links: str = "all", start: str = "rows", unreached: str = "leave_out", tuning: float = 0.0,
-    tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4, network: str | Path | None = None,
-    trained: str | Path | None = None, methods: str | None = None,
+    min_cells: int = 3, links: str = "all", start: str = "columns", unreached: str = "leave_out", offset: str = "types",
+    tuning: float = 0.0, tuning_rate: float = 0.02, tuning_epochs: int = 60, stay: float = 1e-4,
+    network: str | Path | None = None, trained: str | Path | None = None, methods: str | None = None,
     parameters: Mapping[str, Any] | None = None, release: str | Path | ReleaseFile | None = None,
+    expm1: bool = False, force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
     return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, Annotation]:  # fmt: skip
@@ -258,7 +293,7 @@ def annotate(
         model (cellama). For tron: `device` is ``auto``, ``cpu`` or ``cuda``, `batch` the cells per step (64), and
         `tune` the part that learns from labelled query cells, ``layer`` (the default), ``whole`` or ``nothing``.
     hidden, layers, dropout, learning_rate, weight_decay, epochs, epoch_cells, patience, validation, seeds, min_cells, \
-    links, start, unreached, tuning, tuning_rate, tuning_epochs, stay
+    links, start, unreached, offset, tuning, tuning_rate, tuning_epochs, stay
         Parameters of tron; see :class:`homodb.query.annotate.settings.TronSettings`.
     network, trained
         Safetensors file of networks that were trained before and are used as they are, and a file to keep those that
@@ -269,6 +304,12 @@ def annotate(
         Further parameters by name; for consensus, those of its methods: ``{"knn.k": 3}``.
     release
         An open release, or what :func:`homodb.open` takes.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -300,10 +341,10 @@ def annotate(
     >>> labelled = homodb.annotate(mouse, human_atlas, label_key="cell_type")  # doctest: +SKIP
     """
     values = dict(locals())
-    for name in ("query", "reference", "release", "progress", "return_report"):
+    for name in ("query", "reference", "release", "force", "expm1", "progress", "return_report"):
         del values[name]
     options = read_options(values)
-    with progress_bar(progress, "annotate") as show:
+    with forced(force), undoing_logarithms(expm1), progress_bar(progress, "annotate") as show:
         annotated, report = _annotate(load_cells(query), load_cells(reference), options, release, show)
     log(report.summary())
     return (annotated, report) if return_report else annotated
@@ -329,6 +370,8 @@ def annotate_files(
     *,
     tables: Path | None = None,
     release: str | Path | ReleaseFile | None = None,
+    expm1: bool = False,
+    force: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Annotation:
     """Annotate the cells of a file from those of another.
@@ -366,7 +409,9 @@ def annotate_files(
     check_there(*read_vector_options(options.vectors).values(), error=VectorsError)
     if tables is not None:
         check_folder(tables)
-    annotated, report = _annotate(read_anndata(Path(query)), read_anndata(Path(reference)), options, release, progress)
+    with forced(force), undoing_logarithms(expm1):
+        sides = read_anndata(Path(query)), read_anndata(Path(reference))
+        annotated, report = _annotate(*sides, options, release, progress)
     progress("writing")
     with atomic_output(target) as partial:
         store.write_whole(annotated, partial)

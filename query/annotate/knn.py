@@ -15,6 +15,7 @@ from homodb.query.annotate.settings import KnnSettings, ProteinSettings, VoteSet
 from homodb.query.annotate.task import AnnotationTask, Labelled
 from homodb.query.cells import product
 from homodb.query.integrate import (
+    EXACT,
     IntegrateSettings,
     Joint,
     Nearest,
@@ -31,12 +32,6 @@ from homodb.query.integrate import (
 from homodb.schema.errors import AnnotationError, MissingEmbeddingError
 
 Array = npt.NDArray[np.float64]
-
-#: Number of reference cells up to which all are compared; beyond, an index finds candidates.
-EXACT = 50_000
-#: Candidates of the index for each neighbour; they are then sorted by their true distance.
-_CANDIDATES = 4
-_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -167,34 +162,12 @@ def _neighbors(points: npt.ArrayLike, queries: npt.ArrayLike, k: int, weights: W
 def cosine_nearest(points: Array, queries: Array, k: int, *, exact: int = EXACT) -> Nearest:
     """Find the `k` nearest points of unit length by cosine distance, which is half of the squared Euclidean one.
 
-    Up to `exact` points all are compared; beyond, an index (usearch) finds candidates, four for each neighbour, and
-    their distances are computed from the rows themselves.
+    Up to `exact` points all are compared; beyond, only those of the nearest groups, as :func:`kneighbors` does.
     """
     if not len(queries):
         return Nearest(np.empty((0, k), np.int64), np.empty((0, k)))
-    if len(points) <= exact:
-        neighbors = kneighbors(points, k, queries=queries)
-        return Nearest(neighbors.indices, neighbors.distances**2 / 2)
-    candidates = _candidates(points.astype(np.float32), queries.astype(np.float32), min(len(points), k * _CANDIDATES))
-    indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
-    for start in range(0, len(queries), _ROWS):
-        part = slice(start, start + _ROWS)
-        apart = points[candidates[part]] - queries[part, None, :]
-        away = np.einsum("ijk,ijk->ij", apart, apart) / 2
-        order = np.lexsort((candidates[part], away), axis=1)[:, :k]
-        indices[part] = np.take_along_axis(candidates[part], order, 1)
-        distances[part] = np.take_along_axis(away, order, 1)
-    return Nearest(indices, distances)
-
-
-def _candidates(points: npt.NDArray[np.float32], queries: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
-    from usearch.index import Index
-
-    index = Index(ndim=points.shape[1], metric="cos", dtype="f32", expansion_search=max(64, 2 * k))
-    # with one thread the index, and so its result, is the same every time
-    index.add(np.arange(len(points)), points, threads=1)
-    keys = index.search(queries, k).keys
-    return np.atleast_2d(keys).astype(np.int64).reshape(len(queries), -1)
+    near = kneighbors(points, k, queries=queries, exact=exact)
+    return Nearest(near.indices, near.distances**2 / 2)
 
 
 def labelled_by_nearest(

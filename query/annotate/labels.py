@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from homodb.query.annotate.task import Labelled
-from homodb.schema.errors import AnnotationError, InputError, Problem
+from homodb.schema.errors import AnnotationError, InputError, Problem, shown
 from homodb.schema.io import read_lines
 from homodb.schema.messages import close_matches
 
@@ -59,7 +59,7 @@ def read_labels(path: Path | str) -> LabelMap:
     rows = [(at, line.split("\t")) for at, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     header = [cell.strip() for cell in rows[0][1]] if rows else []
     if header not in (list(COLUMNS), list(COLUMNS[:2])):
-        content = ", ".join(header) or "nothing"
+        content = shown(", ".join(header)) or "nothing"
         raise InputError(
             path, [Problem(rows[0][0] if rows else 0, f"expected the header {', '.join(COLUMNS)}", content)]
         )
@@ -71,12 +71,12 @@ def read_labels(path: Path | str) -> LabelMap:
         elif not label:
             problems.append(Problem(at, "names no label"))
         elif side and side not in SIDES:
-            problems.append(Problem(at, f"the side is none of {', '.join(SIDES)}", side))
+            problems.append(Problem(at, f"the side is none of {', '.join(SIDES)}", shown(side)))
         else:
             for one in (side,) if side else SIDES:
                 meaning: dict[str, str | None] = getattr(labels, one)
                 if meaning.setdefault(label, means or None) != (means or None):
-                    problems.append(Problem(at, f"gives another meaning to a label of the {one}", label))
+                    problems.append(Problem(at, f"gives another meaning to a label of the {one}", shown(label)))
     if problems:
         raise InputError(path, problems)
     return labels

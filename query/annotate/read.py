@@ -16,14 +16,21 @@ from homodb.query.annotate.methods import used_by
 from homodb.query.annotate.options import AnnotateOptions
 from homodb.query.annotate.task import AnnotationTask, OrthologyLinks
 from homodb.query.cells import ObsColumns, SpeciesCells, as_counts, product, read_coordinates, slots_of, with_tables
-from homodb.query.genes import COLUMNS, Pair, choose_strategy, embeddings_note, find_pair
+from homodb.query.genes import COLUMNS, Pair, check_share, choose_strategy, embeddings_note, find_pair
 from homodb.query.integrate import read_vector_options, vectors_of
+from homodb.query.join import JoinSide, check_two_species
 from homodb.query.join import read_side as read_genes
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import GREEDY, OneToMany, Options, map_genes, settled
 from homodb.query.translate import read_options as read_mapping_options
 from homodb.schema.enums import Strategy
-from homodb.schema.errors import AnnotationError, JoinError, MissingMappingError, TranslationError
+from homodb.schema.errors import (
+    AnnotationError,
+    JoinError,
+    MissingMappingError,
+    TranslationError,
+    UndecidedSpeciesError,
+)
 from homodb.schema.messages import counted
 from homodb.schema.names import name_texts
 from homodb.schema.species import Species
@@ -68,6 +75,7 @@ class Read:
 
     side: SpeciesCells  # all its cells, none labelled
     named: Texts | None  # cell type of each cell; None if no column was named
+    genes: JoinSide  # its names as genes
     donors: tuple[str, ...] = ()  # names of the donors that SpeciesCells.donor numbers
     notes: tuple[str, ...] = ()
 
@@ -91,7 +99,7 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, request: CellRequest
         resolved = read_genes(release, f"the {request.side}", var, request.species, request.column)
     except (JoinError, TranslationError) as error:
         kind = AnnotationError if isinstance(error, JoinError) or type(error) is TranslationError else type(error)
-        raise kind(str(error), option=request.option(error.option)) from error
+        raise kind(error.message, option=request.option(error.option), hint=error.hint) from error
     counts = as_counts(
         matrix, f"{slot} of the {request.side}", logged="log1p" in adata.uns and slot == "X", dtype=np.float64,
         error=AnnotationError, remedy="give raw counts: a layer, or raw", option=request.option("layer"),
@@ -107,6 +115,13 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, request: CellRequest
     column = np.searchsorted(keys, genes["gene"].to_numpy())
     summed = sp.csr_matrix(product(counts, len(keys), place, column, np.ones(len(place))))
     summed.sum_duplicates()
+    total = float(counts.sum(axis=0).A1[resolved.resolved["is_gene"].to_numpy()].sum())
+    if total:
+        share = float(summed.sum()) / total
+        check_share(
+            share, f"{share:.1%} of the counts of the {request.side} are of genes of {resolved.species.common_name}",
+            "the names are of another species, column or release",
+        )  # fmt: skip
     donors = None if request.donor is None else obs.partial_codes(request.donor, "donors", option="donor_key")
     number = None
     if request.numeric:
@@ -126,7 +141,7 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, request: CellRequest
         number=number,
     )
     named = None if request.label is None or request.numeric else obs.texts(request.label, option=label)
-    return Read(side, named, () if donors is None else donors.names, resolved.notes)
+    return Read(side, named, resolved, () if donors is None else donors.names, resolved.notes)
 
 
 def _matrix(adata: anndata.AnnData, request: CellRequest) -> tuple[pd.DataFrame, Any, str]:
@@ -360,6 +375,14 @@ def prepare(
     query_read = read_side(release, query, query_request)
     progress("reading the reference")
     reference_read = read_side(release, reference, reference_request)
+    try:
+        check_two_species(
+            [query_read.genes, reference_read.genes], [query.obs, reference.obs],
+            meant=options.strategy is not None or options.evidence is not None,
+        )  # fmt: skip
+    except UndecidedSpeciesError as error:
+        error.option = "source" if options.source is None else "reference_species"
+        raise
     labels = label_cells(query_read, reference_read, options)
     used, full = (np.asarray(side.counts.sum(axis=1)).ravel() > 0 for side in (labels.query, labels.reference))
     if not used.any():

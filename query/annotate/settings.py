@@ -226,6 +226,10 @@ class TronSettings(MethodSettings):
         ``non_negative`` or ``any``.
     unreached
         Reference genes that no query gene reaches: ``leave_out``, or ``mean`` (as a bias).
+    offset
+        ``types``: subtract from the logarithm of each gene what it is higher in the query than in the reference, the
+        median over the types that the network calls in the query (or of those labels that may be read). ``none``: no
+        cell of the query changes the label of another. A number has no offset.
     tune
         Part that learns from labelled query cells: ``layer``, ``whole`` (the network too) or ``nothing``.
     tuning
@@ -257,9 +261,10 @@ class TronSettings(MethodSettings):
     seeds: Annotated[int, Bounds(1, 1_000)] = 5
     min_cells: Annotated[int, Bounds(1, 100_000_000)] = 3
     links: Literal["all", "best"] = "all"
-    start: Start = "rows"
+    start: Start = "columns"
     weights: Literal["non_negative", "any"] = "non_negative"
     unreached: Literal["leave_out", "mean"] = "leave_out"
+    offset: Literal["types", "none"] = "types"
     tune: Literal["layer", "whole", "nothing"] = "layer"
     tuning: Annotated[float, Bounds(0, 1)] = 0.0
     tuning_rate: Annotated[float, Bounds(0, 10, above=True)] = 0.02

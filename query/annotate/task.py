@@ -138,6 +138,11 @@ class Annotation(Result):
         Number of these without any count of a known gene.
     unknown
         Number of cells without a label, the empty ones among them.
+    farther
+        Number of cells that lie farther from the reference than 95 % of its own cells do from the rest of it; None if
+        the method has no space of both.
+    doubtful
+        Number of cells with a label whose confidence is below a half.
     reference_labels
         The reference's labels, with the number of its cells that have each.
     labels
@@ -179,6 +184,8 @@ class Annotation(Result):
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    farther: int | None = None
+    doubtful: int = 0
 
     @property
     def column(self) -> str:
@@ -254,6 +261,16 @@ class Annotation(Result):
         if self.unknown:
             why = f", {self.empty:,} of them without any count" if self.empty else ""
             yield Lines([f"  {'unknown':<30} {self.unknown:>8,}{why}"])
+        if self.farther is not None:
+            offer = (
+                ""
+                if self.numbers is not None or self.settings.get("unknown_below") is not None
+                else (f"; unknown_below=0.5 leaves {self.doubtful:,} cells of less confidence without a label")
+            )
+            yield Lines([
+                f"{self.farther:,} of {self.cells:,} cells lie farther from the reference than 95 % of the reference's "
+                f"own cells do{offer}"
+            ])  # fmt: skip
         for row in [] if self.only is None else self.only.iter_rows(named=True):
             like = f"; is it {row['alike']!r}?" if row["alike"] else ""
             yield Lines([f"label of the {row['side']} only: {row['label']} ({row['cells']:,} cells{like})"])

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from homodb.query.cells.checks import check_zarr, reading
-from homodb.query.cells.columns import SPATIAL, Coded, ObsColumns, read_coordinates, validate_key_added
-from homodb.query.cells.counts import TOTAL, SpeciesCells, as_counts, check_layer, read_counts
+from homodb.query.cells.columns import SPATIAL, Coded, ObsColumns, read_coordinates, shared_values, validate_key_added
+from homodb.query.cells.counts import (
+    TOTAL,
+    SpeciesCells,
+    as_counts,
+    check_layer,
+    read_counts,
+    recover_counts,
+    recovered_rows,
+    undoing_logarithms,
+)
 from homodb.query.cells.files import (
     atomic_output,
     check_cells_output,
@@ -62,6 +71,7 @@ __all__ = [
     "SpeciesCells", "Values", "as_cells", "as_counts", "as_rows", "atomic_output", "called", "check_cells_output",
     "check_layer", "check_sound", "check_zarr", "encoding", "file_sink", "held_as", "in_memory", "is_lazy", "judge",
     "kind_of_values", "layer_slot", "load_cells", "open_anndata", "open_source", "opened_sources", "product",
-    "read_anndata", "read_coordinates", "read_counts", "read_element", "reading", "several_cells", "slot_logged",
-    "slots_of", "stored_slots", "undo_logarithm", "validate_key_added", "values_of", "walk", "with_tables",
+    "read_anndata", "read_coordinates", "read_counts", "read_element", "reading", "recover_counts", "recovered_rows",
+    "several_cells", "shared_values", "slot_logged", "slots_of", "stored_slots", "undo_logarithm",
+    "undoing_logarithms", "validate_key_added", "values_of", "walk", "with_tables",
 ]  # fmt: skip

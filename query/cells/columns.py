@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +165,48 @@ def read_coordinates(
         f"{name!r} in {where} is not a table of coordinates: expected two or three finite numbers per cell, got shape"
         f" {place.shape} of {place.dtype}", option="spatial_key",
     )  # fmt: skip
+
+
+def shared_values(
+    values: Sequence[str | None], species: Sequence[str], column: str, error: type[HomodbError]
+) -> tuple[npt.NDArray[np.bool_], str]:
+    """Return a mask of the cells whose value all species have, shape (cells,), and a note about them.
+
+    Parameters
+    ----------
+    values, species
+        Value and species of each cell; a cell without a value is left out.
+    column
+        Name of the column, for messages.
+    error
+        Class of the error.
+
+    Raises
+    ------
+    HomodbError
+        Of that class, if no value is in all species.
+
+    Examples
+    --------
+    >>> from homodb.schema.errors import JoinError
+    >>> mask, note = shared_values(["a", "b", "b"], ["human", "human", "mouse"], "kind", JoinError)
+    >>> mask.tolist(), note
+    ([False, True, True], "1 value of 'kind' is in all species: 2 of 3 cells stay (left out: a)")
+    """
+    own: dict[str, set[str]] = {}
+    for one, value in zip(species, values, strict=True):
+        own.setdefault(one, set()).update(() if value is None else (value,))
+    shared = set.intersection(*own.values()) if own else set()
+    if not shared:
+        listing = "; ".join(f"{one}: {', '.join(sorted(every)[:8]) or 'none'}" for one, every in own.items())
+        raise error(
+            f"no value of {column!r} is in all species ({listing}); make the labels alike", option="shared_types"
+        )
+    mask = np.array([value in shared for value in values], bool)
+    alone = sorted(set.union(*own.values()) - shared)
+    left = f" (left out: {', '.join(alone[:8])}{', ...' if len(alone) > 8 else ''})" if alone else ""
+    which = counted(len(shared), f"value of {column!r} is", f"values of {column!r} are")
+    return mask, f"{which} in all species: {int(mask.sum()):,} of {len(mask):,} cells stay{left}"
 
 
 def validate_key_added(key: str | None, error: type[HomodbError]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.matrices import LARGEST_LOG, judge
+from homodb.query.cells.matrices import LARGEST_LOG, Rows, Values, judge, undo_logarithm
 from homodb.query.cells.slots import no_layer, slots_of, values_of
+from homodb.query.settings import warn
 from homodb.schema.errors import CountsError, HomodbError
 from homodb.schema.species import Species
 
@@ -20,6 +23,107 @@ if TYPE_CHECKING:
 
 #: Column of obs with the total of each cell over all genes of its species, which a join writes.
 TOTAL = "homodb_total"
+
+#: Whether logarithms are undone where counts are expected.
+_UNDONE: ContextVar[bool] = ContextVar("homodb_expm1", default=False)
+#: Smallest counts that the smallest value of a cell may be; how far multiples of it may be from whole numbers.
+_SMALLEST, _OFF = (1, 2, 3), 0.02
+
+
+@contextmanager
+def undoing_logarithms(expm1: bool) -> Iterator[None]:
+    """Take logarithms for counts, if `expm1` is true: :func:`recover_counts` undoes them."""
+    token = _UNDONE.set(expm1)
+    try:
+        yield
+    finally:
+        _UNDONE.reset(token)
+
+
+def recover_counts(block: Any, base: float) -> tuple[sp.csr_matrix, int]:
+    """Recover counts from logarithms of normalized counts.
+
+    The size factor of a cell is the one that makes its values whole: that of its smallest value, which is a count of 1,
+    or of 2 or 3 where no gene has fewer.
+
+    Parameters
+    ----------
+    block
+        Logarithms (log(1 + x)), cells x genes.
+    base
+        Base of the logarithms.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix, int
+        Counts, float64; and the number of cells whose values are no multiples of one, which are exponentiated only.
+
+    Examples
+    --------
+    >>> counts = np.array([[1, 3, 0], [2, 0, 5]])
+    >>> recovered, failed = recover_counts(np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4), np.e)
+    >>> recovered.toarray().tolist(), failed
+    ([[1.0, 3.0, 0.0], [2.0, 0.0, 5.0]], 0)
+    """
+    counts, failed = sp.csr_matrix(undo_logarithm(sp.csr_matrix(block, dtype=np.float64), base)), 0
+    counts.eliminate_zeros()
+    for start, stop in zip(counts.indptr[:-1].tolist(), counts.indptr[1:].tolist(), strict=True):
+        if start == stop:
+            continue
+        units = counts.data[start:stop] / counts.data[start:stop].min()
+        for smallest in _SMALLEST:
+            whole = np.round(units * smallest)
+            if (np.abs(units * smallest - whole) <= _OFF * np.maximum(1.0, whole / 50)).all():
+                counts.data[start:stop] = whole
+                break
+        else:
+            failed += 1
+    return counts, failed
+
+
+class RecoveredCounts:
+    """Counts recovered from a matrix of logarithms, which is read in blocks of rows; nothing else is changed."""
+
+    dtype = np.dtype(np.float64)
+    sparse, array = True, False
+
+    def __init__(self, rows: Rows, base: float) -> None:
+        self._rows, self._base = rows, base
+        self.shape = rows.shape
+
+    def cuts(self, block: int | None) -> list[tuple[int, int]]:
+        """Return the bounds of the blocks."""
+        return self._rows.cuts(block)
+
+    def take(self, start: int, stop: int) -> sp.csr_matrix:
+        """Return the counts of a block of rows."""
+        return recover_counts(self._rows.take(start, stop), self._base)[0]
+
+    def sample(self) -> sp.csr_matrix:
+        """Return the counts of at most 200 rows."""
+        return recover_counts(self._rows.sample(), self._base)[0]
+
+
+def likely_base(holds: Values) -> float:
+    """Return the base of values that are logarithms, or may be."""
+    return holds.base or holds.guess or float(np.e)
+
+
+def recovered_rows(rows: Rows, holds: Values, where: str) -> Rows:
+    """Return the rows of a matrix, or counts recovered from its logarithms within :func:`undoing_logarithms`."""
+    if not (holds.kind == "log" or holds.small) or not _UNDONE.get():
+        return rows
+    base = likely_base(holds)
+    _warn_of_failed(where, recover_counts(rows.sample(), base)[1], min(rows.shape[0], 200))
+    return RecoveredCounts(rows, base)
+
+
+def _warn_of_failed(where: str, failed: int, cells: int) -> None:
+    if failed:
+        warn(
+            f"{where}: the counts of {failed:,} of {cells:,} cells cannot be recovered from their logarithms, since "
+            "they are no multiples of one value; these are exponentiated only"
+        )
 
 
 def as_counts(
@@ -64,7 +168,11 @@ def as_counts(
         content = "NaN or infinite values"
     elif counts.data.size and counts.data.min() < 0:
         content = "negative values, as scaled data do"
-    elif (holds := judge(counts, logged=logged)).kind in ("log", "root"):
+    elif ((holds := judge(counts, logged=logged)).kind == "log" or holds.small) and _UNDONE.get():
+        counts, failed = recover_counts(counts, likely_base(holds))
+        _warn_of_failed(where, failed, counts.shape[0])
+        return counts if dtype is None else sp.csr_matrix(counts.astype(dtype))
+    elif holds.kind in ("log", "root"):
         content = holds.content
     elif holds.small and counts.data.max() <= LARGEST_LOG:
         content = f"{holds.content}: logarithms, other transformed values, or corrected counts that were not rounded"
@@ -73,7 +181,8 @@ def as_counts(
             counts = counts.copy()
             counts.sum_duplicates()
         return counts
-    raise error(f"{where} holds {content}; expected counts ({remedy})", option=option)
+    hint = "expm1 recovers the counts from logarithms" if "logarithms" in content else ""
+    raise error(f"{where} holds {content}; expected counts ({remedy})", option=option, hint=hint)
 
 
 def check_layer(adata: anndata.AnnData, layer: str | None, error: type[HomodbError]) -> None:

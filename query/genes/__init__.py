@@ -22,6 +22,8 @@ from homodb.query.genes.resolve import (
     HAS_NAME,
     ResolvedVar,
     VarColumn,
+    check_share,
+    forced,
     names_of,
     resolve,
     resolve_rows,
@@ -43,9 +45,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
-    "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain", "feature_kinds",
-    "feature_notes", "find_pair", "joint_table", "names_of", "nearest", "neighbors", "neighbors_note", "orthologs",
-    "other_species_note", "over_unnamed", "resolve", "resolve_rows", "resolve_var", "species_votes",
+    "check_share", "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain",
+    "feature_kinds", "feature_notes", "find_pair", "forced", "joint_table", "names_of", "nearest", "neighbors",
+    "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve", "resolve_rows", "resolve_var",
+    "species_votes",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from homodb.query.release import ReleaseFile
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
 from homodb.schema.names import name_texts
-from homodb.schema.species import Species
+from homodb.schema.species import Species, find
 
 
 def orthologs(
@@ -68,7 +68,8 @@ def orthologs(
     names = [genes] if isinstance(genes, str) else genes
     resolved = resolve(release, names, pair.source)
     if resolved["gene"].is_null().all():
-        raise UnknownGeneError(unknown_message(release, resolved, pair.source))
+        hint = _hint_of_other(release, resolved, pair, selected)
+        raise UnknownGeneError(unknown_message(release, resolved, pair.source, close=not hint), hint=hint)
     keys = resolved["gene"].drop_nulls().unique().to_list()
     if pair.between is None:
         partners = pair.ask("orthologs", forward=pair.forward, genes=keys, strategy=str(selected))
@@ -92,6 +93,27 @@ def orthologs(
             pl.exclude("gene", "name", "resolved_as", "source_id", "source_symbol", "target_id", "target_symbol"),
         )
     )
+
+
+def _hint_of_other(release: ReleaseFile, resolved: pl.DataFrame, pair: Pair, strategy: Strategy) -> str:
+    """Return the species whose genes the names are instead, and their partners, if there is one."""
+    names = resolved["name"].to_list()
+    votes = SpeciesVote.of(release, names).table.filter(pl.col("known") > 0)
+    names_of_species = set(votes["species"])
+    if not names_of_species:
+        return ""
+    other = pair.target if pair.target.name in names_of_species else find(next(iter(votes["species"])))
+    theirs = resolve(release, names, other).drop_nulls("gene")
+    shown = ", ".join(theirs["name"].head(3))
+    sentence = f"{shown} {'is a gene' if theirs.height == 1 else 'are genes'} of {other.common_name}"
+    if other != pair.target:
+        return f"{sentence}: name that species"
+    partners = find_pair(release, other, pair.source).ask(
+        "orthologs", forward=not pair.forward, genes=theirs["gene"].to_list(), strategy=str(strategy)
+    ) if pair.between is None else pl.DataFrame({"target_symbol": []})  # fmt: skip
+    symbols = partners["target_symbol"].drop_nulls().unique().sort().head(4).to_list()
+    ask = f"ask for {', '.join(symbols[:-1])}{' and ' if symbols[1:] else ''}{symbols[-1]}, or " if symbols else ""
+    return f"{sentence}: {ask}swap the species (from {other.common_name} to {pair.source.common_name})"
 
 
 def only_source(release: ReleaseFile, names: Sequence[str], target: str | int | Species) -> Species:
@@ -174,8 +196,10 @@ def _labels(release: ReleaseFile, genes: pl.Series) -> pl.DataFrame:
     return release.ask("labels", {"genes": genes.unique().to_list()})
 
 
-def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Species) -> str:
-    """Explain names that mean no gene, with similar symbols."""
+def unknown_message(
+    release: ReleaseFile, resolved: pl.DataFrame, species: Species, *, close: bool = True
+) -> str:  # fmt: skip
+    """Explain names that mean no gene, with similar symbols if `close` is true."""
     shown = [
         f"{name if name.strip() else repr(name)} "
         f"({'ambiguous: ' + ', '.join(candidates) if how == 'ambiguous' else 'unknown'})"
@@ -184,7 +208,8 @@ def unknown_message(release: ReleaseFile, resolved: pl.DataFrame, species: Speci
     more = f" and {resolved.height - 5} more" if resolved.height > 5 else ""
     unknown = resolved.filter(pl.col("how") != "ambiguous")["name"].head(1)
     bindings = [{"species": species.number, "text": name} for name in unknown]
-    close = [symbol for bound in bindings for symbol in release.ask("near_symbols", bound)["symbol"]]
-    hint = f"; did you mean {' or '.join(close)}?" if close else "; check the spelling and the species"
+    near = [symbol for bound in bindings if close for symbol in release.ask("near_symbols", bound)["symbol"]]
+    check = "; check the spelling and the species" if close else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else check
     message = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
     return message + hint + "".join(f" ({said})" for said in about_names(release, [(resolved, species)]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from homodb.query.genes.features import FeatureKinds, feature_kinds, feature_notes, kinds_by_name
-from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, named_column
+from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, known_share, named_column
 from homodb.query.genes.spellings import (
     NUMBERED,
     VERSION,
@@ -20,9 +22,10 @@ from homodb.query.genes.spellings import (
     renamed_symbols,
 )
 from homodb.query.release import ReleaseFile
-from homodb.schema.errors import TranslationError
+from homodb.query.settings import warn
+from homodb.schema.errors import ImplausibleError, TranslationError
 from homodb.schema.messages import did_you_mean
-from homodb.schema.names import name_texts
+from homodb.schema.names import is_mitochondrial, is_ribosomal, name_texts
 from homodb.schema.species import KEYS_PER_SPECIES, Species
 
 if TYPE_CHECKING:
@@ -30,6 +33,50 @@ if TYPE_CHECKING:
 
 #: Smallest share of known names for the index of var to be taken for gene names.
 _KNOWN = 0.02
+
+
+#: Shares of names known, and of counts carried, below which a result is doubted, and is refused.
+DOUBTED, REFUSED = 0.5, 0.05
+#: Whether what is below the second share is only doubted.
+_FORCED: ContextVar[bool] = ContextVar("homodb_forced", default=False)
+
+
+@contextmanager
+def forced(force: bool) -> Iterator[None]:
+    """Let :func:`check_share` doubt and not refuse, if `force` is true."""
+    token = _FORCED.set(force or _FORCED.get())
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
+
+
+def check_share(share: float | None, seen: str, likely: str) -> None:
+    """Check the share of names that are known, or of counts that are carried.
+
+    Parameters
+    ----------
+    share
+        The share; None or NaN if it is not known.
+    seen, likely
+        Beginning of the message, which says the share, and the likely reason.
+
+    Warns
+    -----
+    UserWarning
+        If the share is below a half.
+
+    Raises
+    ------
+    ImplausibleError
+        If the share is below 5 %, except within :func:`forced`.
+    """
+    if share is None or not share < DOUBTED:
+        return
+    text = f"{seen}; likely {likely}"
+    if share < REFUSED and not _FORCED.get():
+        raise ImplausibleError(text, option="force", hint="check this first; force goes on all the same")
+    warn(text)
 
 
 class VarColumn(StrEnum):
@@ -122,10 +169,45 @@ def resolve_var(
         _check_named(release, var, vote, gene_names)
     own = given or vote.winner(uns=uns if column is None else None)
     rows = resolve_rows(release, names, own, features)
-    doubts = vote.doubts(own) if given is not None else []
-    if doubts and len(sample) < len(gene_names):  # all names are compared only if a sample of them looks so
+    doubts = vote.doubts(own) if given is not None else vote.runner_up(own)
+    if given is not None and doubts and len(sample) < len(gene_names):
+        # all names are compared only if a sample of them looks so
         doubts = SpeciesVote.of(release, gene_names).doubts(own)
+    named = rows.filter(pl.col("is_gene"), HAS_NAME)
+    share = named["gene"].count() / named.height if named.height else None
+    if share is not None and 0 < share < DOUBTED:  # a caller has its own words where no name is known
+        unknown = named.filter(pl.col("gene").is_null())["name"].to_list()
+        check_share(
+            share,
+            f"{share:.1%} of {named.height:,} names are genes of {own.common_name} in release {release.version}",
+            _likely_reason(release, var, column, own, vote, share, unknown),
+        )
     return ResolvedVar(own, given is not None, rows, tuple(doubts), tuple(feature_notes(rows, features)))
+
+
+def _likely_reason(
+    release: ReleaseFile,
+    var: pd.DataFrame,
+    column: str | None,
+    own: Species,
+    vote: SpeciesVote,
+    share: float,
+    unknown: Sequence[str],
+) -> str:
+    """Return why hardly any name is known."""
+    different = max(len(set(vote.names)), 1)
+    best = vote.table.sort("known", descending=True, maintain_order=True).row(0, named=True)
+    if best["species"] != own.name and best["known"] / different > 2 * share:
+        return f"they are of another species: {best['species']} knows {best['known'] / different:.1%} of them"
+    if release.version.startswith("simulated"):
+        return "since the release is simulated: its genes are made up"
+    match = named_column(release, var)
+    if match is not None and match[0] != column and match[1] > 2 * share:
+        return f"the names are in another column: of var[{match[0]!r}] {match[1]:.0%} are known"
+    if column is not None and known_share(release, name_texts(var.index)) > 2 * share:
+        return "the index of var has the names, and not that column"
+    examples = ", ".join(map(repr, unknown[:3]))
+    return f"the release lacks their species, or they are names of another kind: they look like {examples}"
 
 
 def resolve_rows(
@@ -146,9 +228,14 @@ def resolve_rows(
     resolved = pl.concat([resolved.with_row_index("place"), kinds], how="horizontal").with_columns(
         pl.col("place").cast(pl.Int64), gene=pl.when("is_gene").then("gene")
     )
+    # a gene is judged by what the release knows of it, a name without a gene by the name
     details = release.ask("source_genes", {"genes": resolved["gene"].drop_nulls().unique().to_list()})
     return (
         resolved.join(details, on="gene", how="left", maintain_order="left")
+        .with_columns(
+            mitochondrial=pl.coalesce("mitochondrial", pl.col("is_gene") & is_mitochondrial(pl.col("understood_as"))),
+            ribosomal=pl.coalesce("ribosomal", pl.col("is_gene") & is_ribosomal(pl.col("understood_as"))),
+        )
         .with_columns(pl.col("mitochondrial", "ribosomal").fill_null(value=False))
         .select(*VarColumn)
     )

@@ -198,6 +198,14 @@ class SpeciesVote:
             return Verdict(different, first["species"], best, second)
         return Verdict(different, None, best, second, "too few names belong to one species alone")
 
+    def runner_up(self, winner: Species) -> list[str]:
+        """Return a note that names the species of the genes, and the one that knows most names beside it."""
+        counts = dict(self.table.sort("known", descending=True, maintain_order=True).select("species", "known").rows())
+        known, different = counts.pop(winner.name), len(set(self.names))
+        text = f"the names are of {winner.name}, which knows {known:,} of {different:,}"
+        other, most = next(iter(counts.items()), ("", 0))
+        return [f"{text}; next is {other} with {most:,}" if most else text]
+
     def doubts(self, given: Species) -> list[str]:
         """Return a note if another species knows far more of the names than the given one."""
         best = self.table.row(0, named=True)

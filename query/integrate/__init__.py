@@ -7,6 +7,7 @@ from homodb.query.integrate.integrate import UNS, add_integration, add_prepared,
 from homodb.query.integrate.linear import (
     SparseMinusLowRank,
     canonical_vectors,
+    in_threads,
     log_normalized,
     principal_components,
     scaled,
@@ -16,9 +17,9 @@ from homodb.query.integrate.linear import (
 )
 from homodb.query.integrate.methods import METHODS, IntegrationMethod, method_named
 from homodb.query.integrate.neighbors import (
+    EXACT,
     Nearest,
     Network,
-    in_threads,
     kneighbors,
     shared_neighbors,
     spatial_neighbors,
@@ -49,6 +50,7 @@ from homodb.query.integrate.settings import BOUNDS, IntegrateSettings, SentenceC
 __all__ = [
     "BOUNDS",
     "DEFAULT",
+    "EXACT",
     "METHODS",
     "PACKAGED",
     "UNS",

@@ -14,13 +14,23 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.integrate.linear import SparseMinusLowRank, canonical_vectors, scaled, unit_rows, varying
+from homodb.query.integrate.linear import (
+    SparseMinusLowRank,
+    canonical_vectors,
+    in_threads,
+    scaled,
+    unit_rows,
+    varying,
+)
 from homodb.query.integrate.neighbors import Nearest, kneighbors
 from homodb.query.integrate.prepare import Integrated, IntegrationInput
 from homodb.query.integrate.settings import IntegrateSettings
 from homodb.schema.errors import IntegrationError
 
 Array = npt.NDArray[np.float64]
+
+#: Cells per block.
+_ROWS = 2048
 
 _log = logging.getLogger(__name__)
 
@@ -243,8 +253,23 @@ def correct(
         default searched exactly. Seurat's search (Annoy) misses some.
     """
     vectors = query[anchors.second] - reference[anchors.first]
-    corrected: Array = query - weights(query, anchors, k_weight=k_weight, sd_weight=sd_weight, near=near) @ vectors
+    nearest = near or _nearest_anchors(query, anchors, k_weight)
+    corrected = np.empty(query.shape)
+
+    def move(start: int) -> None:
+        rows = slice(start, start + _ROWS)
+        part = Nearest(nearest.indices[rows], nearest.distances[rows])
+        weighted = weights(query[rows], anchors, k_weight=k_weight, sd_weight=sd_weight, near=part)
+        corrected[rows] = query[rows] - weighted @ vectors
+
+    in_threads(move, range(0, len(query), _ROWS))
     return corrected
+
+
+def _nearest_anchors(query: Array, anchors: Anchors, k_weight: int) -> Nearest:
+    """Find the nearest anchor cells of each query cell, as indices into the sorted rows that have anchors."""
+    cells = np.unique(anchors.second)
+    return kneighbors(query[cells], min(k_weight, len(cells)), queries=query)
 
 
 def weights(
@@ -260,7 +285,7 @@ def weights(
     order = np.argsort(anchors.second, kind="stable")
     starts = np.searchsorted(anchors.second[order], cells)
     times = np.diff(np.append(starts, len(order)))
-    near = near or kneighbors(query[cells], min(k_weight, len(cells)), queries=query)
+    near = near or _nearest_anchors(query, anchors, k_weight)
     farthest = near.distances[:, -1:]
     closeness = 1.0 - np.divide(near.distances, farthest, out=np.ones_like(near.distances), where=farthest > 0)
     # every neighbouring cell opened into its anchors, and of these the first k_weight of each row

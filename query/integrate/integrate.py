@@ -23,7 +23,9 @@ from homodb.query.cells import (
     read_coordinates,
     read_element,
     several_cells,
+    shared_values,
     store,
+    undoing_logarithms,
     validate_key_added,
 )
 from homodb.query.integrate.methods import IntegrationMethod, method_named
@@ -50,6 +52,7 @@ def integrate(
     species: Sequence[str | int | Species | None] | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
     strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
+    shared_types: str | None = None, expm1: bool = False, force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
@@ -92,6 +95,15 @@ def integrate(
     release
         Release that joins several objects, and has gene vectors for ``protein``: open, or an argument of
         :func:`homodb.open`.
+    shared_types
+        Column of obs with cell types: cells of types that not all species have are dropped first, as the reference of
+        the profile ``pllm`` does. None keeps all cells.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -144,7 +156,8 @@ def integrate(
         A copy with, for the key ``cca``: the embedding in ``obsm["X_cca"]``; neighbours and the graph of shared
         neighbours in scanpy's layout in ``uns["cca_neighbors"]``, ``obsp["cca_neighbors_distances"]`` and
         ``obsp["cca_neighbors_connectivities"]``; clusters in ``obs["cca_cluster"]``; a UMAP in ``obsm["X_cca_umap"]``
-        if requested; and a record in ``uns["homodb_integration"]["cca"]``. Nothing else changes.
+        if requested; and a record in ``uns["homodb_integration"]["cca"]``. Nothing else changes, but for the cells
+        that `shared_types` drops.
 
     Raises
     ------
@@ -176,7 +189,7 @@ def integrate(
         joint, record = _integrate(
             adata, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
             layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-            columns=columns, progress=show,
+            columns=columns, shared_types=shared_types, force=force, expm1=expm1, progress=show,
         )  # fmt: skip
     cells = ", ".join(f"{number:,} {name}" for name, number in record["cells"].items())
     clusters = f", {counted(record['clusters'], 'cluster')}" if "clusters" in record else ""
@@ -189,8 +202,8 @@ def integrate(
 
 def _integrate(
     given: Cells | SeveralCells, *, species: Sequence[str | int | Species | None] | None, species_key: str,
-    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None,
-    columns: SentenceColumns, progress: Callable[[str], None], **choices: Any,
+    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None, force: bool,
+    expm1: bool, columns: SentenceColumns, shared_types: str | None, progress: Callable[[str], None], **choices: Any,
 ) -> tuple[anndata.AnnData, dict[str, Any]]:  # fmt: skip
     """Integrate a joint object, or several, which are joined first; return a new object and its record."""
     several, names, named = several_cells(given, species)
@@ -214,16 +227,39 @@ def _integrate(
         progress("joining")
         objects = given if isinstance(given, Mapping) else several
         adata = join(
-            objects, species=species, strategy=strategy, release=release, layer=layer, progress=lambda step: None
+            objects,
+            species=species,
+            strategy=strategy,
+            release=release,
+            layer=layer,
+            force=force,
+            expm1=expm1,
+            progress=lambda step: None,
         )
         if columns.niche_key is not None:
             adata.obsm[columns.spatial_key or SPATIAL] = _stacked_places(several, names, columns.spatial_key)
         species_key, expected, layer = "species", None, None
-    record = add_integration(
-        adata, species_key=species_key, species=expected, layer=layer, release=release, columns=columns,
-        progress=progress, **choices,
-    )  # fmt: skip
+    adata, added = _shared_cells(adata, shared_types, species_key)
+    with undoing_logarithms(expm1):
+        record = add_integration(
+            adata, species_key=species_key, species=expected, layer=layer, release=release, columns=columns,
+            progress=progress, **choices,
+        )  # fmt: skip
+    record |= added
     return adata, record
+
+
+def _shared_cells(
+    adata: anndata.AnnData, column: str | None, species_key: str
+) -> tuple[anndata.AnnData, dict[str, Any]]:
+    """Return a copy with the cells whose type all species have, and what the record says; the object for no column."""
+    if column is None:
+        return adata, {}
+    obs = ObsColumns(adata.obs, IntegrationError)
+    values = obs.texts(column, "cell types", option="shared_types")
+    species = obs.complete(species_key, "species", option="species_key").astype(str)
+    mask, note = shared_values(values, species.tolist(), column, IntegrationError)
+    return adata[mask].copy(), {"shared_types": note}
 
 
 def add_integration(
@@ -345,7 +381,8 @@ def integrate_files(
     settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
     strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
     layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    columns: SentenceColumns | None = None, progress: Callable[[str], None] = lambda step: None,
+    columns: SentenceColumns | None = None, shared_types: str | None = None, expm1: bool = False, force: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Integrate one joint file, or files of several species, which are joined first.
 
@@ -366,7 +403,7 @@ def integrate_files(
         Layer with the counts; of several files, the layer that is joined in place of X.
     columns
         Parts that sentences name; None for none. Coordinates of several files are read from each.
-    method, species_key, label_key, size_factors, umap, key_added
+    method, species_key, label_key, size_factors, umap, key_added, shared_types
         See :func:`homodb.integrate`.
     progress
         Callback that receives the name of each step.
@@ -393,7 +430,7 @@ def integrate_files(
     adata, record = _integrate(
         files, method=method, settings=settings, species_key=species_key, species=species, label_key=label_key,
         layer=layer, size_factors=size_factors, umap=umap, key_added=key_added, strategy=strategy, release=release,
-        columns=columns, progress=progress,
+        columns=columns, shared_types=shared_types, force=force, expm1=expm1, progress=progress,
     )  # fmt: skip
     progress("writing")
     with atomic_output(target) as partial:

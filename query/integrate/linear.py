@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,38 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 Array = npt.NDArray[np.float64]
+
+#: Values from which a product with a sparse matrix is worth threads, and the blocks of rows that it then has.
+_MANY, _BLOCKS = 1_000_000, 8
+
+
+def n_threads() -> int:
+    """Return the number of threads that BLAS may use: all cores, unless the caller or the environment limits it."""
+    from threadpoolctl import threadpool_info
+
+    return max((one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"), default=1)
+
+
+def in_threads(function: Callable[[int], None], starts: range, *, threads: int | None = None) -> None:
+    """Call a function of NumPy's products and loops for each start, in as many threads as BLAS may use.
+
+    BLAS itself has one thread meanwhile. With `threads`, there are so many, and BLAS is left as it is.
+    """
+    if threads is None:
+        from threadpoolctl import threadpool_limits
+
+        threads = min(len(starts), n_threads())
+        if threads > 1:
+            with threadpool_limits(1, "blas"):
+                in_threads(function, starts, threads=threads)
+            return
+    if threads <= 1:
+        for start in starts:
+            function(start)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(function, starts):
+            pass
 
 
 @dataclass(frozen=True)
@@ -29,13 +64,48 @@ class SparseMinusLowRank:
 
     def times(self, vectors: Array) -> Array:
         """Return the matrix times `vectors`, shape (features,) or (features, n)."""
-        product: Array = self.values @ vectors - self.left @ (self.right.T @ vectors)
+        product = np.empty((self.shape[0], *vectors.shape[1:]))
+
+        def multiply(block: int) -> None:
+            rows, values = self._blocks[block]
+            product[rows] = values @ vectors
+
+        self._in_threads(multiply)
+        product -= self.left @ (self.right.T @ vectors)
         return product
 
     def transposed_times(self, vectors: Array) -> Array:
         """Return the transposed matrix times `vectors`, shape (cells,) or (cells, n)."""
-        product: Array = self.values.T @ vectors - self.right @ (self.left.T @ vectors)
+        products: list[Array] = [np.empty(0)] * len(self._blocks)
+
+        def multiply(block: int) -> None:
+            rows, values = self._blocks[block]
+            products[block] = values.T @ vectors[rows]
+
+        self._in_threads(multiply)
+        product: Array = np.sum(products, axis=0) - self.right @ (self.left.T @ vectors)
         return product
+
+    @cached_property
+    def _blocks(self) -> list[tuple[slice, sp.csr_matrix]]:
+        """Blocks of rows; they share the values."""
+        values, rows = self.values, self.shape[0]
+        if values.nnz < _MANY:
+            return [(slice(0, rows), values)]
+        ends = np.linspace(0, rows, _BLOCKS + 1).astype(int).tolist()
+        blocks = []
+        for start, stop in pairwise(ends):
+            first, last = int(values.indptr[start]), int(values.indptr[stop])
+            parts = values.data[first:last], values.indices[first:last], values.indptr[start : stop + 1] - first
+            blocks.append((slice(start, stop), sp.csr_matrix(parts, (stop - start, self.shape[1]))))
+        return blocks
+
+    def _in_threads(self, multiply: Callable[[int], None]) -> None:
+        in_threads(multiply, range(len(self._blocks)), threads=self._threads)
+
+    @cached_property
+    def _threads(self) -> int:
+        return n_threads() if len(self._blocks) > 1 else 1
 
     def columns(self, features: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SparseMinusLowRank:
         """Return the matrix of some features."""

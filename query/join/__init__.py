@@ -14,12 +14,21 @@ from homodb.query.join.join import (
     joined,
     read_sides,
 )
-from homodb.query.join.objects import FILE, SPECIES, JoinOptions, JoinSide, read_join_options, read_side
+from homodb.query.join.objects import (
+    FILE,
+    SPECIES,
+    JoinOptions,
+    JoinSide,
+    check_two_species,
+    read_join_options,
+    read_side,
+)
 from homodb.query.join.plan import JoinPlan, make_plan, plan_from_table
 from homodb.query.join.report import JoinReport
 from homodb.query.join.route import JoinRoute
 
 __all__ = [
     "FILE", "SPECIES", "JoinOptions", "JoinPlan", "JoinReport", "JoinRoute", "JoinRun", "JoinSide", "check_objects",
-    "join", "join_to_file", "joined", "make_plan", "plan_from_table", "read_join_options", "read_side", "read_sides",
+    "check_two_species", "join", "join_to_file", "joined", "make_plan", "plan_from_table", "read_join_options",
+    "read_side", "read_sides",
 ]  # fmt: skip

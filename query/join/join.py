@@ -25,16 +25,19 @@ from homodb.query.cells import (
     judge,
     layer_slot,
     opened_sources,
+    recovered_rows,
     several_cells,
     slot_logged,
+    undoing_logarithms,
 )
-from homodb.query.genes import about_names
+from homodb.query.genes import about_names, check_share, forced
 from homodb.query.join.objects import (
     LARGEST,
     JoinOptions,
     JoinSide,
     ObjectTally,
     StackPart,
+    check_two_species,
     concatenate_obs,
     objection,
     read_join_options,
@@ -79,6 +82,8 @@ class JoinRun:
     ) -> None:  # fmt: skip
         self._sources = sources
         sides = read_sides(release, sources, species, options) if plan is None else plan.sides
+        if plan is None:
+            check_two_species(sides, [source.obs for source in sources])
         self._cells = concatenate_obs(
             [source.obs for source in sources], [source.name for source in sources], [side.species for side in sides],
             options.shared_types,
@@ -107,6 +112,11 @@ class JoinRun:
             if self._carry(slot, sink, block, step):
                 done += cells
         report = self._report()
+        for name, carried in report.files.select("file", "carried").iter_rows():
+            check_share(
+                carried, f"{name}: {carried or 0:.1%} of the counts are in a joint feature",
+                "a release, species or strategy that does not fit; the fates of its genes say more",
+            )  # fmt: skip
         sink.finish(self.plan.var, provenance(report), obs=self._obs())
         return report
 
@@ -114,7 +124,8 @@ class JoinRun:
         """Carry a matrix of all objects; return False if it is dropped."""
         read = [self._part(slot, number, sink.folder, block) for number in range(len(self._sources))]
         parts = [part for part, _ in read]
-        reason = objection(slot, parts)
+        strategy = self.plan.route.strategy
+        reason = objection(slot, parts, one_to_one=strategy is not None and strategy.one_to_one)
         scaled = any(part.holds.kind == "scaled" for part in parts)
         if reason is not None and slot.main:
             raise CountsError(reason, option="layer")
@@ -152,6 +163,8 @@ class JoinRun:
         rows, like = source.rows(own, folder / f"turned-{number}", block)
         logged = slot_logged(own, source.logged)
         holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
+        if (counts := recovered_rows(rows, holds, source.name)) is not rows:
+            rows, holds = counts, judge(counts.sample())
         return StackPart(source.name, rows, self.plan.links[number], holds), like
 
     def _obs(self) -> pd.DataFrame:
@@ -242,8 +255,8 @@ def join(
     via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
     consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
     column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
-    block: int | None = ..., progress: Callable[[TranslateProgress], None] | bool | None = ...,
-    return_report: Literal[False] = ...,
+    block: int | None = ..., expm1: bool = ..., force: bool = ...,
+    progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[False] = ...,
 ) -> anndata.AnnData: ...  # fmt: skip
 @overload
 def join(
@@ -252,8 +265,8 @@ def join(
     via: str | int | Species | None = ..., features: str = ..., largest: int = ..., too_large: str = ...,
     consistent: bool = ..., measured: bool = ..., shared_types: str | None = ...,
     column: str | Sequence[str | None] | None = ..., layer: str | Sequence[str | None] | None = ..., names: str = ...,
-    block: int | None = ..., progress: Callable[[TranslateProgress], None] | bool | None = ...,
-    return_report: Literal[True],
+    block: int | None = ..., expm1: bool = ..., force: bool = ...,
+    progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[True],
 ) -> tuple[anndata.AnnData, JoinReport]: ...  # fmt: skip
 def join(
     objects: SeveralCells, *,
@@ -262,7 +275,8 @@ def join(
     largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
     shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
-    progress: Callable[[TranslateProgress], None] | bool | None = None, return_report: bool = False,
+    expm1: bool = False, force: bool = False, progress: Callable[[TranslateProgress], None] | bool | None = None,
+    return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, JoinReport]:  # fmt: skip
     """Join objects of several species into one over shared features.
 
@@ -299,6 +313,12 @@ def join(
         Kind of names for features: ``keep`` that of the first object, ``id`` or ``symbol``.
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the progress.
     return_report
@@ -336,6 +356,8 @@ def join(
         measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
     )  # fmt: skip
     with ExitStack() as stack:
+        stack.enter_context(forced(force))
+        stack.enter_context(undoing_logarithms(expm1))
         opened = stack.enter_context(use_release(release))
         folder = stack.enter_context(temporary_folder("homodb-join-", Path(tempfile.gettempdir())))
         sources = stack.enter_context(opened_sources(given, object_names, options.layers))
@@ -362,7 +384,7 @@ def join_to_file(
     largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
     shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
-    progress: Callable[[TranslateProgress], None] | None = None,
+    expm1: bool = False, force: bool = False, progress: Callable[[TranslateProgress], None] | None = None,
 ) -> JoinReport:  # fmt: skip
     """Join files into a file, block by block.
 
@@ -388,6 +410,8 @@ def join_to_file(
     )  # fmt: skip
     check_cells_output(output, *(one for one in given if isinstance(one, Path)))
     with ExitStack() as stack:
+        stack.enter_context(forced(force))
+        stack.enter_context(undoing_logarithms(expm1))
         opened = stack.enter_context(use_release(release))
         sources = stack.enter_context(opened_sources(given, object_names, options.layers))
         partial = stack.enter_context(atomic_output(output))

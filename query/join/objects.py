@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
-from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values
+from homodb.query.cells import TOTAL, ObsColumns, Rows, Slot, Values, shared_values
 from homodb.query.genes import resolve_var
 from homodb.query.release import ReleaseFile
 from homodb.query.translate import Links, Names
-from homodb.schema.errors import JoinError, TranslationError
+from homodb.schema.errors import JoinError, TranslationError, UndecidedSpeciesError, UnknownSpeciesError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import is_missing, name_texts, texts, unnamed_note
-from homodb.schema.species import Species
+from homodb.schema.species import Species, find
 
 #: Default maximum number of genes of a group of orthologs.
 LARGEST = 20
@@ -133,7 +134,8 @@ def read_side(
     try:
         resolved = resolve_var(release, var, species=species, column=column)
     except TranslationError as error:
-        raise type(error)(f"{name}: {error}", option="species" if error.option == "source" else error.option) from error
+        option = "species" if error.option == "source" else error.option
+        raise type(error)(f"{name}: {error.message}", option=option, hint=error.hint) from error
     names, own_species = resolved.rows["name"].to_list(), resolved.species
     if not resolved.rows["gene"].count():
         examples = ", ".join(map(repr, names[:3])) or "none at all"
@@ -149,6 +151,48 @@ def read_side(
             "likely of another species; give the file as it was before"
         )
     return JoinSide(name, own_species, resolved.rows, resolved.given, tuple(notes))
+
+
+def check_two_species(sides: Sequence[JoinSide], obs: Sequence[pd.DataFrame], *, meant: bool = False) -> None:
+    """Check that two objects whose names are of one species are not meant to be of two.
+
+    `obs`: tables of cells, whose columns ``species`` and ``organism`` may name a species; `meant`: whether two are
+    meant anyway, since something was asked for that only two species have.
+
+    Raises UndecidedSpeciesError if the names of two objects vote for one species.
+    """
+    named = [_species_of(table) for table in obs]
+    for (one, first), (other, second) in combinations(zip(sides, named, strict=True), 2):
+        differ = first is not None and second is not None and first != second
+        if one.species != other.species or (one.given and other.given) or not (differ or meant):
+            continue
+        shares = " and ".join(f"{_known(side):.1%} of those of {side.name}" for side in (one, other))
+        why = (
+            f"obs says {first.common_name} and {second.common_name}" if differ and first and second
+            else "a strategy between species was named"
+        )  # fmt: skip
+        raise UndecidedSpeciesError(
+            f"the names of both objects vote for {one.species.common_name}, which knows {shares}; but two species are "
+            f"meant ({why})", option="species", hint="name the species of both, or check that the files are the right"
+            " ones and the release has both species",
+        )  # fmt: skip
+
+
+def _known(side: JoinSide) -> float:
+    genes = side.resolved.filter("is_gene")
+    return float(genes["gene"].count() / max(genes.height, 1))
+
+
+def _species_of(obs: pd.DataFrame) -> Species | None:
+    """Return the species that a column of obs names for all cells, if there is one."""
+    for column in ("species", "organism"):
+        values = list(obs[column].dropna().unique()) if column in obs else []
+        if len(values) == 1:
+            try:
+                return find(str(values[0]))
+            except UnknownSpeciesError:
+                continue
+    return None
 
 
 def measured_genes(sides: Sequence[JoinSide]) -> Mapping[Species, pl.Series]:
@@ -196,8 +240,8 @@ class ObjectTally:
         return np.concatenate(self._totals) if self._totals else np.zeros(0)
 
 
-def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
-    """Return why these matrices cannot be concatenated, or None."""
+def objection(slot: Slot, parts: Sequence[StackPart], *, one_to_one: bool = False) -> str | None:
+    """Return why these matrices cannot be concatenated, or None; `one_to_one`: whether the strategy is already."""
     for part in parts:
         holds, links = part.holds, part.links
         if holds.kind == "nan":
@@ -206,15 +250,16 @@ def objection(slot: Slot, parts: Sequence[StackPart]) -> str | None:
             continue
         if links.several:
             why = f"{counted(links.several, 'feature adds', 'features add')} up several genes of it"
-            way = "use a one-to-one strategy"
+            way = "leave rows of one gene out" if one_to_one else "use a one-to-one strategy"
         elif links.repeated and holds.kind != "log":
             why, way = "some of its genes stand in several rows, which would add up", "leave all but one of these out"
         else:
             continue
         wrong = "logarithms and other transformed values" if holds.small else "such values"
+        undone = "expm1 recovers counts from logarithms; " if holds.kind == "log" else ""
         return (
-            f"{slot.label} of {part.name} holds {holds.content}, and {why}, which is wrong for {wrong}; join counts (a "
-            f"layer, or raw), or {way}"
+            f"{slot.label} of {part.name} holds {holds.content}, and {why}, which is wrong for {wrong}; {undone}or "
+            f"join counts (a layer, or raw), or {way}"
         )
     kinds = {part.holds.kind: part for part in parts}
     for odd in ("log", "scaled", "root"):
@@ -285,31 +330,14 @@ def concatenate_obs(
 def _shared(
     tables: Sequence[pd.DataFrame], names: Sequence[str], species: Sequence[Species], column: str
 ) -> tuple[list[npt.NDArray[np.bool_] | None], list[str]]:
-    """Return masks of cells with a value that all species have, and a note."""
+    """Return masks of the cells of each object with a value that all species have, and a note."""
     values = []
     for table, name in zip(tables, names, strict=True):
         obs = ObsColumns(table, JoinError, f"{name}: obs")
         values.append(texts(obs.column(column, "cell types", option="shared_types")))
-    types: dict[Species, set[str]] = {}
-    for one, column_values in zip(species, values, strict=True):
-        types.setdefault(one, set()).update(value for value in column_values if value is not None)
-    shared = set.intersection(*types.values())
-    if not shared:
-        listing = "; ".join(
-            f"{one.common_name}: {', '.join(sorted(values)[:8]) or 'none'}" for one, values in types.items()
-        )
-        raise JoinError(f"no value of {column!r} is in all species ({listing}); make the labels alike")
-    masks: list[npt.NDArray[np.bool_] | None] = [
-        np.array([value in shared for value in column_values], dtype=bool) for column_values in values
-    ]
-    before, after = (
-        sum(len(column_values) for column_values in values),
-        sum(int(mask.sum()) for mask in masks if mask is not None),
-    )
-    alone = sorted(set.union(*types.values()) - shared)
-    left = f" (left out: {', '.join(alone[:8])}{', ...' if len(alone) > 8 else ''})" if alone else ""
-    which = counted(len(shared), f"value of {column!r} is", f"values of {column!r} are")
-    return masks, [f"{which} in all species: {after:,} of {before:,} cells stay{left}"]
+    each = [one.common_name for one, column_values in zip(species, values, strict=True) for _ in column_values]
+    mask, note = shared_values([value for column_values in values for value in column_values], each, column, JoinError)
+    return list(np.split(mask, np.cumsum([len(column_values) for column_values in values])[:-1])), [note]
 
 
 def _index(tables: Sequence[pd.DataFrame], notes: list[str]) -> pd.Index:

@@ -17,6 +17,7 @@ from homodb.query.markers.statistics import (
     bulk,
     effects,
     moderated_t,
+    precision_weights,
     rank_tests,
     usual_variance,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "effects",
     "markers",
     "moderated_t",
+    "precision_weights",
     "rank_tests",
     "read_alone",
     "usual_variance",

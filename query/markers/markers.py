@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells
+from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells, undoing_logarithms
+from homodb.query.genes import forced
 from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
     LEANING,
@@ -24,7 +25,18 @@ from homodb.query.markers.conservation import (
 )
 from homodb.query.markers.statistics import FEWEST_CELLS, Limits, effects
 from homodb.query.release import ReleaseFile, use_release
-from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, lines, spreadsheet_safe
+from homodb.query.results import (
+    Grid,
+    GridColumn,
+    Heading,
+    Lines,
+    Note,
+    Plot,
+    Result,
+    ResultBlock,
+    lines,
+    spreadsheet_safe,
+)
 from homodb.query.settings import progress_bar
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import ScoreError, TranslationError
@@ -170,6 +182,10 @@ class Markers(Result):
         MissingPackageError
             If matplotlib is not installed.
         """
+        return self.dot_plot(top).svg()
+
+    def dot_plot(self, top: int = 3) -> Plot:
+        """Draw the best conserved markers as :meth:`dots` does."""
         from homodb.query.results import dots
 
         if not self.conserved.height:
@@ -243,6 +259,8 @@ def markers(
     min_log2fc: float = 1.0,
     min_share: float = 0.1,
     min_cells: int = 3,
+    expm1: bool = False,
+    force: bool = False,
     progress: Callable[[str], None] | bool | None = None,
 ) -> Markers:
     """Find the markers of each cell type in each species, and which of them are conserved.
@@ -280,6 +298,12 @@ def markers(
         Least share of the type's cells that have any count of a marker.
     min_cells
         Fewest cells of a type, in a donor and in all; without a second donor 10 are needed.
+    expm1
+        Whether to recover counts from logarithms of normalized counts, by the size factor that makes the values of a
+        cell whole; otherwise logarithms are refused where counts are needed.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the name of each
         step.
@@ -312,6 +336,8 @@ def markers(
         raise ScoreError("no object is named; name a joint one, or one of each species")
     check_there(*(one for one in several if isinstance(one, Path)), error=TranslationError)
     with ExitStack() as stack:
+        stack.enter_context(forced(force))
+        stack.enter_context(undoing_logarithms(expm1))
         show = stack.enter_context(progress_bar(progress, "markers"))
         show("reading cells")
         if len(several) == 1:

@@ -1,8 +1,10 @@
 """Test in which cell types of a species genes are expressed more.
 
-With two donors or more these are tested by a moderated t test: variances are drawn towards a trend over the mean, as
-much as their own spread suggests (Smyth 2004, 10.2202/1544-6115.1027; with a trend as in limma, 10.1093/nar/gkv007; the
-trend here is a parabola). With one donor cells are tested, by the rank-sum test.
+With two donors or more these are tested by a moderated t test: donors are weighted by the precision of their sums of
+cells, and variances are drawn towards a trend over the mean, as much as their own spread suggests (Smyth 2004,
+10.2202/1544-6115.1027; with a trend as in limma, 10.1093/nar/gkv007; the trend here is a parabola). Precision weights
+are those of voom (10.1186/gb-2014-15-2-r29) and dreamlet (10.1101/2023.03.17.533005) in purpose; here the spread of the
+cells themselves gives them. With one donor cells are tested, by the rank-sum test.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
+from scipy.optimize import brentq
 from scipy.special import digamma, gammaln, ndtr, polygamma
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
 from homodb.query.markers.cells import MarkerCells
@@ -93,8 +96,9 @@ def effects(side: MarkerCells, background: Sequence[str], limits: Limits) -> Eff
     Notes
     -----
     ``log2fc`` is the mean over donors of the difference of logarithms (counts per million plus 10) between the type and
-    the mean of the others in the same donor; donors count that have enough cells of both. Two such donors or more are
-    tested by a moderated t test of these differences. With fewer, all cells are taken as one donor and tested by the
+    the mean of the others in the same donor; donors count that have enough cells of both, and weigh by
+    :func:`precision_weights`. Two such donors or more are tested by a moderated t test of these differences. With
+    fewer, all cells are taken as one donor and tested by the
     rank-sum test (not below 10 cells), which takes cells of one donor as independent and is over-confident. Tested are
     the genes that enough cells of the type, or of the others on average, have.
     """
@@ -104,20 +108,26 @@ def effects(side: MarkerCells, background: Sequence[str], limits: Limits) -> Eff
     frames, types = [], []
     for place, name in enumerate(side.types):
         others = np.array([k for k, one in enumerate(side.types) if one in background and one != name], np.int64)
-        differences, level = _differences(by_donor, place, others, limits.cells)
+        differences, level, noise = _differences(by_donor, place, others, limits.cells)
         donors = len(differences)
         if donors < 2:
-            differences, level = _differences(whole, place, others, limits.cells)
+            differences, level, noise = _differences(whole, place, others, limits.cells)
         enough = min(whole.cells[0, place], whole.cells[0, others].sum()) >= FEWEST_CELLS
         test = "donors" if donors > 1 else "cells" if len(differences) and enough else "none"
         types.append((side.species, name, int(whole.cells[0, place]), donors if test == "donors" else 0, test))
         if test == "none":
             continue
         share, share_rest = whole.shares[place], whole.shares[others].mean(axis=0)
-        log2fc, (auroc, by_cells) = differences.mean(axis=0), areas[place]
+        auroc, by_cells = areas[place]
         tested = np.maximum(share, share_rest) >= limits.share
+        weights = precision_weights(differences, noise, tested)
+        log2fc = np.average(differences, axis=0, weights=weights)
         p, q = np.full((2, len(tested)), np.nan)
-        p[tested] = by_cells[tested] if test == "cells" else moderated_t(differences[:, tested], level[tested])
+        p[tested] = (
+            by_cells[tested]
+            if test == "cells"
+            else moderated_t(differences[:, tested], level[tested], weights[:, tested])
+        )
         q[tested] = adjusted(p[tested])
         frames.append(pl.DataFrame({
             "species": side.species, "type": name, "gene": side.genes, "column": np.arange(len(tested)),
@@ -173,6 +183,8 @@ class Bulk:
 
     cells: _Ints  # number of cells, shape (donors, types)
     cpm: npt.NDArray[np.float32]  # NaN without counts, shape (donors, types, genes)
+    # variance of a cell's counts per million around those of its donor's cells, shape (types, genes)
+    noise: npt.NDArray[np.float32]
     shares: npt.NDArray[np.float32]  # share of a type's cells that have any count of a gene, shape (types, genes)
 
 
@@ -187,10 +199,35 @@ def bulk(side: MarkerCells) -> Bulk:
         positive = (side.counts.data > 0).astype(np.float32)
         measured = sp.csr_matrix((positive, side.counts.indices, side.counts.indptr), side.counts.shape)
         shares = _sums(measured, side.type_code, types) / np.bincount(side.type_code, minlength=types)[:, None]
+    cpm[totals == 0] = 0
+    noise = _noise(side, group, cells, np.asarray(totals, np.float64), cpm)
     cpm[totals == 0] = np.nan
     return Bulk(
-        cells.reshape(donors, types), cpm.astype(np.float32).reshape(donors, types, -1), shares.astype(np.float32)
-    )
+        cells.reshape(donors, types), cpm.astype(np.float32).reshape(donors, types, -1), noise.astype(np.float32),
+        shares.astype(np.float32),
+    )  # fmt: skip
+
+
+def _noise(side: MarkerCells, group: _Ints, cells: _Ints, totals: _Floats, cpm: _Floats) -> _Floats:
+    """Return the variance of a cell around its group, pooled over the groups of a type, shape (types, genes).
+
+    The cells of a group are weighted by their depth, the share of a cell in the mean total of its group: what is left
+    of a cell is its count less what its depth lets expect. Zero for types without a group of two cells.
+    """
+    counts, types = side.counts, len(side.types)
+    mean_total = np.maximum(totals / np.maximum(cells, 1), 1e-12)[group]
+    depth = side.totals / mean_total
+    of = np.repeat(np.arange(len(group)), np.diff(counts.indptr))
+    scaled = counts.data * (1e6 / mean_total)[of]
+    # sum of (scaled - depth x cpm)^2, of which zeros have the last term only
+    terms = scaled * (scaled - 2 * depth[of] * cpm[group[of], counts.indices])
+    squares = _sums(sp.csr_matrix((terms, counts.indices, counts.indptr), counts.shape), side.type_code, types)
+    depths = np.bincount(group, depth**2, len(cells))
+    for one in range(len(cells)):
+        squares[one % types] += depths[one] * cpm[one] ** 2
+    freedom = np.maximum(cells - 1, 0).reshape(-1, types).sum(axis=0)
+    variance: _Floats = np.maximum(squares, 0) / np.maximum(freedom, 1)[:, None] * (freedom > 0)[:, None]
+    return variance
 
 
 def _sums(matrix: sp.csr_matrix, group: _Ints, groups: int) -> _Floats:
@@ -200,20 +237,68 @@ def _sums(matrix: sp.csr_matrix, group: _Ints, groups: int) -> _Floats:
     return np.asarray((member @ matrix).todense(), np.float64)
 
 
-def _differences(bulk: Bulk, place: int, others: _Ints, fewest: int) -> tuple[_Floats, _Floats]:
-    """Return log2 differences between a type and the mean of the others, donors x genes, and the mean level."""
+def _differences(bulk: Bulk, place: int, others: _Ints, fewest: int) -> tuple[_Floats, _Floats, _Floats]:
+    """Return log2 differences between a type and the mean of the others, their mean level, and their noise.
+
+    Differences and noise have the shape (donors, genes). The noise is the variance that a difference has since its sums
+    are of so few cells, by the delta method: the same for each donor but for its numbers of cells.
+    """
     able = (bulk.cells >= fewest) & np.isfinite(bulk.cpm[:, :, :1]).all(axis=2)
-    high, low = [], []
-    for donor in np.flatnonzero(able[:, place] & able[:, others].any(axis=1)):
-        rest = bulk.cpm[donor, others[able[donor, others]]].astype(np.float64).mean(axis=0)
-        high.append(np.log2(bulk.cpm[donor, place].astype(np.float64) + PSEUDO))
-        low.append(np.log2(rest + PSEUDO))
-    shape = (len(high), bulk.cpm.shape[2])
-    above, below = np.array(high).reshape(shape), np.array(low).reshape(shape)
-    return above - below, (above + below).sum(axis=0) / (2 * max(len(high), 1))
+    donors = np.flatnonzero(able[:, place] & able[:, others].any(axis=1))
+    shape = (len(donors), bulk.cpm.shape[2])
+    own, rest, own_noise, rest_noise = np.zeros((4, *shape))
+    for row, donor in enumerate(donors.tolist()):
+        others_here = others[able[donor, others]]
+        own[row], rest[row] = bulk.cpm[donor, place], bulk.cpm[donor, others_here].mean(axis=0, dtype=np.float64)
+        own_noise[row] = bulk.noise[place] / bulk.cells[donor, place]
+        each = bulk.noise[others_here] / bulk.cells[donor, others_here, None]
+        rest_noise[row] = each.sum(axis=0, dtype=np.float64) / len(others_here) ** 2
+    above, below = np.log2(own + PSEUDO), np.log2(rest + PSEUDO)
+    level = (above + below).sum(axis=0) / (2 * max(len(donors), 1))
+    if not len(donors):
+        return above - below, level, own_noise
+    slopes = [1 / (np.log(2) * (one.mean(axis=0) + PSEUDO)) for one in (own, rest)]
+    return above - below, level, own_noise * slopes[0] ** 2 + rest_noise * slopes[1] ** 2
 
 
-def moderated_t(differences: _Floats, level: _Floats, *, moderate: bool = True) -> _Floats:
+def precision_weights(differences: _Floats, noise: _Floats, genes: npt.NDArray[np.bool_] | None = None) -> _Floats:
+    """Return the weight of each donor for each gene: 1 / (variance between donors + noise), shape (donors, genes).
+
+    Parameters
+    ----------
+    differences, noise
+        Differences, and the variance that each has since it is of few cells, shape (donors, genes).
+    genes
+        Mask of the genes from which the variance between donors is estimated; None for all.
+
+    Notes
+    -----
+    One variance between donors serves all genes: the one by which the weighted sum of squares of the median gene is
+    what chance gives. (Paule and Mandel 1982, 10.6028/jres.087.022, for one series of values; a gene's own few donors
+    would give weights by chance.) It is at least a thousandth of the mean noise.
+    """
+    donors = len(differences)
+    used = np.ones(differences.shape[1], bool) if genes is None else genes
+    own, spread = differences[:, used], noise[:, used]
+    least = max(1e-3 * float(spread.mean()) if spread.size else 0.0, 1e-9)
+    between = least
+    if donors > 1 and own.size:
+        expected = float(chi2.median(donors - 1))
+
+        def excess(logarithm: float) -> float:
+            weights = 1 / (np.exp(logarithm) + spread)
+            left = own - (weights * own).sum(axis=0) / weights.sum(axis=0)
+            return float(np.median((weights * left**2).sum(axis=0))) - expected
+
+        low, high = np.log(least), np.log(max(float(own.var(axis=0).max()), least) * 1e3)
+        if excess(low) > 0 > excess(high):
+            between = float(np.exp(brentq(excess, low, high, xtol=1e-6)))
+    return np.asarray(1 / (between + noise))
+
+
+def moderated_t(
+    differences: _Floats, level: _Floats, weights: _Floats | None = None, *, moderate: bool = True
+) -> _Floats:
     """Test whether differences are above zero on average.
 
     Parameters
@@ -222,19 +307,24 @@ def moderated_t(differences: _Floats, level: _Floats, *, moderate: bool = True) 
         Differences of two donors or more, shape (donors, genes).
     level
         Mean level (logarithm) of each gene, on which the usual variance may depend, shape (genes,).
+    weights
+        Precision of each difference, up to a factor of each gene, shape (donors, genes); None for equal ones.
     moderate
-        Whether to draw variances towards the usual ones; else it is the one-sample t test.
+        Whether to draw variances towards the usual ones; else it is the (weighted) one-sample t test.
     """
     donors, genes = differences.shape
     freedom = float(donors - 1)
-    mean, variance = differences.mean(axis=0), differences.var(axis=0, ddof=1)
+    weights = np.ones_like(differences) if weights is None else weights
+    total = weights.sum(axis=0)
+    mean = (weights * differences).sum(axis=0) / total
+    variance = (weights * (differences - mean) ** 2).sum(axis=0) / freedom
     if moderate and genes >= _FEWEST:
         prior, usual = usual_variance(variance, level, freedom)
         prior = min(prior, _MOST)
         variance = (prior * usual + freedom * variance) / (prior + freedom)
         freedom = min(freedom + prior, freedom * genes)
     with np.errstate(invalid="ignore", divide="ignore"):
-        t = mean / np.sqrt(variance / donors)
+        t = mean / np.sqrt(variance / total)
     p: _Floats = student.sf(np.where(np.isnan(t), -np.inf, t), freedom)
     return p
 

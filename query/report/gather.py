@@ -35,7 +35,7 @@ _CALLS = "label transfer calls"
 
 #: Packages whose versions may change a page.
 _PACKAGES = (
-    "homodb", "anndata", "numpy", "scipy", "polars", "igraph", "umap-learn", "harmonypy", "scvi-tools", "scib-metrics",
+    "homodb", "anndata", "numpy", "scipy", "polars", "igraph", "umap-learn", "harmonypy", "jax", "scvi-tools",
     "scikit-learn", "matplotlib",
 )  # fmt: skip
 

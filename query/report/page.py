@@ -13,7 +13,15 @@ import polars as pl
 from homodb.query.cells import Coded
 from homodb.query.markers import LEANING, Conservation
 from homodb.query.markers import MEANING as KIND_MEANING
-from homodb.query.report.conclusions import INTERVALS, conclusions, meaning, method_meaning, page_note, strategy_meaning
+from homodb.query.report.conclusions import (
+    INTERVALS,
+    conclusions,
+    meaning,
+    method_meaning,
+    page_note,
+    strategy_meaning,
+    verdict,
+)
 from homodb.query.report.gather import (
     Gathered,
     installed_versions,
@@ -25,6 +33,8 @@ from homodb.query.report.gather import (
     simulated,
 )
 from homodb.query.results import (
+    COLOURS,
+    SPECIES_COLOURS,
     Bullets,
     Drawing,
     Drawings,
@@ -35,6 +45,7 @@ from homodb.query.results import (
     Lines,
     Note,
     ResultBlock,
+    Verdict,
     beyond,
     heat,
     intervals,
@@ -69,11 +80,13 @@ def page_blocks(
     yield Heading(f"{name}: {', '.join(embedded.species.names)} by {embedded.key}", level=1)
     if simulated(adata):
         yield Lines([_SIMULATED], warning=True)
-    yield Grid(_facts(adata, gathered))
+    yield Verdict(verdict(gathered.score))
     yield Heading("What the numbers say")
-    yield Bullets(conclusions(gathered.score, dict(_donors(gathered))))
-    yield Lines(["Made by fixed rules from the scores below; no sentence goes beyond them."])
+    yield Bullets(conclusions(gathered.score, gathered.embedded.donors()))
+    yield Lines(["Verdict and sentences are made by fixed rules from the scores below, and do not go beyond them."])
     yield from map(Note, gathered.notes)
+    yield Heading("The data")
+    yield Grid(_facts(adata, gathered))
     sections: tuple[tuple[str, str, list[ResultBlock]], ...] = (
         ("cells", "Cells", []),
         ("clusters", "Cell types and clusters", []),
@@ -85,7 +98,7 @@ def page_blocks(
         drawn = drawings[section]
         if drawn or more:
             yield Heading(heading)
-            yield from [Drawings(drawn, even=section == "cells")] if drawn else []
+            yield from [Drawings(drawn, even=section in ("cells", "transfer"))] if drawn else []
             yield from more
     yield from _carried(adata)
     yield from _origin(adata, embedded.key)
@@ -95,7 +108,7 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
     embedded = gathered.embedded
     cells = np.bincount(embedded.species.code, minlength=len(embedded.species.names)).tolist()
     each = ", ".join(f"{number:,} {name}" for name, number in zip(embedded.species.names, cells, strict=True))
-    donors = ", ".join(f"{name}: {number}" for name, number in _donors(gathered))
+    donors = ", ".join(f"{name}: {number}" for name, number in embedded.donors().items())
     resampled = INTERVALS.get(gathered.score.intervals, gathered.score.intervals) if gathered.score else "no scores"
     rows = [
         ("cells", f"{embedded.n_cells:,}: {each}"),
@@ -109,14 +122,6 @@ def _facts(adata: anndata.AnnData, gathered: Gathered) -> pl.DataFrame:
         ("intervals of scores", resampled),
     ]  # fmt: skip
     return pl.DataFrame(rows, ["what", "here"], orient="row")
-
-
-def _donors(gathered: Gathered) -> Iterator[tuple[str, int]]:
-    """Yield each species with its number of donors, 0 without a column of donors."""
-    embedded = gathered.embedded
-    for at, name in enumerate(embedded.species.names):
-        donors = () if embedded.donor is None else np.unique(embedded.donor.code[embedded.species.code == at])
-        yield name, len(donors)
 
 
 def _scores(gathered: Gathered) -> Iterator[ResultBlock]:
@@ -227,7 +232,8 @@ def _draw_cells(gathered: Gathered, label_key: str) -> list[Drawing]:
     return [
         Drawing(
             scatter(
-                gathered.plane, coded.code, coded.names, f"by {title}", axes=gathered.axes, labels=name != "species"
+                gathered.plane, coded.code, coded.names, f"by {title}", axes=gathered.axes, labels=name != "species",
+                colours=SPECIES_COLOURS if name == "species" else COLOURS,
             ),
             f"{embedded.n_cells:,} cells by {title}; in brackets how many; drawn in a random order",
             f"{gathered.axes.lower()}-{name}",
@@ -247,7 +253,7 @@ def _draw_clusters(gathered: Gathered, label_key: str) -> list[Drawing]:
         counted / counted.sum(axis=1, keepdims=True), types.names, cluster.names, title,
         across="cluster", down=label_key, meaning="share of the type",
         row_cells=_whole(counted.sum(axis=1)), column_cells=_whole(counted.sum(axis=0)),
-    )  # fmt: skip
+    ).svg()  # fmt: skip
     caption = "Where the cells of each type are: each row adds up to 1; in brackets how many cells there are"
     return [Drawing(svg, caption, "clusters")]
 
@@ -276,7 +282,7 @@ def _draw_transfer(gathered: Gathered) -> list[Drawing]:
         svg = heat(
             table, rows, columns, title, across=f"called ({reference})", down=f"is ({query})",
             row_cells=[int(other[one]) for one in rows], column_cells=[int(own[one]) for one in columns],
-        )  # fmt: skip
+        ).svg()  # fmt: skip
         caption = (
             f"What cells of {query} are called by their nearest cells of {reference}: all types of {reference} stand "
             f"side by side, in brackets how many cells a species has of each; framed: right{also}"
@@ -300,7 +306,7 @@ def _draw_scores(score: Score | None) -> list[Drawing]:
             caption += f"; unknown: {', '.join(missing)}" if missing else ""
             caption += f"; partly beyond the axis: {', '.join(beyond(lines))}" if beyond(lines) else ""
             title = f"Scores: {profile.replace('_', '-')}"
-            drawings.append(Drawing(intervals(lines, title), caption, f"scores-{profile}"))
+            drawings.append(Drawing(intervals(lines, title).svg(), caption, f"scores-{profile}"))
     return drawings
 
 

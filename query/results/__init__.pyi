@@ -5,8 +5,10 @@ from homodb.query.results.blocks import Grid as Grid
 from homodb.query.results.blocks import GridColumn as GridColumn
 from homodb.query.results.blocks import Heading as Heading
 from homodb.query.results.blocks import Lines as Lines
+from homodb.query.results.blocks import Mark as Mark
 from homodb.query.results.blocks import Note as Note
 from homodb.query.results.blocks import ResultBlock as ResultBlock
+from homodb.query.results.blocks import Verdict as Verdict
 from homodb.query.results.blocks import and_more as and_more
 from homodb.query.results.blocks import flat as flat
 from homodb.query.results.blocks import fold as fold
@@ -19,7 +21,9 @@ from homodb.query.results.blocks import spreadsheet_safe as spreadsheet_safe
 from homodb.query.results.figures import COLOURS as COLOURS
 from homodb.query.results.figures import MARKS as MARKS
 from homodb.query.results.figures import RASTER_FROM as RASTER_FROM
+from homodb.query.results.figures import SPECIES_COLOURS as SPECIES_COLOURS
 from homodb.query.results.figures import Line as Line
+from homodb.query.results.figures import Plot as Plot
 from homodb.query.results.figures import against as against
 from homodb.query.results.figures import beyond as beyond
 from homodb.query.results.figures import calibration_curve as calibration_curve
@@ -27,6 +31,7 @@ from homodb.query.results.figures import dots as dots
 from homodb.query.results.figures import heat as heat
 from homodb.query.results.figures import intervals as intervals
 from homodb.query.results.figures import look as look
+from homodb.query.results.figures import stacked as stacked
 from homodb.query.results.html import fragment as fragment
 from homodb.query.results.html import inline as inline
 from homodb.query.results.html import page as page

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from homodb.schema.errors import printable
@@ -75,6 +76,23 @@ class Bullets(ResultBlock):
     items: Sequence[str]
     title: str = ""
     most: int | None = None
+
+
+class Mark(StrEnum):
+    """Judgement of a verdict."""
+
+    GOOD = "good"
+    DOUBTFUL = "doubtful"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Verdict(ResultBlock):
+    """Questions, each with a mark and the answer."""
+
+    kind = "verdict"
+    answers: Sequence[tuple[Mark, str, str]]
 
 
 @dataclass(frozen=True)
@@ -211,6 +229,8 @@ def lines(
         match block:
             case Lines():
                 texts, more = block.texts, block.more
+            case Verdict():
+                texts = [f"{mark:<8} {question} {answer}" for mark, question, answer in block.answers]
             case Note():
                 texts = [f"note: {block.text}"]
             case Bullets():
@@ -312,7 +332,8 @@ def _table(grid: Grid, screen: int | None, colour: bool) -> list[str]:
             for cell, width, column in zip(row, widths, columns, strict=True):
                 text = cell[place] if place < len(cell) else ""
                 space = " " * (width - _width(text))
-                padded = space + text if column.right else text + space
+                is_last = column is columns[-1] and not column.right
+                padded = space + text if column.right else text if is_last else text + space
                 parts.append(_styled(padded, bold=number_of_row == 0) if colour else padded)
             out.append(gap.join(parts).rstrip())
     return out

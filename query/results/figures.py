@@ -1,12 +1,12 @@
-"""Draw heat maps, dot plots, scores and calibration as SVG.
+"""Draw heat maps, dot plots, bars, scores and calibration, as SVG or on axes of matplotlib.
 
-The same input gives the same bytes, and no global state changes.
+As SVG the same input gives the same bytes, and no global state changes.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from homodb.schema.errors import MissingPackageError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Sixteen colours: six of Okabe and Ito's, one of Tol's, then each as far as can be from those before it, also as
@@ -24,6 +25,8 @@ COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#332288", "#780000", "#78F0D2", "#0000E1",
     "#FFD200", "#A569FF", "#96C396", "#695A5A", "#C3000F", "#4B003C",
 )  # fmt: skip
+#: Colours of species, none of which a cell type has.
+SPECIES_COLOURS = ("#7B3294", "#5AAE61", "#E7298A", "#8C510A", "#00B3B3", "#4D4D4D", "#B2ABD2", "#BF812D")
 MARKS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 #: From little to much, to be told apart in grey as well: of dots, and of fields, where none is white.
@@ -41,7 +44,12 @@ _LOWEST, _HIGHEST = -1.0, 2.0
 #: With more points than this they become a picture within the drawing: files stay small, and browsers quick.
 RASTER_FROM = 4_000
 
+#: Ink and paper: a page puts the colours of its text and its background in their place, in the dark too.
+INK, PAPER = "#1a1a1a", "#fefefe"
+
 _SETTINGS: Any = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), PAPER),
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 9.0,
@@ -81,7 +89,56 @@ def to_svg(figure: Figure, name: str) -> str:
     return buffer.getvalue()
 
 
-def look(number: int) -> tuple[str, str]:
+@dataclass(frozen=True)
+class Plot:
+    """A drawing on one panel."""
+
+    title: str  # title, which is also the name of the document
+    width: float  # size of its own figure, in inches
+    height: float
+    draw: Callable[[Axes], None]
+
+    def svg(self) -> str:
+        """Return the drawing as an SVG document."""
+        with settings():
+            figure = new_figure(self.width, self.height)
+            self.draw(figure.add_subplot())
+            return to_svg(figure, self.title)
+
+    def on(self, ax: Axes | None = None) -> Axes:
+        """Draw on axes of the caller's, or on those of a new figure of pyplot, and return them."""
+        with settings():
+            if ax is None:
+                try:
+                    import matplotlib.pyplot as plt
+                except ImportError as error:
+                    raise MissingPackageError.of("drawing", "matplotlib", "cells") from error
+                ax = plt.figure(figsize=(self.width, self.height), layout="constrained").add_subplot()
+            self.draw(ax)
+            # outside this context matplotlib would read names such as "$x$" as formulas when the figure is drawn
+            for one in (ax, *ax.figure.legends):
+                texts: list[Any] = one.findobj(lambda artist: hasattr(artist, "set_parse_math"))
+                for text in texts:
+                    text.set_parse_math(False)
+        return ax
+
+
+def _legend(panel: Axes, *, side: str, ncols: int = 1, **options: Any) -> None:
+    """Add a legend outside the panel: to the ``right`` or ``below``; below where it shares the figure with others."""
+    figure = panel.get_figure(root=True)
+    handles, names = panel.get_legend_handles_labels()
+    panels = [] if figure is None else [one for one in figure.axes if one.get_label() != "<colorbar>"]
+    if figure is not None and len(panels) == 1 and figure.get_layout_engine() is not None:
+        where: Any = "outside right upper" if side == "right" else "outside lower center"
+        figure.legend(handles, names, loc=where, frameon=False, ncols=ncols, **options)
+        return
+    columns = ncols if side == "below" else min(3, len(names))
+    panel.legend(
+        handles, names, loc="upper center", bbox_to_anchor=(0.5, -0.18), frameon=False, ncols=columns, **options
+    )
+
+
+def look(number: int, colours: Sequence[str] = COLOURS) -> tuple[str, str]:
     """Return colour and mark of the n-th series.
 
     Examples
@@ -89,7 +146,7 @@ def look(number: int) -> tuple[str, str]:
     >>> look(0), look(17)
     (('#0072B2', 'o'), ('#E69F00', '^'))
     """
-    return COLOURS[number % len(COLOURS)], MARKS[number // len(COLOURS) % len(MARKS)]
+    return colours[number % len(colours)], MARKS[number // len(colours) % len(MARKS)]
 
 
 def short(text: str, most: int = 28) -> str:
@@ -110,7 +167,7 @@ def heat(
     shares: npt.ArrayLike, rows: Sequence[str], columns: Sequence[str], title: str, *, across: str, down: str,
     meaning: str = "share of the row", row_cells: Sequence[int] | None = None,
     column_cells: Sequence[int] | None = None,
-) -> str:  # fmt: skip
+) -> Plot:  # fmt: skip
     """Draw a table of shares from 0 to 1, shape (rows, columns), as a heat map; NaN is left empty.
 
     `across` and `down` are labels of columns and rows; numbers of cells are shown behind their names. The title is also
@@ -121,11 +178,10 @@ def heat(
     down_names, across_names = _names(rows, row_cells), _names(columns, column_cells)
     longest, top = (max(map(len, names), default=1) for names in (down_names, across_names))
     framed = [(row, columns.index(name)) for row, name in enumerate(rows) if name in columns]
-    with settings():
-        figure = new_figure(
-            max(3.2, cell * len(columns) + 0.075 * longest + 1.6), max(2.2, cell * len(rows) + 0.06 * top + 1.3)
-        )
-        panel = figure.add_subplot()
+    width = max(3.2, cell * len(columns) + 0.075 * longest + 1.6)
+    height = max(2.2, cell * len(rows) + 0.06 * top + 1.3)
+
+    def draw(panel: Axes) -> None:
         image = panel.imshow(table, cmap=FIELDS, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         panel.set_xticks(range(len(columns)), across_names, rotation=90 if top > 3 else 0)
         panel.set_yticks(range(len(rows)), down_names)
@@ -146,8 +202,9 @@ def heat(
                 np.array([-0.5, 0.5, 0.5, -0.5, -0.5]) + column, np.array([-0.5, -0.5, 0.5, 0.5, -0.5]) + row,
                 color="#D55E00", linewidth=1.2, clip_on=False,
             )  # fmt: skip
-        figure.colorbar(image, ax=panel, shrink=0.8, label=meaning, aspect=25)
-        return to_svg(figure, title)
+        panel.figure.colorbar(image, ax=panel, shrink=0.8, label=meaning, aspect=25)
+
+    return Plot(title, width, height, draw)
 
 
 def _names(names: Sequence[str], cells: Sequence[int] | None) -> list[str]:
@@ -172,7 +229,7 @@ def _written(share: float) -> str:
 def dots(
     shares: npt.ArrayLike, levels: npt.ArrayLike, rows: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]],
     title: str,
-) -> str:  # fmt: skip
+) -> Plot:  # fmt: skip
     """Draw a dot plot.
 
     Parameters
@@ -192,9 +249,10 @@ def dots(
     names = [f"{short(group, 22)}  {short(name, 16)}" for group, name in rows]
     longest = max((len(name) for name in names), default=1)
     top = max((len(short(name, 24)) for _, name in columns), default=1)
-    with settings():
-        figure = new_figure(0.26 * len(columns) + 0.08 * longest + 1.9, max(2.6, 0.25 * len(rows) + 0.075 * top + 1.3))
-        panel = figure.add_subplot()
+    width = 0.26 * len(columns) + 0.08 * longest + 1.9
+    height = max(2.6, 0.25 * len(rows) + 0.075 * top + 1.3)
+
+    def draw(panel: Axes) -> None:
         at_row, at_column = np.nonzero(~np.isnan(share))
         drawn = panel.scatter(
             at_column, at_row, s=share[at_row, at_column] * _LARGEST, c=level[at_row, at_column], cmap=SHADES,
@@ -210,13 +268,12 @@ def dots(
             for place in range(1, len(groups)):
                 if groups[place] != groups[place - 1]:
                     line(place - 0.5, color="#cccccc", linewidth=0.6, zorder=0)
-        figure.colorbar(drawn, ax=panel, shrink=0.7, aspect=18, label="level (share of the gene's highest)")
+        panel.figure.colorbar(drawn, ax=panel, shrink=0.7, aspect=18, label="level (share of the gene's highest)")
         for one in (0.25, 0.5, 1.0):
             panel.scatter([], [], s=one * _LARGEST, c="#888888", linewidths=0, label=f"{one:.0%}")
-        figure.legend(
-            loc="outside lower left", frameon=False, ncols=3, title="cells with the gene", fontsize=8, title_fontsize=8
-        )
-        return to_svg(figure, title)
+        _legend(panel, side="below", ncols=3, title="cells with the gene", fontsize=8, title_fontsize=8)
+
+    return Plot(title, width, height, draw)
 
 
 @dataclass(frozen=True)
@@ -231,15 +288,15 @@ class Line:
     better: int = 1  # 1 if higher is better, -1 if lower is
 
 
-def intervals(lines: Sequence[Line], title: str) -> str:
+def intervals(lines: Sequence[Line], title: str) -> Plot:
     """Draw scores (at least one) with intervals, the first on top; arrows show the better direction.
 
     A value beyond -1 or 2 is a mark at the edge, with its number.
     """
     names = [f"{short(line.name, 36)} {'→' if line.better > 0 else '←'}" for line in lines]
-    with settings():
-        figure = new_figure(3.6 + 0.075 * max(len(name) for name in names), 0.24 * len(lines) + 1.1)
-        panel = figure.add_subplot()
+    width = 3.6 + 0.075 * max(len(name) for name in names)
+
+    def draw(panel: Axes) -> None:
         left, right = _ends(lines)
         for place, line in enumerate(lines):
             if line.low is not None and line.high is not None and np.isfinite([line.low, line.high]).all():
@@ -270,8 +327,9 @@ def intervals(lines: Sequence[Line], title: str) -> str:
         panel.plot([], [], "D", color="#777777", fillstyle="none", label="without integration")
         if beyond(lines):
             panel.plot([], [], ">", color="#444444", label="beyond the axis")
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-        return to_svg(figure, title)
+        _legend(panel, side="below", ncols=2, fontsize=8)
+
+    return Plot(title, width, 0.24 * len(lines) + 1.1, draw)
 
 
 def beyond(lines: Sequence[Line]) -> list[str]:
@@ -300,6 +358,47 @@ def _spot(value: float, mark: str) -> tuple[float, str]:
     if value > _HIGHEST:
         return _HIGHEST, ">"
     return (_LOWEST, "<") if value < _LOWEST else (value, mark)
+
+
+def stacked(
+    shares: npt.ArrayLike, rows: Sequence[str], parts: Sequence[str], title: str, *, across: str,
+    colours: Sequence[str] = COLOURS,
+) -> Plot:  # fmt: skip
+    """Draw rows of shares from 0 to 1, shape (rows, parts), as bars, the first on top; NaN is left empty."""
+    table = np.asarray(shares, np.float64).reshape(len(rows), len(parts))
+    names = [short(name) for name in rows]
+    longest = max(map(len, names), default=1)
+
+    def draw(panel: Axes) -> None:
+        places, left = np.arange(len(rows)), np.zeros(len(rows))
+        for number, part in enumerate(parts):
+            length, colour = np.nan_to_num(table[:, number]), colours[number % len(colours)]
+            panel.barh(places, length, left=left, height=0.72, color=colour, label=part)
+            for row, share in enumerate(length.tolist()):
+                text = f"{share:.0%}" if len(parts) > 1 else f"{share:.1%}"
+                if share >= (0.07 if len(parts) > 1 else 0.25):
+                    panel.text(left[row] + share / 2, row, text, ha="center", va="center", fontsize=7.5,
+                               color=_ink(colour))  # fmt: skip
+                elif len(parts) == 1 and np.isfinite(table[row, number]):
+                    panel.text(share + 0.01, row, text, ha="left", va="center", fontsize=7.5)
+            left += length
+        panel.set(title=title, xlabel=across, xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6))
+        panel.set_yticks(places, names)
+        panel.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        panel.tick_params(axis="y", length=0)
+        for side in ("top", "right", "left"):
+            panel.spines[side].set_visible(False)
+        if len(parts) > 1:
+            _legend(panel, side="right", fontsize=8)
+
+    legend = 0.0 if len(parts) < 2 else 0.35 + 0.07 * max(map(len, parts))
+    return Plot(title, 3.6 + 0.075 * longest + legend, max(1.3 + 0.3 * len(rows), 0.8 + 0.2 * len(parts)), draw)
+
+
+def _ink(colour: str) -> str:
+    """Return black or white, whichever can be read on a colour."""
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.55 else "white"
 
 
 def against(true: npt.NDArray[np.float64], given: npt.NDArray[np.float64], title: str, *, across: str, up: str) -> str:

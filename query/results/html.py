@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from homodb.query.results.blocks import Drawing, Grid, GridColumn, Heading, ResultBlock, and_more, flat
+from homodb.query.results.figures import INK, PAPER
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ def fragment(blocks: Iterable[ResultBlock]) -> str:
 
 
 def inline(svg: str, name: str) -> str:
-    """Return an SVG document as an element of a page, without prologue, size and unused IDs; readers hear its name."""
+    """Return an SVG document as an element of a page, in the page's colours; readers hear its name."""
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', element))
     element = re.sub(r' id="([^"]*)"', lambda match: match.group(0) if match.group(1) in used else "", element)
+    element = element.replace(INK, "currentColor").replace(PAPER, "var(--paper)")
     return element.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
 
 
@@ -46,7 +48,7 @@ def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("homodb.query.results"), autoescape=True, undefined=StrictUndefined, auto_reload=False
     )
-    environment.filters |= {"sheet": _sheet, "inline": _inline, "headline": _headline}
+    environment.filters |= {"sheet": _sheet, "inline": _inline, "headline": _headline, "anchor": _anchor}
     return environment.get_template("result.html.j2")
 
 
@@ -68,6 +70,17 @@ def _inline(drawing: Drawing) -> Markup:
 
 def _headline(title: str) -> str:
     return f"{title[:1].upper()}{title[1:].removesuffix(':')}"
+
+
+def _anchor(title: str) -> str:
+    """Return the anchor of a heading.
+
+    Examples
+    --------
+    >>> _anchor("What the numbers say")
+    'what-the-numbers-say'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def _sheet(grid: Grid, whole: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.results.figures import RASTER_FROM, SHADES, look, new_figure, settings, short, to_svg
+from homodb.query.results.figures import COLOURS, PAPER, RASTER_FROM, SHADES, look, new_figure, settings, short, to_svg
 
 #: So many names stand in the legend; the others are counted. So many stand beside the panel; more stand below it.
 _NAMED, _BESIDE = 60, 22
@@ -31,13 +31,13 @@ _MOVES = (0.0, 1.0, -1.0, 2.0, -2.0)
 
 def scatter(
     points: npt.ArrayLike, code: npt.NDArray[np.int64], names: Sequence[str], title: str, *, axes: str = "UMAP",
-    labels: bool = False,
+    labels: bool = False, colours: Sequence[str] = COLOURS,
 ) -> str:  # fmt: skip
     """Draw cells on a plane, shape (cells, 2), with an index into `names` for each.
 
     Cells are drawn in a random order, the same each time, so that no kind hides another. All drawings have the same
     width and the panel at the same place. `axes` is the label of both axes; `labels` adds names among the cells, where
-    there is room. The title is also the name of the drawing.
+    there is room; `colours` are those of the names. The title is also the name of the drawing.
     """
     place = _within(np.asarray(points, np.float64))
     order = np.random.default_rng(0).permutation(len(place))
@@ -50,18 +50,18 @@ def scatter(
         bottom = height - _ABOVE - _PANEL
         panel = figure.add_axes((_LEFT / _WIDTH, bottom / height, _PANEL / _WIDTH, _PANEL / height))
         raster = len(place) > RASTER_FROM
-        for mark in dict.fromkeys(look(number)[1] for number in range(len(names))):
-            alike = np.array([look(number)[1] == mark for number in range(len(names))])
-            colours = np.array([look(number)[0] for number in range(len(names))])
+        for mark in dict.fromkeys(look(number, colours)[1] for number in range(len(names))):
+            alike = np.array([look(number, colours)[1] == mark for number in range(len(names))])
+            own = np.array([look(number, colours)[0] for number in range(len(names))])
             cells = order[alike[code[order]]]
             if len(cells):
                 panel.scatter(
-                    place[cells, 0], place[cells, 1], c=colours[code[cells]], marker=mark, s=size, linewidths=0,
+                    place[cells, 0], place[cells, 1], c=own[code[cells]], marker=mark, s=size, linewidths=0,
                     alpha=0.8, rasterized=raster,
                 )  # fmt: skip
         count = np.bincount(code, minlength=len(names)).tolist()
         for number, name in enumerate(names[:_NAMED]):
-            colour, mark = look(number)
+            colour, mark = look(number, colours)
             panel.scatter([], [], c=colour, marker=mark, s=28, linewidths=0, label=_shown(name, count[number]))
         if len(names) > _NAMED:
             panel.scatter([], [], s=0, label=f"and {len(names) - _NAMED} more")
@@ -70,7 +70,7 @@ def scatter(
             for number, x, y in place_labels(place, code, shown, wide=_LETTER, high=_LINE):
                 panel.text(
                     x, y, shown[number], ha="center", va="center", fontsize=7.5,
-                    bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+                    bbox={"boxstyle": "square,pad=0.08", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75},
                 )  # fmt: skip
         panel.set(title=title, xlabel=f"{axes} 1", ylabel=f"{axes} 2", xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
         beside = ((_LEFT + _PANEL + 0.06) / _WIDTH, 1 - _ABOVE / height)

@@ -15,7 +15,16 @@ from homodb.query.score.contingency import (
 )
 from homodb.query.score.cross_species import SPLITS, cross_species, self_projection
 from homodb.query.score.embedded import Embedded, read_embedded
-from homodb.query.score.intervals import CELLS_ONLY, DONORS, Draws, draws, overlaps, resampled, undistinguished
+from homodb.query.score.intervals import (
+    CELLS_ONLY,
+    DONORS,
+    Draws,
+    draws,
+    overlaps,
+    resampled,
+    resampled_at_once,
+    undistinguished,
+)
 from homodb.query.score.mixing import MIXING, find_mixing
 from homodb.query.score.pllm import SCORES, Clustered, cluster_to_count, in_all_species, join_singles, measure, pllm
 from homodb.query.score.result import Number, ProfileScores, Score
@@ -71,6 +80,7 @@ __all__ = [
     "random_table",
     "read_embedded",
     "resampled",
+    "resampled_at_once",
     "scib",
     "score",
     "self_projection",

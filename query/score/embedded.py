@@ -50,6 +50,13 @@ class Embedded:
         """Silhouette of each cell by type, shape (cells,)."""
         return silhouette(self.points, self.label.code)
 
+    def donors(self) -> dict[str, int]:
+        """Return the number of donors of each species, 0 without a column of donors."""
+        codes = [
+            self.donor.code[self.species.code == at] if self.donor else [] for at in range(len(self.species.names))
+        ]
+        return {name: len(np.unique(code)) for name, code in zip(self.species.names, codes, strict=True)}
+
     def subset(self, kept: npt.NDArray[np.bool_]) -> Embedded:
         """Return some of the cells, with only the names that they have."""
         if kept.all():

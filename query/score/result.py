@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import polars as pl
 
 from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, number, plain
+
+#: Lines of scores that the short form shows.
+SHOWN = 15
 
 _INTERVALS = {
     "donors": "intervals of 95 % resample donors",
@@ -73,6 +76,8 @@ class Score(Result):
         Unit that intervals resample: ``donors``, ``cells only``, or ``none``.
     notes
         Notes for the user that concern all profiles.
+    donors
+        Number of donors of each species, 0 without a column of donors.
     """
 
     main_table: ClassVar[str] = "scores"
@@ -81,6 +86,7 @@ class Score(Result):
     parts: Mapping[str, ProfileScores]
     intervals: str = "none"
     notes: tuple[str, ...] = ()
+    donors: Mapping[str, int] = field(default_factory=dict)
 
     def flat(self) -> dict[str, float | None]:
         """Return all numbers in one dictionary: ``pllm_ari``, ``pllm_ari_low``, ``_high`` and ``_baseline``, ..."""
@@ -112,6 +118,18 @@ class Score(Result):
         numbers: dict[str, Any] = plain(self.flat())
         return numbers
 
+    def brief(self, sentences: Sequence[str]) -> Iterator[ResultBlock]:
+        """Yield what was scored, `sentences` about it, and the first numbers, in at most :data:`SHOWN` lines."""
+        intervals = [_INTERVALS[self.intervals]] if self.intervals in _INTERVALS else []
+        yield Lines([f"embedding: {self.key}", *self.notes, *intervals])
+        yield Lines(sentences, apart=True)
+        parts = sorted(self.parts.items(), key=lambda part: part[0] != "cross_species")  # what the sentences are about
+        rows = [
+            (name, _value(one.value), _interval(one.low, one.high), _value(one.baseline))
+            for _, part in parts for name, one in part.numbers.items()
+        ]  # fmt: skip
+        yield _number_grid(rows, "", most=SHOWN - 2)
+
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield numbers beside the baseline, tables and notes, profile by profile."""
         yield Heading(f"homodb score: {self.key}", level=1)
@@ -130,10 +148,14 @@ def _numbers(title: str, part: ProfileScores) -> Grid:
     """Return the numbers of a profile, without columns that hold nothing."""
     rows = [(name, _value(one.value), _interval(one.low, one.high), _value(one.baseline))
             for name, one in part.numbers.items()]  # fmt: skip
+    return _number_grid(rows, title)
+
+
+def _number_grid(rows: Sequence[tuple[str | None, ...]], title: str, most: int = 50) -> Grid:
     frame = pl.DataFrame(rows, dict.fromkeys(("score", "value", "95 %", "none"), pl.String), orient="row")
     held = [one for one in frame if one.name in ("score", "value") or one.is_not_null().any()]
     right = GridColumn(right=True)
-    return Grid(pl.DataFrame(held), title, {"value": right, "none": right})
+    return Grid(pl.DataFrame(held), title, {"value": right, "none": right}, rows=most, noun="score")
 
 
 def _with_intervals(title: str, frame: pl.DataFrame) -> Grid:

@@ -72,7 +72,7 @@ PROFILES = (
         "pllm", "the reference project's own scores, on the types that all species have",
         "github.com/KKzhongyi/pLLM-cross-species-integration", _pllm,
     ),
-    Profile("scib", "scib-metrics, species being its batches", "10.1038/s41592-021-01336-8", _scib),
+    Profile("scib", "the metrics of scib-metrics, species being the batches", "10.1038/s41592-021-01336-8", _scib),
     Profile(
         "cross-species", "mixing within types, label transfer, loss of types, over-merging",
         "10.1038/s41467-023-41855-w", _cross_species,
@@ -209,7 +209,7 @@ def _score(
     if not parts:
         raise errors[0]
     kind = draws(embedded, n_resamples=n_resamples, random_state=random_state).kind if n_resamples else "none"
-    return Score(embedded.key, parts, kind, tuple(notes))
+    return Score(embedded.key, parts, kind, tuple(notes), embedded.donors())
 
 
 def _read(path: Path, *, whole: bool) -> anndata.AnnData:

@@ -216,7 +216,7 @@ class OverMerging:
             Shape (pairs and types + 1, 4): the share of the species without the type among 15 neighbours, and among all
             other cells; the share of cells with a label of that species by at least 0.8 of the votes (all such labels
             are wrong), and of those that also lie among its cells. The last row is the mean over cells: a type of two
-            cells tells less than one of two hundred.
+            cells counts less than one of two hundred.
         """
         called = {id(one): one.call(weights) for one in self.votes}
         rows = [one.values(weights, *called[id(one.votes)]) for one in self.lone]

@@ -236,11 +236,13 @@ def check_slots(slots: Sequence[Slot], options: Options) -> None:
             )
 
 
-def decide(slot: Slot, holds: Values, links: Links, options: Options, logged: Logged) -> Aggregation | str:
+def decide(
+    slot: Slot, holds: Values, links: Links, options: Options, logged: Logged, *, one_to_one: bool = False
+) -> Aggregation | str:  # fmt: skip
     """Choose the aggregation of a matrix by the kind of its values, or the reason for dropping it."""
     requested = options.slots.get(slot.name)
     policy = requested or SlotPolicy(options.many_to_one)
-    reason = objection(slot, policy, holds, links, explicit=requested is not None)
+    reason = objection(slot, policy, holds, links, explicit=requested is not None, one_to_one=one_to_one)
     if reason is None and not slot.main and requested is None and holds.kind == "scaled":
         reason = f"{slot.label} holds scaled values (some are negative)"
     if reason is None:
@@ -255,11 +257,13 @@ def base_of(holds: Values, policy: SlotPolicy, logged: Logged) -> float | None:
     return holds.base or (logged.base or holds.guess if policy is SlotPolicy.LOG else None)
 
 
-def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links, *, explicit: bool) -> str | None:
+def objection(
+    slot: Slot, policy: SlotPolicy, holds: Values, links: Links, *, explicit: bool, one_to_one: bool = False
+) -> str | None:  # fmt: skip
     """Return why values must not be combined by a policy, or None.
 
     The reason includes the alternatives. `explicit`: whether the policy was named for this matrix: values of no certain
-    kind are only summed then.
+    kind are only summed then; `one_to_one`: whether the strategy is, and no way out.
     """
     if holds.kind == "nan":
         out = "" if slot.main else f", or drop it (slot {slot.name!r}: drop)"
@@ -288,7 +292,9 @@ def objection(slot: Slot, policy: SlotPolicy, holds: Values, links: Links, *, ex
     if unclear:
         ways.append(f"say that they are linear (slot {slot.name!r}: {policy})")
     ways += [] if slot.main else [f"drop it (slot {slot.name!r}: drop)"]
-    if links.several or links.splits:
+    if (links.several or links.splits) and one_to_one:
+        ways.append("leave added evidence out")
+    elif links.several or links.splits:
         ways.append("use a one-to-one strategy such as hm_o2o")
     else:
         ways.append("leave all but one of these rows out")

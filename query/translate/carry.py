@@ -32,9 +32,10 @@ from homodb.query.cells import (
     slot_logged,
     undo_logarithm,
 )
+from homodb.query.genes import check_share
 from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Aggregation, TooWideError, base_of, check_slots, decide, objection
-from homodb.query.translate.fates import TranslationReport, fates_of_markers, provenance, with_counts
+from homodb.query.translate.fates import MEANING, Fate, TranslationReport, fates_of_markers, provenance, with_counts
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
 from homodb.schema.enums import Strategy
@@ -314,9 +315,30 @@ class TranslationRun:
                     shutil.rmtree(folder, ignore_errors=True)
         gene_level = gene_level_uns_keys(self.source.uns, self.source.object_var.index)
         report = self._report(_dropped_parts(self.source, gene_level))
+        self._check_carried(report)
         entry = provenance(report, self.source.read_uns("homodb"))
         sink.finish(self.plan.var, entry, leave=frozenset(left) | {f"uns/{key}" for key in gene_level})
         return report
+
+    def _check_carried(self, report: TranslationReport) -> None:
+        """Check the share of counts carried, of those that were not left out on request."""
+        share = report.carried(pl.col("fate") != Fate.FILTERED)
+        if self.options.genes is not None or self.plan.route.same:
+            return
+        left = report.by_fate().filter(~pl.col("fate").is_in([Fate.MAPPED, Fate.FILTERED])).sort("counts")
+        fate = str(left["fate"][-1]) if left.height else ""
+        likely = (
+            "since the release is simulated: its genes are made up" if report.release.startswith("simulated")
+            else f"the names are of another species, column or release: {MEANING[Fate.UNKNOWN]}"
+            if fate in (Fate.UNKNOWN, Fate.RETIRED, Fate.AMBIGUOUS)
+            else f"the release has few orthologs of the two species by {report.strategy}"
+        )  # fmt: skip
+        check_share(share, f"{share:.1%} of the counts are carried from {report.source} to {report.target}", likely)
+
+    @property
+    def _one_to_one(self) -> bool:
+        strategy = self.plan.route.strategy
+        return strategy is not None and strategy.one_to_one
 
     def _plan_of(self, slot: Slot) -> TranslationPlan | None:
         """Return the plan for a matrix, None if its own var (of raw) cannot be translated."""
@@ -346,7 +368,7 @@ class TranslationRun:
         rows, like = self.source.rows(slot, folder, block)
         step(0)
         holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
-        decision = decide(slot, holds, plan.links, self.options, logged)
+        decision = decide(slot, holds, plan.links, self.options, logged, one_to_one=self._one_to_one)
         if isinstance(decision, str):
             self._drop(slot, decision)
             return

@@ -17,6 +17,7 @@ from homodb.query.genes import Pair, VarColumn, resolve
 from homodb.query.release import ReleaseFile
 from homodb.query.results import Bullets, Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock, and_more
 from homodb.schema.enums import HomologyType, Strategy, is_coding
+from homodb.schema.errors import UnknownSpeciesError
 from homodb.schema.messages import counted
 from homodb.schema.species import Species, find
 
@@ -51,7 +52,11 @@ MEANING = {
 
 def meaning_in(species: str) -> Mapping[Fate, str]:
     """Return :data:`MEANING` for the genes of one species, by its production name."""
-    return {**MEANING, Fate.UNKNOWN: f"not in this release's list of {find(species).common_name} genes"}
+    try:
+        name = find(species).common_name
+    except UnknownSpeciesError:  # a build config describes it
+        name = species.replace("_", " ").capitalize()
+    return {**MEANING, Fate.UNKNOWN: f"not in this release's list of {name} genes"}
 
 
 #: A rule of a cascade: condition, fate, and reason for it.

@@ -16,6 +16,7 @@ from homodb.query.cells import (
     open_source,
     store,
 )
+from homodb.query.genes import forced
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.settings import log, progress_bar
 from homodb.query.translate.carry import TranslateProgress, TranslationRun
@@ -39,7 +40,8 @@ def translate(
     via: str | int | Species | None = ..., keep_unmapped: bool = ..., names: str = ...,
     genes: Sequence[str] | Path | None = ..., groupby: str | Sequence[str] | None = ...,
     markers: Sequence[str] | Path | None = ...,
-    progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[False] = ...,
+    force: bool = ..., progress: Callable[[TranslateProgress], None] | bool | None = ...,
+    return_report: Literal[False] = ...,
 ) -> anndata.AnnData: ...  # fmt: skip
 @overload
 def translate(
@@ -51,7 +53,8 @@ def translate(
     via: str | int | Species | None = ..., keep_unmapped: bool = ..., names: str = ...,
     genes: Sequence[str] | Path | None = ..., groupby: str | Sequence[str] | None = ...,
     markers: Sequence[str] | Path | None = ...,
-    progress: Callable[[TranslateProgress], None] | bool | None = ..., return_report: Literal[True],
+    force: bool = ..., progress: Callable[[TranslateProgress], None] | bool | None = ...,
+    return_report: Literal[True],
 ) -> tuple[anndata.AnnData, TranslationReport]: ...  # fmt: skip
 def translate(
     adata: Cells, to: str | int | Species, *,
@@ -63,7 +66,8 @@ def translate(
     via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
     genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
     markers: Sequence[str] | Path | None = None,
-    progress: Callable[[TranslateProgress], None] | bool | None = None, return_report: bool = False,
+    force: bool = False, progress: Callable[[TranslateProgress], None] | bool | None = None,
+    return_report: bool = False,
 ) -> anndata.AnnData | tuple[anndata.AnnData, TranslationReport]:  # fmt: skip
     """Translate an AnnData into another species' genes.
 
@@ -111,6 +115,9 @@ def translate(
         Columns of obs by which to report the share of counts carried.
     markers
         Source genes whose fate to report: a list, or a file with one per line.
+    force
+        Whether to go on where less than 5 % of the names are known, or of the counts carried; below a half, a warning
+        says the likely reason.
     progress
         Whether to show a bar (by default on terminals and in notebooks), or a callback that receives the progress.
     return_report
@@ -149,7 +156,7 @@ def translate(
         markers=markers,
     )  # fmt: skip
     shown = progress_bar(progress, "translate", TranslateProgress.parts)
-    with use_release(release) as opened, open_source(adata, layer) as cells, shown as show:
+    with forced(force), use_release(release) as opened, open_source(adata, layer) as cells, shown as show:
         run = TranslationRun(opened, cells, to, species=source, strategy=strategy, column=column, options=options)
         result, report = _in_memory(run, show)
     log(report.summary())
@@ -174,7 +181,7 @@ def translate_file(
     via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
     genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
     markers: Sequence[str] | Path | None = None, block: int | None = None, follow_links: bool = False,
-    progress: Callable[[TranslateProgress], None] | None = None,
+    force: bool = False, progress: Callable[[TranslateProgress], None] | None = None,
 ) -> TranslationReport:  # fmt: skip
     """Translate an h5ad file or a zarr store.
 
@@ -211,7 +218,7 @@ def translate_file(
     if block is not None and block < 1:
         raise TranslationError(f"a block has {block} cells; it needs at least one", option="block")
     cells_of = open_source(path, layer, follow_links=follow_links)
-    with use_release(release) as opened, cells_of as cells, atomic_output(output) as partial:
+    with forced(force), use_release(release) as opened, cells_of as cells, atomic_output(output) as partial:
         run = TranslationRun(opened, cells, to, species=source, strategy=strategy, column=column, options=options)
         if isinstance(cells, FileSource):
             with file_sink(partial, cells.root, keep=True) as sink:

@@ -16,6 +16,7 @@ Everything public is here, loaded when it is first used:
 - :func:`translate_genes`: names of genes into those of their partners;
 - :class:`OrthologyLayer`: a layer for PyTorch, from one species' genes to another's;
 - :func:`inspect`: what the gene names of an AnnData are;
+- :mod:`pl`: plots of reports and scores, on axes of matplotlib;
 - :mod:`datasets`: real cells to try all of this on;
 - :data:`settings`: how much homodb logs, whether it shows bars, and whether tables are of polars or pandas;
 - :func:`download`, :func:`verify`: a release into the cache, and whether it is still what it was;

@@ -1,4 +1,5 @@
 from homodb.query import datasets as datasets
+from homodb.query import pl as pl
 from homodb.query.annotate import Annotation as Annotation
 from homodb.query.annotate import Niches as Niches
 from homodb.query.annotate import annotate as annotate

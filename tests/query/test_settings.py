@@ -92,13 +92,13 @@ def test_a_warning_names_the_line_that_called_homodb() -> None:
 
 
 def test_the_command_line_writes_a_warning_as_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    from homodb import cli
+    from homodb.cli.output import say_warning
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = cli._show_warning
+        warnings.showwarning = say_warning
         warnings.warn("two\nlines", UserWarning, stacklevel=1)
-    assert capsys.readouterr().err == "homodb: warning: two\\nlines\n"
+    assert capsys.readouterr().err == "warning: two\\nlines\n"
 
 
 def test_a_callback_receives_the_steps_and_nothing_inside_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

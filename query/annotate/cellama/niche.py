@@ -69,7 +69,7 @@ _SUMMARY = {"type": pl.String, "cells": pl.Int64, "niches": pl.Int64, "explained
 _Codes = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Niches(Result):
     """Niches of cell types: what lies around their cells, and their markers.
 
@@ -190,7 +190,7 @@ class Niches(Result):
                 shares.to_numpy(), table["niche"].to_list(), shares.columns, f"Around the niches of {name}",
                 across="type of the nearest cells", down="niche", meaning="mean share of the nearest cells",
                 row_cells=table["cells"].to_list(),
-            )  # fmt: skip
+            ).svg()  # fmt: skip
         return drawn
 
     def write_figures(self, folder: Path) -> None:
@@ -407,7 +407,7 @@ def _embedding(adata: anndata.AnnData, rep: str) -> npt.NDArray[np.float64]:
             option="use_rep",
         )
     table: Any = adata.obsm[rep]
-    points = table.toarray() if sp.issparse(table) else np.asarray(table)
+    points = np.asarray(table.toarray() if hasattr(table, "toarray") else table)
     if points.ndim != 2 or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
         raise AnnotationError(
             f"obsm[{rep!r}] is not a table of finite numbers; got shape {points.shape} of {points.dtype}",

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from homodb.query.annotate.labels import UNKNOWN
-from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock, plain
+from homodb.query.results import Grid, Heading, Lines, Note, Plot, Result, ResultBlock, plain
 from homodb.query.score import Number
 from homodb.schema.errors import OutputError
 
@@ -133,7 +133,7 @@ class Evaluation(Result):
             title = f"{self.column} against {self.truth}"
             true, predicted = self.pairs["truth"].to_numpy(), self.pairs["predicted"].to_numpy()
             return {"predicted.svg": against(true, predicted, title, across=self.truth, up=self.column)}
-        drawn = {"confusion.svg": self._confusion()}
+        drawn = {"confusion.svg": self.confusion_plot().svg()}
         if self.calibration.height:
             confidence, right, cells = (self.calibration[name].to_list() for name in ("confidence", "right", "cells"))
             drawn["calibration.svg"] = calibration_curve(confidence, right, cells, f"Confidence of {self.column}")
@@ -156,7 +156,7 @@ class Evaluation(Result):
             raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
         return [folder / name for name in drawn]
 
-    def _confusion(self) -> str:
+    def confusion_plot(self) -> Plot:
         """Draw shares of true types; labels that are not a true type come last, unknown at the end."""
         from homodb.query.results import heat
 

@@ -83,8 +83,7 @@ class Edges:
 
 
 #: Relative weight of an evidence class: the share of named human and mouse pairs whose symbols agree
-#: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O; ``lm_unnamed``, of which there are four, as
-#: ``lm_orphan``; as first measured, in releases with that class).
+#: (docs/evidence.md; the first two of ENS_M2M, the others of HL_O2O), of ``lm_orphan`` and ``lm_unnamed`` together.
 TRUST = {
     EvidenceClass.BOTH: 0.9557,
     EvidenceClass.ENSEMBL: 0.4227,
@@ -95,7 +94,7 @@ TRUST = {
 }
 
 
-def init_weights(edges: Edges, start: Start = "rows", *, random_state: int = 42) -> npt.NDArray[np.float64]:
+def init_weights(edges: Edges, start: Start = "columns", *, random_state: int = 42) -> npt.NDArray[np.float64]:
     """Return the first weights of a layer, shape (edges,), float64.
 
     Parameters
@@ -103,9 +102,10 @@ def init_weights(edges: Edges, start: Start = "rows", *, random_state: int = 42)
     edges
         The graph.
     start
-        ``rows``: the edges into a source gene add up to 1, in proportion to their weight times :data:`TRUST` of their
-        evidence. ``columns``: likewise the edges out of a target gene, so that totals are kept. ``links``: the weights
-        as they are. ``random``: uniform between 0 and twice the mean of ``rows``.
+        ``columns``: the edges out of a target gene add up to 1, in proportion to their weight times :data:`TRUST` of
+        their evidence, so that a cell keeps its total. ``rows``: likewise the edges into a source gene, which gets a
+        mean of its orthologs in place of their sum. ``links``: the weights as they are. ``random``: uniform between
+        0 and twice the mean of ``columns``.
     random_state
         Seed of ``random``.
 
@@ -118,8 +118,8 @@ def init_weights(edges: Edges, start: Start = "rows", *, random_state: int = 42)
     --------
     >>> places = np.array([0, 1]), np.array([0, 0])
     >>> edges = Edges(("Ins1", "Ins2"), ("INS",), *places, np.ones(2), ("both", "both"))
-    >>> init_weights(edges)
-    array([0.5, 0.5])
+    >>> init_weights(edges), init_weights(edges, "rows")
+    (array([1., 1.]), array([0.5, 0.5]))
     """
     if start not in get_args(Start):
         raise AnnotationError(f"there is no start {start!r}; there are {', '.join(get_args(Start))}")
@@ -127,9 +127,7 @@ def init_weights(edges: Edges, start: Start = "rows", *, random_state: int = 42)
         return edges.weight.copy()
     by_class: dict[str, float] = {str(one): value for one, value in TRUST.items()}
     trusted = edges.weight * np.array([by_class.get(one, 1.0) for one in edges.evidence])
-    end, size = (
-        (edges.target, len(edges.target_genes)) if start == "columns" else (edges.source, len(edges.source_genes))
-    )
+    end, size = (edges.source, len(edges.source_genes)) if start == "rows" else (edges.target, len(edges.target_genes))
     sums = np.bincount(end, trusted, size)[end]
     shares: npt.NDArray[np.float64] = np.divide(trusted, sums, out=np.zeros_like(trusted), where=sums != 0)
     if start == "random" and len(edges):
@@ -177,7 +175,7 @@ class OrthologyLayer(torch.nn.Module):
     offsets: Tensor
 
     def __init__(
-        self, edges: Edges, *, start: Start = "rows", bias: npt.ArrayLike | None = None, non_negative: bool = False,
+        self, edges: Edges, *, start: Start = "columns", bias: npt.ArrayLike | None = None, non_negative: bool = False,
         random_state: int = 42,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -204,7 +202,7 @@ class OrthologyLayer(torch.nn.Module):
     def from_edges(
         cls, pairs: Sequence[tuple[str, str]], *, target_genes: Sequence[str] | None = None,
         source_genes: Sequence[str] | None = None, weights: Sequence[float] | None = None,
-        evidence: Sequence[str] | None = None, start: Start = "rows", bias: npt.ArrayLike | None = None,
+        evidence: Sequence[str] | None = None, start: Start = "columns", bias: npt.ArrayLike | None = None,
         non_negative: bool = False, random_state: int = 42,
     ) -> Self:  # fmt: skip
         """Return a layer for pairs of (target gene, source gene).
@@ -229,7 +227,7 @@ class OrthologyLayer(torch.nn.Module):
         --------
         >>> layer = OrthologyLayer.from_edges([("Ins1", "INS"), ("Ins2", "INS")])
         >>> layer(torch.tensor([[2.0, 4.0]])).tolist()
-        [[3.0]]
+        [[6.0]]
         """
         inputs = tuple(target_genes) if target_genes is not None else tuple(sorted({pair[0] for pair in pairs}))
         outputs = tuple(source_genes) if source_genes is not None else tuple(sorted({pair[1] for pair in pairs}))
@@ -248,8 +246,8 @@ class OrthologyLayer(torch.nn.Module):
 
     @classmethod
     def from_links(
-        cls, links: OrthologyLinks, target_genes: Sequence[str], source_genes: Sequence[str], *, start: Start = "rows",
-        bias: npt.ArrayLike | None = None, non_negative: bool = False, random_state: int = 42,
+        cls, links: OrthologyLinks, target_genes: Sequence[str], source_genes: Sequence[str], *,
+        start: Start = "columns", bias: npt.ArrayLike | None = None, non_negative: bool = False, random_state: int = 42,
     ) -> Self:  # fmt: skip
         """Return a layer for the links of a task: the query's genes are targets, the reference's are sources."""
         edges = Edges(
@@ -261,7 +259,7 @@ class OrthologyLayer(torch.nn.Module):
     def from_release(
         cls, release: ReleaseFile, source: str | int | Species, target: str | int | Species,
         strategy: str | Strategy | None = None, *, target_genes: Sequence[str] | None = None,
-        source_genes: Sequence[str] | None = None, start: Start = "rows", bias: npt.ArrayLike | None = None,
+        source_genes: Sequence[str] | None = None, start: Start = "columns", bias: npt.ArrayLike | None = None,
         non_negative: bool = False, random_state: int = 42,
     ) -> Self:  # fmt: skip
         """Return a layer for the mapping of a strategy; see :func:`homodb.query.genes.orthologs.orthologs`.

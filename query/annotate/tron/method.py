@@ -36,8 +36,10 @@ from homodb.query.annotate.tron.train import (
     linear,
     log_mean,
     predict,
+    species_offsets,
     spread,
     train,
+    type_means,
 )
 from homodb.query.cells import SpeciesCells
 from homodb.query.integrate import find_device, seeded, unit_rows
@@ -128,12 +130,14 @@ def transfer(
     missing = np.where(reached, 0.0, usual)
     # the bias of genes that are not reached belongs to the total of a cell
     layer_cells = linear(target.counts, _rest(missing, "query"))
+    categories = source.phenotype.codes()[labelled]
+    source_means = type_means(sp.csr_matrix(network_cells[labelled].log1p()), categories, source.phenotype.outputs)
     groups = np.full(target.counts.shape[0], -1)
     if settings.tune != "nothing":
         values = target.phenotype
         groups = values.codes() if values.categories else np.where(values.is_known, 0, -1)
     tuning = choose_tuning(groups, target.donor, settings.tuning, np.random.default_rng(random_state))
-    device, runs, by = find_device(settings.device), [], "nothing"
+    device, trained, runs, by = find_device(settings.device), [], [], "nothing"
     # layers that do not learn differ by their networks only
     n_runs = len(networks) if networks and not len(tuning.rows) else settings.seeds
     for number in range(n_runs):
@@ -156,6 +160,19 @@ def transfer(
                 edges, start=settings.start, bias=missing if missing.any() else None,
                 non_negative=settings.weights == "non_negative", random_state=int(rng.integers(2**31)),
             ).to(device)  # fmt: skip
+        trained.append((rng, layer, network, training, before))
+    if settings.offset == "types" and source.phenotype.categories:
+        # labels that may be read are better than calls
+        sample = tuning.rows if len(tuning.rows) else np.arange(len(groups))
+        rng = np.random.default_rng([random_state, n_runs])
+        sample = np.sort(rng.permutation(sample)[: settings.epoch_cells])
+        labels = target.phenotype.codes()[sample] if len(tuning.rows) else None
+        models = [(layer, network) for _, layer, network, _, _ in trained]
+        offsets = species_offsets(models, layer_cells[sample], labels, source_means)
+        for (_, network), offset in zip(models, offsets, strict=True):
+            network.offset.copy_(torch.from_numpy(offset))
+    for rng, layer, network, training, before in trained:
+        with seeded(int(rng.integers(2**31)), device):
             first = layer.weight.detach().cpu().numpy().astype(np.float64)
             model = nn.Sequential(layer, network)
             tuned = _tune(model, layer_cells, target, tuning, settings, rng) if len(tuning.rows) else None
@@ -163,7 +180,7 @@ def transfer(
             shares = torch.softmax(predicted, 1) if source.phenotype.categories else predicted
             runs.append(Run(
                 shares.cpu().numpy().astype(np.float64),
-                predict(network.embed, network_cells, device).cpu().numpy(),
+                predict(network.embed_source, network_cells, device).cpu().numpy(),
                 predict(_embedding_of(layer, network), layer_cells, device).cpu().numpy(),
                 first, layer.used_weight().detach().cpu().numpy().astype(np.float64), training, tuned, model, before,
             ))  # fmt: skip
@@ -199,15 +216,20 @@ def _learn_source(
     rng: np.random.Generator, device: torch.device,
 ) -> tuple[FeedForward, Trained]:  # fmt: skip
     numbers = np.zeros(1) if phenotype.categories else phenotype.values[rows]
+    mean = log_mean(cells[rows])
     network = FeedForward(
-        log_mean(cells[rows]), phenotype.outputs, hidden=settings.hidden, layers=settings.layers,
-        dropout=settings.dropout, centre=float(np.mean(numbers)), scale=float(np.std(numbers)) or 1.0,
+        np.zeros_like(mean) if phenotype.categories else mean, phenotype.outputs, hidden=settings.hidden,
+        layers=settings.layers, dropout=settings.dropout, centre=float(np.mean(numbers)),
+        scale=float(np.std(numbers)) or 1.0,
     ).to(device)  # fmt: skip
     optimiser = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     schedule = Schedule(settings.epochs, settings.patience, settings.batch, settings.epoch_cells)
-    return network, train(network, optimiser, cells, phenotype, rows, held, schedule, rng, learning=[network])
+    training = train(network, optimiser, cells, phenotype, rows, held, schedule, rng, learning=[network])
+    if phenotype.categories:
+        network.centre_at(mean)
+    return network, training
 
 
 def _tune(

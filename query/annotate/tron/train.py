@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,15 +29,21 @@ Integers = npt.NDArray[np.int64]
 _BLOCK = 1024
 TOTAL = 1e4
 
+#: Rounds of calls by which an offset is found, and cells of a type that counts.
+_ROUNDS = 10
+_ENOUGH_CELLS = 3
+
 
 class FeedForward(nn.Module):
     """A feed-forward network over genes: logarithm, less the mean of each gene, hidden layers, outputs.
 
     Genes are not scaled: a gene that hardly varies in one species would weigh most in the other. The output of a
-    numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`.
+    numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`. For the target's cells
+    an offset is subtracted too, see :func:`species_offsets`; it is no part of the state.
     """
 
     mean: Tensor
+    offset: Tensor
     centre: Tensor
     scale: Tensor
 
@@ -49,6 +55,7 @@ class FeedForward(nn.Module):
         kind = torch.get_default_dtype()
         for name, value in (("mean", mean), ("centre", centre), ("scale", scale)):
             self.register_buffer(name, torch.as_tensor(np.asarray(value), dtype=kind))
+        self.register_buffer("offset", torch.zeros_like(self.mean), persistent=False)
         sizes = [self.mean.shape[0]] + [hidden] * layers
         blocks: list[nn.Module] = []
         for size, following in itertools.pairwise(sizes):
@@ -56,14 +63,30 @@ class FeedForward(nn.Module):
         self.body = nn.Sequential(*blocks)
         self.head = nn.Linear(hidden, outputs)
 
-    def embed(self, expression: Tensor) -> Tensor:
-        """Return the last hidden layer, shape (cells, hidden), of cells on the linear scale, shape (cells, genes).
+    def logarithm(self, expression: Tensor) -> Tensor:
+        """Return log1p of expression; that of a value below zero, which a layer can give, is minus that of its size."""
+        return expression.sign() * expression.abs().log1p()
 
-        The logarithm of a value below zero, which a layer without bounds can give, is minus that of its size.
-        """
-        logged = expression.sign() * expression.abs().log1p()
-        embedded: Tensor = self.body(logged - self.mean)
+    def embed(self, expression: Tensor) -> Tensor:
+        """Return the last hidden layer, shape (cells, hidden), of cells on the linear scale, shape (cells, genes)."""
+        embedded: Tensor = self.body(self.logarithm(expression) - self.mean - self.offset)
         return embedded
+
+    def embed_source(self, expression: Tensor) -> Tensor:
+        """Return the same of the source's cells, which have no offset."""
+        embedded: Tensor = self.body(self.logarithm(expression) - self.mean)
+        return embedded
+
+    @torch.no_grad()
+    def centre_at(self, mean: npt.NDArray[np.float32]) -> None:
+        """Subtract the means of genes, and let the first bias make up for it, so that no output changes.
+
+        Trained about the means, genes that the other species shows less would count in every cell.
+        """
+        added = torch.as_tensor(mean).to(self.mean)
+        parts = dict(self.body.named_parameters())
+        parts["0.bias"].add_(parts["0.weight"] @ added)
+        self.mean.add_(added)
 
     def forward(self, expression: Tensor) -> Tensor:
         """Return logits of categories, or the number, shape (cells, outputs)."""
@@ -103,9 +126,8 @@ class SourceNetworks:
             f"{number}.{name}": value.detach().cpu().contiguous()
             for number, network in enumerate(self.networks) for name, value in network.state_dict().items()
         }  # fmt: skip
-        about = {"format": _FORMAT, "genes": json.dumps(self.genes), "labels": json.dumps(self.labels)}
         with whole_file(path) as partial:
-            save_file(tensors, partial, metadata=about)
+            save_file(tensors, partial, metadata={_KEY: json.dumps({"genes": self.genes, "labels": self.labels})})
 
     @classmethod
     def read(cls, path: Path, *, dropout: float = 0.0) -> Self:
@@ -129,8 +151,8 @@ class SourceNetworks:
         return cls(networks, genes, labels)
 
 
-#: Value of ``format`` in the metadata of a file of networks.
-_FORMAT = "homodb-tron-1"
+#: Key of the metadata of a file of networks, whose value is JSON: one key, so that equal networks are equal bytes.
+_KEY = "homodb_tron"
 
 
 def _wrong(path: Path, why: str) -> AnnotationError:
@@ -140,32 +162,33 @@ def _wrong(path: Path, why: str) -> AnnotationError:
     )
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
+            text = (file.metadata() or {}).get(_KEY, "")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no mapping)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise _wrong(path, f"it is not a safetensors file ({text}), and others, which may run code, are not read"
+        why = " ".join(str(error).split())[:200]
+        raise _wrong(path, f"it is not a safetensors file ({why}), and others, which may run code, are not read"
                      ) from error  # fmt: skip
-    if about.get("format") != _FORMAT:
-        raise _wrong(path, f"its metadata has no format {_FORMAT}")
+    try:
+        about = parse_json(text)
+    except ValueError as error:
+        raise _wrong(path, f"its metadata has no {_KEY} in JSON") from error
+    if not isinstance(about, dict):
+        raise _wrong(path, f"{_KEY} in its metadata is not a JSON object")
     if not tensors or not all(value.is_floating_point() and bool(value.isfinite().all()) for value in tensors.values()):
         raise _wrong(path, "a value is not a finite number, or there is none")
     return tensors, about
 
 
-def _names(path: Path, about: dict[str, str], part: str) -> tuple[str, ...]:
+def _names(path: Path, about: dict[str, Any], part: str) -> tuple[str, ...]:
     """Return the names of inputs or outputs from the metadata."""
-    try:
-        names = parse_json(about.get(part, ""))
-    except ValueError as error:
-        raise _wrong(path, f"{part} in its metadata is not a JSON list") from error
+    names = about.get(part)
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names) or len(set(names)) < len(names):
-        raise _wrong(path, f"{part} in its metadata is not a JSON list of different texts")
+        raise _wrong(path, f"{part} in its metadata is not a list of different texts")
     if not names and part == "genes":
         raise _wrong(path, "it names no genes")
     return tuple(names)
@@ -328,6 +351,70 @@ def train(
             value.copy_(best_value)
     model.eval()
     return Trained(len(losses) - 1, best, tuple(losses))
+
+
+def type_means(logs: sp.csr_matrix, codes: Integers, types: int) -> npt.NDArray[np.float64]:
+    """Return the mean of each gene over the cells of each type, shape (types, genes), 0 for types without cells."""
+    member = sp.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(types, len(codes)))
+    sums = np.asarray((member @ logs).todense(), np.float64)
+    return sums / np.maximum(np.bincount(codes, minlength=types), 1)[:, None]
+
+
+@torch.no_grad()
+def species_offsets(
+    models: Sequence[tuple[nn.Module, FeedForward]], cells: sp.csr_matrix, labels: Integers | None,
+    source_means: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """Return how much higher each gene is in the target's cells than in source cells of the same types.
+
+    The types are those that the networks call together, anew with each offset until they stay (ten times at most). Of
+    the types of three cells or more the median counts: cells of types that the source lacks, which are called
+    something, would draw a mean. Zero if no type has so many cells.
+
+    Parameters
+    ----------
+    models
+        Conversion layers with their networks, whose offsets are not used.
+    cells
+        The target's cells on the linear scale.
+    labels
+        Type of each cell, in place of calls, shape (cells,).
+    source_means
+        Mean logarithm of each gene in the source's cells of each type, shape (types, genes).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (models, genes).
+    """
+    types, device = len(source_means), models[0][1].offset.device
+    offsets = np.zeros((len(models), source_means.shape[1]))
+    before = np.full(cells.shape[0], -1)
+    for _ in range(_ROUNDS):
+        calls, sums = np.empty_like(before), np.zeros((len(models), *source_means.shape))
+        for start in range(0, len(calls), _BLOCK):
+            block = dense(cells[start : start + _BLOCK], device)
+            logs = [network.logarithm(layer(block)) for layer, network in models]
+            if labels is None:
+                shares = torch.zeros(len(block), types, device=device)
+                for (_, network), own, offset in zip(models, logs, offsets, strict=True):
+                    shift = network.mean + torch.from_numpy(offset).to(network.mean)
+                    shares += torch.softmax(network.head(network.body(own - shift)), 1)
+                calls[start : start + _BLOCK] = shares.argmax(1).cpu().numpy()
+            else:
+                calls[start : start + _BLOCK] = labels[start : start + _BLOCK]
+            member = np.eye(types)[calls[start : start + _BLOCK]].T
+            for place, own in enumerate(logs):
+                sums[place] += member @ own.cpu().numpy().astype(np.float64)
+        if np.array_equal(calls, before):
+            break
+        size = np.bincount(calls, minlength=types)
+        enough = size >= _ENOUGH_CELLS
+        if not enough.any():
+            return np.zeros_like(offsets)
+        offsets = np.median(sums[:, enough] / size[enough, None] - source_means[enough], axis=1)
+        before = calls
+    return offsets
 
 
 @torch.no_grad()

@@ -319,6 +319,35 @@ def test_files(cells: anndata.AnnData, done: anndata.AnnData, tmp_path: Path) ->
     assert set(anndata.read_h5ad(tmp_path / "two.h5ad").uns["homodb_integration"]) == {"cca", "pca"}
 
 
+def test_cells_of_types_that_not_all_species_have_are_dropped_first(cells: anndata.AnnData, tmp_path: Path) -> None:
+    given = cells.copy()
+    kind, species = given.obs["cell_type"].astype(object), given.obs["species"]
+    kind[(species == "pig") & (kind == "type2")] = "type1"
+    kind.iloc[np.flatnonzero(kind == "type0")[:2]] = None
+    given.obs["kind"] = kind
+    # by hand: cells of the two types that are left in all three, and with a type
+    left = given[kind.isin(["type0", "type1"]).to_numpy()].copy()
+    assert 0 < left.n_obs < given.n_obs - 2
+    made = homodb.integrate(given, method="none", shared_types="kind", **SMALL)
+    wanted = homodb.integrate(left, method="none", **SMALL)
+    assert made.obs_names.tolist() == wanted.obs_names.tolist() and given.n_obs == cells.n_obs
+    np.testing.assert_array_equal(made.obsm["X_pca"], wanted.obsm["X_pca"])
+    note = made.uns["homodb_integration"]["pca"]["shared_types"]
+    assert f"{left.n_obs} of {given.n_obs} cells stay (left out: type2)" in note
+    assert "shared_types" not in wanted.uns["homodb_integration"]["pca"]
+    joint, out = tmp_path / "joint.h5ad", tmp_path / "out.h5ad"
+    given.write_h5ad(joint)
+    told = integrate_files([joint], out, method="none", settings=IntegrateSettings(**SMALL), shared_types="kind")
+    assert told["shared_types"] == note and told["n_cells"] == left.n_obs
+    np.testing.assert_array_equal(anndata.read_h5ad(out).obsm["X_pca"], wanted.obsm["X_pca"])
+    given.obs["kind"] = given.obs["species"]
+    with pytest.raises(IntegrationError, match=messages.Join.no_value_kind) as caught:
+        homodb.integrate(given, method="none", shared_types="kind", **SMALL)
+    assert caught.value.option == "shared_types"
+    with pytest.raises(IntegrationError, match=messages.Integrate.obs_has_no_column_typ):
+        homodb.integrate(given, method="none", shared_types="typ", **SMALL)
+
+
 @pytest.mark.parametrize(("package", "words"), [("skmisc", "scikit-misc"), ("igraph", "clustering=none")])
 def test_missing_package_of_every_method(
     cells: anndata.AnnData, monkeypatch: pytest.MonkeyPatch, package: str, words: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import tracemalloc
 
@@ -33,6 +34,8 @@ from homodb.query.integrate import (
 )
 from homodb.schema.errors import IntegrationError
 from tests import messages
+
+linear, neighbors = (importlib.import_module(f"homodb.query.integrate.{name}") for name in ("linear", "neighbors"))
 
 FEW = settings(max_examples=15, deadline=None)
 
@@ -72,6 +75,57 @@ def test_of_points_that_are_equally_far_the_first_are_nearest(seed: int, k: int,
     found = kneighbors(points, k, queries=queries)
     np.testing.assert_array_equal(found.indices, np.argsort(apart, axis=1, kind="stable")[:, :k])
     np.testing.assert_array_equal(found.distances, np.sqrt(np.sort(apart, axis=1)[:, :k]))
+
+
+@FEW
+@given(st.integers(0, 10_000), st.sampled_from([1e-30, 1e-3, 1.0, 1e25]), st.sampled_from([0.0, 1.0, 1e5]))
+def test_nearest_of_points_that_single_precision_cannot_tell_apart(seed: int, scale: float, away: float) -> None:
+    rng = np.random.default_rng(seed)
+    # piles far from each other, some of copies, and one point farther than all
+    points = rng.integers(0, 3, (700, 3)) * 1e4 + rng.normal(0, rng.choice([0, 1e-4, 1], (700, 1)), (700, 3))
+    points[rng.integers(700)] = 1e9
+    points = (points + away) * scale
+    apart = np.sqrt(((points[:40, None] - points[None]) ** 2).sum(axis=2))
+    order = np.argsort(apart, axis=1, kind="stable")[:, :25]
+    found = kneighbors(points, 25, rows=np.arange(40))
+    np.testing.assert_allclose(found.distances, np.take_along_axis(apart, order, 1), rtol=1e-12)
+    # whole distances are the same to the last digit or not, and then the order is theirs
+    np.testing.assert_array_equal(np.sort(found.distances, axis=1), found.distances)
+    np.testing.assert_array_equal(found.indices, order)
+
+
+def test_neighbors_among_the_nearest_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbors, "_GROUP", 60)
+    rng = np.random.default_rng(0)
+    points = rng.normal(0, 1, (3000, 8)) + 4 * rng.integers(0, 3, (3000, 1))
+    for queries in (None, rng.normal(0, 3, (200, 8))):
+        exact = kneighbors(points, 15, queries=queries)
+        found, again = (kneighbors(points, 15, queries=queries, exact=1000) for _ in range(2))
+        np.testing.assert_array_equal(found.indices, again.indices)
+        same = [len(np.intersect1d(a, b)) / 15 for a, b in zip(found.indices, exact.indices, strict=True)]
+        assert np.mean(same) > 0.97
+        right = found.indices == exact.indices
+        np.testing.assert_array_equal(found.distances[right], exact.distances[right])
+    # more neighbours than groups have points
+    assert kneighbors(points, 2500, rows=np.arange(3), exact=1000).indices.shape == (3, 2500)
+
+
+def test_a_known_search_gives_the_same_graph() -> None:
+    cells = np.random.default_rng(0).standard_normal((80, 4))
+    graph, other = shared_neighbors(cells, k=9), shared_neighbors(cells, k=9, near=kneighbors(cells, 30))
+    assert (graph.connectivities != other.connectivities).nnz == (graph.distances != other.distances).nnz == 0
+
+
+def test_products_in_blocks_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "_MANY", 1)
+    matrix = scaled(sp.random(203, 31, 0.3, "csr", rng=np.random.default_rng(0)))
+    rng = np.random.default_rng(1)
+    for right, left in (
+        (rng.normal(size=31), rng.normal(size=203)),
+        (rng.normal(size=(31, 4)), rng.normal(size=(203, 4))),
+    ):
+        np.testing.assert_allclose(matrix.times(right), matrix.dense() @ right, atol=1e-12)
+        np.testing.assert_allclose(matrix.transposed_times(left), matrix.dense().T @ left, atol=1e-12)
 
 
 def test_nearest_refuses_more_than_there_are() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homodb.query.cells import Coded
-from homodb.query.report import conclusions
+from homodb.query.report import conclusions, verdict
 from homodb.query.score import Embedded, Number, ProfileScores, Score, cross_species
 
 DONORS = {"human": 3, "mouse": 2}
@@ -165,3 +165,38 @@ def test_real_tables_are_understood() -> None:
         "Mixing", "Label transfer", "No type fails", "Over-merging", "What can be claimed",
     ]  # fmt: skip
     assert "of 20 cells of 1 type" in said[3] and "mostly called b" in said[3] and "over 99 %" not in said[3]
+
+
+@pytest.mark.parametrize(
+    ("mixing", "confident", "accuracy", "common", "recall", "marks"),
+    [
+        (0.9, 0.05, 0.9, 0.2, 0.9, "good good good"),
+        (0.8, 0.1, 0.8, 0.2, 0.5, "good good good"),
+        (0.5, 0.3, 0.9, 0.2, 0.1, "doubtful doubtful doubtful"),
+        (0.2, 0.5, 0.5, 0.2, 0.9, "doubtful doubtful doubtful"),
+        (0.1, 0.6, 0.4, 0.2, 0.9, "bad bad bad"),
+        (0.9, 0.0, 0.9, 0.95, 0.9, "good good bad"),
+    ],
+)
+def test_the_verdict_follows_its_rules(
+    mixing: float, confident: float, accuracy: float, common: float, recall: float, marks: str
+) -> None:
+    part = ProfileScores(
+        {"mixing_neighbours": Number(mixing)},
+        {
+            "over-merging": merged(("mouse", "t", "human", 40, confident, 0.0, None, "u")),
+            "label transfer": transfer(accuracy, None, None, common, None),
+            "label transfer by cell type": recalls(recall),
+        },
+    )
+    answers = verdict(scored(part))
+    assert " ".join(mark for mark, _, _ in answers) == marks
+    assert [question for _, question, _ in answers] == [
+        "Do the species mix?", "Are types kept apart?", "Do labels carry over?",
+    ]  # fmt: skip
+
+
+def test_a_verdict_without_scores_is_unknown() -> None:
+    without = ProfileScores({"alcs": Number(0.3), "mixing_neighbours": Number(np.nan)}, {})
+    assert [mark for mark, _, _ in verdict(None)] == ["unknown"] * 3
+    assert [mark for mark, _, _ in verdict(scored(without))] == ["unknown", "bad", "unknown"]

@@ -28,6 +28,7 @@ from homodb.query.results import (
     page,
     place_labels,
     scatter,
+    stacked,
 )
 
 pytest.importorskip("matplotlib", reason="the extra cells is not installed")
@@ -53,13 +54,15 @@ def drawn() -> dict[str, str]:
     hole[0] = np.nan
     lines = [Line(name, 0.5, 0.4, 0.6, 0.2, -1) for name in ODD] + [Line("alone", 0.1), Line("off", np.nan, np.nan, 1)]
     return {
-        "scatter": scatter(*points(200), ODD, "cells"), "heat": heat(table, ODD, ODD, "table", across="x", down="y"),
-        "dots": dots(hole, table, pairs, pairs, "genes"), "intervals": intervals(lines, "scores"),
+        "scatter": scatter(*points(200), ODD, "cells"),
+        "heat": heat(table, ODD, ODD, "table", across="x", down="y").svg(),
+        "dots": dots(hole, table, pairs, pairs, "genes").svg(), "intervals": intervals(lines, "scores").svg(),
+        "stacked": stacked(table / table.sum(axis=1, keepdims=True), ODD, ODD, "parts", across="share").svg(),
     }  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["scatter", "heat", "dots", "intervals"])
+@pytest.mark.parametrize("kind", ["scatter", "heat", "dots", "intervals", "stacked"])
 def test_names_stand_as_they_are(kind: str) -> None:
     told = texts(drawn()[kind])
     for name in ("a < b & c", "$x_1$ $", "Ωμέγα"):
@@ -151,24 +154,26 @@ def test_names_stand_among_cells_and_never_over_each_other() -> None:
 
 def test_values_beyond_0_and_1_are_drawn() -> None:
     lines = [Line("above", 1.031, 0.901, 1.031), Line("below", -0.4), Line("far", 37.5, baseline=-9.25)]
-    drawn = intervals(lines, "scores")
+    drawn = intervals(lines, "scores").svg()
     assert beyond(lines) == ["far"]
     told = texts(drawn)
     assert {"above →", "below →", "far →", "37.5", "-9.25", "beyond the axis"} <= set(told)
-    assert "beyond the axis" not in texts(intervals(lines[:2], "scores")) and beyond(lines[:2]) == []
-    assert intervals([Line("none", float("nan"))], "scores")
+    assert "beyond the axis" not in texts(intervals(lines[:2], "scores").svg()) and beyond(lines[:2]) == []
+    assert intervals([Line("none", float("nan"))], "scores").svg()
 
 
 def test_no_right_call_is_a_framed_0() -> None:
-    told = texts(heat([[1.0, 0.0], [1.0, 0.0]], ["a", "b"], ["a", "b"], "t", across="x", down="y", row_cells=[5, 1200]))
+    told = texts(
+        heat([[1.0, 0.0], [1.0, 0.0]], ["a", "b"], ["a", "b"], "t", across="x", down="y", row_cells=[5, 1200]).svg()
+    )
     assert told.count("0") == 1 and told.count("1") == 2 and {"a (5)", "b (1,200)"} <= set(told)
-    assert "0" not in texts(heat([[np.nan]], ["a"], ["a"], "t", across="x", down="y"))
+    assert "0" not in texts(heat([[np.nan]], ["a"], ["a"], "t", across="x", down="y").svg())
 
 
 def test_several_stand_in_one_page() -> None:
     parts = [inline(svg, f'a drawing: {name} <&">') for name, svg in drawn().items()]
     whole = page([Drawings([Drawing(svg, name) for name, svg in drawn().items()])])
-    assert whole.count("<svg ") == 4 and "<?xml" not in whole and "<!DOCTYPE svg" not in whole
+    assert whole.count("<svg ") == len(drawn()) and "<?xml" not in whole and "<!DOCTYPE svg" not in whole
     assert "<script" not in whole and "<metadata" not in whole
     for part in parts:
         ElementTree.fromstring(part)  # noqa: S314

@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 import homodb
-from homodb.query.annotate import Annotation
+from homodb.query.annotate import Annotation, Niches
 from homodb.query.annotate.evaluate import Evaluation
 from homodb.query.api import ReleaseContents
 from homodb.query.compare import Comparison, Row
@@ -143,9 +143,17 @@ def explained(rows: int) -> Explanation:
         "pseudoautosomal": [False], "description": [EVIL], "aliases": [[EVIL]],
     }  # fmt: skip
     names = ("target_symbol", "target_id", "homology_type", "source_identity", "target_identity", "goc", "wga",
-             "confidence", "correlation", "evidence_class")  # fmt: skip
+             "confidence", "correlation", "margin", "evidence_class")  # fmt: skip
     answers = {"strategy": ["HM_O2O"], "target_id": [None], "target_symbol": [None], "why": [EVIL]}
     return Explanation(EVIL, "b", pl.DataFrame(gene), some({name: [EVIL] for name in names}, rows), some(answers, rows))
+
+
+def divided(rows: int) -> Niches:
+    types = some({"type": [EVIL], "cells": [9], "niches": [2], "explained": [0.5], "chance": [0.1]}, rows)
+    around = some({"type": [EVIL], "niche": [EVIL], "cells": [5], "around": [EVIL], "share": [0.5], "share_all": [0.2]},
+                  rows)  # fmt: skip
+    genes = some({"type": [EVIL], "niche": [EVIL], "gene": [EVIL]}, rows)
+    return Niches(EVIL, EVIL, EVIL, {"spatial": 20}, types, around, genes, some({"x": [0.0]}, rows), (EVIL,) * rows)
 
 
 def held(rows: int) -> ReleaseContents:
@@ -155,7 +163,7 @@ def held(rows: int) -> ReleaseContents:
 
 MAKERS: list[Callable[[int], Result]] = [
     translation, joined, listed, scored, compared, found_markers, annotated, evaluated, examined, inspected, explained,
-    held,
+    divided, held,
 ]  # fmt: skip
 REPORTS = [translation, joined, listed]
 

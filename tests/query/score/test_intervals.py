@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homodb.query.score import CELLS_ONLY, DONORS, Number, draws, overlaps, resampled, undistinguished
+from homodb.query.score import (
+    CELLS_ONLY,
+    DONORS,
+    Number,
+    draws,
+    find_mixing,
+    overlaps,
+    resampled,
+    resampled_at_once,
+    self_projection,
+    undistinguished,
+)
 
 
 def naive_means(values, species, donor, resamples, seed):
@@ -103,3 +116,14 @@ def test_nothing_is_told_apart_without_intervals_and_nan_is_never_best():
     assert undistinguished([Number(0.1), Number(0.9)]) == [True, True]
     assert undistinguished([Number(np.nan), Number(0.5, 0.4, 0.6)]) == [False, True]
     assert undistinguished([Number(0.1, 0.1, 0.1, 0), Number(0.9, 0.9, 0.9, 0)]) == [True, True]
+
+
+@pytest.mark.parametrize("donors", [True, False])
+def test_all_draws_at_once_are_those_one_by_one(draw, donors):
+    cells = draw(1, apart=1.0)
+    cells = cells if donors else dataclasses.replace(cells, donor=None)
+    drawn, mixing, projection = draws(cells, n_resamples=12), find_mixing(cells), self_projection(cells)
+    for one, all_draws in ((mixing.values, mixing.drawn), (projection.values, projection.drawn)):
+        slow, fast = resampled(one, drawn), resampled_at_once(all_draws, drawn)
+        for part in ("value", "low", "high"):
+            np.testing.assert_allclose(getattr(fast, part), getattr(slow, part), atol=1e-12)

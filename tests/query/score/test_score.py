@@ -183,7 +183,7 @@ def test_fewer_cells_than_neighbours(cells: anndata.AnnData) -> None:
 
 
 def test_scib_alone_needs_its_package_and_all_goes_on(cells: anndata.AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "scib_metrics", None)
+    monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(MissingPackageError, match=messages.Score.homodb_score):
         homodb.score(cells, key="cca", profile="scib")
     found = homodb.score(cells, key="cca", profile="all", n_resamples=2)
@@ -194,7 +194,7 @@ def test_scib_alone_needs_its_package_and_all_goes_on(cells: anndata.AnnData, mo
 def test_where_no_profile_can_be_computed_the_first_says_why(
     cells: anndata.AnnData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "scib_metrics", None)
+    monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(ScoreError, match=messages.Score.neighbours_2):
         homodb.score(cells[:18].copy(), key="cca")
 

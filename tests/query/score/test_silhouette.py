@@ -24,6 +24,15 @@ def test_against_scikit_learn(held: int, away: float, monkeypatch: pytest.Monkey
     assert silhouette(points + away, code) == pytest.approx(metrics.silhouette_samples(points, code), abs=1e-9)
 
 
+def test_single_precision_beyond_some_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    code = np.sort(rng.integers(0, 40, 5000))[rng.permutation(5000)]
+    points = rng.normal(0, 1, (5000, 12)) + 3 * rng.normal(0, 1, (40, 12))[code] + 100
+    exact = silhouette(points, code)
+    monkeypatch.setattr(module, "_DOUBLE", 1000)
+    assert np.abs(silhouette(points, code) - exact).max() < 1e-6
+
+
 def test_a_cell_alone_in_its_type_counts_one() -> None:
     points = np.array([[0.0], [1.0], [5.0]])
     assert silhouette(points, np.array([0, 0, 1])).tolist()[2] == 1.0

@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as npst
 
 import homodb
 from homodb.etl import build_release
-from homodb.query.translate import Fate
+from homodb.query.translate import Fate, meaning_in
 from homodb.schema.errors import (
     CountsError,
     MissingMappingError,
@@ -641,3 +641,8 @@ def test_fates_is_a_frame_with_a_row_per_gene(release: homodb.Release) -> None:
     assert isinstance(report.fates, pl.DataFrame) and report.fates.null_count()["fate"].item() == 0
     assert report.fates.filter(pl.col("mitochondrial"))["name"].to_list() == ["mt-Nd1"]
     assert report.fates.filter(pl.col("ribosomal"))["name"].to_list() == ["Rplp0"]
+
+
+def test_the_meaning_of_unknown_names_the_species_also_one_that_no_registry_has() -> None:
+    assert meaning_in("mus_musculus")[Fate.UNKNOWN] == "not in this release's list of mouse genes"
+    assert meaning_in("homo_martianus")[Fate.UNKNOWN] == "not in this release's list of Homo martianus genes"

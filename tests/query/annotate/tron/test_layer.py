@@ -224,6 +224,18 @@ def test_bad_edges_are_refused() -> None:
         Edges(("a",), ("x",), one + 1, one, np.ones(1), ("",))
 
 
+@given(mask=masks)
+def test_a_cell_keeps_its_total_unless_asked_otherwise(mask: np.ndarray) -> None:
+    to, here = np.nonzero(mask)
+    names = [tuple(f"{kind}{number}" for number in range(size)) for kind, size in zip("st", mask.shape, strict=True)]
+    weight = np.random.default_rng(len(to)).uniform(0.1, 1, len(to))
+    evidence = tuple(list(TRUST)[one % len(TRUST)] for one in range(len(to)))
+    layer = OrthologyLayer(Edges(names[1], names[0], here, to, weight, evidence))
+    # genes without an edge have no place to go
+    cells = torch.rand(3, mask.shape[1]) * torch.from_numpy(mask.any(axis=0))
+    torch.testing.assert_close(layer(cells).sum(dim=1), cells.sum(dim=1), atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("start", ["rows", "columns", "links", "random"])
 def test_first_weights(start: Start) -> None:
     at = np.array([[0, 0], [1, 0], [1, 1], [2, 1]])
@@ -240,7 +252,7 @@ def test_first_weights(start: Start) -> None:
     if start == "random":
         assert (
             (weight >= 0).all()
-            and (weight <= 1).all()
+            and (weight <= 2 * np.mean(wanted["columns"])).all()
             and np.array_equal(weight, init_weights(edges, start, random_state=3))
         )
         assert not np.array_equal(weight, init_weights(edges, start, random_state=4))
@@ -260,7 +272,7 @@ def test_links_of_a_task_and_a_release_make_layers(toy: homodb.Release) -> None:
         for source, target in of_release.dense_weight().nonzero().tolist()
     }
     assert there == pairs and len(pairs) == rows.height
-    assert torch.allclose(of_release.dense_weight().sum(1), torch.ones(len(of_release.source_genes)))
+    assert torch.allclose(of_release.dense_weight().sum(0), torch.ones(len(of_release.target_genes)))
     few = homodb.OrthologyLayer.from_release(
         toy, source="human", target="mouse", target_genes=["none", of_release.target_genes[0]]
     )
