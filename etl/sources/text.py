@@ -384,7 +384,6 @@ def batches(
     InputError
         If the file is not UTF-8 or its gzip stream is truncated; lists the problems by line.
     """
-
     done = skipped = skipped_before = 0
 
     def misshapen(row: pacsv.InvalidRow) -> str:
