@@ -83,7 +83,8 @@ def _farther(labelled: Labelled) -> int | None:
     points = labelled.reference_embedding
     if points is None or not np.isfinite(labelled.distance).any():
         return None
-    from homodb.query.annotate.knn import cosine_nearest, unit_rows
+    from homodb.query.annotate.knn import cosine_nearest
+    from homodb.query.integrate import unit_rows
 
     units = unit_rows(points.astype(np.float64))
     placed = units[units.any(axis=1)]

@@ -215,11 +215,9 @@ def consensus(task: AnnotationTask) -> Labelled:
     nearer = np.stack([_share_nearer(one.distance) for one in results.values()])
     n_known = np.isfinite(nearer).sum(axis=0)
     distance = np.where(n_known > 0, np.nansum(nearer, axis=0) / np.maximum(n_known, 1), np.nan)
-    members_run = list(results.values())
     return Labelled(
         label.astype(np.int64), agree, distance, details, {"labels by method": table},
-        _side_by_side([one.reference_embedding for one in members_run]),
-        _side_by_side([one.query_embedding for one in members_run]),
+        query_embedding=_side_by_side([one.query_embedding for one in results.values()]),
     )  # fmt: skip
 
 

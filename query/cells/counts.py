@@ -171,7 +171,7 @@ def as_counts(
     elif ((holds := judge(counts, logged=logged)).kind == "log" or holds.small) and _UNDONE.get():
         counts, failed = recover_counts(counts, likely_base(holds))
         _warn_of_failed(where, failed, counts.shape[0])
-        return sp.csr_matrix(counts, dtype=dtype or counts.dtype)
+        return counts if dtype is None else sp.csr_matrix(counts.astype(dtype))
     elif holds.kind in ("log", "root"):
         content = holds.content
     elif holds.small and counts.data.max() <= LARGEST_LOG:

@@ -170,17 +170,17 @@ def resolve_var(
     own = given or vote.winner(uns=uns if column is None else None)
     rows = resolve_rows(release, names, own, features)
     doubts = vote.doubts(own) if given is not None else vote.runner_up(own)
-    if (
-        given is not None and doubts and len(sample) < len(gene_names)
-    ):  # all names are compared only if a sample of them looks so
+    if given is not None and doubts and len(sample) < len(gene_names):
+        # all names are compared only if a sample of them looks so
         doubts = SpeciesVote.of(release, gene_names).doubts(own)
     named = rows.filter(pl.col("is_gene"), HAS_NAME)
     share = named["gene"].count() / named.height if named.height else None
     if share is not None and 0 < share < DOUBTED:  # a caller has its own words where no name is known
+        unknown = named.filter(pl.col("gene").is_null())["name"].to_list()
         check_share(
             share,
             f"{share:.1%} of {named.height:,} names are genes of {own.common_name} in release {release.version}",
-            _likely_reason(release, var, column, own, vote, share, named.filter(pl.col("gene").is_null())["name"]),
+            _likely_reason(release, var, column, own, vote, share, unknown),
         )
     return ResolvedVar(own, given is not None, rows, tuple(doubts), tuple(feature_notes(rows, features)))
 

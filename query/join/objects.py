@@ -186,7 +186,7 @@ def _known(side: JoinSide) -> float:
 def _species_of(obs: pd.DataFrame) -> Species | None:
     """Return the species that a column of obs names for all cells, if there is one."""
     for column in ("species", "organism"):
-        values = obs[column].dropna().unique() if column in obs else ()
+        values = list(obs[column].dropna().unique()) if column in obs else []
         if len(values) == 1:
             try:
                 return find(str(values[0]))

@@ -37,7 +37,7 @@ def inline(svg: str, name: str) -> str:
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', element))
     element = re.sub(r' id="([^"]*)"', lambda match: match.group(0) if match.group(1) in used else "", element)
-    element = element.replace(INK, "currentColor").replace(PAPER, "var(--paper)")
+    element = element.replace(INK, "currentColor").replace(PAPER, "Canvas")
     return element.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
 
 

@@ -68,7 +68,8 @@ class SelfProjection:
             Shape (species + 1, 1 + types): share of tested cells that are right, of all and of each type; means over
             splits, NaN without such cells or a second type. The last row is the mean over species.
         """
-        return self.drawn(Weights.of_cells(weights))[0]
+        values: _Floats = self.drawn(Weights.of_cells(weights))[0]
+        return values
 
     def drawn(self, weights: Weights) -> _Floats:
         """Return the accuracies of several draws, shape (draws, species + 1, 1 + types); see :meth:`values`."""

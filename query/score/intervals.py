@@ -84,7 +84,8 @@ class Draws:
     @cached_property
     def weights(self) -> Weights:
         """Weights of all draws."""
-        unit, counts = np.empty(len(self.species.code), np.int64), []
+        unit = np.empty(len(self.species.code), np.int64)
+        counts: list[int] = []
         for species, donors in enumerate(self.donors):
             cells = np.flatnonzero(self.species.code == species)
             own = np.arange(len(cells))

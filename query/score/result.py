@@ -128,7 +128,7 @@ class Score(Result):
             (name, _value(one.value), _interval(one.low, one.high), _value(one.baseline))
             for _, part in parts for name, one in part.numbers.items()
         ]  # fmt: skip
-        yield _number_grid(rows, "", rows=SHOWN - 2)
+        yield _number_grid(rows, "", most=SHOWN - 2)
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield numbers beside the baseline, tables and notes, profile by profile."""
@@ -151,11 +151,11 @@ def _numbers(title: str, part: ProfileScores) -> Grid:
     return _number_grid(rows, title)
 
 
-def _number_grid(rows: Sequence[tuple[str | None, ...]], title: str, **more: int) -> Grid:
+def _number_grid(rows: Sequence[tuple[str | None, ...]], title: str, most: int = 50) -> Grid:
     frame = pl.DataFrame(rows, dict.fromkeys(("score", "value", "95 %", "none"), pl.String), orient="row")
     held = [one for one in frame if one.name in ("score", "value") or one.is_not_null().any()]
     right = GridColumn(right=True)
-    return Grid(pl.DataFrame(held), title, {"value": right, "none": right}, noun="score", **more)
+    return Grid(pl.DataFrame(held), title, {"value": right, "none": right}, rows=most, noun="score")
 
 
 def _with_intervals(title: str, frame: pl.DataFrame) -> Grid:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -231,7 +232,7 @@ def _means(points: _Floats, count: int) -> _Ints:
         earlier, cluster = cluster, apart.argmin(axis=1)
         before, inertia = inertia, float((squares + apart.min(axis=1)).sum())
         if np.array_equal(earlier, cluster) or (step >= _STEPS and abs(before - inertia) <= tolerance):
-            return cluster.astype(np.int64)
+            return np.asarray(cluster, np.int64)
         member = sp.csr_matrix((np.ones(len(points)), cluster, np.arange(len(points) + 1)), (len(points), count))
         size = np.maximum(np.bincount(cluster, minlength=count), 1)
         centres = np.asarray(member.T @ placed / size[:, None], np.float32).astype(np.float64)
@@ -244,9 +245,10 @@ def _plus_plus(points: npt.NDArray[np.float32], count: int) -> _Floats:
         import jax
     except ImportError as error:
         raise MissingPackageError.of("the profile scib", "jax", "score") from error
-    if jax.config.jax_compilation_cache_dir is None:  # what was compiled for a number of cells serves later processes
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir is None:  # what was compiled for a number of cells serves later processes
+        config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+        config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
     def draw(key: jax.Array, n: int, weights: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.int64]:
         return np.asarray(jax.random.choice(key, len(points), (n,), replace=False, p=weights))
@@ -265,4 +267,4 @@ def _plus_plus(points: npt.NDArray[np.float32], count: int) -> _Floats:
         best = int(nearer.sum(axis=1).argmin())
         chosen.append(int(rows[best]))
         least = nearer[best]
-    return points[chosen].astype(np.float64)
+    return np.asarray(points[chosen], np.float64)

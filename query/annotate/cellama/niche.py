@@ -407,7 +407,7 @@ def _embedding(adata: anndata.AnnData, rep: str) -> npt.NDArray[np.float64]:
             option="use_rep",
         )
     table: Any = adata.obsm[rep]
-    points = table.toarray() if sp.issparse(table) else np.asarray(table)
+    points = np.asarray(table.toarray() if hasattr(table, "toarray") else table)
     if points.ndim != 2 or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
         raise AnnotationError(
             f"obsm[{rep!r}] is not a table of finite numbers; got shape {points.shape} of {points.dtype}",

@@ -86,7 +86,7 @@ class FeedForward(nn.Module):
         added = torch.as_tensor(mean).to(self.mean)
         parts = dict(self.body.named_parameters())
         parts["0.bias"].add_(parts["0.weight"] @ added)
-        self.mean += added
+        self.mean.add_(added)
 
     def forward(self, expression: Tensor) -> Tensor:
         """Return logits of categories, or the number, shape (cells, outputs)."""
