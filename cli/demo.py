@@ -78,10 +78,10 @@ def demo(
     began = time.perf_counter()
     make_folder(output)
     _clear(output)
-    said = _SIMULATED if simulated else _REAL
-    say(said)
+    sentences = _SIMULATED if simulated else _REAL
+    say(sentences)
     with log.open("w", encoding="utf-8") as stream:
-        stream.write(f"{said}\n")
+        stream.write(f"{sentences}\n")
         if simulated:
             _simulated(output, genes, cells, weights, stream.write)
         else:

@@ -386,8 +386,6 @@ def batches(
     """
     done = skipped = skipped_before = 0
 
-    done = skipped = skipped_before = 0
-
     def misshapen(row: pacsv.InvalidRow) -> str:
         nonlocal skipped
         # Arrow numbers the records of a piece from 1; blank lines do not count

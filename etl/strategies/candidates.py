@@ -1,4 +1,4 @@
-"""What the strategies share: candidates with their evidence, the order of homologies, ties.
+"""Choose among candidates: what the strategies share, candidates with their evidence, the order of homologies, ties.
 
 Candidates are frames with the columns of :data:`COLUMNS`; a strategy returns them in its order of merit.
 """

@@ -224,8 +224,8 @@ def _compare_groups(points: _Floats, queries: _Floats, k: int) -> Nearest:
         # more groups where these have too few points
         count = max(count, 1 + int(np.searchsorted(np.cumsum([len(members[one]) for one in groups]), k)))
         searched = np.sort(np.concatenate([members[one] for one in groups[:count]]))
-        found = _compare_all(points[searched], queries[rows[at]], k)
-        nearest.indices[rows[at]], nearest.distances[rows[at]] = searched[found.indices], found.distances
+        near = _compare_all(points[searched], queries[rows[at]], k)
+        nearest.indices[rows[at]], nearest.distances[rows[at]] = searched[near.indices], near.distances
 
     in_threads(search, range(len(rows)))
     return nearest
@@ -240,13 +240,13 @@ def _members(group: _Ints, count: int) -> list[_Ints]:
 def _means(points: _Floats, count: int) -> _Floats:
     """Return the centres of `count` groups by k-means on some of the points."""
     rng = np.random.default_rng(0)
-    seen = points[np.sort(rng.choice(len(points), min(len(points), count * _SEEN), replace=False))]
-    centres = seen[np.sort(rng.choice(len(seen), count, replace=False))]
+    sample = points[np.sort(rng.choice(len(points), min(len(points), count * _SEEN), replace=False))]
+    centres = sample[np.sort(rng.choice(len(sample), count, replace=False))]
     for _ in range(_MEANS):
-        group = kneighbors(centres, 1, queries=seen).indices[:, 0]
-        member = sp.csr_matrix((np.ones(len(seen)), group, np.arange(len(seen) + 1)), (len(seen), count))
+        group = kneighbors(centres, 1, queries=sample).indices[:, 0]
+        member = sp.csr_matrix((np.ones(len(sample)), group, np.arange(len(sample) + 1)), (len(sample), count))
         size = np.bincount(group, minlength=count)[:, None]
-        centres = np.where(size > 0, member.T @ seen / np.maximum(size, 1), centres)
+        centres = np.where(size > 0, member.T @ sample / np.maximum(size, 1), centres)
     return centres
 
 
@@ -270,7 +270,7 @@ def spatial_neighbors(
     k
         Number of neighbours; all others, if there are fewer.
     group
-        Number of each cell's donor or section, shape (cells,). Cells of other groups do not count; a cell with -1,
+        Number of each cell's donor or section, shape (cells,). Cells of other groups are not neighbours; a cell with -1,
         for unknown, has none. None: all cells are of one group.
 
     Returns

@@ -127,7 +127,7 @@ def read_species(
                 read_alone(adata, common, genes, keys, place, label_key=label_key, donor_key=donor_key, layer=layer)
             )
         except (ScoreError, CountsError) as error:
-            raise type(error)(f"{name}: {error}", option=error.option) from error
+            raise type(error)(f"{name}: {error.message}", option=error.option, hint=error.hint) from error
     return sides, production, notes
 
 

@@ -35,6 +35,7 @@ from homodb.query.report.gather import (
 from homodb.query.results import (
     COLOURS,
     SPECIES_COLOURS,
+    Assessment,
     Bullets,
     Drawing,
     Drawings,
@@ -45,7 +46,6 @@ from homodb.query.results import (
     Lines,
     Note,
     ResultBlock,
-    Verdict,
     beyond,
     heat,
     intervals,
@@ -80,10 +80,10 @@ def page_blocks(
     yield Heading(f"{name}: {', '.join(embedded.species.names)} by {embedded.key}", level=1)
     if simulated(adata):
         yield Lines([_SIMULATED], warning=True)
-    yield Verdict(verdict(gathered.score))
+    yield Assessment(verdict(gathered.score))
     yield Heading("What the numbers say")
     yield Bullets(conclusions(gathered.score, gathered.embedded.donors()))
-    yield Lines(["Verdict and sentences are made by fixed rules from the scores below, and do not go beyond them."])
+    yield Lines(["Assessment and sentences are made by fixed rules from the scores below, and do not go beyond them."])
     yield from map(Note, gathered.notes)
     yield Heading("The data")
     yield Grid(_facts(adata, gathered))

@@ -1,3 +1,4 @@
+from homodb.query.results.blocks import Assessment as Assessment
 from homodb.query.results.blocks import Bullets as Bullets
 from homodb.query.results.blocks import Drawing as Drawing
 from homodb.query.results.blocks import Drawings as Drawings
@@ -8,7 +9,6 @@ from homodb.query.results.blocks import Lines as Lines
 from homodb.query.results.blocks import Mark as Mark
 from homodb.query.results.blocks import Note as Note
 from homodb.query.results.blocks import ResultBlock as ResultBlock
-from homodb.query.results.blocks import Verdict as Verdict
 from homodb.query.results.blocks import and_more as and_more
 from homodb.query.results.blocks import flat as flat
 from homodb.query.results.blocks import fold as fold

@@ -88,7 +88,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict(ResultBlock):
+class Assessment(ResultBlock):
     """Questions, each with a mark and the answer."""
 
     kind = "verdict"
@@ -229,7 +229,7 @@ def lines(
         match block:
             case Lines():
                 texts, more = block.texts, block.more
-            case Verdict():
+            case Assessment():
                 texts = [f"{mark:<8} {question} {answer}" for mark, question, answer in block.answers]
             case Note():
                 texts = [f"note: {block.text}"]

@@ -407,12 +407,12 @@ def _with_only_orthologs(route: Route, resolved: pl.DataFrame) -> tuple[pl.DataF
     if route.strategy is None or not texts.height:
         return resolved, []
     ids = texts.explode("candidates").rename({"candidates": "stable_id"})
-    known = resolve(route.release, ids["stable_id"].unique().to_list(), route.source).select(
+    single_genes = resolve(route.release, ids["stable_id"].unique().to_list(), route.source).select(
         "gene", "stable_id", "symbol"
     )
     pair = find_pair(route.release, route.source, route.target)
     strategy = Strategy.ENS_M2M if Strategy.ENS_M2M in pair.strategies() else route.strategy
-    genes = ids.join(known, on="stable_id", how="inner").join(
+    genes = ids.join(single_genes, on="stable_id", how="inner").join(
         pair.mapping(strategy).select(gene="source_gene").unique(), on="gene", how="semi"
     )
     single = genes.filter(pl.len().over("place") == 1)

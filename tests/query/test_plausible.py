@@ -27,15 +27,16 @@ from homodb.schema.errors import (
 from tests.console import homodb as run
 
 HUMAN = ["INS", "GCG", "TNF", "FCER1A", "VWF", "C1orf1"]
+_CELLS = 24
 MOUSE = ["Ins1", "Ins2", "Gcg", "Tnf", "Fcer1a", "Vwf"]
 
 
 def cells(names: list[str], known: float, weight: int = 1) -> anndata.AnnData:
     """Cells of which this share of the names are genes; the counts of an unknown name are `weight` times as many."""
     var = [*names, *(f"nothing{n}" for n in range(round(len(names) / known) - len(names)))]
-    counts = np.random.default_rng(0).integers(1, 6, (6, len(var)))
+    counts = np.random.default_rng(0).integers(1, 6, (_CELLS, len(var)))
     counts[:, [name.startswith("nothing") for name in var]] *= weight
-    obs = pd.DataFrame({"cell_type": ["a", "b"] * 3}, index=[str(n) for n in range(6)])
+    obs = pd.DataFrame({"cell_type": ["a", "b"] * (_CELLS // 2)}, index=[str(n) for n in range(_CELLS)])
     return anndata.AnnData(counts.astype(np.float32), obs=obs, var=pd.DataFrame(index=var))
 
 
@@ -215,7 +216,8 @@ def test_annotate_says_how_many_cells_lie_far_and_offers_a_limit(toy: homodb.Rel
     more = {"source": "mouse", "reference_species": "human", "label_key": "cell_type", "release": toy, "k": 2}
     _, report = homodb.annotate(counts(MOUSE, 0), counts(HUMAN, 1), return_report=True, **more)
     assert report.farther is not None and 0 <= report.farther <= report.cells
-    said = f"{report.farther:,} of 6 cells lie farther from the reference than 95 % of the reference's own cells do"
+    far = f"{report.farther:,} of {report.cells} cells lie farther from the reference"
+    said = f"{far} than 95 % of the reference's own cells do"
     assert f"{said}; unknown_below=0.5 leaves {report.doubtful}" in str(report)
     _, report = homodb.annotate(
         counts(MOUSE, 0), counts(HUMAN, 1), return_report=True, unknown_below=0.5, **more

@@ -378,4 +378,4 @@ def test_the_verdict_comes_first_and_the_contents_lead_to_the_sections(tmp_path:
     assert body.index("class=verdict") < body.index("<nav>") < body.index("What the numbers say</h2>")
     anchors = re.findall('<a href="#([^"]+)">', body)
     assert len(anchors) >= 5 and anchors == re.findall('<h2 id="([^"]+)">', body)
-    assert "currentColor" in body and "var(--paper)" in body and "#fefefe" not in body
+    assert "currentColor" in body and "Canvas" in body and "#fefefe" not in body
