@@ -31,6 +31,9 @@ LINES = {
         "sim/cells/mus_musculus.h5ad --reference sim/cells/homo_sapiens.h5ad --label cell_type -o named.h5ad",
         "named.h5ad",
     ),
+    "niches": (
+        "labelled.h5ad --label cell_type --use-rep X_cell_type_homodb --spatial X_umap -o around.h5ad", "niches",
+    ),
     "evaluate": ("labelled.h5ad --truth cell_type --resamples 0", "accuracy"),
     "markers": (f"{FILES} --donor-key donor -o markers", "markers"),
     "report": ("out.h5ad -o page.html --donor-key donor --profile pllm", "page.html"),
@@ -42,7 +45,7 @@ LINES = {
     "info": ("", "HM_O2O"),
     "use": ("rel", "rel"),
     "exam": ("--truth sim/truth.tsv.gz --by strategy", "precision"),
-    "doctor": ("", "duckdb"),
+    "doctor": ("", "homodb"),
     "export": ("embeddings -o vectors --format saturn", "vectors"),
     "cache": ("list", "cache"),
 }  # fmt: skip

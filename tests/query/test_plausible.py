@@ -170,7 +170,16 @@ def test_logarithms_are_taken_for_counts_on_request(toy: homodb.Release) -> None
         "annotate": lambda **expm1: homodb.annotate(logs["mouse"], logs["human"], **more, **expm1),
         "markers": lambda **expm1: homodb.markers(logs, release=toy, min_cells=2, **expm1),
         "integrate": lambda **expm1: homodb.integrate(
-            logs, release=toy, method="none", dims=2, n_components=2, n_features=3, k_neighbors=2, **expm1
+            logs,
+            release=toy,
+            method="none",
+            dims=2,
+            n_components=2,
+            n_features=3,
+            k_neighbors=2,
+            k_score=5,
+            k_weight=5,
+            **expm1,
         ),
     }
     for name, ask in asked.items():

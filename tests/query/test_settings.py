@@ -112,6 +112,7 @@ def test_a_callback_receives_the_steps_and_nothing_inside_shows_a_bar(monkeypatc
 
 
 @pytest.mark.parametrize("wanted", [None, True])
+@pytest.mark.usefixtures("settings")
 def test_a_terminal_shows_a_bar_and_one_only(monkeypatch: pytest.MonkeyPatch, wanted: bool | None) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
@@ -141,6 +142,7 @@ def test_elsewhere_nothing_is_shown_unless_asked(
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("settings")
 def test_a_notebook_shows_an_element_and_empties_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import ModuleType, SimpleNamespace
 
