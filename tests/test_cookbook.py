@@ -39,7 +39,7 @@ def test_recipe_prints_what_is_shown(
 ) -> None:
     frame = toy.sql(sql)
     assert frame.is_empty() == (title in NOT_IN_TOY)
-    give(frame, Format.TABLE)
+    give(frame, Format.TABLE, verbatim=True)
     if shown:
         assert _lines(capsys.readouterr().out) == _lines(shown)
 

@@ -56,7 +56,7 @@ def recover_counts(block: Any, base: float) -> tuple[sp.csr_matrix, int]:
     Returns
     -------
     scipy.sparse.csr_matrix, int
-        Counts, float64; and the number of cells whose values are not multiples of one, which are exponentiated only.
+        Counts, float64; and the number of cells whose values are not multiples of one, which are only exponentiated.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def _warn_of_failed(where: str, failed: int, cells: int) -> None:
     if failed:
         warn(
             f"{where}: the counts of {failed:,} of {cells:,} cells cannot be recovered from their logarithms, since "
-            "they are not multiples of one value; these are exponentiated only"
+            "they are not multiples of one value; these are only exponentiated"
         )
 
 

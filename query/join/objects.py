@@ -157,7 +157,7 @@ def check_two_species(sides: Sequence[JoinSide], obs: Sequence[pd.DataFrame], *,
     """Check that two objects whose names are of one species are not meant to be of two.
 
     `obs`: tables of cells, whose columns ``species`` and ``organism`` may name a species; `meant`: whether two are
-    meant anyway, since something was requested that only two species have.
+    meant anyway, since an option applies to two species only.
 
     Raises UndecidedSpeciesError if the names of two objects vote for one species.
     """

@@ -250,7 +250,7 @@ def test_a_catalog_in_the_configuration_is_spelt_right(run: Run, tmp_path: Path)
     (tmp_path / "config" / "homodb").mkdir(parents=True)
     (tmp_path / "config" / "homodb" / "config.toml").write_text('catalogue = "releases"\n')
     if sys.platform == "linux":
-        one_error(run("releases"), "Unknown key 'catalogue'; there are catalog; did you mean 'catalog'?")
+        one_error(run("releases"), "Unknown key 'catalogue'; there are catalog", "hint: did you mean 'catalog'?")
 
 
 # Closed streams, logs, help

@@ -111,7 +111,8 @@ def test_nothing_is_written_and_the_command_names_the_flag(toy_folder: Path, tmp
 
 
 def test_two_species_that_vote_for_one(toy: homodb.Release) -> None:
-    one, other = cells(HUMAN, 1.0), cells(HUMAN, 1.0)
+    ids = [f"ENSG0000000000{number}" for number in range(1, 8)]  # symbols are those of the pig, too
+    one, other = cells(ids, 1.0), cells(ids, 1.0)
     one.obs["organism"], other.obs["organism"] = "Mus musculus", "Homo sapiens"
     for ask in (
         lambda: homodb.annotate(one, other, label_key="cell_type", source="human", release=toy, k=2),
