@@ -74,7 +74,7 @@ class _Imported(UserDict[str, Any]):
 
 
 class Commands(TyperGroup):
-    """The group of all commands, each imported when it is asked for; its help has them under headings."""
+    """The group of all commands, each imported when it is needed; its help has them under headings."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

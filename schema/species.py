@@ -174,7 +174,7 @@ _YEAST = re.compile(r"(?<![A-Za-z0-9])Y[A-P][LR]\d{3}[WC](-[A-Z])?(?![A-Za-z0-9]
 
 
 def species_of_ids(text: str) -> Iterator[Species]:
-    """Yield the species of each stable ID in a text whose form tells it.
+    """Yield the species of each stable ID in a text whose form shows it.
 
     Examples
     --------

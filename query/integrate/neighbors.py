@@ -270,8 +270,8 @@ def spatial_neighbors(
     k
         Number of neighbours; all others, if there are fewer.
     group
-        Number of each cell's donor or section, shape (cells,). Cells of other groups are no neighbours; a cell with -1,
-        for unknown, has none. None: all cells are of one group.
+        Number of the donor or section of each cell, shape (cells,). Cells of other groups are not neighbours; one with
+        -1, for unknown, has none. None: all cells are of one group.
 
     Returns
     -------

@@ -449,7 +449,7 @@ def embed_cells(
     -------
     tuple
         Positions, shape (cells, dimensions), float32, zeros for a cell without a sentence; and the numbers of
-        ``distinct_sentences`` and of ``sentences_cut``, those that the model truncates, of which a warning tells.
+        ``distinct_sentences`` and of ``sentences_cut``, those that the model truncates, which a warning says.
     """
     unique = distinct(texts)
     cut = count_cut(model, unique.sentences)

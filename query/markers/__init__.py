@@ -11,6 +11,7 @@ from homodb.query.markers.conservation import LEANING, MEANING, Conservation
 from homodb.query.markers.markers import Markers, markers
 from homodb.query.markers.statistics import (
     PSEUDO,
+    Bulk,
     Effects,
     Limits,
     adjusted,
@@ -26,6 +27,7 @@ __all__ = [
     "LEANING",
     "MEANING",
     "PSEUDO",
+    "Bulk",
     "Conservation",
     "Effects",
     "Limits",

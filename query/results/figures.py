@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from homodb.query.results.html import INK, PAPER
 from homodb.schema.errors import MissingPackageError
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ _LOWEST, _HIGHEST = -1.0, 2.0
 
 #: With more points than this they become a picture within the drawing: files stay small, and browsers quick.
 RASTER_FROM = 4_000
-
-#: Ink and paper: a page puts the colours of its text and its background in their place, in the dark too.
-INK, PAPER = "#1a1a1a", "#fefefe"
 
 _SETTINGS: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),

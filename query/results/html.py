@@ -10,13 +10,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from homodb.query.results.blocks import Drawing, Grid, GridColumn, Heading, ResultBlock, and_more, flat
-from homodb.query.results.figures import INK, PAPER
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
+#: Ink and paper of drawings: a page puts the colours of its text and its background in their place, in the dark too.
+INK, PAPER = "#1a1a1a", "#fefefe"
 #: Rows of a table that a notebook shows.
 _NOTEBOOK_ROWS = 50
 

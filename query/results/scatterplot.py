@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.results.figures import COLOURS, PAPER, RASTER_FROM, SHADES, look, new_figure, settings, short, to_svg
+from homodb.query.results.figures import COLOURS, RASTER_FROM, SHADES, look, new_figure, settings, short, to_svg
+from homodb.query.results.html import PAPER
 
 #: So many names stand in the legend; the others are counted. So many stand beside the panel; more stand below it.
 _NAMED, _BESIDE = 60, 22

@@ -170,7 +170,7 @@ def read_small(path: Path, most: int) -> bytes:
     Raises
     ------
     OSError
-        If it cannot be read, is no regular file, or is larger.
+        If it cannot be read, is not a regular file, or is larger.
     """
     with open(path, "rb", opener=open_regular) as stream:
         content = stream.read(most + 1)

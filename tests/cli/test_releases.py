@@ -78,7 +78,7 @@ def test_errors(run: Run, toy_folder: Path, tmp_path: Path) -> None:
     one_error(run("cache", "prune", "nothing", "--yes"), "the cache holds no 'nothing'")
     broken = Path(shutil.copytree(toy_folder, "broken"))
     (broken / "parquet" / "gene" / "gene.parquet").write_bytes(b"x")
-    one_error(run("verify", broken), "1 of 19 files", "gene.parquet has 1 bytes")
+    one_error(run("verify", broken), "1 of 20 files", "gene.parquet has 1 bytes")
     one_error(run("verify", next(broken.glob("*.duckdb"))), "gene.parquet has 1 bytes")
     run("publish", toy_folder, "--to", "releases")
     one_error(run("download", "toy-2", "--catalog", "releases"), "has no release 'toy-2' (it has toy-1)")

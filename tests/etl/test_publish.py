@@ -185,7 +185,7 @@ def test_a_link_is_not_followed_out(build: Path, target: Path, tmp_path: Path) -
 def test_a_part_of_a_release(build: Path, target: Path) -> None:
     write_selection(build, [read_manifest(build).database])
     shutil.rmtree(build / "parquet")
-    refused(build, target, BrokenReleaseError, "is a partial release .18 files were not downloaded")
+    refused(build, target, BrokenReleaseError, "is a partial release .19 files were not downloaded")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
+from scipy.stats import rankdata
 
 from homodb.query.annotate.labels import UNKNOWN
 from homodb.query.annotate.settings import NicheSettings
@@ -35,7 +36,7 @@ from homodb.query.cells import (
     validate_key_added,
 )
 from homodb.query.integrate import Network, shared_neighbors, spatial_neighbors, unit_rows
-from homodb.query.markers import Limits, MarkerCells, effects
+from homodb.query.markers import PSEUDO, Bulk, Limits, MarkerCells, bulk
 from homodb.query.results import (
     Grid,
     GridColumn,
@@ -50,7 +51,7 @@ from homodb.query.results import (
     tissue,
 )
 from homodb.query.settings import log, progress_bar
-from homodb.schema.errors import AnnotationError, HomodbError, ScoreError
+from homodb.schema.errors import AnnotationError, HomodbError
 from homodb.schema.io import check_folder, make_folder, whole_file
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.models import FrozenModel
@@ -64,6 +65,10 @@ ENTRY = "niches"
 #: Niches whose surroundings explain less than this, or twice what chance does, are noted.
 _LEAST = 0.05
 _MARKERS_SHOWN, _TYPES_SHOWN = 5, 3
+_MARKERS = {
+    "type": pl.String, "niche": pl.String, "gene": pl.String, "log2fc": pl.Float64, "share": pl.Float64,
+    "share_rest": pl.Float64, "auroc": pl.Float64,
+}  # fmt: skip
 _SUMMARY = {"type": pl.String, "cells": pl.Int64, "niches": pl.Int64, "explained": pl.Float64, "chance": pl.Float64}
 
 _Codes = npt.NDArray[np.int64]
@@ -145,9 +150,11 @@ class Niches(Result):
         rows = []
         for (niche,), part in self.around.group_by("niche", maintain_order=True):
             most = part.sort("share", "around", descending=[True, False]).head(_TYPES_SHOWN)
-            shares = [f"{name} {share:.2f} ({share - every:+.2f})" for name, share, every in most.select(
-                "around", "share", "share_all"
-            ).iter_rows() if share >= 0.005]  # fmt: skip
+            shares = [
+                f"{name} {share:.2f} ({round(share - every, 2) + 0.0:+.2f})"
+                for name, share, every in most.select("around", "share", "share_all").iter_rows()
+                if share >= 0.005
+            ]
             rows.append((niche, part["cells"][0], ", ".join(shares), marked.get(str(niche), "")))
         schema = ["niche", "cells", "share around (to all)", "markers"]
         yield Grid(pl.DataFrame(rows, schema=schema, orient="row"), columns={"cells": GridColumn(form=",")})
@@ -499,31 +506,49 @@ def _around(one: _Division, shares: npt.NDArray[np.float64], names: Sequence[str
 
 def _markers(one: _Division, counts: sp.csr_matrix, genes: list[str], sections: Coded) -> pl.DataFrame:
     """Return the genes that pass the limits of a marker in fold change and share of cells, the best first."""
-    empty = pl.DataFrame(schema={
-        "type": pl.String, "niche": pl.String, "gene": pl.String,
-        **dict.fromkeys(("log2fc", "share", "share_rest", "auroc"), pl.Float64),
-    })  # fmt: skip
     limits, own = Limits(), sp.csr_matrix(counts[one.rows])
     totals = np.asarray(own.sum(axis=1), np.float64).ravel()
     donors = sections.code[one.rows]
     counting = np.flatnonzero((donors >= 0) & (totals > 0))
-    if len(one.niches) < 2 or not len(counting):
-        return empty
     side = MarkerCells(
         one.name, genes, np.full(len(genes), -1, np.int64), sp.csr_matrix(own[counting]), totals[counting], one.niches,
         one.code[counting], sections.names, donors[counting],
     )  # fmt: skip
-    try:
-        table = effects(side, one.niches, limits).table
-    except ScoreError:  # no two niches have enough cells
-        return empty
-    high = table.filter((pl.col("log2fc") >= limits.log2fc) & (pl.col("share") >= limits.share))
-    order = {niche: number for number, niche in enumerate(one.niches)}
-    return (
-        high.select(type=pl.lit(one.name), niche="type", **{name: pl.col(name) for name in empty.columns[2:]})
-        .cast(dict.fromkeys(empty.columns[3:], pl.Float64))
-        .sort(pl.col("niche").replace_strict(order, return_dtype=pl.Int64), -pl.col("auroc"), "gene")
-    )
+    by_donor, whole = bulk(side), bulk(replace(side, donors=("",), donor_code=np.zeros(len(counting), np.int64)))
+    shares = sp.csc_matrix(sp.diags_array(1 / side.totals) @ side.counts)
+    rows: list[tuple[Any, ...]] = []
+    for number, niche in enumerate(one.niches if len(one.niches) > 1 and len(counting) else ()):
+        log2fc = _log2fc(by_donor, number, limits.cells, least=2)
+        log2fc = _log2fc(whole, number, limits.cells, least=1) if log2fc is None else log2fc
+        if log2fc is None:
+            continue
+        rest = np.delete(whole.shares, number, axis=0).mean(axis=0)
+        inside = side.type_code == number
+        size = int(inside.sum())
+        own_rows = []
+        for gene in np.flatnonzero((log2fc >= limits.log2fc) & (whole.shares[number] >= limits.share)).tolist():
+            ranks = rankdata(shares[:, [gene]].toarray().ravel())
+            area = (ranks[inside].sum() - size * (size + 1) / 2) / (size * (len(ranks) - size))
+            values = (log2fc[gene], whole.shares[number, gene], rest[gene], area)
+            own_rows.append((one.name, niche, genes[gene], *map(float, values)))
+        rows += sorted(own_rows, key=lambda row: (-row[-1], row[2]))
+    return pl.DataFrame(rows, schema=_MARKERS, orient="row")
+
+
+def _log2fc(groups: Bulk, niche: int, fewest: int, *, least: int) -> npt.NDArray[np.float64] | None:
+    """Return the mean over donors of the log2 fold change of a niche over the mean of the others.
+
+    Donors count that have `fewest` cells of both. None if there are fewer than `least` of them.
+    """
+    able = groups.cells >= fewest
+    others = able.copy()
+    others[:, niche] = False
+    donors = np.flatnonzero(able[:, niche] & others.any(axis=1))
+    if len(donors) < least:
+        return None
+    cpm = groups.cpm.astype(np.float64)
+    each = [np.log2(cpm[one, niche] + PSEUDO) - np.log2(cpm[one, others[one]].mean(axis=0) + PSEUDO) for one in donors]
+    return np.asarray(np.mean(each, axis=0))
 
 
 def _texts(coded: Coded) -> pl.Series:

@@ -107,7 +107,7 @@ def transfer(
         See :class:`TronSettings`.
     networks
         Trained networks over ``edges.source_genes``; without any, networks are trained. Genes that the source's or the
-        target's cells do not have get the networks' mean, which tells nothing.
+        target's cells do not have get the networks' mean, which says nothing.
     random_state
         Seed of all random numbers.
     progress

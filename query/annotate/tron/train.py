@@ -39,7 +39,7 @@ class FeedForward(nn.Module):
 
     Genes are not scaled: a gene that hardly varies in one species would weigh most in the other. The output of a
     numeric phenotype is in the units of its mean and standard deviation, `centre` and `scale`. For the target's cells
-    an offset is subtracted too, see :func:`species_offsets`; it is no part of the state.
+    an offset is subtracted too, see :func:`species_offsets`; it is not part of the state.
     """
 
     mean: Tensor
@@ -367,7 +367,7 @@ def species_offsets(
 ) -> npt.NDArray[np.float64]:  # fmt: skip
     """Return how much higher each gene is in the target's cells than in source cells of the same types.
 
-    The types are those that the networks call together, anew with each offset until they stay (ten times at most). Of
+    The types are those that the networks call together, again with each offset until they stay (ten times at most). Of
     the types of three cells or more the median counts: cells of types that the source lacks, which are called
     something, would draw a mean. Zero if no type has so many cells.
 
