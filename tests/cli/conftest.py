@@ -39,7 +39,10 @@ def run(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def one_error(ran: Ran, *words: str) -> None:
-    """Exit code 2, nothing on stdout, one line on stderr that says what is wrong, at most one more with a hint; warnings may precede."""
+    """Exit code 2, nothing on stdout, one line on stderr that says what is wrong, and at most one more with a hint.
+
+    Warnings may come before.
+    """
     assert (ran.code, ran.out) == (2, ""), ran
     first, *rest = [line for line in ran.err.splitlines() if not line.startswith("warning: ")]
     assert first.startswith("error: ") and all(one.startswith("hint: ") for one in rest) and len(rest) < 2, ran.err
