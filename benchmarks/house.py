@@ -19,16 +19,16 @@ from pathlib import Path
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
     "modules": 256,
-    "lines": 57_576,
+    "lines": 57_610,
     "packages": 30,
     "modules directly in query": 4,
-    "modules outside cli with one importer": 52,
+    "modules outside cli with one importer": 51,
     "import cycles": 0,
     "import cycles, with imports for typing": 0,
     "imports of homodb inside functions, upwards": 0,
     "class names that serve several classes": 0,
-    "variables named by a participle": 9,
-    "docstrings that begin with a question word": 2,
+    "variables named by a participle": 8,
+    "docstrings that begin with a question word": 0,
     "command-line flags named below cli": 0,
 }
 

@@ -76,7 +76,7 @@ def test_every_page_has_its_place_in_the_site() -> None:
     listed = re.findall(r"[\w/-]+\.md", nav)
     pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
     assert sorted(listed) == sorted([*pages, *hooks.OUTSIDE.values()])
-    assert len(listed) <= 34  # a reader finds a page by reading the list of them
+    assert len(listed) <= 35  # a reader finds a page by reading the list of them
 
 
 def test_links_are_rewritten_for_the_site() -> None:
