@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -106,7 +107,7 @@ class RecoveredCounts:
 
 def likely_base(holds: Values) -> float:
     """Return the base of values that are logarithms, or may be."""
-    return holds.base or holds.guess or float(np.e)
+    return holds.base or holds.guess or math.e
 
 
 def recovered_rows(rows: Rows, holds: Values, where: str) -> Rows:
