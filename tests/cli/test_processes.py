@@ -18,7 +18,19 @@ from tests.conftest import Once
 from tests.console import typed
 
 #: What test_end_to_end, test_cookbook and test_embed run so, and .ci/run.
-ELSEWHERE = {"fetch", "build", "publish", "releases", "download", "verify", "translate", "sql", "embed", "demo"}
+ELSEWHERE = {
+    "fetch",
+    "build",
+    "publish",
+    "releases",
+    "download",
+    "verify",
+    "translate",
+    "sql",
+    "embed",
+    "demo",
+    "niches",
+}
 FILES = "sim/cells/homo_sapiens.h5ad sim/cells/mus_musculus.h5ad --species human,mouse"
 #: A line to type, and a word of what it prints.
 LINES = {
@@ -30,9 +42,6 @@ LINES = {
     "annotate": (
         "sim/cells/mus_musculus.h5ad --reference sim/cells/homo_sapiens.h5ad --label cell_type -o named.h5ad",
         "named.h5ad",
-    ),
-    "niches": (
-        "labelled.h5ad --label cell_type --use-rep X_cell_type_homodb --spatial X_umap -o around.h5ad", "niches",
     ),
     "evaluate": ("labelled.h5ad --truth cell_type --resamples 0", "accuracy"),
     "markers": (f"{FILES} --donor-key donor -o markers", "markers"),

@@ -40,7 +40,7 @@ def test_from_a_build_to_an_answer(run: Run, toy_folder: Path, tmp_path: Path) -
     assert ran.code == 0 and "left out" not in ran.out
     assert "yes" in run("releases", "--catalog", "releases").out
     ran = run("verify", "toy-1")
-    assert ran.code == 0 and "19 files" in ran.out
+    assert ran.code == 0 and "20 files" in ran.out
     ran = run("cache", "list")
     assert ran.code == 0 and "toy-1" in ran.out and str(tmp_path / "cache") in ran.out
     assert run("cache", "prune", "--dry-run").out.startswith("0 entries")

@@ -131,7 +131,7 @@ def test_every_form_agrees_with_dictionaries(
     counts = np.minimum(counts, 255) if dtype == "uint8" else counts
     adata = build(FORMS[form](counts.astype(dtype)), names)
     choices: Any = {"many_to_one": many_to_one, "one_to_many": one_to_many}
-    asked: Any = {"source": "mouse", "release": release, **choices}
+    asked: Any = {"source": "mouse", "release": release, "force": True, **choices}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setattr(matrices, "BLOCK_VALUES", values)
