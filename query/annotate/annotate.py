@@ -19,7 +19,6 @@ from homodb.query.cells import (
     Cells,
     atomic_output,
     check_cells_output,
-    in_memory,
     load_cells,
     read_anndata,
     store,
@@ -100,8 +99,7 @@ def with_results(
     """Return a copy of the query with the results; :func:`annotate` names them."""
     import pandas as pd
 
-    held = in_memory(query)
-    result = held.copy() if held is query else held
+    result = query.copy()
     rows = np.flatnonzero(prepared.used)
     cells = len(prepared.used)
     if labelled.number is None:
@@ -345,7 +343,7 @@ def annotate(
         del values[name]
     options = read_options(values)
     with forced(force), undoing_logarithms(expm1), progress_bar(progress, "annotate") as show:
-        annotated, report = _annotate(load_cells(query), load_cells(reference), options, release, show)
+        annotated, report = _annotate(load_cells(query, whole=True), load_cells(reference), options, release, show)
     log(report.summary())
     return (annotated, report) if return_report else annotated
 

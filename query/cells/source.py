@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from homodb.query.cells import store
 from homodb.query.cells.files import left_out, open_anndata, read_anndata
 from homodb.query.cells.matrices import LazyMatrix, Rows, as_lazy, as_rows, open_matrix
-from homodb.query.cells.slots import Logged, Slot, Slots, logged_of, slots_of, stored_slots, with_tables
+from homodb.query.cells.slots import Logged, Slot, Slots, in_memory, logged_of, slots_of, stored_slots, with_tables
 from homodb.schema.errors import JoinError, TranslationError
 from homodb.schema.species import Species
 
@@ -56,13 +56,17 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[:1] in 'AEIOaeio' else 'a'} {noun}"
 
 
-def load_cells(given: Cells) -> anndata.AnnData:
+def load_cells(given: Cells, *, whole: bool = False) -> anndata.AnnData:
     """Return an AnnData with its tables in memory; a file is read whole.
+
+    `whole`: whether matrices of a lazy or backed object are read, too.
 
     Raises TranslationError if it is neither, or the file does not exist or is not an AnnData.
     """
     cells = as_cells(given)
-    return read_anndata(cells) if isinstance(cells, Path) else with_tables(cells)
+    if isinstance(cells, Path):
+        return read_anndata(cells)
+    return in_memory(cells) if whole else with_tables(cells)
 
 
 def several_cells(

@@ -17,7 +17,6 @@ from homodb.query.cells import (
     SeveralCells,
     atomic_output,
     check_cells_output,
-    in_memory,
     load_cells,
     open_anndata,
     read_coordinates,
@@ -217,9 +216,8 @@ def _integrate(
                 option="strategy",
             )
         one = several[0]
-        loaded = load_cells(one)
-        adata = in_memory(loaded)
-        adata = adata.copy() if adata is loaded and not isinstance(one, Path) else adata
+        adata = load_cells(one, whole=True)
+        adata = adata.copy() if adata is one else adata
         expected = None if named is None else [str(one) for one in named]
     else:
         from homodb.query.join import join

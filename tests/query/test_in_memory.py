@@ -173,7 +173,6 @@ def test_translate_reads_tables_and_leaves_matrices(
     assert (values(anndata.read_h5ad(tmp_path / "made.h5ad").X) == values(wanted.X)).all()
 
 
-@pytest.mark.xfail(reason="open: X of the result stays a Dask array since cells are given in any form")
 @pytest.mark.slow
 def test_everything_else_reads_lazy_objects(release: homodb.Release, stored: dict[str, tuple[Any, Any]]) -> None:
     lazy, plain = zip(*stored.values(), strict=True)

@@ -27,7 +27,6 @@ from homodb.query.cells import (
     ObsColumns,
     atomic_output,
     check_cells_output,
-    in_memory,
     load_cells,
     read_anndata,
     read_coordinates,
@@ -353,7 +352,7 @@ def niches(
         layer=layer, key_added=key_added, settings=settings,
     )  # fmt: skip
     with progress_bar(progress, "niches") as show:
-        result, report = _niches(load_cells(adata), options, show)
+        result, report = _niches(load_cells(adata, whole=True), options, show)
     log(report.summary())
     return (result, report) if return_report else result
 
@@ -581,8 +580,7 @@ def _notes(summaries: pl.DataFrame, types: Coded, divisible: Sequence[int], unpl
 def _with_results(adata: anndata.AnnData, report: Niches, names: Sequence[str]) -> anndata.AnnData:
     import pandas as pd
 
-    held = in_memory(adata)
-    result = held.copy() if held is adata else held
+    result = adata.copy()
     result.obs[report.column] = pd.Categorical(report.cells["niche"].to_list(), categories=list(names))
     own = deepcopy(result.uns.get("homodb", {}))
     own[ENTRY] = {**own.get(ENTRY, {}), report.column: report.uns()}
