@@ -215,9 +215,9 @@ def _integrate(
                 " already; leave the strategy out, or name an object of each species",
                 option="strategy",
             )
-        one = several[0]
-        adata = load_cells(one, whole=True)
-        adata = adata.copy() if adata is one else adata
+        adata = load_cells(several[0], whole=True)
+        is_callers = adata is several[0]
+        adata = adata.copy() if is_callers else adata
         expected = None if named is None else [str(one) for one in named]
     else:
         from homodb.query.join import join

@@ -153,7 +153,14 @@ def transfer(
                 network, training = deepcopy(networks[number % len(networks)]).to(device), None
             else:
                 network, training = _learn_source(
-                    network_cells, source.phenotype, labelled[~held], labelled[held], settings, rng, device
+                    network_cells,
+                    source.phenotype,
+                    labelled[~held],
+                    labelled[held],
+                    settings,
+                    rng,
+                    device,
+                    is_centred=bool(len(tuning.rows)) or not source.phenotype.categories,
                 )
             before = deepcopy(network)
             layer = OrthologyLayer(
@@ -213,12 +220,13 @@ def _filled(source: Cells, usual: npt.NDArray[Any]) -> sp.csr_matrix:
 
 def _learn_source(
     cells: sp.csr_matrix, phenotype: Phenotype, rows: Integers, held: Integers, settings: TronSettings,
-    rng: np.random.Generator, device: torch.device,
+    rng: np.random.Generator, device: torch.device, *, is_centred: bool,
 ) -> tuple[FeedForward, Trained]:  # fmt: skip
+    """Train a network, on centred genes or not; either way it holds their mean in the end."""
     numbers = np.zeros(1) if phenotype.categories else phenotype.values[rows]
     mean = log_mean(cells[rows])
     network = FeedForward(
-        np.zeros_like(mean) if phenotype.categories else mean, phenotype.outputs, hidden=settings.hidden,
+        mean if is_centred else np.zeros_like(mean), phenotype.outputs, hidden=settings.hidden,
         layers=settings.layers, dropout=settings.dropout, centre=float(np.mean(numbers)),
         scale=float(np.std(numbers)) or 1.0,
     ).to(device)  # fmt: skip
@@ -227,7 +235,7 @@ def _learn_source(
     )
     schedule = Schedule(settings.epochs, settings.patience, settings.batch, settings.epoch_cells)
     training = train(network, optimiser, cells, phenotype, rows, held, schedule, rng, learning=[network])
-    if phenotype.categories:
+    if not is_centred:
         network.centre_at(mean)
     return network, training
 

@@ -17,9 +17,11 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from matplotlib.colors import to_rgb
 
 import homodb
 from homodb.query.report import simulated
+from homodb.query.results.figures import COLOURS, SPECIES_COLOURS
 from homodb.query.score import Number, ProfileScores, Score
 from homodb.schema.errors import (
     HomodbError,
@@ -360,8 +362,9 @@ def test_it_looks_right_in_a_browser(tmp_path: Path) -> None:
     assert 0.02 < inked.mean() < 0.7, "neither blank nor covered"
     bands = [band.mean() for band in np.array_split(inked, 12)]
     assert min(bands) > 0.001, "something stands in every part of it"
-    blue = (np.abs(seen - np.array([0, 0x72, 0xB2]) / 255) < 0.06).all(axis=2)
-    assert blue.sum() > 200, "cells are drawn in their colours"
+    for colour in (COLOURS[0], SPECIES_COLOURS[0]):
+        own = (np.abs(seen - to_rgb(colour)) < 0.06).all(axis=2)
+        assert own.sum() > 80, "cells are drawn in the colours of their types and species"
 
 
 @pytest.mark.slow
