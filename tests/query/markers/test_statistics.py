@@ -311,8 +311,8 @@ def test_weights_by_cells_hold_the_rate_and_find_more(
     plain_nothing, (plain, plain_fold) = tested(0.0)[0], tested(1.5)
     # of some 3,500 tests that depend on one another within a repeat
     assert np.mean(nothing <= 0.05) < 0.05 and np.mean(nothing <= 0.01) < 0.01, (nothing <= 0.05).mean()
-    assert np.mean(plain_nothing <= 0.01) < 0.01
-    found, wanted = (np.mean(p <= 0.01) for p in (higher, plain))
+    # genes that are found where each way calls 5 % of those that do not differ (1 % are too few to compare by)
+    found, wanted = (np.mean(p <= np.quantile(null, 0.05)) for p, null in ((higher, nothing), (plain, plain_nothing)))
     errors = [np.sqrt(np.mean((one - 1.5) ** 2)) for one in (fold, plain_fold)]
     equal = len(set(sizes)) == len(set(rest)) == 1
     assert found > wanted * (0.95 if equal else 1) and errors[0] < errors[1] * (1.02 if equal else 0.99), (
