@@ -58,9 +58,9 @@ def status() -> Iterator[Callable[[str], None]]:
 @contextmanager
 def _logged_steps(doing: Callable[[], str]) -> Iterator[None]:
     """Log the current step while it takes long."""
-    done, begun = threading.Event(), time.monotonic()
+    begun = time.monotonic()
 
-    def tell() -> None:
+    def log(done: threading.Event) -> None:
         pause, before = _FIRST, ""
         while not done.wait(pause):
             now, pause = doing(), _AGAIN
@@ -69,13 +69,21 @@ def _logged_steps(doing: Callable[[], str]) -> Iterator[None]:
                 sys.stderr.flush()
             before = now
 
-    telling = threading.Thread(target=tell, name="homodb-progress", daemon=True)
-    telling.start()
+    with _alongside(log):
+        yield
+
+
+@contextmanager
+def _alongside(show: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run a function in a thread until the block ends, which sets the event that it gets."""
+    done = threading.Event()
+    showing = threading.Thread(target=show, args=(done,), name="homodb-progress", daemon=True)
+    showing.start()
     try:
         yield
     finally:
         done.set()
-        telling.join()
+        showing.join()
 
 
 @contextmanager
@@ -85,9 +93,8 @@ def late_status(step: str) -> Iterator[None]:
         with _logged_steps(lambda: step):
             yield
         return
-    done = threading.Event()
 
-    def show() -> None:
+    def show(done: threading.Event) -> None:
         if done.wait(_LATE):
             return
         from rich.console import Console
@@ -95,13 +102,8 @@ def late_status(step: str) -> Iterator[None]:
         with Console(stderr=True, highlight=False, markup=False).status(step):
             done.wait()
 
-    showing = threading.Thread(target=show, name="homodb-progress", daemon=True)
-    showing.start()
-    try:
+    with _alongside(show):
         yield
-    finally:
-        done.set()
-        showing.join()
 
 
 @contextmanager

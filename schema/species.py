@@ -218,24 +218,6 @@ def names(species: Species) -> tuple[str, ...]:
     return tuple(dict.fromkeys(normalise(spelling) for spelling in spellings))
 
 
-def gene_key(number: int, rank: int) -> int:
-    """Return the integer key of a gene.
-
-    Raises
-    ------
-    ValueError
-        If the rank exceeds the keys of a species.
-
-    Examples
-    --------
-    >>> gene_key(find("mouse").number, 5)
-    33554437
-    """
-    if not 0 <= rank < KEYS_PER_SPECIES:
-        raise ValueError(f"rank {rank} of a gene is outside 0 to {KEYS_PER_SPECIES - 1}")
-    return number * KEYS_PER_SPECIES + rank
-
-
 @cache
 def _owners() -> dict[int, int]:
     """Return the number of the species of each taxon ID.

@@ -385,7 +385,6 @@ class Schema:
     manifest_is_malformed = "the manifest is malformed"
     names_duckdb_files = r"names {count} DuckDB files\. Expected 1\."
     no_species_this_release = "no species of this release is called rat"
-    rank_gene_is_outside_0 = "rank {rank} of a gene is outside 0 to 16777215"
     there = "^there: "
     there_has_no_release_r2 = r"there: has no release 'r2' \(it has r0, r1\)"
     there_manifest_json = r"^there/manifest\.json: is not "

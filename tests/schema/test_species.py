@@ -22,19 +22,16 @@ from homodb.schema import species as module
 from homodb.schema.errors import HomodbError, UnknownSpeciesError
 from homodb.schema.species import (
     FIRST_DESCRIBED,
-    KEYS_PER_SPECIES,
     Species,
     by_number,
     describe,
     described,
     find,
-    gene_key,
     names,
     normalise,
     registry,
     species_of_ids,
 )
-from tests import messages
 
 # What normalise does, in SQL. It stands in a comment of the module and in a macro of the schema.
 SQL = "trim(regexp_replace(lower(replace(replace(spelling::VARCHAR, '(', ''), ')', '')), '[ _.-]+', '_', 'g'), '_')"
@@ -402,19 +399,6 @@ def test_sql_stands_in_the_comment_and_in_the_schema() -> None:
 
 
 # --- keys, and the module -------------------------------------------------------------------------------
-
-
-def test_gene_key() -> None:
-    assert gene_key(1, 0) == KEYS_PER_SPECIES == 16_777_216
-    assert gene_key(2, 5) == 2 * 16_777_216 + 5
-    assert divmod(gene_key(356, KEYS_PER_SPECIES - 1), KEYS_PER_SPECIES) == (356, KEYS_PER_SPECIES - 1)
-    assert gene_key(2**15 - 1, KEYS_PER_SPECIES - 1) < 2**63
-
-
-@pytest.mark.parametrize("rank", [-1, KEYS_PER_SPECIES])
-def test_gene_key_outside_the_share_of_a_species(rank: int) -> None:
-    with pytest.raises(ValueError, match=messages.Schema.rank_gene_is_outside_0.format(rank=rank)):
-        gene_key(1, rank)
 
 
 def test_species_are_frozen_hashable_and_ordered_by_number() -> None:

@@ -1,0 +1,115 @@
+"""Whole processes beside what a user would otherwise run: ``python benchmarks/processes.py [--only start,file,...]``.
+
+``start``: a question at the terminal, beside Python with DuckDB. ``file``: the 822 mouse islet cells, and 80 000
+simulated ones, beside reading and writing them with anndata. ``build``: the starter release, beside DuckDB's bare read
+of its inputs. ``annotate``: 10 000 cells by a reference of 100 000, beside scanpy on the translated cells. ``markers``:
+two species of 100 000 cells, beside scanpy's rank sums on one of them. Simulated cells are those of
+``benchmarks/growth.py``. Both sides take turns, after a run of each that does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import growth
+from measure import machine, pairs, table
+
+ROOT = Path(__file__).resolve().parents[1]
+ISLETS = ROOT.parent / "shared" / "data" / "cells" / "baron_mouse_822.h5ad"
+HOMODB = [sys.executable, "-m", "homodb.cli"]
+PYTHON = [sys.executable, "-c"]
+COPY = "import sys, anndata; anndata.read_h5ad(sys.argv[1]).write_h5ad(sys.argv[2])"
+READ = """
+import sys, duckdb, glob
+for path in sorted(glob.glob(sys.argv[1] + "/**/*.gz", recursive=True)):
+    rows = f"read_csv('{path}', all_varchar=true, ignore_errors=true)"
+    duckdb.sql(f"select count(*), count(columns(*)) from {rows}").fetchall()
+"""
+INGEST = """
+import sys, anndata, scanpy as sc
+cells, reference = (anndata.read_h5ad(path) for path in sys.argv[1:3])
+cells.var_names = reference.var_names
+for one in (cells, reference):
+    sc.pp.normalize_total(one, target_sum=1e4)
+    sc.pp.log1p(one)
+sc.pp.pca(reference, n_comps=30)
+sc.pp.neighbors(reference)
+sc.tl.umap(reference)
+sc.tl.ingest(cells, reference, obs="cell_type")
+"""
+RANK = """
+import sys, anndata, scanpy as sc
+cells = anndata.read_h5ad(sys.argv[1])
+sc.pp.normalize_total(cells, target_sum=1e4)
+sc.pp.log1p(cells)
+sc.tl.rank_genes_groups(cells, "cell_type", method="wilcoxon")
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas")
+    parser.add_argument("--times", type=int, default=3, help="runs of each side")
+    chosen = parser.parse_args()
+    machine()
+    for name in chosen.only.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            PARTS[name](Path(folder), chosen.times)
+
+
+def start(folder: Path, times: int) -> None:
+    duckdb = [*PYTHON, "import duckdb; duckdb.connect().sql('select 1').fetchall()"]
+    for words in (["--version"], ["orthologs", "INS", "--from", "human", "--to", "mouse"], ["sql", "SELECT 1 AS one"]):
+        first, second = pairs([*HOMODB, *words], duckdb, 3 * times)
+        table("homodb " + " ".join(words), "homodb", first, "Python with DuckDB", second)
+
+
+def file(folder: Path, times: int) -> None:
+    large = folder / "large.h5ad"
+    growth.simulated(80_000, growth.symbols()[1], 1).write_h5ad(large)
+    for path, title in ((ISLETS, "822 mouse islet cells"), (large, "80,000 simulated cells")):
+        if not path.is_file():
+            print(f"{title} are not there")
+            continue
+        to = ["--to", "human", "-o", str(folder / "out.h5ad"), "--release", "starter"]
+        copy = [*PYTHON, COPY, str(path), str(folder / "copy.h5ad")]
+        first, second = pairs([*HOMODB, "translate", str(path), *to], copy, times)
+        table(f"{title}, file to file", "homodb translate", first, "anndata, read and write", second)
+
+
+def build(folder: Path, times: int) -> None:
+    starter = ROOT / "releases" / "starter-2026.1"
+    make = [*HOMODB, "build", str(starter / "release.toml"), "-o", str(folder / "rel")]
+    first, second = pairs(make, [*PYTHON, READ, str(starter / "inputs")], times)
+    table("the starter release of 20 species", "homodb build", first, "DuckDB reads the inputs", second)
+
+
+def annotate(folder: Path, times: int) -> None:
+    human, mouse = growth.symbols()
+    growth.simulated(10_000, human, 2).write_h5ad(folder / "query.h5ad")
+    growth.simulated(100_000, mouse, 3).write_h5ad(folder / "reference.h5ad")
+    paths = [str(folder / name) for name in ("query.h5ad", "reference.h5ad")]
+    ours = [*HOMODB, "annotate", paths[0], "--reference", paths[1], "--label", "cell_type", "--release", "starter"]
+    first, second = pairs([*ours, "-o", str(folder / "out.h5ad")], [*PYTHON, INGEST, *paths], times)
+    table("10,000 cells by a reference of 100,000", "homodb annotate", first, "scanpy's ingest", second)
+
+
+def markers(folder: Path, times: int) -> None:
+    human, mouse = growth.symbols()
+    growth.simulated(100_000, human, 2).write_h5ad(folder / "human.h5ad")
+    growth.simulated(100_000, mouse, 3).write_h5ad(folder / "mouse.h5ad")
+    paths = [str(folder / name) for name in ("human.h5ad", "mouse.h5ad")]
+    ours = [*HOMODB, "markers", *paths, "--label", "cell_type", "--donor-key", "donor", "--release", "starter"]
+    first, second = pairs([*ours, "-o", str(folder / "markers")], [*PYTHON, RANK, paths[0]], times)
+    table("markers of two species of 100,000 cells", "homodb markers", first, "scanpy on one of them", second)
+
+
+PARTS: dict[str, Callable[[Path, int], None]] = {one.__name__: one for one in (start, file, build, annotate, markers)}
+
+
+if __name__ == "__main__":
+    main()
