@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing the development tools into $(VENV), once: some 3 GB"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e ".[etl,cells,scale]"
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt --group dev -e ".[etl,cells,scale]"
 	touch $@
 
 demo: .venv-demo/.installed ## real cells in human genes, integrated, scored, labelled; in an environment of its own, 1.4 GB
@@ -47,7 +47,7 @@ test-newest: .venv-newest/.installed ## the quick tests with the newest versions
 .venv-newest/.installed: pyproject.toml constraints-newest.txt
 	test -x .venv-newest/bin/python || $(PYTHON_NEWEST) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-newest.txt --group test -e ".[cells,scale]"
+	.venv-newest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints-newest.txt --group test -e ".[cells,scale]"
 	touch $@
 
 test-lowest: .venv-lowest/.installed ## the quick tests with the lowest versions that pyproject allows on Python 3.11, without torch
@@ -56,7 +56,7 @@ test-lowest: .venv-lowest/.installed ## the quick tests with the lowest versions
 .venv-lowest/.installed: pyproject.toml constraints-lowest.txt
 	test -x .venv-lowest/bin/python || $(PYTHON_LOWEST) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt --group test -e ".[cells,scale]"
+	.venv-lowest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints-lowest.txt --group test -e ".[cells,scale]"
 	touch $@
 
 coverage: $(STAMP) ## all tests, and which lines they leave out in their own processes

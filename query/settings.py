@@ -56,7 +56,7 @@ _LEVELS = {
 
 
 class HomodbSettings:
-    """HomodbSettings of the running process, changed by assignment.
+    """Settings of the running process, changed by assignment.
 
     Examples
     --------
