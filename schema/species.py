@@ -241,7 +241,7 @@ def _abbreviates(wanted: str, name: str) -> bool:
 
 
 def similar_species(name: str | int) -> str:
-    """Return the end of a message about a name that is no species': similar ones, or nothing.
+    """Return the end of a message about an unknown name of a species: similar ones, or nothing.
 
     Examples
     --------

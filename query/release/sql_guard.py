@@ -124,7 +124,7 @@ def first_line(error: duckdb.Error) -> str:
     if species := re.search("no species of this release is called (.*)$", message):
         return f"{message}{similar_species(species[1])}"
     if "LocalFileSystem has been disabled" in message:
-        return "a query reads no files; give it a table of yours: --with NAME=FILE, in Python tables="
+        return "a query reads no files; give it a table of yours: tables= in Python, the option 'with' of homodb sql"
     return message
 
 
@@ -133,9 +133,10 @@ def misnamed(query: str, species: Iterable[Species]) -> str:
 
     Examples
     --------
-    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'human'", [find("human")])
+    >>> human = Species(1, "homo_sapiens", 9606, "human", ())
+    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'human'", [human])
     "no species of the tables is called 'human': write 'homo_sapiens' or species_name('human')"
-    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'homo_sapiens'", [find("human")])
+    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'homo_sapiens'", [human])
     ''
     """
     known = {name: one.name for one in species for name in names(one)}
