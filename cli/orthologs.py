@@ -24,7 +24,7 @@ from homodb.cli.progress import late_status
 from homodb.cli.values import apart, read_genes
 from homodb.schema.errors import UndecidedSpeciesError, UnknownGeneError
 
-#: Number of commands that are proposed.
+#: Number of commands that are proposed, and of genes that are named.
 _SHOWN = 4
 
 
@@ -86,6 +86,10 @@ def orthologs(
     if form is Format.TABLE and not every:
         if frame.height:
             say(f"by {', '.join(frame['strategy'].unique().sort().drop_nulls())}", dim=True, err=True)
+        without = frame.filter(frame["source_id"].is_not_null() & frame["target_id"].is_null())["name"].to_list()
+        if without:
+            first = f"{', '.join(without[:_SHOWN])}{', ...' if len(without) > _SHOWN else ''}"
+            say(f"without a partner (homodb explain says why): {first}", dim=True, err=True)
         resolved = [] if frame["resolved_as"].drop_nulls().is_in(["symbol", "stable_id"]).all() else ["resolved_as"]
         short = ["name", *resolved, "source_id", "target_id", "target_symbol"]
         beyond = [name for name in ("n_databases", "over_symbol") if name in frame.columns]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from homodb.cli.output import Format, give, say
+from homodb.cli.output import Format, give, say, say_error
 from homodb.schema.errors import HomodbError
+from homodb.schema.messages import did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +24,8 @@ _HELP = """End a question with ; and Enter. One SELECT at a time; the release ca
 .help           this
 .quit           leave (also Ctrl-D); Ctrl-C stops a question
 Tab completes names; the arrow keys bring earlier questions."""
+#: Commands that other shells take without the dot.
+_PLAIN = (["help"], ["quit"], ["exit"])
 #: Words of SQL that are completed beside names.
 _WORDS = (
     "select", "from", "where", "group by", "order by", "limit", "join", "using", "with", "distinct", "having",
@@ -62,8 +65,9 @@ def run_shell(
                 question = []
                 say()
                 continue
-            if not question and line.strip().startswith("."):
-                if not _obey(line.split(), release, own):
+            words = line.rstrip("; ").split()
+            if not question and (line.lstrip().startswith(".") or words in _PLAIN):
+                if not _obey(words, release, own):
                     return
                 continue
             question += [line] if question or line.strip() else []
@@ -73,7 +77,7 @@ def run_shell(
             try:
                 give(ask(text), Format.TABLE, verbatim=True)
             except HomodbError as error:
-                say(f"error: {error}", err=True)
+                say_error(error.message, error.hint or "")
             except KeyboardInterrupt:
                 say("stopped", err=True)
 
@@ -81,7 +85,7 @@ def run_shell(
 def _obey(words: list[str], release: Release, own: dict[str, pl.DataFrame]) -> bool:
     """Obey a command of the shell; return whether to go on."""
     match words:
-        case [".quit" | ".exit" | ".q"]:
+        case [".quit" | ".exit" | ".q" | "quit" | "exit"]:
             return False
         case [".tables"]:
             relations = release.relations()
@@ -94,11 +98,15 @@ def _obey(words: list[str], release: Release, own: dict[str, pl.DataFrame]) -> b
             for column, kind in own[name].schema.items():
                 say(f"{column}  {kind}")
         case [".columns" | ".schema", name]:
-            give(_columns(release, name), Format.TABLE, verbatim=True)
-        case [".help"]:
+            columns = _columns(release, name)
+            if columns.is_empty():
+                say_error(f"there is no view or table {name}{did_you_mean(name, [*release.relations(), *own])}")
+            else:
+                give(columns, Format.TABLE, verbatim=True)
+        case [".help" | "help"]:
             say(_HELP)
         case _:
-            say(f"error: there is no {' '.join(words)}; .help lists the commands", err=True)
+            say_error(f"there is no {' '.join(words)}; .help lists the commands")
     return True
 
 

@@ -130,7 +130,7 @@ def described(name: str, taxon_id: int, common_name: str, taken: Collection[int]
     Parameters
     ----------
     name
-        Scientific name in Ensembl's spelling, for example ``ambystoma_mexicanum``.
+        Scientific name, for example ``ambystoma_mexicanum`` or ``Ambystoma mexicanum``.
     taxon_id
         NCBI taxon ID.
     common_name
@@ -148,8 +148,9 @@ def described(name: str, taxon_id: int, common_name: str, taken: Collection[int]
     ValueError
         If a name is not one of a species, or is that of a species of the registry.
     """
+    written, name = name, normalise(name)
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", name):
-        raise ValueError(f"{name!r} is not a scientific name in lower case, such as 'ambystoma_mexicanum'.")
+        raise ValueError(f"{written!r} is not a scientific name, such as 'ambystoma_mexicanum'.")
     if not re.search("[a-z]", normalise(common_name)) or not common_name.isprintable():
         raise ValueError(f"{common_name!r} is not a common name, such as 'axolotl'.")
     number = FIRST_DESCRIBED + zlib.crc32(name.encode()) % (_LAST - FIRST_DESCRIBED + 1)
@@ -239,8 +240,17 @@ def _abbreviates(wanted: str, name: str) -> bool:
     return initials or _ASSEMBLIES.get(letters) == name
 
 
-def _unknown(name: str | int) -> str:
+def similar_species(name: str | int) -> str:
+    """Return the end of a message about an unknown name of a species: similar ones, or nothing.
+
+    Examples
+    --------
+    >>> similar_species("hunam")
+    '; did you mean human (homo_sapiens)?'
+    """
     wanted = normalise(str(name))
+    if wanted in _by_name():  # a species that a release lacks
+        return ""
     # Words only: a similar taxon ID is never what was meant.
     words = {spelling: species for spelling, species in _by_name().items() if not spelling[-1].isdigit()}
     close = [word for word in words if f"_{wanted}_" in f"_{word}_" or wanted.startswith(f"{word}_")]
@@ -248,8 +258,12 @@ def _unknown(name: str | int) -> str:
     close += close_matches(wanted, words, most=SUGGESTIONS, cutoff=0.75)
     suggestions = list(dict.fromkeys(words[word] for word in close))[:SUGGESTIONS]
     hint = ", ".join(f"{species.common_name} ({species.name})" for species in suggestions)
+    return f"; did you mean {hint}?" if hint else ""
+
+
+def _unknown(name: str | int) -> str:
     return (
         f"no species is called {shown(repr(str(name)))}"
-        + (f"; did you mean {hint}?" if hint else ".")
+        + (similar_species(name) or ".")
         + " Give an Ensembl production name, a scientific or common name, or an NCBI taxon ID."
     )

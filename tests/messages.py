@@ -103,6 +103,7 @@ class Cellama:
 
 class Cells:
     cells_are = "^cells are an? .*; expected an AnnData, or the path"
+    make_one_of_it = "make one of it: anndata"
     named_twice = "name them once"
     one_at_a_time = "one object at a time"
     one_object = "is one object, whose species are joined already"

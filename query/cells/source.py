@@ -41,7 +41,7 @@ def as_cells(given: Any) -> anndata.AnnData | Path:
     if isinstance(given, anndata.AnnData):
         return given
     kind = type(given).__name__
-    if hasattr(given, "mod"):
+    if isinstance(getattr(given, "mod", None), Mapping):  # a data frame has a method of this name
         hint = "take one of its modalities, such as mdata['rna']"
     elif hasattr(given, "shape"):
         hint = "make one of it: anndata.AnnData(X, obs=..., var=...) with cells in rows and genes in columns"

@@ -307,7 +307,7 @@ class ListReport(FateReport):
         yield Lines([f"{kind}: {source} -> {counted(self.left, unit)} of {self.target}, {by}{columns}"])
         yield Heading("What became of the genes")
         fates = self.by_fate()
-        meanings = meaning_in(self.source)
+        meanings = meaning_in(self.source, self.strategy)
         meaning = [self.meaning(fate, meanings) for fate in fates["fate"]]
         yield Grid(
             fates.with_columns(meaning=pl.Series(meaning, dtype=pl.String)),

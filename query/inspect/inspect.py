@@ -37,7 +37,7 @@ from homodb.query.genes import (
     species_votes,
 )
 from homodb.query.release import ReleaseFile, use_release
-from homodb.query.results import Grid, Heading, Lines, Note, Result, ResultBlock
+from homodb.query.results import Grid, GridColumn, Heading, Lines, Note, Result, ResultBlock
 from homodb.schema.errors import TranslationError, UndecidedSpeciesError
 from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import name_texts, unnamed_note
@@ -239,7 +239,7 @@ class Inspection(Result):
             ("other parts (number of categories):", self.parts),
         ):
             if frame.height:
-                yield Grid(frame, title)
+                yield Grid(frame, title, columns={"share": GridColumn(form=".1%")})
         if self.era or self.notes:
             yield Lines(["", *(f"era: {line}" for line in self.era)])
         yield from map(Note, self.notes)

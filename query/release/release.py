@@ -32,8 +32,10 @@ from homodb.query.release.sql_guard import (
     answer,
     check_limits,
     is_fatal,
+    misnamed,
     query_error,
 )
+from homodb.query.settings import warn
 from homodb.schema.connect import connect
 from homodb.schema.errors import HomodbError, QueryError, ReleaseError, UnknownSpeciesError
 from homodb.schema.flat import write_flat, write_table
@@ -250,6 +252,8 @@ class ReleaseFile:
     ) -> pa.Table:
         """Run one SELECT statement as :meth:`sql` does, and return its answer as Arrow."""
         check_limits(timeout=timeout)
+        if not tables and (likely := misnamed(query, self.species)):
+            warn(likely)
         try:
             if isolated:
                 self._cursor().close()  # raises an error if the release was closed

@@ -50,13 +50,16 @@ MEANING = {
 }  # fmt: skip
 
 
-def meaning_in(species: str) -> Mapping[Fate, str]:
-    """Return :data:`MEANING` for the genes of one species, by its production name."""
+def meaning_in(species: str, strategy: str | None = None) -> Mapping[Fate, str]:
+    """Return :data:`MEANING` for the genes of one species, by its production name, and for one strategy."""
     try:
         name = find(species).common_name
     except UnknownSpeciesError:  # a build config describes it
         name = species.replace("_", " ").capitalize()
-    return {**MEANING, Fate.UNKNOWN: f"not in this release's list of {name} genes"}
+    meaning = {**MEANING, Fate.UNKNOWN: f"not in this release's list of {name} genes"}
+    if (strategy or "").startswith(Strategy.LM_O2O):  # also of species for which the release has no Ensembl data
+        meaning[Fate.NO_ORTHOLOG] = "in no pair of mutual best hits, and no ortholog from Ensembl"
+    return meaning
 
 
 #: A rule of a cascade: condition, fate, and reason for it.
@@ -400,7 +403,7 @@ class TranslationReport(FateReport):
         yield Lines([f"{source} -> {target}", f"{self._carried()}; {summed}"])
         yield Heading("What became of the genes")
         fates = self.by_fate()
-        meanings = meaning_in(self.source)
+        meanings = meaning_in(self.source, self.strategy)
         meaning = [self.meaning(fate, meanings) for fate in fates["fate"]]
         yield Grid(
             fates.select("fate", "genes", "share").with_columns(meaning=pl.Series(meaning, dtype=pl.String)),

@@ -8,8 +8,10 @@ import select
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import homodb
@@ -70,6 +72,35 @@ def test_shell(toy: homodb.Release, bare: Path, capsys: pytest.CaptureFixture[st
     assert [line.startswith("error: ") for line in errors] == [True] * 3
     assert "SELEC" in errors[0] and "COPY" in errors[1] and ".nothing" in errors[2]
     assert (bare / "cache" / "sql_history").is_file()
+
+
+@pytest.mark.parametrize("last", ["exit", "quit;", ".exit", "quit"])
+def test_shell_takes_the_words_of_other_shells(
+    toy: homodb.Release, bare: Path, capsys: pytest.CaptureFixture[str], last: str
+) -> None:
+    shell(toy, "help", ".columns genez", last, "SELECT 4 AS four;")
+    printed = capsys.readouterr()
+    assert "Ctrl-D" in printed.out and "four" not in printed.out
+    assert printed.err == "error: there is no view or table genez; did you mean 'gene'?\n"
+
+
+def test_what_a_query_meant(toy: homodb.Release, run: Run, toy_folder: Path, mine: Path) -> None:
+    """A name that the tables do not use, a species that is misspelt, and a file, are told."""
+    for wrong in ("species = 'human'", "species IN ('human', 'pig')", "'x' = 'x' AND genes.species='Human'"):
+        with pytest.warns(UserWarning, match="write 'homo_sapiens' or species_name"):
+            assert toy.sql(f"SELECT * FROM genes WHERE {wrong}").is_empty()
+    ran = run("sql", "--release", toy_folder, "SELECT count(*) AS n FROM ortholog WHERE source_species = 'mouse'")
+    assert ran.out.split() == ["n", "0"] and "write 'mus_musculus'" in ran.err
+    right = "SELECT count(*) FROM genes WHERE species = 'homo_sapiens' OR species = species_name('human')"
+    with warnings.catch_warnings(action="error"):
+        toy.sql(right)
+        toy.sql("SELECT * FROM mine WHERE species = 'human'", tables={"mine": pl.DataFrame({"species": ["human"]})})
+    ran = run("sql", "--release", toy_folder, "FROM orthologs('hunam', 'mouse', 'hm_o2o')")
+    one_error(ran, "called hunam", "human (homo_sapiens)")
+    ran = run("sql", "--release", toy_folder, "FROM orthologs('rat', 'mouse', 'hm_o2o')")
+    one_error(ran, "called rat")
+    assert "did you mean" not in ran.err
+    one_error(run("sql", "--release", toy_folder, "SELECT * FROM 'mine.csv'"), "reads no files", "'with'")
 
 
 def test_completions() -> None:

@@ -329,6 +329,14 @@ def test_one_of_anything_is_in_the_singular(run: Run, toy_folder: Path, tmp_path
     assert json.loads(told.out)["deleted"][0]["name"] == "toy-1"
 
 
+def test_a_gene_without_a_partner_is_named(run: Run, toy_folder: Path) -> None:
+    """A block without a target is easily overlooked."""
+    ran = run("--release", toy_folder, "orthologs", "INS", "MALAT1", "NOSUCH", "--from", "human", "--to", "mouse")
+    assert "without a partner (homodb explain says why): MALAT1\n" in ran.err and "MALAT1" in ran.out
+    ran = run("--release", toy_folder, "orthologs", "INS", "--from", "human", "--to", "mouse")
+    assert "without a partner" not in ran.err
+
+
 def test_explain_says_an_id_once(run: Run, toy_folder: Path) -> None:
     told = run("explain", "ENSG00000000001", *PAIR, "--release", toy_folder).out.splitlines()[0]
     assert told == "ENSG00000000001 is INS of homo_sapiens, found by stable_id"

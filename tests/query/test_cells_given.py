@@ -121,6 +121,13 @@ def test_anything_else_is_one_clear_error(function: str, what: str) -> None:
         getattr(homodb, function)(OTHERS[what], **more.get(function, {}))
 
 
+@pytest.mark.parametrize("what", ["pandas", "polars"])
+def test_a_data_frame_has_no_modalities(what: str) -> None:
+    """A data frame of pandas has a method ``mod``, as MuData has an attribute."""
+    with pytest.raises(TranslationError, match=Messages.make_one_of_it):
+        homodb.inspect(OTHERS[what])
+
+
 @pytest.mark.parametrize("function", ["translate", "inspect", "annotate", "score", "evaluate"])
 def test_a_list_is_not_one_object(function: str, files: dict[str, Path]) -> None:
     more: dict[str, dict[str, Any]] = {

@@ -439,7 +439,14 @@ def test_numbers_of_described_species(name: str, taken: set[int]) -> None:
 def test_described_species_are_found() -> None:
     newt = described("notophthalmus_testus", 99_999_998, "tested newt")
     describe([newt])
+    assert described("Notophthalmus testus", 99_999_998, "tested newt") == newt
     assert find("Tested newt") == find("N. testus") == find(99_999_998) == by_number(newt.number) == newt
+
+
+@pytest.mark.parametrize("name", ["", "newt", "Newt", "notophthalmus_", "1 newt", "notophthalmus testüs"])
+def test_one_word_is_no_scientific_name(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name!r} is not a scientific name"):
+        described(name, 99_999_998, "tested newt")
 
 
 def test_prefixes_of_stable_ids_are_of_species() -> None:

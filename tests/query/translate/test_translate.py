@@ -646,4 +646,6 @@ def test_fates_is_a_frame_with_a_row_per_gene(release: homodb.Release) -> None:
 
 def test_the_meaning_of_unknown_names_the_species_also_one_that_no_registry_has() -> None:
     assert meaning_in("mus_musculus")[Fate.UNKNOWN] == "not in this release's list of mouse genes"
+    assert "mutual best hits" in meaning_in("mus_musculus", "LM_O2O")[Fate.NO_ORTHOLOG]
+    assert "mutual best hits" not in meaning_in("mus_musculus", "HL_O2O")[Fate.NO_ORTHOLOG]
     assert meaning_in("homo_martianus")[Fate.UNKNOWN] == "not in this release's list of Homo martianus genes"
