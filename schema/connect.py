@@ -249,6 +249,17 @@ def connect(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnec
     return connection
 
 
+def connect_apart(path: Path, *, memory: float | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a release file beside a dead database of it that a query keeps; each cursor must ``USE homodb_release``."""
+    import duckdb
+
+    connection = duckdb.connect()  # a connection to the path would be one to the dead database
+    target = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{target}' AS homodb_release (READ_ONLY)")
+    protect(connection, memory=memory)
+    return connection
+
+
 def _is_database(path: Path) -> bool:
     """Return whether a file has DuckDB's magic bytes, or cannot be read."""
     try:

@@ -36,7 +36,7 @@ from homodb.query.release.sql_guard import (
     query_error,
 )
 from homodb.query.settings import warn
-from homodb.schema.connect import connect
+from homodb.schema.connect import connect, connect_apart
 from homodb.schema.errors import HomodbError, QueryError, ReleaseError, UnknownSpeciesError
 from homodb.schema.flat import write_flat, write_table
 from homodb.schema.io import check_folder, check_output, make_folder, must_end, whole_file
@@ -101,6 +101,7 @@ class ReleaseFile:
         self._is_closed = False
         self._questions: WeakSet[Question[Any]] = WeakSet()
         self._isolated = IsolatedProcess()
+        self._is_apart = False
         self.manifest: Manifest | None = None
         self.folder: Path | None = None
         self.path = path
@@ -184,11 +185,16 @@ class ReleaseFile:
                     one._connection.close()
                 for one in sharing:
                     with suppress(HomodbError, duckdb.Error):
-                        one._connection = one._connect()
+                        one._connection, one._is_apart = one._connect(), False
+            for one in list(_OPEN):
+                if one.path == self.path and not one._is_closed and not one._is_alive():
+                    with suppress(duckdb.Error):  # a query that does not stop keeps the dead database
+                        one._connection, one._is_apart = connect_apart(one.path, memory=one._memory), True
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         try:
-            return self._connection.cursor()
+            cursor = self._connection.cursor()
+            return cursor.execute("USE homodb_release") if self._is_apart else cursor
         except duckdb.ConnectionException as error:
             raise ReleaseError(f"{self.path}: this release has been closed; open it again") from error
 

@@ -84,6 +84,27 @@ def test_a_fatal_error_opens_the_release_anew(toy_folder: Path) -> None:
             assert release.info().height
 
 
+def test_a_dead_database_that_a_query_keeps(toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query that does not stop keeps it, so that it cannot be opened again: the file is opened beside it."""
+    monkeypatch.setattr("homodb.query.release.release.GRACE", 0.1)
+    with homodb.open(toy_folder, memory=0.3) as first, homodb.open(toy_folder, memory=0.3) as second:
+        for release in (first, second):
+            monkeypatch.setattr(release, "_connect", lambda: first._connection)  # dead
+
+        def work(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+            first._connection.close()
+            raise duckdb.FatalException("x")
+
+        with pytest.raises(QueryError):
+            first._ask(work)
+        for release in (first, second):
+            assert release.sql("SELECT count(*) FROM gene").item() == 42
+            assert release.sql("FROM hm_o2o").height and release.info().height
+            for refused in ("FROM read_text('/etc/passwd')", "SET threads = 1", "CREATE TABLE x (y INT)"):
+                with pytest.raises(QueryError):
+                    release.sql(refused)
+
+
 @pytest.mark.parametrize(
     "error", [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"), TypeError("x"), RecursionError(), MemoryError(),
               duckdb.InternalException("x"), ZeroDivisionError()],
