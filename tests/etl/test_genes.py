@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import homodb
 from homodb.etl import Genes, add_gene_keys, assign_primary_genes, collect_genes, mark_genes, non_coding_biotype
 from homodb.etl.sources import GENES
-from homodb.schema.species import find, gene_key
+from homodb.schema.species import KEYS_PER_SPECIES, find
 
 HUMAN, MOUSE, PIG = (find(name).number for name in ("human", "mouse", "pig"))
 SCHEMA = pl.DataFrame(GENES.empty_table()).schema
@@ -42,7 +42,7 @@ def primary(
     """Of each gene the primary gene's stable ID, and what told it."""
     genes = collect_genes([("annotation", table(*rows))])
     keys = {stable_id: row["gene"] for stable_id, row in by_id(genes).items()}
-    known = homologies(*((keys[stable_id], gene_key(MOUSE, 0)) for stable_id in orthologous))
+    known = homologies(*((keys[stable_id], MOUSE * KEYS_PER_SPECIES) for stable_id in orthologous))
     schema = {"species": pl.Int16, "gene_id": pl.String, "allele_group": pl.String}
     done = assign_primary_genes(
         genes, known, pl.DataFrame([(HUMAN, *one) for one in alleles], schema=schema, orient="row")
@@ -298,7 +298,7 @@ def test_a_symbol_of_one_primary_gene_means_it() -> None:
     genes = collect_genes([("x", table(gene("E1", "TNF", region="6"), gene("E2", "TNF", region="HG1_PATCH")))])
     assert genes.by_symbol.is_empty()
     done = assign_primary_genes(genes, homologies())
-    assert done.by_symbol.rows() == [(HUMAN, "TNF", gene_key(HUMAN, 0))]
+    assert done.by_symbol.rows() == [(HUMAN, "TNF", HUMAN * KEYS_PER_SPECIES)]
     assert done.shared_symbols.is_empty()
     assert done.by_stable_id.height == 2
 
