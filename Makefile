@@ -7,11 +7,13 @@ PYTHON_LOWEST ?= $(or $(firstword $(wildcard $(HOME)/.pyenv/versions/3.11*/bin/p
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Tests that run with the lowest versions: all quick ones, or only those that depend on versions (LOWEST=versions).
+LOWEST ?= not slow or versions
 TESTS  := $(BIN)/python -m pytest -n 2 --dist worksteal
 # Many tests start a Python of their own: it is to find the code compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all demo starter test test-all test-newest test-lowest coverage check docs format kills faults fuzz clean bench help
+.PHONY: all demo starter test test-all test-newest test-lowest coverage check lint docs format kills faults fuzz clean bench help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -35,10 +37,10 @@ demo: .venv-demo/.installed ## real cells in human genes, integrated, scored, la
 starter: $(STAMP) ## the starter release from its inputs, in releases/starter-2026.1: the same bytes
 	$(BIN)/python releases/starter.py build
 
-test: $(STAMP)   ## the quick tests, in some three minutes on two cores: all but those marked slow
+test: $(STAMP)   ## the quick tests, in some six minutes on two cores: all but those marked slow
 	$(TESTS) -m "not slow"
 
-test-all: $(STAMP) ## all tests, in some twelve minutes; those on real data run where ../shared/data lies beside the checkout
+test-all: $(STAMP) ## all tests, in some half an hour; those on real data run where ../shared/data lies beside the checkout
 	$(TESTS)
 
 test-newest: .venv-newest/.installed ## the quick tests with the newest versions on Python 3.13, without torch
@@ -51,7 +53,7 @@ test-newest: .venv-newest/.installed ## the quick tests with the newest versions
 	touch $@
 
 test-lowest: .venv-lowest/.installed ## the quick tests with the lowest versions that pyproject allows on Python 3.11, without torch
-	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m "not slow or versions"
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -m "$(LOWEST)"
 
 .venv-lowest/.installed: pyproject.toml constraints-lowest.txt
 	test -x .venv-lowest/bin/python || $(PYTHON_LOWEST) -m venv .venv-lowest
@@ -62,14 +64,16 @@ test-lowest: .venv-lowest/.installed ## the quick tests with the lowest versions
 coverage: $(STAMP) ## all tests, and which lines they leave out in their own processes
 	$(TESTS) --cov --cov-report=term
 
-check: $(STAMP)  ## lint, format, types, import rules, size of the house, docs
+check: lint      ## lint, format, types, import rules, size of the house, docs and their tests
+	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_packaging.py
+	$(MAKE) docs
+
+lint: $(STAMP)   ## lint, format, types, import rules, size of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python benchmarks/house.py
-	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_packaging.py
-	$(MAKE) docs
 
 docs: $(STAMP)   ## the site of the documentation, in site/; any warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -123,10 +123,10 @@ class Plot:
 
 def _legend(panel: Axes, *, side: str, ncols: int = 1, **options: Any) -> None:
     """Add a legend outside the panel: to the ``right`` or ``below``; below where it shares the figure with others."""
-    figure = panel.get_figure(root=True)
+    figure: Any = panel.figure.canvas.figure  # the whole one; get_figure(root=True) needs matplotlib 3.10
     handles, names = panel.get_legend_handles_labels()
-    panels = [] if figure is None else [one for one in figure.axes if one.get_label() != "<colorbar>"]
-    if figure is not None and len(panels) == 1 and figure.get_layout_engine() is not None:
+    panels = [one for one in figure.axes if one.get_label() != "<colorbar>"]
+    if len(panels) == 1 and figure.get_layout_engine() is not None:
         where: Any = "outside right upper" if side == "right" else "outside lower center"
         figure.legend(handles, names, loc=where, frameon=False, ncols=ncols, **options)
         return

@@ -74,7 +74,7 @@ def test_views_of_lazy_objects_stay_lazy(
     lazy.X, lazy.layers["counts"] = (array.from_array(plain.X, chunks=(7, -1), asarray=False) for _ in range(2))
     view = lazy[rows][:, columns] if again else lazy[rows, columns]
     assert view.is_view and is_lazy(view.X)
-    asked: dict[str, Any] = {"to": "human", "source": "mouse", "release": release, "column": "gene"}
+    asked: dict[str, Any] = {"to": "human", "source": "mouse", "release": release, "column": "gene", "force": True}
     made, wanted = homodb.translate(view, **asked), homodb.translate(plain[rows, columns].copy(), **asked)
     for matrix in (made.X, made.layers["counts"]):
         assert is_lazy(matrix)
