@@ -139,9 +139,9 @@ def misnamed(query: str, species: Iterable[Species]) -> str:
     >>> misnamed("SELECT count(*) FROM genes WHERE species = 'homo_sapiens'", [human])
     ''
     """
-    known = {name: one.name for one in species for name in names(one)}
+    species_of = {name: one.name for one in species for name in names(one)}
     for name in re.findall(r"(?i)species\"?\s*(?:=|in\s*\()\s*'([^']+)'", query):
-        meant = known.get(normalise(name), name)
+        meant = species_of.get(normalise(name), name)
         if meant != name:
             return f"no species of the tables is called '{name}': write '{meant}' or species_name('{name}')"
     return ""
