@@ -277,7 +277,7 @@ def query_error(error: BaseException) -> HomodbError:
     if isinstance(error, HomodbError):
         return error
     if isinstance(error, duckdb.Error):
-        return QueryError(first_line(error))
+        return QueryError(first_line(error).partition(" Stack Trace:")[0])
     if isinstance(error, MemoryError):
         return QueryError("the query needs more memory than there is: narrow it")
     if isinstance(error, RecursionError):
