@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing the development tools into $(VENV), once: some 3 GB"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt --group dev -e ".[etl,cells,scale]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e ".[etl,cells,scale]"
 	touch $@
 
 demo: .venv-demo/.installed ## real cells in human genes, integrated, scored, labelled; in an environment of its own, 1.4 GB
