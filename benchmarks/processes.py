@@ -89,23 +89,25 @@ def build(folder: Path, times: int) -> None:
 
 
 def annotate(folder: Path, times: int) -> None:
-    human, mouse = growth.symbols()
-    growth.simulated(10_000, human, 2).write_h5ad(folder / "query.h5ad")
-    growth.simulated(100_000, mouse, 3).write_h5ad(folder / "reference.h5ad")
-    paths = [str(folder / name) for name in ("query.h5ad", "reference.h5ad")]
-    ours = [*HOMODB, "annotate", paths[0], "--reference", paths[1], "--label", "cell_type", "--release", "starter"]
-    first, second = pairs([*ours, "-o", str(folder / "out.h5ad")], [*PYTHON, INGEST, *paths], times)
+    query, reference = written(folder, 10_000, 100_000)
+    ours = [*HOMODB, "annotate", query, "--reference", reference, "--label", "cell_type", "--release", "starter"]
+    first, second = pairs([*ours, "-o", str(folder / "out.h5ad")], [*PYTHON, INGEST, query, reference], times)
     table("10,000 cells by a reference of 100,000", "homodb annotate", first, "scanpy's ingest", second)
 
 
 def markers(folder: Path, times: int) -> None:
-    human, mouse = growth.symbols()
-    growth.simulated(100_000, human, 2).write_h5ad(folder / "human.h5ad")
-    growth.simulated(100_000, mouse, 3).write_h5ad(folder / "mouse.h5ad")
-    paths = [str(folder / name) for name in ("human.h5ad", "mouse.h5ad")]
-    ours = [*HOMODB, "markers", *paths, "--label", "cell_type", "--donor-key", "donor", "--release", "starter"]
-    first, second = pairs([*ours, "-o", str(folder / "markers")], [*PYTHON, RANK, paths[0]], times)
+    human, mouse = written(folder, 100_000, 100_000)
+    ours = [*HOMODB, "markers", human, mouse, "--label", "cell_type", "--donor-key", "donor", "--release", "starter"]
+    first, second = pairs([*ours, "-o", str(folder / "markers")], [*PYTHON, RANK, human], times)
     table("markers of two species of 100,000 cells", "homodb markers", first, "scanpy on one of them", second)
+
+
+def written(folder: Path, *cells: int) -> list[str]:
+    """Write so many human and so many mouse cells; return the two paths."""
+    paths = [folder / "human.h5ad", folder / "mouse.h5ad"]
+    for seed, (path, count, genes) in enumerate(zip(paths, cells, growth.symbols(), strict=True), 2):
+        growth.simulated(count, genes, seed).write_h5ad(path)
+    return [str(path) for path in paths]
 
 
 PARTS: dict[str, Callable[[Path, int], None]] = {one.__name__: one for one in (start, file, build, annotate, markers)}

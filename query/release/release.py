@@ -258,7 +258,7 @@ class ReleaseFile:
     ) -> pa.Table:
         """Run one SELECT statement as :meth:`sql` does, and return its answer as Arrow."""
         check_limits(timeout=timeout)
-        if not tables and (likely := misnamed(query, self.species)):
+        if not tables and (likely := misnamed(query, self.find_species)):
             warn(likely)
         try:
             if isolated:

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar, ca
 import duckdb
 
 from homodb.schema.connect import connect
-from homodb.schema.errors import HomodbError, QueryError
+from homodb.schema.errors import HomodbError, QueryError, UnknownSpeciesError
 from homodb.schema.options import Bounds
-from homodb.schema.species import Species, names, normalise, similar_species
+from homodb.schema.species import Species, similar_species
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,32 +118,29 @@ def _parser() -> duckdb.DuckDBPyConnection:
 def first_line(error: duckdb.Error) -> str:
     """Return DuckDB's message without its drawing of the query."""
     text = str(error).strip()
-    message = " ".join(text.split("\n\nLINE")[0].split())
+    message = " ".join(text.split("\n\nLINE")[0].split()).partition(" Stack Trace:")[0]
     if column := re.match(r'Binder Error: Referenced column "(.*?)" (not found|was not found)', message):
         return f"{message}; text stands in single quotes ('{column[1]}')"
     if species := re.search("no species of this release is called (.*)$", message):
         return f"{message}{similar_species(species[1])}"
-    if "LocalFileSystem has been disabled" in message:
-        return "a query reads no files; give it a table of yours: tables= in Python, the option 'with' of homodb sql"
     return message
 
 
-def misnamed(query: str, species: Iterable[Species]) -> str:
+def misnamed(query: str, find: Callable[[str], Species]) -> str:
     """Return what to say of a query that compares a column with a name that the tables do not use; else nothing.
 
     Examples
     --------
-    >>> human = Species(1, "homo_sapiens", 9606, "human", ())
-    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'human'", [human])
+    >>> from homodb.schema.species import find
+    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'human'", find)
     "no species of the tables is called 'human': write 'homo_sapiens' or species_name('human')"
-    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'homo_sapiens'", [human])
+    >>> misnamed("SELECT count(*) FROM genes WHERE species = 'homo_sapiens'", find)
     ''
     """
-    species_of = {name: one.name for one in species for name in names(one)}
     for name in re.findall(r"(?i)species\"?\s*(?:=|in\s*\()\s*'([^']+)'", query):
-        meant = species_of.get(normalise(name), name)
-        if meant != name:
-            return f"no species of the tables is called '{name}': write '{meant}' or species_name('{name}')"
+        with suppress(UnknownSpeciesError):
+            if (meant := find(name).name) != name:
+                return f"no species of the tables is called '{name}': write '{meant}' or species_name('{name}')"
     return ""
 
 
@@ -277,7 +274,9 @@ def query_error(error: BaseException) -> HomodbError:
     if isinstance(error, HomodbError):
         return error
     if isinstance(error, duckdb.Error):
-        return QueryError(first_line(error).partition(" Stack Trace:")[0])
+        if "LocalFileSystem has been disabled" in str(error):
+            return QueryError("a query reads no files; give it a table of your own", option="with")
+        return QueryError(first_line(error))
     if isinstance(error, MemoryError):
         return QueryError("the query needs more memory than there is: narrow it")
     if isinstance(error, RecursionError):

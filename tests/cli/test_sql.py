@@ -100,7 +100,7 @@ def test_what_a_query_meant(toy: homodb.Release, run: Run, toy_folder: Path, min
     ran = run("sql", "--release", toy_folder, "FROM orthologs('rat', 'mouse', 'hm_o2o')")
     one_error(ran, "called rat")
     assert "did you mean" not in ran.err
-    one_error(run("sql", "--release", toy_folder, "SELECT * FROM 'mine.csv'"), "reads no files", "'with'")
+    one_error(run("sql", "--release", toy_folder, "SELECT * FROM 'mine.csv'"), "reads no files", "(--with)")
 
 
 def test_completions() -> None:

@@ -398,7 +398,7 @@ def test_sql_stands_in_the_comment_and_in_the_schema() -> None:
     assert any(SQL in path.read_text("utf-8") for path in ddl)
 
 
-# --- keys, and the module -------------------------------------------------------------------------------
+# --- the module -------------------------------------------------------------------------------------
 
 
 def test_species_are_frozen_hashable_and_ordered_by_number() -> None:

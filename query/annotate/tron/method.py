@@ -153,15 +153,9 @@ def transfer(
                 network, training = deepcopy(networks[number % len(networks)]).to(device), None
             else:
                 network, training = _learn_source(
-                    network_cells,
-                    source.phenotype,
-                    labelled[~held],
-                    labelled[held],
-                    settings,
-                    rng,
-                    device,
+                    network_cells, source.phenotype, labelled[~held], labelled[held], settings, rng, device,
                     is_centred=bool(len(tuning.rows)) or not source.phenotype.categories,
-                )
+                )  # fmt: skip
             before = deepcopy(network)
             layer = OrthologyLayer(
                 edges, start=settings.start, bias=missing if missing.any() else None,
