@@ -29,9 +29,11 @@ from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from homodb.etl.sources.aliases import alias_table
 from homodb.etl.sources.annotation import GeneCollector, Location, TranscriptGenes
 from homodb.etl.sources.records import GENES, PROTEINS, Reading, split_version
 from homodb.etl.sources.text import Findings, batches, input_errors, missing_columns, open_bytes, read_header
@@ -141,7 +143,8 @@ def read_proteome(
     Returns
     -------
     Reading
-        ``proteins``, one row per record, and ``genes``, one row per gene, both in the order of the file.
+        ``proteins``, one row per record, and ``genes``, one row per gene, both in the order of the file; with a table,
+        ``aliases``: the genes by their proteins.
         Sequences are in upper case, without trailing stops; internal stops (read-through, frameshifts) stay in
         the sequence but do not count in ``length``. ``unannotated_residues`` counts X. Descriptions lose
         ``[Source:...]``. A gene spans its coding transcripts. Where headers of a form other than Ensembl's, table and
@@ -229,12 +232,15 @@ def read_proteome(
             own = f"{other.name} ({other.common_name}), not of {species.name}"
             skipped[f"proteins have IDs or headers of {own}: check that it is the right file"] = count
     rows = [row for _, row in proteins.values()]
+    pairs = [] if listed is None else [(row[1], protein, "protein") for protein, (_, row) in proteins.items()]
+    aliases = pl.DataFrame(pairs, dict.fromkeys(("gene_id", "alias", "kind"), pl.String), orient="row")
     return Reading(
         rows=records,
         kept=len(proteins),
         skipped={reason: count for reason, count in skipped.items() if count},
         genes=genes.table(species) if is_ensembl else _without_stand_ins(genes.table(species)),
         proteins=pa.table(list(zip(*rows, strict=True)), schema=PROTEINS),
+        aliases=alias_table(aliases, species),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,8 @@ class ObsColumns:
     obs: pd.DataFrame
     error: type[HomodbError]
     where: str = "obs"
+    #: Names of columns of donors, in lower case.
+    donor_names: ClassVar = frozenset({"donor", "donor_id", "individual", "patient", "patient_id", "subject"})
 
     def column(self, name: str, meaning: str = "", *, option: str | None = None) -> pd.Series:
         """Return a column.
@@ -94,6 +96,10 @@ class ObsColumns:
                 option=option,
             )
         return column
+
+    def donors(self) -> list[str]:
+        """Return the columns that bear a name of donors and have several values."""
+        return [str(one) for one in self.obs if str(one).lower() in self.donor_names and self.obs[one].nunique() > 1]
 
     def codes(self, name: str, meaning: str = "", *, option: str | None = None) -> Coded:
         """Return a column as codes; raises as :meth:`complete` does."""
