@@ -43,14 +43,7 @@ class Coded:
 class ObsColumns:
     """The columns of one obs table, and how errors about them are raised.
 
-    Parameters
-    ----------
-    obs
-        The table.
-    error
-        Class of the errors.
-    where
-        The table in messages, such as ``obs of the query``.
+    `error`: class of the errors; `where`: the table in messages, such as ``obs of the query``.
     """
 
     obs: pd.DataFrame
@@ -62,19 +55,8 @@ class ObsColumns:
     def column(self, name: str, meaning: str = "", *, option: str | None = None) -> pd.Series:
         """Return a column.
 
-        Parameters
-        ----------
-        name
-            Name of the column.
-        meaning
-            Expected content, for the message.
-        option
-            Parameter that names the column.
-
-        Raises
-        ------
-        HomodbError
-            Of the class of this table, if there is no such column.
+        `meaning`: expected content, for the message; `option`: parameter that names the column. Raises an error of the
+        class of this table, if there is no such column.
         """
         if name not in self.obs:
             columns = [str(one) for one in self.obs.columns]

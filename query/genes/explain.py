@@ -136,11 +136,8 @@ def explain(
             one for strategy in pair.strategies() for one in _answers_over(strategy, candidates, pair.steps, key)
         ]
     steps = pair.steps or (pair,)
-    sources = [
-        f"homologies of {one.source.name} and {one.target.name}: {', '.join(one.sources)}"
-        for one in steps
-        if one.sources
-    ]
+    named = [one for one in steps if one.sources]
+    sources = [f"homologies of {one.source.name} and {one.target.name}: {', '.join(one.sources)}" for one in named]
     return Explanation(
         source=pair.source.name,
         target=pair.target.name,
@@ -236,7 +233,7 @@ def _answers(
     partners = candidates.filter(pl.col("strategies").list.contains(str(strategy)))
     if partners.height:
         model = default_model(pair.release) if strategy is Strategy.LM_O2O else None
-        alone = Strategy.ENS_M2M not in pair.strategies()
+        alone = Strategy.ENS_M2M not in pair.strategies()  # the release has no homologies of the two species
         return [
             (str(strategy), row["target_id"], row["target_symbol"], _why_chosen(strategy, row, model, alone=alone))
             for row in partners.iter_rows(named=True)
@@ -245,7 +242,6 @@ def _answers(
 
 
 def _why_chosen(strategy: Strategy, row: dict[str, Any], model: str | None, *, alone: bool) -> str:
-    """Return the reason for a partner; ``alone`` means that the release has no homologies of the two species."""
     ensembl = (
         f"{row['homology_type']}, {_confidence(row['confidence'])}"
         + (f", identity {row['identity']:.1f} %" if row["identity"] is not None else "")

@@ -22,7 +22,6 @@ _SHARES: dict[str, tuple[str, str, tuple[tuple[float, int, int], ...]]] = {
          (0.98, 1773, 1904), (0.99, 1753, 1822)),
     ),
 }  # fmt: skip
-_UNMEASURED: tuple[str, str, tuple[tuple[float, int, int], ...]] = ("margin", "", ())
 #: By model: best hits by their rank from the other side, in words: right, and all; from the same script.
 _BY_RANK: dict[str, tuple[tuple[str, int, int], ...]] = {
     "kmer": (("1", 2032, 2129), ("2", 298, 427), ("3 to 5", 204, 499), ("6 or more", 75, 3237))
@@ -34,19 +33,10 @@ _DOUBTFUL = {"margin": 0.95, "correlation": 0.8}
 def likely_right(model: str | None, pairs: pl.DataFrame) -> pl.Series:
     """Return the share of right pairs among judged ones with the same margins or correlations.
 
-    Parameters
-    ----------
-    model
-        Model of the embedding.
-    pairs
-        Pairs that are each other's best hit, with ``margin`` and ``correlation``.
-
-    Returns
-    -------
-    polars.Series
-        Shares from 0 to 1; null for an unknown margin, or a model that was not measured.
+    `pairs`: each other's best hits, with ``margin`` and ``correlation``. The series has the name of the measure and is
+    null for an unknown margin, or a model that was not measured.
     """
-    measure, _, rows = _SHARES.get(model or "", _UNMEASURED)
+    measure, _, rows = _SHARES.get(model or "", ("margin", "", ()))
     shares = pl.Series(measure, [None] * len(pairs), dtype=pl.Float64)
     for least, right, every in rows:
         shares = pl.select(pl.when(pairs[measure] >= least).then(right / every).otherwise(shares)).to_series()
@@ -69,7 +59,7 @@ def in_words(model: str | None, correlation: float | None, margin: float | None)
     >>> in_words("kmer", 0.9, 0.005)  # doctest: +ELLIPSIS
     'correlation 0.9000, margin 0.005 (of such pairs, 354 of 435 were right in curated orthogroups ...)'
     """
-    measure, judge, rows = _SHARES.get(model or "", _UNMEASURED)
+    measure, judge, rows = _SHARES.get(model or "", ("margin", "", ()))
     value = margin if measure == "margin" else correlation
     judged = [f"{right:,} of {every:,}" for least, right, every in rows if value is not None and value >= least]
     described = "correlation unknown" if correlation is None else f"correlation {correlation:.4f}"

@@ -199,7 +199,7 @@ def _score(
     errors: list[HomodbError] = []
     notes = [before.origin]
     if donor_key is None and n_resamples and (columns := ObsColumns(adata.obs, ScoreError).donors()):
-        notes.append(f"no column of donors was named; obs has {' and '.join(columns)}: name the one that holds donors")
+        notes.append(f"no column of donors was named, such as {' or '.join(columns)} of obs, which intervals resample")
     for one in profiles:
         try:
             parts[one.key] = one.function(request)

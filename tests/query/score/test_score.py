@@ -63,7 +63,7 @@ def test_profiles_and_intervals(cells: anndata.AnnData) -> None:
     assert flat["pllm_ari"] == 1.0 and flat["pllm_ari_low"] is not None and flat["pllm_ari_baseline"] is not None
     assert "none baseline: pca, which homodb integrate did not make" in found.notes
     unnamed = homodb.score(cells, key="cca", profile="pllm", n_resamples=5)
-    hint = "no column of donors was named; obs has donor: name the one that holds donors"
+    hint = "no column of donors was named, such as donor of obs, which intervals resample"
     assert unnamed.intervals == "cells only" and hint in unnamed.notes and hint not in found.notes
     without = homodb.score(cells, key="cca", profile="pllm", n_resamples=0)
     assert without.intervals == "none" and hint not in without.notes
