@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -384,11 +385,50 @@ def _by_size(member: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def umap(embedding: npt.NDArray[np.float64], *, random_state: int = 42) -> npt.NDArray[np.float32]:
-    """Compute a UMAP with the settings of Seurat's ``RunUMAP``, for plots only."""
+    """Lay cells out on a plane by UMAP with the settings of Seurat's ``RunUMAP``, for plots only.
+
+    The graph is built here from exact neighbours; umap-learn lays it out. umap-learn's own graph gives the same, after
+    compiling its functions anew in each process.
+    """
     try:
-        from umap import UMAP
+        from umap.umap_ import find_ab_params, simplicial_set_embedding
     except ImportError as error:
         raise MissingPackageError.of("UMAP", "umap-learn", "cells") from error
-    neighbors = min(30, len(embedding) - 1)
-    model = UMAP(n_neighbors=neighbors, min_dist=0.3, metric="cosine", random_state=random_state, n_jobs=1)
-    return np.asarray(model.fit_transform(embedding), np.float32)
+    lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
+    directions = np.divide(embedding, lengths, out=np.zeros_like(embedding), where=lengths > 0)
+    near = kneighbors(directions, min(30, len(embedding)))
+    a, b = find_ab_params(1.0, 0.3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few cells it starts at random places
+        plane, _ = simplicial_set_embedding(
+            data=directions.astype(np.float32), graph=fuzzy_graph(near.indices, near.distances**2 / 2).tocoo(),
+            n_components=2, initial_alpha=1.0, a=a, b=b, gamma=1.0, negative_sample_rate=5, n_epochs=None,
+            init="spectral" if len(embedding) > 3 else "random", metric="cosine", metric_kwds={}, densmap=False,
+            random_state=np.random.RandomState(random_state), densmap_kwds={}, output_dens=False, parallel=False,
+        )  # fmt: skip
+    return np.asarray(plane, np.float32)
+
+
+def fuzzy_graph(indices: _Ints, distances: _Floats) -> sp.csr_matrix:
+    """Build UMAP's graph from the neighbours of each cell, shape (cells, k), the cell itself among them.
+
+    The weight of a neighbour at distance d is ``exp(-(d - r) / s)``, for r the smallest distance above 0, and s so
+    that the weights of the others sum to log2(k); an edge has the weight of the union of both directions.
+
+    Source: McInnes et al. 2018, https://arxiv.org/abs/1802.03426, algorithms 2 and 3.
+    """
+    cells, k = indices.shape
+    nearest = np.where(distances > 0, distances, np.inf).min(axis=1)
+    nearest[np.isinf(nearest)] = 0.0
+    beyond = np.maximum(distances - nearest[:, None], 0.0)
+    low, high, scale = np.zeros(cells), np.full(cells, np.inf), np.ones(cells)
+    for _ in range(64):
+        is_wide = np.exp(-beyond[:, 1:] / scale[:, None]).sum(axis=1) > np.log2(k)
+        low, high = np.where(is_wide, low, scale), np.where(is_wide, scale, high)
+        scale = np.where(np.isinf(high), 2 * scale, (low + high) / 2)
+    floor = np.where(nearest > 0, distances.mean(axis=1), distances.mean())
+    weight = np.exp(-beyond / np.maximum(np.maximum(scale, 1e-3 * floor), np.finfo(np.float64).tiny)[:, None])
+    weight[indices == np.arange(cells)[:, None]] = 0.0
+    graph = sp.csr_matrix((weight.ravel(), indices.ravel(), np.arange(0, cells * k + 1, k)), (cells, cells))
+    graph.eliminate_zeros()
+    return sp.csr_matrix(graph + graph.T - graph.multiply(graph.T))
