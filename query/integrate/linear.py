@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
@@ -49,6 +51,19 @@ def in_threads(function: Callable[[int], None], starts: range, *, threads: int |
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(function, starts):
             pass
+
+
+@cache
+def gpu() -> Any:
+    """Return torch's device if this machine has a GPU of NVIDIA and torch can use it, else None.
+
+    torch, which takes seconds to load, is imported only where there is a driver.
+    """
+    if shutil.which("nvidia-smi") is None or find_spec("torch") is None:
+        return None
+    import torch
+
+    return torch.device("cuda") if torch.cuda.is_available() else None
 
 
 @dataclass(frozen=True)
@@ -111,13 +126,18 @@ class SparseMinusLowRank:
         return n_threads() if len(self._blocks) > 1 else 1
 
     def gram(self) -> Array:
-        """Return the transposed matrix times the matrix, features x features."""
-        sums = np.zeros((self.shape[1], self.shape[1]))
+        """Return the transposed matrix times the matrix, features x features; on a GPU if there is one."""
+        device = gpu()
+        sums: Any = 0.0
         for start in range(0, self.shape[0], 4096):
             rows = slice(start, start + 4096)
-            block = self.values[rows].toarray() - self.left[rows] @ self.right.T
+            block: Any = self.values[rows].toarray() - self.left[rows] @ self.right.T
+            if device is not None:
+                import torch
+
+                block = torch.as_tensor(block, device=device)
             sums += block.T @ block
-        return sums
+        return np.asarray(sums if device is None else sums.cpu(), np.float64)
 
     def columns(self, features: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SparseMinusLowRank:
         """Return the matrix of some features."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.integrate.linear import in_threads
+from homodb.query.integrate.linear import gpu, in_threads
 from homodb.schema.errors import MissingPackageError
 
 #: Points up to which all are compared; beyond, only those of the nearest groups.
@@ -24,6 +24,7 @@ _MEANS, _SEEN = 8, 50
 
 #: Ranks in memory at once for each thread, and least and most rows of such a block.
 _BLOCK, _LEAST, _MOST = 4_000_000, 32, 512
+_BLOCK_ON_GPU = 1 << 25
 #: Candidates beyond those asked for: rounding rarely moves a neighbour farther than these.
 _SPARE = 8
 
@@ -108,11 +109,11 @@ def _compare_all(points: _Floats, queries: _Floats, k: int) -> Nearest:
 
     Candidates are chosen by float32 products and sorted by float64 distances. A query whose last candidate is so near
     that rounding may have hidden a neighbour is searched again by float64 products, and if points at equal distances
-    hide one, among all of these.
+    hide one, among all of these. A GPU computes all products in float64.
     """
     nearest = Nearest(np.empty((len(queries), k), np.int64), np.empty((len(queries), k)))
     todo = np.arange(len(queries))
-    for kind in (np.float32, np.float64):
+    for kind in (np.float32, np.float64) if gpu() is None else (np.float64,):
         search = _Search(points, queries, k, np.dtype(kind))
         todo = todo[~search.fill(nearest, todo)]
         if not len(todo):
@@ -143,11 +144,16 @@ class _Search:
         self._right[-1] = np.finfo(kind).max / 2  # farther than all points, and finite: products warn of infinities
         self._right[-1, :n] = np.einsum("ij,ij->i", centred, centred)
         self._rounding = (dimensions + 6) * float(np.finfo(kind).eps)
+        self._device, self._block = gpu(), _BLOCK
+        if self._device is not None:
+            import torch
+
+            self._block, self._on_device = _BLOCK_ON_GPU, torch.as_tensor(self._right, device=self._device)
 
     def fill(self, nearest: Nearest, rows: _Ints) -> npt.NDArray[np.bool_]:
         """Write the neighbours of some queries; return which of them are proven."""
         proven = np.empty(len(rows), np.bool_)
-        size = min(_MOST, max(_LEAST, _BLOCK // self._right.shape[1]))
+        size = min(_MOST, max(_LEAST, self._block // self._right.shape[1]))
 
         def search(start: int) -> None:
             part = slice(start, start + size)
@@ -161,10 +167,13 @@ class _Search:
 
     def ranks(self, rows: _Ints | int) -> npt.NDArray[Any]:
         """Return the ranks of all points for some queries."""
+        return np.asarray(np.matmul(self._left(rows), self._right)).reshape(*np.shape(rows), -1)
+
+    def _left(self, rows: _Ints | int) -> npt.NDArray[Any]:
         left = np.empty((np.size(rows), self._right.shape[0]), self._right.dtype)
         left[:, :-1] = -2.0 * self._placed[rows]
         left[:, -1] = 1.0
-        return np.asarray(np.matmul(left, self._right)).reshape(*np.shape(rows), -1)
+        return left
 
     def reach(self, rows: _Ints | int, distance: _Floats | float) -> npt.NDArray[Any]:
         """Return the largest rank that a point as near as `distance` may have, since products are rounded."""
@@ -176,6 +185,12 @@ class _Search:
 
     def _nearest(self, rows: _Ints) -> tuple[Nearest, npt.NDArray[Any]]:
         """Return the neighbours of some queries, and the rank of the last candidate."""
+        if self._device is not None:
+            import torch
+
+            ranked = torch.as_tensor(self._left(rows), device=self._device) @ self._on_device
+            values, first = (one.cpu().numpy() for one in torch.topk(ranked, self._width, largest=False))
+            return _by_distance(self._points, self._queries[rows], first).first(self._k), values[:, -1]
         ranks = self.ranks(rows)
         candidates = None
         if self._stride > 1:
