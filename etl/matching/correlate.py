@@ -7,15 +7,13 @@ of the largest. All candidates of a line are computed again in float64.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from homodb.etl.evidence import BEST_HIT_COLUMNS, CORRELATION_COLUMNS, EmbeddingEvidence
-from homodb.etl.matching.product import CELLS, Entries, Product, multiply, tolerance
-from homodb.etl.matching.side import DECIMALS, Floats, GroupedVectors, Ints, correlations, group_vectors
+from homodb.etl.matching.product import CELLS, Product, best_two, multiply, tolerance
+from homodb.etl.matching.side import DECIMALS, Floats, GroupedVectors, correlations, group_vectors
 from homodb.schema.errors import VectorsError
 from homodb.schema.vectors import GeneVectors
 
@@ -83,57 +81,67 @@ def correlate_genes(
             f"expected vectors of equal dimensions, got {a.vectors.shape[1]} and {b.vectors.shape[1]}; "
             "embed both species by the same model"
         )
-    groups_a, groups_b = group_vectors(a), group_vectors(b)
-    rows_a, rows_b = _rows(groups_a, groups_b, wanted)
-    # a normalised copy of the second is held in memory, so the smaller species comes second
-    turned = groups_b.rows.size > groups_a.rows.size
-    high, wide = (groups_b, groups_a) if turned else (groups_a, groups_b)
-    if wide.rows.size:
-        product = multiply(high, wide, device=device, block=block, progress=progress)
-        best, median = mutual_best(high, wide, product), _median(high, wide, product.histogram)
-    else:
-        no_groups, no_values = np.zeros(0, np.int64), np.zeros(0)
-        best, median = MutualBest(no_groups, no_groups, no_values, no_values), None
-    if turned:
-        best = replace(best, groups_a=best.groups_b, groups_b=best.groups_a)
-    best_hits = _pairs_of_genes(groups_a, groups_b, best, (rows_a, rows_b))
-    columns = (groups_a.genes[rows_a], groups_b.genes[rows_b], correlations(groups_a, groups_b, rows_a, rows_b))
-    requested = pl.DataFrame(dict(zip(CORRELATION_COLUMNS, columns, strict=True)), schema=CORRELATION_COLUMNS)
-    both = pl.concat([requested, best_hits.select(list(CORRELATION_COLUMNS))]).unique(["gene_a", "gene_b"])
-    return EmbeddingEvidence(best_hits.select(list(BEST_HIT_COLUMNS)), both.sort("gene_a", "gene_b"), median)
+    one, two = group_vectors(a), group_vectors(b)
+    pairs = wanted.select(pl.col("gene_a", "gene_b").cast(pl.Int64)).drop_nulls().unique()
+    pairs = pairs.join(_genes(one, "a"), on="gene_a").join(_genes(two, "b"), on="gene_b").sort("gene_a", "gene_b")
+    values = correlations(one, two, pairs["row_a"].to_numpy(), pairs["row_b"].to_numpy())
+    product = multiply(one, two, device=device, block=block, progress=progress)
+    best_hits = _pairs_of_genes(one, two, _mutual_best(one, two, product), pairs)
+    frames = (frame.select(list(CORRELATION_COLUMNS)) for frame in (pairs.with_columns(correlation=values), best_hits))
+    both = pl.concat(frames).unique(["gene_a", "gene_b"]).sort("gene_a", "gene_b")
+    return EmbeddingEvidence(best_hits, both, _median(one, two, product.histogram))
 
 
-def _rows(a: GroupedVectors, b: GroupedVectors, wanted: pl.DataFrame) -> tuple[Ints, Ints]:
-    """Return the rows of the pairs that have a correlation, each once, sorted."""
-    pairs = wanted.select("gene_a", "gene_b").drop_nulls().unique().sort("gene_a", "gene_b")
-    genes = [pairs[name].cast(pl.Int64).to_numpy() for name in pairs.columns]
-    rows = [np.minimum(np.searchsorted(s.genes, g), s.genes.size - 1) for s, g in zip((a, b), genes, strict=True)]
-    if not a.genes.size or not b.genes.size:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    good = np.ones(pairs.height, np.bool_)
-    for s, r, g in zip((a, b), rows, genes, strict=True):
-        good &= (s.genes[r] == g) & (s.lengths[r] > 0)
-    return rows[0][good], rows[1][good]
+def _genes(species: GroupedVectors, name: str) -> pl.DataFrame:
+    """Return the genes that have correlations, with their rows and groups, for one species of a pair."""
+    rows = np.flatnonzero(species.lengths)
+    columns = {"gene": species.genes[rows], "row": rows, "group": species.groups[rows]}
+    return pl.DataFrame({f"{column}_{name}": values for column, values in columns.items()})
 
 
-def _median(a: GroupedVectors, b: GroupedVectors, histogram: Floats) -> float:
+def _median(a: GroupedVectors, b: GroupedVectors, histogram: Floats) -> float | None:
     """Return the median correlation of all pairs of genes. It is exact for few pairs, and else from the histogram."""
-    count_a, count_b = a.rows.size, b.rows.size
-    if count_a * count_b * a.vectors.shape[1] <= _FEW:
-        in_a, in_b = np.divmod(np.arange(count_a * count_b), count_b)
+    if not histogram.any():
+        return None
+    values, counts = (np.arange(histogram.size) - CELLS) / CELLS, histogram
+    if a.rows.size * b.rows.size * a.vectors.shape[1] <= _FEW:
+        in_a, in_b = np.indices((a.rows.size, b.rows.size)).reshape(2, -1)
         values = correlations(a, b, a.rows[in_a], b.rows[in_b])
         order = np.argsort(values)
         values, counts = values[order], (a.counts[in_a] * b.counts[in_b])[order].astype(np.float64)
-    else:
-        values, counts = (np.arange(histogram.size) - CELLS) / CELLS, histogram
     total = int(counts.sum())
     middle = np.searchsorted(np.cumsum(counts), [(total - 1) // 2, total // 2], side="right")
     return float(values[middle].mean())
 
 
-def _pairs_of_genes(
-    a: GroupedVectors, b: GroupedVectors, best: MutualBest, preferred: tuple[Ints, Ints]
-) -> pl.DataFrame:
+def _mutual_best(a: GroupedVectors, b: GroupedVectors, product: Product) -> pl.DataFrame:
+    """Return the groups that are each other's best: ``group_a, group_b, correlation, margin``.
+
+    A margin is the correlation minus the higher second best, 0 in a tie, null if a species has only one gene.
+    """
+    rows, columns, values = product.rows, product.columns, product.values
+    slack = 2 * tolerance(a.vectors.shape[1])
+    first_a, second_a = best_two(rows, values, a.rows.size)
+    first_b, second_b = best_two(columns, values, b.rows.size)
+    possible = (values >= first_a[rows] - slack) & (values >= first_b[columns] - slack)
+    # of the lines of possible pairs, all that could be the best two are computed
+    needed = (values >= second_a[rows] - slack) & np.isin(rows, rows[possible])
+    needed |= (values >= second_b[columns] - slack) & np.isin(columns, columns[possible])
+    rows, columns, possible = rows[needed], columns[needed], possible[needed]
+    values = correlations(a, b, a.rows[rows], b.rows[columns])
+    first_a, second_a = best_two(rows, values, a.rows.size)
+    first_b, second_b = best_two(columns, values, b.rows.size)
+    best = possible & (values == first_a[rows]) & (values == first_b[columns])
+    rows, columns, values = rows[best], columns[best], values[best]
+    margins = np.round(values - np.maximum(second_a[rows], second_b[columns]), DECIMALS)
+    margins[(a.counts[rows] > 1) | (b.counts[columns] > 1)] = 0
+    frame = pl.DataFrame({"group_a": rows, "group_b": columns, "correlation": values, "margin": margins})
+    return frame.with_columns(pl.when(min(a.counts.sum(), b.counts.sum()) > 1).then("margin")).sort(
+        "group_a", "group_b"
+    )
+
+
+def _pairs_of_genes(a: GroupedVectors, b: GroupedVectors, best: pl.DataFrame, preferred: pl.DataFrame) -> pl.DataFrame:
     """Return the pairs of genes that are each other's best.
 
     A gene has a row for each gene that is equally good. A thousand genes with one vector in both species would be a
@@ -141,187 +149,54 @@ def _pairs_of_genes(
     prefers these, then low keys; and a rival of each of these pairs, which marks it as tied. The greedy choice is the
     same on these pairs as on all pairs: those that it takes are among them, and those that it skips change nothing.
     """
-    sizes = a.counts[best.groups_a] * b.counts[best.groups_b]
-    small = np.flatnonzero(sizes <= _ALL_PAIRS)
-    place = np.repeat(small, sizes[small])
-    # the n-th pair of two groups consists of their members n // count and n % count
-    nth = np.arange(place.size) - np.repeat(np.cumsum(sizes[small]) - sizes[small], sizes[small])
-    in_a, in_b = np.divmod(nth, b.counts[best.groups_b[place]])
-    rows_a = a.members[a.starts[best.groups_a[place]] + in_a]
-    rows_b = b.members[b.starts[best.groups_b[place]] + in_b]
-    if small.size < sizes.size:
-        some = _of_large(a, b, best, sizes > _ALL_PAIRS, preferred)
-        place, rows_a, rows_b = (np.concatenate(both) for both in zip((place, rows_a, rows_b), some, strict=True))
-    columns = (a.genes[rows_a], b.genes[rows_b], best.correlations[place], best.margins[place])
-    frame = pl.DataFrame(dict(zip(BEST_HIT_COLUMNS, columns, strict=True)), schema=BEST_HIT_COLUMNS)
-    return frame.with_columns(pl.col("margin").fill_nan(None)).sort("gene_a", "gene_b")
+    genes_a, genes_b, groups = _genes(a, "a"), _genes(b, "b"), ["group_a", "group_b"]
+    is_large = pl.Series(a.counts[best["group_a"]] * b.counts[best["group_b"]] > _ALL_PAIRS)
+    pairs = best.filter(~is_large).join(genes_a, on="group_a").join(genes_b, on="group_b")
+    if is_large.any():
+        first = preferred.join(best, on=groups, how="semi").sort("gene_a", "gene_b").select("row_a", "row_b").rows()
+        kept = _of_large(a, b, dict(zip(best.select(groups).rows(), is_large, strict=True)), first)
+        rows = pl.DataFrame(list(kept), ["row_a", "row_b"], orient="row")
+        rows = rows.join(genes_a, on="row_a").join(genes_b, on="row_b").join(best, on=groups)
+        pairs = pl.concat([pairs, rows.select(pairs.columns)])
+    return pairs.select(list(BEST_HIT_COLUMNS)).sort("gene_a", "gene_b")
 
 
-def _of_large(
-    a: GroupedVectors, b: GroupedVectors, best: MutualBest, large: npt.NDArray[np.bool_], preferred: tuple[Ints, Ints]
-) -> tuple[Ints, Ints, Ints]:
-    """Return the pairs of large groups that matter. The arrays are the position in `best`, and the row of each gene."""
-    together = zip(best.groups_a.tolist(), best.groups_b.tolist(), strict=True)
-    places = {pair: place for place, pair in enumerate(together)}
-
-    def place_of(pair: _Pair) -> int | None:
-        return places.get((int(a.groups[pair[0]]), int(b.groups[pair[1]])))
-
-    rows_a, rows_b = preferred
-    first = [pair for pair in zip(rows_a.tolist(), rows_b.tolist(), strict=True) if place_of(pair) is not None]
+def _of_large(a: GroupedVectors, b: GroupedVectors, is_large: dict[_Pair, bool], first: list[_Pair]) -> set[_Pair]:
+    """Return the rows of the pairs of large groups that matter."""
+    large_of_a = {group_a: group_b for (group_a, group_b), large in is_large.items() if large}
+    large_of_b = {group_b: group_a for (group_a, group_b), large in is_large.items() if large}
+    kept: set[_Pair] = set()
     # small groups too: a gene may be tied with a large group and a small group
-    taken = _taken(a, b, best, first)
-    kept = {pair: place for pair in (*first, *taken) if (place := place_of(pair)) is not None and large[place]}
-    for (row_a, row_b), place in list(kept.items()):
-        others_b = [row for row in b.group(int(b.groups[row_b]))[:2].tolist() if row != row_b]
-        others_a = [row for row in a.group(int(a.groups[row_a]))[:2].tolist() if row != row_a]
-        kept[(row_a, others_b[0]) if others_b else (others_a[0], row_b)] = place
-    # a pair of small groups may be tied with pairs of a large one only: one of these shows it
-    by_a = {int(best.groups_a[place]): place for place in np.flatnonzero(large).tolist()}
-    by_b = {int(best.groups_b[place]): place for place in np.flatnonzero(large).tolist()}
-    for row_a, row_b in (*first, *taken):
-        if (place := place_of((row_a, row_b))) is None or large[place]:
+    for row_a, row_b in (*first, *_greedy(a, b, list(is_large), first)):
+        group_a, group_b = int(a.groups[row_a]), int(b.groups[row_b])
+        if is_large[group_a, group_b]:
+            rivals = [(row_a, row) for row in b.by_group[group_b][:2] if row != row_b]
+            rivals += [(row, row_b) for row in a.by_group[group_a][:2] if row != row_a]
+            kept |= {(row_a, row_b), rivals[0]}
             continue
-        if (of_a := by_a.get(int(a.groups[row_a]))) is not None:
-            kept[row_a, int(b.group(int(best.groups_b[of_a]))[0])] = of_a
-        if (of_b := by_b.get(int(b.groups[row_b]))) is not None:
-            kept[int(a.group(int(best.groups_a[of_b]))[0]), row_b] = of_b
-    rows = np.array([(place, *pair) for pair, place in kept.items()], np.int64).reshape(-1, 3)
-    return rows[:, 0], rows[:, 1], rows[:, 2]
+        # a pair of small groups may be tied with pairs of a large one only: one of these shows it
+        if group_a in large_of_a:
+            kept.add((row_a, b.by_group[large_of_a[group_a]][0]))
+        if group_b in large_of_b:
+            kept.add((a.by_group[large_of_b[group_b]][0], row_b))
+    return kept
 
 
-def _taken(a: GroupedVectors, b: GroupedVectors, best: MutualBest, first: list[_Pair]) -> list[_Pair]:
+def _greedy(a: GroupedVectors, b: GroupedVectors, best: list[_Pair], first: list[_Pair]) -> list[_Pair]:
     """Return the greedy choice. It takes some pairs first, then for each gene of A the lowest free gene of B."""
-    taken: list[_Pair] = []
-    taken_a: set[int] = set()
-    taken_b: set[int] = set()
-
-    def take(row_a: int, row_b: int) -> None:
-        taken.append((row_a, row_b))
-        taken_a.add(row_a)
-        taken_b.add(row_b)
-
+    taken: dict[int, int] = {}
+    partners: dict[int, list[dict[int, None]]] = {}
+    free = {group_b: dict.fromkeys(b.by_group[group_b]) for _, group_b in best}
+    for group_a, group_b in best:
+        partners.setdefault(group_a, []).append(free[group_b])
     for row_a, row_b in first:
-        if row_a not in taken_a and row_b not in taken_b:
-            take(row_a, row_b)
-    partners: dict[int, list[int]] = {}
-    for group_a, group_b in zip(best.groups_a.tolist(), best.groups_b.tolist(), strict=True):
-        partners.setdefault(group_a, []).append(group_b)
-    waiting = {group: b.group(group).tolist()[::-1] for group in set(best.groups_b.tolist())}
-    for row_a, group_a in sorted((row, group) for group in partners for row in a.group(group).tolist()):
-        if row_a in taken_a:
-            continue
-        for partner in partners[group_a]:
-            while waiting[partner] and waiting[partner][-1] in taken_b:
-                waiting[partner].pop()
-        free = [waiting[partner][-1] for partner in partners[group_a] if waiting[partner]]
-        if free:
-            take(row_a, min(free))
-    return taken
-
-
-@dataclass(frozen=True)
-class MutualBest:
-    """Pairs of groups that are each other's best, including ties. Each array has the shape (pairs,).
-
-    Parameters
-    ----------
-    groups_a, groups_b
-        The groups.
-    correlations
-        Their correlation.
-    margins
-        Their correlation minus the higher second best of the two: 0 if several genes are best, nan if a species has
-        only one gene.
-    """
-
-    groups_a: Ints
-    groups_b: Ints
-    correlations: Floats
-    margins: Floats
-
-
-def mutual_best(a: GroupedVectors, b: GroupedVectors, product: Product) -> MutualBest:
-    """Return the groups that are each other's best."""
-    slack = 2 * tolerance(a.vectors.shape[1])
-    width = b.rows.size
-    of_rows = _Lines(product.of_rows.rows, product.of_rows, a.rows.size, width)
-    of_columns = _Lines(product.of_columns.columns, product.of_columns, width, width)
-    near_rows, near_columns = of_rows.near(of_rows.first, slack), of_columns.near(of_columns.first, slack)
-    possible = np.intersect1d(of_rows.pairs[near_rows], of_columns.pairs[near_columns])
-    # all rivals of a possible pair are computed, so that the best of each line is exact
-    rivals_a = of_rows.pairs[near_rows & of_rows.of(possible // width)]
-    rivals_b = of_columns.pairs[near_columns & of_columns.of(possible % width)]
-    pairs = np.union1d(rivals_a, rivals_b)
-    exact = _exact(a, b, pairs)
-    best_a, best_b = np.full(a.rows.size, -2.0), np.full(width, -2.0)
-    np.maximum.at(best_a, rivals_a // width, exact[np.searchsorted(pairs, rivals_a)])
-    np.maximum.at(best_b, rivals_b % width, exact[np.searchsorted(pairs, rivals_b)])
-    values = exact[np.searchsorted(pairs, possible)]
-    mutual = (values == best_a[possible // width]) & (values == best_b[possible % width])
-    best, values = possible[mutual], values[mutual]
-    return MutualBest(best // width, best % width, values, _margins(a, b, of_rows, of_columns, best, values))
-
-
-class _Lines:
-    """Entries by line (row or column), and the best two of each line."""
-
-    def __init__(self, lines: Ints, entries: Entries, count: int, width: int) -> None:
-        order = np.lexsort((-entries.values, lines))
-        self.lines, self.values = lines[order], entries.values[order]
-        #: Each pair of groups as one number.
-        self.pairs = entries.rows[order] * width + entries.columns[order]
-        starts = np.searchsorted(self.lines, np.arange(count + 1))
-        self.count = count
-        self.first, self.second = np.full(count, np.nan), np.full(count, np.nan)
-        for place, into in enumerate((self.first, self.second)):
-            is_long = starts[:-1] + place < starts[1:]
-            into[is_long] = self.values[starts[:-1][is_long] + place]
-
-    def near(self, bar: Floats, slack: float) -> npt.NDArray[np.bool_]:
-        """Mask the entries that reach the bar of their line minus a slack."""
-        reached: npt.NDArray[np.bool_] = self.values >= bar[self.lines] - slack
-        return reached
-
-    def of(self, wanted: Ints) -> npt.NDArray[np.bool_]:
-        """Mask the entries of some lines."""
-        marks = np.zeros(self.count, np.bool_)
-        marks[wanted] = True
-        return marks[self.lines]
-
-
-def _margins(
-    a: GroupedVectors, b: GroupedVectors, of_rows: _Lines, of_columns: _Lines, best: Ints, values: Floats
-) -> Floats:
-    """Return the correlations minus the higher second best of a pair."""
-    if min(a.counts.sum(), b.counts.sum()) < 2:
-        return np.full(best.size, np.nan)
-    width = b.rows.size
-    groups_a, groups_b = best // width, best % width
-    margins = np.zeros(best.size)
-    # if a group has several genes or several best groups, the second best equals the best
-    alone = (a.counts[groups_a] == 1) & (b.counts[groups_b] == 1)
-    alone &= (np.bincount(groups_a, minlength=a.rows.size) == 1)[groups_a]
-    alone &= (np.bincount(groups_b, minlength=width) == 1)[groups_b]
-    groups_a, groups_b, best = groups_a[alone], groups_b[alone], best[alone]
-    slack = 2 * tolerance(a.vectors.shape[1])
-    higher = np.fmax(of_rows.second[groups_a], of_columns.second[groups_b])
-    rivals: list[Ints] = []
-    owners: list[Ints] = []
-    for lines, groups, count in ((of_rows, groups_a, a.rows.size), (of_columns, groups_b, width)):
-        bar, owner = np.full(count, np.inf), np.full(count, -1)
-        bar[groups], owner[groups] = higher, np.arange(groups.size)
-        others = lines.near(bar, slack) & (lines.pairs != best[owner[lines.lines]] if best.size else False)
-        rivals.append(lines.pairs[others])
-        owners.append(owner[lines.lines[others]])
-    pairs, place = np.unique(np.concatenate(rivals), return_inverse=True)
-    seconds = np.full(groups_a.size, -2.0)
-    np.maximum.at(seconds, np.concatenate(owners), _exact(a, b, pairs)[place])
-    margins[alone] = np.round(values[alone] - seconds, DECIMALS)
-    return margins
-
-
-def _exact(a: GroupedVectors, b: GroupedVectors, pairs: Ints) -> Floats:
-    """Return the correlations of pairs of groups."""
-    width = b.rows.size
-    return correlations(a, b, a.rows[pairs // width], b.rows[pairs % width])
+        of_b = free[int(b.groups[row_b])]
+        if row_a not in taken and row_b in of_b:
+            taken[row_a] = row_b
+            del of_b[row_b]
+    for row_a, group_a in sorted((row, group) for group in partners for row in a.by_group[group]):
+        lowest = [(next(iter(of_b)), of_b) for of_b in partners[group_a] if of_b]
+        if row_a not in taken and lowest:
+            taken[row_a], of_b = min(lowest, key=lambda one: one[0])
+            del of_b[taken[row_a]]
+    return list(taken.items())

@@ -1,24 +1,27 @@
 """All correlations in float32, as a matrix product that is streamed.
 
 A line is a row or a column of the product. Kept of a tile are the entries that could be the best or second best of
-their line, and a histogram of all entries. Only the maxima of chunks of a line are searched, and single entries where
-a maximum reaches the bar: the line's second best so far, minus the error of float32.
+their line, and a histogram of all entries. On the CPU, every core multiplies tiles of its own by a product of one
+thread, and all else is done in numpy; the functions that are used have the same names in numpy and torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
-from queue import SimpleQueue
-from threading import Event, Lock
-from typing import Any
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache, partial
+from threading import Lock, get_ident
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from homodb.etl.matching.side import ArrayBackend, Floats, GroupedVectors, Ints, backend_for, slices
+from homodb.etl.matching.side import Floats, GroupedVectors, Ints, slices
+from homodb.schema.errors import MissingPackageError
 
 #: Cells of the histogram per unit of correlation; their centres are multiples of its inverse.
 CELLS = 8192
@@ -26,72 +29,66 @@ CELLS = 8192
 #: bits of a correlation are the number of its cell.
 _SHIFT = 1537.0
 _BITS = int(np.float32(1536).view(np.int32))
-#: Entries of a line in a chunk, a power of two: first their maximum is searched, then, if needed, each of them.
-_CHUNK = 64
-#: Value of padding.
-_NONE = -2.0
+#: Maximum rows and columns of a tile, on the CPU (16 MB; with 1024, a product takes a tenth longer) and on a GPU.
+_ON_CPU, _ON_GPU = 2048, 4096
 
 
-@dataclass(frozen=True)
-class Entries:
-    """Entries of the product, shape (entries,) each."""
-
-    rows: Ints
-    columns: Ints
-    values: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Product:
-    """Extract of the matrix product.
+class Product(NamedTuple):
+    """Extract of the matrix product, or of a tile.
 
     Parameters
     ----------
-    of_rows, of_columns
-        All entries that could be the best or second best of their row (column), and some others.
+    rows, columns, values
+        All entries that could be the best or second best of their row or column, and some others, shape (entries,).
     histogram
         Number of pairs of genes in each cell of correlation, shape (2 * CELLS + 1,); the middle cell is that of 0.
     """
 
-    of_rows: Entries
-    of_columns: Entries
+    rows: Ints
+    columns: Ints
+    values: Floats
     histogram: Floats
 
 
 def multiply(
     a: GroupedVectors, b: GroupedVectors, *, device: str, block: int | None, progress: Callable[[int, int], None]
 ) -> Product:
-    """Multiply all groups of one species with all groups of the other.
+    """Multiply all groups of two species. A normalised copy of the smaller one is held in memory."""
+    height, width = a.rows.size, b.rows.size
+    if width > height:
+        turned = multiply(b, a, device=device, block=block, progress=progress)
+        return turned._replace(rows=turned.columns, columns=turned.rows)
+    backend = Backend(device)
+    # few enough rows and columns that no core idles long at the end
+    side = (height * width / (16 * backend.workers)) ** 0.5
+    block = block or (_ON_GPU if backend.on_gpu else min(_ON_CPU, 64 * max(1, round(side / 64))))
+    right, slack = backend.put(b.normalised(0, width)), 2 * tolerance(a.vectors.shape[1])
+    places = list(itertools.product(range(0, height, block), range(0, width, block)))
+    size, lock = (min(block, height), min(block, width)), Lock()
+    # one tile for each thread: allocating them anew costs time, and memory that is not returned
+    tiles: defaultdict[int, Any] = defaultdict(lambda: backend.put(np.empty(size, np.float32)))
 
-    Parameters
-    ----------
-    a, b
-        The two species; a normalised copy of `b` is held in memory.
-    device
-        A device of torch; ``numpy`` for the CPU without torch; ``auto`` for the fastest available.
-    block
-        Rows and columns of a tile; None for what suits the device.
-    progress
-        Callback that receives the numbers of finished and of all entries.
-    """
-    arrays = backend_for(device)
-    entries = a.rows.size * b.rows.size
-    tiles = _Tiles(arrays, a, b, block or arrays.block(a.rows.size, b.rows.size))
-    workers = [_Worker(arrays, tiles) for _ in range(arrays.workers)]
-    done = 0
+    @lru_cache(maxsize=2)
+    def strip(top: int) -> Any:
+        return backend.put(a.normalised(top, top + block))
 
-    def finished(some: int) -> None:
-        nonlocal done
-        done += some
-        progress(done, entries)
+    def extract(place: tuple[int, int]) -> Product:
+        rows, columns = (slice(start, start + block) for start in place)
+        with lock:
+            left = strip(rows.start)
+        tile = backend.multiply(left, right[columns], tiles[get_ident()])
+        return _extract(backend, tile, a.counts[rows], b.counts[columns], slack)
 
-    with arrays.settings():
-        _run(workers, finished)
-    histogram: Floats = np.sum([worker.histogram.counts for worker in workers], axis=0)
-    rows = _candidates([worker.rows for worker in workers])
-    columns = _candidates([worker.columns for worker in workers])
-    of_columns = Entries(rows=columns.columns, columns=columns.rows, values=columns.values)
-    return Product(rows, of_columns, histogram)
+    kept = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    histogram, done = np.zeros(2 * CELLS + 1), 0
+    with backend.threads() as pool:
+        for (top, start), (rows, columns, values, counts) in zip(places, pool.map(extract, places), strict=True):
+            kept.append((rows + top, columns + start, values))
+            histogram += counts
+            done += min(block, height - top) * min(block, width - start)
+            progress(done, height * width)
+    rows, columns, values = map(np.concatenate, zip(*kept, strict=True))
+    return Product(rows, columns, values, histogram)
 
 
 def tolerance(dimensions: int) -> float:
@@ -103,236 +100,90 @@ def tolerance(dimensions: int) -> float:
     return float(2.0**-24 * (32 + 8 * np.sqrt(dimensions)))
 
 
-def _run(workers: list[_Worker], finished: Callable[[int], None]) -> None:
-    """Run each worker in a thread. `finished` is called in this thread with the number of entries of each tile."""
-    sizes, stopped = SimpleQueue[int | None](), Event()
-
-    def run(worker: _Worker) -> None:
-        try:
-            for entries in worker.work():
-                sizes.put(entries)
-                if stopped.is_set():
-                    break
-        except BaseException:
-            stopped.set()
-            raise
-        finally:
-            sizes.put(None)
-
-    with ThreadPoolExecutor(len(workers)) as pool:
-        running = [pool.submit(run, worker) for worker in workers]
-        try:
-            for _ in running:
-                for entries in iter(sizes.get, None):
-                    finished(entries)
-        finally:
-            stopped.set()
-    for one in running:
-        one.result()
+def best_two(lines: Ints, values: Floats, count: int) -> tuple[Floats, Floats]:
+    """Return the best and the second best value of each line, -2 where there is none, shape (count,)."""
+    first, second = np.full(count, -2.0), np.full(count, -2.0)
+    np.maximum.at(first, lines, values)
+    is_best = values == first[lines]
+    np.maximum.at(second, lines[~is_best], values[~is_best])
+    return first, np.where(np.bincount(lines[is_best], minlength=count) > 1, first, second)
 
 
-class _Tiles:
-    """Tiles of the product, strip by strip; each goes to one worker."""
-
-    def __init__(self, arrays: ArrayBackend, a: GroupedVectors, b: GroupedVectors, block: int) -> None:
-        self.arrays, self.a, self.b, self.block = arrays, a, b, block
-        self.right = arrays.put(b.normalised(0, b.rows.size))
-        self.left: Any = None
-        self._places = ((top, start) for top in range(0, a.rows.size, block) for start in range(0, b.rows.size, block))
-        self._taking = Lock()
-
-    def __iter__(self) -> Iterator[tuple[int, int, Any, Any]]:
-        """Yield the first row and column of a tile, and its vectors."""
-        while True:
-            with self._taking:
-                place = next(self._places, None)
-                if place is None:
-                    return
-                top, start = place
-                if start == 0:
-                    self.left = None  # frees them before the next ones are allocated
-                    self.left = self.arrays.put(self.a.normalised(top, top + self.block))
-                left = self.left
-            yield top, start, left, self.right[start : start + self.block]
-            del left
-
-
-class _Worker:
-    """Worker that multiplies tiles, and searches and counts their entries."""
-
-    def __init__(self, arrays: ArrayBackend, tiles: _Tiles) -> None:
-        self.arrays, self.tiles = arrays, tiles
-        slack = 2 * tolerance(tiles.a.vectors.shape[1])
-        self.rows, self.columns = (_LineSearch(arrays, one.rows.size, slack) for one in (tiles.a, tiles.b))
-        self.histogram = _Histogram(arrays)
-
-    def work(self) -> Iterator[int]:
-        """Take tiles until none is left; yield the number of entries of each."""
-        self.arrays.to_one_core()
-        shape = tuple(_padded(min(self.tiles.block, size)) for size in (self.rows.count, self.columns.count))
-        whole = self.arrays.put(np.full(shape, _NONE, np.float32))
-        for top, start, left, right in self.tiles:
-            high, wide = left.shape[0], right.shape[0]
-            tile = whole[: _padded(high), : _padded(wide)]
-            tile[high:] = _NONE
-            tile[:, wide:] = _NONE
-            self.arrays.multiply(left, right, tile[:high, :wide])
-            del left
-            self._scan(tile, high, wide, top, start)
-            yield high * wide
-
-    def _scan(self, tile: Any, high: int, wide: int, top: int, start: int) -> None:
-        """Search and count the entries of a tile. `high` and `wide` are its rows and columns without padding."""
-        counts_a, counts_b = self.tiles.a.counts[top : top + high], self.tiles.b.counts[start : start + wide]
-
-        def count(rows: slice) -> None:
-            self.histogram.add(tile[rows][: max(0, high - rows.start), :wide], counts_a[rows], counts_b)
-
-        by_row, by_column = _chunks(tile)
-        of_rows, of_columns = _maxima(self.arrays, by_row, by_column, count)
-        self.rows.scan(of_rows[:high], partial(_of_row, by_row), top, start)
-        self.columns.scan(of_columns[:wide], partial(_of_column, by_column), start, top)
-
-
-class _Histogram:
-    """Number of pairs of genes in each cell."""
-
-    def __init__(self, arrays: ArrayBackend) -> None:
-        self.arrays = arrays
-        self.counts: Floats = np.zeros(2 * CELLS + 1)
-        self.room: Any = None
-
-    def add(self, entries: Any, counts_a: Ints, counts_b: Ints) -> None:
-        """Count entries of the product between groups of these numbers of genes."""
-        if not counts_a.size:
-            return
-        xp = self.arrays.module
-        if self.room is None or self.room.shape != entries.shape:
-            self.room = xp.empty_like(entries)
-        cells = xp.add(entries, _SHIFT, out=self.room).view(xp.int32)
-        cells -= _BITS
-        if counts_a.max() == 1 == counts_b.max():
-            counts = xp.bincount(cells.reshape(-1), minlength=self.counts.size)
-            self.counts += self.arrays.fetch(counts)
+def _extract(backend: Backend, tile: Any, counts_a: Ints, counts_b: Ints, slack: float) -> Product:
+    """Extract a tile: entries that are at most `slack` below the second best of their line, and the histogram."""
+    height, width = tile.shape
+    of_rows, of_columns = (_second(backend.xp, lines) - slack for lines in (tile, tile.T))
+    histogram = np.zeros(2 * CELLS + 1)
+    kept: list[tuple[Ints, Floats]] = []
+    # a GPU takes a tile whole; the CPU takes rows that stay in the cache of a core
+    for some in [slice(0, height)] if backend.on_gpu else slices(height, width):
+        part = tile[some]
+        (place,) = backend.xp.where(((part >= of_rows[some, None]) | (part >= of_columns)).reshape(-1))
+        kept.append((backend.fetch(place) + some.start * width, backend.fetch(part.reshape(-1)[place])))
+        cells = (part + _SHIFT).view(backend.xp.int32).reshape(-1) - _BITS
+        if counts_a[some].max() == 1 == counts_b.max():
+            histogram += backend.fetch(backend.xp.bincount(cells, minlength=histogram.size))
         else:
-            weights = np.multiply.outer(counts_a, counts_b).reshape(-1)
-            self.counts += np.bincount(self.arrays.fetch(cells).reshape(-1), weights, self.counts.size)
+            weights = np.multiply.outer(counts_a[some], counts_b).reshape(-1)
+            histogram += np.bincount(backend.fetch(cells), weights, histogram.size)
+    places, values = (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
+    rows, columns = np.divmod(places, width)
+    good = values >= best_two(rows, values, height)[1][rows] - slack
+    good |= values >= best_two(columns, values, width)[1][columns] - slack
+    return Product(rows[good], columns[good], values[good], histogram)
 
 
-@dataclass
-class _LineSearch:
-    """Search for entries that could be the best two of their line."""
-
-    arrays: ArrayBackend
-    count: int
-    slack: float
-    kept: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        # lower bounds of the best and the second best of each line
-        self.first = self.arrays.put(np.full(self.count, _NONE, np.float32))
-        self.second = self.arrays.put(np.full(self.count, _NONE, np.float32))
-
-    def scan(self, maxima: Any, chunks: Callable[[Any, Any], tuple[Any, Any]], start: int, others: int) -> None:
-        """Search a tile.
-
-        Parameters
-        ----------
-        maxima
-            Maximum of each chunk of the tile's lines, shape (lines, chunks).
-        chunks
-            Function of the lines and numbers of some chunks. It returns their entries, shape (some, chunk), and the
-            positions of these entries in their lines, of the same shape.
-        others
-            Number of the crossing line at the first entry of the tile's lines.
-        """
-        xp, here = self.arrays.module, slice(start, start + maxima.shape[0])
-        best = xp.amax(maxima, axis=1)
-        is_best = maxima == best[:, None]
-        after = xp.amax(xp.where(is_best, _NONE, maxima), axis=1)
-        after = xp.where(is_best.sum(axis=1) > 1, best, after)
-        lower = xp.minimum(self.first[here], best)
-        self.second[here] = xp.maximum(lower, xp.maximum(self.second[here], after))
-        self.first[here] = xp.maximum(self.first[here], best)
-        bar = xp.clip(self.second[here] - self.slack, -1.5, None)
-        line, chunk = xp.where(maxima >= bar[:, None])
-        values, place = chunks(line, chunk)
-        reaches = values >= bar[line][:, None]
-        which, _ = xp.where(reaches)
-        self.kept.append((line[which] + start, place[reaches] + others, values[reaches]))
+def _second(xp: Any, lines: Any) -> Any:
+    """Return a lower bound of the best two entries of each line: the lower maximum of its halves."""
+    half = lines.shape[1] // 2
+    return xp.minimum(xp.amax(lines[:, : max(half, 1)], axis=1), xp.amax(lines[:, half:], axis=1))
 
 
-def _candidates(searches: Sequence[_LineSearch]) -> Entries:
-    """Return the entries that reach the final bar of their line. They come from several workers; lines become rows."""
-    arrays = searches[0].arrays
-    bounds = np.stack([arrays.fetch(bound) for one in searches for bound in (one.first, one.second)])
-    bar = np.partition(bounds, -2, axis=0)[-2] - np.float32(searches[0].slack)
-    kept: list[list[npt.NDArray[Any]]] = [[np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]]
-    for search in searches:
-        for entries in search.kept:
-            for arrays_of_one, one in zip(kept, entries, strict=True):
-                arrays_of_one.append(arrays.fetch(one))
-    lines, others, values = (np.concatenate(one) for one in kept)
-    good = values >= bar[lines]
-    return Entries(lines[good], others[good], values[good])
+class Backend:
+    """Matrix products on a device: one of torch, ``numpy``, or ``auto``."""
 
+    def __init__(self, device: str) -> None:
+        torch: Any = None
+        try:
+            if device != "numpy":
+                import torch
+        except ModuleNotFoundError as error:
+            if device not in ("auto", "cpu"):
+                raise MissingPackageError.of(f"device {device!r}", "torch", "etl", ", or use device cpu") from error
+        if device == "auto" and torch is not None:
+            device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        self.torch, self.device = torch, device
+        self.on_gpu = torch is not None and device != "cpu"
+        self.xp: Any = torch if self.on_gpu else np
+        self.workers = 1 if self.on_gpu else min(16, torch.get_num_threads() if torch else os.cpu_count() or 1)
 
-def _chunks(tile: Any) -> tuple[Any, Any]:
-    """Return the chunks of rows and of columns. Their shapes are (rows, chunk, chunks) and (chunks, chunk, columns).
+    def put(self, array: npt.NDArray[np.float32]) -> Any:
+        """Return an array on the device."""
+        return array if self.torch is None else self.torch.from_numpy(array).to(self.device)
 
-    A chunk of a row is not contiguous, so that its maximum, too, is computed over whole rows of numbers.
-    """
-    rows, columns = tile.shape
-    return tile.reshape(rows, _CHUNK, columns // _CHUNK), tile.reshape(rows // _CHUNK, _CHUNK, columns)
+    def fetch(self, array: Any) -> npt.NDArray[Any]:
+        """Return an array of numpy."""
+        return np.asarray(array.cpu() if self.on_gpu else array)
 
+    def multiply(self, left: Any, right: Any, tile: Any) -> Any:
+        """Return the product of one array and another transposed, in a part of `tile`, for the functions of `xp`."""
+        product = (self.torch or np).matmul(left, right.T, out=tile[: left.shape[0], : right.shape[0]])
+        return product if self.on_gpu else np.asarray(product)
 
-def _maxima(arrays: ArrayBackend, by_row: Any, by_column: Any, count: Callable[[slice], None]) -> tuple[Any, Any]:
-    """Return the maxima of chunks by row and column, shape (lines, chunks).
+    @contextmanager
+    def threads(self) -> Iterator[Executor]:
+        """Open threads whose products run on one core, in float32; on leaving, restore the user's settings."""
+        with ExitStack() as stack:
+            if self.torch is None:
+                from threadpoolctl import threadpool_limits
 
-    `count` is called with rows of the tile right after their search, while they are in the cache of a core.
-    """
-    xp, (chunks, _, columns) = arrays.module, by_column.shape
-    if not arrays.on_cpu:
-        count(slice(0, by_row.shape[0]))
-        return xp.amax(by_row, axis=1), xp.amax(by_column, axis=1).T
-    of_rows, of_columns = np.empty(by_row.shape[::2], np.float32), np.empty((chunks, columns), np.float32)
-    room: npt.NDArray[np.float32] | None = None
-    for some in slices(chunks, _CHUNK * columns):
-        rows = slice(some.start * _CHUNK, some.stop * _CHUNK)
-        if room is None:
-            room = np.empty_like(by_row[rows, : _CHUNK // 2])
-        of_rows[rows] = _halved(by_row[rows], room[: rows.stop - rows.start])
-        np.amax(by_column[some], axis=1, out=of_columns[some])
-        count(rows)
-    return of_rows, of_columns.T
-
-
-def _halved(by_row: npt.NDArray[np.float32], room: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the maxima of chunks of rows by halving. The maximum of numpy takes twice as long."""
-    half = _CHUNK // 2
-    np.maximum(by_row[:, :half], by_row[:, half:], out=room)
-    while half > 1:
-        half //= 2
-        np.maximum(room[:, :half], room[:, half : 2 * half], out=room[:, :half])
-    return room[:, 0]
-
-
-def _of_row(chunks: Any, row: Any, chunk: Any) -> tuple[Any, Any]:
-    entries = chunks[row, :, chunk]
-    return entries, _offsets(chunks, chunk) * chunks.shape[2] + chunk[:, None]
-
-
-def _of_column(chunks: Any, column: Any, chunk: Any) -> tuple[Any, Any]:
-    entries = chunks[chunk, :, column]
-    return entries, _offsets(chunks, chunk) + chunk[:, None] * chunks.shape[1]
-
-
-def _offsets(chunks: Any, like: Any) -> Any:
-    """Return the positions of entries in a chunk, shape (1, chunk). The array is of the kind of `like`."""
-    count = chunks.shape[1]
-    return np.arange(count)[None] if isinstance(like, np.ndarray) else like.new_tensor(range(count))[None]
-
-
-def _padded(size: int) -> int:
-    """Return a number of rows or columns rounded up to whole chunks."""
-    return -(-size // _CHUNK) * _CHUNK
+                # numpy's BLAS has one number of threads for all, so nothing is left to do in a thread
+                stack.enter_context(threadpool_limits(1, "blas"))
+            else:
+                stack.callback(self.torch.set_float32_matmul_precision, self.torch.get_float32_matmul_precision())
+                stack.callback(self.torch.set_num_threads, self.torch.get_num_threads())
+                self.torch.set_float32_matmul_precision("highest")
+            to_one_core = partial(self.torch.set_num_threads, 1) if self.torch else None
+            pool = ThreadPoolExecutor(self.workers, initializer=to_one_core)
+            stack.callback(pool.shutdown, cancel_futures=True)
+            yield pool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import itertools
 import sys
@@ -86,9 +85,10 @@ def same(one: EmbeddingEvidence, two: EmbeddingEvidence) -> None:
     assert one.median == two.median
 
 
-@pytest.fixture(params=[2, 64])
-def chunk(request: pytest.FixtureRequest) -> Iterator[int]:
-    with patch.object(product, "_CHUNK", request.param):
+@pytest.fixture(params=[2, 1 << 16])
+def at_once(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Numbers that are worked on at a time: a row of a tile, or all of it."""
+    with patch.object(side, "_AT_ONCE", request.param):
         yield request.param
 
 
@@ -116,7 +116,7 @@ def awkward(seed: int, rows: int, dimensions: int) -> Array:
 @pytest.mark.parametrize(
     ("rows", "columns", "dimensions"), [(110, 70, 7), (50, 130, 64), (1, 40, 5), (40, 1, 5), (1, 1, 9)]
 )
-def test_like_all_pairs_whatever_computes_it(make: Any, rows: int, columns: int, dimensions: int, chunk: int) -> None:
+def test_like_all_pairs_whatever_computes_it(make: Any, rows: int, columns: int, dimensions: int, at_once: int) -> None:
     a, b = species(make(1, rows, dimensions)), species(make(2, columns, dimensions), 7)
     reference = correlate_genes(a, b, wanted=NOTHING, device="numpy")
     check(reference, a, b)
@@ -129,7 +129,9 @@ def test_like_all_pairs_whatever_computes_it(make: Any, rows: int, columns: int,
     )
 
 
-@given(st.data(), st.integers(1, 6), st.sampled_from([1, 3, 64]), st.sampled_from(DEVICES), st.sampled_from([2, 64]))
+@given(
+    st.data(), st.integers(1, 6), st.sampled_from([1, 3, 64]), st.sampled_from(DEVICES), st.sampled_from([2, 1 << 16])
+)
 @settings(deadline=None, max_examples=70)
 def test_like_all_pairs_of_odd_numbers(
     data: st.DataObject, dimensions: int, block: int, device: str, size: int
@@ -142,7 +144,7 @@ def test_like_all_pairs_of_odd_numbers(
     # where a correlation lies on the edge of the last decimal, ties are not defined
     matrix = naive(a, b)
     assume(np.all(np.abs(np.abs(matrix[~np.isnan(matrix)]) * 1e12 % 1 - 0.5) > 1e-2))
-    with patch.object(product, "_CHUNK", size):
+    with patch.object(side, "_AT_ONCE", size):
         told = correlate_genes(a, b, wanted=NOTHING, device=device, block=block)
         check(told, a, b)
         same(told, correlate_genes(a, b, wanted=NOTHING))
@@ -162,7 +164,7 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
         with (
             patch.object(side, "_THREADS", threads),
             patch.object(side, "_AT_ONCE", 170),
-            patch.object(side.os, "cpu_count", lambda: threads),
+            patch.object(product.os, "cpu_count", lambda: threads),
         ):
             for device in ("cpu", "numpy"):
                 same(correlate_genes(a, b, wanted=every, device=device, block=9), reference)
@@ -191,13 +193,14 @@ def test_an_interrupted_product_ends_at_once_and_leaves_threads_as_they_were(dev
 
 def test_the_failure_of_one_worker_is_raised() -> None:
     a, b = species(random(1, 400, 16)), species(random(2, 300, 16))
-    at = itertools.count()
+    at, extract = itertools.count(), product._extract
 
-    def look(*given: Any) -> None:
+    def look(*arguments: Any) -> product.Product:
         if next(at) == 20:
             raise MemoryError("one tile too many")
+        return extract(*arguments)
 
-    with patch.object(product._Worker, "_scan", look), pytest.raises(MemoryError, match=messages.Matching.one_tile):
+    with patch.object(product, "_extract", look), pytest.raises(MemoryError, match=messages.Matching.one_tile):
         correlate_genes(a, b, wanted=NOTHING, block=4)
     assert next(at) < 1000  # of 7500 tiles
 
@@ -372,22 +375,17 @@ def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_on_torch() -> None:
     """What runs on a GPU, run on the processor."""
-    torch = pytest.importorskip("torch", reason="torch is an extra")
+    pytest.importorskip("torch", reason="torch is an extra")
 
-    def on_torch(device: str) -> side.ArrayBackend:
-        def multiply(one: Any, two: Any, out: Any) -> None:
-            torch.mm(one, two.T, out=out)
-
-        return side.ArrayBackend(
-            torch, torch.from_numpy, multiply, lambda *_: 64, 1, contextlib.nullcontext, side._nothing
-        )
-
+    device = "cpu:0"  # a device of torch like another
+    assert product.Backend(device).on_gpu and not product.Backend("cpu").on_gpu
     a, b = species(awkward(1, 200, 30)), species(awkward(2, 150, 30))
     reference = correlate_genes(a, b, wanted=NOTHING, device="numpy", block=70)
-    with patch.object(product, "backend_for", on_torch):
-        same(correlate_genes(a, b, wanted=NOTHING, block=70), reference)
-        with patch.object(correlate, "_FEW", 0):
-            assert correlate_genes(a, b, wanted=NOTHING, block=33).median == pytest.approx(reference.median, abs=1e-4)
+    same(correlate_genes(a, b, wanted=NOTHING, device=device, block=70), reference)
+    same(correlate_genes(a, b, wanted=NOTHING, device=device), reference)
+    with patch.object(correlate, "_FEW", 0):
+        binned = correlate_genes(a, b, wanted=NOTHING, device=device, block=33).median
+        assert binned == pytest.approx(reference.median, abs=1e-4)
 
 
 def test_on_a_gpu() -> None:
