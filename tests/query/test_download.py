@@ -513,7 +513,7 @@ def test_more_than_fits(spoiled: Path, cache: Path) -> None:
     edit_manifest(spoiled, enlarge)
     told = releases(spoiled)[0]["bytes"] + 10**18
     edit(spoiled / CATALOG, lambda catalog: catalog["releases"][0].update(bytes=told))
-    with pytest.raises(OutputError, match=messages.Release.gb_are_to_come):
+    with pytest.raises(OutputError, match=messages.Release.mb_are_to_come):
         download(catalog=spoiled)
     assert not cache.exists()
 
