@@ -1,20 +1,23 @@
 """Whole processes beside what a user would otherwise run: ``python benchmarks/processes.py [--only start,file,...]``.
 
 ``start``: a question at the terminal, beside Python with DuckDB. ``file``: the 822 mouse islet cells, and 80 000
-simulated ones, beside reading and writing them with anndata. ``build``: the starter release, beside DuckDB's bare read
-of its inputs. ``annotate``: 10 000 cells by a reference of 100 000, beside scanpy on the translated cells. ``markers``:
-two species of 100 000 cells, beside scanpy's rank sums on one of them. Simulated cells are those of
-``benchmarks/growth.py``. Both sides take turns, after a run of each that does not count.
+simulated ones, beside reading and writing them with anndata. ``zarr``: the latter to a zarr store of format 3, and from
+one with shards, beside h5ad. ``report``: 997 integrated islet cells, beside importing scanpy. ``build``: the starter
+release, beside DuckDB's bare read of its inputs. ``annotate``: 10 000 cells by a reference of 100 000, beside scanpy on
+the translated cells. ``markers``: two species of 100 000 cells, beside scanpy's rank sums on one of them. Simulated
+cells are those of ``benchmarks/growth.py``. Both sides take turns, after a run of each that does not count.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import anndata
 import growth
 from measure import machine, pairs, table
 
@@ -81,6 +84,33 @@ def file(folder: Path, times: int) -> None:
         table(f"{title}, file to file", "homodb translate", first, "anndata, read and write", second)
 
 
+def zarr(folder: Path, times: int) -> None:
+    h5ad, sharded = folder / "large.h5ad", folder / "large.zarr"
+    cells = growth.simulated(80_000, growth.symbols()[1], 1)
+    cells.write_h5ad(h5ad)
+    with anndata.settings.override(zarr_write_format=3, auto_shard_zarr_v3=True):
+        cells.write_zarr(sharded)
+    del cells
+    words = [*HOMODB, "translate", "--to", "human", "--release", "starter"]
+    ours = {
+        (path, end): [*words, str(path), "-o", f"{folder}/out.{end}"]
+        for path, end in ((h5ad, "h5ad"), (h5ad, "zarr"), (sharded, "zarr"))
+    }
+    for source in (h5ad, sharded):
+        first, second = pairs(ours[source, "zarr"], ours[h5ad, "h5ad"], times)
+        table(f"80,000 simulated cells, {source.suffix} to .zarr", source.suffix + " to .zarr", first, "h5ad", second)
+
+
+def report(folder: Path, times: int) -> None:
+    human = ISLETS.with_name("baron_human_175.h5ad")
+    cells = folder / "cca.h5ad"
+    words = ["integrate", str(human), str(ISLETS), "--species", "human,mouse", "--method", "cca", "-o", str(cells)]
+    subprocess.run([*HOMODB, *words], check=True, capture_output=True)
+    ours = [*HOMODB, "report", str(cells), "-o", str(folder / "report.html")]
+    first, second = pairs(ours, [*PYTHON, "import scanpy"], times)
+    table("report of 997 cells", "homodb report", first, "Python imports scanpy", second)
+
+
 def build(folder: Path, times: int) -> None:
     starter = ROOT / "releases" / "starter-2026.1"
     make = [*HOMODB, "build", str(starter / "release.toml"), "-o", str(folder / "rel")]
@@ -110,7 +140,9 @@ def written(folder: Path, *cells: int) -> list[str]:
     return [str(path) for path in paths]
 
 
-PARTS: dict[str, Callable[[Path, int], None]] = {one.__name__: one for one in (start, file, build, annotate, markers)}
+PARTS: dict[str, Callable[[Path, int], None]] = {
+    one.__name__: one for one in (start, file, zarr, report, build, annotate, markers)
+}
 
 
 if __name__ == "__main__":

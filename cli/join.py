@@ -25,7 +25,7 @@ from homodb.cli.options import (
 )
 from homodb.cli.output import ALL_IN_REPORT, give_blocks, give_json, say
 from homodb.cli.progress import cells_bar
-from homodb.cli.translate import BlockOption, MeasuredOption, NamesOption, ReportOption
+from homodb.cli.translate import BlockOption, CompressionOption, MeasuredOption, NamesOption, ReportOption
 from homodb.cli.values import refuse, whole
 
 
@@ -65,6 +65,7 @@ def join(
     report_file: ReportOption = None,
     raw_text: RawTextOption = False,
     block: BlockOption = None,
+    compression: CompressionOption = "keep",
     expm1: Expm1Option = False,
     force: ForceOption = False,
     release: ReleaseOption = None,
@@ -88,7 +89,8 @@ def join(
         report = join_to_file(
             paths, output, species=listed(species), strategy=strategy, release=opened, via=via, features=features,
             largest=largest, too_large=too_large, consistent=consistent, measured=measured, shared_types=shared_types,
-            column=each(column), layer=each(layer), names=names, block=block, expm1=expm1, force=force, progress=show,
+            column=each(column), layer=each(layer), names=names, block=block, compression=compression, expm1=expm1,
+            force=force, progress=show,
         )  # fmt: skip
     if report_file is not None:
         write_report(report, report_file, raw_text=raw_text)

@@ -124,6 +124,10 @@ BlockOption = Annotated[
     int | None,
     whole("--block", low=1, metavar="CELLS", help="Cells to hold in memory at a time; by default worked out."),
 ]
+CompressionOption = Annotated[
+    str,
+    typer.Option("--compression", metavar="WORD", help="Of the matrices: keep (the input's), none, gzip, lzf or zstd."),
+]
 FollowLinksOption = Annotated[
     bool, typer.Option("--follow-links", help="Read parts of the input that lie in other files; refused otherwise.")
 ]
@@ -186,6 +190,7 @@ def translate(
     report_file: ReportOption = None,
     raw_text: RawTextOption = False,
     block: BlockOption = None,
+    compression: CompressionOption = "keep",
     follow_links: FollowLinksOption = False,
     force: ForceOption = False,
     release: ReleaseOption = None,
@@ -218,7 +223,8 @@ def translate(
                 "missing": missing, "evidence": evidence, "measured": measured, "via": via,
                 "keep_unmapped": keep_unmapped, "names": names, "genes": genes, "groupby": groupby, "markers": markers,
             }  # fmt: skip
-            choices |= {"layer": layer, "block": block, "follow_links": follow_links, "force": force}
+            choices |= {"layer": layer, "block": block, "compression": compression}
+            choices |= {"follow_links": follow_links, "force": force}
             report = _translate_cells(path, output, target, report_file, **options, **choices)
     if as_json:
         totals = {"output": str(output), **report.totals()}

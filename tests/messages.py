@@ -454,6 +454,9 @@ class Transfer:
 
 
 class Translate:
+    zarr_lzf = "zarr stores have no lzf; use zstd"
+    zstd = "hdf5plugin"
+    no_compression = r"'gzp' is no compression.*gzip"
     list_of_target_genes = "names in the list of target genes is a gene of human"
     beyond_the_largest = "sums are beyond the largest number"
     choose_one = "choose one"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -13,8 +15,11 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.cells import store
+from homodb.query.cells.files import is_zarr
 from homodb.query.cells.slots import Slot
 from homodb.query.cells.store import make_group
+from homodb.schema.errors import MissingPackageError, OutputError
+from homodb.schema.messages import choices_hint
 
 if TYPE_CHECKING:
     import anndata
@@ -101,8 +106,8 @@ class MemorySink:
 class FileSink:
     """A new h5ad file or zarr store; see :func:`file_sink`."""
 
-    def __init__(self, out: Any, check: Callable[[], None], folder: Path, kept: Any) -> None:
-        self._out, self._kept = out, kept
+    def __init__(self, out: Any, check: Callable[[], None], folder: Path, kept: Any, compression: str) -> None:
+        self._out, self._kept, self._compression = out, kept, compression
         self.check, self.folder = check, folder
         make_group(out, "layers")
 
@@ -118,7 +123,8 @@ class FileSink:
             parent = make_group(self._out, "raw", store.RAW_GROUP)
         elif not slot.main:
             parent, key = self._out["layers"], slot.name
-        return _SparseSink(parent, key, shape[1], like) if sparse else _DenseSink(parent, key, shape, like)
+        packing = _Packing(like, self._compression)
+        return _SparseSink(parent, key, shape[1], packing) if sparse else _DenseSink(parent, key, shape, packing)
 
     def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
         """Take a finished matrix, which is written already, with its var."""
@@ -150,14 +156,90 @@ Sink: TypeAlias = MemorySink | FileSink
 
 
 @contextmanager
-def file_sink(path: Path, like: Any, *, keep: bool = False) -> Iterator[FileSink]:
+def file_sink(path: Path, like: Any, *, keep: bool = False, compression: str = "keep") -> Iterator[FileSink]:
     """Create a file for a new object.
 
     `path`: h5ad file or zarr store to create; nothing exists there yet; `like`: root group of the source, if it is a
-    file; the format of a zarr source is kept; `keep`: whether to keep obs, obsm, obsp and uns of the source.
+    file; the format of a zarr source is kept; `keep`: whether to keep obs, obsm, obsp and uns of the source;
+    `compression`: that of the matrices, one of :data:`COMPRESSIONS`.
     """
     with store.created(path, like) as (out, check):
-        yield FileSink(out, check, path.parent, like if keep else None)
+        yield FileSink(out, check, path.parent, like if keep else None, compression)
+
+
+#: Compressions of matrices; ``keep`` is that of the source.
+COMPRESSIONS = ("keep", "none", "gzip", "lzf", "zstd")
+
+
+def check_compression(compression: str, output: Path) -> None:
+    """Check that a file of this kind can be compressed like this.
+
+    Raises OutputError if there is no such compression, or files of this kind cannot have it. Raises
+    MissingPackageError if it needs hdf5plugin, which is not installed.
+    """
+    if compression not in COMPRESSIONS:
+        hint = choices_hint(compression, COMPRESSIONS)
+        raise OutputError(f"{compression!r} is no compression" + hint, option="compression")
+    if compression == "lzf" and is_zarr(output):
+        raise OutputError(f"{output}: zarr stores have no lzf; use zstd, which is as fast", option="compression")
+    if compression == "zstd" and not is_zarr(output) and find_spec("hdf5plugin") is None:
+        raise MissingPackageError(
+            "an h5ad file compressed by zstd needs the package hdf5plugin, here and wherever it is read:"
+            " pip install hdf5plugin; lzf needs nothing"
+        )
+
+
+@dataclass(frozen=True)
+class _Packing:
+    """Chunks and compression of the arrays of a matrix."""
+
+    like: Any  # array of the source, or None
+    compression: str
+
+    def chunk(self, size: int) -> int:
+        """Return the number of values to write at a time, `size` unless the source has fewer."""
+        length = self.like.shape[0] if self.like is not None and len(self.like.shape) == 1 else size
+        return max(1, min(size, length))
+
+    def arguments(self, group: Any, chunks: tuple[int, ...]) -> dict[str, Any]:
+        """Return the arguments to create an array in chunks; shards of a sparse zarr source are kept."""
+        if not _is_zarr(group):
+            kept = self._in_hdf5()
+            return kept | {"chunks": chunks} if kept else {}
+        zarr_format = group.metadata.zarr_format
+        kept = {"chunks": chunks}
+        if _is_zarr(self.like) and self.like.metadata.zarr_format == zarr_format:
+            kept |= {"compressors": self.like.compressors} if self.like.compressors else {}
+            if self.like.shards and len(chunks) == 1 and chunks[0] % _CHUNK_H5 == 0:
+                kept |= {"chunks": (_CHUNK_H5,), "shards": chunks}
+        if self.compression != "keep":
+            kept["compressors"] = _zarr_codec(self.compression, zarr_format)
+        return kept
+
+    def _in_hdf5(self) -> dict[str, Any]:
+        if self.compression == "zstd":
+            import hdf5plugin
+
+            return dict(hdf5plugin.Zstd())
+        if self.compression != "keep":
+            return {} if self.compression == "none" else {"compression": self.compression}
+        if self.like is None:
+            return {}
+        if _is_zarr(self.like):
+            return {"compression": "gzip"} if self.like.compressors else {}
+        names = ("compression", "compression_opts", "shuffle")
+        return {name: getattr(self.like, name) for name in names if self.like.compression and getattr(self.like, name)}
+
+
+def _zarr_codec(compression: str, zarr_format: int) -> Any:
+    import numcodecs
+    from zarr import codecs
+
+    if compression == "none":
+        return None
+    if zarr_format == 2:
+        return numcodecs.Zstd() if compression == "zstd" else numcodecs.GZip()
+    return codecs.ZstdCodec() if compression == "zstd" else codecs.GzipCodec()
 
 
 #: Values in a chunk of a sparse matrix.
@@ -169,20 +251,17 @@ _CHUNK_DENSE = 1 << 17
 
 
 class _SparseSink:
-    """A sink that writes CSR.
+    """A sink that writes CSR."""
 
-    `like`: array of the source whose compression is used; None for none.
-    """
-
-    def __init__(self, parent: Any, key: str, columns: int, like: Any) -> None:
-        self._parent, self._key, self._columns, self._like = parent, key, columns, like
+    def __init__(self, parent: Any, key: str, columns: int, packing: _Packing) -> None:
+        self._parent, self._key, self._columns, self._packing = parent, key, columns, packing
 
     def begin(self, dtype: np.dtype[Any]) -> None:
         if self._key in self._parent:
             del self._parent[self._key]
         self._group = make_group(self._parent, self._key, {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
-        self._data = _Growing(self._group, "data", dtype, self._like)
-        self._indices = _Growing(self._group, "indices", np.dtype(np.int32), self._like)
+        self._data = _Growing(self._group, "data", dtype, self._packing)
+        self._indices = _Growing(self._group, "indices", np.dtype(np.int32), self._packing)
         self._pointers: list[npt.NDArray[np.int64]] = [np.zeros(1, dtype=np.int64)]
 
     def add(self, block: Any) -> None:
@@ -195,25 +274,22 @@ class _SparseSink:
         self._indices.end()
         indptr = np.concatenate(self._pointers)
         small = indptr[-1] <= np.iinfo(np.int32).max
-        _write_array(self._group, "indptr", indptr.astype(np.int32 if small else np.int64), self._like)
+        _write_array(self._group, "indptr", indptr.astype(np.int32 if small else np.int64), self._packing)
         self._group.attrs["shape"] = _shape(self._group, (len(indptr) - 1, self._columns))
 
 
 class _DenseSink:
-    """A sink that writes a dense matrix.
+    """A sink that writes a dense matrix."""
 
-    `like`: array of the source whose compression is used; None for none.
-    """
-
-    def __init__(self, parent: Any, key: str, shape: tuple[int, int], like: Any) -> None:
-        self._parent, self._key, self._shape, self._like = parent, key, shape, like
+    def __init__(self, parent: Any, key: str, shape: tuple[int, int], packing: _Packing) -> None:
+        self._parent, self._key, self._shape, self._packing = parent, key, shape, packing
 
     def begin(self, dtype: np.dtype[Any]) -> None:
         if self._key in self._parent:
             del self._parent[self._key]
         rows = max(1, min(self._shape[0], _CHUNK_DENSE // max(self._shape[1], 1)))
         chunks = (rows, max(self._shape[1], 1))
-        self._array = _create_array(self._parent, self._key, self._shape, dtype, chunks, self._like)
+        self._array = _create_array(self._parent, self._key, self._shape, dtype, chunks, self._packing)
         self._array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
         self._at = 0
 
@@ -232,10 +308,9 @@ class _Growing:
     Values that do not fill a chunk are buffered.
     """
 
-    def __init__(self, group: Any, name: str, dtype: np.dtype[Any], like: Any) -> None:
-        size = _CHUNK_ZARR if _is_zarr(group) else _CHUNK_H5
-        self._chunk = max(1, min(size, like.shape[0] if like is not None and len(like.shape) == 1 else size))
-        self._array = _create_array(group, name, (0,), dtype, (self._chunk,), like, growing=True)
+    def __init__(self, group: Any, name: str, dtype: np.dtype[Any], packing: _Packing) -> None:
+        self._chunk = packing.chunk(_CHUNK_ZARR if _is_zarr(group) else _CHUNK_H5)
+        self._array = _create_array(group, name, (0,), dtype, (self._chunk,), packing, growing=True)
         self._buffer: list[npt.NDArray[Any]] = []
         self._buffered = self._size = 0
 
@@ -265,40 +340,21 @@ class _Growing:
         self._size += len(values)
 
 
-def _write_array(group: Any, name: str, values: npt.NDArray[Any], like: Any) -> None:
-    array = _create_array(group, name, values.shape, values.dtype, (max(1, min(len(values), _CHUNK_H5)),), like)
-    array[:] = values
+def _write_array(group: Any, name: str, values: npt.NDArray[Any], packing: _Packing) -> None:
+    chunks = (max(1, min(len(values), _CHUNK_H5)),)
+    _create_array(group, name, values.shape, values.dtype, chunks, packing)[:] = values
 
 
 def _create_array(
-    group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], chunks: tuple[int, ...], like: Any,
+    group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], chunks: tuple[int, ...], packing: _Packing,
     *, growing: bool = False,
 ) -> Any:  # fmt: skip
+    arguments = packing.arguments(group, chunks)
     if _is_zarr(group):
-        kept = {}
-        same = _is_zarr(like) and like.metadata.zarr_format == group.metadata.zarr_format
-        if same and like.compressors:
-            kept = {"compressors": like.compressors}
-        return group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, **kept)
-    kept = compression_of(like)
-    chunked = bool(growing or kept)
-    return group.create_dataset(
-        name, shape=shape, dtype=dtype, chunks=chunks if chunked else None,
-        maxshape=(None,) if growing else None, **kept,
-    )  # fmt: skip
-
-
-def compression_of(like: Any) -> dict[str, Any]:
-    """Return the arguments to compress an HDF5 dataset like an array.
-
-    A compressed zarr array gives gzip.
-    """
-    if like is None:
-        return {}
-    if _is_zarr(like):
-        return {"compression": "gzip"} if like.compressors else {}
-    kept = {"compression": like.compression, "compression_opts": like.compression_opts, "shuffle": like.shuffle}
-    return {key: value for key, value in kept.items() if value} if like.compression else {}
+        return group.create_array(name, shape=shape, dtype=dtype, **arguments)
+    if growing:
+        arguments |= {"chunks": chunks, "maxshape": (None,)}
+    return group.create_dataset(name, shape=shape, dtype=dtype, **arguments)
 
 
 def _is_zarr(element: Any) -> bool:

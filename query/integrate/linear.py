@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +19,9 @@ Array = npt.NDArray[np.float64]
 
 #: Values from which a product with a sparse matrix is worth threads, and the blocks of rows that it then has.
 _MANY, _BLOCKS = 1_000_000, 8
+#: Features up to which products of features with features are formed, where there are more cells: Lanczos's method
+#: needs hundreds of products with the cells.
+_SQUARE = 3000
 
 
 def n_threads() -> int:
@@ -46,6 +51,19 @@ def in_threads(function: Callable[[int], None], starts: range, *, threads: int |
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(function, starts):
             pass
+
+
+@cache
+def gpu() -> Any:
+    """Return torch's device if this machine has a GPU of NVIDIA and torch can use it, else None.
+
+    torch, which takes seconds to load, is imported only where there is a driver.
+    """
+    if shutil.which("nvidia-smi") is None or find_spec("torch") is None:
+        return None
+    import torch
+
+    return torch.device("cuda") if torch.cuda.is_available() else None
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,20 @@ class SparseMinusLowRank:
     def _threads(self) -> int:
         return n_threads() if len(self._blocks) > 1 else 1
 
+    def gram(self) -> Array:
+        """Return the transposed matrix times the matrix, features x features; on a GPU if there is one."""
+        device = gpu()
+        sums: Any = 0.0
+        for start in range(0, self.shape[0], 4096):
+            rows = slice(start, start + 4096)
+            block: Any = self.values[rows].toarray() - self.left[rows] @ self.right.T
+            if device is not None:
+                import torch
+
+                block = torch.as_tensor(block, device=device)
+            sums += block.T @ block
+        return np.asarray(sums if device is None else sums.cpu(), np.float64)
+
     def columns(self, features: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SparseMinusLowRank:
         """Return the matrix of some features."""
         return SparseMinusLowRank(sp.csr_matrix(self.values[:, features]), self.left, self.right[features])
@@ -136,6 +168,15 @@ def leading(
     left, values, right = decomposition
     order = np.argsort(-values, kind="stable")
     return left[:, order], values[order], right[order].T
+
+
+def _leading_of_square(square: Array, k: int, random_state: int) -> tuple[Array, Array]:
+    """Compute the `k` largest eigenvalues of a symmetric matrix, in descending order, and their vectors."""
+    from scipy.sparse.linalg import eigsh
+
+    start = np.random.default_rng(random_state).standard_normal(len(square))
+    values, vectors = eigsh(square, k, v0=start, which="LA", ncv=min(len(square), max(2 * k + 1, 100)))
+    return values[::-1], vectors[:, ::-1]
 
 
 def log_normalized(counts: sp.csr_matrix, totals: Array, *, scale_factor: float = 1e4) -> sp.csr_matrix:
@@ -204,9 +245,15 @@ def principal_components(matrix: SparseMinusLowRank, k: int, *, random_state: in
 
     The data are not centred again. The largest loading of each component is positive.
     """
-    left, values, right = leading(matrix.shape, matrix.times, matrix.transposed_times, k, random_state)
+    cells, features = matrix.shape
+    if k < features <= min(cells, _SQUARE):
+        squares, right = _leading_of_square(matrix.gram(), k, random_state)
+        scores = matrix.times(right)
+    else:
+        left, values, right = leading(matrix.shape, matrix.times, matrix.transposed_times, k, random_state)
+        squares, scores = values**2, left * values
     signs = np.sign(right[np.abs(right).argmax(axis=0), np.arange(k)])
-    return Components(left * values * signs, right * signs, values**2 / (matrix.shape[0] - 1))
+    return Components(scores * signs, right * signs, squares / (cells - 1))
 
 
 def leading_directions(points: Array, k: int) -> Array:
@@ -227,15 +274,37 @@ def canonical_vectors(
     """
     both = varying(first) & varying(second)
     a, b = standardized_cells(first.columns(both)), standardized_cells(second.columns(both))
-    left, _, right = leading(
-        (a.shape[0], b.shape[0]),
-        lambda vectors: a.times(b.transposed_times(vectors)),
-        lambda vectors: b.times(a.transposed_times(vectors)),
-        k,
-        random_state,
-    )
+    features = a.shape[1]
+    if k < features <= min(a.shape[0], b.shape[0], _SQUARE):
+        left, right = _canonical_by_features(a, b, k, random_state)
+    else:
+        left, _, right = leading(
+            (a.shape[0], b.shape[0]),
+            lambda vectors: a.times(b.transposed_times(vectors)),
+            lambda vectors: b.times(a.transposed_times(vectors)),
+            k,
+            random_state,
+        )
     signs = np.where(left[0] < 0, -1.0, 1.0)
     return left * signs, right * signs
+
+
+def _canonical_by_features(
+    a: SparseMinusLowRank, b: SparseMinusLowRank, k: int, random_state: int
+) -> tuple[Array, Array]:
+    """Compute the leading singular vectors of ``a @ b.T`` from products of features with features.
+
+    With ``a.T @ a = root.T @ root``, the singular vectors of ``root @ b.T`` at the side of b are those of ``a @ b.T``.
+    """
+    from scipy.linalg import cholesky
+
+    square = a.gram()
+    # each cell's values sum to 0, so adding a constant changes no product with b; 1e-10 stands against rounding
+    mean = np.trace(square) / len(square)
+    root = cholesky(square + mean * (1 / len(square) + 1e-10 * np.eye(len(square))), check_finite=False)
+    _, vectors = _leading_of_square(root @ b.gram() @ root.T, k, random_state)
+    right = unit_rows(b.times(root.T @ vectors).T).T
+    return unit_rows(a.times(b.transposed_times(right)).T).T, right
 
 
 def unit_rows(vectors: Array) -> Array:

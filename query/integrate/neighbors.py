@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.integrate.linear import in_threads
+from homodb.query.integrate.linear import gpu, in_threads
 from homodb.schema.errors import MissingPackageError
 
 #: Points up to which all are compared; beyond, only those of the nearest groups.
@@ -23,6 +24,7 @@ _MEANS, _SEEN = 8, 50
 
 #: Ranks in memory at once for each thread, and least and most rows of such a block.
 _BLOCK, _LEAST, _MOST = 4_000_000, 32, 512
+_BLOCK_ON_GPU = 1 << 25
 #: Candidates beyond those asked for: rounding rarely moves a neighbour farther than these.
 _SPARE = 8
 
@@ -107,11 +109,11 @@ def _compare_all(points: _Floats, queries: _Floats, k: int) -> Nearest:
 
     Candidates are chosen by float32 products and sorted by float64 distances. A query whose last candidate is so near
     that rounding may have hidden a neighbour is searched again by float64 products, and if points at equal distances
-    hide one, among all of these.
+    hide one, among all of these. A GPU computes all products in float64.
     """
     nearest = Nearest(np.empty((len(queries), k), np.int64), np.empty((len(queries), k)))
     todo = np.arange(len(queries))
-    for kind in (np.float32, np.float64):
+    for kind in (np.float32, np.float64) if gpu() is None else (np.float64,):
         search = _Search(points, queries, k, np.dtype(kind))
         todo = todo[~search.fill(nearest, todo)]
         if not len(todo):
@@ -142,11 +144,16 @@ class _Search:
         self._right[-1] = np.finfo(kind).max / 2  # farther than all points, and finite: products warn of infinities
         self._right[-1, :n] = np.einsum("ij,ij->i", centred, centred)
         self._rounding = (dimensions + 6) * float(np.finfo(kind).eps)
+        self._device, self._block = gpu(), _BLOCK
+        if self._device is not None:
+            import torch
+
+            self._block, self._on_device = _BLOCK_ON_GPU, torch.as_tensor(self._right, device=self._device)
 
     def fill(self, nearest: Nearest, rows: _Ints) -> npt.NDArray[np.bool_]:
         """Write the neighbours of some queries; return which of them are proven."""
         proven = np.empty(len(rows), np.bool_)
-        size = min(_MOST, max(_LEAST, _BLOCK // self._right.shape[1]))
+        size = min(_MOST, max(_LEAST, self._block // self._right.shape[1]))
 
         def search(start: int) -> None:
             part = slice(start, start + size)
@@ -160,10 +167,13 @@ class _Search:
 
     def ranks(self, rows: _Ints | int) -> npt.NDArray[Any]:
         """Return the ranks of all points for some queries."""
+        return np.asarray(np.matmul(self._left(rows), self._right)).reshape(*np.shape(rows), -1)
+
+    def _left(self, rows: _Ints | int) -> npt.NDArray[Any]:
         left = np.empty((np.size(rows), self._right.shape[0]), self._right.dtype)
         left[:, :-1] = -2.0 * self._placed[rows]
         left[:, -1] = 1.0
-        return np.asarray(np.matmul(left, self._right)).reshape(*np.shape(rows), -1)
+        return left
 
     def reach(self, rows: _Ints | int, distance: _Floats | float) -> npt.NDArray[Any]:
         """Return the largest rank that a point as near as `distance` may have, since products are rounded."""
@@ -175,6 +185,12 @@ class _Search:
 
     def _nearest(self, rows: _Ints) -> tuple[Nearest, npt.NDArray[Any]]:
         """Return the neighbours of some queries, and the rank of the last candidate."""
+        if self._device is not None:
+            import torch
+
+            ranked = torch.as_tensor(self._left(rows), device=self._device) @ self._on_device
+            values, first = (one.cpu().numpy() for one in torch.topk(ranked, self._width, largest=False))
+            return _by_distance(self._points, self._queries[rows], first).first(self._k), values[:, -1]
         ranks = self.ranks(rows)
         candidates = None
         if self._stride > 1:
@@ -384,11 +400,50 @@ def _by_size(member: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def umap(embedding: npt.NDArray[np.float64], *, random_state: int = 42) -> npt.NDArray[np.float32]:
-    """Compute a UMAP with the settings of Seurat's ``RunUMAP``, for plots only."""
+    """Lay cells out on a plane by UMAP with the settings of Seurat's ``RunUMAP``, for plots only.
+
+    The graph is built here from exact neighbours; umap-learn lays it out. umap-learn's own graph gives the same, after
+    compiling its functions anew in each process.
+    """
     try:
-        from umap import UMAP
+        from umap.umap_ import find_ab_params, simplicial_set_embedding
     except ImportError as error:
         raise MissingPackageError.of("UMAP", "umap-learn", "cells") from error
-    neighbors = min(30, len(embedding) - 1)
-    model = UMAP(n_neighbors=neighbors, min_dist=0.3, metric="cosine", random_state=random_state, n_jobs=1)
-    return np.asarray(model.fit_transform(embedding), np.float32)
+    lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
+    directions = np.divide(embedding, lengths, out=np.zeros_like(embedding), where=lengths > 0)
+    near = kneighbors(directions, min(30, len(embedding)))
+    a, b = find_ab_params(1.0, 0.3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few cells it starts at random places
+        plane, _ = simplicial_set_embedding(
+            data=directions.astype(np.float32), graph=fuzzy_graph(near.indices, near.distances**2 / 2).tocoo(),
+            n_components=2, initial_alpha=1.0, a=a, b=b, gamma=1.0, negative_sample_rate=5, n_epochs=None,
+            init="spectral" if len(embedding) > 3 else "random", metric="cosine", metric_kwds={}, densmap=False,
+            random_state=np.random.RandomState(random_state), densmap_kwds={}, output_dens=False, parallel=False,
+        )  # fmt: skip
+    return np.asarray(plane, np.float32)
+
+
+def fuzzy_graph(indices: _Ints, distances: _Floats) -> sp.csr_matrix:
+    """Build UMAP's graph from the neighbours of each cell, shape (cells, k), the cell itself among them.
+
+    The weight of a neighbour at distance d is ``exp(-(d - r) / s)``, for r the smallest distance above 0, and s so
+    that the weights of the others sum to log2(k); an edge has the weight of the union of both directions.
+
+    Source: McInnes et al. 2018, https://arxiv.org/abs/1802.03426, algorithms 2 and 3.
+    """
+    cells, k = indices.shape
+    nearest = np.where(distances > 0, distances, np.inf).min(axis=1)
+    nearest[np.isinf(nearest)] = 0.0
+    beyond = np.maximum(distances - nearest[:, None], 0.0)
+    low, high, scale = np.zeros(cells), np.full(cells, np.inf), np.ones(cells)
+    for _ in range(64):
+        is_wide = np.exp(-beyond[:, 1:] / scale[:, None]).sum(axis=1) > np.log2(k)
+        low, high = np.where(is_wide, low, scale), np.where(is_wide, scale, high)
+        scale = np.where(np.isinf(high), 2 * scale, (low + high) / 2)
+    floor = np.where(nearest > 0, distances.mean(axis=1), distances.mean())
+    weight = np.exp(-beyond / np.maximum(np.maximum(scale, 1e-3 * floor), np.finfo(np.float64).tiny)[:, None])
+    weight[indices == np.arange(cells)[:, None]] = 0.0
+    graph = sp.csr_matrix((weight.ravel(), indices.ravel(), np.arange(0, cells * k + 1, k)), (cells, cells))
+    graph.eliminate_zeros()
+    return sp.csr_matrix(graph + graph.T - graph.multiply(graph.T))

@@ -21,6 +21,7 @@ from homodb.query.cells import (
     Slot,
     atomic_output,
     check_cells_output,
+    check_compression,
     file_sink,
     judge,
     layer_slot,
@@ -384,7 +385,8 @@ def join_to_file(
     largest: int = LARGEST, too_large: str = "leave", consistent: bool = False, measured: bool = False,
     shared_types: str | None = None, column: str | Sequence[str | None] | None = None,
     layer: str | Sequence[str | None] | None = None, names: str = "keep", block: int | None = None,
-    expm1: bool = False, force: bool = False, progress: Callable[[TranslateProgress], None] | None = None,
+    compression: str = "keep", expm1: bool = False, force: bool = False,
+    progress: Callable[[TranslateProgress], None] | None = None,
 ) -> JoinReport:  # fmt: skip
     """Join files into a file, block by block.
 
@@ -396,7 +398,9 @@ def join_to_file(
         h5ad files or zarr stores.
     output
         File to write, a zarr store if it ends with ``.zarr``; an existing one is replaced when the new one is
-        complete. The compression of the first file is kept.
+        complete.
+    compression
+        As in :func:`~homodb.query.translate.translate_file`; ``keep`` that of the first file.
 
     Raises
     ------
@@ -409,6 +413,7 @@ def join_to_file(
         measured=measured, shared_types=shared_types, column=column, layer=layer, names=names,
     )  # fmt: skip
     check_cells_output(output, *(one for one in given if isinstance(one, Path)))
+    check_compression(compression, output)
     with ExitStack() as stack:
         stack.enter_context(forced(force))
         stack.enter_context(undoing_logarithms(expm1))
@@ -416,7 +421,7 @@ def join_to_file(
         sources = stack.enter_context(opened_sources(given, object_names, options.layers))
         partial = stack.enter_context(atomic_output(output))
         run = JoinRun(opened, sources, species, strategy, options)
-        sink = stack.enter_context(file_sink(partial, getattr(sources[0], "root", None)))
+        sink = stack.enter_context(file_sink(partial, getattr(sources[0], "root", None), compression=compression))
         return run.carry(sink, block=block, progress=progress)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from homodb.query.integrate import Nearest, in_threads, kneighbors
+from homodb.query.integrate import Nearest, gpu, in_threads, kneighbors
 from homodb.schema.errors import ScoreError
 
 #: Neighbours of a cell, including the cell itself, and the perplexity of their weights, as in R's ``compute_lisi``.
@@ -24,6 +24,8 @@ _ROWS = 2048
 _HALVINGS = 60
 #: Distances in memory at once for each thread, and columns of such a block: they stay in a processor's cache.
 _HELD, _COLUMNS = 262_144, 2048
+#: Distances in memory at once on a GPU, and how torch computes them without cancellation.
+_HELD_ON_GPU, _EXACTLY = 1 << 27, "donot_use_mm_for_euclid_dist"
 #: Cells up to which distances have double precision; with more, their means average single rounding away.
 _DOUBLE = 20_000
 
@@ -166,6 +168,8 @@ def _summed_distances(points: _Floats, own: _Ints) -> _Floats:
     kind = np.float64 if cells <= _DOUBLE else np.float32
     # less the mean, so that squares are small against the distances that are their differences
     placed = points - points.mean(axis=0)
+    if gpu() is not None:
+        return _summed_on_gpu(placed, own)
     squares = np.einsum("ij,ij->i", placed, placed)[:, None]
     left = np.hstack([-2.0 * placed, np.ones((cells, 1)), squares]).astype(kind)
     right = np.ascontiguousarray(np.hstack([placed, squares, np.ones((cells, 1))]).T.astype(kind))
@@ -188,6 +192,16 @@ def _summed_distances(points: _Floats, own: _Ints) -> _Floats:
 
     in_threads(add, range(0, cells, rows))
     return sums
+
+
+def _summed_on_gpu(placed: _Floats, own: _Ints) -> _Floats:
+    import torch
+
+    points = torch.as_tensor(placed, device=gpu())
+    member = torch.nn.functional.one_hot(torch.as_tensor(own, device=gpu())).to(points.dtype)
+    rows = max(1, _HELD_ON_GPU // len(points))
+    sums = [torch.cdist(some, points, compute_mode=_EXACTLY) @ member for some in torch.split(points, rows)]
+    return np.asarray(torch.cat(sums).cpu(), np.float64)
 
 
 def _widths(sums: _Floats, own: _Ints, sizes: _Ints) -> _Floats:

@@ -12,6 +12,7 @@ from homodb.query.cells import (
     MemorySink,
     atomic_output,
     check_cells_output,
+    check_compression,
     file_sink,
     open_source,
     store,
@@ -180,8 +181,8 @@ def translate_file(
     missing: str = "keep", evidence: str | Sequence[str] | None = None, measured: bool = False,
     via: str | int | Species | None = None, keep_unmapped: bool = False, names: str = "keep",
     genes: Sequence[str] | Path | None = None, groupby: str | Sequence[str] | None = None,
-    markers: Sequence[str] | Path | None = None, block: int | None = None, follow_links: bool = False,
-    force: bool = False, progress: Callable[[TranslateProgress], None] | None = None,
+    markers: Sequence[str] | Path | None = None, block: int | None = None, compression: str = "keep",
+    follow_links: bool = False, force: bool = False, progress: Callable[[TranslateProgress], None] | None = None,
 ) -> TranslationReport:  # fmt: skip
     """Translate an h5ad file or a zarr store.
 
@@ -193,9 +194,12 @@ def translate_file(
         File to read.
     output
         File to write, a zarr store if it ends with ``.zarr``; an existing one is replaced when the new one is
-        complete. The compression of the source is kept.
+        complete.
     block
         Number of cells in memory at a time; by default as many as hold about four million values.
+    compression
+        ``keep`` that of the source, ``none``, ``gzip``, ``lzf`` (h5ad only) or ``zstd`` (an h5ad file then needs
+        hdf5plugin, also to be read). Tables are copied as they are.
     follow_links
         Whether parts of the input may lie in other files; the output stands alone.
     progress
@@ -215,14 +219,21 @@ def translate_file(
         markers=markers,
     )  # fmt: skip
     check_cells_output(output, path)
+    check_compression(compression, output)
     if block is not None and block < 1:
         raise TranslationError(f"a block has {block} cells; it needs at least one", option="block")
     cells_of = open_source(path, layer, follow_links=follow_links)
     with forced(force), use_release(release) as opened, cells_of as cells, atomic_output(output) as partial:
         run = TranslationRun(opened, cells, to, species=source, strategy=strategy, column=column, options=options)
         if isinstance(cells, FileSource):
-            with file_sink(partial, cells.root, keep=True) as sink:
+            with file_sink(partial, cells.root, keep=True, compression=compression) as sink:
                 return run.carry(sink, block=block, progress=progress)
+        if compression != "keep":
+            raise TranslationError(
+                f"{path} was written before anndata 0.8, and its translation is written whole, not compressed; write"
+                " it again by a current anndata",
+                option="compression",
+            )
         translated, report = _in_memory(run, progress)
         store.write_whole(translated, partial)
         return report

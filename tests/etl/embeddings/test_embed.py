@@ -342,8 +342,8 @@ def test_a_lock_is_free_when_its_holder_is_dead_although_a_fork_of_it_lives(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_esm2_interrupted_and_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch", reason="torch is an extra")
     pytest.importorskip("esm", reason="makes the checkpoint")
     from checkpoint_files import fair_esm, save
 

@@ -8,7 +8,6 @@ import hashlib
 import itertools
 import random
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,8 @@ esm = pytest.importorskip("esm", reason="fair-esm, which results are compared wi
 NAME = "esm2_t6_8M_UR50D"
 ALPHABET = esm.Alphabet.from_architecture("ESM-1b")
 RANDOM = random.Random(7)  # noqa: S311
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def protein(length: int, letters: str = "ACDEFGHIKLMNPQRSTVWY") -> str:
@@ -54,15 +55,6 @@ def model(weights: Path) -> Esm2:
 def wanted(module: Any) -> Any:
     """What fair-esm gives for MIXED, shape (layers + 1, sequences, dimensions)."""
     return np.stack([residues(module, sequence).mean(1) for sequence in MIXED], 1)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other crawl where other tests keep the cores busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 MIXED = [protein(length) for length in (1, 2, 3, 30, 30, 31, 97, 256, 30)] + ["XBUZO" * 5, "M" * 40]

@@ -27,6 +27,7 @@ from homodb.query.integrate import (
     scaled,
     shared_neighbors,
     standardized_cells,
+    umap,
     unit_rows,
     varying,
     vst,
@@ -315,6 +316,30 @@ def test_shared_neighbors_by_hand(seed: int) -> None:
         wanted[i, j] = share if share >= 0.2 else 0
     np.testing.assert_allclose(graph.connectivities.toarray(), wanted)
     assert [set(graph.distances[i].indices.tolist()) for i in range(30)] == [n - {i} for i, n in enumerate(near)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_fuzzy_graph_is_umap_learns(seed: int) -> None:
+    from umap.umap_ import fuzzy_simplicial_set
+
+    cells = np.random.default_rng(seed).normal(size=(120, 5))
+    cells[60:] += 4
+    cells[5:9] = cells[5]
+    near = kneighbors(cells, 15)
+    ours = neighbors.fuzzy_graph(near.indices, near.distances)
+    theirs, _, _ = fuzzy_simplicial_set(
+        cells, 15, None, "euclidean", knn_indices=near.indices, knn_dists=near.distances.astype(np.float32)
+    )
+    assert abs(ours - theirs).max() < 1e-4
+
+
+@pytest.mark.parametrize("cells", [2, 5, 40])
+def test_umap_of_few_and_of_equal_cells(cells: int) -> None:
+    points = np.random.default_rng(0).normal(size=(cells, 4))
+    for one in (points, np.zeros((cells, 4)), np.repeat(points[:1], cells, axis=0)):
+        plane = umap(one)
+        assert plane.shape == (cells, 2) and np.isfinite(plane).all()
+    assert np.array_equal(umap(points), umap(points))
 
 
 def test_identical_cells_have_neighbors() -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import zarr
 
 import homodb
 from homodb.cli import main
 from homodb.query.translate import TranslateProgress, translate_file
-from homodb.schema.errors import CountsError, OutputError, TranslationError, UndecidedSpeciesError, UnknownSpeciesError
+from homodb.schema.errors import (
+    CountsError,
+    MissingPackageError,
+    OutputError,
+    TranslationError,
+    UndecidedSpeciesError,
+    UnknownSpeciesError,
+)
 from tests import messages
 
 MOUSE = [
@@ -114,6 +124,56 @@ def test_compression_is_kept(release: homodb.Release, full: anndata.AnnData, com
             == compression
         )
         assert file["raw/X/data"].compression == compression
+
+
+@pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
+@pytest.mark.parametrize("word", ["none", "gzip", "lzf", "zstd"])
+def test_compression_is_chosen(
+    release: homodb.Release, full: anndata.AnnData, word: str, suffix: str, tmp_path: Path
+) -> None:
+    full.write_h5ad(tmp_path / "in.h5ad", compression="gzip")
+    output = tmp_path / f"out.{suffix}"
+    run = partial(translate_file, tmp_path / "in.h5ad", output, "human", source="mouse", release=release)
+    if (word, suffix) == ("lzf", "zarr"):
+        with pytest.raises(OutputError, match=messages.Translate.zarr_lzf):
+            run(compression=word)
+        return
+    if (word, suffix) == ("zstd", "h5ad") and find_spec("hdf5plugin") is None:
+        with pytest.raises(MissingPackageError, match=messages.Translate.zstd):
+            run(compression=word)
+        assert not output.exists()
+        return
+    run(compression=word)
+    assert_same(
+        anndata.read_zarr(output) if suffix == "zarr" else anndata.read_h5ad(output),
+        homodb.translate(full, "human", source="mouse", release=release),
+    )
+    if suffix == "zarr":
+        names = [type(one).__name__ for one in zarr.open_group(output)["X/data"].compressors]
+        assert names == {"none": [], "gzip": ["GzipCodec"], "zstd": ["ZstdCodec"]}[word]
+    else:
+        with h5py.File(output) as file:
+            assert file["X/data"].compression == file["layers/counts"].compression == (None if word == "none" else word)
+
+
+def test_a_compression_that_is_none_is_refused(release: homodb.Release, full: anndata.AnnData, tmp_path: Path) -> None:
+    full.write_h5ad(tmp_path / "in.h5ad")
+    with pytest.raises(OutputError, match=messages.Translate.no_compression):
+        translate_file(tmp_path / "in.h5ad", tmp_path / "out.h5ad", "human", release=release, compression="gzp")
+
+
+@pytest.mark.skipif(not hasattr(anndata.settings, "auto_shard_zarr_v3"), reason="this anndata writes no shards")
+def test_shards_of_a_zarr_source_are_kept(release: homodb.Release, tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson(4.0, (60_000, len(MOUSE))).astype(np.float32)
+    cells = anndata.AnnData(sp.csr_matrix(counts), var=pd.DataFrame(index=MOUSE))
+    with anndata.settings.override(zarr_write_format=3, auto_shard_zarr_v3=True):
+        cells.write_zarr(tmp_path / "in.zarr")
+    assert zarr.open_group(tmp_path / "in.zarr")["X/data"].shards is not None
+    translate_file(tmp_path / "in.zarr", tmp_path / "out.zarr", "human", source="mouse", release=release)
+    data = zarr.open_group(tmp_path / "out.zarr")["X/data"]
+    assert data.shards == (1 << 19,) and data.chunks == (1 << 16,)
+    translated = homodb.translate(cells, "human", source="mouse", release=release)
+    assert (anndata.read_zarr(tmp_path / "out.zarr").X != translated.X).nnz == 0
 
 
 def test_progress_and_shares_by_group(release: homodb.Release, full: anndata.AnnData, tmp_path: Path) -> None:
