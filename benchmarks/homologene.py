@@ -42,7 +42,7 @@ def mapped(release: homodb.Release, strategy: str) -> pl.DataFrame:
     rows = release.orthologs(source="human", target="mouse", strategy=strategy)
     same = pl.col("source_symbol").str.to_uppercase() == pl.col("target_symbol").str.to_uppercase()
     return rows.select(
-        "evidence_class", "confidence", "source_symbol", "target_symbol", a="source_id", b="target_id",
+        "evidence_class", "confidence", "correlation", "source_symbol", "target_symbol", a="source_id", b="target_id",
         same=same.fill_null(value=False),
     )  # fmt: skip
 
@@ -53,6 +53,17 @@ def show(rows: pl.DataFrame, by: list[str]) -> None:
     for *names, count, share in rows.group_by(by).agg(pl.len(), pl.col("right").mean()).sort(by).iter_rows():
         print(f"| {' | '.join(map(str, names))} | {count:,} | {share:.3f} |")
     print()
+
+
+#: Correlations from which shares are printed.
+CORRELATIONS = (-1.0, 0.85, 0.9, 0.925, 0.95, 0.98, 0.99)
+
+
+def by_correlation(rows: pl.DataFrame) -> list[tuple[float, int, int]]:
+    """Return the right and all pairs by their correlation, from each of ``CORRELATIONS`` to the next."""
+    least = [max(one for one in CORRELATIONS if value >= one) for value in rows["correlation"].to_list()]
+    counts = rows.with_columns(least=pl.Series(least)).group_by("least").agg(pl.col("right").sum(), pl.len())
+    return counts.sort("least").rows()
 
 
 def current(pairs: pl.DataFrame, release: homodb.Release) -> pl.DataFrame:
@@ -77,6 +88,10 @@ def main() -> None:
         lm = judged(mapped(starter, "lm_o2o"), truth)
         show(lm, ["evidence_class"])
         show(lm, ["evidence_class", "same"])
+        print("| correlation from | right | of all |\n| --- | --- | --- |")
+        for least, right, every in by_correlation(lm):
+            print(f"| {least} | {right:,} of {every:,} | {right / every:.2f} |")
+        print()
         show(judged(mapped(starter, "hm_o2o").filter(pl.col("confidence") == 0), truth), ["evidence_class"])
         if options.names:
             with homodb.open(options.names) as release:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homodb.cli.options import BaseOption, DivisionOption, JsonOption, OfflineOption
-from homodb.cli.output import give_json, megabytes, say
+from homodb.cli.output import give_json, megabytes, say, say_losses
 from homodb.cli.progress import bars, pace_of
 from homodb.cli.values import ensembl_release, refuse
 from homodb.schema.errors import OptionsError, printable
@@ -106,8 +106,7 @@ def build(
     if as_json:
         give_json({"path": str(output), **json.loads(manifest.to_json())})
         return
-    for loss in manifest.losses:
-        say(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})", err=True)
+    say_losses(manifest.losses, err=True)
     size = megabytes(sum(file.bytes for file in manifest.files))
     genes, rows = counted(manifest.rows["gene"], "gene"), counted(manifest.rows["mapping"], "mapping row")
     by = f" by {', '.join(manifest.strategies)}" if manifest.strategies else ""

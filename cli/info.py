@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from homodb.cli.options import JsonOption, ReleaseOption, open_chosen
-from homodb.cli.output import Format, give, give_json, say
+from homodb.cli.output import Format, give, give_json, say, say_losses
 
 
 def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOption = False) -> None:
@@ -41,5 +41,4 @@ def info(context: typer.Context, release: ReleaseOption = None, as_json: JsonOpt
             say(f"without a list of all genes: {', '.join(bare)}")
         say()
         give(mapped, Format.TABLE)
-        for loss in manifest.losses if manifest else ():
-            say(f"noted: {loss['count']:,} {loss['reason']} ({loss['where']})")
+        say_losses(manifest.losses if manifest else ())

@@ -9,10 +9,10 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -194,6 +194,18 @@ def give_json(value: object) -> None:
     from homodb.query.results import json_text
 
     typer.echo(json_text(value))
+
+
+def say_losses(losses: Iterable[Mapping[str, Any]], *, err: bool = False) -> None:
+    """Print the losses of a build; those of one kind in three places or more share a line."""
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for loss in losses:
+        kinds.setdefault(loss["reason"], []).append(loss)
+    for reason, each in kinds.items():
+        for some in [each] if len(each) > 2 else [[one] for one in each]:
+            count = some[0]["count"] if reason.startswith("strategies ") else sum(one["count"] for one in some)
+            more = f" and {len(some) - 1} more" if len(some) > 1 else ""
+            say(f"noted: {count:,} {reason} ({some[0]['where']}{more})", err=err)
 
 
 def megabytes(count: int) -> str:

@@ -1,17 +1,19 @@
 """Writes the pages that the sources give, and the answers of the cookbook's queries.
 
-``commands.md`` comes from the commands' help, ``schema.md`` from the DDL's comments, ``api.md`` from the list of what
-is public, and in ``cookbook.md`` each query's answer by the toy release is put below it. ``python docs/generate.py``
-writes them; a test compares them with what it would write.
+``commands.md`` comes from the commands' help, ``schema.md`` from the DDL's comments, ``api.md`` and the pages in
+``api/`` from the list of what is public, and in ``cookbook.md`` each query's answer by the toy release is put below
+it. ``python docs/generate.py`` writes them; a test compares them with what it would write.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,20 +31,21 @@ from homodb.schema.connect import checks, create, schema_version
 DOCS = Path(__file__).resolve().parent
 #: A query of the cookbook and the answer below it.
 _ANSWERED = re.compile(r"```sql\n(?P<sql>(?:(?!```).*\n)+)```\n\n```text\n(?:(?!```).*\n)*```\n")
-#: Where each public name stands on the page of the Python API.
+#: The pages of the Python API: titles, and the public names on each.
 _API = {
-    "Releases": ("open", "Release", "Explanation", "download", "verify"),
-    "Cells": (
-        "inspect", "Inspection", "translate", "TranslationReport", "join", "JoinReport", "integrate",
+    "releases": ("Releases and questions", ("open", "Release", "Explanation", "download", "verify")),
+    "translate": ("Translate", ("inspect", "Inspection", "translate", "TranslationReport", "translate_genes")),
+    "integrate": ("Join and integrate", ("join", "JoinReport", "integrate")),
+    "score": ("Score and report", ("score", "Score", "compare", "Comparison", "report")),
+    "markers": ("Markers", ("markers", "Markers")),
+    "annotate": (
+        "Annotate", ("annotate", "Annotation", "evaluate", "Evaluation", "niches", "Niches", "OrthologyLayer"),
     ),
-    "Cells to try it on": ("datasets",),
-    "Lists of genes": ("translate_genes",),
-    "Scores and reports": ("score", "Score", "compare", "Comparison", "markers", "Markers", "report"),
-    "Annotation": ("annotate", "Annotation", "evaluate", "Evaluation", "niches", "Niches", "OrthologyLayer"),
-    "Plots": ("pl",),
-    "Settings": ("settings",),
-    "Words": ("Species", "Strategy", "EvidenceClass", "HomodbError"),
+    "plots": ("Plots, cells to try, settings", ("pl", "datasets", "settings")),
+    "words": ("Words and errors", ("Species", "Strategy", "EvidenceClass", "HomodbError")),
 }  # fmt: skip
+#: A role of a docstring's summary.
+_ROLE = re.compile(r":[a-z]+:(?=`)")
 _NOTE = "<!-- Written by docs/generate.py: edit the sources, not this page. -->\n"
 
 
@@ -161,7 +164,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
 
 
 def api_page() -> str:
-    """Return the page of the Python API: a directive for each public name, which mkdocstrings fills in."""
+    """Return the first page of the Python API: what holds everywhere, and the public names by page."""
     parts = [
         _NOTE,
         "# Python\n",
@@ -174,18 +177,30 @@ def api_page() -> str:
         "`.to_frame()`, `.to_pandas()`, `.to_json()` and `.to_html()`. Tables are of polars; `as_pandas=True` or "
         '`homodb.settings.frames = "pandas"` make them pandas.\n',
     ]
-    for title, names in _API.items():
-        parts.append(f"## {title}\n")
+    for page, (title, names) in _API.items():
+        parts.append(f"## [{title}](api/{page}.md)\n\n| name | what it is |\n| --- | --- |")
         for name in names:
             member = getattr(homodb, name)
-            path = member.__name__ if isinstance(member, ModuleType) else f"{member.__module__}.{name}"
-            if name == "settings":  # an object, whose class has the documentation
-                path = "homodb.query.settings.HomodbSettings"
-            options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 3}
-            parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
-    left = set(homodb.__all__) - {name for names in _API.values() for name in names} - {"__version__", "errors"}
+            summary = (inspect.getdoc(type(member) if name == "settings" else member) or "").partition("\n")[0]
+            parts.append(f"| `homodb.{name}` | {re.sub(_ROLE, '', summary).replace('``', '`')} |")
+        parts.append("")
+    left = set(homodb.__all__) - {name for _, names in _API.values() for name in names} - {"__version__", "errors"}
     if left:
         raise SystemExit(f"docs/generate.py: _API has no place for {', '.join(sorted(left))}")
+    return "\n".join(parts)
+
+
+def api_group(page: str) -> str:
+    """Return a page of the Python API: a directive for each public name, which mkdocstrings fills in."""
+    title, names = _API[page]
+    parts = [_NOTE, f"# {title}\n"]
+    for name in names:
+        member = getattr(homodb, name)
+        path = member.__name__ if isinstance(member, ModuleType) else f"{member.__module__}.{name}"
+        if name == "settings":  # an object, whose class has the documentation
+            path = "homodb.query.settings.HomodbSettings"
+        options = {"heading": f"homodb.{name}", "toc_label": name, "heading_level": 2}
+        parts += [f"::: {path}", "    options:", *(f"      {key}: {value}" for key, value in options.items()), ""]
     return "\n".join(parts)
 
 
@@ -210,6 +225,7 @@ def printed(frame: pl.DataFrame) -> str:
 
 
 PAGES = {"commands.md": commands_page, "schema.md": schema_page, "api.md": api_page, "cookbook.md": cookbook_page}
+PAGES |= {f"api/{page}.md": partial(api_group, page) for page in _API}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

@@ -242,12 +242,12 @@ class Join:
     no_value_kind = "no value of 'kind' is in all species"
     no_way_between_human_pig = r"no way between human, pig.*Go through mouse"
     none_2_names_is_gene = "1: none of its 2 names is a gene of human; they look like 'nothing', 'x'"
-    obs_has_no_column_kind = "2: obs has no column 'kind'"
+    obs_has_no_column_kind = "mouse: obs has no column 'kind'"
     share_no_feature = "share no feature"
     unexpected_keyword = "unexpected keyword argument 'wat'"
-    x_2_holds_logarithms_1 = "X of 2 holds logarithms, that of 1 counts; join like with like"
-    x_2_holds_nan = "X of 2 holds NaN"
-    x_holds_logarithms_1 = r"X of \d holds logarithms, and 1 feature adds up several genes"
+    x_2_holds_logarithms_1 = "X of mouse holds logarithms, that of human counts; join like with like"
+    x_2_holds_nan = "X of mouse holds NaN"
+    x_holds_logarithms_1 = r"X of human holds logarithms, and 1 feature adds up several genes"
 
 
 class Lists:
@@ -456,7 +456,7 @@ class Transfer:
 class Translate:
     zarr_lzf = "zarr stores have no lzf; use zstd"
     zstd = "hdf5plugin"
-    no_compression = r"'gzp' is no compression.*gzip"
+    no_compression = "unknown compression 'gzp'.*gzip"
     list_of_target_genes = "names in the list of target genes is a gene of human"
     beyond_the_largest = "sums are beyond the largest number"
     choose_one = "choose one"

@@ -8,6 +8,8 @@ import importlib.util
 import os
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -76,7 +78,7 @@ def test_every_page_has_its_place_in_the_site() -> None:
     listed = re.findall(r"[\w/-]+\.md", nav)
     pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
     assert sorted(listed) == sorted([*pages, *hooks.OUTSIDE.values()])
-    assert len(listed) <= 35  # a reader finds a page by reading the list of them
+    assert sum(not page.startswith("api/") for page in listed) <= 35  # a reader finds a page by reading the list
 
 
 def test_links_are_rewritten_for_the_site() -> None:
@@ -98,6 +100,24 @@ def test_the_site_loads_nothing_from_elsewhere() -> None:
     assert "font: false" in config and not re.search(r"https?://", config)
     for style in (ROOT / "docs" / "stylesheets").iterdir():
         assert "url(" not in style.read_text() and "@import" not in style.read_text()
+
+
+@pytest.mark.slow
+def test_search_works_from_the_files(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="the group docs is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
+    index = (tmp_path / "search" / "search_index.js").read_text()  # a script, since files may not be fetched
+    assert index.startswith("var __index = {") and "api/translate.html#homodb" in index
+    for page in set(tmp_path.rglob("*.html")) - {tmp_path / "404.html"}:  # which a server gives at any address
+        text = page.read_text()
+        loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?([^\"> ]+)", text)
+        loaded += re.findall(r"<link[^>]* href=\"?([^\"> ]+)[^>]*rel=\"?(?:stylesheet|icon)", text)
+        loaded += re.findall(r"<link[^>]* rel=\"?(?:stylesheet|icon)[^>]*href=\"?([^\"> ]+)", text)
+        loaded = [one for one in loaded if not one.startswith("data:")]
+        assert [one for one in loaded if not (page.parent / one.partition("?")[0]).resolve().is_file()] == [], page
+        if "__config" in text:  # a page of the theme: the search runs in an iframe where there are no workers
+            assert [one for one in loaded if one.endswith("javascripts/file-search.js")] != []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

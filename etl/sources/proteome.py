@@ -29,9 +29,11 @@ from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from homodb.etl.sources.aliases import alias_table
 from homodb.etl.sources.annotation import GeneCollector, Location, TranscriptGenes
 from homodb.etl.sources.records import GENES, PROTEINS, Reading, split_version
 from homodb.etl.sources.text import Findings, batches, input_errors, missing_columns, open_bytes, read_header
@@ -65,7 +67,6 @@ _NOT_PROTEINS = ("cdna", "cds", "ncrna", "dna", "dna_rm", "dna_sm")
 
 #: The twenty amino acids, B, Z, J, U, O, the unannotated one and the stop, in either case.
 _LETTERS = b"ACDEFGHIKLMNPQRSTVWYBZJUOX" + b"acdefghiklmnpqrstvwybzjuox" + b"*"
-
 
 _Fields = dict[str, str | None]
 _Parser = Callable[[str], _Fields]
@@ -117,12 +118,9 @@ def header_form(written: str) -> HeaderForm | re.Pattern[str]:
 
 @input_errors
 def read_proteome(
-    path: Path,
-    species: Species,
-    annotation: Path | None = None,
-    header: str | None = None,
+    path: Path, species: Species, annotation: Path | None = None, header: str | None = None,
     protein_genes: Path | None = None,
-) -> Reading:
+) -> Reading:  # fmt: skip
     """Read a proteome.
 
     Parameters
@@ -141,7 +139,8 @@ def read_proteome(
     Returns
     -------
     Reading
-        ``proteins``, one row per record, and ``genes``, one row per gene, both in the order of the file.
+        ``proteins``, one row per record, and ``genes``, one row per gene, both in the order of the file; with a table,
+        ``aliases``: the genes by their proteins.
         Sequences are in upper case, without trailing stops; internal stops (read-through, frameshifts) stay in
         the sequence but do not count in ``length``. ``unannotated_residues`` counts X. Descriptions lose
         ``[Source:...]``. A gene spans its coding transcripts. Where headers of a form other than Ensembl's, table and
@@ -187,26 +186,15 @@ def read_proteome(
         if not (name and gene):
             continue
         genes.add(
-            line,
-            gene,
-            _location(fields["location"], line, findings),
-            version=gene_version,
+            line, gene, _location(fields["location"], line, findings), version=gene_version,
             symbol=None if is_ensembl and fields["gene_symbol"] in (gene, fields["gene"]) else fields["gene_symbol"],
-            biotype=fields["gene_biotype"],
-            description=fields["description"],
-        )
+            biotype=fields["gene_biotype"], description=fields["description"],
+        )  # fmt: skip
         row = (
-            species.number,
-            gene,
-            name,
-            version,
-            fields["transcript"] and split_version(fields["transcript"])[0],
-            fields["transcript_biotype"],
-            length,
-            letters.count(b"X"),
-            hashlib.sha256(letters).hexdigest(),
+            species.number, gene, name, version, fields["transcript"] and split_version(fields["transcript"])[0],
+            fields["transcript_biotype"], length, letters.count(b"X"), hashlib.sha256(letters).hexdigest(),
             letters.decode("latin-1"),
-        )
+        )  # fmt: skip
         first, same = proteins.setdefault(name, (line, row))
         if same != row:
             findings.add("protein ID of two different records", f"{name}, first on line {first}", line)
@@ -229,13 +217,13 @@ def read_proteome(
             own = f"{other.name} ({other.common_name}), not of {species.name}"
             skipped[f"proteins have IDs or headers of {own}: check that it is the right file"] = count
     rows = [row for _, row in proteins.values()]
+    pairs = [] if listed is None else [(row[1], protein, "protein") for protein, (_, row) in proteins.items()]
+    aliases = pl.DataFrame(pairs, dict.fromkeys(("gene_id", "alias", "kind"), pl.String), orient="row")
     return Reading(
-        rows=records,
-        kept=len(proteins),
-        skipped={reason: count for reason, count in skipped.items() if count},
+        rows=records, kept=len(proteins), skipped={reason: count for reason, count in skipped.items() if count},
         genes=genes.table(species) if is_ensembl else _without_stand_ins(genes.table(species)),
-        proteins=pa.table(list(zip(*rows, strict=True)), schema=PROTEINS),
-    )
+        proteins=pa.table(list(zip(*rows, strict=True)), schema=PROTEINS), aliases=alias_table(aliases, species),
+    )  # fmt: skip
 
 
 def _without_stand_ins(genes: pa.Table) -> pa.Table:

@@ -141,7 +141,7 @@ def read_side(release: ReleaseFile, adata: anndata.AnnData, request: CellRequest
         number=number,
     )
     named = None if request.label is None or request.numeric else obs.texts(request.label, option=label)
-    return Read(side, named, resolved, () if donors is None else donors.names, resolved.notes)
+    return Read(side, named, resolved, () if donors is None else donors.names, tuple(resolved.named_notes))
 
 
 def _matrix(adata: anndata.AnnData, request: CellRequest) -> tuple[pd.DataFrame, Any, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,36 +43,20 @@ class Coded:
 class ObsColumns:
     """The columns of one obs table, and how errors about them are raised.
 
-    Parameters
-    ----------
-    obs
-        The table.
-    error
-        Class of the errors.
-    where
-        The table in messages, such as ``obs of the query``.
+    `error`: class of the errors; `where`: the table in messages, such as ``obs of the query``.
     """
 
     obs: pd.DataFrame
     error: type[HomodbError]
     where: str = "obs"
+    #: Names of columns of donors, in lower case.
+    donor_names: ClassVar = frozenset({"donor", "donor_id", "individual", "patient", "patient_id", "subject"})
 
     def column(self, name: str, meaning: str = "", *, option: str | None = None) -> pd.Series:
         """Return a column.
 
-        Parameters
-        ----------
-        name
-            Name of the column.
-        meaning
-            Expected content, for the message.
-        option
-            Parameter that names the column.
-
-        Raises
-        ------
-        HomodbError
-            Of the class of this table, if there is no such column.
+        `meaning`: expected content, for the message; `option`: parameter that names the column. Raises an error of the
+        class of this table, if there is no such column.
         """
         if name not in self.obs:
             columns = [str(one) for one in self.obs.columns]
@@ -94,6 +78,10 @@ class ObsColumns:
                 option=option,
             )
         return column
+
+    def donors(self) -> list[str]:
+        """Return the columns that bear a name of donors and have several values."""
+        return [str(one) for one in self.obs if str(one).lower() in self.donor_names and self.obs[one].nunique() > 1]
 
     def codes(self, name: str, meaning: str = "", *, option: str | None = None) -> Coded:
         """Return a column as codes; raises as :meth:`complete` does."""

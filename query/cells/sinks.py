@@ -179,7 +179,7 @@ def check_compression(compression: str, output: Path) -> None:
     """
     if compression not in COMPRESSIONS:
         hint = choices_hint(compression, COMPRESSIONS)
-        raise OutputError(f"{compression!r} is no compression" + hint, option="compression")
+        raise OutputError(f"unknown compression {compression!r}" + hint, option="compression")
     if compression == "lzf" and is_zarr(output):
         raise OutputError(f"{output}: zarr stores have no lzf; use zstd, which is as fast", option="compression")
     if compression == "zstd" and not is_zarr(output) and find_spec("hdf5plugin") is None:

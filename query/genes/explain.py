@@ -136,11 +136,8 @@ def explain(
             one for strategy in pair.strategies() for one in _answers_over(strategy, candidates, pair.steps, key)
         ]
     steps = pair.steps or (pair,)
-    sources = [
-        f"homologies of {one.source.name} and {one.target.name}: {', '.join(one.sources)}"
-        for one in steps
-        if one.sources
-    ]
+    named = [one for one in steps if one.sources]
+    sources = [f"homologies of {one.source.name} and {one.target.name}: {', '.join(one.sources)}" for one in named]
     return Explanation(
         source=pair.source.name,
         target=pair.target.name,
@@ -236,29 +233,31 @@ def _answers(
     partners = candidates.filter(pl.col("strategies").list.contains(str(strategy)))
     if partners.height:
         model = default_model(pair.release) if strategy is Strategy.LM_O2O else None
+        alone = Strategy.ENS_M2M not in pair.strategies()  # the release has no homologies of the two species
         return [
-            (str(strategy), row["target_id"], row["target_symbol"], _why_chosen(strategy, row, model))
+            (str(strategy), row["target_id"], row["target_symbol"], _why_chosen(strategy, row, model, alone=alone))
             for row in partners.iter_rows(named=True)
         ]
     return [(str(strategy), None, None, _why_not(strategy, candidates, takers, details, pair))]
 
 
-def _why_chosen(strategy: Strategy, row: dict[str, Any], model: str | None) -> str:
+def _why_chosen(strategy: Strategy, row: dict[str, Any], model: str | None, *, alone: bool) -> str:
     ensembl = (
         f"{row['homology_type']}, {_confidence(row['confidence'])}"
         + (f", identity {row['identity']:.1f} %" if row["identity"] is not None else "")
         if row["homology_type"]
         else "Ensembl does not have the pair"
     )
-    correlation = f"correlation {row['correlation']:.4f}" if row["correlation"] is not None else "correlation unknown"
+    measured = model if alone or row["margin"] is not None else None  # beside Ensembl the evidence class says more
+    correlation = in_words(measured, row["correlation"], row["margin"] if strategy is Strategy.LM_O2O else None)
     match strategy:
         case Strategy.ENS_M2M | Strategy.ENS_O2O:
             return ensembl
         case Strategy.HM_O2O:
             return f"best free pair by confidence and identity: {ensembl}"
         case Strategy.LM_O2O:
-            margin = "" if row["margin"] is None else f", {in_words(model, row['margin'])}"
-            return f"each other's best hit, {correlation}{margin}; {_class_in_words(row['evidence_class'])}"
+            beside = "no Ensembl homologies of the two species" if alone else _class_in_words(row["evidence_class"])
+            return f"each other's best hit, {correlation}; {beside}"
         case Strategy.HL_O2O:
             return f"best free pair by confidence, then identity and correlation: {ensembl}; {correlation}"
 

@@ -402,8 +402,8 @@ def _by_size(member: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def umap(embedding: npt.NDArray[np.float64], *, random_state: int = 42) -> npt.NDArray[np.float32]:
     """Lay cells out on a plane by UMAP with the settings of Seurat's ``RunUMAP``, for plots only.
 
-    The graph is built here from exact neighbours; umap-learn lays it out. umap-learn's own graph gives the same, after
-    compiling its functions anew in each process.
+    The graph is built here from exact neighbours; umap-learn lays it out. Its own graph is the same, but it would
+    compile the functions for it in every process.
     """
     try:
         from umap.umap_ import find_ab_params, simplicial_set_embedding

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -66,11 +67,16 @@ def read_sides(
     release: ReleaseFile, sources: Sequence[CellSource], species: Sequence[str | int | Species | None] | None,
     options: JoinOptions,
 ) -> list[JoinSide]:  # fmt: skip
-    """Find the genes of every object, as :func:`.sides.read_side` does."""
+    """Find the genes of every object; one in memory, which has a number, is called by a species that it alone has."""
     requested = [None] * len(sources) if species is None else list(species)
-    return [
+    sides = [
         read_side(release, source.name, source.var, one, column)
         for source, one, column in zip(sources, requested, options.columns, strict=True)
+    ]
+    common = [side.species.common_name for side in sides]
+    return [
+        replace(side, name=name) if side.name.isdecimal() and common.count(name) == 1 else side
+        for side, name in zip(sides, common, strict=True)
     ]
 
 
@@ -86,7 +92,7 @@ class JoinRun:
         if plan is None:
             check_two_species(sides, [source.obs for source in sources])
         self._cells = concatenate_obs(
-            [source.obs for source in sources], [source.name for source in sources], [side.species for side in sides],
+            [source.obs for source in sources], [side.name for side in sides], [side.species for side in sides],
             options.shared_types,
         )  # fmt: skip
         self.plan = make_plan(release, sides, strategy, options) if plan is None else plan
@@ -164,9 +170,10 @@ class JoinRun:
         rows, like = source.rows(own, folder / f"turned-{number}", block)
         logged = slot_logged(own, source.logged)
         holds = judge(rows.sample(), logged=logged.is_log, base=logged.base)
-        if (counts := recovered_rows(rows, holds, source.name)) is not rows:
+        name = self.plan.sides[number].name
+        if (counts := recovered_rows(rows, holds, name)) is not rows:
             rows, holds = counts, judge(counts.sample())
-        return StackPart(source.name, rows, self.plan.links[number], holds), like
+        return StackPart(name, rows, self.plan.links[number], holds), like
 
     def _obs(self) -> pd.DataFrame:
         """Return the obs of the result, with totals if they are known."""

@@ -115,6 +115,11 @@ class JoinSide:
     notes: tuple[str, ...] = ()
 
     @property
+    def named_notes(self) -> list[str]:
+        """Notes, each after the name of the object."""
+        return [f"{self.name}: {note}" for note in self.notes]
+
+    @property
     def genes(self) -> pl.Series:
         """Different genes of the object."""
         return self.resolved["gene"].drop_nulls().unique(maintain_order=True)
@@ -144,10 +149,10 @@ def read_side(
             f"{examples}. Check the species, or name the column of var that holds the gene names",
             option="column",
         )
-    notes = [f"{name}: {note}" for note in (*unnamed_note(resolved.gene_names), *resolved.features, *resolved.doubts)]
+    notes = [*unnamed_note(resolved.gene_names), *resolved.features, *resolved.doubts]
     if _TRANSLATED in var.columns:
         notes.append(
-            f"{name}: its genes were translated to {own_species.common_name} (var has {_TRANSLATED}), so its cells are "
+            f"its genes were translated to {own_species.common_name} (var has {_TRANSLATED}), so its cells are "
             "likely of another species; give the file as it was before"
         )
     return JoinSide(name, own_species, resolved.rows, resolved.given, tuple(notes))

@@ -375,7 +375,7 @@ def _links(side: JoinSide, used: pl.DataFrame, features: int, *, first_only: boo
 
 
 def _notes(route: JoinRoute, table: FeatureTable, options: JoinOptions, sides: Sequence[JoinSide]) -> tuple[str, ...]:
-    notes = [*route.notes, *table.notes, *(note for side in sides for note in side.notes)]
+    notes = [*route.notes, *table.notes, *(note for side in sides for note in side.named_notes)]
     twice = [one for one in route.species if sum(side.species == one for side in sides) > 1]
     notes += [
         f"{' and '.join(side.name for side in sides if side.species == one)} are of {one.common_name}: joined by "
@@ -429,7 +429,7 @@ def plan_from_table(
     return JoinPlan(
         route, tuple(sides), options, links, fates, _var_of_table(sides, rows),
         (*steps, (f"features by {title}", count)), check_consistency(route, None), table.left_out,
-        tuple(note for side in sides for note in side.notes), title,
+        tuple(note for side in sides for note in side.named_notes), title,
     )  # fmt: skip
 
 

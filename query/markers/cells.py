@@ -119,7 +119,7 @@ def read_species(
         if side.species.name in production:
             raise ScoreError(f"two files are of {side.species.common_name}; put them into one first (homodb join)")
         genes, keys, place = _columns(side.resolved)
-        notes += side.notes
+        notes += side.named_notes
         production.append(side.species.name)
         common = side.species.common_name
         try:

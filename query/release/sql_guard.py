@@ -119,7 +119,7 @@ def first_line(error: duckdb.Error) -> str:
     if column := re.match(r'Binder Error: Referenced column "(.*?)" (not found|was not found)', message):
         return f"{message}; text stands in single quotes ('{column[1]}')"
     if species := re.search("no species of this release is called (.*)$", message):
-        return f"{message}{similar_species(species[1])}"
+        return f"{species[0]}{similar_species(species[1])}"
     return message
 
 

@@ -10,7 +10,7 @@ borne AS (
     UNION ALL
     SELECT r.name, r.owner, x.gene // $keys_per_species, FALSE
     FROM reading r JOIN gene_alias x ON x.alias = r.text
-    WHERE $by_alias AND x.kind IN ('entrez', 'uniprot', 'refseq', 'retired')
+    WHERE $by_alias AND x.kind IN ('entrez', 'uniprot', 'refseq', 'protein', 'retired')
 ),
 known AS (
     SELECT b.name, b.species, bool_or(b.by_id) AS by_id

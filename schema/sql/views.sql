@@ -23,6 +23,7 @@ COMMENT ON COLUMN genes.ribosomal IS 'Whether it codes for a protein of the cyto
 COMMENT ON COLUMN genes.is_primary IS 'Whether it is a gene of the primary assembly, not one of a haplotype or patch.';
 
 COMMENT ON COLUMN provenance.source IS 'The reader that read it: genes, biomart, compara, databases, proteome, protein_genes, annotation, canonical, xref, synonyms, history, core, base (a release), hits.';
+COMMENT ON COLUMN gene_alias.kind IS 'synonym, entrez, uniprot, refseq, protein (of a build''s table of proteins and genes), retired, alternate_locus.';
 COMMENT ON COLUMN species.species IS 'Fixed number of the species, from 16384 on for one that only this release knows; a gene''s key is this times 2^24 plus its rank.';
 COMMENT ON COLUMN species.name IS 'Ensembl production name, for example mus_musculus; in the same spelling for species that Ensembl lacks.';
 

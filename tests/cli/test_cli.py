@@ -25,6 +25,7 @@ import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
 import homodb
+from homodb.cli.output import say_losses
 from homodb.schema.connect import schema_version
 from tests.cli.conftest import Run, one_error
 
@@ -102,6 +103,18 @@ def test_all_commands_are_listed(run: Run) -> None:
     ran = run("--help")
     assert ran.code == 0 and all(f"  {command} " in ran.out for command in COMMANDS)
     assert "exit code 2" in ran.out
+
+
+def test_losses_of_one_kind_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    strategies = "strategies not available without embeddings of both species: LM_O2O, HL_O2O"
+    losses = [{"where": f"human - {name}", "reason": strategies, "count": 2} for name in ("rat", "cow", "dog")]
+    losses += [{"where": name, "reason": "pairs of retired stable IDs", "count": 1000} for name in "abc"]
+    losses += [{"where": name, "reason": "empty rows", "count": 1} for name in "ab"]
+    say_losses(losses)
+    assert capsys.readouterr().out.splitlines() == [
+        f"noted: 2 {strategies} (human - rat and 2 more)", "noted: 3,000 pairs of retired stable IDs (a and 2 more)",
+        "noted: 1 empty rows (a)", "noted: 1 empty rows (b)",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [["bogus"], ["info", "--bogus"], ["table"]])

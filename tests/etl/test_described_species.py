@@ -68,11 +68,16 @@ def test_it_answers(newts: Path) -> None:
     with homodb.open(newts) as release:
         partners = release.orthologs(["gene3", "nv4"], source="eastern newt", target="human")
         assert partners["target_symbol"].to_list() == ["GENE3", "GENE4"]
+        by_protein = release.orthologs(["m.3", "m.5"], source="eastern newt", target="human")  # aliases of their genes
+        assert by_protein["resolved_as"].to_list() == ["alias", "alias"]
+        assert by_protein["target_symbol"].to_list() == ["GENE3", "GENE5"]
         assert release.orthologs("GENE5", target="eastern newt")["target_id"].to_list() == ["nv5"]
         near = release.neighbors("gene1", source="eastern newt", target="human", k=2)
         assert near["target_symbol"][0] == "GENE1" and near["mutual_rank"][0] == 1.0
         mapped = release.orthologs("gene1", source="eastern newt", target="human")
         assert near["margin"][0] == pytest.approx(mapped["margin"].item(), abs=1e-6)
+        why = release.explain("gene1", source="eastern newt", target="human").answers["why"].item()
+        assert why.endswith("; no Ensembl homologies of the two species") and "1,347 of 1,347 were right" in why
         own = release.neighbors("gene1", source="eastern newt", target="eastern newt", k=2)
         assert own.height == 2 and "nv1" not in own["target_id"]
         cells = anndata.AnnData(np.ones((2, 4), np.float32))

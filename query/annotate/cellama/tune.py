@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells import SpeciesCells
+from homodb.query.cells import ObsColumns, SpeciesCells
 from homodb.query.integrate import kneighbors, log_normalized, principal_components, scaled, unit_rows
 from homodb.schema.errors import AnnotationError, OutputError
 
@@ -27,7 +27,7 @@ NEAR = 10
 _FEATURES = 2000
 _COMPONENTS = 50
 #: Columns that are never metadata: they differ for reasons other than the kind of cell.
-_NEVER = frozenset({"species", "organism", "donor", "donor_id", "individual", "patient", "subject"})
+_NEVER = ObsColumns.donor_names | {"species", "organism"}
 
 
 @dataclass(frozen=True)

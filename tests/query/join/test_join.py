@@ -75,7 +75,7 @@ def test_rows_of_the_joint_table(release: homodb.Release, three: list[anndata.An
     ])  # fmt: skip
     assert (dense(joint.X) == expected).all()
     assert joint.obs["species"].tolist() == ["human"] * 4 + ["mouse"] * 5 + ["pig"] * 3
-    assert joint.obs["source_file"].tolist() == ["1"] * 4 + ["2"] * 5 + ["3"] * 3
+    assert joint.obs["source_file"].tolist() == ["human"] * 4 + ["mouse"] * 5 + ["pig"] * 3
     whole = np.concatenate([dense(one.X).sum(axis=1) for one in three])
     assert (joint.obs["homodb_total"] == whole).all()
     assert joint.var.loc["MT-ND1", "homodb_mt"] and joint.var.loc["RPLP0", "homodb_ribo"]
@@ -86,16 +86,16 @@ def test_rows_of_the_joint_table(release: homodb.Release, three: list[anndata.An
 def test_fates(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     _, report = join(three, species=SPECIES, release=release, return_report=True)
     told = {(row["file"], row["name"]): (row["fate"], row["detail"]) for row in report.fates.iter_rows(named=True)}
-    assert told["1", "INS"] == ("mapped", None)
-    assert told["2", "Ins1"] == ("lost_to", "Ins2")
-    assert told["1", "DUPA"][0] == "no_ortholog" and "none in pig" in told["1", "DUPA"][1]
+    assert told["human", "INS"] == ("mapped", None)
+    assert told["mouse", "Ins1"] == ("lost_to", "Ins2")
+    assert told["human", "DUPA"][0] == "no_ortholog" and "none in pig" in told["human", "DUPA"][1]
     unnamed = ("unnamed_ortholog", "an ortholog in pig without a name")
-    assert told["1", "DUPB"] == told["2", "Dup1"] == unnamed
-    assert told["1", "FCER1A"][0] == "no_ortholog" and "via mouse" in told["1", "FCER1A"][1]
-    assert told["1", "MALAT1"] == ("no_protein", "lncRNA")
-    assert told["1", "CXCL8"][0] == "no_ortholog" and told["1", "TBCE"][0] == "ambiguous"
-    assert told["2", "Nonsense"][0] == "unknown" and told["3", "VWF"][0] == "mapped"
-    for name, adata in zip("123", three, strict=True):
+    assert told["human", "DUPB"] == told["mouse", "Dup1"] == unnamed
+    assert told["human", "FCER1A"][0] == "no_ortholog" and "via mouse" in told["human", "FCER1A"][1]
+    assert told["human", "MALAT1"] == ("no_protein", "lncRNA")
+    assert told["human", "CXCL8"][0] == "no_ortholog" and told["human", "TBCE"][0] == "ambiguous"
+    assert told["mouse", "Nonsense"][0] == "unknown" and told["pig", "VWF"][0] == "mapped"
+    for name, adata in zip(SPECIES, three, strict=True):
         rows = report.fates.filter(report.fates["file"] == name)
         assert rows["counts"].to_list() == dense(adata.X).sum(axis=0).tolist()
         mapped = rows.filter(rows["fate"] == "mapped")["counts"].sum()
@@ -109,9 +109,9 @@ def test_fates(release: homodb.Release, three: list[anndata.AnnData]) -> None:
 def test_what_was_found_out_is_told_beside_the_table(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     _, report = join(three, species=[None, None, "pig"], release=release, return_report=True)
     lines = report.lines()
-    assert "species found by the names of genes: 1, 2" in lines
+    assert "species found by the names of genes: human, mouse" in lines
     head = next(line for line in lines if line.startswith("file "))
-    rows = [line for line in lines if line[:2] in ("1 ", "2 ", "3 ")]
+    rows = [line for line in lines if line.startswith(("human ", "mouse ", "pig "))]
     assert len(rows) == 3 and {len(line) for line in rows} == {len(head)}  # nothing stands behind the shares
     both = join(three[:2], release=release, return_report=True)[1].lines()
     assert "species found by the names of genes" in both
@@ -316,7 +316,7 @@ def test_nothing_shared_says_what_each_step_left(release: homodb.Release) -> Non
     with pytest.raises(JoinError) as caught:
         join([human, mouse], species=["human", "mouse"], release=release)
     text = str(caught.value)
-    assert "genes of 1 (human): 2; genes of 2 (mouse): 2; rows of the joint table by HM_O2O" in text
+    assert "genes of human (human): 2; genes of mouse (mouse): 2; rows of the joint table by HM_O2O" in text
     assert "measured in every species: 0" in text
     with pytest.raises(JoinError, match=messages.Join.none_2_names_is_gene):
         join([cells(["nothing", "x"], 2, 0), mouse], species=["human", "mouse"], release=release)

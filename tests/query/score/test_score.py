@@ -62,8 +62,11 @@ def test_profiles_and_intervals(cells: anndata.AnnData) -> None:
     flat = found.flat()
     assert flat["pllm_ari"] == 1.0 and flat["pllm_ari_low"] is not None and flat["pllm_ari_baseline"] is not None
     assert "none baseline: pca, which homodb integrate did not make" in found.notes
-    assert homodb.score(cells, key="cca", profile="pllm", n_resamples=5).intervals == "cells only"
-    assert homodb.score(cells, key="cca", profile="pllm", n_resamples=0).intervals == "none"
+    unnamed = homodb.score(cells, key="cca", profile="pllm", n_resamples=5)
+    hint = "no column of donors was named, such as donor of obs, which intervals resample"
+    assert unnamed.intervals == "cells only" and hint in unnamed.notes and hint not in found.notes
+    without = homodb.score(cells, key="cca", profile="pllm", n_resamples=0)
+    assert without.intervals == "none" and hint not in without.notes
     for name in ("X_cca", "X_pca"):
         assert np.array_equal(cells.obsm[name], before.obsm[name])
     assert cells.obs.equals(before.obs) and not cells.uns
