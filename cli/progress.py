@@ -78,8 +78,8 @@ def _alongside(show: Callable[[threading.Event], None]) -> Iterator[None]:
     """Run a function in a thread until the block ends, which sets the event that it gets."""
     done = threading.Event()
     showing = threading.Thread(target=show, args=(done,), name="homodb-progress", daemon=True)
-    showing.start()
     try:
+        showing.start()
         yield
     finally:
         done.set()

@@ -15,14 +15,14 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictInt
 
 from homodb.schema.errors import CatalogError, HomodbError, shown
 from homodb.schema.io import parse_json
-from homodb.schema.manifest import MANIFEST, Manifest, check_sha256
+from homodb.schema.manifest import MANIFEST, NO_DEVICE, Manifest, check_sha256
 from homodb.schema.models import FrozenModel
 
 CATALOG = "index.json"
 _FORMAT = "homodb-catalog"
 
 #: Names of releases, as ``[release] version`` of a build config allows them; they name folders and files.
-NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,99}")
+NAME = re.compile(rf"{NO_DEVICE}[A-Za-z0-9_+-][A-Za-z0-9._+-]{{0,99}}")
 
 
 def is_name(name: str) -> bool:

@@ -30,8 +30,9 @@ LARGEST_MANIFEST = 8 << 20
 SELECTION = "downloaded.json"
 _SELECTION_FORMAT = "homodb-selection"
 
-#: Paths as builds write them: words of plain characters, none beginning with a dot, joined by ``/``.
-_WORD = r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,199}"
+#: Paths as builds write them: words of plain characters joined by ``/``. None begins with a dot or is a Windows device.
+NO_DEVICE = r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(?![^./]))"
+_WORD = rf"{NO_DEVICE}[A-Za-z0-9_+-][A-Za-z0-9._+-]{{0,199}}"
 _PATH = re.compile(rf"{_WORD}(/{_WORD}){{0,7}}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -318,7 +318,7 @@ class Release:
     closed = "closed"
     config_toml = "config.toml"
     encoding_is_not_known = "encoding that is not known"
-    gb_are_to_come = "GB are to come, and"
+    mb_are_to_come = "MB are to come, and"
     gene_parquet = "gene.parquet"
     has_no_release_new = r"has no release 'new' \(it has toy-1, old\)"
     holds_another_release_this = r"holds another release of this name .*\(homodb cache prune toy-1\)"

@@ -120,8 +120,9 @@ def open_bytes(path: Path, *, has_lines: bool = True) -> Iterator[io.BufferedRea
                 bounded = _BoundedStream(path, plain, most, has_lines=has_lines)
                 stream: io.BufferedReader = io.BufferedReader(bounded, _BUFFER)
                 head = stream.peek(_PEEKED)[:_PEEKED]
-                if b"\0" in head:
-                    raise InputError(path, [Problem(1, "is not valid UTF-8", repr(head[:8]))])
+                if (at := head.find(b"\0")) >= 0:
+                    line = head.count(b"\n", 0, at) + 1
+                    raise InputError(path, [Problem(line, "holds a zero byte. Expected text in UTF-8")])
                 yield stream
     except EOFError as error:
         raise InputError(path, [Problem(0, "the gzip stream is truncated. Download the file again")]) from error

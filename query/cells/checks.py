@@ -180,8 +180,6 @@ def check_heaps(path: Path) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for match in _HEAP.finditer(data, 0, min(len(data), _SCANNED)):
             start, (size,) = match.start(), struct.unpack_from("<Q", match[0], 8)
-            if start % 8:
-                continue
             place, end = start + 16, min(start + size, len(data))
             is_sound = size >= _SMALLEST_HEAP
             while is_sound and place + 16 <= end:

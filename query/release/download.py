@@ -210,7 +210,7 @@ def _later(report: Callable[[int, int], None], before: int, total: int) -> Calla
 def _check_room(folder: Path, total: int) -> None:
     free = shutil.disk_usage(folder).free
     if total > free:
-        raise OutputError(f"{folder}: {total / 1e9:,.1f} GB are to come, and {free / 1e9:,.1f} GB are free")
+        raise OutputError(f"{folder}: {total / 1e6:,.1f} MB are to come, and {free / 1e6:,.1f} MB are free")
 
 
 def _make_folders(folder: Path, path: Path) -> None:

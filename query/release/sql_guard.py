@@ -6,6 +6,7 @@ EXPLAIN without ANALYZE is accepted too. DuckDB's own parser decides. This modul
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import pickle
@@ -15,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -75,10 +77,8 @@ def _explained(query: str) -> str | None:
     Comments are left to DuckDB's parser, since they nest (``/* /* */ SELECT 1 -- */ ANALYZE COPY ...``).
     """
     rest = re.fullmatch(r"\s*explain\s+(?P<rest>.+)", query, re.IGNORECASE | re.DOTALL)
-    if rest is None:
-        return None
     try:
-        inner = duckdb.extract_statements(rest["rest"])
+        inner = duckdb.extract_statements(rest["rest"]) if rest else []
     except duckdb.Error:
         return None
     return inner[0].query if len(inner) == 1 and _kind(inner[0]) == "SELECT" else None
@@ -86,25 +86,22 @@ def _explained(query: str) -> str | None:
 
 def _nodes(select: str) -> set[str]:
     """Return the kinds of all queries in a SELECT, from DuckDB's parser."""
+    kinds: set[str] = set()
+
+    def note(node: dict[str, Any]) -> dict[str, Any]:
+        if "cte_map" in node or str(node.get("type", "")).endswith("_NODE"):
+            kinds.add(str(node.get("type")))
+        return node
+
     try:
         rows = _parser().cursor().execute("SELECT json_serialize_sql($1)", [select]).fetchall()
-        parsed = json.loads(rows[0][0])
+        parsed = json.loads(rows[0][0], object_hook=note)
     except duckdb.Error as error:
         raise QueryError(first_line(error)) from error
     except RecursionError as error:
         raise QueryError("the query is nested too deeply") from error
     if parsed["error"]:
         raise QueryError(f"a release cannot judge this query: {parsed.get('error_message', 'it is not parsed')}")
-    kinds: set[str] = set()
-    left: list[object] = [parsed]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            left.extend(one.values())
-            if "cte_map" in one or str(one.get("type", "")).endswith("_NODE"):
-                kinds.add(str(one.get("type")))
-        elif isinstance(one, list):
-            left.extend(one)
     return kinds
 
 
@@ -159,6 +156,9 @@ _BATCH = 122_880
 #: Stack of the thread of a query, in bytes: functions of deeply nested values need much.
 _STACK = 1 << 28
 _STARTING = threading.Lock()
+#: Queries that may still run: one inside DuckDB when Python ends would abort the process. None runs in a fork.
+_QUESTIONS: weakref.WeakSet[Question[Any]] = weakref.WeakSet()
+atexit.register(lambda: [question.stop() for question in list(_QUESTIONS)])
 #: Address space of an isolated process beside what a question may take: of threads, and of the answer in another form.
 _BESIDE, _FORMS = 2e9, 3.0
 #: Kinds of replies of an isolated process.
@@ -198,13 +198,13 @@ class Question(Generic[_Answer]):
         self._outcome: _Answer | BaseException | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
+        _QUESTIONS.add(self)
         with _STARTING:  # the size of stacks is a setting of the whole process
             before = threading.stack_size(_STACK)
             try:
                 self._thread.start()
             except RuntimeError:  # no room for such a stack
                 threading.stack_size(before)
-                self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
                 self._thread.start()
             finally:
                 threading.stack_size(before)
@@ -222,7 +222,7 @@ class Question(Generic[_Answer]):
     def stop(self, grace: float = GRACE) -> bool:
         """Interrupt the query, and return whether it has ended."""
         end = time.monotonic() + grace
-        while not self._done.is_set() and time.monotonic() < end:
+        while not self._done.is_set() and self._thread.is_alive() and time.monotonic() < end:
             with suppress(duckdb.Error):
                 self._cursor.interrupt()
             self._done.wait(_AGAIN)
@@ -408,9 +408,8 @@ def _bound_memory(more: float) -> None:
 
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    bounds = [int(pages * os.sysconf("SC_PAGE_SIZE") + more)]
-    bounds += [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
+    bounds = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([int(pages * os.sysconf("SC_PAGE_SIZE") + more), *bounds]), hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 

@@ -414,7 +414,8 @@ HOSTILE = {
     "escapes on Windows": ({"path": "C:\\escaped"}, "outside the release"),
     "escapes by a backslash": ({"path": "..\\escaped"}, "outside the release"),
     "hides": ({"path": ".hidden"}, "outside the release"),
-    "names a device": ({"path": "a:b"}, "outside the release"),
+    "names a drive": ({"path": "a:b"}, "outside the release"),
+    "names a device of Windows": ({"path": "parquet/Nul.parquet"}, "outside the release"),
     "has a line break": ({"path": "a\nb"}, "outside the release"),
     "has a NUL": ({"path": "a\0b"}, "outside the release"),
     "is another address": ({"path": "https://example.org/x"}, "outside the release"),
@@ -513,7 +514,7 @@ def test_more_than_fits(spoiled: Path, cache: Path) -> None:
     edit_manifest(spoiled, enlarge)
     told = releases(spoiled)[0]["bytes"] + 10**18
     edit(spoiled / CATALOG, lambda catalog: catalog["releases"][0].update(bytes=told))
-    with pytest.raises(OutputError, match=messages.Release.gb_are_to_come):
+    with pytest.raises(OutputError, match=messages.Release.mb_are_to_come):
         download(catalog=spoiled)
     assert not cache.exists()
 

@@ -437,10 +437,16 @@ class TestForms:
             (8, bytes(8)),  # a heap without a size
         ],
     )
-    def test_a_heap_without_end(self, path: Path, release: homodb.Release, place: int, bytes_: bytes) -> None:
-        """HDF5 itself would look for the next text for ever."""
+    @pytest.mark.parametrize("shift", [0, 3])
+    def test_a_heap_without_end(
+        self, path: Path, release: homodb.Release, place: int, bytes_: bytes, shift: int
+    ) -> None:
+        """HDF5 itself would look for the next text for ever, wherever the heap begins."""
+        with h5py.File(path, "a") as file:
+            file["uns/bytes"] = np.zeros(3000 + shift, np.uint8)
+            file["uns/texts"] = np.array(["x" * 40] * 200, dtype=object)
         data = bytearray(path.read_bytes())
-        at = data.index(b"GCOL") + place
+        at = data.rindex(b"GCOL") + place
         data[at : at + len(bytes_)] = bytes_
         path.write_bytes(data)
         refused(path, release, "heap")

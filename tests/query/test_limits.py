@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -39,6 +41,16 @@ def test_no_thread_stays(toy: homodb.Release) -> None:
     with pytest.raises(QueryError):
         toy.sql("SELECT nothing")
     assert threading.active_count() == before
+
+
+def test_python_ends_while_a_query_runs() -> None:
+    """Ended inside DuckDB, its thread would abort the process."""
+    code = (
+        "import duckdb, sys, time; from homodb.query.release.sql_guard import Question\n"
+        "def work(cursor):\n    while True: cursor.sql('SELECT sum(range) FROM range(20000)').to_arrow_table()\n"
+        "question = Question(duckdb.connect().cursor(), work); time.sleep(0.2); sys.exit(3)"
+    )
+    assert {subprocess.run([sys.executable, "-c", code]).returncode for _ in range(5)} == {3}
 
 
 def test_others_are_not_interrupted(toy: homodb.Release) -> None:

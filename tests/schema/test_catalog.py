@@ -92,7 +92,7 @@ def test_of_a_manifest() -> None:
 
 HOSTILE_NAMES = [
     "../x", "..", ".", "/etc", "a/b", "a\\b", "C:x", "", " ", "a b", ".hidden", "a\0", "a\n", "ä", "~", "%2e%2e",
-    "x" * 101, "index.json", "toy.datapackage.JSON", "x.lock", "x.", "a?b=c", "a#b", "http:", None,
+    "x" * 101, "index.json", "toy.datapackage.JSON", "x.lock", "x.", "Con", "nul.2", "a?b=c", "a#b", "http:", None,
     5, ["a"], {"a": 1}, True,
 ]  # fmt: skip
 
