@@ -79,6 +79,7 @@ class Build:
 
 
 class Cellama:
+    lacks_weights = "lacks .* weights of its network .* would be random"
     at_least_two_cells_one = "at least two cells of one side"
     could_not_be_fetched = "could not be fetched"
     could_run_code_pytorch = r"could run code .*pytorch_model\.bin.*expected safetensors"

@@ -294,17 +294,46 @@ def load_model(name: str = DEFAULT, *, download: bool = False, device: str | Non
 
     try:
         with _no_bars():
-            return SentenceTransformer(
+            model = SentenceTransformer(
                 str(folder),
                 device=device,
                 local_files_only=True,
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
+        _check_weights(model, folder)
+    except AnnotationError:
+        raise
     # whatever its files make of transformers: missing parts, shapes that differ, packages that are not installed
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         raise AnnotationError(f"{folder} is not a sentence model that can be loaded: {text}", option="model") from error
+    return model
+
+
+def _check_weights(model: SentenceTransformer, folder: Path) -> None:
+    """Check that the files have the weights of the network: transformers gives those that are missing random values.
+
+    A pooler, which sentence models do not use, may be missing.
+    """
+    from safetensors import safe_open
+
+    stored: set[str] = set()
+    for path in folder.rglob("*.safetensors"):
+        with safe_open(path, "np") as file:
+            # with and without the prefix of the network, in the names of new and old versions
+            for name in file.keys():  # noqa: SIM118 (the file is no mapping)
+                new = name.replace(".gamma", ".weight").replace(".beta", ".bias")
+                stored |= {new, new.partition(".")[2]}
+    network = getattr(model[0], "auto_model", None)
+    names = [name for name, _ in network.named_parameters()] if network is not None else []
+    lacking = [name for name in names if name not in stored and not name.startswith("pooler.")]
+    if lacking:
+        raise AnnotationError(
+            f"{folder} lacks {len(lacking)} of the {len(names)} weights of its network ({lacking[0]}, ...), which would"
+            " be random; give a whole model",
+            option="model",
+        )
 
 
 def find_model(name: str, *, download: bool = False) -> Path:

@@ -156,6 +156,23 @@ def test_a_folder_without_a_model_is_said(tmp_path: Path, copy: Path) -> None:
         load_model(str(copy))
 
 
+def test_a_network_that_lacks_weights_is_refused(copy: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    weights = load_file(copy / "model.safetensors")
+    pooler = {name: array for name, array in weights.items() if "pooler" not in name}
+    save_file(pooler, copy / "model.safetensors", {"format": "pt"})
+    load_model(str(copy))
+    first = next(name for name in pooler if "attention" in name)
+    del pooler[first]
+    save_file(pooler, copy / "model.safetensors", {"format": "pt"})
+    with pytest.raises(AnnotationError, match=messages.Cellama.lacks_weights):
+        load_model(str(copy))
+    save_file({"else": np.zeros(3, np.float32)}, copy / "model.safetensors", {"format": "pt"})
+    with pytest.raises(AnnotationError, match=messages.Cellama.lacks_weights):
+        load_model(str(copy))
+
+
 def test_equal_sentences_are_read_once_and_embedded_as_ever(tiny: Path) -> None:
     model = load_model(str(tiny), device="cpu")
     texts = ["Top genes are b.", None, "Top genes are a.", "Top genes are b."]
