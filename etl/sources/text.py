@@ -122,7 +122,10 @@ def open_bytes(path: Path, *, has_lines: bool = True) -> Iterator[io.BufferedRea
                 head = stream.peek(_PEEKED)[:_PEEKED]
                 if (at := head.find(b"\0")) >= 0:
                     line = head.count(b"\n", 0, at) + 1
-                    raise InputError(path, [Problem(line, "holds a zero byte. Expected text in UTF-8")])
+                    problem = Problem(line, "holds a zero byte. Expected text in UTF-8")
+                    if not head[:at].isascii():  # no text at all
+                        problem = Problem(1, "is not valid UTF-8", repr(head[:8]))
+                    raise InputError(path, [problem])
                 yield stream
     except EOFError as error:
         raise InputError(path, [Problem(0, "the gzip stream is truncated. Download the file again")]) from error

@@ -269,7 +269,7 @@ def test_an_exact_repeat_is_skipped_and_counted(tmp_path: Path) -> None:
             header("P1").encode() + b"M\n>P2 pep gene:G \xff\xfe\nM\n",
             [r"line 3: is not valid UTF-8 (b'\xff\xfe')"],
         ),
-        ("no FASTA".encode("utf-16"), ["line 1: holds a zero byte. Expected text in UTF-8"]),
+        ("no FASTA".encode("utf-16"), [r"line 1: is not valid UTF-8 (b'\xff\xfen\x00o\x00 \x00')"]),
     ],
 )
 def test_problems(tmp_path: Path, content: str | bytes, wanted: list[str]) -> None:
