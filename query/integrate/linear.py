@@ -139,8 +139,10 @@ class SparseMinusLowRank:
             sums += block.T @ block
         return np.asarray(sums if device is None else sums.cpu(), np.float64)
 
-    def columns(self, features: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SparseMinusLowRank:
+    def columns(self, features: npt.NDArray[np.bool_]) -> SparseMinusLowRank:
         """Return the matrix of some features."""
+        if features.all():
+            return self
         return SparseMinusLowRank(sp.csr_matrix(self.values[:, features]), self.left, self.right[features])
 
     def dense(self) -> Array:
