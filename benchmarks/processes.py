@@ -5,8 +5,8 @@ simulated ones, beside reading and writing them with anndata. ``zarr``: the latt
 one with shards, beside h5ad. ``report``: 997 integrated islet cells, beside importing scanpy. ``build``: the starter
 release, beside DuckDB's bare read of its inputs. ``annotate``: 10 000 cells by a reference of 100 000, beside scanpy on
 the translated cells. ``markers``: two species of 100 000 cells, beside scanpy's rank sums on one of them. Simulated
-cells are those of ``benchmarks/growth.py``. Both sides take turns, after a run of each that does not count. ``--beside``
-names another Python for scanpy: 1.12.4 finds no neighbours of more than 8,192 cells with pynndescent 0.6 and later.
+cells are those of ``benchmarks/growth.py``. Both sides take turns, after a run of each that does not count.
+``--beside`` names another Python for scanpy: 1.12.4 finds no neighbours of more than 8,192 cells with pynndescent 0.6.
 """
 
 from __future__ import annotations

@@ -195,6 +195,8 @@ def labelled_by_nearest(
 
 #: Largest scaled value, as in an integration.
 _SCALE_MAX = 10.0
+#: Cells whose logarithms are in memory at once where they are only summed.
+_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -242,9 +244,10 @@ def components(task: AnnotationTask, *, features: int, dims: int, scale: str) ->
         If the sides share too few genes for the components.
     """
     shared = shared_counts(task)
-    logs = [log_normalized(one, _totals(one)) for one in (shared.reference, shared.query)]
-    columns = _varying(logs[0], logs[1], features)
-    reference, query = (sp.csr_matrix(one[:, columns]) for one in logs)
+    columns = _varying(shared.reference, shared.query, features)
+    reference, query = (
+        log_normalized(sp.csr_matrix(one[:, columns]), _totals(one)) for one in (shared.reference, shared.query)
+    )
     k = min(dims, len(columns) - 1, task.reference.n_cells - 1)
     if k < 1:
         raise AnnotationError(
@@ -301,9 +304,15 @@ def _totals(counts: sp.csr_matrix) -> Array:
 
 
 def _varying(reference: sp.csr_matrix, query: sp.csr_matrix, features: int) -> npt.NDArray[np.int64]:
-    """Return the genes that vary most over the reference, ascending; ties fall to the first."""
-    mean = np.asarray(reference.mean(axis=0)).ravel()
-    squares = np.asarray(reference.multiply(reference).mean(axis=0)).ravel()
+    """Return the genes whose logarithms vary most over the reference, ascending; ties fall to the first."""
+    cells, genes = reference.shape
+    sums, squares, totals = np.zeros(genes), np.zeros(genes), _totals(reference)
+    for start in range(0, cells, _ROWS):
+        rows = slice(start, start + _ROWS)
+        logs = log_normalized(sp.csr_matrix(reference[rows]), totals[rows])
+        sums += np.bincount(logs.indices, logs.data, genes)
+        squares += np.bincount(logs.indices, logs.data**2, genes)
+    mean, squares = sums / cells, squares / cells
     variance = squares - mean**2
     variance[np.asarray(query.sum(axis=0)).ravel() == 0] = 0.0
     variance[variance < 1e-12 * (1 + squares)] = 0.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ _MOST = 20.0
 
 #: Non-zero values that are sorted at once.
 _AT_ONCE = 5_000_000
+#: Cells whose values are taken at once where they are summed.
+_ROWS = 8192
 
 #: Of fewer cells, of the type or of the others, ranks are not taken as normal.
 _FEW = 500
@@ -214,14 +217,19 @@ def _noise(side: MarkerCells, group: _Ints, cells: _Ints, totals: _Floats, cpm: 
     The cells of a group are weighted by their depth, the share of a cell in the mean total of its group: what is left
     of a cell is its count less what its depth lets expect. Zero for types without a group of two cells.
     """
-    counts, types = side.counts, len(side.types)
+    counts, types, genes = side.counts, len(side.types), side.counts.shape[1]
     mean_total = np.maximum(totals / np.maximum(cells, 1), 1e-12)[group]
     depth = side.totals / mean_total
-    of = np.repeat(np.arange(len(group)), np.diff(counts.indptr))
-    scaled = counts.data * (1e6 / mean_total)[of]
+    flat = np.zeros(types * genes)
     # sum of (scaled - depth x cpm)^2, of which zeros have the last term only
-    terms = scaled * (scaled - 2 * depth[of] * cpm[group[of], counts.indices])
-    squares = _sums(sp.csr_matrix((terms, counts.indices, counts.indptr), counts.shape), side.type_code, types)
+    for start in range(0, len(group), _ROWS):
+        low, high = counts.indptr[start], counts.indptr[min(start + _ROWS, len(group))]
+        row = np.repeat(np.arange(start, len(group))[:_ROWS], np.diff(counts.indptr[start : start + _ROWS + 1]))
+        column = counts.indices[low:high]
+        scaled = counts.data[low:high] * (1e6 / mean_total)[row]
+        terms = scaled * (scaled - 2 * depth[row] * cpm[group[row], column])
+        flat += np.bincount(side.type_code[row] * genes + column, terms, len(flat))
+    squares = flat.reshape(types, genes)
     depths = np.bincount(group, depth**2, len(cells))
     for one in range(len(cells)):
         squares[one % types] += depths[one] * cpm[one] ** 2
@@ -442,14 +450,15 @@ def _ranks(values: sp.csc_matrix, code: _Ints, types: int, first: int, last: int
     value, gene, cell = value[filled], gene[filled], values.indices[begin:end][filled]
     genes = last - first
     count: _Ints = np.bincount(gene, minlength=genes).astype(np.int64)
-    order = np.lexsort((value, gene))
-    value, gene, kind = value[order], gene[order], code[cell[order]]
+    start = np.concatenate([[0], np.cumsum(count)])
+    # genes stand together already: each is sorted by itself
+    order = np.concatenate([low + np.argsort(value[low:high]) for low, high in pairwise(start.tolist())])
+    value, kind = value[order], code[cell[order]]
     new = np.ones(len(value), bool)
     new[1:] = (value[1:] != value[:-1]) | (gene[1:] != gene[:-1])
     group = np.cumsum(new) - 1
     head = np.flatnonzero(new)
     length = np.diff(np.concatenate([head, [len(value)]])).astype(np.float64)
-    start = np.concatenate([[0], np.cumsum(count)])
     rank = (head[group] - start[gene]) + (length[group] + 1) / 2
     place = kind * genes + gene
     shape = (types, genes)
