@@ -117,7 +117,7 @@ def test_search_works_from_the_files(tmp_path: Path) -> None:
         loaded = [one for one in loaded if not one.startswith("data:")]
         assert [one for one in loaded if not (page.parent / one.partition("?")[0]).resolve().is_file()] == [], page
         if "__config" in text:  # a page of the theme: the search runs in an iframe where there are no workers
-            assert [one for one in loaded if one.endswith("javascripts/file-search.js")] != []
+            assert [one for one in loaded if one.endswith("javascripts/iframe-worker.js")] != []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

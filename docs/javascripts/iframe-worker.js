@@ -1,3 +1,4 @@
+// The theme's plugin `offline` loads a script of this name from another host, unless the site has one.
 // A page that is opened as a file may start no worker, so the theme's search runs in a hidden frame in place of one.
 if (location.protocol === "file:") {
   window.Worker = class extends EventTarget {
