@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.integrate.linear import gpu, in_threads
+from homodb.query.integrate.linear import gpu, in_threads, unit_rows
 from homodb.schema.errors import MissingPackageError
 
 #: Points up to which all are compared; beyond, only those of the nearest groups.
@@ -409,8 +409,7 @@ def umap(embedding: npt.NDArray[np.float64], *, random_state: int = 42) -> npt.N
         from umap.umap_ import find_ab_params, simplicial_set_embedding
     except ImportError as error:
         raise MissingPackageError.of("UMAP", "umap-learn", "cells") from error
-    lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
-    directions = np.divide(embedding, lengths, out=np.zeros_like(embedding), where=lengths > 0)
+    directions = unit_rows(embedding)
     near = kneighbors(directions, min(30, len(embedding)))
     a, b = find_ab_params(1.0, 0.3)
     with warnings.catch_warnings():

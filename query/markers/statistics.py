@@ -223,8 +223,9 @@ def _noise(side: MarkerCells, group: _Ints, cells: _Ints, totals: _Floats, cpm: 
     flat = np.zeros(types * genes)
     # sum of (scaled - depth x cpm)^2, of which zeros have the last term only
     for start in range(0, len(group), _ROWS):
-        low, high = counts.indptr[start], counts.indptr[min(start + _ROWS, len(group))]
-        row = np.repeat(np.arange(start, len(group))[:_ROWS], np.diff(counts.indptr[start : start + _ROWS + 1]))
+        stop = min(start + _ROWS, len(group))
+        low, high = counts.indptr[start], counts.indptr[stop]
+        row = np.repeat(np.arange(start, stop), np.diff(counts.indptr[start : stop + 1]))
         column = counts.indices[low:high]
         scaled = counts.data[low:high] * (1e6 / mean_total)[row]
         terms = scaled * (scaled - 2 * depth[row] * cpm[group[row], column])
