@@ -283,6 +283,29 @@ def _check_dataset(path: Path, name: str, dataset: Any, size: int, *, follow_lin
     if not (virtual or external):
         chunks = plist.get_chunk() if plist.get_layout() == h5py.h5d.CHUNKED else None
         check_size(path, name, dataset.shape or (), chunks, dataset.get_type().get_size(), size)
+        if not name.startswith(tuple(f"/{part}/" for part in OPTIONAL)):
+            check_written(dataset)
+
+
+def check_written(dataset: Any) -> None:
+    """Check that all values of an HDF5 dataset were written: HDF5 reads those that were not as zeros or empty texts.
+
+    Raises ValueError if some were not.
+    """
+    import h5py
+
+    plist, shape = dataset.get_create_plist(), dataset.shape
+    if not shape or 0 in shape or plist.get_layout() == h5py.h5d.VIRTUAL or plist.get_external_count():
+        return
+    if plist.get_layout() != h5py.h5d.CHUNKED:
+        expected, written = 1, int(dataset.get_storage_size() > 0)
+    else:
+        expected = math.prod(-(-length // chunk) for length, chunk in zip(shape, plist.get_chunk(), strict=True))
+        sizes: list[int] = []
+        dataset.chunk_iter(lambda chunk: sizes.append(chunk.size))
+        written = len(sizes) - sizes.count(0)
+    if written < expected:
+        raise ValueError(f"{expected - written:,} of its {expected:,} pieces were never written, or are lost")
 
 
 def _plugins(code: int) -> bool:

@@ -20,6 +20,7 @@ from homodb.query.cells.checks import (
     check_hdf5,
     check_heaps,
     check_kind,
+    check_written,
     check_zarr,
     file_error,
     first_line,
@@ -217,6 +218,8 @@ def check_element(element: Any) -> int | None:
     Any exception means that it is damaged, or not an element.
     """
     _check_encoding(element)
+    if hasattr(getattr(element, "id", None), "get_storage_size"):
+        check_written(element.id)
     kind = encoding(element)
     if kind == "dict":
         for name in element:

@@ -233,6 +233,26 @@ class TestDamage:
         path.write_bytes(data)
         refused(path, release, "obsm['big']", by=("h5ad", "zarr", "read"))
 
+    @pytest.mark.parametrize("pieces", [0, 1])
+    @pytest.mark.parametrize("name", ["layers/counts", "obs/n", "obsm/X_pca", "var/mean", "X/data", "uns/lost"])
+    def test_pieces_that_were_never_written(self, name: str, pieces: int, path: Path, release: homodb.Release) -> None:
+        """HDF5 reads a lost piece as zeros, which could be counts."""
+        adata = cells()
+        adata.var["mean"], adata.uns["lost"] = 1.0, np.arange(8)
+        adata.write_h5ad(path)
+        with h5py.File(path, "a") as file:
+            values, attributes = file[name][()], dict(file[name].attrs)
+            del file[name]
+            lost = file.create_dataset(name, values.shape, values.dtype, chunks=(2, *values.shape[1:]))
+            lost.attrs.update(attributes)
+            lost[: 2 * pieces] = values[: 2 * pieces]
+        key = name.replace("/", "['", 1) + "']"
+        if name.startswith("uns"):
+            output, report = translated(path, release)
+            assert "lost" not in output.uns and any("never written" in note for note in report.notes)
+        else:
+            refused(path, release, key, "never written")
+
     @pytest.mark.slow
     @pytest.mark.parametrize("ending", [".h5ad", ".zarr"])
     def test_uns_is_left_out_with_a_note(self, ending: str, path: Path, release: homodb.Release) -> None:
