@@ -30,6 +30,7 @@ from homodb.query.release.sql_guard import (
     Tables,
     Work,
     answer,
+    any_runs_on,
     check_limits,
     is_fatal,
     misnamed,
@@ -196,7 +197,10 @@ class ReleaseFile:
             cursor = self._connection.cursor()
             return cursor.execute("USE homodb_release") if self._is_apart else cursor
         except duckdb.ConnectionException as error:
-            raise ReleaseError(f"{self.path}: this release has been closed; open it again") from error
+            raise self._closed() from error
+
+    def _closed(self) -> ReleaseError:
+        return ReleaseError(f"{self.path}: this release has been closed; open it again")
 
     def ask(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run a query of ``query/sql`` with bound values."""
@@ -231,7 +235,8 @@ class ReleaseFile:
             Time limit in seconds.
         isolated
             Whether to run it in a child process, which is ended at the limits of time and memory whatever it does.
-            The first such query starts the process.
+            The first such query starts the process. While a query runs on that could not be stopped at its limit, all
+            others run so.
 
         Raises
         ------
@@ -261,8 +266,9 @@ class ReleaseFile:
         if not tables and (likely := misnamed(query, self.find_species)):
             warn(likely)
         try:
-            if isolated:
-                self._cursor().close()  # raises an error if the release was closed
+            if isolated or any_runs_on():  # several that run on would fill the memory of this process
+                if self._is_closed:
+                    raise self._closed()
                 return self._isolated.ask(
                     self.path, query, parameters, tables=tables, timeout=timeout, memory=self._memory
                 )

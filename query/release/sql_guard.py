@@ -196,6 +196,7 @@ class Question(Generic[_Answer]):
     def __init__(self, cursor: duckdb.DuckDBPyConnection, work: Work[_Answer]) -> None:
         self._cursor, self._work = cursor, work
         self._outcome: _Answer | BaseException | None = None
+        self._is_late = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
         _QUESTIONS.add(self)
@@ -219,6 +220,11 @@ class Question(Generic[_Answer]):
                 self._cursor.close()
             self._done.set()
 
+    @property
+    def runs_on(self) -> bool:
+        """Whether it could not be stopped after its time, and still runs."""
+        return self._is_late and not self._done.is_set()
+
     def stop(self, grace: float = GRACE) -> bool:
         """Interrupt the query, and return whether it has ended."""
         end = time.monotonic() + grace
@@ -241,6 +247,7 @@ class Question(Generic[_Answer]):
         """
         try:
             if not heard(self._done, timeout):
+                self._is_late = True
                 raise QueryError(too_late(timeout or 0.0, is_stopped=self.stop()), option="timeout")
         except KeyboardInterrupt:
             self.stop()
@@ -251,6 +258,11 @@ class Question(Generic[_Answer]):
         if isinstance(self._outcome, BaseException):
             raise query_error(self._outcome) from self._outcome
         return cast("_Answer", self._outcome)
+
+
+def any_runs_on() -> bool:
+    """Return whether a query of this process runs on after its time."""
+    return any(question.runs_on for question in list(_QUESTIONS))
 
 
 def heard(event: threading.Event, timeout: float | None) -> bool:
@@ -331,7 +343,7 @@ def too_late(timeout: float, *, is_stopped: bool = True) -> str:
         )
     return (
         f"the query took longer than {timeout:g} s and did not stop: it runs on in the background. One that runs in a "
-        "process of its own (isolated=True) can be ended"
+        "process of its own (isolated=True), as further ones do until it ends, can be ended"
     )
 
 

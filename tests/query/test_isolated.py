@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 import homodb
-from homodb.query.release.sql_guard import query_error
+from homodb.query.release.sql_guard import any_runs_on, query_error
 from homodb.schema.errors import QueryError, ReleaseError
 
 #: Not interrupted by DuckDB: ended with its process. Deeply nested: ends its process.
@@ -103,6 +103,24 @@ def test_a_dead_database_that_a_query_keeps(toy_folder: Path, monkeypatch: pytes
             for refused in ("FROM read_text('/etc/passwd')", "SET threads = 1", "CREATE TABLE x (y INT)"):
                 with pytest.raises(QueryError):
                     release.sql(refused)
+
+
+def test_while_a_query_runs_on_others_run_in_a_process_of_their_own(toy_folder: Path) -> None:
+    """Several that run on would fill the memory of the process, until no thread starts and no database opens."""
+    end = threading.Event()
+    with homodb.open(toy_folder) as release, homodb.open(toy_folder) as closed:
+        with pytest.raises(QueryError, match="did not stop"):
+            release._ask(lambda cursor: end.wait(60), 0.05)
+        assert release.sql("SELECT count(*) FROM gene").item() == 42
+        assert release._isolated._process is not None
+        closed.close()
+        with pytest.raises(ReleaseError, match="closed"):
+            closed.sql("SELECT 1")
+        release._isolated.end()
+        end.set()
+        while any_runs_on():
+            time.sleep(0.01)
+        assert release.sql("SELECT count(*) FROM gene").item() == 42 and release._isolated._process is None
 
 
 @pytest.mark.parametrize(
