@@ -204,6 +204,8 @@ def left_out(
                 rows = check_element(element)
                 if part in ("obsm", "obsp") and cells is not None and rows is not None and rows != cells:
                     raise ValueError(f"it has {rows:,} rows, but obs has {cells:,}")
+                if part == "obsm" and encoding(element) == "dataframe" and _index(element) != _index(root["obs"]):
+                    raise ValueError("its index is not that of obs")
             except Exception as error:
                 said = error if isinstance(error, HomodbError) else file_error(path, error, label(name))
                 if part not in OPTIONAL and not isinstance(error, ImportError):
@@ -254,6 +256,10 @@ def _check_table(table: Any) -> int:
             if number != rows:
                 raise ValueError(f"it has {number} values, but the table has {rows} rows")
     return rows or 0
+
+
+def _index(table: Any) -> list[Any]:
+    return list(read_element(table[table.attrs["_index"]]))
 
 
 def _native(value: Any) -> Any:

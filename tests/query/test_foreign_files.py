@@ -40,6 +40,7 @@ def cells() -> anndata.AnnData:
     obs = pd.DataFrame({"cell_type": pd.Categorical([*"aabbcc"]), "n": range(6)}, index=[f"c{one}" for one in range(6)])
     adata = anndata.AnnData(sp.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=NAMES))
     adata.obsm["X_pca"], adata.layers["counts"] = np.ones((6, 2)), counts.copy()
+    adata.obsm["table"] = pd.DataFrame({"x": range(6)}, index=adata.obs_names)
     adata.uns = {"note": "text", "nested": {"x": np.arange(3)}}
     return adata
 
@@ -209,6 +210,7 @@ class TestDamage:
         "a number": ("obs", lambda file: file["obs"].attrs.__setitem__("column-order", [1, 2])),
         "short column": ("obs['n']", lambda file: put(file["obs"], "n", np.arange(3))),
         "short obsm": ("obsm['X_pca']", lambda file: put(file["obsm"], "X_pca", np.ones((3, 2)))),
+        "another index": ("obsm['table']", lambda file: file["obsm/table/_index"].__setitem__(5, b"d5")),
         "unknown": ("obsm['X_pca']", lambda file: file["obsm/X_pca"].attrs.__setitem__("encoding-type", "later")),
         "unwritten": ("obsm['x']", lambda file: file["obsm"].create_dataset("x", (6, 10**9), "f4", chunks=(1, 10**5))),
         "unwritten uns": ("uns['x']", lambda file: file["uns"].create_dataset("x", (10**12,), "f8", chunks=(10**5,))),
