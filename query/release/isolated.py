@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from homodb.query.release.sql_guard import Parameters, Tables
 
+#: Stack of the thread that talks with the child, in bytes: there is room for it where none is left for a query.
+_STACK = 1 << 20
 #: The child imports no numpy, which halves the time that it takes to start, and collects no garbage meanwhile.
 _CODE = (
     "import gc, sys; gc.disable(); sys.path[:] = {path!r}; sys.modules['numpy'] = None; "
@@ -81,7 +84,7 @@ class IsolatedProcess:
         QueryError
             If the query fails, exceeds a limit, or ends the process.
         """
-        from homodb.query.release.sql_guard import GRACE, UNEXPECTED, check_limits, heard, query_error, too_late
+        from homodb.query.release.sql_guard import GRACE, UNEXPECTED, check_limits, heard, query_error, start, too_late
 
         check_limits(timeout=timeout, memory=memory)
         request = pickle.dumps((query, _without_numpy(parameters), timeout, _streams(tables or {})))
@@ -101,7 +104,7 @@ class IsolatedProcess:
                     done.set()
 
             process = self._process
-            threading.Thread(target=exchange, name="homodb-isolated", daemon=True).start()
+            start(threading.Thread(target=exchange, name="homodb-isolated", daemon=True), _STACK)
             try:
                 is_late = not heard(done, timeout + GRACE + 1.0)
             except BaseException:
@@ -116,16 +119,15 @@ class IsolatedProcess:
                     self.end()
                 raise answered
             if isinstance(answered, Exception):
-                try:
+                code = None
+                with suppress(subprocess.TimeoutExpired):
                     code = process.wait(1.0) if process else None
-                except subprocess.TimeoutExpired:
-                    code = None
                 self.end()
-                if code is None:
+                if code is None and not isinstance(answered, EOFError):
                     raise query_error(answered) from answered
                 raise QueryError(
-                    f"the query ended its process (exit code {code}): it needs more memory than its limit, or is "
-                    "nested too deeply; narrow it",
+                    f"the query ended its process{'' if code is None else f' (exit code {code})'}: it needs more "
+                    "memory than its limit, or is nested too deeply; narrow it",
                     option="memory",
                 )
             return answered
@@ -133,7 +135,7 @@ class IsolatedProcess:
     def _receive(self) -> pa.Table | QueryError:
         import pyarrow as pa
 
-        from homodb.query.release.sql_guard import TABLE
+        from homodb.query.release.sql_guard import ERROR, TABLE
 
         stream = self._process and self._process.stdout
         if not stream:
@@ -141,6 +143,8 @@ class IsolatedProcess:
         kind = stream.read(1)
         if kind == TABLE:
             return pa.ipc.open_stream(stream).read_all()
+        if kind != ERROR:
+            raise EOFError
         reply = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
         return QueryError(reply["message"], option=reply["option"])
 

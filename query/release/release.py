@@ -25,6 +25,7 @@ from homodb.query.release.sql_guard import (
     GRACE,
     MEMORY,
     TIMEOUT,
+    NoThreadError,
     Parameters,
     Question,
     Tables,
@@ -266,13 +267,12 @@ class ReleaseFile:
         if not tables and (likely := misnamed(query, self.find_species)):
             warn(likely)
         try:
-            if isolated or any_runs_on():  # several that run on would fill the memory of this process
-                if self._is_closed:
-                    raise self._closed()
-                return self._isolated.ask(
-                    self.path, query, parameters, tables=tables, timeout=timeout, memory=self._memory
-                )
-            return self._ask(answer(query, parameters, self._memory, tables), timeout)
+            if not isolated and not any_runs_on():  # several that run on would fill the memory of this process
+                with suppress(NoThreadError):
+                    return self._ask(answer(query, parameters, self._memory, tables), timeout)
+            if self._is_closed:
+                raise self._closed()
+            return self._isolated.ask(self.path, query, parameters, tables=tables, timeout=timeout, memory=self._memory)
         except (HomodbError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:

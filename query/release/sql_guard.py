@@ -182,6 +182,28 @@ def check_limits(*, timeout: float = TIMEOUT, memory: float = MEMORY) -> None:
     _MEMORIES.check("memory", memory, QueryError)
 
 
+class NoThreadError(QueryError):
+    """There is no room for the thread of another query."""
+
+
+def start(thread: threading.Thread, stack: int) -> None:
+    """Start a thread with a stack of so many bytes, 0 for the usual number.
+
+    Raises
+    ------
+    NoThreadError
+        If there is no room for it.
+    """
+    with _STARTING:  # the size of stacks is a setting of the whole process
+        before = threading.stack_size(stack)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise NoThreadError(f"the process has no room for another query ({error})") from error
+        finally:
+            threading.stack_size(before)
+
+
 class Question(Generic[_Answer]):
     """A query at work in a thread of its own, so that its caller can look at the clock and hears Ctrl-C.
 
@@ -200,15 +222,10 @@ class Question(Generic[_Answer]):
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="homodb-question", daemon=True)
         _QUESTIONS.add(self)
-        with _STARTING:  # the size of stacks is a setting of the whole process
-            before = threading.stack_size(_STACK)
-            try:
-                self._thread.start()
-            except RuntimeError:  # no room for such a stack
-                threading.stack_size(before)
-                self._thread.start()
-            finally:
-                threading.stack_size(before)
+        try:
+            start(self._thread, _STACK)
+        except NoThreadError:
+            start(self._thread, 0)
 
     def _run(self) -> None:
         try:
@@ -222,7 +239,7 @@ class Question(Generic[_Answer]):
 
     @property
     def runs_on(self) -> bool:
-        """Whether it could not be stopped after its time, and still runs."""
+        """True if it could not be stopped after its time, and still runs."""
         return self._is_late and not self._done.is_set()
 
     def stop(self, grace: float = GRACE) -> bool:

@@ -19,7 +19,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -107,28 +107,33 @@ def packed(array: h5py.Dataset) -> tuple[Any, ...]:
     return tuple((offset, array.id.read_direct_chunk(offset)) for offset in offsets)
 
 
+def datasets(group: h5py.Group, name: str) -> Iterator[h5py.Dataset]:
+    """Yield the datasets at and below an element, without those that cannot be opened."""
+    with suppress(Exception):
+        element = group[name]
+        if isinstance(element, h5py.Dataset):
+            yield element
+        else:
+            for key in element:
+                yield from datasets(element, key)
+
+
 def values(path: Path) -> dict[str, tuple[bytes, tuple[Any, ...]]]:
     """Return, by path, the values of every HDF5 array that can be read, pickled, and its :func:`packed` chunks."""
     arrays: dict[str, tuple[bytes, tuple[Any, ...]]] = {}
     with h5py.File(path, "r") as file:
-        for part in ("obs", "obsm", "obsp", "uns"):
-
-            def visit(name: str, element: Any, part: str = part) -> None:
-                if isinstance(element, h5py.Dataset):
-                    try:
-                        array = element[()]
-                    except Exception:  # noqa: BLE001 (damaged; the result must lack it)
-                        return
-                    if element.parent.attrs.get("encoding-type") == "nullable-string-array":
-                        if name.endswith("/mask") or np.any(element.parent["mask"][()]):
-                            return  # text without gaps is written as a plain array, with gaps as it is
-                        name = name.removesuffix("/values")
-                    plain = array.tolist() if isinstance(array, np.ndarray) else array
-                    arrays[f"{part}/{name}"] = pickle.dumps(plain), packed(element)
-
-            if part in file:
-                with suppress(Exception):
-                    file[part].visititems(visit)
+        for element in (element for part in ("obs", "obsm", "obsp", "uns") for element in datasets(file, part)):
+            name = element.name.strip("/")
+            try:
+                array = element[()]
+            except Exception:  # noqa: BLE001, S112 (damaged; the result must lack it)
+                continue
+            if element.parent.attrs.get("encoding-type") == "nullable-string-array":
+                if name.endswith("/mask") or np.any(element.parent["mask"][()]):
+                    continue  # text without gaps is written as a plain array, with gaps as it is
+                name = name.removesuffix("/values")
+            plain = array.tolist() if isinstance(array, np.ndarray) else array
+            arrays[name] = pickle.dumps(plain), packed(element)
     return arrays
 
 

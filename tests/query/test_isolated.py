@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 import homodb
-from homodb.query.release.sql_guard import any_runs_on, query_error
+from homodb.query.release.sql_guard import NoThreadError, any_runs_on, query_error
 from homodb.schema.errors import QueryError, ReleaseError
 
 #: Not interrupted by DuckDB: ended with its process. Deeply nested: ends its process.
@@ -121,6 +121,38 @@ def test_while_a_query_runs_on_others_run_in_a_process_of_their_own(toy_folder: 
         while any_runs_on():
             time.sleep(0.01)
         assert release.sql("SELECT count(*) FROM gene").item() == 42 and release._isolated._process is None
+
+
+def test_without_room_for_a_thread(toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread, stack: int) -> None:
+        if thread.name == "homodb-question":
+            raise NoThreadError("can't start new thread")
+        thread.start()
+
+    with homodb.open(toy_folder) as release:
+        monkeypatch.setattr("homodb.query.release.sql_guard.start", start)
+        assert release.sql("SELECT count(*) FROM gene").item() == 42
+        with pytest.raises(QueryError, match="start new thread"):
+            release.info()
+
+
+def test_a_process_that_goes_without_a_word(toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pipe is closed, and it has not ended yet, as one that frees much memory."""
+    with homodb.open(toy_folder) as release:
+        release.sql("SELECT 1", isolated=True)
+        process = release._isolated._process
+        assert process is not None and process.stdin is not None
+
+        def wait(timeout: float | None = None) -> int:
+            if timeout is not None:
+                raise subprocess.TimeoutExpired("", timeout)
+            return subprocess.Popen.wait(process)
+
+        monkeypatch.setattr(process, "wait", wait)
+        process.stdin.close()
+        monkeypatch.setattr(release._isolated, "_send", lambda *messages: None)
+        with pytest.raises(QueryError, match="ended its process: it needs more memory"):
+            release.sql("SELECT 1", isolated=True)
 
 
 @pytest.mark.parametrize(
