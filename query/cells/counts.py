@@ -90,7 +90,7 @@ class RecoveredCounts:
 
     def __init__(self, rows: Rows, base: float) -> None:
         self._rows, self._base = rows, base
-        self.shape = rows.shape
+        self.shape, self.where = rows.shape, rows.where
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
         """Return the bounds of the blocks."""

@@ -204,6 +204,9 @@ def left_out(
                 rows = check_element(element)
                 if part in ("obsm", "obsp") and cells is not None and rows is not None and rows != cells:
                     raise ValueError(f"it has {rows:,} rows, but obs has {cells:,}")
+                shape = tuple(element.attrs.get("shape", getattr(element, "shape", ())))
+                if part == "obsp" and shape != (rows, rows):
+                    raise ValueError(f"its shape is {shape}, which is not one row and column per cell")
                 if part == "obsm" and encoding(element) == "dataframe" and _index(element) != _index(root["obs"]):
                     raise ValueError("its index is not that of obs")
             except Exception as error:

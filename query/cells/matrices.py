@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells.checks import reading
+from homodb.query.cells.checks import label, place_of, reading
 from homodb.query.cells.files import encoding
 from homodb.query.cells.slots import held_as, is_lazy, values_of
 from homodb.schema.errors import CountsError, TranslationError
@@ -26,8 +26,12 @@ _SAMPLE = 200
 
 
 class Rows(Protocol):
-    """A matrix, cells x genes, that is read in blocks of rows."""
+    """A matrix, cells x genes, that is read in blocks of rows.
 
+    `where`: file and element that a sparse matrix is in, empty for one in memory.
+    """
+
+    where: str
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     sparse: bool
@@ -51,6 +55,8 @@ class Rows(Protocol):
 
 class InMemory:
     """A matrix in memory; a lazy or backed one is read at once."""
+
+    where = ""
 
     def __init__(self, matrix: Any) -> None:
         matrix = values_of(matrix)
@@ -79,6 +85,7 @@ class InMemory:
 class _DenseOnDisk:
     """A dense matrix in a file."""
 
+    where = ""
     sparse = False
     array = False
 
@@ -113,8 +120,8 @@ class _CsrOnDisk:
         with reading(group):
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
-        self.dtype = held_as(self._data.dtype)
-        check_indptr(self._indptr, shape[0], self._data.shape[0], self._indices.shape[0])
+        self.dtype, self.where = held_as(self._data.dtype), _where(group)
+        check_indptr(self.where, self._indptr, shape[0], self._data.shape[0], self._indices.shape[0])
 
     def cuts(self, block: int | None) -> list[tuple[int, int]]:
         return even_cuts(self.shape[0], block) if block else value_cuts(self._indptr)
@@ -123,7 +130,7 @@ class _CsrOnDisk:
         low, high = int(self._indptr[start]), int(self._indptr[stop])
         with reading(self._data):
             data, indices = np.asarray(self._data[low:high], self.dtype), np.asarray(self._indices[low:high])
-        return _csr(data, indices, self._indptr[start : stop + 1] - low, (stop - start, self.shape[1]))
+        return _csr(self.where, data, indices, self._indptr[start : stop + 1] - low, (stop - start, self.shape[1]))
 
     def sample(self) -> Any:
         rows = [self.take(row, row + 1) for row in sample_rows(self.shape[0]).tolist()]
@@ -147,8 +154,8 @@ class _TurnedOnDisk:
         with reading(group):
             self._data, self._indices = group["data"], group["indices"]
             self._indptr = np.asarray(group["indptr"][:]).astype(np.int64)
-        self.dtype = held_as(self._data.dtype)
-        check_indptr(self._indptr, shape[1], self._data.shape[0], self._indices.shape[0])
+        self.dtype, self.where = held_as(self._data.dtype), _where(group)
+        check_indptr(self.where, self._indptr, shape[1], self._data.shape[0], self._indices.shape[0])
         self._record = np.dtype([("row", np.int64), ("column", np.int32), ("value", self.dtype)])
         per_row = np.zeros(shape[0], dtype=np.int64)
         for low, high in self._pieces():
@@ -181,7 +188,7 @@ class _TurnedOnDisk:
         with reading(self._indices):
             rows = np.asarray(self._indices[low:high]).astype(np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= self.shape[0]):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its cells); write the file again")
+            raise _damaged(self.where, "its indices are beyond its cells")
         return rows
 
     def _sort_into_buckets(self) -> sp.csr_matrix:
@@ -297,8 +304,8 @@ def sample_rows(rows: int) -> npt.NDArray[np.int64]:
     return np.arange(rows)[:: max(1, rows // max(min(_SAMPLE, rows), 1))][:_SAMPLE]
 
 
-def check_sound(matrix: Any, slot: str) -> None:
-    """Check that every index is within the matrix.
+def check_sound(matrix: Any, where: str) -> None:
+    """Check that every index is within the matrix, which `where` names.
 
     SciPy does not check, and would read beyond its buffers.
     """
@@ -308,23 +315,31 @@ def check_sound(matrix: Any, slot: str) -> None:
     try:
         matrix.check_format(full_check=True)
     except ValueError as error:
-        raise CountsError(f"{slot} is a damaged sparse matrix ({error}); write the file again") from error
+        raise _damaged(where, error) from error
 
 
-def check_indptr(indptr: npt.NDArray[np.int64], rows: int, values: int, indices: int) -> None:
+def _where(element: Any) -> str:
+    return f"{place_of(element)}: {label(element.name)}"
+
+
+def _damaged(where: str, why: object) -> CountsError:
+    return CountsError(f"{where} is a damaged sparse matrix ({why}); write the file again")
+
+
+def check_indptr(where: str, indptr: npt.NDArray[np.int64], rows: int, values: int, indices: int) -> None:
     """Check the row pointers of a compressed matrix in a file."""
     sound = len(indptr) == rows + 1 and values == indices and indptr[0] == 0 and indptr[-1] == values
     if not sound or bool((np.diff(indptr) < 0).any()):
-        raise CountsError("a sparse matrix of the file is damaged (its indptr does not fit it); write the file again")
+        raise _damaged(where, "its indptr does not fit it")
 
 
 def _csr(
-    data: npt.NDArray[Any], indices: npt.NDArray[Any], indptr: npt.NDArray[np.int64], shape: tuple[int, int]
+    where: str, data: npt.NDArray[Any], indices: npt.NDArray[Any], indptr: npt.NDArray[np.int64], shape: tuple[int, int]
 ) -> Any:
     if indptr[-1] < np.iinfo(np.int32).max and shape[1] < np.iinfo(np.int32).max and indices.dtype != np.int32:
         small = indices.astype(np.int32)
         if not np.array_equal(small, indices):
-            raise CountsError("a sparse matrix of the file is damaged (indices beyond its genes); write the file again")
+            raise _damaged(where, "its indices are beyond its genes")
         indices = small
     matrix = sp.csr_matrix(shape, dtype=data.dtype)
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr.astype(indices.dtype)

@@ -212,7 +212,7 @@ _Piece: TypeAlias = tuple[int, int, Any]
 def _pieces(part: MatrixPart, block: int | None) -> Iterator[_Piece]:
     for start, stop in part.rows.cuts(block) or [(0, 0)]:
         piece = part.rows.take(start, stop)
-        check_sound(piece, part.how.slot)
+        check_sound(piece, part.rows.where or part.how.slot)
         yield start, stop, piece if part.kept is None else piece[np.flatnonzero(part.kept[start:stop])]
 
 

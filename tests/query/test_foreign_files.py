@@ -40,6 +40,7 @@ def cells() -> anndata.AnnData:
     obs = pd.DataFrame({"cell_type": pd.Categorical([*"aabbcc"]), "n": range(6)}, index=[f"c{one}" for one in range(6)])
     adata = anndata.AnnData(sp.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=NAMES))
     adata.obsm["X_pca"], adata.layers["counts"] = np.ones((6, 2)), counts.copy()
+    adata.layers["csc"], adata.obsp["d"] = sp.csc_matrix(counts), sp.csr_matrix(np.eye(6))
     adata.obsm["table"] = pd.DataFrame({"x": range(6)}, index=adata.obs_names)
     adata.uns = {"note": "text", "nested": {"x": np.arange(3)}}
     return adata
@@ -210,6 +211,10 @@ class TestDamage:
         "a number": ("obs", lambda file: file["obs"].attrs.__setitem__("column-order", [1, 2])),
         "short column": ("obs['n']", lambda file: put(file["obs"], "n", np.arange(3))),
         "short obsm": ("obsm['X_pca']", lambda file: put(file["obsm"], "X_pca", np.ones((3, 2)))),
+        "not square": ("obsp['d']", lambda file: file["obsp/d"].attrs.__setitem__("shape", [6, 9])),
+        "indptr": ("X", lambda file: file["X/indptr"].__setitem__(2, 0)),
+        "indices": ("X", lambda file: file["X/indices"].__setitem__(0, 9)),
+        "indices of columns": ("layers['csc']", lambda file: file["layers/csc/indices"].__setitem__(0, 9)),
         "another index": ("obsm['table']", lambda file: file["obsm/table/_index"].__setitem__(5, b"d5")),
         "unknown": ("obsm['X_pca']", lambda file: file["obsm/X_pca"].attrs.__setitem__("encoding-type", "later")),
         "unwritten": ("obsm['x']", lambda file: file["obsm"].create_dataset("x", (6, 10**9), "f4", chunks=(1, 10**5))),
