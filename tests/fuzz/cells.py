@@ -123,12 +123,14 @@ def values(path: Path) -> dict[str, tuple[bytes, tuple[Any, ...]]]:
     arrays: dict[str, tuple[bytes, tuple[Any, ...]]] = {}
     with h5py.File(path, "r") as file:
         for element in (element for part in ("obs", "obsm", "obsp", "uns") for element in datasets(file, part)):
-            name = element.name.strip("/")
+            name, form = element.name.strip("/"), ""
             try:
                 array = element[()]
             except Exception:  # noqa: BLE001, S112 (damaged; the result must lack it)
                 continue
-            if element.parent.attrs.get("encoding-type") == "nullable-string-array":
+            with suppress(Exception):
+                form = element.parent.attrs["encoding-type"]
+            if form == "nullable-string-array":
                 if name.endswith("/mask") or np.any(element.parent["mask"][()]):
                     continue  # text without gaps is written as a plain array, with gaps as it is
                 name = name.removesuffix("/values")
