@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from homodb.query.genes.spellings import ASSEMBLED
 from homodb.schema.messages import counted
 from homodb.schema.names import texts
+from homodb.schema.species import Species, normalise
+from homodb.schema.species import names as species_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +28,16 @@ _COLUMN = re.compile(
 #: Columns that are used only where nearly all of their words are those of feature kinds.
 _GENERAL = re.compile(r"types?|kind|class|category|assays?|omics?|data[-_. ]?types?", re.IGNORECASE)
 _KNOWN_SHARE = 0.9
+#: Columns of true and false that mark another kind of feature, or genes (``is_adt``, ``spike_in``, ``is_gene``).
+_MARK = re.compile(
+    r"(?:is)?(?:(adt|antibody|antibodies|antibodycapture|hto|hashtag|cmo|s?grna|guide|spikeins?|ercc|isotype|transgene"
+    r"|isotypecontrol)|(gene|rna|gex|geneexpression))s?"
+)
+#: Columns that name the genome of a gene.
+_GENOME = re.compile(r"(?:.*:)?(?:genomes?|assembly|species|organism|(?:feature[-_. ]?)?reference)(?:[-_. ].*)?", re.I)
+_STEM = re.compile(rf"({'|'.join(ASSEMBLED)})[-_]?\d")
+#: Most words of a column of any other name that is looked at.
+_MOST_WORDS = 20
 
 _EMPTY = frozenset((
     "", "nan", "na", "none", "null", "unknown", "unspecified", "notavailable", "notapplicable", "missing", "undefined",
@@ -52,7 +65,7 @@ _BARCODE = (
     r"(?i)(?:^|[-_.:| ])(?:sg|sgrna|grna|guide|crispr[ai]?|cmo|hto|hashtag|adt|totalseq[-_]?[abcd]?|abseq|pabo|prot"
     r"|protein|antibody|anti|ab|isotype|tag|sampletag|barcode|bc|oligo)\d*(?:[-_.:| ]|$)"
 )
-_SUFFIX = r"[-._]\d+$"
+_SUFFIX, _SUFFIXES = r"[-._]\d+$", r"(?:[-._]\d+){2}$"
 _CD = r"(?i)^(?:anti[-_. ]?)?(?:human|mouse|hu|ms)?[-_. ]?CD\d+[A-Z]*$"
 
 #: Kinds of features that only their names tell.
@@ -87,39 +100,71 @@ class FeatureKinds:
         )
 
 
-def feature_kinds(var: pd.DataFrame) -> FeatureKinds:
+def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureKinds:
     """Read the kinds of features from the columns of var.
 
     A missing or empty word, a number, and a word that no tool uses say nothing. A row is not a gene where one
     column says so; a word that is not known is another kind where its column has a word for gene expression.
+
+    `species`: species of the genes: those of other genomes are none, where a column names its genome and others.
     """
     kinds: list[str | None] = [None] * len(var)
     is_gene: list[bool | None] = [None] * len(var)
     columns: list[str] = []
     for number, name in enumerate(var.columns):
-        general = bool(_GENERAL.fullmatch(str(name)))
-        if not general and not _COLUMN.fullmatch(str(name)):
+        if var.dtypes.iloc[number].kind in "iufc" and not _COLUMN.fullmatch(str(name)):
             continue
         column = texts(var.iloc[:, number])
-        meanings = _meanings(column, general=general)
+        marked = _marked(str(name), column, species)
+        meanings = _meanings(str(name), column) if marked is None else dict.fromkeys(filter(None, marked), False)
+        column = column if marked is None else marked
         if not any(meaning is not None for meaning in meanings.values()):
             continue
         columns.append(str(name))
         for row, word in enumerate(column):
-            meaning = meanings[word]
+            meaning = meanings.get(word)
             if meaning is not None and is_gene[row] is not False and (is_gene[row] is None or not meaning):
                 kinds[row], is_gene[row] = word, meaning
     return FeatureKinds(tuple(kinds), tuple(is_gene), tuple(columns))
 
 
-def _meanings(column: Sequence[str | None], *, general: bool) -> dict[str | None, bool | None]:
-    """Return whether each word of a column means a gene, None if it says nothing."""
+def _marked(name: str, column: Sequence[str | None], species: Species | None) -> list[str | None] | None:
+    """Return the kind of the rows that a column marks as no genes of the species, by true and false or by a genome.
+
+    None if it is not such a column. A genome counts where the column has one of the species too.
+    """
+    words = set(column)
+    mark = _MARK.fullmatch(_normalised(name))
+    if mark and {_normalised(word) for word in words} <= {"true", "false", *_EMPTY}:
+        other = "true" if mark[1] else "false"
+        return [name if _normalised(word) == other else None for word in column]
+    if species is None or not _GENOME.fullmatch(name):
+        return None
+    called = {*species_names(species), str(species.taxon_id)}
+
+    def is_own(word: str) -> bool:
+        stem = _STEM.match(word)
+        return ASSEMBLED[stem[1]] == species.name if stem else normalise(word.removeprefix("NCBITaxon:")) in called
+
+    genomes = {word: is_own(word) for word in words if word and _normalised(word) not in _EMPTY}
+    foreign = {word for word, own in genomes.items() if not own and any(genomes.values())}
+    return [f"genome {word}" if word in foreign else None for word in column]
+
+
+def _meanings(name: str, column: Sequence[str | None]) -> dict[str | None, bool | None]:
+    """Return whether each word of a column means a gene, None if it says nothing.
+
+    A column of a name that is not about features has to have words of genes and of another kind.
+    """
     words = Counter(column)
+    if not _COLUMN.fullmatch(name) and len(words) > _MOST_WORDS:
+        return {}
     meanings = {word: _meaning(word) for word in words}
-    if general:
+    if not _COLUMN.fullmatch(name):
         filled = sum(number for word, number in words.items() if _normalised(word) not in _EMPTY)
         n_words = sum(number for word, number in words.items() if _is_word(word))
-        if n_words < _KNOWN_SHARE * filled:
+        both = {meanings[word] for word in words if _is_word(word)} == {True, False}
+        if n_words < _KNOWN_SHARE * filled or not (_GENERAL.fullmatch(name) or both):
             return dict.fromkeys(words)
     if any(_is_word(word) and meanings[word] for word in words):
         for word in words:
@@ -173,9 +218,18 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
     changed = (name != text) & (how != "date") & pl.col("gene").is_not_null()
     version = (how == "stable_id") & name.str.contains(r"\.\d+$")
     # ``CD4-1`` of ``CD4``, not ``Nkx2.2`` of ``Nkx2-2``
-    suffixed = changed & ~version & (name.str.replace(_SUFFIX, "").str.to_lowercase() == text.str.to_lowercase())
+    suffixed = (
+        changed
+        & ~version
+        & pl.any_horizontal(
+            name.str.replace(suffix, "").str.to_lowercase() == text.str.to_lowercase()
+            for suffix in (_SUFFIX, _SUFFIXES)
+        )
+    )
     marked = changed & (letters(name) != letters(text)) & name.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
-    frame = frame.with_columns(barcode=marked, suffixed=suffixed, cd=(how == "alias") & name.str.contains(_CD))
+    frame = frame.with_columns(
+        barcode=marked, suffixed=suffixed, cd=how.is_in(["alias", "symbol_case"]) & name.str.contains(_CD)
+    )
     counts = pl.col("by_column").fill_null(~pl.col("barcode"))  # of the rows that may be the gene itself
     plain = counts & ~pl.col("suffixed")
     frame = frame.with_columns(
