@@ -173,6 +173,8 @@ def read_element(element: Any) -> Any:
 
     _check_encodings(element)
     form = encoding(element)
+    if form == "dict":
+        return {key: read_element(element[key]) for key in element}
     if form in ("csr_matrix", "csc_matrix") and not element["data"].dtype.isnative:  # SciPy refuses it
         arrays = tuple(_native(np.asarray(element[name][:])) for name in ("data", "indices", "indptr"))
         kind = sp.csr_matrix if form == "csr_matrix" else sp.csc_matrix

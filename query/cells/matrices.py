@@ -454,7 +454,8 @@ def _transformation(rows: list[npt.NDArray[np.float64]], width: int, *, logged: 
     shifted = [row.size == width and np.mean(np.isclose(row, row.min())) >= _SHIFTED for row in long]
     if long and np.mean(shifted) >= _CELLS and not all(map(_are_whole, long)):
         return "values that are above zero where a gene is not expressed"
-    if long and np.mean([np.isclose(row.sum(), row.size * (row.size + 1) / 2, 1e-6) for row in long]) >= _CELLS:
+    ranked = [np.isclose(row.sum(), row.size * (row.size + 1) / 2, 1e-6) for row in long]
+    if len({row.tobytes() for row in long}) >= _FEWEST and np.mean(ranked) >= _CELLS:
         return "ranks of genes"
     small = [row for row in rows if row.max() <= LARGEST_LOG]
     if all(map(_are_whole, rows)):
@@ -468,13 +469,16 @@ def _transformation(rows: list[npt.NDArray[np.float64]], width: int, *, logged: 
 
 
 def _are_rounded(rows: list[npt.NDArray[np.float64]], *, logged: bool) -> bool:
-    """Return whether whole numbers are rounded logarithms: no cell has a 1, or what they are of is nearly constant."""
+    """Return whether whole numbers are rounded logarithms.
+
+    The smallest value, which is that of one count, is above 2 and frequent, or what they are of is nearly constant.
+    """
     if len(rows) < _VALUES:
         return False
-    if np.mean([row.min() > 1 for row in rows]) >= _CELLS:
+    if np.mean([row.min() > 2 and _SHIFTED <= np.mean(row == row.min()) < 1 for row in rows]) >= _CELLS:
         return True
     undone = min(_spread([np.expm1(row * scale) for row in rows]) for scale in _LOGARITHMS)
-    return undone < _ROUNDED and undone < _spread(rows) * (1.0 if logged else _CLOSER)
+    return undone < _ROUNDED and undone < _spread(rows) * (0.9 if logged else _CLOSER)
 
 
 def _are_roots(rows: list[npt.NDArray[np.float64]]) -> bool:

@@ -241,8 +241,8 @@ def _copy_hdf5(element: Any, target: Any, key: str) -> None:
 
 
 def _outside(element: Any) -> bool:
-    """Return whether values of an HDF5 array lie elsewhere: in other arrays or files."""
-    return hasattr(element, "shape") and bool(element.is_virtual or element.external)
+    """Return whether values of an HDF5 array lie elsewhere, in other arrays or files, or in another byte order."""
+    return hasattr(element, "shape") and bool(element.is_virtual or element.external or not element.dtype.isnative)
 
 
 def _has_gaps(element: Any) -> bool:

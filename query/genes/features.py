@@ -71,6 +71,8 @@ _CD = r"(?i)^(?:anti[-_. ]?)?(?:human|mouse|hu|ms)?[-_. ]?CD\d+[A-Z]*$"
 #: Kinds of features that only their names tell.
 BARCODE, ANTIBODY, TWIN = "guides or barcodes, by their names", "antibodies, by their names", "repeats of other rows"
 
+#: Hints on names of a form that genes of the species do not have.
+_NO_GENE = r"not a gene$|^a spike-in|^a gene of a genome"
 #: Number of examples in a note.
 _EXAMPLES = 3
 
@@ -116,13 +118,13 @@ def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureK
             continue
         column = texts(var.iloc[:, number])
         marked = _marked(str(name), column, species)
-        meanings = _meanings(str(name), column) if marked is None else dict.fromkeys(filter(None, marked), False)
+        meanings = _meanings(str(name), column) if marked is None else dict.fromkeys(marked, False) | {None: None}
         column = column if marked is None else marked
         if not any(meaning is not None for meaning in meanings.values()):
             continue
         columns.append(str(name))
         for row, word in enumerate(column):
-            meaning = meanings.get(word)
+            meaning = meanings[word]
             if meaning is not None and is_gene[row] is not False and (is_gene[row] is None or not meaning):
                 kinds[row], is_gene[row] = word, meaning
     return FeatureKinds(tuple(kinds), tuple(is_gene), tuple(columns))
@@ -158,7 +160,7 @@ def _meanings(name: str, column: Sequence[str | None]) -> dict[str | None, bool 
     """
     words = Counter(column)
     if not _COLUMN.fullmatch(name) and len(words) > _MOST_WORDS:
-        return {}
+        return dict.fromkeys(words)
     meanings = {word: _meaning(word) for word in words}
     if not _COLUMN.fullmatch(name):
         filled = sum(number for word, number in words.items() if _normalised(word) not in _EMPTY)
@@ -205,10 +207,11 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
 
     `resolved`: result of :func:`homodb.query.genes.resolve` for the names. Where no column says that a row is a gene,
     it is none if its name is a gene's with the mark of a guide, a hashtag or an antibody, a repeat of another row's
-    gene that was made unique (``CD4``, ``CD4-1``), or a name of a surface marker (``CD45``) beside the gene's own.
+    gene that was made unique (``CD4``, ``CD4-1``), a name of a surface marker (``CD45``) beside the gene's own, or of a
+    form that genes do not have, as that of a spike-in (``ERCC-00002``): then `feature` is its hint.
     """
     name, text, how = pl.col("name"), pl.col("understood_as"), pl.col("how")
-    frame = resolved.select("name", "understood_as", "how", "gene").with_columns(
+    frame = resolved.select("name", "understood_as", "how", "gene", "hint").with_columns(
         by_column=pl.Series(features.is_gene, dtype=pl.Boolean), word=pl.Series(features.kinds, dtype=pl.String)
     )  # fmt: skip
 
@@ -218,15 +221,10 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
     changed = (name != text) & (how != "date") & pl.col("gene").is_not_null()
     version = (how == "stable_id") & name.str.contains(r"\.\d+$")
     # ``CD4-1`` of ``CD4``, not ``Nkx2.2`` of ``Nkx2-2``
-    suffixed = (
-        changed
-        & ~version
-        & pl.any_horizontal(
-            name.str.replace(suffix, "").str.to_lowercase() == text.str.to_lowercase()
-            for suffix in (_SUFFIX, _SUFFIXES)
-        )
-    )
-    marked = changed & (letters(name) != letters(text)) & name.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
+    bare = [name.str.replace(suffix, "").str.to_lowercase() for suffix in (_SUFFIX, _SUFFIXES)]
+    suffixed = changed & ~version & pl.any_horizontal(one == text.str.to_lowercase() for one in bare)
+    beside = name.str.replace("(?i)protein[-_ ]coding", "")  # a biotype, as GENCODE writes it beside an ID
+    marked = changed & (letters(name) != letters(text)) & beside.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
     frame = frame.with_columns(
         barcode=marked, suffixed=suffixed, cd=how.is_in(["alias", "symbol_case"]) & name.str.contains(_CD)
     )
@@ -242,7 +240,8 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
         .when("barcode").then(pl.lit(BARCODE)).when(twin).then(pl.lit(TWIN))
         .when(pl.col("cd") & pl.col("has_plain")).then(pl.lit(ANTIBODY))
     )  # fmt: skip
-    frame = frame.with_columns(by_name=by_name)
+    by_form = pl.when(pl.col("by_column").is_null() & pl.col("hint").str.contains(_NO_GENE)).then("hint")
+    frame = frame.with_columns(by_name=pl.coalesce(by_name, by_form))
     return frame.select(
         is_gene=pl.col("by_column").fill_null(value=True) & pl.col("by_name").is_null(),
         feature=pl.coalesce("by_name", "word"),
@@ -256,13 +255,16 @@ def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
     """
     notes = []
     by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN])
+    by_form = pl.col("feature").eq_missing(pl.col("hint"))
     others = rows.filter(~pl.col("is_gene"))
-    by_column = others.filter(~by_name)
-    if by_column.height:
-        kinds = by_column.group_by("feature", maintain_order=True).len()
-        shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
-        count = counted(by_column.height, "row of var is", "rows of var are")
-        notes.append(f"{count} not gene expression by {features.where}, and left out: {shown}")
+    for group, words in (
+        (others.filter(~by_name & ~by_form), f"not gene expression by {features.where}, and left out"),
+        (others.filter(by_form), "not genes of the species by their names, and no column of var says what they are"),
+    ):
+        if group.height:
+            kinds = group.group_by("feature", maintain_order=True).len()
+            shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
+            notes.append(f"{counted(group.height, 'row of var is', 'rows of var are')} {words}: {shown}")
     for kind, group in others.filter(by_name).group_by("feature", maintain_order=True):
         count = counted(group.height, "row of var was", "rows of var were")
         notes.append(

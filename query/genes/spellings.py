@@ -259,6 +259,7 @@ _STABLE_ID = re.compile(r"([A-Za-z_]+?)(\d{7,11})(?:\.\d+)?")
 _LOOKS = (
     (r"^\s*$|^(?i:nan|none|na|null|n/a|<na>)$", "no name"),
     (r"^\s|\s$", "it has blanks around it"),
+    (r"^\ufeff|^b?['\"].*['\"]$", "it has quotes or a byte order mark around it"),
     (r"^ENS[A-Z]*T\d{11}", "a stable ID of a transcript, not of a gene"),
     (r"^ENS[A-Z]*P\d{11}", "a stable ID of a protein, not of a gene"),
     (rf"{_ID_INSIDE}.*{_ID_INSIDE}", "several stable IDs"),
@@ -266,9 +267,9 @@ _LOOKS = (
     (r"(?i)(^|[-_])ERCC[-_]\d{5}|^SIRV\d", "a spike-in (ERCC)"),
     (r"^(__|N_)(no_?feature|ambiguous|alignment_not_unique|not_aligned|too_low_aQual|noFeature|multimapping|unmapped)",
      "a tally of reads, not a gene"),
-    (r"(?i)^(adt|hto|antibody|hashtag|cite|ab|prot(ein)?|cmo|isotype|hu(ms)?|anti)[-_:. 0-9]|total_?seq|_?anti-|pabo$"
-     r"|[-_. (\[](adt|ab|prot(ein)?|antibody)[\])]?$|isotype|[-_][ACGT]{15}$|^(mouse|rat)?[-_ ]?IgG\d",
-     "an antibody or a hashtag, not a gene"),
+    (r"(?i)^(adt|hto|antibody|hashtag|cmo)[-_: 0-9]|total_?seq|_?anti-|pabo$|[-_. (\[](adt|prot(ein)?|antibody)[\])]?$"
+     r"|isotype|[-_][ACGT]{15}$|^(mouse|rat)?[-_ ]?IgG\d", "an antibody or a hashtag, not a gene"),
+    (r"(?i)^(cite|ab|prot(ein)?|hu(ms)?|anti)[-_:. ]|[-_. ]ab$", "the form of an antibody"),
     (r"(?i)^(sg|sgrna|grna|guide)[-_]|[-_](sg|sgrna|grna|guide)[-_]?\d*$|^(non[-_]?targeting|NegCtrl)|(?-i:^sg[A-Z])",
      "a guide, not a gene"),
     (r"(?i)[-_](I|U|introns?|intronic|unspliced|spliced|ambiguous|nascent)$|^(un)?spliced[-_]",

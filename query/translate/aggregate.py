@@ -267,7 +267,8 @@ def objection(
     """
     if holds.kind == "nan":
         out = "" if slot.main else f", or drop it (slot {slot.name!r}: drop)"
-        return f"{slot.label} holds {holds.content}; fill or remove such values before translating{out}"
+        way = "convert it to numbers" if holds.content.startswith("values of type") else "fill or remove such values"
+        return f"{slot.label} holds {holds.content}; {way} before translating{out}"
     if policy is SlotPolicy.LOG:
         if holds.kind in ("scaled", "counts", "transformed") or (holds.kind == "linear" and not holds.small):
             use = "sum" if holds.kind in ("counts", "linear") else "counts in its place"

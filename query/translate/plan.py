@@ -145,7 +145,8 @@ def _kept(resolved: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
 
     Rows of the same gene, or the same unknown name, share a name.
     """
-    left = resolved.filter("is_gene", HAS_NAME).join(pairs, on="place", how="anti", maintain_order="left")
+    named = pl.col("is_gene") | (pl.col("feature") == pl.col("hint"))  # spike-ins and the like stay too
+    left = resolved.filter(named, HAS_NAME).join(pairs, on="place", how="anti", maintain_order="left")
     unit = (
         pl.when(pl.col("gene").is_not_null()).then(pl.format("gene {}", "gene")).otherwise(pl.format("name {}", "name"))
     )

@@ -162,9 +162,29 @@ def test_an_antibody_that_differs_from_its_gene_by_case_or_number_is_none(name: 
     resolved = pl.DataFrame({
         "name": ["Cd4", name], "understood_as": ["Cd4", "CD4" if name.lower() == "cd4" else "Cd4"],
         "how": ["symbol", "symbol_case" if name.lower() == "cd4" else "symbol"], "gene": [7, 7],
+        "hint": pl.Series([None, None], dtype=pl.String),
     })  # fmt: skip
     kinds = kinds_by_name(resolved, feature_kinds(pd.DataFrame(index=["Cd4", name])))
     assert kinds["is_gene"].to_list() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ERCC-00002", "Gcg_TotalSeqB", "ADT_Gcg", "HTO-A", "anti-mouse Gcg", "Gcg_prot", "Gcg|Gcg|AHS0032|pAbO", "sgGcg_2",
+     "chr1:100-200", "chr1_100_200", "__no_feature", "GRCh38_GCG", "NegControlProbe_00001", "Isotype_RTK2071"],
+)  # fmt: skip
+def test_names_of_other_forms_do_not_count_in_totals(release: homodb.Release, name: str) -> None:
+    adata = cells([*GENES, name])
+    result, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
+    plain, expected = homodb.translate(adata[:, GENES], "human", source="mouse", release=release, return_report=True)
+    assert report.carried() == expected.carried() and list(result.var_names) == list(plain.var_names)
+    assert report.fates["fate"].to_list()[
+        -1
+    ] == "not_a_gene" and "by their names, and no column of var says" in "\n".join(report.notes)
+    joint = homodb.join([adata, cells(["INS", "GCG", "TNF"])], species=["mouse", "human"], release=release)
+    assert joint.obs["homodb_total"].max() == len(GENES)
+    kept = homodb.translate(adata, "human", source="mouse", release=release, keep_unmapped=True)
+    assert f"mouse:{name}" in kept.var_names  # as all that has no target
 
 
 MARKS = st.sampled_from([

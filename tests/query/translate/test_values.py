@@ -246,11 +246,17 @@ def test_square_roots_of_normalized_counts_are_told_after_genes_were_selected() 
 
 @pytest.mark.parametrize("rounded", [np.floor, np.round, np.ceil])
 def test_rounded_logarithms_are_not_counts(rounded: Callable[[Matrix], Matrix]) -> None:
-    deep = counts(2, 60, 1000) * np.random.default_rng(0).uniform(0.3, 3, (60, 1)).round(1) * 10
-    logs = np.log1p(per_cell(deep, 1e4))
+    rng = np.random.default_rng(0)
+    logs = np.log1p(per_cell(rng.poisson(rng.gamma(0.5, 2.0, 1000) * rng.uniform(0.1, 3, (60, 1))), 1e4))
     assert judge(rounded(logs)).kind == "transformed"
     shallow = np.minimum(counts(2, 60, 1000), 30)
     assert judge(shallow).kind == judge(shallow, logged=True).kind == "counts"
+    for seed in range(20):  # made up by hand, and even
+        rng = np.random.default_rng(seed)
+        for mean in (1, 5, 10):
+            dense = rng.poisson(mean, (50, 40)).astype(float)
+            for matrix in (dense, dense * (rng.random((50, 40)) < 0.5), np.tile(np.arange(1.0, 41), (50, 1))):
+                assert judge(matrix).kind == "counts"
 
 
 @pytest.mark.parametrize("logged", [3, 30])
