@@ -114,7 +114,8 @@ def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureK
     is_gene: list[bool | None] = [None] * len(var)
     columns: list[str] = []
     for number, name in enumerate(var.columns):
-        if var.dtypes.iloc[number].kind in "iufc" and not _COLUMN.fullmatch(str(name)):
+        is_named = _COLUMN.fullmatch(str(name)) or _MARK.fullmatch(_normalised(str(name)))
+        if var.dtypes.iloc[number].kind in "biufcmM" and not is_named:
             continue
         column = texts(var.iloc[:, number])
         marked = _marked(str(name), column, species)
@@ -257,14 +258,16 @@ def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
     by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN])
     by_form = pl.col("feature").eq_missing(pl.col("hint"))
     others = rows.filter(~pl.col("is_gene"))
-    for group, words in (
-        (others.filter(~by_name & ~by_form), f"not gene expression by {features.where}, and left out"),
-        (others.filter(by_form), "not genes of the species by their names, and no column of var says what they are"),
-    ):
+    for group, one, more, words in (
+        (others.filter(~by_name & ~by_form), "row of var is", "rows of var are",
+         f"not gene expression by {features.where}, and left out"),
+        (others.filter(by_form), "row of var has a name", "rows of var have names",
+         "that genes of the species do not have, and no column of var says what kind of feature it is"),
+    ):  # fmt: skip
         if group.height:
             kinds = group.group_by("feature", maintain_order=True).len()
             shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
-            notes.append(f"{counted(group.height, 'row of var is', 'rows of var are')} {words}: {shown}")
+            notes.append(f"{counted(group.height, one, more)} {words}: {shown}")
     for kind, group in others.filter(by_name).group_by("feature", maintain_order=True):
         count = counted(group.height, "row of var was", "rows of var were")
         notes.append(

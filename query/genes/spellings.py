@@ -112,10 +112,13 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     )
     read = read.join(_spelled(release, names, species), on="name", how="left", maintain_order="left")
     read = read.join(_without_genome(release, frame, species), on="name", how="left", maintain_order="left")
+    genomes = read["genome"].drop_nulls()
+    spelled = _spelled(release, genomes, species).select(genome="name", genome_spelled="spelled")
+    read = read.join(spelled, on="genome", how="left", maintain_order="left")
     read = read.join(_beside_an_id(release, names, species), on="name", how="left", maintain_order="left")
     forms = (
         "spelled", "undone", "version", "par", "unique", "genome",
-        "numbered", "chromosome", "hyphen", "beside",
+        "genome_spelled", "numbered", "chromosome", "hyphen", "beside",
     )  # fmt: skip
     columns = [name.alias("0")]
     for place, form in enumerate(forms):

@@ -180,7 +180,7 @@ def test_names_of_other_forms_do_not_count_in_totals(release: homodb.Release, na
     assert report.carried() == expected.carried() and list(result.var_names) == list(plain.var_names)
     assert report.fates["fate"].to_list()[
         -1
-    ] == "not_a_gene" and "by their names, and no column of var says" in "\n".join(report.notes)
+    ] == "not_a_gene" and "has a name that genes of the species do not have" in "\n".join(report.notes)
     joint = homodb.join([adata, cells(["INS", "GCG", "TNF"])], species=["mouse", "human"], release=release)
     assert joint.obs["homodb_total"].max() == len(GENES)
     kept = homodb.translate(adata, "human", source="mouse", release=release, keep_unmapped=True)
