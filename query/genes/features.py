@@ -115,9 +115,10 @@ def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureK
     columns: list[str] = []
     for number, name in enumerate(var.columns):
         is_named = _COLUMN.fullmatch(str(name)) or _MARK.fullmatch(_normalised(str(name)))
-        if var.dtypes.iloc[number].kind in "biufcmM" and not is_named:
+        values = var.iloc[:, number]
+        if not is_named and (values.dtype.kind in "biufcmM" or len(set(texts(values[:200]))) > _MOST_WORDS):
             continue
-        column = texts(var.iloc[:, number])
+        column = texts(values)
         marked = _marked(str(name), column, species)
         meanings = _meanings(str(name), column) if marked is None else dict.fromkeys(marked, False) | {None: None}
         column = column if marked is None else marked
@@ -258,16 +259,16 @@ def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
     by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN])
     by_form = pl.col("feature").eq_missing(pl.col("hint"))
     others = rows.filter(~pl.col("is_gene"))
-    for group, one, more, words in (
-        (others.filter(~by_name & ~by_form), "row of var is", "rows of var are",
-         f"not gene expression by {features.where}, and left out"),
-        (others.filter(by_form), "row of var has a name", "rows of var have names",
-         "that genes of the species do not have, and no column of var says what kind of feature it is"),
-    ):  # fmt: skip
-        if group.height:
-            kinds = group.group_by("feature", maintain_order=True).len()
+    by_column = f"not gene expression by {features.where}, and left out"
+    by_look = "that genes of the species do not have, and no column of var says what kind of feature it is"
+    for some, singular, plural in (
+        (others.filter(~by_name & ~by_form), f"row of var is {by_column}", f"rows of var are {by_column}"),
+        (others.filter(by_form), f"row of var has a name {by_look}", f"rows of var have names {by_look}"),
+    ):
+        if some.height:
+            kinds = some.group_by("feature", maintain_order=True).len()
             shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
-            notes.append(f"{counted(group.height, one, more)} {words}: {shown}")
+            notes.append(f"{counted(some.height, singular, plural)}: {shown}")
     for kind, group in others.filter(by_name).group_by("feature", maintain_order=True):
         count = counted(group.height, "row of var was", "rows of var were")
         notes.append(
