@@ -24,6 +24,7 @@ from homodb.query.cells.files import (
     walk,
 )
 from homodb.query.cells.matrices import (
+    BINARY,
     InMemory,
     LazyMatrix,
     Rows,
@@ -65,12 +66,12 @@ from homodb.query.cells.source import (
 )
 
 __all__ = [
-    "RAW", "SPATIAL", "TOTAL", "CellSource", "Cells", "Coded", "FileSink", "FileSource", "InMemory", "LazyMatrix",
-    "Logged", "MatrixSink", "MemorySink", "ObsColumns", "Rows", "SeveralCells", "Sink", "Slot", "Slots", "Source",
-    "SpeciesCells", "Values", "as_cells", "as_counts", "as_rows", "atomic_output", "called", "check_cells_output",
-    "check_compression", "check_layer", "check_sound", "check_zarr", "encoding", "file_sink", "held_as", "is_lazy",
-    "judge", "kind_of_values", "layer_slot", "load_cells", "open_anndata", "open_source", "opened_sources", "product",
-    "read_anndata", "read_coordinates", "read_counts", "read_element", "reading", "recover_counts", "recovered_rows",
-    "several_cells", "shared_values", "slot_logged", "slots_of", "stored_slots", "undo_logarithm",
-    "undoing_logarithms", "validate_key_added", "values_of", "walk", "with_tables",
+    "BINARY", "RAW", "SPATIAL", "TOTAL", "CellSource", "Cells", "Coded", "FileSink", "FileSource", "InMemory",
+    "LazyMatrix", "Logged", "MatrixSink", "MemorySink", "ObsColumns", "Rows", "SeveralCells", "Sink", "Slot", "Slots",
+    "Source", "SpeciesCells", "Values", "as_cells", "as_counts", "as_rows", "atomic_output", "called",
+    "check_cells_output", "check_compression", "check_layer", "check_sound", "check_zarr", "encoding", "file_sink",
+    "held_as", "is_lazy", "judge", "kind_of_values", "layer_slot", "load_cells", "open_anndata", "open_source",
+    "opened_sources", "product", "read_anndata", "read_coordinates", "read_counts", "read_element", "reading",
+    "recover_counts", "recovered_rows", "several_cells", "shared_values", "slot_logged", "slots_of", "stored_slots",
+    "undo_logarithm", "undoing_logarithms", "validate_key_added", "values_of", "walk", "with_tables",
 ]  # fmt: skip

@@ -110,6 +110,11 @@ def _element_of(error: BaseException) -> str:
     return ""
 
 
+def text_of(value: Any) -> Any:
+    """Return an attribute as text: Julia and R write some of a fixed length, which h5py gives as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
 @contextmanager
 def reading(element: Any = None) -> Iterator[None]:
     """Raise exceptions of libraries while an element is read as :class:`TranslationError`."""
@@ -432,7 +437,7 @@ def check_array(element: Any) -> None:
 def check_compressed(group: Any) -> tuple[int, int]:
     """Check the parts of a sparse matrix, and return its shape."""
     rows, columns = (int(one) for one in group.attrs["shape"])
-    major, minor = (rows, columns) if group.attrs["encoding-type"] == "csr_matrix" else (columns, rows)
+    major, minor = (rows, columns) if text_of(group.attrs["encoding-type"]) == "csr_matrix" else (columns, rows)
     data, indices, indptr = group["data"], group["indices"], np.asarray(group["indptr"][:])
     values = data.shape[0]
     if data.ndim != 1 or indices.shape != data.shape or indptr.dtype.kind not in "iu" or indices.dtype.kind not in "iu":

@@ -154,8 +154,8 @@ def as_counts(
     Raises
     ------
     HomodbError
-        Of class `error`, if values are NaN, infinite, negative, logarithms or square roots, or not whole and at most
-        30, as transformed values are.
+        Of class `error`, if values are NaN, infinite, negative, logarithms, ranks or the like, or not whole and at
+        most 30, as transformed values are.
     """
     values = values_of(matrix)
     if values.dtype.kind not in "biuf":
@@ -173,7 +173,7 @@ def as_counts(
         counts, failed = recover_counts(counts, likely_base(holds))
         _warn_of_failed(where, failed, counts.shape[0])
         return counts if dtype is None else sp.csr_matrix(counts.astype(dtype))
-    elif holds.kind in ("log", "root"):
+    elif holds.kind in ("log", "transformed"):
         content = holds.content
     elif holds.small and counts.data.max() <= LARGEST_LOG:
         content = f"{holds.content}: logarithms, other transformed values, or corrected counts that were not rounded"
@@ -182,7 +182,8 @@ def as_counts(
             counts = counts.copy()
             counts.sum_duplicates()
         return counts
-    hint = "expm1 recovers the counts from logarithms" if "logarithms" in content else ""
+    is_log = content.startswith("logarithms") or ": logarithms" in content
+    hint = "expm1 recovers the counts from logarithms" if is_log else ""
     raise error(f"{where} holds {content}; expected counts ({remedy})", option=option, hint=hint)
 
 

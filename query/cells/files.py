@@ -26,6 +26,7 @@ from homodb.query.cells.checks import (
     first_line,
     label,
     reading,
+    text_of,
 )
 from homodb.schema.errors import HomodbError, OutputError, TranslationError
 from homodb.schema.io import (
@@ -54,6 +55,16 @@ _GROUPS = dict.fromkeys(
     ),
     ("0.1.0",),
 ) | {"categorical": ("0.2.0",), "dataframe": ("0.1.0", "0.2.0")}  # fmt: skip
+#: Groups of other HDF5 formats, and first bytes of other files, with the way to an AnnData.
+_GROUPS_OF = (
+    ({"row_attrs"}, "Loom: anndata.io.read_loom reads it"), ({"matrix"}, "10x counts: scanpy.read_10x_h5 reads them"),
+    ({"assays", "meta.data"}, "h5Seurat: SeuratDisk::Convert makes an h5ad of it"),
+)  # fmt: skip
+_FIRST_BYTES = (
+    (b"PK", "a zip archive: unpack it"), (b"\x1f\x8b", "compressed by gzip: unpack it"),
+    (b"version https://git-lfs", "a pointer of Git LFS: git lfs pull fetches the file"), (b"<", "a web page"),
+    (b"%%MatrixMarket", "a matrix without names: scanpy.read_10x_mtx reads its folder"),
+)  # fmt: skip
 #: Number of entries that a message lists.
 _SHOWN = 8
 
@@ -163,6 +174,8 @@ def read_element(element: Any) -> Any:
 
     _check_encodings(element)
     form = encoding(element)
+    if form == "dict":
+        return {key: read_element(element[key]) for key in element}
     if form in ("csr_matrix", "csc_matrix") and not element["data"].dtype.isnative:  # SciPy refuses it
         arrays = tuple(_native(np.asarray(element[name][:])) for name in ("data", "indices", "indptr"))
         kind = sp.csr_matrix if form == "csr_matrix" else sp.csc_matrix
@@ -245,8 +258,8 @@ def check_element(element: Any) -> int | None:
 
 
 def _check_table(table: Any) -> int:
-    order = [str(name) for name in table.attrs["column-order"]]
-    index = table.attrs["_index"]
+    order = [str(text_of(name)) for name in table.attrs["column-order"]]
+    index = text_of(table.attrs["_index"])
     if not isinstance(index, str) or index not in table:
         raise KeyError(f"its index {index!r} does not exist")
     rows = check_element(table[index])
@@ -262,7 +275,7 @@ def _check_table(table: Any) -> int:
 
 
 def _index(table: Any) -> list[Any]:
-    return list(read_element(table[table.attrs["_index"]]))
+    return list(read_element(table[text_of(table.attrs["_index"])]))
 
 
 def _native(value: Any) -> Any:
@@ -303,7 +316,7 @@ def _with_native_values(adata: anndata.AnnData) -> anndata.AnnData:
 
 def encoding(element: Any) -> str:
     """Return the encoding type of an element, or an empty string."""
-    value = element.attrs.get("encoding-type", "")
+    value = text_of(element.attrs.get("encoding-type", ""))
     return value if isinstance(value, str) else ""
 
 
@@ -324,8 +337,8 @@ def _check_encodings(element: Any) -> None:
 def _check_encoding(element: Any) -> None:
     """Check that anndata can read an encoding; the class of anndata's own error for this is not public."""
     kind = _ARRAYS if hasattr(element, "shape") else _GROUPS
-    form, version = element.attrs.get("encoding-type", ""), str(element.attrs.get("encoding-version", ""))
-    if not isinstance(form, str) or (form and version not in kind.get(form, ())):
+    form, version = (text_of(element.attrs.get(name, "")) for name in ("encoding-type", "encoding-version"))
+    if not isinstance(form, str) or (form and str(version) not in kind.get(form, ())):
         raise ValueError(f"{element.name} is of an encoding that is not known, {form!r} {version}")
 
 
@@ -344,8 +357,18 @@ def _hdf5(path: Path) -> Any:
         message = first_line(error)
         if "unable to lock file" in str(error):
             raise file_error(path, error) from error
-        raise _not_anndata(path, "it is not HDF5" if "signature not found" in message else message) from error
+        raise _not_anndata(path, _not_hdf5(path) if "signature not found" in message else message) from error
     return file
+
+
+def _not_hdf5(path: Path) -> str:
+    if path.suffix.lower() in (".rds", ".rda", ".rdata"):
+        return "it is an object of R: zellkonverter::writeH5AD writes an h5ad of it"
+    with path.open("rb") as file:
+        start = file.read(32)
+    return "it is empty" if not start else "it is " + next(
+        (kind for first, kind in _FIRST_BYTES if start.startswith(first)), "not HDF5"
+    )  # fmt: skip
 
 
 def _zarr(path: Path) -> Any:
@@ -372,7 +395,9 @@ def _check_parts(path: Path, root: Any) -> None:
     missing = [part for part in ("obs", "var") if part not in root]
     if missing:
         entries = ", ".join(sorted(root)[:_SHOWN]) or "nothing"
-        raise _not_anndata(path, f"it has no {' and '.join(missing)}; it holds {entries}")
+        inside = {name for name in root if not hasattr(root[name], "shape")}
+        kind = next((f"; it is {kind}" for groups, kind in _GROUPS_OF if groups <= inside), "")
+        raise _not_anndata(path, f"it has no {' and '.join(missing)}; it holds {entries}{kind}")
     if encoding(root) == "anndata":
         for part in ("obs", "var", "layers", "obsm", "obsp", "varm", "varp", "uns", "raw"):
             if part in root and hasattr(root[part], "shape") and encoding(root[part]) != "null":

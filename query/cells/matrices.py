@@ -258,7 +258,7 @@ def open_matrix(element: Any, shape: tuple[int, int], where: str, folder: Path, 
 
     A result is compressed as that array is.
     """
-    kind = encoding(element)
+    kind = encoding(element) or ("array" if hasattr(element, "shape") else "")  # h5py's users write no encoding
     if kind in ("csr_matrix", "csc_matrix"):
         actual = tuple(int(one) for one in element.attrs.get("shape", ()))
     elif kind == "array" and len(getattr(element, "shape", None) or ()) == 2:
@@ -346,7 +346,9 @@ def _csr(
     return matrix
 
 
-Kind = Literal["counts", "linear", "log", "root", "scaled", "nan"]
+#: Content of a matrix that may only say whether a gene is expressed.
+BINARY = "zeros and ones"
+Kind = Literal["counts", "linear", "log", "transformed", "scaled", "nan"]
 
 _TOLERANCE = 0.02
 #: Largest value that may be a logarithm.
@@ -361,6 +363,10 @@ _CELLS, _FEWEST, _CONSTANT = 0.9, 3, 0.02
 _USUAL_SUMS = (1e4, 1e6)
 #: Squares up to here are whole numbers in single precision.
 _LARGEST_SQUARE = 1e4
+#: Fewest values of a cell that show ranks and a shift, and the share of them that a shift makes the smallest value.
+_VALUES, _SHIFTED = 10, 0.2
+#: Largest spread of the sums that rounded logarithms are of, alone and as a share of the spread of their own sums.
+_ROUNDED, _CLOSER = 0.5, 0.7
 
 
 @dataclass(frozen=True)
@@ -385,10 +391,11 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     the object records logarithms, and their base: it is used unless the values show another one; by default e.
 
     The kinds are ``counts`` (whole numbers), ``nan`` (some values are NaN or infinite), ``scaled`` (negative values),
-    ``log`` (logarithms), ``root`` (square roots of counts, or of values of a constant sum), else ``linear``. Values of
-    at most 30 that are not whole are logarithms where the object records them, or where after exponentiation, but not
-    before, each cell's values are whole multiples of its smallest one, as counts scaled per cell are, or the sums of
-    cells are constant, as those of CPM and TPM are. Fractional values alone are not taken for logarithms.
+    ``log`` (logarithms), ``transformed`` (square roots, ranks, rounded logarithms, values that are above zero where a
+    gene is not expressed, logarithms in some cells only), else ``linear``. Values of at most 30 that are not whole are
+    logarithms where the object records them, or where after exponentiation, but not before, each cell's values are
+    whole multiples of its smallest one, as counts scaled per cell are, or the sums of cells are constant, as those of
+    CPM and TPM are. Fractional values alone are not taken for logarithms.
     """
     if matrix.dtype.kind not in "biuf":
         return Values("nan", content=f"values of type {matrix.dtype}")
@@ -400,11 +407,11 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
         return Values("nan", content="NaN" if np.isnan(values).any() else "infinite values")
     if values.size and values.min() < 0:
         return Values("scaled", content="scaled values (some are negative)")
-    if values.size == 0 or np.array_equal(values, np.round(values)):
-        return Values("counts", content="whole numbers")
     expressed = [row for row in dense if row.size]
-    if _are_roots(expressed):
-        return Values("root", content="square roots")
+    if transformed := _transformation(expressed, matrix.shape[1], logged=logged):
+        return Values("transformed", content=transformed)
+    if values.size == 0 or _are_whole(values):
+        return Values("counts", content=BINARY if values.size and values.max() == 1 else "whole numbers")
     if values.max() > LARGEST_LOG:
         return Values("linear", content="linear values")
     scale, certain = _logarithm_of(expressed)
@@ -447,6 +454,48 @@ def _spread(rows: list[npt.NDArray[np.float64]]) -> float:
     return min(float(np.quantile(np.abs(sums / one - 1), _CELLS)) for one in constants)
 
 
+def _are_whole(values: npt.NDArray[np.float64]) -> bool:
+    return np.array_equal(values, np.round(values))
+
+
+def _transformation(rows: list[npt.NDArray[np.float64]], width: int, *, logged: bool) -> str:
+    """Return what values are that no sum is right for, though they are not negative; empty for others.
+
+    `rows`: values other than zero of each cell; `width`: number of genes; `logged`: whether logarithms are recorded.
+    """
+    if not rows:
+        return ""
+    long = [row for row in rows if row.size >= _VALUES]
+    shifted = [row.size == width and np.mean(np.isclose(row, row.min())) >= _SHIFTED for row in long]
+    if long and np.mean(shifted) >= _CELLS and not all(map(_are_whole, long)):
+        return "values that are above zero where a gene is not expressed"
+    ranked = [np.isclose(row.sum(), row.size * (row.size + 1) / 2, 1e-6) for row in long]
+    if len({row.tobytes() for row in long}) >= _FEWEST and np.mean(ranked) >= _CELLS:
+        return "ranks of genes"
+    small = [row for row in rows if row.max() <= LARGEST_LOG]
+    if all(map(_are_whole, rows)):
+        return "rounded logarithms" if len(small) == len(rows) and _are_rounded(long, logged=logged) else ""
+    if _are_roots(rows):
+        return "square roots"
+    fractions = [row for row in small if not _are_whole(row)]
+    if len(fractions) >= _FEWEST and len(small) < len(rows) and _logarithm_of(fractions)[1]:
+        return "larger values in some cells, and logarithms in others"
+    return ""
+
+
+def _are_rounded(rows: list[npt.NDArray[np.float64]], *, logged: bool) -> bool:
+    """Return whether whole numbers are rounded logarithms.
+
+    The smallest value, which is that of one count, is above 2 and frequent, or what they are of is nearly constant.
+    """
+    if len(rows) < _VALUES:
+        return False
+    if np.mean([row.min() > 2 and _SHIFTED <= np.mean(row == row.min()) < 1 for row in rows]) >= _CELLS:
+        return True
+    undone = min(_spread([np.expm1(row * scale) for row in rows]) for scale in _LOGARITHMS)
+    return undone < _ROUNDED and undone < _spread(rows) * (0.9 if logged else _CLOSER)
+
+
 def _are_roots(rows: list[npt.NDArray[np.float64]]) -> bool:
     """Return whether values are square roots of whole numbers, or of values whose sum is constant."""
     values = np.concatenate(rows) if rows else np.empty(0)
@@ -455,9 +504,11 @@ def _are_roots(rows: list[npt.NDArray[np.float64]]) -> bool:
     near = low.size > squares.size / 2 and np.abs(low - np.round(low)) < 1e-5 + 1e-6 * low
     if low.size and np.all(near) and np.unique(np.round(low)).size > 1:
         return True
-    if len(rows) < _FEWEST or values.max() <= 1 or _share([_multiples(row) for row in rows]) > 0.5:
+    if values.max() <= 1 or _share([_multiples(row) for row in rows]) > 0.5:
         return False  # values divided by the length of the cell's vector
-    return _spread([row**2 for row in rows]) < _CONSTANT / 10 and _spread(rows) > _CONSTANT
+    if _share([_multiples(row**2) for row in rows]) > 0.5:
+        return True
+    return len(rows) >= _FEWEST and _spread([row**2 for row in rows]) < _CONSTANT / 10 and _spread(rows) > _CONSTANT
 
 
 def _share(judged: list[bool | None]) -> float:

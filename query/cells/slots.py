@@ -125,7 +125,9 @@ class Slots:
         """
         if layer is None:
             if not self.has_x:
-                raise TranslationError("the object has no X; name a layer", option="layer")
+                names = ", ".join([*map(repr, self.layers), *(["raw"] if self.has_raw else [])])
+                way = f"name a layer: {names}" if names else "it has no layers either"
+                raise TranslationError(f"the object has no X; {way}", option="layer" if names else None)
             return Slot("X", "X", main=True)
         if layer in self.layers:
             return layer_slot(layer, main=True)

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homodb.query.cells.checks import reading
+from homodb.query.cells.checks import reading, text_of
 from homodb.query.cells.files import encoding, is_zarr, read_element, walk
 from homodb.query.cells.slots import Logged, logged_of, slots_of
 from homodb.schema.errors import OutputError, TranslationError
@@ -230,7 +230,7 @@ def copy(source: Any, target: Any, key: str, *, leave: frozenset[str] = frozense
         for name in element if same else sorted(element):  # zarr lists entries in any order
             if f"{element.name}/{name}".strip("/") not in leave:
                 copy(element, inner, name)
-    elif same and not _outside(element) and (kind != _NULLABLE_TEXT or source.attrs.get("_index") == key):
+    elif same and not _outside(element) and (kind != _NULLABLE_TEXT or text_of(source.attrs.get("_index")) == key):
         _copy_hdf5(element, target, key)
     else:
         write(target, key, read(source, key))
@@ -241,8 +241,8 @@ def _copy_hdf5(element: Any, target: Any, key: str) -> None:
 
 
 def _outside(element: Any) -> bool:
-    """Return whether values of an HDF5 array lie elsewhere: in other arrays or files."""
-    return hasattr(element, "shape") and bool(element.is_virtual or element.external)
+    """Return whether values of an HDF5 array lie elsewhere, in other arrays or files, or in another byte order."""
+    return hasattr(element, "shape") and bool(element.is_virtual or element.external or not element.dtype.isnative)
 
 
 def _has_gaps(element: Any) -> bool:
@@ -258,7 +258,7 @@ def _has_nullable_text(element: Any) -> bool:
 def make_group(parent: Any, key: str, attributes: Mapping[str, Any] = _DICT) -> Any:
     """Make a group with its encoding attributes."""
     group = parent.create_group(key)
-    group.attrs.update(dict(attributes))
+    group.attrs.update({name: text_of(value) for name, value in attributes.items()})
     return group
 
 
@@ -292,14 +292,14 @@ def read_logged(root: Any) -> Logged:
 def index_of(table: Any) -> list[str]:
     """Return the index of a table in a file as text."""
     with reading(table):
-        key = table.attrs["_index"]
+        key = text_of(table.attrs["_index"])
     return name_texts(read(table, key))
 
 
 def height(table: Any) -> int:
     """Return the number of rows of a table in a file."""
     with reading(table):
-        return length(table[table.attrs["_index"]])
+        return length(table[text_of(table.attrs["_index"])])
 
 
 def length(element: Any) -> int:
@@ -325,4 +325,4 @@ def read_columns(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
 def columns_of(table: Any) -> list[str]:
     """Return the names of the columns of a table in a file."""
     with reading(table):
-        return [str(name) for name in table.attrs["column-order"]]
+        return [str(text_of(name)) for name in table.attrs["column-order"]]

@@ -24,6 +24,7 @@ from homodb.query.genes.resolve import (
     VarColumn,
     check_share,
     forced,
+    likely_kind,
     names_of,
     resolve,
     resolve_rows,
@@ -46,9 +47,9 @@ __all__ = [
     "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
     "check_share", "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain",
-    "feature_kinds", "feature_notes", "find_pair", "forced", "joint_table", "names_of", "nearest", "neighbors",
-    "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve", "resolve_rows", "resolve_var",
-    "species_votes",
+    "feature_kinds", "feature_notes", "find_pair", "forced", "joint_table", "likely_kind", "names_of", "nearest",
+    "neighbors", "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve", "resolve_rows",
+    "resolve_var", "species_votes",
 ]  # fmt: skip
 
 

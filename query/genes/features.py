@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from homodb.query.genes.spellings import ASSEMBLED
 from homodb.schema.messages import counted
 from homodb.schema.names import texts
+from homodb.schema.species import Species, normalise
+from homodb.schema.species import names as species_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +28,16 @@ _COLUMN = re.compile(
 #: Columns that are used only where nearly all of their words are those of feature kinds.
 _GENERAL = re.compile(r"types?|kind|class|category|assays?|omics?|data[-_. ]?types?", re.IGNORECASE)
 _KNOWN_SHARE = 0.9
+#: Columns of true and false that mark another kind of feature, or genes (``is_adt``, ``spike_in``, ``is_gene``).
+_MARK = re.compile(
+    r"(?:is)?(?:(adt|antibody|antibodies|antibodycapture|hto|hashtag|cmo|s?grna|guide|spikeins?|ercc|isotype|transgene"
+    r"|isotypecontrol)|(gene|rna|gex|geneexpression))s?"
+)
+#: Columns that name the genome of a gene.
+_GENOME = re.compile(r"(?:.*:)?(?:genomes?|assembly|species|organism|(?:feature[-_. ]?)?reference)(?:[-_. ].*)?", re.I)
+_STEM = re.compile(rf"({'|'.join(ASSEMBLED)})[-_]?\d")
+#: Most words of a column of any other name that is looked at.
+_MOST_WORDS = 20
 
 _EMPTY = frozenset((
     "", "nan", "na", "none", "null", "unknown", "unspecified", "notavailable", "notapplicable", "missing", "undefined",
@@ -52,12 +65,14 @@ _BARCODE = (
     r"(?i)(?:^|[-_.:| ])(?:sg|sgrna|grna|guide|crispr[ai]?|cmo|hto|hashtag|adt|totalseq[-_]?[abcd]?|abseq|pabo|prot"
     r"|protein|antibody|anti|ab|isotype|tag|sampletag|barcode|bc|oligo)\d*(?:[-_.:| ]|$)"
 )
-_SUFFIX = r"[-._]\d+$"
+_SUFFIX, _SUFFIXES = r"[-._]\d+$", r"(?:[-._]\d+){2}$"
 _CD = r"(?i)^(?:anti[-_. ]?)?(?:human|mouse|hu|ms)?[-_. ]?CD\d+[A-Z]*$"
 
 #: Kinds of features that only their names tell.
 BARCODE, ANTIBODY, TWIN = "guides or barcodes, by their names", "antibodies, by their names", "repeats of other rows"
 
+#: Hints on names of a form that genes of the species do not have.
+_NO_GENE = r"not a gene$|^a spike-in|^a gene of a genome"
 #: Number of examples in a note.
 _EXAMPLES = 3
 
@@ -87,21 +102,26 @@ class FeatureKinds:
         )
 
 
-def feature_kinds(var: pd.DataFrame) -> FeatureKinds:
+def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureKinds:
     """Read the kinds of features from the columns of var.
 
     A missing or empty word, a number, and a word that no tool uses say nothing. A row is not a gene where one
     column says so; a word that is not known is another kind where its column has a word for gene expression.
+
+    `species`: species of the genes: those of other genomes are none, where a column names its genome and others.
     """
     kinds: list[str | None] = [None] * len(var)
     is_gene: list[bool | None] = [None] * len(var)
     columns: list[str] = []
     for number, name in enumerate(var.columns):
-        general = bool(_GENERAL.fullmatch(str(name)))
-        if not general and not _COLUMN.fullmatch(str(name)):
+        is_named = _COLUMN.fullmatch(str(name)) or _MARK.fullmatch(_normalised(str(name)))
+        values = var.iloc[:, number]
+        if not is_named and (values.dtype.kind in "biufcmM" or len(set(texts(values[:200]))) > _MOST_WORDS):
             continue
-        column = texts(var.iloc[:, number])
-        meanings = _meanings(column, general=general)
+        column = texts(values)
+        marked = _marked(str(name), column, species)
+        meanings = _meanings(str(name), column) if marked is None else dict.fromkeys(marked, False) | {None: None}
+        column = column if marked is None else marked
         if not any(meaning is not None for meaning in meanings.values()):
             continue
         columns.append(str(name))
@@ -112,14 +132,43 @@ def feature_kinds(var: pd.DataFrame) -> FeatureKinds:
     return FeatureKinds(tuple(kinds), tuple(is_gene), tuple(columns))
 
 
-def _meanings(column: Sequence[str | None], *, general: bool) -> dict[str | None, bool | None]:
-    """Return whether each word of a column means a gene, None if it says nothing."""
+def _marked(name: str, column: Sequence[str | None], species: Species | None) -> list[str | None] | None:
+    """Return the kind of the rows that a column marks as no genes of the species, by true and false or by a genome.
+
+    None if it is not such a column. A genome counts where the column has one of the species too.
+    """
+    words = set(column)
+    mark = _MARK.fullmatch(_normalised(name))
+    if mark and {_normalised(word) for word in words} <= {"true", "false", *_EMPTY}:
+        other = "true" if mark[1] else "false"
+        return [name if _normalised(word) == other else None for word in column]
+    if species is None or not _GENOME.fullmatch(name):
+        return None
+    called = {*species_names(species), str(species.taxon_id)}
+
+    def is_own(word: str) -> bool:
+        stem = _STEM.match(word)
+        return ASSEMBLED[stem[1]] == species.name if stem else normalise(word.removeprefix("NCBITaxon:")) in called
+
+    genomes = {word: is_own(word) for word in words if word and _normalised(word) not in _EMPTY}
+    foreign = {word for word, own in genomes.items() if not own and any(genomes.values())}
+    return [f"genome {word}" if word in foreign else None for word in column]
+
+
+def _meanings(name: str, column: Sequence[str | None]) -> dict[str | None, bool | None]:
+    """Return whether each word of a column means a gene, None if it says nothing.
+
+    A column of a name that is not about features has to have words of genes and of another kind.
+    """
     words = Counter(column)
+    if not _COLUMN.fullmatch(name) and len(words) > _MOST_WORDS:
+        return dict.fromkeys(words)
     meanings = {word: _meaning(word) for word in words}
-    if general:
+    if not _COLUMN.fullmatch(name):
         filled = sum(number for word, number in words.items() if _normalised(word) not in _EMPTY)
         n_words = sum(number for word, number in words.items() if _is_word(word))
-        if n_words < _KNOWN_SHARE * filled:
+        both = {meanings[word] for word in words if _is_word(word)} == {True, False}
+        if n_words < _KNOWN_SHARE * filled or not (_GENERAL.fullmatch(name) or both):
             return dict.fromkeys(words)
     if any(_is_word(word) and meanings[word] for word in words):
         for word in words:
@@ -160,10 +209,11 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
 
     `resolved`: result of :func:`homodb.query.genes.resolve` for the names. Where no column says that a row is a gene,
     it is none if its name is a gene's with the mark of a guide, a hashtag or an antibody, a repeat of another row's
-    gene that was made unique (``CD4``, ``CD4-1``), or a name of a surface marker (``CD45``) beside the gene's own.
+    gene that was made unique (``CD4``, ``CD4-1``), a name of a surface marker (``CD45``) beside the gene's own, or of a
+    form that genes do not have, as that of a spike-in (``ERCC-00002``): then `feature` is its hint.
     """
     name, text, how = pl.col("name"), pl.col("understood_as"), pl.col("how")
-    frame = resolved.select("name", "understood_as", "how", "gene").with_columns(
+    frame = resolved.select("name", "understood_as", "how", "gene", "hint").with_columns(
         by_column=pl.Series(features.is_gene, dtype=pl.Boolean), word=pl.Series(features.kinds, dtype=pl.String)
     )  # fmt: skip
 
@@ -173,9 +223,13 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
     changed = (name != text) & (how != "date") & pl.col("gene").is_not_null()
     version = (how == "stable_id") & name.str.contains(r"\.\d+$")
     # ``CD4-1`` of ``CD4``, not ``Nkx2.2`` of ``Nkx2-2``
-    suffixed = changed & ~version & (name.str.replace(_SUFFIX, "").str.to_lowercase() == text.str.to_lowercase())
-    marked = changed & (letters(name) != letters(text)) & name.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
-    frame = frame.with_columns(barcode=marked, suffixed=suffixed, cd=(how == "alias") & name.str.contains(_CD))
+    bare = [name.str.replace(suffix, "").str.to_lowercase() for suffix in (_SUFFIX, _SUFFIXES)]
+    suffixed = changed & ~version & pl.any_horizontal(one == text.str.to_lowercase() for one in bare)
+    beside = name.str.replace("(?i)protein[-_ ]coding", "")  # a biotype, as GENCODE writes it beside an ID
+    marked = changed & (letters(name) != letters(text)) & beside.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
+    frame = frame.with_columns(
+        barcode=marked, suffixed=suffixed, cd=how.is_in(["alias", "symbol_case"]) & name.str.contains(_CD)
+    )
     counts = pl.col("by_column").fill_null(~pl.col("barcode"))  # of the rows that may be the gene itself
     plain = counts & ~pl.col("suffixed")
     frame = frame.with_columns(
@@ -188,7 +242,8 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
         .when("barcode").then(pl.lit(BARCODE)).when(twin).then(pl.lit(TWIN))
         .when(pl.col("cd") & pl.col("has_plain")).then(pl.lit(ANTIBODY))
     )  # fmt: skip
-    frame = frame.with_columns(by_name=by_name)
+    by_form = pl.when(pl.col("by_column").is_null() & pl.col("hint").str.contains(_NO_GENE)).then("hint")
+    frame = frame.with_columns(by_name=pl.coalesce(by_name, by_form))
     return frame.select(
         is_gene=pl.col("by_column").fill_null(value=True) & pl.col("by_name").is_null(),
         feature=pl.coalesce("by_name", "word"),
@@ -202,13 +257,18 @@ def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
     """
     notes = []
     by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN])
+    by_form = pl.col("feature").eq_missing(pl.col("hint"))
     others = rows.filter(~pl.col("is_gene"))
-    by_column = others.filter(~by_name)
-    if by_column.height:
-        kinds = by_column.group_by("feature", maintain_order=True).len()
-        shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
-        count = counted(by_column.height, "row of var is", "rows of var are")
-        notes.append(f"{count} not gene expression by {features.where}, and left out: {shown}")
+    by_column = f"not gene expression by {features.where}, and left out"
+    by_look = "that genes of the species do not have, and no column of var says what kind of feature it is"
+    for some, singular, plural in (
+        (others.filter(~by_name & ~by_form), f"row of var is {by_column}", f"rows of var are {by_column}"),
+        (others.filter(by_form), f"row of var has a name {by_look}", f"rows of var have names {by_look}"),
+    ):
+        if some.height:
+            kinds = some.group_by("feature", maintain_order=True).len()
+            shown = ", ".join(f"{kind} {number:,}" for kind, number in kinds.iter_rows())
+            notes.append(f"{counted(some.height, singular, plural)}: {shown}")
     for kind, group in others.filter(by_name).group_by("feature", maintain_order=True):
         count = counted(group.height, "row of var was", "rows of var were")
         notes.append(

@@ -156,8 +156,10 @@ def resolve_var(
     """
     given = None if species is None else release.find_species(species)
     names, features = names_of(var, column), feature_kinds(var)
+    if not names:
+        raise TranslationError("the object has no genes: its var is empty")
     gene_names = [name for name, is_gene in zip(names, features.is_gene, strict=True) if is_gene is not False]
-    if names and not gene_names:
+    if not gene_names:
         words = ", ".join(dict.fromkeys(kind for kind in features.kinds if kind is not None))
         raise TranslationError(
             f"none of the {len(names):,} rows of var is gene expression: {features.where} says {words}; give the part "
@@ -168,6 +170,7 @@ def resolve_var(
     if column is None:
         _check_named(release, var, vote, gene_names)
     own = given or vote.winner(uns=uns if column is None else None)
+    features = feature_kinds(var, own)
     rows = resolve_rows(release, names, own, features)
     doubts = vote.doubts(own) if given is not None else vote.runner_up(own)
     if given is not None and doubts and len(sample) < len(gene_names):
@@ -176,7 +179,7 @@ def resolve_var(
     named = rows.filter(pl.col("is_gene"), HAS_NAME)
     share = named["gene"].count() / named.height if named.height else None
     if share is not None and 0 < share < DOUBTED:  # a caller has its own words where no name is known
-        unknown = named.filter(pl.col("gene").is_null())["name"].to_list()
+        unknown = named.filter(pl.col("gene").is_null())
         check_share(
             share,
             f"{share:.1%} of {named.height:,} names are genes of {own.common_name} in release {release.version}",
@@ -192,9 +195,9 @@ def _likely_reason(
     own: Species,
     vote: SpeciesVote,
     share: float,
-    unknown: Sequence[str],
+    unknown: pl.DataFrame,
 ) -> str:
-    """Return why hardly any name is known."""
+    """Return why hardly any name is known; `unknown`: the rows without a gene."""
     different = max(len(set(vote.names)), 1)
     best = vote.table.sort("known", descending=True, maintain_order=True).row(0, named=True)
     if best["species"] != own.name and best["known"] / different > 2 * share:
@@ -206,8 +209,21 @@ def _likely_reason(
         return f"the names are in another column: of var[{match[0]!r}] {match[1]:.0%} are known"
     if column is not None and known_share(release, name_texts(var.index)) > 2 * share:
         return "the index of var has the names, and not that column"
-    examples = ", ".join(map(repr, unknown[:3]))
+    if (kind := likely_kind(unknown.select(detail="hint", weight=pl.lit(1)))) is not None:
+        return kind
+    examples = ", ".join(map(repr, unknown["name"].head(3)))
     return f"the release lacks their species, or they are names of another kind: they look like {examples}"
+
+
+def likely_kind(unknown: pl.DataFrame) -> str | None:
+    """Return the kind that most names without a gene are of, as the reason that so few are known; None if unclear.
+
+    `unknown`: ``detail``, the kind of each name, null if it is not recognised, and ``weight``.
+    """
+    kinds = unknown.drop_nulls("detail").group_by("detail").agg(pl.col("weight").sum()).sort("weight", "detail")
+    if not kinds.height or kinds["weight"][-1] * 2 < unknown["weight"].sum():
+        return None
+    return f"since most of the other names are of another kind: {kinds['detail'][-1]}"
 
 
 def resolve_rows(

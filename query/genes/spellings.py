@@ -50,7 +50,7 @@ _ID_APART = rf"(?:^|[^A-Za-z0-9])({_ID_INSIDE})(?:\.\d+)?(?:$|[^A-Za-z0-9])"
 #: Words beside a stable ID that say that a name is a part of a gene, a guide or an antibody.
 _NO_GENE_BESIDE = (
     r"(?i)(?:^|[^a-z0-9])(?:sg|sgrna|grna|guide|crispr|adt|hto|antibody|intron|introns|intronic|exon|spliced|unspliced|"
-    r"ambiguous)[0-9]*(?:$|[^a-z0-9])|(?-i:(?:^|[^A-Za-z0-9])sg[A-Z])"
+    r"ambiguous|nascent|mature|pre-?m?rna)[0-9]*(?:$|[^a-z0-9])|(?-i:(?:^|[^A-Za-z0-9])sg[A-Z])"
 )
 
 #: Families of symbols that were renamed as a whole, with their old and new beginnings; both directions are tried.
@@ -112,10 +112,13 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     )
     read = read.join(_spelled(release, names, species), on="name", how="left", maintain_order="left")
     read = read.join(_without_genome(release, frame, species), on="name", how="left", maintain_order="left")
+    genomes = read["genome"].drop_nulls()
+    spelled = _spelled(release, genomes, species).select(genome="name", genome_spelled="spelled")
+    read = read.join(spelled, on="genome", how="left", maintain_order="left")
     read = read.join(_beside_an_id(release, names, species), on="name", how="left", maintain_order="left")
     forms = (
         "spelled", "undone", "version", "par", "unique", "genome",
-        "numbered", "chromosome", "hyphen", "beside",
+        "genome_spelled", "numbered", "chromosome", "hyphen", "beside",
     )  # fmt: skip
     columns = [name.alias("0")]
     for place, form in enumerate(forms):
@@ -259,15 +262,26 @@ _STABLE_ID = re.compile(r"([A-Za-z_]+?)(\d{7,11})(?:\.\d+)?")
 _LOOKS = (
     (r"^\s*$|^(?i:nan|none|na|null|n/a|<na>)$", "no name"),
     (r"^\s|\s$", "it has blanks around it"),
+    (r"^\ufeff|^b?['\"].*['\"]$", "it has quotes or a byte order mark around it"),
     (r"^ENS[A-Z]*T\d{11}", "a stable ID of a transcript, not of a gene"),
     (r"^ENS[A-Z]*P\d{11}", "a stable ID of a protein, not of a gene"),
     (rf"{_ID_INSIDE}.*{_ID_INSIDE}", "several stable IDs"),
     (rf"{_ID_INSIDE}[^A-Za-z0-9]|[^A-Za-z0-9]{_ID_INSIDE}", "a guide, an antibody or a part of a gene, not the gene"),
-    (r"^ERCC-\d{5}", "a spike-in (ERCC)"),
+    (r"(?i)(^|[-_])ERCC[-_]\d{5}|^SIRV\d", "a spike-in (ERCC)"),
     (r"^(__|N_)(no_?feature|ambiguous|alignment_not_unique|not_aligned|too_low_aQual|noFeature|multimapping|unmapped)",
      "a tally of reads, not a gene"),
-    (r"(?i)^(adt|hto|antibody|hashtag)[-_ 0-9]|total_?seq|_?anti-", "an antibody or a hashtag, not a gene"),
-    (r"^[A-Za-z0-9.]+[:-]\d+-\d+$", "a region of a genome, not a gene"),
+    (r"(?i)^(adt|hto|antibody|hashtag|cmo)[-_: 0-9]|total_?seq|_?anti-|pabo$|[-_. (\[](adt|prot(ein)?|antibody)[\])]?$"
+     r"|isotype|[-_][ACGT]{15}$|^(mouse|rat)?[-_ ]?IgG\d", "an antibody or a hashtag, not a gene"),
+    (r"(?i)^(cite|ab|prot(ein)?|hu(ms)?|anti)[-_:. ]|[-_. ]ab$", "the form of an antibody"),
+    (r"(?i)^(sg|sgrna|grna|guide)[-_]|[-_](sg|sgrna|grna|guide)[-_]?\d*$|^(non[-_]?targeting|NegCtrl)|(?-i:^sg[A-Z])",
+     "a guide, not a gene"),
+    (r"(?i)[-_](I|U|introns?|intronic|unspliced|spliced|ambiguous|nascent)$|^(un)?spliced[-_]",
+     "spliced or unspliced counts of a gene apart"),
+    (r"(?i)^(e?[gbyc]fp|m?cherry|tdtomato|dtomato|zsgreen1?|mneongreen|cre(ert2?)?|wpre|r?tta3?|luciferase|cas9)$",
+     "a reporter or another transgene"),
+    (r"(?i)^(neg(ative)?[-_ ]?(control|prb|probe)|blank|unassigned|deprecated|antisense|systemcontrol|intergenic)",
+     "a control, not a gene"),
+    (r"^[A-Za-z0-9.]+[:-]\d+-\d+$|^chr[A-Za-z0-9.]+_\d+_\d+$", "a region of a genome, not a gene"),
     (r"^[OPQ][0-9][A-Z0-9]{3}[0-9](-\d+)?$", "the form of a UniProt accession"),
     (r"^[NX][MRP]_\d+(\.\d+)?$", "the form of a RefSeq accession"),
     (r"^(LOC)?\d+$", "the form of an NCBI Gene number"),

@@ -73,8 +73,8 @@ class SlotSummary:
     form: str  # ``dense``, ``CSR``, ``CSC``
     dtype: str  # type of the numbers
     filled: float  # share of stored values; 1 if it is dense
-    # kind of the numbers, judged from a sample: ``counts``, ``linear``, ``log``, ``scaled``, ``nan``; ``not whole`` if
-    # undecided
+    # kind of the numbers, judged from a sample: ``counts``, ``linear``, ``log``, ``transformed``, ``scaled``, ``nan``;
+    # ``not whole`` if undecided
     kind: str
 
 
@@ -371,9 +371,9 @@ def _obs(stored: Any) -> tuple[int, list[tuple[str, str]]]:
         return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
     cells = store.height(obs) if "_index" in obs.attrs else len(store.read(stored, "obs"))
     columns = []
-    for name in obs.attrs.get("column-order", []):
+    for name in store.columns_of(obs) if "column-order" in obs.attrs else ():
         many = store.categories(obs[name])
-        columns.append(str(name) if many is None else f"{name} ({many:,})")
+        columns.append(name if many is None else f"{name} ({many:,})")
     return cells, [("obs", ", ".join(columns))] if columns else []
 
 

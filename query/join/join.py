@@ -44,6 +44,7 @@ from homodb.query.join.objects import (
     objection,
     read_join_options,
     read_side,
+    scale_note,
 )
 from homodb.query.join.plan import JoinPlan, make_plan
 from homodb.query.join.report import JoinReport, provenance
@@ -157,6 +158,9 @@ class JoinRun:
             ],
             sink.matrix(slot, shape, sparse=sparse, like=read[0][1]), sparse=sparse, block=block, step=step,
         )  # fmt: skip
+        if slot.main and self._tallies is not None:
+            note = scale_note(slot, parts, self._tallies)
+            self._notes += [] if note is None else [note]
         sink.put(slot, matrix, self.plan.var)
         self._kinds[slot.label] = f"{'sparse' if sparse else 'dense'} {dtype}"
         given = list(dict.fromkeys(str(part.rows.dtype) for part in parts))

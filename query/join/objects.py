@@ -244,6 +244,12 @@ class ObjectTally:
         """Sums over genes, per cell."""
         return np.concatenate(self._totals) if self._totals else np.zeros(0)
 
+    @property
+    def is_constant(self) -> bool:
+        """True if the sums of nearly all cells are the same."""
+        totals = self.totals
+        return totals.size > 2 and bool(np.quantile(np.abs(totals / max(np.median(totals), 1e-300) - 1), 0.9) < 0.02)
+
 
 def objection(slot: Slot, parts: Sequence[StackPart], *, one_to_one: bool = False) -> str | None:
     """Return why these matrices cannot be concatenated, or None; `one_to_one`: whether the strategy is already."""
@@ -251,7 +257,7 @@ def objection(slot: Slot, parts: Sequence[StackPart], *, one_to_one: bool = Fals
         holds, links = part.holds, part.links
         if holds.kind == "nan":
             return f"{slot.label} of {part.name} holds {holds.content}; fill or remove such values before joining"
-        if holds.kind not in ("log", "scaled", "root") and not holds.small:
+        if holds.kind not in ("log", "scaled", "transformed") and not holds.small:
             continue
         if links.several:
             why = f"{counted(links.several, 'feature adds', 'features add')} up several genes of it"
@@ -261,13 +267,13 @@ def objection(slot: Slot, parts: Sequence[StackPart], *, one_to_one: bool = Fals
         else:
             continue
         wrong = "logarithms and other transformed values" if holds.small else "such values"
-        undone = "expm1 recovers counts from logarithms; " if holds.kind == "log" else ""
+        undone = "recover counts from logarithms (expm1), " if holds.kind == "log" else ""
         return (
-            f"{slot.label} of {part.name} holds {holds.content}, and {why}, which is wrong for {wrong}; {undone}or "
-            f"join counts (a layer, or raw), or {way}"
+            f"{slot.label} of {part.name} holds {holds.content}, and {why}, which is wrong for {wrong}; {undone}join "
+            f"counts (a layer, or raw), or {way}"
         )
     kinds = {part.holds.kind: part for part in parts}
-    for odd in ("log", "scaled", "root"):
+    for odd in ("log", "scaled", "transformed"):
         other = next((kind for kind in kinds if kind != odd), None)
         if odd in kinds and other is not None:
             one, two = kinds[odd], kinds[other]
@@ -281,6 +287,18 @@ def objection(slot: Slot, parts: Sequence[StackPart], *, one_to_one: bool = Fals
         shown = ", ".join(f"{base:g} ({name})" for base, name in bases.items() if base)
         return f"{slot.label} holds logarithms to different bases: {shown}; join counts"
     return None
+
+
+def scale_note(slot: Slot, parts: Sequence[StackPart], tallies: Sequence[ObjectTally]) -> str | None:
+    """Return a note on matrices of different scales, such as counts and CPM, or None."""
+    totals = [float(np.median(tally.totals)) if tally.is_constant else 0.0 for tally in tallies]
+    if len({part.holds.small for part in parts}) == 1 and np.allclose(totals, totals[0], 0.1):
+        return None
+    shown = ", ".join(
+        f"that of {part.name} {part.holds.content}{f' ({total:,.0f} per cell)' if total else ''}"
+        for part, total in zip(parts, totals, strict=True)
+    )
+    return f"{slot.label} of these objects is on different scales: {shown}"
 
 
 #: Columns that a join adds.

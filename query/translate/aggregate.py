@@ -267,13 +267,16 @@ def objection(
     """
     if holds.kind == "nan":
         out = "" if slot.main else f", or drop it (slot {slot.name!r}: drop)"
-        return f"{slot.label} holds {holds.content}; fill or remove such values before translating{out}"
+        way = "convert it to numbers" if holds.content.startswith("values of type") else "fill or remove such values"
+        return f"{slot.label} holds {holds.content}; {way} before translating{out}"
     if policy is SlotPolicy.LOG:
-        if holds.kind in ("scaled", "counts", "root") or (holds.kind == "linear" and not holds.small):
-            return f"{slot.label} holds {holds.content}, not logarithms, so expm1-sum-log1p is not for it; use sum"
+        if holds.kind in ("scaled", "counts", "transformed") or (holds.kind == "linear" and not holds.small):
+            use = "sum" if holds.kind in ("counts", "linear") else "counts in its place"
+            return f"{slot.label} holds {holds.content}, not logarithms, so expm1-sum-log1p is not for it; use {use}"
         return None
     unclear = holds.small and not explicit
-    if holds.kind not in ("log", "scaled", "root") and not unclear:
+    is_transformed = holds.kind == "transformed" and not explicit
+    if holds.kind not in ("log", "scaled") and not unclear and not is_transformed:
         return None
     undone = holds.kind == "log"  # rows of one gene are added up as what they are logarithms of
     if policy is SlotPolicy.SUM and links.several:
@@ -289,7 +292,7 @@ def objection(
     ways = ["translate a layer of counts or raw"] if slot.main else []
     if undone or unclear:
         ways.append(f"undo {'logarithms' if unclear else 'them'} (slot {slot.name!r}: expm1-sum-log1p)")
-    if unclear:
+    if unclear or is_transformed:
         ways.append(f"say that they are linear (slot {slot.name!r}: {policy})")
     ways += [] if slot.main else [f"drop it (slot {slot.name!r}: drop)"]
     if (links.several or links.splits) and one_to_one:

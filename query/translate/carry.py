@@ -18,6 +18,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from homodb.query.cells import (
+    BINARY,
     FileSink,
     FileSource,
     LazyMatrix,
@@ -32,7 +33,7 @@ from homodb.query.cells import (
     slot_logged,
     undo_logarithm,
 )
-from homodb.query.genes import check_share
+from homodb.query.genes import check_share, likely_kind
 from homodb.query.release import ReleaseFile
 from homodb.query.translate.aggregate import Aggregation, TooWideError, base_of, check_slots, decide, objection
 from homodb.query.translate.fates import MEANING, Fate, TranslationReport, fates_of_markers, provenance, with_counts
@@ -40,7 +41,7 @@ from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import CountsError, TranslationError
-from homodb.schema.messages import did_you_mean
+from homodb.schema.messages import counted, did_you_mean
 from homodb.schema.names import name_texts, texts
 from homodb.schema.species import Species
 
@@ -325,10 +326,14 @@ class TranslationRun:
         share = report.carried(pl.col("fate") != Fate.FILTERED)
         if self.options.genes is not None or self.plan.route.same:
             return
-        left = report.by_fate().filter(~pl.col("fate").is_in([Fate.MAPPED, Fate.FILTERED])).sort("counts")
+        left = (
+            report.by_fate().filter(~pl.col("fate").is_in([Fate.MAPPED, Fate.FILTERED, Fate.NOT_A_GENE])).sort("counts")
+        )
         fate = str(left["fate"][-1]) if left.height else ""
+        unknown = report.fates.filter(pl.col("fate") == Fate.UNKNOWN).select("detail", weight="counts")
         likely = (
-            "since the release is simulated: its genes are made up" if report.release.startswith("simulated")
+            kind if fate == Fate.UNKNOWN and (kind := likely_kind(unknown)) is not None
+            else "since the release is simulated: its genes are made up" if report.release.startswith("simulated")
             else f"the names are of another species, column or release: {MEANING[Fate.UNKNOWN]}"
             if fate in (Fate.UNKNOWN, Fate.RETIRED, Fate.AMBIGUOUS)
             else f"the release has few orthologs of the two species by {report.strategy}"
@@ -376,6 +381,11 @@ class TranslationRun:
         if policy is SlotPolicy.LOG and holds.base is None:
             base = f"{how.logarithms:.4g}, which fits their sums per cell" if how.logarithms else "e"
             self._notes.append(f"{slot.label} does not tell the base of its logarithms; it was taken to be {base}")
+        if holds.content == BINARY and how.policy is SlotPolicy.SUM and plan.links.several:
+            self._notes.append(
+                f"{slot.label} holds {BINARY}, and {counted(plan.links.several, 'target gene is', 'target genes are')} "
+                f"the sum of several; if they say only whether a gene is expressed, take slot {slot.name!r}: max"
+            )
         if slot.main and holds.kind != "scaled":
             self._tally = CountTally(plan, self._groups)
         part = MatrixPart(rows, how, holds.base, self._tally if slot.main else None)

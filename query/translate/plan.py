@@ -145,7 +145,8 @@ def _kept(resolved: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
 
     Rows of the same gene, or the same unknown name, share a name.
     """
-    left = resolved.filter("is_gene", HAS_NAME).join(pairs, on="place", how="anti", maintain_order="left")
+    named = pl.col("is_gene") | (pl.col("feature") == pl.col("hint"))  # spike-ins and the like stay too
+    left = resolved.filter(named, HAS_NAME).join(pairs, on="place", how="anti", maintain_order="left")
     unit = (
         pl.when(pl.col("gene").is_not_null()).then(pl.format("gene {}", "gene")).otherwise(pl.format("name {}", "name"))
     )
@@ -512,13 +513,14 @@ def prepare(
 
 def prepare_raw(plan: TranslationPlan, raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> TranslationPlan:
     """Build the plan for the var of raw, by the same route: the same one if raw has the same genes."""
-    names, features, own = _names_of_raw(raw, var, column), feature_kinds(raw), feature_kinds(var)
+    names, species = _names_of_raw(raw, var, column), plan.route.source
+    features, own = feature_kinds(raw, species), feature_kinds(var, species)
     if own.columns and not features.columns:  # only var says what its rows are
         place = {name: number for number, name in enumerate(name_texts(var.index))}
         features = own.select([place.get(name) for name in name_texts(raw.index)])
     if plan.resolved["name"].to_list() == names and features == own:
         return plan
-    return make_plan(plan.route, resolve_rows(plan.route.release, names, plan.route.source, features))
+    return make_plan(plan.route, resolve_rows(plan.route.release, names, species, features))
 
 
 def _names_of_raw(raw: pd.DataFrame, var: pd.DataFrame, column: str | None) -> list[str]:

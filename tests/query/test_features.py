@@ -8,12 +8,14 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import homodb
 from homodb.query.genes import feature_kinds
+from homodb.query.genes.features import kinds_by_name
 from homodb.query.inspect import inspect
 from homodb.schema.errors import TranslationError
 from tests import messages
@@ -110,6 +112,79 @@ def test_any_column_that_names_another_kind_counts() -> None:
     assert feature_kinds(var).is_gene == (True, False, True, False)
     assert len(feature_kinds(var).columns) == 3
     assert feature_kinds(pd.DataFrame({"type": ["cytokine", "enzyme", "RNA"]})).is_gene == (None,) * 3
+
+
+@given(
+    column=st.sampled_from(["source", "assay_seurat", "ome", "panel", "Feature", "interval"]),
+    gene=st.sampled_from(sorted(WORDS)), data=st.data(),
+)  # fmt: skip
+def test_a_column_of_any_name_counts_if_its_words_are_those_of_kinds(
+    column: str, gene: str, data: st.DataObject
+) -> None:
+    others = [word for word in WORDS[gene] if word != "whatever"]
+    words = [gene] * 5 + data.draw(st.lists(st.sampled_from(others), min_size=1, max_size=5))
+    expected = tuple([True] * 5 + [False] * (len(words) - 5))
+    assert feature_kinds(pd.DataFrame({column: words})).is_gene == expected
+    assert not feature_kinds(pd.DataFrame({column: [*words, "chr1", "chr2"]})).columns
+    assert not feature_kinds(pd.DataFrame({column: words[5:]})).columns  # no gene expression beside them
+
+
+@pytest.mark.parametrize("column", ["is_adt", "isADT", "antibody", "spike_in", "ERCC", "is_isotype_control", "is_gene"])
+@pytest.mark.parametrize("kind", [bool, str, "category"])
+def test_true_and_false_mark_other_kinds(column: str, kind: type | str) -> None:
+    other = column != "is_gene"
+    var = pd.DataFrame({column: [not other, not other, other]}).astype(kind)
+    assert feature_kinds(var).is_gene == (None, None, False)
+    assert not feature_kinds(pd.DataFrame({column: ["x", "y", "z"], "highly_variable": [True, False, True]})).columns
+
+
+@pytest.mark.parametrize(
+    ("column", "own", "other"),
+    [("genome", "hg38", "mm10"), ("genome", "GRCh38-2020-A", "GRCm39"), ("species", "human", "mouse"),
+     ("organism", "Homo sapiens", "Mus musculus"), ("feature_reference", "NCBITaxon:9606", "NCBITaxon:2697049")],
+)  # fmt: skip
+def test_genes_of_another_genome_are_not_added_to_those_of_the_same_name(
+    release: homodb.Release, column: str, own: str, other: str
+) -> None:
+    """A mixture of species in which names bear no genome, as Parse writes it."""
+    human = ["INS", "GCG", "TNF", "VWF", "RPLP0", "DUPA"]
+    adata = cells([*human, "Gcg", "Tnf", "Vwf"], column, [own] * 6 + [other] * 3)
+    result, report = homodb.translate(
+        adata, "mouse", source="human", release=release, force=True, return_report=True
+    )  # fmt: skip
+    assert np.asarray(result.X).max() == 1 and any(f"genome {other} 3" in note for note in report.notes)
+    alone = cells(human, column, [other] * 6)  # a column without the species says nothing
+    assert homodb.translate(alone, "mouse", source="human", release=release, force=True).n_vars == result.n_vars
+
+
+@pytest.mark.parametrize("name", ["CD4", "cD4", "Cd4-1", "Cd4.1", "Cd4-1-1", "Cd4_2_1"])
+def test_an_antibody_that_differs_from_its_gene_by_case_or_number_is_none(name: str) -> None:
+    resolved = pl.DataFrame({
+        "name": ["Cd4", name], "understood_as": ["Cd4", "CD4" if name.lower() == "cd4" else "Cd4"],
+        "how": ["symbol", "symbol_case" if name.lower() == "cd4" else "symbol"], "gene": [7, 7],
+        "hint": pl.Series([None, None], dtype=pl.String),
+    })  # fmt: skip
+    kinds = kinds_by_name(resolved, feature_kinds(pd.DataFrame(index=["Cd4", name])))
+    assert kinds["is_gene"].to_list() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ERCC-00002", "Gcg_TotalSeqB", "ADT_Gcg", "HTO-A", "anti-mouse Gcg", "Gcg_prot", "Gcg|Gcg|AHS0032|pAbO", "sgGcg_2",
+     "chr1:100-200", "chr1_100_200", "__no_feature", "GRCh38_GCG", "NegControlProbe_00001", "Isotype_RTK2071"],
+)  # fmt: skip
+def test_names_of_other_forms_do_not_count_in_totals(release: homodb.Release, name: str) -> None:
+    adata = cells([*GENES, name])
+    result, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
+    plain, expected = homodb.translate(adata[:, GENES], "human", source="mouse", release=release, return_report=True)
+    assert report.carried() == expected.carried() and list(result.var_names) == list(plain.var_names)
+    assert report.fates["fate"].to_list()[
+        -1
+    ] == "not_a_gene" and "has a name that genes of the species do not have" in "\n".join(report.notes)
+    joint = homodb.join([adata, cells(["INS", "GCG", "TNF"])], species=["mouse", "human"], release=release)
+    assert joint.obs["homodb_total"].max() == len(GENES)
+    kept = homodb.translate(adata, "human", source="mouse", release=release, keep_unmapped=True)
+    assert f"mouse:{name}" in kept.var_names  # as all that has no target
 
 
 MARKS = st.sampled_from([

@@ -414,6 +414,38 @@ class TestForms:
             whole = read_anndata(path)
             assert whole.X.dtype.isnative and whole.obs["n"].sort_values().tolist() == list(range(6))
 
+    def test_the_other_byte_order_of_every_element(self, tmp_path: Path, release: homodb.Release) -> None:
+        """Of sparse matrices in obsp, layers, raw and nested uns too."""
+        path, random = tmp_path / "big.h5ad", sp.random(6, 6, 0.5, format="csr", rng=np.random.default_rng(0))
+        adata = cells()
+        adata.X = sp.csr_matrix(np.arange(30.0).reshape(6, 5))
+        adata.layers["counts"] = adata.X.copy()
+        adata.raw = adata.copy()
+        adata.obsp["near"], adata.obsm["X_pca"] = random, np.arange(12.0).reshape(6, 2)
+        adata.uns["a"] = {"b": {"c": random.tocsc()}, "d": np.arange(3)}
+        adata.write_h5ad(path)
+
+        def turn(name: str, element: Any) -> None:
+            if isinstance(element, h5py.Dataset) and element.dtype.kind in "iuf":
+                numbers.append(name)
+
+        numbers: list[str] = []
+        with h5py.File(path, "a") as file:
+            file.visititems(turn)
+            for name in numbers:
+                values, attributes = np.asarray(file[name][()]), dict(file[name].attrs)
+                del file[name]
+                file.create_dataset(name, data=values.astype(values.dtype.newbyteorder(">")))
+                file[name].attrs.update(attributes)
+        made, _ = translated(path, release)
+        whole = read_anndata(path)
+        for one in (made, whole):
+            assert np.array_equal(one.obsp["near"].toarray(), random.toarray())
+            assert np.array_equal(one.uns["a"]["b"]["c"].toarray(), random.toarray())
+            assert np.array_equal(one.obsm["X_pca"], adata.obsm["X_pca"]) and one.uns["a"]["d"].tolist() == [0, 1, 2]
+        assert np.array_equal(whole.raw.X.toarray(), whole.layers["counts"].toarray())
+        assert np.array_equal(made.raw.X.toarray(), made.layers["counts"].toarray())
+
     def test_a_filter_that_is_not_installed_is_named(self, path: Path, release: homodb.Release) -> None:
         pytest.importorskip("h5py")
         if h5py.h5z.filter_avail(32015):

@@ -152,6 +152,7 @@ def row(release: homodb.Release, name: str, species: str = "human") -> dict[str,
         ("5-Mar", "MARCHF5", "date"),
         ("1-Dec", "DELEC1", "date"),  # DEC1 was its approved symbol; it is but a synonym of BHLHE40
         ("GRCh38-2020-A_INS", "INS", "symbol"),
+        ("GRCh38_HLA.A", "HLA-A", "symbol"),  # and after make.names
         ("CHM13v2.0_INS", "INS", "symbol"),
         ("human_INS", "INS", "symbol"),
         ("homo_sapiens_INS", "INS", "symbol"),

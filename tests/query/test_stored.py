@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
+from scipy import sparse
 
 import homodb
 from homodb.query.annotate import annotate_files, read_options
@@ -120,3 +121,52 @@ def test_the_case_of_an_ending_does_not_matter(toy: homodb.Release, tmp_path: Pa
     (tmp_path / "genes.txt").write_text("Ins1\n")
     translate_list_file(tmp_path / "genes.txt", tmp_path / "out.TXT.GZ", "human", source="mouse", release=toy)
     assert gzip.decompress((tmp_path / "out.TXT.GZ").read_bytes()) == b"INS\n"
+
+
+def test_other_formats_are_named_with_the_way_to_an_anndata(tmp_path: Path) -> None:
+    groups = {"10x": ["matrix"], "Loom": ["row_attrs", "matrix"], "h5Seurat": ["assays", "meta.data"]}
+    starts = {
+        "gzip": b"\x1f\x8b\x08", "zip archive": b"PK\x03\x04", "Git LFS": b"version https://git-lfs.github.com",
+        "web page": b"<!DOCTYPE html>", "empty": b"", "matrix without names": b"%%MatrixMarket matrix",
+    }  # fmt: skip
+    for kind in [*groups, *starts]:
+        path = tmp_path / "other.h5ad"
+        if kind in groups:
+            with h5py.File(path, "w") as file:
+                for group in groups[kind]:
+                    file.create_group(group)
+        else:
+            path.write_bytes(starts[kind])
+        with pytest.raises(TranslationError, match=kind), open_anndata(path):
+            pass
+
+
+def test_attributes_of_a_fixed_length_and_arrays_without_encoding_are_read(toy: homodb.Release, tmp_path: Path) -> None:
+    """As Julia, R and h5py alone write them; anndata reads them too."""
+    path, plain = tmp_path / "bytes.h5ad", tmp_path / "plain.h5ad"
+    adata = anndata.AnnData(
+        np.arange(12, dtype=np.float32).reshape(3, 4), var=pd.DataFrame(index=["Ins1", "Ins2", "Gcg", "Tnf"]),
+        obs=pd.DataFrame({"type": pd.Categorical(["a", "b", "a"]), "flag": pd.array([True, None, False])}),
+        uns={"entry": {"x": 1}},
+    )  # fmt: skip
+    adata.layers["counts"] = sparse.csr_matrix(adata.X)
+    adata.write_h5ad(plain)
+    adata.write_h5ad(path)
+
+    def to_bytes(name: str, element: Any) -> None:
+        for key, value in element.attrs.items():
+            if isinstance(value, str):
+                element.attrs[key] = np.bytes_(value)
+
+    with h5py.File(path, "r+") as file:
+        for key in list(file["X"].attrs):
+            del file["X"].attrs[key]
+        file.visititems(to_bytes)
+        to_bytes("", file)
+    for output in ("a.h5ad", "a.zarr"):
+        translate_file(path, tmp_path / output, "human", source="mouse", release=toy)
+        translate_file(plain, tmp_path / "expected.h5ad", "human", source="mouse", release=toy)
+        result, expected = read_anndata(tmp_path / output), read_anndata(tmp_path / "expected.h5ad")
+        assert np.array_equal(result.X, expected.X) and result.obs.equals(expected.obs)
+        assert np.array_equal(result.layers["counts"].toarray(), expected.layers["counts"].toarray())
+    assert inspect(path, release=toy).cells == 3

@@ -286,6 +286,24 @@ def test_values_that_do_not_go_together(release: homodb.Release, three: list[ann
         join([human, broken], **asked)
 
 
+def test_different_scales_are_told(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    def per_cell(adata: anndata.AnnData, total: float, *, log: bool) -> anndata.AnnData:
+        scaled = adata.copy()
+        values = dense(adata.X) / dense(adata.X).sum(axis=1, keepdims=True) * total
+        scaled.X = np.log1p(values) if log else values
+        return scaled
+
+    def scales(*objects: anndata.AnnData) -> bool:
+        _, report = join(list(objects), species=["human", "mouse"], release=release, return_report=True)
+        return any("different scales" in note for note in report.notes)
+
+    human, mouse, _ = three
+    for log in (False, True):
+        alike = per_cell(human, 1e4, log=log), per_cell(mouse, 1e4, log=log)
+        assert not scales(*alike) and scales(alike[0], per_cell(mouse, 1e6, log=log))
+    assert scales(human, per_cell(mouse, 1e6, log=False)) and not scales(human, mouse)
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "says"),
     [

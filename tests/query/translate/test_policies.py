@@ -328,6 +328,28 @@ def test_each_slot_has_its_policy(release: homodb.Release) -> None:
             homodb.translate(adata, "human", source="mouse", release=release, slots=slots)
 
 
+def test_sums_of_zeros_and_ones_are_told(release: homodb.Release) -> None:
+    adata = cells(["Ins1", "Ins2", "Gcg"])
+    adata.X = (adata.X > 0).astype(bool)
+    result, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
+    assert result.X.max() == 2 and any("zeros and ones" in note for note in report.notes)
+    result, report = homodb.translate(
+        adata, "human", source="mouse", release=release, slots={"X": "max"}, return_report=True
+    )
+    assert result.X.max() == 1 and not any("zeros and ones" in note for note in report.notes)
+
+
+def test_what_an_object_lacks_is_named(release: homodb.Release) -> None:
+    adata = anndata.AnnData(None, var=pd.DataFrame(index=["Ins1", "Gcg"]), obs=pd.DataFrame(index=["a"]))
+    with pytest.raises(TranslationError, match=messages.Translate.no_layers_either):
+        homodb.translate(adata, "human", release=release)
+    adata.layers["counts"] = np.ones((1, 2))
+    with pytest.raises(TranslationError, match=messages.Translate.name_a_layer):
+        homodb.translate(adata, "human", release=release)
+    with pytest.raises(TranslationError, match=messages.Translate.var_is_empty):
+        homodb.translate(cells([]), "human", release=release)
+
+
 def test_max_of_negative_values_is_not_zero(release: homodb.Release) -> None:
     """Zeros that are not stored count; where all are negative, the greatest is negative."""
     adata = anndata.AnnData(

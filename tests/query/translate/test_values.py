@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from homodb.query.cells import as_counts, judge, kind_of_values
 from homodb.query.cells.slots import logged_of
@@ -51,7 +52,13 @@ FORMS: dict[str, tuple[Callable[[Matrix], Matrix], str]] = {
     "ambient-corrected, shallow": (lambda m: ambient(np.minimum(m, 20)), "linear"),
     "halves": (lambda m: m / 2, "linear"),
     "soft counts": (lambda m: np.round(m * np.random.default_rng(1).uniform(0.9, 1.1, m.shape), 1), "linear"),
-    "dense, shifted": (lambda m: m * 0.93 + 12.137, "linear"),
+    "dense, shifted": (lambda m: m * 0.93 + 12.137, "transformed"),  # not expressed is 12.137, not 0
+    "pseudo-counts": (lambda m: m + 0.5, "transformed"),
+    "Freeman-Tukey": (lambda m: np.sqrt(m) + np.sqrt(m + 1), "transformed"),
+    "Anscombe": (lambda m: 2 * np.sqrt(m + 3 / 8), "transformed"),
+    "log of CPM and a half": (lambda m: np.log2(per_cell(m, 1e6) + 1.5), "transformed"),
+    "ranks": (lambda m: rankdata(m, axis=1), "transformed"),
+    "log2 of CPM, whole": (lambda m: np.round(np.log2(1 + per_cell(m, 1e6))), "transformed"),
     "log1p of ten thousand": (lambda m: np.log1p(per_cell(m, 1e4)), "log"),
     "log1p of CPM": (lambda m: np.log1p(per_cell(m, 1e6)), "log"),
     "log1p of the median": (lambda m: np.log1p(per_cell(m, float(np.median(m.sum(axis=1))))), "log"),
@@ -190,7 +197,7 @@ def test_small_values_that_are_not_whole_are_never_taken_for_counts(seed: int, l
     }[form]  # fmt: skip
     matrix = matrix / matrix.max() * largest
     holds = judge(matrix)
-    assert holds.small or holds.kind in ("log", "root")
+    assert holds.small or holds.kind in ("log", "transformed")
     with pytest.raises(CountsError):
         as_counts(matrix, "X")
 
@@ -211,9 +218,9 @@ def test_infinite_values_are_as_nan(seed: int, value: float, container: str) -> 
 
 def test_square_roots_are_told() -> None:
     deep = counts(2) * 7 + np.random.default_rng(0).poisson(1500, (40, 150))
-    assert judge(np.sqrt(deep)).kind == "root"  # beyond 30
+    assert judge(np.sqrt(deep)).kind == "transformed"  # beyond 30
     lengths = np.random.default_rng(0).uniform(0.3, 9, 150)
-    assert judge(np.sqrt(per_cell(counts(2) / lengths, 1e6))).kind == "root"
+    assert judge(np.sqrt(per_cell(counts(2) / lengths, 1e6))).kind == "transformed"
     normed = counts(2) / np.linalg.norm(counts(2), axis=1, keepdims=True)
     assert judge(normed).kind == judge(normed * 50).kind == "linear"
 
@@ -228,3 +235,36 @@ def test_a_recorded_base_that_the_values_contradict_is_not_used() -> None:
     logs = np.log1p(per_cell(counts(1), 1e4))
     assert judge(logs, logged=True, base=2.0).base == pytest.approx(np.e)
     assert judge(np.log1p(np.random.default_rng(0).gamma(1, 2, (20, 30))), logged=True, base=2.0).base == 2.0
+
+
+def test_square_roots_of_normalized_counts_are_told_after_genes_were_selected() -> None:
+    roots = np.sqrt(per_cell(counts(3, 60, 2000), 1e6))
+    variable = np.argsort(-roots.var(axis=0))[:100]
+    assert roots[:, variable].max() > 30 and judge(roots[:, variable]).kind == "transformed"
+    assert judge(roots[:, variable] ** 2).kind == "linear"
+
+
+@pytest.mark.parametrize("rounded", [np.floor, np.round, np.ceil])
+def test_rounded_logarithms_are_not_counts(rounded: Callable[[Matrix], Matrix]) -> None:
+    rng = np.random.default_rng(0)
+    logs = np.log1p(per_cell(rng.poisson(rng.gamma(0.5, 2.0, 1000) * rng.uniform(0.1, 3, (60, 1))), 1e4))
+    assert judge(rounded(logs)).kind == "transformed"
+    shallow = np.minimum(counts(2, 60, 1000), 30)
+    assert judge(shallow).kind == judge(shallow, logged=True).kind == "counts"
+    for seed in range(20):  # made up by hand, and even
+        rng = np.random.default_rng(seed)
+        for mean in (1, 5, 10):
+            dense = rng.poisson(mean, (50, 40)).astype(float)
+            for matrix in (dense, dense * (rng.random((50, 40)) < 0.5), np.tile(np.arange(1.0, 41), (50, 1))):
+                assert judge(matrix).kind == "counts"
+
+
+@pytest.mark.parametrize("logged", [3, 30])
+def test_logarithms_of_some_cells_are_told(logged: int) -> None:
+    """Two objects, of which one was normalized, were concatenated."""
+    mixed = counts(2) * 7
+    mixed[:logged] = np.log1p(per_cell(mixed[:logged], 1e4))
+    holds = judge(mixed)
+    assert holds.kind == "transformed" and "logarithms" in holds.content
+    with pytest.raises(CountsError):
+        as_counts(mixed, "X")
