@@ -252,7 +252,9 @@ class Join:
 
 
 class Lists:
+    form_of_uniprot = "'uniprot_1' has the form of a UniProt accession, which the release lacks"
     no_form = "there is no form of tables .triples."
+    transpose = r"genes of mus_musculus in columns \(Gcg, Tnf, Vwf"
     cannot_be_read_as_text = "cannot be read as text"
     input_file = "input file"
     look_like_foo = "look like 'Foo'"
