@@ -460,6 +460,7 @@ class Translate:
     zarr_lzf = "zarr stores have no lzf; use zstd"
     zstd = "hdf5plugin"
     no_compression = "unknown compression 'gzp'.*gzip"
+    has_several_columns = "has several columns, as in 'cell_type,marker1'"
     list_of_target_genes = "names in the list of target genes is a gene of human"
     beyond_the_largest = "sums are beyond the largest number"
     choose_one = "choose one"

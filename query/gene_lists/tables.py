@@ -29,6 +29,7 @@ from homodb.query.genes import feature_kinds, is_like_a_date, resolve_rows
 from homodb.query.translate import Fate
 from homodb.schema.errors import InputError, Problem, TranslationError
 from homodb.schema.messages import choices_hint, counted, did_you_mean
+from homodb.schema.names import BLANKS, unquoted
 from homodb.schema.species import Species
 
 #: Separators of columns, the surest first.
@@ -153,9 +154,6 @@ _SEPARATORS_OF_PARTS = (" /// ", "///", ", ", "; ", "_", "&", "+", ":", ";", "|"
 #: Least share of genes among words between blanks, which otherwise are prose.
 _WORDS = 0.6
 
-#: Blanks around a name, also those that are not visible.
-_BLANK = " \t\r\n\x0b\x0c\xa0\u200b\u200c\u200d\u2060\ufeff"
-
 #: Prefix of a complex in OmniPath.
 _MARK = "COMPLEX:"
 
@@ -199,7 +197,7 @@ def readings(text: str) -> list[Cell]:
     [('ITGA2_ITGB1',), ('ITGA2', 'ITGB1')]
     """
     mark = _MARK if text.startswith(_MARK) else ""
-    bare = text.removeprefix(_MARK).strip(_BLANK)
+    bare = text.removeprefix(_MARK).strip(BLANKS)
     if bare.lower() in _NO_NAME:
         return [Cell(())]
     cells = [Cell((bare,), "", mark)]
@@ -210,7 +208,7 @@ def readings(text: str) -> list[Cell]:
         if separator in inner and (cell := _split(inner, separator, mark, end)) is not None:
             cells.append(cell)
     if wrapped and len(cells) == 1:
-        cells.append(Cell((bare_part(inner),), "", mark, end))
+        cells.append(Cell((unquoted(inner),), "", mark, end))
     return cells
 
 
@@ -221,7 +219,7 @@ def _split(text: str, separator: str, mark: str, end: str) -> Cell | None:
     if not is_list and not all(pieces):
         return None
     quotes = {piece[0] for piece in pieces if len(piece) > 1 and piece[0] == piece[-1] and piece[0] in "\"'"}
-    names = [bare_part(piece) for piece in pieces]
+    names = [unquoted(piece) for piece in pieces]
     matches = [_WEIGHT.fullmatch(name) if is_list else None for name in names]
     parts = [
         (match[1], match[2]) if match else (name, "")
@@ -235,17 +233,6 @@ def _split(text: str, separator: str, mark: str, end: str) -> Cell | None:
         tuple(name for name, _ in parts), separator, mark, end, weights if any(weights) else (),
         quotes.pop() if len(quotes) == 1 else "",
     )  # fmt: skip
-
-
-def bare_part(text: str) -> str:
-    """Return a name less quotes and brackets that are not its own: ``[FCGR2A``, but ``Su(H)``."""
-    bare = text.strip(_BLANK + '",;')
-    bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
-    bare = bare.lstrip("[({ ")
-    for left, right in ("[]", "()", "{}"):
-        while bare.endswith(right) and bare.count(right) > bare.count(left):
-            bare = bare[:-1].rstrip()
-    return bare
 
 
 def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> Cell:
@@ -593,11 +580,6 @@ def _says_genes(table: GeneTable, place: int) -> bool:
     """Return whether a column is named like genes, or has the names of rows as written by R."""
     name = table.header[place].strip()
     return (place == 0 and not name) or any(pattern.fullmatch(name) for pattern in _NAMES)
-
-
-def names_genes(text: str) -> bool:
-    """Return whether a text is the name of a column of genes, such as ``gene_symbol``."""
-    return bool(_GENE.fullmatch(text))
 
 
 def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:

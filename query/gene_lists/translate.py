@@ -27,7 +27,7 @@ from homodb.query.gene_lists.partners import (
     find_source,
     list_report,
 )
-from homodb.query.gene_lists.tables import TableForm, bare_part, find_separator, names_genes, translate_table
+from homodb.query.gene_lists.tables import TableForm, find_separator, translate_table
 from homodb.query.genes import SpeciesVote, resolve_rows
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.settings import answer_frame, log
@@ -35,7 +35,7 @@ from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import check_ending, check_output, check_there, ending_of, whole_file
 from homodb.schema.messages import counted
-from homodb.schema.names import name_texts
+from homodb.schema.names import has_header, name_texts, unquoted
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def translate_list(text: str, wish: GeneListRequest) -> Translated:
     ``gene_symbol``; quotes around a name, and commas behind it, are removed.
     """
     lines = text.splitlines()
-    genes = {place: bare_part(line) for place, line in enumerate(lines) if _is_gene(line)}
-    first = next(iter(genes), None)
-    if first is not None and len(genes) > 1 and names_genes(genes[first]):  # a header
-        del genes[first]
+    genes = {place: unquoted(line) for place, line in enumerate(lines) if _is_gene(line)}
+    if has_header(list(genes.values())):
+        del genes[next(iter(genes))]
     partners = find_partners(wish, list(genes.values()), find_source(wish, list(genes.values())))
     out: list[str] = []
     lost: list[Loss] = []

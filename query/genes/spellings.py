@@ -403,7 +403,15 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
     looks = pl.coalesce(*(pl.when(name.str.contains(form)).then(pl.lit(says)) for form, says in _LOOKS))
     genome = name.str.extract(ASSEMBLY, 1)
     owner = genome.replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
-    other = pl.when(owner != species.name).then(pl.format("a gene of a genome of {}", owner))
+    word, _ = species_prefix(name)
+    words = {text: one.name for one in release.species for text in (one.name.split("_")[-1], one.common_name)}
+    marked = pl.when(name.str.contains(r"^[A-Za-z][a-z]+[_:]")).then(
+        word.replace_strict(words, default=None, return_dtype=pl.String)
+    )
+    other = pl.coalesce(
+        pl.when(owner != species.name).then(pl.format("a gene of a genome of {}", owner)),
+        pl.when(marked != species.name).then(pl.format("a gene of {}", marked)),
+    )
     return (
         frame.with_columns(looks=pl.coalesce(other, looks))
         .join(hints.frame(), on="name", how="left", maintain_order="left")
@@ -432,7 +440,8 @@ def about_names(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, Spe
         part = bare_name(pl.col("name")) != pl.col("name")
         inside = pl.col("name").str.contains(pl.col("understood_as"), literal=True) & (pl.col("how") == "stable_id")
         apart = inside & pl.col("name").str.contains(r"[|_;:,/ ]")
-        rows = rows.filter(~pl.col("name").str.contains(_AFFIXED))
+        is_version = pl.col("name").str.extract(VERSION, 1).eq_missing(pl.col("understood_as"))
+        rows = rows.filter(~pl.col("name").str.contains(_AFFIXED), ~is_version)
         by_part |= dict(rows.filter(part | apart).select("name", "understood_as").iter_rows())
         old = rows.filter(pl.col("how") == "alias").with_columns(text="name")
         again = renamed_symbols(old.select("name", "text", "understood_as"))

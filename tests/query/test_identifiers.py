@@ -280,7 +280,7 @@ def test_what_is_ambiguous(release: homodb.Release, name: str, symbols: list[str
         ("ENSG00000254647-U", "unknown", "a part of a gene"),
         ("mm10_ENSG00000254647", "unknown", "genome of mus_musculus"),
         ("mm10:INS", "unknown", "genome of mus_musculus"),
-        ("mouse:INS", "unknown", None),
+        ("mouse:INS", "unknown", "a gene of mus_musculus"),
         ("mmu:3630", "unknown", None),
         ("Hs.3630", "unknown", None),  # of UniGene
         ("gene-3630", "unknown", None),
