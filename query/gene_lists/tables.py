@@ -294,10 +294,14 @@ _GENE = re.compile(
     r"[._ ]?(more|positive|negative|pos|neg|up|down)?[._ ]?\d*",
     re.IGNORECASE,
 )
-#: Names of other columns beside genes.
-_BESIDE = re.compile(
-    r"targets?|source|regulon|weight|importance|score|value|cluster|group|cell[._ ]?types?", re.IGNORECASE
+#: Names of columns of groups of cells, which may be called like genes (B, T, CD4); of networks; of others beside genes.
+_GROUPS = re.compile(
+    r"(cell|sample|tissue|cluster|group|label|annotation|class|condition|state|species)s?"
+    r"|.*(cell|sub|main|broad)[._ -]?(types?|class|names?|states?|labels?)|(louvain|leiden|ident|predicted|majority).*",
+    re.IGNORECASE,
 )
+_NETWORK = re.compile(r"tfs?|regulators?|source|targets?", re.IGNORECASE)
+_BESIDE = re.compile(r"targets?|source|regulon|weight|importance|score|value", re.IGNORECASE)
 _NUMBERED = re.compile(r"entrez|ncbi|gene_?id", re.IGNORECASE)
 
 #: Least shares of gene cells: in a column named like genes, in any other, and in the best if there is none.
@@ -359,9 +363,10 @@ def find_columns(
     sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
     source = find_source(wish, _names(sample.values()))
     resolved = resolve_rows(wish.release, _names([*sample.values(), table.header]), source)
-    timeless = resolved.filter(~is_like_a_date(pl.col("name")))  # a column of dates may be one
     shares = {
-        place: _share_of_genes(cells, resolved if wanted or _says_genes(table, place) else timeless)
+        place: _share_of_genes(cells, resolved)
+        if wanted or _says_genes(table, place) or _share_of_genes(cells, _sure(resolved))
+        else 0.0
         for place, cells in sample.items()
     }
     if wanted is None:
@@ -396,7 +401,7 @@ def find_columns(
     left = {
         table.header[place]: share
         for place, share in shares.items()
-        if wanted is None and place not in places and share >= _TOLD
+        if wanted is None and place not in places and share >= _TOLD and not _is_of_groups(table, place)
     }
     ids = {place: hint for place in texts if place not in places and (hint := _hint_of_ids(table, place, resolved))}
     headless = _is_headless(table, places, resolved)
@@ -405,14 +410,24 @@ def find_columns(
 
 def _is_headless(table: GeneTable, places: Sequence[int], resolved: pl.DataFrame) -> bool:
     """Return whether the first row is one of genes, and not of names of columns, of which TF may be a gene too."""
-    exact = _exact_names(resolved)
-    names_columns = any(_BESIDE.fullmatch(name) or any(one.fullmatch(name) for one in _NAMES) for name in table.header)
-    above_numbers = any(
-        name.strip() and not _is_number(name) and all(map(_is_number, _different_cells(table, place)))
+    above = [
+        name
         for place, name in enumerate(table.header)
-        if place not in places and _different_cells(table, place)
-    )
-    return any(table.header[place] in exact for place in places) and not names_columns and not above_numbers
+        if place not in places and name.strip() and all(map(_is_number, _different_cells(table, place) or ["-"]))
+    ]
+    _, in_part = _known_names(resolved)
+    if above and all(map(_is_number, above)) and not all(name.isdigit() for name in above):
+        return True  # 5.5 is the name of no column
+    is_named = any(map(_BESIDE.fullmatch, table.header)) or any(_says_genes(table, place) for place in places)
+    dates = set(resolved.filter(pl.col("how") == "date")["name"])
+    genes = in_part if above else _exact_names(resolved) | dates
+    return any(table.header[place] in genes for place in places) and not is_named and all(map(_is_number, above))
+
+
+def _sure(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Return names that are genes also where their column is not named like genes: no date, and no letter or two."""
+    is_short = (pl.col("name").str.len_chars() < 3) & (pl.col("how") != "symbol")
+    return resolved.filter(~is_like_a_date(pl.col("name")), ~is_short)
 
 
 def _genes_across(table: GeneTable, places: Sequence[int], resolved: pl.DataFrame) -> tuple[str, ...]:
@@ -476,6 +491,8 @@ def _form(
     for form, pattern in (("complexes", _SUBUNIT), ("pairs", _PAIRED)):
         if match := next((name for name in headers if pattern.fullmatch(name)), None):
             return form, f"for its column {match!r}"  # type: ignore[return-value]
+    if len(headers) > 1 and all(map(_NETWORK.fullmatch, headers)):
+        return "pairs", f"for its columns {headers[0]!r} and {headers[1]!r}"
     joined = Counter(cell.separator for column in columns for cell in column.cells if len(cell.parts) > 1)
     if joined:
         separator = joined.most_common(1)[0][0]
@@ -495,7 +512,8 @@ def _form(
 
 def _ends_early(columns: Sequence[Column]) -> bool:
     """Return whether columns are filled from above to different lengths."""
-    filled = [[bool(cell.parts) for cell in column.cells] for column in columns]
+    rows = [row for row in zip(*(column.cells for column in columns), strict=True) if any(cell.parts for cell in row)]
+    filled = [[bool(cell.parts) for cell in cells] for cells in zip(*rows, strict=True)]
     return len({sum(one) for one in filled}) > 1 and all(one == sorted(one, reverse=True) for one in filled)
 
 
@@ -582,10 +600,18 @@ def _says_genes(table: GeneTable, place: int) -> bool:
     return (place == 0 and not name) or any(pattern.fullmatch(name) for pattern in _NAMES)
 
 
+def _is_of_groups(table: GeneTable, place: int) -> bool:
+    """Return whether a column is named like groups of cells, among which are LIANA's source and target of a pair."""
+    name = table.header[place].strip()
+    beside_pairs = any(map(_PAIRED.fullmatch, table.header)) and bool(_NETWORK.fullmatch(name))
+    return table.has_header and (bool(_GROUPS.fullmatch(name)) or beside_pairs) and not _says_genes(table, place)
+
+
 def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
     def says(place: int) -> bool:
         return _says_genes(table, place)
 
+    shares = {place: share for place, share in shares.items() if not _is_of_groups(table, place)}
     places = [place for place, share in shares.items() if share >= (_NAMED if says(place) else _UNNAMED)]
     if len(places) > 1 and not any(map(says, places)):  # a column for each group
         places = [place for place, share in shares.items() if share >= _BEST]

@@ -309,7 +309,7 @@ def check_cells_or_list(path: Path) -> None:
         kinds = ", ".join(_ENDINGS)
         raise TranslationError(
             f"{path}: is neither a file of cells (h5ad or zarr) nor named like a list of genes, a table or gene sets; "
-            f"these end in {kinds}, plain or .gz: save it as one of them"
+            f"these end in {kinds}, plain or .gz: save its genes as one of them"
         )
 
 
@@ -435,8 +435,8 @@ def _nothing_carried(path: Path, report: ListReport) -> str:
         for name, fate, detail in report.fates.select("name", "fate", "detail").head(5).iter_rows()
     )
     genes = report.fates.height
+    check = "" if report.fates["detail"].is_not_null().all() else "; check the species and the column of names"
     which = "its one gene is not" if genes == 1 else f"none of the {genes:,} genes is"
     return (
-        f"{path}: {which} carried from {report.source} to {report.target}"
-        f"{': ' + examples if examples else ''}; check the species and the column of names"
+        f"{path}: {which} carried from {report.source} to {report.target}{': ' + examples if examples else ''}{check}"
     )

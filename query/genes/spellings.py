@@ -334,9 +334,9 @@ _LOOKS = (
      "a tally of reads, not a gene"),
     (r"(?i)^(adt|hto|antibody|hashtag)[-_ 0-9]|total_?seq|_?anti-", "an antibody or a hashtag, not a gene"),
     (r"^[A-Za-z0-9.]+[:-]\d+-\d+$", "a region of a genome, not a gene"),
-    (r"^[OPQ][0-9][A-Z0-9]{3}[0-9](-\d+)?$", "the form of a UniProt accession"),
-    (r"^[NX][MRP]_\d+(\.\d+)?$", "the form of a RefSeq accession"),
-    (r"^(LOC)?\d+(\.0)?$", "the form of an NCBI Gene number"),
+    (r"^[OPQ][0-9][A-Z0-9]{3}[0-9](-\d+)?$", "the form of a UniProt accession, which is not in the release"),
+    (r"^[NX][MRP]_\d+(\.\d+)?$", "the form of a RefSeq accession, which is not in the release"),
+    (r"^(LOC)?\d+(\.0)?$", "the form of an NCBI Gene number, which is not in the release"),
     (r"^(HGNC|MGI|RGD|SGD|ZFIN|VGNC|Xenbase|MGI:MGI):?\d+$|^ZDB-GENE-\d+-\d+$",
      "an accession of a nomenclature committee, which releases do not have: use its symbols or Ensembl IDs"),
     (r"^MGP_[A-Za-z0-9]+_G\d+", "a stable ID of a mouse strain"),
@@ -344,6 +344,7 @@ _LOOKS = (
     (r"(\(([+-]|\d+ ?g)\)|_[+-]|_extended)$", "a regulon of SCENIC, not a gene"),
     (r"^[A-Za-z][A-Za-z0-9-]*\d/\d+$", "several genes: name each in full"),
     (r"^\d{1,2}[-/.]\d{1,2}$", "a date, which a spreadsheet may have made of a symbol"),
+    (r"\S[\s,;]+\S", "several words or names: give one name alone"),
     (r"[\x{a0}\x{200b}-\x{200d}\x{2060}\x{feff}]", "it has characters that are not visible"),
 )  # fmt: skip
 
@@ -566,7 +567,7 @@ def _hint_of_serial(name: str) -> str:
     match = _SERIAL.fullmatch(name)
     day = date(1899, 12, 30) + timedelta(days=int(match[1]) if match else 0)
     symbols = " or ".join(old for _, old in _symbols_of_date(day.isoformat()))
-    hint = "the form of an NCBI Gene number"
+    hint = "the form of an NCBI Gene number, which is not in the release"
     return f"{hint}, or {day.isoformat()} as a number, which a spreadsheet made of {symbols}" if symbols else hint
 
 

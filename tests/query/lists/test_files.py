@@ -632,3 +632,37 @@ def test_names_of_rows_that_seurat_made_unique(translate: Translate) -> None:
     assert [line.split(",")[0] for line in new.splitlines()] == ["", "GCG", "INS", "GCG.1", "GCG.2"]
     assert not lost(report)
     assert translate("b.csv", ",x,cluster\n" + rows, source="mouse")[1].left == 2
+
+
+@pytest.mark.parametrize(
+    "column", ["cell_type", "cluster", "celltype", "cell.type", "leiden", "predicted.id", "source"]
+)
+def test_columns_of_groups_of_cells_stay(translate: Translate, column: str) -> None:
+    """Groups may be called like genes, and among them may be names that mean none."""
+    header, value = ("ligand,receptor", "Tnf") if column == "source" else ("gene,score", "1")
+    groups = ["Tnf", "Vwf", "Gcg", "NK"]
+    rows = [f"Gcg,{value},{group}" for group in groups]
+    text, _ = translate("a.csv", "\n".join([f"{header},{column}", *rows]) + "\n", source="mouse")
+    assert [line.split(",")[2] for line in text.splitlines()] == [column, *groups]
+
+
+@pytest.mark.parametrize("names", ["source,target", "tf,target", "TF,targets", "regulator,target"])
+def test_a_network_has_no_empty_regulators(translate: Translate, names: str) -> None:
+    text, report = translate(
+        "a.csv", f",{names},weight\n0,Gcg,Tnf,1\n1,Xist,Vwf,1\n2,Tnf,Vwf,1\n3,Vwf,Gcg,1\n4,Gcg,Vwf,1\n", source="mouse"
+    )
+    assert report.table == "pairs" and report.left == 4
+    assert [line for line, *_ in lost(report)] == [3]
+    assert ",," not in text
+
+
+@pytest.mark.parametrize("first", ["Foo", "Gcg", "2-Sep", "ins1"])
+def test_a_first_row_with_a_number_is_no_header(translate: Translate, first: str) -> None:
+    text, report = translate("a.rnk", f"{first}\t5.5\nTnf\t3\nVwf\t-1\n", source="mouse")
+    assert report.came == 3
+    assert first not in text
+
+
+def test_columns_of_two_sets_of_gmx_are_lists(translate: Translate) -> None:
+    text, _ = translate("a.tsv", "beta\talpha\nna\tna\nIns1\tGcg\nXist\tTnf\nVwf\t\n", source="mouse")
+    assert text == "beta\talpha\nna\tna\nINS\tGCG\n\tTNF\nVWF\t\n"
