@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from homodb.schema.messages import counted
@@ -19,6 +20,15 @@ _RIBOSOMAL = (
 
 #: Symbols of mitochondrial genes, where the nomenclature marks them: MT-ND1, mt-Nd1, rat Mt-nd1, fly mt:ND1.
 _MITOCHONDRIAL = r"(?i)^mt[-:]"
+
+#: Blanks around a name, also those that are not visible.
+BLANKS = " \t\r\n\x0b\x0c\xa0\u200b\u200c\u200d\u2060\ufeff"
+
+#: First line of a list that is the name of its column.
+_HEADER = re.compile(
+    r"(gene|feature|hgnc|mgi|ensembl|entrez|marker)s?([._ ]?(gene|symbol|name|id|list)s?){0,2}|symbols?|names?",
+    re.IGNORECASE,
+)
 
 
 def is_missing(value: object) -> bool:
@@ -63,6 +73,28 @@ def name_texts(values: Iterable[Any]) -> list[str]:
     ['INS', '']
     """
     return [text or "" for text in texts(values)]
+
+
+def unquoted(text: str) -> str:
+    """Return a name less quotes and brackets that are not its own: ``[FCGR2A``, but ``Su(H)``.
+
+    Examples
+    --------
+    >>> unquoted(' "INS",'), unquoted("[FCGR2A"), unquoted("Su(H)")
+    ('INS', 'FCGR2A', 'Su(H)')
+    """
+    bare = text.strip(BLANKS + '",;')
+    bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
+    bare = bare.lstrip("[({ ")
+    for left, right in ("[]", "()", "{}"):
+        while bare.endswith(right) and bare.count(right) > bare.count(left):
+            bare = bare[:-1].rstrip()
+    return bare
+
+
+def has_header(names: Sequence[str]) -> bool:
+    """Return whether the first of several names is the name of a column of genes, such as ``gene_symbol``."""
+    return len(names) > 1 and bool(_HEADER.fullmatch(names[0]))
 
 
 def unnamed_note(names: Iterable[str]) -> list[str]:

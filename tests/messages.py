@@ -252,7 +252,9 @@ class Join:
 
 
 class Lists:
+    form_of_uniprot = "'uniprot_1' has the form of a UniProt accession, which the release lacks"
     no_form = "there is no form of tables .triples."
+    transpose = r"genes of mus_musculus in columns \(Gcg, Tnf, Vwf"
     cannot_be_read_as_text = "cannot be read as text"
     input_file = "input file"
     look_like_foo = "look like 'Foo'"
@@ -458,6 +460,7 @@ class Translate:
     zarr_lzf = "zarr stores have no lzf; use zstd"
     zstd = "hdf5plugin"
     no_compression = "unknown compression 'gzp'.*gzip"
+    has_several_columns = "has several columns, as in 'cell_type,marker1'"
     list_of_target_genes = "names in the list of target genes is a gene of human"
     beyond_the_largest = "sums are beyond the largest number"
     choose_one = "choose one"

@@ -110,6 +110,7 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     kind = pl.col("homology_type")
+    findings.check_symbols(frame, "symbol", "target_symbol")
     findings.check(frame, kind.is_not_null() & ~kind.is_in(ORTHOLOGS), "unknown homology type", "homology_type")
     has_target = pl.col("target_id").is_not_null() | pl.col("target_symbol").is_not_null()
     findings.check(frame, has_target & kind.is_null(), "ortholog without a homology type", "target_id", "target_symbol")

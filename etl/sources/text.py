@@ -286,6 +286,12 @@ class Findings:
             texts = ("" if value is None else str(value)[:LONGEST_FIELD] for value in values[1:])
             self._rows.append((values[0], kind, shown(", ".join(texts))))
 
+    def check_symbols(self, frame: pl.DataFrame, *columns: str) -> None:
+        """Record symbols that a spreadsheet turned into dates, of which some may have been two genes."""
+        for column in columns:
+            spoilt = pl.col(column).str.contains(_SPOILT_BY_SPREADSHEET)
+            self.check(frame, spoilt, "symbol that a spreadsheet turned into a date (export the file again)", column)
+
     def raise_any(self) -> None:
         """Raise one :class:`InputError` for all recorded problems."""
         if not self._totals:
@@ -351,6 +357,11 @@ def longest(column: str) -> int:
 def _too_long(what: str, most: int) -> str:
     return f"{what} longer than {most:,} bytes"
 
+
+#: Symbols after a spreadsheet: ``1-Sep``, ``2021-09-01``.
+_SPOILT_BY_SPREADSHEET = (
+    r"^\d{1,2}-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-\d{2,4})?$|^\d{4}-\d{2}-\d{2}( 00:00:00)?$"
+)
 
 #: Texts that mean "no value".
 MISSING = ("", "NA", "N/A", "NULL", "\\N")

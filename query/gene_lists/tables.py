@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 import polars as pl
 
 from homodb.query.gene_lists.partners import (
@@ -24,14 +25,20 @@ from homodb.query.gene_lists.partners import (
     find_partners,
     find_source,
 )
-from homodb.query.genes import resolve_rows
+from homodb.query.genes import feature_kinds, is_like_a_date, resolve_rows
+from homodb.query.translate import Fate
 from homodb.schema.errors import InputError, Problem, TranslationError
 from homodb.schema.messages import choices_hint, counted, did_you_mean
+from homodb.schema.names import BLANKS, unquoted
 from homodb.schema.species import Species
 
 #: Separators of columns, the surest first.
 _SEPARATORS = ("\t", ",", ";", "|")
 _SAMPLE_LINES = 50
+#: 10x's word for genes among the kinds of features.
+_GENE_EXPRESSION = "Gene Expression"
+#: Lines before a table: comments, and the separator as Excel writes it.
+_COMMENT = re.compile(r"#|sep=.\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,8 @@ class GeneTable:
     """A delimited table.
 
     `header`: names of the columns; their numbers from 1 if the table has none; `unnamed_rows`: whether the header lacks
-    a name for the first column, as from ``write.table`` of R; `comments`: lines before the table that begin with ``#``.
+    a name for the first column, as from ``write.table`` of R; `comments`: lines before the table that begin with ``#``,
+    or are Excel's ``sep=;``.
     """
 
     header: tuple[str, ...]
@@ -82,7 +90,7 @@ def find_separator(text: str) -> str | None:
     >>> find_separator("gene,score\nINS,1\n"), find_separator("INS\nGCG\n")
     (',', None)
     """
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:_SAMPLE_LINES]
+    lines = [line for line in text.splitlines() if line.strip() and not _COMMENT.match(line)][:_SAMPLE_LINES]
     for separator in _SEPARATORS:
         widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
         if widths and min(widths) > 1 and set(widths[1:]) in ({widths[0]}, {widths[0] + 1}, set()):
@@ -91,7 +99,10 @@ def find_separator(text: str) -> str | None:
         widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
         if widths and widths[0] > 1 and sum(width == widths[0] for width in widths) * 2 > len(widths):
             return separator
-    return None
+    words = [line.split(" ") for line in lines]
+    numbers = [cells for cells in words[1:] if len(cells) > 1 and all(map(_is_number, cells[1:2]))]
+    is_of_r = len(words) > 1 and len(numbers) == len(words) - 1  # write.table
+    return " " if is_of_r and {len(one) for one in words[1:]} in ({len(words[0])}, {len(words[0]) + 1}) else None
 
 
 def read_table(path: Path, text: str, separator: str) -> GeneTable:
@@ -101,7 +112,7 @@ def read_table(path: Path, text: str, separator: str) -> GeneTable:
     """
     comments = []
     rest = text
-    while rest.startswith("#"):
+    while _COMMENT.match(rest):
         line, _, rest = rest.partition("\n")
         comments.append(line.rstrip("\r"))
     reader = csv.reader(io.StringIO(rest, newline=""), delimiter=separator)
@@ -186,7 +197,7 @@ def readings(text: str) -> list[Cell]:
     [('ITGA2_ITGB1',), ('ITGA2', 'ITGB1')]
     """
     mark = _MARK if text.startswith(_MARK) else ""
-    bare = text.removeprefix(_MARK).strip()
+    bare = text.removeprefix(_MARK).strip(BLANKS)
     if bare.lower() in _NO_NAME:
         return [Cell(())]
     cells = [Cell((bare,), "", mark)]
@@ -197,7 +208,7 @@ def readings(text: str) -> list[Cell]:
         if separator in inner and (cell := _split(inner, separator, mark, end)) is not None:
             cells.append(cell)
     if wrapped and len(cells) == 1:
-        cells.append(Cell((_bare_part(inner),), "", mark, end))
+        cells.append(Cell((unquoted(inner),), "", mark, end))
     return cells
 
 
@@ -208,7 +219,7 @@ def _split(text: str, separator: str, mark: str, end: str) -> Cell | None:
     if not is_list and not all(pieces):
         return None
     quotes = {piece[0] for piece in pieces if len(piece) > 1 and piece[0] == piece[-1] and piece[0] in "\"'"}
-    names = [_bare_part(piece) for piece in pieces]
+    names = [unquoted(piece) for piece in pieces]
     matches = [_WEIGHT.fullmatch(name) if is_list else None for name in names]
     parts = [
         (match[1], match[2]) if match else (name, "")
@@ -222,17 +233,6 @@ def _split(text: str, separator: str, mark: str, end: str) -> Cell | None:
         tuple(name for name, _ in parts), separator, mark, end, weights if any(weights) else (),
         quotes.pop() if len(quotes) == 1 else "",
     )  # fmt: skip
-
-
-def _bare_part(text: str) -> str:
-    """Return a name less quotes and brackets that are not its own: ``[FCGR2A``, but ``Su(H)``."""
-    bare = text.strip(' \t",;')
-    bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
-    bare = bare.lstrip("[({ ")
-    for left, right in ("[]", "()", "{}"):
-        while bare.endswith(right) and bare.count(right) > bare.count(left):
-            bare = bare[:-1].rstrip()
-    return bare
 
 
 def read(text: str, known: Collection[str], known_in_part: Collection[str]) -> Cell:
@@ -282,7 +282,9 @@ _PAIRED = re.compile(
     re.IGNORECASE,
 )
 _SUBUNIT = re.compile(
-    r"(subunit|uniprot|cofactor|component)_?\d+|subunits?.*|.*complex.*(genes|members|symbols)", re.IGNORECASE
+    r"(subunit|uniprot|cofactor|component)_?\d+|(ligand|receptor)[ ._]\d|subunits?.*"
+    r"|.*complex.*(genes|members|symbols)",
+    re.IGNORECASE,
 )
 _GENE = re.compile(
     r"(cell|positive|negative|canonical|official|top|up|down|lead(ing)?|target)?[._ ]?"
@@ -292,6 +294,14 @@ _GENE = re.compile(
     r"[._ ]?(more|positive|negative|pos|neg|up|down)?[._ ]?\d*",
     re.IGNORECASE,
 )
+#: Names of columns of groups of cells, which may be called like genes (B, T, CD4); of networks; of others beside genes.
+_GROUPS = re.compile(
+    r"(cell|sample|tissue|cluster|group|label|annotation|class|condition|state|species)s?"
+    r"|.*(cell|sub|main|broad)[._ -]?(types?|class|names?|states?|labels?)|(louvain|leiden|ident|predicted|majority).*",
+    re.IGNORECASE,
+)
+_NETWORK = re.compile(r"tfs?|regulators?|source|targets?", re.IGNORECASE)
+_BESIDE = re.compile(r"targets?|source|regulon|weight|importance|score|value", re.IGNORECASE)
 _NUMBERED = re.compile(r"entrez|ncbi|gene_?id", re.IGNORECASE)
 
 #: Least shares of gene cells: in a column named like genes, in any other, and in the best if there is none.
@@ -324,7 +334,8 @@ class GeneColumns:
 
     `roles`: groups of columns that describe the same gene (stable ID, symbol), the most reliable column first; `form`:
     form of the table, None if each row has one gene, and `why` it is taken for that; `resolved`: genes of the names of
-    all cells, see :func:`homodb.query.genes.resolve_rows`; `left`: share of gene cells in columns that stay.
+    all cells, see :func:`homodb.query.genes.resolve_rows`; `left`: share of gene cells in columns that stay; `ids`:
+    kind of identifiers in others that stay, by place; `across`: names of columns that are genes.
     """
 
     source: Species
@@ -334,6 +345,8 @@ class GeneColumns:
     headless: bool
     resolved: pl.DataFrame
     left: Mapping[str, float]
+    ids: Mapping[int, str]
+    across: Sequence[str]
 
     @property
     def columns(self) -> list[Column]:
@@ -350,21 +363,32 @@ def find_columns(
     sample = {place: cells[:_SAMPLE] for place, cells in texts.items()}
     source = find_source(wish, _names(sample.values()))
     resolved = resolve_rows(wish.release, _names([*sample.values(), table.header]), source)
-    shares = {place: _share_of_genes(cells, resolved) for place, cells in sample.items()}
+    shares = {
+        place: _share_of_genes(cells, resolved)
+        if wanted or _says_genes(table, place) or _share_of_genes(cells, _sure(resolved))
+        else 0.0
+        for place, cells in sample.items()
+    }
     if wanted is None:
         places = _gene_columns(table, shares)
-    if not places or not any(shares[place] for place in places):
-        listing = ", ".join(f"{table.header[place] or 'unnamed'!r} {share:.0%}" for place, share in shares.items())
-        raise TranslationError(
-            f"no column holds genes of {source.name} (share of cells that mean one: {listing or 'no column of text'}); "
-            "name the column or the species",
-            option="column",
+    across = _genes_across(table, places, resolved)
+    exact = _exact_names(resolved)
+    of_cells = (
+        bool(across)
+        and wanted is None
+        and not any(
+            _says_genes(table, place) or sum(one in exact for one in texts[place]) * 2 > len(texts[place])
+            for place in places
         )
+    )
+    if of_cells or not any(shares[place] for place in places):
+        raise TranslationError(_no_genes(table, shares, source, resolved, across), option=None if across else "column")
     if any(len(texts[place]) > _SAMPLE for place in places):
         resolved = resolve_rows(wish.release, _names([*(texts[place] for place in places), table.header]), source)
     names, in_part = _known_names(resolved)
     by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
-    columns = [_column(table, place, names, in_part, by_id, shares[place]) for place in places]
+    repeats = _repeated_rows(table, _exact_names(resolved))
+    columns = [_column(table, place, names, in_part, by_id, shares[place], repeats) for place in places]
     roles = _roles(columns, dict(resolved.select("name", "gene").drop_nulls().iter_rows()))
     why = "as requested"
     if form is None:
@@ -374,14 +398,77 @@ def find_columns(
         usual = joined.most_common(1)[0][0] if joined else ""
         columns = [replace(one, cells=tuple(_as_list(cell, names, usual) for cell in one.cells)) for one in columns]
         roles = tuple((column,) for column in columns)
-    exact = set(resolved.filter(pl.col("how").is_in(["stable_id", "symbol"]))["name"])
     left = {
         table.header[place]: share
         for place, share in shares.items()
-        if wanted is None and place not in places and share >= _TOLD
+        if wanted is None and place not in places and share >= _TOLD and not _is_of_groups(table, place)
     }
-    headless = any(table.header[place] in exact for place in places)
-    return GeneColumns(source, roles, form, why, headless, resolved, left)
+    ids = {place: hint for place in texts if place not in places and (hint := _hint_of_ids(table, place, resolved))}
+    headless = _is_headless(table, places, resolved)
+    return GeneColumns(source, roles, form, why, headless, resolved, left, ids, () if headless else across)
+
+
+def _is_headless(table: GeneTable, places: Sequence[int], resolved: pl.DataFrame) -> bool:
+    """Return whether the first row is one of genes, and not of names of columns, of which TF may be a gene too."""
+    above = [
+        name
+        for place, name in enumerate(table.header)
+        if place not in places and name.strip() and all(map(_is_number, _different_cells(table, place) or ["-"]))
+    ]
+    _, in_part = _known_names(resolved)
+    if above and all(map(_is_number, above)) and not all(name.isdigit() for name in above):
+        return True  # 5.5 is the name of no column
+    is_named = any(map(_BESIDE.fullmatch, table.header)) or any(_says_genes(table, place) for place in places)
+    dates = set(resolved.filter(pl.col("how") == "date")["name"])
+    genes = in_part if above else _exact_names(resolved) | dates
+    return any(table.header[place] in genes for place in places) and not is_named and all(map(_is_number, above))
+
+
+def _sure(resolved: pl.DataFrame) -> pl.DataFrame:
+    """Return names that are genes also where their column is not named like genes: no date, and no letter or two."""
+    is_short = (pl.col("name").str.len_chars() < 3) & (pl.col("how") != "symbol")
+    return resolved.filter(~is_like_a_date(pl.col("name")), ~is_short)
+
+
+def _genes_across(table: GeneTable, places: Sequence[int], resolved: pl.DataFrame) -> tuple[str, ...]:
+    """Return the names of the columns that are genes, where these are two and half of them or more."""
+    names = _exact_names(resolved)
+    others = [name for place, name in enumerate(table.header) if place not in places and name.strip()]
+    genes = [name for name in others if name in names and table.has_header]
+    return tuple(genes) if len(genes) > 1 and len(genes) >= _BEST * len(others) else ()
+
+
+def _no_genes(
+    table: GeneTable, shares: Mapping[int, float], source: Species, resolved: pl.DataFrame, across: Sequence[str]
+) -> str:
+    """Return the message for a table without a column of genes."""
+    if across:
+        return (
+            f"the table has genes of {source.name} in columns ({', '.join(across[:3])}, ...) and not in rows: "
+            "transpose it first, or save it as an AnnData"
+        )
+    listing = ", ".join(f"{table.header[place] or 'unnamed'!r} {share:.0%}" for place, share in shares.items())
+    hints = {table.header[place]: _hint_of_ids(table, place, resolved) for place in shares}
+    ids = "".join(
+        f"; {name or 'unnamed'!r} has {hint}, which the release lacks" for name, hint in hints.items() if hint
+    )
+    return (
+        f"no column holds genes of {source.name} (share of cells that mean one: {listing or 'no column of text'})"
+        f"{ids}; name the column or the species"
+    )
+
+
+def _hint_of_ids(table: GeneTable, place: int, resolved: pl.DataFrame) -> str:
+    """Return the kind of identifiers that half of the cells of a column have, if it is none that the release knows."""
+    names = _names([_different_cells(table, place)[:_SAMPLE]])
+    hints = resolved.filter(pl.col("hint").is_not_null(), pl.col("name").is_in(names))
+    kinds = Counter(hint.split(",")[0] for hint in hints["hint"] if "form of a" in hint or "stable ID" in hint)
+    hint, count = kinds.most_common(1)[0] if kinds else ("", 0)
+    return (
+        hint
+        if count >= _BEST * len(names) and (not hint.endswith("number") or _GENE.fullmatch(table.header[place]))
+        else ""
+    )
 
 
 def _as_list(cell: Cell, known: Collection[str], usual: str) -> Cell:
@@ -404,6 +491,8 @@ def _form(
     for form, pattern in (("complexes", _SUBUNIT), ("pairs", _PAIRED)):
         if match := next((name for name in headers if pattern.fullmatch(name)), None):
             return form, f"for its column {match!r}"  # type: ignore[return-value]
+    if len(headers) > 1 and all(map(_NETWORK.fullmatch, headers)):
+        return "pairs", f"for its columns {headers[0]!r} and {headers[1]!r}"
     joined = Counter(cell.separator for column in columns for cell in column.cells if len(cell.parts) > 1)
     if joined:
         separator = joined.most_common(1)[0][0]
@@ -423,7 +512,8 @@ def _form(
 
 def _ends_early(columns: Sequence[Column]) -> bool:
     """Return whether columns are filled from above to different lengths."""
-    filled = [[bool(cell.parts) for cell in column.cells] for column in columns]
+    rows = [row for row in zip(*(column.cells for column in columns), strict=True) if any(cell.parts for cell in row)]
+    filled = [[bool(cell.parts) for cell in cells] for cells in zip(*rows, strict=True)]
     return len({sum(one) for one in filled}) > 1 and all(one == sorted(one, reverse=True) for one in filled)
 
 
@@ -483,6 +573,12 @@ def _known_names(resolved: pl.DataFrame) -> tuple[set[str], set[str]]:
     return set(as_is["name"]), set(means["name"])
 
 
+def _exact_names(resolved: pl.DataFrame) -> set[str]:
+    """Return names that are stable IDs or symbols as they are."""
+    exact = pl.col("how").is_in(["stable_id", "symbol"]) & (pl.col("understood_as") == pl.col("name"))
+    return set(resolved.filter(exact)["name"])
+
+
 def _share_of_genes(cells: Sequence[str], resolved: pl.DataFrame) -> float:
     """Return the share of cells whose parts are all genes; of a list, the share of its parts counts."""
     names, in_part = _known_names(resolved)
@@ -495,12 +591,27 @@ def _share_of_genes(cells: Sequence[str], resolved: pl.DataFrame) -> float:
     return sum(shares) / max(len(shares), 1)
 
 
+_NAMES = (_PAIRED, _SUBUNIT, _GENE)
+
+
+def _says_genes(table: GeneTable, place: int) -> bool:
+    """Return whether a column is named like genes, or has the names of rows as written by R."""
+    name = table.header[place].strip()
+    return (place == 0 and not name) or any(pattern.fullmatch(name) for pattern in _NAMES)
+
+
+def _is_of_groups(table: GeneTable, place: int) -> bool:
+    """Return whether a column is named like groups of cells, among which are LIANA's source and target of a pair."""
+    name = table.header[place].strip()
+    beside_pairs = any(map(_PAIRED.fullmatch, table.header)) and bool(_NETWORK.fullmatch(name))
+    return table.has_header and (bool(_GROUPS.fullmatch(name)) or beside_pairs) and not _says_genes(table, place)
+
+
 def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
     def says(place: int) -> bool:
-        name = table.header[place]
-        names_of_rows = place == 0 and not name  # as written by R
-        return names_of_rows or any(pattern.fullmatch(name) for pattern in (_PAIRED, _SUBUNIT, _GENE))
+        return _says_genes(table, place)
 
+    shares = {place: share for place, share in shares.items() if not _is_of_groups(table, place)}
     places = [place for place, share in shares.items() if share >= (_NAMED if says(place) else _UNNAMED)]
     if len(places) > 1 and not any(map(says, places)):  # a column for each group
         places = [place for place, share in shares.items() if share >= _BEST]
@@ -518,11 +629,28 @@ def _stem(name: str) -> str:
     return match[1] if match else ""
 
 
-def _column(table: GeneTable, place: int, known: set[str], in_part: set[str], by_id: set[str], share: float) -> Column:
-    read_once = {text: read(text, known, in_part) for text in dict.fromkeys(table.column(place))}
+def _column(
+    table: GeneTable, place: int, known: set[str], in_part: set[str], by_id: set[str], share: float,
+    repeats: Mapping[str, str],
+) -> Column:  # fmt: skip
+    texts = {text: text if place else repeats.get(text, text) for text in dict.fromkeys(table.column(place))}
+    read_once = {text: read(plain, known, in_part) for text, plain in texts.items()}
     cells = tuple(read_once[text] for text in table.column(place))
     parts = {part for cell in read_once.values() for part in cell.parts if part in in_part}
     return Column(place, cells, len(parts & by_id) * 2 > len(parts), share)
+
+
+def _repeated_rows(table: GeneTable, exact: Collection[str]) -> dict[str, str]:
+    """Return the genes of names of rows that Seurat made unique in its table of markers: CD41 is a second CD4."""
+    if table.header[0] or "p_val" not in table.header:
+        return {}
+    names = set(table.column(0))
+    repeats: dict[str, str] = {}
+    for name in names - set(exact):
+        end = len(name.rstrip("0123456789"))
+        bases = [name[:place] for place in range(end, len(name)) if name[:place] in names and name[place] != "0"]
+        repeats |= {name: next((base for base in reversed(bases) if base in exact), bases[0])} if bases else {}
+    return repeats
 
 
 def _roles(columns: list[Column], genes: dict[str, int]) -> tuple[tuple[Column, ...], ...]:
@@ -559,7 +687,8 @@ def translate_table(
     """
     if form is not None and form not in FORMS:
         raise TranslationError(f"there is no form of tables {form!r}{choices_hint(form, list(FORMS))}", option="table")
-    table = read_table(path, text, separator)
+    whole = read_table(path, text, separator)
+    table, others = _without_other_features(whole if whole.rows else whole.headless())
     columns = find_columns(table, wish, column, form)
     if columns.headless and not (column and set(column.split(",")) & set(table.header)):
         table = table.headless()
@@ -571,10 +700,32 @@ def translate_table(
     if not table.header[0] and table.has_header and columns.columns[0].place == 0:
         rows = _unique(rows)
     return Translated(
-        text=table.written(rows), kind="table", came=len(table.rows), left=len(rows), partners=partners,
-        places=Counter(names), lost=lost, columns=[table.header[one.place] or "unnamed" for one in columns.columns],
-        notes=[*_notes_of_form(columns, given=form is not None), *_note_of_complexes(stay)], form=columns.form,
+        text=table.written(rows), kind="table", came=len(table.rows) + len(others), left=len(rows), partners=partners,
+        places=Counter(names), lost=sorted([*others, *lost], key=lambda loss: loss.line),
+        columns=[table.header[one.place] or "unnamed" for one in columns.columns],
+        notes=[
+            *_notes_of_form(columns, given=form is not None), *_notes_of_rest(table, columns),
+            *_note_of_complexes(stay), *([] if of_lists else _note_of_several(partners)),
+        ],
+        form=columns.form,
     )  # fmt: skip
+
+
+def _without_other_features(table: GeneTable) -> tuple[GeneTable, list[Loss]]:
+    """Leave out rows of antibodies and other kinds of features, as a column of 10x's features.tsv names them."""
+    kinds = {
+        "feature_types" if _GENE_EXPRESSION in cells else name: cells
+        for name, cells in ((name, table.column(place)) for place, name in enumerate(table.header))
+        if _GENE_EXPRESSION in cells or name.lower().replace("_", "").startswith("featuretype")
+    }
+    features = feature_kinds(pd.DataFrame(kinds))
+    is_gene = [one is not False for one in features.is_gene] or [True] * len(table.rows)
+    lost = [
+        Loss(line, ", ".join(filter(None, cells[:2])), f"{Fate.NOT_A_GENE}: {kind}")
+        for (line, cells), kind, gene in zip(table.rows, features.kinds, is_gene, strict=False)
+        if not gene
+    ]
+    return replace(table, rows=tuple(itertools.compress(table.rows, is_gene))), lost
 
 
 def _notes_of_form(columns: GeneColumns, *, given: bool) -> list[str]:
@@ -590,6 +741,39 @@ def _notes_of_form(columns: GeneColumns, *, given: bool) -> list[str]:
             f"left as they are, though some of their cells are genes: {shares}; name the columns to carry them"
         )
     return notes
+
+
+def _notes_of_rest(table: GeneTable, columns: GeneColumns) -> list[str]:
+    """Return notes on what stays of the source species: identifiers that are not known, and names of columns."""
+    ids = ", ".join(f"{table.header[place] or 'unnamed'!r} ({hint})" for place, hint in columns.ids.items())
+    across = f"{', '.join(columns.across[:3])}{', ...' if len(columns.across) > 3 else ''}"
+    return [
+        *([f"left as they are, since the release lacks their identifiers: {ids}"] if ids else []),
+        *(
+            [
+                f"{len(columns.across):,} columns are named after genes ({across}), and keep their names: transpose "
+                "the new table and translate it again"
+            ]
+            if columns.across
+            else []
+        ),
+    ]
+
+
+def _note_of_several(partners: Partners) -> list[str]:
+    """Return a note on genes whose rows now have one name, since tables add up nothing."""
+    mapped = partners.frame.drop_nulls("target_gene").group_by("target_gene", maintain_order=True)
+    several = mapped.agg(
+        pl.coalesce("target_symbol", "target_id").first(), pl.col("source_gene").n_unique(), pl.col("name").unique()
+    ).filter(pl.col("source_gene") > 1)
+    if not several.height:
+        return []
+    _, target, _, names = several.row(0)
+    one, more = ("target gene stands for several source genes", "target genes stand for several source genes")
+    return [
+        f"{counted(several.height, one, more)} (as {target} for {' and '.join(sorted(names)[:2])}): their rows are "
+        "kept side by side, and no numbers are added up"
+    ]
 
 
 def _note_of_complexes(stay: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 from collections import Counter
@@ -34,7 +35,7 @@ from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import check_ending, check_output, check_there, ending_of, whole_file
 from homodb.schema.messages import counted
-from homodb.schema.names import name_texts
+from homodb.schema.names import has_header, name_texts, unquoted
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ class _ListedGene:
 def translate_list(text: str, wish: GeneListRequest) -> Translated:
     """Translate a list of one gene per line.
 
-    `text`: the list. Lines that begin with ``#`` and empty lines are kept; quotes around a name are removed.
+    `text`: the list. Lines that begin with ``#`` and empty lines are kept, and a header such as
+    ``gene_symbol``; quotes around a name, and commas behind it, are removed.
     """
     lines = text.splitlines()
-    genes = {place: line.strip().strip("\"'") for place, line in enumerate(lines) if _is_gene(line)}
+    genes = {place: unquoted(line) for place, line in enumerate(lines) if _is_gene(line)}
+    if has_header(list(genes.values())):
+        del genes[next(iter(genes))]
     partners = find_partners(wish, list(genes.values()), find_source(wish, list(genes.values())))
     out: list[str] = []
     lost: list[Loss] = []
@@ -107,7 +111,11 @@ def translate_sets(text: str, wish: GeneListRequest, *, titled: bool = True) -> 
         carried = [gene for gene in genes if gene.name in partners.targets]
         lost += [Loss(line, f"{g.name} of {title}", partners.why_not[g.name]) for g in genes if g not in carried]
         listed: set[str] = set()
-        new = [called for gene in carried for called in _not_listed(_target_names(partners, wish, gene), listed)]
+        new = [
+            called + gene.weight
+            for gene in carried
+            for called in _not_listed(_target_names(partners, wish, gene), listed)
+        ]
         counts.append((title, len(genes), len(carried), len(new)))
         if new:
             out.append("\t".join([title, *description, *new]))
@@ -165,7 +173,7 @@ def _parse_gene(text: str) -> _ListedGene:
 
 def _target_names(partners: Partners, wish: GeneListRequest, gene: _ListedGene) -> list[str]:
     targets = partners.targets[gene.name]
-    return [partners.called(gene.name, target, wish.naming) + gene.weight for target in targets]
+    return [partners.called(gene.name, target, wish.naming) for target in targets]
 
 
 def _not_listed(names: Iterable[str], listed: set[str]) -> list[str]:
@@ -301,7 +309,7 @@ def check_cells_or_list(path: Path) -> None:
         kinds = ", ".join(_ENDINGS)
         raise TranslationError(
             f"{path}: is neither a file of cells (h5ad or zarr) nor named like a list of genes, a table or gene sets; "
-            f"these end in {kinds}, plain or .gz: save it as one of them"
+            f"these end in {kinds}, plain or .gz: save its genes as one of them"
         )
 
 
@@ -366,9 +374,12 @@ def _read_text(path: Path) -> str:
         content = path.read_bytes()
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
-        text = content.decode("utf-8-sig")
+        is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Unicode Text of Excel
+        text = content.decode("utf-16" if is_wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TranslationError(f"{path}: cannot be read as text, plain or gzip (it is not in UTF-8)") from error
+        raise TranslationError(
+            f"{path}: cannot be read as text, plain or gzip (it is not in UTF-8); save it as UTF-8"
+        ) from error
     except (OSError, EOFError) as error:
         why = getattr(error, "strerror", None) or error
         raise TranslationError(f"{path}: cannot be read as text, plain or gzip ({why})") from error
@@ -409,10 +420,13 @@ def _kind(path: Path, text: str, separator: str | None, wish: GeneListRequest) -
         return "table"
     if ending == ".grp":
         return "list"
-    widths = [line.rstrip().count("\t") for line in text.splitlines() if line.strip()]
-    if min(widths) >= 2 and (len(set(widths)) > 1 or _are_sets(text, wish)):
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    widths = [line.count("\t") for line in lines]
+    is_even = not widths or set(widths[1:]) in ({widths[0]}, {widths[0] + 1}, set())  # one more: names of rows of R
+    if min((line.rstrip().count("\t") for line in lines), default=0) >= 2 and (not is_even or _are_sets(text, wish)):
         return "gmt"
-    return "list" if separator is None else "table"
+    is_list = separator is None or all(separator not in line.rstrip(" ,;\t") for line in lines)
+    return "list" if is_list else "table"
 
 
 def _nothing_carried(path: Path, report: ListReport) -> str:
@@ -421,8 +435,8 @@ def _nothing_carried(path: Path, report: ListReport) -> str:
         for name, fate, detail in report.fates.select("name", "fate", "detail").head(5).iter_rows()
     )
     genes = report.fates.height
+    check = "" if report.fates["detail"].is_not_null().all() else "; check the species and the column of names"
     which = "its one gene is not" if genes == 1 else f"none of the {genes:,} genes is"
     return (
-        f"{path}: {which} carried from {report.source} to {report.target}"
-        f"{': ' + examples if examples else ''}; check the species and the column of names"
+        f"{path}: {which} carried from {report.source} to {report.target}{': ' + examples if examples else ''}{check}"
     )

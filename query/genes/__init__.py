@@ -37,7 +37,7 @@ from homodb.query.genes.species_vote import (
     other_species_note,
     species_votes,
 )
-from homodb.query.genes.spellings import ASSEMBLY, VERSION, about_names, bare_name
+from homodb.query.genes.spellings import ASSEMBLY, VERSION, about_names, bare_name, is_like_a_date
 from homodb.query.genes.trust import embeddings_note, neighbors_note
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ __all__ = [
     "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
     "check_share", "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain",
-    "feature_kinds", "feature_notes", "find_pair", "forced", "joint_table", "likely_kind", "names_of", "nearest",
+    "feature_kinds", "feature_notes", "find_pair", "forced", "is_like_a_date", "joint_table", "likely_kind",
+    "names_of", "nearest",
     "neighbors", "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve", "resolve_rows",
     "resolve_var", "species_votes",
 ]  # fmt: skip

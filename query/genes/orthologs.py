@@ -200,16 +200,15 @@ def unknown_message(
     release: ReleaseFile, resolved: pl.DataFrame, species: Species, *, close: bool = True
 ) -> str:  # fmt: skip
     """Explain names that mean no gene, with similar symbols if `close` is true."""
-    shown = [
-        f"{name if name.strip() else repr(name)} "
-        f"({'ambiguous: ' + ', '.join(candidates) if how == 'ambiguous' else 'unknown'})"
-        for name, how, candidates in resolved.select("name", "how", "candidates").head(5).iter_rows()
-    ]
+    shown = []
+    for name, how, candidates, hint in resolved.select("name", "how", "candidates", "hint").head(5).iter_rows():
+        why = "ambiguous: " + ", ".join(candidates) if how == "ambiguous" else how
+        shown.append(f"{name} ({why}{'; ' + hint if hint else ''})" if name.strip() else f"{name!r} ({why})")
     more = f" and {resolved.height - 5} more" if resolved.height > 5 else ""
-    unknown = resolved.filter(pl.col("how") != "ambiguous")["name"].head(1)
+    unknown = resolved.filter(pl.col("how") != "ambiguous", pl.col("hint").is_null())["name"].head(1)
     bindings = [{"species": species.number, "text": name} for name in unknown]
     near = [symbol for bound in bindings if close for symbol in release.ask("near_symbols", bound)["symbol"]]
-    check = "; check the spelling and the species" if close else ""
+    check = "; check the spelling and the species" if close and len(unknown) else ""
     hint = f"; did you mean {' or '.join(near)}?" if near else check
     message = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
     return message + hint + "".join(f" ({said})" for said in about_names(release, [(resolved, species)]))

@@ -18,8 +18,11 @@ from homodb.query.genes.spellings import (
     VERSION,
     explain_unresolved,
     ids_in_names,
+    is_like_a_date,
     name_variants,
     renamed_symbols,
+    resolve_dates,
+    spelled_symbols,
 )
 from homodb.query.release import ReleaseFile
 from homodb.query.settings import warn
@@ -298,7 +301,7 @@ _CLAIMS: dict[str, pl.DataType | type[pl.DataType]] = {
 HAS_NAME = pl.col("name").str.contains(r"\S")
 
 #: Ways of reading a name loosely, the surest first: a renamed symbol was once approved, which a synonym never was.
-_LOOSE = {"symbol_case": 0, "renamed": 1, "alias": 2, "alias_case": 3}
+_LOOSE = {"id_case": 0, "symbol_case": 1, "renamed": 2, "alias": 3, "alias_case": 4}
 
 #: Later readings of a name stand so far apart in the order of rules.
 _STAGE = 1000
@@ -370,7 +373,8 @@ def _by_reading(release: ReleaseFile, names: pl.Series, species: Species) -> pl.
     A name with a stable ID inside means what the ID means, or nothing: the symbol beside it does not count.
     """
     as_is = pl.DataFrame({"name": names, "text": names}).with_columns(place=pl.lit(0))
-    stages = [_loosely(release, as_is, species)]
+    loose = _loosely(release, as_is, species)
+    stages = [_spelled_before_alias(release, loose, species)]
     with_id = ids_in_names(release, _without(names, stages[-1]), species).with_columns(place=pl.lit(0))
     exact = _claims(release, "resolve_exact", with_id, species).filter(pl.col("how") == "stable_id")
     stages.append(_first(exact.with_columns(rank="place")))
@@ -380,12 +384,23 @@ def _by_reading(release: ReleaseFile, names: pl.Series, species: Species) -> pl.
     numbered = pl.DataFrame({"name": rest, "text": rest.str.extract(NUMBERED, 1)}).drop_nulls("text")  # TCGA's INS|3630
     stages.append(_loosely(release, numbered.with_columns(place=pl.lit(0)), species))
     rest = _without(rest, stages[-1])
+    stages.append(resolve_dates(release, rest, species).select(*_MEANING))  # Mar-05 is no second Mar
+    rest = _without(rest, stages[-1])
     read = name_variants(release, rest, species).filter(pl.col("place") > 0)
     exact = _claims(release, "resolve_exact", read, species)
     ids_first = pl.when(pl.col("how") == "stable_id").then(0).otherwise(_STAGE)
     stages.append(_first(exact.with_columns(rank=ids_first + pl.col("place"))))
-    stages.append(_loosely(release, read.join(stages[-1], on="name", how="anti"), species))
+    loosely = read.filter(~is_like_a_date(pl.col("name").str.to_titlecase())).join(stages[-1], on="name", how="anti")
+    stages.append(_loosely(release, loosely, species))
     return pl.concat(stages)
+
+
+def _spelled_before_alias(release: ReleaseFile, loose: pl.DataFrame, species: Species) -> pl.DataFrame:
+    """Read as a symbol what R made of one, though it is an alias too: NKX6.1 is NKX6-1, and a synonym of NKX6-2."""
+    aliases = loose.filter(pl.col("how").is_in(["alias", "ambiguous"]) & pl.col("name").str.contains(".", literal=True))
+    read = spelled_symbols(release, aliases["name"], species).select("name", text="spelled", place=pl.lit(0))
+    spelled = _first(_claims(release, "resolve_exact", read, species).with_columns(rank="place"))
+    return pl.concat([loose.join(spelled, on="name", how="anti", maintain_order="left"), spelled])
 
 
 def _without(names: pl.Series, resolved: pl.DataFrame) -> pl.Series:
@@ -404,9 +419,9 @@ def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.D
     several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
     several += pl.when(pl.col("how") == "alias_case").then(2 * _STAGE).otherwise(0)  # no way out of what is ambiguous
     order = pl.col("how").replace_strict(_LOOSE, return_dtype=pl.Int32)
-    is_alias = pl.col("how").is_in(["renamed", "alias_case"])
+    called = pl.col("how").replace({"renamed": "alias", "alias_case": "alias", "id_case": "stable_id"})
     ranked = claims.with_columns(rank=several + pl.col("place") * len(_LOOSE) + order)
-    return _first(ranked.with_columns(how=pl.when(is_alias).then(pl.lit("alias")).otherwise("how")))
+    return _first(ranked.with_columns(how=called))
 
 
 def _claims(release: ReleaseFile, query: str, read: pl.DataFrame, species: Species) -> pl.DataFrame:

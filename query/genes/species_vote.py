@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from homodb.query.genes.spellings import ASSEMBLED, ASSEMBLY, VERSION, bare_name
+from homodb.query.genes.spellings import (
+    ASSEMBLED,
+    ASSEMBLY,
+    VERSION,
+    bare_name,
+    less_label,
+    species_prefix,
+    species_words,
+)
 from homodb.query.release import ReleaseFile
 from homodb.schema.errors import UndecidedSpeciesError
 from homodb.schema.species import KEYS_PER_SPECIES, Species, find
@@ -263,7 +271,12 @@ def _votes(release: ReleaseFile, names: Sequence[str]) -> pl.DataFrame:
     bare = different.select("name", text=bare_name(pl.coalesce(name.str.extract(ASSEMBLY, 2), name)), owner=owner)
     versionless = bare.with_columns(pl.col("text").str.extract(VERSION, 1)).drop_nulls("text")
     numbered = bare.with_columns(pl.col("text").str.extract(r"^LOC(\d+)$", 1)).drop_nulls("text")
-    read = pl.concat([bare, versionless, numbered])
+    words = {word: species.name for species in release.species for word in species_words(species)}
+    word, rest = species_prefix(name)
+    named = word.replace_strict(words, default=None, return_dtype=pl.String)
+    prefixed = different.select("name", text=bare_name(rest), owner=named).drop_nulls()
+    labelled = bare.with_columns(text=less_label(name)).drop_nulls("text")
+    read = pl.concat([bare, versionless, numbered, prefixed, labelled])
     parameters: dict[str, object] = {
         "names": read["name"].to_list(),
         "texts": read["text"].to_list(),

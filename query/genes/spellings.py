@@ -5,29 +5,46 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cache
 
 import polars as pl
 
 from homodb.query.release import ReleaseFile
 from homodb.query.results import and_more
 from homodb.schema.messages import counted
-from homodb.schema.species import KEYS_PER_SPECIES, Species, normalise
+from homodb.schema.species import KEYS_PER_SPECIES, Species, registry
 from homodb.schema.species import names as species_names
 
-VERSION = r"^(.+)\.\d+$"
+#: A version, of GENCODE also with that of a lift-over (``ENSG00000254647.7_3``).
+VERSION = r"^(.+)\.\d+(?:_\d+)?$"
 _MAKE_UNIQUE = r"^(.+)[-.]\d+$"
 _PAR_Y = r"^(.+)[-_]PAR[-_]Y$"
+#: Shortest name of a species before a hyphen.
+_LEAST_WORD = 5
 _OLD_PAR_Y = r"^(ENS[A-Z]*G)R(\d{10})(?:\.\d+)?$"
 _CHROMOSOME = r"^(.+)__chr(?:[0-9]{1,2}|[XYMWZ]|MT|Un)[A-Za-z0-9_.]*$"
 NUMBERED = r"^[^|]*\|(\d+)$"
 _SYMBOL_OF_NUMBERED = r"^([^|]+)\|\d+$"
-_GENOME = r"^([A-Za-z]+)_+(.+)$"
+_GENOME = r"^([A-Za-z]+)([-_:.|]+)(.+)$"
+#: Label of a database or a GFF in front of a symbol or an accession (``gene-INS``, ``GeneID:3630``).
+_SYMBOL_LABELLED = r"^(?i:gene|symbol|gene[-_ ]?(?:symbol|name))[-:|=]+(\D.*)$"
+_LABELLED = (
+    r"^(?i:(?:ncbi[-_ ]?)?gene[-_ ]?id|ncbi[-_ ]?gene|entrez(?:[-_ ]?gene)?(?:[-_ ]?id)?|uniprot(?:kb)?|refseq)"
+    r"[:|=](.+)$"
+)
+#: Hyphens of word processors, and Greek letters in symbols.
+_DASHES = "[_\u2010-\u2015\u2212]"
+_GREEK = dict(
+    zip("\u03b1\u03b2\u03b3\u03b4\u03b5\u03b6\u03b7\u03b8\u03ba\u03bb\u03bc\u00b5", "abgdezhtklmm", strict=True)
+)
 
 #: Species by the stems of the names of their assemblies: in a file of two species, a mouse gene is no human one.
 ASSEMBLED = {
     stem: species
     for species, stems in {
-        "homo_sapiens": "GRCh hg hs T2T-CHM CHM", "mus_musculus": "GRCm mm MGSCv", "danio_rerio": "GRCz danRer Zv",
+        "homo_sapiens": "GRCh GRCH grch hg HG hs T2T-CHM CHM", "mus_musculus": "GRCm GRCM grcm mm MM MGSCv",
+        "danio_rerio": "GRCz danRer Zv",
         "rattus_norvegicus": "GRCr rn mRatBN Rnor", "gallus_gallus": "GRCg galGal bGalGal",
         "sus_scrofa": "Sscrofa susScr", "pan_troglodytes": "Pan_tro panTro mPanTro",
         "macaca_mulatta": "Mmul rheMac", "macaca_fascicularis": "macFas",
@@ -40,8 +57,12 @@ ASSEMBLED = {
     for stem in stems.split()
 }  # fmt: skip
 
-#: Prefix of an assembly (``GRCh38_``, ``mm10___``, ``Rnor_6.0_``, ``GRCh38-2020-A_``), with its stem and what follows.
-ASSEMBLY = rf"^({'|'.join(ASSEMBLED)})_?\d[A-Za-z0-9.]*(?:-\d{{4}}-[A-Z]|_pre_?mrna)?[-_]+(.+)$"
+#: Prefix of an assembly (``GRCh38_``, ``mm10___``, ``hg38:``, ``Rnor_6.0_``, ``GRCh38-2020-A_``), with its stem and
+#: what follows.
+ASSEMBLY = (
+    rf"^(?:refdata-[a-z]+-)?({'|'.join(ASSEMBLED)})_?\d[A-Za-z0-9]*(?:\.(?:p?\d+|mat|pat|pri|broiler|GRCg\w+))*"
+    r"(?:[-_](?:\d{4}-[A-Z]|\d+(?:\.\d+)+|pre_?mrna|ens(?:embl)?\d*))?[-_:.|]+(.+)$"
+)
 
 #: Stable IDs that are recognised inside a longer name, whatever stands beside them.
 _ID_INSIDE = r"(?:ENS[A-Z]{0,4}G\d{11}|WBGene\d{8}|FBgn\d{7})"
@@ -80,6 +101,11 @@ def bare_name(name: pl.Expr) -> pl.Expr:
     )
 
 
+def less_label(name: pl.Expr) -> pl.Expr:
+    """Return a name less the label of a database or a GFF in front of it (``gene-INS``, ``GeneID:3630``)."""
+    return pl.coalesce(name.str.extract(_SYMBOL_LABELLED, 1), name.str.extract(_LABELLED, 1))
+
+
 def renamed_symbols(texts: pl.DataFrame) -> pl.DataFrame:
     """Return the rows whose ``text`` is of a renamed family, with the other symbol as ``text``."""
     text = pl.col("text")
@@ -102,7 +128,9 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     name = pl.col("name")
     old = pl.concat_str(name.str.extract(_OLD_PAR_Y, 1), pl.lit("0"), name.str.extract(_OLD_PAR_Y, 2))
     read = frame.with_columns(
-        hyphen=name.str.replace_all("_", "-", literal=True),
+        hyphen=name.str.replace_all(_DASHES, "-"),
+        latin=pl.when(name.str.contains("[^ -~]")).then(name.str.replace_many(_GREEK)),
+        labelled=less_label(name),
         chromosome=name.str.extract(_CHROMOSOME, 1),
         numbered=name.str.extract(_SYMBOL_OF_NUMBERED, 1),
         undone=name.str.replace(r"^X(\d)", "${1}").str.replace_all(".", "-", literal=True),
@@ -110,15 +138,15 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
         par=pl.coalesce(name.str.extract(_PAR_Y, 1), old),
         unique=name.str.extract(_MAKE_UNIQUE, 1),
     )
-    read = read.join(_spelled(release, names, species), on="name", how="left", maintain_order="left")
+    read = read.join(spelled_symbols(release, names, species), on="name", how="left", maintain_order="left")
     read = read.join(_without_genome(release, frame, species), on="name", how="left", maintain_order="left")
     genomes = read["genome"].drop_nulls()
-    spelled = _spelled(release, genomes, species).select(genome="name", genome_spelled="spelled")
+    spelled = spelled_symbols(release, genomes, species).select(genome="name", genome_spelled="spelled")
     read = read.join(spelled, on="genome", how="left", maintain_order="left")
     read = read.join(_beside_an_id(release, names, species), on="name", how="left", maintain_order="left")
     forms = (
         "spelled", "undone", "version", "par", "unique", "genome",
-        "genome_spelled", "numbered", "chromosome", "hyphen", "beside",
+        "genome_spelled", "labelled", "numbered", "chromosome", "hyphen", "latin", "beside",
     )  # fmt: skip
     columns = [name.alias("0")]
     for place, form in enumerate(forms):
@@ -137,7 +165,7 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     return _without_families(release, all_readings, species)
 
 
-def _spelled(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
+def spelled_symbols(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
     """Return the symbols that ``make.names`` or Seurat turn into a name.
 
     For example ``RP11-34P13.7`` for ``RP11.34P13.7``.
@@ -153,19 +181,45 @@ def _without_genome(release: ReleaseFile, names: pl.DataFrame, species: Species)
     name = pl.col("name")
     parts = names.select(
         "name", assembly=name.str.extract(ASSEMBLY, 1), assembled=name.str.extract(ASSEMBLY, 2),
-        prefix=name.str.extract(_GENOME, 1), rest=name.str.extract(_GENOME, 2),
+        prefix=name.str.extract(_GENOME, 1), rest=species_prefix(name)[1],
     )  # fmt: skip
     own = [assembly for assembly, owner in ASSEMBLED.items() if owner == species.name]
-    named = name.str.extract(rf"^(?i:{species.name})_+(.+)$", 1)
+    named = name.str.extract(rf"^(?i:{species.name})[-_:.|]+(.+)$", 1)
     own_parts = parts.select("name", genome=pl.when(pl.col("assembly").is_in(own)).then("assembled").otherwise(named))
     own_parts = own_parts.drop_nulls("genome")
-    others = parts.filter(pl.col("assembly").is_null() & pl.col("prefix").is_not_null() & named.is_null())
-    called = species_names(species)
-    genomes = [prefix for prefix in others["prefix"].unique().to_list() if normalise(prefix) in called]
+    others = parts.filter(pl.col("assembly").is_null() & pl.col("rest").is_not_null() & named.is_null())
+    genomes = [prefix for prefix in others["prefix"].unique().to_list() if prefix.lower() in species_words(species)]
     if genomes:  # CAT_X is a pair of genes where CAT is one
         exact = release.ask("resolve_exact", {"texts": genomes, "species": species.number})
         genomes = sorted(set(genomes) - set(exact.filter(pl.col("how") == "symbol")["text"]))
     return pl.concat([own_parts, others.filter(pl.col("prefix").is_in(genomes)).select("name", genome="rest")])
+
+
+def species_prefix(name: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Return the word before a name that may be of its species (``human:INS``, ``Hs.INS``, ``hsa:3630``), and the name.
+
+    A number is a gene's only after a colon: ``Hs.654`` is of UniGene.
+    """
+    word, mark, rest = (name.str.extract(_GENOME, group) for group in (1, 2, 3))
+    is_short = word.str.len_chars() < _LEAST_WORD  # hs-..., ce-... are too short for what is no mark of their own
+    is_name = pl.when(rest.str.contains(r"^\d+$")).then(mark == ":").otherwise((mark != "-") | ~is_short)
+    return word.str.to_lowercase(), pl.when(is_name).then(rest)
+
+
+def species_words(species: Species) -> set[str]:
+    """Return words in lower case that say that a name behind them is of a species."""
+    return {*species_names(species), *(code for code, owner in _codes().items() if owner == species.name)}
+
+
+@cache
+def _codes() -> Mapping[str, str]:
+    """Return species by their initials, as in KEGG (``hsa``), NCBI's locus tags (``Dmel``) and UniGene (``Hs``)."""
+    codes: dict[str, str] = {}
+    for species in registry():
+        genus, epithet = species.name.split("_")[:2]
+        for letters in (1, 2, 3):
+            codes.setdefault(genus[0] + epithet[:letters], species.name)
+    return codes
 
 
 def _beside_an_id(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
@@ -238,17 +292,29 @@ def _without_families(release: ReleaseFile, read: pl.DataFrame, species: Species
     return read.join(cut, on=["name", "text"], how="anti", maintain_order="left")
 
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_REST = "(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)?"
-_MONTH = "(" + "|".join(_MONTHS) + ")" + _REST
-_CAPITAL = "(" + "|".join(month.title() for month in _MONTHS) + ")" + _REST  # sep-1 is a gene of worms
-_DAY_MONTH = re.compile(rf"X?(\d{{1,2}})[-./ ]{_MONTH}(?:[-./ ]\d{{2,4}})?", re.IGNORECASE)
-_MONTH_DAY = re.compile(rf"{_CAPITAL}[-./ ](\d{{1,2}})")
-_ISO = re.compile(r"X?(\d{4})[-./](\d{2})[-./](\d{2})(?:[ T.]00[:.]00[:.]00)?")
-_LIKE_A_DATE = (
-    rf"^X?\d{{1,2}}[-./ ](?i:{_MONTH})(?:[-./ ]\d{{2,4}})?$|^{_CAPITAL}[-./ ]\d{{1,2}}$"
-    r"|^X?\d{4}[-./]\d{2}[-./]\d{2}(?:[ T.]\d{2}[:.]\d{2}[:.]\d{2})?$"
+#: Months as spreadsheets write them, in English first, then German, French, Spanish, Italian, Dutch, Polish and others.
+_WORDS = {
+    "jan": "jan january janv ene gen sty", "feb": "feb february f\u00e9vr fevr fev lut",
+    "mar": "mar march mrz m\u00e4r m\u00e4rz mars mrt marzo", "apr": "apr april avr abr kwi",
+    "may": "may mai mag mei maj",
+    "jun": "jun june juin giu cze", "jul": "jul july juil lug lip", "aug": "aug august ao\u00fbt ago sie",
+    "sep": "sep sept september set wrz", "oct": "oct october okt ott out", "nov": "nov november lis",
+    "dec": "dec december dez d\u00e9c dic gru des",
+}  # fmt: skip
+_MONTHS = {word: month for month, words in _WORDS.items() for word in words.split()}
+#: Months that stand before a day: no word that is a gene's too (``SET-1``); worms' genes are in lower case (``sep-1``).
+_FIRST = [word for word in _MONTHS if word not in ("set", "gen", "ago", "mag", "lis", "out", "sie", "des", "mei")]
+_CAPITAL = "|".join(form for word in _FIRST for form in (word.title(), word.upper()))
+_GAP, _MIDNIGHT = "[-./ ]{1,2}", r"(?:[ T.]0?0[:.]00(?:[:.]00)?(?:\.0+)?Z?| 12:00:00 AM)?"
+_DAY_MONTH = rf"X?(\d{{1,2}}){_GAP}((?i:{'|'.join(_MONTHS)}))\.?(?:{_GAP}\d{{2,4}})?"
+_MONTH_DAY = (
+    rf"(?:((?:{_CAPITAL}))\.?{_GAP}(\d{{1,2}}|\d{{4}})|((?i:{'|'.join(_FIRST)}))\.?{_GAP}(0\d))(?:,?[-./ ]\d{{4}})?"
 )
+_ISO = rf"X?(\d{{4}})[-./](\d{{2}})[-./](\d{{2}}){_MIDNIGHT}"
+_IN_NUMBERS = rf"X?(\d{{1,2}})([-./])(\d{{1,2}})[-./](?:\d{{2}}|\d{{4}}){_MIDNIGHT}"
+_LIKE_A_DATE = rf"^(?:{_DAY_MONTH}|{_MONTH_DAY}|{_ISO}|{_IN_NUMBERS})$"
+#: Dates as numbers of days, of the years 1990 to 2035.
+_SERIAL = re.compile(r"X?(3[3-9]\d{3}|4\d{4})(?:\.0)?")
 
 #: Number of names in a note.
 _SHOWN = 3
@@ -281,10 +347,19 @@ _LOOKS = (
      "a reporter or another transgene"),
     (r"(?i)^(neg(ative)?[-_ ]?(control|prb|probe)|blank|unassigned|deprecated|antisense|systemcontrol|intergenic)",
      "a control, not a gene"),
-    (r"^[A-Za-z0-9.]+[:-]\d+-\d+$|^chr[A-Za-z0-9.]+_\d+_\d+$", "a region of a genome, not a gene"),
-    (r"^[OPQ][0-9][A-Z0-9]{3}[0-9](-\d+)?$", "the form of a UniProt accession"),
-    (r"^[NX][MRP]_\d+(\.\d+)?$", "the form of a RefSeq accession"),
-    (r"^(LOC)?\d+$", "the form of an NCBI Gene number"),
+    (r"^[A-Za-z0-9.]+[:-]\d+-\d+$", "a region of a genome, not a gene"),
+    (r"^[OPQ][0-9][A-Z0-9]{3}[0-9](-\d+)?$", "the form of a UniProt accession, which is not in the release"),
+    (r"^[NX][MRP]_\d+(\.\d+)?$", "the form of a RefSeq accession, which is not in the release"),
+    (r"^(LOC)?\d+(\.0)?$", "the form of an NCBI Gene number, which is not in the release"),
+    (r"^(HGNC|MGI|RGD|SGD|ZFIN|VGNC|Xenbase|MGI:MGI):?\d+$|^ZDB-GENE-\d+-\d+$",
+     "an accession of a nomenclature committee, which releases do not have: use its symbols or Ensembl IDs"),
+    (r"^MGP_[A-Za-z0-9]+_G\d+", "a stable ID of a mouse strain"),
+    (r"^X?\d(\.\d+)?E[+.]?\d+$", "a number, which a spreadsheet made of a symbol such as 2310009E13Rik"),
+    (r"(\(([+-]|\d+ ?g)\)|_[+-]|_extended)$", "a regulon of SCENIC, not a gene"),
+    (r"^[A-Za-z][A-Za-z0-9-]*\d/\d+$", "several genes: name each in full"),
+    (r"^\d{1,2}[-/.]\d{1,2}$", "a date, which a spreadsheet may have made of a symbol"),
+    (r"\S[\s,;]+\S", "several words or names: give one name alone"),
+    (r"[\x{a0}\x{200b}-\x{200d}\x{2060}\x{feff}]", "it has characters that are not visible"),
 )  # fmt: skip
 
 
@@ -302,6 +377,22 @@ class _Hints:
     def add(self, name: str, how: str, hint: str | None, *, text: str | None = None, genes: Sequence[int] = ()) -> None:
         self.rows.setdefault(name, (how, name if text is None else text, list(genes), hint))
 
+    def frame(self) -> pl.DataFrame:
+        return pl.DataFrame([(key, *row) for key, row in self.rows.items()], schema=_TOLD, orient="row")
+
+
+def resolve_dates(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
+    """Return the dates among names that can come from one gene or from two, with the columns of explained names."""
+    hints = _Hints()
+    _dates(release, names.filter(names.str.contains(_LIKE_A_DATE)).to_list(), species, hints)
+    is_gene = pl.col("how") != "unknown"
+    return hints.frame().filter(is_gene).rename({"said": "hint"})
+
+
+def is_like_a_date(names: pl.Expr) -> pl.Expr:
+    """Return whether names have the form of a date, with or without a gene that a spreadsheet made it of."""
+    return names.str.contains(_LIKE_A_DATE)
+
 
 def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species) -> pl.DataFrame:
     """Explain names that mean no gene by their form.
@@ -313,6 +404,8 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
     """
     hints = _Hints()
     _dates(release, names.filter(names.str.contains(_LIKE_A_DATE)).to_list(), species, hints)
+    for name in names.filter(names.str.contains(f"^{_SERIAL.pattern}$")):
+        hints.add(name, "unknown", _hint_of_serial(name))
     is_id = pl.col("name").str.contains(r"^[A-Za-z_]+\d{7,11}(\.\d+)?$")
     inside = (
         names.alias("name")
@@ -325,11 +418,18 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
     looks = pl.coalesce(*(pl.when(name.str.contains(form)).then(pl.lit(says)) for form, says in _LOOKS))
     genome = name.str.extract(ASSEMBLY, 1)
     owner = genome.replace_strict(ASSEMBLED, default=None, return_dtype=pl.String)
-    other = pl.when(owner != species.name).then(pl.format("a gene of a genome of {}", owner))
-    rows = [(key, *row) for key, row in hints.rows.items()]
+    word, _ = species_prefix(name)
+    words = {text: one.name for one in release.species for text in (one.name.split("_")[-1], one.common_name)}
+    marked = pl.when(name.str.contains(r"^[A-Za-z][a-z]+[_:]")).then(
+        word.replace_strict(words, default=None, return_dtype=pl.String)
+    )
+    other = pl.coalesce(
+        pl.when(owner != species.name).then(pl.format("a gene of a genome of {}", owner)),
+        pl.when(marked != species.name).then(pl.format("a gene of {}", marked)),
+    )
     return (
         frame.with_columns(looks=pl.coalesce(other, looks))
-        .join(pl.DataFrame(rows, schema=_TOLD, orient="row"), on="name", how="left", maintain_order="left")
+        .join(hints.frame(), on="name", how="left", maintain_order="left")
         .with_columns(pl.col("how").fill_null("unknown"))
         .select(
             "name",
@@ -355,7 +455,8 @@ def about_names(release: ReleaseFile, resolved: Sequence[tuple[pl.DataFrame, Spe
         part = bare_name(pl.col("name")) != pl.col("name")
         inside = pl.col("name").str.contains(pl.col("understood_as"), literal=True) & (pl.col("how") == "stable_id")
         apart = inside & pl.col("name").str.contains(r"[|_;:,/ ]")
-        rows = rows.filter(~pl.col("name").str.contains(_AFFIXED))
+        is_version = pl.col("name").str.extract(VERSION, 1).eq_missing(pl.col("understood_as"))
+        rows = rows.filter(~pl.col("name").str.contains(_AFFIXED), ~is_version)
         by_part |= dict(rows.filter(part | apart).select("name", "understood_as").iter_rows())
         old = rows.filter(pl.col("how") == "alias").with_columns(text="name")
         again = renamed_symbols(old.select("name", "text", "understood_as"))
@@ -456,17 +557,32 @@ def _meant(bearers: dict[str, dict[str, set[int]]], group: tuple[str, str]) -> s
 
 def _days_of_date(name: str) -> list[tuple[str, int]]:
     """Return the months with numbers that a date may have been, such as ``("sep", 2)``."""
-    if match := _DAY_MONTH.fullmatch(name):
-        month, numbers = match[2].lower(), {int(match[1])}
-    elif match := _MONTH_DAY.fullmatch(name):
-        month, numbers = match[1].lower(), {int(match[2])}
-    elif (match := _ISO.fullmatch(name)) and 1 <= int(match[2]) <= 12:
-        month, numbers = _MONTHS[int(match[2]) - 1], {int(match[3])}
-        if numbers == {1} and match[1].startswith("20"):  # MARCH10 read as March of 2010
-            numbers.add(int(match[1][2:]))
+    if match := re.fullmatch(_DAY_MONTH, name):
+        days = {(_MONTHS[match[2].lower()], int(match[1]))}
+    elif match := re.fullmatch(_MONTH_DAY, name):
+        days = {(_MONTHS[(match[1] or match[3]).lower()], int(match[2] or match[4]))}
+    elif match := re.fullmatch(_ISO, name):
+        days = _day_of(match[2], match[3])
+        if days == {("mar", 1)} and match[1].startswith("20"):  # MARCH10 read as March of 2010
+            days.add(("mar", int(match[1][2:])))
+    elif match := re.fullmatch(_IN_NUMBERS, name):  # 9/2/2021, 02.09.2021: which is the month differs by country
+        days = _day_of(match[1], match[3]) | _day_of(match[3], match[1])
     else:
-        return []
-    return [(month, number) for number in sorted(numbers)]
+        days = set()
+    return sorted(days)
+
+
+def _day_of(month: str, day: str) -> set[tuple[str, int]]:
+    return {(list(_WORDS)[int(month) - 1], int(day))} if 1 <= int(month) <= len(_WORDS) else set()
+
+
+def _hint_of_serial(name: str) -> str:
+    """Explain a number that may be a date, counted in days as spreadsheets do."""
+    match = _SERIAL.fullmatch(name)
+    day = date(1899, 12, 30) + timedelta(days=int(match[1]) if match else 0)
+    symbols = " or ".join(old for _, old in _symbols_of_date(day.isoformat()))
+    hint = "the form of an NCBI Gene number, which is not in the release"
+    return f"{hint}, or {day.isoformat()} as a number, which a spreadsheet made of {symbols}" if symbols else hint
 
 
 def _symbols_of_date(name: str) -> list[tuple[str, str]]:

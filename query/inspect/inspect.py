@@ -55,8 +55,8 @@ _SUFFIX = r"[-.]\d+$"
 
 #: Affixes of names that were resolved as another text, in the order in which they are tried.
 _FORMS = (
-    (_VERSION, r"\.\d+$"),
-    ("with a genome's name", r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d|^[A-Za-z0-9.]+_"),
+    (_VERSION, r"\.\d+(_\d+)?$"),
+    ("with a genome's name", r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d|^[A-Za-z0-9.]+[_:]"),
     ("of the Y's pseudo-autosomal region", r"PAR[-_]Y"),
     (_UNIQUE, _SUFFIX),
     ("changed by R or Seurat", r"[.-]|^X\d"),
@@ -396,7 +396,7 @@ def ensembl_release_hints(release: ReleaseFile, resolved: pl.DataFrame, species:
 def _versions(release: ReleaseFile, resolved: pl.DataFrame) -> list[str]:
     given = resolved.filter(pl.col("how") == "stable_id").select(
         "gene", "stable_id", own=pl.col("name").str.extract(VERSION, 1).str.split("_").list.last(),
-        given=pl.col("name").str.extract(r"\.(\d+)$", 1).cast(pl.Int64, strict=False),
+        given=pl.col("name").str.extract(r"\.(\d+)(?:_\d+)?$", 1).cast(pl.Int64, strict=False),
     ).filter(pl.col("own") == pl.col("stable_id"))  # fmt: skip
     if not given.height:
         return []

@@ -1,8 +1,12 @@
--- One row is a gene that bears one of the given texts as its symbol but for case, as an alias, or as a synonym but for case.
+-- One row is a gene that bears one of the given texts as its stable ID or symbol but for case, as an alias, or as a synonym but for case.
 WITH text AS (
     SELECT DISTINCT unnest($texts::VARCHAR[]) AS text
 )
-SELECT t.text, 'symbol_case' AS how, g.gene
+SELECT t.text, 'id_case' AS how, g.primary_gene AS gene
+FROM text t JOIN gene g ON lower(g.stable_id) = lower(t.text) AND g.stable_id <> t.text
+WHERE g.species = $species AND NOT g.symbol_stands_in
+UNION ALL
+SELECT t.text, 'symbol_case', g.gene
 FROM text t JOIN gene g ON lower(g.symbol) = lower(t.text)
 WHERE g.species = $species AND g.gene = g.primary_gene
 UNION ALL

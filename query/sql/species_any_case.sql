@@ -1,10 +1,12 @@
--- One row is a species, with the number of given names that its genes bear as symbols regardless of case (known), and of those
+-- One row is a species, with the number of given names that its genes bear as symbols or stable IDs regardless of case (known), and of those
 -- that the genes of another species bear too (shared); most known first.
 WITH text AS (
     SELECT DISTINCT lower(unnest($names::VARCHAR[])) AS name
 ),
 known AS (
-    SELECT DISTINCT t.name, g.species FROM text t JOIN gene g ON lower(g.symbol) = t.name
+    SELECT t.name, g.species FROM text t JOIN gene g ON lower(g.symbol) = t.name
+    UNION
+    SELECT t.name, g.species FROM text t JOIN gene g ON lower(g.stable_id) = t.name
 ),
 other AS (
     SELECT k.name FROM known k JOIN species s USING (species) WHERE s.name = $species

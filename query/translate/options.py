@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from homodb.schema.enums import EvidenceClass
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import read_lines
 from homodb.schema.messages import choices_hint
-from homodb.schema.names import name_texts
+from homodb.schema.names import has_header, name_texts, unquoted
 from homodb.schema.species import Species
 
 
@@ -120,7 +121,8 @@ def read_options(
 def gene_list(genes: Sequence[str] | Path) -> list[str]:
     """Return the genes of a list, or of a file with one per line.
 
-    Missing names, blank lines and lines that begin with # are skipped.
+    Missing names, blank lines, lines that begin with # and a header such as ``gene_symbol`` are skipped, quotes and
+    commas around a name too; a single line may hold all names.
 
     Raises TranslationError if the file cannot be read, or names no gene.
     """
@@ -135,7 +137,14 @@ def gene_list(genes: Sequence[str] | Path) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     lines = read_lines(path, "a list of genes", TranslationError)
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    names = [name for line in lines if not line.lstrip().startswith("#") and (name := unquoted(line))]
+    if len(names) == 1:
+        names = [name for name in map(unquoted, re.split("[\t,;]", names[0])) if name]
+    if sum(bool(re.search("[\t,;]", name)) for name in names) * 2 > len(names):
+        raise TranslationError(
+            f"{path}: has several columns, as in {names[0]!r}; give a file of nothing but names of genes, one per line"
+        )
+    return names[1:] if has_header(names) else names
 
 
 def _once(names: list[str]) -> list[str]:

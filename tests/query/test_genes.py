@@ -273,6 +273,8 @@ class Reference(NamedTuple):
         if text in self.symbols:
             genes = self.symbols[text]
             return ("symbol" if len(genes) == 1 else "ambiguous", genes)
+        if ids := {gene for stable_id, gene in self.ids.items() if stable_id.lower() == text.lower()}:
+            return "stable_id", ids
         cased, aliased = self.cases.get(text.lower(), set()), self.aliases.get(text, set())
         for how, genes in (("symbol_case", cased), ("alias", aliased)):
             if len(genes) == 1:

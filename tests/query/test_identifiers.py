@@ -37,6 +37,8 @@ HUMAN = {
     "HLA-A": "ENSG00000206503",
     "POU2F1": "ENSG00000143190",
     "TNF": "ENSG00000232810",
+    "NKX6-1": "ENSG00000163623",
+    "NKX6-2": "ENSG00000148826",
 }
 MOUSE = {
     "Ins2": "ENSMUSG00000000215",
@@ -54,6 +56,9 @@ SYNONYMS = [
     ("BHLHE40", "DEC1"),
     ("POU2F1", "OCT1"),
     ("TNF", "TNFA"),
+    ("TNF", "Mar"),
+    ("INS", "SEP"),
+    ("NKX6-2", "NKX6.1"),
 ]
 XREFS = [
     ("INS", "3630", "EntrezGene"), ("INS", "P01308", "Uniprot/SWISSPROT"), ("INS", "NM_000207", "RefSeq_mRNA"),
@@ -176,6 +181,28 @@ def row(release: homodb.Release, name: str, species: str = "human") -> dict[str,
         ("ENSG00000111956", "TNF", "alias"),  # retired
         ("ENSG00000111956.12", "TNF", "alias"),
         ("ENSG00000002222", "INS", "alias"),  # two steps back
+        ("NKX6.1", "NKX6-1", "symbol"),  # what R makes of the symbol, though it is a synonym of NKX6-2
+        ("ensg00000254647", "INS", "stable_id"),
+        ("ensg00000254647.7", "INS", "stable_id"),
+        ("ENSG00000254647.7_3", "INS", "stable_id"),  # GENCODE's lift-over
+        ("gene-INS", "INS", "symbol"),  # NCBI's GFF
+        ("Gene:INS", "INS", "symbol"),
+        ("GeneID:3630", "INS", "alias"),
+        ("UniProtKB:P01308", "INS", "alias"),
+        ("hsa:3630", "INS", "alias"),  # KEGG
+        ("hg38:INS", "INS", "symbol"),
+        ("GRCh38.INS", "INS", "symbol"),
+        ("GRCh38.p13_INS", "INS", "symbol"),
+        ("GRCh38.HLA-A", "HLA-A", "symbol"),
+        ("HG19_INS", "INS", "symbol"),
+        ("refdata-gex-GRCh38-2020-A_INS", "INS", "symbol"),
+        ("GRCh38-premrna_INS", "INS", "symbol"),
+        ("human:INS", "INS", "symbol"),
+        ("Human-INS", "INS", "symbol"),
+        ("Hs.INS", "INS", "symbol"),
+        ("homo_sapiens:INS", "INS", "symbol"),
+        ("HLA\u2013A", "HLA-A", "symbol"),  # a dash of a word processor
+        ("TNF\u03b1", "TNF", "alias"),
     ],
 )
 def test_what_human_names_mean(release: homodb.Release, name: str, symbol: str, how: str) -> None:
@@ -205,6 +232,9 @@ def test_what_mouse_names_mean(release: homodb.Release, name: str, symbol: str, 
     ("name", "symbols", "hint"),
     [
         ("1-Mar", ["MARCHF1", "MTARC1"], "MARCHF1 (once MARCH1) or MTARC1 (once MARC1)"),
+        ("Mar-01", ["MARCHF1", "MTARC1"], "a date"),
+        ("01. Mrz", ["MARCHF1", "MTARC1"], "a date"),
+        ("3/1/2021", ["MARCHF1", "MTARC1"], "a date"),
         ("2001-03-01", ["MARCHF1", "MTARC1"], "a date"),
         ("ENSG00000001111", ["C4B", "C4B_2"], None),  # retired, split in two
     ],
@@ -250,6 +280,19 @@ def test_what_is_ambiguous(release: homodb.Release, name: str, symbols: list[str
         ("sg1_ENSG00000254647", "unknown", "a guide"),
         ("ENSG00000254647-U", "unknown", "a part of a gene"),
         ("mm10_ENSG00000254647", "unknown", "genome of mus_musculus"),
+        ("mm10:INS", "unknown", "genome of mus_musculus"),
+        ("mouse:INS", "unknown", "a gene of mus_musculus"),
+        ("mmu:3630", "unknown", None),
+        ("Hs.3630", "unknown", None),  # of UniGene
+        ("gene-3630", "unknown", None),
+        ("HGNC:3630", "unknown", "nomenclature"),
+        ("Mar-21", "unknown", "a date"),  # no second Mar, which is a synonym
+        ("Sep-2021", "unknown", "a date"),
+        ("44441", "unknown", "2021-09-02 as a number, which a spreadsheet made of SEPT2"),
+        ("2.31E+13", "unknown", "2310009E13Rik"),
+        ("PDX1(+)", "unknown", "regulon"),
+        ("INS1/2", "unknown", "several genes"),
+        ("IN\u200bS", "unknown", "not visible"),
     ],
 )
 def test_what_means_nothing_and_why(release: homodb.Release, name: str, how: str, hint: str | None) -> None:
@@ -311,6 +354,31 @@ def test_what_has_a_digit_is_no_genome(release: homodb.Release, prefix: str, sym
         assert row(release, f"{prefix}_{symbol}")["gene"] is None
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "{d}-{m}", "{d:02}-{m}", "{d}. {m}", "{d:02}.{m}", "{d} {m}", "{d}/{m}", "{m}-{d:02}", "{m} {d:02}",
+        "{m}/{d:02}",
+        "{d}-{m}-21", "{d:02}-{m}-2021", "{m}-{d:02}-2021", "2021-{n:02}-{d:02}", "2021-{n:02}-{d:02} 00:00:00",
+        "2021-{n:02}-{d:02}T00:00:00.000", "2021/{n:02}/{d:02}", "{n}/{d}/2021", "{d:02}.{n:02}.2021", "{d}/{n}/21",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "month", "day", "symbol"),
+    [
+        (("Sep", "sep", "SEP", "Sept", "sept"), 9, 2, "SEPTIN2"),
+        (("Mar", "Mrz", "M\u00e4r", "mars", "mrt"), 3, 5, "MARCHF5"),
+    ],
+)
+def test_dates_in_every_form(
+    release: homodb.Release, date: str, words: tuple[str, ...], month: int, day: int, symbol: str
+) -> None:
+    """Also where the month alone, or with a suffix that makes it unique, is another gene's synonym."""
+    names = [date.format(d=day, m=word, n=month) for word in words]
+    table = resolve(release, names, release.find_species("human"))
+    assert set(table["symbol"]) == {symbol} and set(table["how"]) == {"date"}
+
+
 def test_dates_of_a_species_whose_own_genes_look_like_them(tmp_path: Path) -> None:
     worm = ["sep-1", "apr-1", "mars-1", "unc-13", "dec-7", "dec-07"]
     write(
@@ -338,6 +406,8 @@ def test_dates_of_a_species_whose_own_genes_look_like_them(tmp_path: Path) -> No
 def test_votes_count_what_is_left_of_names(release: homodb.Release) -> None:
     votes = species_votes(release, ["INS", "mm10___Ins2", "GRCh38_TNF", "Foo", "ENSG00000254647.7"])
     assert votes.rows() == [("homo_sapiens", 3, 3), ("mus_musculus", 1, 1)]
+    votes = species_votes(release, ["human:INS", "mouse:Ins2", "Hs.TNF", "gene-TNF", "hg38:INS", "mouse:INS"])
+    assert votes.rows() == [("homo_sapiens", 4, 4), ("mus_musculus", 1, 1)]
 
 
 def test_an_assembly_tells_the_species_whatever_the_symbol(release: homodb.Release) -> None:

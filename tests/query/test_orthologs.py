@@ -131,6 +131,8 @@ def test_species_and_strategy_in_any_spelling(release: homodb.Release) -> None:
     [
         ("NOTHING", "human", "mouse", None, UnknownGeneError, "NOTHING"),
         (["NOTHING", "TBCE"], "human", "mouse", None, UnknownGeneError, "ambiguous: ENSG00000000015, ENSG00000000016"),
+        ("1-Mar", "human", "mouse", None, UnknownGeneError, r"1-Mar \(unknown; a date, which .*MARCHF1[^;]*\)$"),
+        ("ENST00000381330", "human", "mouse", None, UnknownGeneError, r"\(unknown; .*of a transcript[^;]*\)$"),
         ([], "human", "mouse", None, UnknownGeneError, "no gene"),
         ("INS", "klingon", "mouse", None, UnknownSpeciesError, "klingon"),
         ("INS", "human", "rat", None, UnknownSpeciesError, "human, mouse, pig"),

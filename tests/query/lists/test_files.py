@@ -555,3 +555,114 @@ def test_every_part_is_carried_or_told(
         assert list(csv.reader(stream, delimiter="\t"))[1:] == [*wanted, ["last", f"GCG{separator}TNF"]]
     if form == "lists":
         assert report.lost.height == sum(not partner[part] for parts in lists for part in parts)
+
+
+# What spreadsheets, R and other tools make of files
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("a.txt", "Ins1,Gcg,Tnf\n", "INS,GCG,TNF\n"),  # a list in one line
+        ("a.txt", "Ins1, Gcg, Xist", "INS,GCG,\n"),
+        ("a.txt", "Gcg,\n'Tnf',\n[Vwf]\n", "GCG\nTNF\nVWF\n"),
+        ("a.txt", "gene_symbol\nGcg\nTnf\n", "gene_symbol\nGCG\nTNF\n"),
+        ("a.csv", "sep=;\r\ngene;x\r\nGcg;1\r\n", "sep=;\r\ngene;x\r\nGCG;1\r\n"),
+        ("a.txt", "gene x\nGcg 1\nTnf 2\n", "gene x\nGCG 1\nTNF 2\n"),  # write.table
+        ("a.txt", '"x" "y"\n"Gcg" 1 2\n"Tnf" 2 3\n', "x y\nGCG 1 2\nTNF 2 3\n"),
+        ("a.txt", "m\tl\tp\nGcg\t1\t2\t3\nTnf\t4\t5\tNA\n", "m\tl\tp\nGCG\t1\t2\t3\nTNF\t4\t5\tNA\n"),
+        ("a.txt", "gene\tx\ty\nGcg\t1\t\nTnf\t2\t3\n", "gene\tx\ty\nGCG\t1\t\nTNF\t2\t3\n"),
+        ("a.csv", "gene,x\n Gcg\xa0,1\n\u200bTnf,2\n", "gene,x\nGCG,1\nTNF,2\n"),
+        ("a.csv", "TNF,target,weight\nGcg,Vwf,1.5\n", "TNF,target,weight\nGCG,VWF,1.5\n"),  # as TF is a gene too
+        ("a.csv", "Ins1,0.5\nGcg,1.5\n", "INS,0.5\nGCG,1.5\n"),
+        ("a.gmt", "s\td\tIns1,1.0\tIns2,0.5\tGcg,2\n", "s\td\tINS,1.0\tGCG,2\n"),
+    ],
+)
+def test_files_of_spreadsheets_and_r(translate: Translate, name: str, text: str, wanted: str) -> None:
+    assert translate(name, text, source="mouse")[0] == wanted
+
+
+def test_text_in_utf_16_is_read(release: homodb.Release, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("gene\tx\r\nGcg\t1\r\n".encode("utf-16"))
+    translate_list_file(tmp_path / "a.txt", tmp_path / "b.txt", "human", release=release, source="mouse")
+    assert (tmp_path / "b.txt").read_bytes() == b"gene\tx\r\nGCG\t1\r\n"
+
+
+@pytest.mark.parametrize("date", ["2021-09-0{}", "0{}/03/2021", "{}-Sep"])
+def test_a_column_of_dates_is_no_column_of_genes(real: homodb.Release, tmp_path: Path, date: str) -> None:
+    rows = [f"{gene},{date.format(place)}" for place, gene in enumerate(("INS", "GCG", "SST", "TTR"), start=1)]
+    (tmp_path / "a.csv").write_text("\n".join(["gene,updated", *rows]) + "\n")
+    report = translate_list_file(tmp_path / "a.csv", tmp_path / "b.csv", "mouse", release=real, source="human")
+    assert report.columns == ("gene",) and report.left == 4
+
+
+def test_what_stays_of_the_source_species_is_told(translate: Translate) -> None:
+    """Identifiers that the release lacks, genes as names of columns, and rows that are not added up."""
+    text = "gene,uniprot,Gcg,Tnf\nIns1,P01325,1,2\nIns2,P01326,3,4\n"
+    wanted, report = translate("a.csv", text, source="mouse")
+    assert wanted == text.replace("Ins1", "INS").replace("Ins2", "INS")
+    assert [note for note in report.notes if "'uniprot' (the form of a UniProt accession)" in note]
+    assert [note for note in report.notes if "2 columns are named after genes (Gcg, Tnf)" in note]
+    assert [note for note in report.notes if "as INS for Ins1 and Ins2" in note]
+
+
+def test_a_table_with_a_row_per_cell_is_refused(translate: Translate) -> None:
+    with pytest.raises(TranslationError, match=messages.Lists.transpose):
+        translate("a.csv", "cell,Gcg,Tnf,Vwf\nc1,1,2,3\nc2,4,5,6\n", source="mouse")
+
+
+def test_the_kind_of_identifiers_that_the_release_lacks_is_named(translate: Translate) -> None:
+    with pytest.raises(TranslationError, match=messages.Lists.form_of_uniprot):
+        translate("a.csv", "complex_name,uniprot_1\nx,P36897\n", source="mouse")
+
+
+def test_antibodies_of_a_features_table_are_no_genes(translate: Translate) -> None:
+    text = "{}Ins1\tIns1\tGene Expression\nTnf\tTnf\tAntibody Capture\nGcg\tGcg\tGene Expression\n"
+    wanted = "{}INS\tINS\tGene Expression\nGCG\tGCG\tGene Expression\n"
+    for header in ("", "id\tname\tfeature_types\n"):
+        new, report = translate("a.tsv", text.format(header), source="mouse")
+        assert new == wanted.format(header)
+        assert lost(report) == [(2 + bool(header), "Tnf, Tnf", "not_a_gene: Antibody Capture")]
+
+
+def test_names_of_rows_that_seurat_made_unique(translate: Translate) -> None:
+    """Gcg1 is a second Gcg, but Ins2 a gene, though Ins is one too; in no other table does a number come off."""
+    rows = "".join(f"{name},0.01,{cluster}\n" for name, cluster in (("Gcg", 0), ("Ins2", 0), ("Gcg1", 1), ("Gcg12", 2)))
+    new, report = translate("a.csv", ",p_val,cluster\n" + rows, source="mouse")
+    assert [line.split(",")[0] for line in new.splitlines()] == ["", "GCG", "INS", "GCG.1", "GCG.2"]
+    assert not lost(report)
+    assert translate("b.csv", ",x,cluster\n" + rows, source="mouse")[1].left == 2
+
+
+@pytest.mark.parametrize(
+    "column", ["cell_type", "cluster", "celltype", "cell.type", "leiden", "predicted.id", "source"]
+)
+def test_columns_of_groups_of_cells_stay(translate: Translate, column: str) -> None:
+    """Groups may be called like genes, and among them may be names that mean none."""
+    header, value = ("ligand,receptor", "Tnf") if column == "source" else ("gene,score", "1")
+    groups = ["Tnf", "Vwf", "Gcg", "NK"]
+    rows = [f"Gcg,{value},{group}" for group in groups]
+    text, _ = translate("a.csv", "\n".join([f"{header},{column}", *rows]) + "\n", source="mouse")
+    assert [line.split(",")[2] for line in text.splitlines()] == [column, *groups]
+
+
+@pytest.mark.parametrize("names", ["source,target", "tf,target", "TF,targets", "regulator,target"])
+def test_a_network_has_no_empty_regulators(translate: Translate, names: str) -> None:
+    text, report = translate(
+        "a.csv", f",{names},weight\n0,Gcg,Tnf,1\n1,Xist,Vwf,1\n2,Tnf,Vwf,1\n3,Vwf,Gcg,1\n4,Gcg,Vwf,1\n", source="mouse"
+    )
+    assert report.table == "pairs" and report.left == 4
+    assert [line for line, *_ in lost(report)] == [3]
+    assert ",," not in text
+
+
+@pytest.mark.parametrize("first", ["Foo", "Gcg", "2-Sep", "ins1"])
+def test_a_first_row_with_a_number_is_no_header(translate: Translate, first: str) -> None:
+    text, report = translate("a.rnk", f"{first}\t5.5\nTnf\t3\nVwf\t-1\n", source="mouse")
+    assert report.came == 3
+    assert first not in text
+
+
+def test_columns_of_two_sets_of_gmx_are_lists(translate: Translate) -> None:
+    text, _ = translate("a.tsv", "beta\talpha\nna\tna\nIns1\tGcg\nXist\tTnf\nVwf\t\n", source="mouse")
+    assert text == "beta\talpha\nna\tna\nINS\tGCG\n\tTNF\nVWF\t\n"

@@ -112,9 +112,14 @@ def test_logarithms_of_two_rows_of_one_gene_add_up_as_counts(
 
 def test_a_list_of_target_genes_without_genes_is_blamed_itself(release: homodb.Release, tmp_path: Path) -> None:
     path = tmp_path / "genes.csv"
-    path.write_text("cell_type,marker1\nbeta,INS\n")
-    with pytest.raises(TranslationError, match=messages.Translate.list_of_target_genes):
-        homodb.translate(cells(MOUSE), "human", source="mouse", release=release, genes=path)
+    for text, message in (
+        ("cell_type\nbeta\n", messages.Translate.list_of_target_genes),
+        ("cell_type,marker1\nbeta,INS\n", messages.Translate.has_several_columns),
+    ):
+        path.write_text(text)
+        for option in ("genes", "markers") if message == messages.Translate.has_several_columns else ("genes",):
+            with pytest.raises(TranslationError, match=message):
+                homodb.translate(cells(MOUSE), "human", source="mouse", release=release, **{option: path})
 
 
 # Filters
@@ -261,7 +266,9 @@ def test_old_symbols_come_up_to_date(release: homodb.Release) -> None:
 def test_wanted_genes_in_their_order(release: homodb.Release, tmp_path: Path) -> None:
     wanted = ["GCG", "CXCL8", "INS", "Nothing", "DUPA", "ENSG00000000001", "TBCE"]
     (tmp_path / "genes.txt").write_text("# a model's genes\n" + "\n".join(wanted) + "\n\n")
-    for genes in (wanted, tmp_path / "genes.txt"):
+    (tmp_path / "quoted.csv").write_text("gene_symbol\n" + "".join(f'"{name}",\n' for name in wanted))
+    (tmp_path / "one_line.txt").write_text(", ".join(wanted))
+    for genes in (wanted, *(tmp_path / name for name in ("genes.txt", "quoted.csv", "one_line.txt"))):
         values, report = to_human(release, MOUSE, genes=genes)
         assert list(values) == wanted
         assert values == {
