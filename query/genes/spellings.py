@@ -347,7 +347,7 @@ _LOOKS = (
      "a reporter or another transgene"),
     (r"(?i)^(neg(ative)?[-_ ]?(control|prb|probe)|blank|unassigned|deprecated|antisense|systemcontrol|intergenic)",
      "a control, not a gene"),
-    (r"^[A-Za-z0-9.]+[:-]\d+-\d+$", "a region of a genome, not a gene"),
+    (r"^[A-Za-z0-9.]+[:-]\d+-\d+$|^chr[A-Za-z0-9.]+_\d+_\d+$", "a region of a genome, not a gene"),
     (r"^[OPQ][0-9][A-Z0-9]{3}[0-9](-\d+)?$", "the form of a UniProt accession, which is not in the release"),
     (r"^[NX][MRP]_\d+(\.\d+)?$", "the form of a RefSeq accession, which is not in the release"),
     (r"^(LOC)?\d+(\.0)?$", "the form of an NCBI Gene number, which is not in the release"),

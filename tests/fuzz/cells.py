@@ -125,7 +125,7 @@ def values(path: Path) -> dict[str, tuple[bytes, tuple[Any, ...]]]:
         for element in (element for part in ("obs", "obsm", "obsp", "uns") for element in datasets(file, part)):
             name, form = element.name.strip("/"), ""
             try:
-                array = element[()]
+                array, chunks = element[()], packed(element)
             except Exception:  # noqa: BLE001, S112 (damaged; the result must lack it)
                 continue
             with suppress(Exception):
@@ -135,7 +135,7 @@ def values(path: Path) -> dict[str, tuple[bytes, tuple[Any, ...]]]:
                     continue  # text without gaps is written as a plain array, with gaps as it is
                 name = name.removesuffix("/values")
             plain = array.tolist() if isinstance(array, np.ndarray) else array
-            arrays[name] = pickle.dumps(plain), packed(element)
+            arrays[name] = pickle.dumps(plain), chunks
     return arrays
 
 

@@ -260,6 +260,19 @@ class TestDamage:
         else:
             refused(path, release, key, "never written")
 
+    def test_pieces_that_a_damaged_tree_hides(self, path: Path, release: homodb.Release) -> None:
+        with h5py.File(path, "a") as file:
+            put(file["obs"], "n", np.arange(1, 7), chunks=(6,))
+        data = bytearray(path.read_bytes())
+        tree = data.rindex(b"TREE\1\0\1\0")  # of chunks, a leaf, of one entry
+        end = tree + 24 + 24 + 8 + 8  # header, first key, address of the chunk, size and filters of the last key
+        assert int.from_bytes(data[end : end + 8], "little") == 6
+        data[end : end + 16] = bytes(16)
+        path.write_bytes(data)
+        with h5py.File(path) as file:
+            assert not file["obs/n"][:].any()  # HDF5 says nothing
+        refused(path, release, "obs['n']", "never written")
+
     @pytest.mark.slow
     @pytest.mark.parametrize("ending", [".h5ad", ".zarr"])
     def test_uns_is_left_out_with_a_note(self, ending: str, path: Path, release: homodb.Release) -> None:
