@@ -388,7 +388,7 @@ def prepare(
     if not used.any():
         raise AnnotationError("no cell of the query has a count of a known gene")
     has = labels.reference.is_labelled
-    notes = [*query_read.notes, *reference_read.notes]
+    notes = [*query_read.notes, *reference_read.notes, *_same_cells_note(labels.query, labels.reference)]
     lacking = "without a number" if options.numeric else "without a label"
     for mask, reason in ((~has, lacking), (has & ~full, "without any count")):
         if mask.any():
@@ -417,6 +417,19 @@ def prepare(
         vectors_of(release, embedding=options.embedding, files=files), progress,
     )  # fmt: skip
     return AnnotationInput(task, used, labels.query_named, labels.reference_named, (*notes, *more))
+
+
+def _same_cells_note(query: SpeciesCells, reference: SpeciesCells) -> list[str]:
+    """Return a note on cells, by name and counts, that both sides have."""
+    if query.species != reference.species:
+        return []
+    own, other = (
+        set(zip(side.cells, side.counts.sum(axis=1).A1.tolist(), np.diff(side.counts.indptr).tolist(), strict=True))
+        for side in (query, reference)
+    )
+    same = len({one for one in own & other if one[1]})
+    cells = counted(same, "cell of the query is a cell", "cells of the query are cells")
+    return [f"{cells} of the reference, too: each is its own nearest, and its confidence too high"] if same else []
 
 
 def _requests(options: AnnotateOptions, reference: anndata.AnnData) -> tuple[CellRequest, CellRequest]:
