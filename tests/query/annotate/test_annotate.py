@@ -155,6 +155,9 @@ def test_one_species_works_and_says_so(clade: Any) -> None:
     made, told = homodb.annotate(first, second, label_key="cell_type", release=clade.release, return_report=True)
     assert told.strategy == "same species" and any("both human" in note for note in told.notes)
     assert (made.obs[COLUMNS[0]].astype(str) == first.obs["cell_type"].astype(str)).mean() > 0.9
+    assert not any("of the reference, too" in note for note in told.notes)
+    _, told = homodb.annotate(first, clade.human, label_key="cell_type", release=clade.release, return_report=True)
+    assert any(f"{first.n_obs} cells of the query are cells of the reference, too" in note for note in told.notes)
 
 
 def test_label_maps(clade: Any, tmp_path: Path) -> None:
