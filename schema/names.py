@@ -75,7 +75,7 @@ def name_texts(values: Iterable[Any]) -> list[str]:
     Raises
     ------
     OptionsError
-        If the names are a table or a mapping, whose columns or keys are no genes, or no sequence.
+        If `values` is a table, a mapping or not iterable: columns and keys are not names.
 
     Examples
     --------

@@ -221,12 +221,16 @@ def read_counts(adata: anndata.AnnData, layer: str | None, error: type[HomodbErr
     HomodbError
         Of class `error`, if the layer does not exist or X is empty.
     CountsError
-        If values are NaN, infinite, negative or logarithms.
+        If there are no cells, or values are NaN, infinite, negative, logarithms or zeros alone.
     """
     slot, slots = check_layer(adata, layer, error), slots_of(adata)
     others = [one.name for one in slots.all() if one.name not in (slot.name, "X")]
     remedy = f"other layers: {', '.join(others)}" if others else "give raw counts"
-    return as_counts(slots.matrix(slot), slot.label, logged="log1p" in adata.uns, remedy=remedy)
+    counts = as_counts(slots.matrix(slot), slot.label, logged="log1p" in adata.uns, remedy=remedy)
+    if not counts.count_nonzero():
+        content = "holds zeros alone" if adata.n_obs else "has no cells"
+        raise CountsError(f"{slot.label} {content}; expected counts ({remedy})", option="layer")
+    return counts
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,7 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
         ({"label_key": "one"}, "obs.'one'. of the reference has one label, 'x'"),
         ({"label_key": "none"}, "of the reference has no label"),
         ({"label_key": "each"}, "is different for every one of its 80 cells"),
+        ({"label_key": "age"}, "is different for 70 of its 75 cells; .* use numeric"),
         ({"method": "svm"}, "there is no method 'svm'"),
         ({"parameters": {"kk": 3}}, "method knn has no parameter 'kk'"),
         ({"hidden": 3}, "method knn has no parameter 'hidden'; .* tron has hidden"),
@@ -252,6 +253,7 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
 def test_what_is_refused(clade: Any, choices: dict[str, Any], said: str) -> None:
     reference = clade.human.copy()
     reference.obs["one"], reference.obs["none"], reference.obs["each"] = "x", None, reference.obs_names
+    reference.obs["age"] = [np.nan] * 5 + [0.5] * 6 + [cell + 0.25 for cell in range(69)]
     with pytest.raises(AnnotationError, match=said):
         homodb.annotate(clade.mouse, reference, release=clade.release, **{"label_key": "cell_type", **choices})
 

@@ -276,6 +276,7 @@ def test_counts_in_raw(joint: anndata.AnnData) -> None:
         (lambda one: anndata.AnnData(one.X.toarray() - 5, one.obs, one.var), {}, CountsError, "negative"),
         (lambda one: anndata.AnnData(one.X.toarray() * np.nan, one.obs, one.var), {}, CountsError, "NaN"),
         (lambda one: anndata.AnnData(None, one.obs, one.var), {}, ScoreError, "X is empty"),
+        (lambda one: anndata.AnnData(one.X * 0, one.obs, one.var), {}, CountsError, "zeros alone"),
         (lambda one: with_raw(one, one[:, :3]), {"layer": "raw"}, ScoreError, "raw has other genes"),
         (lambda one: with_raw(logged(one), one), {}, CountsError, "other layers: raw"),
         (lambda one: relabelled(one, lambda text: text.replace("a", "nan")), {}, ScoreError, "is empty .written 'nan'"),
@@ -300,6 +301,8 @@ def test_bad_files(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.A
     (tmp_path / "not.h5ad").write_bytes(b"nothing")
     with pytest.raises(HomodbError):
         homodb.markers([tmp_path / "not.h5ad", mouse], release=toy)
+    with pytest.raises(CountsError, match="1: X has no cells"):
+        homodb.markers([human[:0].copy(), mouse], species=["human", "mouse"], release=toy)
     gap = human.copy()
     gap.obs["cell_type"] = gap.obs["cell_type"].where(np.arange(gap.n_obs) > 2)
     with pytest.raises(ScoreError, match=messages.Markers.obs_cell_type_is_empty):
