@@ -11,14 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import (
-    Cells,
-    SeveralCells,
-    load_cells,
-    several_cells,
-    spelling_notes,
-    undoing_logarithms,
-)
+from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells, spelling_notes, undoing_logarithms
 from homodb.query.genes import forced
 from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
