@@ -10,7 +10,7 @@ import typer
 from homodb.cli import complete
 from homodb.cli.options import (
     CellsOption,
-    CountsLayerOption,
+    EachLayerOption,
     Expm1Option,
     ForceOption,
     JsonOption,
@@ -19,6 +19,7 @@ from homodb.cli.options import (
     ReleaseOption,
     SpatialOption,
     SpeciesKeyOption,
+    each,
     listed,
 )
 from homodb.cli.output import give_json, say
@@ -62,7 +63,7 @@ def integrate(
         typer.Option("--shared-types", metavar="COLUMN", help="First drop cells of types that not all have."),
     ] = None,
     strategy: OneToOneOption = None,
-    layer: CountsLayerOption = None,
+    layer: EachLayerOption = None,
     size_factors: Annotated[
         str, typer.Option("--size-factors", metavar="WORD", help="shared (joint features) or full (all genes).")
     ] = "shared",
@@ -104,7 +105,8 @@ def integrate(
     with status() as show:
         totals = integrate_files(
             paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
-            species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy, layer=layer,
+            species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy,
+            layer=layer if len(paths) == 1 else each(layer),
             size_factors=size_factors, umap=umap, key_added=key_added, columns=columns, shared_types=shared_types,
             release=release or context.obj, expm1=expm1, force=force, progress=show,
         )  # fmt: skip

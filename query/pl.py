@@ -28,7 +28,8 @@ __all__ = ["carried", "fates", "markers", "mixing", "transfer"]
 
 #: Colour of each fate: what is carried stands out, what no release can change is grey.
 _COLOURS = {
-    Fate.MAPPED: "#0072B2", Fate.LOST_TO: "#56B4E9", Fate.NO_ORTHOLOG: "#E69F00", Fate.NO_PROTEIN: "#FFD9A0",
+    Fate.MAPPED: "#0072B2", Fate.LOST_TO: "#56B4E9", Fate.UNNAMED_ORTHOLOG: "#009E73", Fate.NO_ORTHOLOG: "#E69F00",
+    Fate.NO_PROTEIN: "#FFD9A0",
     Fate.FILTERED: "#CC79A7", Fate.AMBIGUOUS: "#D55E00", Fate.UNKNOWN: "#780000", Fate.RETIRED: "#695A5A",
 }  # fmt: skip
 
@@ -61,6 +62,7 @@ def fates(report: TranslationReport | JoinReport, *, ax: Axes | None = None) -> 
     >>> _, report = homodb.translate(cells, "human", return_report=True)  # doctest: +SKIP
     >>> homodb.pl.fates(report)  # doctest: +SKIP
     """
+    _check(report, "by_fate", "the report of homodb.translate or homodb.join")
     table = report.by_fate().filter(pl.col("fate") != Fate.NOT_A_GENE)
     if not table.height:
         raise TranslationError("the report has no genes to plot")
@@ -109,6 +111,7 @@ def carried(report: TranslationReport | JoinReport, *, groupby: str | None = Non
     >>> _, report = homodb.translate(cells, "human", groupby="cell_type", return_report=True)  # doctest: +SKIP
     >>> homodb.pl.carried(report)  # doctest: +SKIP
     """
+    _check(report, "by_fate", "the report of homodb.translate or homodb.join")
     frames = report.all_frames()
     if "files" in frames:
         table, title = frames["files"].select("cells", "carried", group="file"), "Counts carried"
@@ -220,6 +223,7 @@ def markers(markers: Markers, *, top: int = 3, ax: Axes | None = None) -> Axes:
     >>> import homodb
     >>> homodb.pl.markers(homodb.markers({"human": human, "mouse": mouse}))  # doctest: +SKIP
     """
+    _check(markers, "dot_plot", "the markers of homodb.markers")
     return markers.dot_plot(top).on(ax)
 
 
@@ -265,8 +269,15 @@ def mixing(score: Score, *, measure: str = "ilisi", ax: Axes | None = None) -> A
     return intervals(lines, f"Mixing of species: {measure}").on(ax)
 
 
+def _check(answer: object, method: str, expected: str) -> None:
+    """Check that an answer is of a class with this method, not cells, as scanpy's plots take; raise OptionsError."""
+    if not hasattr(answer, method):
+        raise OptionsError(f"this plot is of {expected}; got a {type(answer).__name__}")
+
+
 def _table(score: Score, name: str) -> pl.DataFrame:
     """Return a table of scores; raise a ScoreError if there is none."""
+    _check(score, "all_frames", "the scores of homodb.score")
     frame = score.all_frames().get(name)
     if frame is None or not frame.height:
         raise ScoreError(f"the scores have no {name}; score with the profile cross-species", option="profile")

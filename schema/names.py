@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from homodb.schema.errors import OptionsError
 from homodb.schema.messages import counted
 
 if TYPE_CHECKING:
@@ -61,17 +62,33 @@ def texts(values: Iterable[Any]) -> list[str | None]:
     ['INS', None, '7']
     """
     plain = values.tolist() if hasattr(values, "tolist") else values
-    return [value if isinstance(value, str) else None if is_missing(value) else str(value) for value in plain]
+    return [value if isinstance(value, str) else None if is_missing(value) else _text(value) for value in plain]
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def name_texts(values: Iterable[Any]) -> list[str]:
     """Return names as text; missing ones are empty. See :func:`texts`.
+
+    Raises
+    ------
+    OptionsError
+        If `values` is a table, a mapping or not iterable: columns and keys are not names.
 
     Examples
     --------
     >>> name_texts(["INS", None])
     ['INS', '']
     """
+    kind = type(values).__name__
+    if isinstance(values, Mapping):
+        raise OptionsError(f"names are expected as a list, got a {kind}; give the lists in it one by one")
+    if hasattr(values, "columns") or getattr(values, "ndim", 1) != 1:
+        raise OptionsError(f"names are expected as a list, got a table ({kind}); give the column that holds the names")
+    if not isinstance(values, Iterable):
+        raise OptionsError(f"names are expected as a list, got {values!r} ({kind})")
     return [text or "" for text in texts(values)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -311,7 +312,7 @@ def label_cells(query: Read, reference: Read, options: AnnotateOptions) -> CellL
     named = mapped(reference.named or (), meaning.reference)
     own = mapped(query.named or nothing, meaning.query)
     query_named = tuple(one if show else None for one, show in zip(own, shown.tolist(), strict=True))
-    labels = _check_labels(named, reference.side.n_cells, options.label_key)
+    labels = _check_labels(named, options.label_key)
     labels = (*labels, *sorted({one for one in query_named if one is not None} - set(labels)))
     code: dict[str | None, int] = {None: -1} | {name: number for number, name in enumerate(labels)}
     query_side, side = (
@@ -332,16 +333,19 @@ def _shown(query: Read, donors: Sequence[str] | None) -> npt.NDArray[np.bool_]:
     return np.isin(query.side.donor, [query.donors.index(one) for one in donors])
 
 
-def _check_labels(named: Texts, cells: int, label_key: str) -> tuple[str, ...]:
+def _check_labels(named: Texts, label_key: str) -> tuple[str, ...]:
     """Return the types of the reference, sorted."""
     names = sorted({one for one in named if one is not None})
     column = f"obs[{label_key!r}] of the reference"
     if len(names) < 2:
         count = f"one label, {names[0]!r}" if names else "no label"
         raise AnnotationError(f"{column} has {count}; two are needed to distinguish cells", option="label_key")
-    if len(names) == cells:
+    labelled = sum(one is not None for one in named)
+    are_numbers = all(re.fullmatch(r"-?\d+\.\d+(e[-+]\d+)?", one) for one in names)
+    if len(names) == labelled or (are_numbers and 2 * len(names) > labelled):
+        each = "every one" if len(names) == labelled else f"{len(names):,}"
         raise AnnotationError(
-            f"{column} is different for every one of its {cells} cells; name a column of cell types, or use numeric for"
+            f"{column} is different for {each} of its {labelled} cells; name a column of cell types, or use numeric for"
             " numbers", option="label_key",
         )  # fmt: skip
     return tuple(names)
@@ -388,7 +392,7 @@ def prepare(
     if not used.any():
         raise AnnotationError("no cell of the query has a count of a known gene")
     has = labels.reference.is_labelled
-    notes = [*query_read.notes, *reference_read.notes]
+    notes = [*query_read.notes, *reference_read.notes, *_same_cells_note(labels.query, labels.reference)]
     lacking = "without a number" if options.numeric else "without a label"
     for mask, reason in ((~has, lacking), (has & ~full, "without any count")):
         if mask.any():
@@ -417,6 +421,19 @@ def prepare(
         vectors_of(release, embedding=options.embedding, files=files), progress,
     )  # fmt: skip
     return AnnotationInput(task, used, labels.query_named, labels.reference_named, (*notes, *more))
+
+
+def _same_cells_note(query: SpeciesCells, reference: SpeciesCells) -> list[str]:
+    """Return a note on cells, by name and counts, that both sides have."""
+    if query.species != reference.species:
+        return []
+    own, other = (
+        set(zip(side.cells, side.counts.sum(axis=1).A1.tolist(), np.diff(side.counts.indptr).tolist(), strict=True))
+        for side in (query, reference)
+    )
+    same = len({one for one in own & other if one[1]})
+    cells = counted(same, "cell of the query is a cell", "cells of the query are cells")
+    return [f"{cells} of the reference, too: each is its own nearest, and its confidence too high"] if same else []
 
 
 def _requests(options: AnnotateOptions, reference: anndata.AnnData) -> tuple[CellRequest, CellRequest]:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from homodb.query.cells.checks import check_zarr, reading
-from homodb.query.cells.columns import SPATIAL, Coded, ObsColumns, read_coordinates, shared_values, validate_key_added
+from homodb.query.cells.columns import (
+    SPATIAL,
+    Coded,
+    ObsColumns,
+    read_coordinates,
+    shared_values,
+    spelling_notes,
+    validate_key_added,
+)
 from homodb.query.cells.counts import (
     TOTAL,
     SpeciesCells,
@@ -72,6 +80,6 @@ __all__ = [
     "check_cells_output", "check_compression", "check_layer", "check_sound", "check_zarr", "encoding", "file_sink",
     "held_as", "is_lazy", "judge", "kind_of_values", "layer_slot", "load_cells", "open_anndata", "open_source",
     "opened_sources", "product", "read_anndata", "read_coordinates", "read_counts", "read_element", "reading",
-    "recover_counts", "recovered_rows", "several_cells", "shared_values", "slot_logged", "slots_of", "stored_slots",
-    "undo_logarithm", "undoing_logarithms", "validate_key_added", "values_of", "walk", "with_tables",
+    "recover_counts", "recovered_rows", "several_cells", "shared_values", "slot_logged", "slots_of", "spelling_notes",
+    "stored_slots", "undo_logarithm", "undoing_logarithms", "validate_key_added", "values_of", "walk", "with_tables",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -68,16 +69,21 @@ class ObsColumns:
             )
         return self.obs[name]
 
-    def complete(self, name: str, meaning: str = "", *, option: str | None = None) -> pd.Series:
-        """Return a column in which every cell has a value; raises as :meth:`column` does, and if one has none."""
-        column = self.column(name, meaning, option=option)
-        empty = int(column.isna().sum())
+    def complete(self, name: str, meaning: str = "", *, option: str | None = None) -> list[str]:
+        """Return a column as text, where every cell has a value; raises as :meth:`column` does, and if one has none."""
+        values = self.texts(name, meaning, option=option)
+        empty = values.count(None)
         if empty:
+            words = sorted(
+                {text.strip() for text in texts(self.obs[name]) if text and text.strip() and _is_no_value(text)}
+            )
+            spelled = f" (written {', '.join(map(repr, words))})" if words else ""
             raise self.error(
-                f"{name!r} in {self.where} is empty for {counted(empty, 'cell')}; leave these cells out, or fill it",
+                f"{name!r} in {self.where} is empty{spelled} for {counted(empty, 'cell')}; leave these cells out, or"
+                " fill it",
                 option=option,
             )
-        return column
+        return [text for text in values if text is not None]
 
     def donors(self) -> list[str]:
         """Return the columns that bear a name of donors and have several values."""
@@ -85,8 +91,7 @@ class ObsColumns:
 
     def codes(self, name: str, meaning: str = "", *, option: str | None = None) -> Coded:
         """Return a column as codes; raises as :meth:`complete` does."""
-        column = self.complete(name, meaning, option=option)
-        names, code = np.unique(column.astype(str).to_numpy().astype(str), return_inverse=True)
+        names, code = np.unique(self.complete(name, meaning, option=option), return_inverse=True)
         return Coded(code.astype(np.int64), tuple(names.tolist()))
 
     def partial_codes(self, name: str, meaning: str = "", *, option: str | None = None) -> Coded:
@@ -97,9 +102,17 @@ class ObsColumns:
         return Coded(np.array([-1 if text is None else codes[text] for text in values], np.int64), names)
 
     def texts(self, name: str, meaning: str = "", *, option: str | None = None) -> tuple[str | None, ...]:
-        """Return a column as text, None where missing or blank; raises as :meth:`column` does."""
+        """Return a column as text, None where missing, blank or a word such as ``nan``; raises as :meth:`column` does.
+
+        Whole numbers are the same text as integers and as floats, which a column with gaps becomes.
+        """
         column = self.column(name, meaning, option=option)
-        return tuple((text or "").strip() or None for text in texts(column))
+        values = getattr(column.dtype, "categories", column)
+        is_float = values.dtype.kind == "f"
+        return tuple(
+            None if _is_no_value(text) else text.removesuffix(".0") if is_float else text.strip()
+            for text in (text or "" for text in texts(column))
+        )
 
     def numbers(self, name: str, meaning: str = "", *, option: str | None = None) -> npt.NDArray[np.float64]:
         """Return a column as numbers, NaN where missing; raises as :meth:`column` does, and if one is not finite."""
@@ -113,6 +126,39 @@ class ObsColumns:
             if not np.isfinite(numbers[cell]):
                 raise self.error(f"{name!r} in {self.where} holds {text!r}; expected finite numbers", option=option)
         return numbers
+
+
+def _is_no_value(text: str) -> bool:
+    """Return whether a text is blank, or what pandas and R make of a missing value."""
+    return text.strip().casefold() in ("", "nan", "na", "n/a", "<na>", "nat")
+
+
+def spelling_notes(column: str, labels: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return a note on labels that two species write differently, and that count as different.
+
+    Parameters
+    ----------
+    column
+        Name of the column, for the note.
+    labels
+        Labels of each species.
+
+    Examples
+    --------
+    >>> spelling_notes("kind", {"human": ["beta", "B cell"], "mouse": ["Beta cells", "B cell"]})
+    ["labels of 'kind' that differ in spelling alone count as different: beta of human and Beta cells of mouse"]
+    """
+    written: dict[str, dict[str, str]] = {}
+    for species, names in labels.items():
+        for name in names:
+            key = re.sub(r"[\W_]+", "", name.casefold())
+            written.setdefault(re.sub(r"(?<=.)cells?$", "", key), {}).setdefault(name, species)
+    pairs = [
+        " and ".join(f"{name} of {species}" for name, species in names.items())
+        for names in written.values() if len(set(names.values())) > 1
+    ]  # fmt: skip
+    listing = ", ".join(pairs[:3]) + (f", and {len(pairs) - 3} more" if len(pairs) > 3 else "")
+    return [f"labels of {column!r} that differ in spelling alone count as different: {listing}"] if pairs else []
 
 
 #: Key of obsm that holds coordinates, as scanpy and squidpy have it.

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from homodb.query.cells.matrices import LARGEST_LOG, Rows, Values, judge, undo_logarithm
-from homodb.query.cells.slots import no_layer, slots_of, values_of
+from homodb.query.cells.slots import Slot, slots_of, values_of
 from homodb.query.settings import warn
-from homodb.schema.errors import CountsError, HomodbError
+from homodb.schema.errors import CountsError, HomodbError, TranslationError
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:
@@ -187,11 +187,21 @@ def as_counts(
     raise error(f"{where} holds {content}; expected counts ({remedy})", option=option, hint=hint)
 
 
-def check_layer(adata: anndata.AnnData, layer: str | None, error: type[HomodbError]) -> None:
-    """Check that an object has a layer; raise `error` otherwise."""
-    layers = slots_of(adata).layers
-    if layer is not None and layer not in layers:
-        raise error(no_layer(layer, layers), option="layer")
+def check_layer(adata: anndata.AnnData, layer: str | None, error: type[HomodbError]) -> Slot:
+    """Return the matrix that a layer names: None for X, ``raw`` where it has the genes of var.
+
+    Raises `error` if there is none.
+    """
+    slots = slots_of(adata)
+    if layer is None and not slots.has_x:
+        raise error("X is empty; name the layer that holds the counts", option="layer")
+    try:
+        slot = slots.main(layer)
+    except TranslationError as missing:
+        raise error(missing.message, option="layer") from missing
+    if slot.label == "raw" and not adata.raw.var_names.equals(adata.var_names):
+        raise error("raw has other genes than var; give raw as an object of its own (adata.raw.to_adata())")
+    return slot
 
 
 def read_counts(adata: anndata.AnnData, layer: str | None, error: type[HomodbError]) -> sp.csr_matrix:
@@ -202,7 +212,7 @@ def read_counts(adata: anndata.AnnData, layer: str | None, error: type[HomodbErr
     adata
         The object.
     layer
-        Layer that holds the counts; None for X.
+        Layer that holds the counts, or ``raw``; None for X.
     error
         Class of the error if the layer does not exist.
 
@@ -211,16 +221,16 @@ def read_counts(adata: anndata.AnnData, layer: str | None, error: type[HomodbErr
     HomodbError
         Of class `error`, if the layer does not exist or X is empty.
     CountsError
-        If values are NaN, infinite, negative or logarithms.
+        If there are no cells, or values are NaN, infinite, negative, logarithms or zeros alone.
     """
-    check_layer(adata, layer, error)
-    slots = slots_of(adata)
-    if layer is None and not slots.has_x:
-        raise error("X is empty; name the layer that holds the counts", option="layer")
-    slot = slots.main(layer)
-    others = [name for name in slots.layers if name != layer]
+    slot, slots = check_layer(adata, layer, error), slots_of(adata)
+    others = [one.name for one in slots.all() if one.name not in (slot.name, "X")]
     remedy = f"other layers: {', '.join(others)}" if others else "give raw counts"
-    return as_counts(slots.matrix(slot), slot.label, logged="log1p" in adata.uns, remedy=remedy)
+    counts = as_counts(slots.matrix(slot), slot.label, logged="log1p" in adata.uns, remedy=remedy)
+    if not counts.count_nonzero():
+        content = "holds zeros alone" if adata.n_obs else "has no cells"
+        raise CountsError(f"{slot.label} {content}; expected counts ({remedy})", option="layer")
+    return counts
 
 
 @dataclass(frozen=True)

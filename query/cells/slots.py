@@ -121,9 +121,9 @@ class Slots:
     def main(self, layer: str | None) -> Slot:
         """Return the slot that becomes X of a result.
 
-        `layer`: layer to use in place of X, or ``raw``.
+        `layer`: layer to use in place of X, or ``raw``; ``X`` where no layer is called so is X itself.
         """
-        if layer is None:
+        if layer is None or (layer == "X" and layer not in self.layers):
             if not self.has_x:
                 names = ", ".join([*map(repr, self.layers), *(["raw"] if self.has_raw else [])])
                 way = f"name a layer: {names}" if names else "it has no layers either"

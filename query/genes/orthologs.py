@@ -54,8 +54,9 @@ def orthologs(
     UndecidedSpeciesError
         If no source species is given, and several know the names.
     """
+    names = [genes] if isinstance(genes, str) else name_texts(() if genes is None else genes)
     if source is None:
-        source = only_source(release, [genes] if isinstance(genes, str) else list(genes or ()), target)
+        source = only_source(release, names, target)
     pair = find_pair(release, source, target)
     selected = choose_strategy(pair, strategy, Strategy.ENS_M2M)
     if genes is None and pair.between is not None:
@@ -65,7 +66,6 @@ def orthologs(
             "SELECT * FROM ortholog WHERE source_species = ? AND target_species = ? AND strategy = ? ORDER BY rank",
             [pair.source.name, pair.target.name, str(selected)],
         )
-    names = [genes] if isinstance(genes, str) else genes
     resolved = resolve(release, names, pair.source)
     if resolved["gene"].is_null().all():
         hint = _hint_of_other(release, resolved, pair, selected)
@@ -210,5 +210,5 @@ def unknown_message(
     near = [symbol for bound in bindings if close for symbol in release.ask("near_symbols", bound)["symbol"]]
     check = "; check the spelling and the species" if close and len(unknown) else ""
     hint = f"; did you mean {' or '.join(near)}?" if near else check
-    message = f"no gene of {species.name} is meant by {', '.join(shown)}{more}"
+    message = f"no gene of {species.name} is meant by {', '.join(shown) or 'an empty list'}{more}"
     return message + hint + "".join(f" ({said})" for said in about_names(release, [(resolved, species)]))

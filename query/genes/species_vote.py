@@ -216,10 +216,13 @@ class SpeciesVote:
 
     def doubts(self, given: Species) -> list[str]:
         """Return a note if another species knows far more of the names than the given one."""
-        best = self.table.row(0, named=True)
         known_count = self.table.filter(pl.col("species") == given.name)["known"].item()
-        if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known_count:
+        rivals = self.table.filter(pl.col("known") >= 2 * known_count, pl.col("votes") >= _VOTES)
+        if given.name in rivals["species"] or rivals.is_empty():
             return []
+        winner = self.verdict().species
+        best = rivals.row(0, named=True)
+        best = next((row for row in rivals.iter_rows(named=True) if row["species"] == winner), best)
         different = len(set(self.names))
         if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
             raise UndecidedSpeciesError(

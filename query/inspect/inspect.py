@@ -32,6 +32,7 @@ from homodb.query.genes import (
     detect_species,
     feature_kinds,
     feature_notes,
+    other_species_note,
     resolve,
     resolve_rows,
     species_votes,
@@ -321,13 +322,15 @@ def inspect(
 def _species(
     release: ReleaseFile, names: Sequence[str], source: str | int | Species | None, notes: list[str]
 ) -> Species | None:
-    if source is not None:
-        return release.find_species(source)
     try:
-        return detect_species(release, names)
+        if source is None:
+            return detect_species(release, names)
+        given = release.find_species(source)
+        notes += other_species_note(release, names, given) if names else []
+        return given
     except UndecidedSpeciesError as error:
         notes.append(str(error))
-        return None
+        return None if source is None else given
 
 
 def _columns(release: ReleaseFile, var: Any) -> pl.DataFrame:

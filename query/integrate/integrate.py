@@ -49,10 +49,10 @@ UNS = "homodb_integration"
 def integrate(
     adata: Cells | SeveralCells, *, method: str = "cca", species_key: str = "species",
     species: Sequence[str | int | Species | None] | None = None, label_key: str | None = None,
-    layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
-    strategy: str | Strategy | None = None, release: str | Path | ReleaseFile | None = None,
-    shared_types: str | None = None, expm1: bool = False, force: bool = False,
-    progress: Callable[[str], None] | bool | None = None,
+    layer: str | Sequence[str | None] | None = None, size_factors: str = "shared", umap: bool = False,
+    key_added: str | None = None, strategy: str | Strategy | None = None,
+    release: str | Path | ReleaseFile | None = None, shared_types: str | None = None,
+    expm1: bool = False, force: bool = False, progress: Callable[[str], None] | bool | None = None,
     n_features: int = 2000, span: float = 0.3, scale_factor: float = 1e4, scale_max: float = 10.0,
     n_components: int = 50, dims: int = 30, k_anchor: int = 5, k_score: int = 30, k_weight: int = 100,
     sd_weight: float = 1.0, k_neighbors: int = 20, prune: float = 1 / 15, clustering: str = "louvain",
@@ -81,7 +81,7 @@ def integrate(
     label_key
         Column of obs with cell types. The integration does not use it; it is checked and recorded for scoring.
     layer
-        Layer with the counts, in each object; None for X.
+        Layer with the counts, or ``raw``: one for all objects, or one for each; None for X.
     size_factors
         ``shared``: cells are normalised by their total over the joint features; ``full``: by their total over all genes
         of their species, which ``homodb join`` writes to ``obs["homodb_total"]``.
@@ -201,8 +201,9 @@ def integrate(
 
 def _integrate(
     given: Cells | SeveralCells, *, species: Sequence[str | int | Species | None] | None, species_key: str,
-    strategy: str | Strategy | None, layer: str | None, release: str | Path | ReleaseFile | None, force: bool,
-    expm1: bool, columns: SentenceColumns, shared_types: str | None, progress: Callable[[str], None], **choices: Any,
+    strategy: str | Strategy | None, layer: str | Sequence[str | None] | None,
+    release: str | Path | ReleaseFile | None, force: bool, expm1: bool, columns: SentenceColumns,
+    shared_types: str | None, progress: Callable[[str], None], **choices: Any,
 ) -> tuple[anndata.AnnData, dict[str, Any]]:  # fmt: skip
     """Integrate a joint object, or several, which are joined first; return a new object and its record."""
     several, names, named = several_cells(given, species)
@@ -214,6 +215,10 @@ def _integrate(
                 f"{names[0] if isinstance(several[0], Path) else 'this'} is one object, whose species are joined"
                 " already; leave the strategy out, or name an object of each species",
                 option="strategy",
+            )
+        if not isinstance(layer, str | None):
+            raise IntegrationError(
+                f"{counted(len(layer), 'layer is', 'layers are')} named of one object; name one", option="layer"
             )
         adata = load_cells(several[0], whole=True)
         is_callers = adata is several[0]
@@ -255,8 +260,8 @@ def _shared_cells(
         return adata, {}
     obs = ObsColumns(adata.obs, IntegrationError)
     values = obs.texts(column, "cell types", option="shared_types")
-    species = obs.complete(species_key, "species", option="species_key").astype(str)
-    mask, note = shared_values(values, species.tolist(), column, IntegrationError)
+    species = obs.complete(species_key, "species", option="species_key")
+    mask, note = shared_values(values, species, column, IntegrationError)
     return adata[mask].copy(), {"shared_types": note}
 
 
@@ -378,7 +383,8 @@ def integrate_files(
     paths: Sequence[str | Path], output: str | Path, *, method: str = "cca",
     settings: IntegrateSettings | None = None, species: Sequence[str] | None = None, species_key: str = "species",
     strategy: str | None = None, release: str | Path | ReleaseFile | None = None, label_key: str | None = None,
-    layer: str | None = None, size_factors: str = "shared", umap: bool = False, key_added: str | None = None,
+    layer: str | Sequence[str | None] | None = None, size_factors: str = "shared", umap: bool = False,
+    key_added: str | None = None,
     columns: SentenceColumns | None = None, shared_types: str | None = None, expm1: bool = False, force: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:  # fmt: skip
@@ -398,7 +404,7 @@ def integrate_files(
         Strategy and release that join several files; see :func:`homodb.join`. For a joint file, only ``protein`` needs
         the release.
     layer
-        Layer with the counts; of several files, the layer that is joined in place of X.
+        Layer with the counts; of several files, the layer that is joined in place of X, or one for each.
     columns
         Parts that sentences name; None for none. Coordinates of several files are read from each.
     method, species_key, label_key, size_factors, umap, key_added, shared_types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,9 +134,8 @@ def _housekeeping(adata: anndata.AnnData) -> npt.NDArray[np.bool_]:
 def _species(
     adata: anndata.AnnData, key: str, expected: Sequence[str] | None
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
-    column = ObsColumns(adata.obs, IntegrationError).complete(key, "species", option="species_key")
-    values = column.astype(str).to_numpy()
-    names = tuple(dict.fromkeys(values.tolist()))
+    values = ObsColumns(adata.obs, IntegrationError).complete(key, "species", option="species_key")
+    names = tuple(dict.fromkeys(values))
     if expected is not None and set(expected) != set(names):
         missing, more = [one for one in expected if one not in names], [one for one in names if one not in expected]
         parts = [f"no cell of {', '.join(missing)}"] if missing else []
@@ -286,12 +286,13 @@ def _expected_deviation(
     except ValueError as error:
         # where R warns of neighbourhoods with too few different means and goes on, scikit-misc raises with the fit made
         fitted = np.asarray(model.outputs.fitted_values)
-        if "singular" not in str(error) or not np.isfinite(fitted).all():
+        reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        if not re.search("singular|condition number|pseudoinverse|radius", reason) or not np.isfinite(fitted).all():
             raise IntegrationError(
-                f"loess cannot be fitted to the {points} features that vary ({error}); give more features or a larger"
-                " span"
+                f"loess cannot be fitted to the {points} features that vary ({reason}); give a larger span, or more"
+                " cells"
             ) from error
-        _log.warning("loess of %d features is nearly singular in places (%s)", points, error)
+        _log.warning("loess of %d features is nearly singular in places (%s)", points, reason.strip())
     expected[varies] = np.sqrt(10.0**fitted)
     return expected
 

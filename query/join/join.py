@@ -445,10 +445,11 @@ def check_objects(
     given, names, named = several_cells(objects, species)
     if len(given) < 2:
         raise JoinError(f"{counted(len(given), 'object')} cannot be joined; name two or more")
-    places = [one.resolve() for one in given if isinstance(one, Path)]
-    twice = next((path for path in places if places.count(path) > 1), None)
-    if twice is not None:
-        raise JoinError(f"{twice.name} is named twice, and its cells would be there twice; name each file once")
+    places = [one.resolve() if isinstance(one, Path) else id(one) for one in given]
+    for one, place in zip(given, places, strict=True):
+        if places.count(place) > 1:
+            twice = one.name if isinstance(one, Path) else "one object"
+            raise JoinError(f"{twice} is named twice, and its cells would be there twice; name each once")
     if isinstance(species, str) or (named is not None and len(named) != len(given)):
         number = len(species.split(",")) if isinstance(species, str) else len(named or ())
         raise JoinError(

@@ -280,7 +280,7 @@ def objection(slot: Slot, parts: Sequence[StackPart], *, one_to_one: bool = Fals
             content = {"counts": "counts"}.get(other, two.holds.content)
             return (
                 f"{slot.label} of {one.name} holds {one.holds.content}, that of {two.name} {content}; join like with "
-                "like: name the layer of counts for all, or one for each object"
+                "like: name the layer of counts for all, or one for each object, X where X holds the counts"
             )
     bases = {part.holds.base: part.name for part in parts if part.holds.kind == "log"}
     if len(bases) > 1:
@@ -357,7 +357,7 @@ def _shared(
     values = []
     for table, name in zip(tables, names, strict=True):
         obs = ObsColumns(table, JoinError, f"{name}: obs")
-        values.append(texts(obs.column(column, "cell types", option="shared_types")))
+        values.append(obs.texts(column, "cell types", option="shared_types"))
     each = [one.common_name for one, column_values in zip(species, values, strict=True) for _ in column_values]
     mask, note = shared_values([value for column_values in values for value in column_values], each, column, JoinError)
     return list(np.split(mask, np.cumsum([len(column_values) for column_values in values])[:-1])), [note]

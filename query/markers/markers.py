@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells, undoing_logarithms
+from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells, spelling_notes, undoing_logarithms
 from homodb.query.genes import forced
 from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
@@ -353,6 +353,7 @@ def markers(
             partners, used = orthologs(opened, sides, names, strategy)
             how = f"{used} of release {opened.version}"
         background, background_notes = _background(sides, rest)
+        spelling = spelling_notes(label_key, {side.species: side.types for side in sides})
         each = []
         for side in sides:
             show(f"markers of {side.species}")
@@ -363,7 +364,7 @@ def markers(
     order = tuple(side.species for side in sides)
     return Markers(
         order, classified, conserved_table(classified, order), types, table.drop("column"), background, how,
-        (*notes, *background_notes, *_test_notes(types, sides, donor_key)),
+        (*notes, *background_notes, *spelling, *_test_notes(types, sides, donor_key)),
     )  # fmt: skip
 
 

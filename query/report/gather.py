@@ -72,9 +72,9 @@ def gather(
     embedded = read_embedded(adata, key=key, label_key=label_key, species_key=species_key, donor_key=donor_key)
     notes: list[str] = []
     columns = {"label_key": label_key, "species_key": species_key, "donor_key": donor_key}
-    if not cells:
+    if not cells and layer is not None:
         check_layer(adata, layer, ScoreError)
-    elif markers is None:  # before the long steps, since files and species may be invalid
+    elif cells and markers is None:  # before the long steps, since files and species may be invalid
         progress("markers")
         markers = _markers(adata, columns, layer, cells, species, release, notes)
     progress("laying cells out")

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from homodb.query.cells import Cells, ObsColumns, as_cells, open_anndata, read_anndata, store, with_tables
+from homodb.query.cells import (
+    Cells,
+    ObsColumns,
+    as_cells,
+    open_anndata,
+    read_anndata,
+    spelling_notes,
+    store,
+    with_tables,
+)
 from homodb.query.score.cross_species import cross_species
 from homodb.query.score.embedded import BASELINE, Baseline, Embedded, find_baseline, read_embedded
 from homodb.query.score.intervals import draws
@@ -197,7 +206,9 @@ def _score(
     request = ScoreRequest(embedded, before.embedded, n_resamples, random_state, progress)
     parts: dict[str, ProfileScores] = {}
     errors: list[HomodbError] = []
-    notes = [before.origin]
+    labels, code = embedded.label, embedded.species.code
+    own = {name: labels.subset(code == number).names for number, name in enumerate(embedded.species.names)}
+    notes = [before.origin, *spelling_notes(label_key, own)]
     if donor_key is None and n_resamples and (columns := ObsColumns(adata.obs, ScoreError).donors()):
         notes.append(f"no column of donors was named, such as {' or '.join(columns)} of obs, which intervals resample")
     for one in profiles:

@@ -18,6 +18,8 @@ from homodb.schema.errors import ConfigError, HomodbError, OptionsError, OutputE
 _FORMATS = frozenset({
     ".h5ad", ".zarr", ".loom", ".rds", ".mtx", ".npz", ".npy", ".duckdb", ".csv", ".tsv", ".tab", ".json", ".parquet",
     ".arrow", ".feather", ".xlsx", ".gmt", ".html", ".pdf", ".svg", ".png", ".gz", ".zip", ".pt", ".toml", ".fa",
+    ".jsonl", ".ndjson", ".md", ".xml", ".yaml", ".xls", ".ods", ".pkl", ".pickle", ".sqlite", ".db", ".bz2", ".xz",
+    ".zst",
 })  # fmt: skip
 
 

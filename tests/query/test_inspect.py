@@ -130,6 +130,11 @@ def test_an_undecided_species_shows_its_votes_and_may_be_given(release: homodb.R
         inspect(tmp_path / "cells.h5ad", release=release, source="axolotl")
 
 
+def test_a_wrong_species_is_doubted(starter: homodb.Release) -> None:
+    found = inspect(homodb.datasets.islets()[1], release=starter, source="human")
+    assert found.species == "homo_sapiens" and "as genes of mus_musculus" in " ".join(found.notes)
+
+
 @pytest.mark.parametrize("empty", ["cells", "genes", "both"])
 def test_empty_objects(release: homodb.Release, tmp_path: Path, empty: str) -> None:
     names = [] if empty in ("genes", "both") else MOUSE

@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
 import homodb
 from homodb.schema.enums import Strategy
-from homodb.schema.errors import MissingMappingError, UnknownGeneError, UnknownSpeciesError, UnknownStrategyError
+from homodb.schema.errors import (
+    MissingMappingError,
+    OptionsError,
+    UnknownGeneError,
+    UnknownSpeciesError,
+    UnknownStrategyError,
+)
 
 EVIDENCE = ("homology_type", "identity", "goc", "wga", "confidence", "correlation", "margin", "tied", "score", "rank")
 VIEWS = ("ens_m2m", "ens_o2o", "hm_o2o", "lm_o2o", "hl_o2o")
@@ -111,6 +119,24 @@ def test_names_of_all_kinds_in_order_with_repeats(release: homodb.Release) -> No
         ("INS", "symbol", "INS", "Ins2"),
         ("INS", "symbol", "INS", "Ins1"),
     ]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series, pd.Index, pl.Series])
+@pytest.mark.parametrize("source", ["mouse", None])
+def test_names_in_any_sequence(release: homodb.Release, kind: Any, source: str | None) -> None:
+    expected = release.orthologs(["Ins2", "Gcg"], source="mouse", target="human")
+    assert release.orthologs(kind(["Ins2", "Gcg"]), source=source, target="human").equals(expected)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"beta": ["Ins2"]}, pd.DataFrame({"gene": ["Ins2"]}), pl.DataFrame({"gene": ["Ins2"]}),
+              np.array([["Ins2"]]), 5],
+)  # fmt: skip
+def test_columns_and_keys_are_not_taken_for_names(release: homodb.Release, wrong: Any) -> None:
+    with pytest.raises(OptionsError, match="names are expected as a list, got"):
+        release.orthologs(wrong, source="mouse", target="human")
+    with pytest.raises(OptionsError, match="names are expected as a list, got"):
+        homodb.translate_genes(wrong, to="human", source="mouse", release=release)
 
 
 def test_one_name_may_be_text(release: homodb.Release) -> None:

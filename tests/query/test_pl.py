@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -16,7 +17,7 @@ from homodb.query.annotate.evaluate import Evaluation
 from homodb.query.join import JoinReport
 from homodb.query.markers import Markers
 from homodb.query.score import ProfileScores, Score
-from homodb.query.translate import TranslationReport
+from homodb.query.translate import Fate, TranslationReport
 from tests.messages import Plots as Messages
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra cells is not installed")
@@ -155,3 +156,17 @@ def test_conserved_markers() -> None:
 def test_homodb_does_not_import_matplotlib_before_it_plots() -> None:
     code = "import sys, homodb; homodb.pl.fates; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("fate", [fate for fate in Fate if fate is not Fate.NOT_A_GENE])
+def test_every_fate_has_a_colour(fate: Fate) -> None:
+    report = translation()
+    one = replace(report, fates=FATES.with_columns(fate=pl.lit(str(fate))))
+    assert len(homodb.pl.fates(one).patches) == 2
+
+
+@pytest.mark.parametrize("name", homodb.pl.__all__)
+@pytest.mark.parametrize("wrong", [5, None, (1, 2)])
+def test_what_is_no_answer(name: str, wrong: Any) -> None:
+    with pytest.raises(OptionsError, match=f"this plot is of .*; got a {type(wrong).__name__}"):
+        getattr(homodb.pl, name)(wrong)

@@ -153,3 +153,12 @@ def test_what_homodb_wrote_decides(starter: homodb.Release, tmp_path: Path) -> N
         adata.uns["homodb"] = entry
         with pytest.raises(UndecidedSpeciesError):
             homodb.translate(adata, "mouse", release=starter)
+
+
+@pytest.mark.parametrize(
+    ("names", "given"), [("human", "mouse"), ("mouse", "human"), ("pig", "mouse"), ("rat", "chicken")]
+)
+def test_a_wrong_species_is_answered_with_the_right_one(starter: homodb.Release, names: str, given: str) -> None:
+    vote = SpeciesVote.of(starter, symbols(starter, find(names)))
+    with pytest.raises(UndecidedSpeciesError, match=f"as genes of {find(names).name}"):
+        vote.doubts(find(given))

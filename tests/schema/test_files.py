@@ -97,7 +97,9 @@ def test_endings_of_what_is_written_and_of_nothing_are_free(name: str) -> None:
     check_ending(Path(name), "cells", ".h5ad", ".zarr")
 
 
-@pytest.mark.parametrize("name", ["cells.csv", "cells.h5ad.gz", "cells.CSV", ".parquet.json", "a.b.html"])
+@pytest.mark.parametrize(
+    "name", ["cells.csv", "cells.h5ad.gz", "cells.CSV", ".parquet.json", "a.b.html", "cells.jsonl", "a.md"]
+)
 def test_endings_of_other_formats_are_refused(name: str) -> None:
     with pytest.raises(OutputError, match=messages.Schema.cells_are_written_as_h5ad):
         check_ending(Path(name), "cells", ".h5ad", ".zarr")

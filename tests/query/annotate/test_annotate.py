@@ -155,6 +155,9 @@ def test_one_species_works_and_says_so(clade: Any) -> None:
     made, told = homodb.annotate(first, second, label_key="cell_type", release=clade.release, return_report=True)
     assert told.strategy == "same species" and any("both human" in note for note in told.notes)
     assert (made.obs[COLUMNS[0]].astype(str) == first.obs["cell_type"].astype(str)).mean() > 0.9
+    assert not any("of the reference, too" in note for note in told.notes)
+    _, told = homodb.annotate(first, clade.human, label_key="cell_type", release=clade.release, return_report=True)
+    assert any(f"{first.n_obs} cells of the query are cells of the reference, too" in note for note in told.notes)
 
 
 def test_label_maps(clade: Any, tmp_path: Path) -> None:
@@ -231,6 +234,7 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
         ({"label_key": "one"}, "obs.'one'. of the reference has one label, 'x'"),
         ({"label_key": "none"}, "of the reference has no label"),
         ({"label_key": "each"}, "is different for every one of its 80 cells"),
+        ({"label_key": "age"}, "is different for 70 of its 75 cells; .* use numeric"),
         ({"method": "svm"}, "there is no method 'svm'"),
         ({"parameters": {"kk": 3}}, "method knn has no parameter 'kk'"),
         ({"hidden": 3}, "method knn has no parameter 'hidden'; .* tron has hidden"),
@@ -249,6 +253,7 @@ def test_files(clade: Any, clade_folder: Path, tmp_path: Path) -> None:
 def test_what_is_refused(clade: Any, choices: dict[str, Any], said: str) -> None:
     reference = clade.human.copy()
     reference.obs["one"], reference.obs["none"], reference.obs["each"] = "x", None, reference.obs_names
+    reference.obs["age"] = [np.nan] * 5 + [0.5] * 6 + [cell + 0.25 for cell in range(69)]
     with pytest.raises(AnnotationError, match=said):
         homodb.annotate(clade.mouse, reference, release=clade.release, **{"label_key": "cell_type", **choices})
 

@@ -190,7 +190,7 @@ def test_bad_input_is_one_error_before_anything_is_computed(
         (ScoreError, "obs has no column 'celltype'.*did you mean 'cell_type'", cells, {"label_key": "celltype"}),
         (ScoreError, "obs has no column 'patient'", cells, {"donor_key": "patient"}),
         (ScoreError, "is empty for 1 cell;", [cells[0], gap], {}),
-        (ScoreError, "all cells are of human", [cells[0], cells[0]], {"species": human}),
+        (ScoreError, "all cells are of human", [cells[0], cells[0].copy()], {"species": human}),
         (JoinError, "name two or more", cells[:1], {}),
         (CountsError, "logarithms", [cells[0], logs], {}),
         (IntegrationError, "5 cells", [cells[0], few], {}),

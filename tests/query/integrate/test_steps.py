@@ -153,6 +153,34 @@ def test_vst_by_hand() -> None:
     assert 0 not in found.order() and 1 in found.order()
 
 
+def test_vst_of_few_cells_goes_on_as_r_does() -> None:
+    pytest.importorskip("skmisc")
+    rng = np.random.default_rng(2)
+    rates = rng.gamma(0.3, 1.0, 9000)
+    for cells in (12, 20, 40):  # of whose means many are the same, so that loess is singular in places
+        found = vst(sp.csr_matrix(rng.poisson(rates, (cells, 9000)).astype(np.float32)))
+        assert np.isfinite(found.standardized).all() and len(found.order()) == np.count_nonzero(found.mean)
+
+
+@pytest.mark.parametrize("reason", ["reciprocal condition number  2.4e-15", "pseudoinverse used at -1.8", "span"])
+def test_warnings_of_loess_are_no_errors(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    loess = pytest.importorskip("skmisc.loess")
+
+    class Warned(loess.loess):  # type: ignore[misc]
+        def fit(self) -> None:
+            super().fit()
+            raise ValueError(reason.encode())
+
+    counts = counts_of(70, 200, 3)
+    expected = vst(counts)
+    monkeypatch.setattr(loess, "loess", Warned)
+    if reason == "span":
+        with pytest.raises(IntegrationError, match=r"\(span\); give a larger span"):
+            vst(counts)
+    else:
+        np.testing.assert_array_equal(vst(counts).standardized, expected.standardized)
+
+
 def test_vst_of_too_few_features() -> None:
     pytest.importorskip("skmisc")
     with pytest.raises(IntegrationError, match=messages.Integrate.loess_cannot_be_fitted):

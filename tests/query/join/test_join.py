@@ -286,6 +286,22 @@ def test_values_that_do_not_go_together(release: homodb.Release, three: list[ann
         join([human, broken], **asked)
 
 
+def test_the_same_object_twice(release: homodb.Release, three: list[anndata.AnnData]) -> None:
+    with pytest.raises(JoinError, match=messages.Join.is_named_twice_cells_would):
+        join([three[0], three[0]], species=["human", "human"], release=release)
+
+
+@pytest.mark.parametrize("layer", [["raw", "X"], ["raw", None], ["counts", "X"]])
+def test_one_layer_for_each_object(release: homodb.Release, three: list[anndata.AnnData], layer: list[Any]) -> None:
+    human, mouse, _ = three
+    changed = logged(human)
+    changed.raw = human
+    changed.layers["counts"] = human.X
+    joint = join([changed, mouse], species=["human", "mouse"], layer=layer, release=release)
+    expected = join([human, mouse], species=["human", "mouse"], release=release)
+    np.testing.assert_array_equal(dense(joint.X), dense(expected.X))
+
+
 def test_different_scales_are_told(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     def per_cell(adata: anndata.AnnData, total: float, *, log: bool) -> anndata.AnnData:
         scaled = adata.copy()

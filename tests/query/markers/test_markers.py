@@ -223,6 +223,45 @@ def logged(adata: anndata.AnnData) -> anndata.AnnData:
     return made
 
 
+def with_raw(adata: anndata.AnnData, raw: anndata.AnnData) -> anndata.AnnData:
+    changed = adata.copy()
+    changed.raw = raw
+    return changed
+
+
+def relabelled(adata: anndata.AnnData, label: Any, species: str | None = None) -> anndata.AnnData:
+    """Return cells, those of one species or all, with other labels."""
+    changed = adata.copy()
+    changed.obs["cell_type"] = [
+        label(str(text)) if species in (None, own) else text
+        for text, own in zip(changed.obs["cell_type"], changed.obs["species"], strict=True)
+    ]
+    return changed
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "Int64", "category", "float categories", "blanks"])
+def test_labels_of_any_type_are_the_same(joint: anndata.AnnData, dtype: str) -> None:
+    codes = joint.obs["cell_type"].astype("category").cat.codes.astype("int64")
+    changed = joint.copy()
+    changed.obs["cell_type"] = {
+        "category": codes.astype("category"), "float categories": codes.astype(float).astype("category"),
+        "blanks": " " + codes.astype(str),
+    }.get(dtype, codes if dtype in ("category", "float categories", "blanks") else codes.astype(dtype))  # fmt: skip
+    found = homodb.markers(changed)
+    assert found.table.with_columns(pl.col("type").replace({"0": "a", "1": "b"})).equals(homodb.markers(joint).table)
+
+
+def test_labels_that_differ_in_spelling_are_noted(joint: anndata.AnnData) -> None:
+    found = homodb.markers(relabelled(joint, lambda text: f"{text.upper()} cells", "mouse"))
+    assert any("a of human and A cells of mouse" in note for note in found.notes)
+    assert not any("spelling" in note for note in homodb.markers(joint).notes)
+
+
+def test_counts_in_raw(joint: anndata.AnnData) -> None:
+    found = homodb.markers(with_raw(logged(joint), joint), layer="raw")
+    assert found.table.equals(homodb.markers(joint).table)
+
+
 @pytest.mark.parametrize(
     ("change", "options", "error", "message"),
     [
@@ -237,6 +276,11 @@ def logged(adata: anndata.AnnData) -> anndata.AnnData:
         (lambda one: anndata.AnnData(one.X.toarray() - 5, one.obs, one.var), {}, CountsError, "negative"),
         (lambda one: anndata.AnnData(one.X.toarray() * np.nan, one.obs, one.var), {}, CountsError, "NaN"),
         (lambda one: anndata.AnnData(None, one.obs, one.var), {}, ScoreError, "X is empty"),
+        (lambda one: anndata.AnnData(one.X * 0, one.obs, one.var), {}, CountsError, "zeros alone"),
+        (lambda one: with_raw(one, one[:, :3]), {"layer": "raw"}, ScoreError, "raw has other genes"),
+        (lambda one: with_raw(logged(one), one), {}, CountsError, "other layers: raw"),
+        (lambda one: relabelled(one, lambda text: text.replace("a", "nan")), {}, ScoreError, "is empty .written 'nan'"),
+        (lambda one: relabelled(one, lambda text: text.replace("a", " ")), {}, ScoreError, "is empty for"),
     ],
 )
 def test_bad_input(joint: anndata.AnnData, change: Any, options: Any, error: type[HomodbError], message: str) -> None:
@@ -257,6 +301,8 @@ def test_bad_files(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.A
     (tmp_path / "not.h5ad").write_bytes(b"nothing")
     with pytest.raises(HomodbError):
         homodb.markers([tmp_path / "not.h5ad", mouse], release=toy)
+    with pytest.raises(CountsError, match="1: X has no cells"):
+        homodb.markers([human[:0].copy(), mouse], species=["human", "mouse"], release=toy)
     gap = human.copy()
     gap.obs["cell_type"] = gap.obs["cell_type"].where(np.arange(gap.n_obs) > 2)
     with pytest.raises(ScoreError, match=messages.Markers.obs_cell_type_is_empty):
