@@ -31,7 +31,7 @@ from homodb.etl.sources.text import DATE, SERIAL, input_errors, open_bytes, sha2
 __all__ = [
     "ALIASES", "ALTERNATES", "CANONICAL", "DATE", "GENES", "HITS", "HOMOLOGIES", "ORTHOLOGY", "OTHER_PAIRS",
     "OTHER_TYPES", "PROTEINS", "SERIAL", "HeaderForm", "Reading", "header_form", "input_errors", "open_bytes",
-    "read_annotation", "read_biomart", "read_canonical", "read_compara", "read_core", "read_databases", "read_gene_table",
-    "read_history", "read_hits", "read_protein_genes", "read_proteome", "read_synonyms", "read_xrefs", "sha256",
-    "split_version", "to_arrow",
+    "read_annotation", "read_biomart", "read_canonical", "read_compara", "read_core", "read_databases",
+    "read_gene_table", "read_history", "read_hits", "read_protein_genes", "read_proteome", "read_synonyms",
+    "read_xrefs", "sha256", "split_version", "to_arrow",
 ]  # fmt: skip
