@@ -221,6 +221,12 @@ class SpeciesVote:
         if best["species"] == given.name or best["votes"] < _VOTES or best["known"] < 2 * known_count:
             return []
         different = len(set(self.names))
+        other = self._other_regardless_of_case(best["species"])
+        if other is not None and other[0] == given.name:  # mouse genes in capitals
+            return [
+                f"the names are of {given.name} but for their case, regardless of which it knows {other[1]:,} of "
+                f"{different:,}, and {best['species']} {other[2]:,}"
+            ]
         if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
             raise UndecidedSpeciesError(
                 f"{known_count / different:.1%} of the names are known as genes of {given.name}, and"

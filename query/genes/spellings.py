@@ -335,6 +335,7 @@ _LOOKS = (
     (r"^ENS[A-Z]*T\d{11}", "a stable ID of a transcript, not of a gene"),
     (r"^ENS[A-Z]*P\d{11}", "a stable ID of a protein, not of a gene"),
     (rf"{_ID_INSIDE}.*{_ID_INSIDE}", "several stable IDs"),
+    (rf"^{_ID_INSIDE}(?:\.\d+)?$", "the form of a stable ID, which is not in the release"),
     (rf"{_ID_INSIDE}[^A-Za-z0-9]|[^A-Za-z0-9]{_ID_INSIDE}", "a guide, an antibody or a part of a gene, not the gene"),
     (r"(?i)(^|[-_])ERCC[-_]\d{5}|^SIRV\d", "a spike-in (ERCC)"),
     (r"^(__|N_)(no_?feature|ambiguous|alignment_not_unique|not_aligned|too_low_aQual|noFeature|multimapping|unmapped)",

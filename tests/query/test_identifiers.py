@@ -279,6 +279,8 @@ def test_what_is_ambiguous(release: homodb.Release, name: str, symbols: list[str
         ("ENSG00000254647_ENSG00000232810", "unknown", "several stable IDs"),
         ("sg1_ENSG00000254647", "unknown", "a guide"),
         ("ENSG00000254647-U", "unknown", "a part of a gene"),
+        ("FBgn0000001", "unknown", "the form of a stable ID, which is not in the release"),
+        ("WBGene00000001.2", "unknown", "the form of a stable ID, which is not in the release"),
         ("mm10_ENSG00000254647", "unknown", "genome of mus_musculus"),
         ("mm10:INS", "unknown", "genome of mus_musculus"),
         ("mouse:INS", "unknown", "a gene of mus_musculus"),
