@@ -367,8 +367,8 @@ _LARGEST_SQUARE = 1e4
 _VALUES, _SHIFTED = 10, 0.2
 #: Largest spread of the sums that rounded logarithms are of, alone and as a share of the spread of their own sums.
 _ROUNDED, _CLOSER = 0.5, 0.7
-#: How many times its smallest value the largest logarithm may be.
-_RANGE = 4
+#: How many times a smallest value of 3 or more the largest logarithm may be: the binary one of a million is 20.
+_RANGE = 7
 
 
 @dataclass(frozen=True)
