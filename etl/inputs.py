@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from homodb.etl.sources import (
     ALIASES,
     ALTERNATES,
     CANONICAL,
+    DATE,
     GENES,
     HOMOLOGIES,
     ORTHOLOGY,
     PROTEINS,
+    SERIAL,
     Reading,
     input_errors,
     read_annotation,
@@ -147,10 +149,28 @@ class _Readings:
         skipped = {} if kind == "annotation" else reading.skipped  # exons are not a loss
         for reason, count in skipped.items():
             self.losses.append({"where": source.written, "reason": reason, "count": count})
+        reading, dates = _without_dates(reading)
+        if dates:
+            reason = "symbols of stable IDs that a spreadsheet turned into dates or numbers"
+            self.losses.append({"where": source.written, "reason": reason, "count": dates})
         self.readings.append((kind, reading))
 
     def table(self, name: str, schema: pa.Schema) -> pl.DataFrame:
         return frame_of(pa.concat_tables([schema.empty_table(), *(getattr(r, name) for _, r in self.readings)]))
+
+
+def _without_dates(reading: Reading) -> tuple[Reading, int]:
+    """Remove symbols that a spreadsheet turned into dates or their numbers, and count them.
+
+    Ensembl has some, too. A gene with a stable ID does not need one, while a name without an ID stays.
+    """
+    genes = frame_of(reading.genes)
+    is_date = pl.col("stable_id").is_not_null() & pl.col("symbol").str.contains(f"{DATE}|{SERIAL}")
+    count = genes.select(is_date.sum()).item()
+    if not count:
+        return reading, 0
+    genes = genes.with_columns(symbol=pl.when(is_date.not_()).then("symbol"))
+    return replace(reading, genes=to_arrow(genes, GENES)), count
 
 
 def read_inputs(settings: BuildConfig, runner: Runner) -> Inputs:

@@ -26,12 +26,12 @@ from homodb.etl.sources.records import (
     split_version,
     to_arrow,
 )
-from homodb.etl.sources.text import input_errors, open_bytes, sha256
+from homodb.etl.sources.text import DATE, SERIAL, input_errors, open_bytes, sha256
 
 __all__ = [
-    "ALIASES", "ALTERNATES", "CANONICAL", "GENES", "HITS", "HOMOLOGIES", "ORTHOLOGY", "OTHER_PAIRS", "OTHER_TYPES",
-    "PROTEINS", "HeaderForm", "Reading", "header_form", "input_errors", "open_bytes", "read_annotation",
-    "read_biomart", "read_canonical", "read_compara", "read_core", "read_databases", "read_gene_table",
-    "read_history", "read_hits", "read_protein_genes", "read_proteome", "read_synonyms", "read_xrefs", "sha256",
-    "split_version", "to_arrow",
+    "ALIASES", "ALTERNATES", "CANONICAL", "DATE", "GENES", "HITS", "HOMOLOGIES", "ORTHOLOGY", "OTHER_PAIRS",
+    "OTHER_TYPES", "PROTEINS", "SERIAL", "HeaderForm", "Reading", "header_form", "input_errors", "open_bytes",
+    "read_annotation", "read_biomart", "read_canonical", "read_compara", "read_core", "read_databases",
+    "read_gene_table", "read_history", "read_hits", "read_protein_genes", "read_proteome", "read_synonyms",
+    "read_xrefs", "sha256", "split_version", "to_arrow",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ import polars as pl
 
 from homodb.etl.sources.records import GENES, HOMOLOGIES, ORTHOLOGS, Reading, ordered_pair, to_arrow
 from homodb.etl.sources.text import (
+    DATE,
     Findings,
     Header,
     batches,
@@ -110,7 +111,10 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _checked(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     kind = pl.col("homology_type")
-    findings.check_symbols(frame, "symbol", "target_symbol")
+    for stable_id, symbol in (("stable_id", "symbol"), ("target_id", "target_symbol")):
+        is_date = frame[symbol].str.contains(DATE)  # of which some may have been two genes
+        what = "symbol that a spreadsheet turned into a date, without a stable ID (export the file again)"
+        findings.check(frame, pl.col(stable_id).is_null() & is_date, what, symbol)
     findings.check(frame, kind.is_not_null() & ~kind.is_in(ORTHOLOGS), "unknown homology type", "homology_type")
     has_target = pl.col("target_id").is_not_null() | pl.col("target_symbol").is_not_null()
     findings.check(frame, has_target & kind.is_null(), "ortholog without a homology type", "target_id", "target_symbol")

@@ -97,7 +97,6 @@ def _checked(batch: pl.DataFrame, places: dict[str, int], findings: Findings) ->
         without_version("stable_id"), version=pl.coalesce(["version", written] if "version" in places else [written])
     )
     if "symbol" in places:
-        findings.check_symbols(batch, "symbol")
         batch = batch.with_columns(symbol=pl.when(pl.col("symbol") != pl.col("stable_id")).then("symbol"))
     return batch
 

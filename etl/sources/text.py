@@ -286,12 +286,6 @@ class Findings:
             texts = ("" if value is None else str(value)[:LONGEST_FIELD] for value in values[1:])
             self._rows.append((values[0], kind, shown(", ".join(texts))))
 
-    def check_symbols(self, frame: pl.DataFrame, *columns: str) -> None:
-        """Record symbols that a spreadsheet turned into dates, of which some may have been two genes."""
-        for column in columns:
-            spoilt = pl.col(column).str.contains(_SPOILT_BY_SPREADSHEET)
-            self.check(frame, spoilt, "symbol that a spreadsheet turned into a date (export the file again)", column)
-
     def raise_any(self) -> None:
         """Raise one :class:`InputError` for all recorded problems."""
         if not self._totals:
@@ -358,10 +352,10 @@ def _too_long(what: str, most: int) -> str:
     return f"{what} longer than {most:,} bytes"
 
 
-#: Symbols after a spreadsheet: ``1-Sep``, ``2021-09-01``.
-_SPOILT_BY_SPREADSHEET = (
-    r"^\d{1,2}-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-\d{2,4})?$|^\d{4}-\d{2}-\d{2}( 00:00:00)?$"
-)
+#: Symbols that a spreadsheet turned into dates: ``1-Sep``, ``2021-09-01``.
+DATE = r"^\d{1,2}-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-\d{2,4})?$|^\d{4}-\d{2}-\d{2}( 00:00:00)?$"
+#: Dates as a spreadsheet counts their days, from 1990 to 2036.
+SERIAL = r"^(3[3-9]|4\d)\d{3}(\.0)?$"
 
 #: Texts that mean "no value".
 MISSING = ("", "NA", "N/A", "NULL", "\\N")

@@ -367,6 +367,8 @@ _LARGEST_SQUARE = 1e4
 _VALUES, _SHIFTED = 10, 0.2
 #: Largest spread of the sums that rounded logarithms are of, alone and as a share of the spread of their own sums.
 _ROUNDED, _CLOSER = 0.5, 0.7
+#: How many times a smallest value of 3 or more the largest logarithm may be: the binary one of a million is 20.
+_RANGE = 7
 
 
 @dataclass(frozen=True)
@@ -486,11 +488,13 @@ def _transformation(rows: list[npt.NDArray[np.float64]], width: int, *, logged: 
 def _are_rounded(rows: list[npt.NDArray[np.float64]], *, logged: bool) -> bool:
     """Return whether whole numbers are rounded logarithms.
 
-    The smallest value, which is that of one count, is above 2 and frequent, or what they are of is nearly constant.
+    The smallest value, which is that of one count, is above 2, frequent and not far below the largest one (as it is
+    where counts below 3 were set to zero), or what they are of is nearly constant.
     """
     if len(rows) < _VALUES:
         return False
-    if np.mean([row.min() > 2 and _SHIFTED <= np.mean(row == row.min()) < 1 for row in rows]) >= _CELLS:
+    shifted = np.mean([row.min() > 2 and _SHIFTED <= np.mean(row == row.min()) < 1 for row in rows]) >= _CELLS
+    if shifted and max(row.max() for row in rows) <= _RANGE * min(row.min() for row in rows):
         return True
     undone = min(_spread([np.expm1(row * scale) for row in rows]) for scale in _LOGARITHMS)
     return undone < _ROUNDED and undone < _spread(rows) * (0.9 if logged else _CLOSER)

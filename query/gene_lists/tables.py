@@ -294,13 +294,16 @@ _GENE = re.compile(
     r"[._ ]?(more|positive|negative|pos|neg|up|down)?[._ ]?\d*",
     re.IGNORECASE,
 )
-#: Names of columns of groups of cells, which may be called like genes (B, T, CD4); of networks; of others beside genes.
+#: Names of columns of groups of cells, which may be called like genes (B, T, CD4), and of guides (CD4_1); of networks,
+#: and two of nodes; of others beside genes.
 _GROUPS = re.compile(
     r"(cell|sample|tissue|cluster|group|label|annotation|class|condition|state|species)s?"
-    r"|.*(cell|sub|main|broad)[._ -]?(types?|class|names?|states?|labels?)|(louvain|leiden|ident|predicted|majority).*",
+    r"|.*(cell|sub|main|broad)[._ -]?(types?|class|names?|states?|labels?)|(louvain|leiden|ident|predicted|majority).*"
+    r"|(s?grna|guide|probe|clone|barcode)s?[._ -]?(ids?|names?)?",
     re.IGNORECASE,
 )
 _NETWORK = re.compile(r"tfs?|regulators?|source|targets?", re.IGNORECASE)
+_NODES = re.compile(r"(gene|node|partner|protein|symbol)[._ ]?[12ab]", re.IGNORECASE)
 _BESIDE = re.compile(r"targets?|source|regulon|weight|importance|score|value", re.IGNORECASE)
 _NUMBERED = re.compile(r"entrez|ncbi|gene_?id", re.IGNORECASE)
 
@@ -377,7 +380,8 @@ def find_columns(
         bool(across)
         and wanted is None
         and not any(
-            _says_genes(table, place) or sum(one in exact for one in texts[place]) * 2 > len(texts[place])
+            _says_genes(table, place)
+            or (sum(one in exact for one in texts[place]) * 2 > len(texts[place]) and not _is_of_groups(table, place))
             for place in places
         )
     )
@@ -421,7 +425,9 @@ def _is_headless(table: GeneTable, places: Sequence[int], resolved: pl.DataFrame
     is_named = any(map(_BESIDE.fullmatch, table.header)) or any(_says_genes(table, place) for place in places)
     dates = set(resolved.filter(pl.col("how") == "date")["name"])
     genes = in_part if above else _exact_names(resolved) | dates
-    return any(table.header[place] in genes for place in places) and not is_named and all(map(_is_number, above))
+    of_genes = [table.header[place] in genes for place in places]
+    is_of_genes = any(of_genes) and sum(of_genes) * 2 >= len(of_genes)  # of B, CD4 and NK, which are cells, one is
+    return is_of_genes and not is_named and all(map(_is_number, above))
 
 
 def _sure(resolved: pl.DataFrame) -> pl.DataFrame:
@@ -491,7 +497,8 @@ def _form(
     for form, pattern in (("complexes", _SUBUNIT), ("pairs", _PAIRED)):
         if match := next((name for name in headers if pattern.fullmatch(name)), None):
             return form, f"for its column {match!r}"  # type: ignore[return-value]
-    if len(headers) > 1 and all(map(_NETWORK.fullmatch, headers)):
+    are_nodes = len(headers) == 2 and all(map(_NODES.fullmatch, headers))
+    if are_nodes or (len(headers) > 1 and all(map(_NETWORK.fullmatch, headers))):
         return "pairs", f"for its columns {headers[0]!r} and {headers[1]!r}"
     joined = Counter(cell.separator for column in columns for cell in column.cells if len(cell.parts) > 1)
     if joined:
@@ -585,6 +592,8 @@ def _share_of_genes(cells: Sequence[str], resolved: pl.DataFrame) -> float:
     shares = []
     for text in cells:
         cell = read(text, names, in_part)
+        if not cell.parts:  # - and NA
+            continue
         are_genes = [part in in_part for part in cell.parts]
         is_list = cell.separator in _LIST_SEPARATORS
         shares.append(sum(are_genes) / max(len(are_genes), 1) if is_list else float(all(are_genes)))
@@ -611,12 +620,16 @@ def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
     def says(place: int) -> bool:
         return _says_genes(table, place)
 
-    shares = {place: share for place, share in shares.items() if not _is_of_groups(table, place)}
+    groups = {place: share for place, share in shares.items() if _is_of_groups(table, place)}
+    shares = {place: share for place, share in shares.items() if place not in groups}
     places = [place for place, share in shares.items() if share >= (_NAMED if says(place) else _UNNAMED)]
     if len(places) > 1 and not any(map(says, places)):  # a column for each group
         places = [place for place, share in shares.items() if share >= _BEST]
     if not places and shares and max(shares.values()) >= _BEST:
         places = [max(shares, key=lambda place: shares[place])]
+    if not places:  # modules of genes: the column label has the genes
+        places = [place for place, share in groups.items() if share >= _UNNAMED]
+        shares |= groups
     stems = {_stem(table.header[place]) for place in places} - {""}
     places = [place for place in shares if place in places or _stem(table.header[place]) in stems]
     subunits = [place for place in places if _SUBUNIT.fullmatch(table.header[place])]

@@ -34,7 +34,9 @@ _MARK = re.compile(
     r"|isotypecontrol)|(gene|rna|gex|geneexpression))s?"
 )
 #: Columns that name the genome of a gene.
-_GENOME = re.compile(r"(?:.*:)?(?:genomes?|assembly|species|organism|(?:feature[-_. ]?)?reference)(?:[-_. ].*)?", re.I)
+_GENOME = re.compile(r"(?:.*:)?(?:genomes?|assembly|species|organism|(?:feature[-_. ]?)?reference)(?:[-_. ]\w)?", re.I)
+#: Words of a gene of several genomes.
+_SHARED = frozenset(("both", "shared", "common", "all", "conserved", "mixed", "multiple"))
 _STEM = re.compile(rf"({'|'.join(ASSEMBLED)})[-_]?\d")
 #: Most words of a column of any other name that is looked at.
 _MOST_WORDS = 20
@@ -56,6 +58,11 @@ _OTHER_WORDS = re.compile(
     r"|chromatin|protein(?!coding)|^prots?$|surface|^cite|abseq|^abs?$|^abc$|tag(s|ging)?$|capture|control|codeword"
     r"|spike|ercc|custom|blank|^vdj|^[bt]cr|immune|negprb|negprobe|^negative|^positive|cellhash|barcode|isotype"
     r"|metabol|lipid|methyl|histone|genotyp|variant|^dna|^cnv|^snp|^motif|^region|intergenic|^cell(s|ular)?$"
+)
+#: Words that may also be topics of genes: in a column of any name they count beside surer ones.
+_TOPIC = re.compile(
+    r"housekeeping|transcripts?|(?:extra|intra)?cell(?:s|ular)?|(?:cell)?surface|immune|metabol\w*|lipids?|chromatin"
+    r"|histones?|(?:de)?methyl\w*|motifs?|variants?|regions?|barcodes?|positive|custom"
 )
 #: Biotypes of genes, as cellxgene's ``feature_type`` has them.
 _BIOTYPE = re.compile(r"genes?$|rna$|^proteincoding|^tec$|^ribozyme$|^antisense$|^lincrna|^senseintronic|coding$")
@@ -150,7 +157,7 @@ def _marked(name: str, column: Sequence[str | None], species: Species | None) ->
         stem = _STEM.match(word)
         return ASSEMBLED[stem[1]] == species.name if stem else normalise(word.removeprefix("NCBITaxon:")) in called
 
-    genomes = {word: is_own(word) for word in words if word and _normalised(word) not in _EMPTY}
+    genomes = {word: is_own(word) for word in words if word and _normalised(word) not in _EMPTY | _SHARED}
     foreign = {word for word, own in genomes.items() if not own and any(genomes.values())}
     return [f"genome {word}" if word in foreign else None for word in column]
 
@@ -167,8 +174,8 @@ def _meanings(name: str, column: Sequence[str | None]) -> dict[str | None, bool 
     if not _COLUMN.fullmatch(name):
         filled = sum(number for word, number in words.items() if _normalised(word) not in _EMPTY)
         n_words = sum(number for word, number in words.items() if _is_word(word))
-        both = {meanings[word] for word in words if _is_word(word)} == {True, False}
-        if n_words < _KNOWN_SHARE * filled or not (_GENERAL.fullmatch(name) or both):
+        sure = {meanings[word] for word in words if _is_word(word) and not _TOPIC.fullmatch(_normalised(word))}
+        if n_words < _KNOWN_SHARE * filled or not sure or not (_GENERAL.fullmatch(name) or sure == {True, False}):
             return dict.fromkeys(words)
     if any(_is_word(word) and meanings[word] for word in words):
         for word in words:

@@ -303,6 +303,9 @@ HAS_NAME = pl.col("name").str.contains(r"\S")
 #: Ways of reading a name loosely, the surest first: a renamed symbol was once approved, which a synonym never was.
 _LOOSE = {"id_case": 0, "symbol_case": 1, "renamed": 2, "alias": 3, "alias_case": 4}
 
+#: Families of numbered genes: mir-155 is no second MIR, which is an alias of MYLIP.
+_NUMBERED_FAMILY = r"^(?i:mir|let|linc|trna|orf|loc)$"
+
 #: Later readings of a name stand so far apart in the order of rules.
 _STAGE = 1000
 
@@ -416,6 +419,7 @@ def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.D
     claims = pl.concat([
         _claims(release, "resolve_loose", read, species), renamed.with_columns(how=pl.lit("renamed")),
     ])  # fmt: skip
+    claims = claims.filter(~pl.col("text").str.contains(_NUMBERED_FAMILY) | (pl.col("name") == pl.col("text")))
     several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
     several += pl.when(pl.col("how") == "alias_case").then(2 * _STAGE).otherwise(0)  # no way out of what is ambiguous
     order = pl.col("how").replace_strict(_LOOSE, return_dtype=pl.Int32)

@@ -224,6 +224,12 @@ class SpeciesVote:
         best = rivals.row(0, named=True)
         best = next((row for row in rivals.iter_rows(named=True) if row["species"] == winner), best)
         different = len(set(self.names))
+        other = self._other_regardless_of_case(best["species"])
+        if other is not None and other[0] == given.name:  # mouse genes in capitals
+            return [
+                f"the names are of {given.name} but for their case, regardless of which it knows {other[1]:,} of "
+                f"{different:,}, and {best['species']} {other[2]:,}"
+            ]
         if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
             raise UndecidedSpeciesError(
                 f"{known_count / different:.1%} of the names are known as genes of {given.name}, and"

@@ -64,6 +64,9 @@ ASSEMBLY = (
     r"(?:[-_](?:\d{4}-[A-Z]|\d+(?:\.\d+)+|pre_?mrna|ens(?:embl)?\d*))?[-_:.|]+(.+)$"
 )
 
+#: Symbols that begin like an assembly: Rn18s-rs5, rn7sl1-3.
+_NO_ASSEMBLY = r"^[a-z]{2}\d+[a-ce-z]"
+
 #: Stable IDs that are recognised inside a longer name, whatever stands beside them.
 _ID_INSIDE = r"(?:ENS[A-Z]{0,4}G\d{11}|WBGene\d{8}|FBgn\d{7})"
 _ID_APART = rf"(?:^|[^A-Za-z0-9])({_ID_INSIDE})(?:\.\d+)?(?:$|[^A-Za-z0-9])"
@@ -332,22 +335,27 @@ _LOOKS = (
     (r"^ENS[A-Z]*T\d{11}", "a stable ID of a transcript, not of a gene"),
     (r"^ENS[A-Z]*P\d{11}", "a stable ID of a protein, not of a gene"),
     (rf"{_ID_INSIDE}.*{_ID_INSIDE}", "several stable IDs"),
+    (rf"^{_ID_INSIDE}(?:\.\d+)?$", "the form of a stable ID, which is not in the release"),
     (rf"{_ID_INSIDE}[^A-Za-z0-9]|[^A-Za-z0-9]{_ID_INSIDE}", "a guide, an antibody or a part of a gene, not the gene"),
     (r"(?i)(^|[-_])ERCC[-_]\d{5}|^SIRV\d", "a spike-in (ERCC)"),
     (r"^(__|N_)(no_?feature|ambiguous|alignment_not_unique|not_aligned|too_low_aQual|noFeature|multimapping|unmapped)",
      "a tally of reads, not a gene"),
-    (r"(?i)^(adt|hto|antibody|hashtag|cmo)[-_: 0-9]|total_?seq|_?anti-|pabo$|[-_. (\[](adt|prot(ein)?|antibody)[\])]?$"
-     r"|isotype|[-_][ACGT]{15}$|^(mouse|rat)?[-_ ]?IgG\d", "an antibody or a hashtag, not a gene"),
+    (r"(?i)^(hto|antibody|hashtag|cmo)[-_: 0-9]|(?-i:^ADT|^Adt)[-_: 0-9]|^adt[-_: ]\D|total_?seq|_?anti-|pabo$"
+     r"|[-_. (\[](adt|prot|antibody)[\])]?$|(?-i:^([A-Z0-9-]+|[A-Z][a-z]+\d+[a-z]?))[-_. (\[]+protein[\])]?$"
+     r"|isotype|[-_][ACGT]{15}$|^((mouse|rat)[-_ ]?IgG\d|IgG\d[-_. A-Z])", "an antibody or a hashtag, not a gene"),
     (r"(?i)^(cite|ab|prot(ein)?|hu(ms)?|anti)[-_:. ]|[-_. ]ab$", "the form of an antibody"),
-    (r"(?i)^(sg|sgrna|grna|guide)[-_]|[-_](sg|sgrna|grna|guide)[-_]?\d*$|^(non[-_]?targeting|NegCtrl)|(?-i:^sg[A-Z])",
-     "a guide, not a gene"),
+    (r"(?i)^(sg|sgrna|grna|guide)[-_]|[-_](sgrna|grna|guide)[-_]?\d*$|[-_]sg[-_]?\d+$|_sg$"
+     r"|^(non[-_]?targeting|NegCtrl)|(?-i:^sg([A-Z]{2}[A-Z0-9]|[A-Z][a-z0-9]{2}))", "a guide, not a gene"),
     (r"(?i)[-_](I|U|introns?|intronic|unspliced|spliced|ambiguous|nascent)$|^(un)?spliced[-_]",
      "spliced or unspliced counts of a gene apart"),
     (r"(?i)^(e?[gbyc]fp|m?cherry|tdtomato|dtomato|zsgreen1?|mneongreen|cre(ert2?)?|wpre|r?tta3?|luciferase|cas9)$",
      "a reporter or another transgene"),
-    (r"(?i)^(neg(ative)?[-_ ]?(control|prb|probe)|blank|unassigned|deprecated|antisense|systemcontrol|intergenic)",
+    (r"(?i)^(neg(ative)?[-_ ]?(control|prb|probe)|blank[-_ ]?\d*$|unassigned|deprecated|antisense|intergenic"
+     r"|systemcontrol)",
      "a control, not a gene"),
-    (r"^[A-Za-z0-9.]+[:-]\d+-\d+$|^chr[A-Za-z0-9.]+_\d+_\d+$", "a region of a genome, not a gene"),
+    (r"^[A-Za-z0-9._]+:\d+-\d{2,}$|^chr[A-Za-z0-9._]+[-_]\d+[-_]\d+$"
+     r"|^(\d{1,2}|[XYWZ]|MT|[A-Z]{2}\d{6}\.\d)[-_]\d+[-_]\d{4,}$",
+     "a region of a genome, not a gene"),
     (r"^[OPQ][0-9][A-Z0-9]{3}[0-9](-\d+)?$", "the form of a UniProt accession, which is not in the release"),
     (r"^[NX][MRP]_\d+(\.\d+)?$", "the form of a RefSeq accession, which is not in the release"),
     (r"^(LOC)?\d+(\.0)?$", "the form of an NCBI Gene number, which is not in the release"),
@@ -424,7 +432,9 @@ def explain_unresolved(release: ReleaseFile, names: pl.Series, species: Species)
         word.replace_strict(words, default=None, return_dtype=pl.String)
     )
     other = pl.coalesce(
-        pl.when(owner != species.name).then(pl.format("a gene of a genome of {}", owner)),
+        pl.when((owner != species.name) & ~name.str.contains(_NO_ASSEMBLY)).then(
+            pl.format("a gene of a genome of {}", owner)
+        ),
         pl.when(marked != species.name).then(pl.format("a gene of {}", marked)),
     )
     return (

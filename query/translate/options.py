@@ -139,7 +139,7 @@ def _lines(path: Path) -> list[str]:
     lines = read_lines(path, "a list of genes", TranslationError)
     names = [name for line in lines if not line.lstrip().startswith("#") and (name := unquoted(line))]
     if len(names) == 1:
-        names = [name for name in map(unquoted, re.split("[\t,;]", names[0])) if name]
+        names = [name for name in map(unquoted, re.split("[\t,; ]", names[0])) if name]
     if sum(bool(re.search("[\t,;]", name)) for name in names) * 2 > len(names):
         raise TranslationError(
             f"{path}: has several columns, as in {names[0]!r}; give a file of nothing but names of genes, one per line"

@@ -31,6 +31,7 @@ from homodb.etl import (
     staged_folder,
     write_release,
 )
+from homodb.query.genes import resolve
 from homodb.schema.connect import tables
 from homodb.schema.errors import (
     BrokenReleaseError,
@@ -160,6 +161,33 @@ def test_all_pairs(inputs: Path, tmp_path: Path) -> None:
     with (inputs / "release.toml").open("a") as stream:
         stream.write('[build]\npairs = "all"\n')
     assert build_release(inputs / "release.toml", tmp_path / "out").rows["species_pair"] == 3
+
+
+def test_a_date_is_no_symbol_of_a_stable_id(tmp_path: Path) -> None:
+    """Ensembl's exports of some species have such names; a table of genes that went through a spreadsheet, too."""
+    pairs = (
+        "Gene stable ID\tGene name\tMouse gene stable ID\tMouse gene name\tMouse homology type\n"
+        "ENSG00000180096\t1-Sep\tENSMUSG00000000486\tSeptin1\tortholog_one2one\n"
+        "ENSG00000168385\t44441\tENSMUSG00000026276\t2021-09-02\tortholog_one2one\n"
+    )
+    (tmp_path / "pairs.txt").write_text(pairs)
+    (tmp_path / "genes.tsv").write_text(
+        "stable_id\tsymbol\nENSG00000180096\tSEPTIN1\nENSG00000168385\t\nENSG00000184640\t9-Sep\n"
+    )
+    (tmp_path / "release.toml").write_text(
+        '[release]\nversion = "dates"\n[[species]]\nname = "human"\ngenes = "genes.tsv"\n[[species]]\n'
+        'name = "mouse"\n[[homology]]\nsource = "human"\ntarget = "mouse"\nformat = "biomart"\npath = "pairs.txt"\n'
+    )
+    build_release(tmp_path / "release.toml", tmp_path / "rel")
+    with homodb.open(tmp_path / "rel") as release:
+        symbols = dict(release.sql("SELECT stable_id, symbol FROM gene").iter_rows())
+        counts = {row["where"]: row["count"] for row in release.manifest.losses if "into dates" in row["reason"]}
+        assert resolve(release, ["1-Sep"], release.find_species("human"))["symbol"].to_list() == ["SEPTIN1"]
+    assert symbols == {
+        "ENSG00000180096": "SEPTIN1", "ENSG00000168385": None, "ENSG00000184640": None,
+        "ENSMUSG00000000486": "Septin1", "ENSMUSG00000026276": None,
+    }  # fmt: skip
+    assert counts == {"pairs.txt": 3, "genes.tsv": 1}
 
 
 def test_symbols_that_alternate_loci_share_are_not_ambiguous(inputs: Path, tmp_path: Path) -> None:

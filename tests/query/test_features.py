@@ -129,6 +129,16 @@ def test_a_column_of_any_name_counts_if_its_words_are_those_of_kinds(
     assert not feature_kinds(pd.DataFrame({column: words[5:]})).columns  # no gene expression beside them
 
 
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [("category", ["surface", None, "surface"]), ("class", ["immune", "immune", ""]), ("type", ["surface", "TF"]),
+     ("module", ["housekeeping", "immune", "metabolism"]), ("evidence", ["transcript", "protein"]),
+     ("species", ["human", "both"]), ("species_marker", ["human", "mouse"]), ("panel", ["gene", "custom"])],
+)  # fmt: skip
+def test_topics_of_genes_are_no_kinds_of_features(release: homodb.Release, column: str, words: list[str]) -> None:
+    assert False not in feature_kinds(pd.DataFrame({column: words}), release.find_species("human")).is_gene
+
+
 @pytest.mark.parametrize("column", ["is_adt", "isADT", "antibody", "spike_in", "ERCC", "is_isotype_control", "is_gene"])
 @pytest.mark.parametrize("kind", [bool, str, "category"])
 def test_true_and_false_mark_other_kinds(column: str, kind: type | str) -> None:
@@ -185,6 +195,19 @@ def test_names_of_other_forms_do_not_count_in_totals(release: homodb.Release, na
     assert joint.obs["homodb_total"].max() == len(GENES)
     kept = homodb.translate(adata, "human", source="mouse", release=release, keep_unmapped=True)
     assert f"mouse:{name}" in kept.var_names  # as all that has no target
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["IGHVII-28-1", "Igkv13-57-2", "mir-281-1", "HBII-85-28", "Mir669p-2-1", "14-3-3", "adt-1", "blanks", "sgIIb",
+     "delta-SG", "b-PROTEIN", "rn7sl1-3", "rn18s-rs5", "actin-binding protein", "IgG", "hs6st1", "lnc-TAF15-1:1"],
+)  # fmt: skip
+def test_symbols_that_the_release_lacks_count_in_totals(release: homodb.Release, name: str) -> None:
+    """They are symbols and synonyms of some species, though like regions, antibodies, guides and assemblies."""
+    _, report = homodb.translate(
+        cells([*GENES, name]), "human", source="mouse", release=release, force=True, return_report=True
+    )
+    assert report.fates["fate"].to_list()[-1] == "unknown" and (report.carried() or 0) < 0.1
 
 
 MARKS = st.sampled_from([

@@ -57,6 +57,7 @@ SYNONYMS = [
     ("POU2F1", "OCT1"),
     ("TNF", "TNFA"),
     ("TNF", "Mar"),
+    ("TNF", "mir"),
     ("INS", "SEP"),
     ("NKX6-2", "NKX6.1"),
 ]
@@ -279,6 +280,10 @@ def test_what_is_ambiguous(release: homodb.Release, name: str, symbols: list[str
         ("ENSG00000254647_ENSG00000232810", "unknown", "several stable IDs"),
         ("sg1_ENSG00000254647", "unknown", "a guide"),
         ("ENSG00000254647-U", "unknown", "a part of a gene"),
+        ("mir-155", "unknown", None),  # no second mir, which is a synonym
+        ("miR_21", "unknown", None),
+        ("FBgn0000001", "unknown", "the form of a stable ID, which is not in the release"),
+        ("WBGene00000001.2", "unknown", "the form of a stable ID, which is not in the release"),
         ("mm10_ENSG00000254647", "unknown", "genome of mus_musculus"),
         ("mm10:INS", "unknown", "genome of mus_musculus"),
         ("mouse:INS", "unknown", "a gene of mus_musculus"),

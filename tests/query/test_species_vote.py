@@ -108,6 +108,17 @@ def test_mouse_cells_in_capitals_and_human_ones_in_small_letters(starter: homodb
 
 
 @pytest.mark.shared
+def test_a_given_species_is_no_doubt_where_only_case_differs(starter: homodb.Release, shared_data: Path) -> None:
+    mouse, human = find("mouse"), find("human")
+    names = [name.upper() for name in cells_names(shared_data, "baron_mouse_822")]
+    (note,) = SpeciesVote.of(starter, names).doubts(mouse)
+    assert "but for their case" in note
+    with pytest.raises(UndecidedSpeciesError):  # human genes are none of mouse in any case
+        SpeciesVote.of(starter, cells_names(shared_data, "baron_human_175")).doubts(mouse)
+    assert SpeciesVote.of(starter, cells_names(shared_data, "baron_human_175")).doubts(human) == []
+
+
+@pytest.mark.shared
 def test_no_choice_below_two_fifths(starter: homodb.Release, shared_data: Path) -> None:
     names = cells_names(shared_data, "baron_mouse_822")[:4000]
     unknown = [f"CG{number}x" for number in range(10_000)]

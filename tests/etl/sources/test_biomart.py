@@ -538,9 +538,12 @@ def test_headers_as_r_spells_them(tmp_path: Path, delimiter: str) -> None:
     assert read(tmp_path, delimiter.join(spelled) + "\n" + rows).homologies.equals(read(tmp_path, text).homologies)
 
 
-@pytest.mark.parametrize("column", ["symbol", "target_symbol"])
+@pytest.mark.parametrize(("column", "identifier"), [("symbol", "stable_id"), ("target_symbol", "target_id")])
 @pytest.mark.parametrize("date", ["1-Sep", "02-Mar-21", "2021-09-02", "2021-09-02 00:00:00"])
-def test_symbols_that_a_spreadsheet_made_dates_are_refused(tmp_path: Path, column: str, date: str) -> None:
-    (found,) = problems(tmp_path, table([INS | {column: date}]))
+def test_genes_of_which_only_a_date_is_left_are_refused(
+    tmp_path: Path, column: str, identifier: str, date: str
+) -> None:
+    (found,) = problems(tmp_path, table([INS | {column: date, identifier: ""}]))
     assert "line 2: symbol that a spreadsheet turned into a date" in found and date in found
-    assert read(tmp_path, table([INS | {column: "sep-1"}])).kept == 1
+    assert read(tmp_path, table([INS | {column: "sep-1", identifier: ""}])).kept == 1
+    assert read(tmp_path, table([INS | {column: date}])).kept == 1

@@ -80,8 +80,3 @@ def test_strands(tmp_path: Path, strand: str) -> None:
 def test_problems(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         read(tmp_path, text)
-
-
-def test_symbols_that_a_spreadsheet_made_dates_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="line 2: symbol that a spreadsheet turned into a date"):
-        read(tmp_path, "stable_id\tsymbol\nENSG00000180096\t1-Sep\n")

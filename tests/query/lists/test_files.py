@@ -646,7 +646,40 @@ def test_columns_of_groups_of_cells_stay(translate: Translate, column: str) -> N
     assert [line.split(",")[2] for line in text.splitlines()] == [column, *groups]
 
 
-@pytest.mark.parametrize("names", ["source,target", "tf,target", "TF,targets", "regulator,target"])
+@pytest.mark.parametrize("column", ["class", "label", "cluster", "annotation", "species"])
+def test_a_column_of_genes_named_like_groups_is_used_where_no_other_is(translate: Translate, column: str) -> None:
+    text, report = translate("a.csv", f"module,{column},n\nx,Gcg,1\nx,Tnf,2\ny,Xist,3\ny,Vwf,4\n", source="mouse")
+    assert report.columns == (column,) and text.splitlines()[1:] == ["x,GCG,1", "x,TNF,2", "y,VWF,4"]
+    with pytest.raises(TranslationError):  # of cells
+        translate("a.csv", f"{column},Gcg,Tnf\nVwf,1,2\nGcg,3,4\n", source="mouse")
+
+
+@pytest.mark.parametrize("header", ["B,Vwf,NK", "Vwf,CD8,B,NK"])
+def test_columns_for_groups_of_which_one_is_called_like_a_gene_keep_their_header(
+    translate: Translate, header: str
+) -> None:
+    cells = ",".join(["Gcg", "Tnf", "Ins1", "Vwf"][: header.count(",") + 1])
+    text, report = translate("a.csv", f"{header}\n{cells}\n", source="mouse")
+    assert text.splitlines()[0] == header and report.came == 1
+
+
+@pytest.mark.parametrize("blank", ["-", "NA", "nan", ""])
+def test_a_column_without_a_name_is_none_of_genes(translate: Translate, blank: str) -> None:
+    """The strand of features on one strand: a table of lists would keep rows without their gene."""
+    text, report = translate("a.tsv", f"Geneid\tStrand\tn\nGcg\t{blank}\t1\nFoo\t{blank}\t2\n", source="mouse")
+    assert report.columns == ("Geneid",) and text == f"Geneid\tStrand\tn\nGCG\t{blank}\t1\n"
+
+
+@pytest.mark.parametrize("column", ["sgRNA", "guide_id", "gRNA.name", "probe"])
+def test_guides_keep_their_names(translate: Translate, column: str) -> None:
+    text, _ = translate("a.csv", f"{column},gene\nGcg_1,Gcg\nGcg_2,Gcg\nTnf_1,Tnf\n", source="mouse")
+    assert text == f"{column},gene\nGcg_1,GCG\nGcg_2,GCG\nTnf_1,TNF\n"
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["source,target", "tf,target", "TF,targets", "regulator,target", "gene1,gene2", "node_1,node_2", "Gene A,Gene B"],
+)
 def test_a_network_has_no_empty_regulators(translate: Translate, names: str) -> None:
     text, report = translate(
         "a.csv", f",{names},weight\n0,Gcg,Tnf,1\n1,Xist,Vwf,1\n2,Tnf,Vwf,1\n3,Vwf,Gcg,1\n4,Gcg,Vwf,1\n", source="mouse"

@@ -251,6 +251,8 @@ def test_rounded_logarithms_are_not_counts(rounded: Callable[[Matrix], Matrix]) 
     assert judge(rounded(logs)).kind == "transformed"
     shallow = np.minimum(counts(2, 60, 1000), 30)
     assert judge(shallow).kind == judge(shallow, logged=True).kind == "counts"
+    reads = rng.negative_binomial(1, 0.25, (60, 1000)).astype(float)
+    assert judge(np.where(reads < 3, 0, reads)).kind == "counts"  # genes of fewer than 3 reads were set to zero
     for seed in range(20):  # made up by hand, and even
         rng = np.random.default_rng(seed)
         for mean in (1, 5, 10):
