@@ -365,8 +365,9 @@ _USUAL_SUMS = (1e4, 1e6)
 _LARGEST_SQUARE = 1e4
 #: Fewest values of a cell that show ranks and a shift, and the share of them that a shift makes the smallest value.
 _VALUES, _SHIFTED = 10, 0.2
-#: Largest spread of the sums that rounded logarithms are of, alone and as a share of the spread of their own sums.
-_ROUNDED, _CLOSER = 0.5, 0.7
+#: Largest spread of the sums that rounded logarithms are of, alone and as a share of the spread of their own sums, and
+#: the fewest cells, of :data:`_VALUES` values each, that show it.
+_ROUNDED, _CLOSER, _ENOUGH = 0.5, 0.7, 7
 #: How many times a smallest value of 3 or more the largest logarithm may be: the binary one of a million is 20.
 _RANGE = 7
 
@@ -491,7 +492,7 @@ def _are_rounded(rows: list[npt.NDArray[np.float64]], *, logged: bool) -> bool:
     The smallest value, which is that of one count, is above 2, frequent and not far below the largest one (as it is
     where counts below 3 were set to zero), or what they are of is nearly constant.
     """
-    if len(rows) < _VALUES:
+    if len(rows) < _ENOUGH:
         return False
     shifted = np.mean([row.min() > 2 and _SHIFTED <= np.mean(row == row.min()) < 1 for row in rows]) >= _CELLS
     if shifted and max(row.max() for row in rows) <= _RANGE * min(row.min() for row in rows):
