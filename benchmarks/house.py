@@ -18,11 +18,11 @@ from pathlib import Path
 
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
-    "modules": 256,
-    "lines": 58_400,
+    "modules": 258,
+    "lines": 58_401,
     "packages": 30,
     "modules directly in query": 4,
-    "modules outside cli with one importer": 51,
+    "modules outside cli with one importer": 52,
     "import cycles": 0,
     "import cycles, with imports for typing": 0,
     "imports of homodb inside functions, upwards": 0,

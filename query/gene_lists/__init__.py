@@ -5,8 +5,8 @@ These are names in Python, and files of names, marker tables, gene sets, and tab
 
 from __future__ import annotations
 
+from homodb.query.gene_lists.delimited import find_separator, read, read_table
 from homodb.query.gene_lists.partners import ListReport
-from homodb.query.gene_lists.tables import find_separator, read, read_table
 from homodb.query.gene_lists.translate import (
     check_cells_or_list,
     is_list_file,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import polars as pl
 
+from homodb.query.gene_lists.columns import TableForm
+from homodb.query.gene_lists.delimited import find_separator
 from homodb.query.gene_lists.partners import (
     EVIDENCE,
     GeneListRequest,
@@ -27,7 +29,7 @@ from homodb.query.gene_lists.partners import (
     find_source,
     list_report,
 )
-from homodb.query.gene_lists.tables import TableForm, find_separator, translate_table
+from homodb.query.gene_lists.tables import translate_table
 from homodb.query.genes import SpeciesVote, resolve_rows
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.settings import answer_frame, log
