@@ -497,6 +497,11 @@ def _are_rounded(rows: list[npt.NDArray[np.float64]], *, logged: bool) -> bool:
     shifted = np.mean([row.min() > 2 and _SHIFTED <= np.mean(row == row.min()) < 1 for row in rows]) >= _CELLS
     if shifted and max(row.max() for row in rows) <= _RANGE * min(row.min() for row in rows):
         return True
+    tops = np.array([row.max() for row in rows])
+    if np.mean(tops == np.median(tops)) >= _CELLS:  # capped counts, whose sum the cap alone would make constant
+        rows = [row[row < row.max()] for row in rows if row.min() < row.max()]
+    if len(rows) < _ENOUGH:
+        return False
     undone = min(_spread([np.expm1(row * scale) for row in rows]) for scale in _LOGARITHMS)
     return undone < _ROUNDED and undone < _spread(rows) * (0.9 if logged else _CLOSER)
 
