@@ -93,6 +93,10 @@ def put(group: Any, key: str, values: Any, **options: Any) -> None:
     group.create_dataset(key, data=values, **options).attrs.update(ARRAY)
 
 
+def texts_of(index: Any) -> h5py.Dataset:
+    return index if isinstance(index, h5py.Dataset) else index["values"]  # anndata 0.13
+
+
 OUTSIDE: dict[str, Callable[[h5py.File, Path], None]] = {
     "X": lambda file, other: (file.__delitem__("X"), file.__setitem__("X", h5py.ExternalLink(other, "/X")))[0],
     "uns['other']": lambda file, other: file["uns"].__setitem__("other", h5py.ExternalLink(other, "/text")),
@@ -215,7 +219,7 @@ class TestDamage:
         "indptr": ("X", lambda file: file["X/indptr"].__setitem__(2, 0)),
         "indices": ("X", lambda file: file["X/indices"].__setitem__(0, 9)),
         "indices of columns": ("layers['csc']", lambda file: file["layers/csc/indices"].__setitem__(0, 9)),
-        "another index": ("obsm['table']", lambda file: file["obsm/table/_index"].__setitem__(5, b"d5")),
+        "another index": ("obsm['table']", lambda file: texts_of(file["obsm/table/_index"]).__setitem__(5, b"d5")),
         "unknown": ("obsm['X_pca']", lambda file: file["obsm/X_pca"].attrs.__setitem__("encoding-type", "later")),
         "unwritten": ("obsm['x']", lambda file: file["obsm"].create_dataset("x", (6, 10**9), "f4", chunks=(1, 10**5))),
         "unwritten uns": ("uns['x']", lambda file: file["uns"].create_dataset("x", (10**12,), "f8", chunks=(10**5,))),
