@@ -24,6 +24,7 @@ from homodb.query.cells.checks import (
     check_zarr,
     file_error,
     first_line,
+    is_optional,
     label,
     reading,
     text_of,
@@ -236,8 +237,6 @@ def check_element(element: Any) -> int | None:
     Any exception means that it is damaged, or not an element.
     """
     _check_encoding(element)
-    if hasattr(getattr(element, "id", None), "get_storage_size"):
-        check_written(element.id)
     kind = encoding(element)
     if kind == "dict":
         for name in element:
@@ -335,11 +334,16 @@ def _check_encodings(element: Any) -> None:
 
 
 def _check_encoding(element: Any) -> None:
-    """Check that anndata can read an encoding; the class of anndata's own error for this is not public."""
+    """Check that anndata can read an encoding, and that the values of optional parts were written.
+
+    The class of anndata's own error for an encoding is not public.
+    """
     kind = _ARRAYS if hasattr(element, "shape") else _GROUPS
     form, version = (text_of(element.attrs.get(name, "")) for name in ("encoding-type", "encoding-version"))
     if not isinstance(form, str) or (form and str(version) not in kind.get(form, ())):
         raise ValueError(f"{element.name} is of an encoding that is not known, {form!r} {version}")
+    if is_optional(element.name) and hasattr(getattr(element, "id", None), "get_storage_size"):
+        check_written(element.id)
 
 
 def _hdf5(path: Path) -> Any:

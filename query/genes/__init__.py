@@ -48,9 +48,8 @@ __all__ = [
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
     "check_share", "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain",
     "feature_kinds", "feature_notes", "find_pair", "forced", "is_like_a_date", "joint_table", "likely_kind",
-    "names_of", "nearest",
-    "neighbors", "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve", "resolve_rows",
-    "resolve_var", "species_votes",
+    "names_of", "nearest", "neighbors", "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve",
+    "resolve_rows", "resolve_var", "species_votes",
 ]  # fmt: skip
 
 

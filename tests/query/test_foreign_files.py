@@ -261,6 +261,8 @@ class TestDamage:
         if name.startswith("uns"):
             output, report = translated(path, release)
             assert "lost" not in output.uns and any("never written" in note for note in report.notes)
+            with pytest.warns(UserWarning, match="never written"):
+                assert set(read_anndata(path).uns) == {"note", "nested"}
         else:
             refused(path, release, key, "never written")
 
