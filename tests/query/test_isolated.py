@@ -149,6 +149,7 @@ def test_a_process_that_goes_without_a_word(toy_folder: Path, monkeypatch: pytes
             return subprocess.Popen.wait(process)
 
         monkeypatch.setattr(process, "wait", wait)
+        monkeypatch.setattr(process, "poll", lambda: None)  # or a process that ends at once is started again
         process.stdin.close()
         monkeypatch.setattr(release._isolated, "_send", lambda *messages: None)
         with pytest.raises(QueryError, match="ended its process: it needs more memory"):
